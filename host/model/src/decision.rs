@@ -1,0 +1,79 @@
+use serde::{Deserialize, Serialize};
+
+use crate::{AgentContext, JsonObject, Timestamp};
+
+/// How a decision stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Made; its effects leave.
+    Decided,
+    /// Made; its actions wait for a person.
+    ReviewPending,
+    /// A person let its actions leave.
+    Approved,
+    /// A person changed it and let its actions leave.
+    Edited,
+    /// A person refused it.
+    Rejected,
+    /// No decision came out; the reasoning says why.
+    Failed,
+}
+
+/// How one run of a node ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StepResult {
+    /// It gave a step.
+    Done,
+    /// It failed, and was run again or handed on to `on-error`.
+    Failed(String),
+}
+
+/// One run of a node on a decision's path.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PathStep {
+    /// Node name; nodes of a subgraph as `subgraph/node`, runs of a `for-each` as `node[3]`.
+    pub node: String,
+    /// The step it ran in, from 1.
+    pub step: u32,
+    /// The attempt, from 1.
+    pub attempt: u32,
+    /// How long it took, in microseconds, waiting included.
+    pub micros: u64,
+    /// How it ended.
+    pub result: StepResult,
+}
+
+/// A decision as it is stored.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DecisionModel {
+    /// Derived from business and input (partition key).
+    pub id: String,
+    /// The business (sort key).
+    pub business_id: String,
+    /// What was decided.
+    pub decision_code: String,
+    /// The kind of decision.
+    pub decision_type: String,
+    /// What it was decided from.
+    pub context: AgentContext,
+    /// Why.
+    pub reasoning: String,
+    /// From 0 to 1.
+    pub confidence: f64,
+    /// How it stands.
+    pub outcome: Outcome,
+    /// The business's type.
+    pub business_type: String,
+    /// The place it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location_id: Option<String>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Anything else worth keeping.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<JsonObject>,
+}

@@ -1,0 +1,76 @@
+use serde::{Deserialize, Serialize};
+
+use crate::{JsonObject, Timestamp};
+
+/// Where an input entered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// A coordinator's connection.
+    Websocket,
+    /// A schedule.
+    Cron,
+    /// A webhook or the API.
+    ExternalApi,
+    /// A Kafka record.
+    Kafka,
+}
+
+/// What an input asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InputType {
+    /// A person wrote something.
+    UserMessage,
+    /// A schedule ticked.
+    ScheduledTask,
+    /// An external service called a webhook.
+    Webhook,
+    /// A program called the API.
+    ApiRequest,
+    /// A coordinator approved, edited or rejected an earlier decision.
+    Review,
+}
+
+/// The content of an input; at least one field is set.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Content {
+    /// What a person wrote, as they wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// Structured data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<JsonObject>,
+    /// Facts about the message that are not part of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<JsonObject>,
+}
+
+/// One thing to decide.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AgentInput {
+    /// Unique within the business: the same id is decided once, however often it arrives.
+    pub id: String,
+    /// Where it entered.
+    pub source: Source,
+    /// Who sent it; none for schedules and services that act for nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<String>,
+    /// The business it belongs to.
+    pub business_id: String,
+    /// The place of the business it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location_id: Option<String>,
+    /// What it asks for.
+    #[serde(rename = "type")]
+    pub input_type: InputType,
+    /// What it says.
+    pub content: Content,
+    /// When it entered.
+    pub timestamp: Timestamp,
+    /// Ties together every log line, trace and message of this input.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub correlation_id: Option<String>,
+}

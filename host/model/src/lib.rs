@@ -1,0 +1,33 @@
+//! The data model of Signalbox: plain serde types, camelCase on every wire, ISO-8601 times in UTC.
+//!
+//! Types that enter from outside refuse unknown fields. Nothing here does I/O or reads a clock.
+
+mod action;
+mod business;
+mod context;
+mod decision;
+mod error_frame;
+mod id;
+mod input;
+mod message_model;
+mod output;
+mod reply;
+mod response;
+
+pub use action::{ActionType, AgentAction, Priority, RetryPolicy};
+pub use business::{BusinessInfo, Location, Role};
+pub use context::{AgentContext, RagContext};
+pub use decision::{DecisionModel, Outcome, PathStep, StepResult};
+pub use error_frame::{ErrorType, WebSocketErrorResponse};
+pub use id::{action_id, correlation_id, decision_id, input_id, response_id};
+pub use input::{AgentInput, Content, InputType, Source};
+pub use message_model::MessageModel;
+pub use output::{AgentOutput, OutputMetadata, Tokens};
+pub use reply::ReplySlot;
+pub use response::{AgentResponse, ResponseContent, ResponseTarget};
+
+/// A JSON object as it stands in settings, payloads and metadata.
+pub type JsonObject = serde_json::Map<String, serde_json::Value>;
+
+/// A moment in UTC, written as ISO 8601.
+pub type Timestamp = jiff::Timestamp;

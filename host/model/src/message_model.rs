@@ -1,0 +1,37 @@
+use serde::{Deserialize, Serialize};
+
+use crate::Timestamp;
+
+/// A message in waiting: a template for one decision code.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct MessageModel {
+    /// The decision it speaks for (partition key).
+    pub decision_code: String,
+    /// Its version (sort key), compared number by number: `1.10` is newer than `1.9`.
+    pub version: String,
+    /// Jinja syntax.
+    pub message_template: String,
+    /// Every parameter the template needs.
+    #[serde(default)]
+    pub parameters: Vec<String>,
+    /// None is every business type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub business_type: Option<String>,
+    /// None is every place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location_context: Option<String>,
+    /// BCP 47 language tag; none is every language.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locale: Option<String>,
+    /// How many messages were rendered from it.
+    #[serde(default)]
+    pub usage_count: u64,
+    /// When the last one was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_used: Option<Timestamp>,
+    /// When it was first stored.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
