@@ -2,6 +2,7 @@
 //!
 //! Types that enter from outside refuse unknown fields. Nothing here does I/O or reads a clock.
 
+mod access;
 mod action;
 mod business;
 mod context;
@@ -14,6 +15,7 @@ mod output;
 mod reply;
 mod response;
 
+pub use access::{BusinessAccess, UserAccess};
 pub use action::{ActionType, AgentAction, Priority, RetryPolicy};
 pub use business::{BusinessInfo, Location, Role};
 pub use context::{AgentContext, RagContext};
