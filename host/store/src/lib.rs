@@ -1,1 +1,35 @@
+//! Everything Signalbox keeps, in DynamoDB: decisions with their effects, accepted inputs, journals, conversations,
+//! message models and the rows of plugins.
+//!
+//! There is one code path, through the AWS SDK, whether the tables are in AWS, behind any endpoint that speaks
+//! DynamoDB, or in a SQLite file inside this process ([`Backend::Embedded`]). No other crate knows DynamoDB.
+//!
+//! What a call has answered is kept. In AWS that is DynamoDB's promise; the embedded store commits every write to
+//! SQLite's write-ahead log and syncs it (`synchronous=FULL`) before it answers, so it outlives `kill -9`, and a power
+//! loss as far as the disk keeps what it says it has written. The embedded store without a path keeps nothing.
 
+mod client;
+mod config;
+mod cursor;
+mod decisions;
+mod document;
+mod embedded;
+mod error;
+mod inputs;
+mod item;
+mod journals;
+mod message_models;
+mod record;
+mod rows;
+mod sessions;
+mod tables;
+
+pub use client::Store;
+pub use config::{Backend, Config};
+pub use decisions::{Committed, DecisionQuery, EffectUpdate, Order, Page};
+pub use error::StoreError;
+pub use inputs::{Accepted, AcceptedInput};
+pub use message_models::Put;
+pub use record::{DecisionRecord, Effect, EffectKind, EffectState, ScheduleTiming, SessionUpdate};
+pub use rows::{Row, RowCondition, RowKey, RowPage, RowRange, RowScope};
+pub use tables::{TableSpec, tables};

@@ -1,0 +1,76 @@
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Where the tables are.
+#[derive(Clone)]
+pub enum Backend {
+    /// In this process, by SQLite: for the first run, development, tests and small trials on one node.
+    Embedded {
+        /// The SQLite file; none keeps everything in memory and loses it at exit.
+        path: Option<PathBuf>,
+    },
+    /// Behind any endpoint that speaks DynamoDB, with fixed credentials.
+    Endpoint {
+        /// For example `http://127.0.0.1:8000`.
+        url: String,
+        /// Goes into the signature; servers that are not AWS mostly ignore it.
+        region: String,
+        /// None is a made-up one, enough for servers that do not check.
+        access_key: Option<String>,
+        /// Belongs to the access key.
+        secret: Option<String>,
+    },
+    /// In AWS, with credentials from the environment, profile, container or instance.
+    Aws {
+        /// None takes what the environment says.
+        region: Option<String>,
+    },
+}
+
+impl fmt::Debug for Backend {
+    /// Leaves the secret out.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Embedded { path } => f.debug_struct("Embedded").field("path", path).finish(),
+            Self::Endpoint { url, region, access_key, .. } => f
+                .debug_struct("Endpoint")
+                .field("url", url)
+                .field("region", region)
+                .field("access_key", access_key)
+                .finish_non_exhaustive(),
+            Self::Aws { region } => f.debug_struct("Aws").field("region", region).finish(),
+        }
+    }
+}
+
+/// How to open a [`Store`](crate::Store).
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where the tables are.
+    pub backend: Backend,
+    /// Before every table's name, so that several installations share one account.
+    pub table_prefix: String,
+    /// Creates tables that are missing, instead of refusing to start.
+    pub create_tables: bool,
+    /// How long journals are kept.
+    pub journal_retention: Duration,
+}
+
+impl Config {
+    /// This backend with everything else as usual: prefix `signalbox-`, tables created when missing, journals kept for
+    /// 30 days.
+    pub fn new(backend: Backend) -> Self {
+        Self {
+            backend,
+            table_prefix: "signalbox-".to_owned(),
+            create_tables: true,
+            journal_retention: Duration::from_secs(30 * 24 * 60 * 60),
+        }
+    }
+
+    /// Embedded and in memory, for tests.
+    pub fn memory() -> Self {
+        Self::new(Backend::Embedded { path: None })
+    }
+}
