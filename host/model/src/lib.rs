@@ -14,6 +14,8 @@ mod message_model;
 mod output;
 mod reply;
 mod response;
+mod secret;
+mod units;
 
 pub use access::{BusinessAccess, UserAccess};
 pub use action::{ActionType, AgentAction, Priority, RetryPolicy};
@@ -27,6 +29,8 @@ pub use message_model::MessageModel;
 pub use output::{AgentOutput, OutputMetadata, Tokens};
 pub use reply::ReplySlot;
 pub use response::{AgentResponse, ResponseContent, ResponseTarget};
+pub use secret::SecretReference;
+pub use units::{HumanDuration, HumanSize, UnitError};
 
 /// A JSON object as it stands in settings, payloads and metadata.
 pub type JsonObject = serde_json::Map<String, serde_json::Value>;
