@@ -1,1 +1,65 @@
-fn main() {}
+//! `cargo xtask …`: what is done to this repository rather than by it.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool speaks on its terminal")]
+
+mod demo;
+mod guests;
+mod steps;
+mod test;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::workspace::Workspace;
+
+/// The tasks of this repository.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", disable_help_subcommand = true)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Build everything, start the host with the example bundle, and talk to it as a coordinator.
+    ///
+    /// Keeps serving afterwards and prints how to send the next message by hand; Ctrl-C stops it.
+    Demo {
+        /// Stop after the story; exit 0 only if every decision was made, stored, read back and answered as expected.
+        #[arg(long)]
+        once: bool,
+    },
+    /// Build what the tests need and run all of them: guests, format, tidy, lints, tests.
+    Test,
+    /// Build the plugins to WebAssembly and put each bundle together under `target/plugins`.
+    BuildPlugins {
+        /// Build the probes of `tests/probes` as well, to `target/probes`.
+        #[arg(long)]
+        probes: bool,
+    },
+    /// Check the rules of this repository that no compiler knows.
+    Tidy,
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let workspace = Workspace::locate()?;
+    match arguments.task {
+        Task::Demo { once } => demo::run(&workspace, once),
+        Task::Test => test::run(&workspace),
+        Task::BuildPlugins { probes } => guests::run(&workspace, probes),
+        Task::Tidy => tidy::run(&workspace),
+    }
+}

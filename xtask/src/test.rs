@@ -1,0 +1,78 @@
+//! Everything that must hold before a change lands. Every step runs, whatever became of the one before.
+
+mod counts;
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, ExitCode, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::steps::Steps;
+use crate::workspace::{Workspace, shown, succeed};
+use crate::{guests, tidy};
+use counts::Counts;
+
+pub fn run(workspace: &Workspace) -> Result<ExitCode> {
+    let mut steps = Steps::new(10);
+    let mut counts = Counts::default();
+    let plugins = workspace.root.join("plugins");
+    let probes = workspace.root.join("tests/probes");
+    let all = || [workspace.cargo(), workspace.guest_cargo(&plugins), workspace.guest_cargo(&probes)];
+
+    steps.attempt("format", || all().iter_mut().try_for_each(|cargo| succeed(cargo.args(["fmt", "--all", "--check"]))));
+    steps.attempt("tidy", || match tidy::run(workspace)? {
+        ExitCode::SUCCESS => Ok(()),
+        _ => bail!("the problems are above"),
+    });
+    steps.attempt("wasm target", guests::add_target);
+    steps.attempt("build of the plugins", || guests::build_plugins(workspace));
+    steps.attempt("build of the probes", || guests::build_probes(workspace));
+    steps.attempt("lints of the plugins", || lint(workspace.guest_cargo(&plugins)));
+    steps.attempt("lints of the probes", || lint(workspace.guest_cargo(&probes)));
+    steps.attempt("tests of the plugins", || test(workspace.guest_cargo(&plugins), &mut counts));
+    steps.attempt("lints", || lint(workspace.cargo()));
+    steps.attempt("tests", || test(workspace.cargo(), &mut counts));
+
+    println!("\n{}", closing_line(&steps, &counts));
+    Ok(if steps.failed.is_empty() && counts.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn lint(mut cargo: Command) -> Result<()> {
+    succeed(cargo.args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
+}
+
+/// Runs the tests of a workspace, shows their output as it comes, and counts along.
+fn test(mut cargo: Command, counts: &mut Counts) -> Result<()> {
+    cargo.args(["test", "--workspace", "--no-fail-fast"]).stdout(Stdio::piped());
+    let mut child = cargo.spawn().with_context(|| format!("`{}` cannot be started", shown(&cargo)))?;
+    if let Some(output) = child.stdout.take() {
+        // A test may print what is no UTF-8, and the count must not end there.
+        let mut lines = BufReader::new(output).split(b'\n');
+        while let Some(line) = lines.next().transpose()? {
+            let line = String::from_utf8_lossy(&line);
+            println!("{line}");
+            counts.read(&line);
+        }
+    }
+    let status = child.wait()?;
+    if !status.success() {
+        bail!("`{}` failed ({status})", shown(&cargo));
+    }
+    Ok(())
+}
+
+fn closing_line(steps: &Steps, counts: &Counts) -> String {
+    let mut line = format!(
+        "cargo xtask test: {} tests passed, {} failed, {} ignored; {} steps passed, {} failed",
+        counts.passed,
+        counts.failed,
+        counts.ignored,
+        steps.passed(),
+        steps.failed.len()
+    );
+    if !steps.failed.is_empty() {
+        line.push_str(&format!(" ({})", steps.failed.join(", ")));
+    }
+    line.push_str(&format!("; {}", steps.elapsed()));
+    line
+}
