@@ -1,0 +1,215 @@
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use signalbox_model::Content;
+use thiserror::Error;
+
+/// The names of the frames that enter.
+const TYPES: [&str; 5] = ["auth", "refresh", "message", "resume", "ping"];
+
+/// A frame from a client.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "type", rename_all = "camelCase")]
+pub enum ClientFrame {
+    /// Who I am, as the first frame.
+    Auth(AuthFrame),
+    /// My new token, before the old one expires.
+    Refresh(AuthFrame),
+    /// Something to decide.
+    Message(MessageFrame),
+    /// What did I miss?
+    Resume(ResumeFrame),
+    /// Are you there?
+    Ping(PingFrame),
+}
+
+/// A token.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AuthFrame {
+    /// The JWT.
+    pub token: String,
+}
+
+impl std::fmt::Debug for AuthFrame {
+    /// Leaves the token out, because whoever has it is the user.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AuthFrame").finish_non_exhaustive()
+    }
+}
+
+/// Something to decide.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct MessageFrame {
+    /// The client's own id, the same when it is sent again; 1 to 128 visible ASCII characters.
+    pub id: String,
+    /// Whose affair it is.
+    pub business_id: String,
+    /// The place it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location_id: Option<String>,
+    /// What it says.
+    pub content: Content,
+    /// Whether the client wants a progress frame per node; unset is yes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<bool>,
+}
+
+/// What did I miss?
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ResumeFrame {
+    /// In which business.
+    pub business_id: String,
+    /// The `cursor` of the last frame that was seen; none starts at the beginning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+}
+
+/// Are you there?
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PingFrame {
+    /// Comes back in the pong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+}
+
+/// Why a text is no frame of the protocol.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum FrameError {
+    /// Not JSON.
+    #[error("the frame is not JSON: {0}")]
+    NotJson(String),
+    /// JSON, but no object with a `type`.
+    #[error("a frame is a JSON object with a string `type`, one of {}", TYPES.join(", "))]
+    NoType,
+    /// A type that no client sends.
+    #[error("there is no frame type `{found}` for clients; use one of {}", TYPES.join(", "))]
+    UnknownType {
+        /// The type, cut to a readable length.
+        found: String,
+    },
+    /// A field that is missing, unknown or of the wrong type.
+    #[error("frame `{frame}`, field `{field}`: {problem}")]
+    Field {
+        /// The frame's type.
+        frame: &'static str,
+        /// Path to the field.
+        field: String,
+        /// What is wrong with it.
+        problem: String,
+        /// The message's id when it could be read, so that the client knows which message is meant.
+        message_id: Option<String>,
+    },
+}
+
+impl FrameError {
+    /// A stable name for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotJson(_) => "not_json",
+            Self::NoType => "no_frame_type",
+            Self::UnknownType { .. } => "unknown_frame_type",
+            Self::Field { .. } => "invalid_field",
+        }
+    }
+}
+
+impl ClientFrame {
+    /// Reads a frame; every problem names its place.
+    pub fn parse(text: &str) -> Result<Self, FrameError> {
+        let value: Value = serde_json::from_str(text).map_err(|error| FrameError::NotJson(error.to_string()))?;
+        let Value::Object(mut fields) = value else { return Err(FrameError::NoType) };
+        let Some(Value::String(kind)) = fields.remove("type") else { return Err(FrameError::NoType) };
+        let fields = Value::Object(fields);
+        match kind.as_str() {
+            "auth" => read("auth", fields).map(Self::Auth),
+            "refresh" => read("refresh", fields).map(Self::Refresh),
+            "message" => read("message", fields).map(Self::Message),
+            "resume" => read("resume", fields).map(Self::Resume),
+            "ping" => read("ping", fields).map(Self::Ping),
+            other => Err(FrameError::UnknownType { found: other.chars().take(40).collect() }),
+        }
+    }
+}
+
+fn read<T: DeserializeOwned>(frame: &'static str, fields: Value) -> Result<T, FrameError> {
+    // Only a message is named in its errors, and only by an id that a message may have.
+    let message_id = fields.get("id").and_then(Value::as_str).filter(|id| frame == "message" && id.len() <= 128);
+    let message_id = message_id.map(str::to_owned);
+    serde_path_to_error::deserialize(fields).map_err(|error| FrameError::Field {
+        frame,
+        field: error.path().to_string(),
+        problem: error.inner().to_string(),
+        message_id,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_frame_a_client_writes_is_read_again() {
+        let content = Content { text: Some("o masă".to_owned()), ..Content::default() };
+        let frames = [
+            ClientFrame::Auth(AuthFrame { token: "t".to_owned() }),
+            ClientFrame::Refresh(AuthFrame { token: "t".to_owned() }),
+            ClientFrame::Message(MessageFrame {
+                id: "m1".to_owned(),
+                business_id: "b".to_owned(),
+                location_id: None,
+                content,
+                progress: Some(false),
+            }),
+            ClientFrame::Resume(ResumeFrame { business_id: "b".to_owned(), cursor: Some("c".to_owned()) }),
+            ClientFrame::Ping(PingFrame::default()),
+        ];
+        for frame in frames {
+            assert_eq!(ClientFrame::parse(&serde_json::to_string(&frame).unwrap()).unwrap(), frame);
+        }
+    }
+
+    #[test]
+    fn what_is_no_frame_is_refused_with_its_place() {
+        let cases = [
+            ("{", "not_json", "column 1"),
+            ("", "not_json", "EOF"),
+            ("[1]", "no_frame_type", "message"),
+            (r#"{"id":"m"}"#, "no_frame_type", "message"),
+            (r#"{"type":7}"#, "no_frame_type", "message"),
+            (r#"{"type":"welcome"}"#, "unknown_frame_type", "`welcome`"),
+            (r#"{"type":"ping","extra":1}"#, "invalid_field", "`extra`"),
+            (r#"{"type":"auth"}"#, "invalid_field", "token"),
+            (r#"{"type":"message","id":"m","businessId":"b","content":{"txt":"x"}}"#, "invalid_field", "content.txt"),
+            (r#"{"type":"message","id":"m","businessId":"b","content":{"text":5}}"#, "invalid_field", "content.text"),
+            (r#"{"type":"message","id":"m","businessId":"b","content":"x"}"#, "invalid_field", "`content`"),
+            (r#"{"type":"message","id":7,"businessId":"b","content":{}}"#, "invalid_field", "`id`"),
+        ];
+        for (text, code, place) in cases {
+            let error = ClientFrame::parse(text).unwrap_err();
+            assert_eq!(error.code(), code, "{text}");
+            assert!(error.to_string().contains(place), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_refused_message_is_named_so_that_the_client_finds_it() {
+        let error = ClientFrame::parse(r#"{"type":"message","id":"m7","nope":1}"#).unwrap_err();
+        assert!(matches!(error, FrameError::Field { message_id: Some(id), .. } if id == "m7"));
+    }
+
+    #[test]
+    fn a_token_is_never_printed() {
+        let frame = ClientFrame::Auth(AuthFrame { token: "very-secret".to_owned() });
+        assert!(!format!("{frame:?}").contains("secret"));
+    }
+
+    #[test]
+    fn a_deeply_nested_frame_is_refused_and_not_recursed_into() {
+        let text = format!(r#"{{"type":"message","content":{}1{}}}"#, "[".repeat(20_000), "]".repeat(20_000));
+        assert_eq!(ClientFrame::parse(&text).unwrap_err().code(), "not_json");
+    }
+}

@@ -1,0 +1,209 @@
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use crate::{Close, CloseCode, Encoded};
+
+/// What one queued frame costs beside its bytes, so that a flood of tiny frames is bounded too.
+const FRAME_OVERHEAD: usize = 64;
+
+/// What waits to be written to one connection, bounded in bytes. Many put in; the connection's own task takes out.
+#[derive(Debug)]
+pub struct Outbox {
+    waiting: Mutex<Waiting>,
+    filled: Notify,
+    closing: Notify,
+    drained: Notify,
+    limit: usize,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    frames: VecDeque<Encoded>,
+    bytes: usize,
+    close: Option<Close>,
+}
+
+/// What became of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pushed {
+    /// It will be written.
+    Queued,
+    /// It was left out: there was little room, and it was not important.
+    Dropped,
+    /// The connection is being closed.
+    Closed,
+}
+
+impl Outbox {
+    /// Holds at most `limit` bytes.
+    pub fn new(limit: usize) -> Self {
+        Self { waiting: Mutex::default(), filled: Notify::new(), closing: Notify::new(), drained: Notify::new(), limit }
+    }
+
+    /// Queues a frame. When the outbox is full, the client is too slow and the connection is closed as such: leaving out
+    /// a frame silently would look like it was never sent.
+    pub fn push(&self, frame: Encoded) -> Pushed {
+        let mut waiting = self.lock();
+        if waiting.close.is_some() {
+            return Pushed::Closed;
+        }
+        let cost = frame.len() + FRAME_OVERHEAD;
+        if waiting.bytes + cost > self.limit {
+            drop(waiting);
+            self.close(Close::new(CloseCode::SlowConsumer));
+            return Pushed::Closed;
+        }
+        waiting.bytes += cost;
+        waiting.frames.push_back(frame);
+        drop(waiting);
+        self.filled.notify_one();
+        Pushed::Queued
+    }
+
+    /// Queues a frame that the client can do without, while at least half of the room is free.
+    pub fn push_unimportant(&self, frame: Encoded) -> Pushed {
+        if self.lock().bytes > self.limit / 2 { Pushed::Dropped } else { self.push(frame) }
+    }
+
+    /// Asks the connection's task to close. The first reason stays; a slow consumer's queue is thrown away, because it
+    /// will not be read in time, and every other close is sent behind what is queued.
+    pub fn close(&self, close: Close) {
+        let mut waiting = self.lock();
+        if waiting.close.is_none() {
+            if close.code == CloseCode::SlowConsumer {
+                waiting.frames = VecDeque::new();
+                waiting.bytes = 0;
+            }
+            waiting.close = Some(close);
+        }
+        drop(waiting);
+        self.filled.notify_one();
+        self.closing.notify_one();
+        self.drained.notify_one();
+    }
+
+    /// The next frame to write.
+    pub fn pop(&self) -> Option<Encoded> {
+        let mut waiting = self.lock();
+        let frame = waiting.frames.pop_front()?;
+        waiting.bytes -= frame.len() + FRAME_OVERHEAD;
+        if waiting.frames.is_empty() && waiting.frames.capacity() > 32 {
+            // A burst must not keep its memory on an idle connection.
+            waiting.frames = VecDeque::new();
+        }
+        let roomy = waiting.bytes <= self.limit / 2;
+        drop(waiting);
+        if roomy {
+            self.drained.notify_one();
+        }
+        Some(frame)
+    }
+
+    /// Why the connection is to be closed, once somebody asked for it.
+    pub fn close_requested(&self) -> Option<Close> {
+        self.lock().close.clone()
+    }
+
+    /// The bytes that wait, with what their queue costs.
+    pub fn bytes(&self) -> usize {
+        self.lock().bytes
+    }
+
+    /// Waits until there may be something to pop or a close. For the connection's own task only.
+    pub async fn filled(&self) {
+        self.filled.notified().await;
+    }
+
+    /// Waits until a close is asked for. For the connection's own task only.
+    pub async fn closing(&self) {
+        while self.lock().close.is_none() {
+            self.closing.notified().await;
+        }
+    }
+
+    /// Waits until half of the room is free; false when the connection is being closed. For one waiter at a time, the
+    /// replay of a resume.
+    pub async fn room(&self) -> bool {
+        loop {
+            {
+                let waiting = self.lock();
+                if waiting.close.is_some() {
+                    return false;
+                }
+                if waiting.bytes <= self.limit / 2 {
+                    return true;
+                }
+            }
+            self.drained.notified().await;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        // The lock is never held across anything that panics halfway through a change.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    fn frame(len: usize) -> Encoded {
+        Encoded::text("x".repeat(len))
+    }
+
+    #[test]
+    fn a_full_outbox_closes_as_slow_consumer_and_frees_its_memory() {
+        let outbox = Outbox::new(1_000);
+        assert_eq!(outbox.push(frame(800)), Pushed::Queued);
+        assert_eq!(outbox.push(frame(800)), Pushed::Closed);
+        assert_eq!(outbox.close_requested().unwrap().code, CloseCode::SlowConsumer);
+        assert_eq!(outbox.bytes(), 0);
+        assert!(outbox.pop().is_none());
+        assert_eq!(outbox.push(frame(1)), Pushed::Closed);
+    }
+
+    #[test]
+    fn tiny_frames_count_their_overhead() {
+        let outbox = Outbox::new(FRAME_OVERHEAD * 10);
+        let queued = std::iter::repeat_with(|| outbox.push(frame(0))).take_while(|p| *p == Pushed::Queued).count();
+        assert_eq!(queued, 10);
+    }
+
+    #[test]
+    fn unimportant_frames_leave_room_for_important_ones() {
+        let outbox = Outbox::new(1_000);
+        assert_eq!(outbox.push_unimportant(frame(600)), Pushed::Queued);
+        assert_eq!(outbox.push_unimportant(frame(1)), Pushed::Dropped);
+        assert_eq!(outbox.push(frame(100)), Pushed::Queued);
+    }
+
+    #[test]
+    fn a_close_keeps_what_was_queued_before_it_and_its_first_reason() {
+        let outbox = Outbox::new(1_000);
+        outbox.push(frame(10));
+        outbox.close(CloseCode::Restart.into());
+        outbox.close(CloseCode::Abuse.into());
+        assert_eq!(outbox.pop().unwrap().len(), 10);
+        assert_eq!(outbox.close_requested().unwrap().code, CloseCode::Restart);
+    }
+
+    #[tokio::test]
+    async fn room_comes_back_when_the_client_reads() {
+        let outbox = Arc::new(Outbox::new(1_000));
+        outbox.push(frame(700));
+        let waiter = tokio::spawn({
+            let outbox = outbox.clone();
+            async move { outbox.room().await }
+        });
+        outbox.pop();
+        assert!(waiter.await.unwrap());
+        outbox.push(frame(700));
+        outbox.close(CloseCode::Restart.into());
+        assert!(!outbox.room().await);
+    }
+}

@@ -1,0 +1,259 @@
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use signalbox_model::UserAccess;
+use thiserror::Error;
+
+use crate::metrics::CONNECTIONS;
+use crate::{Encoded, Outbox, Pushed};
+
+/// Everyone who is connected and authenticated. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Sessions {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    index: Mutex<Index>,
+    next: AtomicU64,
+    per_user: usize,
+}
+
+#[derive(Debug, Default)]
+struct Index {
+    users: HashMap<Arc<str>, Vec<Arc<Connection>>>,
+    businesses: HashMap<String, Vec<Arc<Connection>>>,
+    count: usize,
+}
+
+#[derive(Debug)]
+struct Connection {
+    number: u64,
+    user: Arc<str>,
+    access: Mutex<Arc<UserAccess>>,
+    outbox: Arc<Outbox>,
+}
+
+/// The user has as many connections as allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("user has {limit} connections, which is the limit; close one of them first")]
+pub struct Full {
+    /// How many a user may have.
+    pub limit: usize,
+}
+
+/// One connection's place among the sessions; dropping it takes the connection out.
+#[derive(Debug)]
+pub struct Session {
+    connection: Arc<Connection>,
+    sessions: Sessions,
+}
+
+impl Sessions {
+    /// Nobody yet; each user may have `per_user` connections at a time.
+    pub fn new(per_user: usize) -> Self {
+        Self { shared: Arc::new(Shared { index: Mutex::default(), next: AtomicU64::new(1), per_user }) }
+    }
+
+    /// Adds a connection whose user has been verified.
+    pub fn register(&self, access: UserAccess, outbox: Arc<Outbox>) -> Result<Session, Full> {
+        let user: Arc<str> = access.user_id.as_str().into();
+        let connection = Arc::new(Connection {
+            number: self.shared.next.fetch_add(1, Ordering::Relaxed),
+            user: user.clone(),
+            access: Mutex::new(Arc::new(access)),
+            outbox,
+        });
+        let mut index = self.lock();
+        let of_user = index.users.entry(user).or_default();
+        if of_user.len() >= self.shared.per_user {
+            return Err(Full { limit: self.shared.per_user });
+        }
+        of_user.push(connection.clone());
+        index.attach(&connection);
+        index.count += 1;
+        drop(index);
+        ::metrics::gauge!(CONNECTIONS).increment(1);
+        Ok(Session { connection, sessions: self.clone() })
+    }
+
+    /// Queues a frame for every connection of a user that may see the business; says how many took it.
+    pub fn send_to_user(&self, business_id: &str, user_id: &str, frame: &Encoded) -> usize {
+        let connections = self.lock().users.get(user_id).cloned().unwrap_or_default();
+        deliver(&connections, frame, |access| access.businesses.contains_key(business_id))
+    }
+
+    /// Queues a frame for everyone who may see the business, and the place when one is named, and whom `allowed` lets
+    /// hear it; says how many connections took it. The frame is serialised once, whoever hears it.
+    pub fn broadcast(
+        &self,
+        business_id: &str,
+        location_id: Option<&str>,
+        frame: &Encoded,
+        allowed: impl Fn(&UserAccess) -> bool,
+    ) -> usize {
+        let connections = self.lock().businesses.get(business_id).cloned().unwrap_or_default();
+        deliver(&connections, frame, |access| {
+            let here =
+                access.businesses.get(business_id).is_some_and(|business| match (location_id, &business.locations) {
+                    (Some(location), Some(visible)) => visible.iter().any(|id| id == location),
+                    _ => true,
+                });
+            here && allowed(access)
+        })
+    }
+
+    /// How many connections there are.
+    pub fn count(&self) -> usize {
+        self.lock().count
+    }
+
+    /// How many connections a user has.
+    pub fn count_of(&self, user_id: &str) -> usize {
+        self.lock().users.get(user_id).map_or(0, Vec::len)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Index> {
+        // A panic cannot leave the index half changed: nothing that can panic runs under the lock.
+        self.shared.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Session {
+    /// The user's access as the latest token says.
+    pub fn access(&self) -> Arc<UserAccess> {
+        self.connection.access()
+    }
+
+    /// Takes over what a new token of the same user says.
+    pub fn refresh(&self, access: UserAccess) {
+        let mut index = self.sessions.lock();
+        index.detach(&self.connection);
+        *self.connection.access.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(access);
+        index.attach(&self.connection);
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        let mut index = self.sessions.lock();
+        index.detach(&self.connection);
+        if let Some(of_user) = index.users.get_mut(&self.connection.user) {
+            of_user.retain(|other| other.number != self.connection.number);
+            if of_user.is_empty() {
+                index.users.remove(&self.connection.user);
+            }
+        }
+        index.count -= 1;
+        drop(index);
+        ::metrics::gauge!(CONNECTIONS).decrement(1);
+    }
+}
+
+impl Connection {
+    fn access(&self) -> Arc<UserAccess> {
+        self.access.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Index {
+    fn attach(&mut self, connection: &Arc<Connection>) {
+        for business in connection.access().businesses.keys() {
+            self.businesses.entry(business.clone()).or_default().push(connection.clone());
+        }
+    }
+
+    fn detach(&mut self, connection: &Connection) {
+        for business in connection.access().businesses.keys() {
+            if let Some(attached) = self.businesses.get_mut(business) {
+                attached.retain(|other| other.number != connection.number);
+                if attached.is_empty() {
+                    self.businesses.remove(business);
+                }
+            }
+        }
+    }
+}
+
+fn deliver(connections: &[Arc<Connection>], frame: &Encoded, hears: impl Fn(&UserAccess) -> bool) -> usize {
+    connections
+        .iter()
+        .filter(|connection| hears(&connection.access()))
+        .filter(|connection| connection.outbox.push(frame.clone()) == Pushed::Queued)
+        .count()
+}
+
+#[cfg(test)]
+mod tests {
+    use signalbox_model::BusinessAccess;
+
+    use super::*;
+
+    fn access(user: &str, businesses: &[(&str, Option<&[&str]>)]) -> UserAccess {
+        let businesses = businesses
+            .iter()
+            .map(|(id, locations)| {
+                let locations = locations.map(|ids| ids.iter().map(|id| (*id).to_owned()).collect());
+                ((*id).to_owned(), BusinessAccess { roles: vec!["coordinator".to_owned()], locations })
+            })
+            .collect();
+        UserAccess { user_id: user.to_owned(), businesses }
+    }
+
+    fn connect(sessions: &Sessions, access: UserAccess) -> (Session, Arc<Outbox>) {
+        let outbox = Arc::new(Outbox::new(10_000));
+        (sessions.register(access, outbox.clone()).unwrap(), outbox)
+    }
+
+    #[test]
+    fn a_user_is_reached_on_every_connection_and_nobody_else_is() {
+        let sessions = Sessions::new(5);
+        let (_ana, first) = connect(&sessions, access("ana", &[("b1", None)]));
+        let (_ana_again, second) = connect(&sessions, access("ana", &[("b1", None)]));
+        let (_dan, other) = connect(&sessions, access("dan", &[("b1", None)]));
+        assert_eq!(sessions.send_to_user("b1", "ana", &Encoded::text("hi")), 2);
+        assert!(first.pop().is_some() && second.pop().is_some() && other.pop().is_none());
+        assert_eq!(sessions.send_to_user("b2", "ana", &Encoded::text("hi")), 0, "the token names no b2");
+    }
+
+    #[test]
+    fn a_broadcast_reaches_its_business_and_location_only() {
+        let sessions = Sessions::new(5);
+        let (_all, everywhere) = connect(&sessions, access("ana", &[("b1", None)]));
+        let (_one, terrace) = connect(&sessions, access("dan", &[("b1", Some(&["terrace"]))]));
+        let (_other, elsewhere) = connect(&sessions, access("eva", &[("b2", None)]));
+        assert_eq!(sessions.broadcast("b1", None, &Encoded::text("1"), |_| true), 2);
+        assert_eq!(sessions.broadcast("b1", Some("bar"), &Encoded::text("2"), |_| true), 1);
+        assert_eq!(sessions.broadcast("b1", None, &Encoded::text("3"), |access| access.user_id == "dan"), 1);
+        let read = |outbox: &Outbox| std::iter::from_fn(|| outbox.pop()).map(|f| f.to_string()).collect::<Vec<_>>();
+        assert_eq!(read(&everywhere), ["1", "2"]);
+        assert_eq!(read(&terrace), ["1", "3"]);
+        assert!(read(&elsewhere).is_empty());
+    }
+
+    #[test]
+    fn a_refresh_moves_the_connection_between_businesses() {
+        let sessions = Sessions::new(5);
+        let (session, outbox) = connect(&sessions, access("ana", &[("b1", None)]));
+        session.refresh(access("ana", &[("b2", None)]));
+        assert_eq!(sessions.broadcast("b1", None, &Encoded::text("old"), |_| true), 0);
+        assert_eq!(sessions.broadcast("b2", None, &Encoded::text("new"), |_| true), 1);
+        assert_eq!(outbox.pop().unwrap().to_string(), "new");
+    }
+
+    #[test]
+    fn a_dropped_session_leaves_nothing_behind_and_frees_its_place() {
+        let sessions = Sessions::new(1);
+        let (session, _outbox) = connect(&sessions, access("ana", &[("b1", None)]));
+        let refused = sessions.register(access("ana", &[("b1", None)]), Arc::new(Outbox::new(1_000)));
+        assert_eq!(refused.err(), Some(Full { limit: 1 }));
+        drop(session);
+        assert_eq!((sessions.count(), sessions.count_of("ana")), (0, 0));
+        let index = sessions.lock();
+        assert!(index.users.is_empty() && index.businesses.is_empty());
+        drop(index);
+        connect(&sessions, access("ana", &[("b1", None)]));
+    }
+}
