@@ -1,1 +1,16 @@
-fn main() {}
+//! The program `signalbox`: the host, and the commands around it.
+
+mod cli;
+mod config;
+mod health;
+mod serve;
+mod shutdown;
+mod telemetry;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    cli::run(cli::Cli::parse())
+}

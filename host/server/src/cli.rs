@@ -1,0 +1,113 @@
+//! The commands, each in a file of its own.
+
+mod check;
+mod config;
+mod decisions;
+mod graph;
+mod output;
+mod send;
+mod serve;
+mod tables;
+mod token;
+mod version;
+
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{ConfigError, Loaded, Sources};
+use crate::shutdown;
+
+/// Runs decision graphs of sandboxed plugins for people who coordinate businesses.
+///
+/// First run: write a signalbox.toml (docs/guide/operator.md has one to copy), then
+///
+///   signalbox check path/to/bundle
+///   signalbox serve --config signalbox.toml
+///   signalbox send --business my-business "hello" --token "$(signalbox token --user me --business my-business)"
+#[derive(Debug, Parser)]
+#[command(name = "signalbox", version, verbatim_doc_comment, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    configured: Configured,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+pub struct Configured {
+    /// The configuration file; without it signalbox.toml in the current folder, if there is one.
+    #[arg(long, global = true, env = "SIGNALBOX_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Sets one key over file and environment, for example --set server.listen=127.0.0.1:0; may be repeated.
+    #[arg(long, global = true, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::Options),
+    Send(send::Options),
+    Token(token::Options),
+    Check(check::Options),
+    Graph(graph::Options),
+    Decisions(decisions::Options),
+    Tables(tables::Options),
+    Config(config::Options),
+    Version(version::Options),
+}
+
+/// Runs one command to its exit code; what went wrong is told on standard error.
+pub fn run(cli: Cli) -> ExitCode {
+    let configured = &cli.configured;
+    let result = match cli.command {
+        Command::Serve(options) => serve::run(configured, &options),
+        Command::Send(options) => send::run(&options),
+        Command::Token(options) => token::run(configured, &options),
+        Command::Check(options) => check::run(configured, &options),
+        Command::Graph(options) => graph::run(&options),
+        Command::Decisions(options) => decisions::run(configured, &options),
+        Command::Tables(options) => tables::run(configured, &options),
+        Command::Config(options) => config::run(configured, &options),
+        Command::Version(options) => version::run(&options),
+    };
+    match result {
+        Ok(code) => code,
+        // Whoever reads our output has had enough of it, for example `head`.
+        Err(error) if is_broken_pipe(&error) => shutdown::DONE,
+        Err(error) => {
+            output::problem(&explain(&error));
+            shutdown::FAILED
+        }
+    }
+}
+
+impl Configured {
+    /// Reads and checks the configuration.
+    pub fn load(&self) -> anyhow::Result<Loaded> {
+        Ok(Sources::of_process(self.config.clone(), &self.set).load()?)
+    }
+}
+
+/// Runs a command's asynchronous part.
+fn wait_for<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")?;
+    runtime.block_on(work)
+}
+
+fn explain(error: &anyhow::Error) -> String {
+    match error.downcast_ref::<ConfigError>() {
+        Some(problems) => {
+            format!("{}error: {error}\n", problems.render(std::io::stderr().is_terminal()))
+        }
+        None => format!("error: {error:#}\n"),
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}

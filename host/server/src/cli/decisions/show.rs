@@ -1,0 +1,149 @@
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use anyhow::bail;
+use clap::Args;
+use serde_json::{Value, json};
+use signalbox_model::StepResult;
+use signalbox_store::{DecisionRecord, Effect, EffectKind, EffectState, Store};
+
+use super::list;
+use crate::cli::output;
+use crate::config::Config;
+use crate::shutdown;
+
+/// Shows one decision: input, path with times, verdict, responses, effects and how they stand, generation.
+///
+/// Example: signalbox decisions show dec_0123456789abcdef0123456789abcdef --journal
+#[derive(Debug, Args)]
+pub struct Options {
+    /// The decision's id.
+    id: String,
+    /// The business it belongs to; without it every business of the directory is tried.
+    #[arg(long, value_name = "ID")]
+    business: Vec<String>,
+    /// Shows every capability call that was made on the way.
+    #[arg(long)]
+    journal: bool,
+    /// Prints JSON for programs: the whole record, and the journal under `journal` when asked for.
+    #[arg(long)]
+    json: bool,
+}
+
+pub async fn run(config: &Config, store: &Store, options: &Options) -> anyhow::Result<ExitCode> {
+    let businesses = super::businesses(config, &options.business)?;
+    let Some(record) = find(store, &options.id, &businesses).await? else {
+        bail!("there is no decision {} in {}", options.id, businesses.join(", "));
+    };
+    let journal = if options.journal { Some(journal(store, &record).await?) } else { None };
+    if options.json {
+        let mut value = serde_json::to_value(&record)?;
+        if let (Some(fields), Some(journal)) = (value.as_object_mut(), journal) {
+            fields.insert("journal".to_owned(), journal);
+        }
+        output::json(&value)?;
+    } else {
+        output::text(&output::printable(&story(&record, journal.as_ref())?))?;
+    }
+    Ok(shutdown::DONE)
+}
+
+async fn find(store: &Store, id: &str, businesses: &[String]) -> anyhow::Result<Option<DecisionRecord>> {
+    for business in businesses {
+        if let Some(record) = store.decision(id, business).await? {
+            return Ok(Some(record));
+        }
+    }
+    Ok(None)
+}
+
+/// Null when there is none any more.
+async fn journal(store: &Store, record: &DecisionRecord) -> anyhow::Result<Value> {
+    match store.journal(&record.output.metadata.journal_id).await? {
+        Some(bytes) => Ok(serde_json::from_slice(&bytes)?),
+        None => Ok(Value::Null),
+    }
+}
+
+fn story(record: &DecisionRecord, journal: Option<&Value>) -> anyhow::Result<String> {
+    let (decision, output) = (&record.decision, &record.output);
+    let input = &decision.context.input;
+    let mut out = String::new();
+    writeln!(out, "decision    {}", decision.id)?;
+    writeln!(out, "business    {} ({})", decision.business_id, decision.business_type)?;
+    if let Some(location) = &decision.location_id {
+        writeln!(out, "location    {location}")?;
+    }
+    writeln!(out, "made        {} in {} ms", decision.created_at, output.processing_time)?;
+    writeln!(out, "generation  {} (bundle {})", output.metadata.generation, output.metadata.bundle_version)?;
+    if let Some(correlation_id) = &input.correlation_id {
+        writeln!(out, "correlation {correlation_id}")?;
+    }
+    writeln!(out, "\ninput       {} from {}", input.id, input.user_id.as_deref().unwrap_or("nobody in particular"))?;
+    if let Some(text) = &input.content.text {
+        writeln!(out, "  {}", text.replace('\n', "\n  "))?;
+    }
+    if let Some(data) = &input.content.data {
+        writeln!(out, "  data {}", json!(data))?;
+    }
+    writeln!(out, "\npath")?;
+    for step in &output.metadata.path {
+        let attempt = if step.attempt > 1 { format!(", attempt {}", step.attempt) } else { String::new() };
+        let result = match &step.result {
+            StepResult::Done => String::new(),
+            StepResult::Failed(reason) => format!("  failed: {reason}"),
+        };
+        let millis = step.micros as f64 / 1_000.0;
+        writeln!(out, "  {:>3}  {:<32} {millis:>9.3} ms{attempt}{result}", step.step, step.node)?;
+    }
+    writeln!(out, "\nverdict     {} ({})", decision.decision_code, decision.decision_type)?;
+    writeln!(out, "outcome     {}", list::outcome(decision.outcome))?;
+    writeln!(out, "confidence  {:.2}", decision.confidence)?;
+    writeln!(out, "reasoning   {}", decision.reasoning)?;
+    if output.metadata.tokens.input + output.metadata.tokens.output > 0 {
+        let tokens = &output.metadata.tokens;
+        writeln!(out, "tokens      {} in, {} out", tokens.input, tokens.output)?;
+    }
+    writeln!(out, "\nresponses{}", if output.responses.is_empty() { "   none" } else { "" })?;
+    for response in &output.responses {
+        let template = response.content.template.as_deref().map(|name| format!(" (model {name})")).unwrap_or_default();
+        writeln!(out, "  {} to {}{template}", response.id, response.recipient)?;
+        if let Some(text) = &response.content.text {
+            writeln!(out, "    {}", text.replace('\n', "\n    "))?;
+        }
+    }
+    writeln!(out, "\neffects{}", if record.effects.is_empty() { "     none" } else { "" })?;
+    for effect in &record.effects {
+        writeln!(out, "  {}  {}  {}", effect.id, describe(effect), state(&effect.state))?;
+    }
+    match journal {
+        None => {}
+        Some(Value::Null) => writeln!(out, "\njournal     none is kept any more")?,
+        Some(journal) => writeln!(out, "\njournal\n{}", serde_json::to_string_pretty(journal)?)?,
+    }
+    Ok(out)
+}
+
+fn describe(effect: &Effect) -> String {
+    match &effect.kind {
+        EffectKind::Action(action) => match serde_json::to_value(action.action_type) {
+            Ok(Value::String(kind)) => format!("{kind} on {}", action.target),
+            _ => format!("action on {}", action.target),
+        },
+        EffectKind::Notification { user_id: Some(user_id), .. } => format!("notification to {user_id}"),
+        EffectKind::Notification { .. } => "notification to the business".to_owned(),
+        EffectKind::KafkaRecord { topic, .. } => format!("record for topic {topic}"),
+        EffectKind::Schedule { name, .. } => format!("schedule {name}"),
+        EffectKind::CancelSchedule { name } => format!("cancel schedule {name}"),
+    }
+}
+
+fn state(state: &EffectState) -> String {
+    match state {
+        EffectState::Pending => "pending".to_owned(),
+        EffectState::Withheld => "withheld until a person has reviewed the decision".to_owned(),
+        EffectState::Delivered { at } => format!("delivered at {at}"),
+        EffectState::Waiting { reason, .. } => format!("waiting: {reason}"),
+        EffectState::Dropped { reason } => format!("dropped: {reason}"),
+    }
+}

@@ -1,0 +1,48 @@
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Args;
+use serde_json::json;
+
+use super::output;
+use crate::shutdown;
+
+/// Draws a bundle's decision graph as Mermaid.
+///
+/// Fixed edges are solid, `goto` and `on-error` are dotted, conditions stand on their edges.
+///
+/// Example: signalbox graph plugins/restaurant > graph.mmd
+#[derive(Debug, Args)]
+pub struct Options {
+    /// The bundle's folder, or its bundle.toml.
+    bundle: PathBuf,
+    /// Prints JSON for programs, with the drawing under `mermaid`.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Draws it; the components need not be built for that.
+pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
+    let path = manifest_path(&options.bundle);
+    let name = path.display().to_string();
+    let text = std::fs::read_to_string(&path).with_context(|| format!("reading {name}"))?;
+    let manifest = match signalbox_graph::parse(&name, &text) {
+        Ok(manifest) => manifest,
+        Err(report) => return super::check::refuse(&report, options.json),
+    };
+    let mermaid = signalbox_graph::mermaid(&manifest.graph);
+    if options.json {
+        output::json(&json!({
+            "businessType": manifest.business_type, "version": manifest.version, "mermaid": mermaid,
+        }))?;
+    } else {
+        output::text(&mermaid)?;
+    }
+    Ok(shutdown::DONE)
+}
+
+/// The manifest of a bundle that is named by its folder or by its manifest.
+pub fn manifest_path(bundle: &std::path::Path) -> PathBuf {
+    if bundle.is_dir() { bundle.join("bundle.toml") } else { bundle.to_path_buf() }
+}

@@ -1,0 +1,73 @@
+//! The configuration as it is in force, each value with where it was written.
+
+use serde_json::Value;
+
+use super::load::Loaded;
+
+/// One key of the configuration.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Setting {
+    /// The section, for example `llm.models.default`.
+    pub section: String,
+    /// The key within the section.
+    pub key: String,
+    /// Its value; null is not set.
+    pub value: Value,
+    /// Where it was written, or `default`.
+    pub from: String,
+}
+
+/// Every key with its value. Secrets are references in the configuration, so none can appear here.
+pub fn settings(loaded: &Loaded) -> Result<Vec<Setting>, serde_json::Error> {
+    let mut settings = Vec::new();
+    collect(&serde_json::to_value(&loaded.config)?, &mut Vec::new(), loaded, &mut settings);
+    Ok(settings)
+}
+
+fn collect(value: &Value, path: &mut Vec<String>, loaded: &Loaded, settings: &mut Vec<Setting>) {
+    match value {
+        Value::Object(children) if !is_reference(children) && !(children.is_empty() && path.len() > 1) => {
+            for (key, child) in children {
+                path.push(key.clone());
+                collect(child, path, loaded, settings);
+                path.pop();
+            }
+        }
+        _ => {
+            let Some((key, section)) = path.split_last() else { return };
+            let keys: Vec<&str> = path.iter().map(String::as_str).collect();
+            settings.push(Setting {
+                section: section.join("."),
+                key: key.clone(),
+                value: value.clone(),
+                from: loaded.provenance(&keys),
+            });
+        }
+    }
+}
+
+/// `{ env = … }` and `{ file = … }` are one value to a person.
+fn is_reference(children: &serde_json::Map<String, Value>) -> bool {
+    children.len() == 1 && (children.contains_key("env") || children.contains_key("file"))
+}
+
+/// The settings as a `signalbox.toml` that would give the same, with comments that say where each value is from.
+pub fn to_toml(settings: &[Setting]) -> String {
+    let mut out = String::new();
+    let mut section = None;
+    // Keys before subsections, as TOML needs it: sections are sorted by depth within their first name.
+    let mut ordered: Vec<&Setting> = settings.iter().collect();
+    ordered.sort_by_key(|setting| setting.section.clone());
+    for setting in ordered {
+        if section != Some(&setting.section) {
+            out.push_str(&format!("{}[{}]\n", if section.is_some() { "\n" } else { "" }, setting.section));
+            section = Some(&setting.section);
+        }
+        let line = match toml::Value::try_from(&setting.value) {
+            Ok(value) if !setting.value.is_null() => format!("{} = {value}", setting.key),
+            _ => format!("# {} is not set", setting.key),
+        };
+        out.push_str(&format!("{line:<50}  # {}\n", setting.from));
+    }
+    out
+}

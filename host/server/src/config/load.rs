@@ -1,0 +1,248 @@
+//! Defaults, then the file, then the environment, then options: each goes over the one before.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use signalbox_graph::{Problem, Report};
+
+use super::Config;
+use super::reader::{Fault, FaultKind};
+use super::tree::{Content, Node, Origin};
+use serde::Deserialize;
+
+/// The file that is read when no other is named and it is there.
+const USUAL_FILE: &str = "signalbox.toml";
+/// Variables that begin like this and hold `__` are configuration.
+const PREFIX: &str = "SIGNALBOX_";
+/// A guard against faults that cannot be set aside; nobody reads further than this.
+const MOST_PROBLEMS: usize = 50;
+
+/// Where configuration comes from.
+#[derive(Debug, Default)]
+pub struct Sources {
+    /// The file named by the operator.
+    pub file: Option<PathBuf>,
+    /// The environment.
+    pub variables: Vec<(String, String)>,
+    /// `KEY=VALUE` of the command line, each with the option's name.
+    pub options: Vec<(String, String)>,
+}
+
+/// The configuration, and where each value of it was written.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The values.
+    pub config: Config,
+    /// Everything that is not a default.
+    pub tree: Node,
+    /// The file that was read.
+    pub file: Option<PathBuf>,
+    source: String,
+}
+
+/// Everything that is wrong with a configuration.
+#[derive(Debug)]
+pub struct ConfigError {
+    in_file: Option<Report>,
+    elsewhere: Vec<String>,
+}
+
+impl Sources {
+    /// This file, the process's environment, and `KEY=VALUE` options.
+    pub fn of_process(file: Option<PathBuf>, options: &[String]) -> Self {
+        let options = options.iter().map(|option| ("--set".to_owned(), option.clone())).collect();
+        // Names that are not Unicode cannot be ours.
+        let variables = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())))
+            .collect();
+        Self { file, variables, options }
+    }
+
+    /// Reads and checks everything.
+    pub fn load(self) -> Result<Loaded, ConfigError> {
+        let file = self.file.or_else(|| Path::new(USUAL_FILE).is_file().then(|| PathBuf::from(USUAL_FILE)));
+        let name = file.as_deref().map(|path| path.display().to_string()).unwrap_or_default();
+        let source = match &file {
+            Some(path) => std::fs::read_to_string(path).map_err(|error| {
+                ConfigError::elsewhere(format!("cannot read the configuration file {name}: {error}"))
+            })?,
+            None => String::new(),
+        };
+        let mut tree = Node::parse(&source).map_err(|error| ConfigError::syntax(&name, &source, &error))?;
+        let mut elsewhere = Vec::new();
+        for (variable, value) in self.variables {
+            if let Some(path) = path_of_variable(&variable) {
+                tree.set(&path, Node::text(value, Origin::Variable(variable)));
+            }
+        }
+        for (flag, option) in self.options {
+            match option.split_once('=') {
+                Some((key, value)) if !key.trim().is_empty() => {
+                    let path: Vec<String> = key.trim().split('.').map(str::to_owned).collect();
+                    let origin = Origin::Flag(format!("{flag} {}", key.trim()));
+                    tree.set(&path, Node::text(value.trim().to_owned(), origin));
+                }
+                _ => elsewhere.push(format!(
+                    "option {flag} {option} is not KEY=VALUE; write for example `{flag} server.listen=127.0.0.1:8080`"
+                )),
+            }
+        }
+        match (read(&tree, &name, &source, &mut elsewhere), elsewhere.is_empty()) {
+            (Ok(config), true) => {
+                let mut loaded = Loaded { config, tree, file, source };
+                loaded.anchor_paths();
+                Ok(loaded)
+            }
+            (Ok(_), false) => Err(ConfigError { in_file: None, elsewhere }),
+            (Err(in_file), _) => Err(ConfigError { in_file, elsewhere }),
+        }
+    }
+}
+
+impl Loaded {
+    /// Where a value was written, for people.
+    pub fn provenance(&self, path: &[&str]) -> String {
+        let file = self.file.as_deref().unwrap_or(Path::new(USUAL_FILE)).display();
+        match self.tree.origin_of(path) {
+            None => "default".to_owned(),
+            Some(Origin::File(span)) => {
+                let line = self.source.get(..span.start).unwrap_or_default().matches('\n').count() + 1;
+                format!("{file}:{line}")
+            }
+            Some(origin) => origin.to_string(),
+        }
+    }
+
+    /// A relative path in the file starts where the file is, so that a configuration works from every directory.
+    fn anchor_paths(&mut self) {
+        let Some(folder) = self.file.as_deref().and_then(Path::parent).map(Path::to_path_buf) else { return };
+        let tree = &self.tree;
+        self.config.each_path(&mut |key, path| {
+            let from_file = matches!(tree.origin_of(key), Some(Origin::File(_)));
+            if from_file && path.is_relative() {
+                *path = folder.join(&*path);
+            }
+        });
+    }
+}
+
+impl Node {
+    fn text(value: String, origin: Origin) -> Self {
+        Self { content: Content::Text(value), key_origin: origin.clone(), origin }
+    }
+}
+
+/// `SIGNALBOX_WEBSOCKET__MAX_FRAME` is `websocket.max-frame`; none is a variable that is no configuration.
+fn path_of_variable(name: &str) -> Option<Vec<String>> {
+    let rest = name.strip_prefix(PREFIX)?;
+    rest.contains("__").then(|| rest.split("__").map(|part| part.to_lowercase().replace('_', "-")).collect())
+}
+
+/// Reads the tree; a fault is noted and set aside, so that one report tells of all of them.
+fn read(tree: &Node, name: &str, source: &str, elsewhere: &mut Vec<String>) -> Result<Config, Option<Report>> {
+    let mut rest = tree.clone();
+    let mut in_file = Vec::new();
+    let mut set_aside: Vec<Vec<String>> = Vec::new();
+    loop {
+        let fault = match Config::deserialize(rest.clone()) {
+            Ok(config) if set_aside.is_empty() => return Ok(config),
+            Ok(_) => break,
+            Err(fault) => fault,
+        };
+        // A key that was set aside because of its value is missing now; that has been told already.
+        let told = matches!(&fault.kind, FaultKind::Missing(key)
+            if set_aside.iter().any(|path| path.split_last().is_some_and(|(last, parent)| last == key && parent == fault.path)));
+        if !told {
+            tell(&fault, name, source, &mut in_file, elsewhere);
+        }
+        if !rest.remove(&fault.path) || in_file.len() + elsewhere.len() >= MOST_PROBLEMS {
+            break;
+        }
+        set_aside.push(fault.path);
+    }
+    Err((!in_file.is_empty()).then(|| Report::new(name, source, in_file)))
+}
+
+fn tell(fault: &Fault, name: &str, source: &str, in_file: &mut Vec<Problem>, elsewhere: &mut Vec<String>) {
+    let key = fault.path.join(".");
+    let message = match &fault.kind {
+        FaultKind::UnknownKey(..) => format!("unknown key `{key}`"),
+        FaultKind::Missing(missing) if key.is_empty() => format!("section `{missing}` is missing"),
+        FaultKind::Missing(missing) => format!("`{key}` lacks the key `{missing}`"),
+        _ => format!("`{key}`: {fault}"),
+    };
+    let help = help(fault);
+    match &fault.origin {
+        // The line would show the secret.
+        Some(Origin::File(span)) if matches!(fault.kind, FaultKind::PlainSecret) => {
+            let line = source.get(..span.start).unwrap_or_default().matches('\n').count() + 1;
+            elsewhere.push(format!("{name}:{line}: {message}; {help}"));
+        }
+        Some(Origin::File(span)) => {
+            let label = match &fault.kind {
+                FaultKind::UnknownKey(..) => "not a key here",
+                FaultKind::Missing(_) => "lacks a key",
+                _ => "does not fit",
+            };
+            in_file.push(Problem::new(message, span.clone(), label).with_help(help));
+        }
+        Some(origin) => elsewhere.push(format!("{origin}: {message}; {help}")),
+        None => elsewhere.push(format!("{message}; {help}")),
+    }
+}
+
+fn help(fault: &Fault) -> String {
+    match &fault.kind {
+        FaultKind::UnknownKey(key, known) | FaultKind::UnknownChoice(key, known) => match nearest(key, known) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if known.is_empty() => "nothing is known here".to_owned(),
+            None => format!("known are {}", known.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ")),
+        },
+        FaultKind::PlainSecret => "write `{ env = \"NAME\" }` or `{ file = \"path\" }`".to_owned(),
+        FaultKind::Missing(key) => format!("add `{key}`; docs/guide/configuration.md says what it takes"),
+        FaultKind::Value(_) => "docs/guide/configuration.md lists every key with its default".to_owned(),
+    }
+}
+
+fn nearest(word: &str, known: &[&'static str]) -> Option<&'static str> {
+    let wanted = word.to_lowercase().replace('_', "-");
+    known
+        .iter()
+        .map(|candidate| (strsim::damerau_levenshtein(&wanted, candidate), *candidate))
+        .filter(|(distance, candidate)| *distance <= 1.max(candidate.len() / 3))
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
+impl ConfigError {
+    fn elsewhere(problem: String) -> Self {
+        Self { in_file: None, elsewhere: vec![problem] }
+    }
+
+    fn syntax(name: &str, source: &str, error: &toml::de::Error) -> Self {
+        let span = error.span().unwrap_or(0..0);
+        let problem = Problem::new(format!("this is not TOML: {}", error.message()), span, "here");
+        Self { in_file: Some(Report::new(name, source, vec![problem])), elsewhere: Vec::new() }
+    }
+
+    /// The error as a person reads it in a terminal.
+    pub fn render(&self, colour: bool) -> String {
+        let mut out = self.in_file.as_ref().map(|report| report.render(colour)).unwrap_or_default();
+        for problem in &self.elsewhere {
+            out.push_str(&format!("  × {problem}\n"));
+        }
+        out
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = self.in_file.as_ref().map_or(0, Report::count) + self.elsewhere.len();
+        write!(f, "the configuration has {count} problem{}", if count == 1 { "" } else { "s" })
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,258 @@
+//! Reads a configuration tree into typed sections; a fault says which value it is about.
+
+use std::collections::btree_map;
+use std::fmt;
+
+use serde::de::value::{StrDeserializer, StringDeserializer};
+use serde::de::{self, DeserializeSeed, Deserializer, IntoDeserializer, Unexpected, Visitor};
+
+use super::tree::{Content, Node, Origin};
+
+/// What is wrong with one value.
+#[derive(Debug)]
+pub struct Fault {
+    /// What kind of fault.
+    pub kind: FaultKind,
+    /// The keys that lead to it, outermost first.
+    pub path: Vec<String>,
+    /// Where it was written; none only for faults of the whole.
+    pub origin: Option<Origin>,
+}
+
+/// What can be wrong with a value.
+#[derive(Debug)]
+pub enum FaultKind {
+    /// No such key here; these are known.
+    UnknownKey(String, &'static [&'static str]),
+    /// No such choice; these are known.
+    UnknownChoice(String, &'static [&'static str]),
+    /// A secret itself, where only a reference to one may stand; must not be shown.
+    PlainSecret,
+    /// A value that does not fit.
+    Value(String),
+    /// A key that has to be there.
+    Missing(&'static str),
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.kind {
+            FaultKind::UnknownKey(key, _) => write!(f, "unknown key `{key}`"),
+            FaultKind::UnknownChoice(choice, _) => write!(f, "`{choice}` is not possible here"),
+            FaultKind::PlainSecret => f.write_str("a secret is never written into the configuration"),
+            FaultKind::Value(message) => f.write_str(message),
+            FaultKind::Missing(key) => write!(f, "key `{key}` is missing"),
+        }
+    }
+}
+
+impl std::error::Error for Fault {}
+
+impl de::Error for Fault {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        FaultKind::Value(message.to_string()).into()
+    }
+
+    fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
+        FaultKind::UnknownKey(field.to_owned(), expected).into()
+    }
+
+    fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
+        FaultKind::UnknownChoice(variant.to_owned(), expected).into()
+    }
+
+    fn missing_field(field: &'static str) -> Self {
+        FaultKind::Missing(field).into()
+    }
+}
+
+impl From<FaultKind> for Fault {
+    fn from(kind: FaultKind) -> Self {
+        Self { kind, path: Vec::new(), origin: None }
+    }
+}
+
+impl Fault {
+    /// The fault as seen one level further out.
+    fn within(mut self, key: &str, origin: &Origin) -> Self {
+        self.path.insert(0, key.to_owned());
+        self.origin.get_or_insert_with(|| origin.clone());
+        self
+    }
+}
+
+/// Text that is not typed becomes the TOML value it looks like, else a string.
+fn guess(text: &str, origin: &Origin) -> Node {
+    Node::parse_inline(text, origin).unwrap_or_else(|| Node {
+        content: Content::Scalar(toml::Value::String(text.to_owned())),
+        origin: origin.clone(),
+        key_origin: origin.clone(),
+    })
+}
+
+macro_rules! typed_text {
+    ($($method:ident)*) => {$(
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+            match &self.content {
+                Content::Text(text) => guess(text.trim(), &self.origin).$method(visitor),
+                _ => self.deserialize_any(visitor),
+            }
+        }
+    )*};
+}
+
+macro_rules! plain_text {
+    ($($method:ident)*) => {$(
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+            match self.content {
+                Content::Text(text) => visitor.visit_string(text),
+                _ => self.deserialize_any(visitor),
+            }
+        }
+    )*};
+}
+
+impl<'de> Deserializer<'de> for Node {
+    type Error = Fault;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        match self.content {
+            Content::Table(children) => visitor.visit_map(Entries { rest: children.into_iter(), value: None }),
+            Content::Array(items) => visitor.visit_seq(Items { rest: items.into_iter(), index: 0 }),
+            Content::Text(text) => guess(&text, &self.origin).deserialize_any(visitor),
+            Content::Scalar(toml::Value::Integer(number)) => visitor.visit_i64(number),
+            Content::Scalar(toml::Value::Float(number)) => visitor.visit_f64(number),
+            Content::Scalar(toml::Value::Boolean(flag)) => visitor.visit_bool(flag),
+            Content::Scalar(toml::Value::String(text)) => visitor.visit_string(text),
+            Content::Scalar(other) => visitor.visit_string(other.to_string()),
+        }
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        visitor.visit_some(self)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Fault> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self, _: &'static str, _: &'static [&'static str], visitor: V,
+    ) -> Result<V::Value, Fault> {
+        self.deserialize_map(visitor)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self, name: &'static str, variants: &'static [&'static str], visitor: V,
+    ) -> Result<V::Value, Fault> {
+        match self.content {
+            Content::Text(text) if text.trim_start().starts_with('{') => match Node::parse_inline(&text, &self.origin) {
+                Some(node) => node.deserialize_enum(name, variants, visitor),
+                None => Err(de::Error::invalid_value(Unexpected::Str(&text), &"a table such as `{ env = \"NAME\" }`")),
+            },
+            Content::Text(_) | Content::Scalar(_) if name == "SecretReference" => Err(FaultKind::PlainSecret.into()),
+            Content::Text(text) | Content::Scalar(toml::Value::String(text)) => {
+                visitor.visit_enum(text.into_deserializer())
+            }
+            Content::Table(children) => {
+                let count = children.len();
+                match (count, children.into_iter().next()) {
+                    (1, Some((key, value))) => visitor.visit_enum(Variant { key, value }),
+                    _ => Err(de::Error::invalid_length(count, &"exactly one key")),
+                }
+            }
+            _ => self.deserialize_any(visitor),
+        }
+    }
+
+    typed_text! {
+        deserialize_bool deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_u8 deserialize_u16
+        deserialize_u32 deserialize_u64 deserialize_f32 deserialize_f64 deserialize_seq deserialize_map
+    }
+
+    plain_text! { deserialize_str deserialize_string deserialize_char deserialize_identifier }
+
+    serde::forward_to_deserialize_any! {
+        bytes byte_buf unit unit_struct tuple tuple_struct ignored_any
+    }
+}
+
+/// Walks a table.
+struct Entries {
+    rest: btree_map::IntoIter<String, Node>,
+    value: Option<(String, Node)>,
+}
+
+impl<'de> de::MapAccess<'de> for Entries {
+    type Error = Fault;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Fault> {
+        let Some((key, node)) = self.rest.next() else { return Ok(None) };
+        let name: StrDeserializer<'_, Fault> = key.as_str().into_deserializer();
+        let read = seed.deserialize(name).map_err(|fault| fault.within(&key, &node.key_origin))?;
+        self.value = Some((key, node));
+        Ok(Some(read))
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Fault> {
+        let Some((key, node)) = self.value.take() else { return Err(de::Error::custom("a value without a key")) };
+        let origin = node.origin.clone();
+        seed.deserialize(node).map_err(|fault| fault.within(&key, &origin))
+    }
+}
+
+/// Walks a list.
+struct Items {
+    rest: std::vec::IntoIter<Node>,
+    index: usize,
+}
+
+impl<'de> de::SeqAccess<'de> for Items {
+    type Error = Fault;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Fault> {
+        let Some(node) = self.rest.next() else { return Ok(None) };
+        let (origin, index) = (node.origin.clone(), self.index);
+        self.index += 1;
+        seed.deserialize(node).map(Some).map_err(|fault| fault.within(&index.to_string(), &origin))
+    }
+}
+
+/// A table with one key that names the variant of an enum.
+struct Variant {
+    key: String,
+    value: Node,
+}
+
+impl<'de> de::EnumAccess<'de> for Variant {
+    type Error = Fault;
+    type Variant = Self;
+
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), Fault> {
+        let name: StringDeserializer<Fault> = self.key.clone().into_deserializer();
+        let variant = seed.deserialize(name).map_err(|fault| fault.within(&self.key, &self.value.key_origin))?;
+        Ok((variant, self))
+    }
+}
+
+impl<'de> de::VariantAccess<'de> for Variant {
+    type Error = Fault;
+
+    fn unit_variant(self) -> Result<(), Fault> {
+        Err(FaultKind::Value(format!("`{}` takes no value", self.key)).into())
+    }
+
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Fault> {
+        let origin = self.value.origin.clone();
+        seed.deserialize(self.value).map_err(|fault| fault.within(&self.key, &origin))
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Fault> {
+        self.value.deserialize_seq(visitor)
+    }
+
+    fn struct_variant<V: Visitor<'de>>(self, _: &'static [&'static str], visitor: V) -> Result<V::Value, Fault> {
+        let origin = self.value.origin.clone();
+        self.value.deserialize_map(visitor).map_err(|fault| fault.within(&self.key, &origin))
+    }
+}

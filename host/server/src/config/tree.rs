@@ -1,0 +1,162 @@
+//! What was configured, before anything knows what it means: a tree whose every value says where it stands.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Range;
+
+use toml::de::{DeTable, DeValue};
+
+/// Where a value was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Bytes of the configuration file.
+    File(Range<usize>),
+    /// An environment variable.
+    Variable(String),
+    /// An option of the command line.
+    Flag(String),
+}
+
+/// A value and where it was written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    /// The value.
+    pub content: Content,
+    /// Where the value was written.
+    pub origin: Origin,
+    /// Where its key was written; an unknown key is pointed at, not its value.
+    pub key_origin: Origin,
+}
+
+/// A value.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Content {
+    /// Keys and values.
+    Table(BTreeMap<String, Node>),
+    /// A list.
+    Array(Vec<Node>),
+    /// A string, number or boolean with the type that TOML gave it.
+    Scalar(toml::Value),
+    /// Text from a variable or flag, whose type is what its reader asks for.
+    Text(String),
+}
+
+impl Node {
+    /// An empty table.
+    pub fn empty(origin: Origin) -> Self {
+        Self { content: Content::Table(BTreeMap::new()), key_origin: origin.clone(), origin }
+    }
+
+    /// The tree of a TOML document.
+    pub fn parse(text: &str) -> Result<Self, toml::de::Error> {
+        let document = DeTable::parse(text)?;
+        let origin = Origin::File(document.span());
+        let content = table(document.get_ref(), &|span| Origin::File(span));
+        Ok(Self { content, key_origin: origin.clone(), origin })
+    }
+
+    /// The value of an inline TOML value, all of it from one origin; none when the text is no TOML.
+    pub fn parse_inline(text: &str, origin: &Origin) -> Option<Self> {
+        let parsed = DeValue::parse(text).ok()?;
+        let content = value(parsed.get_ref(), &|_| origin.clone())?;
+        Some(Self { content, origin: origin.clone(), key_origin: origin.clone() })
+    }
+
+    /// Puts `node` at `path`, over what is there.
+    pub fn set(&mut self, path: &[String], node: Node) {
+        let Some((first, rest)) = path.split_first() else {
+            *self = node;
+            return;
+        };
+        if !matches!(self.content, Content::Table(_)) {
+            *self = Self::empty(node.origin.clone());
+        }
+        if let Content::Table(children) = &mut self.content {
+            let child = children.entry(first.clone()).or_insert_with(|| Self::empty(node.origin.clone()));
+            child.set(rest, node);
+        }
+    }
+
+    /// Takes away what is at `path`; false when nothing is there.
+    pub fn remove(&mut self, path: &[String]) -> bool {
+        let Some((last, parents)) = path.split_last() else { return false };
+        let mut node = self;
+        for key in parents {
+            let child = match &mut node.content {
+                Content::Table(children) => children.get_mut(key),
+                Content::Array(items) => key.parse::<usize>().ok().and_then(|index| items.get_mut(index)),
+                Content::Scalar(_) | Content::Text(_) => None,
+            };
+            let Some(child) = child else { return false };
+            node = child;
+        }
+        match &mut node.content {
+            Content::Table(children) => children.remove(last).is_some(),
+            Content::Array(items) => match last.parse::<usize>() {
+                Ok(index) if index < items.len() => {
+                    items.remove(index);
+                    true
+                }
+                _ => false,
+            },
+            Content::Scalar(_) | Content::Text(_) => false,
+        }
+    }
+
+    /// Where the value at `path` was written; a list counts as one value. None is a default.
+    pub fn origin_of(&self, path: &[&str]) -> Option<&Origin> {
+        match (&self.content, path.split_first()) {
+            (Content::Table(children), Some((first, rest))) => children.get(*first)?.origin_of(rest),
+            // An inline table in a variable is one text here, and everything in it comes from there.
+            (Content::Text(_) | Content::Array(_), _) | (_, None) => Some(&self.origin),
+            (Content::Scalar(_), Some(_)) => None,
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(_) => write!(f, "the configuration file"),
+            Self::Variable(name) => write!(f, "environment variable {name}"),
+            Self::Flag(flag) => write!(f, "option {flag}"),
+        }
+    }
+}
+
+fn table(entries: &DeTable<'_>, origin: &dyn Fn(Range<usize>) -> Origin) -> Content {
+    let children = entries.iter().filter_map(|(key, child)| {
+        let content = value(child.get_ref(), origin)?;
+        let node = Node { content, origin: origin(child.span()), key_origin: origin(key.span()) };
+        Some((key.get_ref().to_string(), node))
+    });
+    Content::Table(children.collect())
+}
+
+/// None is a number that no Rust type holds.
+fn value(value: &DeValue<'_>, origin: &dyn Fn(Range<usize>) -> Origin) -> Option<Content> {
+    let scalar = match value {
+        DeValue::Table(entries) => return Some(table(entries, origin)),
+        DeValue::Array(items) => {
+            let nodes = items.iter().filter_map(|item| {
+                let origin_here = origin(item.span());
+                let content = self::value(item.get_ref(), origin)?;
+                Some(Node { content, key_origin: origin_here.clone(), origin: origin_here })
+            });
+            return Some(Content::Array(nodes.collect()));
+        }
+        DeValue::String(text) => toml::Value::String(text.to_string()),
+        DeValue::Boolean(flag) => toml::Value::Boolean(*flag),
+        DeValue::Datetime(moment) => toml::Value::Datetime(*moment),
+        DeValue::Integer(number) => match i64::from_str_radix(number.as_str(), number.radix()) {
+            Ok(number) => toml::Value::Integer(number),
+            // Kept as text, so that whoever reads it says what is wrong with it.
+            Err(_) => toml::Value::String(number.as_str().to_owned()),
+        },
+        DeValue::Float(number) => match number.as_str().parse() {
+            Ok(number) => toml::Value::Float(number),
+            Err(_) => toml::Value::String(number.as_str().to_owned()),
+        },
+    };
+    Some(Content::Scalar(scalar))
+}

@@ -1,0 +1,59 @@
+//! Signals: the first SIGTERM or SIGINT asks to leave, the second does not wait; SIGHUP asks to read again.
+
+use std::process::ExitCode;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// Everything ended as it should.
+pub const DONE: ExitCode = ExitCode::SUCCESS;
+/// The host could not start, or a command failed; the reason is on standard error.
+pub const FAILED: ExitCode = ExitCode::FAILURE;
+/// The shutdown deadline passed with work unfinished; what was acknowledged is decided at the next start.
+pub const UNFINISHED: u8 = 3;
+/// A second signal ended the process at once.
+pub const INTERRUPTED: i32 = 130;
+
+/// What an operator asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// Leave, in order.
+    Leave,
+    /// Read again what can be read again.
+    Reload,
+}
+
+/// The signals of this process.
+pub struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    /// From here on signals no longer end the process by themselves.
+    pub fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// The next request.
+    pub async fn next(&mut self) -> Request {
+        tokio::select! {
+            _ = self.terminate.recv() => Request::Leave,
+            _ = self.interrupt.recv() => Request::Leave,
+            _ = self.hangup.recv() => Request::Reload,
+        }
+    }
+
+    /// Ends the process at the next request to leave.
+    pub fn end_at_next(mut self) -> tokio::task::JoinHandle<()> {
+        tokio::spawn(async move {
+            while self.next().await != Request::Leave {}
+            tracing::warn!("second signal: leaving at once; what was acknowledged is decided at the next start");
+            std::process::exit(INTERRUPTED);
+        })
+    }
+}

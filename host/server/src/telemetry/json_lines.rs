@@ -1,0 +1,180 @@
+//! One JSON object a line. The fields of all spans around an event stand in it beside the event's own, so that every
+//! line written while a decision runs carries its `correlation_id`, whoever wrote it.
+
+use std::fmt;
+use std::io::Write;
+
+use serde_json::{Map, Value};
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Subscriber};
+use tracing_subscriber::layer::{Context, Layer};
+use tracing_subscriber::registry::LookupSpan;
+
+/// Writes log lines to what `open` gives.
+pub struct JsonLines<W> {
+    open: W,
+}
+
+impl<W> JsonLines<W> {
+    /// A line is handed to the writer in one piece, so that lines of several threads do not mix.
+    pub fn to(open: W) -> Self {
+        Self { open }
+    }
+}
+
+/// What a span or an event says.
+#[derive(Default)]
+struct Fields(Map<String, Value>);
+
+impl<S, W, O> Layer<S> for JsonLines<W>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: Fn() -> O + 'static,
+    O: Write,
+{
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        let Some(span) = context.span(id) else { return };
+        let mut fields = Fields::default();
+        attributes.record(&mut fields);
+        span.extensions_mut().insert(fields);
+    }
+
+    fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
+        let Some(span) = context.span(id) else { return };
+        if let Some(fields) = span.extensions_mut().get_mut::<Fields>() {
+            values.record(fields);
+        }
+    }
+
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        let mut line = Fields::default();
+        for span in context.event_scope(event).into_iter().flat_map(|scope| scope.from_root()) {
+            if let Some(fields) = span.extensions().get::<Fields>() {
+                line.0.extend(fields.0.clone());
+            }
+            line.0.insert("span".to_owned(), span.name().into());
+        }
+        event.record(&mut line);
+        // Last, so that no field of a plugin can pass for them.
+        line.0.insert("timestamp".to_owned(), jiff::Timestamp::now().to_string().into());
+        line.0.insert("level".to_owned(), event.metadata().level().as_str().into());
+        line.0.insert("target".to_owned(), event.metadata().target().into());
+        let mut text = escape(&Value::Object(line.0).to_string());
+        text.push('\n');
+        // There is nowhere left to say that logging failed.
+        let _ = (self.open)().write_all(text.as_bytes());
+    }
+}
+
+impl Visit for Fields {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.0.insert(field.name().to_owned(), value.into());
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.0.insert(field.name().to_owned(), value.into());
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.0.insert(field.name().to_owned(), value.into());
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.0.insert(field.name().to_owned(), value.into());
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.0.insert(field.name().to_owned(), value.into());
+    }
+
+    fn record_error(&mut self, field: &Field, value: &(dyn std::error::Error + 'static)) {
+        let mut text = value.to_string();
+        let mut cause = value.source();
+        while let Some(error) = cause {
+            text.push_str(&format!(": {error}"));
+            cause = error.source();
+        }
+        self.0.insert(field.name().to_owned(), text.into());
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.0.insert(field.name().to_owned(), format!("{value:?}").into());
+    }
+}
+
+/// JSON escapes control characters below 0x20 only; those above reach terminals too.
+fn escape(json: &str) -> String {
+    let mut out = String::with_capacity(json.len() + 1);
+    for character in json.chars() {
+        match character {
+            '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' => out.push_str(&format!("\\u{:04x}", u32::from(character))),
+            _ => out.push(character),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use tracing_subscriber::layer::SubscriberExt as _;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn lines(log: impl FnOnce()) -> Vec<String> {
+        let kept = Kept::default();
+        let writer = kept.clone();
+        let subscriber = tracing_subscriber::registry().with(JsonLines::to(move || writer.clone()));
+        tracing::subscriber::with_default(subscriber, log);
+        let bytes = kept.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap().lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn every_line_inside_a_decision_carries_its_correlation_id() {
+        let lines = lines(|| {
+            let span = tracing::info_span!("input", correlation_id = "cor_1", decision_id = tracing::field::Empty);
+            let _entered = span.enter();
+            span.record("decision_id", "dec_1");
+            let node = tracing::info_span!("node", node = "classify");
+            node.in_scope(|| tracing::warn!(count = 3, "from within"));
+        });
+        let line: Value = serde_json::from_str(&lines[0]).unwrap();
+        assert_eq!(line["correlation_id"], "cor_1");
+        assert_eq!(line["decision_id"], "dec_1");
+        assert_eq!(line["node"], "classify");
+        assert_eq!(line["count"], 3);
+        assert_eq!(line["message"], "from within");
+        assert_eq!(line["level"], "WARN");
+        assert!(line["timestamp"].as_str().unwrap().parse::<jiff::Timestamp>().is_ok());
+    }
+
+    #[test]
+    fn what_a_plugin_logs_cannot_break_out_of_its_line_or_pass_for_another() {
+        let lines = lines(|| {
+            tracing::info!(level = "ERROR", target = "bank", "a\r\nb\u{1b}[31m\u{7f}\u{9b}0m\u{2028}{\"level\":1}");
+        });
+        assert_eq!(lines.len(), 1);
+        assert!(lines[0].chars().all(|character| !character.is_control() && character != '\u{2028}'), "{}", lines[0]);
+        let line: Value = serde_json::from_str(&lines[0]).unwrap();
+        assert_eq!(line["level"], "INFO");
+        assert!(line["target"].as_str().unwrap().contains("json_lines"));
+        assert_eq!(line["message"], "a\r\nb\u{1b}[31m\u{7f}\u{9b}0m\u{2028}{\"level\":1}");
+    }
+}
