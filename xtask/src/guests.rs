@@ -35,7 +35,7 @@ pub struct Component {
 
 pub fn run(workspace: &Workspace, probes: bool) -> Result<ExitCode> {
     let mut steps = Steps::new(if probes { 3 } else { 2 });
-    steps.run("target", || add_target())?;
+    steps.run("wasm target", add_target)?;
     steps.run("plugins", || build_plugins(workspace))?;
     if probes {
         steps.run("probes", || build_probes(workspace))?;

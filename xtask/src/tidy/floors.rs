@@ -1,6 +1,6 @@
 //! Who may import whom, and which library belongs where.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::{Problem, Source};
 use crate::workspace::{Package, Workspace};
@@ -143,7 +143,7 @@ impl Fence {
 }
 
 fn line_of_dependency(manifest: &Path, dependency: &str, sources: &[Source]) -> Option<usize> {
-    let source = sources.iter().find(|source| source.path == PathBuf::from(manifest))?;
+    let source = sources.iter().find(|source| source.path == manifest)?;
     let names_it =
         |line: &str| line.trim_start().strip_prefix(dependency).is_some_and(|rest| rest.starts_with([' ', '.', '=']));
     source.text.as_deref()?.lines().position(names_it).map(|index| index + 1)
@@ -151,6 +151,8 @@ fn line_of_dependency(manifest: &Path, dependency: &str, sources: &[Source]) -> 
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::super::source;
     use super::*;
     use crate::workspace::Dependency;
