@@ -1,0 +1,83 @@
+use serde_json::Value;
+
+use crate::JsonError;
+use crate::bindings::capabilities::signalbox::agent::types as wire;
+use crate::moment::Moment;
+
+pub use crate::bindings::capabilities::signalbox::agent::types::{ActionType, Priority, RetryPolicy};
+
+/// Something that the decision causes outside. It is stored with the decision and leaves only then, at least once, under
+/// an idempotency key that never changes.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Action {
+    /// What kind of thing it does.
+    pub action_type: ActionType,
+    /// A resource type, an audience (`user:<id>` or `business`), or a URL.
+    pub target: String,
+    /// What it says, an object of at most 64 KiB.
+    pub payload: Value,
+    /// Which of two waiting actions goes first.
+    pub priority: Priority,
+    /// Not before this moment; none is at once.
+    pub execute_at: Option<String>,
+    /// None takes the host's default.
+    pub retry_policy: Option<RetryPolicy>,
+}
+
+impl Action {
+    /// A change to a resource that another service owns.
+    pub fn resource(resource_type: impl Into<String>, payload: Value) -> Self {
+        Self::new(ActionType::ResourceAction, resource_type, payload)
+    }
+
+    /// A message to people of the business: `user:<id>` or `business`.
+    pub fn notify(audience: impl Into<String>, payload: Value) -> Self {
+        Self::new(ActionType::Notification, audience, payload)
+    }
+
+    /// A request to an external service.
+    pub fn call(url: impl Into<String>, payload: Value) -> Self {
+        Self::new(ActionType::ExternalCall, url, payload)
+    }
+
+    fn new(action_type: ActionType, target: impl Into<String>, payload: Value) -> Self {
+        Self {
+            action_type,
+            target: target.into(),
+            payload,
+            priority: Priority::Medium,
+            execute_at: None,
+            retry_policy: None,
+        }
+    }
+
+    /// Which of two waiting actions goes first; medium otherwise.
+    pub fn priority(mut self, priority: Priority) -> Self {
+        self.priority = priority;
+        self
+    }
+
+    /// Waits until a moment.
+    pub fn execute_at(mut self, moment: Moment) -> Self {
+        self.execute_at = Some(moment.to_string());
+        self
+    }
+
+    /// How often and when delivery is tried again.
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.retry_policy = Some(policy);
+        self
+    }
+
+    pub(crate) fn into_wire(self) -> Result<wire::Action, JsonError> {
+        Ok(wire::Action {
+            payload: crate::json::encode("payload", &self.payload)?,
+            action_type: self.action_type,
+            target: self.target,
+            priority: self.priority,
+            execute_at: self.execute_at,
+            retry_policy: self.retry_policy,
+        })
+    }
+}

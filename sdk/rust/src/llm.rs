@@ -1,0 +1,129 @@
+//! Language models, by the names that the operator gave them. Grant: the names, for example `llm = ["default"]`.
+//!
+//! Have rules to fall back to: a model that does not answer must not leave a guest without one.
+//!
+//! ```
+//! use signalbox_sdk::prelude::*;
+//!
+//! #[derive(Deserialize)]
+//! struct Answer {
+//!     intent: String,
+//! }
+//!
+//! fn intent(text: &str) -> String {
+//!     let schema = json!({
+//!         "type": "object",
+//!         "properties": { "intent": { "enum": ["booking", "question"] } },
+//!         "required": ["intent"],
+//!     });
+//!     let asked = llm::Request::new("default").system("What does the guest want?").user(text).ask_json::<Answer>(&schema);
+//!     match asked {
+//!         Ok(answer) => answer.intent,
+//!         Err(error) => {
+//!             warn!(error = error, "the model did not help, took the rules");
+//!             if text.contains("table") { "booking".into() } else { "question".into() }
+//!         }
+//!     }
+//! }
+//! # testing::Host::new().llm_answer(r#"{"intent":"question"}"#).enter(|| assert_eq!(intent("a table?"), "question"));
+//! # testing::Host::new().llm_error(llm::Error::Timeout).enter(|| assert_eq!(intent("a table?"), "booking"));
+//! ```
+
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::contract::llm as contract;
+
+pub use crate::bindings::capabilities::signalbox::llm::llm::{Completion, FinishReason, Role};
+
+crate::error::capability_error! {
+    /// Why a model gave no answer.
+    llm {
+        /// No model has this name in the host's configuration. A retry will not help.
+        NotConfigured => stop "no language model has this name",
+        /// The grant does not name this model. A retry will not help.
+        Denied(reason: String) => stop "the grant does not name this model: {reason}",
+        /// The request is malformed or too large. A retry will not help.
+        Invalid(reason: String) => stop "the request is malformed: {reason}",
+        /// The provider limits our rate. A retry may help after this many milliseconds, when it says so.
+        RateLimited(after: Option<u32>) => retry "the provider limits our rate",
+        /// Quota or credit is used up. A retry will not help until an operator acts.
+        QuotaExhausted => stop "the provider's quota is used up",
+        /// The provider does not answer or failed. A retry may help.
+        Unavailable(reason: String) => retry "the provider does not answer: {reason}",
+        /// No answer within the time. A retry may help.
+        Timeout => retry "the provider did not answer in time",
+        /// The answer is not what was asked for. A retry may help.
+        MalformedAnswer(reason: String) => retry "the answer is not what was asked for: {reason}",
+    }
+}
+
+/// A question on its way to a model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Request(contract::Request);
+
+impl Request {
+    /// A question for a model of the host's configuration.
+    pub fn new(model: impl Into<String>) -> Self {
+        Self(contract::Request {
+            model: model.into(),
+            messages: Vec::new(),
+            max_tokens: None,
+            temperature: None,
+            response_schema: None,
+            timeout: None,
+        })
+    }
+
+    /// What the model should know and keep to.
+    pub fn system(self, content: impl Into<String>) -> Self {
+        self.message(Role::System, content)
+    }
+
+    /// What the person says.
+    pub fn user(self, content: impl Into<String>) -> Self {
+        self.message(Role::User, content)
+    }
+
+    /// What the model said earlier.
+    pub fn assistant(self, content: impl Into<String>) -> Self {
+        self.message(Role::Assistant, content)
+    }
+
+    fn message(mut self, role: Role, content: impl Into<String>) -> Self {
+        self.0.messages.push(contract::Message { role, content: content.into() });
+        self
+    }
+
+    /// At most this many tokens; the operator's limit is never exceeded.
+    pub fn max_tokens(mut self, tokens: u32) -> Self {
+        self.0.max_tokens = Some(tokens);
+        self
+    }
+
+    /// From 0 to 2; the model's default otherwise.
+    pub fn temperature(mut self, temperature: f64) -> Self {
+        self.0.temperature = Some(temperature);
+        self
+    }
+
+    /// Never longer than the decision has left.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.0.timeout = Some(u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX));
+        self
+    }
+
+    /// Asks once.
+    pub fn ask(self) -> Result<Completion, Error> {
+        Ok(contract::complete(&self.0)?)
+    }
+
+    /// Asks once for a JSON document of a shape; an answer of another shape is [`Error::MalformedAnswer`].
+    pub fn ask_json<T: DeserializeOwned>(mut self, schema: &Value) -> Result<T, Error> {
+        self.0.response_schema = Some(schema.to_string());
+        let completion = self.ask()?;
+        crate::json::decode("answer", &completion.text).map_err(|error| Error::MalformedAnswer(error.to_string()))
+    }
+}

@@ -1,0 +1,162 @@
+use std::fmt;
+
+use serde::de::value::StrDeserializer;
+use serde::de::{DeserializeOwned, DeserializeSeed, MapAccess, Visitor};
+use serde::{Deserializer, forward_to_deserialize_any};
+
+use crate::JsonError;
+
+/// The channels a node reads, each with its value at the start of the step.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct State(Vec<(String, String)>);
+
+impl State {
+    pub(crate) fn from_wire(channels: Vec<(String, String)>) -> Self {
+        Self(channels)
+    }
+
+    /// All channels as the fields of one struct. A channel without a value yet is a missing field: make it an
+    /// `Option`, or give it `#[serde(default)]`.
+    pub fn read<T: DeserializeOwned>(&self) -> Result<T, JsonError> {
+        T::deserialize(Channels(&self.0)).map_err(|StateError { channel, reason }| {
+            JsonError::new(channel.as_deref().unwrap_or("state"), &reason)
+        })
+    }
+
+    /// The value of one channel; none when it has none yet.
+    pub fn get<T: DeserializeOwned>(&self, channel: &str) -> Result<Option<T>, JsonError> {
+        match self.0.iter().find(|(name, _)| name == channel) {
+            Some((name, text)) => crate::json::decode(name, text),
+            None => Ok(None),
+        }
+    }
+}
+
+/// Reads the channels in place, without first joining them into one document.
+struct Channels<'a>(&'a [(String, String)]);
+
+impl<'de, 'a: 'de> Deserializer<'de> for Channels<'a> {
+    type Error = StateError;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, StateError> {
+        visitor.visit_map(ChannelMap { left: self.0.iter(), current: None })
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, StateError> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    /// A node without interest in any channel takes `()`.
+    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, StateError> {
+        visitor.visit_unit()
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit_struct seq tuple
+        tuple_struct map struct enum identifier ignored_any
+    }
+}
+
+struct ChannelMap<'a> {
+    left: std::slice::Iter<'a, (String, String)>,
+    current: Option<&'a (String, String)>,
+}
+
+impl<'de, 'a: 'de> MapAccess<'de> for ChannelMap<'a> {
+    type Error = StateError;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, StateError> {
+        self.current = self.left.next();
+        match self.current {
+            Some((name, _)) => seed.deserialize(StrDeserializer::<StateError>::new(name)).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, StateError> {
+        let Some((name, text)) = self.current else {
+            return Err(serde::de::Error::custom("a value was asked for before its channel"));
+        };
+        let mut json = serde_json::Deserializer::from_str(text);
+        seed.deserialize(&mut json)
+            .and_then(|value| json.end().map(|()| value))
+            .map_err(|error| StateError { channel: Some(name.clone()), reason: error.to_string() })
+    }
+}
+
+/// An error on the way; it remembers the channel it happened in.
+#[derive(Debug)]
+struct StateError {
+    channel: Option<String>,
+    reason: String,
+}
+
+impl fmt::Display for StateError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.reason)
+    }
+}
+
+impl std::error::Error for StateError {}
+
+impl serde::de::Error for StateError {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Self { channel: None, reason: message.to_string() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+
+    #[derive(Debug, Deserialize, PartialEq)]
+    struct Booking {
+        intent: Option<String>,
+        party: Option<u32>,
+        #[serde(default)]
+        notes: Vec<String>,
+    }
+
+    fn state(channels: &[(&str, &str)]) -> State {
+        State(channels.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect())
+    }
+
+    #[test]
+    fn channels_become_fields_and_absent_ones_are_missing_fields() {
+        let read: Booking = state(&[("intent", r#""book""#), ("notes", r#"["a"]"#)]).read().unwrap();
+        assert_eq!(read, Booking { intent: Some("book".into()), party: None, notes: vec!["a".into()] });
+    }
+
+    #[test]
+    fn channels_the_node_does_not_know_are_ignored() {
+        let read: Booking = state(&[("other", r#"{"deep":[1,2]}"#), ("party", "4")]).read().unwrap();
+        assert_eq!(read.party, Some(4));
+    }
+
+    #[test]
+    fn a_wrong_type_names_its_channel() {
+        let error = state(&[("party", r#""four""#)]).read::<Booking>().unwrap_err();
+        assert!(error.to_string().starts_with("`party` has not the expected JSON shape"), "{error}");
+    }
+
+    #[test]
+    fn a_missing_channel_that_must_be_there_is_named() {
+        #[derive(Debug, Deserialize)]
+        struct Strict {
+            #[allow(dead_code, reason = "only its absence matters")]
+            intent: String,
+        }
+        let error = state(&[]).read::<Strict>().unwrap_err();
+        assert!(error.to_string().contains("missing field `intent`"), "{error}");
+    }
+
+    #[test]
+    fn a_node_may_take_no_state() {
+        state(&[("intent", "1")]).read::<()>().unwrap();
+    }
+}
