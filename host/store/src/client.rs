@@ -1,22 +1,134 @@
-use crate::{Config, StoreError};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Credentials, Region};
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use crate::embedded::EmbeddedClient;
+use crate::item::Item;
+use crate::tables::{TableNames, provision, tables};
+use crate::{Backend, Config, StoreError};
+
+mod failure;
+mod read;
+
+pub(crate) use failure::failure;
+pub(crate) use read::Query;
+
+/// One try of a call, connecting included.
+const ATTEMPT_DEADLINE: Duration = Duration::from_secs(1);
+/// A call with all its tries.
+const CALL_DEADLINE: Duration = Duration::from_secs(5);
+/// The SDK tries throttled and failed calls so often, with growing, jittered pauses.
+const ATTEMPTS: u32 = 3;
 
 /// The store. Cheap to clone; all clones share one client.
 #[derive(Clone, Debug)]
-pub struct Store {}
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    client: Client,
+    names: TableNames,
+    journal_retention: Duration,
+}
 
 impl Store {
     /// Connects, and sees to it that the tables are there: creates those that are missing when the configuration allows
     /// it, and else refuses with [`StoreError::MissingTables`].
-    pub async fn open(_config: Config) -> Result<Self, StoreError> {
-        unfinished()
+    pub async fn open(config: Config) -> Result<Self, StoreError> {
+        let client = connect(&config.backend).await?;
+        provision::provision(&client, &tables(&config.table_prefix), config.create_tables).await?;
+        let names = TableNames::new(&config.table_prefix);
+        Ok(Self { inner: Arc::new(Inner { client, names, journal_retention: config.journal_retention }) })
     }
 
     /// Whether the store answers: one cheap read.
     pub async fn check(&self) -> Result<(), StoreError> {
-        unfinished()
+        let table = &self.names().decisions;
+        let nothing = || AttributeValue::S("check".to_owned());
+        let read = self.client().get_item().table_name(table).key("id", nothing()).key("businessId", nothing());
+        read.send().await.map_err(|error| failure("GetItem", table, error))?;
+        Ok(())
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.inner.client
+    }
+
+    pub(crate) fn names(&self) -> &TableNames {
+        &self.inner.names
+    }
+
+    pub(crate) fn journal_retention(&self) -> Duration {
+        self.inner.journal_retention
+    }
+
+    /// One item, as of the last finished write.
+    pub(crate) async fn item(&self, table: &str, key: Item) -> Result<Option<Item>, StoreError> {
+        let read = self.client().get_item().table_name(table).set_key(Some(key)).consistent_read(true);
+        let answer = read.send().await.map_err(|error| failure("GetItem", table, error))?;
+        Ok(answer.item)
     }
 }
 
-pub(crate) fn unfinished<T>() -> Result<T, StoreError> {
-    Err(StoreError::Config("this part of the store is being built".to_owned()))
+/// A key of two text attributes.
+pub(crate) fn key(partition: (&str, &str), sort: (&str, &str)) -> Item {
+    HashMap::from([partition, sort].map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned()))))
+}
+
+async fn connect(backend: &Backend) -> Result<Client, StoreError> {
+    let builder = match backend {
+        // A host name that cannot exist: nothing leaves the process even by mistake.
+        Backend::Embedded { path } => fixed("http://embedded.invalid", "local", None, None)
+            .http_client(EmbeddedClient::open(path.as_deref()).await?)
+            .allow_no_auth(),
+        Backend::Endpoint { url, region, access_key, secret } => {
+            if !(url.starts_with("http://") || url.starts_with("https://")) {
+                return Err(StoreError::Config(format!("endpoint {url:?} must start with http:// or https://")));
+            }
+            fixed(url, region, access_key.as_deref(), secret.as_deref())
+        }
+        Backend::Aws { region } => {
+            let mut loader = aws_config::defaults(BehaviorVersion::latest());
+            if let Some(region) = region {
+                loader = loader.region(Region::new(region.clone()));
+            }
+            let shared = loader.load().await;
+            if shared.region().is_none() {
+                return Err(StoreError::Config("no AWS region is set; set it here or in AWS_REGION".to_owned()));
+            }
+            Builder::from(&shared)
+        }
+    };
+    // A call to the database in this process only waits its turn: to drop it and queue again would make it wait longer.
+    let attempt = if matches!(backend, Backend::Embedded { .. }) { CALL_DEADLINE } else { ATTEMPT_DEADLINE };
+    let config = builder
+        .behavior_version(BehaviorVersion::latest())
+        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+        .timeout_config(deadlines(attempt, CALL_DEADLINE));
+    Ok(Client::from_conf(config.build()))
+}
+
+/// Everything fixed, so that the SDK asks neither the environment nor the network for any of it.
+fn fixed(url: &str, region: &str, access_key: Option<&str>, secret: Option<&str>) -> Builder {
+    let access_key = access_key.unwrap_or("signalbox");
+    let secret = secret.unwrap_or("signalbox");
+    Builder::new().endpoint_url(url).region(Region::new(region.to_owned())).credentials_provider(Credentials::new(
+        access_key,
+        secret,
+        None,
+        None,
+        "signalbox",
+    ))
+}
+
+pub(crate) fn deadlines(attempt: Duration, call: Duration) -> TimeoutConfig {
+    TimeoutConfig::builder().connect_timeout(attempt).operation_attempt_timeout(attempt).operation_timeout(call).build()
 }

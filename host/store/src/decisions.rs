@@ -1,9 +1,37 @@
 use std::time::Duration;
 
-use signalbox_model::{DecisionModel, Timestamp};
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
+use serde::{Deserialize, Serialize};
+use signalbox_model::{AgentOutput, DecisionModel, ReplySlot};
+use ulid::Ulid;
 
-use crate::client::unfinished;
-use crate::{DecisionRecord, EffectState, Store, StoreError};
+use crate::client::{failure, key};
+use crate::document::{ITEM_LIMIT, pack, packed_size, unpack};
+use crate::item::{Item, ItemBuilder, text};
+use crate::key::{compose, moment};
+use crate::tables::{BY_BUSINESS, BY_CODE};
+use crate::{DecisionRecord, SessionUpdate, Store, StoreError};
+
+mod effects;
+mod queries;
+
+pub use effects::EffectUpdate;
+pub(crate) use queries::checked;
+pub use queries::{DecisionQuery, Order, Page};
+
+/// A transaction that meets another on the same item is tried again so often.
+const CONFLICT_ATTEMPTS: u32 = 6;
+
+/// Attributes of a decision's item.
+pub(crate) const ID: &str = "id";
+pub(crate) const BUSINESS: &str = "businessId";
+const BODY: &str = "body";
+const EFFECTS: &str = "effects";
+const REVISION: &str = "revision";
+const WRITER: &str = "writer";
 
 /// What became of a commit.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,114 +42,211 @@ pub enum Committed {
     Duplicate(Box<DecisionRecord>),
 }
 
-/// Which of two decisions comes first.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Order {
-    /// The newest.
-    #[default]
-    NewestFirst,
-    /// The oldest.
-    OldestFirst,
+/// The part of a record that never changes once it is written.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Body<'a> {
+    decision: &'a DecisionModel,
+    output: &'a AgentOutput,
+    reply: &'a ReplySlot,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session: &'a Option<SessionUpdate>,
 }
 
-/// A part of a business's decisions.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DecisionQuery {
-    /// Whose decisions.
-    pub business_id: String,
-    /// Only decisions made before the one this cursor points at.
-    pub before: Option<String>,
-    /// Only decisions made after the one this cursor points at.
-    pub after: Option<String>,
-    /// How many at most, from 1 to 100.
-    pub limit: u32,
-    /// Which come first.
-    pub order: Order,
+/// A [`Body`] as it is read back.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct StoredBody {
+    decision: DecisionModel,
+    output: AgentOutput,
+    reply: ReplySlot,
+    session: Option<SessionUpdate>,
 }
 
-/// A part of a longer list.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Page<T> {
-    /// What was found.
-    pub items: Vec<T>,
-    /// Where the next page starts; none at the end of the list.
-    pub cursor: Option<String>,
-}
-
-/// A new state for one effect of a decision.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EffectUpdate {
-    /// The effect.
-    pub effect_id: String,
-    /// How it stands now.
-    pub state: EffectState,
+/// How one try to write a decision ended.
+enum Tried {
+    Written,
+    /// The decision was there before; with its item, when the store gave it along.
+    Refused(Option<Item>),
+    /// Another transaction was at one of the items.
+    Conflict,
 }
 
 impl Store {
     /// Writes a decision with everything it causes, all or nothing, once: when the decision is there already, nothing
     /// changes and the first record is the answer.
-    pub async fn commit_decision(&self, _record: &DecisionRecord) -> Result<Committed, StoreError> {
-        unfinished()
+    pub async fn commit_decision(&self, record: &DecisionRecord) -> Result<Committed, StoreError> {
+        // Tells this call's own write, seen again by a try whose forerunner's answer was lost, from somebody else's.
+        let writer = Ulid::new().to_string();
+        let item = self.decision_item(record, &writer).await?;
+        let session = match &record.session {
+            Some(update) => Some(self.session_item(&record.decision.business_id, update).await?),
+            None => None,
+        };
+        for attempt in 0..CONFLICT_ATTEMPTS {
+            if attempt > 0 {
+                tokio::time::sleep(pause(attempt)).await;
+            }
+            let tried = match &session {
+                None => self.put_decision(item.clone()).await?,
+                Some(session) => self.put_decision_and_session(item.clone(), session.clone()).await?,
+            };
+            match tried {
+                Tried::Written => return Ok(Committed::New),
+                Tried::Refused(found) => return self.found(record, &writer, found).await,
+                Tried::Conflict => {}
+            }
+        }
+        Err(StoreError::Unavailable {
+            table: self.names().decisions.clone(),
+            operation: "TransactWriteItems",
+            reason: "other writes to the same conversation are under way".to_owned(),
+        })
     }
 
     /// One decision, as of the last finished write.
-    pub async fn decision(&self, _id: &str, _business_id: &str) -> Result<Option<DecisionRecord>, StoreError> {
-        unfinished()
+    pub async fn decision(&self, id: &str, business_id: &str) -> Result<Option<DecisionRecord>, StoreError> {
+        match self.item(&self.names().decisions, key((ID, id), (BUSINESS, business_id))).await? {
+            Some(item) => Ok(Some(self.decision_record(&item).await?)),
+            None => Ok(None),
+        }
     }
 
-    /// A business's decisions by the time they were made.
-    pub async fn decisions(&self, _query: &DecisionQuery) -> Result<Page<DecisionRecord>, StoreError> {
-        unfinished()
+    async fn put_decision(&self, item: Item) -> Result<Tried, StoreError> {
+        let table = &self.names().decisions;
+        let call = self
+            .client()
+            .put_item()
+            .table_name(table)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(id)")
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        match call.send().await {
+            Ok(_) => Ok(Tried::Written),
+            Err(SdkError::ServiceError(error)) if error.err().code() == Some("TransactionConflictException") => {
+                Ok(Tried::Conflict)
+            }
+            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
+                match error.into_err() {
+                    PutItemError::ConditionalCheckFailedException(refused) => Ok(Tried::Refused(refused.item)),
+                    _ => Ok(Tried::Refused(None)),
+                }
+            }
+            Err(error) => Err(failure("PutItem", table, error)),
+        }
     }
 
-    /// What a client that has seen everything up to `cursor` has missed, oldest first. Decisions are made in parallel
-    /// and become visible a little out of order, so the first page of a resume looks back by `overlap` and repeats some
-    /// that the client knows; pass zero for the pages that follow. No cursor starts with the first decision.
-    pub async fn decisions_since(
-        &self,
-        _business_id: &str,
-        _cursor: Option<&str>,
-        _overlap: Duration,
-        _limit: u32,
-    ) -> Result<Page<DecisionRecord>, StoreError> {
-        unfinished()
+    async fn put_decision_and_session(&self, decision: Item, session: Item) -> Result<Tried, StoreError> {
+        const OPERATION: &str = "TransactWriteItems";
+        let (decisions, sessions) = (&self.names().decisions, &self.names().sessions);
+        let invalid = |error: aws_sdk_dynamodb::error::BuildError| StoreError::Refused {
+            table: decisions.clone(),
+            operation: OPERATION,
+            reason: error.to_string(),
+        };
+        let first = Put::builder()
+            .table_name(decisions)
+            .set_item(Some(decision))
+            .condition_expression("attribute_not_exists(id)")
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .map_err(invalid)?;
+        let second = Put::builder().table_name(sessions).set_item(Some(session)).build().map_err(invalid)?;
+        let call = self
+            .client()
+            .transact_write_items()
+            .transact_items(TransactWriteItem::builder().put(first).build())
+            .transact_items(TransactWriteItem::builder().put(second).build());
+        match call.send().await {
+            Ok(_) => Ok(Tried::Written),
+            Err(SdkError::ServiceError(error)) if error.err().is_transaction_canceled_exception() => {
+                let TransactWriteItemsError::TransactionCanceledException(canceled) = error.err() else {
+                    return Ok(Tried::Conflict);
+                };
+                let reasons = canceled.cancellation_reasons();
+                if let Some(reason) = reasons.first()
+                    && reason.code() == Some("ConditionalCheckFailed")
+                {
+                    return Ok(Tried::Refused(reason.item.clone()));
+                }
+                let code = reasons.iter().find_map(|reason| reason.code().filter(|code| *code != "None"));
+                match code {
+                    Some("TransactionConflict") => Ok(Tried::Conflict),
+                    Some("ThrottlingError" | "ProvisionedThroughputExceeded") => {
+                        Err(StoreError::Throttled { table: decisions.clone(), operation: OPERATION })
+                    }
+                    _ => Err(failure(OPERATION, decisions, SdkError::ServiceError(error))),
+                }
+            }
+            Err(error) => Err(failure(OPERATION, decisions, error)),
+        }
     }
 
-    /// Past decisions of a business type with the same code, newest first; `limit` is from 1 to 100.
-    pub async fn similar_decisions(
-        &self,
-        _business_type: &str,
-        _decision_code: &str,
-        _limit: u32,
-    ) -> Result<Vec<DecisionModel>, StoreError> {
-        unfinished()
+    /// The answer when the decision was there: the first record, or new when this very call wrote it.
+    async fn found(&self, record: &DecisionRecord, writer: &str, item: Option<Item>) -> Result<Committed, StoreError> {
+        let table = &self.names().decisions;
+        let item = match item {
+            Some(item) if !item.is_empty() => item,
+            _ => {
+                let key = key((ID, &record.decision.id), (BUSINESS, &record.decision.business_id));
+                let refused = || StoreError::ConditionFailed { table: table.clone(), operation: "PutItem" };
+                self.item(table, key).await?.ok_or_else(refused)?
+            }
+        };
+        if text(&item, WRITER) == Some(writer) {
+            return Ok(Committed::New);
+        }
+        Ok(Committed::Duplicate(Box::new(self.decision_record(&item).await?)))
     }
 
-    /// Decisions with effects that are due at `now`, the longest due first; `limit` is from 1 to 100.
-    pub async fn pending_decisions(&self, _now: Timestamp, _limit: u32) -> Result<Vec<DecisionRecord>, StoreError> {
-        unfinished()
+    async fn decision_item(&self, record: &DecisionRecord, writer: &str) -> Result<Item, StoreError> {
+        let DecisionRecord { decision, output, reply, session, effects } = record;
+        let body = pack(&Body { decision, output, reply, session }).await?;
+        let packed = pack(effects).await?;
+        self.check_size(&decision.id, &[&body, &packed])?;
+        let mut item = ItemBuilder::default()
+            .text(ID, &decision.id)
+            .text(BUSINESS, &decision.business_id)
+            .text(BY_BUSINESS.sort, moment(decision.created_at, &decision.id))
+            .text(BY_CODE.partition, type_and_code(&decision.business_type, &decision.decision_code))
+            .text(WRITER, writer)
+            .attribute(BODY, body)
+            .attribute(EFFECTS, packed)
+            .number(REVISION, 1);
+        if let Some(due) = effects::due(decision, effects) {
+            item = due.write(item);
+        }
+        Ok(item.build())
     }
 
-    /// Decisions with effects that wait for somebody to mend or configure something, and none that is pending.
-    pub async fn waiting_decisions(&self, _limit: u32) -> Result<Vec<DecisionRecord>, StoreError> {
-        unfinished()
+    fn check_size(&self, id: &str, documents: &[&AttributeValue]) -> Result<(), StoreError> {
+        let size = documents.iter().map(|document| packed_size(document)).sum();
+        if size <= ITEM_LIMIT {
+            return Ok(());
+        }
+        let table = self.names().decisions.clone();
+        Err(StoreError::TooLarge { what: format!("decision {id} with its effects"), table, size, limit: ITEM_LIMIT })
     }
 
-    /// Notes how effects of a decision stand now and returns the record afterwards. A final state stays as it is,
-    /// whoever writes last; leaving the pending state counts as an attempt.
-    pub async fn update_effects(
-        &self,
-        _id: &str,
-        _business_id: &str,
-        _updates: &[EffectUpdate],
-    ) -> Result<DecisionRecord, StoreError> {
-        unfinished()
+    async fn decision_record(&self, item: &Item) -> Result<DecisionRecord, StoreError> {
+        let unreadable = |reason| StoreError::Unreadable {
+            what: format!("decision {}", text(item, ID).unwrap_or("without an id")),
+            table: self.names().decisions.clone(),
+            reason,
+        };
+        let StoredBody { decision, output, reply, session } = unpack(item, BODY).await.map_err(unreadable)?;
+        let effects = unpack(item, EFFECTS).await.map_err(unreadable)?;
+        Ok(DecisionRecord { decision, output, reply, session, effects })
     }
 }
 
-impl DecisionRecord {
-    /// Points at this decision in [`Store::decisions`] and [`Store::decisions_since`].
-    pub fn cursor(&self) -> String {
-        String::new()
-    }
+/// The partition of past decisions that are alike.
+fn type_and_code(business_type: &str, decision_code: &str) -> String {
+    compose(&[business_type, decision_code])
+}
+
+/// Before another try; different for each caller, so that two that met do not meet again.
+pub(crate) fn pause(attempt: u32) -> Duration {
+    let spread = Ulid::new().random() % 20;
+    Duration::from_millis((10 << attempt) + u64::try_from(spread).unwrap_or_default())
 }

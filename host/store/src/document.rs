@@ -1,1 +1,102 @@
+use std::io::Read as _;
 
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::StoreError;
+use crate::item::Item;
+
+/// An item of DynamoDB has at most 400 KB; this leaves room for keys and what the backend counts besides.
+pub(crate) const ITEM_LIMIT: usize = 380 * 1024;
+
+/// Longer documents are compressed: two of them still fit into an item as they are.
+const COMPRESS_FROM: usize = 128 * 1024;
+
+/// Bytes from which compression is moved off the async threads.
+const BLOCKING_FROM: usize = 32 * 1024;
+
+/// JSON shrinks well at the fastest level.
+const LEVEL: i32 = 1;
+
+/// No stored document is longer; guards against an item that unpacks without end.
+const UNPACKED_LIMIT: u64 = 64 * 1024 * 1024;
+
+/// A value as JSON in one attribute: text when it is short, compressed when it is long.
+pub(crate) async fn pack<T: Serialize>(value: &T) -> Result<AttributeValue, StoreError> {
+    let json = serde_json::to_string(value)
+        .map_err(|error| StoreError::Invalid(format!("what was to be stored cannot be written as JSON: {error}")))?;
+    pack_text(json).await
+}
+
+/// A text in one attribute: as it is when it is short, compressed when it is long.
+pub(crate) async fn pack_text(text: String) -> Result<AttributeValue, StoreError> {
+    if text.len() < COMPRESS_FROM {
+        return Ok(AttributeValue::S(text));
+    }
+    Ok(AttributeValue::B(Blob::new(compress(text.into_bytes()).await?)))
+}
+
+/// The size of a packed attribute in an item.
+pub(crate) fn packed_size(value: &AttributeValue) -> usize {
+    match value {
+        AttributeValue::S(text) => text.len(),
+        AttributeValue::B(blob) => blob.as_ref().len(),
+        _ => 0,
+    }
+}
+
+/// The text that [`pack_text`] put into an attribute; the error says what is wrong with it.
+pub(crate) async fn unpack_text(item: &Item, name: &str) -> Result<String, String> {
+    match item.get(name) {
+        Some(AttributeValue::S(text)) => Ok(text.clone()),
+        Some(AttributeValue::B(blob)) => {
+            let bytes = decompress(blob.as_ref().to_vec()).await?;
+            String::from_utf8(bytes).map_err(|_| format!("attribute {name} is not UTF-8"))
+        }
+        Some(_) => Err(format!("attribute {name} is neither text nor bytes")),
+        None => Err(format!("attribute {name} is missing")),
+    }
+}
+
+/// The value that [`pack`] put into an attribute; the error says what is wrong with it.
+pub(crate) async fn unpack<T: DeserializeOwned>(item: &Item, name: &str) -> Result<T, String> {
+    let text = unpack_text(item, name).await?;
+    serde_json::from_str(&text).map_err(|error| format!("attribute {name}: {error}"))
+}
+
+/// Compresses bytes, off the async threads when there are many.
+pub(crate) async fn compress(bytes: Vec<u8>) -> Result<Vec<u8>, StoreError> {
+    let size = bytes.len();
+    let packed = sized(size, move || zstd::bulk::compress(&bytes, LEVEL)).await;
+    packed.map_err(|reason| StoreError::Invalid(format!("what was to be stored cannot be compressed: {reason}")))
+}
+
+/// Undoes [`compress`]; the error says what is wrong with the bytes.
+pub(crate) async fn decompress(bytes: Vec<u8>) -> Result<Vec<u8>, String> {
+    let size = bytes.len();
+    let unpacked = sized(size, move || {
+        let mut unpacked = Vec::new();
+        let decoder = zstd::stream::read::Decoder::new(bytes.as_slice())?;
+        let read = decoder.take(UNPACKED_LIMIT + 1).read_to_end(&mut unpacked)?;
+        if read as u64 > UNPACKED_LIMIT {
+            return Err(std::io::Error::other(format!("it unpacks to more than {UNPACKED_LIMIT} bytes")));
+        }
+        Ok(unpacked)
+    });
+    unpacked.await.map_err(|reason| format!("it cannot be decompressed: {reason}"))
+}
+
+/// Runs work over `size` bytes here when it is short, and on a thread that may block when it is not.
+async fn sized<T: Send + 'static>(
+    size: usize,
+    work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
+) -> Result<T, String> {
+    let result = if size < BLOCKING_FROM {
+        work()
+    } else {
+        tokio::task::spawn_blocking(work).await.map_err(|error| error.to_string())?
+    };
+    result.map_err(|error| error.to_string())
+}

@@ -1,1 +1,74 @@
+use std::collections::HashMap;
 
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::AttributeValue;
+use signalbox_model::Timestamp;
+
+/// An item as the SDK has it.
+pub(crate) type Item = HashMap<String, AttributeValue>;
+
+/// The attribute that DynamoDB's time to live looks at, in every table that has one.
+pub(crate) const EXPIRES_AT: &str = "expiresAt";
+
+/// An item, attribute by attribute.
+#[derive(Default)]
+pub(crate) struct ItemBuilder(Item);
+
+impl ItemBuilder {
+    pub(crate) fn text(self, name: &str, value: impl Into<String>) -> Self {
+        self.attribute(name, AttributeValue::S(value.into()))
+    }
+
+    pub(crate) fn number(self, name: &str, value: impl ToString) -> Self {
+        self.attribute(name, AttributeValue::N(value.to_string()))
+    }
+
+    pub(crate) fn bytes(self, name: &str, value: Vec<u8>) -> Self {
+        self.attribute(name, AttributeValue::B(Blob::new(value)))
+    }
+
+    pub(crate) fn expires(self, at: Timestamp) -> Self {
+        self.number(EXPIRES_AT, at.as_second())
+    }
+
+    pub(crate) fn attribute(mut self, name: &str, value: AttributeValue) -> Self {
+        self.0.insert(name.to_owned(), value);
+        self
+    }
+
+    pub(crate) fn build(self) -> Item {
+        self.0
+    }
+}
+
+/// The text in an attribute.
+pub(crate) fn text<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
+    match item.get(name) {
+        Some(AttributeValue::S(text)) => Some(text),
+        _ => None,
+    }
+}
+
+/// The number in an attribute.
+pub(crate) fn number(item: &Item, name: &str) -> Option<u64> {
+    match item.get(name) {
+        Some(AttributeValue::N(digits)) => digits.parse().ok(),
+        _ => None,
+    }
+}
+
+/// The bytes in an attribute.
+pub(crate) fn bytes<'a>(item: &'a Item, name: &str) -> Option<&'a [u8]> {
+    match item.get(name) {
+        Some(AttributeValue::B(blob)) => Some(blob.as_ref()),
+        _ => None,
+    }
+}
+
+/// Whether an item's time is over. DynamoDB deletes such items days later, so readers look for themselves.
+pub(crate) fn expired(item: &Item, now: Timestamp) -> bool {
+    match item.get(EXPIRES_AT) {
+        Some(AttributeValue::N(digits)) => digits.parse::<i64>().is_ok_and(|second| second <= now.as_second()),
+        _ => false,
+    }
+}

@@ -1,7 +1,19 @@
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use signalbox_model::{MessageModel, Timestamp};
 
-use crate::client::unfinished;
+use crate::client::{Query, failure, key};
+use crate::document::{ITEM_LIMIT, pack, packed_size, unpack};
+use crate::item::{Item, number, text};
+use crate::key::{compose, instant};
 use crate::{Store, StoreError};
+
+const CODE: &str = "decisionCode";
+const VARIANT: &str = "variant";
+const BODY: &str = "body";
+const USAGE: &str = "usageCount";
+const LAST_USED: &str = "lastUsed";
 
 /// What became of a message model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,17 +29,98 @@ pub enum Put {
 impl Store {
     /// Stores a message model under its code, version, business type, place and locale. One that is there keeps its
     /// creation time and usage.
-    pub async fn put_message_model(&self, _model: &MessageModel) -> Result<Put, StoreError> {
-        unfinished()
+    pub async fn put_message_model(&self, model: &MessageModel) -> Result<Put, StoreError> {
+        let table = &self.names().message_models;
+        let variant = variant(model);
+        let found = match self.item(table, key((CODE, &model.decision_code), (VARIANT, &variant))).await? {
+            Some(item) => Some(self.message_model(&item).await?),
+            None => None,
+        };
+        let mut stored = model.clone();
+        if let Some(found) = &found {
+            stored.created_at = found.created_at;
+            if stored.message_template == found.message_template && stored.parameters == found.parameters {
+                return Ok(Put::Unchanged);
+            }
+        }
+        // Counted apart, so that a new wording and a count at the same moment do not undo each other.
+        stored.usage_count = 0;
+        stored.last_used = None;
+        let body = pack(&stored).await?;
+        let size = packed_size(&body);
+        if size > ITEM_LIMIT {
+            let what = format!("message model {} {}", model.decision_code, model.version);
+            return Err(StoreError::TooLarge { what, table: table.clone(), size, limit: ITEM_LIMIT });
+        }
+        let call = self
+            .client()
+            .update_item()
+            .table_name(table)
+            .set_key(Some(key((CODE, &model.decision_code), (VARIANT, &variant))))
+            .update_expression("SET #body = :body, #usage = if_not_exists(#usage, :none)")
+            .expression_attribute_names("#body", BODY)
+            .expression_attribute_names("#usage", USAGE)
+            .expression_attribute_values(":body", body)
+            .expression_attribute_values(":none", AttributeValue::N("0".to_owned()))
+            .return_values(ReturnValue::None);
+        call.send().await.map_err(|error| failure("UpdateItem", table, error))?;
+        Ok(if found.is_some() { Put::Replaced } else { Put::Created })
     }
 
     /// All message models for a decision code, in no particular order.
-    pub async fn message_models(&self, _decision_code: &str) -> Result<Vec<MessageModel>, StoreError> {
-        unfinished()
+    pub async fn message_models(&self, decision_code: &str) -> Result<Vec<MessageModel>, StoreError> {
+        let query = Query::all(&self.names().message_models, (CODE, decision_code), VARIANT);
+        let mut models = Vec::new();
+        for item in self.query(&query, |_| true).await? {
+            models.push(self.message_model(&item).await?);
+        }
+        Ok(models)
     }
 
-    /// Adds `n` to a model's usage.
-    pub async fn count_usage(&self, _model: &MessageModel, _n: u64, _at: Timestamp) -> Result<(), StoreError> {
-        unfinished()
+    /// Adds `n` to a model's usage, and notes when it was used last.
+    pub async fn count_usage(&self, model: &MessageModel, n: u64, at: Timestamp) -> Result<(), StoreError> {
+        let table = &self.names().message_models;
+        let values = HashMap::from([
+            (":n".to_owned(), AttributeValue::N(n.to_string())),
+            (":at".to_owned(), AttributeValue::S(instant(at))),
+        ]);
+        let call = self
+            .client()
+            .update_item()
+            .table_name(table)
+            .set_key(Some(key((CODE, &model.decision_code), (VARIANT, &variant(model)))))
+            .update_expression("SET #last = :at ADD #usage :n")
+            .condition_expression("attribute_exists(#body)")
+            .expression_attribute_names("#last", LAST_USED)
+            .expression_attribute_names("#usage", USAGE)
+            .expression_attribute_names("#body", BODY)
+            .set_expression_attribute_values(Some(values));
+        match call.send().await.map_err(|error| failure("UpdateItem", table, error)) {
+            Ok(_) => Ok(()),
+            Err(StoreError::ConditionFailed { table, .. }) => {
+                let what = format!("message model {} {}", model.decision_code, model.version);
+                Err(StoreError::NotFound { what, table })
+            }
+            Err(error) => Err(error),
+        }
     }
+
+    async fn message_model(&self, item: &Item) -> Result<MessageModel, StoreError> {
+        let unreadable = |reason| StoreError::Unreadable {
+            what: format!("a message model for {}", text(item, CODE).unwrap_or("no code")),
+            table: self.names().message_models.clone(),
+            reason,
+        };
+        let mut model: MessageModel = unpack(item, BODY).await.map_err(unreadable)?;
+        model.usage_count = number(item, USAGE).unwrap_or_default();
+        model.last_used = text(item, LAST_USED).and_then(|at| at.parse().ok());
+        Ok(model)
+    }
+}
+
+/// The sort key: everything that tells two models for one code apart. A part that is not set differs from an empty one.
+fn variant(model: &MessageModel) -> String {
+    let part = |part: &Option<String>| part.as_ref().map_or_else(String::new, |part| format!("={part}"));
+    let (business_type, location) = (part(&model.business_type), part(&model.location_context));
+    compose(&[&model.version, &business_type, &location, &part(&model.locale)])
 }

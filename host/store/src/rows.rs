@@ -1,5 +1,23 @@
-use crate::client::unfinished;
-use crate::{Store, StoreError};
+//! The rows that plugins keep. A row belongs to one business, one plugin and one of the plugin's tables: all three are
+//! part of its key, in a way in which no two scopes ever give the same key.
+
+use crate::client::{Query, key};
+use crate::document::unpack_text;
+use crate::item::{Item, number, text};
+use crate::key::{KeyRange, after_prefix, compose};
+use crate::{Store, StoreError, cursor};
+
+mod write;
+
+const PARTITION: &str = "partition";
+const SORT: &str = "sort";
+const ITEM: &str = "item";
+const VERSION: &str = "version";
+
+/// Longest part of a row's key, in bytes.
+const KEY_PART_LIMIT: usize = 512;
+/// Longest name of a business, plugin or table; with it, a partition fits into the 2,048 bytes that DynamoDB gives it.
+const SCOPE_PART_LIMIT: usize = 256;
 
 /// Whose rows, and in which of their tables. Rows of different scopes never meet.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -71,41 +89,90 @@ pub struct RowPage {
 
 impl Store {
     /// One row, as of the last finished write.
-    pub async fn row(&self, _scope: &RowScope, _key: &RowKey) -> Result<Option<Row>, StoreError> {
-        unfinished()
+    pub async fn row(&self, scope: &RowScope, row_key: &RowKey) -> Result<Option<Row>, StoreError> {
+        let item = self.row_item(scope, row_key).await?;
+        match item.filter(is_there) {
+            Some(item) => self.read_row(&row_key.partition, &item).await.map(Some),
+            None => Ok(None),
+        }
     }
 
-    /// The rows of a partition that lie in a range.
-    pub async fn query_rows(
-        &self,
-        _scope: &RowScope,
-        _partition: &str,
-        _range: &RowRange,
-    ) -> Result<RowPage, StoreError> {
-        unfinished()
+    /// The rows of a partition that lie in a range, as of the last finished write.
+    pub async fn query_rows(&self, scope: &RowScope, partition: &str, range: &RowRange) -> Result<RowPage, StoreError> {
+        let composed = scope.partition(partition)?;
+        let limit = crate::decisions::checked(range.limit)?;
+        // A cursor is good for the same partition in the same direction.
+        let list = ["rows", &composed, if range.descending { "descending" } else { "ascending" }];
+        let mut query = Query::all(&self.names().rows, (PARTITION, &composed), SORT);
+        query.range = bounds(range);
+        if let Some(cursor) = &range.cursor {
+            let last = cursor::open(&list, cursor)?;
+            query.range = if range.descending { query.range.until(Some(last)) } else { query.range.after(&last) };
+        }
+        query.descending = range.descending;
+        query.limit = Some(limit + 1);
+        let mut items = self.query(&query, is_there).await?;
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let mut rows = Vec::with_capacity(items.len());
+        for item in &items {
+            rows.push(self.read_row(partition, item).await?);
+        }
+        let cursor = rows.last().filter(|_| more).map(|row| cursor::seal(&list, &row.key.sort));
+        Ok(RowPage { rows, cursor })
     }
 
-    /// Writes a row and returns its new version. A repeated call with the same idempotency key changes nothing and
-    /// answers as the first did.
-    pub async fn put_row(
-        &self,
-        _scope: &RowScope,
-        _key: &RowKey,
-        _item: &str,
-        _condition: RowCondition,
-        _idempotency_key: &str,
-    ) -> Result<u64, StoreError> {
-        unfinished()
+    /// A row's item, which may be what a deletion left.
+    async fn row_item(&self, scope: &RowScope, row_key: &RowKey) -> Result<Option<Item>, StoreError> {
+        let partition = scope.partition(&row_key.partition)?;
+        checked_part("sort key", &row_key.sort, KEY_PART_LIMIT)?;
+        self.item(&self.names().rows, key((PARTITION, &partition), (SORT, &row_key.sort))).await
     }
 
-    /// Removes a row; true when there was one. Repeated calls are answered as in [`Store::put_row`].
-    pub async fn delete_row(
-        &self,
-        _scope: &RowScope,
-        _key: &RowKey,
-        _condition: RowCondition,
-        _idempotency_key: &str,
-    ) -> Result<bool, StoreError> {
-        unfinished()
+    async fn read_row(&self, partition: &str, item: &Item) -> Result<Row, StoreError> {
+        let sort = text(item, SORT).unwrap_or_default();
+        let unreadable = |reason| StoreError::Unreadable {
+            what: format!("row {partition:?} {sort:?}"),
+            table: self.names().rows.clone(),
+            reason,
+        };
+        let version = number(item, VERSION).ok_or_else(|| unreadable("it has no version".to_owned()))?;
+        let content = unpack_text(item, ITEM).await.map_err(unreadable)?;
+        let key = RowKey { partition: partition.to_owned(), sort: sort.to_owned() };
+        Ok(Row { key, item: content, version })
     }
+}
+
+impl RowScope {
+    /// The partition key that keeps this scope's partition apart from every other, whatever characters are in it.
+    fn partition(&self, partition: &str) -> Result<String, StoreError> {
+        checked_part("business id", &self.business_id, SCOPE_PART_LIMIT)?;
+        checked_part("plugin name", &self.plugin, SCOPE_PART_LIMIT)?;
+        checked_part("table name", &self.table, SCOPE_PART_LIMIT)?;
+        checked_part("partition", partition, KEY_PART_LIMIT)?;
+        Ok(compose(&[&self.business_id, &self.plugin, &self.table, partition]))
+    }
+}
+
+fn checked_part(what: &str, part: &str, limit: usize) -> Result<(), StoreError> {
+    if part.is_empty() || part.len() > limit {
+        return Err(StoreError::Invalid(format!("a row's {what} must have 1 to {limit} bytes, not {}", part.len())));
+    }
+    Ok(())
+}
+
+fn bounds(range: &RowRange) -> KeyRange {
+    let mut bounds = KeyRange::default();
+    if let Some(prefix) = range.prefix.as_deref().filter(|prefix| !prefix.is_empty()) {
+        bounds = bounds.from(prefix.to_owned()).until(after_prefix(prefix));
+    }
+    if let Some(from) = range.from.as_ref().filter(|from| !from.is_empty()) {
+        bounds = bounds.from(from.clone());
+    }
+    bounds.until(range.until.clone())
+}
+
+/// Whether an item is a row, and not what a deletion left.
+fn is_there(item: &Item) -> bool {
+    item.contains_key(ITEM)
 }

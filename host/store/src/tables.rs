@@ -1,11 +1,176 @@
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+use serde_json::{Value, json};
 
-/// A table as Signalbox needs it. As JSON it holds the input of `aws dynamodb create-table --cli-input-json` and that
-/// of `aws dynamodb update-time-to-live --cli-input-json`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct TableSpec {}
+use crate::item::EXPIRES_AT;
+
+pub(crate) mod provision;
+
+/// A table as Signalbox needs it. As JSON it holds the input of `aws dynamodb create-table --cli-input-json` under
+/// `CreateTable`, and that of `aws dynamodb update-time-to-live --cli-input-json` under `UpdateTimeToLive`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableSpec {
+    /// Its full name, prefix and all.
+    pub name: String,
+    /// Attribute of the partition key; every key attribute is text.
+    pub partition: &'static str,
+    /// Attribute of the sort key, if any.
+    pub sort: Option<&'static str>,
+    /// Its global secondary indexes; each holds keys only.
+    pub indexes: Vec<IndexSpec>,
+    /// Attribute that says when an item expires, if items do.
+    pub expires: Option<&'static str>,
+}
+
+/// A global secondary index that holds keys only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IndexSpec {
+    /// Its name.
+    pub name: &'static str,
+    /// Attribute of the partition key.
+    pub partition: &'static str,
+    /// Attribute of the sort key.
+    pub sort: &'static str,
+}
+
+pub(crate) const BY_BUSINESS: IndexSpec =
+    IndexSpec { name: "by-business", partition: "businessId", sort: "createdMoment" };
+pub(crate) const BY_CODE: IndexSpec = IndexSpec { name: "by-code", partition: "typeAndCode", sort: "createdMoment" };
+/// Sparse: only items with something still to do have its keys.
+pub(crate) const BY_DUE: IndexSpec = IndexSpec { name: "by-due", partition: "queue", sort: "dueMoment" };
+
+/// Every table's full name.
+#[derive(Clone, Debug)]
+pub(crate) struct TableNames {
+    pub(crate) decisions: String,
+    pub(crate) inputs: String,
+    pub(crate) journals: String,
+    pub(crate) sessions: String,
+    pub(crate) message_models: String,
+    pub(crate) rows: String,
+}
+
+impl TableNames {
+    pub(crate) fn new(prefix: &str) -> Self {
+        let name = |table: &str| format!("{prefix}{table}");
+        Self {
+            decisions: name("decisions"),
+            inputs: name("inputs"),
+            journals: name("journals"),
+            sessions: name("sessions"),
+            message_models: name("message-models"),
+            rows: name("rows"),
+        }
+    }
+}
 
 /// Every table that Signalbox needs, by a prefix such as `signalbox-`.
-pub fn tables(_prefix: &str) -> Vec<TableSpec> {
-    Vec::new()
+pub fn tables(prefix: &str) -> Vec<TableSpec> {
+    let names = TableNames::new(prefix);
+    let table = |name, partition, sort, indexes: &[IndexSpec], expires| TableSpec {
+        name,
+        partition,
+        sort: Some(sort),
+        indexes: indexes.to_vec(),
+        expires,
+    };
+    vec![
+        table(names.decisions, "id", "businessId", &[BY_BUSINESS, BY_CODE, BY_DUE], None),
+        table(names.inputs, "businessId", "id", &[BY_DUE], Some(EXPIRES_AT)),
+        table(names.journals, "decisionId", "part", &[], Some(EXPIRES_AT)),
+        table(names.sessions, "businessId", "userId", &[], Some(EXPIRES_AT)),
+        table(names.message_models, "decisionCode", "variant", &[], None),
+        table(names.rows, "partition", "sort", &[], Some(EXPIRES_AT)),
+    ]
+}
+
+impl TableSpec {
+    /// Every key attribute of the table and its indexes, each once.
+    pub(crate) fn key_attributes(&self) -> Vec<&'static str> {
+        let own = std::iter::once(self.partition).chain(self.sort);
+        let mut all: Vec<_> = own.chain(self.indexes.iter().flat_map(|index| [index.partition, index.sort])).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
+    fn create_table(&self) -> Value {
+        let key = |partition: &str, sort: Option<&str>| {
+            let mut keys = vec![json!({ "AttributeName": partition, "KeyType": "HASH" })];
+            keys.extend(sort.map(|sort| json!({ "AttributeName": sort, "KeyType": "RANGE" })));
+            keys
+        };
+        let attributes: Vec<_> =
+            self.key_attributes().iter().map(|name| json!({ "AttributeName": name, "AttributeType": "S" })).collect();
+        let mut input = json!({
+            "TableName": self.name,
+            "AttributeDefinitions": attributes,
+            "KeySchema": key(self.partition, self.sort),
+            "BillingMode": "PAY_PER_REQUEST",
+        });
+        if !self.indexes.is_empty() {
+            let indexes = self.indexes.iter().map(|index| {
+                json!({
+                    "IndexName": index.name,
+                    "KeySchema": key(index.partition, Some(index.sort)),
+                    "Projection": { "ProjectionType": "KEYS_ONLY" },
+                })
+            });
+            input["GlobalSecondaryIndexes"] = indexes.collect();
+        }
+        input
+    }
+}
+
+impl Serialize for TableSpec {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut spec = json!({ "CreateTable": self.create_table() });
+        if let Some(attribute) = self.expires {
+            spec["UpdateTimeToLive"] = json!({
+                "TableName": self.name,
+                "TimeToLiveSpecification": { "AttributeName": attribute, "Enabled": true },
+            });
+        }
+        spec.serialize(serializer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_prints_as_the_input_of_the_aws_command_line() {
+        let inputs = tables("p-").into_iter().find(|table| table.name == "p-inputs").unwrap();
+        assert_eq!(
+            serde_json::to_value(inputs).unwrap(),
+            json!({
+                "CreateTable": {
+                    "TableName": "p-inputs",
+                    "AttributeDefinitions": [
+                        { "AttributeName": "businessId", "AttributeType": "S" },
+                        { "AttributeName": "dueMoment", "AttributeType": "S" },
+                        { "AttributeName": "id", "AttributeType": "S" },
+                        { "AttributeName": "queue", "AttributeType": "S" },
+                    ],
+                    "KeySchema": [
+                        { "AttributeName": "businessId", "KeyType": "HASH" },
+                        { "AttributeName": "id", "KeyType": "RANGE" },
+                    ],
+                    "BillingMode": "PAY_PER_REQUEST",
+                    "GlobalSecondaryIndexes": [{
+                        "IndexName": "by-due",
+                        "KeySchema": [
+                            { "AttributeName": "queue", "KeyType": "HASH" },
+                            { "AttributeName": "dueMoment", "KeyType": "RANGE" },
+                        ],
+                        "Projection": { "ProjectionType": "KEYS_ONLY" },
+                    }],
+                },
+                "UpdateTimeToLive": {
+                    "TableName": "p-inputs",
+                    "TimeToLiveSpecification": { "AttributeName": "expiresAt", "Enabled": true },
+                },
+            })
+        );
+    }
 }

@@ -1,0 +1,140 @@
+use std::collections::HashMap;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+
+use super::{Store, failure};
+use crate::StoreError;
+use crate::item::{Item, text};
+use crate::key::KeyRange;
+use crate::tables::IndexSpec;
+
+/// DynamoDB returns at most so many items of one BatchGetItem.
+const BATCH: usize = 100;
+/// How often keys that a batch left out are asked for again.
+const BATCH_ATTEMPTS: u32 = 8;
+
+/// Which items of one partition, in the order of their sort keys.
+pub(crate) struct Query<'a> {
+    pub(crate) table: &'a str,
+    /// None is the table itself, read consistently; indexes lag behind a little.
+    pub(crate) index: Option<IndexSpec>,
+    /// Attribute and value of the partition key.
+    pub(crate) partition: (&'a str, &'a str),
+    /// Attribute of the sort key.
+    pub(crate) sort: &'a str,
+    pub(crate) range: KeyRange,
+    pub(crate) descending: bool,
+    /// None is all of them.
+    pub(crate) limit: Option<usize>,
+}
+
+impl<'a> Query<'a> {
+    /// All items of a partition of a table.
+    pub(crate) fn all(table: &'a str, partition: (&'a str, &'a str), sort: &'a str) -> Self {
+        Self { table, index: None, partition, sort, range: KeyRange::default(), descending: false, limit: None }
+    }
+
+    /// The first items of a partition of an index.
+    pub(crate) fn of_index(
+        table: &'a str,
+        index: IndexSpec,
+        partition: &'a str,
+        range: KeyRange,
+        descending: bool,
+        limit: usize,
+    ) -> Self {
+        let (name, sort) = (index.partition, index.sort);
+        Self { table, index: Some(index), partition: (name, partition), sort, range, descending, limit: Some(limit) }
+    }
+}
+
+impl Store {
+    /// The items that a query describes and `keep` lets through.
+    pub(crate) async fn query(&self, query: &Query<'_>, keep: impl Fn(&Item) -> bool) -> Result<Vec<Item>, StoreError> {
+        let mut found = Vec::new();
+        if query.range.is_empty() || query.limit == Some(0) {
+            return Ok(found);
+        }
+        let mut values = HashMap::from([(":partition".to_owned(), AttributeValue::S(query.partition.1.to_owned()))]);
+        let bounds = query.range.condition(&mut values);
+        let mut names = HashMap::from([("#partition".to_owned(), query.partition.0.to_owned())]);
+        if !bounds.is_empty() {
+            names.insert("#sort".to_owned(), query.sort.to_owned());
+        }
+        let mut start = None;
+        loop {
+            // One more than wanted, because the condition may let the upper bound itself through.
+            let page = query.limit.map(|limit| i32::try_from(limit + 1 - found.len()).unwrap_or(i32::MAX));
+            let call = self
+                .client()
+                .query()
+                .table_name(query.table)
+                .set_index_name(query.index.map(|index| index.name.to_owned()))
+                .consistent_read(query.index.is_none())
+                .key_condition_expression(format!("#partition = :partition{bounds}"))
+                .set_expression_attribute_names(Some(names.clone()))
+                .set_expression_attribute_values(Some(values.clone()))
+                .scan_index_forward(!query.descending)
+                .set_limit(page)
+                .set_exclusive_start_key(start);
+            let answer = call.send().await.map_err(|error| failure("Query", query.table, error))?;
+            let in_range = |item: &Item| text(item, query.sort).is_some_and(|key| query.range.contains(key));
+            found.extend(answer.items.unwrap_or_default().into_iter().filter(|item| in_range(item) && keep(item)));
+            if let Some(limit) = query.limit
+                && found.len() >= limit
+            {
+                found.truncate(limit);
+                return Ok(found);
+            }
+            start = answer.last_evaluated_key;
+            if start.is_none() {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// The items under keys, read consistently, in the order of the keys; those that are not there are left out.
+    pub(crate) async fn items(&self, table: &str, keys: Vec<Item>) -> Result<Vec<Item>, StoreError> {
+        let mut items = Vec::with_capacity(keys.len());
+        for batch in keys.chunks(BATCH) {
+            let found = self.batch(table, batch).await?;
+            let in_order = |key: &Item| {
+                let same = |item: &&Item| key.iter().all(|(name, value)| item.get(name) == Some(value));
+                found.iter().find(same).cloned()
+            };
+            items.extend(batch.iter().filter_map(in_order));
+        }
+        Ok(items)
+    }
+
+    async fn batch(&self, table: &str, keys: &[Item]) -> Result<Vec<Item>, StoreError> {
+        const OPERATION: &str = "BatchGetItem";
+        let mut found = Vec::with_capacity(keys.len());
+        let mut missing = keys.to_vec();
+        for attempt in 0..BATCH_ATTEMPTS {
+            if missing.is_empty() {
+                return Ok(found);
+            }
+            if attempt > 0 {
+                tokio::time::sleep(Duration::from_millis(10 << attempt)).await;
+            }
+            let asked = KeysAndAttributes::builder().set_keys(Some(missing)).consistent_read(true).build().map_err(
+                |error| StoreError::Refused {
+                    table: table.to_owned(),
+                    operation: OPERATION,
+                    reason: error.to_string(),
+                },
+            )?;
+            let call = self.client().batch_get_item().request_items(table, asked);
+            let answer = call.send().await.map_err(|error| failure(OPERATION, table, error))?;
+            found.extend(answer.responses.unwrap_or_default().remove(table).unwrap_or_default());
+            missing =
+                answer.unprocessed_keys.unwrap_or_default().remove(table).map(|left| left.keys).unwrap_or_default();
+        }
+        if missing.is_empty() {
+            return Ok(found);
+        }
+        Err(StoreError::Throttled { table: table.to_owned(), operation: OPERATION })
+    }
+}

@@ -1,0 +1,162 @@
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use signalbox_model::{DecisionModel, Timestamp};
+
+use super::queries::checked;
+use super::{BUSINESS, EFFECTS, ID, REVISION};
+use crate::client::{failure, key};
+use crate::document::pack;
+use crate::item::number;
+use crate::queue::{Lane, Place};
+use crate::tables::BY_DUE;
+use crate::{DecisionRecord, Effect, EffectKind, EffectState, Store, StoreError};
+
+/// Writers that meet on one decision read it again and try once more, so often.
+const ATTEMPTS: u32 = 10;
+
+/// A new state for one effect of a decision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EffectUpdate {
+    /// The effect.
+    pub effect_id: String,
+    /// How it stands now.
+    pub state: EffectState,
+}
+
+impl Store {
+    /// Decisions with effects that are due at `now`, the longest due first; `limit` is from 1 to 100.
+    pub async fn pending_decisions(&self, now: Timestamp, limit: u32) -> Result<Vec<DecisionRecord>, StoreError> {
+        let found = self.queued(&self.names().decisions, Lane::Pending, Some(now), checked(limit)?).await?;
+        let mut records = self.decisions_under(found).await?;
+        // The index lags behind: what was delivered a moment ago may still be in it.
+        records.retain(|record| record.effects.iter().any(|effect| due_at(&record.decision, effect).is_some()));
+        Ok(records)
+    }
+
+    /// Decisions with effects that wait for somebody to mend or configure something, and none that is pending; `limit`
+    /// is from 1 to 100.
+    pub async fn waiting_decisions(&self, limit: u32) -> Result<Vec<DecisionRecord>, StoreError> {
+        let found = self.queued(&self.names().decisions, Lane::Waiting, None, checked(limit)?).await?;
+        let mut records = self.decisions_under(found).await?;
+        records.retain(|record| record.effects.iter().any(waits));
+        Ok(records)
+    }
+
+    /// Notes how effects of a decision stand now and returns the record afterwards. A final state stays as it is,
+    /// whoever writes last; leaving the pending state counts as an attempt.
+    pub async fn update_effects(
+        &self,
+        id: &str,
+        business_id: &str,
+        updates: &[EffectUpdate],
+    ) -> Result<DecisionRecord, StoreError> {
+        let table = &self.names().decisions;
+        for attempt in 0..ATTEMPTS {
+            if attempt > 0 {
+                tokio::time::sleep(super::pause(attempt.min(4))).await;
+            }
+            let item = self.item(table, key((ID, id), (BUSINESS, business_id))).await?;
+            let not_found = |what: String| StoreError::NotFound { what, table: table.clone() };
+            let item = item.ok_or_else(|| not_found(format!("decision {id} of business {business_id}")))?;
+            let mut record = self.decision_record(&item).await?;
+            let mut changed = false;
+            for update in updates {
+                let effect = record.effects.iter_mut().find(|effect| effect.id == update.effect_id);
+                let effect =
+                    effect.ok_or_else(|| not_found(format!("effect {} of decision {id}", update.effect_id)))?;
+                changed |= apply(effect, &update.state);
+            }
+            if !changed || self.write_effects(&record, number(&item, REVISION).unwrap_or_default()).await? {
+                return Ok(record);
+            }
+        }
+        Err(StoreError::Unavailable {
+            table: table.clone(),
+            operation: "UpdateItem",
+            reason: format!("too many writers at decision {id}"),
+        })
+    }
+
+    /// Writes a record's effects in place of revision `read`; false when somebody else has written meanwhile.
+    async fn write_effects(&self, record: &DecisionRecord, read: u64) -> Result<bool, StoreError> {
+        let table = &self.names().decisions;
+        let decision = &record.decision;
+        let effects = pack(&record.effects).await?;
+        self.check_size(&decision.id, &[&effects])?;
+        let mut values = HashMap::from([
+            (":effects".to_owned(), effects),
+            (":read".to_owned(), AttributeValue::N(read.to_string())),
+            (":next".to_owned(), AttributeValue::N((read + 1).to_string())),
+        ]);
+        let place = match due(decision, &record.effects) {
+            Some(place) => {
+                values.insert(":queue".to_owned(), AttributeValue::S(place.partition));
+                values.insert(":due".to_owned(), AttributeValue::S(place.sort));
+                ", #queue = :queue, #due = :due"
+            }
+            None => " REMOVE #queue, #due",
+        };
+        let call = self
+            .client()
+            .update_item()
+            .table_name(table)
+            .set_key(Some(key((ID, &decision.id), (BUSINESS, &decision.business_id))))
+            .update_expression(format!("SET #effects = :effects, #revision = :next{place}"))
+            .condition_expression("#revision = :read")
+            .expression_attribute_names("#effects", EFFECTS)
+            .expression_attribute_names("#revision", REVISION)
+            .expression_attribute_names("#queue", BY_DUE.partition)
+            .expression_attribute_names("#due", BY_DUE.sort)
+            .set_expression_attribute_values(Some(values));
+        match call.send().await.map_err(|error| failure("UpdateItem", table, error)) {
+            Ok(_) => Ok(true),
+            Err(StoreError::ConditionFailed { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Gives an effect a new state; false when it has it already, or is done with.
+fn apply(effect: &mut Effect, state: &EffectState) -> bool {
+    if effect.state == *state || effect.state.is_final() {
+        return false;
+    }
+    let tried = match effect.state {
+        EffectState::Pending => true,
+        // Tried again when its time had come.
+        EffectState::Waiting { until: Some(_), .. } => !matches!(state, EffectState::Pending),
+        _ => false,
+    };
+    if tried && !matches!(state, EffectState::Withheld) {
+        effect.attempts = effect.attempts.saturating_add(1);
+    }
+    effect.state = state.clone();
+    true
+}
+
+/// Where a decision stands in the queue; nowhere when nothing of it is left to do.
+pub(super) fn due(decision: &DecisionModel, effects: &[Effect]) -> Option<Place> {
+    let first = effects.iter().filter_map(|effect| due_at(decision, effect)).min();
+    match first {
+        Some(at) => Some(Place::new(Lane::Pending, at, &decision.id)),
+        None if effects.iter().any(waits) => Some(Place::new(Lane::Waiting, decision.created_at, &decision.id)),
+        None => None,
+    }
+}
+
+/// When an effect is to be tried next; never when it is done with or somebody has to act first.
+fn due_at(decision: &DecisionModel, effect: &Effect) -> Option<Timestamp> {
+    match (&effect.state, &effect.kind) {
+        (EffectState::Pending, EffectKind::Action(action)) => {
+            Some(action.execute_at.unwrap_or(decision.created_at).max(decision.created_at))
+        }
+        (EffectState::Pending, _) => Some(decision.created_at),
+        (EffectState::Waiting { until, .. }, _) => *until,
+        _ => None,
+    }
+}
+
+fn waits(effect: &Effect) -> bool {
+    matches!(effect.state, EffectState::Waiting { until: None, .. })
+}

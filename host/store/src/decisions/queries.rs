@@ -1,0 +1,150 @@
+use std::time::Duration;
+
+use signalbox_model::{DecisionModel, Timestamp};
+
+use super::{BUSINESS, ID, type_and_code};
+use crate::client::Query;
+use crate::item::Item;
+use crate::key::{KeyRange, instant, moment, time_of};
+use crate::tables::{BY_BUSINESS, BY_CODE};
+use crate::{DecisionRecord, Store, StoreError, cursor};
+
+/// Which of two decisions comes first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// The newest.
+    #[default]
+    NewestFirst,
+    /// The oldest.
+    OldestFirst,
+}
+
+/// A part of a business's decisions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DecisionQuery {
+    /// Whose decisions.
+    pub business_id: String,
+    /// Only decisions made before the one this cursor points at.
+    pub before: Option<String>,
+    /// Only decisions made after the one this cursor points at.
+    pub after: Option<String>,
+    /// How many at most, from 1 to 100.
+    pub limit: u32,
+    /// Which come first.
+    pub order: Order,
+}
+
+/// A part of a longer list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Page<T> {
+    /// What was found.
+    pub items: Vec<T>,
+    /// Points at the last item: pass it on for the next page (as `before` when the newest come first, else as `after`).
+    /// None at the end of the list.
+    pub cursor: Option<String>,
+}
+
+impl Store {
+    /// A business's decisions by the time they were made. A decision may take a moment to appear here.
+    pub async fn decisions(&self, query: &DecisionQuery) -> Result<Page<DecisionRecord>, StoreError> {
+        let list = list(&query.business_id);
+        let mut range = KeyRange::default();
+        if let Some(after) = &query.after {
+            range = range.after(&cursor::open(&list, after)?);
+        }
+        if let Some(before) = &query.before {
+            range = range.until(Some(cursor::open(&list, before)?));
+        }
+        self.decision_page(&query.business_id, range, query.order == Order::NewestFirst, query.limit).await
+    }
+
+    /// What a client that has seen everything up to `cursor` has missed, oldest first. Decisions are made in parallel
+    /// and become visible a little out of order, so the first page of a resume looks back by `overlap` and repeats some
+    /// that the client knows; pass zero for the pages that follow. No cursor starts with the first decision.
+    pub async fn decisions_since(
+        &self,
+        business_id: &str,
+        cursor: Option<&str>,
+        overlap: Duration,
+        limit: u32,
+    ) -> Result<Page<DecisionRecord>, StoreError> {
+        let mut range = KeyRange::default();
+        if let Some(cursor) = cursor {
+            let position = cursor::open(&list(business_id), cursor)?;
+            let at = time_of(&position)
+                .ok_or_else(|| StoreError::Invalid("the cursor points at no moment; start without one".to_owned()))?;
+            range = if overlap.is_zero() {
+                range.after(&position)
+            } else {
+                range.from(instant(at.checked_sub(overlap).unwrap_or(Timestamp::MIN)))
+            };
+        }
+        self.decision_page(business_id, range, false, limit).await
+    }
+
+    /// Past decisions of a business type with the same code, newest first; `limit` is from 1 to 100. A decision may take
+    /// a moment to appear here.
+    pub async fn similar_decisions(
+        &self,
+        business_type: &str,
+        decision_code: &str,
+        limit: u32,
+    ) -> Result<Vec<DecisionModel>, StoreError> {
+        let partition = type_and_code(business_type, decision_code);
+        let limit = checked(limit)?;
+        let query = Query::of_index(&self.names().decisions, BY_CODE, &partition, KeyRange::default(), true, limit);
+        let records = self.decisions_under(self.query(&query, |_| true).await?).await?;
+        Ok(records.into_iter().map(|record| record.decision).collect())
+    }
+
+    async fn decision_page(
+        &self,
+        business_id: &str,
+        range: KeyRange,
+        descending: bool,
+        limit: u32,
+    ) -> Result<Page<DecisionRecord>, StoreError> {
+        let limit = checked(limit)?;
+        let table = &self.names().decisions;
+        let query = Query::of_index(table, BY_BUSINESS, business_id, range, descending, limit + 1);
+        let mut keys = self.query(&query, |_| true).await?;
+        let more = keys.len() > limit;
+        keys.truncate(limit);
+        let items = self.decisions_under(keys).await?;
+        let cursor = items.last().filter(|_| more).map(DecisionRecord::cursor);
+        Ok(Page { items, cursor })
+    }
+
+    /// The records of items of an index, read from the table itself: as they are now.
+    pub(super) async fn decisions_under(&self, found: Vec<Item>) -> Result<Vec<DecisionRecord>, StoreError> {
+        let keys = found.into_iter().map(|mut item| {
+            item.retain(|name, _| name == ID || name == BUSINESS);
+            item
+        });
+        let items = self.items(&self.names().decisions, keys.collect()).await?;
+        let mut records = Vec::with_capacity(items.len());
+        for item in &items {
+            records.push(self.decision_record(item).await?);
+        }
+        Ok(records)
+    }
+}
+
+impl DecisionRecord {
+    /// Points at this decision in [`Store::decisions`] and [`Store::decisions_since`].
+    pub fn cursor(&self) -> String {
+        cursor::seal(&list(&self.decision.business_id), &moment(self.decision.created_at, &self.decision.id))
+    }
+}
+
+/// A limit that one read can keep.
+pub(crate) fn checked(limit: u32) -> Result<usize, StoreError> {
+    match usize::try_from(limit) {
+        Ok(limit @ 1..=100) => Ok(limit),
+        _ => Err(StoreError::Invalid(format!("limit {limit} is not from 1 to 100"))),
+    }
+}
+
+fn list(business_id: &str) -> [&str; 2] {
+    ["decisions", business_id]
+}

@@ -1,0 +1,72 @@
+//! The sparse index of items with something still to do: an item is in it only while it has the index's keys.
+
+use signalbox_model::Timestamp;
+
+use crate::client::Query;
+use crate::item::{Item, ItemBuilder};
+use crate::key::{KeyRange, after_prefix, moment};
+use crate::tables::BY_DUE;
+use crate::{Store, StoreError};
+
+/// One partition of an index takes 1,000 writes a second in AWS; the queue is spread over several.
+const SHARDS: [&str; 4] = ["0", "1", "2", "3"];
+
+/// What is to be done with an item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lane {
+    /// Something, as soon as it is due.
+    Pending,
+    /// Nothing, until somebody has mended what is in the way.
+    Waiting,
+}
+
+/// Where an item stands in the queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) partition: String,
+    pub(crate) sort: String,
+}
+
+impl Place {
+    pub(crate) fn new(lane: Lane, due: Timestamp, id: &str) -> Self {
+        let mixed = id.bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(byte)));
+        let shard = SHARDS.get(mixed % SHARDS.len()).copied().unwrap_or_default();
+        Self { partition: partition(lane, shard), sort: moment(due, id) }
+    }
+
+    pub(crate) fn write(self, item: ItemBuilder) -> ItemBuilder {
+        item.text(BY_DUE.partition, self.partition).text(BY_DUE.sort, self.sort)
+    }
+}
+
+fn partition(lane: Lane, shard: &str) -> String {
+    let lane = match lane {
+        Lane::Pending => "pending",
+        Lane::Waiting => "waiting",
+    };
+    format!("{lane}/{shard}")
+}
+
+impl Store {
+    /// The index's items of a lane, those due first before others; with `now`, only those that are due.
+    pub(crate) async fn queued(
+        &self,
+        table: &str,
+        lane: Lane,
+        now: Option<Timestamp>,
+        limit: usize,
+    ) -> Result<Vec<Item>, StoreError> {
+        let range = now.map_or_else(KeyRange::default, |now| KeyRange::default().until(after_prefix(&moment(now, ""))));
+        let read = async |shard| {
+            let partition = partition(lane, shard);
+            let query = Query::of_index(table, BY_DUE, &partition, range.clone(), false, limit);
+            self.query(&query, |_| true).await
+        };
+        let [a, b, c, d] = SHARDS;
+        let (mut found, b, c, d) = tokio::try_join!(read(a), read(b), read(c), read(d))?;
+        found.extend(b.into_iter().chain(c).chain(d));
+        found.sort_by(|a, b| crate::item::text(a, BY_DUE.sort).cmp(&crate::item::text(b, BY_DUE.sort)));
+        found.truncate(limit);
+        Ok(found)
+    }
+}
