@@ -1,1 +1,21 @@
+//! What end-to-end tests need: a real `signalbox` process on a free port with files of its own, tokens good and bad, and
+//! a client that says what it waits for. Every wait has a deadline and names what did not come.
 
+mod artefacts;
+mod client;
+mod host;
+mod log;
+mod setup;
+mod token;
+
+use std::time::Duration;
+
+pub use artefacts::{bundle, signalbox};
+pub use client::{Client, Closed};
+pub use host::Host;
+pub use log::Log;
+pub use setup::Setup;
+pub use token::{BadToken, Token, bad_tokens};
+
+/// For anything that a test waits for. Only a test that fails ever waits this long; two cores may be busy with others.
+pub const DEADLINE: Duration = Duration::from_secs(60);

@@ -1,11 +1,33 @@
 use std::fs;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
-use serde_json::json;
 
 use crate::workspace::Workspace;
+
+/// Relative paths start at the file's own folder, `target/demo`.
+const CONFIGURATION: &str = r#"# Written by `cargo xtask demo`, fresh for each run.
+[server]
+listen = "127.0.0.1:0"
+
+[store]
+path = "store.db"
+
+[business]
+directory = "business"
+
+[bundles]
+paths = ["../plugins/restaurant"]
+
+[auth]
+keys = [{ algorithm = "HS256", key = { file = "secret" } }]
+development = true
+
+[llm.models.default]
+provider = "scripted"
+file = "llm.yaml"
+"#;
 
 /// Everything the demo's host reads and writes, fresh for each run.
 pub struct DemoFolder {
@@ -19,7 +41,6 @@ pub struct DemoFolder {
 impl DemoFolder {
     pub fn fresh(workspace: &Workspace) -> Result<Self> {
         let folder = workspace.target.join("demo");
-        let bundle = workspace.target.join("plugins/restaurant");
         let example = workspace.root.join("plugins/restaurant");
         if folder.exists() {
             fs::remove_dir_all(&folder).with_context(|| format!("{} cannot be emptied", folder.display()))?;
@@ -38,38 +59,9 @@ impl DemoFolder {
         fs::write(folder.join("secret"), random_secret()?)?;
 
         let config = folder.join("signalbox.toml");
-        fs::write(&config, configuration(&folder, &bundle))?;
+        fs::write(&config, CONFIGURATION)?;
         Ok(Self { signalbox, config, log: folder.join("signalbox.log") })
     }
-}
-
-/// JSON strings are TOML strings too, whatever the folder is called.
-fn configuration(folder: &Path, bundle: &Path) -> String {
-    let path = |path: &Path| json!(path.to_string_lossy()).to_string();
-    format!(
-        "# Written by `cargo xtask demo`, fresh for each run.\n\
-         [server]\n\
-         listen = \"127.0.0.1:0\"\n\n\
-         [store]\n\
-         path = {store}\n\n\
-         [business]\n\
-         directory = {business}\n\n\
-         [bundles]\n\
-         paths = [{bundle}]\n\n\
-         [auth]\n\
-         secret = {{ file = {secret} }}\n\
-         issuer = \"signalbox-demo\"\n\
-         audience = \"signalbox\"\n\
-         development = true\n\n\
-         [llm.models.default]\n\
-         provider = \"scripted\"\n\
-         file = {llm}\n",
-        store = path(&folder.join("store.db")),
-        business = path(&folder.join("business")),
-        bundle = path(bundle),
-        secret = path(&folder.join("secret")),
-        llm = path(&folder.join("llm.yaml")),
-    )
 }
 
 fn random_secret() -> Result<String> {
@@ -83,14 +75,6 @@ fn random_secret() -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_configuration_is_toml_whatever_the_folder_is_called() {
-        let text = configuration(Path::new("/a \"b\"\\c"), Path::new("/plugins/restaurant"));
-        let table: toml::Table = text.parse().unwrap();
-        assert_eq!(table["store"]["path"].as_str(), Some("/a \"b\"\\c/store.db"));
-        assert_eq!(table["bundles"]["paths"][0].as_str(), Some("/plugins/restaurant"));
-    }
 
     #[test]
     fn secrets_are_long_and_never_the_same() {

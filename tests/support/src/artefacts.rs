@@ -1,0 +1,28 @@
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+
+/// The host's binary, built beside this test.
+pub fn signalbox() -> Result<PathBuf> {
+    let binary = profile_folder()?.join("signalbox");
+    if !binary.is_file() {
+        bail!("{} is not there; build it with `cargo build --package signalbox-server`", binary.display());
+    }
+    Ok(binary)
+}
+
+/// A bundle that `cargo xtask build-plugins --probes` has put together, for example `probes/failures`.
+pub fn bundle(path: &str) -> Result<PathBuf> {
+    let target = profile_folder()?.parent().context("the target folder has no parent")?.join(path);
+    if !target.join("bundle.toml").is_file() {
+        bail!("{} is not there; build it with `cargo xtask build-plugins --probes`", target.display());
+    }
+    Ok(target)
+}
+
+/// Tests lie in `<target>/debug/deps`, binaries one folder above.
+fn profile_folder() -> Result<PathBuf> {
+    let test = std::env::current_exe().context("a test knows where it is")?;
+    let folder = test.parent().and_then(|deps| deps.parent()).context("a test lies in a folder of cargo's")?;
+    Ok(folder.to_owned())
+}

@@ -1,0 +1,120 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::{Host, Token, artefacts};
+
+/// The secret that hosts under test share with their tokens.
+pub(crate) const SECRET: &str = "a secret of more than thirty-two bytes for tests";
+
+/// A folder with everything a host needs, from which it can be started again and again.
+#[derive(Debug)]
+pub struct Setup {
+    folder: TempDir,
+    bundles: Vec<PathBuf>,
+    llm: Option<String>,
+    extra: String,
+}
+
+impl Setup {
+    /// Without a business or a bundle.
+    pub fn new() -> Result<Self> {
+        let folder = TempDir::new().context("a folder for the host cannot be made")?;
+        fs::create_dir(folder.path().join("business"))?;
+        fs::write(folder.path().join("secret"), SECRET)?;
+        Ok(Self { folder, bundles: Vec::new(), llm: None, extra: String::new() })
+    }
+
+    /// With a business of that type whose role `coordinator` may do everything.
+    pub fn business(self, id: &str, business_type: &str) -> Result<Self> {
+        let text = format!(
+            "businessId = \"{id}\"\nname = \"{id}\"\ntype = \"{business_type}\"\n\
+             [[locations]]\nid = \"north\"\nname = \"North\"\n\
+             [[locations]]\nid = \"south\"\nname = \"South\"\n\
+             [permissions]\ncoordinator = [\"message\", \"review\"]\nguest = []\n"
+        );
+        self.business_file(id, &text)
+    }
+
+    /// With a business as its file describes it.
+    pub fn business_file(self, id: &str, text: &str) -> Result<Self> {
+        fs::write(self.path().join("business").join(format!("{id}.toml")), text)?;
+        Ok(self)
+    }
+
+    /// With the businesses of a folder.
+    pub fn business_folder(self, folder: &Path) -> Result<Self> {
+        for entry in fs::read_dir(folder).with_context(|| format!("{} cannot be read", folder.display()))? {
+            let entry = entry?;
+            fs::copy(entry.path(), self.path().join("business").join(entry.file_name()))?;
+        }
+        Ok(self)
+    }
+
+    /// With a bundle's folder.
+    pub fn bundle(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.bundles.push(folder.into());
+        self
+    }
+
+    /// With a scripted model `default`.
+    pub fn llm(mut self, yaml: &str) -> Result<Self> {
+        fs::write(self.path().join("llm.yaml"), yaml)?;
+        self.llm = Some("[llm.models.default]\nprovider = \"scripted\"\nfile = \"llm.yaml\"\n".to_owned());
+        Ok(self)
+    }
+
+    /// With more configuration: whole TOML sections that this setup does not write itself.
+    pub fn config(mut self, toml: &str) -> Self {
+        self.extra.push_str(toml);
+        self.extra.push('\n');
+        self
+    }
+
+    /// The host's folder.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The configuration file, written anew.
+    pub fn config_file(&self) -> Result<PathBuf> {
+        let bundles: Vec<_> = self.bundles.iter().map(|folder| json!(folder.to_string_lossy()).to_string()).collect();
+        let text = format!(
+            "[server]\nlisten = \"127.0.0.1:0\"\n\
+             [store]\npath = \"store.db\"\n\
+             [business]\ndirectory = \"business\"\n\
+             [bundles]\npaths = [{}]\n\
+             [auth]\nkeys = [{{ algorithm = \"HS256\", key = {{ file = \"secret\" }} }}]\ndevelopment = true\n\
+             {}{}",
+            bundles.join(", "),
+            self.llm.as_deref().unwrap_or_default(),
+            self.extra
+        );
+        let file = self.path().join("signalbox.toml");
+        fs::write(&file, text).with_context(|| format!("{} cannot be written", file.display()))?;
+        Ok(file)
+    }
+
+    /// Starts a host on these files and waits until it can be reached.
+    pub async fn start(self) -> Result<Host> {
+        Host::start(self).await
+    }
+
+    /// Runs `signalbox` with these arguments and the configuration, to its end.
+    pub async fn run(&self, arguments: &[&str]) -> Result<std::process::Output> {
+        let mut command = tokio::process::Command::new(artefacts::signalbox()?);
+        command.args(arguments).arg("--config").arg(self.config_file()?).kill_on_drop(true);
+        let ended = tokio::time::timeout(crate::DEADLINE, command.output()).await;
+        ended
+            .with_context(|| format!("`signalbox {}` did not end", arguments.join(" ")))?
+            .context("signalbox cannot be started")
+    }
+
+    /// A token for this host.
+    pub fn token(&self, user: &str) -> Token {
+        Token::new(user)
+    }
+}
