@@ -1,1 +1,25 @@
+//! Bundles and decision graphs: `bundle.toml` read and checked, and the pure machine that steps through a graph.
+//!
+//! [`parse`] turns the text of a manifest into a [`Manifest`], or into a [`Report`] of everything that is wrong with it.
+//! A [`Stepper`] says which nodes run next and is told how they ended: no async, no wasm, no clock, no I/O.
 
+mod check;
+mod definition;
+mod expression;
+mod graph;
+mod json;
+mod manifest;
+mod reader;
+mod reducer;
+mod report;
+pub mod units;
+
+pub use expression::Scope;
+pub use graph::Graph;
+pub use json::{Json, JsonError, MAX_CHANNEL_BYTES, MAX_DEPTH, MAX_UPDATE_BYTES};
+pub use manifest::{
+    ApiInput, CAPABILITIES, CatchUp, CronInput, Inputs, KafkaInput, Limits, Manifest, Overlap, PluginSpec, Verify,
+    VerifyScheme, WebhookInput, WebsocketInput, parse,
+};
+pub use reducer::{ReduceError, Reducer};
+pub use report::{PlacedProblem, Problem, Report};

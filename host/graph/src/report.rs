@@ -1,0 +1,182 @@
+//! Everything that is wrong with a manifest, in one report: each problem with its file, line, column and a caret.
+
+use std::fmt;
+use std::ops::Range;
+
+use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
+use serde::Serialize;
+
+/// One thing that is wrong, and the way out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// What is wrong, naming the thing.
+    pub message: String,
+    /// The bytes of the file it is about.
+    pub span: Range<usize>,
+    /// What stands under the caret.
+    pub label: String,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+impl Problem {
+    /// A problem with what is at `span`.
+    pub fn new(message: impl Into<String>, span: Range<usize>, label: impl Into<String>) -> Self {
+        Self { message: message.into(), span, label: label.into(), help: None }
+    }
+
+    /// Adds the way out.
+    #[must_use]
+    pub fn with_help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Problem {}
+
+impl Diagnostic for Problem {
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        let label = (!self.label.is_empty()).then(|| self.label.clone());
+        Some(Box::new(std::iter::once(LabeledSpan::new_with_span(label, self.span.clone()))))
+    }
+}
+
+/// A problem with its place as a person counts, for `--json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlacedProblem<'a> {
+    /// The file.
+    pub file: &'a str,
+    /// From 1.
+    pub line: usize,
+    /// In characters, from 1.
+    pub column: usize,
+    /// What is wrong.
+    pub message: &'a str,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub help: Option<&'a str>,
+}
+
+/// Every problem of one file, in the file's order.
+#[derive(Debug)]
+pub struct Report {
+    file: String,
+    source: NamedSource<String>,
+    problems: Vec<Problem>,
+}
+
+impl Report {
+    /// A report about `file`, whose text is `source`. Spans outside the text, or inside a character, are drawn back to
+    /// where they make sense.
+    pub fn new(file: &str, source: &str, mut problems: Vec<Problem>) -> Self {
+        for problem in &mut problems {
+            problem.span = within(source, &problem.span);
+        }
+        problems.sort_by_key(|problem| problem.span.start);
+        problems.dedup();
+        Self { file: file.to_owned(), source: NamedSource::new(file, source.to_owned()), problems }
+    }
+
+    /// The problems with 1-based line and column.
+    pub fn problems(&self) -> impl Iterator<Item = PlacedProblem<'_>> {
+        self.problems.iter().map(|problem| {
+            let before = self.source.inner().get(..problem.span.start).unwrap_or_default();
+            let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+            PlacedProblem {
+                file: &self.file,
+                line: before.matches('\n').count() + 1,
+                column: before.get(line_start..).unwrap_or_default().chars().count() + 1,
+                message: &problem.message,
+                help: problem.help.as_deref(),
+            }
+        })
+    }
+
+    /// How many there are; at least one.
+    pub fn count(&self) -> usize {
+        self.problems.len()
+    }
+
+    /// The report as a person reads it in a terminal.
+    pub fn render(&self, colour: bool) -> String {
+        let theme = if colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+        let handler = GraphicalReportHandler::new_themed(theme).with_width(100).with_links(false);
+        let mut out = String::new();
+        for problem in &self.problems {
+            let placed = InSource { problem, source: &self.source };
+            // Writing to a string cannot fail; a source that miette cannot slice still leaves the message.
+            if handler.render_report(&mut out, &placed).is_err() {
+                out.push_str(&problem.message);
+            }
+            out.push('\n');
+        }
+        out.push_str(&format!("{self}\n"));
+        out
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plural = if self.problems.len() == 1 { "" } else { "s" };
+        write!(f, "{} problem{plural} in {}", self.problems.len(), self.file)
+    }
+}
+
+impl std::error::Error for Report {}
+
+impl Diagnostic for Report {
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        Some(&self.source)
+    }
+
+    fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn Diagnostic> + 'a>> {
+        Some(Box::new(self.problems.iter().map(|problem| problem as &dyn Diagnostic)))
+    }
+}
+
+/// A problem with the source that its caret needs.
+#[derive(Debug)]
+struct InSource<'a> {
+    problem: &'a Problem,
+    source: &'a NamedSource<String>,
+}
+
+impl fmt::Display for InSource<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.problem.fmt(f)
+    }
+}
+
+impl std::error::Error for InSource<'_> {}
+
+impl Diagnostic for InSource<'_> {
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.problem.help()
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        self.problem.labels()
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        Some(self.source)
+    }
+}
+
+fn within(source: &str, span: &Range<usize>) -> Range<usize> {
+    let start = source.floor_char_boundary(span.start);
+    let end = source.ceil_char_boundary(span.end.max(start));
+    start..end
+}
