@@ -1,1 +1,16 @@
+//! What decisions cause, on its way out: answers and notifications to people who are connected, and whatever has to
+//! reach other systems.
+//!
+//! Effects are stored with their decision before anything here hears of it, so a crash loses none: the [`Relay`] finds
+//! them again in the store. Answers are no effects; they are served from the record, now or when a client resumes.
 
+mod config;
+mod metrics;
+mod notice;
+mod outcome;
+mod relay;
+
+pub use config::RelayConfig;
+pub use metrics::describe_metrics;
+pub use notice::{Audience, Notice, Recipient};
+pub use relay::{Relay, RelayTask};

@@ -1,0 +1,167 @@
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use signalbox_model::Timestamp;
+use signalbox_sessions::{Encoded, Sessions, response_frames};
+use signalbox_store::{DecisionRecord, Store};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
+use tokio_util::sync::CancellationToken;
+
+use crate::metrics::{EFFECTS, QUEUE_FULL, RESPONSES};
+use crate::{Audience, RelayConfig, outcome};
+
+/// The most decisions a search takes from the store at once.
+const PAGE: u32 = 100;
+
+/// The most moments kept at which an effect falls due; later ones are found by the search.
+const MAX_ALARMS: usize = 1_024;
+
+/// Where a decision is handed over once it is stored. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Relay {
+    sessions: Sessions,
+    queue: mpsc::Sender<Arc<DecisionRecord>>,
+}
+
+/// The relay's own task: delivers effects from the queue, and from the store those the queue never saw.
+pub struct RelayTask {
+    config: RelayConfig,
+    store: Store,
+    sessions: Sessions,
+    audience: Arc<dyn Audience>,
+    queue: mpsc::Receiver<Arc<DecisionRecord>>,
+    alarms: BTreeSet<Timestamp>,
+}
+
+impl Relay {
+    /// A relay and its task, which has to be run.
+    pub fn new(
+        config: RelayConfig,
+        store: Store,
+        sessions: Sessions,
+        audience: Arc<dyn Audience>,
+    ) -> (Self, RelayTask) {
+        let (sender, receiver) = mpsc::channel(config.queue.max(1));
+        let relay = Self { sessions: sessions.clone(), queue: sender };
+        (relay, RelayTask { config, store, sessions, audience, queue: receiver, alarms: BTreeSet::new() })
+    }
+
+    /// Sends a stored decision's answers to whoever is connected, and has its effects delivered. Never waits: what does
+    /// not fit into the queue is in the store and found there.
+    pub fn committed(&self, record: &Arc<DecisionRecord>) {
+        self.respond(record);
+        if record.effects.iter().all(|effect| effect.state.is_final()) {
+            return;
+        }
+        if self.queue.try_send(record.clone()).is_err() {
+            ::metrics::counter!(QUEUE_FULL).increment(1);
+        }
+    }
+
+    fn respond(&self, record: &DecisionRecord) {
+        let cursor = record.cursor();
+        for (user_id, frame) in response_frames(&record.decision, &record.output, &record.reply, &cursor) {
+            let business_id = &record.decision.business_id;
+            let connections = self.sessions.send_to_user(business_id, &user_id, &Encoded::json(&frame));
+            let result = if connections > 0 { "sent" } else { "missed" };
+            ::metrics::counter!(RESPONSES, "result" => result).increment(1);
+        }
+    }
+}
+
+impl RelayTask {
+    /// Delivers until `stop`, and then what is still in the queue.
+    pub async fn run(mut self, stop: CancellationToken) {
+        self.retry_waiting().await;
+        self.search().await;
+        let period = self.config.scan_interval.0.max(Duration::from_millis(10));
+        let mut search = interval_at(Instant::now() + period, period);
+        search.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let alarm = self.next_alarm();
+            tokio::select! {
+                () = stop.cancelled() => break,
+                received = self.queue.recv() => match received {
+                    Some(record) => self.deliver(&record).await,
+                    None => break,
+                },
+                _ = search.tick() => self.search().await,
+                () = sleep(alarm.unwrap_or(period)), if alarm.is_some() => self.search().await,
+            }
+        }
+        self.queue.close();
+        while let Some(record) = self.queue.recv().await {
+            self.deliver(&record).await;
+        }
+    }
+
+    fn next_alarm(&mut self) -> Option<Duration> {
+        let now = Timestamp::now();
+        let next = *self.alarms.first()?;
+        // An alarm that has gone off is answered by one search, which finds all that is due by then.
+        self.alarms.retain(|at| *at > now || *at == next);
+        if next <= now {
+            self.alarms.remove(&next);
+            return Some(Duration::ZERO);
+        }
+        Duration::try_from(next.duration_since(now)).ok()
+    }
+
+    /// Effects wait when something is not configured; a start is when that may have changed.
+    async fn retry_waiting(&mut self) {
+        match self.store.waiting_decisions(PAGE).await {
+            Ok(records) => {
+                if !records.is_empty() {
+                    tracing::info!(decisions = records.len(), "trying effects again that wait for a backend");
+                }
+                for record in records {
+                    self.deliver(&record).await;
+                }
+            }
+            Err(error) => tracing::warn!(%error, "cannot look for waiting effects"),
+        }
+    }
+
+    /// Delivers everything that is due, page by page.
+    async fn search(&mut self) {
+        let mut seen = HashSet::new();
+        loop {
+            let records = match self.store.pending_decisions(Timestamp::now(), PAGE).await {
+                Ok(records) => records,
+                Err(error) => {
+                    tracing::warn!(%error, "cannot look for effects that are due; trying again later");
+                    return;
+                }
+            };
+            // The index may still show what was delivered a moment ago; a page with nothing new ends the search.
+            let fresh: Vec<_> = records.iter().filter(|record| seen.insert(record.decision.id.clone())).collect();
+            if fresh.is_empty() {
+                return;
+            }
+            for record in fresh {
+                self.deliver(record).await;
+            }
+        }
+    }
+
+    async fn deliver(&mut self, record: &DecisionRecord) {
+        let now = Timestamp::now();
+        let due_later = record.effects.iter().filter_map(|effect| outcome::due_at(effect, now));
+        self.alarms.extend(due_later);
+        while self.alarms.len() > MAX_ALARMS {
+            self.alarms.pop_last();
+        }
+        let updates = outcome::deliver(record, now, &self.sessions, self.audience.as_ref());
+        if updates.is_empty() {
+            return;
+        }
+        let (id, business_id) = (&record.decision.id, &record.decision.business_id);
+        if let Err(error) = self.store.update_effects(id, business_id, &updates).await {
+            // They stay pending and are found by the next search; a notification that comes twice has the same id.
+            ::metrics::counter!(EFFECTS, "kind" => "any", "result" => "failed").increment(updates.len() as u64);
+            tracing::warn!(decision_id = id, %business_id, %error, "cannot note what was delivered");
+        }
+    }
+}
