@@ -1,10 +1,11 @@
 //! `signalbox.toml`: read, laid over the defaults, overridden by the environment and options, checked, and shown.
 
 mod effective;
+mod llm;
 mod load;
 mod reader;
-mod sections;
 pub mod secrets;
+mod sections;
 mod tree;
 
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use signalbox_model::SecretReference;
 
 pub use effective::{Setting, settings, to_toml};
+pub use llm::{LlmConfig, ModelConfig};
 pub use load::{ConfigError, Loaded, Sources};
 pub use sections::{
     BundlesConfig, BusinessConfig, LogFormat, MetricsAccess, ServerConfig, StoreBackend, StoreConfig, TelemetryConfig,
@@ -30,6 +32,8 @@ pub struct Config {
     pub business: BusinessConfig,
     /// What decides.
     pub bundles: BundlesConfig,
+    /// The language models that plugins may be granted.
+    pub llm: LlmConfig,
     /// Logs and metrics.
     pub telemetry: TelemetryConfig,
 }
@@ -44,15 +48,19 @@ impl Config {
         for path in &mut self.bundles.paths {
             visit(&["bundles", "paths"], path);
         }
+        for (name, model) in &mut self.llm.models {
+            match model {
+                ModelConfig::Scripted { file } => visit(&["llm", "models", name, "file"], file),
+                ModelConfig::Openai { api_key, .. } => {
+                    visit_secret(&["llm", "models", name, "api-key"], api_key, visit)
+                }
+            }
+        }
         visit_secret(&["telemetry", "metrics-token"], &mut self.telemetry.metrics_token, visit);
     }
 }
 
-fn visit_secret(
-    key: &[&str],
-    reference: &mut Option<SecretReference>,
-    visit: &mut dyn FnMut(&[&str], &mut PathBuf),
-) {
+fn visit_secret(key: &[&str], reference: &mut Option<SecretReference>, visit: &mut dyn FnMut(&[&str], &mut PathBuf)) {
     if let Some(SecretReference::File(path)) = reference {
         visit(key, path);
     }

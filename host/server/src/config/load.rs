@@ -113,13 +113,14 @@ impl Loaded {
         }
     }
 
-    /// A relative path in the file starts where the file is, so that a configuration works from every directory.
+    /// A relative path starts where the file is, so that a configuration means the same from every directory; only paths
+    /// from the environment and the command line start where the process does.
     fn anchor_paths(&mut self) {
         let Some(folder) = self.file.as_deref().and_then(Path::parent).map(Path::to_path_buf) else { return };
         let tree = &self.tree;
         self.config.each_path(&mut |key, path| {
-            let from_file = matches!(tree.origin_of(key), Some(Origin::File(_)));
-            if from_file && path.is_relative() {
+            let of_the_file = matches!(tree.origin_of(key), None | Some(Origin::File(_)));
+            if of_the_file && path.is_relative() {
                 *path = folder.join(&*path);
             }
         });

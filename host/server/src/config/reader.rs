@@ -137,19 +137,29 @@ impl<'de> Deserializer<'de> for Node {
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
-        self, _: &'static str, _: &'static [&'static str], visitor: V,
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
     ) -> Result<V::Value, Fault> {
         self.deserialize_map(visitor)
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
-        self, name: &'static str, variants: &'static [&'static str], visitor: V,
+        self,
+        name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
     ) -> Result<V::Value, Fault> {
         match self.content {
-            Content::Text(text) if text.trim_start().starts_with('{') => match Node::parse_inline(&text, &self.origin) {
-                Some(node) => node.deserialize_enum(name, variants, visitor),
-                None => Err(de::Error::invalid_value(Unexpected::Str(&text), &"a table such as `{ env = \"NAME\" }`")),
-            },
+            Content::Text(text) if text.trim_start().starts_with('{') => {
+                match Node::parse_inline(&text, &self.origin) {
+                    Some(node) => node.deserialize_enum(name, variants, visitor),
+                    None => {
+                        Err(de::Error::invalid_value(Unexpected::Str(&text), &"a table such as `{ env = \"NAME\" }`"))
+                    }
+                }
+            }
             Content::Text(_) | Content::Scalar(_) if name == "SecretReference" => Err(FaultKind::PlainSecret.into()),
             Content::Text(text) | Content::Scalar(toml::Value::String(text)) => {
                 visitor.visit_enum(text.into_deserializer())

@@ -168,7 +168,8 @@ mod tests {
     #[test]
     fn what_a_plugin_logs_cannot_break_out_of_its_line_or_pass_for_another() {
         let lines = lines(|| {
-            tracing::info!(level = "ERROR", target = "bank", "a\r\nb\u{1b}[31m\u{7f}\u{9b}0m\u{2028}{\"level\":1}");
+            let nasty = "a\r\nb\u{1b}[31m\u{7f}\u{9b}0m\u{2028}{\"level\":1}";
+            tracing::info!(level = "ERROR", target = "bank", "{nasty}");
         });
         assert_eq!(lines.len(), 1);
         assert!(lines[0].chars().all(|character| !character.is_control() && character != '\u{2028}'), "{}", lines[0]);

@@ -133,6 +133,7 @@ fn a_named_file_that_is_not_there_is_an_error() {
 fn relative_paths_of_the_file_start_at_the_file() {
     let written = Written::new("[store]\npath = 'data/store.db'\n[bundles]\npaths = ['restaurant']\n");
     let loaded = written.load(&[("SIGNALBOX_BUSINESS__DIRECTORY", "people")], &[]).unwrap();
+    assert_eq!(written.load(&[], &[]).unwrap().config.business.directory, written.folder.path().join("business"));
     assert_eq!(loaded.config.store.path, written.folder.path().join("data/store.db"));
     assert_eq!(loaded.config.bundles.paths, [written.folder.path().join("restaurant")]);
     assert_eq!(loaded.config.business.directory, Path::new("people"));

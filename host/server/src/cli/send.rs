@@ -1,0 +1,104 @@
+mod client;
+mod story;
+
+use std::io::IsTerminal as _;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+
+use super::output;
+use crate::shutdown;
+use client::{Client, Ending};
+use story::Story;
+
+/// Sends messages as a coordinator and shows the way to the reply.
+///
+/// With a text it sends one message, waits for the answer and ends; without one it reads a message a line from
+/// standard input. The token is best kept in SIGNALBOX_TOKEN, out of the list of processes.
+///
+/// Example: SIGNALBOX_TOKEN="$(signalbox token --user ana --business trattoria-roma)" signalbox send --business
+/// trattoria-roma "o masă pentru 4, mâine la 19:30"
+#[derive(Debug, Args)]
+pub struct Options {
+    /// What to say; without it a line at a time from standard input.
+    text: Option<String>,
+    /// Where the host is; the ready line of `signalbox serve` names it.
+    #[arg(long, default_value = "ws://127.0.0.1:8080/ws")]
+    url: String,
+    /// The coordinator's token.
+    #[arg(long, env = "SIGNALBOX_TOKEN", hide_env_values = true)]
+    token: String,
+    /// The business; may be left out when the token names exactly one.
+    #[arg(long, value_name = "ID")]
+    business: Option<String>,
+    /// The place it is about.
+    #[arg(long, value_name = "ID")]
+    location: Option<String>,
+    /// The message's own id; sending the same again with the same id is answered from the record.
+    #[arg(long)]
+    id: Option<String>,
+    /// How long to wait for each answer, in seconds.
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    timeout: u64,
+    /// Prints every frame from the host as one line of JSON, for programs.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Sends; the exit code says whether everything was answered.
+pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
+    crate::serve::install_tls();
+    super::wait_for(converse(options))
+}
+
+async fn converse(options: &Options) -> anyhow::Result<ExitCode> {
+    let deadline = Duration::from_secs(options.timeout);
+    let mut story = Story { json: options.json };
+    let connecting = Client::connect(&options.url, &options.token, &mut story);
+    let mut client = tokio::time::timeout(deadline, connecting)
+        .await
+        .with_context(|| format!("{} did not answer within {} s", options.url, options.timeout))??;
+    let business = match (&options.business, client.businesses.as_slice()) {
+        (Some(business), _) => business.clone(),
+        (None, [only]) => only.clone(),
+        (None, several) => bail!("the token names {} businesses; choose one with --business", several.len()),
+    };
+    let say = async |client: &mut Client, story: &mut Story, text: &str, id: Option<&str>| {
+        client.send(&business, options.location.as_deref(), text, id).await?;
+        let answered = client.until_answered(story);
+        tokio::time::timeout(deadline, answered).await.with_context(|| {
+            format!("no answer within {} s; `signalbox decisions tail` shows whether it was decided", options.timeout)
+        })?
+    };
+    let mut ending = Ending::Answered;
+    match &options.text {
+        Some(text) => ending = say(&mut client, &mut story, text, options.id.as_deref()).await?,
+        None => {
+            let prompt = std::io::stdin().is_terminal() && !options.json;
+            let mut lines = BufReader::new(tokio::io::stdin()).lines();
+            loop {
+                if prompt {
+                    output::text("> ")?;
+                }
+                let line = tokio::select! {
+                    line = lines.next_line() => line?,
+                    closed = client.listen(&mut story) => return closed,
+                    _ = tokio::signal::ctrl_c() => None,
+                };
+                match line.as_deref().map(str::trim) {
+                    None => break,
+                    Some("") => {}
+                    Some(text) => {
+                        let this = say(&mut client, &mut story, text, None).await?;
+                        ending = if this == Ending::Refused { this } else { ending };
+                    }
+                }
+            }
+        }
+    }
+    client.leave().await;
+    Ok(if ending == Ending::Answered { shutdown::DONE } else { shutdown::FAILED })
+}

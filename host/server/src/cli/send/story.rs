@@ -1,0 +1,65 @@
+use std::fmt::Write as _;
+
+use signalbox_sessions::{AckState, ServerFrame};
+
+use super::output;
+
+/// Tells a person, or a program, what comes from the host.
+pub struct Story {
+    /// For a program: frames as they are.
+    pub json: bool,
+}
+
+impl Story {
+    /// Tells of one frame.
+    pub fn tell(&mut self, frame: &ServerFrame, text: &str) -> anyhow::Result<()> {
+        if self.json {
+            return output::line(text);
+        }
+        match sentence(frame) {
+            Some(sentence) => output::line(&output::printable(&sentence)),
+            None => Ok(()),
+        }
+    }
+}
+
+fn sentence(frame: &ServerFrame) -> Option<String> {
+    let text = match frame {
+        ServerFrame::Welcome { user_id, businesses, .. } => {
+            format!("connected as {user_id} ({})", businesses.join(", "))
+        }
+        ServerFrame::Ack { decision_id, state, .. } => match state {
+            AckState::Accepted => format!("  stored; {decision_id} is being decided"),
+            AckState::Decided => format!("  stored and decided as {decision_id}"),
+            AckState::Duplicate => format!("  decided before as {decision_id}"),
+        },
+        ServerFrame::Progress { node, phase, attempt, .. } => match phase.as_str() {
+            "started" => return None,
+            "failed" => format!("  · {node} failed (attempt {attempt})"),
+            _ => format!("  · {node}"),
+        },
+        ServerFrame::Response { content, decision, .. } => {
+            let mut text = String::new();
+            if let Some(words) = &content.text {
+                let _ = writeln!(text, "\n{words}\n");
+            } else if let Some(data) = &content.data {
+                let _ = writeln!(text, "\n{}\n", serde_json::Value::Object(data.clone()));
+            }
+            let review = if decision.requires_human_review { ", waits for review" } else { "" };
+            let _ = write!(text, "  {} ({:.2}{review})", decision.code, decision.confidence);
+            text
+        }
+        ServerFrame::Notification { content, business_id, .. } => {
+            let words = content.get("text").and_then(|text| text.as_str()).map(str::to_owned);
+            format!("! {business_id}: {}", words.unwrap_or_else(|| serde_json::Value::Object(content.clone()).to_string()))
+        }
+        ServerFrame::Reconnect { reason, .. } => format!("! the host goes away: {reason}"),
+        ServerFrame::TokenExpiring { expires_at } => format!("! the token expires at {expires_at}"),
+        ServerFrame::Error(error) => {
+            let under = error.correlation_id.as_deref().map(|id| format!(" [{id}]")).unwrap_or_default();
+            format!("error ({}): {}{under}", error.error_type.as_str(), error.message)
+        }
+        ServerFrame::Refreshed { .. } | ServerFrame::Resumed { .. } | ServerFrame::Pong { .. } => return None,
+    };
+    Some(text)
+}

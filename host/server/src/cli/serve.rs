@@ -1,0 +1,45 @@
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::Configured;
+use crate::serve;
+
+/// Runs the host until SIGTERM or Ctrl-C.
+///
+/// When it is ready it prints one line to standard output: JSON when that is not a terminal, else a friendly text. Logs
+/// go to standard error. The first SIGTERM lets running decisions finish, the second ends at once; SIGHUP reads the
+/// business directory again. Exit codes: 0 left in order, 1 could not start, 2 wrong options, 3 left with work
+/// unfinished that the next start takes up, 130 second signal.
+///
+/// Example: signalbox serve --config signalbox.toml --bundle target/plugins/restaurant
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Listens here instead of at server.listen; port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+    /// Loads this bundle besides those of bundles.paths; may be repeated.
+    #[arg(long, value_name = "FOLDER")]
+    bundle: Vec<PathBuf>,
+    /// Prints the configuration that would be in force, as `signalbox config` does, and ends.
+    #[arg(long)]
+    check_config: bool,
+    /// Prints the ready line as JSON also on a terminal.
+    #[arg(long)]
+    ready_json: bool,
+}
+
+/// Runs it.
+pub fn run(configured: &Configured, options: &Options) -> anyhow::Result<ExitCode> {
+    if options.check_config {
+        return super::config::print(configured, false);
+    }
+    let mut config = configured.load()?.config;
+    if let Some(listen) = options.listen {
+        config.server.listen = listen;
+    }
+    config.bundles.paths.extend(options.bundle.iter().cloned());
+    super::wait_for(serve::serve(config, options.ready_json))
+}

@@ -1,0 +1,201 @@
+//! `/livez`, `/readyz` and `/metrics`.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{ConnectInfo, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Extension, Json, Router};
+use metrics_exporter_prometheus::PrometheusHandle;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use signalbox_store::Store;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::MetricsAccess;
+
+/// How often the store is asked whether it answers; requests to `/readyz` ask nothing and so cannot burden it.
+const CHECK_EVERY: Duration = Duration::from_secs(2);
+
+/// What readiness depends on.
+#[derive(Clone)]
+pub struct Health {
+    /// What the store's last check said; none is well.
+    pub store: watch::Receiver<Option<String>>,
+    /// The business types that have a bundle.
+    pub bundles: Arc<[String]>,
+    /// Cancelled as soon as the host begins to leave.
+    pub leaving: CancellationToken,
+}
+
+impl Health {
+    /// Each part with its state, and whether all are well.
+    pub fn report(&self) -> (bool, Value) {
+        let store = self.store.borrow().clone();
+        let (leaving, loaded) = (self.leaving.is_cancelled(), !self.bundles.is_empty());
+        let ready = store.is_none() && loaded && !leaving;
+        let parts = json!({
+            "store": { "ok": store.is_none(), "reason": store },
+            "bundles": { "ok": loaded, "loaded": *self.bundles },
+            "traffic": { "ok": !leaving, "reason": leaving.then_some("the host is leaving") },
+        });
+        (ready, json!({ "ready": ready, "parts": parts }))
+    }
+}
+
+/// Asks the store from time to time until the host is gone.
+pub fn watch_store(store: Store, gone: CancellationToken) -> watch::Receiver<Option<String>> {
+    let (sender, receiver) = watch::channel(None);
+    let task = async move {
+        let mut ticks = tokio::time::interval(CHECK_EVERY);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            let state = store.check().await.err().map(|error| error.to_string());
+            note_change(sender.borrow().as_deref(), state.as_deref());
+            metrics::gauge!("signalbox_store_up").set(if state.is_none() { 1.0 } else { 0.0 });
+            sender.send_replace(state);
+        }
+    };
+    tokio::spawn(gone.run_until_cancelled_owned(task));
+    receiver
+}
+
+fn note_change(before: Option<&str>, now: Option<&str>) {
+    match (before, now) {
+        (None, Some(reason)) => tracing::error!(reason, "the store does not answer; not ready"),
+        (Some(_), None) => tracing::info!("the store answers again"),
+        _ => {}
+    }
+}
+
+/// Who may read the metrics, with the token that opens them.
+#[derive(Clone)]
+pub struct MetricsDoor {
+    /// Who may.
+    pub access: MetricsAccess,
+    /// What [`MetricsAccess::Token`] asks for.
+    pub token: Option<SecretString>,
+}
+
+#[derive(Clone)]
+struct Rendered {
+    door: Arc<MetricsDoor>,
+    metrics: PrometheusHandle,
+}
+
+/// The three routes.
+pub fn routes(health: Health, door: MetricsDoor, metrics: PrometheusHandle) -> Router {
+    let ready = get(|State(health): State<Health>| async move {
+        let (ready, report) = health.report();
+        (if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, Json(report))
+    });
+    Router::new()
+        .route("/livez", get(|| async { Json(json!({ "alive": true })) }))
+        .route("/readyz", ready.with_state(health))
+        .route("/metrics", get(render_metrics).with_state(Rendered { door: Arc::new(door), metrics }))
+}
+
+async fn render_metrics(
+    State(rendered): State<Rendered>,
+    peer: Option<Extension<ConnectInfo<SocketAddr>>>,
+    headers: HeaderMap,
+) -> Response {
+    match rendered.door.admit(peer.map(|Extension(ConnectInfo(peer))| peer.ip()), &headers) {
+        Ok(()) => {
+            let content_type = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
+            (content_type, rendered.metrics.render()).into_response()
+        }
+        Err(status) => status.into_response(),
+    }
+}
+
+impl MetricsDoor {
+    fn admit(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Result<(), StatusCode> {
+        match self.access {
+            MetricsAccess::Open => Ok(()),
+            MetricsAccess::Off => Err(StatusCode::NOT_FOUND),
+            MetricsAccess::Loopback => {
+                // Through a proxy on this machine everybody seems to be local.
+                let forwarded = ["forwarded", "x-forwarded-for", "via"].iter().any(|name| headers.contains_key(*name));
+                let local = peer.is_some_and(|peer| peer.to_canonical().is_loopback());
+                if local && !forwarded { Ok(()) } else { Err(StatusCode::FORBIDDEN) }
+            }
+            MetricsAccess::Token => {
+                let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+                let shown = shown.and_then(|value| value.strip_prefix("Bearer "));
+                match (shown, &self.token) {
+                    (Some(shown), Some(token)) if same(shown, token.expose_secret()) => Ok(()),
+                    _ => Err(StatusCode::UNAUTHORIZED),
+                }
+            }
+        }
+    }
+}
+
+/// Compared by digest, so that the time it takes says nothing about how much of a guess is right.
+fn same(one: &str, other: &str) -> bool {
+    Sha256::digest(one) == Sha256::digest(other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn health(bundles: &[&str]) -> (watch::Sender<Option<String>>, Health) {
+        let (sender, store) = watch::channel(None);
+        let bundles = bundles.iter().map(|name| (*name).to_owned()).collect();
+        (sender, Health { store, bundles, leaving: CancellationToken::new() })
+    }
+
+    #[test]
+    fn the_host_is_ready_while_every_part_is_well() {
+        let (store, health) = health(&["restaurant"]);
+        assert!(health.report().0);
+        store.send_replace(Some("DescribeTable took longer than its deadline".to_owned()));
+        let (ready, report) = health.report();
+        assert!(!ready);
+        assert_eq!(report["parts"]["store"]["reason"], "DescribeTable took longer than its deadline");
+        store.send_replace(None);
+        assert!(health.report().0);
+        health.leaving.cancel();
+        let (ready, report) = health.report();
+        assert!(!ready);
+        assert_eq!(report["parts"]["traffic"]["ok"], false);
+        assert_eq!(report["parts"]["store"]["ok"], true);
+    }
+
+    #[test]
+    fn a_host_without_a_bundle_is_not_ready() {
+        let (_store, health) = health(&[]);
+        assert_eq!(health.report().1["parts"]["bundles"]["ok"], false);
+        assert!(!health.report().0);
+    }
+
+    #[test]
+    fn metrics_are_for_those_the_operator_lets_in() {
+        let door = |access, token: Option<&str>| MetricsDoor { access, token: token.map(SecretString::from) };
+        let local: Option<IpAddr> = Some("::ffff:127.0.0.1".parse().unwrap());
+        let remote: Option<IpAddr> = Some("192.0.2.1".parse().unwrap());
+        let none = HeaderMap::new();
+        let forwarded = HeaderMap::from_iter([(header::FORWARDED, "for=192.0.2.1".parse().unwrap())]);
+        let bearer =
+            |token: &str| HeaderMap::from_iter([(header::AUTHORIZATION, format!("Bearer {token}").parse().unwrap())]);
+
+        assert_eq!(door(MetricsAccess::Loopback, None).admit(local, &none), Ok(()));
+        assert_eq!(door(MetricsAccess::Loopback, None).admit(remote, &none), Err(StatusCode::FORBIDDEN));
+        assert_eq!(door(MetricsAccess::Loopback, None).admit(None, &none), Err(StatusCode::FORBIDDEN));
+        assert_eq!(door(MetricsAccess::Loopback, None).admit(local, &forwarded), Err(StatusCode::FORBIDDEN));
+        assert_eq!(door(MetricsAccess::Open, None).admit(remote, &none), Ok(()));
+        assert_eq!(door(MetricsAccess::Off, None).admit(local, &none), Err(StatusCode::NOT_FOUND));
+        assert_eq!(door(MetricsAccess::Token, Some("abc")).admit(remote, &bearer("abc")), Ok(()));
+        assert_eq!(door(MetricsAccess::Token, Some("abc")).admit(local, &bearer("abd")), Err(StatusCode::UNAUTHORIZED));
+        assert_eq!(door(MetricsAccess::Token, Some("abc")).admit(local, &none), Err(StatusCode::UNAUTHORIZED));
+        assert_eq!(door(MetricsAccess::Token, None).admit(local, &bearer("")), Err(StatusCode::UNAUTHORIZED));
+    }
+}
