@@ -45,7 +45,10 @@ impl KeyRange {
 
     /// Without the keys before `lower`.
     pub(crate) fn from(mut self, lower: String) -> Self {
-        self.lower = self.lower.max(Some(lower));
+        // DynamoDB takes no empty key, and an empty bound restricts nothing.
+        if !lower.is_empty() {
+            self.lower = self.lower.max(Some(lower));
+        }
         self
     }
 
@@ -64,7 +67,8 @@ impl KeyRange {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        matches!((&self.lower, &self.upper), (Some(lower), Some(upper)) if lower >= upper)
+        let lower = self.lower.as_deref().unwrap_or_default();
+        self.upper.as_deref().is_some_and(|upper| upper <= lower)
     }
 
     pub(crate) fn contains(&self, key: &str) -> bool {

@@ -104,7 +104,7 @@ impl Store {
         // A cursor is good for the same partition in the same direction.
         let list = ["rows", &composed, if range.descending { "descending" } else { "ascending" }];
         let mut query = Query::all(&self.names().rows, (PARTITION, &composed), SORT);
-        query.range = bounds(range);
+        query.range = bounds(range)?;
         if let Some(cursor) = &range.cursor {
             let last = cursor::open(&list, cursor)?;
             query.range = if range.descending { query.range.until(Some(last)) } else { query.range.after(&last) };
@@ -161,15 +161,21 @@ fn checked_part(what: &str, part: &str, limit: usize) -> Result<(), StoreError> 
     Ok(())
 }
 
-fn bounds(range: &RowRange) -> KeyRange {
+fn bounds(range: &RowRange) -> Result<KeyRange, StoreError> {
     let mut bounds = KeyRange::default();
-    if let Some(prefix) = range.prefix.as_deref().filter(|prefix| !prefix.is_empty()) {
-        bounds = bounds.from(prefix.to_owned()).until(after_prefix(prefix));
+    for bound in [&range.prefix, &range.from, &range.until].into_iter().flatten() {
+        if bound.len() > KEY_PART_LIMIT {
+            let message = format!("a bound of a range must have at most {KEY_PART_LIMIT} bytes, not {}", bound.len());
+            return Err(StoreError::Invalid(message));
+        }
     }
-    if let Some(from) = range.from.as_ref().filter(|from| !from.is_empty()) {
+    if let Some(prefix) = &range.prefix {
+        bounds = bounds.from(prefix.clone()).until(after_prefix(prefix));
+    }
+    if let Some(from) = &range.from {
         bounds = bounds.from(from.clone());
     }
-    bounds.until(range.until.clone())
+    Ok(bounds.until(range.until.clone()))
 }
 
 /// Whether an item is a row, and not what a deletion left.

@@ -1,0 +1,129 @@
+//! What every backend promises, as one suite: the embedded store in memory and in a file, Dynoxide behind real HTTP, and
+//! whatever answers at `SIGNALBOX_TEST_DYNAMODB` (for example `http://127.0.0.1:8000`; credentials in
+//! `SIGNALBOX_TEST_DYNAMODB_ACCESS_KEY` and `…_SECRET` when the endpoint checks them).
+
+#[path = "conformance/backends.rs"]
+mod backends;
+#[path = "conformance/decisions.rs"]
+mod decisions;
+#[path = "conformance/durability.rs"]
+mod durability;
+#[path = "conformance/effects.rs"]
+mod effects;
+#[path = "conformance/inputs.rs"]
+mod inputs;
+#[path = "conformance/journals.rs"]
+mod journals;
+#[path = "conformance/message_models.rs"]
+mod message_models;
+#[path = "conformance/rows.rs"]
+mod rows;
+#[path = "conformance/samples.rs"]
+mod samples;
+#[path = "conformance/sessions.rs"]
+mod sessions;
+#[path = "conformance/setup.rs"]
+mod setup;
+
+/// Each guarantee as a test of its own on every backend that starts with the test, and all of them in one test on the
+/// endpoint, one after another on one set of tables.
+macro_rules! guarantees {
+    ($($module:ident::$guarantee:ident),+ $(,)?) => {
+        mod in_memory {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $guarantee() {
+                let backend = crate::backends::memory().await;
+                crate::$module::$guarantee(&backend.store).await;
+            })+
+        }
+        mod in_a_file {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $guarantee() {
+                let backend = crate::backends::file().await;
+                crate::$module::$guarantee(&backend.store).await;
+            })+
+        }
+        mod over_http {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $guarantee() {
+                let backend = crate::backends::http().await;
+                crate::$module::$guarantee(&backend.store).await;
+            })+
+        }
+        mod at_the_endpoint {
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn every_guarantee_holds() {
+                let Some(endpoint) = crate::backends::Endpoint::from_env() else {
+                    println!("skipped: SIGNALBOX_TEST_DYNAMODB names no endpoint");
+                    return;
+                };
+                let store = endpoint.open().await;
+                $(
+                    println!("{}", stringify!($module::$guarantee));
+                    crate::$module::$guarantee(&store).await;
+                )+
+                endpoint.remove_tables().await;
+            }
+        }
+    };
+}
+
+guarantees! {
+    setup::the_store_answers_a_check,
+    decisions::a_committed_decision_is_read_back_as_it_was,
+    decisions::a_second_commit_answers_the_first_record,
+    decisions::a_second_commit_with_a_session_answers_the_first_record_and_leaves_the_session,
+    decisions::of_many_concurrent_commits_exactly_one_is_new,
+    decisions::concurrent_decisions_of_one_conversation_all_commit,
+    decisions::a_decision_is_not_found_under_another_business,
+    decisions::a_large_decision_is_compressed_and_read_back,
+    decisions::a_decision_too_large_for_an_item_is_refused_by_name,
+    decisions::decisions_are_listed_by_time_in_both_orders_page_by_page,
+    decisions::a_range_between_two_cursors_leaves_both_out,
+    decisions::a_cursor_of_another_business_is_refused,
+    decisions::a_limit_out_of_range_is_refused,
+    decisions::a_resume_continues_after_the_cursor_and_the_overlap_looks_back,
+    decisions::similar_decisions_are_of_the_same_type_and_code_newest_first,
+    decisions::decisions_with_odd_names_stay_apart,
+    effects::a_decision_without_effects_is_never_pending,
+    effects::delivered_effects_leave_the_pending_decisions,
+    effects::withheld_effects_are_pending_once_they_are_released,
+    effects::an_effect_is_pending_when_its_time_has_come,
+    effects::effects_waiting_for_a_person_are_listed_apart,
+    effects::a_final_state_is_never_undone,
+    effects::concurrent_updates_of_different_effects_all_hold,
+    effects::an_update_of_what_is_not_there_names_it,
+    effects::pending_decisions_come_longest_due_first,
+    inputs::an_input_is_accepted_once,
+    inputs::of_many_concurrent_acceptances_exactly_one_is_new,
+    inputs::a_finished_input_is_no_longer_pending_and_still_known,
+    inputs::pending_inputs_come_oldest_first,
+    inputs::finishing_what_was_never_accepted_names_it,
+    inputs::the_same_input_id_of_two_businesses_is_two_inputs,
+    journals::a_journal_is_read_back,
+    journals::a_journal_of_many_parts_is_read_back,
+    journals::a_shorter_journal_replaces_a_longer_one,
+    journals::a_missing_journal_is_none,
+    sessions::a_session_is_what_the_last_decision_left,
+    sessions::an_expired_session_is_not_returned,
+    sessions::sessions_of_other_users_and_businesses_stay_apart,
+    message_models::a_message_model_is_created_once_and_replaced_when_it_changes,
+    message_models::usage_is_counted_and_survives_a_replacement,
+    message_models::variants_of_one_code_stay_apart,
+    message_models::counting_a_missing_model_names_it,
+    rows::versions_start_at_one_and_grow_by_one,
+    rows::conditions_are_kept,
+    rows::a_repeated_write_is_answered_as_the_first_time,
+    rows::a_repeated_write_behind_a_later_one_is_answered_as_the_first_time,
+    rows::a_repeated_deletion_is_answered_as_the_first_time,
+    rows::a_deleted_row_is_gone_and_can_be_made_again,
+    rows::concurrent_writers_lose_no_write,
+    rows::of_concurrent_writers_on_one_version_one_wins,
+    rows::ranges_give_the_rows_between_their_bounds,
+    rows::pages_give_every_row_once_in_both_directions,
+    rows::a_cursor_of_another_partition_scope_or_direction_is_refused,
+    rows::malformed_keys_items_and_ranges_are_refused,
+    rows::a_large_row_is_read_back,
+    rows::rows_of_one_scope_are_never_read_by_another,
+    rows::queries_over_any_keys_agree_with_a_sorted_map,
+}

@@ -1,0 +1,83 @@
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use signalbox_store::{Backend, Committed, Config, Effect, RowCondition, Store};
+
+use crate::samples::{accepted, action, minute, record, row_key, scope, with_effects};
+
+/// Tells the child of the test below which file to write to.
+const FILE: &str = "SIGNALBOX_TEST_WRITER_FILE";
+
+async fn open(path: PathBuf) -> Store {
+    Store::open(Config::new(Backend::Embedded { path: Some(path) })).await.unwrap()
+}
+
+#[tokio::test]
+async fn reopening_the_file_keeps_everything() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("signalbox.db");
+    let effects = vec![Effect::pending("a", action("a", None))];
+    let record = with_effects(record("business", "in-1", minute(1)), effects);
+    let input = accepted("business", "in-2", minute(2));
+    let (scope, key) = (scope("business"), row_key("p", "s"));
+    {
+        let store = open(path.clone()).await;
+        store.commit_decision(&record).await.unwrap();
+        store.accept_input(&input).await.unwrap();
+        store.put_journal("dec_1", b"journal").await.unwrap();
+        store.put_row(&scope, &key, r#"{"a":1}"#, RowCondition::Absent, "k").await.unwrap();
+    }
+    let store = open(path).await;
+    assert_eq!(store.decision(&record.decision.id, "business").await.unwrap(), Some(record.clone()));
+    assert_eq!(store.commit_decision(&record).await.unwrap(), Committed::Duplicate(Box::new(record.clone())));
+    assert_eq!(store.pending_decisions(minute(9), 10).await.unwrap(), [record]);
+    assert_eq!(store.pending_inputs(10).await.unwrap(), [input]);
+    assert_eq!(store.journal("dec_1").await.unwrap().as_deref(), Some(&b"journal"[..]));
+    assert_eq!(store.row(&scope, &key).await.unwrap().unwrap().version, 1);
+}
+
+/// A child process commits decisions and says so, one line each; it is killed in the middle, and every decision that it
+/// told of is there.
+#[tokio::test]
+async fn what_was_answered_survives_kill_9() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("signalbox.db");
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "durability::writer_that_is_killed", "--ignored", "--nocapture"])
+        .env(FILE, &path)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut told = Vec::new();
+    for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+        if let Some((_, id)) = line.unwrap().split_once("committed ") {
+            told.push(id.to_owned());
+        }
+        if told.len() == 40 {
+            break;
+        }
+    }
+    // SIGKILL on Unix.
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(told.len(), 40);
+    let store = open(path).await;
+    for id in told {
+        assert!(store.decision(&id, "business").await.unwrap().is_some(), "{id} is lost");
+    }
+}
+
+#[tokio::test]
+#[ignore = "run as a child process by what_was_answered_survives_kill_9"]
+async fn writer_that_is_killed() {
+    let Ok(path) = std::env::var(FILE) else { return };
+    let store = open(PathBuf::from(path)).await;
+    for n in 0.. {
+        let record = record("business", &format!("in-{n}"), minute(1));
+        assert_eq!(store.commit_decision(&record).await.unwrap(), Committed::New);
+        // Straight to the pipe: `println!` would wait in the test harness's buffer.
+        writeln!(std::io::stdout(), "committed {}", record.decision.id).unwrap();
+        std::io::stdout().flush().unwrap();
+    }
+}

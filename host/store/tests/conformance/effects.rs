@@ -1,0 +1,158 @@
+use signalbox_model::Timestamp;
+use signalbox_store::{DecisionRecord, Effect, EffectState, EffectUpdate, Store, StoreError};
+
+use crate::samples::{action, kafka_record, minute, record, unique, with_effects};
+
+pub async fn a_decision_without_effects_is_never_pending(store: &Store) {
+    let business = unique("business");
+    store.commit_decision(&record(&business, "in-1", minute(1))).await.unwrap();
+    assert!(pending(store, &business, Timestamp::MAX).await.is_empty());
+    assert!(waiting(store, &business).await.is_empty());
+}
+
+pub async fn delivered_effects_leave_the_pending_decisions(store: &Store) {
+    let business = unique("business");
+    let record = committed(store, &business, &["a", "b"]).await;
+    assert_eq!(pending(store, &business, minute(30)).await, [record.decision.id.clone()]);
+    let after = update(store, &record, "a", delivered()).await;
+    assert_eq!((&after.effects[0].state, after.effects[0].attempts), (&delivered(), 1));
+    assert_eq!((&after.effects[1].state, after.effects[1].attempts), (&EffectState::Pending, 0));
+    assert_eq!(pending(store, &business, minute(30)).await, [record.decision.id.clone()]);
+    let after = update(store, &record, "b", delivered()).await;
+    assert!(pending(store, &business, Timestamp::MAX).await.is_empty());
+    assert_eq!(store.decision(&record.decision.id, &business).await.unwrap(), Some(after));
+}
+
+pub async fn withheld_effects_are_pending_once_they_are_released(store: &Store) {
+    let business = unique("business");
+    let record = with_effects(
+        record(&business, "in-1", minute(1)),
+        vec![Effect::withheld("a", action("a", None)), Effect::withheld("b", action("b", None))],
+    );
+    store.commit_decision(&record).await.unwrap();
+    assert!(pending(store, &business, Timestamp::MAX).await.is_empty());
+    let after = update(store, &record, "a", EffectState::Pending).await;
+    assert_eq!(after.effects[0].attempts, 0);
+    assert_eq!(pending(store, &business, minute(30)).await, [record.decision.id.clone()]);
+    update(store, &record, "a", delivered()).await;
+    update(store, &record, "b", EffectState::Dropped { reason: "refused by ana".to_owned() }).await;
+    assert!(pending(store, &business, Timestamp::MAX).await.is_empty());
+}
+
+pub async fn an_effect_is_pending_when_its_time_has_come(store: &Store) {
+    let business = unique("business");
+    let record = with_effects(
+        record(&business, "in-1", minute(1)),
+        vec![Effect::pending("a", action("a", Some(minute(20)))), Effect::pending("b", kafka_record(b"x"))],
+    );
+    store.commit_decision(&record).await.unwrap();
+    let id = [record.decision.id.clone()];
+    assert_eq!(pending(store, &business, minute(1)).await, id);
+    let again = EffectState::Waiting { reason: "no answer".to_owned(), until: Some(minute(10)) };
+    let after = update(store, &record, "b", again).await;
+    assert_eq!(after.effects[1].attempts, 1);
+    assert!(pending(store, &business, minute(9)).await.is_empty());
+    assert_eq!(pending(store, &business, minute(10)).await, id);
+    let after = update(store, &record, "b", delivered()).await;
+    assert_eq!(after.effects[1].attempts, 2);
+    assert!(pending(store, &business, minute(19)).await.is_empty());
+    assert_eq!(pending(store, &business, minute(20)).await, id);
+}
+
+pub async fn effects_waiting_for_a_person_are_listed_apart(store: &Store) {
+    let business = unique("business");
+    let record = committed(store, &business, &["a"]).await;
+    update(store, &record, "a", EffectState::Waiting { reason: "no Kafka is configured".to_owned(), until: None })
+        .await;
+    assert!(pending(store, &business, Timestamp::MAX).await.is_empty());
+    assert_eq!(waiting(store, &business).await, [record.decision.id.clone()]);
+    update(store, &record, "a", EffectState::Pending).await;
+    assert!(waiting(store, &business).await.is_empty());
+    assert_eq!(pending(store, &business, minute(30)).await, [record.decision.id.clone()]);
+}
+
+pub async fn a_final_state_is_never_undone(store: &Store) {
+    let business = unique("business");
+    let record = committed(store, &business, &["a"]).await;
+    let first = update(store, &record, "a", delivered()).await;
+    for state in [
+        EffectState::Pending,
+        EffectState::Delivered { at: minute(59) },
+        EffectState::Waiting { reason: "late".to_owned(), until: Some(minute(2)) },
+        EffectState::Dropped { reason: "late".to_owned() },
+    ] {
+        assert_eq!(update(store, &record, "a", state).await, first);
+    }
+    assert!(pending(store, &business, Timestamp::MAX).await.is_empty());
+}
+
+pub async fn concurrent_updates_of_different_effects_all_hold(store: &Store) {
+    let business = unique("business");
+    let names = ["a", "b", "c", "d"];
+    let record = committed(store, &business, &names).await;
+    let updates = names.map(|name| {
+        let (store, record) = (store.clone(), record.clone());
+        tokio::spawn(async move { update(&store, &record, name, delivered()).await })
+    });
+    for update in updates {
+        update.await.unwrap();
+    }
+    let after = store.decision(&record.decision.id, &business).await.unwrap().unwrap();
+    assert!(after.effects.iter().all(|effect| effect.state == delivered() && effect.attempts == 1), "{after:?}");
+    assert!(pending(store, &business, Timestamp::MAX).await.is_empty());
+}
+
+pub async fn an_update_of_what_is_not_there_names_it(store: &Store) {
+    let business = unique("business");
+    let record = committed(store, &business, &["a"]).await;
+    let updates = [EffectUpdate { effect_id: "zz".to_owned(), state: EffectState::Pending }];
+    let error = store.update_effects(&record.decision.id, &business, &updates).await.unwrap_err();
+    assert!(matches!(&error, StoreError::NotFound { what, .. } if what.contains("zz")), "{error}");
+    let error = store.update_effects("dec_none", &business, &updates).await.unwrap_err();
+    assert!(matches!(&error, StoreError::NotFound { what, .. } if what.contains("dec_none")), "{error}");
+}
+
+pub async fn pending_decisions_come_longest_due_first(store: &Store) {
+    let business = unique("business");
+    let mut expected = Vec::new();
+    for n in [3, 1, 4, 2] {
+        let effects = vec![Effect::pending("a", action("a", None))];
+        let record = with_effects(record(&business, &format!("in-{n}"), minute(n)), effects);
+        store.commit_decision(&record).await.unwrap();
+        expected.push((n, record.decision.id));
+    }
+    expected.sort();
+    let expected: Vec<_> = expected.into_iter().map(|(_, id)| id).collect();
+    assert_eq!(pending(store, &business, minute(30)).await, expected);
+    assert_eq!(pending(store, &business, minute(2)).await, expected[..2]);
+}
+
+fn delivered() -> EffectState {
+    EffectState::Delivered { at: minute(40) }
+}
+
+async fn committed(store: &Store, business_id: &str, effects: &[&str]) -> DecisionRecord {
+    let effects = effects.iter().map(|id| Effect::pending(*id, action(id, None))).collect();
+    let record = with_effects(record(business_id, "in-1", minute(1)), effects);
+    store.commit_decision(&record).await.unwrap();
+    record
+}
+
+async fn update(store: &Store, record: &DecisionRecord, effect_id: &str, state: EffectState) -> DecisionRecord {
+    let updates = [EffectUpdate { effect_id: effect_id.to_owned(), state }];
+    store.update_effects(&record.decision.id, &record.decision.business_id, &updates).await.unwrap()
+}
+
+/// Other tests may share the tables; their decisions are left out.
+async fn pending(store: &Store, business_id: &str, now: Timestamp) -> Vec<String> {
+    of(business_id, store.pending_decisions(now, 100).await.unwrap())
+}
+
+async fn waiting(store: &Store, business_id: &str) -> Vec<String> {
+    of(business_id, store.waiting_decisions(100).await.unwrap())
+}
+
+fn of(business_id: &str, records: Vec<DecisionRecord>) -> Vec<String> {
+    let own = records.into_iter().filter(|record| record.decision.business_id == business_id);
+    own.map(|record| record.decision.id).collect()
+}

@@ -1,0 +1,67 @@
+use signalbox_store::{Accepted, AcceptedInput, Store, StoreError};
+
+use crate::samples::{accepted, minute, unique};
+
+pub async fn an_input_is_accepted_once(store: &Store) {
+    let business = unique("business");
+    let first = accepted(&business, "in-1", minute(1));
+    assert_eq!(store.accept_input(&first).await.unwrap(), Accepted::New);
+    let mut second = accepted(&business, "in-1", minute(2));
+    second.permissions = vec!["other".to_owned()];
+    assert_eq!(store.accept_input(&second).await.unwrap(), Accepted::Duplicate);
+    assert_eq!(pending(store, &business).await, [first]);
+}
+
+pub async fn of_many_concurrent_acceptances_exactly_one_is_new(store: &Store) {
+    let business = unique("business");
+    let accepting = (0..24).map(|_| {
+        let (store, input) = (store.clone(), accepted(&business, "in-1", minute(1)));
+        tokio::spawn(async move { store.accept_input(&input).await.unwrap() })
+    });
+    let mut new = 0;
+    for answer in accepting.collect::<Vec<_>>() {
+        new += u32::from(answer.await.unwrap() == Accepted::New);
+    }
+    assert_eq!(new, 1);
+}
+
+pub async fn a_finished_input_is_no_longer_pending_and_still_known(store: &Store) {
+    let business = unique("business");
+    let input = accepted(&business, "in-1", minute(1));
+    store.accept_input(&input).await.unwrap();
+    store.finish_input("in-1", &business).await.unwrap();
+    assert!(pending(store, &business).await.is_empty());
+    assert_eq!(store.accept_input(&input).await.unwrap(), Accepted::Duplicate);
+    assert!(pending(store, &business).await.is_empty());
+    store.finish_input("in-1", &business).await.unwrap();
+}
+
+pub async fn pending_inputs_come_oldest_first(store: &Store) {
+    let business = unique("business");
+    for n in [3, 1, 4, 2, 5] {
+        store.accept_input(&accepted(&business, &format!("in-{n}"), minute(n))).await.unwrap();
+    }
+    let ids: Vec<_> = pending(store, &business).await.into_iter().map(|accepted| accepted.input.id).collect();
+    assert_eq!(ids, ["in-1", "in-2", "in-3", "in-4", "in-5"]);
+}
+
+pub async fn finishing_what_was_never_accepted_names_it(store: &Store) {
+    let business = unique("business");
+    let error = store.finish_input("in-9", &business).await.unwrap_err();
+    assert!(matches!(&error, StoreError::NotFound { what, .. } if what.contains("in-9")), "{error}");
+    assert_eq!(store.accept_input(&accepted(&business, "in-9", minute(1))).await.unwrap(), Accepted::New);
+}
+
+pub async fn the_same_input_id_of_two_businesses_is_two_inputs(store: &Store) {
+    for business in [unique("business"), unique("business")] {
+        let input = accepted(&business, "in-1", minute(1));
+        assert_eq!(store.accept_input(&input).await.unwrap(), Accepted::New);
+        assert_eq!(pending(store, &business).await, [input]);
+    }
+}
+
+/// Other tests may share the tables; their inputs are left out.
+async fn pending(store: &Store, business_id: &str) -> Vec<AcceptedInput> {
+    let all = store.pending_inputs(100).await.unwrap();
+    all.into_iter().filter(|accepted| accepted.input.business_id == business_id).collect()
+}

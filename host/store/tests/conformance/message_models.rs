@@ -1,0 +1,67 @@
+use signalbox_store::{Put, Store, StoreError};
+
+use crate::samples::{at, message_model, minute, unique};
+
+pub async fn a_message_model_is_created_once_and_replaced_when_it_changes(store: &Store) {
+    let code = unique("code");
+    let first = message_model(&code, "1.0", "Bună, {{ name }}!");
+    assert_eq!(store.put_message_model(&first).await.unwrap(), Put::Created);
+    let mut again = first.clone();
+    (again.created_at, again.updated_at) = (minute(5), minute(5));
+    assert_eq!(store.put_message_model(&again).await.unwrap(), Put::Unchanged);
+    assert_eq!(store.message_models(&code).await.unwrap(), [first.clone()]);
+    again.message_template = "Salut, {{ name }}!".to_owned();
+    assert_eq!(store.put_message_model(&again).await.unwrap(), Put::Replaced);
+    again.created_at = first.created_at;
+    assert_eq!(store.message_models(&code).await.unwrap(), [again]);
+}
+
+pub async fn usage_is_counted_and_survives_a_replacement(store: &Store) {
+    let code = unique("code");
+    let mut model = message_model(&code, "1.0", "one");
+    store.put_message_model(&model).await.unwrap();
+    let counting = (0..8).map(|_| {
+        let (store, model) = (store.clone(), model.clone());
+        tokio::spawn(async move { store.count_usage(&model, 3, at("2026-11-23T18:00:00.5Z")).await.unwrap() })
+    });
+    for counted in counting.collect::<Vec<_>>() {
+        counted.await.unwrap();
+    }
+    model.message_template = "two".to_owned();
+    assert_eq!(store.put_message_model(&model).await.unwrap(), Put::Replaced);
+    model.usage_count = 24;
+    model.last_used = Some(at("2026-11-23T18:00:00.5Z"));
+    assert_eq!(store.message_models(&code).await.unwrap(), [model]);
+}
+
+pub async fn variants_of_one_code_stay_apart(store: &Store) {
+    let code = unique("code");
+    let mut models = Vec::new();
+    let some = |text: &str| Some(text.to_owned());
+    for (version, business_type, location, locale) in [
+        ("1", None, None, None),
+        ("1", some(""), None, None),
+        ("1", some("a#b"), None, None),
+        ("1", some("a"), some("b"), None),
+        ("1", None, some("a"), None),
+        ("1", None, None, some("a")),
+        ("1#a", None, None, None),
+        ("1", some("a"), some("b"), some("ro")),
+    ] {
+        let mut model = message_model(&code, version, "text");
+        (model.business_type, model.location_context, model.locale) = (business_type, location, locale);
+        assert_eq!(store.put_message_model(&model).await.unwrap(), Put::Created, "{model:?}");
+        models.push(model);
+    }
+    let found = store.message_models(&code).await.unwrap();
+    assert_eq!(found.len(), models.len());
+    assert!(models.iter().all(|model| found.contains(model)));
+    assert!(store.message_models(&unique("code")).await.unwrap().is_empty());
+}
+
+pub async fn counting_a_missing_model_names_it(store: &Store) {
+    let model = message_model(&unique("code"), "7.1", "text");
+    let error = store.count_usage(&model, 1, minute(1)).await.unwrap_err();
+    assert!(matches!(&error, StoreError::NotFound { what, .. } if what.contains("7.1")), "{error}");
+    assert!(store.message_models(&model.decision_code).await.unwrap().is_empty());
+}
