@@ -36,11 +36,11 @@ pub struct Component {
 pub fn run(workspace: &Workspace, probes: bool) -> Result<ExitCode> {
     let mut steps = Steps::new(if probes { 3 } else { 2 });
     steps.run("wasm target", add_target)?;
-    steps.run("plugins", || build_plugins(workspace))?;
+    steps.attempt("plugins", || build_plugins(workspace));
     if probes {
-        steps.run("probes", || build_probes(workspace))?;
+        steps.attempt("probes", || build_probes(workspace));
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(if steps.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 pub fn build_plugins(workspace: &Workspace) -> Result<()> {
@@ -58,7 +58,7 @@ fn plugins(workspace: &Workspace) -> Guests {
 
 fn probes(workspace: &Workspace) -> Guests {
     let folder = workspace.root.join("tests/probes");
-    Guests { bundles: folder.join("bundles"), folder, output: "probes" }
+    Guests { bundles: folder.join("bundles"), folder: folder.join("guests"), output: "probes" }
 }
 
 /// Adds the guests' target where it is missing. The toolchain file does not list it: where it cannot be downloaded,

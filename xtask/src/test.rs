@@ -16,10 +16,10 @@ pub fn run(workspace: &Workspace) -> Result<ExitCode> {
     let mut steps = Steps::new(10);
     let mut counts = Counts::default();
     let plugins = workspace.root.join("plugins");
-    let probes = workspace.root.join("tests/probes");
+    let probes = workspace.root.join("tests/probes/guests");
     let all = || [workspace.cargo(), workspace.guest_cargo(&plugins), workspace.guest_cargo(&probes)];
 
-    steps.attempt("format", || all().iter_mut().try_for_each(|cargo| succeed(cargo.args(["fmt", "--all", "--check"]))));
+    steps.attempt("format", || all().iter_mut().try_for_each(|cargo| succeed(cargo.args(["fmt", "--check"]))));
     steps.attempt("tidy", || match tidy::run(workspace)? {
         ExitCode::SUCCESS => Ok(()),
         _ => bail!("the problems are above"),

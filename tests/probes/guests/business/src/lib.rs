@@ -1,0 +1,38 @@
+//! Calls every function of `signalbox:business`.
+
+use signalbox_sdk::Location;
+use signalbox_sdk::business::Error;
+use signalbox_sdk::prelude::*;
+
+#[derive(Deserialize)]
+#[serde(tag = "call", rename_all = "kebab-case")]
+enum Call {
+    GetInfo,
+    GetLocation { id: String },
+    GetSetting { path: String },
+}
+
+#[decision_node]
+fn node(context: &Context) -> Result<Step, Failure> {
+    probe::run(context, |call| match call {
+        Call::GetInfo => {
+            let info = business::get_info().map(|info| {
+                let locations: Vec<Value> = info.locations.iter().map(location).collect();
+                json!({
+                    "id": info.id, "name": info.name, "type": info.business_type, "locale": info.locale,
+                    "timezone": info.timezone, "settings": info.settings.as_str(), "locations": locations,
+                })
+            });
+            probe::outcome(info, Error::retryable)
+        }
+        Call::GetLocation { id } => {
+            let found = business::get_location(&id).map(|found| found.as_ref().map(location));
+            probe::outcome(found, Error::retryable)
+        }
+        Call::GetSetting { path } => probe::outcome(business::get_setting::<Value>(&path), Error::retryable),
+    })
+}
+
+fn location(location: &Location) -> Value {
+    json!({ "id": location.id, "name": location.name, "timezone": location.timezone, "settings": location.settings.as_str() })
+}

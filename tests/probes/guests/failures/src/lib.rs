@@ -1,0 +1,108 @@
+//! Misbehaves in the way that `behaviour` in its configuration says, so that the host can be seen to stand it.
+#![allow(clippy::panic, clippy::print_stdout, reason = "misbehaving is what this guest is for")]
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::time::{Duration, SystemTime};
+
+use signalbox_sdk::prelude::*;
+
+#[decision_node]
+fn node(context: &Context) -> Result<Step, Failure> {
+    match config::get::<String>("behaviour")?.unwrap_or_default().as_str() {
+        "echo" => answer(json!(context.text()?)),
+        "panic" => panic!("the probe panics, as it was told"),
+        "spin" => spin(),
+        "allocate" => allocate(),
+        "recurse" => answer(json!(recurse(1))),
+        "log-flood" => {
+            for line in 0..1_000_u32 {
+                info!("line {line} of a flood");
+            }
+            answer(json!("flooded"))
+        }
+        "stdout-flood" => {
+            for line in 0..10_000_u32 {
+                println!("line {line} of a flood, and then some more to fill what there is to fill");
+            }
+            answer(json!("flooded"))
+        }
+        "undeclared-channel" => Ok(Step::new().update("nobody-declared-this", &1)?),
+        "undeclared-goto" => Ok(Step::new().goto("echo")),
+        "nan-confidence" => Ok(Step::new().decide(Verdict::new("probe.sure", "probe").confidence(f64::NAN))),
+        "bad-json" => Ok(raw("{\"open\": ".to_owned())),
+        "deep-json" => Ok(raw(format!("{}{}", "[".repeat(10_000), "]".repeat(10_000)))),
+        "huge-update" => Ok(raw(format!("\"{}\"", "x".repeat(1024 * 1024)))),
+        "read-env" => answer(json!(std::env::vars().collect::<Vec<_>>())),
+        "read-file" => answer(json!(["/", "/etc/passwd", "."].map(read))),
+        "connect" => answer(json!(std::net::TcpStream::connect("127.0.0.1:80").map(drop).map_err(|e| e.to_string()))),
+        "wall-clock" => answer(json!([unix_millis(), context.now()?.unix_millis()])),
+        "random" => answer(json!(RandomState::new().build_hasher().finish().to_string())),
+        "many-host-calls" => {
+            for _ in 0..100_000_u32 {
+                config::get::<String>("behaviour")?;
+            }
+            answer(json!("called"))
+        }
+        "sleep" => {
+            std::thread::sleep(Duration::from_secs(3_600));
+            answer(json!("slept"))
+        }
+        "nap" => {
+            std::thread::sleep(Duration::from_millis(400));
+            answer(json!(context.text()?))
+        }
+        "invalid" => Err(Failure::invalid("the probe finds the input invalid")),
+        "retry" => Err(Failure::retry("the probe wants to be run again")),
+        other => Err(Failure::fatal(format!("there is no behaviour `{other}`"))),
+    }
+}
+
+fn answer(result: Value) -> Result<Step, Failure> {
+    let verdict = Verdict::new("probe.answered", "probe").reasoning("the probe did as it was told");
+    let text = result.as_str().unwrap_or("done").to_owned();
+    let mut response = Response::text(text);
+    response.data = Some(json!({ "result": &result }));
+    Ok(Step::new().update("result", &result)?.respond(response).decide(verdict))
+}
+
+/// A value for the channel as the SDK would never write it.
+fn raw(text: String) -> Step {
+    let mut step = Step::new();
+    step.updates.push(("result".to_owned(), text));
+    step
+}
+
+fn spin() -> Result<Step, Failure> {
+    let mut turns = 0_u64;
+    loop {
+        // Looked at from outside, so that the compiler keeps the loop.
+        turns = std::hint::black_box(turns.wrapping_add(1));
+    }
+}
+
+fn allocate() -> Result<Step, Failure> {
+    let mut kept: Vec<Vec<u8>> = Vec::new();
+    loop {
+        kept.push(std::hint::black_box(vec![1; 1024 * 1024]));
+    }
+}
+
+fn recurse(depth: u64) -> u64 {
+    let frame = std::hint::black_box([depth; 64]);
+    if depth == 0 { 0 } else { recurse(depth + 1) + frame.iter().sum::<u64>() }
+}
+
+fn read(path: &str) -> Value {
+    match std::fs::read_dir(path).map(|entries| entries.count()) {
+        Ok(entries) => json!({ "entries": entries }),
+        Err(_) => match std::fs::read_to_string(path) {
+            Ok(text) => json!({ "text": text }),
+            Err(error) => json!({ "refused": error.to_string() }),
+        },
+    }
+}
+
+fn unix_millis() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
