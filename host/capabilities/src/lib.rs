@@ -1,1 +1,33 @@
+//! What plugins may ask of the host: one module per WIT package, and [`guard`] around every call.
+//!
+//! [`Services`] holds the backends and lives as long as the process. [`Calls`] is one guest call's view of them: it
+//! knows whose call it is, checks grants and limits, keeps the journal and collects effects. Reads answer at once;
+//! effects wait in [`Calls`] until the executor commits them with the decision.
 
+mod calls;
+mod grants;
+mod guard;
+mod journal;
+mod link;
+mod metrics;
+mod services;
+
+pub mod business;
+mod config;
+mod cron;
+mod dynamodb;
+pub mod http;
+mod kafka;
+pub mod llm;
+mod log;
+pub mod rag;
+mod resources;
+mod websocket;
+
+pub use calls::{CallRecord, Calls, LimitExceeded, PluginPolicy, Scope};
+pub use grants::{Capability, GrantError, Grants};
+pub use journal::{Answer, JournalEntry};
+pub use link::add_to_linker;
+pub use log::guest_output;
+pub use metrics::describe as describe_metrics;
+pub use services::Services;

@@ -1,0 +1,122 @@
+use std::sync::Arc;
+
+use serde_json::Value;
+use signalbox_model::{BusinessInfo, Location, Timestamp, Tokens};
+use signalbox_store::EffectKind;
+use thiserror::Error;
+use tokio::time::Instant;
+
+use crate::{Grants, JournalEntry, Services};
+
+/// What one plugin of a generation may do, fixed when it is loaded.
+#[derive(Debug)]
+pub struct PluginPolicy {
+    /// The plugin's name in its bundle.
+    pub name: Arc<str>,
+    /// What it may ask for.
+    pub grants: Grants,
+    /// `[plugins.<name>.config]`, a JSON object.
+    pub config: Value,
+    /// Capability calls in one guest call, `log` and `config` included.
+    pub max_host_calls: u32,
+    /// Log lines in one guest call; more are counted instead of written.
+    pub max_log_lines: u32,
+    /// Bytes of log lines in one guest call.
+    pub max_log_bytes: u64,
+}
+
+/// What a guest call is for; shared by all calls of one decision.
+#[derive(Clone, Debug)]
+pub struct Scope {
+    /// The decision, or the event when a handler runs; part of every idempotency key.
+    pub decision_id: Arc<str>,
+    /// Under which log lines and traces are found.
+    pub correlation_id: Arc<str>,
+    /// The business as it was at the start.
+    pub business: Arc<BusinessInfo>,
+    /// The place the input names.
+    pub location: Option<Location>,
+    /// What guests see as now.
+    pub started_at: Timestamp,
+    /// When all work for this decision must be done.
+    pub deadline: Instant,
+}
+
+/// What a guest call left behind.
+#[derive(Debug, Default)]
+pub struct CallRecord {
+    /// Every capability call, in order.
+    pub journal: Vec<JournalEntry>,
+    /// What is to leave when the decision is stored, in order.
+    pub effects: Vec<EffectKind>,
+    /// Language model usage.
+    pub tokens: Tokens,
+    /// Log lines that were counted instead of written.
+    pub log_lines_dropped: u64,
+}
+
+/// A limit that the guest went over. It traps: a plugin that does this is broken.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum LimitExceeded {
+    /// Too many capability calls.
+    #[error("more than {0} host calls in one run; raise `limits.host-calls` of the plugin if it needs them")]
+    HostCalls(u32),
+}
+
+/// One guest call's view of the capabilities. It implements the `Host` trait of every WIT interface.
+pub struct Calls {
+    pub(crate) services: Arc<Services>,
+    pub(crate) policy: Arc<PluginPolicy>,
+    pub(crate) scope: Arc<Scope>,
+    pub(crate) node: Arc<str>,
+    pub(crate) attempt: u32,
+    pub(crate) calls: u32,
+    pub(crate) log_lines: u32,
+    pub(crate) log_bytes: u64,
+    pub(crate) record: CallRecord,
+}
+
+impl Calls {
+    /// A view for one run of `node` (a display path, or a handler's name).
+    pub fn new(
+        services: Arc<Services>,
+        policy: Arc<PluginPolicy>,
+        scope: Arc<Scope>,
+        node: Arc<str>,
+        attempt: u32,
+    ) -> Self {
+        Self {
+            services,
+            policy,
+            scope,
+            node,
+            attempt,
+            calls: 0,
+            log_lines: 0,
+            log_bytes: 0,
+            record: CallRecord::default(),
+        }
+    }
+
+    /// What the call left behind.
+    pub fn finish(self) -> CallRecord {
+        if self.record.log_lines_dropped > 0 {
+            tracing::warn!(
+                plugin = %self.policy.name,
+                node = %self.node,
+                dropped = self.record.log_lines_dropped,
+                "plugin logged more than its limit; the rest was dropped"
+            );
+        }
+        self.record
+    }
+
+    /// Counts a capability call against the limit.
+    pub(crate) fn count_call(&mut self) -> Result<u32, LimitExceeded> {
+        self.calls += 1;
+        if self.calls > self.policy.max_host_calls {
+            return Err(LimitExceeded::HostCalls(self.policy.max_host_calls));
+        }
+        Ok(self.calls)
+    }
+}

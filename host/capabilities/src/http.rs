@@ -1,0 +1,45 @@
+//! `signalbox:http`: requests to other services, through the egress guard.
+
+mod address;
+mod egress;
+mod grant;
+mod journaled;
+
+pub use address::{Network, is_public};
+pub use egress::{Egress, EgressConfig, EgressSecret, Lookup, SystemLookup};
+pub use grant::HttpGrant;
+
+use std::time::Duration;
+
+use signalbox_bindings::signalbox::http::http::{Error, Host, Request, Response};
+
+use self::journaled::{JournaledRequest, JournaledResponse};
+use crate::Calls;
+use crate::guard::{CapabilityError, Function};
+
+/// How long an exchange may take when the plugin does not say.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
+/// The longest a plugin may ask to wait.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+impl CapabilityError for Error {
+    fn timeout() -> Self {
+        Self::Timeout
+    }
+}
+
+impl Host for Calls {
+    async fn send(&mut self, request: Request) -> wasmtime::Result<Result<Response, Error>> {
+        let (egress, policy) = (self.services.egress.clone(), self.policy.clone());
+        let patience =
+            request.timeout.map_or(DEFAULT_TIMEOUT, |millis| Duration::from_millis(millis.into()).min(LONGEST_TIMEOUT));
+        let function = Function::new("http", "send").patient(patience);
+        let answer = self
+            .guard(function, JournaledRequest(request), |JournaledRequest(request), key| async move {
+                let egress = egress.ok_or(Error::NotConfigured)?;
+                egress.send(&policy.name, policy.grants.http(), request, &key).await.map(JournaledResponse)
+            })
+            .await?;
+        Ok(answer.map(|JournaledResponse(response)| response))
+    }
+}

@@ -1,0 +1,35 @@
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// How a capability answered.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Answer {
+    /// What it returned.
+    Ok(Value),
+    /// Its typed error.
+    Err(Value),
+}
+
+/// One capability call, refused ones included. A decision's journal is the list of these in the order of its node runs,
+/// and within a run in the order of its calls.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JournalEntry {
+    /// Display path of the node that called.
+    pub node: String,
+    /// The attempt of that node, from 1.
+    pub attempt: u32,
+    /// The number of the call within the attempt, from 1. With decision and node it is the call's idempotency key.
+    pub call: u32,
+    /// WIT package, for example `rag`.
+    pub capability: String,
+    /// WIT function, for example `find-similar-decisions`.
+    pub function: String,
+    /// The arguments.
+    pub request: Value,
+    /// What came back.
+    pub answer: Answer,
+    /// How long it took, in microseconds.
+    pub micros: u64,
+}

@@ -1,0 +1,115 @@
+//! `signalbox:llm`: language models by the operator's names. The provider behind a name is configured, never chosen by
+//! a plugin.
+
+mod openai;
+mod scripted;
+
+pub use openai::OpenAi;
+pub use scripted::{ScriptError, Scripted};
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use signalbox_bindings::signalbox::llm::llm::{Completion, Error, Host, Request};
+
+use crate::guard::{CapabilityError, Function};
+use crate::{Calls, Capability, metrics};
+
+/// How long a model may take when the plugin does not say.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(15);
+/// The longest a plugin may ask to wait.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(60);
+/// All messages of a request together, in bytes.
+const LARGEST_REQUEST: usize = 256 * 1024;
+
+/// Someone who completes a conversation.
+#[async_trait::async_trait]
+pub trait Provider: Send + Sync {
+    /// Asks once. The caller keeps the time and has checked the request.
+    async fn complete(&self, request: &Request) -> Result<Completion, Error>;
+}
+
+/// The configured models by name.
+#[derive(Clone, Default)]
+pub struct LanguageModels {
+    models: BTreeMap<String, Arc<dyn Provider>>,
+}
+
+impl LanguageModels {
+    /// No model at all: every call answers `not-configured`.
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// Adds a model under the operator's name.
+    pub fn with(mut self, name: impl Into<String>, provider: Arc<dyn Provider>) -> Self {
+        self.models.insert(name.into(), provider);
+        self
+    }
+
+    /// The configured names.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.models.keys().map(String::as_str)
+    }
+}
+
+impl CapabilityError for Error {
+    fn timeout() -> Self {
+        Self::Timeout
+    }
+}
+
+impl Host for Calls {
+    async fn complete(&mut self, request: Request) -> wasmtime::Result<Result<Completion, Error>> {
+        let provider = self.provider(&request.model);
+        let patience =
+            request.timeout.map_or(DEFAULT_TIMEOUT, |millis| Duration::from_millis(millis.into()).min(LONGEST_TIMEOUT));
+        let function = Function::new("llm", "complete").patient(patience);
+        let answer = self
+            .guard(function, request, |request, _| async move {
+                let provider = provider?;
+                check(&request)?;
+                let completion = provider.complete(&request).await?;
+                if request.response_schema.is_some() {
+                    serde_json::from_str::<serde::de::IgnoredAny>(&completion.text)
+                        .map_err(|error| Error::MalformedAnswer(format!("not JSON: {error}")))?;
+                }
+                metrics::tokens(&request.model, completion.input_tokens, completion.output_tokens);
+                Ok(completion)
+            })
+            .await?;
+        if let Ok(completion) = &answer {
+            self.record.tokens.input += u64::from(completion.input_tokens);
+            self.record.tokens.output += u64::from(completion.output_tokens);
+        }
+        Ok(answer)
+    }
+}
+
+impl Calls {
+    fn provider(&self, model: &str) -> Result<Arc<dyn Provider>, Error> {
+        if !self.policy.grants.allows(Capability::Llm, model) {
+            return Err(Error::Denied(format!("plugin {} has no grant `llm = [\"{model}\"]`", self.policy.name)));
+        }
+        self.services.models.models.get(model).cloned().ok_or(Error::NotConfigured)
+    }
+}
+
+fn check(request: &Request) -> Result<(), Error> {
+    if request.messages.is_empty() {
+        return Err(Error::Invalid("a request needs at least one message".to_owned()));
+    }
+    let size: usize = request.messages.iter().map(|message| message.content.len()).sum();
+    if size > LARGEST_REQUEST {
+        return Err(Error::Invalid(format!("the messages have {size} bytes; at most {LARGEST_REQUEST} are taken")));
+    }
+    if request.temperature.is_some_and(|temperature| !(0.0..=2.0).contains(&temperature)) {
+        return Err(Error::Invalid("temperature must be from 0 to 2".to_owned()));
+    }
+    if let Some(schema) = &request.response_schema {
+        serde_json::from_str::<signalbox_model::JsonObject>(schema)
+            .map_err(|error| Error::Invalid(format!("response-schema is not a JSON object: {error}")))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,208 @@
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use regex::{Regex, RegexBuilder};
+use serde::Deserialize;
+use serde_json::Value;
+use signalbox_bindings::signalbox::llm::llm::{Completion, Error, FinishReason, Request, Role};
+use signalbox_model::HumanDuration;
+use thiserror::Error;
+
+use super::Provider;
+
+/// A provider whose answers are written in a YAML file, for development and tests: the first rule whose condition the
+/// last user message meets answers. Without a matching rule the model is unavailable, as a real one may be.
+#[derive(Debug)]
+pub struct Scripted {
+    rules: Vec<Rule>,
+}
+
+#[derive(Debug)]
+struct Rule {
+    when: Option<When>,
+    answer: Answer,
+    delay: Option<HumanDuration>,
+}
+
+#[derive(Debug)]
+enum When {
+    Contains(Vec<String>),
+    Matches(Regex),
+}
+
+#[derive(Debug)]
+enum Answer {
+    Text(String),
+    Error(Error),
+}
+
+/// What is wrong with a script.
+#[derive(Debug, Error)]
+pub enum ScriptError {
+    /// The file cannot be read.
+    #[error("cannot read the script {}: {reason}", .path.display())]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// It is no script.
+    #[error("{} is not a script of model answers: {reason}", .path.display())]
+    Malformed {
+        /// Which.
+        path: PathBuf,
+        /// Where and why.
+        reason: String,
+    },
+    /// It has no answers for a model.
+    #[error("{} has no model {model} under `models:`; it has {known}", .path.display())]
+    NoModel {
+        /// Which file.
+        path: PathBuf,
+        /// The model that was looked for.
+        model: String,
+        /// The models it has.
+        known: String,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct WrittenScript {
+    models: BTreeMap<String, Vec<WrittenRule>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct WrittenRule {
+    when: Option<WrittenWhen>,
+    #[serde(default)]
+    otherwise: bool,
+    reply: Option<String>,
+    reply_json: Option<Value>,
+    error: Option<WrittenError>,
+    delay: Option<HumanDuration>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct WrittenWhen {
+    contains: Option<Vec<String>>,
+    matches: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum WrittenError {
+    Unavailable,
+    Timeout,
+    RateLimited,
+    QuotaExhausted,
+    MalformedAnswer,
+}
+
+impl Scripted {
+    /// Reads the answers of one model.
+    pub fn open(path: &Path, model: &str) -> Result<Self, ScriptError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| ScriptError::Unreadable { path: path.to_owned(), reason: error.to_string() })?;
+        let malformed = |reason: String| ScriptError::Malformed { path: path.to_owned(), reason };
+        let mut script: WrittenScript = serde_yaml_ng::from_str(&text).map_err(|error| malformed(error.to_string()))?;
+        let known = script.models.keys().cloned().collect::<Vec<_>>().join(", ");
+        let written = script.models.remove(model).ok_or_else(|| ScriptError::NoModel {
+            path: path.to_owned(),
+            model: model.to_owned(),
+            known,
+        })?;
+        let rules = written
+            .into_iter()
+            .enumerate()
+            .map(|(index, rule)| {
+                rule.check().map_err(|reason| malformed(format!("rule {} of {model}: {reason}", index + 1)))
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Self { rules })
+    }
+}
+
+impl WrittenRule {
+    fn check(self) -> Result<Rule, String> {
+        let when = match (self.when, self.otherwise) {
+            (None, true) => None,
+            (Some(WrittenWhen { contains: Some(words), matches: None }), false) => {
+                Some(When::Contains(words.iter().map(|word| word.to_lowercase()).collect()))
+            }
+            (Some(WrittenWhen { contains: None, matches: Some(pattern) }), false) => Some(When::Matches(
+                RegexBuilder::new(&pattern).case_insensitive(true).build().map_err(|error| error.to_string())?,
+            )),
+            _ => {
+                return Err(
+                    "it needs `when: { contains: [..] }`, `when: { matches: \"..\" }` or `otherwise: true`".into()
+                );
+            }
+        };
+        let answer = match (self.reply, self.reply_json, self.error) {
+            (Some(text), None, None) => Answer::Text(text),
+            (None, Some(json), None) => Answer::Text(json.to_string()),
+            (None, None, Some(error)) => Answer::Error(error.to_wit()),
+            _ => return Err("it needs exactly one of `reply`, `reply-json` and `error`".into()),
+        };
+        Ok(Rule { when, answer, delay: self.delay })
+    }
+}
+
+impl WrittenError {
+    fn to_wit(&self) -> Error {
+        match self {
+            Self::Unavailable => Error::Unavailable("the script says so".to_owned()),
+            Self::Timeout => Error::Timeout,
+            Self::RateLimited => Error::RateLimited(Some(1_000)),
+            Self::QuotaExhausted => Error::QuotaExhausted,
+            Self::MalformedAnswer => Error::MalformedAnswer("the script says so".to_owned()),
+        }
+    }
+}
+
+impl Rule {
+    fn applies(&self, message: &str) -> bool {
+        match &self.when {
+            None => true,
+            Some(When::Contains(words)) => {
+                let message = message.to_lowercase();
+                words.iter().any(|word| message.contains(word))
+            }
+            Some(When::Matches(pattern)) => pattern.is_match(message),
+        }
+    }
+}
+
+#[async_trait::async_trait]
+impl Provider for Scripted {
+    async fn complete(&self, request: &Request) -> Result<Completion, Error> {
+        let asked = request.messages.iter().rev().find(|message| message.role == Role::User);
+        let asked = asked.map_or("", |message| message.content.as_str());
+        let Some(rule) = self.rules.iter().find(|rule| rule.applies(asked)) else {
+            return Err(Error::Unavailable("no rule of the script matches".to_owned()));
+        };
+        if let Some(delay) = rule.delay {
+            tokio::time::sleep(delay.0).await;
+        }
+        match &rule.answer {
+            Answer::Error(error) => Err(error.clone()),
+            Answer::Text(text) => Ok(Completion {
+                text: text.clone(),
+                finish_reason: FinishReason::Stop,
+                input_tokens: words(request.messages.iter().map(|message| message.content.as_str())),
+                output_tokens: words([text.as_str()]),
+                model: "scripted".to_owned(),
+            }),
+        }
+    }
+}
+
+/// Words stand in for tokens: a script has no tokenizer.
+fn words<'a>(texts: impl IntoIterator<Item = &'a str>) -> u32 {
+    let count: usize = texts.into_iter().map(|text| text.split_whitespace().count()).sum();
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
