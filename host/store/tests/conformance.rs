@@ -51,6 +51,19 @@ macro_rules! guarantees {
             })+
         }
         mod at_the_endpoint {
+            use std::pin::Pin;
+
+            use signalbox_store::Store;
+
+            /// Boxed: all of them in one future would not fit on a test's stack.
+            type Guarantee = for<'a> fn(&'a Store) -> Pin<Box<dyn Future<Output = ()> + 'a>>;
+
+            const GUARANTEES: &[(&str, Guarantee)] = &[
+                $((concat!(stringify!($module), "::", stringify!($guarantee)), |store| {
+                    Box::pin(crate::$module::$guarantee(store))
+                })),+
+            ];
+
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn every_guarantee_holds() {
                 let Some(endpoint) = crate::backends::Endpoint::from_env() else {
@@ -58,10 +71,10 @@ macro_rules! guarantees {
                     return;
                 };
                 let store = endpoint.open().await;
-                $(
-                    println!("{}", stringify!($module::$guarantee));
-                    crate::$module::$guarantee(&store).await;
-                )+
+                for (name, guarantee) in GUARANTEES {
+                    println!("{name}");
+                    guarantee(&store).await;
+                }
                 endpoint.remove_tables().await;
             }
         }
