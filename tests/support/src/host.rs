@@ -68,8 +68,17 @@ impl Host {
 
     /// Sends SIGTERM; use [`Host::ended`] to see how the host leaves.
     pub fn terminate(&self) -> Result<()> {
+        self.signal(Signal::TERM)
+    }
+
+    /// Sends SIGHUP.
+    pub fn reload(&self) -> Result<()> {
+        self.signal(Signal::HUP)
+    }
+
+    fn signal(&self, signal: Signal) -> Result<()> {
         let pid = self.process.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        kill_process(pid.context("the host has ended already")?, Signal::TERM).context("SIGTERM cannot be sent")
+        kill_process(pid.context("the host has ended already")?, signal).context("the signal cannot be sent")
     }
 
     /// Waits until it has ended by itself.

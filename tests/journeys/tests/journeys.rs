@@ -1,0 +1,33 @@
+//! What a coordinator and an operator live through, from outside the process. Needs the host's binary and the bundles
+//! that `cargo xtask build-plugins --probes` puts together; `cargo xtask test` sees to both.
+
+mod answers;
+mod crash;
+mod drain;
+mod operation;
+mod refusals;
+
+use anyhow::Result;
+use signalbox_tests_support::{Host, Setup, bundle};
+
+/// A host with two businesses whose every message is answered as the bundle `probes/failures` says.
+fn misbehaving() -> Result<Setup> {
+    let bundle = bundle("probes/failures")?;
+    Ok(Setup::new()?.business("alpha", "probe-failures")?.business("beta", "probe-failures")?.bundle(bundle))
+}
+
+/// How many decisions a business has in the store.
+async fn decisions(host: &Host, business: &str) -> Result<usize> {
+    let output = host.setup().run(&["decisions", "list", "--business", business, "--json"]).await?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    anyhow::ensure!(
+        output.status.success(),
+        "`signalbox decisions list` failed: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    // A program reads one decision per line or one list of them.
+    Ok(match serde_json::from_str::<serde_json::Value>(&text) {
+        Ok(serde_json::Value::Array(all)) => all.len(),
+        _ => text.lines().filter(|line| !line.trim().is_empty()).count(),
+    })
+}
