@@ -85,9 +85,8 @@ impl GraphDefinition {
         }
         let mut nodes = Vec::new();
         let help = format!("declare one, for example [{prefix}.nodes.answer] with `plugin = \"answer\"`");
-        if let Some(table) = table
-            .require("nodes", &help, problems)
-            .and_then(|item| item.table(format!("[{prefix}.nodes]"), problems))
+        if let Some(table) =
+            table.require("nodes", &help, problems).and_then(|item| item.table(format!("[{prefix}.nodes]"), problems))
         {
             nodes = table.entries().iter().filter_map(|item| node(item, &prefix, problems)).collect();
             if nodes.len() > MAX_NODES {
@@ -98,9 +97,7 @@ impl GraphDefinition {
         let place = format!("[[{prefix}.edges]]");
         let help = format!("declare {place} with `from = \"start\"` and `to` a node");
         let edges = match table.require("edges", &help, problems) {
-            Some(item) => {
-                item.tables(&place, problems).into_iter().map(|table| edge(table, problems)).collect()
-            }
+            Some(item) => item.tables(&place, problems).into_iter().map(|table| edge(table, problems)).collect(),
             None => Vec::new(),
         };
         table.finish(problems);
@@ -135,9 +132,9 @@ fn channel(item: &Item<'_>, prefix: &str, problems: &mut Problems) -> Option<Cha
     let reducer = written.map_or(Reducer::Last, |text| reducer(&text, problems));
     let initial = table.take("initial").and_then(|item| {
         let value = Json::from_value(item.json(problems)?);
-        let fits = value.map_err(|error| error.to_string()).and_then(|json| {
-            reducer.check_initial(&json).map_err(|error| error.to_string()).map(|()| json)
-        });
+        let fits = value
+            .map_err(|error| error.to_string())
+            .and_then(|json| reducer.check_initial(&json).map_err(|error| error.to_string()).map(|()| json));
         match fits {
             Ok(json) => Some(json),
             Err(why) => {
@@ -235,9 +232,8 @@ fn retry(item: &Item<'_>, place: &str, problems: &mut Problems) -> Option<Retry>
     let attempts = table
         .require("max-attempts", "add `max-attempts = 3`; it includes the first", problems)
         .and_then(|item| item.integer(1..=20, problems));
-    let initial = table
-        .take("initial-interval")
-        .and_then(|item| item.duration(shortest..=Duration::from_secs(60), problems));
+    let initial =
+        table.take("initial-interval").and_then(|item| item.duration(shortest..=Duration::from_secs(60), problems));
     let factor = table.take("backoff-factor").and_then(|item| item.number(1.0..=10.0, problems));
     let longest =
         table.take("max-interval").and_then(|item| item.duration(shortest..=Duration::from_secs(300), problems));

@@ -23,8 +23,28 @@ const INPUT_FIELDS: [&str; 5] = ["text", "type", "source", "data", "locationId"]
 
 /// Functions that cost no more than what they read; `join`, `replace` and `format` multiply it and are left out.
 const FUNCTIONS: [&str; 23] = [
-    "bool", "bytes", "charAt", "contains", "double", "dyn", "endsWith", "has", "indexOf", "int", "lastIndexOf",
-    "lowerAscii", "matches", "reverse", "size", "split", "startsWith", "string", "substring", "trim", "type", "uint",
+    "bool",
+    "bytes",
+    "charAt",
+    "contains",
+    "double",
+    "dyn",
+    "endsWith",
+    "has",
+    "indexOf",
+    "int",
+    "lastIndexOf",
+    "lowerAscii",
+    "matches",
+    "reverse",
+    "size",
+    "split",
+    "startsWith",
+    "string",
+    "substring",
+    "trim",
+    "type",
+    "uint",
     "upperAscii",
 ];
 const MACROS: [&str; 5] = ["all", "exists", "exists_one", "filter", "map"];
@@ -148,10 +168,9 @@ impl Expression {
             };
         }
         match self.evaluate(read, scope)? {
-            Value::List(items) => items
-                .iter()
-                .map(|item| item.json().map_err(|_| "an item has no form in JSON".to_owned()))
-                .collect(),
+            Value::List(items) => {
+                items.iter().map(|item| item.json().map_err(|_| "an item has no form in JSON".to_owned())).collect()
+            }
             other => Err(format!("it gives {}, not a list", kind(&other))),
         }
     }
@@ -308,7 +327,13 @@ impl<'p> Walk<'p> {
         }
     }
 
-    fn call(&mut self, node: &'p IdedExpr, call: &'p cel::common::ast::CallExpr, bound: &mut Vec<&'p str>, in_loop: bool) {
+    fn call(
+        &mut self,
+        node: &'p IdedExpr,
+        call: &'p cel::common::ast::CallExpr,
+        bound: &mut Vec<&'p str>,
+        in_loop: bool,
+    ) {
         let name = call.func_name.as_str();
         let operator = !name.starts_with(|c: char| c.is_ascii_alphabetic());
         if !operator && !FUNCTIONS.contains(&name) {

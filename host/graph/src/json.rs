@@ -281,7 +281,8 @@ mod tests {
 
     #[test]
     fn joining_lists_gives_what_parsing_them_would() {
-        let parts: Vec<Json> = ["[]", " [1 , 2] ", "3", "[]", "{\"a\":[4]}", "[[5]]"].map(|t| Json::parse(t).unwrap()).into();
+        let parts: Vec<Json> =
+            ["[]", " [1 , 2] ", "3", "[]", "{\"a\":[4]}", "[[5]]"].map(|t| Json::parse(t).unwrap()).into();
         let joined = Json::from_elements(parts.iter(), 1_000).unwrap();
         assert_eq!(joined.value(), &serde_json::json!([1, 2, 3, {"a": [4]}, [5]]));
         let deep = Json::parse(format!("{}1{}", "{\"a\":".repeat(MAX_DEPTH), "}".repeat(MAX_DEPTH))).unwrap();

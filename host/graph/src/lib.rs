@@ -9,9 +9,11 @@ mod expression;
 mod graph;
 mod json;
 mod manifest;
+mod mermaid;
 mod reader;
 mod reducer;
 mod report;
+mod stepper;
 pub mod units;
 
 pub use expression::Scope;
@@ -21,5 +23,9 @@ pub use manifest::{
     ApiInput, CAPABILITIES, CatchUp, CronInput, Inputs, KafkaInput, Limits, Manifest, Overlap, PluginSpec, Verify,
     VerifyScheme, WebhookInput, WebsocketInput, parse,
 };
+pub use mermaid::mermaid;
 pub use reducer::{ReduceError, Reducer};
 pub use report::{PlacedProblem, Problem, Report};
+pub use stepper::{
+    Ending, FailureKind, MAX_ITEMS, Next, Outcome, Payloads, RunError, StepOutput, Stepper, Task, TaskId,
+};

@@ -205,7 +205,8 @@ impl<'t> Item<'t> {
         };
         let mut texts = Vec::new();
         for element in array.iter() {
-            let element = Item { key: self.key, key_span: self.key_span.clone(), place: self.place.clone(), value: element };
+            let element =
+                Item { key: self.key, key_span: self.key_span.clone(), place: self.place.clone(), value: element };
             texts.extend(element.text(problems));
         }
         let mut seen = HashSet::new();

@@ -139,7 +139,9 @@ fn sum(current: Option<&Json>, updates: &[&Json]) -> Result<Json, (usize, Reduce
         let Value::Number(number) = json.value() else { return Err(wrong_kind(Reducer::Sum, "a number", json)) };
         match (decimal, as_integer(number)) {
             (None, Some(integer)) => whole = whole.checked_add(integer).ok_or(ReduceError::Overflow)?,
-            (before, _) => decimal = Some(before.unwrap_or(whole as f64) + number.as_f64().ok_or(ReduceError::Overflow)?),
+            (before, _) => {
+                decimal = Some(before.unwrap_or(whole as f64) + number.as_f64().ok_or(ReduceError::Overflow)?)
+            }
         }
         Ok(())
     };

@@ -199,7 +199,11 @@ impl Names<'_> {
             if found.is_none() && self.channels.contains_key(text.value.as_str()) {
                 let message =
                     format!("node `{node}` {verb} channel `{}`, which [graphs.{graph_name}] does not have", text.value);
-                problems.add(&text.span, message, format!("declare it in [graphs.{graph_name}.channels], or remove it"));
+                problems.add(
+                    &text.span,
+                    message,
+                    format!("declare it in [graphs.{graph_name}.channels], or remove it"),
+                );
             }
             found
         };
@@ -208,8 +212,10 @@ impl Names<'_> {
             let accumulates = |index: &usize| channels.get(*index).is_some_and(|c| c.reducer.accumulates());
             let index = self.channels.get(text.value.as_str());
             if index.is_some_and(|index| writes.contains(index) && accumulates(index)) {
-                let message =
-                    format!("node `{node}` reads and writes `{}`, which accumulates: what was there already would be counted twice", text.value);
+                let message = format!(
+                    "node `{node}` reads and writes `{}`, which accumulates: what was there already would be counted twice",
+                    text.value
+                );
                 problems.add(&text.span, message, "remove it from `reads`; the subgraph gives back what it adds");
             }
         }

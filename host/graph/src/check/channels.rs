@@ -20,7 +20,8 @@ pub(super) struct Uses {
 impl Uses {
     pub fn add_parent(&mut self, parent: &Graph) {
         for node in &parent.nodes {
-            if let (Some((name, _)), Work::Graph { copied_in, merged_back, .. }) = (subgraph_of(&node.work), &node.work) {
+            if let (Some((name, _)), Work::Graph { copied_in, merged_back, .. }) = (subgraph_of(&node.work), &node.work)
+            {
                 self.graphs.insert(name.to_owned());
                 self.given.entry(name.to_owned()).or_default().extend(copied_in.iter().map(|(_, inner)| inner));
                 self.taken.entry(name.to_owned()).or_default().extend(merged_back.iter().map(|(_, inner)| inner));

@@ -10,7 +10,9 @@ pub(super) fn check(draft: &Draft<'_>, problems: &mut Problems) {
     let span = |node: usize| draft.definition.nodes.get(node).map_or(0..0, |node| node.name.span.clone());
     let name = |node: usize| graph.nodes.get(node).map_or("", |node| node.name.as_ref());
     let reachable = reachable(draft);
-    for node in (0..graph.nodes.len()).filter(|node| !is_set(&reachable, *node)) {
+    // A node called `start` or `end` is a problem of its own, and no edge can mean it.
+    let is_lost = |node: &usize| !is_set(&reachable, *node) && !matches!(name(*node), "start" | "end");
+    for node in (0..graph.nodes.len()).filter(is_lost) {
         let message = format!("node `{}` of {place} cannot be reached from start", name(node));
         problems.add(&span(node), message, "add an edge that leads to it, or remove it");
     }
@@ -104,8 +106,7 @@ fn reachable(draft: &Draft<'_>) -> Vec<bool> {
     let graph = &draft.graph;
     let mut first: Vec<usize> = graph.start.iter().flat_map(|edge| edge.to.iter()).filter_map(node_of).collect();
     first.extend(&draft.assumed_reachable);
-    let mut seen =
-        spread(graph.nodes.len(), &first, &|node| graph.nodes.get(node).map(any_way).unwrap_or_default());
+    let mut seen = spread(graph.nodes.len(), &first, &|node| graph.nodes.get(node).map(any_way).unwrap_or_default());
     for node in first {
         seen.get_mut(node).into_iter().for_each(|seen| *seen = true);
     }
@@ -159,7 +160,8 @@ fn drawn<'a>(circle: &[usize], name: &dyn Fn(usize) -> &'a str) -> String {
 /// Strongly connected parts, by Tarjan, each in the order in which its nodes follow each other where it is a plain
 /// cycle.
 fn circles(count: usize, next: &dyn Fn(usize) -> Vec<usize>) -> Vec<Vec<usize>> {
-    let mut search = Tarjan { next, order: vec![None; count], low: vec![0; count], stack: Vec::new(), found: Vec::new() };
+    let mut search =
+        Tarjan { next, order: vec![None; count], low: vec![0; count], stack: Vec::new(), found: Vec::new() };
     for node in 0..count {
         if search.order.get(node) == Some(&None) {
             search.visit(node);

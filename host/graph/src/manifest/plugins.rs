@@ -205,9 +205,8 @@ fn is_http_grant(line: &str) -> bool {
 fn limits(mut table: Table<'_>, problems: &mut Problems) -> Limits {
     let default = Limits::default();
     let millis = Duration::from_millis;
-    let mut duration = |table: &mut Table<'_>, key, range| {
-        table.take(key).and_then(|item: Item<'_>| item.duration(range, problems))
-    };
+    let mut duration =
+        |table: &mut Table<'_>, key, range| table.take(key).and_then(|item: Item<'_>| item.duration(range, problems));
     let time = duration(&mut table, "time", millis(1)..=millis(60_000));
     let cpu = duration(&mut table, "cpu", millis(1)..=millis(10_000));
     let memory = table.take("memory").and_then(|item| item.bytes(64 << 10..=256 << 20, problems));

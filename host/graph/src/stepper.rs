@@ -1,0 +1,288 @@
+//! Runs a graph without running anything: it says which nodes to run next and is told how they ended.
+//!
+//! Nodes that are active in one step see the same snapshot. Their updates are merged when all of them have ended, in
+//! declared order, whatever the order in which they ended: the same outcomes give the same result every time. A step
+//! always waits for all its nodes, even after one has failed for good, so that what a failed run reports does not depend
+//! on which node was quicker.
+
+mod error;
+mod frame;
+mod retry;
+mod step;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::expression::Scope;
+use crate::graph::{Graph, Target};
+use crate::json::Json;
+
+pub use error::{FailureKind, RunError};
+use frame::{Frame, Settled};
+
+/// The most items of one `for-each`.
+pub const MAX_ITEMS: usize = 1_000;
+
+/// Names one attempt of one node within one run of a graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TaskId(u64);
+
+/// One attempt of one node.
+#[derive(Clone, Debug)]
+pub struct Task {
+    /// Under which its outcome is reported.
+    pub id: TaskId,
+    /// The node's path: `answer`, `orders/check` inside a subgraph, `remind[3]` for an item of a `for-each`.
+    pub node: Arc<str>,
+    /// The node's name alone, as the plugin is told it.
+    pub name: Arc<str>,
+    /// What to run.
+    pub plugin: Arc<str>,
+    /// The step of its graph, from 1.
+    pub step: u32,
+    /// From 1.
+    pub attempt: u32,
+    /// How long to wait before it starts.
+    pub delay: Duration,
+    /// How long this attempt may take; none is the plugin's own limit.
+    pub timeout: Option<Duration>,
+    /// The channels that the node reads and that have a value, in declared order.
+    pub state: Vec<(Arc<str>, Json)>,
+    /// The item of the `for-each` it runs for, and its position from 0.
+    pub item: Option<(u32, Json)>,
+    /// Sorts tasks in step order and declared order, whatever order they end in; attempts of one run are equal.
+    pub order: Vec<u32>,
+}
+
+/// What a node gave.
+#[derive(Clone, Debug)]
+pub struct StepOutput<P> {
+    /// Channel and new value.
+    pub updates: Vec<(String, Json)>,
+    /// Nodes to run next instead of the node's edges.
+    pub goto: Vec<String>,
+    /// Whatever the caller wants back when the run has ended.
+    pub payload: P,
+}
+
+/// How one attempt ended.
+#[derive(Clone, Debug)]
+pub enum Outcome<P> {
+    /// It gave a step.
+    Done(StepOutput<P>),
+    /// It gave none.
+    Failed {
+        /// Why; decides whether it is tried again.
+        kind: FailureKind,
+        /// Why, for a person.
+        message: String,
+    },
+}
+
+/// What the caller does now.
+#[derive(Debug)]
+pub enum Next<P> {
+    /// Start these, side by side.
+    Run(Vec<Task>),
+    /// Wait until one of the started tasks has ended.
+    Wait,
+    /// The run is over.
+    Ended(Ending<P>),
+}
+
+/// Payloads by node path, in step order and declared order.
+pub type Payloads<P> = Vec<(Arc<str>, P)>;
+
+/// How a run ended.
+#[derive(Debug)]
+pub enum Ending<P> {
+    /// It came to its end.
+    Finished {
+        /// What the nodes gave.
+        payloads: Payloads<P>,
+        /// The final value of every channel that has one.
+        state: BTreeMap<String, Json>,
+        /// Those of them that the next message of the conversation starts with.
+        session: BTreeMap<String, Json>,
+    },
+    /// It did not.
+    Failed {
+        /// Why.
+        error: RunError,
+        /// What the nodes gave before and beside it.
+        payloads: Payloads<P>,
+    },
+}
+
+/// One run of a graph.
+pub struct Stepper<P> {
+    scope: Scope,
+    /// The graph itself, and one frame for every run of a subgraph that has not ended.
+    frames: Vec<Option<Frame<P>>>,
+    free: Vec<usize>,
+    outstanding: HashMap<TaskId, (usize, usize)>,
+    ready: Vec<Task>,
+    /// Frames of which all tasks have ended, or none has begun.
+    due: Vec<usize>,
+    next_id: u64,
+    ending: Option<Ending<P>>,
+}
+
+const ROOT: usize = 0;
+
+impl<P> Stepper<P> {
+    /// A run of `graph` that starts with what the conversation left in `session`. A value is left out when its channel is
+    /// no session channel, or takes no such value: a conversation outlives the bundle that began it.
+    pub fn new(graph: Arc<Graph>, session: BTreeMap<String, Json>, scope: Scope) -> Self {
+        let mut root = Frame::new(graph);
+        for (name, value) in session {
+            root.restore(&name, value);
+        }
+        Self {
+            scope,
+            frames: vec![Some(root)],
+            free: Vec::new(),
+            outstanding: HashMap::new(),
+            ready: Vec::new(),
+            due: vec![ROOT],
+            next_id: 0,
+            ending: None,
+        }
+    }
+
+    /// What to do now.
+    pub fn next(&mut self) -> Next<P> {
+        while let Some(frame) = self.due.pop() {
+            self.advance(frame);
+        }
+        if !self.ready.is_empty() {
+            return Next::Run(std::mem::take(&mut self.ready));
+        }
+        if let Some(ending) = self.ending.take() {
+            return Next::Ended(ending);
+        }
+        if self.frames.iter().all(Option::is_none) {
+            return Next::Ended(Ending::Failed { error: RunError::Over, payloads: Vec::new() });
+        }
+        Next::Wait
+    }
+
+    /// Reports how a task ended. An outcome of a task that is not outstanding is left out.
+    pub fn complete(&mut self, task: TaskId, outcome: Outcome<P>) {
+        let Some((at, run)) = self.outstanding.remove(&task) else { return };
+        let Some(mut frame) = self.frames.get_mut(at).and_then(Option::take) else { return };
+        if frame.settle_task(run, outcome) {
+            self.hand_out(at, &mut frame, run);
+        } else if frame.outstanding == 0 {
+            self.due.push(at);
+        }
+        self.put(at, frame);
+    }
+
+    /// Gives up, and gives back what the nodes gave so far.
+    pub fn abort(mut self) -> Payloads<P> {
+        match self.ending.take() {
+            Some(Ending::Finished { payloads, .. } | Ending::Failed { payloads, .. }) => payloads,
+            None => self.collect(ROOT),
+        }
+    }
+
+    /// The payloads of a frame: those of steps that are over, then those of the step that is not.
+    fn collect(&mut self, at: usize) -> Payloads<P> {
+        let Some(mut frame) = self.frames.get_mut(at).and_then(Option::take) else { return Vec::new() };
+        let mut payloads = std::mem::take(&mut frame.payloads);
+        for run in &mut frame.runs {
+            payloads.extend(run.take_payloads());
+            if let Some(inner) = run.frame {
+                payloads.extend(self.collect(inner));
+            }
+        }
+        payloads
+    }
+
+    /// Ends the step that a frame is in, if any, and begins the next one, until there is something to wait for.
+    fn advance(&mut self, at: usize) {
+        let Some(mut frame) = self.frames.get_mut(at).and_then(Option::take) else { return };
+        loop {
+            let begun = frame.end_step(&self.scope).and_then(|()| frame.begin_step(&self.scope));
+            match begun {
+                Ok(true) => {
+                    for run in 0..frame.runs.len() {
+                        self.start(at, &mut frame, run);
+                    }
+                    if frame.outstanding > 0 {
+                        self.put(at, frame);
+                        return;
+                    }
+                }
+                Ok(false) => return self.end(at, frame, None),
+                Err(error) => return self.end(at, frame, Some(error)),
+            }
+        }
+    }
+
+    fn start(&mut self, at: usize, frame: &mut Frame<P>, run: usize) {
+        let Some(inner) = frame.inner_frame(at, run) else { return self.hand_out(at, frame, run) };
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.frames.push(None);
+            self.frames.len() - 1
+        });
+        if let Some(run) = frame.runs.get_mut(run) {
+            run.frame = Some(slot);
+        }
+        self.put(slot, inner);
+        self.due.push(slot);
+    }
+
+    fn hand_out(&mut self, at: usize, frame: &mut Frame<P>, run: usize) {
+        let id = TaskId(self.next_id);
+        self.next_id += 1;
+        if let Some(task) = frame.task(run, id) {
+            self.outstanding.insert(id, (at, run));
+            self.ready.push(task);
+        }
+    }
+
+    fn end(&mut self, at: usize, mut frame: Frame<P>, error: Option<RunError>) {
+        let mut payloads = std::mem::take(&mut frame.payloads);
+        if error.is_some() {
+            payloads.extend(frame.runs.iter_mut().flat_map(frame::Run::take_payloads));
+        }
+        let Some((parent, run)) = frame.parent else {
+            self.ending = Some(match error {
+                Some(error) => Ending::Failed { error, payloads },
+                None => Ending::Finished { payloads, state: frame.values(false), session: frame.values(true) },
+            });
+            return;
+        };
+        self.free.push(at);
+        let Some(mut outer) = self.frames.get_mut(parent).and_then(Option::take) else { return };
+        let settled = match error {
+            Some(error) => Settled::Failed { error, payloads },
+            None => Settled::Done { updates: outer.given_back(run, &frame), goto: Vec::new(), payloads },
+        };
+        outer.settle(run, settled);
+        if outer.outstanding == 0 {
+            self.due.push(parent);
+        }
+        self.put(parent, outer);
+    }
+
+    fn put(&mut self, at: usize, frame: Frame<P>) {
+        if let Some(slot) = self.frames.get_mut(at) {
+            *slot = Some(frame);
+        }
+    }
+}
+
+impl<P> std::fmt::Debug for Stepper<P> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Stepper").field("outstanding", &self.outstanding.len()).finish_non_exhaustive()
+    }
+}
+
+/// What the target of a goto means in this graph, if the node may go there.
+fn resolve_goto(graph: &Graph, targets: &[Target], name: &str) -> Option<Target> {
+    targets.iter().copied().find(|target| graph.target_name(*target) == name)
+}

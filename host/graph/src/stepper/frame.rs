@@ -1,0 +1,216 @@
+//! The state of one graph in one run: what its channels hold, what runs, and what waits.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{FailureKind, Outcome, Payloads, RunError, Task, TaskId, resolve_goto, retry};
+use crate::graph::{Graph, Node, Target, Work};
+use crate::json::Json;
+
+pub(super) struct Frame<P> {
+    pub graph: Arc<Graph>,
+    /// Frame and run of the node that runs this subgraph.
+    pub parent: Option<(usize, usize)>,
+    /// What the paths of its nodes begin with.
+    pub prefix: String,
+    pub order: Vec<u32>,
+    /// Given to every node of a subgraph that runs once for each item.
+    pub item: Option<(u32, Json)>,
+    pub state: Vec<Option<Json>>,
+    /// Channels that a node of this graph has written.
+    pub written: Vec<bool>,
+    pub step: u32,
+    /// Nodes of this step, in declared order.
+    pub active: Vec<usize>,
+    /// Joins that were reached and wait.
+    pub held: Vec<usize>,
+    /// Runs of this step, in declared order and then item order.
+    pub runs: Vec<Run<P>>,
+    pub outstanding: usize,
+    pub payloads: Payloads<P>,
+}
+
+pub(super) struct Run<P> {
+    pub node: usize,
+    pub path: Arc<str>,
+    pub item: Option<(u32, Json)>,
+    pub attempt: u32,
+    /// The frame that runs its subgraph.
+    pub frame: Option<usize>,
+    pub settled: Option<Settled<P>>,
+}
+
+pub(super) enum Settled<P> {
+    Done { updates: Vec<(usize, Json)>, goto: Vec<Target>, payloads: Payloads<P> },
+    Failed { error: RunError, payloads: Payloads<P> },
+}
+
+impl<P> Run<P> {
+    pub fn take_payloads(&mut self) -> Payloads<P> {
+        match &mut self.settled {
+            Some(Settled::Done { payloads, .. } | Settled::Failed { payloads, .. }) => std::mem::take(payloads),
+            None => Vec::new(),
+        }
+    }
+}
+
+impl<P> Frame<P> {
+    pub fn new(graph: Arc<Graph>) -> Self {
+        Self {
+            parent: None,
+            prefix: String::new(),
+            order: Vec::new(),
+            item: None,
+            state: graph.channels.iter().map(|channel| channel.initial.clone()).collect(),
+            written: vec![false; graph.channels.len()],
+            step: 0,
+            active: Vec::new(),
+            held: Vec::new(),
+            runs: Vec::new(),
+            outstanding: 0,
+            payloads: Vec::new(),
+            graph,
+        }
+    }
+
+    /// Sets a session channel to what the conversation left.
+    pub fn restore(&mut self, name: &str, value: Json) {
+        let Some(index) = self.graph.channel_index.get(name).copied() else { return };
+        let fits = |channel: &crate::graph::Channel| channel.session && channel.reducer.check_initial(&value).is_ok();
+        if self.graph.channels.get(index).is_some_and(fits)
+            && let Some(slot) = self.state.get_mut(index)
+        {
+            *slot = Some(value);
+        }
+    }
+
+    pub fn values(&self, session_only: bool) -> BTreeMap<String, Json> {
+        let channels = self.graph.channels.iter().zip(&self.state);
+        channels
+            .filter(|(channel, _)| channel.session || !session_only)
+            .filter_map(|(channel, value)| Some((channel.name.to_string(), value.clone()?)))
+            .collect()
+    }
+
+    pub fn node(&self, run: usize) -> Option<&Node> {
+        self.graph.nodes.get(self.runs.get(run)?.node)
+    }
+
+    pub fn value(&self, channel: &str) -> Option<&Json> {
+        self.state.get(*self.graph.channel_index.get(channel)?)?.as_ref()
+    }
+
+    fn order_of(&self, run: &Run<P>) -> Vec<u32> {
+        let node = u32::try_from(run.node).unwrap_or(u32::MAX);
+        let mut order = self.order.clone();
+        order.extend([self.step, node, run.item.as_ref().map_or(0, |(position, _)| *position)]);
+        order
+    }
+
+    /// The attempt that a run is at, for the caller to start.
+    pub fn task(&self, run: usize, id: TaskId) -> Option<Task> {
+        let node = self.node(run)?;
+        let run = self.runs.get(run)?;
+        let Work::Plugin(plugin) = &node.work else { return None };
+        let named = |index: &usize| {
+            let channel = self.graph.channels.get(*index)?;
+            Some((Arc::clone(&channel.name), self.state.get(*index)?.clone()?))
+        };
+        let delay = if run.attempt > 1 { retry::delay(&node.retry, &run.path, run.attempt) } else { Duration::ZERO };
+        Some(Task {
+            id,
+            node: Arc::clone(&run.path),
+            name: Arc::clone(&node.name),
+            plugin: Arc::clone(plugin),
+            step: self.step,
+            attempt: run.attempt,
+            delay,
+            timeout: node.timeout,
+            state: node.reads.iter().filter_map(named).collect(),
+            item: run.item.clone().or_else(|| self.item.clone()),
+            order: self.order_of(run),
+        })
+    }
+
+    /// The frame for a run of a subgraph; none for a run of a plugin.
+    pub fn inner_frame(&self, at: usize, run: usize) -> Option<Frame<P>> {
+        let Work::Graph { graph, copied_in, .. } = &self.node(run)?.work else { return None };
+        let position = run;
+        let run = self.runs.get(position)?;
+        let mut inner = Frame::new(Arc::clone(graph));
+        inner.parent = Some((at, position));
+        inner.prefix = format!("{}/", run.path);
+        inner.order = self.order_of(run);
+        inner.item = run.item.clone().or_else(|| self.item.clone());
+        for (ours, theirs) in copied_in {
+            if let (Some(Some(value)), Some(slot)) = (self.state.get(*ours), inner.state.get_mut(*theirs)) {
+                *slot = Some(value.clone());
+            }
+        }
+        Some(inner)
+    }
+
+    /// What a subgraph that has ended gives back: the channels that its nodes wrote, among the `writes` of the node.
+    pub fn given_back(&self, run: usize, inner: &Frame<P>) -> Vec<(usize, Json)> {
+        let Some(Work::Graph { merged_back, .. }) = self.node(run).map(|node| &node.work) else { return Vec::new() };
+        let written = merged_back.iter().filter(|(_, theirs)| inner.written.get(*theirs) == Some(&true));
+        written.filter_map(|(ours, theirs)| Some((*ours, inner.state.get(*theirs)?.clone()?))).collect()
+    }
+
+    /// Takes the outcome of an attempt; true when the run is to be tried again.
+    pub fn settle_task(&mut self, run: usize, outcome: Outcome<P>) -> bool {
+        let Some(node) = self.runs.get(run).and_then(|run| self.graph.nodes.get(run.node)) else { return false };
+        let attempts = node.retry.max_attempts;
+        let settled = match outcome {
+            Outcome::Done(output) => self.check_output(run, output),
+            Outcome::Failed { kind, message } => {
+                let Some(run) = self.runs.get_mut(run) else { return false };
+                if kind.may_pass() && run.attempt < attempts {
+                    run.attempt += 1;
+                    return true;
+                }
+                failed(run, kind, message)
+            }
+        };
+        self.settle(run, settled);
+        false
+    }
+
+    pub fn settle(&mut self, run: usize, settled: Settled<P>) {
+        if let Some(run) = self.runs.get_mut(run).filter(|run| run.settled.is_none()) {
+            run.settled = Some(settled);
+            run.frame = None;
+            self.outstanding = self.outstanding.saturating_sub(1);
+        }
+    }
+
+    /// Holds a node to what the manifest says about it.
+    fn check_output(&self, run: usize, output: super::StepOutput<P>) -> Settled<P> {
+        let path = self.runs.get(run).map_or_else(|| Arc::from(""), |run| Arc::clone(&run.path));
+        let payloads = vec![(Arc::clone(&path), output.payload)];
+        let node = path.to_string();
+        let Some(declared) = self.node(run) else { return Settled::Done { updates: vec![], goto: vec![], payloads } };
+        let mut updates = Vec::new();
+        for (channel, value) in output.updates {
+            let index = self.graph.channel_index.get(channel.as_str());
+            match index.filter(|index| declared.writes.contains(index)) {
+                Some(index) => updates.push((*index, value)),
+                None => return Settled::Failed { error: RunError::UndeclaredChannel { node, channel }, payloads },
+            }
+        }
+        let mut goto = Vec::new();
+        for target in output.goto {
+            match resolve_goto(&self.graph, &declared.targets, &target) {
+                Some(found) => goto.push(found),
+                None => return Settled::Failed { error: RunError::GotoOutsideTargets { node, target }, payloads },
+            }
+        }
+        Settled::Done { updates, goto, payloads }
+    }
+}
+
+fn failed<P>(run: &Run<P>, kind: FailureKind, message: String) -> Settled<P> {
+    let error = RunError::NodeFailed { node: run.path.to_string(), kind, message, attempts: run.attempt };
+    Settled::Failed { error, payloads: Vec::new() }
+}
