@@ -2,6 +2,7 @@
 
 mod files;
 mod floors;
+mod links;
 mod names;
 mod text;
 
@@ -53,6 +54,7 @@ pub fn run(workspace: &Workspace) -> Result<ExitCode> {
 fn check(workspace: &Workspace, sources: &[Source]) -> Vec<Problem> {
     let mut problems = floors::check(workspace, sources);
     problems.extend(files::check(sources));
+    problems.extend(links::check(sources));
     problems.extend(names::check(sources));
     problems.extend(text::check(sources));
     problems.sort_by(|one, other| (&one.file, one.line, one.rule).cmp(&(&other.file, other.line, other.rule)));
