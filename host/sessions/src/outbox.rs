@@ -116,9 +116,9 @@ impl Outbox {
         self.filled.notified().await;
     }
 
-    /// Waits until a close is asked for. For the connection's own task only.
-    pub async fn closing(&self) {
-        while self.lock().close.is_none() {
+    /// Waits until the client has turned out to be too slow. For the connection's own task only, while it writes.
+    pub async fn overflowed(&self) {
+        while self.lock().close.as_ref().is_none_or(|close| close.code != CloseCode::SlowConsumer) {
             self.closing.notified().await;
         }
     }

@@ -1,1 +1,20 @@
+//! Where inputs enter: from bytes of the outside world to an admitted, acknowledged, decided input, and back.
+//!
+//! [`WebSocket`] speaks the protocol `signalbox.v1`, [`Verifier`] checks who speaks, [`Intake`] admits and decides, and
+//! [`serve_http`] accepts connections.
 
+mod auth;
+mod clock;
+mod http;
+mod intake;
+mod metrics;
+mod websocket;
+
+pub use auth::{AuthConfig, AuthError, JwksConfig, KeyAlgorithm, KeyConfig, KeyError, Verified, Verifier};
+pub use clock::Clock;
+pub use http::{HttpConfig, serve_http};
+pub use intake::{
+    Decide, Intake, IntakeConfig, IntakeError, MESSAGE_PERMISSION, Message, PermissionAudience, Receipt, Watcher,
+};
+pub use metrics::describe_metrics;
+pub use websocket::{PATH as WEBSOCKET_PATH, SUBPROTOCOL, WebSocket, WebSocketConfig};

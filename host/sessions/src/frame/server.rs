@@ -179,9 +179,9 @@ pub struct Limits {
     pub json_depth: u32,
     /// Messages of one connection that are being decided or wait for it.
     pub in_flight: u32,
-    /// Messages of one user each second, over time.
-    pub messages_per_second: u32,
-    /// Messages of one user at once.
+    /// Frames of one user each second, over time.
+    pub frames_per_second: u32,
+    /// Frames of one user at once.
     pub burst: u32,
 }
 

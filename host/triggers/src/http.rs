@@ -1,0 +1,105 @@
+//! Accepts TCP connections and serves HTTP/1.1 on them, with the limits that `axum::serve` does not set: how long
+//! headers may take, how large they may be, how many connections there may be.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use serde::{Deserialize, Serialize};
+use signalbox_model::{HumanDuration, HumanSize};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::metrics::{HTTP_CONNECTIONS, HTTP_REFUSED};
+
+/// `[http]`: connections until they become WebSockets; those have limits of their own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
+pub struct HttpConfig {
+    /// Connections at a time that are no WebSockets; more are closed at once.
+    pub max_connections: usize,
+    /// How long a client may take to send the headers of a request, also the first.
+    pub header_timeout: HumanDuration,
+    /// The most headers of a request.
+    pub max_headers: usize,
+    /// The most bytes that all headers of a request may have.
+    pub header_size: HumanSize,
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        Self {
+            max_connections: 2_000,
+            header_timeout: HumanDuration::secs(10),
+            max_headers: 64,
+            header_size: HumanSize(32 * 1024),
+        }
+    }
+}
+
+/// How long after a failed accept the next is tried: mostly there are no file descriptors left, and some come back.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Serves `router` until `stop`, and then until the requests under way are answered. Upgraded connections go on: whoever
+/// upgraded them ends them.
+pub async fn serve_http(config: HttpConfig, listener: TcpListener, router: Router, stop: CancellationToken) {
+    // HTTP/1.1 only: the builder that also guesses HTTP/2 waits for its first bytes without a deadline.
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(config.header_timeout.0)
+        .max_headers(config.max_headers)
+        // The library's least.
+        .max_buf_size(usize::try_from(config.header_size.0).unwrap_or(usize::MAX).max(8 * 1024));
+    let places = Arc::new(Semaphore::new(config.max_connections.min(Semaphore::MAX_PERMITS)));
+    let connections = TaskTracker::new();
+    loop {
+        let accepted = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection; trying again");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let Ok(place) = places.clone().try_acquire_owned() else {
+            ::metrics::counter!(HTTP_REFUSED).increment(1);
+            continue;
+        };
+        let serve = serve_one(builder.clone(), stream, router.clone(), stop.clone());
+        connections.spawn(async move {
+            ::metrics::gauge!(HTTP_CONNECTIONS).increment(1);
+            serve.await;
+            ::metrics::gauge!(HTTP_CONNECTIONS).decrement(1);
+            drop(place);
+        });
+    }
+    connections.close();
+    connections.wait().await;
+}
+
+async fn serve_one(builder: http1::Builder, stream: TcpStream, router: Router, stop: CancellationToken) {
+    // Answers are small and waited for; holding them back to fill packets only delays them.
+    let _ = stream.set_nodelay(true);
+    let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    let mut connection = std::pin::pin!(connection.with_upgrades());
+    let result = tokio::select! {
+        result = connection.as_mut() => result,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = result {
+        tracing::debug!(%error, "a connection ended early");
+    }
+}

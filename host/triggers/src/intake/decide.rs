@@ -1,0 +1,49 @@
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use signalbox_delivery::Audience;
+use signalbox_executor::{AccessError, Authorized, DecideError, Decided, Executor, Progress};
+use signalbox_model::UserAccess;
+use signalbox_store::AcceptedInput;
+
+/// Whoever decides: the executor, and in tests something whose timing the test controls.
+#[async_trait]
+pub trait Decide: Send + Sync + 'static {
+    /// What a user may do in a business, if the user may see it and has the permission.
+    fn authorize(
+        &self,
+        access: &UserAccess,
+        business_id: &str,
+        location_id: Option<&str>,
+        permission: &str,
+    ) -> Result<Authorized, AccessError>;
+
+    /// Decides an input once and stores the decision.
+    async fn decide(&self, accepted: AcceptedInput, progress: Arc<dyn Progress>) -> Result<Decided, DecideError>;
+}
+
+#[async_trait]
+impl Decide for Executor {
+    fn authorize(
+        &self,
+        access: &UserAccess,
+        business_id: &str,
+        location_id: Option<&str>,
+        permission: &str,
+    ) -> Result<Authorized, AccessError> {
+        Self::authorize(self, access, business_id, location_id, permission)
+    }
+
+    async fn decide(&self, accepted: AcceptedInput, progress: Arc<dyn Progress>) -> Result<Decided, DecideError> {
+        Self::decide(self, accepted, progress).await
+    }
+}
+
+/// Who hears a broadcast, as the business directory says at that moment.
+pub struct PermissionAudience(pub Arc<dyn Decide>);
+
+impl Audience for PermissionAudience {
+    fn permits(&self, access: &UserAccess, business_id: &str, location_id: Option<&str>, permission: &str) -> bool {
+        self.0.authorize(access, business_id, location_id, permission).is_ok()
+    }
+}

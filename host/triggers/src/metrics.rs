@@ -1,0 +1,53 @@
+//! The names of this crate's metrics.
+
+use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+
+/// Messages by source and result.
+pub(crate) const MESSAGES: &str = "signalbox_messages_total";
+/// From admission to the stored decision.
+pub(crate) const MESSAGE_SECONDS: &str = "signalbox_message_seconds";
+/// Inputs being decided.
+pub(crate) const IN_FLIGHT: &str = "signalbox_inputs_in_flight";
+/// Inputs taken up again.
+pub(crate) const RECOVERED: &str = "signalbox_inputs_recovered_total";
+/// Sockets, authenticated or not.
+pub(crate) const SOCKETS: &str = "signalbox_websocket_sockets";
+/// Closes by code.
+pub(crate) const CLOSES: &str = "signalbox_websocket_closes_total";
+/// Error frames by code.
+pub(crate) const ERRORS: &str = "signalbox_websocket_errors_total";
+/// Upgrades refused before there was a WebSocket.
+pub(crate) const REFUSED: &str = "signalbox_websocket_refused_total";
+/// Resumes by result.
+pub(crate) const RESUMES: &str = "signalbox_websocket_resumes_total";
+/// HTTP connections.
+pub(crate) const HTTP_CONNECTIONS: &str = "signalbox_http_connections";
+/// HTTP connections turned away.
+pub(crate) const HTTP_REFUSED: &str = "signalbox_http_connections_refused_total";
+
+/// Tells the recorder what each metric means; call once at start.
+pub fn describe_metrics() {
+    describe_counter!(
+        MESSAGES,
+        Unit::Count,
+        "Messages by source and result (decided, failed, duplicate, rejected, error)"
+    );
+    describe_histogram!(MESSAGE_SECONDS, Unit::Seconds, "Time from admission of an input to its stored decision");
+    describe_gauge!(IN_FLIGHT, Unit::Count, "Inputs that are being decided");
+    describe_counter!(RECOVERED, Unit::Count, "Accepted inputs that were taken up again, by result");
+    describe_gauge!(SOCKETS, Unit::Count, "WebSocket connections that are open, authenticated or not");
+    describe_counter!(
+        CLOSES,
+        Unit::Count,
+        "WebSocket connections that ended, by the close code the host sent, or `gone`"
+    );
+    describe_counter!(ERRORS, Unit::Count, "Error frames by their code");
+    describe_counter!(REFUSED, Unit::Count, "WebSocket upgrades that were refused, by reason");
+    describe_counter!(RESUMES, Unit::Count, "Resumes by result (recovered, too_much, failed)");
+    describe_gauge!(HTTP_CONNECTIONS, Unit::Count, "HTTP connections that are open; a WebSocket is none any more");
+    describe_counter!(
+        HTTP_REFUSED,
+        Unit::Count,
+        "HTTP connections that were closed at once because there were too many"
+    );
+}

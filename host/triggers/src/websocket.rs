@@ -1,0 +1,228 @@
+//! The protocol `signalbox.v1` over WebSocket: `docs/guide/websocket.md` is its description for clients.
+//!
+//! A socket's way: [`handshake`] looks at the upgrade request, [`connection`] owns the socket and asks [`protocol`] what
+//! to do about each thing that happens; [`watch`] brings back what becomes of a message, [`resume`] what was missed.
+
+mod config;
+mod connection;
+mod error_frame;
+mod handshake;
+mod protocol;
+mod resume;
+mod watch;
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::ws::{WebSocketUpgrade, rejection::WebSocketUpgradeRejection};
+use axum::extract::{OriginalUri, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use governor::clock::{Clock as _, DefaultClock};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use http::HeaderMap;
+use signalbox_delivery::Audience;
+use signalbox_sessions::{Limits, Sessions};
+use signalbox_store::Store;
+use tokio::sync::watch as watch_channel;
+use tokio_util::task::TaskTracker;
+
+use crate::metrics::{REFUSED, SOCKETS};
+use crate::{Clock, Intake, PermissionAudience, Verifier};
+use connection::Connection;
+use handshake::{Presented, Refusal};
+use protocol::Rules;
+
+pub use config::WebSocketConfig;
+
+/// Where the WebSocket is.
+pub const PATH: &str = "/ws";
+
+/// The subprotocol that every client has to ask for.
+pub const SUBPROTOCOL: &str = "signalbox.v1";
+
+/// How often the rate limiter forgets users who have not sent anything for a while, in closed connections.
+const FORGET_EVERY: usize = 256;
+
+/// The WebSocket endpoint. Cheap to clone.
+#[derive(Clone)]
+pub struct WebSocket {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    config: WebSocketConfig,
+    rules: Rules,
+    verifier: Arc<Verifier>,
+    intake: Intake,
+    audience: Arc<dyn Audience>,
+    sessions: Sessions,
+    store: Store,
+    clock: Clock,
+    rate: DefaultKeyedRateLimiter<String>,
+    sockets: AtomicUsize,
+    closed: AtomicUsize,
+    tasks: TaskTracker,
+    /// The time that a drain has, once there is one.
+    draining: watch_channel::Sender<Option<Duration>>,
+}
+
+impl WebSocket {
+    /// An endpoint that nobody reaches until its router is served.
+    pub fn new(
+        config: WebSocketConfig,
+        verifier: Arc<Verifier>,
+        intake: Intake,
+        sessions: Sessions,
+        store: Store,
+        clock: Clock,
+    ) -> Self {
+        let quota = Quota::per_second(config.frames_per_second).allow_burst(config.burst);
+        let shared = Shared {
+            rules: rules(&config, &intake),
+            audience: Arc::new(PermissionAudience(intake.decide().clone())),
+            rate: RateLimiter::keyed(quota),
+            sockets: AtomicUsize::new(0),
+            closed: AtomicUsize::new(0),
+            tasks: TaskTracker::new(),
+            draining: watch_channel::Sender::new(None),
+            config,
+            verifier,
+            intake,
+            sessions,
+            store,
+            clock,
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// The route of the endpoint.
+    pub fn router(&self) -> Router {
+        Router::new().route(PATH, get(upgrade)).with_state(self.shared.clone())
+    }
+
+    /// How many sockets are open, authenticated or not.
+    pub fn sockets(&self) -> usize {
+        self.shared.sockets.load(Ordering::Relaxed)
+    }
+
+    /// Takes no more connections, tells everyone when to reconnect, lets running decisions finish, and closes spread over
+    /// time. Ends when all sockets are gone, or at the deadline; says how many are left.
+    pub async fn drain(&self, deadline: Duration) -> usize {
+        self.shared.draining.send_replace(Some(deadline));
+        self.shared.tasks.close();
+        // Connections give up a little before the deadline, so that their closes are still written.
+        let _ = tokio::time::timeout(deadline, self.shared.tasks.wait()).await;
+        self.sockets()
+    }
+}
+
+/// Counts a socket for as long as it is there.
+struct Socket(Arc<Shared>);
+
+impl Socket {
+    fn open(shared: &Arc<Shared>) -> Option<Self> {
+        let limit = shared.config.max_connections;
+        let before = shared
+            .sockets
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| (count < limit).then_some(count + 1));
+        before.ok()?;
+        ::metrics::gauge!(SOCKETS).increment(1);
+        Some(Self(shared.clone()))
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        self.0.sockets.fetch_sub(1, Ordering::Relaxed);
+        ::metrics::gauge!(SOCKETS).decrement(1);
+        if self.0.closed.fetch_add(1, Ordering::Relaxed) % FORGET_EVERY == FORGET_EVERY - 1 {
+            self.0.rate.retain_recent();
+            self.0.rate.shrink_to_fit();
+        }
+    }
+}
+
+impl Shared {
+    /// How long the user has to wait; none when the frame is within the rate.
+    fn throttle(&self, user_id: &str) -> Option<Duration> {
+        let refused = self.rate.check_key(&user_id.to_owned()).err()?;
+        Some(refused.wait_time_from(DefaultClock::default().now()))
+    }
+}
+
+async fn upgrade(
+    State(shared): State<Arc<Shared>>,
+    OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Response {
+    match admit(&shared, &uri, &headers, upgrade) {
+        Ok((upgrade, presented, socket)) => accept(shared, upgrade, presented, socket),
+        Err(refusal) => {
+            ::metrics::counter!(REFUSED, "reason" => refusal.code()).increment(1);
+            tracing::info!(reason = refusal.code(), "refused a WebSocket upgrade");
+            refusal.into_response()
+        }
+    }
+}
+
+fn admit(
+    shared: &Arc<Shared>,
+    uri: &http::Uri,
+    headers: &HeaderMap,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<(WebSocketUpgrade, Presented, Socket), Refusal> {
+    if shared.draining.borrow().is_some() {
+        return Err(Refusal::Draining);
+    }
+    let presented = handshake::read(uri, headers, &shared.config.allowed_origins)?;
+    let upgrade = upgrade.map_err(|rejection| Refusal::NoWebSocket(rejection.body_text()))?;
+    let socket = Socket::open(shared).ok_or(Refusal::Full)?;
+    Ok((upgrade, presented, socket))
+}
+
+fn accept(shared: Arc<Shared>, upgrade: WebSocketUpgrade, presented: Presented, socket: Socket) -> Response {
+    let message_size = usize::try_from(shared.config.message_size.0).unwrap_or(usize::MAX);
+    let upgrade = upgrade
+        .protocols([SUBPROTOCOL])
+        .max_message_size(message_size)
+        .max_frame_size(message_size)
+        // Small buffers: with the library's own, 10,000 idle connections would take more than a gigabyte.
+        .read_buffer_size(2 * 1024)
+        .write_buffer_size(2 * 1024)
+        .max_write_buffer_size(
+            usize::try_from(shared.config.outbox_size.0).unwrap_or(usize::MAX).saturating_add(4 * 1024),
+        );
+    let tasks = shared.tasks.clone();
+    let token = tasks.token();
+    upgrade.on_upgrade(move |stream| async move {
+        let _counted = (socket, token);
+        // Boxed, because hyper would otherwise keep a place for it in every connection from the first byte.
+        Box::pin(Connection::new(shared).run(stream, presented.token)).await;
+    })
+}
+
+fn rules(config: &WebSocketConfig, intake: &Intake) -> Rules {
+    let count = |value: NonZeroU32| value.get();
+    Rules {
+        auth_timeout: config.auth_timeout.0,
+        expiry_notice: config.expiry_notice.0,
+        ping_interval: config.ping_interval.0,
+        pong_timeout: config.pong_timeout.0,
+        in_flight: config.in_flight,
+        max_errors: config.max_errors,
+        error_window: config.error_window.0,
+        limits: Limits {
+            message_bytes: config.message_size.0,
+            text_bytes: intake.config().text_size.0,
+            json_depth: intake.config().json_depth,
+            in_flight: u32::try_from(config.in_flight).unwrap_or(u32::MAX),
+            frames_per_second: count(config.frames_per_second),
+            burst: count(config.burst),
+        },
+    }
+}

@@ -1,0 +1,302 @@
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::extract::ws::{CloseFrame, Message as Wire, Utf8Bytes, WebSocket as Stream};
+use bytes::Bytes;
+use futures_util::SinkExt;
+use rand::Rng;
+use signalbox_sessions::{ClientFrame, Close, CloseCode, Encoded, MessageFrame, Outbox, ResumeFrame, Session};
+use tokio::sync::mpsc;
+use tokio::time::{sleep_until, timeout};
+use tokio_tungstenite::tungstenite::Error as WireError;
+use tracing::Instrument;
+
+use super::Shared;
+use super::error_frame::ErrorFrame;
+use super::protocol::{Action, Event, Now, Protocol};
+use super::resume;
+use super::watch::MessageWatcher;
+use crate::metrics::CLOSES;
+use crate::{Message, Verified};
+
+/// How long a client may take to answer a close.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long before the end of a drain connections give up, so that their closes are still written.
+const DRAIN_MARGIN: Duration = Duration::from_millis(500);
+
+/// One socket and everything about it, owned by one task.
+pub(super) struct Connection {
+    shared: Arc<Shared>,
+    id: String,
+    began: Instant,
+    protocol: Protocol,
+    outbox: Arc<Outbox>,
+    session: Option<Session>,
+    notes_in: mpsc::Sender<Box<Event>>,
+    notes: mpsc::Receiver<Box<Event>>,
+    ping: bool,
+}
+
+impl Connection {
+    pub fn new(shared: Arc<Shared>) -> Self {
+        let id = format!("con_{}", &signalbox_model::correlation_id()[4..]);
+        // Every message in flight and the one resume send one note each.
+        let (notes_in, notes) = mpsc::channel(shared.rules.in_flight + 1);
+        let outbox = Arc::new(Outbox::new(usize::try_from(shared.config.outbox_size.0).unwrap_or(usize::MAX)));
+        let protocol = Protocol::new(shared.rules.clone(), id.clone());
+        Self { shared, id, began: Instant::now(), protocol, outbox, session: None, notes_in, notes, ping: false }
+    }
+
+    /// Serves the socket until it is gone.
+    pub async fn run(self, stream: Stream, token: Option<String>) {
+        let span = tracing::info_span!("connection", connection_id = self.id, user_id = tracing::field::Empty);
+        self.serve(stream, token).instrument(span).await;
+    }
+
+    async fn serve(mut self, mut stream: Stream, token: Option<String>) {
+        if let Some(token) = token {
+            let frame = ClientFrame::Auth(signalbox_sessions::AuthFrame { token });
+            self.handle(Event::Frame { frame, throttled: None }).await;
+        }
+        let mut draining = self.shared.draining.subscribe();
+        // A drain that began between the upgrade and now counts too.
+        draining.mark_changed();
+        let ended = loop {
+            if let ControlFlow::Break(ended) = self.write(&mut stream).await {
+                break ended;
+            }
+            let wake = self.protocol.wake_in(self.now()).map(|after| tokio::time::Instant::now() + after);
+            let event = tokio::select! {
+                received = stream.recv() => match read(received) {
+                    Received::Event(event) => event,
+                    Received::Text(text) => self.parse(&text),
+                    Received::Gone => break None,
+                },
+                () = self.outbox.filled() => continue,
+                Some(note) = self.notes.recv() => *note,
+                Ok(()) = draining.changed() => match *draining.borrow_and_update() {
+                    Some(deadline) => self.drain(deadline),
+                    None => continue,
+                },
+                () = sleep_until(wake.unwrap_or_else(tokio::time::Instant::now)), if wake.is_some() => Event::Tick,
+            };
+            self.handle(event).await;
+        };
+        self.end(ended);
+    }
+
+    fn parse(&mut self, text: &str) -> Event {
+        match ClientFrame::parse(text) {
+            Ok(frame) => {
+                let user = self.session.as_ref().map(Session::access);
+                let throttled = user.and_then(|access| self.shared.throttle(&access.user_id));
+                Event::Frame { frame, throttled }
+            }
+            Err(error) => Event::NoFrame(error),
+        }
+    }
+
+    fn drain(&self, deadline: Duration) -> Event {
+        let give_up_in = deadline.saturating_sub(DRAIN_MARGIN);
+        let spread = self.shared.config.drain_spread.0.min(give_up_in);
+        let mut random = rand::rng();
+        let mut within = |spread: Duration| spread.mul_f64(random.random::<f64>());
+        let reconnect_in = within(spread);
+        // A client that follows the advice leaves by itself before it is closed.
+        Event::Drain { reconnect_in, close_in: reconnect_in + within(spread.saturating_sub(reconnect_in)), give_up_in }
+    }
+
+    /// Does what the protocol says about an event, and about what comes of that.
+    async fn handle(&mut self, event: Event) {
+        // Whatever came from the socket shows that the client is there.
+        if matches!(event, Event::Frame { .. } | Event::NoFrame(_)) {
+            let now = self.now();
+            self.protocol.on(Event::Heard, now);
+        }
+        let mut events = vec![event];
+        while let Some(event) = events.pop() {
+            let now = self.now();
+            for action in self.protocol.on(event, now) {
+                match action {
+                    Action::Verify(token) => events.push(Event::Verified(self.shared.verifier.verify(&token).await)),
+                    Action::Join(verified) => events.push(self.join(verified)),
+                    Action::Refresh(verified) => {
+                        if let Some(session) = &self.session {
+                            session.refresh(verified.access);
+                        }
+                    }
+                    Action::Send(frame) => {
+                        self.outbox.push(Encoded::json(&frame));
+                    }
+                    Action::Decide(message) => events.extend(self.decide(message)),
+                    Action::Resume(frame) => self.resume(frame),
+                    Action::Ping => self.ping = true,
+                    Action::Close(close) => self.outbox.close(close),
+                }
+            }
+        }
+    }
+
+    fn join(&mut self, verified: Verified) -> Event {
+        match self.shared.sessions.register(verified.access.clone(), self.outbox.clone()) {
+            Ok(session) => {
+                tracing::Span::current().record("user_id", verified.access.user_id.as_str());
+                tracing::info!(token_id = verified.token_id, expires_at = %verified.expires_at, "connected");
+                self.session = Some(session);
+                Event::Joined(verified)
+            }
+            Err(full) => Event::NoRoom { limit: full.limit },
+        }
+    }
+
+    /// Has a message decided; what is wrong with it at once is the answer.
+    fn decide(&self, message: MessageFrame) -> Option<Event> {
+        let access = self.session.as_ref()?.access();
+        let MessageFrame { id, business_id, location_id, content, progress } = message;
+        let watcher = MessageWatcher {
+            outbox: self.outbox.clone(),
+            notes: self.notes_in.clone(),
+            user_id: access.user_id.clone(),
+            business_id: business_id.clone(),
+            message_id: id.clone(),
+            progress: progress.unwrap_or(true),
+        };
+        let message = Message { id: id.clone(), business_id: business_id.clone(), location_id, content };
+        let submitted = self
+            .shared
+            .intake
+            .check(&access, message)
+            .and_then(|accepted| self.shared.intake.submit(accepted, Arc::new(watcher)));
+        let error = submitted.err()?;
+        // Refused before it had a correlation id; the log line gets one of its own, and the client the same.
+        let correlation_id = signalbox_model::correlation_id();
+        tracing::info!(correlation_id, business_id, message_id = id, code = error.code(), %error, "message refused");
+        ::metrics::counter!(crate::metrics::MESSAGES, "source" => "websocket", "result" => "rejected").increment(1);
+        let frame = ErrorFrame::from(&error).for_message(Some(&id)).correlated(&correlation_id);
+        Some(Event::Finished { business_id, error: Some(Box::new(frame)) })
+    }
+
+    fn resume(&self, frame: ResumeFrame) {
+        let Some(access) = self.session.as_ref().map(Session::access) else { return };
+        let (shared, outbox, notes) = (self.shared.clone(), self.outbox.clone(), self.notes_in.clone());
+        let replay = async move {
+            let result = resume::replay(&shared, &access, &outbox, frame).await;
+            let _ = notes.try_send(Box::new(Event::Resumed { error: result.err().map(Box::new) }));
+        };
+        self.shared.tasks.spawn(replay.in_current_span());
+    }
+
+    /// Writes everything that waits; breaks when the connection has ended, with the code it was closed with.
+    async fn write(&mut self, stream: &mut Stream) -> ControlFlow<Option<CloseCode>> {
+        let patience = self.shared.config.write_timeout.0;
+        let written = tokio::select! {
+            written = write_all(stream, &self.outbox, &mut self.ping, patience) => written,
+            () = self.outbox.overflowed() => Ok(()),
+        };
+        match (written, self.outbox.close_requested()) {
+            (Ok(()), None) => ControlFlow::Continue(()),
+            (Ok(()), Some(close)) => {
+                say_goodbye(stream, &close, patience).await;
+                ControlFlow::Break(Some(close.code))
+            }
+            // Whoever does not read for so long is as slow as one with a full outbox.
+            (Err(Some(slow)), _) => ControlFlow::Break(Some(slow)),
+            (Err(None), _) => ControlFlow::Break(None),
+        }
+    }
+
+    fn end(self, ended: Option<CloseCode>) {
+        let code = ended.map_or("gone", CloseCode::label);
+        ::metrics::counter!(CLOSES, "code" => code).increment(1);
+        tracing::info!(code, seconds = self.began.elapsed().as_secs(), "disconnected");
+        // Whoever still has something for this connection learns that nobody will read it.
+        self.outbox.close(CloseCode::Normal.into());
+    }
+
+    fn now(&self) -> Now {
+        Now { elapsed: self.began.elapsed(), wall: self.shared.clock.now() }
+    }
+}
+
+async fn write_all(
+    stream: &mut Stream,
+    outbox: &Outbox,
+    ping: &mut bool,
+    patience: Duration,
+) -> Result<(), Option<CloseCode>> {
+    let mut anything = false;
+    if std::mem::take(ping) {
+        feed(stream, Wire::Ping(Bytes::new()), patience).await?;
+        anything = true;
+    }
+    while let Some(frame) = outbox.pop() {
+        // Frames are serialised JSON and so always text.
+        let Ok(text) = Utf8Bytes::try_from(frame.into_bytes()) else { continue };
+        feed(stream, Wire::Text(text), patience).await?;
+        anything = true;
+    }
+    if anything {
+        within(patience, stream.flush()).await?;
+    }
+    Ok(())
+}
+
+async fn feed(stream: &mut Stream, message: Wire, patience: Duration) -> Result<(), Option<CloseCode>> {
+    within(patience, stream.feed(message)).await
+}
+
+async fn within(
+    patience: Duration,
+    write: impl Future<Output = Result<(), axum::Error>>,
+) -> Result<(), Option<CloseCode>> {
+    match timeout(patience, write).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) => Err(None),
+        Err(_) => Err(Some(CloseCode::SlowConsumer)),
+    }
+}
+
+/// Closes with code and advice, and reads what is under way until the client closes too: a socket that is dropped with
+/// unread bytes is reset, and the client might never see the close.
+async fn say_goodbye(stream: &mut Stream, close: &Close, patience: Duration) {
+    let frame = CloseFrame { code: close.code.code(), reason: close.reason().into() };
+    // A slow consumer gets a short moment; its buffers are full as it is.
+    let patience = if close.code == CloseCode::SlowConsumer { patience.min(Duration::from_secs(1)) } else { patience };
+    if !matches!(timeout(patience, stream.send(Wire::Close(Some(frame)))).await, Ok(Ok(()))) {
+        return;
+    }
+    let _ = timeout(CLOSE_TIMEOUT, async { while let Some(Ok(_)) = stream.recv().await {} }).await;
+}
+
+enum Received {
+    Event(Event),
+    Text(Utf8Bytes),
+    Gone,
+}
+
+fn read(received: Option<Result<Wire, axum::Error>>) -> Received {
+    match received {
+        Some(Ok(Wire::Text(text))) => Received::Text(text),
+        Some(Ok(Wire::Binary(_))) => Received::Event(Event::Broken(CloseCode::Binary)),
+        Some(Ok(Wire::Ping(_) | Wire::Pong(_))) => Received::Event(Event::Heard),
+        Some(Ok(Wire::Close(_))) | None => Received::Gone,
+        Some(Err(error)) => match broken_rule(error) {
+            Some(code) => Received::Event(Event::Broken(code)),
+            None => Received::Gone,
+        },
+    }
+}
+
+/// The rule that a client broke, as far as the socket can still be written to.
+fn broken_rule(error: axum::Error) -> Option<CloseCode> {
+    let error = error.into_inner().downcast::<WireError>().ok()?;
+    match *error {
+        WireError::Capacity(_) => Some(CloseCode::TooLarge),
+        WireError::Utf8(_) => Some(CloseCode::InvalidText),
+        WireError::Protocol(tokio_tungstenite::tungstenite::error::ProtocolError::ResetWithoutClosingHandshake) => None,
+        WireError::Protocol(_) => Some(CloseCode::ProtocolError),
+        _ => None,
+    }
+}

@@ -1,0 +1,104 @@
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::Value;
+use signalbox_model::{ErrorType, JsonObject, WebSocketErrorResponse};
+use signalbox_sessions::{FrameError, ServerFrame};
+
+use crate::metrics::ERRORS;
+use crate::{AuthError, IntakeError};
+
+/// An error frame in the making.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct ErrorFrame {
+    error_type: ErrorType,
+    code: &'static str,
+    message: String,
+    details: JsonObject,
+    correlation_id: Option<String>,
+}
+
+impl ErrorFrame {
+    pub fn new(error_type: ErrorType, code: &'static str, message: impl Into<String>) -> Self {
+        let mut details = JsonObject::new();
+        details.insert("code".to_owned(), code.into());
+        details.insert("retryable".to_owned(), false.into());
+        Self { error_type, code, message: message.into(), details, correlation_id: None }
+    }
+
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.details.insert(name.to_owned(), value.into());
+        self
+    }
+
+    pub fn for_message(self, message_id: Option<&str>) -> Self {
+        match message_id {
+            Some(id) => self.with("messageId", id),
+            None => self,
+        }
+    }
+
+    pub fn retry_after(self, after: Duration) -> Self {
+        // Rounded up: coming back a fraction too early would only be refused again.
+        let millis = after.as_nanos().div_ceil(1_000_000) as u64;
+        self.with("retryable", true).with("retryAfterMs", millis.max(1))
+    }
+
+    pub fn correlated(mut self, correlation_id: &str) -> Self {
+        self.correlation_id = Some(correlation_id.to_owned());
+        self
+    }
+
+    /// Whether it is the client's doing; what is ours does not count as abuse.
+    pub fn blames_client(&self) -> bool {
+        match self.error_type {
+            ErrorType::ValidationError | ErrorType::AuthFailed => true,
+            ErrorType::RateLimitExceeded => self.code != "busy",
+            ErrorType::ProcessingError | ErrorType::InternalError => false,
+        }
+    }
+
+    pub fn into_response(self, now: Timestamp) -> WebSocketErrorResponse {
+        ::metrics::counter!(ERRORS, "code" => self.code).increment(1);
+        WebSocketErrorResponse {
+            error_type: self.error_type,
+            message: self.message,
+            details: Some(self.details),
+            timestamp: now,
+            correlation_id: self.correlation_id,
+        }
+    }
+
+    pub fn into_frame(self, now: Timestamp) -> ServerFrame {
+        ServerFrame::Error(self.into_response(now))
+    }
+}
+
+impl From<&AuthError> for ErrorFrame {
+    fn from(error: &AuthError) -> Self {
+        let error_type = if error.retryable() { ErrorType::InternalError } else { ErrorType::AuthFailed };
+        Self::new(error_type, error.code(), error.to_string()).with("retryable", error.retryable())
+    }
+}
+
+impl From<&FrameError> for ErrorFrame {
+    fn from(error: &FrameError) -> Self {
+        let frame = Self::new(ErrorType::ValidationError, error.code(), error.to_string());
+        match error {
+            FrameError::Field { field, message_id, .. } => {
+                frame.with("field", field.as_str()).for_message(message_id.as_deref())
+            }
+            _ => frame,
+        }
+    }
+}
+
+impl From<&IntakeError> for ErrorFrame {
+    fn from(error: &IntakeError) -> Self {
+        let frame = Self::new(error.error_type(), error.code(), error.to_string()).with("retryable", error.retryable());
+        match error.retry_after() {
+            Some(after) => frame.retry_after(after),
+            None => frame,
+        }
+    }
+}

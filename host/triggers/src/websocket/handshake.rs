@@ -1,0 +1,184 @@
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use http::header::{AUTHORIZATION, ORIGIN, RETRY_AFTER, SEC_WEBSOCKET_PROTOCOL};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use jiff::Timestamp;
+use signalbox_model::ErrorType;
+
+use super::SUBPROTOCOL;
+use super::error_frame::ErrorFrame;
+use crate::AuthError;
+
+/// Names under which clients put tokens into URLs.
+const TOKEN_PARAMETERS: [&str; 5] = ["token", "access_token", "auth", "authorization", "jwt"];
+
+/// What an upgrade request says about who asks.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Presented {
+    /// None comes in the first frame.
+    pub token: Option<String>,
+}
+
+/// Why there will be no WebSocket.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// Not an upgrade request.
+    NoWebSocket(String),
+    /// The client does not ask for our protocol.
+    Subprotocol,
+    /// A token where it does not belong.
+    TokenInUrl,
+    /// A browser page of somebody else.
+    Origin(String),
+    /// Too many connections.
+    Full,
+    /// The host is going away.
+    Draining,
+}
+
+/// Reads the request; what is wrong with it is said before there is a WebSocket.
+pub(super) fn read(uri: &Uri, headers: &HeaderMap, allowed_origins: &[String]) -> Result<Presented, Refusal> {
+    let query = uri.query().unwrap_or_default();
+    let names = url::form_urlencoded::parse(query.as_bytes()).map(|(name, _)| name.to_ascii_lowercase());
+    if names.into_iter().any(|name| TOKEN_PARAMETERS.contains(&name.as_str())) {
+        return Err(Refusal::TokenInUrl);
+    }
+    if let Some(origin) = headers.get(ORIGIN) {
+        if !allowed_origins.iter().any(|allowed| allowed.as_bytes() == origin.as_bytes()) {
+            return Err(Refusal::Origin(String::from_utf8_lossy(origin.as_bytes()).into_owned()));
+        }
+    }
+    let protocols = protocols(headers);
+    if !protocols.contains(&SUBPROTOCOL) {
+        return Err(Refusal::Subprotocol);
+    }
+    let in_header = headers.get(AUTHORIZATION).map(bearer);
+    let in_protocol = protocols.iter().find_map(|protocol| protocol.strip_prefix("bearer.")).map(str::to_owned);
+    Ok(Presented { token: in_header.or(in_protocol) })
+}
+
+fn protocols(headers: &HeaderMap) -> Vec<&str> {
+    let lines = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|line| line.to_str().ok());
+    lines.flat_map(|line| line.split(',')).map(str::trim).collect()
+}
+
+/// The token of a header; a header of another scheme is an empty token, which is refused as missing, because whoever
+/// sends the header means it.
+fn bearer(header: &HeaderValue) -> String {
+    let text = header.to_str().unwrap_or_default().trim();
+    let (scheme, token) = text.split_once(' ').unwrap_or((text, ""));
+    if scheme.eq_ignore_ascii_case("bearer") { token.trim().to_owned() } else { String::new() }
+}
+
+impl Refusal {
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NoWebSocket(_) => "no_websocket",
+            Self::Subprotocol => "subprotocol_required",
+            Self::TokenInUrl => "token_in_url",
+            Self::Origin(_) => "origin_not_allowed",
+            Self::Full => "too_many_connections",
+            Self::Draining => "draining",
+        }
+    }
+
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::NoWebSocket(_) => StatusCode::UPGRADE_REQUIRED,
+            Self::Subprotocol | Self::TokenInUrl => StatusCode::BAD_REQUEST,
+            Self::Origin(_) => StatusCode::FORBIDDEN,
+            Self::Full | Self::Draining => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    fn message(&self) -> String {
+        match self {
+            Self::NoWebSocket(problem) => format!("this address speaks WebSocket only: {problem}"),
+            Self::Subprotocol => format!("ask for the subprotocol {SUBPROTOCOL} in Sec-WebSocket-Protocol"),
+            Self::TokenInUrl => AuthError::InUrl.to_string(),
+            Self::Origin(origin) => format!(
+                "pages of {origin} may not connect; the operator allows origins under [websocket] allowed-origins"
+            ),
+            Self::Full => "there are too many connections; try again in a moment".to_owned(),
+            Self::Draining => "the host is going away; try again in a moment".to_owned(),
+        }
+    }
+
+    fn error_type(&self) -> ErrorType {
+        match self {
+            Self::NoWebSocket(_) | Self::Subprotocol => ErrorType::ValidationError,
+            Self::TokenInUrl | Self::Origin(_) => ErrorType::AuthFailed,
+            Self::Full => ErrorType::RateLimitExceeded,
+            Self::Draining => ErrorType::ProcessingError,
+        }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let again = matches!(self, Self::Full | Self::Draining);
+        let frame = ErrorFrame::new(self.error_type(), self.code(), self.message()).with("retryable", again);
+        let mut response = (self.status(), Json(frame.into_response(Timestamp::now()))).into_response();
+        if again {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
+        }
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(uri: &str, headers: &[(&'static str, &str)]) -> Result<Option<String>, &'static str> {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(*name, HeaderValue::from_str(value).unwrap());
+        }
+        let origins = ["https://console.example.com".to_owned()];
+        read(&uri.parse().unwrap(), &map, &origins).map(|presented| presented.token).map_err(|refusal| refusal.code())
+    }
+
+    const PROTOCOL: (&str, &str) = ("sec-websocket-protocol", "signalbox.v1");
+
+    #[test]
+    fn a_token_is_found_in_header_and_subprotocol_and_nowhere_else() {
+        let cases: [(&[(&'static str, &str)], Option<&str>); 6] = [
+            (&[PROTOCOL], None),
+            (&[PROTOCOL, ("authorization", "Bearer a.b.c")], Some("a.b.c")),
+            (&[PROTOCOL, ("authorization", "bearer  a.b.c ")], Some("a.b.c")),
+            (&[PROTOCOL, ("authorization", "Basic abc")], Some("")),
+            (&[("sec-websocket-protocol", "signalbox.v1, bearer.a.b.c")], Some("a.b.c")),
+            (&[("sec-websocket-protocol", "bearer.a.b.c"), PROTOCOL], Some("a.b.c")),
+        ];
+        for (headers, token) in cases {
+            assert_eq!(request("/ws", headers), Ok(token.map(str::to_owned)), "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn a_token_in_the_url_is_refused_under_every_usual_name() {
+        for uri in ["/ws?token=a", "/ws?x=1&access_token=a", "/ws?Token=a", "/ws?%74oken=a", "/ws?jwt", "/ws?auth=a"] {
+            assert_eq!(request(uri, &[PROTOCOL]), Err("token_in_url"), "{uri}");
+        }
+        assert_eq!(request("/ws?tokens=3", &[PROTOCOL]), Ok(None));
+    }
+
+    #[test]
+    fn a_browser_page_of_somebody_else_is_refused() {
+        let from = |origin| request("/ws", &[PROTOCOL, ("origin", origin)]);
+        assert_eq!(from("https://console.example.com"), Ok(None));
+        for origin in ["https://evil.example.com", "http://console.example.com", "null", ""] {
+            assert_eq!(from(origin), Err("origin_not_allowed"), "{origin}");
+        }
+    }
+
+    #[test]
+    fn a_client_of_another_protocol_is_refused() {
+        assert_eq!(request("/ws", &[]), Err("subprotocol_required"));
+        assert_eq!(
+            request("/ws", &[("sec-websocket-protocol", "signalbox.v2, graphql-ws")]),
+            Err("subprotocol_required")
+        );
+    }
+}
