@@ -1,0 +1,172 @@
+use jiff::civil::{date, time};
+
+use super::*;
+
+/// A Wednesday afternoon.
+fn now() -> DateTime {
+    date(2026, 11, 25).at(15, 0, 0, 0)
+}
+
+fn evening_restaurant(time: Time) -> bool {
+    time.hour() >= 12
+}
+
+fn day(text: &str) -> Option<Date> {
+    read(text, now()).date
+}
+
+fn at(text: &str) -> Option<Time> {
+    read(text, now()).time.map(|said| said.resolve(evening_restaurant))
+}
+
+#[test]
+fn days_are_read_in_both_languages_with_and_without_diacritics() {
+    let cases = [
+        ("azi la 20", date(2026, 11, 25)),
+        ("diseară", date(2026, 11, 25)),
+        ("in seara asta", date(2026, 11, 25)),
+        ("mâine la 19:30", date(2026, 11, 26)),
+        ("maine", date(2026, 11, 26)),
+        ("tomorrow at 7 pm", date(2026, 11, 26)),
+        ("poimâine", date(2026, 11, 27)),
+        ("the day after tomorrow", date(2026, 11, 27)),
+        ("peste două zile", date(2026, 11, 27)),
+        ("peste 3 zile", date(2026, 11, 28)),
+        ("peste o săptămână", date(2026, 12, 2)),
+        ("in two weeks", date(2026, 12, 9)),
+        ("in a week", date(2026, 12, 2)),
+        ("sâmbătă", date(2026, 11, 28)),
+        ("sambata seara", date(2026, 11, 28)),
+        ("Sîmbătă nu, vineri", date(2026, 11, 27)),
+        ("luni", date(2026, 11, 30)),
+        ("on Friday", date(2026, 11, 27)),
+        ("next Friday", date(2026, 12, 4)),
+        ("vinerea viitoare", date(2026, 12, 4)),
+        ("next Monday", date(2026, 11, 30)),
+        ("25 decembrie", date(2026, 12, 25)),
+        ("pe 25 decembrie la 8 seara", date(2026, 12, 25)),
+        ("December 25th", date(2026, 12, 25)),
+        ("the 25th of December", date(2026, 12, 25)),
+        ("25 dec", date(2026, 12, 25)),
+        ("1 mai", date(2027, 5, 1)),
+        ("5 ianuarie 2027", date(2027, 1, 5)),
+        ("25.12", date(2026, 12, 25)),
+        ("25/12/2026", date(2026, 12, 25)),
+        ("2026-12-25", date(2026, 12, 25)),
+        ("3.1", date(2027, 1, 3)),
+        ("pe 28", date(2026, 11, 28)),
+        ("pe 3", date(2026, 12, 3)),
+        ("on the 3rd", date(2026, 12, 3)),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(day(text), Some(expected), "{text}");
+    }
+}
+
+#[test]
+fn what_names_no_day_gives_none() {
+    for text in ["", "o masă pentru 4", "la 19:30", "19.30", "may I book a table", "mai aveți locuri", "40.50"] {
+        assert_eq!(day(text), None, "{text}");
+    }
+}
+
+#[test]
+fn a_day_that_does_not_exist_is_told_as_such() {
+    let when = read("pe 30 februarie la 19:00", now());
+    assert_eq!(when.date, None);
+    assert_eq!(when.impossible.as_deref(), Some("30 februarie"));
+}
+
+#[test]
+fn the_same_weekday_is_today_until_its_time_has_passed() {
+    assert_eq!(day("miercuri la 19:30"), Some(date(2026, 11, 25)));
+    assert_eq!(day("miercuri la 14:00"), Some(date(2026, 12, 2)));
+}
+
+#[test]
+fn times_are_read_in_both_languages() {
+    let cases = [
+        ("la 19:30", time(19, 30, 0, 0)),
+        ("la 19.30", time(19, 30, 0, 0)),
+        ("19h30", time(19, 30, 0, 0)),
+        ("la 8 seara", time(20, 0, 0, 0)),
+        ("la opt seara", time(20, 0, 0, 0)),
+        ("ora 20", time(20, 0, 0, 0)),
+        ("at 7 pm", time(19, 0, 0, 0)),
+        ("7pm", time(19, 0, 0, 0)),
+        ("at 7:30 p.m.", time(19, 30, 0, 0)),
+        ("at 8", time(20, 0, 0, 0)),
+        ("la 7 și jumătate", time(19, 30, 0, 0)),
+        ("la 8 și un sfert", time(20, 15, 0, 0)),
+        ("half past seven", time(19, 30, 0, 0)),
+        ("quarter to nine", time(20, 45, 0, 0)),
+        ("8 o'clock", time(20, 0, 0, 0)),
+        ("8 in the evening", time(20, 0, 0, 0)),
+        ("la 1 după-amiază", time(13, 0, 0, 0)),
+        ("noon", time(12, 0, 0, 0)),
+        ("la miezul nopții", time(0, 0, 0, 0)),
+        ("la 24", time(0, 0, 0, 0)),
+        ("diseară la 9", time(21, 0, 0, 0)),
+        ("pe la 8", time(20, 0, 0, 0)),
+        ("08:30", time(8, 30, 0, 0)),
+        ("la 9 dimineața", time(9, 0, 0, 0)),
+        ("la 1 noaptea", time(1, 0, 0, 0)),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(at(text), Some(expected), "{text}");
+    }
+}
+
+#[test]
+fn numbers_that_are_no_times_are_left_alone() {
+    for text in ["masă pentru 4 persoane", "la 4 persoane", "25:99", "at 31", "peste două zile", "30.11", "pe 25"] {
+        assert_eq!(at(text), None, "{text}");
+    }
+}
+
+#[test]
+fn hours_from_now_give_day_and_time() {
+    let when = read("peste două ore", now());
+    assert_eq!((when.date, when.time), (Some(date(2026, 11, 25)), Some(Said::Exact(time(17, 0, 0, 0)))));
+    let late = read("in 10 hours", now());
+    assert_eq!((late.date, late.time), (Some(date(2026, 11, 26)), Some(Said::Exact(time(1, 0, 0, 0)))));
+    assert_eq!(at("într-o jumătate de oră"), None, "a known gap must not become a wrong time");
+}
+
+#[test]
+fn day_and_time_of_one_message_do_not_disturb_each_other() {
+    let when = read("pe 25.12 la 19.30", now());
+    assert_eq!(when.date, Some(date(2026, 12, 25)));
+    assert_eq!(when.time, Some(Said::Exact(time(19, 30, 0, 0))));
+    let when = read("Aș vrea o masă pentru 4 persoane mâine la 19:30", now());
+    assert_eq!(when.date, Some(date(2026, 11, 26)));
+    assert_eq!(when.time, Some(Said::Exact(time(19, 30, 0, 0))));
+}
+
+#[test]
+fn an_hour_without_half_of_day_takes_the_one_that_is_open() {
+    let said = read("la 9", now()).time.unwrap();
+    assert_eq!(said.resolve(|time| (8..15).contains(&time.hour())), time(9, 0, 0, 0));
+    assert_eq!(said.resolve(evening_restaurant), time(21, 0, 0, 0));
+    assert_eq!(said.resolve(|_| false), time(21, 0, 0, 0));
+}
+
+#[test]
+fn days_are_named_in_both_languages() {
+    use crate::language::Language;
+    assert_eq!(day_name(date(2026, 11, 28), Language::Ro), "sâmbătă, 28 noiembrie");
+    assert_eq!(day_name(date(2026, 11, 28), Language::En), "Saturday, 28 November");
+}
+
+mod no_input_breaks_the_reading {
+    use super::*;
+
+    #[test]
+    fn of_odd_shapes() {
+        let odd = ["99.99.9999", "0.0", "00:00:00", "1/2/3/4", "----", "pe", "la", "in in in", "next", "of december",
+            "\u{0}\u{1F600}", "२५ decembrie", "31 aprilie 9999", "la 4294967296", "peste 9999 saptamani"];
+        for text in odd {
+            let _ = read(text, now());
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Romanian or English: by the words that only one of them has.
+
+use serde::{Deserialize, Serialize};
+
+use crate::text::{Word, words};
+
+/// A language that the restaurant answers in.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Language {
+    /// Romanian.
+    Ro,
+    /// English.
+    En,
+}
+
+const ROMANIAN: &[&str] = &[
+    "buna", "salut", "ziua", "seara", "dimineata", "vreau", "vrea", "dori", "doresc", "as", "sa", "si", "pentru", "la",
+    "masa", "persoane", "persoana", "maine", "azi", "astazi", "poimaine", "diseara", "luni", "marti", "miercuri", "joi",
+    "vineri", "sambata", "duminica", "este", "sunt", "aveti", "ati", "ce", "cat", "cand", "unde", "cu", "fara", "pe", "ora",
+    "orele", "multumesc", "va", "rog", "noi", "mancarea", "meniu", "meniul", "deschis", "deschideti", "inchis", "programul",
+    "rezervare", "rezerva", "anulez", "nu", "peste", "zile", "numele", "fost", "ianuarie", "februarie", "martie", "mai",
+    "iunie", "iulie", "septembrie", "octombrie", "noiembrie", "decembrie",
+];
+
+const ENGLISH: &[&str] = &[
+    "hello", "hi", "hey", "good", "morning", "evening", "the", "a", "an", "for", "at", "on", "is", "are", "was", "were", "i",
+    "we", "you", "my", "our", "would", "like", "want", "need", "please", "table", "people", "tomorrow", "today", "tonight",
+    "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "what", "when", "where", "do", "does",
+    "have", "open", "close", "closed", "book", "booking", "menu", "dishes", "food", "thanks", "thank", "pm", "am", "and",
+    "with", "without", "cancel", "name", "of", "it", "not", "january", "february", "march", "may", "june", "july", "august",
+    "september", "october", "november", "december", "next", "this", "me",
+];
+
+/// The language of a message; none when its words do not tell, as in `19:30`.
+pub fn detect(text: &str) -> Option<Language> {
+    let words = words(text);
+    let romanian = score(&words, ROMANIAN) + diacritics(text);
+    let english = score(&words, ENGLISH);
+    match romanian.cmp(&english) {
+        std::cmp::Ordering::Greater => Some(Language::Ro),
+        std::cmp::Ordering::Less => Some(Language::En),
+        std::cmp::Ordering::Equal => None,
+    }
+}
+
+/// The language of a locale such as `ro` or `en-GB`; English for every other, which more guests understand.
+pub fn of_locale(locale: &str) -> Language {
+    if locale.to_ascii_lowercase().starts_with("ro") { Language::Ro } else { Language::En }
+}
+
+impl Language {
+    /// The language's tag.
+    pub fn tag(self) -> &'static str {
+        match self {
+            Self::Ro => "ro",
+            Self::En => "en",
+        }
+    }
+}
+
+fn score(words: &[Word], known: &[&str]) -> usize {
+    words.iter().filter(|word| known.contains(&word.folded.as_str())).count()
+}
+
+fn diacritics(text: &str) -> usize {
+    text.chars().filter(|letter| matches!(letter, 'ă' | 'â' | 'î' | 'ș' | 'ş' | 'ț' | 'ţ' | 'Ș' | 'Ț' | 'Î')).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_told_apart_with_and_without_diacritics() {
+        for text in ["Bună ziua! La ce oră deschideți sâmbătă?", "as vrea o masa pentru 4 maine", "anulez rezervarea", "mâine"] {
+            assert_eq!(detect(text), Some(Language::Ro), "{text}");
+        }
+        for text in ["A table for two, please", "tomorrow at 7 pm", "What vegetarian dishes do you have?"] {
+            assert_eq!(detect(text), Some(Language::En), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_message_without_telling_words_is_left_open() {
+        assert_eq!(detect("19:30"), None);
+        assert_eq!(detect("pizza margherita"), None);
+    }
+}

@@ -1,0 +1,13 @@
+//! What a restaurant's chat knows: language, wishes, days and times, opening hours, tables, menu, complaints. Plain
+//! functions over plain data, so that every node is a few lines and every rule is tested on its own.
+
+pub mod booking;
+pub mod calendar;
+pub mod complaint;
+pub mod hours;
+pub mod intent;
+pub mod language;
+pub mod menu;
+pub mod party;
+pub mod tables;
+pub mod text;

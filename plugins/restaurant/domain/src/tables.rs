@@ -1,0 +1,220 @@
+//! Who sits when: the bookings of one day, and whether another party fits.
+
+use serde::{Deserialize, Serialize};
+
+use crate::hours::Window;
+
+/// How a place takes bookings, from the setting `booking`.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub struct Rules {
+    /// Guests that can sit at the same time.
+    pub seats: u32,
+    /// The largest party that may book without asking a person.
+    #[serde(default = "default_largest_party")]
+    pub largest_party: u32,
+    /// How long a table is kept, in minutes.
+    #[serde(default = "default_stay")]
+    pub stay_minutes: u32,
+    /// Between the times that are offered instead, in minutes.
+    #[serde(default = "default_slot")]
+    pub slot_minutes: u32,
+    /// A party must come this long before closing, in minutes.
+    #[serde(default = "default_last_seating")]
+    pub last_seating_minutes: u32,
+    /// How many days ahead one may book.
+    #[serde(default = "default_days_ahead")]
+    pub days_ahead: u32,
+}
+
+fn default_largest_party() -> u32 {
+    10
+}
+
+fn default_stay() -> u32 {
+    120
+}
+
+fn default_slot() -> u32 {
+    30
+}
+
+fn default_last_seating() -> u32 {
+    60
+}
+
+fn default_days_ahead() -> u32 {
+    90
+}
+
+/// One party.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Booking {
+    /// The decision that made it.
+    pub decision: String,
+    /// Who asked.
+    pub user: String,
+    /// Under which name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// How many come.
+    pub guests: u32,
+    /// When, in minutes since the day's midnight.
+    pub minute: u32,
+    /// Until when the table is kept.
+    pub until: u32,
+    /// The decision that called it off. The booking stays, so that a repeated decision finds what it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancelled_by: Option<String>,
+}
+
+/// All bookings of one day at one place: one row, so that two parties can never take the last table both.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
+pub struct Day {
+    /// In the order they were made.
+    pub bookings: Vec<Booking>,
+}
+
+impl Booking {
+    /// The code a guest tells at the door.
+    pub fn code(&self) -> String {
+        code(&self.decision)
+    }
+}
+
+/// The code a guest tells at the door, from the decision that made the booking.
+pub fn code(decision: &str) -> String {
+    let tail: String = decision.chars().rev().filter(char::is_ascii_alphanumeric).take(6).collect();
+    tail.chars().rev().collect::<String>().to_ascii_uppercase()
+}
+
+impl Day {
+    /// The bookings that stand.
+    pub fn standing(&self) -> impl Iterator<Item = &Booking> {
+        self.bookings.iter().filter(|booking| booking.cancelled_by.is_none())
+    }
+
+    /// What a decision booked here, when it did so before.
+    pub fn made_by(&self, decision: &str) -> Option<&Booking> {
+        self.bookings.iter().find(|booking| booking.decision == decision)
+    }
+
+    /// What a decision called off here, when it did so before.
+    pub fn cancelled_by(&self, decision: &str) -> Option<&Booking> {
+        self.bookings.iter().find(|booking| booking.cancelled_by.as_deref() == Some(decision))
+    }
+
+    /// A standing booking of the same guest that overlaps a stay.
+    pub fn of_user(&self, user: &str, minute: u32, until: u32) -> Option<&Booking> {
+        self.standing().find(|booking| booking.user == user && booking.minute < until && minute < booking.until)
+    }
+
+    /// The most guests who sit at the same time during a stay.
+    pub fn most_guests(&self, minute: u32, until: u32) -> u32 {
+        let during = || self.standing().filter(move |booking| booking.minute < until && minute < booking.until);
+        // The number only grows when somebody comes, so the moments of coming are all that need a look.
+        let moments = during().map(|booking| booking.minute.max(minute)).chain([minute]);
+        let seated = |moment: u32| {
+            during().filter(move |booking| (booking.minute..booking.until).contains(&moment)).map(|booking| booking.guests)
+        };
+        moments.map(|moment| seated(moment).sum()).max().unwrap_or(0)
+    }
+
+    /// Whether a party fits.
+    pub fn fits(&self, guests: u32, minute: u32, until: u32, rules: &Rules) -> bool {
+        self.most_guests(minute, until) + guests <= rules.seats
+    }
+
+    /// The free times nearest to the one that was asked for, at most three, in the order of the clock. Times before
+    /// `not_before` are over.
+    pub fn alternatives(&self, guests: u32, asked: u32, windows: &[Window], not_before: u32, rules: &Rules) -> Vec<u32> {
+        let slot = usize::try_from(rules.slot_minutes.max(5)).unwrap_or(30);
+        let mut free: Vec<u32> = windows
+            .iter()
+            .flat_map(|window| (window.from..=rules.last_seating(*window)).step_by(slot))
+            .filter(|minute| *minute >= not_before && *minute != asked)
+            .filter(|minute| self.fits(guests, *minute, minute + rules.stay_minutes, rules))
+            .collect();
+        free.sort_by_key(|minute| minute.abs_diff(asked));
+        free.truncate(3);
+        free.sort_unstable();
+        free
+    }
+}
+
+impl Rules {
+    /// The last minute at which a party may come.
+    pub fn last_seating(&self, window: Window) -> u32 {
+        window.until.saturating_sub(self.last_seating_minutes).max(window.from)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rules() -> Rules {
+        serde_json::from_value(serde_json::json!({ "seats": 10 })).unwrap()
+    }
+
+    fn booking(decision: &str, guests: u32, minute: u32) -> Booking {
+        Booking {
+            decision: decision.to_owned(),
+            user: format!("user-{decision}"),
+            name: None,
+            guests,
+            minute,
+            until: minute + 120,
+            cancelled_by: None,
+        }
+    }
+
+    const EVENING: Window = Window { from: 18 * 60, until: 23 * 60 };
+
+    #[test]
+    fn parties_that_do_not_meet_do_not_add_up() {
+        let day = Day { bookings: vec![booking("a", 6, 1080), booking("b", 6, 1200)] };
+        assert_eq!(day.most_guests(1080, 1320), 6, "one leaves when the other comes");
+        assert_eq!(day.most_guests(1140, 1260), 6);
+        let day = Day { bookings: vec![booking("a", 6, 1080), booking("b", 4, 1140)] };
+        assert_eq!(day.most_guests(1080, 1140), 6);
+        assert_eq!(day.most_guests(1080, 1200), 10);
+        assert!(!day.fits(1, 1170, 1290, &rules()));
+        assert!(day.fits(6, 1200, 1320, &rules()), "the six have left by then");
+    }
+
+    #[test]
+    fn a_cancelled_booking_frees_its_seats() {
+        let mut day = Day { bookings: vec![booking("a", 10, 1140)] };
+        assert!(!day.fits(2, 1140, 1260, &rules()));
+        day.bookings[0].cancelled_by = Some("c".to_owned());
+        assert!(day.fits(2, 1140, 1260, &rules()));
+        assert_eq!(day.cancelled_by("c").unwrap().decision, "a");
+        assert!(day.of_user("user-a", 1140, 1260).is_none());
+    }
+
+    #[test]
+    fn the_nearest_free_times_are_offered() {
+        let day = Day { bookings: vec![booking("a", 10, 19 * 60)] };
+        // From 19:00 to 21:00 all seats are taken, so a stay of two hours may not begin after 17:00 or before 21:00.
+        assert_eq!(day.alternatives(2, 19 * 60 + 30, &[EVENING], 0, &rules()), [21 * 60, 21 * 60 + 30, 22 * 60]);
+        assert_eq!(day.alternatives(2, 19 * 60, &[EVENING], 22 * 60, &rules()), [22 * 60]);
+        assert!(day.alternatives(11, 19 * 60, &[EVENING], 0, &rules()).is_empty());
+        assert_eq!(Day::default().alternatives(2, 19 * 60, &[EVENING], 0, &rules()), [18 * 60, 18 * 60 + 30, 19 * 60 + 30]);
+    }
+
+    #[test]
+    fn a_guest_who_already_has_a_table_is_found() {
+        let day = Day { bookings: vec![booking("a", 2, 1140)] };
+        assert!(day.of_user("user-a", 1200, 1320).is_some());
+        assert!(day.of_user("user-a", 1260, 1380).is_none());
+        assert!(day.of_user("user-b", 1200, 1320).is_none());
+    }
+
+    #[test]
+    fn the_code_is_short_and_belongs_to_the_decision() {
+        assert_eq!(code("dec_0123456789abcdef"), "ABCDEF");
+        assert_ne!(code("dec_1"), code("dec_2"));
+    }
+}
