@@ -84,9 +84,9 @@ fn keep_serving(folder: &DemoFolder, mut host: Host, token: &str) -> Result<Exit
     let config = folder.config.display();
     let business = story::SCENES.first().map_or("", |scene| scene.business);
     println!("\nThe host keeps serving at {} (WebSocket {}).", host.url, host.websocket);
-    println!("\nA development token for {USER}:\n\n  {token}\n");
+    println!("\nA development token for {USER}, good for 12 hours:\n\n  {token}\n");
     println!("Say something yourself, in another terminal:\n");
-    println!("  {signalbox} send --config {config} --url {} --token {token} \\", host.websocket);
+    println!("  SIGNALBOX_TOKEN={token} \\\n  {signalbox} send --url {} \\", host.websocket);
     println!("      --business {business} \"Aveți o masă pentru 4 diseară la 20:00?\"\n");
     println!("See what was decided:\n\n  {signalbox} decisions list --config {config}\n");
     println!("Ctrl-C stops the host.");

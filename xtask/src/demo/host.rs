@@ -128,7 +128,7 @@ fn tail(folder: &DemoFolder) -> String {
 /// A token for a coordinator of the example's businesses, made by the host's own command.
 pub fn token(folder: &DemoFolder, user: &str) -> Result<String> {
     let mut command = Command::new(&folder.signalbox);
-    command.args(["token", "--json", "--user", user, "--config"]).arg(&folder.config);
+    command.args(["token", "--json", "--user", user, "--expires", "12h", "--config"]).arg(&folder.config);
     for business in super::story::businesses() {
         command.args(["--business", &format!("{business}:coordinator")]);
     }
