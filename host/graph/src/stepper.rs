@@ -151,13 +151,16 @@ impl<P> Stepper<P> {
         }
     }
 
-    /// What to do now.
+    /// What to do now. Tasks come in declared order.
+    #[expect(clippy::should_implement_trait, reason = "it is no iterator: `Wait` is no end")]
     pub fn next(&mut self) -> Next<P> {
         while let Some(frame) = self.due.pop() {
             self.advance(frame);
         }
         if !self.ready.is_empty() {
-            return Next::Run(std::mem::take(&mut self.ready));
+            let mut tasks = std::mem::take(&mut self.ready);
+            tasks.sort_by(|one, other| one.order.cmp(&other.order));
+            return Next::Run(tasks);
         }
         if let Some(ending) = self.ending.take() {
             return Next::Ended(ending);

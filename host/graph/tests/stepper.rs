@@ -441,7 +441,7 @@ fn every_node_of_a_subgraph_for_each_item_is_given_the_item() {
         Some((position, item)) => done(&[("log", json!([position, item.value()]))]),
         None => done(&[]),
     });
-    assert_eq!(ran.tasks, ["1:a", "1:s[1]/one", "1:s[0]/one", "2:s[0]/two", "2:s[1]/two"]);
+    assert_eq!(ran.tasks, ["1:a", "1:s[0]/one", "1:s[1]/one", "2:s[0]/two", "2:s[1]/two"]);
     assert_eq!(ran.state()["log"], json!([0, 5, 0, 5, 1, 6, 1, 6]));
 }
 
