@@ -97,8 +97,13 @@ impl Store {
         let mut inputs = Vec::new();
         for item in self.items(table, keys.collect()).await? {
             // The index lags behind: what was finished a moment ago may still be in it.
-            if item.contains_key(BY_DUE.partition) {
-                inputs.push(self.accepted_input(&item).await?);
+            if !item.contains_key(BY_DUE.partition) {
+                continue;
+            }
+            match self.accepted_input(&item).await {
+                Ok(input) => inputs.push(input),
+                // One that cannot be read must not hide the others.
+                Err(error) => tracing::warn!(%error, "left an input out of those that are pending"),
             }
         }
         Ok(inputs)

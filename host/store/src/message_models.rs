@@ -72,7 +72,11 @@ impl Store {
         let query = Query::all(&self.names().message_models, (CODE, decision_code), VARIANT);
         let mut models = Vec::new();
         for item in self.query(&query, |_| true).await? {
-            models.push(self.message_model(&item).await?);
+            match self.message_model(&item).await {
+                Ok(model) => models.push(model),
+                // One that cannot be read must not hide the others.
+                Err(error) => tracing::warn!(%error, "left a message model out"),
+            }
         }
         Ok(models)
     }

@@ -92,46 +92,61 @@ impl TableSpec {
         all.dedup();
         all
     }
+}
 
-    fn create_table(&self) -> Value {
-        let key = |partition: &str, sort: Option<&str>| {
-            let mut keys = vec![json!({ "AttributeName": partition, "KeyType": "HASH" })];
-            keys.extend(sort.map(|sort| json!({ "AttributeName": sort, "KeyType": "RANGE" })));
-            keys
-        };
-        let attributes: Vec<_> =
-            self.key_attributes().iter().map(|name| json!({ "AttributeName": name, "AttributeType": "S" })).collect();
-        let mut input = json!({
-            "TableName": self.name,
-            "AttributeDefinitions": attributes,
-            "KeySchema": key(self.partition, self.sort),
-            "BillingMode": "PAY_PER_REQUEST",
-        });
-        if !self.indexes.is_empty() {
-            let indexes = self.indexes.iter().map(|index| {
-                json!({
-                    "IndexName": index.name,
-                    "KeySchema": key(index.partition, Some(index.sort)),
-                    "Projection": { "ProjectionType": "KEYS_ONLY" },
-                })
-            });
-            input["GlobalSecondaryIndexes"] = indexes.collect();
-        }
-        input
-    }
+/// As the AWS command line spells it.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Printed<'a> {
+    create_table: CreateTable<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    update_time_to_live: Option<Value>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct CreateTable<'a> {
+    table_name: &'a str,
+    attribute_definitions: Vec<Value>,
+    key_schema: Vec<Value>,
+    billing_mode: &'static str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    global_secondary_indexes: Vec<Value>,
 }
 
 impl Serialize for TableSpec {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut spec = json!({ "CreateTable": self.create_table() });
-        if let Some(attribute) = self.expires {
-            spec["UpdateTimeToLive"] = json!({
-                "TableName": self.name,
-                "TimeToLiveSpecification": { "AttributeName": attribute, "Enabled": true },
-            });
-        }
-        spec.serialize(serializer)
+        let attribute = |name: &&str| json!({ "AttributeName": name, "AttributeType": "S" });
+        let index = |index: &IndexSpec| {
+            json!({
+                "IndexName": index.name,
+                "KeySchema": key_schema(index.partition, Some(index.sort)),
+                "Projection": { "ProjectionType": "KEYS_ONLY" },
+            })
+        };
+        let printed = Printed {
+            create_table: CreateTable {
+                table_name: &self.name,
+                attribute_definitions: self.key_attributes().iter().map(attribute).collect(),
+                key_schema: key_schema(self.partition, self.sort),
+                billing_mode: "PAY_PER_REQUEST",
+                global_secondary_indexes: self.indexes.iter().map(index).collect(),
+            },
+            update_time_to_live: self.expires.map(|attribute| {
+                json!({
+                    "TableName": self.name,
+                    "TimeToLiveSpecification": { "AttributeName": attribute, "Enabled": true },
+                })
+            }),
+        };
+        printed.serialize(serializer)
     }
+}
+
+fn key_schema(partition: &str, sort: Option<&str>) -> Vec<Value> {
+    let partition = json!({ "AttributeName": partition, "KeyType": "HASH" });
+    let sort = sort.map(|sort| json!({ "AttributeName": sort, "KeyType": "RANGE" }));
+    std::iter::once(partition).chain(sort).collect()
 }
 
 #[cfg(test)]

@@ -1,6 +1,14 @@
 //! What every backend promises, as one suite: the embedded store in memory and in a file, Dynoxide behind real HTTP, and
 //! whatever answers at `SIGNALBOX_TEST_DYNAMODB` (for example `http://127.0.0.1:8000`; credentials in
 //! `SIGNALBOX_TEST_DYNAMODB_ACCESS_KEY` and `…_SECRET` when the endpoint checks them).
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "tests fail by panicking, and clippy knows only functions marked as tests"
+)]
 
 #[path = "conformance/backends.rs"]
 mod backends;

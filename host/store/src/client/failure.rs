@@ -20,6 +20,7 @@ where
             } else if dispatch.is_io() || dispatch.as_connector_error().is_none() {
                 StoreError::Unavailable { table, operation, reason }
             } else if reason.contains("redential") {
+                // The SDK reports missing credentials as a failure to send, and by no type of their own here.
                 StoreError::Denied { table, operation, reason }
             } else {
                 StoreError::Unavailable { table, operation, reason }

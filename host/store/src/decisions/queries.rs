@@ -4,7 +4,7 @@ use signalbox_model::{DecisionModel, Timestamp};
 
 use super::{BUSINESS, ID, type_and_code};
 use crate::client::Query;
-use crate::item::Item;
+use crate::item::{Item, text};
 use crate::key::{KeyRange, instant, moment, time_of};
 use crate::tables::{BY_BUSINESS, BY_CODE};
 use crate::{DecisionRecord, Store, StoreError, cursor};
@@ -110,12 +110,13 @@ impl Store {
         let mut keys = self.query(&query, |_| true).await?;
         let more = keys.len() > limit;
         keys.truncate(limit);
-        let items = self.decisions_under(keys).await?;
-        let cursor = items.last().filter(|_| more).map(DecisionRecord::cursor);
-        Ok(Page { items, cursor })
+        let last = keys.last().and_then(|key| text(key, BY_BUSINESS.sort));
+        let cursor = last.filter(|_| more).map(|moment| cursor::seal(&list(business_id), moment));
+        Ok(Page { items: self.decisions_under(keys).await?, cursor })
     }
 
-    /// The records of items of an index, read from the table itself: as they are now.
+    /// The records of items of an index, read from the table itself: as they are now. One that cannot be read must not
+    /// hide the others, so it is logged and left out.
     pub(super) async fn decisions_under(&self, found: Vec<Item>) -> Result<Vec<DecisionRecord>, StoreError> {
         let keys = found.into_iter().map(|mut item| {
             item.retain(|name, _| name == ID || name == BUSINESS);
@@ -124,7 +125,10 @@ impl Store {
         let items = self.items(&self.names().decisions, keys.collect()).await?;
         let mut records = Vec::with_capacity(items.len());
         for item in &items {
-            records.push(self.decision_record(item).await?);
+            match self.decision_record(item).await {
+                Ok(record) => records.push(record),
+                Err(error) => tracing::warn!(%error, "left a decision out of a list"),
+            }
         }
         Ok(records)
     }

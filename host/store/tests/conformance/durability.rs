@@ -37,6 +37,34 @@ async fn reopening_the_file_keeps_everything() {
     assert_eq!(store.row(&scope, &key).await.unwrap().unwrap().version, 1);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_stores_on_one_file_write_at_once_and_see_each_others_writes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("signalbox.db");
+    let stores = [open(path.clone()).await, open(path).await];
+    let writing = stores.clone().map(|store| {
+        tokio::spawn(async move {
+            let mut new = 0;
+            for n in 0..40 {
+                let record = record("business", &format!("in-{n}"), minute(1));
+                new += u32::from(store.commit_decision(&record).await.unwrap() == Committed::New);
+            }
+            new
+        })
+    });
+    let mut new = 0;
+    for written in writing {
+        new += written.await.unwrap();
+    }
+    assert_eq!(new, 40);
+    for store in stores {
+        for n in 0..40 {
+            let id = signalbox_model::decision_id("business", &format!("in-{n}"));
+            assert!(store.decision(&id, "business").await.unwrap().is_some());
+        }
+    }
+}
+
 /// A child process commits decisions and says so, one line each; it is killed in the middle, and every decision that it
 /// told of is there.
 #[tokio::test]

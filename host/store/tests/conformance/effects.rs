@@ -13,11 +13,11 @@ pub async fn a_decision_without_effects_is_never_pending(store: &Store) {
 pub async fn delivered_effects_leave_the_pending_decisions(store: &Store) {
     let business = unique("business");
     let record = committed(store, &business, &["a", "b"]).await;
-    assert_eq!(pending(store, &business, minute(30)).await, [record.decision.id.clone()]);
+    assert_eq!(pending(store, &business, minute(30)).await, [record.decision.id.as_str()]);
     let after = update(store, &record, "a", delivered()).await;
     assert_eq!((&after.effects[0].state, after.effects[0].attempts), (&delivered(), 1));
     assert_eq!((&after.effects[1].state, after.effects[1].attempts), (&EffectState::Pending, 0));
-    assert_eq!(pending(store, &business, minute(30)).await, [record.decision.id.clone()]);
+    assert_eq!(pending(store, &business, minute(30)).await, [record.decision.id.as_str()]);
     let after = update(store, &record, "b", delivered()).await;
     assert!(pending(store, &business, Timestamp::MAX).await.is_empty());
     assert_eq!(store.decision(&record.decision.id, &business).await.unwrap(), Some(after));
@@ -33,7 +33,7 @@ pub async fn withheld_effects_are_pending_once_they_are_released(store: &Store) 
     assert!(pending(store, &business, Timestamp::MAX).await.is_empty());
     let after = update(store, &record, "a", EffectState::Pending).await;
     assert_eq!(after.effects[0].attempts, 0);
-    assert_eq!(pending(store, &business, minute(30)).await, [record.decision.id.clone()]);
+    assert_eq!(pending(store, &business, minute(30)).await, [record.decision.id.as_str()]);
     update(store, &record, "a", delivered()).await;
     update(store, &record, "b", EffectState::Dropped { reason: "refused by ana".to_owned() }).await;
     assert!(pending(store, &business, Timestamp::MAX).await.is_empty());
@@ -65,10 +65,10 @@ pub async fn effects_waiting_for_a_person_are_listed_apart(store: &Store) {
     update(store, &record, "a", EffectState::Waiting { reason: "no Kafka is configured".to_owned(), until: None })
         .await;
     assert!(pending(store, &business, Timestamp::MAX).await.is_empty());
-    assert_eq!(waiting(store, &business).await, [record.decision.id.clone()]);
+    assert_eq!(waiting(store, &business).await, [record.decision.id.as_str()]);
     update(store, &record, "a", EffectState::Pending).await;
     assert!(waiting(store, &business).await.is_empty());
-    assert_eq!(pending(store, &business, minute(30)).await, [record.decision.id.clone()]);
+    assert_eq!(pending(store, &business, minute(30)).await, [record.decision.id.as_str()]);
 }
 
 pub async fn a_final_state_is_never_undone(store: &Store) {

@@ -9,7 +9,7 @@ pub async fn a_message_model_is_created_once_and_replaced_when_it_changes(store:
     let mut again = first.clone();
     (again.created_at, again.updated_at) = (minute(5), minute(5));
     assert_eq!(store.put_message_model(&again).await.unwrap(), Put::Unchanged);
-    assert_eq!(store.message_models(&code).await.unwrap(), [first.clone()]);
+    assert_eq!(store.message_models(&code).await.unwrap(), std::slice::from_ref(&first));
     again.message_template = "Salut, {{ name }}!".to_owned();
     assert_eq!(store.put_message_model(&again).await.unwrap(), Put::Replaced);
     again.created_at = first.created_at;
