@@ -18,6 +18,8 @@ mod decisions;
 mod durability;
 #[path = "conformance/effects.rs"]
 mod effects;
+#[path = "conformance/failures.rs"]
+mod failures;
 #[path = "conformance/inputs.rs"]
 mod inputs;
 #[path = "conformance/journals.rs"]
