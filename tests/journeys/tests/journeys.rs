@@ -19,15 +19,6 @@ fn misbehaving() -> Result<Setup> {
 /// How many decisions a business has in the store.
 async fn decisions(host: &Host, business: &str) -> Result<usize> {
     let output = host.setup().run(&["decisions", "list", "--business", business, "--json"]).await?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    anyhow::ensure!(
-        output.status.success(),
-        "`signalbox decisions list` failed: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    // A program reads one decision per line or one list of them.
-    Ok(match serde_json::from_str::<serde_json::Value>(&text) {
-        Ok(serde_json::Value::Array(all)) => all.len(),
-        _ => text.lines().filter(|line| !line.trim().is_empty()).count(),
-    })
+    anyhow::ensure!(output.status.success(), "`signalbox decisions list`: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(serde_json::from_slice::<Vec<serde_json::Value>>(&output.stdout)?.len())
 }

@@ -57,7 +57,7 @@ async fn sighup_takes_a_new_business_in_and_a_broken_file_changes_nothing() -> R
     let old = std::fs::read_to_string(directory.join("alpha.toml"))?;
     std::fs::write(directory.join("gamma.toml"), old.replace("alpha", "gamma"))?;
     host.reload()?;
-    host.log().wait_for("about the reload", |line| text(line).contains("reload")).await?;
+    host.log().wait_for("about the reload", |line| text(line).contains("business directory again")).await?;
     let mut ana = host.coordinator("ana", "gamma").await?;
     ana.ask("gamma", "are you there").await?;
 
