@@ -1,13 +1,16 @@
 //! What a restaurant's chat knows: language, wishes, days and times, opening hours, tables, menu, complaints. Plain
-//! functions over plain data, so that every node is a few lines and every rule is tested on its own.
+//! functions over plain data, so that every node is a few lines and every rule is tested on its own; [`place`] alone looks
+//! at the context of a decision.
 
 pub mod booking;
 pub mod calendar;
+pub mod channels;
 pub mod complaint;
 pub mod hours;
 pub mod intent;
 pub mod language;
 pub mod menu;
 pub mod party;
+pub mod place;
 pub mod tables;
 pub mod text;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::language::Language;
-use crate::text::{Word, fold, words};
+use crate::text::{Word, words};
 
 /// A text in the languages of the restaurant.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
@@ -188,9 +188,21 @@ fn has(words: &[Word], phrase: &[&str]) -> bool {
     words.windows(phrase.len()).any(|window| window.iter().zip(phrase).all(|(word, wanted)| word.folded == *wanted))
 }
 
-/// A name without diacritics, for sorting and comparing.
-pub fn sort_key(name: &str) -> String {
-    fold(name)
+/// What an allergen is called in a language; one that is not known keeps its own name.
+pub fn allergen_name(allergen: &str, language: Language) -> &str {
+    match (language, allergen) {
+        (Language::En, other) => other,
+        (Language::Ro, "milk") => "lapte",
+        (Language::Ro, "egg") => "ou",
+        (Language::Ro, "nuts") => "nuci",
+        (Language::Ro, "fish") => "pește",
+        (Language::Ro, "shellfish") => "crustacee",
+        (Language::Ro, "soy") => "soia",
+        (Language::Ro, "celery") => "țelină",
+        (Language::Ro, "mustard") => "muștar",
+        (Language::Ro, "sesame") => "susan",
+        (Language::Ro, other) => other,
+    }
 }
 
 #[cfg(test)]

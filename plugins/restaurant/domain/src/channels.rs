@@ -1,0 +1,165 @@
+//! What the nodes of the graph hand to each other: one type per channel of `bundle.toml`.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::booking::{Detail, Request};
+use crate::language::Language;
+
+/// Channel `conversation`: what a message leaves for the next one of the same guest.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct Conversation {
+    /// The language spoken so far.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<Language>,
+    /// The table that is being talked about.
+    #[serde(default)]
+    pub request: Request,
+    /// The detail that the guest was asked for last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub awaited: Option<Detail>,
+}
+
+/// Channel `table`: what was found when a table was looked for.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct Table {
+    /// Whether the party fits; the graph's edges look at it.
+    pub free: bool,
+    /// The day that the service begins on, as `2026-11-28`.
+    #[serde(default)]
+    pub day: String,
+    /// When, in minutes since that day's midnight.
+    #[serde(default)]
+    pub minute: u32,
+    /// Until when the table is kept.
+    #[serde(default)]
+    pub until: u32,
+}
+
+/// Channel `outcome`: what came of a wish that more than words were needed for.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Outcome {
+    /// The decision code, and the message model that says it.
+    pub code: String,
+    /// The kind of decision.
+    pub decision_type: String,
+    /// Parameters of the message model.
+    pub data: Value,
+    /// Why, for the operator.
+    pub reasoning: String,
+    /// A person must look at it.
+    #[serde(default)]
+    pub review: bool,
+    /// The node gave its verdict itself.
+    #[serde(default)]
+    pub decided: bool,
+    /// The detail that the guest is asked for next.
+    #[serde(default)]
+    pub awaited: Option<Detail>,
+    /// The request is settled; the next one starts afresh.
+    #[serde(default)]
+    pub settled: bool,
+}
+
+impl Outcome {
+    /// An outcome that leaves the conversation as it is.
+    pub fn new(code: &str, data: Value, reasoning: impl Into<String>) -> Self {
+        Self {
+            code: code.to_owned(),
+            decision_type: code.split('.').next().unwrap_or(code).to_owned(),
+            data,
+            reasoning: reasoning.into(),
+            review: false,
+            decided: false,
+            awaited: None,
+            settled: false,
+        }
+    }
+
+    /// A person must look at it.
+    pub fn needs_review(mut self) -> Self {
+        self.review = true;
+        self
+    }
+
+    /// The node gave its verdict itself.
+    pub fn decided(mut self) -> Self {
+        self.decided = true;
+        self
+    }
+
+    /// Asks the guest for a detail.
+    pub fn awaits(mut self, detail: Detail) -> Self {
+        self.awaited = Some(detail);
+        self
+    }
+
+    /// Settles the request.
+    pub fn settles(mut self) -> Self {
+        self.settled = true;
+        self
+    }
+}
+
+/// Channel `facts`: what the restaurant says of itself that bears on the message.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct Facts {
+    /// Opening hours, when they were asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hours: Option<HoursFacts>,
+    /// Dishes, when they were asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub menu: Option<MenuFacts>,
+    /// Where the restaurant is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// Its telephone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone: Option<String>,
+}
+
+/// Opening hours in words.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct HoursFacts {
+    /// The day that was asked about.
+    pub day: Option<DayFacts>,
+    /// The coming seven days, today first.
+    pub week: Vec<DayFacts>,
+    /// Whether it is open now.
+    pub open_now: bool,
+    /// Until when it is open now, or when it opens later today, as `19:30`.
+    pub changes_at: Option<String>,
+}
+
+/// The opening hours of one day in words.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct DayFacts {
+    /// `sâmbătă, 28 noiembrie`.
+    pub name: String,
+    /// `12:00–02:00`; none when closed.
+    pub windows: Vec<String>,
+}
+
+/// Dishes that answer a question.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct MenuFacts {
+    /// At most twelve.
+    pub dishes: Vec<DishFacts>,
+    /// How many there are in all.
+    pub total: usize,
+    /// Whether the question restricted the menu.
+    pub restricted: bool,
+}
+
+/// A dish in the language of the guest.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct DishFacts {
+    /// Its name.
+    pub name: String,
+    /// `38 RON`.
+    pub price: String,
+    /// Without meat and fish.
+    pub vegetarian: bool,
+    /// What people may not stand.
+    pub allergens: Vec<String>,
+}

@@ -1,0 +1,56 @@
+//! The place that a decision is about, as its settings describe it.
+
+use jiff::civil::{Date, DateTime};
+use serde::de::DeserializeOwned;
+use signalbox_sdk::{Context, Failure};
+
+use crate::channels::DayFacts;
+use crate::calendar;
+use crate::hours::{Hours, Window};
+use crate::language::Language;
+use crate::menu::Dish;
+use crate::tables::Rules;
+
+/// The local time at the place when the decision started.
+pub fn now(context: &Context) -> Result<DateTime, Failure> {
+    let without_offset = context.local_now.get(..19).unwrap_or(&context.local_now);
+    without_offset.parse().map_err(|error| {
+        Failure::fatal(format!("the local time `{}` cannot be read: {error}", context.local_now))
+    })
+}
+
+/// Its opening hours, from the settings `hours` and `special-days`.
+pub fn hours(context: &Context) -> Result<Hours, Failure> {
+    Ok(Hours { week: needed(context, "hours")?, special_days: context.setting("special-days")?.unwrap_or_default() })
+}
+
+/// How it takes bookings, from the setting `booking`.
+pub fn rules(context: &Context) -> Result<Rules, Failure> {
+    needed(context, "booking")
+}
+
+/// Its menu; empty when the setting `menu` is missing.
+pub fn menu(context: &Context) -> Result<Vec<Dish>, Failure> {
+    Ok(context.setting("menu")?.unwrap_or_default())
+}
+
+/// What the rows of this place are stored under.
+pub fn partition(context: &Context) -> &str {
+    context.location.as_ref().map_or("main", |location| &location.id)
+}
+
+/// Who is asking; an input without a user stands for itself.
+pub fn guest(context: &Context) -> &str {
+    context.input.user_id.as_deref().unwrap_or(&context.input.id)
+}
+
+/// The opening hours of a day in words.
+pub fn day_facts(day: Date, windows: &[Window], language: Language) -> DayFacts {
+    DayFacts { name: calendar::day_name(day, language), windows: windows.iter().map(Window::to_string).collect() }
+}
+
+fn needed<T: DeserializeOwned>(context: &Context, setting: &str) -> Result<T, Failure> {
+    context.setting(setting)?.ok_or_else(|| {
+        Failure::fatal(format!("the business `{}` has no setting `{setting}`; add it to its file", context.business.id))
+    })
+}

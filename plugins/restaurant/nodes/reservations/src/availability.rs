@@ -1,0 +1,132 @@
+//! Node `availability`: whether the party fits, before anything is written.
+
+use jiff::Span;
+use jiff::civil::{Date, DateTime, Time};
+use restaurant::booking::Detail;
+use restaurant::channels::{Outcome, Table};
+use restaurant::hours::{self, Hours, Service};
+use restaurant::tables::Rules;
+use restaurant::{calendar, place};
+use signalbox_sdk::prelude::*;
+
+use crate::State;
+use crate::day::{self, Ask};
+
+/// Looks for a table.
+pub fn run(context: &Context, state: &State) -> Result<Step, Failure> {
+    let (Some(guests), Some(date), Some(time)) = (state.request.guests, state.request.date, state.request.time) else {
+        return Err(Failure::invalid("a table is looked for only when party, day and time are known"));
+    };
+    let (now, hours, rules) = (place::now(context)?, place::hours(context)?, place::rules(context)?);
+    let asked = date.to_datetime(time);
+    if guests > rules.largest_party {
+        return large_party(context, state, guests, asked, &rules);
+    }
+    if let Some(outcome) = not_in_time(state, asked, now, &rules) {
+        return refuse(&outcome);
+    }
+    let Some(service) = hours.service_at(asked) else {
+        return refuse(&closed(state, date, time, &hours));
+    };
+    let last = rules.last_seating(service.window);
+    if service.minute > last {
+        let data = json!({
+            "day": calendar::day_name(service.day, state.language),
+            "time": hours::clock(service.minute),
+            "last": hours::clock(last),
+        });
+        let reasoning = format!("{} is after the last seating at {}", hours::clock(service.minute), hours::clock(last));
+        return refuse(&Outcome::new("booking.too-late", data, reasoning).awaits(Detail::Time));
+    }
+    look(context, state, guests, service, now, &hours, &rules)
+}
+
+fn look(
+    context: &Context,
+    state: &State,
+    guests: u32,
+    service: Service,
+    now: DateTime,
+    hours: &Hours,
+    rules: &Rules,
+) -> Result<Step, Failure> {
+    let Service { day: date, minute, .. } = service;
+    let until = minute + rules.stay_minutes;
+    let day = day::read(context, date)?.day;
+    let own = day.made_by(&context.decision_id).is_some();
+    if own || day.fits(guests, minute, until, rules) {
+        let table = Table { free: true, day: date.to_string(), minute, until };
+        let taken = day.most_guests(minute, until);
+        let note = format!("{taken} of {} seats are taken on {date} at {}", rules.seats, hours::clock(minute));
+        return Ok(Step::new().update("table", &table)?.update("notes", &note)?);
+    }
+    let not_before = if now.date() == date { hours::minute_of(now.time()) } else { 0 };
+    let ask = Ask { date, guests, minute, windows: hours.on(date), not_before, rules, language: state.language };
+    refuse(&day::full(&day, &ask))
+}
+
+fn refuse(outcome: &Outcome) -> Result<Step, Failure> {
+    Ok(Step::new().update("table", &Table::default())?.update("outcome", outcome)?)
+}
+
+/// A party that a person must seat: the request goes to review.
+fn large_party(
+    context: &Context,
+    state: &State,
+    guests: u32,
+    asked: DateTime,
+    rules: &Rules,
+) -> Result<Step, Failure> {
+    let request = json!({
+        "user": place::guest(context),
+        "guests": guests,
+        "date": asked.date(),
+        "time": hours::clock(hours::minute_of(asked.time())),
+        "name": state.request.name,
+    });
+    let data = json!({
+        "guests": guests,
+        "largest": rules.largest_party,
+        "day": calendar::day_name(asked.date(), state.language),
+        "time": hours::clock(hours::minute_of(asked.time())),
+    });
+    let reasoning = format!("{guests} guests are more than the {} that book without asking", rules.largest_party);
+    let outcome = Outcome::new("booking.large-party", data, reasoning).needs_review().settles();
+    Ok(refuse(&outcome)?.act(Action::resource("large-party", request)))
+}
+
+fn not_in_time(state: &State, asked: DateTime, now: DateTime, rules: &Rules) -> Option<Outcome> {
+    let latest = now.date().checked_add(Span::new().days(i64::from(rules.days_ahead.min(3_650)))).ok()?;
+    let data = |days_ahead: u32| {
+        json!({
+            "day": calendar::day_name(asked.date(), state.language),
+            "time": hours::clock(hours::minute_of(asked.time())),
+            "days_ahead": days_ahead,
+        })
+    };
+    if asked < now {
+        let reasoning = format!("{asked} is over, it is {now}");
+        return Some(Outcome::new("booking.past", data(rules.days_ahead), reasoning).awaits(Detail::Time));
+    }
+    if asked.date() > latest {
+        let reasoning = format!("{} is more than {} days ahead", asked.date(), rules.days_ahead);
+        return Some(Outcome::new("booking.too-early", data(rules.days_ahead), reasoning).awaits(Detail::Date));
+    }
+    None
+}
+
+fn closed(state: &State, date: Date, time: Time, hours: &Hours) -> Outcome {
+    let of_day = place::day_facts(date, hours.on(date), state.language);
+    let next = date.tomorrow().ok().and_then(|tomorrow| hours.next_open_day(tomorrow));
+    let next = next.map(|next| place::day_facts(next, hours.on(next), state.language));
+    let closed_all_day = of_day.windows.is_empty();
+    let reasoning = format!("closed on {date} at {}", hours::clock(hours::minute_of(time)));
+    let data = json!({
+        "day": of_day.name,
+        "time": hours::clock(hours::minute_of(time)),
+        "windows": of_day.windows,
+        "next_day": next.as_ref().map(|next| next.name.clone()).unwrap_or_default(),
+        "next_windows": next.map(|next| next.windows).unwrap_or_default(),
+    });
+    Outcome::new("booking.closed", data, reasoning).awaits(if closed_all_day { Detail::Date } else { Detail::Time })
+}

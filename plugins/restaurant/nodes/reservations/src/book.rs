@@ -1,0 +1,90 @@
+//! Node `book`: writes the booking, so that no seat is given twice.
+
+use jiff::civil::Date;
+use restaurant::channels::Outcome;
+use restaurant::hours;
+use restaurant::tables::Booking;
+use restaurant::{calendar, place};
+use signalbox_sdk::prelude::*;
+
+use crate::State;
+use crate::day::{self, Ask};
+
+/// How often a day that others write at the same moment is read again before the node gives up for now.
+const ATTEMPTS: u32 = 4;
+
+/// Books the table that `availability` found.
+pub fn run(context: &Context, state: &State) -> Result<Step, Failure> {
+    let (Some(guests), Some(table)) = (state.request.guests, state.table.as_ref().filter(|table| table.free)) else {
+        return Err(Failure::invalid("a table is booked only after it was found free"));
+    };
+    let date: Date = table
+        .day
+        .parse()
+        .map_err(|error| Failure::fatal(format!("the channel `table` holds the day `{}`: {error}", table.day)))?;
+    let (hours, rules) = (place::hours(context)?, place::rules(context)?);
+    for _attempt in 0..ATTEMPTS {
+        let mut read = day::read(context, date)?;
+        if let Some(booking) = read.day.made_by(&context.decision_id) {
+            return confirm(context, state, date, booking);
+        }
+        if let Some(booking) = read.day.of_user(place::guest(context), table.minute, table.until) {
+            return Ok(Step::new().update("outcome", &already(state, date, booking))?);
+        }
+        if !read.day.fits(guests, table.minute, table.until, &rules) {
+            let now = place::now(context)?;
+            let not_before = if now.date() == date { hours::minute_of(now.time()) } else { 0 };
+            let (minute, windows, language) = (table.minute, hours.on(date), state.language);
+            let ask = Ask { date, guests, minute, windows, not_before, rules: &rules, language };
+            return Ok(Step::new().update("outcome", &day::full(&read.day, &ask))?);
+        }
+        let booking = Booking {
+            decision: context.decision_id.clone(),
+            user: place::guest(context).to_owned(),
+            name: state.request.name.clone(),
+            guests,
+            minute: table.minute,
+            until: table.until,
+            cancelled_by: None,
+        };
+        read.day.bookings.push(booking.clone());
+        match day::write(context, date, read) {
+            Ok(_version) => return confirm(context, state, date, &booking),
+            Err(dynamodb::Error::ConditionFailed) => info!(date = date, "another booking was faster, reading again"),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(Failure::retry(format!("{date} was changed by others {ATTEMPTS} times in a row")))
+}
+
+fn confirm(context: &Context, state: &State, date: Date, booking: &Booking) -> Result<Step, Failure> {
+    let record = json!({
+        "code": booking.code(),
+        "place": place::partition(context),
+        "date": date,
+        "time": hours::clock(booking.minute),
+        "guests": booking.guests,
+        "name": booking.name,
+        "user": booking.user,
+    });
+    websocket::broadcast(&websocket::Audience::everyone(), &json!({ "kind": "booking.confirmed", "booking": record }))?;
+    let reasoning = format!("booked {} guests on {date} at {}", booking.guests, hours::clock(booking.minute));
+    let outcome = Outcome::new("booking.confirmed", data(state, date, booking), reasoning).settles();
+    Ok(Step::new().update("outcome", &outcome)?.act(Action::resource("reservation", record)))
+}
+
+fn already(state: &State, date: Date, booking: &Booking) -> Outcome {
+    let reasoning = format!("the guest already has the booking {} at that time", booking.code());
+    Outcome::new("booking.already", data(state, date, booking), reasoning).settles()
+}
+
+/// The parameters of the message models that tell of a booking.
+pub fn data(state: &State, date: Date, booking: &Booking) -> Value {
+    json!({
+        "code": booking.code(),
+        "day": calendar::day_name(date, state.language),
+        "time": hours::clock(booking.minute),
+        "guests": booking.guests,
+        "name": booking.name.as_deref().unwrap_or_default(),
+    })
+}
