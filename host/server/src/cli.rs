@@ -18,7 +18,8 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{ConfigError, Loaded, Sources};
+use crate::config::{Loaded, Sources};
+use crate::serve::StartError;
 use crate::shutdown;
 
 /// Runs decision graphs of sandboxed plugins for people who coordinate businesses.
@@ -89,7 +90,7 @@ pub fn run(cli: Cli) -> ExitCode {
 impl Configured {
     /// Reads and checks the configuration.
     pub fn load(&self) -> anyhow::Result<Loaded> {
-        Ok(Sources::of_process(self.config.clone(), &self.set).load()?)
+        Ok(Sources::of_process(self.config.clone(), &self.set).load().map_err(StartError::from)?)
     }
 }
 
@@ -100,12 +101,14 @@ fn wait_for<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<
 }
 
 fn explain(error: &anyhow::Error) -> String {
-    match error.downcast_ref::<ConfigError>() {
-        Some(problems) => {
-            format!("{}error: {error}\n", problems.render(std::io::stderr().is_terminal()))
-        }
-        None => format!("error: {error:#}\n"),
-    }
+    let Some(error) = error.downcast_ref::<StartError>() else { return format!("error: {error:#}\n") };
+    let details = match error {
+        StartError::Config(problems) => problems.render(std::io::stderr().is_terminal()),
+        StartError::Bundles(report) => report.clone(),
+        _ => String::new(),
+    };
+    let code = error.code();
+    format!("{details}error[{code}]: {error}\n  docs/errors/{code}.md says what to do\n")
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

@@ -1,19 +1,26 @@
 //! `signalbox.toml`: read, laid over the defaults, overridden by the environment and options, checked, and shown.
 
 mod effective;
+mod egress;
 mod llm;
 mod load;
 mod reader;
-pub mod secrets;
 mod sections;
+pub mod secrets;
+#[cfg(test)]
+mod documented;
 mod tree;
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use signalbox_delivery::RelayConfig;
 use signalbox_model::SecretReference;
+use signalbox_sandbox::SandboxConfig;
+use signalbox_triggers::{AuthConfig, HttpConfig, IntakeConfig, WebSocketConfig};
 
-pub use effective::{Setting, settings, to_toml};
+pub use effective::{settings, to_toml};
+pub use egress::EgressConfig;
 pub use llm::{LlmConfig, ModelConfig};
 pub use load::{ConfigError, Loaded, Sources};
 pub use sections::{
@@ -32,8 +39,22 @@ pub struct Config {
     pub business: BusinessConfig,
     /// What decides.
     pub bundles: BundlesConfig,
+    /// Whose tokens are accepted.
+    pub auth: AuthConfig,
+    /// How connections are accepted.
+    pub http: HttpConfig,
+    /// What a WebSocket client may do.
+    pub websocket: WebSocketConfig,
+    /// What is admitted.
+    pub intake: IntakeConfig,
+    /// How effects leave.
+    pub delivery: RelayConfig,
     /// The language models that plugins may be granted.
     pub llm: LlmConfig,
+    /// What plugins with an `http` grant may reach.
+    pub egress: EgressConfig,
+    /// How much of the machine plugins may have together.
+    pub sandbox: SandboxConfig,
     /// Logs and metrics.
     pub telemetry: TelemetryConfig,
 }
@@ -42,26 +63,46 @@ impl Config {
     /// Every path of the configuration with its key.
     fn each_path(&mut self, visit: &mut dyn FnMut(&[&str], &mut PathBuf)) {
         visit(&["store", "path"], &mut self.store.path);
-        visit_secret(&["store", "access-key"], &mut self.store.access_key, visit);
-        visit_secret(&["store", "secret-key"], &mut self.store.secret_key, visit);
         visit(&["business", "directory"], &mut self.business.directory);
         for path in &mut self.bundles.paths {
             visit(&["bundles", "paths"], path);
         }
+        if let Some(cache) = &mut self.sandbox.cache {
+            visit(&["sandbox", "cache"], cache);
+        }
         for (name, model) in &mut self.llm.models {
-            match model {
-                ModelConfig::Scripted { file } => visit(&["llm", "models", name, "file"], file),
-                ModelConfig::Openai { api_key, .. } => {
-                    visit_secret(&["llm", "models", name, "api-key"], api_key, visit)
-                }
+            if let ModelConfig::Scripted { file } = model {
+                visit(&["llm", "models", name, "file"], file);
             }
         }
-        visit_secret(&["telemetry", "metrics-token"], &mut self.telemetry.metrics_token, visit);
+        self.each_secret(&mut |key, reference| {
+            if let SecretReference::File(path) = reference {
+                visit(key, path);
+            }
+        });
     }
-}
 
-fn visit_secret(key: &[&str], reference: &mut Option<SecretReference>, visit: &mut dyn FnMut(&[&str], &mut PathBuf)) {
-    if let Some(SecretReference::File(path)) = reference {
-        visit(key, path);
+    /// Every reference to a secret with its key.
+    fn each_secret(&mut self, visit: &mut dyn FnMut(&[&str], &mut SecretReference)) {
+        if let Some(reference) = &mut self.store.access_key {
+            visit(&["store", "access-key"], reference);
+        }
+        if let Some(reference) = &mut self.store.secret_key {
+            visit(&["store", "secret-key"], reference);
+        }
+        for key in &mut self.auth.keys {
+            visit(&["auth", "keys"], &mut key.key);
+        }
+        for (name, model) in &mut self.llm.models {
+            if let ModelConfig::Openai { api_key: Some(reference), .. } = model {
+                visit(&["llm", "models", name, "api-key"], reference);
+            }
+        }
+        for (name, secret) in &mut self.egress.secrets {
+            visit(&["egress", "secrets", name, "value"], &mut secret.value);
+        }
+        if let Some(reference) = &mut self.telemetry.metrics_token {
+            visit(&["telemetry", "metrics-token"], reference);
+        }
     }
 }

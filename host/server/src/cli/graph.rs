@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::Args;
 use serde_json::json;
+use signalbox_sandbox::Refusal;
 
 use super::output;
 use crate::shutdown;
@@ -29,7 +30,10 @@ pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let text = std::fs::read_to_string(&path).with_context(|| format!("reading {name}"))?;
     let manifest = match signalbox_graph::parse(&name, &text) {
         Ok(manifest) => manifest,
-        Err(report) => return super::check::refuse(&report, options.json),
+        Err(report) => {
+            let refusal = Refusal { report: Some(report), models: Vec::new() };
+            return super::check::refuse(&refusal, options.json);
+        }
     };
     let mermaid = signalbox_graph::mermaid(&manifest.graph);
     if options.json {

@@ -1,0 +1,148 @@
+//! `signalbox serve`, from the first line to the last: everything is built in the order in which it stands on each
+//! other, runs until a signal, and leaves in the opposite order.
+
+mod backends;
+mod bundles;
+mod error;
+mod leave;
+mod ready;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics_exporter_prometheus::PrometheusHandle;
+use signalbox_capabilities::business::BusinessDirectory;
+use signalbox_delivery::Relay;
+use signalbox_executor::Executor;
+use signalbox_sandbox::Sandbox;
+use signalbox_sessions::Sessions;
+use signalbox_triggers::{Clock, Intake, PermissionAudience, Verifier, WebSocket, serve_http};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{Config, secrets};
+use crate::health::{self, Health, MetricsDoor};
+use crate::shutdown::{Request, Signals};
+use crate::telemetry;
+
+pub use error::StartError;
+
+/// Histograms are folded this often, so that their memory does not grow between scrapes.
+const METRICS_UPKEEP: Duration = Duration::from_secs(5);
+
+/// Runs the host until it is told to leave; the exit code says whether everything was finished.
+pub async fn serve(config: Config, ready_json: bool) -> anyhow::Result<ExitCode> {
+    install_tls();
+    telemetry::start_logs(&config.telemetry)?;
+    let metrics = telemetry::start_metrics()?;
+    let mut signals = Signals::listen()?;
+    let gone = CancellationToken::new();
+    tokio::spawn(gone.clone().run_until_cancelled_owned(keep_up(metrics.clone())));
+
+    let store = backends::open_store(&config.store).await?;
+    let directory = open_directory(&config)?;
+    let services = backends::services(&config, store.clone(), directory.clone())?;
+    let sandbox = Sandbox::new(&config.sandbox, Arc::new(services))
+        .map_err(|error| StartError::Internal(error.to_string()))?;
+    let generations = bundles::load(&config.bundles.paths, &sandbox).await?;
+    let business_types = generations.iter().map(|generation| generation.business_type.to_string()).collect();
+    let executor = Executor::new(sandbox, generations);
+
+    let sessions = Sessions::new(config.websocket.connections_per_user);
+    let decide = Arc::new(executor);
+    let audience = Arc::new(PermissionAudience(decide.clone()));
+    let (relay, relay_task) = Relay::new(config.delivery.clone(), store.clone(), sessions.clone(), audience);
+    let relay_task = tokio::spawn(relay_task.run(gone.clone()));
+    let clock = Clock::system();
+    let intake = Intake::new(config.intake.clone(), decide.clone(), store.clone(), relay, clock.clone());
+    let verifier = verifier(&config, &clock)?;
+    let websocket =
+        WebSocket::new(config.websocket.clone(), verifier, intake.clone(), sessions, store.clone(), clock);
+
+    let leaving = CancellationToken::new();
+    let health = Health {
+        store: health::watch_store(store, gone.clone()),
+        bundles: business_types,
+        leaving: leaving.clone(),
+    };
+    let router = websocket.router().merge(health::routes(health, metrics_door(&config)?, metrics));
+    let listener = listen(&config).await?;
+    let address = listener.local_addr()?;
+    let http = tokio::spawn(serve_http(config.http.clone(), listener, router, gone.child_token()));
+    let recovery = tokio::spawn({
+        let (intake, leaving) = (intake.clone(), leaving.clone());
+        async move { intake.keep_recovering(leaving).await }
+    });
+    ready::tell(address, ready_json)?;
+
+    while signals.next().await == Request::Reload {
+        reload(&directory);
+    }
+    let hurry = signals.end_at_next();
+    let left = leave::in_order(
+        config.server.shutdown_deadline.0,
+        leave::Running { websocket, intake, leaving, gone, tasks: vec![recovery, http, relay_task] },
+    )
+    .await;
+    hurry.abort();
+    Ok(left)
+}
+
+/// Every crate that speaks TLS takes its cryptography from here; whoever asked first would else choose.
+pub fn install_tls() {
+    // An error says that it was installed before, which is as good.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+}
+
+/// The ids of all businesses of the directory.
+pub fn business_ids(config: &Config) -> Result<Vec<String>, StartError> {
+    let directory = BusinessDirectory::open(&config.business.directory)?;
+    Ok(directory.all().iter().map(|business| business.business_id.clone()).collect())
+}
+
+fn open_directory(config: &Config) -> Result<Arc<BusinessDirectory>, StartError> {
+    let directory = BusinessDirectory::open(&config.business.directory)?;
+    if directory.is_empty() {
+        let folder = config.business.directory.display();
+        tracing::warn!(%folder, "the business directory is empty; add a file and send SIGHUP");
+    }
+    Ok(Arc::new(directory))
+}
+
+fn verifier(config: &Config, clock: &Clock) -> Result<Arc<Verifier>, StartError> {
+    let resolve = |reference: &_| secrets::open("auth.keys", reference).map_err(|error| error.to_string());
+    if config.auth.development {
+        tracing::warn!("[auth] development is on: whoever can read the key mints tokens; never in production");
+    }
+    Ok(Arc::new(Verifier::new(&config.auth, resolve, clock.clone())?))
+}
+
+fn metrics_door(config: &Config) -> Result<MetricsDoor, StartError> {
+    let token = match &config.telemetry.metrics_token {
+        Some(reference) => Some(secrets::open("telemetry.metrics-token", reference)?),
+        None => None,
+    };
+    Ok(MetricsDoor { access: config.telemetry.metrics_access, token })
+}
+
+async fn listen(config: &Config) -> Result<TcpListener, StartError> {
+    let address = config.server.listen;
+    TcpListener::bind(address).await.map_err(|reason| StartError::Listen { address, reason })
+}
+
+/// On an error everything stays as it was.
+fn reload(directory: &BusinessDirectory) {
+    match directory.reload() {
+        Ok(businesses) => tracing::info!(businesses, "read the business directory again"),
+        Err(error) => tracing::error!(%error, "the business directory stays as it was"),
+    }
+}
+
+async fn keep_up(metrics: PrometheusHandle) {
+    let mut ticks = tokio::time::interval(METRICS_UPKEEP);
+    loop {
+        ticks.tick().await;
+        metrics.run_upkeep();
+    }
+}

@@ -1,0 +1,108 @@
+use std::net::SocketAddr;
+
+use signalbox_capabilities::business::DirectoryError;
+use signalbox_store::StoreError;
+use signalbox_triggers::KeyError;
+use thiserror::Error;
+
+use crate::config::ConfigError;
+use crate::config::secrets::SecretError;
+
+/// Why the host does not start. Each code has a page under `docs/errors/`.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The configuration has mistakes.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A secret is not where the configuration says.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// No token could be verified.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The business directory cannot be read.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+    /// Bundles have mistakes; the text is the report.
+    #[error("bundles are not as they should be, see above")]
+    Bundles(String),
+    /// A language model cannot be set up.
+    #[error("language model `{name}`: {reason}")]
+    Model {
+        /// Its name in the configuration.
+        name: String,
+        /// Why.
+        reason: String,
+    },
+    /// The address cannot be taken.
+    #[error("cannot listen on {address}: {reason}; free it, or choose another with server.listen (port 0 takes any)")]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// What the system says.
+        reason: std::io::Error,
+    },
+    /// Something that no configuration explains.
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl StartError {
+    /// A stable name, which is also that of the page.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Config(_) => "config-invalid",
+            Self::Secret(_) => "secret-missing",
+            Self::Keys(_) => "auth-keys-invalid",
+            Self::Store(StoreError::MissingTables(_)) => "store-tables-missing",
+            Self::Store(_) => "store-unavailable",
+            Self::Directory(_) => "business-directory-invalid",
+            Self::Bundles(_) => "bundle-invalid",
+            Self::Model { .. } => "model-invalid",
+            Self::Listen { .. } => "listen-failed",
+            Self::Internal(_) => "internal",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn every_code_has_a_page_and_every_page_a_code() {
+        let config = crate::config::Sources {
+            file: Some("/nowhere/signalbox.toml".into()),
+            ..crate::config::Sources::default()
+        };
+        let unset = signalbox_model::SecretReference::Env("SIGNALBOX_UNSET".to_owned());
+        let all = [
+            StartError::Config(config.load().unwrap_err()),
+            StartError::Secret(crate::config::secrets::open("auth.keys", &unset).unwrap_err()),
+            StartError::Keys(KeyError::None),
+            StartError::Store(StoreError::MissingTables(Vec::new())),
+            StartError::Store(StoreError::Config(String::new())),
+            StartError::Directory(DirectoryError::Unreadable { path: "x".into(), reason: String::new() }),
+            StartError::Bundles(String::new()),
+            StartError::Model { name: String::new(), reason: String::new() },
+            StartError::Listen {
+                address: SocketAddr::from(([127, 0, 0, 1], 0)),
+                reason: std::io::ErrorKind::AddrInUse.into(),
+            },
+            StartError::Internal(String::new()),
+        ];
+        let codes: BTreeSet<String> = all.iter().map(|error| format!("{}.md", error.code())).collect();
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/errors");
+        let pages: BTreeSet<String> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        assert_eq!(codes, pages);
+    }
+}

@@ -1,0 +1,52 @@
+//! Leaving, in the opposite order of starting: nothing new, what runs ends, what was decided goes out, then the rest.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use signalbox_triggers::{Intake, WebSocket};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+use crate::shutdown;
+
+/// What has to end.
+pub struct Running {
+    /// Coordinators' connections.
+    pub websocket: WebSocket,
+    /// Inputs that are being decided.
+    pub intake: Intake,
+    /// Cancelled first: readiness goes, and nothing new is taken up.
+    pub leaving: CancellationToken,
+    /// Cancelled once nothing more can be decided: what is left is delivered and the rest ends.
+    pub gone: CancellationToken,
+    /// What ends when `gone` says so.
+    pub tasks: Vec<JoinHandle<()>>,
+}
+
+/// Ends everything within the deadline; the exit code says whether anything was left.
+pub async fn in_order(deadline: Duration, running: Running) -> ExitCode {
+    let until = Instant::now() + deadline;
+    tracing::info!(deadline = ?deadline, "leaving: no new work, running decisions finish");
+    running.leaving.cancel();
+    let sockets = running.websocket.drain(until.saturating_duration_since(Instant::now())).await;
+    let inputs = running.intake.drain(until.saturating_duration_since(Instant::now())).await;
+    running.gone.cancel();
+    let mut late = 0;
+    for task in running.tasks {
+        if timeout_at(until, task).await.is_err() {
+            late += 1;
+        }
+    }
+    if sockets + inputs + late == 0 {
+        tracing::info!("left with everything finished");
+        return shutdown::DONE;
+    }
+    tracing::warn!(
+        sockets,
+        inputs,
+        tasks = late,
+        "the shutdown deadline has passed; what was acknowledged is decided and delivered at the next start"
+    );
+    ExitCode::from(shutdown::UNFINISHED)
+}

@@ -1,0 +1,82 @@
+use serde_json::Value;
+
+use super::program::{MANIFEST, Program};
+
+/// Five mistakes of five kinds, each with its line.
+fn broken() -> (String, [(usize, &'static str); 5]) {
+    let text = MANIFEST
+        .replace("[inputs.websocket]", "[inputs.websocket]\nhandlr = \"answer\"")
+        .replace("component = \"answer.wasm\"", "component = \"answer.wasm\"\nlimits = { time = \"fast\" }")
+        .replace("intent = \"last\"", "intent = \"newest\"")
+        .replace("reads = [\"intent\"]", "reads = [\"intnt\"]")
+        .replace("from = \"reply\"\nto = \"end\"", "from = \"reply\"\nto = \"finish\"");
+    let place = |wanted: &str| text.lines().position(|line| line.contains(wanted)).unwrap() + 1;
+    let lines = [
+        (place("handlr"), "handlr"),
+        (place("fast"), "fast"),
+        (place("newest"), "newest"),
+        (place("intnt"), "intnt"),
+        (place("finish"), "finish"),
+    ];
+    (text, lines)
+}
+
+#[test]
+fn five_mistakes_are_reported_at_once_with_their_lines() {
+    let program = Program::new("");
+    let (text, lines) = broken();
+    program.write("bundle/bundle.toml", &text);
+    let ran = program.run(&["check", "bundle"]);
+    ran.refused(&["error[bundle-invalid]"]);
+    for (line, word) in lines {
+        let place = format!("bundle.toml:{line}:");
+        assert!(ran.err.contains(&place), "{place} ({word}) is missing in\n{}", ran.err);
+        assert!(ran.err.contains(word), "{word} is missing in\n{}", ran.err);
+    }
+}
+
+#[test]
+fn a_program_gets_the_same_mistakes_as_json() {
+    let program = Program::new("");
+    let (text, lines) = broken();
+    program.write("bundle/bundle.toml", &text);
+    let ran = program.run(&["check", "bundle", "--json"]);
+    assert_eq!(ran.code, 1);
+    let report: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(report["ok"], false);
+    let problems = report["problems"].as_array().unwrap();
+    for (line, word) in lines {
+        assert!(problems.iter().any(|problem| problem["line"] == line), "{word} in line {line} is missing: {problems:?}");
+    }
+}
+
+#[test]
+fn a_message_model_and_a_missing_component_are_reported_together() {
+    let program = Program::new("");
+    program.write("bundle/bundle.toml", MANIFEST);
+    program.write("bundle/models/reply.toml", "decisionCode = \"reply\"\nversion = \"1\"\nmessageTemplate = \"{{ x\"\n");
+    program.run(&["check", "bundle"]).refused(&["reply.toml", "answer.wasm", "bundle.toml:8:"]);
+}
+
+#[test]
+fn a_graph_is_drawn_without_its_components() {
+    let program = Program::new("");
+    program.write("bundle/bundle.toml", MANIFEST);
+    let ran = program.run(&["graph", "bundle"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    for part in ["classify", "reply", "state.intent"] {
+        assert!(ran.out.contains(part), "{part} is missing in\n{}", ran.out);
+    }
+    let json = program.run(&["graph", "bundle/bundle.toml", "--json"]).json();
+    assert_eq!(json["mermaid"], ran.out);
+    assert_eq!(json["businessType"], "restaurant");
+}
+
+#[test]
+fn a_graph_with_mistakes_is_reported_and_not_drawn() {
+    let program = Program::new("");
+    program.write("bundle/bundle.toml", &MANIFEST.replace("to = \"classify\"", "to = \"classfy\""));
+    let ran = program.run(&["graph", "bundle"]);
+    ran.refused(&["classfy", "bundle.toml:"]);
+    assert!(ran.out.is_empty());
+}

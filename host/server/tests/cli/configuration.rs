@@ -1,0 +1,64 @@
+use super::program::Program;
+
+#[test]
+fn a_mistake_in_the_file_is_shown_with_line_column_and_caret() {
+    let program = Program::new("[websocket]\nmax-conections = 5\n\n[server]\nlisten = 7\n");
+    program.run(&["config"]).refused(&[
+        "signalbox.toml:2:1",
+        "max-conections = 5",
+        "unknown key `websocket.max-conections`",
+        "did you mean `max-connections`?",
+        "signalbox.toml:5:10",
+        "`server.listen`: invalid type: integer",
+        "error[config-invalid]: the configuration has 2 problems",
+        "docs/errors/config-invalid.md",
+    ]);
+}
+
+#[test]
+fn a_mistake_in_the_environment_names_the_variable() {
+    let program = Program::new("");
+    let ran = program.command(&["config"]).env("SIGNALBOX_WEBSOCKET__MAX_CONNECTIONS", "many").output().unwrap();
+    super::program::Ran::from(ran).refused(&["environment variable SIGNALBOX_WEBSOCKET__MAX_CONNECTIONS", "many"]);
+}
+
+#[test]
+fn the_effective_configuration_says_where_each_value_was_written() {
+    let program = Program::new("[intake]\nack-after = '70ms'\n");
+    let output = program
+        .command(&["config", "--json", "--set", "intake.in-flight=9"])
+        .env("SIGNALBOX_INTAKE__JSON_DEPTH", "8")
+        .output()
+        .unwrap();
+    let settings = super::program::Ran::from(output).json();
+    let find = |key: &str| {
+        let all = settings.as_array().unwrap();
+        all.iter().find(|setting| setting["section"] == "intake" && setting["key"] == key).unwrap().clone()
+    };
+    assert_eq!(find("ack-after")["value"], "70ms");
+    assert_eq!(find("ack-after")["from"], "signalbox.toml:2");
+    assert_eq!(find("json-depth")["value"], 8);
+    assert_eq!(find("json-depth")["from"], "environment variable SIGNALBOX_INTAKE__JSON_DEPTH");
+    assert_eq!(find("in-flight")["from"], "option --set intake.in-flight");
+    assert_eq!(find("text-size")["from"], "default");
+}
+
+#[test]
+fn serve_with_check_config_prints_the_same_and_ends() {
+    let program = Program::new("[intake]\nack-after = '70ms'\n");
+    let (config, serve) = (program.run(&["config"]), program.run(&["serve", "--check-config"]));
+    assert_eq!(serve.code, 0);
+    assert_eq!(config.out, serve.out);
+    assert!(serve.out.contains("# signalbox.toml:2"), "{}", serve.out);
+}
+
+#[test]
+fn the_tables_are_printed_for_programs_and_for_a_shell() {
+    let program = Program::new("[store]\ntable-prefix = 'try-'\n");
+    let tables = program.run(&["tables"]).json();
+    let names: Vec<_> =
+        tables.as_array().unwrap().iter().map(|table| table["CreateTable"]["TableName"].as_str().unwrap()).collect();
+    assert!(names.contains(&"try-decisions"), "{names:?}");
+    let shell = program.run(&["tables", "--format", "aws-cli"]).out;
+    assert_eq!(shell.matches("aws dynamodb create-table ").count(), names.len());
+}
