@@ -1,1 +1,28 @@
+//! Components: read with their bundle, compiled once, checked against their grants, linked, and called each time in an
+//! instance of their own that is dropped afterwards.
+//!
+//! This crate has the only `wasmtime::Config`. [`Sandbox::load`] turns a [`Bundle`] into a [`Generation`];
+//! [`Sandbox::run_node`] runs one of its nodes within every limit there is.
 
+mod bundle;
+mod call;
+mod compile;
+mod config;
+mod convert;
+mod engine;
+mod error;
+mod generation;
+mod guest;
+mod imports;
+mod limits;
+mod metrics;
+mod wasi;
+
+pub use bundle::Bundle;
+pub use call::{NodeCall, NodeFailure, NodeRun};
+pub use config::SandboxConfig;
+pub use convert::{NewAction, NewResponse, NodeStep, Verdict};
+pub use engine::Sandbox;
+pub use error::{BundleError, Refusal, SandboxError};
+pub use generation::{Generation, Plugin};
+pub use metrics::describe as describe_metrics;

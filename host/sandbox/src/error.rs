@@ -1,0 +1,71 @@
+use std::fmt;
+use std::path::PathBuf;
+
+use signalbox_capabilities::rag::ModelFileError;
+use signalbox_graph::Report;
+use thiserror::Error;
+
+/// Why the sandbox itself cannot work.
+#[derive(Debug, Error)]
+pub enum SandboxError {
+    /// The engine or its pool cannot be made on this machine.
+    #[error("cannot set up the sandbox: {0}")]
+    Engine(String),
+    /// The folder of compiled components cannot be used.
+    #[error("cannot use the cache of compiled components at {}: {reason}", .path.display())]
+    Cache {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Why a bundle was not loaded. Nothing has changed.
+#[derive(Debug, Error)]
+pub enum BundleError {
+    /// It, or a file of it, cannot be read.
+    #[error("cannot read {}: {reason}", .path.display())]
+    Unreadable {
+        /// What.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// It is wrong; all that is wrong is in the refusal.
+    #[error(transparent)]
+    Refused(Box<Refusal>),
+}
+
+/// Everything that is wrong with a bundle.
+#[derive(Debug)]
+pub struct Refusal {
+    /// What is wrong with `bundle.toml` and with the components that it names, at their places in it.
+    pub report: Option<Report>,
+    /// What is wrong with its message models.
+    pub models: Vec<ModelFileError>,
+}
+
+impl Refusal {
+    /// How many problems there are.
+    pub fn count(&self) -> usize {
+        self.report.as_ref().map_or(0, Report::count) + self.models.len()
+    }
+
+    /// The whole refusal as a person reads it in a terminal.
+    pub fn render(&self, colour: bool) -> String {
+        let mut out = self.report.as_ref().map(|report| report.render(colour)).unwrap_or_default();
+        for model in &self.models {
+            out.push_str(&format!("{model}\n"));
+        }
+        out
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render(false))
+    }
+}
+
+impl std::error::Error for Refusal {}

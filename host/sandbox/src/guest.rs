@@ -1,0 +1,32 @@
+use signalbox_capabilities::Calls;
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+
+use crate::limits::MemoryLimit;
+
+/// What one guest call keeps in its store.
+pub(crate) struct Guest {
+    pub calls: Calls,
+    pub memory: MemoryLimit,
+    /// Epoch ticks the guest may still compute through.
+    pub ticks_left: u64,
+    wasi: WasiCtx,
+    table: ResourceTable,
+}
+
+/// Live WASI resources of one call.
+const MOST_RESOURCES: usize = 256;
+
+impl Guest {
+    pub fn new(calls: Calls, memory: MemoryLimit, ticks_left: u64, wasi: WasiCtx) -> Self {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(MOST_RESOURCES);
+        Self { calls, memory, ticks_left, wasi, table }
+    }
+}
+
+impl WasiView for Guest {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}

@@ -1,0 +1,30 @@
+//! Every metric of this crate.
+
+use std::time::Duration;
+
+const TRAPS: &str = "signalbox_traps_total";
+const COMPILES: &str = "signalbox_compile_duration_seconds";
+const CACHE: &str = "signalbox_compile_cache_total";
+
+/// Tells the recorder what the metrics mean.
+pub fn describe() {
+    metrics::describe_counter!(
+        TRAPS,
+        "Guest calls that ended in a trap or over a limit, by business type, plugin and reason."
+    );
+    metrics::describe_histogram!(COMPILES, metrics::Unit::Seconds, "How long components took to compile.");
+    metrics::describe_counter!(CACHE, "Looks into the cache of compiled components, by result: hit, miss or refused.");
+}
+
+pub(crate) fn trap(business_type: &str, plugin: &str, reason: &'static str) {
+    metrics::counter!(TRAPS, "business_type" => business_type.to_owned(), "plugin" => plugin.to_owned(), "reason" => reason)
+        .increment(1);
+}
+
+pub(crate) fn compiled(took: Duration) {
+    metrics::histogram!(COMPILES).record(took.as_secs_f64());
+}
+
+pub(crate) fn cache(result: &'static str) {
+    metrics::counter!(CACHE, "result" => result).increment(1);
+}
