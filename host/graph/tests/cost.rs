@@ -1,6 +1,7 @@
 //! A run costs what it executes, however large the graph around it is. Counted in allocations, which are the same on
 //! every machine, instead of in time.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
 #![expect(unsafe_code, reason = "counting allocations needs an allocator, which is an unsafe trait")]
 
 use std::alloc::{GlobalAlloc, Layout, System};

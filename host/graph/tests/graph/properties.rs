@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use serde_json::json;
-use signalbox_graph::{
-    Ending, FailureKind, Graph, Json, Next, Outcome, Reducer, Scope, StepOutput, Stepper, Task, parse,
-};
-use signalbox_model::{AgentInput, Content, InputType, Source};
+use signalbox_graph::{Ending, FailureKind, Graph, Json, Next, Outcome, Reducer, StepOutput, Stepper, Task, parse};
+
+use crate::support::scope;
 
 /// A node of a random graph.
 #[derive(Clone, Debug)]
@@ -100,21 +99,6 @@ fn manifest(nodes: &[RandomNode]) -> String {
     text
 }
 
-fn scope() -> Scope {
-    let input = AgentInput {
-        id: "in_1".to_owned(),
-        source: Source::Websocket,
-        user_id: None,
-        business_id: "b".to_owned(),
-        location_id: None,
-        input_type: InputType::UserMessage,
-        content: Content::default(),
-        timestamp: "2026-11-23T00:00:00Z".parse().unwrap(),
-        correlation_id: None,
-    };
-    Scope::new(&input, &[])
-}
-
 /// The same task gives the same outcome, whenever it is run: a node is a function of what it is given.
 fn outcome(task: &Task, seed: u64) -> Outcome<String> {
     let mut hash = seed;
@@ -147,7 +131,7 @@ fn outcome(task: &Task, seed: u64) -> Outcome<String> {
 /// Runs a graph, letting outstanding tasks end in an order that `shuffle` chooses. Gives how many tasks were run, and
 /// everything there is to know about the end.
 fn run(graph: &Arc<Graph>, seed: u64, mut shuffle: u64) -> (usize, String) {
-    let mut stepper = Stepper::new(Arc::clone(graph), BTreeMap::new(), scope());
+    let mut stepper = Stepper::new(Arc::clone(graph), BTreeMap::new(), scope(""));
     let mut outstanding: Vec<Task> = Vec::new();
     let mut count = 0;
     loop {
