@@ -1,10 +1,14 @@
 //! Accepts TCP connections and serves HTTP/1.1 on them, with the limits that `axum::serve` does not set: how long
 //! headers may take, how large they may be, how many connections there may be.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::ConnectInfo;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -14,6 +18,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tower::ServiceExt as _;
 
 use crate::metrics::{HTTP_CONNECTIONS, HTTP_REFUSED};
 
@@ -45,7 +50,7 @@ impl Default for HttpConfig {
 /// How long after a failed accept the next is tried: mostly there are no file descriptors left, and some come back.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves `router` until `stop`, and then until the requests under way are answered. Upgraded connections go on: whoever
+/// Serves `router`, telling each request its peer as `ConnectInfo`, until `stop`, and then until the requests under way are answered. Upgraded connections go on: whoever
 /// upgraded them ends them.
 pub async fn serve_http(config: HttpConfig, listener: TcpListener, router: Router, stop: CancellationToken) {
     // HTTP/1.1 only: the builder that also guesses HTTP/2 waits for its first bytes without a deadline.
@@ -63,8 +68,8 @@ pub async fn serve_http(config: HttpConfig, listener: TcpListener, router: Route
             () = stop.cancelled() => break,
             accepted = listener.accept() => accepted,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection; trying again");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -75,7 +80,7 @@ pub async fn serve_http(config: HttpConfig, listener: TcpListener, router: Route
             ::metrics::counter!(HTTP_REFUSED).increment(1);
             continue;
         };
-        let serve = serve_one(builder.clone(), stream, router.clone(), stop.clone());
+        let serve = serve_one(builder.clone(), stream, peer, router.clone(), stop.clone());
         connections.spawn(async move {
             ::metrics::gauge!(HTTP_CONNECTIONS).increment(1);
             serve.await;
@@ -87,10 +92,20 @@ pub async fn serve_http(config: HttpConfig, listener: TcpListener, router: Route
     connections.wait().await;
 }
 
-async fn serve_one(builder: http1::Builder, stream: TcpStream, router: Router, stop: CancellationToken) {
+async fn serve_one(
+    builder: http1::Builder,
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    stop: CancellationToken,
+) {
     // Answers are small and waited for; holding them back to fill packets only delays them.
     let _ = stream.set_nodelay(true);
-    let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    let service = router.map_request(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(peer));
+        request
+    });
+    let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
     let mut connection = std::pin::pin!(connection.with_upgrades());
     let result = tokio::select! {
         result = connection.as_mut() => result,
