@@ -50,8 +50,8 @@ impl Default for HttpConfig {
 /// How long after a failed accept the next is tried: mostly there are no file descriptors left, and some come back.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves `router`, telling each request its peer as `ConnectInfo`, until `stop`, and then until the requests under way are answered. Upgraded connections go on: whoever
-/// upgraded them ends them.
+/// Serves `router` until `stop`, and then until the requests under way are answered; each request carries its peer as
+/// [`ConnectInfo`]. Upgraded connections go on: whoever upgraded them ends them.
 pub async fn serve_http(config: HttpConfig, listener: TcpListener, router: Router, stop: CancellationToken) {
     // HTTP/1.1 only: the builder that also guesses HTTP/2 waits for its first bytes without a deadline.
     let mut builder = http1::Builder::new();
