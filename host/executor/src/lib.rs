@@ -3,12 +3,21 @@
 //! [`Executor::authorize`] says whether a user may address a business; [`Executor::decide`] turns an accepted input into
 //! a stored decision, exactly once however often it is called. How inputs arrive and how effects leave is not known here.
 
+mod commit;
+mod config;
 mod context;
 mod error;
+mod executor;
+mod generations;
+mod metrics;
 mod progress;
+mod render;
 mod run;
 
+pub use config::ExecutorConfig;
 pub use context::Authorized;
 pub use error::{AccessError, DecideError};
+pub use executor::{Decided, Executor, ExecutorParts};
+pub use generations::Generations;
+pub use metrics::describe as describe_metrics;
 pub use progress::{NodeEvent, Phase, Progress, Silent};
-pub use run::{Decided, Executor};

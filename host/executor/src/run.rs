@@ -1,38 +1,184 @@
+//! The loop: graph says what runs, the sandbox runs it, the graph is told how it ended.
+
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use signalbox_model::UserAccess;
-use signalbox_store::{AcceptedInput, DecisionRecord};
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use signalbox_capabilities::{CallRecord, JournalEntry, Scope};
+use signalbox_graph::{Ending, FailureKind, Next, Outcome, Payloads, RunError, StepOutput, Stepper, Task};
+use signalbox_model::{PathStep, StepResult, Tokens};
+use signalbox_sandbox::{Generation, NewAction, NodeCall, NodeFailure, NodeRun, NodeStep, Sandbox, Verdict};
+use signalbox_store::EffectKind;
+use thiserror::Error;
 
-use crate::{AccessError, Authorized, DecideError, Progress};
+use crate::context::Start;
+use crate::render::{Rendered, Renderer};
+use crate::{NodeEvent, Phase, Progress, metrics};
 
-/// Turns inputs into decisions. Cheap to clone.
-#[derive(Clone)]
-pub struct Executor {}
-
-/// A decision as it stands in the store.
-#[derive(Clone, Debug)]
-pub struct Decided {
-    /// The decision, its answers and its effects.
-    pub record: Arc<DecisionRecord>,
-    /// True when the input had been decided before and nothing ran now.
-    pub duplicate: bool,
+/// What one node gave to the decision.
+#[derive(Debug)]
+pub(crate) struct Contribution {
+    pub verdict: Option<Verdict>,
+    pub actions: Vec<NewAction>,
+    pub responses: Vec<Rendered>,
+    pub effects: Vec<EffectKind>,
 }
 
-impl Executor {
-    /// What a user may do in a business, if the user may see it, and its place when one is named, and has the permission.
-    pub fn authorize(
-        &self,
-        _access: &UserAccess,
-        business_id: &str,
-        _location_id: Option<&str>,
-        _permission: &str,
-    ) -> Result<Authorized, AccessError> {
-        Err(AccessError::UnknownBusiness(business_id.to_owned()))
+/// Why no decision came out.
+#[derive(Debug, Error)]
+pub(crate) enum Failure {
+    #[error(transparent)]
+    Run(#[from] RunError),
+    #[error("no decision within {0:?}; raise `deadline` under [graph], or find the slow node in the path")]
+    Deadline(Duration),
+    #[error("the graph ended, and no node had decided")]
+    NoVerdict,
+    #[error("the graph waits for a node that does not run; this is a bug of the host")]
+    Stuck,
+}
+
+/// A run of a graph, ended one way or the other.
+pub(crate) struct Ran {
+    pub result: Result<Finished, Failure>,
+    pub path: Vec<PathStep>,
+    pub journal: Vec<JournalEntry>,
+    pub tokens: Tokens,
+}
+
+/// What a run that came to its end gave.
+pub(crate) struct Finished {
+    pub contributions: Payloads<Contribution>,
+    pub session: serde_json::Map<String, serde_json::Value>,
+}
+
+/// What every task of a run shares.
+pub(crate) struct Runner<'a> {
+    pub sandbox: &'a Sandbox,
+    pub renderer: &'a Renderer,
+    pub generation: &'a Generation,
+    pub scope: Arc<Scope>,
+    pub start: &'a Start,
+    pub progress: &'a dyn Progress,
+}
+
+/// What one attempt left behind; sorted, the traces of all attempts tell the whole story.
+struct Trace {
+    order: Vec<u32>,
+    step: PathStep,
+    journal: Vec<JournalEntry>,
+}
+
+impl Runner<'_> {
+    /// Runs the graph to its end or its deadline.
+    pub async fn run(&self, mut stepper: Stepper<Contribution>) -> Ran {
+        let deadline = self.generation.graph.deadline();
+        let (mut running, mut traces, mut tokens) = (FuturesUnordered::new(), Vec::new(), Tokens::default());
+        let result = loop {
+            match stepper.next() {
+                Next::Run(tasks) => running.extend(tasks.into_iter().map(|task| self.attempt(task))),
+                Next::Wait => match tokio::time::timeout_at(self.scope.deadline, running.next()).await {
+                    Ok(Some((task, outcome, trace, used))) => {
+                        tokens.input += used.input;
+                        tokens.output += used.output;
+                        traces.push(trace);
+                        stepper.complete(task.id, outcome);
+                    }
+                    Ok(None) => break Err(Failure::Stuck),
+                    Err(_) => break Err(Failure::Deadline(deadline)),
+                },
+                Next::Ended(Ending::Finished { payloads, session, .. }) => {
+                    let session =
+                        session.into_iter().map(|(channel, value)| (channel, value.value().clone())).collect();
+                    break Ok(Finished { contributions: payloads, session });
+                }
+                Next::Ended(Ending::Failed { error, .. }) => break Err(error.into()),
+            }
+        };
+        drop(running);
+        traces
+            .sort_by(|one: &Trace, other| one.order.cmp(&other.order).then(one.step.attempt.cmp(&other.step.attempt)));
+        let (mut path, mut journal) = (Vec::with_capacity(traces.len()), Vec::new());
+        for mut trace in traces {
+            path.push(trace.step);
+            journal.append(&mut trace.journal);
+        }
+        Ran { result, path, journal, tokens }
     }
 
-    /// Decides an input once. A graph that fails gives a decision with the outcome `failed`; an error means that nothing
-    /// was recorded and, when it is retryable, that the same input may be sent again.
-    pub async fn decide(&self, _accepted: AcceptedInput, _progress: Arc<dyn Progress>) -> Result<Decided, DecideError> {
-        Err(DecideError::Internal("unfinished".to_owned()))
+    /// One attempt of one node, from its delay to its outcome.
+    async fn attempt(&self, task: Task) -> (Task, Outcome<Contribution>, Trace, Tokens) {
+        if !task.delay.is_zero() {
+            tokio::time::sleep(task.delay).await;
+        }
+        self.tell(&task, Phase::Started, Duration::ZERO);
+        let started = Instant::now();
+        let (result, record) = self.node(&task).await;
+        let took = started.elapsed();
+        let phase = if result.is_ok() { Phase::Done } else { Phase::Failed };
+        self.tell(&task, phase, took);
+        metrics::node(&self.generation.business_type, &task.name, phase, took);
+
+        let CallRecord { journal, effects, tokens, .. } = record;
+        let (result, outcome) = match result {
+            Ok((updates, goto, mut contribution)) => {
+                contribution.effects = effects;
+                (StepResult::Done, Outcome::Done(StepOutput { updates, goto, payload: contribution }))
+            }
+            Err(NodeFailure { kind, message }) => {
+                tracing::info!(node = %task.node, attempt = task.attempt, kind = kind.as_str(), "node failed: {message}");
+                let told = format!("{}: {message}", kind.as_str());
+                (StepResult::Failed(told), Outcome::Failed { kind, message })
+            }
+        };
+        let step = PathStep {
+            node: task.node.to_string(),
+            step: task.step,
+            attempt: task.attempt,
+            micros: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+            result,
+        };
+        let trace = Trace { order: task.order.clone(), step, journal };
+        (task, outcome, trace, tokens)
+    }
+
+    async fn node(&self, task: &Task) -> (Result<Given, NodeFailure>, CallRecord) {
+        let Some(plugin) = self.generation.plugin(&task.plugin) else {
+            let message = format!("the generation has no plugin `{}`; this is a bug of the host", task.plugin);
+            return (Err(NodeFailure { kind: FailureKind::Fatal, message }), CallRecord::default());
+        };
+        let call = NodeCall { plugin, scope: self.scope.clone(), context: &self.start.wit, task };
+        let NodeRun { outcome, record, .. } = self.sandbox.run_node(call).await;
+        let given = match outcome {
+            Ok(step) => self.words(step).await,
+            Err(failure) => Err(failure),
+        };
+        (given, record)
+    }
+
+    /// Renders a step's responses while it still counts as the node's work: a template that does not work is a failure
+    /// that the node's `on-error` can take over.
+    async fn words(&self, step: NodeStep) -> Result<Given, NodeFailure> {
+        let NodeStep { updates, goto, verdict, actions, responses } = step;
+        let mut rendered = Vec::with_capacity(responses.len());
+        for response in responses {
+            let words = self.renderer.render(response, &self.start.model.input, &self.start.business).await;
+            rendered.push(words.map_err(|message| NodeFailure { kind: FailureKind::Fatal, message })?);
+        }
+        let contribution = Contribution { verdict, actions, responses: rendered, effects: Vec::new() };
+        Ok((updates, goto, contribution))
+    }
+
+    fn tell(&self, task: &Task, phase: Phase, took: Duration) {
+        self.progress.node(NodeEvent {
+            decision_id: self.scope.decision_id.clone(),
+            node: task.node.clone(),
+            step: task.step,
+            attempt: task.attempt,
+            phase,
+            micros: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+        });
     }
 }
+
+type Given = (Vec<(String, signalbox_graph::Json)>, Vec<String>, Contribution);

@@ -1,0 +1,184 @@
+//! A run becomes one record: verdict, answers and effects, to be written at once or not at all.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use signalbox_model::{
+    AgentAction, AgentOutput, AgentResponse, DecisionModel, JsonObject, MessageModel, Outcome, OutputMetadata,
+    Timestamp, action_id, response_id,
+};
+use signalbox_sandbox::{Generation, Verdict};
+use signalbox_store::{AcceptedInput, DecisionRecord, Effect, EffectKind, SessionUpdate};
+
+use crate::context::Start;
+use crate::run::{Failure, Finished, Ran};
+
+/// The decision code and type of an input from which no decision came out.
+const FAILED_CODE: &str = "processing.failed";
+const FAILED_TYPE: &str = "error";
+
+/// Everything a record is made of.
+pub(crate) struct Draft<'a> {
+    pub decision_id: &'a str,
+    pub journal_id: String,
+    pub accepted: &'a AcceptedInput,
+    pub start: Start,
+    pub generation: &'a Generation,
+    pub session_lifetime: Duration,
+    pub processing_time: Duration,
+    pub now: Timestamp,
+}
+
+/// A record, and the message models whose use is counted once it is stored.
+pub(crate) struct Written {
+    pub record: DecisionRecord,
+    pub models: Vec<Arc<MessageModel>>,
+}
+
+impl Draft<'_> {
+    /// The record of a run.
+    pub fn write(self, ran: Ran) -> Written {
+        let Ran { result, path, tokens, .. } = ran;
+        let (given, failure) = match result.and_then(Given::from_run) {
+            Ok(given) => (given, None),
+            Err(failure) => (Given::none(&failure), Some(failure)),
+        };
+        let Given { verdict, actions, responses, effects, models, session } = given;
+        let outcome = match (&failure, verdict.requires_human_review) {
+            (Some(_), _) => Outcome::Failed,
+            (None, true) => Outcome::ReviewPending,
+            (None, false) => Outcome::Decided,
+        };
+        let actions = self.actions(actions);
+        let effects = self.effects(&actions, effects, outcome);
+        let responses = self.responses(responses);
+        let metadata = OutputMetadata {
+            generation: self.generation.digest.to_string(),
+            bundle_version: self.generation.version.clone(),
+            path,
+            journal_id: self.journal_id,
+            tokens,
+            plugin: verdict.metadata,
+        };
+        let input = &self.accepted.input;
+        // Nothing to remember is written only where something was: the next message then starts anew.
+        let remembered = self.start.model.session_data.is_some();
+        let session = session.filter(|data| remembered || !data.is_empty()).and_then(|data| {
+            let expires_at = self.now.checked_add(self.session_lifetime).ok()?;
+            Some(SessionUpdate { user_id: input.user_id.clone()?, data, expires_at })
+        });
+        let decision = DecisionModel {
+            id: self.decision_id.to_owned(),
+            business_id: input.business_id.clone(),
+            decision_code: verdict.code.clone(),
+            decision_type: verdict.decision_type.clone(),
+            reasoning: verdict.reasoning.clone(),
+            confidence: verdict.confidence,
+            outcome,
+            business_type: self.start.business.business_type.clone(),
+            location_id: input.location_id.clone(),
+            created_at: self.now,
+            metadata: None,
+            context: self.start.model,
+        };
+        let output = AgentOutput {
+            id: self.decision_id.to_owned(),
+            input_id: input.id.clone(),
+            decision_code: verdict.code,
+            decision_type: verdict.decision_type,
+            confidence: verdict.confidence,
+            reasoning: verdict.reasoning,
+            actions,
+            responses,
+            requires_human_review: verdict.requires_human_review,
+            processing_time: u64::try_from(self.processing_time.as_millis()).unwrap_or(u64::MAX),
+            metadata,
+        };
+        let record = DecisionRecord { decision, output, reply: self.accepted.reply.clone(), session, effects };
+        Written { record, models }
+    }
+
+    fn actions(&self, actions: Vec<signalbox_sandbox::NewAction>) -> Vec<AgentAction> {
+        let numbered = actions.into_iter().enumerate();
+        numbered
+            .map(|(index, action)| AgentAction {
+                id: action_id(self.decision_id, index),
+                action_type: action.action_type,
+                target: action.target,
+                payload: action.payload,
+                priority: action.priority,
+                execute_at: action.execute_at,
+                retry_policy: action.retry_policy,
+            })
+            .collect()
+    }
+
+    /// Actions first, then what capabilities asked for, numbered on. A review withholds all but notifications: those
+    /// tell people that there is something to review.
+    fn effects(&self, actions: &[AgentAction], asked: Vec<EffectKind>, outcome: Outcome) -> Vec<Effect> {
+        let actions = actions.iter().cloned().map(EffectKind::Action);
+        let numbered = actions.chain(asked).enumerate();
+        numbered
+            .map(|(index, kind)| {
+                let id = action_id(self.decision_id, index);
+                match (&kind, outcome) {
+                    (EffectKind::Notification { .. }, _) | (_, Outcome::Decided) => Effect::pending(id, kind),
+                    _ => Effect::withheld(id, kind),
+                }
+            })
+            .collect()
+    }
+
+    fn responses(&self, responses: Vec<crate::render::Rendered>) -> Vec<AgentResponse> {
+        let numbered = responses.into_iter().enumerate();
+        numbered
+            .map(|(index, response)| AgentResponse {
+                id: response_id(self.decision_id, index),
+                target: response.target,
+                recipient: response.recipient,
+                content: response.content,
+                timestamp: self.now,
+            })
+            .collect()
+    }
+}
+
+/// What all nodes gave together.
+struct Given {
+    verdict: Verdict,
+    actions: Vec<signalbox_sandbox::NewAction>,
+    responses: Vec<crate::render::Rendered>,
+    effects: Vec<EffectKind>,
+    models: Vec<Arc<MessageModel>>,
+    session: Option<JsonObject>,
+}
+
+impl Given {
+    /// The last verdict in merge order wins; everything else adds up.
+    fn from_run(finished: Finished) -> Result<Self, Failure> {
+        let (mut verdict, mut actions, mut responses, mut effects) = (None, Vec::new(), Vec::new(), Vec::new());
+        for (_, mut contribution) in finished.contributions {
+            verdict = contribution.verdict.take().or(verdict);
+            actions.append(&mut contribution.actions);
+            responses.append(&mut contribution.responses);
+            effects.append(&mut contribution.effects);
+        }
+        let verdict = verdict.ok_or(Failure::NoVerdict)?;
+        let models = responses.iter().filter_map(|response| response.model.clone()).collect();
+        Ok(Self { verdict, actions, responses, effects, models, session: Some(finished.session) })
+    }
+
+    /// A run that failed says nothing and causes nothing; only why it failed is kept.
+    fn none(failure: &Failure) -> Self {
+        let verdict = Verdict {
+            code: FAILED_CODE.to_owned(),
+            decision_type: FAILED_TYPE.to_owned(),
+            confidence: 0.0,
+            reasoning: failure.to_string(),
+            requires_human_review: false,
+            metadata: None,
+        };
+        let (actions, responses, effects, models) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { verdict, actions, responses, effects, models, session: None }
+    }
+}

@@ -1,0 +1,18 @@
+use serde::{Deserialize, Serialize};
+use signalbox_model::HumanDuration;
+
+/// `[executor]`: how decisions are made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct ExecutorConfig {
+    /// How long a conversation is remembered after its last message. Default 12h.
+    pub session_lifetime: HumanDuration,
+    /// How long a message model is used before the store is asked again. Default 5s.
+    pub message_model_lifetime: HumanDuration,
+}
+
+impl Default for ExecutorConfig {
+    fn default() -> Self {
+        Self { session_lifetime: HumanDuration::secs(12 * 3_600), message_model_lifetime: HumanDuration::secs(5) }
+    }
+}

@@ -1,0 +1,195 @@
+use std::sync::Arc;
+use std::time::Instant;
+
+use signalbox_capabilities::Scope;
+use signalbox_capabilities::business::BusinessDirectory;
+use signalbox_graph::{Scope as EdgeScope, Stepper};
+use signalbox_model::{Outcome, Timestamp, UserAccess, correlation_id, decision_id};
+use signalbox_sandbox::{Generation, Sandbox};
+use signalbox_store::{AcceptedInput, Committed, DecisionRecord, Store, StoreError};
+
+use crate::commit::Draft;
+use crate::context;
+use crate::render::Renderer;
+use crate::run::{Ran, Runner};
+use crate::{AccessError, Authorized, DecideError, ExecutorConfig, Generations, Progress, metrics};
+
+/// What an executor is built from.
+pub struct ExecutorParts {
+    /// Runs nodes.
+    pub sandbox: Sandbox,
+    /// Keeps decisions.
+    pub store: Store,
+    /// Knows businesses.
+    pub directory: Arc<BusinessDirectory>,
+    /// The live bundles.
+    pub generations: Arc<Generations>,
+    /// How decisions are made.
+    pub config: ExecutorConfig,
+    /// Says what time it is.
+    pub clock: fn() -> Timestamp,
+}
+
+/// Turns inputs into decisions. Cheap to clone.
+#[derive(Clone)]
+pub struct Executor {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    parts: ExecutorParts,
+    renderer: Renderer,
+}
+
+/// A decision as it stands in the store.
+#[derive(Clone, Debug)]
+pub struct Decided {
+    /// The decision, its answers and its effects.
+    pub record: Arc<DecisionRecord>,
+    /// True when the input had been decided before and nothing was stored now.
+    pub duplicate: bool,
+}
+
+impl Executor {
+    /// Needs a tokio runtime: counting the uses of message models is a task of its own.
+    pub fn new(parts: ExecutorParts) -> Self {
+        let renderer = Renderer::new(parts.store.clone(), &parts.config, parts.clock);
+        Self { inner: Arc::new(Inner { parts, renderer }) }
+    }
+
+    /// The live bundles.
+    pub fn generations(&self) -> &Arc<Generations> {
+        &self.inner.parts.generations
+    }
+
+    /// Stores a generation's message models and makes it the live one of its business type. Decisions that have begun
+    /// keep the one they began with.
+    pub async fn publish(&self, generation: Generation) -> Result<Option<Arc<Generation>>, StoreError> {
+        for model in &generation.models {
+            self.inner.parts.store.put_message_model(model).await?;
+        }
+        Ok(self.inner.parts.generations.publish(Arc::new(generation)))
+    }
+
+    /// What a user may do in a business, if the user may see it, and its place when one is named, and has the permission.
+    pub fn authorize(
+        &self,
+        access: &UserAccess,
+        business_id: &str,
+        location_id: Option<&str>,
+        permission: &str,
+    ) -> Result<Authorized, AccessError> {
+        context::authorize(&self.inner.parts.directory, access, business_id, location_id, permission)
+    }
+
+    /// Decides an input once. A graph that fails gives a decision with the outcome `failed`; an error means that nothing
+    /// was recorded and, when it is retryable, that the same input may be sent again.
+    pub async fn decide(&self, accepted: AcceptedInput, progress: Arc<dyn Progress>) -> Result<Decided, DecideError> {
+        let _in_flight = metrics::InFlight::begin();
+        let parts = &self.inner.parts;
+        let (began, now) = (Instant::now(), (parts.clock)());
+        let input = &accepted.input;
+        let id: Arc<str> = decision_id(&input.business_id, &input.id).into();
+        if let Some(record) = parts.store.decision(&id, &input.business_id).await? {
+            metrics::duplicate();
+            return Ok(Decided { record: Arc::new(record), duplicate: true });
+        }
+        let generation = self.generation(&input.business_id)?;
+        let session = match &input.user_id {
+            Some(user) if generation.graph.session_channels().next().is_some() => {
+                parts.store.session(&input.business_id, user).await?
+            }
+            _ => None,
+        };
+        let correlation: Arc<str> = input.correlation_id.clone().unwrap_or_else(correlation_id).into();
+        let start = context::start(&parts.directory, &accepted, &id, &correlation, session, now)?;
+        let scope = Arc::new(Scope {
+            decision_id: id.clone(),
+            correlation_id: correlation,
+            business: start.business.clone(),
+            location: start.location.clone(),
+            started_at: now,
+            deadline: tokio::time::Instant::now() + generation.graph.deadline(),
+        });
+        let ran = self.run(&generation, &start, scope, &accepted, &*progress).await;
+
+        let journal_id = format!("jrn_{}", ulid::Ulid::new());
+        if !ran.journal.is_empty() {
+            // Before the decision: a decision in the store always has its journal.
+            let journal = serde_json::to_vec(&ran.journal).map_err(|error| DecideError::Internal(error.to_string()))?;
+            parts.store.put_journal(&journal_id, &journal).await?;
+        }
+        let draft = Draft {
+            decision_id: &id,
+            journal_id,
+            accepted: &accepted,
+            start,
+            generation: &generation,
+            session_lifetime: parts.config.session_lifetime.0,
+            processing_time: began.elapsed(),
+            now: (parts.clock)(),
+        };
+        let written = draft.write(ran);
+        match parts.store.commit_decision(&written.record).await? {
+            Committed::New => {}
+            Committed::Duplicate(record) => {
+                metrics::duplicate();
+                return Ok(Decided { record: Arc::new(*record), duplicate: true });
+            }
+        }
+        for model in written.models {
+            self.inner.renderer.count(model);
+        }
+        let record = Arc::new(written.record);
+        report(&record, began);
+        Ok(Decided { record, duplicate: false })
+    }
+
+    async fn run(
+        &self,
+        generation: &Generation,
+        start: &context::Start,
+        scope: Arc<Scope>,
+        accepted: &AcceptedInput,
+        progress: &dyn Progress,
+    ) -> Ran {
+        let edges = EdgeScope::new(&accepted.input, &accepted.permissions);
+        let stepper = Stepper::new(generation.graph.clone(), start.session.clone(), edges);
+        let (sandbox, renderer) = (&self.inner.parts.sandbox, &self.inner.renderer);
+        Runner { sandbox, renderer, generation, scope, start, progress }.run(stepper).await
+    }
+
+    /// The generation that decides, taken once: a swap while the decision runs does not touch it.
+    fn generation(&self, business_id: &str) -> Result<Arc<Generation>, DecideError> {
+        let parts = &self.inner.parts;
+        let business =
+            parts.directory.get(business_id).ok_or_else(|| DecideError::UnknownBusiness(business_id.to_owned()))?;
+        parts
+            .generations
+            .live(&business.business_type)
+            .ok_or_else(|| DecideError::NoBundle { business_type: business.business_type.clone() })
+    }
+}
+
+/// One line and the figures for every decision.
+fn report(record: &DecisionRecord, began: Instant) {
+    let (decision, took) = (&record.decision, began.elapsed());
+    metrics::decided(&decision.business_type, decision.outcome, took);
+    let level_is_warn = decision.outcome == Outcome::Failed;
+    macro_rules! line {
+        ($level:ident) => {
+            tracing::$level!(
+                decision_id = decision.id,
+                decision_code = decision.decision_code,
+                outcome = ?decision.outcome,
+                confidence = decision.confidence,
+                generation = record.output.metadata.generation,
+                nodes = record.output.metadata.path.len(),
+                effects = record.effects.len(),
+                micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+                "{}", if level_is_warn { decision.reasoning.as_str() } else { "decided" }
+            )
+        };
+    }
+    if level_is_warn { line!(warn) } else { line!(info) }
+}

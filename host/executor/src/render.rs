@@ -1,0 +1,108 @@
+//! Responses get their words: the nearest message model, rendered with the response's data.
+
+use std::sync::Arc;
+
+use moka::future::Cache;
+use signalbox_capabilities::rag::{Templates, Wanted, nearest};
+use signalbox_model::{AgentInput, BusinessInfo, JsonObject, MessageModel, ResponseContent, ResponseTarget, Timestamp};
+use signalbox_sandbox::NewResponse;
+use signalbox_store::{Store, StoreError};
+use tokio::sync::mpsc;
+
+use crate::config::ExecutorConfig;
+
+/// How many decision codes' models are kept at hand.
+const MOST_CODES: u64 = 10_000;
+/// Uses that wait to be counted; more are not counted, because a count is not worth a wait.
+const MOST_USES: usize = 4_096;
+
+/// A response with its words and recipient.
+#[derive(Debug)]
+pub(crate) struct Rendered {
+    pub target: ResponseTarget,
+    pub recipient: String,
+    pub content: ResponseContent,
+    /// The model that was used, to be counted when the decision is stored.
+    pub model: Option<Arc<MessageModel>>,
+}
+
+/// Renders responses, and keeps count of the models used.
+pub(crate) struct Renderer {
+    store: Store,
+    templates: Templates,
+    models: Cache<String, Arc<Vec<MessageModel>>>,
+    uses: mpsc::Sender<Arc<MessageModel>>,
+}
+
+/// The recipient of a response when nobody in particular asked.
+const SERVICE: &str = "service";
+
+impl Renderer {
+    pub fn new(store: Store, config: &ExecutorConfig, clock: fn() -> Timestamp) -> Self {
+        let (uses, waiting) = mpsc::channel(MOST_USES);
+        tokio::spawn(count_uses(store.clone(), waiting, clock));
+        let models = Cache::builder().max_capacity(MOST_CODES).time_to_live(config.message_model_lifetime.0).build();
+        Self { store, templates: Templates::new(), models, uses }
+    }
+
+    /// The response with its words. The error says what the plugin or the model's author has to mend.
+    pub async fn render(
+        &self,
+        response: NewResponse,
+        input: &AgentInput,
+        business: &BusinessInfo,
+    ) -> Result<Rendered, String> {
+        let recipient = response.recipient.or_else(|| input.user_id.clone()).unwrap_or_else(|| SERVICE.to_owned());
+        let Some(code) = response.template else {
+            let content = ResponseContent { text: response.text, data: response.data, template: None };
+            return Ok(Rendered { target: response.target, recipient, content, model: None });
+        };
+        let models = self.models(&code).await.map_err(|error| format!("message model {code}: {error}"))?;
+        let locale = response.locale.as_deref();
+        let wanted = Wanted::of(business, input.location_id.as_deref(), None, locale);
+        let model = nearest(&models, &wanted).ok_or_else(|| {
+            format!("there is no message model {code} for {} in {}", business.business_type, wanted.locale)
+        })?;
+        let empty = JsonObject::new();
+        let text = self
+            .templates
+            .render(model, response.data.as_ref().unwrap_or(&empty))
+            .map_err(|error| format!("message model {code} {}: {error}", model.version))?;
+        let content = ResponseContent { text: Some(text), data: response.data, template: Some(code) };
+        Ok(Rendered { target: response.target, recipient, content, model: Some(Arc::new(model.clone())) })
+    }
+
+    async fn models(&self, code: &str) -> Result<Arc<Vec<MessageModel>>, StoreError> {
+        let load = async { self.store.message_models(code).await.map(Arc::new) };
+        self.models.try_get_with_by_ref(code, load).await.map_err(|error| StoreError::clone(&error))
+    }
+
+    /// Counts a use of a model, some time soon.
+    pub fn count(&self, model: Arc<MessageModel>) {
+        // A full queue means that thousands wait already; the count is for people, who can live with less.
+        drop(self.uses.try_send(model));
+    }
+}
+
+/// Owns the counting: takes what waits, and adds each model's uses in one write.
+async fn count_uses(store: Store, mut waiting: mpsc::Receiver<Arc<MessageModel>>, clock: fn() -> Timestamp) {
+    let mut uses = Vec::with_capacity(256);
+    while waiting.recv_many(&mut uses, 256).await > 0 {
+        while let Some(model) = uses.pop() {
+            let before = uses.len();
+            uses.retain(|other| !same(other, &model));
+            let count = (before - uses.len() + 1) as u64;
+            if let Err(error) = store.count_usage(&model, count, clock()).await {
+                tracing::debug!(code = model.decision_code, %error, "cannot count the use of a message model");
+            }
+        }
+    }
+}
+
+fn same(one: &MessageModel, other: &MessageModel) -> bool {
+    one.decision_code == other.decision_code
+        && one.version == other.version
+        && one.business_type == other.business_type
+        && one.location_context == other.location_context
+        && one.locale == other.locale
+}
