@@ -84,29 +84,38 @@ pub(crate) fn key(partition: (&str, &str), sort: (&str, &str)) -> Item {
 }
 
 async fn connect(backend: &Backend) -> Result<Client, StoreError> {
-    let builder = match backend {
-        // A host name that cannot exist: nothing leaves the process even by mistake.
-        Backend::Embedded { path } => fixed("http://embedded.invalid", "local", None, None)
-            .http_client(EmbeddedClient::open(path.as_deref()).await?)
-            .allow_no_auth(),
-        Backend::Endpoint { url, region, access_key, secret } => {
-            if !(url.starts_with("http://") || url.starts_with("https://")) {
-                return Err(StoreError::Config(format!("endpoint {url:?} must start with http:// or https://")));
+    let builder =
+        match backend {
+            // A host name that cannot exist, so that nothing leaves the process even by mistake; and nobody to sign for.
+            Backend::Embedded { path } => Builder::new()
+                .endpoint_url("http://embedded.invalid")
+                .region(Region::new("local"))
+                .http_client(EmbeddedClient::open(path.as_deref()).await?)
+                .allow_no_auth(),
+            Backend::Endpoint { url, region, access_key, secret } => {
+                if !(url.starts_with("http://") || url.starts_with("https://")) {
+                    return Err(StoreError::Config(format!("endpoint {url:?} must start with http:// or https://")));
+                }
+                // Everything fixed, so that the SDK asks neither the environment nor the network for any of it.
+                let access_key = access_key.as_deref().unwrap_or("signalbox");
+                let secret = secret.as_deref().unwrap_or("signalbox");
+                Builder::new()
+                    .endpoint_url(url)
+                    .region(Region::new(region.clone()))
+                    .credentials_provider(Credentials::new(access_key, secret, None, None, "signalbox"))
             }
-            fixed(url, region, access_key.as_deref(), secret.as_deref())
-        }
-        Backend::Aws { region } => {
-            let mut loader = aws_config::defaults(BehaviorVersion::latest());
-            if let Some(region) = region {
-                loader = loader.region(Region::new(region.clone()));
+            Backend::Aws { region } => {
+                let mut loader = aws_config::defaults(BehaviorVersion::latest());
+                if let Some(region) = region {
+                    loader = loader.region(Region::new(region.clone()));
+                }
+                let shared = loader.load().await;
+                if shared.region().is_none() {
+                    return Err(StoreError::Config("no AWS region is set; set it here or in AWS_REGION".to_owned()));
+                }
+                Builder::from(&shared)
             }
-            let shared = loader.load().await;
-            if shared.region().is_none() {
-                return Err(StoreError::Config("no AWS region is set; set it here or in AWS_REGION".to_owned()));
-            }
-            Builder::from(&shared)
-        }
-    };
+        };
     // A call to the database in this process only waits its turn: to drop it and queue again would make it wait longer.
     let attempt = if matches!(backend, Backend::Embedded { .. }) { CALL_DEADLINE } else { ATTEMPT_DEADLINE };
     let config = builder
@@ -114,19 +123,6 @@ async fn connect(backend: &Backend) -> Result<Client, StoreError> {
         .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
         .timeout_config(deadlines(attempt, CALL_DEADLINE));
     Ok(Client::from_conf(config.build()))
-}
-
-/// Everything fixed, so that the SDK asks neither the environment nor the network for any of it.
-fn fixed(url: &str, region: &str, access_key: Option<&str>, secret: Option<&str>) -> Builder {
-    let access_key = access_key.unwrap_or("signalbox");
-    let secret = secret.unwrap_or("signalbox");
-    Builder::new().endpoint_url(url).region(Region::new(region.to_owned())).credentials_provider(Credentials::new(
-        access_key,
-        secret,
-        None,
-        None,
-        "signalbox",
-    ))
 }
 
 pub(crate) fn deadlines(attempt: Duration, call: Duration) -> TimeoutConfig {

@@ -1,5 +1,10 @@
 //! DynamoDB without a server: what the SDK would send over HTTP is answered by Dynoxide in this process.
+//!
+//! Dynoxide commits every write to SQLite's write-ahead log. SQLite itself would sync the log after every one of them,
+//! which makes a write as slow as the disk; instead, the calls that wait at the same moment are run together, the log is
+//! synced once, and only then are they answered. So what was answered outlives `kill -9` and power loss all the same.
 
+use std::fs::{File, OpenOptions};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::mpsc as std_mpsc;
@@ -23,6 +28,9 @@ use crate::StoreError;
 
 /// Calls that may wait for the database; more wait for a place, up to their deadline.
 const QUEUE: usize = 1024;
+
+/// Calls that are answered after one sync of the log.
+const BATCH: usize = 64;
 
 /// How often expired items are deleted.
 const SWEEP_EVERY: Duration = Duration::from_secs(15 * 60);
@@ -60,7 +68,7 @@ impl EmbeddedClient {
         let path = path.map(Path::to_owned);
         let opened = tokio::task::spawn_blocking(move || open_database(path.as_deref())).await;
         let database = match opened {
-            Ok(Ok(database)) => database,
+            Ok(Ok(opened)) => opened,
             Ok(Err(reason)) => return Err(failed(reason)),
             Err(error) => return Err(failed(error.to_string())),
         };
@@ -71,42 +79,88 @@ impl EmbeddedClient {
     }
 }
 
-fn open_database(path: Option<&Path>) -> Result<Database, String> {
+/// The database, and the log to sync before answers.
+struct Opened {
+    database: Database,
+    /// None when there is no file, or when SQLite syncs the log itself.
+    log: Option<File>,
+}
+
+fn open_database(path: Option<&Path>) -> Result<Opened, String> {
     let Some(path) = path else {
-        return Database::memory().map_err(|error| error.to_string());
+        return Ok(Opened { database: Database::memory().map_err(|error| error.to_string())?, log: None });
     };
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(|error| format!("its folder cannot be made: {error}"))?;
     }
     let name = path.to_str().ok_or("its path is not UTF-8")?;
-    Database::new(name).map_err(|error| error.to_string())
+    let database = Database::new(name).map_err(|error| error.to_string())?;
+    // SQLite puts the log beside the file itself, not beside a link to it.
+    let log = path.canonicalize().map(|path| format!("{}-wal", path.display()));
+    let log = match log.and_then(|log| OpenOptions::new().write(true).open(log)) {
+        Ok(log) => {
+            // Sets `synchronous=NORMAL`: the log is synced by us, and by SQLite before it moves the log into the file.
+            database.disable_bulk_loading().map_err(|error| error.to_string())?;
+            Some(log)
+        }
+        Err(error) => {
+            tracing::warn!(%error, "the embedded store syncs after every write, which is slow");
+            None
+        }
+    };
+    Ok(Opened { database, log })
 }
 
-/// Answers calls, one after another, until the last client is gone.
-fn serve(database: &Database, mut queue: mpsc::Receiver<Call>) {
+/// Answers calls until the last client is gone: all that wait are run one after another, then their writes are synced,
+/// then they are answered.
+fn serve(opened: &Opened, mut queue: mpsc::Receiver<Call>) {
     let (stop, stopped) = std_mpsc::channel();
-    let sweeping = database.clone();
+    let sweeping = opened.database.clone();
     let sweeper = thread::Builder::new().name("store-sweep".to_owned()).spawn(move || sweep(&sweeping, &stopped));
     if let Err(error) = &sweeper {
         tracing::warn!(%error, "expired items of the embedded store will not be deleted");
     }
-    while let Some(call) = queue.blocking_recv() {
-        // A caller whose deadline has passed is gone; its write must not happen after it was told of the timeout.
-        if call.answer.is_closed() {
-            continue;
+    let mut calls = Vec::with_capacity(BATCH);
+    while queue.blocking_recv_many(&mut calls, BATCH) > 0 {
+        let mut wrote = false;
+        let mut answers = Vec::with_capacity(calls.len());
+        for call in calls.drain(..) {
+            // A caller whose deadline has passed is gone; its write must not happen after it was told of the timeout.
+            if call.answer.is_closed() {
+                continue;
+            }
+            wrote |= writes(&call.operation);
+            answers.push((run_caught(&opened.database, &call), call.answer));
         }
-        let answer = catch_unwind(AssertUnwindSafe(|| run(database, &call.operation, &call.body)));
-        let answer = answer.unwrap_or_else(|_| {
-            tracing::error!(operation = call.operation, "the embedded store panicked; restart the host");
-            refusal(&DynoxideError::InternalServerError("the embedded store panicked".to_owned()))
-        });
-        // The caller may have gone in the meantime.
-        let _ = call.answer.send(answer);
+        let synced = match &opened.log {
+            Some(log) if wrote => log.sync_data(),
+            _ => Ok(()),
+        };
+        if let Err(error) = &synced {
+            tracing::error!(%error, "the embedded store cannot sync its log; what it writes may be lost");
+        }
+        for (answer, to) in answers {
+            let answer = if synced.is_ok() { answer } else { failed("the embedded store cannot sync its log") };
+            // The caller may have gone in the meantime.
+            let _ = to.send(answer);
+        }
     }
     drop(stop);
     if let Ok(sweeper) = sweeper {
         let _ = sweeper.join();
     }
+}
+
+/// Whether an operation may change what is stored.
+fn writes(operation: &str) -> bool {
+    !(operation.starts_with("Describe") || matches!(operation, "GetItem" | "BatchGetItem" | "Query"))
+}
+
+fn run_caught(database: &Database, call: &Call) -> Answer {
+    catch_unwind(AssertUnwindSafe(|| run(database, &call.operation, &call.body))).unwrap_or_else(|_| {
+        tracing::error!(operation = call.operation, "the embedded store panicked; restart the host");
+        failed("the embedded store panicked")
+    })
 }
 
 /// Deletes expired items now and then, until the serving thread drops its end.
@@ -173,6 +227,10 @@ fn one<Q: DeserializeOwned, R: Serialize>(body: &[u8], operation: impl FnOnce(Q)
         Ok(body) => Answer { status: 200, body },
         Err(error) => refusal(&error),
     }
+}
+
+fn failed(reason: &str) -> Answer {
+    refusal(&DynoxideError::InternalServerError(reason.to_owned()))
 }
 
 fn refusal(error: &DynoxideError) -> Answer {

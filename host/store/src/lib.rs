@@ -5,8 +5,8 @@
 //! DynamoDB, or in a SQLite file inside this process ([`Backend::Embedded`]). No other crate knows DynamoDB.
 //!
 //! What a call has answered is kept. In AWS that is DynamoDB's promise; the embedded store commits every write to
-//! SQLite's write-ahead log and syncs it (`synchronous=FULL`) before it answers, so it outlives `kill -9`, and a power
-//! loss as far as the disk keeps what it says it has written. The embedded store without a path keeps nothing.
+//! SQLite's write-ahead log and syncs the log before it answers, so the write outlives `kill -9`, and a power loss as
+//! far as the disk keeps what it says it has written. The embedded store without a path keeps nothing.
 
 mod client;
 mod config;
