@@ -40,7 +40,14 @@ impl Response {
     }
 
     fn empty() -> Self {
-        Self { target: ResponseTarget::Websocket, recipient: None, text: None, data: None, template: None, locale: None }
+        Self {
+            target: ResponseTarget::Websocket,
+            recipient: None,
+            text: None,
+            data: None,
+            template: None,
+            locale: None,
+        }
     }
 
     /// Says it to a user instead of the sender.

@@ -18,9 +18,8 @@ impl State {
     /// All channels as the fields of one struct. A channel without a value yet is a missing field: make it an
     /// `Option`, or give it `#[serde(default)]`.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, JsonError> {
-        T::deserialize(Channels(&self.0)).map_err(|StateError { channel, reason }| {
-            JsonError::new(channel.as_deref().unwrap_or("state"), &reason)
-        })
+        T::deserialize(Channels(&self.0))
+            .map_err(|StateError { channel, reason }| JsonError::new(channel.as_deref().unwrap_or("state"), &reason))
     }
 
     /// The value of one channel; none when it has none yet.

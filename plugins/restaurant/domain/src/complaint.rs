@@ -47,28 +47,134 @@ pub struct Complaint {
 }
 
 const SIGNS: &[(Subject, u32, &[&str])] = &[
-    (Subject::Safety, 9, &[
-        "toxiinfect*", "intoxic*", "otrav*", "food poison*", "poison*", "gandac*", "cockroach*", "sobolan*", "soarece", "rat", "mouse",
-        "soc anafilactic", "anaphyla*", "reactie alergic*", "allergic reaction", "sticla in", "glass in", "mucegai*", "mould",
-        "mold", "crud", "cruda", "raw", "ars la mana", "ambulant*", "ambulance", "hospital", "spital", "vomit*", "sick", "rau de la",
-    ]),
-    (Subject::Money, 4, &[
-        "nota gresita", "nota de plata", "prea mult pe nota", "taxat*", "overcharg*", "charged twice", "wrong bill", "bacsis",
-        "de doua ori",
-    ]),
-    (Subject::Food, 4, &[
-        "rece", "reci", "cold", "ars", "arsa", "burnt", "fir de par", "hair*", "sarat", "salty", "stricat*", "spoiled", "stale", "vechi",
-        "comanda gresit*", "wrong order", "wrong dish", "fara gust", "tasteless", "scarb*", "dezgust*", "disgust*",
-    ]),
-    (Subject::Service, 4, &[
-        "nepolitic*", "rude", "obraznic*", "asteptat", "asteptam", "waited", "waiting for an hour", "intarzi*", "slow", "ignorat*", "ignored",
-        "zgomot", "noisy", "murdar*", "dirty", "tipat", "shout*",
-    ]),
-    (Subject::Other, 5, &[
-        "reclam*", "plang*", "nemultum*", "complain*", "disappoint*", "dezamag*", "groaznic*", "oribil*", "terrible", "awful",
-        "horrible", "worst", "cel mai prost", "niciodata nu mai", "never again", "rusine", "shame", "unacceptable",
-        "inacceptabil",
-    ]),
+    (
+        Subject::Safety,
+        9,
+        &[
+            "toxiinfect*",
+            "intoxic*",
+            "otrav*",
+            "food poison*",
+            "poison*",
+            "gandac*",
+            "cockroach*",
+            "sobolan*",
+            "soarece",
+            "rat",
+            "mouse",
+            "soc anafilactic",
+            "anaphyla*",
+            "reactie alergic*",
+            "allergic reaction",
+            "sticla in",
+            "glass in",
+            "mucegai*",
+            "mould",
+            "mold",
+            "crud",
+            "cruda",
+            "raw",
+            "ars la mana",
+            "ambulant*",
+            "ambulance",
+            "hospital",
+            "spital",
+            "vomit*",
+            "sick",
+            "rau de la",
+        ],
+    ),
+    (
+        Subject::Money,
+        4,
+        &[
+            "nota gresita",
+            "nota de plata",
+            "prea mult pe nota",
+            "taxat*",
+            "overcharg*",
+            "charged twice",
+            "wrong bill",
+            "bacsis",
+            "de doua ori",
+        ],
+    ),
+    (
+        Subject::Food,
+        4,
+        &[
+            "rece",
+            "reci",
+            "cold",
+            "ars",
+            "arsa",
+            "burnt",
+            "fir de par",
+            "hair*",
+            "sarat",
+            "salty",
+            "stricat*",
+            "spoiled",
+            "stale",
+            "vechi",
+            "comanda gresit*",
+            "wrong order",
+            "wrong dish",
+            "fara gust",
+            "tasteless",
+            "scarb*",
+            "dezgust*",
+            "disgust*",
+        ],
+    ),
+    (
+        Subject::Service,
+        4,
+        &[
+            "nepolitic*",
+            "rude",
+            "obraznic*",
+            "asteptat",
+            "asteptam",
+            "waited",
+            "waiting for an hour",
+            "intarzi*",
+            "slow",
+            "ignorat*",
+            "ignored",
+            "zgomot",
+            "noisy",
+            "murdar*",
+            "dirty",
+            "tipat",
+            "shout*",
+        ],
+    ),
+    (
+        Subject::Other,
+        5,
+        &[
+            "reclam*",
+            "plang*",
+            "nemultum*",
+            "complain*",
+            "disappoint*",
+            "dezamag*",
+            "groaznic*",
+            "oribil*",
+            "terrible",
+            "awful",
+            "horrible",
+            "worst",
+            "cel mai prost",
+            "niciodata nu mai",
+            "never again",
+            "rusine",
+            "shame",
+            "unacceptable",
+            "inacceptabil",
+        ],
+    ),
 ];
 
 const REFUND: &[&str] = &["banii inapoi", "ramburs*", "refund*", "money back", "despagub*", "compens*"];
@@ -97,9 +203,9 @@ pub fn assess(text: &str) -> Complaint {
 
 /// How much a message speaks for being a complaint.
 pub(crate) fn weight(words: &[Word]) -> u32 {
-    let signs = SIGNS.iter().map(|(_, weight, known)| {
-        weight * known.iter().filter(|sign| contains(words, sign)).count() as u32
-    });
+    let signs = SIGNS
+        .iter()
+        .map(|(_, weight, known)| weight * known.iter().filter(|sign| contains(words, sign)).count() as u32);
     let refunds = 5 * REFUND.iter().filter(|sign| contains(words, sign)).count() as u32;
     signs.sum::<u32>() + refunds
 }

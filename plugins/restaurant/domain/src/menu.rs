@@ -80,7 +80,9 @@ pub fn read(text: &str, menu: &[Dish]) -> Query {
     let words = words(text);
     let mut query = Query {
         vegan: starts(&words, "vegan"),
-        vegetarian: starts(&words, "vegetarian") || has(&words, &["fara", "carne"]) || has(&words, &["without", "meat"]),
+        vegetarian: starts(&words, "vegetarian")
+            || has(&words, &["fara", "carne"])
+            || has(&words, &["without", "meat"]),
         ..Query::default()
     };
     for (allergen, names) in ALLERGENS {
@@ -90,7 +92,8 @@ pub fn read(text: &str, menu: &[Dish]) -> Query {
     }
     let category = CATEGORIES.iter().find(|(_, names)| names.iter().any(|name| means(&words, name)));
     query.category = category.map(|(category, _)| (*category).to_owned());
-    query.names = menu.iter().flat_map(telling_words).filter(|name| words.iter().any(|word| word.folded == *name)).collect();
+    query.names =
+        menu.iter().flat_map(telling_words).filter(|name| words.iter().any(|word| word.folded == *name)).collect();
     query.names.sort();
     query.names.dedup();
     query
@@ -152,7 +155,9 @@ pub fn telling_words(dish: &Dish) -> Vec<String> {
 fn is_filler(word: &str) -> bool {
     let category = CATEGORIES.iter().flat_map(|(_, names)| names.iter()).any(|name| *name == word);
     let allergen = ALLERGENS.iter().flat_map(|(_, names)| names.iter()).any(|name| *name == word);
-    category || allergen || matches!(word, "with" | "house" | "casei" | "style" | "fresh" | "grilled" | "gratar" | "zilei")
+    category
+        || allergen
+        || matches!(word, "with" | "house" | "casei" | "style" | "fresh" | "grilled" | "gratar" | "zilei")
 }
 
 /// An allergen that the guest does not want: `fără lapte`, `no nuts`, `alergic la ouă`, `gluten-free`.
@@ -165,8 +170,20 @@ fn avoided(words: &[Word], index: usize, name: &str) -> bool {
     let free_after = matches!(at(index + 1), "free" | "intolerant" | "intolerance" | "allergy" | "allergic");
     // Several may share one `fără`: fără lapte și ouă.
     let avoided_before = (1..=6).filter_map(|back| index.checked_sub(back)).any(|before| {
-        matches!(at(before), "fara" | "without" | "no" | "alergic" | "alergica" | "alergie" | "allergic" | "allergy" | "intolerant"
-            | "intoleranta" | "intolerance")
+        matches!(
+            at(before),
+            "fara"
+                | "without"
+                | "no"
+                | "alergic"
+                | "alergica"
+                | "alergie"
+                | "allergic"
+                | "allergy"
+                | "intolerant"
+                | "intoleranta"
+                | "intolerance"
+        )
     });
     let telling_itself = at(index).starts_with("celiac") || at(index).starts_with("coeliac");
     free_after || avoided_before || telling_itself

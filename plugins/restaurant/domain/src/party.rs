@@ -7,7 +7,11 @@ use crate::text::{Word, number, number_or_article};
 pub fn size(words: &[Word], used: &[bool], bare: bool) -> Option<u32> {
     let count = |index: usize| {
         let free = used.get(index) != Some(&true);
-        words.get(index).filter(|_| free).and_then(|word| number(&word.folded)).filter(|count| (1..=500).contains(count))
+        words
+            .get(index)
+            .filter(|_| free)
+            .and_then(|word| number(&word.folded))
+            .filter(|count| (1..=500).contains(count))
     };
     counted_people(words, &count)
         .or_else(|| announced(words, &count))
@@ -21,8 +25,8 @@ fn counted_people(words: &[Word], count: &impl Fn(usize) -> Option<u32>) -> Opti
     let mut children = None;
     for (index, word) in words.iter().enumerate() {
         let group = match word.folded.as_str() {
-            "persoane" | "persoana" | "oameni" | "insi" | "locuri" | "adulti" | "adult" | "people" | "persons" | "person"
-            | "guests" | "seats" | "adults" | "pax" => &mut grown_ups,
+            "persoane" | "persoana" | "oameni" | "insi" | "locuri" | "adulti" | "adult" | "people" | "persons"
+            | "person" | "guests" | "seats" | "adults" | "pax" => &mut grown_ups,
             "copii" | "copil" | "kids" | "kid" | "children" | "child" => &mut children,
             _ => continue,
         };
@@ -50,13 +54,27 @@ fn announced(words: &[Word], count: &impl Fn(usize) -> Option<u32>) -> Option<u3
         let number = count(index)?;
         let before = |back: usize| index.checked_sub(back).and_then(|at| words.get(at)).map_or("", |word| &word.folded);
         let after = |ahead: usize| words.get(index + ahead).map_or("", |word| &word.folded);
-        let announced = matches!(before(1), "pentru" | "for" | "suntem" | "fim" | "fi" | "in" | "noi" | "be" | "are" | "re")
-            && !(before(1) == "in" && before(2).is_empty())
-            || (matches!(before(1), "de" | "of") && matches!(before(2), "masa" | "grup" | "party" | "table" | "group"));
+        let announced =
+            matches!(before(1), "pentru" | "for" | "suntem" | "fim" | "fi" | "in" | "noi" | "be" | "are" | "re")
+                && !(before(1) == "in" && before(2).is_empty())
+                || (matches!(before(1), "de" | "of")
+                    && matches!(before(2), "masa" | "grup" | "party" | "table" | "group"));
         let of_us = (after(1), after(2)) == ("of", "us");
         let counts_time = matches!(
             after(1),
-            "zile" | "zi" | "ore" | "ora" | "minute" | "days" | "day" | "hours" | "hour" | "weeks" | "week" | "pm" | "am"
+            "zile"
+                | "zi"
+                | "ore"
+                | "ora"
+                | "minute"
+                | "days"
+                | "day"
+                | "hours"
+                | "hour"
+                | "weeks"
+                | "week"
+                | "pm"
+                | "am"
         );
         if (announced || of_us) && !counts_time { Some(number) } else { None }
     })
@@ -66,8 +84,11 @@ fn announced(words: &[Word], count: &impl Fn(usize) -> Option<u32>) -> Option<u3
 fn couple(words: &[Word]) -> Option<u32> {
     let folded: Vec<&str> = words.iter().map(|word| word.folded.as_str()).collect();
     let has = |phrase: &[&str]| folded.windows(phrase.len()).any(|window| window == phrase);
-    let partner = ["sotia", "sotul", "iubita", "iubitul", "prietena", "wife", "husband", "girlfriend", "boyfriend", "partner"];
-    if partner.iter().any(|word| folded.contains(word)) && (has(&["si"]) || has(&["and"]) || has(&["cu"]) || has(&["with"])) {
+    let partner =
+        ["sotia", "sotul", "iubita", "iubitul", "prietena", "wife", "husband", "girlfriend", "boyfriend", "partner"];
+    if partner.iter().any(|word| folded.contains(word))
+        && (has(&["si"]) || has(&["and"]) || has(&["cu"]) || has(&["with"]))
+    {
         return Some(2);
     }
     if has(&["just", "me"]) || has(&["doar", "eu"]) || has(&["numai", "eu"]) || folded.contains(&"singur") {
@@ -150,7 +171,9 @@ mod tests {
 
     #[test]
     fn times_and_days_are_no_people() {
-        for text in ["pentru mâine la 19:30", "for 7 pm", "peste 2 zile", "pe 25 decembrie", "la 8", "for 3 days", "0 persoane"] {
+        for text in
+            ["pentru mâine la 19:30", "for 7 pm", "peste 2 zile", "pe 25 decembrie", "la 8", "for 3 days", "0 persoane"]
+        {
             assert_eq!(read(text), None, "{text}");
         }
     }

@@ -4,8 +4,8 @@ use jiff::civil::{Date, DateTime};
 use serde::de::DeserializeOwned;
 use signalbox_sdk::{Context, Failure};
 
-use crate::channels::DayFacts;
 use crate::calendar;
+use crate::channels::DayFacts;
 use crate::hours::{Hours, Window};
 use crate::language::Language;
 use crate::menu::Dish;
@@ -14,9 +14,9 @@ use crate::tables::Rules;
 /// The local time at the place when the decision started.
 pub fn now(context: &Context) -> Result<DateTime, Failure> {
     let without_offset = context.local_now.get(..19).unwrap_or(&context.local_now);
-    without_offset.parse().map_err(|error| {
-        Failure::fatal(format!("the local time `{}` cannot be read: {error}", context.local_now))
-    })
+    without_offset
+        .parse()
+        .map_err(|error| Failure::fatal(format!("the local time `{}` cannot be read: {error}", context.local_now)))
 }
 
 /// Its opening hours, from the settings `hours` and `special-days`.

@@ -116,7 +116,9 @@ impl Day {
         // The number only grows when somebody comes, so the moments of coming are all that need a look.
         let moments = during().map(|booking| booking.minute.max(minute)).chain([minute]);
         let seated = |moment: u32| {
-            during().filter(move |booking| (booking.minute..booking.until).contains(&moment)).map(|booking| booking.guests)
+            during()
+                .filter(move |booking| (booking.minute..booking.until).contains(&moment))
+                .map(|booking| booking.guests)
         };
         moments.map(|moment| seated(moment).sum()).max().unwrap_or(0)
     }
@@ -128,7 +130,14 @@ impl Day {
 
     /// The free times nearest to the one that was asked for, at most three, in the order of the clock. Times before
     /// `not_before` are over.
-    pub fn alternatives(&self, guests: u32, asked: u32, windows: &[Window], not_before: u32, rules: &Rules) -> Vec<u32> {
+    pub fn alternatives(
+        &self,
+        guests: u32,
+        asked: u32,
+        windows: &[Window],
+        not_before: u32,
+        rules: &Rules,
+    ) -> Vec<u32> {
         let slot = usize::try_from(rules.slot_minutes.max(5)).unwrap_or(30);
         let mut free: Vec<u32> = windows
             .iter()
@@ -201,7 +210,10 @@ mod tests {
         assert_eq!(day.alternatives(2, 19 * 60 + 30, &[EVENING], 0, &rules()), [21 * 60, 21 * 60 + 30, 22 * 60]);
         assert_eq!(day.alternatives(2, 19 * 60, &[EVENING], 22 * 60, &rules()), [22 * 60]);
         assert!(day.alternatives(11, 19 * 60, &[EVENING], 0, &rules()).is_empty());
-        assert_eq!(Day::default().alternatives(2, 19 * 60, &[EVENING], 0, &rules()), [18 * 60, 18 * 60 + 30, 19 * 60 + 30]);
+        assert_eq!(
+            Day::default().alternatives(2, 19 * 60, &[EVENING], 0, &rules()),
+            [18 * 60, 18 * 60 + 30, 19 * 60 + 30]
+        );
     }
 
     #[test]

@@ -44,23 +44,23 @@ pub fn decision_node(arguments: TokenStream, item: TokenStream) -> Result<TokenS
             }
 
             #[cfg(target_arch = "wasm32")]
-            mod component {
-                struct Node;
+            struct Node;
 
-                impl ::signalbox_sdk::bindings::decision_node::exports::signalbox::agent::node::Guest for Node {
-                    fn run(
-                        context: ::signalbox_sdk::__private::WireContext,
-                        state: ::signalbox_sdk::__private::WireState,
-                    ) -> ::core::result::Result<
-                        ::signalbox_sdk::__private::WireStep,
-                        ::signalbox_sdk::__private::WireNodeFailure,
-                    > {
-                        super::run(context, state)
-                    }
+            #[cfg(target_arch = "wasm32")]
+            impl ::signalbox_sdk::bindings::decision_node::exports::signalbox::agent::node::Guest for Node {
+                fn run(
+                    context: ::signalbox_sdk::__private::WireContext,
+                    state: ::signalbox_sdk::__private::WireState,
+                ) -> ::core::result::Result<
+                    ::signalbox_sdk::__private::WireStep,
+                    ::signalbox_sdk::__private::WireNodeFailure,
+                > {
+                    run(context, state)
                 }
-
-                ::signalbox_sdk::bindings::decision_node::export_decision_node!(Node);
             }
+
+            #[cfg(target_arch = "wasm32")]
+            ::signalbox_sdk::bindings::decision_node::export_decision_node!(Node);
 
             // Natively nothing calls the export, but its types are checked all the same.
             #[cfg(not(target_arch = "wasm32"))]
@@ -103,22 +103,22 @@ pub fn input_handler(arguments: TokenStream, item: TokenStream) -> Result<TokenS
             }
 
             #[cfg(target_arch = "wasm32")]
-            mod component {
-                struct Handler;
+            struct Handler;
 
-                impl ::signalbox_sdk::bindings::input_handler::exports::signalbox::agent::handler::Guest for Handler {
-                    fn handle(
-                        event: ::signalbox_sdk::__private::WireEvent,
-                    ) -> ::core::result::Result<
-                        ::signalbox_sdk::__private::WireHandled,
-                        ::signalbox_sdk::__private::WireRejection,
-                    > {
-                        super::handle(event)
-                    }
+            #[cfg(target_arch = "wasm32")]
+            impl ::signalbox_sdk::bindings::input_handler::exports::signalbox::agent::handler::Guest for Handler {
+                fn handle(
+                    event: ::signalbox_sdk::__private::WireEvent,
+                ) -> ::core::result::Result<
+                    ::signalbox_sdk::__private::WireHandled,
+                    ::signalbox_sdk::__private::WireRejection,
+                > {
+                    handle(event)
                 }
-
-                ::signalbox_sdk::bindings::input_handler::export_input_handler!(Handler);
             }
+
+            #[cfg(target_arch = "wasm32")]
+            ::signalbox_sdk::bindings::input_handler::export_input_handler!(Handler);
 
             #[cfg(not(target_arch = "wasm32"))]
             const _: fn(
@@ -139,7 +139,10 @@ fn plain_function(arguments: TokenStream, item: TokenStream, form: &str) -> Resu
     let function: ItemFn = syn::parse2(item.clone()).map_err(|_| Error::new_spanned(&item, form))?;
     let signature = &function.sig;
     let unwanted: [(Option<&dyn ToTokens>, &str); 4] = [
-        (signature.asyncness.as_ref().map(|token| token as _), "a plugin's function is not `async`: capability calls wait"),
+        (
+            signature.asyncness.as_ref().map(|token| token as _),
+            "a plugin's function is not `async`: capability calls wait",
+        ),
         (signature.unsafety.as_ref().map(|token| token as _), "a plugin's function is not `unsafe`"),
         (signature.abi.as_ref().map(|token| token as _), "a plugin's function has no ABI of its own"),
         (signature.variadic.as_ref().map(|token| token as _), form),

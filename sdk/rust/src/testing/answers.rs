@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::bindings::capabilities::signalbox::http::http::Response;
 use crate::bindings::capabilities::signalbox::rag::rag::{MessageModel, PastDecision};
 use crate::bindings::capabilities::signalbox::resources::resources::ResourceState;
+use crate::testing::rows::Rows;
 use crate::testing::{Host, text_of};
 
 /// The moment that things without a moment of their own are from.
@@ -110,12 +111,13 @@ impl Host {
         self
     }
 
-    /// A row that another decision writes just before this one's next write: the race that a condition must catch.
+    /// A row that another decision writes just before this one's next write: the race that a condition must catch. Given
+    /// several times, it happens before that many writes.
     pub fn overtaken_by<T: Serialize + ?Sized>(self, table: &str, partition: &str, sort: &str, item: &T) -> Self {
         let (table, partition, sort) = (table.to_owned(), partition.to_owned(), sort.to_owned());
         let item = text_of(item);
-        self.0.borrow_mut().rows.interruption =
-            Some(Box::new(move |rows| rows.put_by_other(&table, &partition, &sort, item)));
+        let interruption = Box::new(move |rows: &mut Rows| rows.put_by_other(&table, &partition, &sort, item));
+        self.0.borrow_mut().rows.interruptions.push_back(interruption);
         self
     }
 }

@@ -61,7 +61,8 @@ pub(crate) mod business {
 
     pub fn get_setting(path: &str) -> Result<Option<String>, Error> {
         let context = running("get-setting", path)?;
-        let value = context.setting::<serde_json::Value>(path).map_err(|error| Error::Unavailable(error.to_string()))?;
+        let value =
+            context.setting::<serde_json::Value>(path).map_err(|error| Error::Unavailable(error.to_string()))?;
         Ok(value.map(|value| value.to_string()))
     }
 
@@ -120,9 +121,10 @@ pub(crate) mod resources {
                 .is_none_or(|place| attributes.get("locationId").and_then(Value::as_str) == Some(place));
             resource.resource_type == resource_type
                 && at_place
-                && filter.equals.iter().all(|(name, wanted)| {
-                    attributes.get(name) == serde_json::from_str::<Value>(wanted).ok().as_ref()
-                })
+                && filter
+                    .equals
+                    .iter()
+                    .all(|(name, wanted)| attributes.get(name) == serde_json::from_str::<Value>(wanted).ok().as_ref())
         });
         Ok(matching.take(limit as usize).cloned().collect())
     }
@@ -225,9 +227,7 @@ pub(crate) mod rag {
 
 pub(crate) mod dynamodb {
     use super::current;
-    pub use crate::bindings::capabilities::signalbox::dynamodb::dynamodb::{
-        Condition, Error, Key, Page, Range, Row,
-    };
+    pub use crate::bindings::capabilities::signalbox::dynamodb::dynamodb::{Condition, Error, Key, Page, Range, Row};
     use crate::testing::memory::Memory;
 
     pub fn get(table: &str, key: &Key) -> Result<Option<Row>, Error> {
@@ -317,8 +317,8 @@ pub(crate) mod kafka {
 
 pub(crate) mod websocket {
     use super::current;
-    pub use crate::bindings::capabilities::signalbox::websocket::websocket::{Audience, Error};
     use crate::Json;
+    pub use crate::bindings::capabilities::signalbox::websocket::websocket::{Audience, Error};
     use crate::testing::Effect;
 
     pub fn send(user_id: &str, content: &str) -> Result<(), Error> {
@@ -349,8 +349,8 @@ pub(crate) mod websocket {
 
 pub(crate) mod cron {
     use super::current;
-    pub use crate::bindings::capabilities::signalbox::cron::cron::{Error, ScheduleRequest, ScheduleStatus};
     use crate::Json;
+    pub use crate::bindings::capabilities::signalbox::cron::cron::{Error, ScheduleRequest, ScheduleStatus};
     use crate::testing::Effect;
 
     pub fn schedule(request: &ScheduleRequest) -> Result<(), Error> {
@@ -399,9 +399,7 @@ pub(crate) mod cron {
 
 pub(crate) mod llm {
     use super::current;
-    pub use crate::bindings::capabilities::signalbox::llm::llm::{
-        Completion, Error, FinishReason, Message, Request,
-    };
+    pub use crate::bindings::capabilities::signalbox::llm::llm::{Completion, Error, FinishReason, Message, Request};
 
     pub fn complete(request: &Request) -> Result<Completion, Error> {
         let host = current();

@@ -120,9 +120,9 @@ impl Memory {
 
     /// Whether the grants cover this; without any grant set, everything is granted.
     pub fn granted(&self, capability: &str, name: &str) -> bool {
-        self.grants.as_ref().is_none_or(|grants| {
-            grants.iter().any(|(granted, what)| granted == capability && what == name)
-        })
+        self.grants
+            .as_ref()
+            .is_none_or(|grants| grants.iter().any(|(granted, what)| granted == capability && what == name))
     }
 
     /// The key of the next write: the same when the decision is repeated.

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::bindings::capabilities::signalbox::dynamodb::dynamodb::{Condition, Error, Key, Page, Range, Row};
 
@@ -11,8 +11,8 @@ pub(super) struct Rows {
     rows: BTreeMap<(String, String, String), Stored>,
     deletions: BTreeMap<String, bool>,
     numbers: u64,
-    /// Runs before the next write, once: another decision that is faster.
-    pub interruption: Option<Box<dyn FnOnce(&mut Rows)>>,
+    /// What other decisions do just before the next writes, one each.
+    pub interruptions: VecDeque<Box<dyn FnOnce(&mut Rows)>>,
 }
 
 struct Stored {
@@ -67,9 +67,7 @@ impl Rows {
         let rows: Vec<Row> = keys
             .iter()
             .take(limit)
-            .map(|((_, partition, sort), stored)| {
-                row(Key { partition: partition.clone(), sort: sort.clone() }, stored)
-            })
+            .map(|((_, partition, sort), stored)| row(Key { partition: partition.clone(), sort: sort.clone() }, stored))
             .collect();
         let cursor = if keys.len() > limit { rows.last().map(|row| row.key.sort.clone()) } else { None };
         Ok(Page { rows, cursor })
@@ -112,7 +110,7 @@ impl Rows {
     }
 
     fn interrupt(&mut self) {
-        if let Some(interruption) = self.interruption.take() {
+        if let Some(interruption) = self.interruptions.pop_front() {
             interruption(self);
         }
     }

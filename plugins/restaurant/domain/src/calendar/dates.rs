@@ -98,8 +98,9 @@ fn relative(words: &[Word], index: usize, today: Date) -> Option<Found> {
 /// `sâmbătă`, `joia viitoare`, `next friday`. Without `next` it is the nearest such day from today on.
 fn weekday(words: &[Word], index: usize, now: DateTime, when: &When) -> Option<Found> {
     let name = word(words, index);
-    let (weekday, ..) =
-        WEEKDAYS.iter().find(|(_, plain, articled, english)| name == *plain || name == *articled || name == *english)?;
+    let (weekday, ..) = WEEKDAYS
+        .iter()
+        .find(|(_, plain, articled, english)| name == *plain || name == *articled || name == *english)?;
     let today = now.date();
     let mut days = today.weekday().until(*weekday).unsigned_abs().into();
     let after = word(words, index + 1);

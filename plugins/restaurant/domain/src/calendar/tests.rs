@@ -163,8 +163,23 @@ mod no_input_breaks_the_reading {
 
     #[test]
     fn of_odd_shapes() {
-        let odd = ["99.99.9999", "0.0", "00:00:00", "1/2/3/4", "----", "pe", "la", "in in in", "next", "of december",
-            "\u{0}\u{1F600}", "२५ decembrie", "31 aprilie 9999", "la 4294967296", "peste 9999 saptamani"];
+        let odd = [
+            "99.99.9999",
+            "0.0",
+            "00:00:00",
+            "1/2/3/4",
+            "----",
+            "pe",
+            "la",
+            "in in in",
+            "next",
+            "of december",
+            "\u{0}\u{1F600}",
+            "२५ decembrie",
+            "31 aprilie 9999",
+            "la 4294967296",
+            "peste 9999 saptamani",
+        ];
         for text in odd {
             let _ = read(text, now());
         }

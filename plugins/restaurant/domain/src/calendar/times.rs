@@ -41,7 +41,8 @@ pub(super) fn from_now(words: &[Word], now: DateTime, when: &mut When) -> bool {
 pub(super) fn read(words: &[Word], when: &mut When) {
     when.part = (0..words.len()).find_map(|index| part(words, index));
     for index in 0..words.len() {
-        let Some((said, first, last)) = spoken(words, index).or_else(|| clock(words, index)).or_else(|| hour(words, index))
+        let Some((said, first, last)) =
+            spoken(words, index).or_else(|| clock(words, index)).or_else(|| hour(words, index))
         else {
             continue;
         };
@@ -150,9 +151,34 @@ fn hour(words: &[Word], index: usize) -> Option<(Said, usize, usize)> {
 fn counts(word: &str) -> bool {
     matches!(
         word,
-        "persoane" | "persoana" | "oameni" | "locuri" | "insi" | "adulti" | "copii" | "people" | "persons" | "guests"
-            | "seats" | "adults" | "kids" | "children" | "of" | "zile" | "days" | "saptamani" | "weeks" | "luni" | "months"
-            | "th" | "st" | "nd" | "rd" | "lei" | "ron" | "euro"
+        "persoane"
+            | "persoana"
+            | "oameni"
+            | "locuri"
+            | "insi"
+            | "adulti"
+            | "copii"
+            | "people"
+            | "persons"
+            | "guests"
+            | "seats"
+            | "adults"
+            | "kids"
+            | "children"
+            | "of"
+            | "zile"
+            | "days"
+            | "saptamani"
+            | "weeks"
+            | "luni"
+            | "months"
+            | "th"
+            | "st"
+            | "nd"
+            | "rd"
+            | "lei"
+            | "ron"
+            | "euro"
     )
 }
 

@@ -54,7 +54,10 @@ pub fn complaint(context: &Context, state: State) -> Result<Step, Failure> {
     );
     if complaint.severity == Severity::Critical {
         let reviewers = websocket::Audience::with_permission("review");
-        websocket::broadcast(&reviewers, &json!({ "kind": "complaint.critical", "reference": reference, "text": text }))?;
+        websocket::broadcast(
+            &reviewers,
+            &json!({ "kind": "complaint.critical", "reference": reference, "text": text }),
+        )?;
     }
     let record = json!({
         "reference": reference,

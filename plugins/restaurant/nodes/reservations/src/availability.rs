@@ -70,13 +70,7 @@ fn refuse(outcome: &Outcome) -> Result<Step, Failure> {
 }
 
 /// A party that a person must seat: the request goes to review.
-fn large_party(
-    context: &Context,
-    state: &State,
-    guests: u32,
-    asked: DateTime,
-    rules: &Rules,
-) -> Result<Step, Failure> {
+fn large_party(context: &Context, state: &State, guests: u32, asked: DateTime, rules: &Rules) -> Result<Step, Failure> {
     let request = json!({
         "user": place::guest(context),
         "guests": guests,

@@ -44,12 +44,15 @@ fn a_wrong_number_of_arguments_is_told_the_right_form() {
     let (message, line, column) = node_error("\nfn greet() -> Result<Step, Failure> { todo!() }");
     assert!(message.contains("fn name(context: &Context, state: State) -> Result<Step, Failure>"), "{message}");
     assert_eq!((line, column), (2, 8));
-    assert!(handler_error("fn pos(a: Event, b: u8) -> Result<Handled, Rejection> { todo!() }").0.contains("event: Event"));
+    assert!(
+        handler_error("fn pos(a: Event, b: u8) -> Result<Handled, Rejection> { todo!() }").0.contains("event: Event")
+    );
 }
 
 #[test]
 fn a_context_by_value_is_pointed_at() {
-    let (message, line, column) = node_error("fn greet(\n    context: Context,\n) -> Result<Step, Failure> { todo!() }");
+    let (message, line, column) =
+        node_error("fn greet(\n    context: Context,\n) -> Result<Step, Failure> { todo!() }");
     assert_eq!(message, "the context is taken by reference: write `context: &Context`");
     assert_eq!((line, column), (2, 13));
 }

@@ -1,0 +1,214 @@
+//! A restaurant that answers: everything of the bundle but the sandbox.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+use signalbox_graph::{Ending, FailureKind, Graph, Json, Next, Outcome, Scope, StepOutput, Stepper, Task};
+use signalbox_sdk::testing::{self, Host};
+use signalbox_sdk::{Context, Failure, Response, Step};
+
+/// Code and locale to template and parameters.
+pub type Models = BTreeMap<(String, String), (String, Vec<String>)>;
+
+/// What a guest and an operator see of one message.
+#[derive(Debug)]
+pub struct Answer {
+    pub text: String,
+    pub code: String,
+    pub confidence: f64,
+    pub review: bool,
+    /// Node names in the order they ran, attempts included.
+    pub path: Vec<String>,
+    /// Targets of the actions.
+    pub actions: Vec<String>,
+}
+
+/// One business on a Wednesday at 15:30, half an hour after lunch.
+pub struct Restaurant {
+    pub host: Host,
+    graph: Arc<Graph>,
+    business: Value,
+    place: Option<String>,
+    sessions: RefCell<BTreeMap<String, BTreeMap<String, Json>>>,
+    decisions: Cell<u32>,
+}
+
+impl Restaurant {
+    pub fn open(business: &str) -> Self {
+        let manifest = fs::read_to_string(bundle().join("bundle.toml")).unwrap();
+        let manifest = signalbox_graph::parse("bundle.toml", &manifest);
+        let manifest = manifest.unwrap_or_else(|report| panic!("{}", report.render(false)));
+        let text = fs::read_to_string(bundle().join(format!("business/{business}.toml"))).unwrap();
+        let known: signalbox_model::BusinessInfo = toml::from_str(&text).unwrap();
+        Self {
+            host: Host::new(),
+            graph: manifest.graph,
+            business: serde_json::to_value(known).unwrap(),
+            place: None,
+            sessions: RefCell::default(),
+            decisions: Cell::new(0),
+        }
+    }
+
+    /// The same business, asked about one of its places.
+    pub fn at(mut self, place: &str) -> Self {
+        self.place = Some(place.to_owned());
+        self
+    }
+
+    /// A guest writes, and is answered.
+    pub fn say(&self, user: &str, text: &str) -> Answer {
+        self.decisions.set(self.decisions.get() + 1);
+        self.say_as(&format!("dec_{:06}", self.decisions.get()), user, text)
+    }
+
+    /// The same, as a decision of a given id.
+    pub fn say_as(&self, decision: &str, user: &str, text: &str) -> Answer {
+        let session = self.sessions.borrow().get(user).cloned().unwrap_or_default();
+        let mut stepper = Stepper::new(Arc::clone(&self.graph), session, scope(text));
+        let mut path = Vec::new();
+        let (payloads, session) = loop {
+            match stepper.next() {
+                Next::Run(tasks) => {
+                    for task in tasks {
+                        path.push(task.name.to_string());
+                        let outcome = self.run(&self.context(decision, user, text, &task.name), &task);
+                        stepper.complete(task.id, outcome);
+                    }
+                }
+                Next::Wait => panic!("nothing is outstanding here"),
+                Next::Ended(Ending::Finished { payloads, session, .. }) => break (payloads, session),
+                Next::Ended(Ending::Failed { error, .. }) => panic!("{text}: {error} after {path:?}"),
+            }
+        };
+        self.sessions.borrow_mut().insert(user.to_owned(), session);
+        let steps: Vec<Step> = payloads.into_iter().map(|(_, step)| step).collect();
+        answer(&steps, path)
+    }
+
+    /// The bookings of a day.
+    pub fn bookings(&self, day: &str) -> Vec<Value> {
+        let row = self.host.row("reservations", self.place.as_deref().unwrap_or("main"), day);
+        row.and_then(|row| row["bookings"].as_array().cloned()).unwrap_or_default()
+    }
+
+    /// All message models of the bundle.
+    pub fn models() -> Models {
+        let mut models = Models::new();
+        for entry in fs::read_dir(bundle().join("models")).unwrap() {
+            let file: Value = toml::from_str(&fs::read_to_string(entry.unwrap().path()).unwrap()).unwrap();
+            for model in file["models"].as_array().unwrap() {
+                let text = |key: &str| model[key].as_str().unwrap().to_owned();
+                let parameters = serde_json::from_value(model["parameters"].clone()).unwrap();
+                models.insert((text("decisionCode"), text("locale")), (text("messageTemplate"), parameters));
+            }
+        }
+        models
+    }
+
+    fn context(&self, decision: &str, user: &str, text: &str, node: &str) -> Context {
+        let field = |name: &str| self.business[name].as_str().unwrap_or_default();
+        let mut builder = testing::context()
+            .decision(decision)
+            .user(user)
+            .node(node)
+            .text(text)
+            .now("2026-11-25T13:30:00.000Z")
+            .local_now("2026-11-25T15:30:00+02:00")
+            .business(field("name"), field("locale"), field("timezone"))
+            .settings(self.business["settings"].clone());
+        if let Some(place) = &self.place {
+            let places = self.business["locations"].as_array().unwrap();
+            let settings = places.iter().find(|known| known["id"] == place.as_str()).unwrap()["settings"].clone();
+            builder = builder.location(place, field("timezone"), settings);
+        }
+        builder.build()
+    }
+
+    fn run(&self, context: &Context, task: &Task) -> Outcome<Step> {
+        let state: Map<String, Value> =
+            task.state.iter().map(|(channel, value)| (channel.to_string(), value.value().clone())).collect();
+        let (host, state) = (&self.host, Value::Object(state));
+        let result = match &*task.plugin {
+            "understand" => host.run(restaurant_understand::understand, context, state),
+            "extract" => host.run(restaurant_extract::extract, context, state),
+            "lookup" => host.run(restaurant_lookup::lookup, context, state),
+            "reservations" => host.run(restaurant_reservations::reservations, context, state),
+            "complaint" => host.run(restaurant_complaint::complaint, context, state),
+            "handover" => host.run(restaurant_handover::handover, context, state),
+            "respond" => host.run(restaurant_respond::respond, context, state),
+            other => panic!("the test knows no plugin `{other}`"),
+        };
+        match result {
+            Ok(step) => Outcome::Done(StepOutput {
+                updates: step
+                    .updates
+                    .iter()
+                    .map(|(channel, text)| (channel.clone(), Json::parse(text.clone()).unwrap()))
+                    .collect(),
+                goto: step.goto.clone(),
+                payload: step,
+            }),
+            Err(failure) => {
+                let kind = match failure {
+                    Failure::Invalid(_) => FailureKind::Invalid,
+                    Failure::Retry(_) => FailureKind::Retry,
+                    Failure::Fatal(_) => FailureKind::Fatal,
+                };
+                Outcome::Failed { kind, message: failure.to_string() }
+            }
+        }
+    }
+}
+
+fn bundle() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn scope(text: &str) -> Scope {
+    let input = json!({
+        "id": "in_1",
+        "source": "websocket",
+        "businessId": "business",
+        "type": "user_message",
+        "content": { "text": text },
+        "timestamp": "2026-11-25T13:30:00Z",
+    });
+    Scope::new(&serde_json::from_value(input).unwrap(), &["message".to_owned()])
+}
+
+/// What comes out of the steps, read as the host reads them: the last verdict wins, templates need all their parameters.
+fn answer(steps: &[Step], path: Vec<String>) -> Answer {
+    let verdict = steps.iter().filter_map(|step| step.decision.as_ref()).next_back().expect("no node decided");
+    let said: Vec<&Response> = steps.iter().flat_map(|step| &step.responses).collect();
+    let [response] = said.as_slice() else { panic!("one answer is expected, there are {}", said.len()) };
+    Answer {
+        text: render(response),
+        code: verdict.code.clone(),
+        confidence: verdict.confidence,
+        review: verdict.requires_human_review,
+        path,
+        actions: steps.iter().flat_map(|step| &step.actions).map(|action| action.target.clone()).collect(),
+    }
+}
+
+fn render(response: &Response) -> String {
+    let (code, locale) = (response.template.clone().unwrap(), response.locale.clone().unwrap());
+    let models = Restaurant::models();
+    let (template, parameters) = models.get(&(code.clone(), locale)).unwrap_or_else(|| panic!("no model for {code}"));
+    let data = response.data.clone().unwrap();
+    for parameter in parameters {
+        assert!(!data[parameter].is_null(), "{code} is not given its parameter {parameter}: {data}");
+    }
+    let mut environment = minijinja::Environment::new();
+    environment.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
+    let compiled = environment.template_from_str(template).unwrap();
+    let undeclared: Vec<String> =
+        compiled.undeclared_variables(false).into_iter().filter(|name| !parameters.contains(name)).collect();
+    assert!(undeclared.is_empty(), "{code} uses {undeclared:?} without declaring it");
+    compiled.render(minijinja::value::Serde(&data)).unwrap()
+}
