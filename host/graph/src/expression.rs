@@ -1,53 +1,29 @@
 //! Conditions and lists in CEL: checked when a bundle is loaded, evaluated over the few values they name.
 
-use std::collections::BTreeSet;
+mod walk;
+
 use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 
-use cel::common::ast::{EntryExpr, Expr, IdedExpr, LiteralValue};
 use cel::objects::{Key, Map};
 use cel::{Context, Env, ExecutionError, Program, Value};
 use signalbox_model::AgentInput;
 
 use crate::json::Json;
-use crate::reader::{listed, suggestion};
+use walk::Walk;
 
 /// The longest expression: evaluation has no fuel, so what it may cost is bounded by what may be written.
 const MAX_SOURCE_BYTES: usize = 1024;
 
+/// The most brackets, `?`, comparisons and sums, which are what may nest: parser and evaluation recurse, and an overflow
+/// would take the host with it.
+const MAX_NESTING: usize = 32;
+
+/// The stack that parsing gets; only what is used of it is ever backed by memory.
+const PARSER_STACK_BYTES: usize = 32 << 20;
+
 /// The most text that an expression with `map`, `filter`, `all` or `exists` may read.
 const MAX_READ_BYTES: usize = 32 << 10;
-
-const VARIABLES: [&str; 3] = ["state", "input", "permissions"];
-const INPUT_FIELDS: [&str; 5] = ["text", "type", "source", "data", "locationId"];
-
-/// Functions that cost no more than what they read; `join`, `replace` and `format` multiply it and are left out.
-const FUNCTIONS: [&str; 23] = [
-    "bool",
-    "bytes",
-    "charAt",
-    "contains",
-    "double",
-    "dyn",
-    "endsWith",
-    "has",
-    "indexOf",
-    "int",
-    "lastIndexOf",
-    "lowerAscii",
-    "matches",
-    "reverse",
-    "size",
-    "split",
-    "startsWith",
-    "string",
-    "substring",
-    "trim",
-    "type",
-    "uint",
-    "upperAscii",
-];
-const MACROS: [&str; 5] = ["all", "exists", "exists_one", "filter", "map"];
 
 static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| {
     let mut environment = Env::stdlib();
@@ -109,13 +85,23 @@ pub(crate) struct Expression {
 impl Expression {
     /// Compiles and checks a source; the names of channels are checked by the caller, who knows them.
     pub fn compile(source: &str) -> Result<Self, Vec<ExpressionProblem>> {
-        if source.len() > MAX_SOURCE_BYTES {
-            return Err(vec![ExpressionProblem {
-                message: format!("the expression has {} bytes, more than {MAX_SOURCE_BYTES}", source.len()),
-                help: "let a node compute it into a channel".to_owned(),
-                at: None,
-            }]);
+        if let Some(message) = too_much(source) {
+            let help = "let a node compute it into a channel".to_owned();
+            return Err(vec![ExpressionProblem { message, help, at: None }]);
         }
+        // The parser recurses deeply, in unoptimised builds above all: what is let in needs more than a worker's stack.
+        let thread = std::thread::Builder::new().name("cel".to_owned()).stack_size(PARSER_STACK_BYTES);
+        std::thread::scope(|scope| {
+            let parsing = thread.spawn_scoped(scope, || Self::parse(source)).map_err(|error| error.to_string());
+            parsing.and_then(|parsing| parsing.join().map_err(|_| "the parser gave up".to_owned()))
+        })
+        .unwrap_or_else(|why| {
+            let (message, help) = (format!("the expression cannot be read: {why}"), "try a simpler one".to_owned());
+            Err(vec![ExpressionProblem { message, help, at: None }])
+        })
+    }
+
+    fn parse(source: &str) -> Result<Self, Vec<ExpressionProblem>> {
         let program = ENVIRONMENT.compile(source).map_err(|errors| syntax_problems(source, &errors))?;
         let mut walk = Walk::new(source, &program);
         walk.visit(program.expression(), &mut Vec::new(), false);
@@ -201,6 +187,18 @@ impl Expression {
     }
 }
 
+/// Counts in strings too: a count that must tell strings apart could be talked out of it.
+fn too_much(source: &str) -> Option<String> {
+    if source.len() > MAX_SOURCE_BYTES {
+        return Some(format!("the expression has {} bytes, more than {MAX_SOURCE_BYTES}", source.len()));
+    }
+    let words = source.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| *word == "in").count();
+    let signs = ["==", "!=", "<", ">", "+", "-", "*", "/", "%", "?", "(", "[", "{"];
+    let nesting = words + signs.iter().map(|sign| source.matches(sign).count()).sum::<usize>();
+    (nesting > MAX_NESTING)
+        .then(|| format!("the expression has {nesting} brackets and operators, more than {MAX_NESTING}"))
+}
+
 fn missing(channel: &str) -> String {
     format!("channel `{channel}` has no value yet; give it an `initial`, or ask with `has(state.{channel})` first")
 }
@@ -258,131 +256,110 @@ fn offset(source: &str, (line, column): (isize, isize)) -> Option<Range<usize>> 
     Some(before + within..before + within)
 }
 
-/// One pass over the tree of an expression.
-struct Walk<'p> {
-    source: &'p str,
-    program: &'p Program,
-    channels: BTreeSet<String>,
-    reads_input: bool,
-    loops: bool,
-    problems: Vec<ExpressionProblem>,
-}
+#[cfg(test)]
+mod tests {
+    use super::walk::FUNCTIONS;
+    use super::*;
 
-impl<'p> Walk<'p> {
-    fn new(source: &'p str, program: &'p Program) -> Self {
-        let channels = BTreeSet::new();
-        Self { source, program, channels, reads_input: false, loops: false, problems: Vec::new() }
+    fn scope() -> Scope {
+        let strings = ["message", "review"].map(Value::from).to_vec();
+        let input = [(Key::from("text".to_owned()), Value::from("Masă la 8"))];
+        Scope { input: map_of(input), input_bytes: 10, permissions: Value::List(Arc::new(strings)) }
     }
 
-    fn visit(&mut self, node: &'p IdedExpr, bound: &mut Vec<&'p str>, in_loop: bool) {
-        match &node.expr {
-            Expr::Unspecified | Expr::Literal(_) => {}
-            Expr::Ident(name) => self.variable(node, name, bound),
-            Expr::Select(select) => match &select.operand.expr {
-                Expr::Ident(name) if name == "state" && !bound.contains(&"state") => {
-                    self.channels.insert(select.field.clone());
-                }
-                Expr::Ident(name) if name == "input" && !bound.contains(&"input") => {
-                    self.reads_input = true;
-                    if !INPUT_FIELDS.contains(&select.field.as_str()) {
-                        let help = suggestion(&select.field, "fields of `input`", INPUT_FIELDS);
-                        self.problem(node, format!("`input` has no field `{}`", select.field), help, &select.field);
-                    }
-                }
-                _ => self.visit(&select.operand, bound, in_loop),
-            },
-            Expr::Call(call) => self.call(node, call, bound, in_loop),
-            Expr::List(list) => list.elements.iter().for_each(|element| self.visit(element, bound, in_loop)),
-            Expr::Map(map) => map.entries.iter().for_each(|entry| self.entry(&entry.expr, bound, in_loop)),
-            Expr::Struct(found) => {
-                let help = "use a map: {\"key\": value}".to_owned();
-                self.problem(node, format!("there is no type `{}`", found.type_name), help, &found.type_name);
-            }
-            Expr::Comprehension(inner) => {
-                if in_loop {
-                    let help = "let a node compute it into a channel".to_owned();
-                    self.problem(node, "a loop inside a loop may take too long".to_owned(), help, "");
-                }
-                self.loops = true;
-                self.visit(&inner.iter_range, bound, in_loop);
-                self.visit(&inner.accu_init, bound, in_loop);
-                let depth = bound.len();
-                bound.extend([inner.iter_var.as_str(), inner.accu_var.as_str()]);
-                bound.extend(inner.iter_var2.as_deref());
-                for part in [&inner.loop_cond, &inner.loop_step, &inner.result] {
-                    self.visit(part, bound, true);
-                }
-                bound.truncate(depth);
-            }
+    fn evaluate(source: &str, x: &str) -> Result<bool, String> {
+        let expression = Expression::compile(source).map_err(|problems| format!("{problems:?}"))?;
+        let x = Json::parse(x).unwrap();
+        expression.condition(|name| (name == "x").then_some(&x), &scope())
+    }
+
+    #[test]
+    fn every_function_that_is_let_in_works() {
+        for (function, source) in FUNCTIONS.iter().zip([
+            "bool('true')",
+            "bytes('a') == b'a'",
+            "'abc'.charAt(1) == 'b'",
+            "input.text.contains('Masă')",
+            "double('1.5') > 1.0",
+            "dyn(1) == 1",
+            "'abc'.endsWith('c')",
+            "has(state.x) && !has(state.y)",
+            "'abc'.indexOf('c') == 2",
+            "int('3') == 3",
+            "'abca'.lastIndexOf('a') == 3",
+            "input.text.lowerAscii() == 'masă la 8'",
+            "'aaa'.matches('^a+$')",
+            "'abc'.reverse() == 'cba'",
+            "size(permissions) == 2",
+            "'a b'.split(' ') == ['a', 'b']",
+            "input.text.startsWith('M')",
+            "string(1) == '1'",
+            "'abc'.substring(1) == 'bc'",
+            "' a '.trim() == 'a'",
+            "type(1) == int",
+            "uint(1) == 1u",
+            "'a'.upperAscii() == 'A'",
+        ]) {
+            assert!(source.contains(function), "{source} is about {function}");
+            assert_eq!(evaluate(source, "1"), Ok(true), "{source}");
+        }
+        for source in [
+            "permissions.all(p, size(p) > 2)",
+            "permissions.exists(p, p == 'review')",
+            "permissions.exists_one(p, p == 'review')",
+            "permissions.filter(p, p == 'review') == ['review']",
+            "permissions.map(p, size(p)) == [7, 6]",
+        ] {
+            assert_eq!(evaluate(source, "1"), Ok(true), "{source}");
         }
     }
 
-    fn entry(&mut self, entry: &'p EntryExpr, bound: &mut Vec<&'p str>, in_loop: bool) {
-        match entry {
-            EntryExpr::StructField(field) => self.visit(&field.value, bound, in_loop),
-            EntryExpr::MapEntry(entry) => {
-                self.visit(&entry.key, bound, in_loop);
-                self.visit(&entry.value, bound, in_loop);
-            }
-        }
-    }
-
-    fn call(
-        &mut self,
-        node: &'p IdedExpr,
-        call: &'p cel::common::ast::CallExpr,
-        bound: &mut Vec<&'p str>,
-        in_loop: bool,
-    ) {
-        let name = call.func_name.as_str();
-        let operator = !name.starts_with(|c: char| c.is_ascii_alphabetic());
-        if !operator && !FUNCTIONS.contains(&name) {
-            let help = suggestion(name, "functions", FUNCTIONS.into_iter().chain(MACROS));
-            self.problem(node, format!("there is no function `{name}`"), help, name);
-        }
-        // `state["my-channel"]` is the only way to write a channel whose name has a dash.
-        if name == "_[_]"
-            && let [IdedExpr { expr: Expr::Ident(root), .. }, IdedExpr { expr: Expr::Literal(literal), .. }] =
-                call.args.as_slice()
-            && root == "state"
-            && let LiteralValue::String(channel) = literal
+    #[test]
+    fn numbers_compare_as_people_expect() {
+        for (source, x) in
+            [("state.x == 1", "1"), ("state.x + 1 == 2", "1"), ("state.x > 1", "1.5"), ("state.x == 1", "1.0")]
         {
-            self.channels.insert(channel.inner().to_owned());
-            return;
-        }
-        for part in call.target.iter().map(Box::as_ref).chain(&call.args) {
-            self.visit(part, bound, in_loop);
+            assert_eq!(evaluate(source, x), Ok(true), "{source} with {x}");
         }
     }
 
-    fn variable(&mut self, node: &'p IdedExpr, name: &'p str, bound: &[&'p str]) {
-        if name.starts_with('@') || bound.contains(&name) {
-            return;
-        }
-        match name {
-            "state" => {
-                let help = "write `state.` and its name, or `state[\"its-name\"]`".to_owned();
-                self.problem(node, "`state` must be followed by the name of a channel".to_owned(), help, name);
-            }
-            "input" => {
-                let help = format!("write `input.` and a field: {}", listed(INPUT_FIELDS));
-                self.problem(node, "`input` must be followed by the name of a field".to_owned(), help, name);
-            }
-            "permissions" => {}
-            _ => {
-                let help = suggestion(name, "variables", VARIABLES);
-                let help = format!("{help} (a channel is `state.{name}`)");
-                self.problem(node, format!("there is no variable `{name}`"), help, name);
-            }
-        }
+    #[test]
+    fn what_cannot_be_answered_is_an_error_that_says_why() {
+        let why = |source: &str, x: &str| evaluate(source, x).unwrap_err();
+        assert!(why("state.y == 1", "1").contains("channel `y` has no value yet"));
+        assert!(why("state.x.kind == 1", "{}").contains("there is no `kind`; ask with `has(...)`"));
+        assert!(why("state.x", "3").contains("it gives a number, not true or false"));
+        assert!(why("state.x > 1", "\"1\"").contains("no matching overload"));
+        assert!(why("1 / state.x == 1", "0").contains("ivision by zero"), "{}", why("1 / state.x == 1", "0"));
+        let long = format!("[{}0]", "1,".repeat(20_000));
+        assert!(why("state.x.exists(n, n > 3)", &long).contains("it loops over"));
+        assert_eq!(evaluate("size(state.x) > 3", &long), Ok(true), "without a loop, size does not matter");
     }
 
-    fn problem(&mut self, node: &IdedExpr, message: String, help: String, written: &str) {
-        let at = (!written.is_empty()).then(|| self.source.find(written).map(|start| start..start + written.len()));
-        let at = at.flatten().or_else(|| {
-            let (start, stop) = self.program.source_info().offset_for(node.id)?;
-            Some(start as usize..stop as usize + 1)
-        });
-        self.problems.push(ExpressionProblem { message, help, at });
+    #[test]
+    fn an_expression_nested_too_deep_is_refused_and_overflows_no_stack() {
+        for source in [
+            format!("{}1{}", "(".repeat(500), ")".repeat(500)),
+            format!("{}1{}", "[".repeat(500), "]".repeat(500)),
+            format!("1{}", "+1".repeat(500)),
+            format!("{}1", "1?2:".repeat(250)),
+            format!("1{}", " in 1".repeat(200)),
+        ] {
+            assert!(evaluate(&source, "1").unwrap_err().contains("more than"), "{source}");
+        }
+        // The most that is let in.
+        let most = MAX_NESTING - 1;
+        for source in [
+            format!("{}true{}", "(".repeat(most), ")".repeat(most)),
+            format!("{}true{} != []", "[".repeat(most - 1), "]".repeat(most - 1)),
+            format!("{}true", "false ? false : ".repeat(most)),
+            format!("0{} != 3", "+1".repeat(most)),
+            format!("{}true", "!".repeat(1_000)),
+            format!("true{}", "||true".repeat(150)),
+        ] {
+            assert_eq!(evaluate(&source, "1"), Ok(true), "{source}");
+        }
+        let fields = format!("has(state.x{})", ".y".repeat(500));
+        assert!(evaluate(&fields, "1").is_err());
     }
 }

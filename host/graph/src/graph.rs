@@ -162,3 +162,17 @@ impl Node {
         self.reaches_joins.get(bit / 64).is_some_and(|word| word & (1 << (bit % 64)) != 0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Graph;
+
+    #[test]
+    fn a_graph_is_shared_by_threads() {
+        fn shared<T: Send + Sync>() {}
+        shared::<Graph>();
+        shared::<crate::Stepper<String>>();
+        shared::<crate::Manifest>();
+        shared::<crate::Report>();
+    }
+}

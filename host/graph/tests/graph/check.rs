@@ -333,3 +333,14 @@ fn a_node_for_each_item_does_not_write_one_value() {
     );
     check_shape("list = \"append\"\nx = \"max\"", &nodes, &edges, &[]);
 }
+
+#[test]
+fn a_manifest_nested_without_end_is_refused_and_no_overflow() {
+    for text in [
+        format!("x = {}", "[".repeat(20_000)),
+        format!("x = {}", "{a=".repeat(20_000)),
+        format!("[{}a]", "a.".repeat(20_000)),
+    ] {
+        assert!(report(&text).count() > 0);
+    }
+}

@@ -1,0 +1,191 @@
+//! What an expression may name, and which of it it names.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use cel::Program;
+use cel::common::ast::{CallExpr, EntryExpr, Expr, IdedExpr, LiteralValue};
+
+use super::ExpressionProblem;
+use crate::reader::{listed, suggestion};
+
+const VARIABLES: [&str; 3] = ["state", "input", "permissions"];
+/// What `type(x)` may be compared with.
+const TYPES: [&str; 10] = ["bool", "bytes", "double", "int", "list", "map", "null_type", "string", "type", "uint"];
+const INPUT_FIELDS: [&str; 5] = ["text", "type", "source", "data", "locationId"];
+
+/// Functions that cost no more than what they read; `join`, `replace` and `format` multiply it and are left out.
+pub(super) const FUNCTIONS: [&str; 23] = [
+    "bool",
+    "bytes",
+    "charAt",
+    "contains",
+    "double",
+    "dyn",
+    "endsWith",
+    "has",
+    "indexOf",
+    "int",
+    "lastIndexOf",
+    "lowerAscii",
+    "matches",
+    "reverse",
+    "size",
+    "split",
+    "startsWith",
+    "string",
+    "substring",
+    "trim",
+    "type",
+    "uint",
+    "upperAscii",
+];
+const MACROS: [&str; 5] = ["all", "exists", "exists_one", "filter", "map"];
+
+/// One pass over the tree of an expression.
+pub(super) struct Walk<'p> {
+    source: &'p str,
+    program: &'p Program,
+    pub channels: BTreeSet<String>,
+    pub reads_input: bool,
+    pub loops: bool,
+    pub problems: Vec<ExpressionProblem>,
+}
+
+impl<'p> Walk<'p> {
+    pub fn new(source: &'p str, program: &'p Program) -> Self {
+        let channels = BTreeSet::new();
+        Self { source, program, channels, reads_input: false, loops: false, problems: Vec::new() }
+    }
+
+    pub fn visit(&mut self, node: &'p IdedExpr, bound: &mut Vec<&'p str>, in_loop: bool) {
+        match &node.expr {
+            Expr::Unspecified | Expr::Literal(_) => {}
+            Expr::Ident(name) => self.variable(node, name, bound),
+            Expr::Select(select) => match &select.operand.expr {
+                Expr::Ident(name) if name == "state" && !bound.contains(&"state") => {
+                    self.channels.insert(select.field.clone());
+                }
+                Expr::Ident(name) if name == "input" && !bound.contains(&"input") => {
+                    self.reads_input = true;
+                    if !INPUT_FIELDS.contains(&select.field.as_str()) {
+                        let help = suggestion(&select.field, "fields of `input`", INPUT_FIELDS);
+                        self.problem(node, format!("`input` has no field `{}`", select.field), help, &select.field);
+                    }
+                }
+                _ => self.visit(&select.operand, bound, in_loop),
+            },
+            Expr::Call(call) => self.call(node, call, bound, in_loop),
+            Expr::List(list) => list.elements.iter().for_each(|element| self.visit(element, bound, in_loop)),
+            Expr::Map(map) => map.entries.iter().for_each(|entry| self.entry(&entry.expr, bound, in_loop)),
+            Expr::Struct(found) => {
+                let help = "use a map: {\"key\": value}".to_owned();
+                self.problem(node, format!("there is no type `{}`", found.type_name), help, &found.type_name);
+            }
+            Expr::Comprehension(inner) => {
+                if in_loop {
+                    let help = "let a node compute it into a channel".to_owned();
+                    self.problem(node, "a loop inside a loop may take too long".to_owned(), help, "");
+                }
+                self.loops = true;
+                self.visit(&inner.iter_range, bound, in_loop);
+                self.visit(&inner.accu_init, bound, in_loop);
+                let depth = bound.len();
+                bound.extend([inner.iter_var.as_str(), inner.accu_var.as_str()]);
+                bound.extend(inner.iter_var2.as_deref());
+                for part in [&inner.loop_cond, &inner.loop_step, &inner.result] {
+                    self.visit(part, bound, true);
+                }
+                bound.truncate(depth);
+            }
+        }
+    }
+
+    fn entry(&mut self, entry: &'p EntryExpr, bound: &mut Vec<&'p str>, in_loop: bool) {
+        match entry {
+            EntryExpr::StructField(field) => self.visit(&field.value, bound, in_loop),
+            EntryExpr::MapEntry(entry) => {
+                self.visit(&entry.key, bound, in_loop);
+                self.visit(&entry.value, bound, in_loop);
+            }
+        }
+    }
+
+    fn call(&mut self, node: &'p IdedExpr, call: &'p CallExpr, bound: &mut Vec<&'p str>, in_loop: bool) {
+        let name = call.func_name.as_str();
+        let operator = !name.starts_with(|c: char| c.is_ascii_alphabetic());
+        if !operator && !FUNCTIONS.contains(&name) {
+            let help = suggestion(name, "functions", FUNCTIONS.into_iter().chain(MACROS));
+            self.problem(node, format!("there is no function `{name}`"), help, name);
+        }
+        // `state["my-channel"]` is the only way to write a channel whose name has a dash.
+        if name == "_[_]"
+            && let [IdedExpr { expr: Expr::Ident(root), .. }, IdedExpr { expr: Expr::Literal(literal), .. }] =
+                call.args.as_slice()
+            && root == "state"
+            && let LiteralValue::String(channel) = literal
+        {
+            self.channels.insert(channel.inner().to_owned());
+            return;
+        }
+        for part in call.target.iter().map(Box::as_ref).chain(&call.args) {
+            self.visit(part, bound, in_loop);
+        }
+    }
+
+    fn variable(&mut self, node: &'p IdedExpr, name: &'p str, bound: &[&'p str]) {
+        if name.starts_with('@') || bound.contains(&name) {
+            return;
+        }
+        match name {
+            "state" => {
+                let help = "write `state.` and its name, or `state[\"its-name\"]`".to_owned();
+                self.problem(node, "`state` must be followed by the name of a channel".to_owned(), help, name);
+            }
+            "input" => {
+                let help = format!("write `input.` and a field: {}", listed(INPUT_FIELDS));
+                self.problem(node, "`input` must be followed by the name of a field".to_owned(), help, name);
+            }
+            "permissions" => {}
+            _ if TYPES.contains(&name) => {}
+            _ => {
+                let help = suggestion(name, "variables", VARIABLES);
+                let help = format!("{help} (a channel is `state.{name}`)");
+                self.problem(node, format!("there is no variable `{name}`"), help, name);
+            }
+        }
+    }
+
+    fn problem(&mut self, node: &IdedExpr, message: String, help: String, written: &str) {
+        let at = word(self.source, written).or_else(|| {
+            let (start, stop) = self.program.source_info().offset_for(node.id)?;
+            Some(start as usize..stop as usize + 1)
+        });
+        self.problems.push(ExpressionProblem { message, help, at });
+    }
+}
+
+/// Where a name stands as a whole: the `x` of `max + x`, not that of `max`.
+fn word(source: &str, name: &str) -> Option<Range<usize>> {
+    let part_of_name = |c: char| c.is_alphanumeric() || c == '_';
+    let whole = |start: &usize| {
+        let before = source.get(..*start).and_then(|before| before.chars().next_back());
+        let after = source.get(*start + name.len()..).and_then(|after| after.chars().next());
+        !before.is_some_and(part_of_name) && !after.is_some_and(part_of_name)
+    };
+    let start = source.match_indices(name).map(|(start, _)| start).find(whole)?;
+    (!name.is_empty()).then(|| start..start + name.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::word;
+
+    #[test]
+    fn a_caret_stands_under_whole_names() {
+        assert_eq!(word("maxx + x", "x"), Some(7..8));
+        assert_eq!(word("ăx x", "x"), Some(4..5));
+        assert_eq!(word("max", "x"), None);
+        assert_eq!(word("max", ""), None);
+    }
+}
