@@ -107,6 +107,7 @@ impl Inner {
                 Err(mut found) => problems.append(&mut found),
             }
         }
+        problems.extend(handlers_without_trigger(&bundle));
         if !problems.is_empty() {
             return Err(bundle.refuse(problems));
         }
@@ -162,7 +163,7 @@ impl Inner {
         let export = if is_node {
             node::GuestIndices::new(&pre).map(Export::Node).map_err(|_| "signalbox:agent/node@0.1.0")
         } else {
-            handler::GuestIndices::new(&pre).map(Export::Handler).map_err(|_| "signalbox:agent/handler@0.1.0")
+            handler::GuestIndices::new(&pre).map(|_| Export::Handler).map_err(|_| "signalbox:agent/handler@0.1.0")
         };
         let export = export.map_err(|missing| {
             let help = "a decision node is annotated with #[decision_node], an input handler with #[input_handler]";
@@ -178,6 +179,15 @@ impl Inner {
         };
         Ok(Plugin { policy: Arc::new(policy), limits: spec.limits, business_type, pre, export })
     }
+}
+
+/// A handler that nothing would run is refused rather than left out in silence.
+fn handlers_without_trigger(bundle: &Bundle) -> Option<Problem> {
+    let handler = bundle.manifest.inputs.websocket.as_ref()?.handler.as_ref()?;
+    let plugin = bundle.manifest.plugins.get(handler)?;
+    let message = format!("plugin `{handler}` is the handler of [inputs.websocket], and messages need none");
+    let help = "remove `handler` from [inputs.websocket]: the host's default mapping turns a message into an input";
+    Some(Problem::new(message, plugin.span.clone(), "this plugin").with_help(help))
 }
 
 fn digest(bytes: &[u8]) -> String {
