@@ -93,6 +93,9 @@ impl Verifier {
     }
 
     fn verify_with(&self, token: &str, header: &Header, keys: &[Key]) -> Result<Verified, AuthError> {
+        if !KeyAlgorithm::ALL.iter().any(|algorithm| algorithm.name() == header.algorithm) {
+            return Err(AuthError::Algorithm(header.algorithm.clone()));
+        }
         let mut named = keys.iter().filter(|key| key.may_be(header.key_id.as_deref())).peekable();
         if named.peek().is_none() {
             return Err(AuthError::UnknownKey);

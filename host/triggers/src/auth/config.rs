@@ -110,6 +110,8 @@ impl AuthConfig {
 }
 
 impl KeyAlgorithm {
+    pub(super) const ALL: [Self; 4] = [Self::Hs256, Self::Rs256, Self::Es256, Self::EdDsa];
+
     /// The name in a token's header.
     pub fn name(self) -> &'static str {
         match self {

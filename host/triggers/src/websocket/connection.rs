@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use axum::extract::ws::{CloseFrame, Message as Wire, Utf8Bytes, WebSocket as Stream};
 use bytes::Bytes;
 use futures_util::SinkExt;
-use rand::Rng;
 use signalbox_sessions::{ClientFrame, Close, CloseCode, Encoded, MessageFrame, Outbox, ResumeFrame, Session};
 use tokio::sync::mpsc;
 use tokio::time::{sleep_until, timeout};
@@ -21,10 +20,10 @@ use crate::metrics::CLOSES;
 use crate::{Message, Verified};
 
 /// How long a client may take to answer a close.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long before the end of a drain connections give up, so that their closes are still written.
-const DRAIN_MARGIN: Duration = Duration::from_millis(500);
+/// How long before the end of a drain connections give up, so that their closes are still written and answered.
+const DRAIN_MARGIN: Duration = Duration::from_millis(1_500);
 
 /// One socket and everything about it, owned by one task.
 pub(super) struct Connection {
@@ -99,10 +98,9 @@ impl Connection {
     }
 
     fn drain(&self, deadline: Duration) -> Event {
-        let give_up_in = deadline.saturating_sub(DRAIN_MARGIN);
+        let give_up_in = deadline.saturating_sub(DRAIN_MARGIN.min(deadline / 2));
         let spread = self.shared.config.drain_spread.0.min(give_up_in);
-        let mut random = rand::rng();
-        let mut within = |spread: Duration| spread.mul_f64(random.random::<f64>());
+        let within = |spread: Duration| spread.mul_f64(rand::random::<f64>());
         let reconnect_in = within(spread);
         // A client that follows the advice leaves by itself before it is closed.
         Event::Drain { reconnect_in, close_in: reconnect_in + within(spread.saturating_sub(reconnect_in)), give_up_in }

@@ -1,1 +1,358 @@
+use std::collections::BTreeMap;
 
+use proptest::prelude::*;
+use signalbox_model::{BusinessAccess, Content, UserAccess};
+use signalbox_sessions::{AuthFrame, PingFrame};
+
+use super::*;
+
+const IN_FLIGHT: usize = 3;
+const START: i64 = 1_800_000_000;
+
+fn rules() -> Rules {
+    Rules {
+        auth_timeout: Duration::from_secs(5),
+        expiry_notice: Duration::from_secs(60),
+        ping_interval: Duration::from_secs(25),
+        pong_timeout: Duration::from_secs(10),
+        in_flight: IN_FLIGHT,
+        max_errors: 5,
+        error_window: Duration::from_secs(10),
+        limits: Limits {
+            message_bytes: 65_536,
+            text_bytes: 16_384,
+            json_depth: 32,
+            in_flight: IN_FLIGHT as u32,
+            frames_per_second: 20,
+            burst: 40,
+        },
+    }
+}
+
+fn at(millis: u64) -> Now {
+    let elapsed = Duration::from_millis(millis);
+    Now { elapsed, wall: Timestamp::from_second(START).unwrap().checked_add(elapsed).unwrap() }
+}
+
+fn verified(user: &str, seconds: i64) -> Verified {
+    let businesses = BTreeMap::from([("b0".to_owned(), BusinessAccess::default())]);
+    Verified {
+        access: UserAccess { user_id: user.to_owned(), businesses },
+        expires_at: Timestamp::from_second(START + seconds).unwrap(),
+        token_id: None,
+    }
+}
+
+fn message(id: &str, business: &str) -> Event {
+    let content = Content { text: Some("hi".to_owned()), ..Content::default() };
+    let frame = MessageFrame {
+        id: id.to_owned(),
+        business_id: business.to_owned(),
+        location_id: None,
+        content,
+        progress: None,
+    };
+    Event::Frame { frame: ClientFrame::Message(frame), throttled: None }
+}
+
+fn frame(frame: ClientFrame) -> Event {
+    Event::Frame { frame, throttled: None }
+}
+
+fn finished(business: &str) -> Event {
+    Event::Finished { business_id: business.to_owned(), error: None }
+}
+
+/// A connection of ana whose token holds for `seconds`.
+fn open(seconds: i64) -> Protocol {
+    let mut protocol = Protocol::new(rules(), "con_1".to_owned());
+    let auth = protocol.on(frame(ClientFrame::Auth(AuthFrame { token: "t".to_owned() })), at(0));
+    assert_eq!(auth, [Action::Verify("t".to_owned())]);
+    let verified = verified("ana", seconds);
+    assert_eq!(protocol.on(Event::Verified(Ok(verified.clone())), at(0)), [Action::Join(verified.clone())]);
+    let welcome = protocol.on(Event::Joined(verified), at(0));
+    assert!(matches!(&welcome[..], [Action::Send(ServerFrame::Welcome { user_id, .. })] if user_id == "ana"));
+    protocol
+}
+
+fn error_code(action: &Action) -> Option<(String, Option<String>)> {
+    let Action::Send(ServerFrame::Error(error)) = action else { return None };
+    let details = error.details.as_ref().unwrap();
+    let text = |name: &str| details.get(name).and_then(|value| value.as_str()).map(str::to_owned);
+    Some((text("code").unwrap(), text("messageId")))
+}
+
+fn code_of(actions: &[Action]) -> Option<String> {
+    actions.iter().find_map(error_code).map(|(code, _)| code)
+}
+
+fn closed_with(actions: &[Action]) -> Option<CloseCode> {
+    actions.iter().find_map(|action| match action {
+        Action::Close(close) => Some(close.code),
+        _ => None,
+    })
+}
+
+#[test]
+fn nothing_is_done_for_somebody_unknown() {
+    let strangers = [
+        message("m", "b0"),
+        frame(ClientFrame::Ping(PingFrame::default())),
+        frame(ClientFrame::Resume(ResumeFrame { business_id: "b0".to_owned(), cursor: None })),
+        frame(ClientFrame::Refresh(AuthFrame { token: "t".to_owned() })),
+    ];
+    for event in strangers {
+        let mut protocol = Protocol::new(rules(), "con_1".to_owned());
+        let actions = protocol.on(event, at(0));
+        assert_eq!(code_of(&actions).as_deref(), Some("not_authenticated"));
+        assert_eq!(closed_with(&actions), Some(CloseCode::AuthFailed));
+    }
+}
+
+#[test]
+fn who_does_not_authenticate_in_time_is_closed() {
+    let mut protocol = Protocol::new(rules(), "con_1".to_owned());
+    assert_eq!(protocol.wake_in(at(1_000)), Some(Duration::from_secs(4)));
+    assert!(protocol.on(Event::Tick, at(4_999)).is_empty());
+    assert_eq!(closed_with(&protocol.on(Event::Tick, at(5_000))), Some(CloseCode::AuthTimeout));
+    assert_eq!(protocol.wake_in(at(5_000)), None);
+}
+
+#[test]
+fn a_bad_token_closes_with_the_code_of_its_fault() {
+    let expired = AuthError::Expired { at: Timestamp::UNIX_EPOCH };
+    for (error, code) in [
+        (AuthError::Signature, CloseCode::AuthFailed),
+        (expired, CloseCode::TokenExpired),
+        (AuthError::KeysUnavailable, CloseCode::Internal),
+    ] {
+        let mut protocol = Protocol::new(rules(), "con_1".to_owned());
+        let actions = protocol.on(Event::Verified(Err(error.clone())), at(0));
+        assert_eq!(code_of(&actions).as_deref(), Some(error.code()));
+        assert_eq!(closed_with(&actions), Some(code));
+    }
+}
+
+#[test]
+fn a_token_is_reminded_of_once_and_then_closes() {
+    let mut protocol = open(100);
+    assert!(protocol.on(Event::Heard, at(24_000)).is_empty());
+    protocol.on(Event::Tick, at(39_000));
+    protocol.on(Event::Heard, at(39_500));
+    assert_eq!(protocol.wake_in(at(39_900)), Some(Duration::from_millis(100)));
+    let actions = protocol.on(Event::Tick, at(40_000));
+    assert!(matches!(actions[..], [Action::Send(ServerFrame::TokenExpiring { .. })]));
+    assert!(protocol.on(Event::Tick, at(40_001)).is_empty(), "once");
+    let actions = protocol.on(message("late", "b0"), at(100_000));
+    assert_eq!(closed_with(&actions), Some(CloseCode::TokenExpired));
+    assert!(!actions.iter().any(|action| matches!(action, Action::Decide(_))), "nothing is decided after expiry");
+}
+
+#[test]
+fn a_refresh_prolongs_and_a_failed_one_takes_nothing_away() {
+    let mut protocol = open(100);
+    let refresh = protocol.on(frame(ClientFrame::Refresh(AuthFrame { token: "new".to_owned() })), at(1));
+    assert_eq!(refresh, [Action::Verify("new".to_owned())]);
+    let failed = protocol.on(Event::Verified(Err(AuthError::Signature)), at(2));
+    assert_eq!((code_of(&failed).as_deref(), closed_with(&failed)), (Some("token_signature"), None));
+    let longer = verified("ana", 1_000);
+    let actions = protocol.on(Event::Verified(Ok(longer.clone())), at(3));
+    assert_eq!(actions[0], Action::Refresh(longer));
+    assert!(matches!(actions[1], Action::Send(ServerFrame::Refreshed { .. })));
+    protocol.on(Event::Heard, at(100_001));
+    assert_eq!(closed_with(&protocol.on(Event::Heard, at(100_001))), None);
+}
+
+#[test]
+fn a_refresh_with_the_token_of_another_user_closes() {
+    let mut protocol = open(100);
+    let actions = protocol.on(Event::Verified(Ok(verified("dan", 1_000))), at(1));
+    assert_eq!(closed_with(&actions), Some(CloseCode::Forbidden));
+    assert!(!actions.iter().any(|action| matches!(action, Action::Refresh(_))));
+}
+
+#[test]
+fn a_client_that_does_not_answer_pings_is_gone() {
+    let mut protocol = open(10_000);
+    assert_eq!(protocol.on(Event::Tick, at(25_000)), [Action::Ping]);
+    assert!(protocol.on(Event::Tick, at(34_999)).is_empty());
+    assert_eq!(closed_with(&protocol.on(Event::Tick, at(35_000))), Some(CloseCode::HeartbeatMissed));
+    let mut protocol = open(10_000);
+    protocol.on(Event::Tick, at(25_000));
+    protocol.on(Event::Heard, at(30_000));
+    assert_eq!(protocol.on(Event::Tick, at(50_000)), [Action::Ping]);
+}
+
+#[test]
+fn errors_are_borne_until_they_do_not_stop() {
+    let mut protocol = open(10_000);
+    let garbage = || Event::NoFrame(FrameError::NoType);
+    for second in 0..30 {
+        // Five in ten seconds are borne for ever.
+        assert_eq!(closed_with(&protocol.on(garbage(), at(second * 2_100))), None, "{second}");
+        protocol.on(Event::Heard, at(second * 2_100));
+    }
+    let mut protocol = open(10_000);
+    for _ in 0..5 {
+        assert_eq!(closed_with(&protocol.on(garbage(), at(10))), None);
+    }
+    assert_eq!(closed_with(&protocol.on(garbage(), at(11))), Some(CloseCode::Abuse));
+}
+
+#[test]
+fn faults_of_ours_are_not_counted_as_abuse() {
+    let mut protocol = open(10_000);
+    for attempt in 0..50 {
+        protocol.on(message(&format!("m{attempt}"), "b0"), at(attempt));
+        let error = Box::new(ErrorFrame::from(&crate::IntakeError::Busy { retry_after: Duration::from_secs(1) }));
+        let actions = protocol.on(Event::Finished { business_id: "b0".to_owned(), error: Some(error) }, at(attempt));
+        assert_eq!(closed_with(&actions), None);
+    }
+}
+
+#[test]
+fn what_breaks_the_wire_closes_with_its_standard_code() {
+    for (code, name) in [
+        (CloseCode::Binary, "binary_frame"),
+        (CloseCode::InvalidText, "invalid_utf8"),
+        (CloseCode::TooLarge, "message_too_large"),
+        (CloseCode::ProtocolError, "websocket_violation"),
+    ] {
+        let actions = open(100).on(Event::Broken(code), at(0));
+        assert_eq!((code_of(&actions).as_deref(), closed_with(&actions)), (Some(name), Some(code)));
+    }
+}
+
+#[test]
+fn a_drain_waits_for_what_is_in_flight_and_gives_up_in_the_end() {
+    let drain = || Event::Drain {
+        reconnect_in: Duration::from_secs(1),
+        close_in: Duration::from_secs(2),
+        give_up_in: Duration::from_secs(9),
+    };
+    let mut idle = open(10_000);
+    let actions = idle.on(drain(), at(0));
+    assert!(matches!(actions[..], [Action::Send(ServerFrame::Reconnect { after_ms: 1_000, .. })]));
+    assert_eq!(idle.wake_in(at(0)), Some(Duration::from_secs(2)));
+    assert_eq!(closed_with(&idle.on(Event::Tick, at(1_999))), None);
+    assert_eq!(closed_with(&idle.on(Event::Tick, at(2_000))), Some(CloseCode::Restart));
+
+    let mut busy = open(10_000);
+    busy.on(message("m", "b0"), at(0));
+    busy.on(drain(), at(0));
+    let refused = busy.on(message("n", "b0"), at(1));
+    assert_eq!(refused.iter().find_map(error_code), Some(("draining".to_owned(), Some("n".to_owned()))));
+    assert_eq!(closed_with(&busy.on(Event::Tick, at(3_000))), None, "a message is being decided");
+    assert_eq!(closed_with(&busy.on(finished("b0"), at(3_001))), Some(CloseCode::Restart));
+
+    let mut stuck = open(10_000);
+    stuck.on(message("m", "b0"), at(0));
+    stuck.on(drain(), at(0));
+    assert_eq!(closed_with(&stuck.on(Event::Tick, at(9_000))), Some(CloseCode::Restart));
+}
+
+/// What a client or the host may do next.
+#[derive(Clone, Debug)]
+enum Step {
+    Message(u8, bool),
+    Finish(u8),
+    Garbage,
+    Ping,
+    Resume,
+    Resumed,
+    Refresh(bool),
+    Drain,
+    Wait(u32),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        8 => (0..3_u8, prop::bool::weighted(0.1)).prop_map(|(business, throttled)| Step::Message(business, throttled)),
+        8 => (0..3_u8).prop_map(Step::Finish),
+        1 => Just(Step::Garbage),
+        1 => Just(Step::Ping),
+        1 => Just(Step::Resume),
+        1 => Just(Step::Resumed),
+        1 => any::<bool>().prop_map(Step::Refresh),
+        1 => prop::bool::weighted(0.2).prop_map(|drain| if drain { Step::Drain } else { Step::Ping }),
+        4 => (0..8_000_u32).prop_map(Step::Wait),
+    ];
+    prop::collection::vec(step, 1..120)
+}
+
+proptest! {
+    /// Whatever happens in whatever order: messages of one business are decided one at a time and in order, there is
+    /// never more in flight than allowed, every message is decided or refused by name, a close is the last thing that
+    /// happens, and the machine always knows when to wake until it is closed.
+    #[test]
+    fn order_bounds_and_ends_hold_whatever_happens(steps in steps()) {
+        let mut protocol = open(400);
+        let mut now = 0;
+        let mut sent = 0_usize;
+        let mut running: BTreeMap<String, String> = BTreeMap::new();
+        let mut waiting: BTreeMap<String, VecDeque<String>> = BTreeMap::new();
+        let mut closed = false;
+        for step in steps {
+            let (event, asked) = match step {
+                Step::Message(business, throttled) => {
+                    sent += 1;
+                    let id = format!("m{sent}");
+                    let Event::Frame { frame, .. } = message(&id, &format!("b{business}")) else { unreachable!() };
+                    let throttled = throttled.then_some(Duration::from_millis(50));
+                    (Event::Frame { frame, throttled }, Some((id, format!("b{business}"))))
+                }
+                Step::Finish(business) => {
+                    let business = format!("b{business}");
+                    if running.remove(&business).is_none() { continue }
+                    (finished(&business), None)
+                }
+                Step::Garbage => (Event::NoFrame(FrameError::NoType), None),
+                Step::Ping => (frame(ClientFrame::Ping(PingFrame::default())), None),
+                Step::Resume => {
+                    (frame(ClientFrame::Resume(ResumeFrame { business_id: "b0".to_owned(), cursor: None })), None)
+                }
+                Step::Resumed => (Event::Resumed { error: None }, None),
+                Step::Refresh(good) => {
+                    let result = if good { Ok(verified("ana", 900)) } else { Err(AuthError::Signature) };
+                    (Event::Verified(result), None)
+                }
+                Step::Drain => {
+                    let (reconnect_in, close_in) = (Duration::from_secs(1), Duration::from_secs(2));
+                    (Event::Drain { reconnect_in, close_in, give_up_in: Duration::from_secs(20) }, None)
+                }
+                Step::Wait(millis) => { now += u64::from(millis); (Event::Tick, None) }
+            };
+            let mut actions = protocol.on(event, at(now));
+            actions.extend(protocol.on(Event::Heard, at(now)));
+            prop_assert!(!closed || actions.is_empty(), "{actions:?} after the close");
+            let refused: Vec<_> = actions.iter().filter_map(error_code).filter_map(|(_, id)| id).collect();
+            for action in &actions {
+                prop_assert!(!closed, "{action:?} behind the close");
+                match action {
+                    Action::Close(_) => closed = true,
+                    Action::Decide(message) => {
+                        let queue = waiting.entry(message.business_id.clone()).or_default();
+                        if queue.front() == Some(&message.id) { queue.pop_front(); }
+                        let expected = queue.is_empty() || !queue.contains(&message.id);
+                        prop_assert!(expected, "{} overtakes {queue:?}", message.id);
+                        let before = running.insert(message.business_id.clone(), message.id.clone());
+                        prop_assert!(before.is_none(), "two of {} at once", message.business_id);
+                    }
+                    _ => {}
+                }
+            }
+            if let Some((id, business)) = asked {
+                let started = running.get(&business) == Some(&id);
+                let named = refused.contains(&id);
+                prop_assert!(!(started && named), "{id} is both decided and refused");
+                if !started && !named && !closed { waiting.entry(business).or_default().push_back(id); }
+            }
+            if !closed {
+                let in_flight = running.len() + waiting.values().map(VecDeque::len).sum::<usize>();
+                prop_assert!(in_flight <= IN_FLIGHT, "{running:?} {waiting:?}");
+                prop_assert!(waiting.iter().all(|(business, queue)| queue.is_empty() || running.contains_key(business)));
+                prop_assert!(protocol.wake_in(at(now)).is_some());
+            }
+        }
+    }
+}

@@ -1,0 +1,199 @@
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use serde_json::json;
+use signalbox_executor::{AccessError, Authorized, DecideError, Decided, NodeEvent, Phase, Progress};
+use signalbox_model::{
+    AgentContext, AgentOutput, AgentResponse, BusinessInfo, DecisionModel, Outcome, OutputMetadata, ResponseContent,
+    ResponseTarget, Timestamp, UserAccess, decision_id, response_id,
+};
+use signalbox_store::{AcceptedInput, Committed, DecisionRecord, Effect, EffectKind, Store, StoreError};
+use signalbox_triggers::Decide;
+use tokio::sync::Semaphore;
+
+/// Decides by rules that a test can read:
+/// `wait:NAME` waits until the gate of that name is opened, `fail` is a graph that fails, `down` is a store that does
+/// not answer, `wait:down` one that is gone when the gate opens, `lost` is a panic, `notify:USER` and `broadcast` and `broadcast:PERMISSION` add a notification. Every
+/// answer repeats the text.
+pub struct Desk {
+    store: Store,
+    gates: Mutex<HashMap<String, Arc<Semaphore>>>,
+    /// Texts in the order in which they were begun.
+    pub begun: Mutex<Vec<String>>,
+    /// How often the store was not there.
+    pub downs: AtomicUsize,
+    /// Until it is, `down` fails.
+    pub mended: AtomicUsize,
+}
+
+impl Desk {
+    pub fn new(store: Store) -> Self {
+        Self {
+            store,
+            gates: Mutex::default(),
+            begun: Mutex::default(),
+            downs: AtomicUsize::new(0),
+            mended: AtomicUsize::new(0),
+        }
+    }
+
+    /// Lets one decision through the gate.
+    pub fn open(&self, gate: &str) {
+        self.gate(gate).add_permits(1);
+    }
+
+    fn gate(&self, name: &str) -> Arc<Semaphore> {
+        self.gates.lock().unwrap().entry(name.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(0))).clone()
+    }
+
+    pub fn begun(&self) -> Vec<String> {
+        self.begun.lock().unwrap().clone()
+    }
+}
+
+/// `trattoria` and `clinic`, where coordinators may send messages and managers also hear `review` news.
+fn business(id: &str) -> Option<BusinessInfo> {
+    let info = json!({
+        "businessId": id,
+        "name": id,
+        "type": "test",
+        "locations": [{"id": "terrace", "name": "Terrace"}, {"id": "bar", "name": "Bar"}],
+        "permissions": {"coordinator": ["message"], "manager": ["message", "review"], "guest": []}
+    });
+    ["trattoria", "clinic"].contains(&id).then(|| serde_json::from_value(info).unwrap())
+}
+
+#[async_trait]
+impl Decide for Desk {
+    fn authorize(
+        &self,
+        access: &UserAccess,
+        business_id: &str,
+        location_id: Option<&str>,
+        permission: &str,
+    ) -> Result<Authorized, AccessError> {
+        let business = business(business_id).ok_or_else(|| AccessError::UnknownBusiness(business_id.to_owned()))?;
+        let own = access.businesses.get(business_id).ok_or_else(|| AccessError::NoAccess(business_id.to_owned()))?;
+        if let Some(location) = location_id {
+            let visible = own.locations.as_ref().is_none_or(|visible| visible.iter().any(|id| id == location));
+            if !visible || business.location(location).is_none() {
+                let (business, location) = (business_id.to_owned(), location.to_owned());
+                return Err(AccessError::NoLocation { business, location });
+            }
+        }
+        let permissions = business.permissions_of(own.roles.iter().map(String::as_str));
+        if !permissions.iter().any(|own| own == permission) {
+            let (business, permission) = (business_id.to_owned(), permission.to_owned());
+            return Err(AccessError::MissingPermission { business, permission });
+        }
+        Ok(Authorized { business: Arc::new(business), permissions })
+    }
+
+    async fn decide(&self, accepted: AcceptedInput, progress: Arc<dyn Progress>) -> Result<Decided, DecideError> {
+        let text = accepted.input.content.text.clone().unwrap_or_default();
+        let id = decision_id(&accepted.input.business_id, &accepted.input.id);
+        if let Some(record) = self.store.decision(&id, &accepted.input.business_id).await? {
+            return Ok(Decided { record: Arc::new(record), duplicate: true });
+        }
+        self.begun.lock().unwrap().push(text.clone());
+        let event = |phase| NodeEvent {
+            decision_id: id.as_str().into(),
+            node: "desk".into(),
+            step: 1,
+            attempt: 1,
+            phase,
+            micros: 0,
+        };
+        progress.node(event(Phase::Started));
+        if let Some(gate) = text.strip_prefix("wait:") {
+            self.gate(gate).acquire().await.unwrap().forget();
+        }
+        if text.ends_with("down") && self.mended.load(Ordering::SeqCst) == 0 {
+            self.downs.fetch_add(1, Ordering::SeqCst);
+            let timeout = StoreError::Timeout { table: "decisions".to_owned(), operation: "PutItem" };
+            return Err(DecideError::Store(timeout));
+        }
+        assert_ne!(text, "lost", "the desk was asked to panic");
+        progress.node(event(Phase::Done));
+        let record = record(&id, accepted, &text);
+        match self.store.commit_decision(&record).await? {
+            Committed::New => Ok(Decided { record: Arc::new(record), duplicate: false }),
+            Committed::Duplicate(first) => Ok(Decided { record: Arc::new(*first), duplicate: true }),
+        }
+    }
+}
+
+fn record(id: &str, accepted: AcceptedInput, text: &str) -> DecisionRecord {
+    let AcceptedInput { input, permissions, reply, .. } = accepted;
+    let (now, business_id) = (Timestamp::now(), input.business_id.clone());
+    let failed = text == "fail";
+    let user = input.user_id.clone().unwrap_or_default();
+    let responses = (!failed).then(|| AgentResponse {
+        id: response_id(id, 0),
+        target: ResponseTarget::Websocket,
+        recipient: user,
+        content: ResponseContent { text: Some(format!("re: {text}")), ..ResponseContent::default() },
+        timestamp: now,
+    });
+    let content = json!({"news": text}).as_object().unwrap().clone();
+    let notification = |user_id: Option<&str>, permission: Option<&str>| EffectKind::Notification {
+        user_id: user_id.map(str::to_owned),
+        location_id: input.location_id.clone(),
+        permission: permission.map(str::to_owned),
+        content: content.clone(),
+    };
+    let effect = match text.split_once(':') {
+        Some(("notify", user)) => Some(notification(Some(user), None)),
+        Some(("broadcast", permission)) => Some(notification(None, Some(permission))),
+        _ if text == "broadcast" => Some(notification(None, None)),
+        _ => None,
+    };
+    let business_info = business(&business_id).unwrap();
+    let code = if failed { "FAILED" } else { "ECHO" };
+    DecisionRecord {
+        output: AgentOutput {
+            id: id.to_owned(),
+            input_id: input.id.clone(),
+            decision_code: code.to_owned(),
+            decision_type: "echo".to_owned(),
+            confidence: 1.0,
+            reasoning: "it was asked".to_owned(),
+            actions: Vec::new(),
+            responses: responses.into_iter().collect(),
+            requires_human_review: false,
+            processing_time: 0,
+            metadata: OutputMetadata::default(),
+        },
+        decision: DecisionModel {
+            id: id.to_owned(),
+            business_id,
+            decision_code: code.to_owned(),
+            decision_type: "echo".to_owned(),
+            reasoning: "node `desk` failed".to_owned(),
+            confidence: 1.0,
+            outcome: if failed { Outcome::Failed } else { Outcome::Decided },
+            business_type: "test".to_owned(),
+            location_id: input.location_id.clone(),
+            created_at: now,
+            metadata: None,
+            context: AgentContext {
+                input,
+                business_info,
+                location_info: None,
+                user_permissions: Some(permissions),
+                session_data: None,
+                rag_context: None,
+            },
+        },
+        reply,
+        session: None,
+        effects: effect.into_iter().map(|kind| Effect::pending(format!("{id}-e0"), kind)).collect(),
+    }
+}
+
+/// The businesses of a token: id and role.
+pub fn roles(businesses: &[(&str, &str)]) -> BTreeMap<String, serde_json::Value> {
+    businesses.iter().map(|(id, role)| ((*id).to_owned(), json!({"roles": [role]}))).collect()
+}

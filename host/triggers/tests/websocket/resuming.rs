@@ -1,0 +1,184 @@
+//! What was missed comes again: all of it, in order, to whom it was meant for.
+
+use serde_json::{Value, json};
+use signalbox_model::HumanSize;
+
+use super::client::Client;
+use super::host::{Host, token};
+
+impl Client {
+    async fn resume(&mut self, cursor: Option<&str>) {
+        let mut frame = json!({"type": "resume", "businessId": "trattoria"});
+        if let Some(cursor) = cursor {
+            frame["cursor"] = cursor.into();
+        }
+        self.send(frame).await;
+    }
+
+    /// What a resume brings, up to its end.
+    async fn resumed(&mut self) -> (Vec<Value>, Value) {
+        let mut frames = Vec::new();
+        loop {
+            let frame = self.next().await;
+            if frame["type"] == "resumed" {
+                return (frames, frame);
+            }
+            frames.push(frame);
+        }
+    }
+
+    async fn ask(&mut self, id: &str, text: &str) -> Value {
+        self.say(id, text).await;
+        loop {
+            let frame = self.next().await;
+            if frame["type"] == "response" || frame["type"] == "error" {
+                return frame;
+            }
+        }
+    }
+}
+
+fn texts(frames: &[Value]) -> Vec<&str> {
+    frames.iter().map(|frame| frame["content"]["text"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_client_that_was_away_gets_what_it_missed_in_order() {
+    let host = Host::with(|settings| settings.websocket.resume_overlap = signalbox_model::HumanDuration::secs(0)).await;
+    let mut client = host.ana().await;
+    let first = client.ask("m1", "one").await;
+    drop(client);
+    let mut elsewhere = host.ana().await;
+    let mut dan = host.connect(&token("dan", &[("trattoria", "coordinator")], 3_600)).await;
+    let mut missed = Vec::new();
+    for number in 2..6 {
+        missed.push(elsewhere.ask(&format!("m{number}"), &number.to_string()).await);
+        dan.ask(&format!("m{number}"), "of dan").await;
+    }
+    let failed = elsewhere.ask("m6", "fail").await;
+    let mut client = host.ana().await;
+    client.resume(first["cursor"].as_str()).await;
+    let (frames, end) = client.resumed().await;
+    assert_eq!(texts(&frames[..4]), ["re: 2", "re: 3", "re: 4", "re: 5"]);
+    assert_eq!(frames[..4], missed, "byte for byte what came live, ids included");
+    assert_eq!(frames[4]["details"]["decisionId"], failed["details"]["decisionId"]);
+    assert_eq!((&end["recovered"], &end["count"]), (&json!(true), &json!(5)));
+    assert_eq!(end["businessId"], "trattoria");
+    // The end of one resume is the start of the next.
+    client.resume(end["cursor"].as_str()).await;
+    let (frames, end) = client.resumed().await;
+    assert!(frames.is_empty(), "{frames:?}");
+    assert_eq!((&end["recovered"], &end["count"]), (&json!(true), &json!(0)));
+}
+
+#[tokio::test]
+async fn the_overlap_repeats_frames_under_the_same_id() {
+    let host = Host::start().await;
+    let mut client = host.ana().await;
+    let first = client.ask("m1", "one").await;
+    let second = client.ask("m2", "two").await;
+    client.resume(second["cursor"].as_str()).await;
+    let (frames, end) = client.resumed().await;
+    assert_eq!(frames, [first, second]);
+    assert_eq!(end["count"], 2);
+}
+
+#[tokio::test]
+async fn without_a_cursor_everything_comes_and_without_a_decision_nothing() {
+    let host = Host::start().await;
+    let mut client = host.ana().await;
+    client.resume(None).await;
+    let (frames, end) = client.resumed().await;
+    assert!(frames.is_empty());
+    assert_eq!(end, json!({"type": "resumed", "businessId": "trattoria", "recovered": true, "count": 0}));
+    client.ask("m1", "one").await;
+    client.resume(None).await;
+    assert_eq!(texts(&client.resumed().await.0), ["re: one"]);
+}
+
+#[tokio::test]
+async fn notifications_are_resumed_by_those_they_are_for() {
+    let host = Host::start().await;
+    let mut ana = host.ana().await;
+    for (id, text) in [("m1", "notify:dan"), ("m2", "broadcast:review"), ("m3", "broadcast"), ("m4", "notify:ana")] {
+        ana.ask(id, text).await;
+    }
+    let resumed = async |user: &str, role: &str| {
+        // The relay notes what it delivered a moment after the answer.
+        loop {
+            let mut client = host.connect(&token(user, &[("trattoria", role)], 3_600)).await;
+            client.resume(None).await;
+            let (frames, _) = client.resumed().await;
+            let news = frames.iter().filter(|frame| frame["type"] == "notification");
+            let news: Vec<_> = news.map(|frame| frame["content"]["news"].as_str().unwrap().to_owned()).collect();
+            let waiting = host.store.pending_decisions(signalbox_model::Timestamp::now(), 10).await.unwrap();
+            if waiting.is_empty() {
+                return news;
+            }
+        }
+    };
+    resumed("dan", "manager").await;
+    assert_eq!(resumed("dan", "manager").await, ["notify:dan", "broadcast:review", "broadcast"]);
+    assert_eq!(resumed("ana", "coordinator").await, ["broadcast", "notify:ana"]);
+    assert_eq!(resumed("eva", "coordinator").await, ["broadcast"]);
+}
+
+#[tokio::test]
+async fn a_resume_is_refused_where_messages_would_be() {
+    let host = Host::start().await;
+    let mut client = host.connect(&token("ana", &[("trattoria", "guest")], 3_600)).await;
+    client.resume(None).await;
+    client.expect_error("permission_missing").await;
+    client.send(json!({"type": "resume", "businessId": "clinic"})).await;
+    let error = client.expect_error("business_not_found").await;
+    assert_eq!(error["details"]["businessId"], "clinic");
+}
+
+#[tokio::test]
+async fn a_cursor_that_is_none_is_an_error_and_never_a_part() {
+    let host = Host::start().await;
+    let mut client =
+        host.connect(&token("ana", &[("trattoria", "coordinator"), ("clinic", "coordinator")], 3_600)).await;
+    let response = client.ask("m1", "one").await;
+    for cursor in ["made-up", "", "AAAA"] {
+        client.resume(Some(cursor)).await;
+        client.expect_error("invalid_cursor").await;
+    }
+    // Another business's cursor is none either.
+    client.send(json!({"type": "resume", "businessId": "clinic", "cursor": response["cursor"]})).await;
+    client.expect_error("invalid_cursor").await;
+}
+
+#[tokio::test]
+async fn who_missed_too_much_is_told_so() {
+    let host = Host::with(|settings| settings.websocket.resume_limit = 50).await;
+    let mut client = host.ana().await;
+    for number in 0..120 {
+        // The rate is for clients; this is about how much there is.
+        let mut one = host.connect(&token(&format!("u{number}"), &[("trattoria", "coordinator")], 3_600)).await;
+        one.ask("m", "hi").await;
+    }
+    client.resume(None).await;
+    let (_, end) = client.resumed().await;
+    assert_eq!(end["recovered"], false);
+    assert!(end["cursor"].is_string(), "and from where it may go on: {end}");
+}
+
+#[tokio::test]
+async fn a_long_resume_waits_for_the_reader_instead_of_cutting_it_off() {
+    let host = Host::with(|settings| {
+        settings.websocket.outbox_size = HumanSize(32 * 1024);
+        settings.websocket.burst = std::num::NonZeroU32::new(1_000).unwrap();
+        settings.intake.text_size = HumanSize(16 * 1024);
+    })
+    .await;
+    let mut client = host.ana().await;
+    let text = "x".repeat(8 * 1024);
+    for number in 0..60 {
+        client.ask(&format!("m{number}"), &text).await;
+    }
+    let mut again = host.ana().await;
+    again.resume(None).await;
+    let (frames, end) = again.resumed().await;
+    assert_eq!((frames.len(), &end["recovered"]), (60, &json!(true)));
+}
