@@ -1,20 +1,21 @@
 //! `signalbox.toml`: read, laid over the defaults, overridden by the environment and options, checked, and shown.
 
+#[cfg(test)]
+mod documented;
 mod effective;
 mod egress;
 mod llm;
 mod load;
 mod reader;
-mod sections;
 pub mod secrets;
-#[cfg(test)]
-mod documented;
+mod sections;
 mod tree;
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use signalbox_delivery::RelayConfig;
+use signalbox_executor::ExecutorConfig;
 use signalbox_model::SecretReference;
 use signalbox_sandbox::SandboxConfig;
 use signalbox_triggers::{AuthConfig, HttpConfig, IntakeConfig, WebSocketConfig};
@@ -47,6 +48,8 @@ pub struct Config {
     pub websocket: WebSocketConfig,
     /// What is admitted.
     pub intake: IntakeConfig,
+    /// How decisions are made.
+    pub executor: ExecutorConfig,
     /// How effects leave.
     pub delivery: RelayConfig,
     /// The language models that plugins may be granted.

@@ -28,7 +28,7 @@ pub struct Health {
     /// What the store's last check said; none is well.
     pub store: watch::Receiver<Option<String>>,
     /// The business types that have a bundle.
-    pub bundles: Arc<[String]>,
+    pub bundles: Arc<dyn Fn() -> Vec<String> + Send + Sync>,
     /// Cancelled as soon as the host begins to leave.
     pub leaving: CancellationToken,
 }
@@ -37,11 +37,11 @@ impl Health {
     /// Each part with its state, and whether all are well.
     pub fn report(&self) -> (bool, Value) {
         let store = self.store.borrow().clone();
-        let (leaving, loaded) = (self.leaving.is_cancelled(), !self.bundles.is_empty());
-        let ready = store.is_none() && loaded && !leaving;
+        let (leaving, bundles) = (self.leaving.is_cancelled(), (self.bundles)());
+        let ready = store.is_none() && !bundles.is_empty() && !leaving;
         let parts = json!({
             "store": { "ok": store.is_none(), "reason": store },
-            "bundles": { "ok": loaded, "loaded": *self.bundles },
+            "bundles": { "ok": !bundles.is_empty(), "loaded": bundles },
             "traffic": { "ok": !leaving, "reason": leaving.then_some("the host is leaving") },
         });
         (ready, json!({ "ready": ready, "parts": parts }))
@@ -149,8 +149,8 @@ mod tests {
 
     fn health(bundles: &[&str]) -> (watch::Sender<Option<String>>, Health) {
         let (sender, store) = watch::channel(None);
-        let bundles = bundles.iter().map(|name| (*name).to_owned()).collect();
-        (sender, Health { store, bundles, leaving: CancellationToken::new() })
+        let bundles: Vec<String> = bundles.iter().map(|name| (*name).to_owned()).collect();
+        (sender, Health { store, bundles: Arc::new(move || bundles.clone()), leaving: CancellationToken::new() })
     }
 
     #[test]

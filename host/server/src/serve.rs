@@ -14,7 +14,7 @@ use std::time::Duration;
 use metrics_exporter_prometheus::PrometheusHandle;
 use signalbox_capabilities::business::BusinessDirectory;
 use signalbox_delivery::Relay;
-use signalbox_executor::Executor;
+use signalbox_executor::{Executor, ExecutorParts, Generations};
 use signalbox_sandbox::Sandbox;
 use signalbox_sessions::Sessions;
 use signalbox_triggers::{Clock, Intake, PermissionAudience, Verifier, WebSocket, serve_http};
@@ -40,33 +40,40 @@ pub async fn serve(config: Config, ready_json: bool) -> anyhow::Result<ExitCode>
     let gone = CancellationToken::new();
     tokio::spawn(gone.clone().run_until_cancelled_owned(keep_up(metrics.clone())));
 
-    let store = backends::open_store(&config.store).await?;
+    // What only looks at the configuration comes first, so that a mistake there leaves no store behind.
+    let clock = Clock::system();
+    let verifier = verifier(&config, &clock)?;
+    let door = metrics_door(&config)?;
     let directory = open_directory(&config)?;
+    let store = backends::open_store(&config.store).await?;
     let services = backends::services(&config, store.clone(), directory.clone())?;
-    let sandbox = Sandbox::new(&config.sandbox, Arc::new(services))
-        .map_err(|error| StartError::Internal(error.to_string()))?;
-    let generations = bundles::load(&config.bundles.paths, &sandbox).await?;
-    let business_types = generations.iter().map(|generation| generation.business_type.to_string()).collect();
-    let executor = Executor::new(sandbox, generations);
+    let sandbox = Sandbox::new(&config.sandbox, Arc::new(services)).map_err(StartError::from)?;
+    let loaded = bundles::load(&config.bundles.paths, &sandbox).await?;
+    let executor = Executor::new(ExecutorParts {
+        sandbox,
+        store: store.clone(),
+        directory: directory.clone(),
+        generations: Arc::default(),
+        config: config.executor.clone(),
+        clock: jiff::Timestamp::now,
+    });
+    let generations = executor.generations().clone();
+    for generation in loaded {
+        executor.publish(generation).await.map_err(StartError::from)?;
+    }
 
     let sessions = Sessions::new(config.websocket.connections_per_user);
     let decide = Arc::new(executor);
     let audience = Arc::new(PermissionAudience(decide.clone()));
     let (relay, relay_task) = Relay::new(config.delivery.clone(), store.clone(), sessions.clone(), audience);
     let relay_task = tokio::spawn(relay_task.run(gone.clone()));
-    let clock = Clock::system();
     let intake = Intake::new(config.intake.clone(), decide.clone(), store.clone(), relay, clock.clone());
-    let verifier = verifier(&config, &clock)?;
-    let websocket =
-        WebSocket::new(config.websocket.clone(), verifier, intake.clone(), sessions, store.clone(), clock);
+    let websocket = WebSocket::new(config.websocket.clone(), verifier, intake.clone(), sessions, store.clone(), clock);
 
     let leaving = CancellationToken::new();
-    let health = Health {
-        store: health::watch_store(store, gone.clone()),
-        bundles: business_types,
-        leaving: leaving.clone(),
-    };
-    let router = websocket.router().merge(health::routes(health, metrics_door(&config)?, metrics));
+    let health =
+        Health { store: health::watch_store(store, gone.clone()), bundles: Arc::new(move || loaded_types(&generations)), leaving: leaving.clone() };
+    let router = websocket.router().merge(health::routes(health, door, metrics));
     let listener = listen(&config).await?;
     let address = listener.local_addr()?;
     let http = tokio::spawn(serve_http(config.http.clone(), listener, router, gone.child_token()));
@@ -129,6 +136,10 @@ fn metrics_door(config: &Config) -> Result<MetricsDoor, StartError> {
 async fn listen(config: &Config) -> Result<TcpListener, StartError> {
     let address = config.server.listen;
     TcpListener::bind(address).await.map_err(|reason| StartError::Listen { address, reason })
+}
+
+fn loaded_types(generations: &Generations) -> Vec<String> {
+    generations.all().iter().map(|generation| generation.business_type.to_string()).collect()
 }
 
 /// On an error everything stays as it was.

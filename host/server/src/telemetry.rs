@@ -43,9 +43,21 @@ pub fn start_metrics() -> anyhow::Result<PrometheusHandle> {
         .context("the buckets of durations")?
         .install_recorder()
         .context("metrics were started already")?;
-    metrics::describe_gauge!("signalbox_build_info", "Always 1; the labels say which build runs.");
+    describe_metrics();
     metrics::gauge!("signalbox_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     Ok(handle)
+}
+
+/// Tells the recorder of every metric there is.
+fn describe_metrics() {
+    signalbox_capabilities::describe_metrics();
+    signalbox_sandbox::describe_metrics();
+    signalbox_executor::describe_metrics();
+    signalbox_sessions::describe_metrics();
+    signalbox_delivery::describe_metrics();
+    signalbox_triggers::describe_metrics();
+    metrics::describe_gauge!("signalbox_build_info", "Always 1; the labels say which build runs.");
+    metrics::describe_gauge!("signalbox_store_up", "Whether the store answered the last check.");
 }
 
 /// Within a decision's task the line carries its correlation id like every other.
@@ -61,4 +73,56 @@ fn log_panic(info: &std::panic::PanicHookInfo<'_>) {
         "panicked: {}",
         text.unwrap_or("no text")
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::Mutex;
+
+    use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Described(Mutex<BTreeSet<String>>);
+
+    impl Recorder for Described {
+        fn describe_counter(&self, key: KeyName, _: Option<Unit>, _: SharedString) {
+            self.0.lock().unwrap().insert(key.as_str().to_owned());
+        }
+
+        fn describe_gauge(&self, key: KeyName, _: Option<Unit>, _: SharedString) {
+            self.0.lock().unwrap().insert(key.as_str().to_owned());
+        }
+
+        fn describe_histogram(&self, key: KeyName, _: Option<Unit>, _: SharedString) {
+            self.0.lock().unwrap().insert(key.as_str().to_owned());
+        }
+
+        fn register_counter(&self, _: &Key, _: &Metadata<'_>) -> Counter {
+            Counter::noop()
+        }
+
+        fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+            Gauge::noop()
+        }
+
+        fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+            Histogram::noop()
+        }
+    }
+
+    #[test]
+    fn the_operators_guide_lists_exactly_the_metrics_there_are() {
+        let described = Described::default();
+        metrics::with_local_recorder(&described, describe_metrics);
+        let guide = include_str!("../../../docs/guide/operator.md");
+        let listed: BTreeSet<String> = guide
+            .lines()
+            .filter_map(|line| line.strip_prefix("| `signalbox_"))
+            .filter_map(|line| line.split('`').next().map(|name| format!("signalbox_{name}")))
+            .collect();
+        assert_eq!(described.0.into_inner().unwrap(), listed);
+    }
 }

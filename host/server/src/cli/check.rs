@@ -70,9 +70,9 @@ fn praise(folder: &Path, generation: &Generation, as_json: bool) -> anyhow::Resu
         return output::json(&json!({
             "ok": true,
             "problems": [],
-            "businessType": generation.business_type,
+            "businessType": *generation.business_type,
             "version": generation.version,
-            "digest": generation.digest,
+            "digest": *generation.digest,
         }));
     }
     output::line(&format!(
@@ -100,7 +100,8 @@ pub fn refuse(refusal: &Refusal, as_json: bool) -> anyhow::Result<ExitCode> {
 }
 
 fn problems(refusal: &Refusal) -> anyhow::Result<Vec<Value>> {
-    let placed = refusal.report.iter().flat_map(|report| report.problems()).map(|problem| serde_json::to_value(&problem));
+    let placed =
+        refusal.report.iter().flat_map(|report| report.problems()).map(|problem| serde_json::to_value(&problem));
     let models = refusal.models.iter().map(|model| Ok(json!({ "message": model.to_string() })));
     Ok(placed.chain(models).collect::<Result<_, _>>()?)
 }

@@ -8,7 +8,7 @@ use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use signalbox_store::Store;
 
-use super::{Configured, output};
+use super::Configured;
 use crate::config::{Config, StoreBackend};
 
 /// Looks at stored decisions, also while a host runs on the same store.

@@ -1,6 +1,7 @@
 use std::net::SocketAddr;
 
 use signalbox_capabilities::business::DirectoryError;
+use signalbox_sandbox::SandboxError;
 use signalbox_store::StoreError;
 use signalbox_triggers::KeyError;
 use thiserror::Error;
@@ -37,6 +38,9 @@ pub enum StartError {
         /// Why.
         reason: String,
     },
+    /// The sandbox cannot be set up.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
     /// The address cannot be taken.
     #[error("cannot listen on {address}: {reason}; free it, or choose another with server.listen (port 0 takes any)")]
     Listen {
@@ -62,6 +66,7 @@ impl StartError {
             Self::Directory(_) => "business-directory-invalid",
             Self::Bundles(_) => "bundle-invalid",
             Self::Model { .. } => "model-invalid",
+            Self::Sandbox(_) => "sandbox-unavailable",
             Self::Listen { .. } => "listen-failed",
             Self::Internal(_) => "internal",
         }
@@ -91,6 +96,7 @@ mod tests {
             StartError::Directory(DirectoryError::Unreadable { path: "x".into(), reason: String::new() }),
             StartError::Bundles(String::new()),
             StartError::Model { name: String::new(), reason: String::new() },
+            StartError::Sandbox(SandboxError::Engine(String::new())),
             StartError::Listen {
                 address: SocketAddr::from(([127, 0, 0, 1], 0)),
                 reason: std::io::ErrorKind::AddrInUse.into(),
@@ -99,10 +105,8 @@ mod tests {
         ];
         let codes: BTreeSet<String> = all.iter().map(|error| format!("{}.md", error.code())).collect();
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/errors");
-        let pages: BTreeSet<String> = std::fs::read_dir(folder)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
+        let pages: BTreeSet<String> =
+            std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         assert_eq!(codes, pages);
     }
 }

@@ -46,7 +46,10 @@ fn a_program_gets_the_same_mistakes_as_json() {
     assert_eq!(report["ok"], false);
     let problems = report["problems"].as_array().unwrap();
     for (line, word) in lines {
-        assert!(problems.iter().any(|problem| problem["line"] == line), "{word} in line {line} is missing: {problems:?}");
+        assert!(
+            problems.iter().any(|problem| problem["line"] == line),
+            "{word} in line {line} is missing: {problems:?}"
+        );
     }
 }
 
@@ -54,7 +57,8 @@ fn a_program_gets_the_same_mistakes_as_json() {
 fn a_message_model_and_a_missing_component_are_reported_together() {
     let program = Program::new("");
     program.write("bundle/bundle.toml", MANIFEST);
-    program.write("bundle/models/reply.toml", "decisionCode = \"reply\"\nversion = \"1\"\nmessageTemplate = \"{{ x\"\n");
+    program
+        .write("bundle/models/reply.toml", "decisionCode = \"reply\"\nversion = \"1\"\nmessageTemplate = \"{{ x\"\n");
     program.run(&["check", "bundle"]).refused(&["reply.toml", "answer.wasm", "bundle.toml:8:"]);
 }
 

@@ -27,13 +27,8 @@ pub struct Options {
 pub async fn run(config: &Config, store: &Store, options: &Options) -> anyhow::Result<ExitCode> {
     let mut records = Vec::new();
     for business_id in super::businesses(config, &options.business)? {
-        let query = DecisionQuery {
-            business_id,
-            before: None,
-            after: None,
-            limit: options.limit,
-            order: Order::NewestFirst,
-        };
+        let query =
+            DecisionQuery { business_id, before: None, after: None, limit: options.limit, order: Order::NewestFirst };
         records.extend(store.decisions(&query).await?.items);
     }
     records.sort_by(|one, other| other.decision.created_at.cmp(&one.decision.created_at));
@@ -58,7 +53,8 @@ pub fn row(record: &DecisionRecord) -> String {
     let decision = &record.decision;
     let time = decision.created_at.strftime("%Y-%m-%dT%H:%M:%SZ");
     let content = &decision.context.input.content;
-    let message = content.text.clone().or_else(|| content.data.as_ref().and_then(|data| serde_json::to_string(data).ok()));
+    let message =
+        content.text.clone().or_else(|| content.data.as_ref().and_then(|data| serde_json::to_string(data).ok()));
     let line = format!(
         "{time:<20}  {:<36}  {:<20}  {:<27}  {:>10.2}  {:<14}  {}",
         decision.id,

@@ -118,7 +118,7 @@ fn story(record: &DecisionRecord, journal: Option<&Value>) -> anyhow::Result<Str
     }
     match journal {
         None => {}
-        Some(Value::Null) => writeln!(out, "\njournal     none is kept any more")?,
+        Some(Value::Null) => writeln!(out, "\njournal     none: no capability was called, or its time is over")?,
         Some(journal) => writeln!(out, "\njournal\n{}", serde_json::to_string_pretty(journal)?)?,
     }
     Ok(out)

@@ -51,7 +51,10 @@ fn sentence(frame: &ServerFrame) -> Option<String> {
         }
         ServerFrame::Notification { content, business_id, .. } => {
             let words = content.get("text").and_then(|text| text.as_str()).map(str::to_owned);
-            format!("! {business_id}: {}", words.unwrap_or_else(|| serde_json::Value::Object(content.clone()).to_string()))
+            format!(
+                "! {business_id}: {}",
+                words.unwrap_or_else(|| serde_json::Value::Object(content.clone()).to_string())
+            )
         }
         ServerFrame::Reconnect { reason, .. } => format!("! the host goes away: {reason}"),
         ServerFrame::TokenExpiring { expires_at } => format!("! the token expires at {expires_at}"),
