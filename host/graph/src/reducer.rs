@@ -29,7 +29,7 @@ pub enum Reducer {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReduceError {
     /// The update is of the wrong kind.
-    #[error("`{reducer}` takes {wanted}, and the update is {found}")]
+    #[error("`{reducer}` takes {wanted}, and was given {found}")]
     Kind {
         /// The channel's reducer.
         reducer: &'static str,

@@ -74,7 +74,7 @@ fn channels_and_their_initial_values_are_checked() {
     assert!(channels("x = \"lst\"").contains("there is no reducer `lst`"));
     assert!(channels("x = 3").contains("is a whole number"));
     assert!(channels("x = { initial = 3 }").contains("has no `reducer`"));
-    assert!(channels("x = { reducer = \"append\", initial = 3 }").contains("takes a list, and the update is a number"));
+    assert!(channels("x = { reducer = \"append\", initial = 3 }").contains("takes a list, and was given a number"));
     assert!(channels("x = { reducer = \"merge\", initial = [] }").contains("takes an object"));
     assert!(channels("x = { reducer = \"sum\", initial = \"1\" }").contains("takes a number"));
     assert!(channels("x = { reducer = \"last\", initial = nan }").contains("not finite"));

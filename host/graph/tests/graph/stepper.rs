@@ -106,7 +106,7 @@ fn a_channel_outside_the_writes_is_an_error_and_never_dropped() {
     }
     let ran = run(&graph, |_| done(&[("x", json!("one"))]));
     let text = ran.error().to_string();
-    assert_eq!(text, "node `a` wrote channel `x`: `sum` takes a number, and the update is a string");
+    assert_eq!(text, "node `a` wrote channel `x`: `sum` takes a number, and was given a string");
 }
 
 const RETRY: &str = "[graph.nodes.a]\nplugin = \"p\"\ntimeout = \"2s\"\n\
