@@ -9,7 +9,8 @@ use signalbox_model::HumanSize;
 pub struct SandboxConfig {
     /// Guest calls that may run at the same time; more wait for their turn. Default 128, from 1 to 1000.
     pub instances: u32,
-    /// Where compiled components are kept between starts; none compiles again at every start.
+    /// Where compiled components are kept between starts; none compiles again at every start. Default
+    /// `.signalbox/compiled`.
     pub cache: Option<PathBuf>,
     /// The largest component that is taken. Default 16 MiB.
     pub component_size: HumanSize,
@@ -17,6 +18,6 @@ pub struct SandboxConfig {
 
 impl Default for SandboxConfig {
     fn default() -> Self {
-        Self { instances: 128, cache: None, component_size: HumanSize(16 << 20) }
+        Self { instances: 128, cache: Some(PathBuf::from(".signalbox/compiled")), component_size: HumanSize(16 << 20) }
     }
 }

@@ -57,7 +57,9 @@ async fn load(folder: &Path, config: &SandboxConfig) -> anyhow::Result<Result<Ge
         models: Arc::new(LanguageModels::none()),
         egress: None,
     };
-    let config = SandboxConfig { instances: 1, ..config.clone() };
+    // A check leaves nothing behind: it uses the host's cache when there is one, and makes none.
+    let cache = config.cache.clone().filter(|cache| cache.is_dir());
+    let config = SandboxConfig { instances: 1, cache, ..config.clone() };
     let sandbox = Sandbox::new(&config, Arc::new(services)).context("the sandbox")?;
     Ok(match Bundle::read(folder, sandbox.largest_component()) {
         Ok(bundle) => sandbox.load(bundle).await,

@@ -30,8 +30,6 @@ api-key = { env = "D" }
 [egress.secrets.crm]
 value = { env = "E" }
 hosts = ["crm.example"]
-[sandbox]
-cache = "compiled"
 [telemetry]
 metrics-token = { env = "F" }
 "#;
