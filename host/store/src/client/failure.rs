@@ -65,11 +65,11 @@ fn answered(operation: &'static str, table: String, status: u16, code: &str, mes
     }
 }
 
-/// The innermost reason, which says most in fewest words.
+/// The innermost reason, which says most in fewest words, on one line.
 fn root(error: &(dyn Error + 'static)) -> String {
     let mut innermost = error;
     while let Some(source) = innermost.source() {
         innermost = source;
     }
-    innermost.to_string()
+    innermost.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }
