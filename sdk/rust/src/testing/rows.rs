@@ -5,6 +5,9 @@ use crate::bindings::capabilities::signalbox::dynamodb::dynamodb::{Condition, Er
 const KEY_BYTES: usize = 512;
 const ITEM_BYTES: usize = 256 * 1024;
 
+/// What another decision does.
+pub(super) type Interruption = Box<dyn FnOnce(&mut Rows)>;
+
 /// The rows of one plugin in one business.
 #[derive(Default)]
 pub(super) struct Rows {
@@ -12,7 +15,7 @@ pub(super) struct Rows {
     deletions: BTreeMap<String, bool>,
     numbers: u64,
     /// What other decisions do just before the next writes, one each.
-    pub interruptions: VecDeque<Box<dyn FnOnce(&mut Rows)>>,
+    pub interruptions: VecDeque<Interruption>,
 }
 
 struct Stored {

@@ -1,6 +1,7 @@
 //! Whole conversations: the graph of `bundle.toml` with its nodes called natively, the message models of `models/`, and the
 //! businesses of `business/`.
 
+#[cfg(test)]
 mod restaurant;
 
 mod bookings {

@@ -36,7 +36,7 @@ const WEEKDAYS: [(Weekday, &str, &str, &str); 7] = [
 /// not exist is not replaced by a vaguer reading.
 pub(super) fn read(words: &[Word], now: DateTime, when: &mut When) {
     let today = now.date();
-    let ways: [&dyn Fn(usize, &When) -> Option<Found>; 5] = [
+    let ways: [&Way<'_>; 5] = [
         &|index, _| with_month(words, index, today),
         &|index, _| numeric(words, index, today),
         &|index, _| relative(words, index, today),
@@ -53,6 +53,9 @@ pub(super) fn read(words: &[Word], now: DateTime, when: &mut When) {
         when.impossible = Some(written.collect::<Vec<_>>().join(" "));
     }
 }
+
+/// One way of naming a day, tried at a position.
+type Way<'a> = dyn Fn(usize, &When) -> Option<Found> + 'a;
 
 /// A day, or words that name one that does not exist.
 struct Found {

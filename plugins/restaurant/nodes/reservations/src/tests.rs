@@ -97,8 +97,8 @@ fn a_write_of_unknown_fate_is_found_out_by_reading_again() {
 fn a_day_that_never_stands_still_is_tried_later() {
     let overtaken = |times: usize| {
         let empty = json!({ "bookings": [] });
-        let host = (0..times)
-            .fold(Host::new(), |host, _| host.overtaken_by("reservations", "main", "2026-11-26", &empty));
+        let host =
+            (0..times).fold(Host::new(), |host, _| host.overtaken_by("reservations", "main", "2026-11-26", &empty));
         host.run(reservations, &guest("dec_1", "book"), wish(4))
     };
     assert_eq!(outcome(&overtaken(3).unwrap()).code, "booking.confirmed");
