@@ -20,6 +20,13 @@ pub fn bundle(path: &str) -> Result<PathBuf> {
     Ok(target)
 }
 
+/// Where compiled components are kept between tests and runs: compiling takes longer than any test.
+pub fn compiled() -> Result<PathBuf> {
+    let folder = profile_folder()?.parent().context("the target folder has no parent")?.join("tmp/compiled");
+    std::fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+    Ok(folder)
+}
+
 /// Tests lie in `<target>/debug/deps`, binaries one folder above.
 fn profile_folder() -> Result<PathBuf> {
     let test = std::env::current_exe().context("a test knows where it is")?;

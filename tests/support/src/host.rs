@@ -8,7 +8,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-use crate::{Client, DEADLINE, Log, Setup, artefacts};
+use crate::{Client, DEADLINE, LOADING, Log, Setup, artefacts};
 
 /// A running `signalbox serve`; it dies with this value.
 #[derive(Debug)]
@@ -130,6 +130,7 @@ impl Host {
 }
 
 async fn spawn(setup: &Setup, log: &Log) -> Result<(Child, Ready)> {
+    let _loading = LOADING.lock().await;
     let mut process = Command::new(artefacts::signalbox()?)
         .args(["serve", "--config"])
         .arg(setup.config_file()?)

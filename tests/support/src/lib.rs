@@ -10,12 +10,15 @@ mod token;
 
 use std::time::Duration;
 
-pub use artefacts::{bundle, signalbox};
+pub use artefacts::{bundle, compiled, signalbox};
 pub use client::{Client, Closed};
 pub use host::Host;
 pub use log::Log;
 pub use setup::Setup;
 pub use token::{BadToken, Token, bad_tokens};
+
+/// Held while bundles are loaded, so that the first test compiles a component and the others find it compiled.
+pub static LOADING: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 /// For anything that a test waits for. Only a test that fails ever waits this long; two cores may be busy with others.
 pub const DEADLINE: Duration = Duration::from_secs(60);

@@ -87,9 +87,11 @@ impl Setup {
              [store]\npath = \"store.db\"\n\
              [business]\ndirectory = \"business\"\n\
              [bundles]\npaths = [{}]\n\
+             [sandbox]\ncache = {}\n\
              [auth]\nkeys = [{{ algorithm = \"HS256\", key = {{ file = \"secret\" }} }}]\ndevelopment = true\n\
              {}{}",
             bundles.join(", "),
+            json!(artefacts::compiled()?.to_string_lossy()),
             self.llm.as_deref().unwrap_or_default(),
             self.extra
         );

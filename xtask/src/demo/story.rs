@@ -8,43 +8,56 @@ use super::coordinator::Answer;
 pub struct Scene {
     pub business: &'static str,
     pub text: &'static str,
-    /// The decision code, or its beginning when it ends in `.`.
+    /// The decision code.
     pub code: &'static str,
     pub review: bool,
     /// Nodes that the message must have passed.
     pub nodes: &'static [&'static str],
 }
 
+/// Every day of the year gives the same story: the bistro is open daily, and Saturday's hours are asked for, not booked.
 pub const SCENES: &[Scene] = &[
     Scene {
         business: "trattoria-roma",
         text: "Bună ziua! La ce oră deschideți sâmbătă?",
-        code: "hours.",
+        code: "hours.day",
         review: false,
-        nodes: &[],
+        nodes: &["understand", "extract", "lookup", "respond"],
     },
     Scene {
         business: "trattoria-roma",
         text: "What vegetarian dishes do you have?",
-        code: "menu.",
+        code: "menu.matches",
         review: false,
-        nodes: &[],
+        nodes: &["understand", "lookup", "respond"],
     },
     Scene {
-        business: "trattoria-roma",
-        text: "Aș vrea o masă pentru 4 persoane mâine la 19:30",
-        code: "booking.",
+        business: "bistro-central",
+        text: "Aș vrea o masă pentru 4 persoane mâine la 12:30",
+        code: "booking.confirmed",
         review: false,
-        nodes: &[],
+        nodes: &["understand", "extract", "availability", "book", "respond"],
     },
-    Scene { business: "bistro-central", text: "A table for two, please", code: "booking.", review: false, nodes: &[] },
-    Scene { business: "bistro-central", text: "tomorrow at 7 pm", code: "booking.", review: false, nodes: &[] },
+    Scene {
+        business: "bistro-central",
+        text: "A table for two, please",
+        code: "booking.details-needed",
+        review: false,
+        nodes: &["understand", "extract", "respond"],
+    },
+    Scene {
+        business: "bistro-central",
+        text: "tomorrow at 7 pm",
+        code: "booking.confirmed",
+        review: false,
+        nodes: &["availability", "book"],
+    },
     Scene {
         business: "trattoria-roma",
         text: "Mâncarea a fost rece și ospătarul nepoliticos, vreau banii înapoi!",
-        code: "complaint.",
+        code: "complaint.received",
         review: true,
-        nodes: &[],
+        nodes: &["complaint", "respond"],
     },
 ];
 
@@ -117,7 +130,7 @@ mod tests {
     use super::*;
 
     fn scene() -> Scene {
-        Scene { business: "b", text: "hello", code: "menu.", review: false, nodes: &["classify"] }
+        Scene { business: "b", text: "hello", code: "menu.listed", review: false, nodes: &["classify"] }
     }
 
     fn answer() -> Answer {

@@ -34,7 +34,6 @@ fn node(context: &Context) -> Result<Step, Failure> {
         "huge-update" => Ok(raw(format!("\"{}\"", "x".repeat(1024 * 1024)))),
         "read-env" => answer(json!(std::env::vars().collect::<Vec<_>>())),
         "read-file" => answer(json!(["/", "/etc/passwd", "."].map(read))),
-        "connect" => answer(json!(std::net::TcpStream::connect("127.0.0.1:80").map(drop).map_err(|e| e.to_string()))),
         "wall-clock" => answer(json!([unix_millis(), context.now()?.unix_millis()])),
         "random" => answer(json!(RandomState::new().build_hasher().finish().to_string())),
         "many-host-calls" => {

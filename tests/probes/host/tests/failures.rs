@@ -1,0 +1,144 @@
+//! Guests that misbehave: each gives a failed decision that is recorded with its path, and nothing else happens.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use serde_json::{Value, json};
+use signalbox_model::Outcome;
+use signalbox_store::DecisionRecord;
+
+use super::world::{World, captured};
+
+/// Why no decision came out, as the record tells it.
+fn failure(record: &Arc<DecisionRecord>) -> &str {
+    assert_eq!(record.decision.outcome, Outcome::Failed, "{:?}", record.decision.reasoning);
+    assert!(record.output.responses.is_empty() && record.effects.is_empty(), "a failed decision causes nothing");
+    assert!(!record.output.metadata.path.is_empty(), "a failed decision has its path");
+    &record.decision.reasoning
+}
+
+fn result(record: &Arc<DecisionRecord>) -> Value {
+    assert_eq!(record.decision.outcome, Outcome::Decided, "{:?}", record.decision.reasoning);
+    let data = record.output.responses[0].content.data.as_ref().expect("the answer has data");
+    data["result"].clone()
+}
+
+#[tokio::test]
+pub async fn the_probe_is_answered() -> Result<()> {
+    let world = World::start("failures").await?;
+    let record = world.say("hello").await?;
+    assert_eq!(result(&record), json!("hello"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn whatever_a_guest_does_its_decision_fails_and_the_next_one_is_made() -> Result<()> {
+    let world = World::start("failures").await?;
+    for behaviour in [
+        "panic",
+        "spin",
+        "allocate",
+        "recurse",
+        "sleep",
+        "many-host-calls",
+        "undeclared-channel",
+        "undeclared-goto",
+        "nan-confidence",
+        "bad-json",
+        "deep-json",
+        "huge-update",
+        "invalid",
+        "retry",
+    ] {
+        let record = world.say(behaviour).await?;
+        assert!(!failure(&record).is_empty(), "{behaviour} gives a reason");
+        let next = world.say("still there").await?;
+        assert_eq!(result(&next), json!("still there"), "after {behaviour}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn each_failure_names_what_happened() -> Result<()> {
+    let world = World::start("failures").await?;
+    for (behaviour, word) in [
+        ("spin", "cpu"),
+        ("allocate", "memory"),
+        ("many-host-calls", "host calls"),
+        ("undeclared-channel", "nobody-declared-this"),
+        ("undeclared-goto", "echo"),
+        ("nan-confidence", "confidence"),
+        ("bad-json", "result"),
+        ("deep-json", "result"),
+        ("huge-update", "result"),
+        ("panic", "the probe panics, as it was told"),
+        ("sleep", "time"),
+        ("invalid", "the probe finds the input invalid"),
+    ] {
+        let record = world.say(behaviour).await?;
+        let told = failure(&record);
+        assert!(told.to_lowercase().contains(word), "{behaviour}: `{word}` is missing in {told}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_guest_has_no_environment_and_no_files() -> Result<()> {
+    let world = World::start("failures").await?;
+    assert_eq!(result(&world.say("read-env").await?), json!([]));
+    for read in result(&world.say("read-file").await?).as_array().expect("one answer per path") {
+        assert!(read.get("refused").is_some(), "{read}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_wall_clock_stands_at_the_decisions_start() -> Result<()> {
+    let world = World::start("failures").await?;
+    let times = result(&world.say("wall-clock").await?);
+    assert_eq!(times[0], times[1], "the guest's clock and the context's `now`");
+    Ok(())
+}
+
+#[tokio::test]
+async fn chance_is_the_same_for_the_same_decision_and_different_for_others() -> Result<()> {
+    let (world, twin) = (World::start("failures").await?, World::start("failures").await?);
+    let first = result(&world.say_as("m-1", "random").await?);
+    let again = result(&twin.say_as("m-1", "random").await?);
+    let other = result(&world.say_as("m-2", "random").await?);
+    assert_eq!(first, again, "the same decision, made again elsewhere");
+    assert_ne!(first, other);
+    Ok(())
+}
+
+#[tokio::test]
+async fn floods_of_lines_are_cut() -> Result<()> {
+    let world = World::start("failures").await?;
+    for behaviour in ["log-flood", "stdout-flood"] {
+        let (record, lines) = captured(world.say(behaviour)).await;
+        record?;
+        let written = lines.iter().filter(|line| line.to_string().contains("of a flood")).count();
+        assert!((1..=64).contains(&written), "{behaviour}: {written} lines");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_guest_that_wants_to_be_run_again_is_run_as_often_as_declared() -> Result<()> {
+    let world = World::start("failures").await?;
+    let record = world.say("retry").await?;
+    let attempts: Vec<u32> = record.output.metadata.path.iter().map(|step| step.attempt).collect();
+    assert_eq!(attempts, [1, 2, 3]);
+    assert!(failure(&record).contains("the probe wants to be run again"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn spinning_guests_leave_room_for_others() -> Result<()> {
+    let world = World::start("failures").await?;
+    let (one, other, neighbour) = tokio::join!(world.say("spin"), world.say("spin"), world.say("hello"));
+    failure(&one?);
+    failure(&other?);
+    assert_eq!(result(&neighbour?), json!("hello"));
+    Ok(())
+}

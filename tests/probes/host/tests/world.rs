@@ -1,0 +1,202 @@
+//! One executor with one probe's bundle, two businesses, and a store in memory.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Context, Result};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use signalbox_capabilities::Services;
+use signalbox_capabilities::business::BusinessDirectory;
+use signalbox_capabilities::http::{Egress, EgressConfig, SystemLookup};
+use signalbox_capabilities::llm::{LanguageModels, Scripted};
+use signalbox_executor::{Executor, ExecutorConfig, ExecutorParts, Generations, Silent};
+use signalbox_model::{BusinessInfo, ReplySlot};
+use signalbox_sandbox::{Bundle, Sandbox, SandboxConfig};
+use signalbox_store::{AcceptedInput, Backend, Config, DecisionRecord, Store};
+use signalbox_tests_support::{LOADING, compiled};
+use tempfile::TempDir;
+use tracing::instrument::WithSubscriber;
+
+/// What a test wants otherwise than usual.
+#[derive(Default)]
+pub struct Options {
+    /// Text in `bundle.toml`, and what stands there instead.
+    pub replace: Option<(String, String)>,
+    /// The way out; none is switched off.
+    pub egress: Option<EgressConfig>,
+    /// The script of the model `default`; none is no model.
+    pub script: Option<String>,
+}
+
+pub struct World {
+    pub store: Store,
+    executor: Executor,
+    messages: AtomicU64,
+}
+
+impl World {
+    pub async fn start(probe: &str) -> Result<Self> {
+        Self::with(probe, |_| {}).await
+    }
+
+    pub async fn with(probe: &str, choose: impl FnOnce(&mut Options)) -> Result<Self> {
+        let mut options = Options::default();
+        choose(&mut options);
+        let folder = TempDir::new()?;
+        let store = Store::open(Config::new(Backend::Embedded { path: None })).await?;
+        let businesses = [business("alpha", probe)?, business("beta", probe)?];
+        let mut models = LanguageModels::none();
+        if let Some(script) = &options.script {
+            let file = folder.path().join("llm.yaml");
+            fs::write(&file, script)?;
+            models = models.with("default", Arc::new(Scripted::open(&file, "default")?));
+        }
+        let egress = options.egress.take().map(|config| Egress::new(config, Arc::new(SystemLookup)));
+        let services = Services {
+            store: store.clone(),
+            directory: Arc::new(BusinessDirectory::of(businesses)),
+            models: Arc::new(models),
+            egress: egress.transpose().map_err(anyhow::Error::msg)?.map(Arc::new),
+        };
+        let directory = services.directory.clone();
+        let config = SandboxConfig { cache: Some(compiled()?), ..SandboxConfig::default() };
+        let loading = LOADING.lock().await;
+        let sandbox = Sandbox::new(&config, Arc::new(services))?;
+        let bundle = Bundle::read(&bundle_folder(probe, &options, folder.path())?, sandbox.largest_component())?;
+        let generation = sandbox.load(bundle).await?;
+        drop(loading);
+        let executor = Executor::new(ExecutorParts {
+            sandbox,
+            store: store.clone(),
+            directory,
+            generations: Arc::new(Generations::default()),
+            config: ExecutorConfig::default(),
+            clock: Timestamp::now,
+        });
+        executor.publish(generation).await?;
+        Ok(Self { store, executor, messages: AtomicU64::new(1) })
+    }
+
+    /// What came back for each call that the probe made for business `alpha`.
+    pub async fn calls(&self, calls: Value) -> Result<Vec<Value>> {
+        self.calls_at("alpha", None, calls).await
+    }
+
+    /// The same for a business, and one of its places.
+    pub async fn calls_at(&self, business: &str, location: Option<&str>, calls: Value) -> Result<Vec<Value>> {
+        Self::results(&*self.decide_calls(business, location, calls).await?)
+    }
+
+    /// The whole decision of a probe that made these calls.
+    pub async fn decide_calls(
+        &self,
+        business: &str,
+        location: Option<&str>,
+        calls: Value,
+    ) -> Result<Arc<DecisionRecord>> {
+        let id = self.next_id();
+        self.decide(&id, business, location, json!({ "data": { "calls": calls } })).await
+    }
+
+    /// What came back for each call.
+    pub fn results(record: &DecisionRecord) -> Result<Vec<Value>> {
+        let response = record.output.responses.first();
+        let response = response.with_context(|| format!("the probe gave no answer: {}", record.decision.reasoning))?;
+        let results = response.content.data.as_ref().and_then(|data| data.get("results")).and_then(Value::as_array);
+        results.cloned().context("the answer has no results")
+    }
+
+    /// The decision on a text.
+    pub async fn say(&self, text: &str) -> Result<Arc<DecisionRecord>> {
+        let id = self.next_id();
+        self.say_as(&id, text).await
+    }
+
+    /// The decision on a text under an input id.
+    pub async fn say_as(&self, id: &str, text: &str) -> Result<Arc<DecisionRecord>> {
+        self.decide(id, "alpha", None, json!({ "text": text })).await
+    }
+
+    fn next_id(&self) -> String {
+        format!("in_{}", self.messages.fetch_add(1, Ordering::Relaxed))
+    }
+
+    async fn decide(
+        &self,
+        id: &str,
+        business: &str,
+        location: Option<&str>,
+        content: Value,
+    ) -> Result<Arc<DecisionRecord>> {
+        let now = Timestamp::now();
+        let input = serde_json::from_value(json!({
+            "id": id, "source": "websocket", "userId": "ana", "businessId": business, "locationId": location,
+            "type": "user_message", "content": content, "timestamp": now, "correlationId": format!("cor_{id}"),
+        }))?;
+        let accepted =
+            AcceptedInput { input, permissions: vec!["message".to_owned()], reply: ReplySlot::None, accepted_at: now };
+        let decided = self.executor.decide(accepted, Arc::new(Silent)).await?;
+        let stored = self.store.decision(&decided.record.decision.id, business).await?;
+        anyhow::ensure!(stored.as_ref() == Some(&*decided.record), "what is stored is what was decided");
+        Ok(decided.record)
+    }
+}
+
+/// The probe's bundle, or a copy of it with another text in its manifest.
+fn bundle_folder(probe: &str, options: &Options, folder: &Path) -> Result<PathBuf> {
+    let original = signalbox_tests_support::bundle(&format!("probes/{probe}"))?;
+    let Some((text, instead)) = &options.replace else { return Ok(original) };
+    let copy = folder.join("bundle");
+    fs::create_dir(&copy)?;
+    for entry in fs::read_dir(&original)? {
+        let entry = entry?;
+        fs::copy(entry.path(), copy.join(entry.file_name()))?;
+    }
+    let manifest = fs::read_to_string(original.join("bundle.toml"))?;
+    anyhow::ensure!(manifest.contains(text), "`{text}` is not in the manifest of {probe}");
+    fs::write(copy.join("bundle.toml"), manifest.replace(text, instead))?;
+    Ok(copy)
+}
+
+fn business(id: &str, probe: &str) -> Result<BusinessInfo> {
+    Ok(serde_json::from_value(json!({
+        "businessId": id, "name": id, "type": format!("probe-{probe}"), "timezone": "Europe/Bucharest",
+        "settings": {"hours": {"monday": "9-17"}},
+        "locations": [{"id": "north", "name": "North", "settings": {"hours": {"monday": "closed"}}}],
+        "permissions": {"coordinator": ["message", "review"]},
+    }))?)
+}
+
+/// Runs something and returns the log lines that it wrote, each as JSON.
+pub async fn captured<T>(work: impl Future<Output = T>) -> (T, Vec<Value>) {
+    let kept = Kept::default();
+    let writer = kept.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .json()
+        .with_max_level(tracing::Level::INFO)
+        .with_writer(move || writer.clone())
+        .finish();
+    let result = work.with_subscriber(subscriber).await;
+    let bytes = kept.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let text = String::from_utf8_lossy(&bytes);
+    let lines = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    (result, lines)
+}
+
+#[derive(Clone, Default)]
+struct Kept(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Kept {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
