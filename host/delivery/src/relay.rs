@@ -2,7 +2,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use signalbox_model::Timestamp;
+use signalbox_model::{DecisionModel, Timestamp};
 use signalbox_sessions::{Encoded, Sessions, response_frames};
 use signalbox_store::{DecisionRecord, Store};
 use tokio::sync::mpsc;
@@ -33,6 +33,14 @@ pub struct RelayTask {
     audience: Arc<dyn Audience>,
     queue: mpsc::Receiver<Arc<DecisionRecord>>,
     alarms: BTreeSet<Timestamp>,
+    found: Found,
+}
+
+/// Decisions that a search found lately: a copy of theirs that comes through the queue is older than what was done.
+#[derive(Default)]
+struct Found {
+    lately: HashSet<String>,
+    before: HashSet<String>,
 }
 
 impl Relay {
@@ -45,7 +53,18 @@ impl Relay {
     ) -> (Self, RelayTask) {
         let (sender, receiver) = mpsc::channel(config.queue.max(1));
         let relay = Self { sessions: sessions.clone(), queue: sender };
-        (relay, RelayTask { config, store, sessions, audience, queue: receiver, alarms: BTreeSet::new() })
+        (
+            relay,
+            RelayTask {
+                config,
+                store,
+                sessions,
+                audience,
+                queue: receiver,
+                alarms: BTreeSet::new(),
+                found: Found::default(),
+            },
+        )
     }
 
     /// Sends a stored decision's answers to whoever is connected, and has its effects delivered. Never waits: what does
@@ -84,16 +103,32 @@ impl RelayTask {
             tokio::select! {
                 () = stop.cancelled() => break,
                 received = self.queue.recv() => match received {
-                    Some(record) => self.deliver(&record).await,
+                    Some(record) => self.take_from_queue(&record).await,
                     None => break,
                 },
-                _ = search.tick() => self.search().await,
+                _ = search.tick() => {
+                    self.found.before = std::mem::take(&mut self.found.lately);
+                    self.search().await;
+                }
                 () = sleep(alarm.unwrap_or(period)), if alarm.is_some() => self.search().await,
             }
         }
         self.queue.close();
         while let Some(record) = self.queue.recv().await {
-            self.deliver(&record).await;
+            self.take_from_queue(&record).await;
+        }
+    }
+
+    /// What a search has delivered meanwhile is confirmed, and what is confirmed is never sent again.
+    async fn take_from_queue(&mut self, record: &DecisionRecord) {
+        let DecisionModel { id, business_id, .. } = &record.decision;
+        if !self.found.lately.contains(id) && !self.found.before.contains(id) {
+            return self.deliver(record).await;
+        }
+        match self.store.decision(id, business_id).await {
+            Ok(Some(now)) => self.deliver(&now).await,
+            Ok(None) => {}
+            Err(error) => tracing::warn!(decision_id = id, %error, "cannot read a decision again; the search finds it"),
         }
     }
 
@@ -141,6 +176,7 @@ impl RelayTask {
                 return;
             }
             for record in fresh {
+                self.found.lately.insert(record.decision.id.clone());
                 self.deliver(record).await;
             }
         }

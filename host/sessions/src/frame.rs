@@ -9,7 +9,7 @@ use bytes::Bytes;
 use serde::Serialize;
 
 pub use client::{AuthFrame, ClientFrame, FrameError, MessageFrame, PingFrame, ResumeFrame};
-pub use server::{AckState, DecisionSummary, Heartbeat, Limits, ServerFrame, response_frames};
+pub use server::{AckState, DecisionSummary, Heartbeat, Limits, ServerFrame, count_answers, response_frames};
 
 /// A frame as it goes over the wire; a clone shares the bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -149,10 +149,10 @@ impl Verifier {
         if now >= expires_at {
             return Err(AuthError::Expired { at: until });
         }
-        if let Some(from) = claims.not_before()? {
-            if now.checked_add(leeway).unwrap_or(Timestamp::MAX) < from {
-                return Err(AuthError::NotYetValid { from });
-            }
+        if let Some(from) = claims.not_before()?
+            && now.checked_add(leeway).unwrap_or(Timestamp::MAX) < from
+        {
+            return Err(AuthError::NotYetValid { from });
         }
         Ok(Verified { access: claims.access()?, expires_at, token_id: claims.token_id() })
     }

@@ -37,6 +37,9 @@ pub enum ServerFrame {
         correlation_id: String,
         /// How far it is.
         state: AckState,
+        /// How many answers to the sender follow, the error of a failed decision among them; none until it is decided.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        answers: Option<u32>,
     },
     /// A node of the graph started or ended.
     Progress {
@@ -199,8 +202,6 @@ pub fn response_frames(
     };
     let failed = asked.filter(|_| decision.outcome == Outcome::Failed);
     let failure = failed.map(|(user_id, message_id)| (user_id.clone(), failure_frame(decision, message_id, cursor)));
-    let reaches_people =
-        |target: ResponseTarget| matches!(target, ResponseTarget::Websocket | ResponseTarget::Notification);
     let responses = output.responses.iter().filter(|response| reaches_people(response.target)).map(|response| {
         let message_id = asked.filter(|(user_id, _)| **user_id == response.recipient).map(|(_, id)| id.clone());
         let frame = ServerFrame::Response {
@@ -221,6 +222,17 @@ pub fn response_frames(
         (response.recipient.clone(), frame)
     });
     responses.chain(failure).collect()
+}
+
+/// How many of [`response_frames`] are for the user who asked.
+pub fn count_answers(decision: &DecisionModel, output: &AgentOutput, user_id: &str) -> u32 {
+    let to_user = output.responses.iter().filter(|response| response.recipient == user_id);
+    let responses = to_user.filter(|response| reaches_people(response.target)).count();
+    u32::try_from(responses).unwrap_or(u32::MAX) + u32::from(decision.outcome == Outcome::Failed)
+}
+
+fn reaches_people(target: ResponseTarget) -> bool {
+    matches!(target, ResponseTarget::Websocket | ResponseTarget::Notification)
 }
 
 fn failure_frame(decision: &DecisionModel, message_id: &str, cursor: &str) -> ServerFrame {

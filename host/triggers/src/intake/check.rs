@@ -15,10 +15,10 @@ pub(super) fn content(message: &Message, config: &IntakeConfig) -> Result<(), In
     if !has_text && data.is_none() {
         return Err(IntakeError::Empty);
     }
-    if let Some(text) = text {
-        if text.len() as u64 > config.text_size.0 {
-            return Err(IntakeError::TextTooLong { found: text.len(), limit: config.text_size.0 });
-        }
+    if let Some(text) = text
+        && text.len() as u64 > config.text_size.0
+    {
+        return Err(IntakeError::TextTooLong { found: text.len(), limit: config.text_size.0 });
     }
     for (field, object) in [("data", data), ("metadata", metadata)] {
         if object.as_ref().is_some_and(|object| !fits_object(object, config.json_depth)) {

@@ -43,10 +43,10 @@ pub(super) fn read(uri: &Uri, headers: &HeaderMap, allowed_origins: &[String]) -
     if names.into_iter().any(|name| TOKEN_PARAMETERS.contains(&name.as_str())) {
         return Err(Refusal::TokenInUrl);
     }
-    if let Some(origin) = headers.get(ORIGIN) {
-        if !allowed_origins.iter().any(|allowed| allowed.as_bytes() == origin.as_bytes()) {
-            return Err(Refusal::Origin(String::from_utf8_lossy(origin.as_bytes()).into_owned()));
-        }
+    if let Some(origin) = headers.get(ORIGIN)
+        && !allowed_origins.iter().any(|allowed| allowed.as_bytes() == origin.as_bytes())
+    {
+        return Err(Refusal::Origin(String::from_utf8_lossy(origin.as_bytes()).into_owned()));
     }
     let protocols = protocols(headers);
     if !protocols.contains(&SUBPROTOCOL) {
@@ -143,7 +143,8 @@ mod tests {
 
     #[test]
     fn a_token_is_found_in_header_and_subprotocol_and_nowhere_else() {
-        let cases: [(&[(&'static str, &str)], Option<&str>); 6] = [
+        type Case<'a> = (&'a [(&'static str, &'a str)], Option<&'a str>);
+        let cases: [Case<'_>; 6] = [
             (&[PROTOCOL], None),
             (&[PROTOCOL, ("authorization", "Bearer a.b.c")], Some("a.b.c")),
             (&[PROTOCOL, ("authorization", "bearer  a.b.c ")], Some("a.b.c")),

@@ -1,6 +1,7 @@
-use signalbox_executor::{Decided, NodeEvent};
-use signalbox_sessions::{AckState, Encoded, Outbox, ServerFrame, response_frames};
 use std::sync::Arc;
+
+use signalbox_executor::{Decided, NodeEvent};
+use signalbox_sessions::{AckState, Encoded, Outbox, ServerFrame, count_answers, response_frames};
 use tokio::sync::mpsc;
 
 use super::error_frame::ErrorFrame;
@@ -18,13 +19,14 @@ pub(super) struct MessageWatcher {
 }
 
 impl MessageWatcher {
-    fn acknowledge(&self, receipt: &Receipt, correlation_id: &str, state: AckState) {
+    fn acknowledge(&self, receipt: &Receipt, correlation_id: &str, state: AckState, answers: Option<u32>) {
         self.outbox.push(Encoded::json(&ServerFrame::Ack {
             message_id: self.message_id.clone(),
             input_id: receipt.input_id.clone(),
             decision_id: receipt.decision_id.clone(),
             correlation_id: correlation_id.to_owned(),
             state,
+            answers,
         }));
     }
 
@@ -55,15 +57,17 @@ impl Watcher for MessageWatcher {
     }
 
     fn accepted(&self, receipt: &Receipt) {
-        self.acknowledge(receipt, &receipt.correlation_id, AckState::Accepted);
+        self.acknowledge(receipt, &receipt.correlation_id, AckState::Accepted, None);
     }
 
     fn finished(&self, receipt: &Receipt, result: Result<&Decided, &IntakeError>) {
         let error = match result {
             Ok(decided) => {
-                let first = decided.record.decision.context.input.correlation_id.as_deref();
+                let record = &decided.record;
+                let first = record.decision.context.input.correlation_id.as_deref();
                 let state = if decided.duplicate { AckState::Duplicate } else { AckState::Decided };
-                self.acknowledge(receipt, first.unwrap_or(&receipt.correlation_id), state);
+                let answers = count_answers(&record.decision, &record.output, &self.user_id);
+                self.acknowledge(receipt, first.unwrap_or(&receipt.correlation_id), state, Some(answers));
                 if decided.duplicate {
                     self.answer_again(decided);
                 }

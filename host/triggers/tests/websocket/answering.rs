@@ -20,6 +20,7 @@ async fn a_message_is_acknowledged_then_answered_and_can_be_found() {
     );
     let ack = client.expect("ack").await;
     assert_eq!((&ack["messageId"], &ack["state"]), (&json!("m1"), &json!("decided")));
+    assert_eq!(ack["answers"], 1);
     let response = client.expect("response").await;
     assert_eq!(response["content"]["text"], "re: o masă pentru doi");
     assert_eq!(response["messageId"], "m1");
@@ -148,6 +149,7 @@ async fn a_graph_that_fails_is_told_and_recorded() {
     let mut client = host.ana().await;
     client.say("m1", "fail").await;
     let ack = client.expect("ack").await;
+    assert_eq!(ack["answers"], 1, "the error is the answer");
     let error = client.expect_error("decision_failed").await;
     assert_eq!(error["errorType"], "processing_error");
     assert_eq!((&error["details"]["messageId"], &error["details"]["decisionId"]), (&json!("m1"), &ack["decisionId"]));
