@@ -113,3 +113,6 @@ fn check(request: &Request) -> Result<(), Error> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
