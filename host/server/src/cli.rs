@@ -39,7 +39,7 @@ pub struct Cli {
 }
 
 /// What every command takes.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct Configured {
     /// The configuration file; without it signalbox.toml in the current folder, if there is one.
     #[arg(long, global = true, env = "SIGNALBOX_CONFIG", value_name = "FILE")]

@@ -6,6 +6,7 @@ mod bundles;
 mod error;
 mod leave;
 mod ready;
+mod reload;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -27,14 +28,16 @@ use crate::shutdown::{Request, Signals};
 use crate::telemetry;
 
 pub use error::StartError;
+use reload::Reload;
+pub use reload::Reread;
 
 /// Histograms are folded this often, so that their memory does not grow between scrapes.
 const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 
 /// Runs the host until it is told to leave; the exit code says whether everything was finished.
-pub async fn serve(config: Config, ready_json: bool) -> anyhow::Result<ExitCode> {
+pub async fn serve(config: Config, read_again: Reread, ready_json: bool) -> anyhow::Result<ExitCode> {
     install_tls();
-    telemetry::start_logs(&config.telemetry)?;
+    let log_filter = telemetry::start_logs(&config.telemetry)?;
     let metrics = telemetry::start_metrics()?;
     let mut signals = Signals::listen()?;
     let gone = CancellationToken::new();
@@ -71,8 +74,11 @@ pub async fn serve(config: Config, ready_json: bool) -> anyhow::Result<ExitCode>
     let websocket = WebSocket::new(config.websocket.clone(), verifier, intake.clone(), sessions, store.clone(), clock);
 
     let leaving = CancellationToken::new();
-    let health =
-        Health { store: health::watch_store(store, gone.clone()), bundles: Arc::new(move || loaded_types(&generations)), leaving: leaving.clone() };
+    let health = Health {
+        store: health::watch_store(store, gone.clone()),
+        bundles: Arc::new(move || loaded_types(&generations)),
+        leaving: leaving.clone(),
+    };
     let router = websocket.router().merge(health::routes(health, door, metrics));
     let listener = listen(&config).await?;
     let address = listener.local_addr()?;
@@ -83,12 +89,13 @@ pub async fn serve(config: Config, ready_json: bool) -> anyhow::Result<ExitCode>
     });
     ready::tell(address, ready_json)?;
 
+    let mut reload = Reload { in_force: config, read_again, directory, log_filter };
     while signals.next().await == Request::Reload {
-        reload(&directory);
+        reload.run();
     }
     let hurry = signals.end_at_next();
     let left = leave::in_order(
-        config.server.shutdown_deadline.0,
+        reload.in_force.server.shutdown_deadline.0,
         leave::Running { websocket, intake, leaving, gone, tasks: vec![recovery, http, relay_task] },
     )
     .await;
@@ -140,14 +147,6 @@ async fn listen(config: &Config) -> Result<TcpListener, StartError> {
 
 fn loaded_types(generations: &Generations) -> Vec<String> {
     generations.all().iter().map(|generation| generation.business_type.to_string()).collect()
-}
-
-/// On an error everything stays as it was.
-fn reload(directory: &BusinessDirectory) {
-    match directory.reload() {
-        Ok(businesses) => tracing::info!(businesses, "read the business directory again"),
-        Err(error) => tracing::error!(%error, "the business directory stays as it was"),
-    }
 }
 
 async fn keep_up(metrics: PrometheusHandle) {

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{EnvFilter, Layer as _};
+use tracing_subscriber::{EnvFilter, Layer as _, Registry, reload};
 
 use crate::config::{LogFormat, TelemetryConfig};
 use json_lines::JsonLines;
@@ -17,9 +17,19 @@ use json_lines::JsonLines;
 const DURATION_BUCKETS: [f64; 16] =
     [0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 20.0];
 
+/// What is logged, which may change while the host runs.
+pub struct LogFilter(reload::Handle<EnvFilter, Registry>);
+
+impl LogFilter {
+    /// Logs as this filter says from now on.
+    pub fn change(&self, filter: &str) -> anyhow::Result<()> {
+        self.0.reload(read_filter(filter)?).context("changing what is logged")
+    }
+}
+
 /// Starts logging, for the whole process.
-pub fn start_logs(config: &TelemetryConfig) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(&config.log).with_context(|| format!("telemetry.log = {:?}", config.log))?;
+pub fn start_logs(config: &TelemetryConfig) -> anyhow::Result<LogFilter> {
+    let (filter, handle) = reload::Layer::new(read_filter(&config.log)?);
     let terminal = std::io::stderr().is_terminal();
     let pretty = match config.log_format {
         LogFormat::Auto => terminal,
@@ -33,7 +43,11 @@ pub fn start_logs(config: &TelemetryConfig) -> anyhow::Result<()> {
     };
     tracing_subscriber::registry().with(filter).with(lines).try_init().context("logs were started already")?;
     std::panic::set_hook(Box::new(log_panic));
-    Ok(())
+    Ok(LogFilter(handle))
+}
+
+fn read_filter(filter: &str) -> anyhow::Result<EnvFilter> {
+    EnvFilter::try_new(filter).with_context(|| format!("telemetry.log = {filter:?}"))
 }
 
 /// Starts collecting metrics, for the whole process.

@@ -33,7 +33,7 @@ pub struct Options {
 /// Checks it; the exit code says whether the host would load it.
 pub fn run(configured: &Configured, options: &Options) -> anyhow::Result<ExitCode> {
     let config = configured.load()?.config;
-    let loaded = super::wait_for(async { Ok(load(&options.bundle, &config.sandbox).await?) })?;
+    let loaded = super::wait_for(load(&options.bundle, &config.sandbox))?;
     match loaded {
         Err(BundleError::Refused(refusal)) => refuse(&refusal, options.json),
         Err(error @ BundleError::Unreadable { .. }) if options.json => {

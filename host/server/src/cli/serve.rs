@@ -5,17 +5,18 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::Configured;
+use crate::config::Config;
 use crate::serve;
 
 /// Runs the host until SIGTERM or Ctrl-C.
 ///
 /// When it is ready it prints one line to standard output: JSON when that is not a terminal, else a friendly text. Logs
 /// go to standard error. The first SIGTERM lets running decisions finish, the second ends at once; SIGHUP reads the
-/// business directory again. Exit codes: 0 left in order, 1 could not start, 2 wrong options, 3 left with work
+/// business directory and the log filter again. Exit codes: 0 left in order, 1 could not start, 2 wrong options, 3 left with work
 /// unfinished that the next start takes up, 130 second signal.
 ///
 /// Example: signalbox serve --config signalbox.toml --bundle target/plugins/restaurant
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct Options {
     /// Listens here instead of at server.listen; port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS")]
@@ -36,10 +37,17 @@ pub fn run(configured: &Configured, options: &Options) -> anyhow::Result<ExitCod
     if options.check_config {
         return super::config::print(configured, false);
     }
-    let mut config = configured.load()?.config;
-    if let Some(listen) = options.listen {
-        config.server.listen = listen;
+    let (again, more) = (configured.clone(), options.clone());
+    let read = move || Ok(more.applied_to(again.load()?.config));
+    super::wait_for(serve::serve(read()?, Box::new(read), options.ready_json))
+}
+
+impl Options {
+    fn applied_to(&self, mut config: Config) -> Config {
+        if let Some(listen) = self.listen {
+            config.server.listen = listen;
+        }
+        config.bundles.paths.extend(self.bundle.iter().cloned());
+        config
     }
-    config.bundles.paths.extend(options.bundle.iter().cloned());
-    super::wait_for(serve::serve(config, options.ready_json))
 }

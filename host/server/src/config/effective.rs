@@ -26,7 +26,7 @@ pub fn settings(loaded: &Loaded) -> Result<Vec<Setting>, serde_json::Error> {
 
 fn collect(value: &Value, path: &mut Vec<String>, loaded: &Loaded, settings: &mut Vec<Setting>) {
     match value {
-        Value::Object(children) if !is_reference(children) && !(children.is_empty() && path.len() > 1) => {
+        Value::Object(children) if !is_reference(children) && (path.len() <= 1 || !children.is_empty()) => {
             for (key, child) in children {
                 path.push(key.clone());
                 collect(child, path, loaded, settings);

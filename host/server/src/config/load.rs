@@ -43,7 +43,7 @@ pub struct Loaded {
 /// Everything that is wrong with a configuration.
 #[derive(Debug)]
 pub struct ConfigError {
-    in_file: Option<Report>,
+    in_file: Option<Box<Report>>,
     elsewhere: Vec<String>,
 }
 
@@ -94,7 +94,7 @@ impl Sources {
                 Ok(loaded)
             }
             (Ok(_), false) => Err(ConfigError { in_file: None, elsewhere }),
-            (Err(in_file), _) => Err(ConfigError { in_file, elsewhere }),
+            (Err(in_file), _) => Err(ConfigError { in_file: in_file.map(Box::new), elsewhere }),
         }
     }
 }
@@ -223,7 +223,7 @@ impl ConfigError {
     fn syntax(name: &str, source: &str, error: &toml::de::Error) -> Self {
         let span = error.span().unwrap_or(0..0);
         let problem = Problem::new(format!("this is not TOML: {}", error.message()), span, "here");
-        Self { in_file: Some(Report::new(name, source, vec![problem])), elsewhere: Vec::new() }
+        Self { in_file: Some(Box::new(Report::new(name, source, vec![problem]))), elsewhere: Vec::new() }
     }
 
     /// The error as a person reads it in a terminal.
@@ -238,7 +238,7 @@ impl ConfigError {
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = self.in_file.as_ref().map_or(0, Report::count) + self.elsewhere.len();
+        let count = self.in_file.as_ref().map_or(0, |report| report.count()) + self.elsewhere.len();
         write!(f, "the configuration has {count} problem{}", if count == 1 { "" } else { "s" })
     }
 }

@@ -11,6 +11,9 @@ use tracing::{Event, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
 use tracing_subscriber::registry::LookupSpan;
 
+/// The field under which a plugin's own fields stand.
+const PLUGIN_FIELDS: &str = "fields";
+
 /// Writes log lines to what `open` gives.
 pub struct JsonLines<W> {
     open: W,
@@ -69,7 +72,10 @@ where
 
 impl Visit for Fields {
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.0.insert(field.name().to_owned(), value.into());
+        // What a plugin adds to its line arrives as the text of a JSON object, and is one again in ours.
+        let object = (field.name() == PLUGIN_FIELDS).then(|| serde_json::from_str::<Map<String, Value>>(value).ok());
+        let value = object.flatten().map_or_else(|| value.into(), Value::Object);
+        self.0.insert(field.name().to_owned(), value);
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
@@ -163,6 +169,18 @@ mod tests {
         assert_eq!(line["message"], "from within");
         assert_eq!(line["level"], "WARN");
         assert!(line["timestamp"].as_str().unwrap().parse::<jiff::Timestamp>().is_ok());
+    }
+
+    #[test]
+    fn the_fields_of_a_plugin_stay_together_under_their_own_name() {
+        let lines = lines(|| {
+            tracing::info!(fields = r#"{"level":"ERROR","guests":4}"#, "booked");
+            tracing::info!(fields = "not JSON", "booked");
+        });
+        let line: Value = serde_json::from_str(&lines[0]).unwrap();
+        assert_eq!(line["fields"]["guests"], 4);
+        assert_eq!(line["level"], "INFO");
+        assert_eq!(serde_json::from_str::<Value>(&lines[1]).unwrap()["fields"], "not JSON");
     }
 
     #[test]

@@ -1,3 +1,9 @@
+use std::io::{BufRead as _, BufReader, Lines, Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::{Child, ChildStderr, Command, Stdio};
+
+use serde_json::Value;
+
 use super::program::{MANIFEST, Program};
 
 const AUTH: &str = "[auth]\nkeys = [{ algorithm = 'HS256', key = { file = 'secret' } }]\n";
@@ -31,4 +37,84 @@ fn an_address_that_is_taken_is_named() {
     let address = taken.local_addr().unwrap().to_string();
     let ran = Program::new(AUTH).run(&["serve", "--listen", &address]);
     ran.refused(&["error[listen-failed]", &address]);
+}
+
+#[test]
+fn a_host_tells_its_address_its_health_and_leaves_in_order() {
+    let program = Program::new(&format!("{SERVER}{AUTH}[store]\nbackend = 'memory'\n"));
+    let mut host = Host::start(&program);
+    assert!(host.get("/livez").starts_with("HTTP/1.1 200"));
+    let ready = host.get("/readyz");
+    assert!(ready.starts_with("HTTP/1.1 503"), "a host without a bundle is not ready: {ready}");
+    assert!(ready.contains(r#""bundles":{"loaded":[],"ok":false}"#), "{ready}");
+    let metrics = host.get("/metrics");
+    assert!(metrics.contains("# HELP signalbox_build_info") && metrics.contains("signalbox_store_up"), "{metrics}");
+    assert!(host.get("/nowhere").starts_with("HTTP/1.1 404"));
+    host.signal("-TERM");
+    assert_eq!(host.process.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn sighup_takes_up_what_is_right_and_keeps_what_was_when_it_is_wrong() {
+    let configuration = format!("{SERVER}{AUTH}[store]\nbackend = 'memory'\n");
+    let program = Program::new(&configuration);
+    let mut host = Host::start(&program);
+    program.write("business/roma.toml", "businessId = 'roma'\nname = 'Roma'\ntype = 'restaurant'\n");
+    program.write("signalbox.toml", &format!("{configuration}[telemetry]\nlog = 'debug'\n[intake]\nin-flight = 9\n"));
+    host.signal("-HUP");
+    assert_eq!(host.log("read the business directory again")["businesses"], 1);
+    assert_eq!(host.log("changed what is logged")["filter"], "debug");
+    assert_eq!(host.log("these keys have changed and take a restart")["keys"], "intake.in-flight");
+    program.write("business/roma.toml", "businessId = ");
+    program.write("signalbox.toml", "[servr]\n");
+    host.signal("-HUP");
+    assert_eq!(host.log("the business directory stays as it was")["level"], "ERROR");
+    assert_eq!(host.log("the configuration stays as it was: the configuration has 1 problem")["level"], "ERROR");
+    assert!(host.get("/livez").starts_with("HTTP/1.1 200"));
+}
+
+/// A running `serve`; it dies with this value.
+struct Host {
+    process: Child,
+    address: String,
+    log: Lines<BufReader<ChildStderr>>,
+}
+
+impl Host {
+    fn start(program: &Program) -> Self {
+        let mut process = program.command(&["serve"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let log = BufReader::new(process.stderr.take().unwrap()).lines();
+        let ready: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(ready["ready"], true);
+        let address = ready["url"].as_str().unwrap().strip_prefix("http://").unwrap().to_owned();
+        Self { process, address, log }
+    }
+
+    fn get(&self, path: &str) -> String {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", self.address).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    fn signal(&self, signal: &str) {
+        assert!(Command::new("kill").args([signal, &self.process.id().to_string()]).status().unwrap().success());
+    }
+
+    /// The next log line with this message.
+    fn log(&mut self, message: &str) -> Value {
+        let lines = self.log.by_ref().map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
+        lines.into_iter().find(|line| line["message"] == message).unwrap_or_else(|| panic!("no line says {message}"))
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        // It has ended already where the test waited for that.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
 }

@@ -31,7 +31,7 @@ pub async fn run(config: &Config, store: &Store, options: &Options) -> anyhow::R
             DecisionQuery { business_id, before: None, after: None, limit: options.limit, order: Order::NewestFirst };
         records.extend(store.decisions(&query).await?.items);
     }
-    records.sort_by(|one, other| other.decision.created_at.cmp(&one.decision.created_at));
+    records.sort_by_key(|record| std::cmp::Reverse(record.decision.created_at));
     records.truncate(options.limit as usize);
     if options.json {
         output::json(&records)?;

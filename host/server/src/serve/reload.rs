@@ -1,0 +1,96 @@
+//! What SIGHUP reads again. Each thing is read as a whole before it takes effect, and on an error stays as it was.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use signalbox_capabilities::business::BusinessDirectory;
+
+use crate::config::Config;
+use crate::telemetry::LogFilter;
+
+/// Reads the configuration again from where it came.
+pub type Reread = Box<dyn Fn() -> anyhow::Result<Config> + Send>;
+
+/// What can change while the host runs.
+pub struct Reload {
+    /// The configuration as it is in force.
+    pub in_force: Config,
+    /// Reads it again.
+    pub read_again: Reread,
+    /// The businesses.
+    pub directory: Arc<BusinessDirectory>,
+    /// What is logged.
+    pub log_filter: LogFilter,
+}
+
+impl Reload {
+    /// Reads everything again that can be.
+    pub fn run(&mut self) {
+        match self.directory.reload() {
+            Ok(businesses) => tracing::info!(businesses, "read the business directory again"),
+            Err(error) => tracing::error!(%error, "the business directory stays as it was"),
+        }
+        match (self.read_again)() {
+            Ok(config) => self.apply(&config),
+            Err(error) => tracing::error!("the configuration stays as it was: {error:#}"),
+        }
+    }
+
+    fn apply(&mut self, config: &Config) {
+        let wanted = &config.telemetry.log;
+        if *wanted != self.in_force.telemetry.log {
+            match self.log_filter.change(wanted) {
+                Ok(()) => {
+                    self.in_force.telemetry.log.clone_from(wanted);
+                    tracing::info!(filter = wanted, "changed what is logged");
+                }
+                Err(error) => tracing::error!("what is logged stays as it was: {error:#}"),
+            }
+        }
+        let waiting = differences(&self.in_force, config);
+        if !waiting.is_empty() {
+            tracing::warn!(keys = waiting.join(", "), "these keys have changed and take a restart");
+        }
+    }
+}
+
+/// The keys in which two configurations differ.
+fn differences(one: &Config, other: &Config) -> Vec<String> {
+    let mut keys = Vec::new();
+    if let (Ok(one), Ok(other)) = (serde_json::to_value(one), serde_json::to_value(other)) {
+        compare(&one, &other, "", &mut keys);
+    }
+    keys
+}
+
+fn compare(one: &Value, other: &Value, path: &str, keys: &mut Vec<String>) {
+    let below = |key: &String| if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+    match (one, other) {
+        (Value::Object(one), Value::Object(other)) => {
+            for (key, value) in one {
+                compare(value, other.get(key).unwrap_or(&Value::Null), &below(key), keys);
+            }
+            keys.extend(other.keys().filter(|key| !one.contains_key(*key)).map(below));
+        }
+        _ if one != other => keys.push(path.to_owned()),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{LlmConfig, ModelConfig};
+
+    #[test]
+    fn what_takes_a_restart_is_named_key_by_key() {
+        let before = Config::default();
+        let mut after = Config::default();
+        assert!(differences(&before, &after).is_empty());
+        after.store.table_prefix = "other-".to_owned();
+        after.websocket.in_flight += 1;
+        let scripted = ModelConfig::Scripted { file: "llm.yaml".into() };
+        after.llm = LlmConfig { models: [("default".to_owned(), scripted)].into() };
+        assert_eq!(differences(&before, &after), ["llm.models.default", "store.table-prefix", "websocket.in-flight"]);
+    }
+}
