@@ -46,7 +46,7 @@ pub fn run(workspace: &Workspace, once: bool) -> Result<ExitCode> {
         );
         return Ok(ExitCode::SUCCESS);
     }
-    keep_serving(&folder, host, &token)
+    keep_serving(workspace, &folder, host, &token)
 }
 
 /// Builds the selection that `cargo test --workspace` builds, so that after the demo the tests compile only what is
@@ -79,15 +79,19 @@ fn tell(folder: &DemoFolder, host: &Host, token: &str) -> Result<()> {
     Ok(())
 }
 
-fn keep_serving(folder: &DemoFolder, mut host: Host, token: &str) -> Result<ExitCode> {
-    let signalbox = folder.signalbox.display();
-    let config = folder.config.display();
+fn keep_serving(workspace: &Workspace, folder: &DemoFolder, mut host: Host, token: &str) -> Result<ExitCode> {
+    // As short as it may be where the commands are pasted, which is most likely here.
+    let here = std::env::current_dir().is_ok_and(|here| here == workspace.root);
+    let shown = |path| if here { workspace.relative(path) } else { path }.display();
+    let (signalbox, config) = (shown(&folder.signalbox), shown(&folder.config));
     let business = story::SCENES.first().map_or("", |scene| scene.business);
     println!("\nThe host keeps serving at {} (WebSocket {}).", host.url, host.websocket);
-    println!("\nA development token for {USER}, good for 12 hours:\n\n  {token}\n");
-    println!("Say something yourself, in another terminal:\n");
-    println!("  SIGNALBOX_TOKEN={token} \\\n  {signalbox} send --url {} \\", host.websocket);
-    println!("      --business {business} \"Aveți o masă pentru 4 diseară la 20:00?\"\n");
+    println!(
+        "\nSay something yourself, in another terminal, with a development token for {USER} that holds 12 hours:\n"
+    );
+    println!("  export SIGNALBOX_TOKEN={token}");
+    println!("  {signalbox} send --url {} --business {business} \\", host.websocket);
+    println!("      \"Aveți o masă pentru 4 sâmbătă la 20:00?\"\n");
     println!("See what was decided:\n\n  {signalbox} decisions list --config {config}\n");
     println!("Ctrl-C stops the host.");
     host.wait().with_context(|| format!("its log is {}", folder.log.display()))?;

@@ -55,7 +55,7 @@ pub const SCENES: &[Scene] = &[
     Scene {
         business: "trattoria-roma",
         text: "Mâncarea a fost rece și ospătarul nepoliticos, vreau banii înapoi!",
-        code: "complaint.received",
+        code: "complaint.food",
         review: true,
         nodes: &["complaint", "respond"],
     },
