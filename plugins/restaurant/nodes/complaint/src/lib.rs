@@ -69,8 +69,6 @@ pub fn complaint(context: &Context, state: State) -> Result<Step, Failure> {
     });
     let data = json!({
         "reference": reference,
-        "subject": complaint.subject.name(),
-        "critical": complaint.severity == Severity::Critical,
         "phone": context.setting::<String>("phone")?.unwrap_or_default(),
     });
     info!(code = code, severity = format!("{:?}", complaint.severity), "weighed a complaint");
@@ -80,7 +78,7 @@ pub fn complaint(context: &Context, state: State) -> Result<Step, Failure> {
         .metadata(json!({ "offer": offer, "precedents": precedent.known, "language": state.language }))
         .needs_review();
     Ok(Step::new()
-        .update("outcome", &Outcome::new("complaint.received", data, reasoning).decided())?
+        .update("outcome", &Outcome::new(&code, data, reasoning).decided())?
         .act(Action::resource("complaint", record).priority(priority))
         .decide(verdict))
 }

@@ -35,7 +35,7 @@ fn a_settled_request_is_forgotten() {
 
 #[test]
 fn a_verdict_given_before_is_not_overruled() {
-    let outcome = json!({ "code": "complaint.received", "decision_type": "complaint", "data": {}, "reasoning": "cold", "decided": true });
+    let outcome = json!({ "code": "complaint.food", "decision_type": "complaint", "data": {}, "reasoning": "cold", "decided": true });
     let step = answer(json!({ "language": "en", "intent": "complaint", "outcome": outcome }));
     assert_eq!(step.decision, None);
     assert_eq!(step.responses.len(), 1);
