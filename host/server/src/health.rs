@@ -22,6 +22,9 @@ use crate::config::MetricsAccess;
 /// How often the store is asked whether it answers; requests to `/readyz` ask nothing and so cannot burden it.
 const CHECK_EVERY: Duration = Duration::from_secs(2);
 
+/// Whether the store answered the last check.
+pub const STORE_UP: &str = "signalbox_store_up";
+
 /// What readiness depends on.
 #[derive(Clone)]
 pub struct Health {
@@ -50,7 +53,9 @@ impl Health {
 
 /// Asks the store from time to time until the host is gone.
 pub fn watch_store(store: Store, gone: CancellationToken) -> watch::Receiver<Option<String>> {
+    // It was opened a moment ago.
     let (sender, receiver) = watch::channel(None);
+    metrics::gauge!(STORE_UP).set(1.0);
     let task = async move {
         let mut ticks = tokio::time::interval(CHECK_EVERY);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -58,7 +63,7 @@ pub fn watch_store(store: Store, gone: CancellationToken) -> watch::Receiver<Opt
             ticks.tick().await;
             let state = store.check().await.err().map(|error| error.to_string());
             note_change(sender.borrow().as_deref(), state.as_deref());
-            metrics::gauge!("signalbox_store_up").set(if state.is_none() { 1.0 } else { 0.0 });
+            metrics::gauge!(STORE_UP).set(if state.is_none() { 1.0 } else { 0.0 });
             sender.send_replace(state);
         }
     };

@@ -71,7 +71,7 @@ fn describe_metrics() {
     signalbox_delivery::describe_metrics();
     signalbox_triggers::describe_metrics();
     metrics::describe_gauge!("signalbox_build_info", "Always 1; the labels say which build runs.");
-    metrics::describe_gauge!("signalbox_store_up", "Whether the store answered the last check.");
+    metrics::describe_gauge!(crate::health::STORE_UP, "Whether the store answered the last check.");
 }
 
 /// Within a decision's task the line carries its correlation id like every other.

@@ -1,6 +1,6 @@
 //! The program as an operator meets it: the built binary, its output and its exit codes.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
 
 mod cli {
     mod check;

@@ -1,3 +1,9 @@
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+use signalbox_store::{Backend, Committed, Config, DecisionRecord, Store};
+
 use super::program::Program;
 
 #[test]
@@ -11,4 +17,119 @@ fn a_store_that_is_not_there_is_not_taken_for_an_empty_one() {
 fn a_store_in_memory_has_nothing_to_show() {
     let program = Program::new("[store]\nbackend = 'memory'\n");
     program.run(&["decisions", "show", "dec_1"]).refused(&["in memory"]);
+}
+
+#[test]
+fn decisions_are_listed_newest_first_and_shown_with_their_story_and_journal() {
+    let program = Program::new("");
+    let open = Open::new(&program);
+    open.commit(&record("dec_1", 1, "o masă pentru 4\u{1b}[31m"));
+    open.commit(&record("dec_2", 2, "what is on the menu?"));
+    open.journal("jrn_dec_1", br#"[{"capability":"llm","function":"complete"}]"#);
+
+    let list = program.run(&["decisions", "list", "--business", "roma", "--json"]).json();
+    let ids: Vec<_> = list.as_array().unwrap().iter().map(|record| &record["decision"]["id"]).collect();
+    assert_eq!(ids, ["dec_2", "dec_1"]);
+    let table = program.run(&["decisions", "list", "--business", "roma"]).out;
+    assert!(table.contains("booking.confirmed") && table.contains("what is on the menu?"), "{table}");
+    assert!(!table.contains('\u{1b}'), "what a guest wrote reaches the terminal as it is: {table}");
+
+    let story = program.run(&["decisions", "show", "dec_1", "--business", "roma", "--journal"]).out;
+    for part in ["classify", "1.500 ms", "booking.confirmed", "Vă așteptăm", "waiting: no Kafka cluster", "\"llm\""]
+    {
+        assert!(story.contains(part), "{part} is missing in\n{story}");
+    }
+    let shown = program.run(&["decisions", "show", "dec_1", "--business", "roma", "--journal", "--json"]).json();
+    assert_eq!(shown["journal"][0]["capability"], "llm");
+    program.run(&["decisions", "show", "dec_3", "--business", "roma"]).refused(&["no decision dec_3 in roma"]);
+}
+
+#[test]
+fn without_a_business_named_all_of_the_directory_are_looked_at() {
+    let program = Program::new("");
+    program.write("business/roma.toml", "businessId = 'roma'\nname = 'Roma'\ntype = 'restaurant'\n");
+    Open::new(&program).commit(&record("dec_1", 1, "hello"));
+    assert_eq!(program.run(&["decisions", "show", "dec_1", "--json"]).json()["decision"]["businessId"], "roma");
+}
+
+#[test]
+fn new_decisions_are_followed_while_another_process_has_the_store_open() {
+    let program = Program::new("");
+    let open = Open::new(&program);
+    open.commit(&record("dec_1", 1, "first"));
+    let arguments = ["decisions", "tail", "--business", "roma", "--last", "1", "--every-ms", "100", "--json"];
+    let mut tail = program.command(&arguments).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(tail.stdout.take().unwrap()).lines();
+    let mut next = || serde_json::from_str::<Value>(&lines.next().unwrap().unwrap()).unwrap()["decision"]["id"].clone();
+    assert_eq!(next(), "dec_1");
+    open.commit(&record("dec_2", 2, "second"));
+    assert_eq!(next(), "dec_2");
+    open.commit(&record("dec_3", 3, "third"));
+    assert_eq!(next(), "dec_3");
+    assert!(Command::new("kill").args(["-INT", &tail.id().to_string()]).status().unwrap().success());
+    assert_eq!(tail.wait().unwrap().code(), Some(0));
+}
+
+/// The store of a program, open in this process as in a running host.
+struct Open {
+    runtime: tokio::runtime::Runtime,
+    store: Store,
+}
+
+impl Open {
+    fn new(program: &Program) -> Self {
+        let path = program.path(".signalbox/store.db");
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let store = runtime.block_on(Store::open(Config::new(Backend::Embedded { path: Some(path) }))).unwrap();
+        Self { runtime, store }
+    }
+
+    fn commit(&self, record: &DecisionRecord) {
+        assert_eq!(self.runtime.block_on(self.store.commit_decision(record)).unwrap(), Committed::New);
+    }
+
+    fn journal(&self, id: &str, bytes: &[u8]) {
+        self.runtime.block_on(self.store.put_journal(id, bytes)).unwrap();
+    }
+}
+
+fn record(id: &str, second: u32, text: &str) -> DecisionRecord {
+    let moment = format!("2026-11-23T18:00:{second:02}Z");
+    let action = json!({
+        "id": format!("act_{id}"), "type": "resource_action", "target": "booking", "payload": {}, "priority": "medium",
+    });
+    let record = json!({
+        "decision": {
+            "id": id, "businessId": "roma", "decisionCode": "booking.confirmed", "decisionType": "booking",
+            "context": {
+                "input": {
+                    "id": format!("in_{id}"), "source": "websocket", "userId": "ana", "businessId": "roma",
+                    "type": "user_message", "content": { "text": text }, "timestamp": moment,
+                },
+                "businessInfo": { "businessId": "roma", "name": "Roma", "type": "restaurant" },
+            },
+            "reasoning": "there is a table", "confidence": 0.9, "outcome": "decided", "businessType": "restaurant",
+            "createdAt": moment,
+        },
+        "output": {
+            "id": id, "inputId": format!("in_{id}"), "decisionCode": "booking.confirmed", "decisionType": "booking",
+            "confidence": 0.9, "reasoning": "there is a table", "actions": [action], "requiresHumanReview": false,
+            "responses": [{
+                "id": format!("rsp_{id}"), "target": "websocket", "recipient": "ana",
+                "content": { "text": "Vă așteptăm" }, "timestamp": moment,
+            }],
+            "processingTime": 12,
+            "metadata": {
+                "generation": "sha256:00", "bundleVersion": "1.0.0", "journalId": format!("jrn_{id}"),
+                "path": [{ "node": "classify", "step": 1, "attempt": 1, "micros": 1_500, "result": "done" }],
+            },
+        },
+        "reply": { "kind": "none" },
+        "effects": [{
+            "id": format!("act_{id}"), "kind": { "action": action },
+            "state": { "is": "waiting", "reason": "no Kafka cluster is configured" },
+        }],
+    });
+    serde_json::from_value(record).unwrap()
 }
