@@ -163,7 +163,7 @@ impl Inner {
         let export = if is_node {
             node::GuestIndices::new(&pre).map(Export::Node).map_err(|_| "signalbox:agent/node@0.1.0")
         } else {
-            handler::GuestIndices::new(&pre).map(|_| Export::Handler).map_err(|_| "signalbox:agent/handler@0.1.0")
+            handler::GuestIndices::new(&pre).map(Export::Handler).map_err(|_| "signalbox:agent/handler@0.1.0")
         };
         let export = export.map_err(|missing| {
             let help = "a decision node is annotated with #[decision_node], an input handler with #[input_handler]";

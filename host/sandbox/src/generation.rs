@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use signalbox_bindings::exports::signalbox::agent::node;
+use signalbox_bindings::exports::signalbox::agent::{handler, node};
 use signalbox_capabilities::PluginPolicy;
 use signalbox_graph::{Graph, Inputs, Limits};
 use signalbox_model::MessageModel;
@@ -55,6 +55,5 @@ pub struct Plugin {
 /// What a plugin exports.
 pub(crate) enum Export {
     Node(node::GuestIndices),
-    /// Checked when it is loaded; the triggers that run handlers look its functions up themselves.
-    Handler,
+    Handler(handler::GuestIndices),
 }

@@ -2,7 +2,7 @@
 //! instance of their own that is dropped afterwards.
 //!
 //! This crate has the only `wasmtime::Config`. [`Sandbox::load`] turns a [`Bundle`] into a [`Generation`];
-//! [`Sandbox::run_node`] runs one of its nodes within every limit there is.
+//! [`Sandbox::run_node`] and [`Sandbox::run_handler`] run its nodes and handlers within every limit there is.
 
 mod bundle;
 mod call;
@@ -13,16 +13,20 @@ mod engine;
 mod error;
 mod generation;
 mod guest;
+mod handle;
 mod imports;
+mod instance;
 mod limits;
 mod metrics;
 mod wasi;
 
 pub use bundle::Bundle;
-pub use call::{NodeCall, NodeFailure, NodeRun};
+pub use call::{NodeCall, NodeRun};
 pub use config::SandboxConfig;
 pub use convert::{NewAction, NewResponse, NodeStep, Verdict};
 pub use engine::Sandbox;
 pub use error::{BundleError, Refusal, SandboxError};
 pub use generation::{Generation, Plugin};
+pub use handle::{Event, Handled, HandlerCall, HandlerRun, NewInput, Rejection, Reply};
+pub use instance::NodeFailure;
 pub use metrics::describe as describe_metrics;

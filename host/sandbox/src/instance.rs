@@ -1,0 +1,167 @@
+//! One instance for one guest call: every limit armed before, dropped afterwards whatever happened.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use signalbox_capabilities::{CallRecord, Calls, LimitExceeded, Scope, guest_output};
+use signalbox_graph::FailureKind;
+use tokio::sync::SemaphorePermit;
+use wasmtime::{Store, StoreContextMut, Trap, UpdateDeadline};
+
+use crate::engine::{Inner, TICK};
+use crate::generation::Plugin;
+use crate::guest::Guest;
+use crate::limits::MemoryLimit;
+use crate::{metrics, wasi};
+
+/// What a guest may hand to the host in one call, in bytes of lifted values.
+const HOSTCALL_FUEL: usize = 2 << 20;
+/// Live handles of one instance.
+const MOST_HANDLES: usize = 1_000;
+
+/// Why a guest gave no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeFailure {
+    /// What kind of failure it is.
+    pub kind: FailureKind,
+    /// What happened, for author and operator.
+    pub message: String,
+}
+
+impl NodeFailure {
+    pub(crate) fn new(kind: FailureKind, message: impl Into<String>) -> Self {
+        Self { kind, message: cut(message.into()) }
+    }
+}
+
+/// A failure's words, short enough for a record.
+fn cut(mut message: String) -> String {
+    const LONGEST: usize = 2_048;
+    if message.len() > LONGEST {
+        let end = (0..=LONGEST).rev().find(|end| message.is_char_boundary(*end)).unwrap_or(0);
+        message.truncate(end);
+    }
+    message
+}
+
+/// A store with every limit armed, and a place among the instances that may run.
+pub(crate) struct Prepared<'a> {
+    pub store: Store<Guest>,
+    pub deadline: tokio::time::Instant,
+    plugin: &'a Plugin,
+    patience: Duration,
+    output: wasi::Output,
+    started: Instant,
+    _slot: SemaphorePermit<'a>,
+}
+
+/// What a guest call came to, besides its answer.
+pub(crate) struct Left {
+    pub record: CallRecord,
+    pub took: Duration,
+}
+
+impl Inner {
+    /// Waits for a free instance and prepares its store. `label` is the node's path or the handler's name.
+    pub async fn prepare<'a>(
+        &'a self,
+        plugin: &'a Plugin,
+        scope: &Arc<Scope>,
+        label: &Arc<str>,
+        attempt: u32,
+        patience: Duration,
+    ) -> Result<Prepared<'a>, (NodeFailure, Left)> {
+        let started = Instant::now();
+        let deadline = scope.deadline.min(tokio::time::Instant::now() + patience);
+        let Ok(Ok(slot)) = tokio::time::timeout_at(deadline, self.slots.acquire()).await else {
+            metrics::trap(&plugin.business_type, &plugin.policy.name, "no-instance");
+            let message = format!("no instance was free within {patience:?}; the host is overloaded");
+            let left = Left { record: CallRecord::default(), took: started.elapsed() };
+            return Err((NodeFailure::new(FailureKind::Timeout, message), left));
+        };
+        let limits = plugin.limits;
+        let calls = Calls::new(self.services.clone(), plugin.policy.clone(), scope.clone(), label.clone(), attempt);
+        let (wasi, output) = wasi::context(scope.started_at, &[&scope.decision_id, label]);
+        let ticks = u64::try_from(limits.cpu.as_millis().div_ceil(TICK.as_millis())).unwrap_or(u64::MAX);
+        let mut store = Store::new(&self.engine, Guest::new(calls, MemoryLimit::new(limits.memory), ticks, wasi));
+        store.limiter(|guest| &mut guest.memory);
+        store.set_hostcall_fuel(HOSTCALL_FUEL);
+        store.set_max_component_handles(MOST_HANDLES);
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(on_tick);
+        Ok(Prepared { store, deadline, plugin, patience, output, started, _slot: slot })
+    }
+}
+
+/// Called when the guest has computed into the next tick: lets others run, until the guest's budget is used up. A guest
+/// that waits for the host is not charged, because the deadline moves on by one tick from the moment it computes again.
+fn on_tick(mut store: StoreContextMut<'_, Guest>) -> wasmtime::Result<UpdateDeadline> {
+    let guest = store.data_mut();
+    if guest.ticks_left == 0 {
+        return Ok(UpdateDeadline::Interrupt);
+    }
+    guest.ticks_left -= 1;
+    Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
+}
+
+impl Prepared<'_> {
+    /// Tears the instance down, and says in words why there is no answer where there is none. The outer error is the
+    /// deadline's.
+    pub fn conclude<T>(
+        self,
+        answer: Result<wasmtime::Result<T>, tokio::time::error::Elapsed>,
+    ) -> (Result<T, NodeFailure>, Left) {
+        let lines = self.output.lines();
+        let answer = match answer {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => Err(trapped(&error, &self.store, self.plugin, &lines)),
+            Err(_) => {
+                metrics::trap(&self.plugin.business_type, &self.plugin.policy.name, "timeout");
+                Err(NodeFailure::new(FailureKind::Timeout, format!("gave no answer within {:?}", self.patience)))
+            }
+        };
+        let mut calls = self.store.into_data().calls;
+        for line in &lines {
+            guest_output(&mut calls, line);
+        }
+        (answer, Left { record: calls.finish(), took: self.started.elapsed() })
+    }
+}
+
+/// Says what a trap was about: which limit, or where the guest panicked.
+fn trapped(error: &wasmtime::Error, store: &Store<Guest>, plugin: &Plugin, lines: &[String]) -> NodeFailure {
+    let limits = plugin.limits;
+    let (reason, message) = if let Some(limit) = error.downcast_ref::<LimitExceeded>() {
+        ("host-calls", limit.to_string())
+    } else if store.data().memory.was_refused() {
+        let memory = signalbox_model::HumanSize(limits.memory);
+        (
+            "memory",
+            format!("asked for more than {memory} of memory; raise `limits.memory` of the plugin if it needs more"),
+        )
+    } else {
+        match error.downcast_ref::<Trap>() {
+            Some(Trap::Interrupt) => (
+                "cpu",
+                format!("computed for longer than {:?}; raise `limits.cpu` of the plugin if it needs more", limits.cpu),
+            ),
+            Some(Trap::StackOverflow) => ("stack", "recursed until the stack was full".to_owned()),
+            Some(Trap::UnreachableCodeReached) => ("panic", panic_message(lines)),
+            Some(trap) => ("trap", format!("trapped: {trap}")),
+            None => ("trap", format!("trapped: {}", error.root_cause())),
+        }
+    };
+    metrics::trap(&plugin.business_type, &plugin.policy.name, reason);
+    tracing::warn!(plugin = %plugin.policy.name, reason, error = format!("{error:#}"), "{message}");
+    NodeFailure::new(FailureKind::Trap, message)
+}
+
+/// Rust's panic handler prints the place and the words before it traps.
+fn panic_message(lines: &[String]) -> String {
+    let Some(at) = lines.iter().rposition(|line| line.contains("panicked at")) else {
+        return "trapped: unreachable code reached".to_owned();
+    };
+    let told: Vec<&str> =
+        lines.iter().skip(at).take(2).map(String::as_str).filter(|line| !line.starts_with("note:")).collect();
+    told.join(" ")
+}
