@@ -90,14 +90,23 @@ pub fn run(cli: Cli) -> ExitCode {
 impl Configured {
     /// Reads and checks the configuration.
     pub fn load(&self) -> anyhow::Result<Loaded> {
-        Ok(Sources::of_process(self.config.clone(), &self.set).load().map_err(StartError::from)?)
+        self.load_with(None)
+    }
+
+    /// The same with a key that a shorthand option sets.
+    pub fn load_with(&self, shorthand: Option<(&str, String)>) -> anyhow::Result<Loaded> {
+        let set = self.set.iter().map(|option| ("--set", option.clone())).chain(shorthand);
+        Ok(Sources::of_process(self.config.clone(), set).load().map_err(StartError::from)?)
     }
 }
 
 /// Runs a command's asynchronous part.
 fn wait_for<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")?;
-    runtime.block_on(work)
+    let result = runtime.block_on(work);
+    // A thread that waits for the keyboard must not keep the process.
+    runtime.shutdown_background();
+    result
 }
 
 fn explain(error: &anyhow::Error) -> String {

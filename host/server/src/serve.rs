@@ -87,7 +87,9 @@ pub async fn serve(config: Config, read_again: Reread, ready_json: bool) -> anyh
         let (intake, leaving) = (intake.clone(), leaving.clone());
         async move { intake.keep_recovering(leaving).await }
     });
-    ready::tell(address, ready_json)?;
+    if let Err(error) = ready::tell(address, ready_json) {
+        tracing::warn!(%error, "nobody reads standard output; the host runs all the same");
+    }
 
     let mut reload = Reload { in_force: config, read_again, directory, log_filter };
     while signals.next().await == Request::Reload {

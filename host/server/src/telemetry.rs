@@ -2,6 +2,7 @@
 
 mod json_lines;
 
+use std::backtrace::BacktraceStatus;
 use std::io::IsTerminal as _;
 
 use anyhow::Context as _;
@@ -80,10 +81,13 @@ fn log_panic(info: &std::panic::PanicHookInfo<'_>) {
     let text = payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
     let location = info.location().map(ToString::to_string).unwrap_or_default();
     let thread = std::thread::current();
+    let backtrace = std::backtrace::Backtrace::capture();
+    // There is one only when RUST_BACKTRACE asks for it.
+    let backtrace = (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
     tracing::error!(
         location,
         thread = thread.name().unwrap_or_default(),
-        backtrace = %std::backtrace::Backtrace::capture(),
+        backtrace,
         "panicked: {}",
         text.unwrap_or("no text")
     );

@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::{Configured, output};
-use crate::config::{settings, to_toml};
+use crate::config::{Loaded, settings, to_toml};
 use crate::shutdown;
 
 /// Shows the configuration that is in force, each value with where it was written.
@@ -21,12 +21,12 @@ pub struct Options {
 
 /// Prints and says whether it is valid by the exit code.
 pub fn run(configured: &Configured, options: &Options) -> anyhow::Result<ExitCode> {
-    print(configured, options.json)
+    print(&configured.load()?, options.json)
 }
 
 /// Shared with `serve --check-config`.
-pub fn print(configured: &Configured, as_json: bool) -> anyhow::Result<ExitCode> {
-    let settings = settings(&configured.load()?)?;
+pub fn print(loaded: &Loaded, as_json: bool) -> anyhow::Result<ExitCode> {
+    let settings = settings(loaded)?;
     if as_json {
         let all: Vec<_> = settings
             .iter()

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::Configured;
-use crate::config::Config;
+use crate::config::Loaded;
 use crate::serve;
 
 /// Runs the host until SIGTERM or Ctrl-C.
@@ -34,20 +34,21 @@ pub struct Options {
 
 /// Runs it.
 pub fn run(configured: &Configured, options: &Options) -> anyhow::Result<ExitCode> {
+    let (configured, more) = (configured.clone(), options.clone());
+    let read = move || more.load(&configured);
+    let loaded = read()?;
     if options.check_config {
-        return super::config::print(configured, false);
+        return super::config::print(&loaded, false);
     }
-    let (again, more) = (configured.clone(), options.clone());
-    let read = move || Ok(more.applied_to(again.load()?.config));
-    super::wait_for(serve::serve(read()?, Box::new(read), options.ready_json))
+    let read_again = move || Ok(read()?.config);
+    super::wait_for(serve::serve(loaded.config, Box::new(read_again), options.ready_json))
 }
 
 impl Options {
-    fn applied_to(&self, mut config: Config) -> Config {
-        if let Some(listen) = self.listen {
-            config.server.listen = listen;
-        }
-        config.bundles.paths.extend(self.bundle.iter().cloned());
-        config
+    fn load(&self, configured: &Configured) -> anyhow::Result<Loaded> {
+        let listen = self.listen.map(|address| ("--listen", format!("server.listen={address}")));
+        let mut loaded = configured.load_with(listen)?;
+        loaded.config.bundles.paths.extend(self.bundle.iter().cloned());
+        Ok(loaded)
     }
 }

@@ -48,9 +48,9 @@ pub struct ConfigError {
 }
 
 impl Sources {
-    /// This file, the process's environment, and `KEY=VALUE` options.
-    pub fn of_process(file: Option<PathBuf>, options: &[String]) -> Self {
-        let options = options.iter().map(|option| ("--set".to_owned(), option.clone())).collect();
+    /// This file, the process's environment, and options, each a name and `KEY=VALUE`.
+    pub fn of_process<'a>(file: Option<PathBuf>, options: impl IntoIterator<Item = (&'a str, String)>) -> Self {
+        let options = options.into_iter().map(|(name, option)| (name.to_owned(), option)).collect();
         // Names that are not Unicode cannot be ours.
         let variables = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())))

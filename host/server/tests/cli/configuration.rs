@@ -50,6 +50,9 @@ fn serve_with_check_config_prints_the_same_and_ends() {
     assert_eq!(serve.code, 0);
     assert_eq!(config.out, serve.out);
     assert!(serve.out.contains("# signalbox.toml:2"), "{}", serve.out);
+    let listening = program.run(&["serve", "--check-config", "--listen", "127.0.0.1:9"]).out;
+    assert!(listening.contains("listen = \"127.0.0.1:9\""), "{listening}");
+    assert!(listening.contains("# option --listen server.listen"), "{listening}");
 }
 
 #[test]

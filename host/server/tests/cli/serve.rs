@@ -2,7 +2,10 @@ use std::io::{BufRead as _, BufReader, Lines, Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::{Child, ChildStderr, Command, Stdio};
 
+use futures_util::StreamExt as _;
 use serde_json::Value;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
 
 use super::program::{MANIFEST, Program};
 
@@ -71,6 +74,37 @@ fn sighup_takes_up_what_is_right_and_keeps_what_was_when_it_is_wrong() {
     assert_eq!(host.log("the business directory stays as it was")["level"], "ERROR");
     assert_eq!(host.log("the configuration stays as it was: the configuration has 1 problem")["level"], "ERROR");
     assert!(host.get("/livez").starts_with("HTTP/1.1 200"));
+}
+
+#[test]
+fn the_first_signal_drains_and_the_second_does_not_wait() {
+    let auth = AUTH.replace("[auth]", "[auth]\ndevelopment = true");
+    let program =
+        Program::new(&format!("{SERVER}{auth}[store]\nbackend = 'memory'\n[websocket]\ndrain-spread = '20s'\n"));
+    let mut host = Host::start(&program);
+    let token = program.run(&["token", "--user", "ana", "--business", "roma"]).out;
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let mut socket = runtime.block_on(connect(&host.address, token.trim()));
+    assert_eq!(runtime.block_on(next(&mut socket))["type"], "welcome");
+    host.signal("-TERM");
+    assert_eq!(runtime.block_on(next(&mut socket))["type"], "reconnect");
+    let ready = host.get("/readyz");
+    assert!(ready.contains(r#""traffic":{"ok":false"#), "{ready}");
+    host.signal("-TERM");
+    assert_eq!(host.process.wait().unwrap().code(), Some(130));
+}
+
+type Socket = tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>;
+
+async fn connect(address: &str, token: &str) -> Socket {
+    let mut request = format!("ws://{address}/ws").into_client_request().unwrap();
+    request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static("signalbox.v1"));
+    request.headers_mut().insert("authorization", HeaderValue::from_str(&format!("Bearer {token}")).unwrap());
+    tokio_tungstenite::connect_async(request).await.unwrap().0
+}
+
+async fn next(socket: &mut Socket) -> Value {
+    serde_json::from_str(&socket.next().await.unwrap().unwrap().into_text().unwrap()).unwrap()
 }
 
 /// A running `serve`; it dies with this value.
