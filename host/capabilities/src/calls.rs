@@ -40,6 +40,8 @@ pub struct Scope {
     pub started_at: Timestamp,
     /// When all work for this decision must be done.
     pub deadline: Instant,
+    /// Whether there is a decision that effects can join; an input handler has none.
+    pub takes_effects: bool,
 }
 
 /// What a guest call left behind.

@@ -2,12 +2,18 @@
 
 use signalbox_bindings::signalbox::cron::cron::{Error, Host, ScheduleRequest, ScheduleStatus};
 
-use crate::guard::{CapabilityError, Function};
+use crate::guard::{CapabilityError, EffectError, Function};
 use crate::{Calls, Capability};
 
 impl CapabilityError for Error {
     fn timeout() -> Self {
         Self::Unavailable("no answer within the deadline".to_owned())
+    }
+}
+
+impl EffectError for Error {
+    fn denied(reason: String) -> Self {
+        Self::Denied(reason)
     }
 }
 

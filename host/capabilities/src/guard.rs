@@ -20,6 +20,12 @@ pub(crate) trait CapabilityError: Serialize {
     fn timeout() -> Self;
 }
 
+/// The WIT error of a capability that asks for effects.
+pub(crate) trait EffectError: Serialize {
+    /// The call is not allowed here; says why.
+    fn denied(reason: String) -> Self;
+}
+
 /// Which function of which capability.
 #[derive(Clone, Copy)]
 pub(crate) struct Function {
@@ -67,7 +73,7 @@ impl Calls {
     }
 
     /// Checks a call that asks for an effect, and keeps the effect until the decision is stored.
-    pub(crate) fn guard_effect<Q: Serialize, E: Serialize>(
+    pub(crate) fn guard_effect<Q: Serialize, E: EffectError>(
         &mut self,
         function: Function,
         request: Q,
@@ -76,7 +82,14 @@ impl Calls {
         let number = self.count_call()?;
         let written = serde_json::to_value(&request).unwrap_or(Value::Null);
         let started = Instant::now();
-        let answer = check(self, request).map(|effect| self.record.effects.push(effect));
+        let answer = if self.scope.takes_effects {
+            check(self, request).map(|effect| self.record.effects.push(effect))
+        } else {
+            let Function { capability, name, .. } = function;
+            Err(E::denied(format!(
+                "{capability}.{name} joins a decision, and an input handler makes none; give an input"
+            )))
+        };
         self.note(function, number, written, &answer, started.elapsed());
         Ok(answer)
     }

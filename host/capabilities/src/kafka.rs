@@ -3,7 +3,7 @@
 use serde::Serialize;
 use signalbox_bindings::signalbox::kafka::kafka::{Entry, Error, Host};
 
-use crate::guard::Function;
+use crate::guard::{EffectError, Function};
 use crate::{Calls, Capability};
 
 /// The largest value of a record.
@@ -16,6 +16,12 @@ struct Summary<'a> {
     key: Option<&'a str>,
     headers: &'a [(String, String)],
     value_bytes: usize,
+}
+
+impl EffectError for Error {
+    fn denied(reason: String) -> Self {
+        Self::Denied(reason)
+    }
 }
 
 impl Host for Calls {

@@ -4,11 +4,17 @@ use signalbox_bindings::signalbox::websocket::websocket::{Audience, Error, Host}
 use signalbox_model::JsonObject;
 use signalbox_store::EffectKind;
 
-use crate::guard::Function;
+use crate::guard::{EffectError, Function};
 use crate::{Calls, Capability};
 
 /// The largest notification.
 const LARGEST_CONTENT: usize = 64 * 1024;
+
+impl EffectError for Error {
+    fn denied(reason: String) -> Self {
+        Self::Denied(reason)
+    }
+}
 
 impl Host for Calls {
     async fn send(&mut self, user_id: String, content: String) -> wasmtime::Result<Result<(), Error>> {

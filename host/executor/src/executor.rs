@@ -4,7 +4,7 @@ use std::time::Instant;
 use signalbox_capabilities::Scope;
 use signalbox_capabilities::business::BusinessDirectory;
 use signalbox_graph::{Scope as EdgeScope, Stepper};
-use signalbox_model::{Outcome, Timestamp, UserAccess, correlation_id, decision_id};
+use signalbox_model::{BusinessInfo, Outcome, Timestamp, UserAccess, correlation_id, decision_id};
 use signalbox_sandbox::{Generation, Sandbox};
 use signalbox_store::{AcceptedInput, Committed, DecisionRecord, Store, StoreError};
 
@@ -110,6 +110,7 @@ impl Executor {
             location: start.location.clone(),
             started_at: now,
             deadline: tokio::time::Instant::now() + generation.graph.deadline(),
+            takes_effects: true,
         });
         let ran = self.run(&generation, &start, scope, &accepted, &*progress).await;
 
@@ -160,14 +161,23 @@ impl Executor {
     }
 
     /// The generation that decides, taken once: a swap while the decision runs does not touch it.
-    fn generation(&self, business_id: &str) -> Result<Arc<Generation>, DecideError> {
-        let parts = &self.inner.parts;
-        let business =
-            parts.directory.get(business_id).ok_or_else(|| DecideError::UnknownBusiness(business_id.to_owned()))?;
-        parts
-            .generations
-            .live(&business.business_type)
-            .ok_or_else(|| DecideError::NoBundle { business_type: business.business_type.clone() })
+    pub(crate) fn generation(&self, business_id: &str) -> Result<Arc<Generation>, DecideError> {
+        let business_type = &self.business(business_id)?.business_type;
+        let live = self.inner.parts.generations.live(business_type);
+        live.ok_or_else(|| DecideError::NoBundle { business_type: business_type.clone() })
+    }
+
+    pub(crate) fn business(&self, business_id: &str) -> Result<Arc<BusinessInfo>, DecideError> {
+        let found = self.inner.parts.directory.get(business_id);
+        found.ok_or_else(|| DecideError::UnknownBusiness(business_id.to_owned()))
+    }
+
+    pub(crate) fn sandbox(&self) -> &Sandbox {
+        &self.inner.parts.sandbox
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        (self.inner.parts.clock)()
     }
 }
 

@@ -1,0 +1,95 @@
+//! Input handlers: an event of a business becomes inputs, by the plugin that its bundle names.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use signalbox_capabilities::Scope;
+use signalbox_sandbox::{Event, Handled, HandlerCall, HandlerRun, Rejection};
+use thiserror::Error;
+
+use crate::{DecideError, Executor};
+
+/// No event may keep its sender waiting longer for its handler.
+const LONGEST_HANDLING: Duration = Duration::from_secs(10);
+
+/// An event that a bundle has a handler for.
+#[derive(Clone, Debug)]
+pub struct EventCall {
+    /// Whose event it is.
+    pub business_id: String,
+    /// The plugin that handles it.
+    pub handler: String,
+    /// The event's own id, the same at every redelivery: it seeds the guest's random numbers and idempotency keys.
+    pub event_id: String,
+    /// Under which log lines are found.
+    pub correlation_id: String,
+    /// What was received.
+    pub event: Event,
+}
+
+/// Why an event gave no inputs.
+#[derive(Clone, Debug, Error)]
+pub enum HandleError {
+    /// The handler said no, or is broken.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+    /// It could not be asked.
+    #[error(transparent)]
+    Decide(#[from] DecideError),
+}
+
+impl HandleError {
+    /// Whether the same event may be handled in a moment.
+    pub fn retryable(&self) -> bool {
+        match self {
+            Self::Rejected(rejection) => matches!(rejection, Rejection::Unavailable(_)),
+            Self::Decide(error) => error.retryable(),
+        }
+    }
+
+    /// A stable name for metrics, logs and programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Rejected(Rejection::Invalid(_)) => "handler_invalid",
+            Self::Rejected(Rejection::Forbidden(_)) => "handler_forbidden",
+            Self::Rejected(Rejection::Unavailable(_)) => "handler_unavailable",
+            Self::Rejected(Rejection::Broken(_)) => "handler_broken",
+            Self::Decide(error) => error.code(),
+        }
+    }
+}
+
+impl Executor {
+    /// Runs the handler of the business's live generation once. What it reads and writes outside carries idempotency keys
+    /// made of the event's id, so handling an event again is safe.
+    pub async fn handle(&self, call: EventCall) -> Result<Handled, HandleError> {
+        let generation = self.generation(&call.business_id)?;
+        let business = self.business(&call.business_id)?;
+        let plugin = generation.plugin(&call.handler).ok_or_else(|| {
+            let (handler, kind) = (&call.handler, &generation.business_type);
+            DecideError::Internal(format!("the bundle for {kind} has no handler {handler} any more"))
+        })?;
+        let scope = Arc::new(Scope {
+            decision_id: call.event_id.as_str().into(),
+            correlation_id: call.correlation_id.as_str().into(),
+            business,
+            location: None,
+            started_at: self.now(),
+            deadline: tokio::time::Instant::now() + LONGEST_HANDLING,
+            takes_effects: false,
+        });
+        let name: Arc<str> = call.handler.as_str().into();
+        let HandlerRun { outcome, took, .. } =
+            self.sandbox().run_handler(HandlerCall { plugin, scope, name, event: call.event }).await;
+        match &outcome {
+            Ok(handled) => tracing::debug!(
+                handler = call.handler,
+                inputs = handled.inputs.len(),
+                micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+                "handled an event"
+            ),
+            Err(rejection) => tracing::info!(handler = call.handler, "rejected an event: {rejection}"),
+        }
+        Ok(outcome?)
+    }
+}
