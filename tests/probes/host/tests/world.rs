@@ -13,7 +13,7 @@ use signalbox_capabilities::Services;
 use signalbox_capabilities::business::BusinessDirectory;
 use signalbox_capabilities::http::{Egress, EgressConfig, SystemLookup};
 use signalbox_capabilities::llm::{LanguageModels, Scripted};
-use signalbox_executor::{Executor, ExecutorConfig, ExecutorParts, Generations, Silent};
+use signalbox_executor::{Executor, ExecutorConfig, ExecutorParts, Generations, Progress, Silent};
 use signalbox_model::{BusinessInfo, ReplySlot};
 use signalbox_sandbox::{Bundle, Sandbox, SandboxConfig};
 use signalbox_store::{AcceptedInput, Backend, Config, DecisionRecord, Store};
@@ -35,6 +35,7 @@ pub struct Options {
 pub struct World {
     pub store: Store,
     executor: Executor,
+    sandbox: Sandbox,
     messages: AtomicU64,
 }
 
@@ -69,6 +70,7 @@ impl World {
         let bundle = Bundle::read(&bundle_folder(probe, &options, folder.path())?, sandbox.largest_component())?;
         let generation = sandbox.load(bundle).await?;
         drop(loading);
+        let loader = sandbox.clone();
         let executor = Executor::new(ExecutorParts {
             sandbox,
             store: store.clone(),
@@ -78,7 +80,7 @@ impl World {
             clock: Timestamp::now,
         });
         executor.publish(generation).await?;
-        Ok(Self { store, executor, messages: AtomicU64::new(1) })
+        Ok(Self { store, executor, sandbox: loader, messages: AtomicU64::new(1) })
     }
 
     /// What came back for each call that the probe made for business `alpha`.
@@ -118,19 +120,45 @@ impl World {
 
     /// The decision on a text under an input id.
     pub async fn say_as(&self, id: &str, text: &str) -> Result<Arc<DecisionRecord>> {
-        self.decide(id, "alpha", None, json!({ "text": text })).await
+        self.say_watched(id, text, Arc::new(Silent)).await
+    }
+
+    /// The same, watched.
+    pub async fn say_watched(&self, id: &str, text: &str, watch: Arc<dyn Progress>) -> Result<Arc<DecisionRecord>> {
+        self.decide_watched(id, "alpha", None, json!({ "text": text }), watch).await
+    }
+
+    /// Makes the probe's bundle with another text in its manifest the live one.
+    pub async fn publish(&self, probe: &str, (text, instead): (&str, &str)) -> Result<()> {
+        let folder = TempDir::new()?;
+        let options = Options { replace: Some((text.to_owned(), instead.to_owned())), ..Options::default() };
+        let bundle = Bundle::read(&bundle_folder(probe, &options, folder.path())?, self.sandbox.largest_component())?;
+        self.executor.publish(self.sandbox.load(bundle).await?).await?;
+        Ok(())
     }
 
     fn next_id(&self) -> String {
         format!("in_{}", self.messages.fetch_add(1, Ordering::Relaxed))
     }
 
-    async fn decide(
+    /// The decision on an input.
+    pub async fn decide(
         &self,
         id: &str,
         business: &str,
         location: Option<&str>,
         content: Value,
+    ) -> Result<Arc<DecisionRecord>> {
+        self.decide_watched(id, business, location, content, Arc::new(Silent)).await
+    }
+
+    async fn decide_watched(
+        &self,
+        id: &str,
+        business: &str,
+        location: Option<&str>,
+        content: Value,
+        watch: Arc<dyn Progress>,
     ) -> Result<Arc<DecisionRecord>> {
         let now = Timestamp::now();
         let input = serde_json::from_value(json!({
@@ -139,7 +167,7 @@ impl World {
         }))?;
         let accepted =
             AcceptedInput { input, permissions: vec!["message".to_owned()], reply: ReplySlot::None, accepted_at: now };
-        let decided = self.executor.decide(accepted, Arc::new(Silent)).await?;
+        let decided = self.executor.decide(accepted, watch).await?;
         let stored = self.store.decision(&decided.record.decision.id, business).await?;
         anyhow::ensure!(stored.as_ref() == Some(&*decided.record), "what is stored is what was decided");
         Ok(decided.record)

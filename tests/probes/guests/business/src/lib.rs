@@ -5,17 +5,20 @@ use signalbox_sdk::business::Error;
 use signalbox_sdk::prelude::*;
 
 #[derive(Deserialize)]
-#[serde(tag = "call", rename_all = "kebab-case")]
+#[serde(tag = "call")]
 enum Call {
-    GetInfo,
-    GetLocation { id: String },
-    GetSetting { path: String },
+    #[serde(rename = "get-info")]
+    Info,
+    #[serde(rename = "get-location")]
+    Location { id: String },
+    #[serde(rename = "get-setting")]
+    Setting { path: String },
 }
 
 #[decision_node]
 fn node(context: &Context) -> Result<Step, Failure> {
     probe::run(context, |call| match call {
-        Call::GetInfo => {
+        Call::Info => {
             let info = business::get_info().map(|info| {
                 let locations: Vec<Value> = info.locations.iter().map(location).collect();
                 json!({
@@ -25,11 +28,11 @@ fn node(context: &Context) -> Result<Step, Failure> {
             });
             probe::outcome(info, Error::retryable)
         }
-        Call::GetLocation { id } => {
+        Call::Location { id } => {
             let found = business::get_location(&id).map(|found| found.as_ref().map(location));
             probe::outcome(found, Error::retryable)
         }
-        Call::GetSetting { path } => probe::outcome(business::get_setting::<Value>(&path), Error::retryable),
+        Call::Setting { path } => probe::outcome(business::get_setting::<Value>(&path), Error::retryable),
     })
 }
 
