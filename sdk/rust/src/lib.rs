@@ -74,7 +74,58 @@ pub use failure::Failure;
 pub use json::{Json, JsonError};
 pub use moment::Moment;
 pub use response::{Response, ResponseTarget};
-pub use signalbox_sdk_macros::{decision_node, input_handler};
+/// What does not have the right form does not compile, and the error points at it:
+///
+/// ```compile_fail
+/// use signalbox_sdk::prelude::*;
+///
+/// #[decision_node]
+/// fn greet(context: Context) -> Result<Step, Failure> { // error: the context is taken by reference
+///     Ok(Step::new())
+/// }
+/// ```
+///
+/// ```compile_fail
+/// use signalbox_sdk::prelude::*;
+///
+/// #[decision_node]
+/// fn greet(context: &Context) -> Result<Step, String> { // error: expected `Failure`, found `String`
+///     Ok(Step::new())
+/// }
+/// ```
+///
+/// ```compile_fail
+/// use signalbox_sdk::prelude::*;
+///
+/// struct State; // error: it has no `Deserialize`
+///
+/// #[decision_node]
+/// fn greet(context: &Context, state: State) -> Result<Step, Failure> {
+///     Ok(Step::new())
+/// }
+/// ```
+pub use signalbox_sdk_macros::decision_node;
+/// ```
+/// use signalbox_sdk::prelude::*;
+///
+/// #[input_handler]
+/// fn heartbeat(event: Event) -> Result<Handled, Rejection> {
+///     match event {
+///         Event::Cron(_tick) => Ok(Handled::new()),
+///         _ => Err(Rejection::Invalid("only schedules beat".to_owned())),
+///     }
+/// }
+/// ```
+///
+/// ```compile_fail
+/// use signalbox_sdk::prelude::*;
+///
+/// #[input_handler]
+/// fn heartbeat(event: Event) -> Result<Step, Rejection> { // error: expected `Handled`, found `Step`
+///     Ok(Step::new())
+/// }
+/// ```
+pub use signalbox_sdk_macros::input_handler;
 pub use state::State;
 pub use step::Step;
 pub use verdict::Verdict;
