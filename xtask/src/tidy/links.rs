@@ -1,5 +1,6 @@
-//! Pages that point at files which are not there.
+//! Pages that point at files or tests which are not there.
 
+use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
 use super::{Problem, Source};
@@ -8,8 +9,9 @@ use super::{Problem, Source};
 const PLACES: &[&str] = &["host/", "sdk/", "wit/", "plugins/", "tests/", "bench/", "xtask/", "docs/", ".ci/"];
 
 pub(super) fn check(sources: &[Source]) -> Vec<Problem> {
+    let tests: BTreeSet<&str> = with_extension(sources, "rs").flat_map(functions).collect();
     let mut problems = Vec::new();
-    for source in sources.iter().filter(|source| source.path.extension().is_some_and(|extension| extension == "md")) {
+    for source in with_extension(sources, "md") {
         let mut fenced = false;
         for (index, line) in source.text.as_deref().unwrap_or_default().lines().enumerate() {
             if line.trim_start().starts_with("```") {
@@ -17,6 +19,16 @@ pub(super) fn check(sources: &[Source]) -> Vec<Problem> {
             }
             if fenced {
                 continue;
+            }
+            for test in guarantees(line) {
+                if !tests.contains(test) {
+                    problems.push(Problem {
+                        file: source.path.clone(),
+                        line: Some(index + 1),
+                        rule: "links",
+                        message: format!("no test is called `{test}`; name the one that guards this now"),
+                    });
+                }
             }
             for target in targets(&source.path, line) {
                 if !is_there(&target, sources) {
@@ -31,6 +43,29 @@ pub(super) fn check(sources: &[Source]) -> Vec<Problem> {
         }
     }
     problems
+}
+
+fn with_extension<'a>(sources: &'a [Source], wanted: &str) -> impl Iterator<Item = &'a Source> {
+    sources.iter().filter(move |source| source.path.extension().is_some_and(|extension| extension == wanted))
+}
+
+/// Every function that a file defines.
+fn functions(source: &Source) -> impl Iterator<Item = &str> {
+    source.text.as_deref().unwrap_or_default().split("fn ").skip(1).map(|rest| {
+        let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+        rest.get(..end).unwrap_or_default()
+    })
+}
+
+/// The words in backticks that are a guarantee's name: a whole sentence with underscores. Metrics are the only other
+/// names of that length.
+fn guarantees(line: &str) -> impl Iterator<Item = &str> {
+    let sentence = |word: &&str| {
+        word.matches('_').count() >= 4
+            && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+            && !word.starts_with("signalbox_")
+    };
+    line.split('`').skip(1).step_by(2).filter(sentence)
 }
 
 /// The files and folders that a line points at, from the root on.
@@ -81,7 +116,7 @@ mod tests {
         let sources = [
             source("docs/guide/page.md", line),
             source("docs/guide/other.md", ""),
-            source("host/store/src/lib.rs", ""),
+            source("host/store/src/lib.rs", "async fn a_decision_is_stored_once() {}"),
         ];
         check(&sources).iter().map(|problem| problem.message.clone()).collect()
     }
@@ -102,6 +137,13 @@ mod tests {
         for line in ["see [gone](gone.md)", "the file `host/store/src/gone.rs`", "[root](/README.md)"] {
             assert_eq!(problems(line).len(), 1, "{line}");
         }
+    }
+
+    #[test]
+    fn a_guarantee_that_no_test_gives_is_found() {
+        assert_eq!(problems("held by `a_decision_is_stored_once`, see `some_name`"), Vec::<String>::new());
+        assert_eq!(problems("held by `a_decision_is_never_stored_twice`").len(), 1);
+        assert_eq!(problems("the metric `signalbox_node_duration_seconds_count`"), Vec::<String>::new());
     }
 
     #[test]
