@@ -19,8 +19,9 @@ pub struct Window {
     pub until: u32,
 }
 
-/// The opening hours of a place, from the settings `hours` and `special-days`.
+/// The usual week, from the setting `hours`. A day that is not there is closed; one that is misspelt is an error.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
 pub struct Week {
     #[serde(default)]
     monday: Vec<Window>,
@@ -70,6 +71,12 @@ pub enum Now {
 }
 
 impl Hours {
+    /// The key of a special day that is no day; none when all are.
+    pub fn misspelt_day(&self) -> Option<&str> {
+        let is_day = |key: &str| key.parse::<Date>().is_ok() || format!("2024-{key}").parse::<Date>().is_ok();
+        self.special_days.keys().map(String::as_str).find(|key| !is_day(key))
+    }
+
     /// The stretches of opening that begin on a day.
     pub fn on(&self, day: Date) -> &[Window] {
         let once = format!("{day}");
@@ -223,6 +230,16 @@ mod tests {
     fn the_next_open_day_is_found_or_there_is_none() {
         assert_eq!(hours().next_open_day(date(2026, 11, 25)), Some(date(2026, 11, 27)));
         assert_eq!(Hours::default().next_open_day(date(2026, 11, 25)), None);
+    }
+
+    #[test]
+    fn a_misspelt_day_is_found() {
+        assert_eq!(hours().misspelt_day(), None);
+        for key in ["25-12", "christmas", "2026-02-30", "12-25-2026", ""] {
+            let special_days = BTreeMap::from([(key.to_owned(), Vec::new()), ("02-29".to_owned(), Vec::new())]);
+            assert_eq!(Hours { special_days, ..hours() }.misspelt_day(), Some(key));
+        }
+        assert!(serde_json::from_str::<Week>(r#"{"mondey":[]}"#).is_err());
     }
 
     #[test]

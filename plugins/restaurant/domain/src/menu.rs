@@ -17,6 +17,7 @@ pub struct Text {
 
 /// A dish or drink, from the setting `menu`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Dish {
     /// Its name.
     pub name: Text,

@@ -21,12 +21,26 @@ pub fn now(context: &Context) -> Result<DateTime, Failure> {
 
 /// Its opening hours, from the settings `hours` and `special-days`.
 pub fn hours(context: &Context) -> Result<Hours, Failure> {
-    Ok(Hours { week: needed(context, "hours")?, special_days: context.setting("special-days")?.unwrap_or_default() })
+    let hours =
+        Hours { week: needed(context, "hours")?, special_days: context.setting("special-days")?.unwrap_or_default() };
+    match hours.misspelt_day() {
+        Some(key) => Err(Failure::fatal(format!(
+            "the business `{}` has the special day `{key}`; write it like `2026-12-31`, or `12-25` for every year",
+            context.business.id
+        ))),
+        None => Ok(hours),
+    }
 }
 
 /// How it takes bookings, from the setting `booking`.
 pub fn rules(context: &Context) -> Result<Rules, Failure> {
-    needed(context, "booking")
+    let rules: Rules = needed(context, "booking")?;
+    match rules.problem() {
+        Some(problem) => {
+            Err(Failure::fatal(format!("the setting `booking` of the business `{}`: {problem}", context.business.id)))
+        }
+        None => Ok(rules),
+    }
 }
 
 /// Its menu; empty when the setting `menu` is missing.

@@ -6,7 +6,7 @@ use crate::hours::Window;
 
 /// How a place takes bookings, from the setting `booking`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Rules {
     /// Guests that can sit at the same time.
     pub seats: u32,
@@ -138,7 +138,7 @@ impl Day {
         not_before: u32,
         rules: &Rules,
     ) -> Vec<u32> {
-        let slot = usize::try_from(rules.slot_minutes.max(5)).unwrap_or(30);
+        let slot = usize::try_from(rules.slot_minutes.max(5)).unwrap_or(usize::MAX);
         let mut free: Vec<u32> = windows
             .iter()
             .flat_map(|window| (window.from..=rules.last_seating(*window)).step_by(slot))
@@ -153,6 +153,21 @@ impl Day {
 }
 
 impl Rules {
+    /// What is wrong with the numbers; none when a day can be planned with them.
+    pub fn problem(&self) -> Option<String> {
+        let checks = [
+            ("seats", self.seats, 1, 10_000),
+            ("largest-party", self.largest_party, 1, 10_000),
+            ("stay-minutes", self.stay_minutes, 15, 1_440),
+            ("slot-minutes", self.slot_minutes, 5, 1_440),
+            ("last-seating-minutes", self.last_seating_minutes, 0, 1_440),
+            ("days-ahead", self.days_ahead, 0, 3_650),
+        ];
+        let wrong = checks.iter().find(|(_, value, least, most)| !(least..=most).contains(&value))?;
+        let (name, value, least, most) = wrong;
+        Some(format!("`{name}` is {value}; it must be from {least} to {most}"))
+    }
+
     /// The last minute at which a party may come.
     pub fn last_seating(&self, window: Window) -> u32 {
         window.until.saturating_sub(self.last_seating_minutes).max(window.from)
@@ -222,6 +237,14 @@ mod tests {
         assert!(day.of_user("user-a", 1200, 1320).is_some());
         assert!(day.of_user("user-a", 1260, 1380).is_none());
         assert!(day.of_user("user-b", 1200, 1320).is_none());
+    }
+
+    #[test]
+    fn numbers_that_cannot_be_planned_with_are_named() {
+        assert_eq!(rules().problem(), None);
+        let wrong = Rules { stay_minutes: u32::MAX, ..rules() }.problem().unwrap();
+        assert_eq!(wrong, "`stay-minutes` is 4294967295; it must be from 15 to 1440");
+        assert!(Rules { seats: 0, ..rules() }.problem().is_some());
     }
 
     #[test]

@@ -158,30 +158,54 @@ fn days_are_named_in_both_languages() {
     assert_eq!(day_name(date(2026, 11, 28), Language::En), "Saturday, 28 November");
 }
 
-mod no_input_breaks_the_reading {
-    use super::*;
+#[test]
+fn no_odd_shape_breaks_the_reading() {
+    let odd = [
+        "99.99.9999",
+        "0.0",
+        "00:00:00",
+        "1/2/3/4",
+        "----",
+        "pe",
+        "la",
+        "in in in",
+        "next",
+        "of december",
+        "\u{0}\u{1F600}",
+        "२५ decembrie",
+        "31 aprilie 9999",
+        "la 4294967296",
+        "peste 9999 saptamani",
+    ];
+    for text in odd {
+        let when = read(text, now());
+        assert!(when.time.is_none() || when.used.contains(&true), "{text}");
+    }
+}
 
-    #[test]
-    fn of_odd_shapes() {
-        let odd = [
-            "99.99.9999",
-            "0.0",
-            "00:00:00",
-            "1/2/3/4",
-            "----",
-            "pe",
-            "la",
-            "in in in",
-            "next",
-            "of december",
-            "\u{0}\u{1F600}",
-            "२५ decembrie",
-            "31 aprilie 9999",
-            "la 4294967296",
-            "peste 9999 saptamani",
-        ];
-        for text in odd {
-            let _ = read(text, now());
-        }
+/// Sentences of words that mean something, in every order: none breaks the reading, and what is read is possible.
+#[test]
+fn no_sentence_breaks_the_reading() {
+    const WORDS: &str = "la pe in peste de si un o a ora at on next the of for pentru mâine azi luni sâmbătă friday \
+                         viitoare zile zi ore weeks hour jumatate sfert half past quarter to 1 2 7 8 12 19 24 25 30 31 \
+                         9999 19:30 7:05 25.12 19.30 2026-12-25 31/12/99 pm am seara dimineata noaptea dupa amiaza \
+                         decembrie mai february th rd o'clock persoane copii adulti masa suntem asta diseară";
+    let words: Vec<&str> = WORDS.split_whitespace().collect();
+    let mut random = 0x2545_F491_4F6C_DD1D_u64;
+    let mut pick = || {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        usize::try_from(random % words.len() as u64).unwrap()
+    };
+    for _ in 0..20_000 {
+        let length = 1 + pick() % 9;
+        let sentence = (0..length).map(|_| words[pick()]).collect::<Vec<_>>().join(" ");
+        let when = read(&sentence, now());
+        let parsed = crate::text::words(&sentence);
+        assert_eq!(when.used.len(), parsed.len(), "{sentence}");
+        assert!(when.date.is_none() || when.impossible.is_none(), "{sentence}");
+        let guests = crate::party::size(&parsed, &when.used, true);
+        assert!(guests.is_none_or(|guests| (1..=1_000).contains(&guests)), "{sentence}: {guests:?}");
     }
 }
