@@ -21,9 +21,9 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 /// Managers have every permission, others none.
-struct Managers;
+struct Reviewers;
 
-impl Audience for Managers {
+impl Audience for Reviewers {
     fn permits(&self, access: &UserAccess, business_id: &str, _location_id: Option<&str>, _permission: &str) -> bool {
         access.businesses.get(business_id).is_some_and(|business| business.roles.iter().any(|role| role == "manager"))
     }
@@ -43,7 +43,7 @@ impl World {
     }
 
     async fn with(store: &Store, sessions: Sessions, config: RelayConfig) -> Self {
-        let (relay, task) = Relay::new(config, store.clone(), sessions.clone(), Arc::new(Managers));
+        let (relay, task) = Relay::new(config, store.clone(), sessions.clone(), Arc::new(Reviewers));
         let stop = CancellationToken::new();
         let task = tokio::spawn(task.run(stop.clone()));
         Self { store: store.clone(), sessions, relay, stop, task }
@@ -129,6 +129,7 @@ fn decision(id: &str, kinds: Vec<EffectKind>) -> DecisionRecord {
         .unwrap(),
         reply: ReplySlot::Websocket { user_id: "ana".to_owned(), message_id: "m1".to_owned() },
         session: None,
+        review: None,
         effects: kinds.into_iter().enumerate().map(|(n, kind)| Effect::pending(format!("{id}-{n}"), kind)).collect(),
     }
 }

@@ -39,7 +39,7 @@ pub fn describe_metrics() {
     describe_counter!(
         CLOSES,
         Unit::Count,
-        "WebSocket connections that ended, by the close code the host sent, or `gone`"
+        "WebSocket connections that ended, by the close code the host sent, `client` or `gone`"
     );
     describe_counter!(ERRORS, Unit::Count, "Error frames by their code");
     describe_counter!(REFUSED, Unit::Count, "WebSocket upgrades that were refused, by reason");

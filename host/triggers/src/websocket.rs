@@ -19,7 +19,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::ws::{WebSocketUpgrade, rejection::WebSocketUpgradeRejection};
 use axum::extract::{OriginalUri, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::get;
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
@@ -43,6 +43,9 @@ pub const PATH: &str = "/ws";
 
 /// The subprotocol that every client has to ask for.
 pub const SUBPROTOCOL: &str = "signalbox.v1";
+
+/// How far apart the closes of a drain are, on average, when there is time enough.
+const DRAIN_PACE: Duration = Duration::from_millis(10);
 
 /// How often the rate limiter forgets users who have not sent anything for a while, in closed connections.
 const FORGET_EVERY: usize = 256;
@@ -147,6 +150,12 @@ impl Drop for Socket {
 }
 
 impl Shared {
+    /// Few connections need not wait for each other.
+    fn drain_spread(&self) -> Duration {
+        let needed = DRAIN_PACE.saturating_mul(u32::try_from(self.sockets.load(Ordering::Relaxed)).unwrap_or(u32::MAX));
+        self.config.drain_spread.0.min(needed)
+    }
+
     /// How long the user has to wait; none when the frame is within the rate.
     fn throttle(&self, user_id: &str) -> Option<Duration> {
         let refused = self.rate.check_key(&user_id.to_owned()).err()?;
@@ -164,8 +173,9 @@ async fn upgrade(
         Ok((upgrade, presented, socket)) => accept(shared, upgrade, presented, socket),
         Err(refusal) => {
             ::metrics::counter!(REFUSED, "reason" => refusal.code()).increment(1);
-            tracing::info!(reason = refusal.code(), "refused a WebSocket upgrade");
-            refusal.into_response()
+            let correlation_id = signalbox_model::correlation_id();
+            tracing::info!(correlation_id, reason = refusal.code(), "refused a WebSocket upgrade");
+            refusal.into_response(&correlation_id)
         }
     }
 }

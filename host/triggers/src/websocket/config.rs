@@ -42,7 +42,7 @@ pub struct WebSocketConfig {
     pub resume_limit: usize,
     /// How far a resume looks back before its cursor, because decisions become visible a little out of order.
     pub resume_overlap: HumanDuration,
-    /// Over which time the closes of a drain are spread.
+    /// Over which time the closes of a drain are spread at most; a hundred connections need a second.
     pub drain_spread: HumanDuration,
 }
 

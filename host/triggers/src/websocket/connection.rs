@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use axum::extract::ws::{CloseFrame, Message as Wire, Utf8Bytes, WebSocket as Stream};
 use bytes::Bytes;
 use futures_util::SinkExt;
-use signalbox_sessions::{ClientFrame, Close, CloseCode, Encoded, MessageFrame, Outbox, ResumeFrame, Session};
+use signalbox_sessions::{
+    ClientFrame, Close, CloseCode, Encoded, MessageFrame, Outbox, ResumeFrame, ServerFrame, Session,
+};
 use tokio::sync::mpsc;
 use tokio::time::{sleep_until, timeout};
 use tokio_tungstenite::tungstenite::Error as WireError;
@@ -16,7 +18,7 @@ use super::error_frame::ErrorFrame;
 use super::protocol::{Action, Event, Now, Protocol};
 use super::resume;
 use super::watch::MessageWatcher;
-use crate::metrics::CLOSES;
+use crate::metrics::{CLOSES, ERRORS};
 use crate::{Message, Verified};
 
 /// How long a client may take to answer a close.
@@ -24,6 +26,10 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long before the end of a drain connections give up, so that their closes are still written and answered.
 const DRAIN_MARGIN: Duration = Duration::from_millis(1_500);
+
+/// How a connection ended that the host did not close: the client closed it, or the network did.
+const CLIENT: &str = "client";
+const GONE: &str = "gone";
 
 /// One socket and everything about it, owned by one task.
 pub(super) struct Connection {
@@ -62,7 +68,7 @@ impl Connection {
         let mut draining = self.shared.draining.subscribe();
         // A drain that began between the upgrade and now counts too.
         draining.mark_changed();
-        let ended = loop {
+        let ended: &'static str = loop {
             if let ControlFlow::Break(ended) = self.write(&mut stream).await {
                 break ended;
             }
@@ -71,7 +77,7 @@ impl Connection {
                 received = stream.recv() => match read(received) {
                     Received::Event(event) => event,
                     Received::Text(text) => self.parse(&text),
-                    Received::Gone => break None,
+                    Received::Gone(how) => break how,
                 },
                 () = self.outbox.filled() => continue,
                 Some(note) = self.notes.recv() => *note,
@@ -99,7 +105,7 @@ impl Connection {
 
     fn drain(&self, deadline: Duration) -> Event {
         let give_up_in = deadline.saturating_sub(DRAIN_MARGIN.min(deadline / 2));
-        let spread = self.shared.config.drain_spread.0.min(give_up_in);
+        let spread = self.shared.drain_spread().min(give_up_in);
         let within = |spread: Duration| spread.mul_f64(rand::random::<f64>());
         let reconnect_in = within(spread);
         // A client that follows the advice leaves by itself before it is closed.
@@ -125,9 +131,7 @@ impl Connection {
                             session.refresh(verified.access);
                         }
                     }
-                    Action::Send(frame) => {
-                        self.outbox.push(Encoded::json(&frame));
-                    }
+                    Action::Send(frame) => self.send(frame),
                     Action::Decide(message) => events.extend(self.decide(message)),
                     Action::Resume(frame) => self.resume(frame),
                     Action::Ping => self.ping = true,
@@ -135,6 +139,25 @@ impl Connection {
                 }
             }
         }
+    }
+
+    /// Queues a frame. Every error has a correlation id, under which the log knows it too.
+    fn send(&self, mut frame: ServerFrame) {
+        if let ServerFrame::Error(error) = &mut frame {
+            let correlation_id = error.correlation_id.get_or_insert_with(signalbox_model::correlation_id);
+            let detail = |name: &str| error.details.as_ref().and_then(|details| details.get(name)?.as_str());
+            let code = detail("code").unwrap_or_default().to_owned();
+            tracing::info!(
+                correlation_id,
+                code,
+                error_type = error.error_type.as_str(),
+                message_id = detail("messageId"),
+                error = error.message,
+                "told the client of an error"
+            );
+            ::metrics::counter!(ERRORS, "code" => code).increment(1);
+        }
+        self.outbox.push(Encoded::json(&frame));
     }
 
     fn join(&mut self, verified: Verified) -> Event {
@@ -168,11 +191,8 @@ impl Connection {
             .check(&access, message)
             .and_then(|accepted| self.shared.intake.submit(accepted, Arc::new(watcher)));
         let error = submitted.err()?;
-        // Refused before it had a correlation id; the log line gets one of its own, and the client the same.
-        let correlation_id = signalbox_model::correlation_id();
-        tracing::info!(correlation_id, business_id, message_id = id, code = error.code(), %error, "message refused");
         ::metrics::counter!(crate::metrics::MESSAGES, "source" => "websocket", "result" => "rejected").increment(1);
-        let frame = ErrorFrame::from(&error).for_message(Some(&id)).correlated(&correlation_id);
+        let frame = ErrorFrame::from(&error).for_message(Some(&id)).with("businessId", business_id.as_str());
         Some(Event::Finished { business_id, error: Some(Box::new(frame)) })
     }
 
@@ -187,7 +207,7 @@ impl Connection {
     }
 
     /// Writes everything that waits; breaks when the connection has ended, with the code it was closed with.
-    async fn write(&mut self, stream: &mut Stream) -> ControlFlow<Option<CloseCode>> {
+    async fn write(&mut self, stream: &mut Stream) -> ControlFlow<&'static str> {
         let patience = self.shared.config.write_timeout.0;
         let written = tokio::select! {
             written = write_all(stream, &self.outbox, &mut self.ping, patience) => written,
@@ -196,17 +216,18 @@ impl Connection {
         match (written, self.outbox.close_requested()) {
             (Ok(()), None) => ControlFlow::Continue(()),
             (Ok(()), Some(close)) => {
+                // Whoever is being shown out is not spoken to any more.
+                self.session = None;
                 say_goodbye(stream, &close, patience).await;
-                ControlFlow::Break(Some(close.code))
+                ControlFlow::Break(close.code.label())
             }
             // Whoever does not read for so long is as slow as one with a full outbox.
-            (Err(Some(slow)), _) => ControlFlow::Break(Some(slow)),
-            (Err(None), _) => ControlFlow::Break(None),
+            (Err(Some(slow)), _) => ControlFlow::Break(slow.label()),
+            (Err(None), _) => ControlFlow::Break(GONE),
         }
     }
 
-    fn end(self, ended: Option<CloseCode>) {
-        let code = ended.map_or("gone", CloseCode::label);
+    fn end(self, code: &'static str) {
         ::metrics::counter!(CLOSES, "code" => code).increment(1);
         tracing::info!(code, seconds = self.began.elapsed().as_secs(), "disconnected");
         // Whoever still has something for this connection learns that nobody will read it.
@@ -271,7 +292,8 @@ async fn say_goodbye(stream: &mut Stream, close: &Close, patience: Duration) {
 enum Received {
     Event(Event),
     Text(Utf8Bytes),
-    Gone,
+    /// There is nobody any more.
+    Gone(&'static str),
 }
 
 fn read(received: Option<Result<Wire, axum::Error>>) -> Received {
@@ -279,10 +301,11 @@ fn read(received: Option<Result<Wire, axum::Error>>) -> Received {
         Some(Ok(Wire::Text(text))) => Received::Text(text),
         Some(Ok(Wire::Binary(_))) => Received::Event(Event::Broken(CloseCode::Binary)),
         Some(Ok(Wire::Ping(_) | Wire::Pong(_))) => Received::Event(Event::Heard),
-        Some(Ok(Wire::Close(_))) | None => Received::Gone,
+        Some(Ok(Wire::Close(_))) => Received::Gone(CLIENT),
+        None => Received::Gone(GONE),
         Some(Err(error)) => match broken_rule(error) {
             Some(code) => Received::Event(Event::Broken(code)),
-            None => Received::Gone,
+            None => Received::Gone(GONE),
         },
     }
 }

@@ -5,7 +5,6 @@ use serde_json::Value;
 use signalbox_model::{ErrorType, JsonObject, WebSocketErrorResponse};
 use signalbox_sessions::{FrameError, ServerFrame};
 
-use crate::metrics::ERRORS;
 use crate::{AuthError, IntakeError};
 
 /// An error frame in the making.
@@ -59,7 +58,6 @@ impl ErrorFrame {
     }
 
     pub fn into_response(self, now: Timestamp) -> WebSocketErrorResponse {
-        ::metrics::counter!(ERRORS, "code" => self.code).increment(1);
         WebSocketErrorResponse {
             error_type: self.error_type,
             message: self.message,

@@ -114,10 +114,13 @@ impl Refusal {
     }
 }
 
-impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
+impl Refusal {
+    /// The refusal as HTTP; the log knows it under the same correlation id.
+    pub fn into_response(self, correlation_id: &str) -> Response {
         let again = matches!(self, Self::Full | Self::Draining);
-        let frame = ErrorFrame::new(self.error_type(), self.code(), self.message()).with("retryable", again);
+        let frame = ErrorFrame::new(self.error_type(), self.code(), self.message())
+            .with("retryable", again)
+            .correlated(correlation_id);
         let mut response = (self.status(), Json(frame.into_response(Timestamp::now()))).into_response();
         if again {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));

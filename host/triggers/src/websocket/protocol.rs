@@ -1,88 +1,22 @@
 //! What one connection may do when: a state machine without socket, clock or tasks. Whatever happens goes in as an
 //! [`Event`], and what is to be done about it comes out as [`Action`]s, in order.
 
+mod event;
+
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use signalbox_model::ErrorType;
-use signalbox_sessions::{
-    ClientFrame, Close, CloseCode, FrameError, Heartbeat, Limits, MessageFrame, ResumeFrame, ServerFrame,
-};
+use signalbox_sessions::{ClientFrame, Close, CloseCode, Heartbeat, Limits, MessageFrame, ServerFrame};
 
 use super::error_frame::ErrorFrame;
 use crate::{AuthError, Verified};
 
+pub(super) use event::{Action, Event, Now, Rules};
+
 /// What a client that has too much in flight is told to wait.
 const IN_FLIGHT_PAUSE: Duration = Duration::from_millis(250);
-
-/// Something that happened.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Event {
-    /// A frame came; `throttled` says how long its user has to wait when there were too many.
-    Frame { frame: ClientFrame, throttled: Option<Duration> },
-    /// Text came that is no frame.
-    NoFrame(FrameError),
-    /// The wire broke a rule that ends the connection.
-    Broken(CloseCode),
-    /// Anything at all came, even a pong.
-    Heard,
-    /// The answer to [`Action::Verify`].
-    Verified(Result<Verified, AuthError>),
-    /// The answer to [`Action::Join`]: there was room.
-    Joined(Verified),
-    /// The answer to [`Action::Join`]: the user has too many connections.
-    NoRoom { limit: usize },
-    /// The end of [`Action::Decide`], with the error that nobody has sent yet.
-    Finished { business_id: String, error: Option<Box<ErrorFrame>> },
-    /// The end of [`Action::Resume`], with the error that nobody has sent yet.
-    Resumed { error: Option<Box<ErrorFrame>> },
-    /// The host goes away.
-    Drain { reconnect_in: Duration, close_in: Duration, give_up_in: Duration },
-    /// Time has passed.
-    Tick,
-}
-
-/// Something to do.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Action {
-    /// Verify a token and come back with [`Event::Verified`].
-    Verify(String),
-    /// Register the connection and come back with [`Event::Joined`] or [`Event::NoRoom`].
-    Join(Verified),
-    /// Take over what the new token says.
-    Refresh(Verified),
-    /// Queue a frame.
-    Send(ServerFrame),
-    /// Have a message decided and come back with [`Event::Finished`].
-    Decide(MessageFrame),
-    /// Replay what was missed and come back with [`Event::Resumed`].
-    Resume(ResumeFrame),
-    /// Send a WebSocket ping.
-    Ping,
-    /// Close, behind what is queued. Nothing follows.
-    Close(Close),
-}
-
-/// The same for all connections.
-#[derive(Clone, Debug)]
-pub(super) struct Rules {
-    pub auth_timeout: Duration,
-    pub expiry_notice: Duration,
-    pub ping_interval: Duration,
-    pub pong_timeout: Duration,
-    pub in_flight: usize,
-    pub max_errors: usize,
-    pub error_window: Duration,
-    pub limits: Limits,
-}
-
-/// The time, twice: since the connection began, which never jumps, and of day, which tokens are measured by.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Now {
-    pub elapsed: Duration,
-    pub wall: Timestamp,
-}
 
 #[derive(Debug)]
 pub(super) struct Protocol {

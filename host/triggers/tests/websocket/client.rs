@@ -91,6 +91,7 @@ impl Client {
     pub async fn expect_error(&mut self, code: &str) -> Value {
         let frame = self.expect("error").await;
         assert_eq!(frame["details"]["code"], code, "{frame}");
+        assert!(frame["correlationId"].is_string(), "every error can be found in the log: {frame}");
         frame
     }
 

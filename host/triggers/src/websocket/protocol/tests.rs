@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use signalbox_model::{BusinessAccess, Content, UserAccess};
-use signalbox_sessions::{AuthFrame, PingFrame};
+use signalbox_sessions::{AuthFrame, FrameError, PingFrame, ResumeFrame};
 
 use super::*;
 
