@@ -8,6 +8,7 @@ mod cli {
     mod decisions;
     mod help;
     mod program;
+    mod send;
     mod serve;
     mod token;
 }

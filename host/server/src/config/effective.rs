@@ -46,6 +46,19 @@ fn collect(value: &Value, path: &mut Vec<String>, loaded: &Loaded, settings: &mu
     }
 }
 
+/// TOML knows no null: what is not set is not written.
+fn without_nulls(value: &Value) -> Option<Value> {
+    match value {
+        Value::Null => None,
+        Value::Array(items) => Some(items.iter().filter_map(without_nulls).collect()),
+        Value::Object(children) => {
+            let set = children.iter().filter_map(|(key, child)| Some((key.clone(), without_nulls(child)?)));
+            Some(Value::Object(set.collect()))
+        }
+        other => Some(other.clone()),
+    }
+}
+
 /// `{ env = … }` and `{ file = … }` are one value to a person.
 fn is_reference(children: &serde_json::Map<String, Value>) -> bool {
     children.len() == 1 && (children.contains_key("env") || children.contains_key("file"))
@@ -63,8 +76,8 @@ pub fn to_toml(settings: &[Setting]) -> String {
             out.push_str(&format!("{}[{}]\n", if section.is_some() { "\n" } else { "" }, setting.section));
             section = Some(&setting.section);
         }
-        let line = match toml::Value::try_from(&setting.value) {
-            Ok(value) if !setting.value.is_null() => format!("{} = {value}", setting.key),
+        let line = match without_nulls(&setting.value).map(toml::Value::try_from) {
+            Some(Ok(value)) => format!("{} = {value}", setting.key),
             _ => format!("# {} is not set", setting.key),
         };
         out.push_str(&format!("{line:<50}  # {}\n", setting.from));

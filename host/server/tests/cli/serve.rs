@@ -108,14 +108,14 @@ async fn next(socket: &mut Socket) -> Value {
 }
 
 /// A running `serve`; it dies with this value.
-struct Host {
-    process: Child,
-    address: String,
+pub struct Host {
+    pub process: Child,
+    pub address: String,
     log: Lines<BufReader<ChildStderr>>,
 }
 
 impl Host {
-    fn start(program: &Program) -> Self {
+    pub fn start(program: &Program) -> Self {
         let mut process = program.command(&["serve"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();

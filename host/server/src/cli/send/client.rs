@@ -1,10 +1,9 @@
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use futures_util::{SinkExt as _, StreamExt as _};
 use signalbox_model::Content;
-use signalbox_sessions::{AckState, ClientFrame, MessageFrame, ServerFrame};
+use signalbox_sessions::{ClientFrame, MessageFrame, ServerFrame};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
@@ -12,11 +11,6 @@ use tokio_tungstenite::tungstenite::{Error as WireError, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 use super::story::Story;
-
-/// A decision may have several responses, which leave together.
-const MORE_MAY_FOLLOW: Duration = Duration::from_millis(300);
-/// What a decision has to say follows its ack at once; a decision that says nothing is no reason to wait longer.
-const SOMETHING_MAY_FOLLOW: Duration = Duration::from_secs(2);
 
 /// A coordinator's connection.
 pub struct Client {
@@ -81,24 +75,13 @@ impl Client {
 
     /// Shows everything until the message is answered.
     pub async fn until_answered(&mut self, story: &mut Story) -> anyhow::Result<Ending> {
-        let mut patience = None;
-        loop {
-            let frame = match patience {
-                Some(patience) => match tokio::time::timeout(patience, self.next(story)).await {
-                    Ok(frame) => frame?,
-                    Err(_) => return Ok(Ending::Answered),
-                },
-                None => self.next(story).await?,
-            };
-            match frame {
-                ServerFrame::Ack { message_id, state: AckState::Decided | AckState::Duplicate, .. }
-                    if message_id == self.message_id =>
-                {
-                    patience.get_or_insert(SOMETHING_MAY_FOLLOW);
+        let (mut answers, mut expected) = (0, None);
+        while expected.is_none_or(|expected| answers < expected) {
+            match self.next(story).await? {
+                ServerFrame::Ack { message_id, answers: Some(count), .. } if message_id == self.message_id => {
+                    expected = Some(count);
                 }
-                ServerFrame::Response { message_id: Some(id), .. } if id == self.message_id => {
-                    patience = Some(MORE_MAY_FOLLOW);
-                }
+                ServerFrame::Response { message_id: Some(id), .. } if id == self.message_id => answers += 1,
                 ServerFrame::Error(error) => {
                     let about = error.details.as_ref().and_then(|details| details.get("messageId"));
                     // An error that names no message can only be about the one that is under way.
@@ -109,6 +92,7 @@ impl Client {
                 _ => {}
             }
         }
+        Ok(Ending::Answered)
     }
 
     /// Shows what comes unasked, until the host closes.

@@ -141,10 +141,16 @@ fn relative_paths_of_the_file_start_at_the_file() {
 
 #[test]
 fn the_effective_configuration_reads_back_as_the_same_and_says_where_each_value_is_from() {
-    let written = Written::new("[telemetry]\nmetrics-access = 'token'\nmetrics-token = { env = 'SCRAPE' }\n");
+    let written = Written::new(
+        "[telemetry]\nmetrics-access = 'token'\nmetrics-token = { env = 'SCRAPE' }\n\
+         [auth]\nkeys = [{ algorithm = 'HS256', key = { env = 'SIGN' } }]\njwks = { url = 'https://issuer.example/' }\n\
+         [llm.models.default]\nprovider = 'scripted'\nfile = '/llm.yaml'\n\
+         [egress.secrets.crm]\nvalue = { file = '/crm' }\nhosts = ['crm.example']\n",
+    );
     let loaded = written.load(&[], &[]).unwrap();
     assert_eq!(loaded.config.telemetry.metrics_access, MetricsAccess::Token);
     let text = to_toml(&settings(&loaded).unwrap());
+    assert!(text.contains("keys = [{ algorithm = \"HS256\", key = { env = \"SIGN\" } }]"), "{text}");
     assert!(text.contains("signalbox.toml:2") && text.contains("# default"), "{text}");
     let again = Written::new(&text).load(&[], &[]).unwrap();
     assert_eq!(serde_json::to_value(again.config).unwrap(), serde_json::to_value(loaded.config).unwrap());

@@ -1,0 +1,50 @@
+use serde_json::Value;
+
+use super::program::Program;
+use super::serve::Host;
+
+const CONFIGURATION: &str = "[server]\nlisten = '127.0.0.1:0'\n[store]\nbackend = 'memory'\n\
+    [auth]\ndevelopment = true\nkeys = [{ algorithm = 'HS256', key = { file = 'secret' } }]\n";
+
+fn send(program: &Program, host: &Host, token: &str, arguments: &[&str]) -> super::program::Ran {
+    let url = format!("ws://{}/ws", host.address);
+    let mut command = program.command(&["send", "--url", &url]);
+    command.args(arguments).env("SIGNALBOX_TOKEN", token).output().unwrap().into()
+}
+
+#[test]
+fn a_message_that_is_refused_is_a_failure_that_says_why() {
+    let program = Program::new(CONFIGURATION);
+    let host = Host::start(&program);
+    let token = program.run(&["token", "--user", "ana", "--business", "roma"]).out;
+
+    let ran = send(&program, &host, token.trim(), &["hello"]);
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    assert!(ran.out.contains("connected as ana (roma)"), "{}", ran.out);
+    assert!(ran.out.contains("error ("), "{}", ran.out);
+
+    let ran = send(&program, &host, token.trim(), &["hello", "--json"]);
+    let types: Vec<Value> =
+        ran.out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["type"].clone()).collect();
+    assert_eq!(types, ["welcome", "error"]);
+}
+
+#[test]
+fn a_token_that_is_not_accepted_is_told_apart_from_a_host_that_is_not_there() {
+    let program = Program::new(CONFIGURATION);
+    let host = Host::start(&program);
+    let ran = send(&program, &host, "not-a-token", &["hello", "--business", "roma"]);
+    ran.refused(&["the token is no valid JWT"]);
+    let nobody = program.run(&["send", "--url", "ws://127.0.0.1:9/ws", "--token", "x", "--business", "roma", "hello"]);
+    nobody.refused(&["connecting to ws://127.0.0.1:9/ws", "is the host running?"]);
+    let no_address = program.run(&["send", "--url", "over there", "--token", "x", "--business", "roma", "hello"]);
+    no_address.refused(&["`over there` is not ws:// or wss://"]);
+}
+
+#[test]
+fn with_several_businesses_one_has_to_be_chosen() {
+    let program = Program::new(CONFIGURATION);
+    let host = Host::start(&program);
+    let token = program.run(&["token", "--user", "ana", "--business", "roma", "--business", "centru"]).out;
+    send(&program, &host, token.trim(), &["hello"]).refused(&["names 2 businesses", "--business"]);
+}
