@@ -5,7 +5,6 @@ mod check;
 mod config;
 mod decide;
 mod error;
-mod events;
 mod flight;
 mod permits;
 
@@ -25,12 +24,11 @@ use tracing::Instrument;
 use crate::Clock;
 use crate::metrics::RECOVERED;
 use flight::Flight;
-use permits::{Permit, Permits};
+use permits::Permits;
 
 pub use config::IntakeConfig;
 pub use decide::{Decide, PermissionAudience};
 pub use error::IntakeError;
-pub use events::{Acceptance, Origin};
 pub use flight::{Receipt, Watcher};
 
 /// What a user needs to send messages to a business, and to read its answers again.
@@ -114,7 +112,7 @@ impl Intake {
         if self.shared.stopping.is_cancelled() {
             return Err(IntakeError::Draining);
         }
-        self.start(accepted, Some(watcher), false, None).map(|_| ())
+        self.start(accepted, Some(watcher), false).map(|_| ())
     }
 
     /// Takes up every input that was accepted and not decided, for example because the host died. Says how many. At
@@ -173,7 +171,7 @@ impl Intake {
         // Recovery waits its turn instead of being refused, because nobody would send these inputs again.
         let pause = self.shared.config.retry_after.0.max(Duration::from_millis(10));
         let outcome = loop {
-            match self.start(accepted.clone(), None, true, None) {
+            match self.start(accepted.clone(), None, true) {
                 Err(IntakeError::Busy { .. }) => tokio::time::sleep(pause).await,
                 other => break other,
             }
@@ -188,18 +186,12 @@ impl Intake {
         ::metrics::counter!(RECOVERED, "result" => result).increment(1);
     }
 
-    fn permit(&self, business_id: &str) -> Result<Permit, IntakeError> {
-        let busy = IntakeError::Busy { retry_after: self.shared.config.retry_after.0 };
-        self.shared.permits.acquire(business_id).ok_or(busy)
-    }
-
     /// Starts a flight, or joins the one that decides the same input; the receiver hears whether it was decided.
     fn start(
         &self,
         accepted: AcceptedInput,
         watcher: Option<Arc<dyn Watcher>>,
         durable: bool,
-        permit: Option<Permit>,
     ) -> Result<oneshot::Receiver<bool>, IntakeError> {
         let receipt = Receipt::of(&accepted);
         let (done, wait) = oneshot::channel();
@@ -211,10 +203,11 @@ impl Intake {
             flight.join(watcher, done);
             return Ok(wait);
         }
-        let permit = match permit {
-            Some(permit) => permit,
-            None => self.permit(&accepted.input.business_id)?,
-        };
+        let permit = self
+            .shared
+            .permits
+            .acquire(&accepted.input.business_id)
+            .ok_or(IntakeError::Busy { retry_after: self.shared.config.retry_after.0 })?;
         let flight = Arc::new(Flight::new(receipt, accepted, durable));
         flight.join(watcher, done);
         flights.insert(flight.receipt.decision_id.clone(), flight.clone());
