@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::intent::contains;
-use crate::text::{Word, words};
+use crate::text::{Word, contains, words};
 
 /// What a complaint is about; the gravest that its words name.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]

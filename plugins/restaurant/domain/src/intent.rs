@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::complaint;
-use crate::text::{Word, words};
+use crate::text::{contains, words};
 
 /// What a guest wants.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -169,18 +169,6 @@ pub fn guess(text: &str, dishes: &[String]) -> Guess {
         }
         _ => Guess { intent: Intent::Unclear, confidence: 0.2 },
     }
-}
-
-/// Whether a sign stands in the message. A `*` at its end stands for any ending.
-pub(crate) fn contains(words: &[Word], sign: &str) -> bool {
-    let (sign, any_ending) = sign.strip_suffix('*').map_or((sign, false), |stem| (stem, true));
-    let sign: Vec<&str> = sign.split([' ', '\'']).collect();
-    let last = sign.len() - 1;
-    words.windows(sign.len()).any(|window| {
-        window.iter().zip(&sign).enumerate().all(|(position, (word, wanted))| {
-            word.folded == *wanted || (any_ending && position == last && word.folded.starts_with(wanted))
-        })
-    })
 }
 
 fn add(scores: &mut Vec<(Intent, u32)>, intent: Intent, score: u32) {

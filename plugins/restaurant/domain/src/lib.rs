@@ -3,14 +3,12 @@
 //! at the context of a decision.
 
 pub mod booking;
-pub mod calendar;
 pub mod channels;
 pub mod complaint;
-pub mod hours;
 pub mod intent;
-pub mod language;
 pub mod menu;
 pub mod party;
 pub mod place;
 pub mod tables;
-pub mod text;
+
+pub use everyday::{calendar, hours, language, text};

@@ -193,4 +193,25 @@ mod tests {
         assert_eq!(name(&words("under the name of Ana")).as_deref(), Some("Ana"));
         assert_eq!(name(&words("ce nume frumos")), None);
     }
+
+    #[test]
+    fn any_words_give_no_party_or_one_of_a_possible_size() {
+        const WORDS: [&str; 20] = [
+            "la", "pentru", "suntem", "o", "masa", "de", "4", "19:30", "9999", "0", "persoane", "copii", "adults",
+            "for", "two", "mâine", "25.12", "half", "seara", "table",
+        ];
+        let mut random = 0x2545_F491_4F6C_DD1D_u64;
+        let mut pick = || {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            usize::try_from(random % WORDS.len() as u64).unwrap()
+        };
+        for _ in 0..20_000 {
+            let sentence = (0..1 + pick() % 9).map(|_| WORDS[pick()]).collect::<Vec<_>>().join(" ");
+            let used: Vec<bool> = words(&sentence).iter().map(|_| pick() % 2 == 0).collect();
+            let guests = size(&words(&sentence), &used, true);
+            assert!(guests.is_none_or(|guests| (1..=1_000).contains(&guests)), "{sentence}: {guests:?}");
+        }
+    }
 }

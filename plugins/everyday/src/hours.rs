@@ -1,4 +1,4 @@
-//! When the restaurant is open: per weekday, with days of their own, and past midnight.
+//! When a place is open: per weekday, with days of their own, and past midnight.
 
 use std::collections::BTreeMap;
 use std::fmt;

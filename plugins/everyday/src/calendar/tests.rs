@@ -205,7 +205,5 @@ fn no_sentence_breaks_the_reading() {
         let parsed = crate::text::words(&sentence);
         assert_eq!(when.used.len(), parsed.len(), "{sentence}");
         assert!(when.date.is_none() || when.impossible.is_none(), "{sentence}");
-        let guests = crate::party::size(&parsed, &when.used, true);
-        assert!(guests.is_none_or(|guests| (1..=1_000).contains(&guests)), "{sentence}: {guests:?}");
     }
 }

@@ -46,7 +46,7 @@ pub struct When {
     pub used: Vec<bool>,
 }
 
-/// Reads day and time out of a message. `now` is the restaurant's local time.
+/// Reads day and time out of a message. `now` is the local time at the place.
 pub fn read(text: &str, now: DateTime) -> When {
     read_words(&words(text), now)
 }

@@ -79,6 +79,23 @@ fn join_abbreviations(words: Vec<Word>) -> Vec<Word> {
     joined
 }
 
+/// Whether a sign, which is one or several folded words, stands in a message. A `*` at its end stands for any ending.
+pub fn contains(words: &[Word], sign: &str) -> bool {
+    find(words, sign).is_some()
+}
+
+/// Where a sign first stands in a message: the position of its first word.
+pub fn find(words: &[Word], sign: &str) -> Option<usize> {
+    let (sign, any_ending) = sign.strip_suffix('*').map_or((sign, false), |stem| (stem, true));
+    let sign: Vec<&str> = sign.split([' ', '\'']).collect();
+    let last = sign.len() - 1;
+    words.windows(sign.len()).position(|window| {
+        window.iter().zip(&sign).enumerate().all(|(position, (word, wanted))| {
+            word.folded == *wanted || (any_ending && position == last && word.folded.starts_with(wanted))
+        })
+    })
+}
+
 /// A number from 0 to 9,999, in digits or in words of either language.
 pub fn number(word: &str) -> Option<u32> {
     if !word.is_empty() && word.len() <= 4 && word.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -138,6 +155,15 @@ mod tests {
         assert_eq!(folded("at 7pm or 7 p.m."), ["at", "7", "pm", "or", "7", "pm"]);
         assert_eq!(folded("2026-12-25 la 8."), ["2026-12-25", "la", "8"]);
         assert_eq!(folded(""), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_sign_is_found_as_whole_words_or_by_its_beginning() {
+        let message = words("Aș vrea să-mi anulez programarea, n-am timp");
+        assert_eq!(find(&message, "anul*"), Some(4));
+        assert!(contains(&message, "n'am timp"));
+        assert!(!contains(&message, "program"), "a sign without `*` is a whole word");
+        assert!(!contains(&[], "anul*"));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::text::{Word, words};
 
-/// A language that the restaurant answers in.
+/// A language that a business answers in.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Language {
@@ -86,6 +86,26 @@ const ROMANIAN: &[&str] = &[
     "octombrie",
     "noiembrie",
     "decembrie",
+    "da",
+    "de",
+    "ma",
+    "imi",
+    "mi",
+    "mea",
+    "doare",
+    "dor",
+    "durere",
+    "dureri",
+    "febra",
+    "tuse",
+    "tusesc",
+    "programare",
+    "programarea",
+    "medic",
+    "medicul",
+    "analize",
+    "analizele",
+    "rezultatele",
 ];
 
 const ENGLISH: &[&str] = &[
@@ -167,6 +187,16 @@ const ENGLISH: &[&str] = &[
     "next",
     "this",
     "me",
+    "yes",
+    "pain",
+    "hurts",
+    "fever",
+    "cough",
+    "appointment",
+    "results",
+    "see",
+    "since",
+    "days",
 ];
 
 /// The language of a message; none when its words do not tell, as in `19:30`.
