@@ -94,7 +94,8 @@ impl Draft<'_> {
             processing_time: u64::try_from(self.processing_time.as_millis()).unwrap_or(u64::MAX),
             metadata,
         };
-        let record = DecisionRecord { decision, output, reply: self.accepted.reply.clone(), session, effects };
+        let reply = self.accepted.reply.clone();
+        let record = DecisionRecord { decision, output, reply, session, review: None, effects };
         Written { record, models }
     }
 

@@ -2,9 +2,17 @@
 
 use sha2::{Digest, Sha256};
 
+use crate::Timestamp;
+
 /// The id of an input that a client named itself: `scope` keeps users and triggers apart.
 pub fn input_id(scope: &str, client_id: &str) -> String {
     format!("in_{}", derive(&["input", scope, client_id]))
+}
+
+/// The id of the input that a schedule's tick gives: the same one whichever process fires it, and however often.
+/// `nominal` is when it was to tick, not when it did.
+pub fn fire_input_id(business_id: &str, schedule: &str, nominal: Timestamp) -> String {
+    format!("in_{}", derive(&["fire", business_id, schedule, &nominal.as_nanosecond().to_string()]))
 }
 
 /// The id of the decision on an input. The generation is no part of it: an input decided by one bundle is not decided
@@ -46,6 +54,15 @@ mod tests {
     fn parts_cannot_be_shifted_into_each_other() {
         assert_ne!(decision_id("ab", "c"), decision_id("a", "bc"));
         assert_eq!(decision_id("ab", "c"), decision_id("ab", "c"));
+    }
+
+    #[test]
+    fn a_tick_has_one_id_for_each_schedule_and_time() {
+        let at = |time: &str| time.parse::<Timestamp>().unwrap();
+        let id = fire_input_id("ab", "c", at("2026-11-23T08:00:00Z"));
+        assert_eq!(id, fire_input_id("ab", "c", at("2026-11-23T10:00:00+02:00")));
+        assert_ne!(id, fire_input_id("ab", "c", at("2026-11-23T08:01:00Z")));
+        assert_ne!(id, fire_input_id("a", "bc", at("2026-11-23T08:00:00Z")));
     }
 
     #[test]

@@ -14,6 +14,8 @@ mod message_model;
 mod output;
 mod reply;
 mod response;
+mod review;
+mod schedule;
 mod secret;
 mod units;
 
@@ -23,12 +25,14 @@ pub use business::{BusinessInfo, Location, Role};
 pub use context::{AgentContext, RagContext};
 pub use decision::{DecisionModel, Outcome, PathStep, StepResult};
 pub use error_frame::{ErrorType, WebSocketErrorResponse};
-pub use id::{action_id, correlation_id, decision_id, input_id, response_id};
+pub use id::{action_id, correlation_id, decision_id, fire_input_id, input_id, response_id};
 pub use input::{AgentInput, Content, InputType, Source};
 pub use message_model::MessageModel;
 pub use output::{AgentOutput, OutputMetadata, Tokens};
 pub use reply::ReplySlot;
 pub use response::{AgentResponse, ResponseContent, ResponseTarget};
+pub use review::{Resolution, Review, ReviewVerdict};
+pub use schedule::{CatchUp, Overlap};
 pub use secret::SecretReference;
 pub use units::{HumanDuration, HumanSize, UnitError};
 

@@ -3,24 +3,26 @@ use std::time::Duration;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
+use aws_sdk_dynamodb::types::{Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 use serde::{Deserialize, Serialize};
-use signalbox_model::{AgentOutput, DecisionModel, ReplySlot};
+use signalbox_model::{AgentOutput, DecisionModel, ReplySlot, Review};
 use ulid::Ulid;
 
 use crate::client::{failure, key};
 use crate::document::{ITEM_LIMIT, pack, packed_size, unpack};
 use crate::item::{Item, ItemBuilder, text};
 use crate::key::{compose, moment};
-use crate::tables::{BY_BUSINESS, BY_CODE};
+use crate::tables::{BY_BUSINESS, BY_CODE, BY_DUE};
 use crate::{DecisionRecord, SessionUpdate, Store, StoreError};
 
 mod effects;
 mod queries;
+mod reviews;
 
 pub use effects::EffectUpdate;
 pub(crate) use queries::checked;
 pub use queries::{DecisionQuery, Order, Page};
+pub use reviews::{Resolved, ReviewDecision};
 
 /// A transaction that meets another on the same item is tried again so often.
 const CONFLICT_ATTEMPTS: u32 = 6;
@@ -30,6 +32,8 @@ pub(crate) const ID: &str = "id";
 pub(crate) const BUSINESS: &str = "businessId";
 const BODY: &str = "body";
 const EFFECTS: &str = "effects";
+/// Beside the body, which never changes: how the decision stands follows from its resolution.
+const REVIEW: &str = "review";
 const REVISION: &str = "revision";
 const WRITER: &str = "writer";
 
@@ -200,10 +204,15 @@ impl Store {
     }
 
     async fn decision_item(&self, record: &DecisionRecord, writer: &str) -> Result<Item, StoreError> {
-        let DecisionRecord { decision, output, reply, session, effects } = record;
+        let DecisionRecord { decision, output, reply, session, review, effects } = record;
         let body = pack(&Body { decision, output, reply, session }).await?;
         let packed = pack(effects).await?;
-        self.check_size(&decision.id, &[&body, &packed])?;
+        let review = match review {
+            Some(review) => Some(pack(review).await?),
+            None => None,
+        };
+        let documents = [&body, &packed].into_iter().chain(&review);
+        self.check_size(&decision.id, documents.map(packed_size).sum())?;
         let mut item = ItemBuilder::default()
             .text(ID, &decision.id)
             .text(BUSINESS, &decision.business_id)
@@ -214,13 +223,18 @@ impl Store {
             .attribute(EFFECTS, packed)
             .number(REVISION, 1);
         if let Some(due) = effects::due(decision, effects) {
-            item = due.write(item);
+            item = due.write(item, BY_DUE);
+        }
+        if let Some(review) = review {
+            item = item.attribute(REVIEW, review);
+        }
+        for (name, value) in reviews::places(record) {
+            item = item.text(name, value);
         }
         Ok(item.build())
     }
 
-    fn check_size(&self, id: &str, documents: &[&AttributeValue]) -> Result<(), StoreError> {
-        let size = documents.iter().map(|document| packed_size(document)).sum();
+    fn check_size(&self, id: &str, size: usize) -> Result<(), StoreError> {
         if size <= ITEM_LIMIT {
             return Ok(());
         }
@@ -234,9 +248,16 @@ impl Store {
             table: self.names().decisions.clone(),
             reason,
         };
-        let StoredBody { decision, output, reply, session } = unpack(item, BODY).await.map_err(unreadable)?;
+        let StoredBody { mut decision, output, reply, session } = unpack(item, BODY).await.map_err(unreadable)?;
         let effects = unpack(item, EFFECTS).await.map_err(unreadable)?;
-        Ok(DecisionRecord { decision, output, reply, session, effects })
+        let review: Option<Review> = match item.contains_key(REVIEW) {
+            true => Some(unpack(item, REVIEW).await.map_err(unreadable)?),
+            false => None,
+        };
+        if let Some(resolution) = review.as_ref().and_then(|review| review.resolution.as_ref()) {
+            decision.outcome = resolution.verdict.outcome();
+        }
+        Ok(DecisionRecord { decision, output, reply, session, review, effects })
     }
 }
 

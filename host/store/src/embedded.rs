@@ -209,6 +209,7 @@ fn run(database: &Database, operation: &str, body: &[u8]) -> Answer {
         "BatchGetItem" => one(body, |request| database.batch_get_item(request)),
         "TransactWriteItems" => one(body, |request| database.transact_write_items(request)),
         "CreateTable" => one(body, |request| database.create_table(request)),
+        "UpdateTable" => one(body, |request| database.update_table(request)),
         "DescribeTable" => one(body, |request| database.describe_table(request)),
         "UpdateTimeToLive" => one(body, |request| database.update_time_to_live(request)),
         "DescribeTimeToLive" => one(body, |request| database.describe_time_to_live(request)),

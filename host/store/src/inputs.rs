@@ -10,7 +10,8 @@ use ulid::Ulid;
 use crate::client::{failure, key};
 use crate::decisions::checked;
 use crate::document::{ITEM_LIMIT, pack, packed_size, unpack};
-use crate::item::{EXPIRES_AT, Item, ItemBuilder, text};
+use crate::item::{EXPIRES_AT, Item, ItemBuilder, number, text};
+use crate::key::instant;
 use crate::queue::{Lane, Place};
 use crate::tables::BY_DUE;
 use crate::{Store, StoreError};
@@ -19,6 +20,7 @@ const BUSINESS: &str = "businessId";
 const ID: &str = "id";
 const BODY: &str = "body";
 const WRITER: &str = "writer";
+const FINISHED_AT: &str = "finishedAt";
 
 /// How long a finished input's id is remembered; senders of webhooks repeat for up to 4 days.
 const REMEMBERED: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -35,6 +37,9 @@ pub struct AcceptedInput {
     pub reply: ReplySlot,
     /// When it was accepted.
     pub accepted_at: Timestamp,
+    /// SHA-256 of the body as the sender sent it, in hexadecimal; none when the way in takes none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
 }
 
 /// What became of an input.
@@ -44,10 +49,22 @@ pub enum Accepted {
     New,
     /// It was there already, decided or not.
     Duplicate,
+    /// Another body came under its id before: this one is not stored.
+    Conflict,
+}
+
+/// What is known of an input that was accepted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InputState {
+    /// As it was accepted.
+    pub accepted: AcceptedInput,
+    /// When its decision was made; none while it is still to be decided.
+    pub finished_at: Option<Timestamp>,
 }
 
 impl Store {
-    /// Stores an input, once per business and input id. After this it is decided even if the process dies.
+    /// Stores an input, once per business and input id. After this it is decided even if the process dies. One that comes
+    /// again is a duplicate when its fingerprint is that of the first, or when neither has one.
     pub async fn accept_input(&self, accepted: &AcceptedInput) -> Result<Accepted, StoreError> {
         let table = &self.names().inputs;
         let input = &accepted.input;
@@ -68,7 +85,7 @@ impl Store {
             .client()
             .put_item()
             .table_name(table)
-            .set_item(Some(Place::new(Lane::Pending, accepted.accepted_at, &input.id).write(item).build()))
+            .set_item(Some(Place::new(Lane::Pending, accepted.accepted_at, &input.id).write(item, BY_DUE).build()))
             .condition_expression("attribute_not_exists(id)")
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         match call.send().await {
@@ -78,18 +95,50 @@ impl Store {
                     PutItemError::ConditionalCheckFailedException(refused) => refused.item,
                     _ => None,
                 };
-                let own = found.is_some_and(|item| text(&item, WRITER) == Some(&writer));
-                Ok(if own { Accepted::New } else { Accepted::Duplicate })
+                self.known_input(accepted, &writer, found).await
             }
             Err(error) => Err(failure("PutItem", table, error)),
         }
+    }
+
+    /// What is known of an input, as of the last finished write; none when it was never accepted, or was finished so long
+    /// ago that it is forgotten.
+    pub async fn input_state(&self, business_id: &str, input_id: &str) -> Result<Option<InputState>, StoreError> {
+        let item = self.item(&self.names().inputs, key((BUSINESS, business_id), (ID, input_id))).await?;
+        let Some(item) = item else { return Ok(None) };
+        let accepted = self.accepted_input(&item).await?;
+        Ok(Some(InputState { accepted, finished_at: finished_at(&item) }))
+    }
+
+    /// The answer when an input was there: new when this very call stored it.
+    async fn known_input(
+        &self,
+        accepted: &AcceptedInput,
+        writer: &str,
+        item: Option<Item>,
+    ) -> Result<Accepted, StoreError> {
+        let table = &self.names().inputs;
+        let item = match item {
+            Some(item) if !item.is_empty() => item,
+            _ => {
+                let input = &accepted.input;
+                let refused = || StoreError::ConditionFailed { table: table.clone(), operation: "PutItem" };
+                let key = key((BUSINESS, &input.business_id), (ID, &input.id));
+                self.item(table, key).await?.ok_or_else(refused)?
+            }
+        };
+        if text(&item, WRITER) == Some(writer) {
+            return Ok(Accepted::New);
+        }
+        let first = self.accepted_input(&item).await?;
+        Ok(if first.fingerprint == accepted.fingerprint { Accepted::Duplicate } else { Accepted::Conflict })
     }
 
     /// Inputs that were accepted and not finished, the oldest first; `limit` is from 1 to 100. A new one may take a
     /// moment to appear here.
     pub async fn pending_inputs(&self, limit: u32) -> Result<Vec<AcceptedInput>, StoreError> {
         let table = &self.names().inputs;
-        let found = self.queued(table, Lane::Pending, None, checked(limit)?).await?;
+        let found = self.queued(table, BY_DUE, Lane::Pending, None, checked(limit)?).await?;
         let keys = found.into_iter().map(|mut item| {
             item.retain(|name, _| name == ID || name == BUSINESS);
             item
@@ -112,15 +161,18 @@ impl Store {
     /// Notes that an input is decided. Its id is remembered for 7 days more, so that a sender who repeats it is known.
     pub async fn finish_input(&self, input_id: &str, business_id: &str) -> Result<(), StoreError> {
         let table = &self.names().inputs;
-        let forget = Timestamp::now().checked_add(REMEMBERED).unwrap_or(Timestamp::MAX);
+        let now = Timestamp::now();
+        let forget = now.checked_add(REMEMBERED).unwrap_or(Timestamp::MAX);
         let call = self
             .client()
             .update_item()
             .table_name(table)
             .set_key(Some(key((BUSINESS, business_id), (ID, input_id))))
-            .update_expression("SET #expires = :forget REMOVE #queue, #due")
+            .update_expression("SET #expires = :forget, #finished = if_not_exists(#finished, :now) REMOVE #queue, #due")
             .condition_expression("attribute_exists(id)")
             .expression_attribute_names("#expires", EXPIRES_AT)
+            .expression_attribute_names("#finished", FINISHED_AT)
+            .expression_attribute_values(":now", AttributeValue::S(instant(now)))
             .expression_attribute_names("#queue", BY_DUE.partition)
             .expression_attribute_names("#due", BY_DUE.sort)
             .expression_attribute_values(":forget", AttributeValue::N(forget.as_second().to_string()));
@@ -139,5 +191,16 @@ impl Store {
             table: self.names().inputs.clone(),
             reason,
         })
+    }
+}
+
+/// When an input was finished. Items of earlier versions say only when they expire, which they do a fixed time later.
+fn finished_at(item: &Item) -> Option<Timestamp> {
+    match text(item, FINISHED_AT) {
+        Some(at) => at.parse().ok(),
+        None => {
+            let expires = i64::try_from(number(item, EXPIRES_AT)?).ok()?;
+            Timestamp::from_second(expires).ok()?.checked_sub(REMEMBERED).ok()
+        }
     }
 }

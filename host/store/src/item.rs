@@ -41,6 +41,38 @@ impl ItemBuilder {
     }
 }
 
+/// An update of an item, attribute by attribute.
+#[derive(Default)]
+pub(crate) struct Update {
+    set: Vec<String>,
+    remove: Vec<String>,
+    pub(crate) names: HashMap<String, String>,
+    pub(crate) values: HashMap<String, AttributeValue>,
+}
+
+impl Update {
+    pub(crate) fn set(mut self, name: &str, value: AttributeValue) -> Self {
+        self.set.push(format!("#{name} = :{name}"));
+        self.names.insert(format!("#{name}"), name.to_owned());
+        self.values.insert(format!(":{name}"), value);
+        self
+    }
+
+    pub(crate) fn remove(mut self, name: &str) -> Self {
+        self.remove.push(format!("#{name}"));
+        self.names.insert(format!("#{name}"), name.to_owned());
+        self
+    }
+
+    pub(crate) fn expression(&self) -> String {
+        let clause = |verb: &str, parts: &[String]| match parts {
+            [] => String::new(),
+            parts => format!("{verb} {} ", parts.join(", ")),
+        };
+        clause("SET", &self.set) + &clause("REMOVE", &self.remove)
+    }
+}
+
 /// The text in an attribute.
 pub(crate) fn text<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
     match item.get(name) {

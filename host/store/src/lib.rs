@@ -28,9 +28,9 @@ mod tables;
 
 pub use client::Store;
 pub use config::{Backend, Config};
-pub use decisions::{Committed, DecisionQuery, EffectUpdate, Order, Page};
+pub use decisions::{Committed, DecisionQuery, EffectUpdate, Order, Page, Resolved, ReviewDecision};
 pub use error::StoreError;
-pub use inputs::{Accepted, AcceptedInput};
+pub use inputs::{Accepted, AcceptedInput, InputState};
 pub use message_models::Put;
 pub use record::{DecisionRecord, Effect, EffectKind, EffectState, ScheduleTiming, SessionUpdate};
 pub use rows::{Row, RowCondition, RowKey, RowPage, RowRange, RowScope};

@@ -1,11 +1,11 @@
-//! The sparse index of items with something still to do: an item is in it only while it has the index's keys.
+//! Sparse indexes of items with something still to do: an item is in one only while it has the index's keys.
 
 use signalbox_model::Timestamp;
 
 use crate::client::Query;
-use crate::item::{Item, ItemBuilder};
+use crate::item::{Item, ItemBuilder, text};
 use crate::key::{KeyRange, after_prefix, moment};
-use crate::tables::BY_DUE;
+use crate::tables::IndexSpec;
 use crate::{Store, StoreError};
 
 /// One partition of an index takes 1,000 writes a second in AWS; the queue is spread over several.
@@ -34,8 +34,8 @@ impl Place {
         Self { partition: partition(lane, shard), sort: moment(due, id) }
     }
 
-    pub(crate) fn write(self, item: ItemBuilder) -> ItemBuilder {
-        item.text(BY_DUE.partition, self.partition).text(BY_DUE.sort, self.sort)
+    pub(crate) fn write(self, item: ItemBuilder, index: IndexSpec) -> ItemBuilder {
+        item.text(index.partition, self.partition).text(index.sort, self.sort)
     }
 }
 
@@ -52,6 +52,7 @@ impl Store {
     pub(crate) async fn queued(
         &self,
         table: &str,
+        index: IndexSpec,
         lane: Lane,
         now: Option<Timestamp>,
         limit: usize,
@@ -59,13 +60,13 @@ impl Store {
         let range = now.map_or_else(KeyRange::default, |now| KeyRange::default().until(after_prefix(&moment(now, ""))));
         let read = async |shard| {
             let partition = partition(lane, shard);
-            let query = Query::of_index(table, BY_DUE, &partition, range.clone(), false, limit);
+            let query = Query::of_index(table, index, &partition, range.clone(), false, limit);
             self.query(&query, |_| true).await
         };
         let [a, b, c, d] = SHARDS;
         let (mut found, b, c, d) = tokio::try_join!(read(a), read(b), read(c), read(d))?;
         found.extend(b.into_iter().chain(c).chain(d));
-        found.sort_by(|a, b| crate::item::text(a, BY_DUE.sort).cmp(&crate::item::text(b, BY_DUE.sort)));
+        found.sort_by(|a, b| text(a, index.sort).cmp(&text(b, index.sort)));
         found.truncate(limit);
         Ok(found)
     }

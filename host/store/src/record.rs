@@ -1,7 +1,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use signalbox_model::{AgentAction, AgentOutput, DecisionModel, JsonObject, ReplySlot, Timestamp};
+use signalbox_model::{AgentAction, AgentOutput, DecisionModel, JsonObject, ReplySlot, Review, Timestamp};
 
 /// A decision and all that it causes, written as one item.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -16,6 +16,9 @@ pub struct DecisionRecord {
     /// What the conversation remembers from now on; written in the same transaction.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<SessionUpdate>,
+    /// What a person has to say, or has said, to it; none when it never waited for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review: Option<Review>,
     /// What has to leave. Responses are none of these: they are served from the record.
     pub effects: Vec<Effect>,
 }

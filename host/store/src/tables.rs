@@ -37,6 +37,13 @@ pub(crate) const BY_BUSINESS: IndexSpec =
 pub(crate) const BY_CODE: IndexSpec = IndexSpec { name: "by-code", partition: "typeAndCode", sort: "createdMoment" };
 /// Sparse: only items with something still to do have its keys.
 pub(crate) const BY_DUE: IndexSpec = IndexSpec { name: "by-due", partition: "queue", sort: "dueMoment" };
+/// Sparse: only decisions that wait for a person have its keys.
+pub(crate) const BY_REVIEW: IndexSpec = IndexSpec { name: "by-review", partition: "businessId", sort: "reviewMoment" };
+/// Sparse: only decisions whose review may expire have its keys.
+pub(crate) const BY_REVIEW_EXPIRY: IndexSpec =
+    IndexSpec { name: "by-review-expiry", partition: "reviewQueue", sort: "reviewExpiryMoment" };
+/// Sparse: schedules that were cancelled are not in it.
+pub(crate) const BY_LIST: IndexSpec = IndexSpec { name: "by-list", partition: "list", sort: "listKey" };
 
 /// Every table's full name.
 #[derive(Clone, Debug)]
@@ -47,6 +54,8 @@ pub(crate) struct TableNames {
     pub(crate) sessions: String,
     pub(crate) message_models: String,
     pub(crate) rows: String,
+    pub(crate) schedules: String,
+    pub(crate) fires: String,
 }
 
 impl TableNames {
@@ -59,6 +68,8 @@ impl TableNames {
             sessions: name("sessions"),
             message_models: name("message-models"),
             rows: name("rows"),
+            schedules: name("schedules"),
+            fires: name("fires"),
         }
     }
 }
@@ -74,12 +85,14 @@ pub fn tables(prefix: &str) -> Vec<TableSpec> {
         expires,
     };
     vec![
-        table(names.decisions, "id", "businessId", &[BY_BUSINESS, BY_CODE, BY_DUE], None),
+        table(names.decisions, "id", "businessId", &[BY_BUSINESS, BY_CODE, BY_DUE, BY_REVIEW, BY_REVIEW_EXPIRY], None),
         table(names.inputs, "businessId", "id", &[BY_DUE], Some(EXPIRES_AT)),
         table(names.journals, "decisionId", "part", &[], Some(EXPIRES_AT)),
         table(names.sessions, "businessId", "userId", &[], Some(EXPIRES_AT)),
         table(names.message_models, "decisionCode", "variant", &[], None),
         table(names.rows, "partition", "sort", &[], Some(EXPIRES_AT)),
+        table(names.schedules, "businessId", "name", &[BY_LIST], Some(EXPIRES_AT)),
+        table(names.fires, "schedule", "nominal", &[BY_DUE], Some(EXPIRES_AT)),
     ]
 }
 

@@ -1,19 +1,17 @@
-use std::collections::HashMap;
-
 use aws_sdk_dynamodb::types::AttributeValue;
 use signalbox_model::{DecisionModel, Timestamp};
 
 use super::queries::checked;
-use super::{BUSINESS, EFFECTS, ID, REVISION};
+use super::{BODY, BUSINESS, EFFECTS, ID, REVIEW, REVISION};
 use crate::client::{failure, key};
-use crate::document::pack;
-use crate::item::number;
+use crate::document::{pack, packed_size};
+use crate::item::{Item, Update, number};
 use crate::queue::{Lane, Place};
-use crate::tables::BY_DUE;
+use crate::tables::{BY_DUE, BY_REVIEW, BY_REVIEW_EXPIRY};
 use crate::{DecisionRecord, Effect, EffectKind, EffectState, Store, StoreError};
 
 /// Writers that meet on one decision read it again and try once more, so often.
-const ATTEMPTS: u32 = 10;
+pub(super) const WRITE_ATTEMPTS: u32 = 10;
 
 /// A new state for one effect of a decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,10 +22,19 @@ pub struct EffectUpdate {
     pub state: EffectState,
 }
 
+/// What of a record is written anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    /// Its effects.
+    Effects,
+    /// Its effects, and its review, which is over.
+    Review,
+}
+
 impl Store {
     /// Decisions with effects that are due at `now`, the longest due first; `limit` is from 1 to 100.
     pub async fn pending_decisions(&self, now: Timestamp, limit: u32) -> Result<Vec<DecisionRecord>, StoreError> {
-        let found = self.queued(&self.names().decisions, Lane::Pending, Some(now), checked(limit)?).await?;
+        let found = self.queued(&self.names().decisions, BY_DUE, Lane::Pending, Some(now), checked(limit)?).await?;
         let mut records = self.decisions_under(found).await?;
         // The index lags behind: what was delivered a moment ago may still be in it.
         records.retain(|record| record.effects.iter().any(|effect| due_at(&record.decision, effect).is_some()));
@@ -37,7 +44,7 @@ impl Store {
     /// Decisions with effects that wait for somebody to mend or configure something, and none that is pending; `limit`
     /// is from 1 to 100.
     pub async fn waiting_decisions(&self, limit: u32) -> Result<Vec<DecisionRecord>, StoreError> {
-        let found = self.queued(&self.names().decisions, Lane::Waiting, None, checked(limit)?).await?;
+        let found = self.queued(&self.names().decisions, BY_DUE, Lane::Waiting, None, checked(limit)?).await?;
         let mut records = self.decisions_under(found).await?;
         records.retain(|record| record.effects.iter().any(waits));
         Ok(records)
@@ -52,7 +59,7 @@ impl Store {
         updates: &[EffectUpdate],
     ) -> Result<DecisionRecord, StoreError> {
         let table = &self.names().decisions;
-        for attempt in 0..ATTEMPTS {
+        for attempt in 0..WRITE_ATTEMPTS {
             if attempt > 0 {
                 tokio::time::sleep(super::pause(attempt.min(4))).await;
             }
@@ -67,7 +74,7 @@ impl Store {
                     effect.ok_or_else(|| not_found(format!("effect {} of decision {id}", update.effect_id)))?;
                 changed |= apply(effect, &update.state);
             }
-            if !changed || self.write_effects(&record, number(&item, REVISION).unwrap_or_default()).await? {
+            if !changed || self.rewrite(&record, &item, Change::Effects).await? {
                 return Ok(record);
             }
         }
@@ -78,37 +85,44 @@ impl Store {
         })
     }
 
-    /// Writes a record's effects in place of revision `read`; false when somebody else has written meanwhile.
-    async fn write_effects(&self, record: &DecisionRecord, read: u64) -> Result<bool, StoreError> {
+    /// Writes what has changed of a record that was read from `item`; false when somebody else has written meanwhile.
+    pub(super) async fn rewrite(
+        &self,
+        record: &DecisionRecord,
+        item: &Item,
+        change: Change,
+    ) -> Result<bool, StoreError> {
         let table = &self.names().decisions;
         let decision = &record.decision;
+        let read = number(item, REVISION).unwrap_or_default();
         let effects = pack(&record.effects).await?;
-        self.check_size(&decision.id, &[&effects])?;
-        let mut values = HashMap::from([
-            (":effects".to_owned(), effects),
-            (":read".to_owned(), AttributeValue::N(read.to_string())),
-            (":next".to_owned(), AttributeValue::N((read + 1).to_string())),
-        ]);
-        let place = match due(decision, &record.effects) {
-            Some(place) => {
-                values.insert(":queue".to_owned(), AttributeValue::S(place.partition));
-                values.insert(":due".to_owned(), AttributeValue::S(place.sort));
-                ", #queue = :queue, #due = :due"
-            }
-            None => " REMOVE #queue, #due",
+        let body = item.get(BODY).map_or(0, packed_size);
+        self.check_size(&decision.id, body + packed_size(&effects))?;
+        let mut update =
+            Update::default().set(EFFECTS, effects).set(REVISION, AttributeValue::N((read + 1).to_string()));
+        update = match due(decision, &record.effects) {
+            Some(place) => update
+                .set(BY_DUE.partition, AttributeValue::S(place.partition))
+                .set(BY_DUE.sort, AttributeValue::S(place.sort)),
+            None => update.remove(BY_DUE.partition).remove(BY_DUE.sort),
         };
+        if change == Change::Review {
+            update = update.set(REVIEW, pack(&record.review).await?);
+            for name in [BY_REVIEW.sort, BY_REVIEW_EXPIRY.partition, BY_REVIEW_EXPIRY.sort] {
+                update = update.remove(name);
+            }
+        }
         let call = self
             .client()
             .update_item()
             .table_name(table)
             .set_key(Some(key((ID, &decision.id), (BUSINESS, &decision.business_id))))
-            .update_expression(format!("SET #effects = :effects, #revision = :next{place}"))
-            .condition_expression("#revision = :read")
-            .expression_attribute_names("#effects", EFFECTS)
-            .expression_attribute_names("#revision", REVISION)
-            .expression_attribute_names("#queue", BY_DUE.partition)
-            .expression_attribute_names("#due", BY_DUE.sort)
-            .set_expression_attribute_values(Some(values));
+            .update_expression(update.expression())
+            .condition_expression("#read = :read")
+            .set_expression_attribute_names(Some(update.names))
+            .set_expression_attribute_values(Some(update.values))
+            .expression_attribute_names("#read", REVISION)
+            .expression_attribute_values(":read", AttributeValue::N(read.to_string()));
         match call.send().await.map_err(|error| failure("UpdateItem", table, error)) {
             Ok(_) => Ok(true),
             Err(StoreError::ConditionFailed { .. }) => Ok(false),

@@ -46,6 +46,7 @@ pub(super) fn input(access: &UserAccess, message: Message, permissions: Vec<Stri
         permissions,
         reply: ReplySlot::Websocket { user_id: user_id.clone(), message_id: message.id },
         accepted_at: now,
+        fingerprint: None,
     }
 }
 

@@ -189,6 +189,7 @@ fn record(id: &str, accepted: AcceptedInput, text: &str) -> DecisionRecord {
         },
         reply,
         session: None,
+        review: None,
         effects: effect.into_iter().map(|kind| Effect::pending(format!("{id}-e0"), kind)).collect(),
     }
 }

@@ -165,8 +165,13 @@ impl World {
             "id": id, "source": "websocket", "userId": "ana", "businessId": business, "locationId": location,
             "type": "user_message", "content": content, "timestamp": now, "correlationId": format!("cor_{id}"),
         }))?;
-        let accepted =
-            AcceptedInput { input, permissions: vec!["message".to_owned()], reply: ReplySlot::None, accepted_at: now };
+        let accepted = AcceptedInput {
+                input,
+                permissions: vec!["message".to_owned()],
+                reply: ReplySlot::None,
+                accepted_at: now,
+                fingerprint: None,
+            };
         let decided = self.executor.decide(accepted, watch).await?;
         let stored = self.store.decision(&decided.record.decision.id, business).await?;
         anyhow::ensure!(stored.as_ref() == Some(&*decided.record), "what is stored is what was decided");

@@ -1,0 +1,224 @@
+//! Decisions whose actions wait for a person: listed while they wait, and resolved once.
+
+use signalbox_model::{AgentAction, Outcome, Resolution, Review, ReviewVerdict, Timestamp, action_id, input_id};
+
+use super::effects::{Change, WRITE_ATTEMPTS};
+use super::queries::checked;
+use super::{BUSINESS, ID};
+use crate::client::{Query, key};
+use crate::item::text;
+use crate::key::{KeyRange, moment};
+use crate::queue::{Lane, Place};
+use crate::tables::{BY_REVIEW, BY_REVIEW_EXPIRY};
+use crate::{DecisionRecord, Effect, EffectKind, EffectState, Page, Store, StoreError, cursor};
+
+/// What is decided about a decision under review.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReviewDecision {
+    /// The user who decides, or [`Resolution::EXPIRY`].
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+    /// What is decided.
+    pub verdict: ReviewVerdict,
+    /// Why.
+    pub note: Option<String>,
+    /// The input that brings it: the same input again is answered as the first time.
+    pub input_id: String,
+    /// What leaves in place of the decision's own actions; set for an edit, and only then. Their ids do not count.
+    pub actions: Option<Vec<AgentAction>>,
+}
+
+/// What became of a review.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Resolved {
+    /// It ended as this call asks, now or by the same input before. The decision afterwards.
+    Done(Box<DecisionRecord>),
+    /// Somebody else was first, or its time was over; the decision's review says who, when and how.
+    AlreadyResolved(Box<DecisionRecord>),
+    /// The decision has never waited for a person.
+    NotUnderReview,
+}
+
+impl ReviewDecision {
+    /// What happens to a review that nobody took in time.
+    pub fn expiry(decision_id: &str, at: Timestamp) -> Self {
+        Self {
+            by: Resolution::EXPIRY.to_owned(),
+            at,
+            verdict: ReviewVerdict::Expire,
+            note: None,
+            input_id: input_id("review-expiry", decision_id),
+            actions: None,
+        }
+    }
+
+    fn check(&self) -> Result<(), StoreError> {
+        let problem = match (self.verdict, &self.actions) {
+            (ReviewVerdict::Edit, None) => "an edit needs the actions that leave instead",
+            (ReviewVerdict::Edit, Some(_)) | (_, None) => return Ok(()),
+            (_, Some(_)) => "only an edit may bring actions",
+        };
+        Err(StoreError::Invalid(problem.to_owned()))
+    }
+
+    fn resolution(&self) -> Resolution {
+        Resolution {
+            by: self.by.clone(),
+            at: self.at,
+            verdict: self.verdict,
+            note: self.note.clone(),
+            input_id: self.input_id.clone(),
+        }
+    }
+}
+
+impl Store {
+    /// Ends a decision's review, once: of many callers exactly one is first, and the others learn who it was. Approved
+    /// and edited effects are pending afterwards, refused ones are dropped. Whoever comes after the review's time is
+    /// over finds it expired, even when nobody has noticed before.
+    pub async fn resolve_review(
+        &self,
+        id: &str,
+        business_id: &str,
+        wanted: &ReviewDecision,
+    ) -> Result<Resolved, StoreError> {
+        wanted.check()?;
+        let table = &self.names().decisions;
+        for attempt in 0..WRITE_ATTEMPTS {
+            if attempt > 0 {
+                tokio::time::sleep(super::pause(attempt.min(4))).await;
+            }
+            let item = self.item(table, key((ID, id), (BUSINESS, business_id))).await?;
+            let item = item.ok_or_else(|| StoreError::NotFound {
+                what: format!("decision {id} of business {business_id}"),
+                table: table.clone(),
+            })?;
+            let mut record = self.decision_record(&item).await?;
+            if let Some(first) = record.review.as_ref().and_then(|review| review.resolution.as_ref()) {
+                let own = first.input_id == wanted.input_id;
+                let record = Box::new(record);
+                return Ok(if own { Resolved::Done(record) } else { Resolved::AlreadyResolved(record) });
+            }
+            if !waits(&record) {
+                return Ok(Resolved::NotUnderReview);
+            }
+            let review = record.review.take().unwrap_or_else(|| since_made(&record));
+            let late = review.expires_at.is_some_and(|at| at <= wanted.at);
+            let decided = match (wanted.verdict, late) {
+                (ReviewVerdict::Expire, false) => {
+                    return Err(StoreError::Invalid(format!("the review of decision {id} has not expired")));
+                }
+                (ReviewVerdict::Expire, true) | (_, false) => wanted.clone(),
+                (_, true) => ReviewDecision::expiry(id, wanted.at),
+            };
+            record.review = Some(Review { resolution: Some(decided.resolution()), ..review });
+            record.decision.outcome = decided.verdict.outcome();
+            let own = decided.input_id == wanted.input_id;
+            settle(&mut record, decided);
+            if self.rewrite(&record, &item, Change::Review).await? {
+                let record = Box::new(record);
+                return Ok(if own { Resolved::Done(record) } else { Resolved::AlreadyResolved(record) });
+            }
+        }
+        Err(StoreError::Unavailable {
+            table: table.clone(),
+            operation: "UpdateItem",
+            reason: format!("too many writers at decision {id}"),
+        })
+    }
+
+    /// A business's decisions that wait for a person, the oldest first; `limit` is from 1 to 100. A page may hold fewer
+    /// than asked for while the cursor leads on, and a decision may take a moment to appear here.
+    pub async fn pending_reviews(
+        &self,
+        business_id: &str,
+        cursor: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<DecisionRecord>, StoreError> {
+        let list = ["reviews", business_id];
+        let limit = checked(limit)?;
+        let mut range = KeyRange::default();
+        if let Some(cursor) = cursor {
+            range = range.after(&cursor::open(&list, cursor)?);
+        }
+        let query = Query::of_index(&self.names().decisions, BY_REVIEW, business_id, range, false, limit + 1);
+        let mut keys = self.query(&query, |_| true).await?;
+        let more = keys.len() > limit;
+        keys.truncate(limit);
+        let last = keys.last().and_then(|key| text(key, BY_REVIEW.sort));
+        let cursor = last.filter(|_| more).map(|moment| cursor::seal(&list, moment));
+        let mut items = self.decisions_under(keys).await?;
+        // The index lags behind: what was resolved a moment ago may still be in it.
+        items.retain(waits);
+        Ok(Page { items, cursor })
+    }
+
+    /// Decisions of all businesses whose review's time was over at `now`, the longest over first; `limit` is from 1 to
+    /// 100. To be resolved with [`ReviewDecision::expiry`].
+    pub async fn expired_reviews(&self, now: Timestamp, limit: u32) -> Result<Vec<DecisionRecord>, StoreError> {
+        let table = &self.names().decisions;
+        let found = self.queued(table, BY_REVIEW_EXPIRY, Lane::Pending, Some(now), checked(limit)?).await?;
+        let mut records = self.decisions_under(found).await?;
+        let over = |record: &DecisionRecord| {
+            let expires_at = record.review.as_ref().and_then(|review| review.expires_at);
+            waits(record) && expires_at.is_some_and(|at| at <= now)
+        };
+        records.retain(over);
+        Ok(records)
+    }
+}
+
+/// The keys under which a decision that waits for a person is found.
+pub(super) fn places(record: &DecisionRecord) -> Vec<(&'static str, String)> {
+    if !waits(record) {
+        return Vec::new();
+    }
+    let decision = &record.decision;
+    let mut keys = vec![(BY_REVIEW.sort, moment(decision.created_at, &decision.id))];
+    if let Some(at) = record.review.as_ref().and_then(|review| review.expires_at) {
+        let place = Place::new(Lane::Pending, at, &decision.id);
+        keys.extend([(BY_REVIEW_EXPIRY.partition, place.partition), (BY_REVIEW_EXPIRY.sort, place.sort)]);
+    }
+    keys
+}
+
+fn waits(record: &DecisionRecord) -> bool {
+    record.decision.outcome == Outcome::ReviewPending
+}
+
+/// The review of a decision that was stored without one: it waits since it was made, and for ever.
+fn since_made(record: &DecisionRecord) -> Review {
+    Review { requested_at: record.decision.created_at, expires_at: None, resolution: None }
+}
+
+/// Lets what was withheld leave, or drops it. What the decision's own output says stays as it was, for the record.
+fn settle(record: &mut DecisionRecord, decided: ReviewDecision) {
+    let ReviewDecision { by, verdict, note, actions, .. } = decided;
+    let said = note.map_or_else(String::new, |note| format!(": {note}"));
+    let dropped = match verdict {
+        ReviewVerdict::Approve | ReviewVerdict::Edit => None,
+        ReviewVerdict::Reject => Some(format!("rejected by {by}{said}")),
+        ReviewVerdict::Expire => Some("nobody reviewed it in time".to_owned()),
+    };
+    let decision_id = &record.decision.id;
+    let edited = actions.is_some();
+    let mut actions = actions.into_iter().flatten();
+    for effect in record.effects.iter_mut().filter(|effect| effect.state == EffectState::Withheld) {
+        let replaced = edited && matches!(effect.kind, EffectKind::Action(_));
+        effect.state = match (&dropped, replaced.then(|| actions.next())) {
+            (Some(reason), _) => EffectState::Dropped { reason: reason.clone() },
+            (None, None) => EffectState::Pending,
+            (None, Some(None)) => EffectState::Dropped { reason: format!("left out by {by}{said}") },
+            (None, Some(Some(action))) => {
+                effect.kind = EffectKind::Action(AgentAction { id: effect.id.clone(), ..action });
+                EffectState::Pending
+            }
+        };
+    }
+    // Numbered on after all the others, so that no id is given twice.
+    for action in actions {
+        let id = action_id(decision_id, record.effects.len());
+        record.effects.push(Effect::pending(id.clone(), EffectKind::Action(AgentAction { id, ..action })));
+    }
+}
