@@ -18,3 +18,4 @@ mod host;
 mod limiting;
 mod recovering;
 mod resuming;
+mod watching;
