@@ -3,7 +3,7 @@ use std::time::Instant;
 
 use signalbox_capabilities::Scope;
 use signalbox_capabilities::business::BusinessDirectory;
-use signalbox_graph::{Scope as EdgeScope, Stepper};
+use signalbox_graph::{Inputs, Scope as EdgeScope, Stepper};
 use signalbox_model::{BusinessInfo, Outcome, Timestamp, UserAccess, correlation_id, decision_id};
 use signalbox_sandbox::{Generation, Sandbox};
 use signalbox_store::{AcceptedInput, Committed, DecisionRecord, Store, StoreError};
@@ -69,6 +69,19 @@ impl Executor {
             self.inner.parts.store.put_message_model(model).await?;
         }
         Ok(self.inner.parts.generations.publish(Arc::new(generation)))
+    }
+
+    /// Every business of the directory, by id.
+    pub fn businesses(&self) -> Vec<Arc<BusinessInfo>> {
+        self.inner.parts.directory.all()
+    }
+
+    /// A business and where inputs for it enter, as its live bundle says; none when it is not in the directory or nothing
+    /// is deployed for its type.
+    pub fn inputs(&self, business_id: &str) -> Option<(Arc<BusinessInfo>, Arc<Inputs>)> {
+        let business = self.inner.parts.directory.get(business_id)?;
+        let generation = self.inner.parts.generations.live(&business.business_type)?;
+        Some((business, generation.inputs.clone()))
     }
 
     /// What a user may do in a business, if the user may see it, and its place when one is named, and has the permission.

@@ -23,3 +23,4 @@ pub use generations::Generations;
 pub use handle::{EventCall, HandleError};
 pub use metrics::describe as describe_metrics;
 pub use progress::{NodeEvent, Phase, Progress, Silent};
+pub use signalbox_sandbox::{Event, Handled, NewInput, Rejection, Reply};

@@ -116,7 +116,7 @@ impl Inner {
             business_type,
             version: bundle.manifest.version,
             graph: bundle.manifest.graph,
-            inputs: bundle.manifest.inputs,
+            inputs: Arc::new(bundle.manifest.inputs),
             models: bundle.models,
             plugins,
         })

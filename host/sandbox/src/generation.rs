@@ -20,7 +20,7 @@ pub struct Generation {
     /// Its decision graph.
     pub graph: Arc<Graph>,
     /// Where inputs enter.
-    pub inputs: Inputs,
+    pub inputs: Arc<Inputs>,
     /// Its message models.
     pub models: Vec<MessageModel>,
     pub(crate) plugins: BTreeMap<String, Arc<Plugin>>,

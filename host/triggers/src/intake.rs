@@ -5,6 +5,7 @@ mod check;
 mod config;
 mod decide;
 mod error;
+mod events;
 mod flight;
 mod permits;
 
@@ -24,11 +25,12 @@ use tracing::Instrument;
 use crate::Clock;
 use crate::metrics::RECOVERED;
 use flight::Flight;
-use permits::Permits;
+use permits::{Permit, Permits};
 
 pub use config::IntakeConfig;
 pub use decide::{Decide, PermissionAudience};
 pub use error::IntakeError;
+pub use events::{Acceptance, Origin};
 pub use flight::{Receipt, Watcher};
 
 /// What a user needs to send messages to a business, and to read its answers again.
@@ -112,7 +114,7 @@ impl Intake {
         if self.shared.stopping.is_cancelled() {
             return Err(IntakeError::Draining);
         }
-        self.start(accepted, Some(watcher), false).map(|_| ())
+        self.start(accepted, Some(watcher), false, None).map(|_| ())
     }
 
     /// Takes up every input that was accepted and not decided, for example because the host died. Says how many. At
@@ -171,7 +173,7 @@ impl Intake {
         // Recovery waits its turn instead of being refused, because nobody would send these inputs again.
         let pause = self.shared.config.retry_after.0.max(Duration::from_millis(10));
         let outcome = loop {
-            match self.start(accepted.clone(), None, true) {
+            match self.start(accepted.clone(), None, true, None) {
                 Err(IntakeError::Busy { .. }) => tokio::time::sleep(pause).await,
                 other => break other,
             }
@@ -186,12 +188,18 @@ impl Intake {
         ::metrics::counter!(RECOVERED, "result" => result).increment(1);
     }
 
+    fn permit(&self, business_id: &str) -> Result<Permit, IntakeError> {
+        let busy = IntakeError::Busy { retry_after: self.shared.config.retry_after.0 };
+        self.shared.permits.acquire(business_id).ok_or(busy)
+    }
+
     /// Starts a flight, or joins the one that decides the same input; the receiver hears whether it was decided.
     fn start(
         &self,
         accepted: AcceptedInput,
         watcher: Option<Arc<dyn Watcher>>,
         durable: bool,
+        permit: Option<Permit>,
     ) -> Result<oneshot::Receiver<bool>, IntakeError> {
         let receipt = Receipt::of(&accepted);
         let (done, wait) = oneshot::channel();
@@ -203,11 +211,10 @@ impl Intake {
             flight.join(watcher, done);
             return Ok(wait);
         }
-        let permit = self
-            .shared
-            .permits
-            .acquire(&accepted.input.business_id)
-            .ok_or(IntakeError::Busy { retry_after: self.shared.config.retry_after.0 })?;
+        let permit = match permit {
+            Some(permit) => permit,
+            None => self.permit(&accepted.input.business_id)?,
+        };
         let flight = Arc::new(Flight::new(receipt, accepted, durable));
         flight.join(watcher, done);
         flights.insert(flight.receipt.decision_id.clone(), flight.clone());

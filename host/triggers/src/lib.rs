@@ -14,7 +14,8 @@ pub use auth::{AuthConfig, AuthError, JwksConfig, KeyAlgorithm, KeyConfig, KeyEr
 pub use clock::Clock;
 pub use http::{HttpConfig, serve_http};
 pub use intake::{
-    Decide, Intake, IntakeConfig, IntakeError, MESSAGE_PERMISSION, Message, PermissionAudience, Receipt, Watcher,
+    Acceptance, Decide, Intake, IntakeConfig, IntakeError, MESSAGE_PERMISSION, Message, Origin, PermissionAudience,
+    Receipt, Watcher,
 };
 pub use metrics::describe_metrics;
 pub use websocket::{PATH as WEBSOCKET_PATH, SUBPROTOCOL, WebSocket, WebSocketConfig};

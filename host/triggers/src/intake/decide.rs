@@ -2,8 +2,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use signalbox_delivery::Audience;
-use signalbox_executor::{AccessError, Authorized, DecideError, Decided, Executor, Progress};
-use signalbox_model::UserAccess;
+use signalbox_executor::{
+    AccessError, Authorized, DecideError, Decided, EventCall, Executor, HandleError, Handled, Progress,
+};
+use signalbox_graph::Inputs;
+use signalbox_model::{BusinessInfo, UserAccess};
 use signalbox_store::AcceptedInput;
 
 /// Whoever decides: the executor, and in tests something whose timing the test controls.
@@ -20,6 +23,16 @@ pub trait Decide: Send + Sync + 'static {
 
     /// Decides an input once and stores the decision.
     async fn decide(&self, accepted: AcceptedInput, progress: Arc<dyn Progress>) -> Result<Decided, DecideError>;
+
+    /// Every business there is.
+    fn businesses(&self) -> Vec<Arc<BusinessInfo>>;
+
+    /// A business and where inputs for it enter, as its live bundle says; none when there is no such business or nothing
+    /// is deployed for its type.
+    fn inputs(&self, business_id: &str) -> Option<(Arc<BusinessInfo>, Arc<Inputs>)>;
+
+    /// Has the bundle's handler turn an event into inputs.
+    async fn handle(&self, call: EventCall) -> Result<Handled, HandleError>;
 }
 
 #[async_trait]
@@ -36,6 +49,18 @@ impl Decide for Executor {
 
     async fn decide(&self, accepted: AcceptedInput, progress: Arc<dyn Progress>) -> Result<Decided, DecideError> {
         Self::decide(self, accepted, progress).await
+    }
+
+    fn businesses(&self) -> Vec<Arc<BusinessInfo>> {
+        Self::businesses(self)
+    }
+
+    fn inputs(&self, business_id: &str) -> Option<(Arc<BusinessInfo>, Arc<Inputs>)> {
+        Self::inputs(self, business_id)
+    }
+
+    async fn handle(&self, call: EventCall) -> Result<Handled, HandleError> {
+        Self::handle(self, call).await
     }
 }
 

@@ -4,7 +4,10 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use serde_json::json;
-use signalbox_executor::{AccessError, Authorized, DecideError, Decided, NodeEvent, Phase, Progress};
+use signalbox_executor::{
+    AccessError, Authorized, DecideError, Decided, EventCall, HandleError, Handled, NodeEvent, Phase, Progress,
+};
+use signalbox_graph::Inputs;
 use signalbox_model::{
     AgentContext, AgentOutput, AgentResponse, BusinessInfo, DecisionModel, Outcome, OutputMetadata, ResponseContent,
     ResponseTarget, Timestamp, UserAccess, decision_id, response_id,
@@ -122,6 +125,19 @@ impl Decide for Desk {
             Committed::New => Ok(Decided { record: Arc::new(record), duplicate: false }),
             Committed::Duplicate(first) => Ok(Decided { record: Arc::new(*first), duplicate: true }),
         }
+    }
+
+    fn businesses(&self) -> Vec<Arc<BusinessInfo>> {
+        ["trattoria", "clinic"].into_iter().filter_map(business).map(Arc::new).collect()
+    }
+
+    fn inputs(&self, business_id: &str) -> Option<(Arc<BusinessInfo>, Arc<Inputs>)> {
+        Some((Arc::new(business(business_id)?), Arc::default()))
+    }
+
+    async fn handle(&self, call: EventCall) -> Result<Handled, HandleError> {
+        let reason = format!("there is no handler {} at the desk", call.handler);
+        Err(DecideError::Internal(reason).into())
     }
 }
 

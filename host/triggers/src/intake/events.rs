@@ -1,0 +1,108 @@
+//! Inputs from triggers that people do not sit at: webhooks, the API, schedules, Kafka records.
+
+use std::sync::Arc;
+
+use signalbox_executor::{Decided, NewInput, NodeEvent};
+use signalbox_model::{AgentInput, ReplySlot, Source};
+use signalbox_store::{Accepted, AcceptedInput};
+use tokio::sync::oneshot;
+
+use super::{Intake, IntakeError, Receipt, Watcher};
+
+/// What became of an input that was to be stored before it is acknowledged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Acceptance {
+    /// It is stored, and is decided from now on.
+    New(Receipt),
+    /// It was there already; its decision is made or under way.
+    Duplicate(Receipt),
+    /// Another input with the same id was there already; this one is not stored.
+    Conflict(Receipt),
+}
+
+/// Where inputs come from that nobody typed.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// The trigger.
+    pub source: Source,
+    /// Keeps apart what different senders call the same, for example `wh/<business>/<hook>`.
+    pub scope: String,
+    /// The sender's own id of the event, the same at every redelivery.
+    pub event_id: String,
+    /// The business it is for.
+    pub business_id: String,
+    /// What its sender may do there.
+    pub permissions: Vec<String>,
+    /// Under which log lines are found.
+    pub correlation_id: String,
+    /// SHA-256 of the event as its sender sent it: tells a redelivery from another event under the same id.
+    pub fingerprint: Option<String>,
+}
+
+impl Intake {
+    /// The input that a handler, or the default mapping, made of an event. The same event gives the same ids again.
+    pub fn new_input(&self, origin: &Origin, index: usize, new: NewInput) -> AcceptedInput {
+        let part = new.id.unwrap_or_else(|| index.to_string());
+        let now = self.shared.clock.now();
+        AcceptedInput {
+            input: AgentInput {
+                id: signalbox_model::input_id(&origin.scope, &format!("{}/{part}", origin.event_id)),
+                source: origin.source,
+                user_id: new.user_id,
+                business_id: origin.business_id.clone(),
+                location_id: new.location_id,
+                input_type: new.input_type,
+                content: new.content,
+                timestamp: now,
+                correlation_id: Some(origin.correlation_id.clone()),
+            },
+            permissions: origin.permissions.clone(),
+            reply: ReplySlot::None,
+            accepted_at: now,
+            fingerprint: origin.fingerprint.clone(),
+        }
+    }
+
+    /// Stores an input and has it decided. After this it is decided even if the process dies, so its sender may be told
+    /// that it is done with it. Nothing is stored when there is no room to decide it: the sender comes back.
+    pub async fn accept(&self, accepted: AcceptedInput) -> Result<Acceptance, IntakeError> {
+        if self.shared.stopping.is_cancelled() {
+            return Err(IntakeError::Draining);
+        }
+        let receipt = Receipt::of(&accepted);
+        let permit = self.permit(&accepted.input.business_id)?;
+        let stored = self.shared.store.accept_input(&accepted).await;
+        match stored.map_err(|error| IntakeError::Decide(error.into()))? {
+            Accepted::New => {
+                self.start(accepted, None, true, Some(permit))?;
+                Ok(Acceptance::New(receipt))
+            }
+            Accepted::Duplicate => Ok(Acceptance::Duplicate(receipt)),
+            Accepted::Conflict => Ok(Acceptance::Conflict(receipt)),
+        }
+    }
+
+    /// Has an input decided and waits for it: for senders that keep the input until its decision is stored.
+    pub async fn decide_now(&self, accepted: AcceptedInput) -> Result<Decided, IntakeError> {
+        let (tell, told) = oneshot::channel();
+        self.submit(accepted, Arc::new(Waiter(std::sync::Mutex::new(Some(tell)))))?;
+        // A flight tells its watchers even when its task dies, so the channel closes without a word only with the host.
+        told.await.unwrap_or(Err(IntakeError::Draining))
+    }
+}
+
+/// Waits for the end of a flight.
+struct Waiter(std::sync::Mutex<Option<oneshot::Sender<Result<Decided, IntakeError>>>>);
+
+impl Watcher for Waiter {
+    fn node(&self, _event: &NodeEvent) {}
+
+    fn accepted(&self, _receipt: &Receipt) {}
+
+    fn finished(&self, _receipt: &Receipt, result: Result<&Decided, &IntakeError>) {
+        let tell = self.0.lock().ok().and_then(|mut tell| tell.take());
+        if let Some(tell) = tell {
+            let _ = tell.send(result.map(Decided::clone).map_err(IntakeError::clone));
+        }
+    }
+}
