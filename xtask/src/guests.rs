@@ -65,7 +65,7 @@ fn probes(workspace: &Workspace) -> Guests {
 /// every call of cargo would fail.
 pub fn add_target() -> Result<()> {
     let way_out = format!(
-        "build plugins needs rust's target {TARGET}: install rustup from https://rustup.rs, then run `rustup target add {TARGET}`"
+        "building plugins needs the target {TARGET}: install rustup from https://rustup.rs, then run `rustup target add {TARGET}`"
     );
     if installed_without_rustup()? {
         return Ok(());
