@@ -15,6 +15,11 @@ pub fn fire_input_id(business_id: &str, schedule: &str, nominal: Timestamp) -> S
     format!("in_{}", derive(&["fire", business_id, schedule, &nominal.as_nanosecond().to_string()]))
 }
 
+/// The id of a webhook's delivery that its sender named: the same one however often it comes.
+pub fn delivery_id(business_id: &str, hook: &str, sender_id: &str) -> String {
+    format!("dlv_{}", derive(&["delivery", business_id, hook, sender_id]))
+}
+
 /// The id of the decision on an input. The generation is no part of it: an input decided by one bundle is not decided
 /// again by the next.
 pub fn decision_id(business_id: &str, input_id: &str) -> String {

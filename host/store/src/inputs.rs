@@ -16,14 +16,14 @@ use crate::queue::{Lane, Place};
 use crate::tables::BY_DUE;
 use crate::{Store, StoreError};
 
-const BUSINESS: &str = "businessId";
-const ID: &str = "id";
+pub(crate) const BUSINESS: &str = "businessId";
+pub(crate) const ID: &str = "id";
 const BODY: &str = "body";
 const WRITER: &str = "writer";
 const FINISHED_AT: &str = "finishedAt";
 
 /// How long a finished input's id is remembered; senders of webhooks repeat for up to 4 days.
-const REMEMBERED: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+pub(crate) const REMEMBERED: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// An input that was acknowledged before it was decided.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

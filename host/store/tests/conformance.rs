@@ -14,6 +14,8 @@
 mod backends;
 #[path = "conformance/decisions.rs"]
 mod decisions;
+#[path = "conformance/deliveries.rs"]
+mod deliveries;
 #[path = "conformance/durability.rs"]
 mod durability;
 #[path = "conformance/effects.rs"]
@@ -108,6 +110,11 @@ guarantees! {
     decisions::a_resume_continues_after_the_cursor_and_the_overlap_looks_back,
     decisions::similar_decisions_are_of_the_same_type_and_code_newest_first,
     decisions::decisions_with_odd_names_stay_apart,
+    deliveries::a_delivery_is_open_until_it_is_answered_and_then_answered_the_same,
+    deliveries::an_empty_answer_is_an_answer,
+    deliveries::another_body_under_the_id_of_a_delivery_is_a_conflict,
+    deliveries::a_delivery_is_never_taken_for_a_pending_input,
+    deliveries::answering_a_delivery_that_never_came_names_it,
     effects::a_decision_without_effects_is_never_pending,
     effects::delivered_effects_leave_the_pending_decisions,
     effects::withheld_effects_are_pending_once_they_are_released,
