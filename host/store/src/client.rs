@@ -15,9 +15,11 @@ use crate::{Backend, Config, StoreError};
 
 mod failure;
 mod read;
+mod transact;
 
 pub(crate) use failure::failure;
 pub(crate) use read::Query;
+pub(crate) use transact::{Part, Transacted};
 
 /// One try of a call, connecting included.
 const ATTEMPT_DEADLINE: Duration = Duration::from_secs(1);

@@ -2,13 +2,12 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 use serde::{Deserialize, Serialize};
 use signalbox_model::{AgentOutput, DecisionModel, ReplySlot, Review};
 use ulid::Ulid;
 
-use crate::client::{failure, key};
+use crate::client::{Part, Transacted, failure, key};
 use crate::document::{ITEM_LIMIT, pack, packed_size, unpack};
 use crate::item::{Item, ItemBuilder, text};
 use crate::key::{compose, moment};
@@ -25,7 +24,7 @@ pub use queries::{DecisionQuery, Order, Page};
 pub use reviews::{Resolved, ReviewDecision};
 
 /// A transaction that meets another on the same item is tried again so often.
-const CONFLICT_ATTEMPTS: u32 = 6;
+pub(crate) const CONFLICT_ATTEMPTS: u32 = 6;
 
 /// Attributes of a decision's item.
 pub(crate) const ID: &str = "id";
@@ -156,34 +155,16 @@ impl Store {
             .build()
             .map_err(invalid)?;
         let second = Put::builder().table_name(sessions).set_item(Some(session)).build().map_err(invalid)?;
-        let call = self
-            .client()
-            .transact_write_items()
-            .transact_items(TransactWriteItem::builder().put(first).build())
-            .transact_items(TransactWriteItem::builder().put(second).build());
-        match call.send().await {
-            Ok(_) => Ok(Tried::Written),
-            Err(SdkError::ServiceError(error)) if error.err().is_transaction_canceled_exception() => {
-                let TransactWriteItemsError::TransactionCanceledException(canceled) = error.err() else {
-                    return Ok(Tried::Conflict);
-                };
-                let reasons = canceled.cancellation_reasons();
-                if let Some(reason) = reasons.first()
-                    && reason.code() == Some("ConditionalCheckFailed")
-                {
-                    return Ok(Tried::Refused(reason.item.clone()));
-                }
-                let code = reasons.iter().find_map(|reason| reason.code().filter(|code| *code != "None"));
-                match code {
-                    Some("TransactionConflict") => Ok(Tried::Conflict),
-                    Some("ThrottlingError" | "ProvisionedThroughputExceeded") => {
-                        Err(StoreError::Throttled { table: decisions.clone(), operation: OPERATION })
-                    }
-                    _ => Err(failure(OPERATION, decisions, SdkError::ServiceError(error))),
-                }
-            }
-            Err(error) => Err(failure(OPERATION, decisions, error)),
-        }
+        let parts =
+            vec![TransactWriteItem::builder().put(first).build(), TransactWriteItem::builder().put(second).build()];
+        Ok(match self.transact(decisions, parts).await? {
+            Transacted::Written => Tried::Written,
+            Transacted::Conflict => Tried::Conflict,
+            Transacted::Refused(parts) => Tried::Refused(parts.into_iter().find_map(|part| match part {
+                Part::Refused(item) => item,
+                Part::Fits => None,
+            })),
+        })
     }
 
     /// The answer when the decision was there: the first record, or new when this very call wrote it.

@@ -1,5 +1,5 @@
 //! Everything Signalbox keeps, in DynamoDB: decisions with their effects, accepted inputs, journals, conversations,
-//! message models and the rows of plugins.
+//! message models, schedules with their fires, and the rows of plugins.
 //!
 //! There is one code path, through the AWS SDK, whether the tables are in AWS, behind any endpoint that speaks
 //! DynamoDB, or in a SQLite file inside this process ([`Backend::Embedded`]). No other crate knows DynamoDB.
@@ -24,6 +24,7 @@ mod message_models;
 mod queue;
 mod record;
 mod rows;
+mod schedules;
 mod sessions;
 mod tables;
 
@@ -36,4 +37,5 @@ pub use inputs::{Accepted, AcceptedInput, InputState};
 pub use message_models::Put;
 pub use record::{DecisionRecord, Effect, EffectKind, EffectState, ScheduleTiming, SessionUpdate};
 pub use rows::{Row, RowCondition, RowKey, RowPage, RowRange, RowScope};
+pub use schedules::{Fire, FireClaim, FireEnd, FireRecord, Schedule, ScheduleDefinition, ScheduleSource};
 pub use tables::{IndexSpec, TableSpec, tables};

@@ -1,0 +1,377 @@
+//! Schedules, and which process fires a tick of one.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::{Deserialize, Serialize};
+use signalbox_model::{CatchUp, HumanDuration, JsonObject, Overlap, Timestamp};
+
+use crate::client::{Query, failure, key};
+use crate::decisions::{checked, pause};
+use crate::document::{ITEM_LIMIT, pack, packed_size, unpack};
+use crate::item::{EXPIRES_AT, Item, Update, number, text};
+use crate::key::{KeyRange, compose, instant};
+use crate::tables::BY_LIST;
+use crate::{Page, Put, ScheduleTiming, Store, StoreError, cursor};
+
+mod fires;
+
+pub use fires::{Fire, FireClaim, FireEnd, FireRecord};
+
+/// Attributes of a schedule's item.
+const BUSINESS: &str = "businessId";
+const NAME: &str = "name";
+/// Not there once the schedule is cancelled.
+const BODY: &str = "body";
+const GENERATION: &str = "generation";
+/// When the definition in force, or the cancellation, was asked for.
+const DEFINED_AT: &str = "definedAt";
+/// Written by fires, and so apart from the body.
+const LAST: &str = "last";
+const LAST_NOMINAL: &str = "lastNominal";
+const HANDLED_UNTIL: &str = "handledUntil";
+
+/// The partition of the index that holds every schedule: it is written only when one comes or goes.
+const LIST: &str = "schedules";
+const LISTED: [&str; 2] = ["schedules", "all"];
+/// What a cancellation leaves is kept this long, so that what was asked for before it does not come back.
+const REMEMBERED: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// Writers that meet on one schedule read it again and try once more, so often.
+const ATTEMPTS: u32 = 10;
+/// Longest business id and name, in bytes: both fit into one key of an index.
+const BUSINESS_LIMIT: usize = 512;
+const NAME_LIMIT: usize = 256;
+
+/// Who asked for a schedule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ScheduleSource {
+    /// A bundle declares it.
+    #[serde(rename_all = "camelCase")]
+    Bundle {
+        /// The name under `[inputs.cron]`.
+        hook: String,
+    },
+    /// A plugin asked for it.
+    #[serde(rename_all = "camelCase")]
+    Plugin {
+        /// In this decision.
+        decision_id: String,
+    },
+}
+
+/// What a schedule is to do.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ScheduleDefinition {
+    /// Whose schedule.
+    pub business_id: String,
+    /// Unique within the business; from 1 to 256 bytes.
+    pub name: String,
+    /// When it ticks.
+    pub timing: ScheduleTiming,
+    /// IANA time zone.
+    pub timezone: String,
+    /// Arrives as `content.data` of the input.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payload: Option<JsonObject>,
+    /// What happens when the last tick is still being decided.
+    pub overlap: Overlap,
+    /// What happens to ticks that were missed.
+    pub catch_up: CatchUp,
+    /// Spreads the ticks of many schedules over this time.
+    pub jitter: HumanDuration,
+    /// Who asked for it.
+    pub source: ScheduleSource,
+}
+
+/// A schedule as it stands.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Schedule {
+    /// What it is to do.
+    #[serde(flatten)]
+    pub definition: ScheduleDefinition,
+    /// Whether it ticks at present.
+    pub paused: bool,
+    /// Rises with every change of the definition, pause, resumption and cancellation, across cancellations too.
+    pub generation: u64,
+    /// When it came to be.
+    pub created_at: Timestamp,
+    /// When it was last changed, paused or resumed.
+    pub updated_at: Timestamp,
+    /// The newest tick that fired.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last: Option<FireRecord>,
+    /// The newest nominal time that fired or was left out on purpose: what was missed lies after it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub handled_until: Option<Timestamp>,
+}
+
+/// A schedule's body in its item.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Body {
+    definition: ScheduleDefinition,
+    paused: bool,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+impl Store {
+    /// Puts a schedule in force that was asked for at `at`, in place of one with the same name, which keeps its pause and
+    /// its past. Nothing changes when it says the same, or when a later definition or cancellation is in force already:
+    /// so what arrives twice, or late, does no harm.
+    pub async fn put_schedule(&self, definition: &ScheduleDefinition, at: Timestamp) -> Result<Put, StoreError> {
+        let (business_id, name) = (&definition.business_id, &definition.name);
+        check_name("business id", business_id, BUSINESS_LIMIT)?;
+        check_name("name", name, NAME_LIMIT)?;
+        for attempt in 0..ATTEMPTS {
+            wait(attempt).await;
+            let item = self.schedule_item(business_id, name).await?;
+            if item.as_ref().is_some_and(|item| defined_at(item) > Some(at)) {
+                return Ok(Put::Unchanged);
+            }
+            let found = match item.as_ref().filter(|item| item.contains_key(BODY)) {
+                Some(item) => Some(self.schedule_in(item).await?),
+                None => None,
+            };
+            if found.as_ref().is_some_and(|found| found.definition == *definition) {
+                return Ok(Put::Unchanged);
+            }
+            let body = Body {
+                definition: definition.clone(),
+                paused: found.as_ref().is_some_and(|found| found.paused),
+                created_at: found.as_ref().map_or(at, |found| found.created_at),
+                updated_at: at,
+            };
+            let mut update = self
+                .change(&body)
+                .await?
+                .set(DEFINED_AT, AttributeValue::S(instant(at)))
+                .set(BY_LIST.partition, AttributeValue::S(LIST.to_owned()))
+                .set(BY_LIST.sort, AttributeValue::S(compose(&[business_id, name])))
+                .remove(EXPIRES_AT);
+            if found.is_none() {
+                update = update.remove(LAST).remove(LAST_NOMINAL).remove(HANDLED_UNTIL);
+            }
+            if self.write_schedule(business_id, name, item.as_ref(), update).await? {
+                return Ok(if found.is_some() { Put::Replaced } else { Put::Created });
+            }
+        }
+        Err(self.too_many_writers(name))
+    }
+
+    /// Forgets a schedule, as was asked for at `at`; true when it was there. Nothing changes when a later definition is in
+    /// force already.
+    pub async fn cancel_schedule(&self, business_id: &str, name: &str, at: Timestamp) -> Result<bool, StoreError> {
+        check_name("business id", business_id, BUSINESS_LIMIT)?;
+        check_name("name", name, NAME_LIMIT)?;
+        for attempt in 0..ATTEMPTS {
+            wait(attempt).await;
+            let item = self.schedule_item(business_id, name).await?;
+            let there = item.as_ref().is_some_and(|item| item.contains_key(BODY));
+            let defined = item.as_ref().and_then(defined_at);
+            if defined > Some(at) || (!there && defined == Some(at)) {
+                return Ok(false);
+            }
+            // Also when there is none: one that was asked for earlier may still be on its way.
+            let forget = Timestamp::now().checked_add(REMEMBERED).unwrap_or(Timestamp::MAX);
+            let mut update = Update::default()
+                .set(DEFINED_AT, AttributeValue::S(instant(at)))
+                .set(EXPIRES_AT, AttributeValue::N(forget.as_second().to_string()));
+            for name in [BODY, BY_LIST.partition, BY_LIST.sort, LAST, LAST_NOMINAL, HANDLED_UNTIL] {
+                update = update.remove(name);
+            }
+            if self.write_schedule(business_id, name, item.as_ref(), update).await? {
+                return Ok(there);
+            }
+        }
+        Err(self.too_many_writers(name))
+    }
+
+    /// Keeps a schedule from ticking until it is resumed. The schedule afterwards.
+    pub async fn pause_schedule(&self, business_id: &str, name: &str, at: Timestamp) -> Result<Schedule, StoreError> {
+        self.set_paused(business_id, name, true, at).await
+    }
+
+    /// Lets a schedule tick again. The schedule afterwards.
+    pub async fn resume_schedule(&self, business_id: &str, name: &str, at: Timestamp) -> Result<Schedule, StoreError> {
+        self.set_paused(business_id, name, false, at).await
+    }
+
+    /// One schedule, as of the last finished write.
+    pub async fn schedule(&self, business_id: &str, name: &str) -> Result<Option<Schedule>, StoreError> {
+        match self.schedule_item(business_id, name).await?.filter(|item| item.contains_key(BODY)) {
+            Some(item) => Ok(Some(self.schedule_in(&item).await?)),
+            None => Ok(None),
+        }
+    }
+
+    /// A business's schedules by name, as of the last finished write.
+    pub async fn schedules(&self, business_id: &str) -> Result<Vec<Schedule>, StoreError> {
+        let query = Query::all(&self.names().schedules, (BUSINESS, business_id), NAME);
+        Ok(self.readable(self.query(&query, |item| item.contains_key(BODY)).await?).await)
+    }
+
+    /// The schedules of all businesses, page by page; `limit` is from 1 to 100. A new one may take a moment to appear
+    /// here, and a page may hold fewer than asked for while the cursor leads on.
+    pub async fn all_schedules(&self, cursor: Option<&str>, limit: u32) -> Result<Page<Schedule>, StoreError> {
+        let limit = checked(limit)?;
+        let mut range = KeyRange::default();
+        if let Some(cursor) = cursor {
+            range = range.after(&cursor::open(&LISTED, cursor)?);
+        }
+        let table = &self.names().schedules;
+        let mut found = self.query(&Query::of_index(table, BY_LIST, LIST, range, false, limit + 1), |_| true).await?;
+        let more = found.len() > limit;
+        found.truncate(limit);
+        let last = found.last().and_then(|key| text(key, BY_LIST.sort));
+        let cursor = last.filter(|_| more).map(|last| cursor::seal(&LISTED, last));
+        let keys = found.into_iter().map(|mut item| {
+            item.retain(|name, _| name == BUSINESS || name == NAME);
+            item
+        });
+        let mut items = self.items(table, keys.collect()).await?;
+        // The index lags behind: what was cancelled a moment ago may still be in it.
+        items.retain(|item| item.contains_key(BODY));
+        Ok(Page { items: self.readable(items).await, cursor })
+    }
+
+    async fn set_paused(
+        &self,
+        business_id: &str,
+        name: &str,
+        paused: bool,
+        at: Timestamp,
+    ) -> Result<Schedule, StoreError> {
+        for attempt in 0..ATTEMPTS {
+            wait(attempt).await;
+            let item = self.schedule_item(business_id, name).await?.filter(|item| item.contains_key(BODY));
+            let item = item.ok_or_else(|| StoreError::NotFound {
+                what: format!("schedule {name} of business {business_id}"),
+                table: self.names().schedules.clone(),
+            })?;
+            let schedule = self.schedule_in(&item).await?;
+            if schedule.paused == paused {
+                return Ok(schedule);
+            }
+            let Schedule { definition, created_at, generation, .. } = schedule.clone();
+            let update = self.change(&Body { definition, paused, created_at, updated_at: at }).await?;
+            if self.write_schedule(business_id, name, Some(&item), update).await? {
+                return Ok(Schedule { paused, updated_at: at, generation: generation + 1, ..schedule });
+            }
+        }
+        Err(self.too_many_writers(name))
+    }
+
+    async fn schedule_item(&self, business_id: &str, name: &str) -> Result<Option<Item>, StoreError> {
+        self.item(&self.names().schedules, key((BUSINESS, business_id), (NAME, name))).await
+    }
+
+    async fn change(&self, body: &Body) -> Result<Update, StoreError> {
+        let packed = pack(body).await?;
+        let size = packed_size(&packed);
+        if size > ITEM_LIMIT {
+            let what = format!("schedule {}", body.definition.name);
+            let table = self.names().schedules.clone();
+            return Err(StoreError::TooLarge { what, table, size, limit: ITEM_LIMIT });
+        }
+        Ok(Update::default().set(BODY, packed))
+    }
+
+    /// Writes a schedule in place of what was read; false when somebody else has written meanwhile.
+    async fn write_schedule(
+        &self,
+        business_id: &str,
+        name: &str,
+        read: Option<&Item>,
+        update: Update,
+    ) -> Result<bool, StoreError> {
+        let table = &self.names().schedules;
+        let before = read.and_then(|item| number(item, GENERATION));
+        let next = before.unwrap_or_default() + 1;
+        let update = update.set(GENERATION, AttributeValue::N(next.to_string()));
+        let mut call = self
+            .client()
+            .update_item()
+            .table_name(table)
+            .set_key(Some(key((BUSINESS, business_id), (NAME, name))))
+            .update_expression(update.expression())
+            .set_expression_attribute_names(Some(update.names))
+            .set_expression_attribute_values(Some(update.values));
+        call = match before {
+            Some(before) => call
+                .condition_expression("#generation = :before")
+                .expression_attribute_values(":before", AttributeValue::N(before.to_string())),
+            None => call.condition_expression("attribute_not_exists(#generation)"),
+        };
+        match call.send().await.map_err(|error| failure("UpdateItem", table, error)) {
+            Ok(_) => Ok(true),
+            Err(StoreError::ConditionFailed { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The schedules in items. One that cannot be read must not hide the others, so it is logged and left out.
+    async fn readable(&self, items: Vec<Item>) -> Vec<Schedule> {
+        let mut schedules = Vec::with_capacity(items.len());
+        for item in &items {
+            match self.schedule_in(item).await {
+                Ok(schedule) => schedules.push(schedule),
+                Err(error) => tracing::warn!(%error, "left a schedule out of a list"),
+            }
+        }
+        schedules
+    }
+
+    async fn schedule_in(&self, item: &Item) -> Result<Schedule, StoreError> {
+        let unreadable = |reason| StoreError::Unreadable {
+            what: format!("schedule {}", text(item, NAME).unwrap_or("without a name")),
+            table: self.names().schedules.clone(),
+            reason,
+        };
+        let Body { definition, paused, created_at, updated_at } = unpack(item, BODY).await.map_err(unreadable)?;
+        let last = match item.contains_key(LAST) {
+            true => Some(unpack(item, LAST).await.map_err(unreadable)?),
+            false => None,
+        };
+        Ok(Schedule {
+            definition,
+            paused,
+            generation: number(item, GENERATION).unwrap_or_default(),
+            created_at,
+            updated_at,
+            last,
+            handled_until: text(item, HANDLED_UNTIL).and_then(|at| at.parse().ok()),
+        })
+    }
+
+    fn too_many_writers(&self, name: &str) -> StoreError {
+        StoreError::Unavailable {
+            table: self.names().schedules.clone(),
+            operation: "UpdateItem",
+            reason: format!("too many writers at schedule {name}"),
+        }
+    }
+}
+
+async fn wait(attempt: u32) {
+    if attempt > 0 {
+        tokio::time::sleep(pause(attempt.min(4))).await;
+    }
+}
+
+fn defined_at(item: &Item) -> Option<Timestamp> {
+    text(item, DEFINED_AT)?.parse().ok()
+}
+
+fn check_name(what: &str, name: &str, limit: usize) -> Result<(), StoreError> {
+    if name.is_empty() || name.len() > limit {
+        return Err(StoreError::Invalid(format!(
+            "a schedule's {what} must have 1 to {limit} bytes, not {}",
+            name.len()
+        )));
+    }
+    Ok(())
+}

@@ -1,0 +1,306 @@
+//! One fire per tick, however many processes watch the schedule: a claim is written on condition that there is none.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::error::BuildError;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, ConditionCheck, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+};
+use serde::{Deserialize, Serialize};
+use signalbox_model::{Timestamp, fire_input_id};
+use ulid::Ulid;
+
+use super::{BODY, BUSINESS, GENERATION, HANDLED_UNTIL, LAST, LAST_NOMINAL, NAME};
+use crate::client::{Part, Transacted, failure, key};
+use crate::decisions::{CONFLICT_ATTEMPTS, checked};
+use crate::document::pack;
+use crate::item::{Item, ItemBuilder, Update, number, text};
+use crate::key::{compose, instant};
+use crate::queue::{Lane, Place};
+use crate::tables::BY_DUE;
+use crate::{Store, StoreError};
+
+/// Attributes of a fire's item.
+const SCHEDULE: &str = "schedule";
+const NOMINAL: &str = "nominal";
+const OWNER: &str = "owner";
+const LEASE_UNTIL: &str = "leaseUntil";
+const WRITER: &str = "writer";
+const END: &str = "end";
+
+/// How long it is remembered that a tick was claimed.
+const REMEMBERED: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// A tick that a process has taken upon itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fire {
+    /// Whose schedule.
+    pub business_id: String,
+    /// The schedule.
+    pub name: String,
+    /// When it was to tick.
+    pub nominal: Timestamp,
+    /// The schedule's, as the process knows it.
+    pub generation: u64,
+    /// The process.
+    pub owner: String,
+    /// From this moment on others may take over.
+    pub lease_until: Timestamp,
+}
+
+/// A tick that fired.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FireRecord {
+    /// When it was to tick.
+    pub nominal: Timestamp,
+    /// When it did.
+    pub fired_at: Timestamp,
+    /// The input that it gave.
+    pub input_id: String,
+}
+
+/// What became of a claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FireClaim {
+    /// The tick is this process's to fire.
+    Won,
+    /// Another process has it, or had it.
+    Lost,
+    /// The schedule is not the one that this process knows: read it again and decide anew.
+    Stale,
+}
+
+/// What became of a tick that was claimed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FireEnd {
+    /// Its input was accepted.
+    Fired {
+        /// When.
+        at: Timestamp,
+    },
+    /// It was left out on purpose, by the schedule's overlap or catch-up policy.
+    Skipped,
+}
+
+impl Fire {
+    /// The id of the input that it gives, whichever process fires it.
+    pub fn input_id(&self) -> String {
+        fire_input_id(&self.business_id, &self.name, self.nominal)
+    }
+
+    fn key(&self) -> Item {
+        key((SCHEDULE, &compose(&[&self.business_id, &self.name])), (NOMINAL, &instant(self.nominal)))
+    }
+
+    fn place(&self) -> Place {
+        Place::new(Lane::Pending, self.lease_until, &self.input_id())
+    }
+}
+
+impl Store {
+    /// Claims a tick, once in the whole cluster, on condition that the schedule still is as this process knows it.
+    pub async fn claim_fire(&self, fire: &Fire) -> Result<FireClaim, StoreError> {
+        const OPERATION: &str = "TransactWriteItems";
+        let (schedules, fires) = (&self.names().schedules, &self.names().fires);
+        let invalid = |error: BuildError| StoreError::Refused {
+            table: fires.clone(),
+            operation: OPERATION,
+            reason: error.to_string(),
+        };
+        // Tells this call's own write, seen again by a try whose forerunner's answer was lost, from somebody else's.
+        let writer = Ulid::new().to_string();
+        let known = ConditionCheck::builder()
+            .table_name(schedules)
+            .set_key(Some(key((BUSINESS, &fire.business_id), (NAME, &fire.name))))
+            .condition_expression("#generation = :generation AND attribute_exists(#body)")
+            .expression_attribute_names("#generation", GENERATION)
+            .expression_attribute_names("#body", BODY)
+            .expression_attribute_values(":generation", AttributeValue::N(fire.generation.to_string()))
+            .build()
+            .map_err(invalid)?;
+        let claimed = Put::builder()
+            .table_name(fires)
+            .set_item(Some(fire_item(fire, &writer)))
+            .condition_expression("attribute_not_exists(#schedule)")
+            .expression_attribute_names("#schedule", SCHEDULE)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .map_err(invalid)?;
+        let parts = vec![
+            TransactWriteItem::builder().condition_check(known).build(),
+            TransactWriteItem::builder().put(claimed).build(),
+        ];
+        for attempt in 0..CONFLICT_ATTEMPTS {
+            super::wait(attempt).await;
+            match self.transact(fires, parts.clone()).await? {
+                Transacted::Written => return Ok(FireClaim::Won),
+                Transacted::Conflict => {}
+                Transacted::Refused(parts) => {
+                    let Some(Part::Refused(found)) = parts.into_iter().nth(1) else { return Ok(FireClaim::Stale) };
+                    return self.claimed(fire, &writer, found).await;
+                }
+            }
+        }
+        Err(StoreError::Unavailable {
+            table: fires.clone(),
+            operation: OPERATION,
+            reason: "other writes to the same schedule are under way".to_owned(),
+        })
+    }
+
+    /// Takes a tick over that [`Store::unfinished_fires`] gave, or prolongs its lease; of many callers exactly one wins.
+    /// Whether the schedule still stands is for the caller to see.
+    pub async fn reclaim_fire(
+        &self,
+        fire: &Fire,
+        owner: &str,
+        lease_until: Timestamp,
+    ) -> Result<(FireClaim, Fire), StoreError> {
+        let table = &self.names().fires;
+        let taken = Fire { owner: owner.to_owned(), lease_until, ..fire.clone() };
+        let writer = Ulid::new().to_string();
+        let update = Update::default()
+            .set(OWNER, AttributeValue::S(taken.owner.clone()))
+            .set(LEASE_UNTIL, AttributeValue::S(instant(lease_until)))
+            .set(WRITER, AttributeValue::S(writer.clone()))
+            .set(BY_DUE.sort, AttributeValue::S(taken.place().sort));
+        let call = self
+            .client()
+            .update_item()
+            .table_name(table)
+            .set_key(Some(fire.key()))
+            .update_expression(update.expression())
+            .condition_expression("attribute_exists(#queue) AND #owner = :before AND #leaseUntil = :over")
+            .set_expression_attribute_names(Some(update.names))
+            .set_expression_attribute_values(Some(update.values))
+            .expression_attribute_names("#queue", BY_DUE.partition)
+            .expression_attribute_values(":before", AttributeValue::S(fire.owner.clone()))
+            .expression_attribute_values(":over", AttributeValue::S(instant(fire.lease_until)));
+        let claim = match call.send().await.map_err(|error| failure("UpdateItem", table, error)) {
+            Ok(_) => FireClaim::Won,
+            Err(StoreError::ConditionFailed { .. }) => self.claimed(fire, &writer, None).await?,
+            Err(error) => return Err(error),
+        };
+        Ok((claim, taken))
+    }
+
+    /// Notes what became of a tick; noting it twice does no harm. The schedule learns of it first, so that a process that
+    /// dies in between leaves the tick to be finished again.
+    pub async fn finish_fire(&self, fire: &Fire, end: FireEnd) -> Result<(), StoreError> {
+        let nominal = AttributeValue::S(instant(fire.nominal));
+        if let FireEnd::Fired { at } = end {
+            let record = FireRecord { nominal: fire.nominal, fired_at: at, input_id: fire.input_id() };
+            let update = Update::default().set(LAST, pack(&record).await?).set(LAST_NOMINAL, nominal.clone());
+            self.advance(fire, LAST_NOMINAL, update).await?;
+        }
+        self.advance(fire, HANDLED_UNTIL, Update::default().set(HANDLED_UNTIL, nominal)).await?;
+        let table = &self.names().fires;
+        let said = match end {
+            FireEnd::Fired { .. } => "fired",
+            FireEnd::Skipped => "skipped",
+        };
+        let update =
+            Update::default().set(END, AttributeValue::S(said.to_owned())).remove(BY_DUE.partition).remove(BY_DUE.sort);
+        let call = self
+            .client()
+            .update_item()
+            .table_name(table)
+            .set_key(Some(fire.key()))
+            .update_expression(update.expression())
+            .condition_expression("attribute_exists(#schedule)")
+            .set_expression_attribute_names(Some(update.names))
+            .set_expression_attribute_values(Some(update.values))
+            .expression_attribute_names("#schedule", SCHEDULE);
+        match call.send().await.map_err(|error| failure("UpdateItem", table, error)) {
+            Ok(_) => Ok(()),
+            Err(StoreError::ConditionFailed { table, .. }) => {
+                let what = format!("the tick of schedule {} at {}", fire.name, fire.nominal);
+                Err(StoreError::NotFound { what, table })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Ticks that were claimed and not finished, and whose lease was over at `now`, the longest over first; `limit` is
+    /// from 1 to 100.
+    pub async fn unfinished_fires(&self, now: Timestamp, limit: u32) -> Result<Vec<Fire>, StoreError> {
+        let table = &self.names().fires;
+        let found = self.queued(table, BY_DUE, Lane::Pending, Some(now), checked(limit)?).await?;
+        let keys = found.into_iter().map(|mut item| {
+            item.retain(|name, _| name == SCHEDULE || name == NOMINAL);
+            item
+        });
+        let mut fires = Vec::new();
+        for item in self.items(table, keys.collect()).await? {
+            // The index lags behind: what was finished or taken over a moment ago may still be in it.
+            if !item.contains_key(BY_DUE.partition) {
+                continue;
+            }
+            match fire_in(&item) {
+                Some(fire) if fire.lease_until <= now => fires.push(fire),
+                Some(_) => {}
+                None => tracing::warn!(schedule = text(&item, SCHEDULE), "left a tick out that cannot be read"),
+            }
+        }
+        Ok(fires)
+    }
+
+    /// Writes to the schedule of a tick, unless it is cancelled or `newest` is as late already.
+    async fn advance(&self, fire: &Fire, newest: &str, update: Update) -> Result<(), StoreError> {
+        let table = &self.names().schedules;
+        let call = self
+            .client()
+            .update_item()
+            .table_name(table)
+            .set_key(Some(key((BUSINESS, &fire.business_id), (NAME, &fire.name))))
+            .update_expression(update.expression())
+            .condition_expression("attribute_exists(#body) AND (attribute_not_exists(#newest) OR #newest < :nominal)")
+            .set_expression_attribute_names(Some(update.names))
+            .set_expression_attribute_values(Some(update.values))
+            .expression_attribute_names("#body", BODY)
+            .expression_attribute_names("#newest", newest)
+            .expression_attribute_values(":nominal", AttributeValue::S(instant(fire.nominal)));
+        match call.send().await.map_err(|error| failure("UpdateItem", table, error)) {
+            Ok(_) | Err(StoreError::ConditionFailed { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether the claim that is there is this call's own.
+    async fn claimed(&self, fire: &Fire, writer: &str, item: Option<Item>) -> Result<FireClaim, StoreError> {
+        let item = match item {
+            Some(item) => Some(item),
+            None => self.item(&self.names().fires, fire.key()).await?,
+        };
+        let own = item.is_some_and(|item| text(&item, WRITER) == Some(writer));
+        Ok(if own { FireClaim::Won } else { FireClaim::Lost })
+    }
+}
+
+fn fire_item(fire: &Fire, writer: &str) -> Item {
+    // From now, and not from when the tick was due: one may be made up for long after.
+    let forget = Timestamp::now().checked_add(REMEMBERED).unwrap_or(Timestamp::MAX);
+    let item = ItemBuilder::default()
+        .text(SCHEDULE, compose(&[&fire.business_id, &fire.name]))
+        .text(NOMINAL, instant(fire.nominal))
+        .text(BUSINESS, &fire.business_id)
+        .text(NAME, &fire.name)
+        .number(GENERATION, fire.generation)
+        .text(OWNER, &fire.owner)
+        .text(LEASE_UNTIL, instant(fire.lease_until))
+        .text(WRITER, writer)
+        .expires(forget);
+    fire.place().write(item, BY_DUE).build()
+}
+
+fn fire_in(item: &Item) -> Option<Fire> {
+    Some(Fire {
+        business_id: text(item, BUSINESS)?.to_owned(),
+        name: text(item, NAME)?.to_owned(),
+        nominal: text(item, NOMINAL)?.parse().ok()?,
+        generation: number(item, GENERATION)?,
+        owner: text(item, OWNER)?.to_owned(),
+        lease_until: text(item, LEASE_UNTIL)?.parse().ok()?,
+    })
+}
