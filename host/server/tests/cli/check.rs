@@ -84,3 +84,30 @@ fn a_graph_with_mistakes_is_reported_and_not_drawn() {
     ran.refused(&["classfy", "bundle.toml:"]);
     assert!(ran.out.is_empty());
 }
+
+/// A component that does nothing but import this interface.
+fn component_importing(interface: &str) -> Vec<u8> {
+    let mut bytes = b"\0asm\x0d\0\x01\0".to_vec();
+    // One type, an instance with nothing in it; one import of it.
+    bytes.extend([7, 3, 1, 0x42, 0]);
+    bytes.extend([10, u8::try_from(interface.len() + 5).unwrap(), 1, 0, u8::try_from(interface.len()).unwrap()]);
+    bytes.extend(interface.as_bytes());
+    bytes.extend([5, 0]);
+    bytes
+}
+
+#[test]
+fn an_import_without_a_grant_names_plugin_interface_and_grant() {
+    let program = Program::new("");
+    program.write("bundle/bundle.toml", MANIFEST);
+    std::fs::write(program.path("bundle/answer.wasm"), component_importing("signalbox:llm/llm@0.1.0")).unwrap();
+    let ran = program.run(&["check", "bundle"]);
+    ran.refused(&[
+        "plugin `answer`",
+        "`signalbox:llm/llm@0.1.0`",
+        "without a grant",
+        "grants = { llm =",
+        "bundle.toml:8:",
+    ]);
+    assert!(!program.path(".signalbox").exists(), "a check leaves nothing behind");
+}
