@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
+use signalbox_model::{CronError, CronExpression};
 
 use crate::definition::check_name;
 use crate::reader::{Item, Problems, Table, Text, nearest, suggestion};
@@ -258,44 +259,16 @@ fn one_of<T: Copy>(item: &Item<'_>, choices: &[(&'static str, T)], problems: &mu
     found.map(|(_, choice)| *choice)
 }
 
-/// Says early what the scheduler would refuse: the number of fields, and what each may hold.
+/// Says early what the scheduler would refuse.
 fn check_schedule(schedule: &Text, problems: &mut Problems) {
-    let fields: Vec<&str> = schedule.value.split_whitespace().collect();
-    let help = "write minute, hour, day of month, month, day of week, for example `0 8 * * 1-5`";
-    if fields.len() != 5 {
-        let message = format!("schedule `{}` has {} fields, not 5", schedule.value, fields.len());
-        problems.add(&schedule.span, message, help);
-        return;
+    if let Err(error) = schedule.value.parse::<CronExpression>() {
+        let help = match error {
+            CronError::Field { .. } => "a part is `*`, a value or a range, with `/` and a step after `*` or a range",
+            CronError::Never(_) => "name a day that the month has, for example `0 8 28 2 *`",
+            CronError::Fields { .. } | CronError::Unreadable { .. } => {
+                "write minute, hour, day of month, month, day of week, for example `0 8 * * 1-5`"
+            }
+        };
+        problems.add(&schedule.span, error.to_string(), help);
     }
-    const DAYS: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
-    const MONTHS: [&str; 12] = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
-    let rules: [(&str, u32, u32, &[&str]); 5] = [
-        ("minute", 0, 59, &[]),
-        ("hour", 0, 23, &[]),
-        ("day of month", 1, 31, &[]),
-        ("month", 1, 12, &MONTHS),
-        ("day of week", 0, 7, &DAYS),
-    ];
-    for (field, (what, lowest, highest, names)) in fields.iter().zip(rules) {
-        if !field.split(',').all(|part| is_cron_part(part, lowest, highest, names)) {
-            let message = format!("`{field}` is no {what} in schedule `{}`", schedule.value);
-            problems.add(&schedule.span, message, format!("use `*`, or {lowest} to {highest} with `-`, `/` and `,`"));
-        }
-    }
-}
-
-fn is_cron_part(part: &str, lowest: u32, highest: u32, names: &[&str]) -> bool {
-    let value = |text: &str| {
-        let named = names.iter().position(|name| name.eq_ignore_ascii_case(text));
-        let number = named.and_then(|position| u32::try_from(position).ok()).map(|position| position + lowest);
-        number.or_else(|| text.parse().ok()).filter(|number| (lowest..=highest).contains(number))
-    };
-    let (range, step) = part.split_once('/').map_or((part, None), |(range, step)| (range, Some(step)));
-    let step_fits = step.is_none_or(|step| step.parse::<u32>().is_ok_and(|step| step >= 1 && step <= highest));
-    let range_fits = match range.split_once('-') {
-        _ if range == "*" => true,
-        Some((from, to)) => matches!((value(from), value(to)), (Some(from), Some(to)) if from <= to),
-        None => value(range).is_some(),
-    };
-    step_fits && range_fits
 }

@@ -1,0 +1,149 @@
+//! When a schedule ticks: cron expressions on the clock of a time zone, the same for whoever checks, keeps or fires them.
+
+use std::fmt;
+use std::str::FromStr;
+
+use croner::Cron;
+use croner::parser::{CronParser, Seconds, Year};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use thiserror::Error;
+
+const DAYS: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
+const MONTHS: [&str; 12] = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
+
+/// What each field is called, its lowest and highest value, and the names that may stand for values.
+const FIELDS: [(&str, u32, u32, &[&str]); 5] = [
+    ("minute", 0, 59, &[]),
+    ("hour", 0, 23, &[]),
+    ("day of month", 1, 31, &[]),
+    ("month", 1, 12, &MONTHS),
+    ("day of week", 0, 7, &DAYS),
+];
+
+/// No clock has ever been set forward by more than a day.
+const LONGEST_GAP_HOURS: i64 = 49;
+
+/// A cron expression of five fields: minute, hour, day of month, month, day of week. It ticks at most once a minute.
+///
+/// When a clock is set forward, an expression with one hour and one minute ticks at the first moment after the gap, and
+/// any other leaves out what falls into it. When a clock is set back, the former ticks once, at the earlier of the two
+/// times, and any other ticks in both.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CronExpression {
+    text: String,
+    cron: Cron,
+}
+
+/// Why a text is no cron expression.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum CronError {
+    /// Too few fields, or too many.
+    #[error("schedule `{text}` has {found} fields, not 5")]
+    Fields {
+        /// The whole expression.
+        text: String,
+        /// How many it has.
+        found: usize,
+    },
+    /// A field is not what it should be.
+    #[error("`{field}` is no {what} in schedule `{text}`; use `*`, or {lowest} to {highest} with `-`, `/` and `,`")]
+    Field {
+        /// The whole expression.
+        text: String,
+        /// The field.
+        field: String,
+        /// What it should be.
+        what: &'static str,
+        /// Its lowest value.
+        lowest: u32,
+        /// Its highest value.
+        highest: u32,
+    },
+    /// There is no such day, ever.
+    #[error("schedule `{0}` never ticks: no month that it names has such a day")]
+    Never(String),
+    /// Something else is wrong with it.
+    #[error("schedule `{text}` cannot be read: {reason}")]
+    Unreadable {
+        /// The whole expression.
+        text: String,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+impl CronExpression {
+    /// The first tick after a moment, on the clock of a zone; none when there is none in the years that calendars cover.
+    pub fn next_after(&self, after: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
+        let mut from = after;
+        for _ in 0..LONGEST_GAP_HOURS {
+            if let Ok(next) = self.cron.find_next_occurrence(&from.to_zoned(zone.clone()), false) {
+                return Some(next.timestamp()).filter(|next| *next > after);
+            }
+            // The search gives up in a gap of more than two hours, which begins before it finds anything: go on behind it.
+            from = from.checked_add(SignedDuration::from_hours(1)).ok()?;
+        }
+        None
+    }
+
+    /// As it was written.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+impl FromStr for CronExpression {
+    type Err = CronError;
+
+    fn from_str(text: &str) -> Result<Self, CronError> {
+        let fields: Vec<&str> = text.split_whitespace().collect();
+        let text = fields.join(" ");
+        if fields.len() != FIELDS.len() {
+            return Err(CronError::Fields { text, found: fields.len() });
+        }
+        for (field, (what, lowest, highest, names)) in fields.into_iter().zip(FIELDS) {
+            if !field.split(',').all(|part| is_part(part, lowest, highest, names)) {
+                return Err(CronError::Field { field: field.to_owned(), text, what, lowest, highest });
+            }
+        }
+        let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
+        match parser.parse(&text) {
+            Ok(cron) if ever(&cron) => Ok(Self { text, cron }),
+            Ok(_) => Err(CronError::Never(text)),
+            Err(error) => Err(CronError::Unreadable { text, reason: error.to_string() }),
+        }
+    }
+}
+
+impl fmt::Display for CronExpression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// Whether it ticks at all. In UTC no day lacks an hour, so only the calendar decides.
+fn ever(cron: &Cron) -> bool {
+    cron.find_next_occurrence(&Timestamp::UNIX_EPOCH.to_zoned(TimeZone::UTC), true).is_ok()
+}
+
+fn is_part(part: &str, lowest: u32, highest: u32, names: &[&str]) -> bool {
+    let value = |text: &str| {
+        let named = names.iter().position(|name| name.eq_ignore_ascii_case(text));
+        let number = named.and_then(|position| u32::try_from(position).ok()).map(|position| position + lowest);
+        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+        number.or_else(|| text.parse().ok().filter(|_| digits)).filter(|number| (lowest..=highest).contains(number))
+    };
+    let (range, step) = part.split_once('/').map_or((part, None), |(range, step)| (range, Some(step)));
+    let step_fits = step.is_none_or(|step| step.parse::<u32>().is_ok_and(|step| step >= 1 && step <= highest));
+    let range_fits = match range.split_once('-') {
+        _ if range == "*" => true,
+        Some((from, to)) => matches!((value(from), value(to)), (Some(from), Some(to)) if from <= to),
+        // A step needs something to step through.
+        None => step.is_none() && value(range).is_some(),
+    };
+    step_fits && range_fits
+}
+
+#[cfg(test)]
+mod tests;
