@@ -166,12 +166,12 @@ impl World {
             "type": "user_message", "content": content, "timestamp": now, "correlationId": format!("cor_{id}"),
         }))?;
         let accepted = AcceptedInput {
-                input,
-                permissions: vec!["message".to_owned()],
-                reply: ReplySlot::None,
-                accepted_at: now,
-                fingerprint: None,
-            };
+            input,
+            permissions: vec!["message".to_owned()],
+            reply: ReplySlot::None,
+            accepted_at: now,
+            fingerprint: None,
+        };
         let decided = self.executor.decide(accepted, watch).await?;
         let stored = self.store.decision(&decided.record.decision.id, business).await?;
         anyhow::ensure!(stored.as_ref() == Some(&*decided.record), "what is stored is what was decided");
