@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Who is asking, as a verified token says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct UserAccess {
     /// The user's id, from `sub`.
@@ -14,6 +15,7 @@ pub struct UserAccess {
 
 /// What a user is in one business. What each role may do there is the business's own affair.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct BusinessAccess {
     /// Role names, for example `coordinator`.

@@ -4,6 +4,7 @@ use crate::{JsonObject, Timestamp};
 
 /// What kind of thing an action does outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ActionType {
     /// A change to a resource that another service owns; leaves over Kafka.
@@ -16,6 +17,7 @@ pub enum ActionType {
 
 /// Which of two waiting actions goes first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Priority {
     /// When nothing else waits.
@@ -29,6 +31,7 @@ pub enum Priority {
 
 /// How often and when delivery is tried again. Times are in milliseconds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RetryPolicy {
     /// Includes the first.
@@ -46,6 +49,7 @@ pub struct RetryPolicy {
 
 /// Something a decision causes outside.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AgentAction {
     /// Derived from decision and position: the idempotency key of every delivery.

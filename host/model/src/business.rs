@@ -9,6 +9,7 @@ pub type Role = Vec<String>;
 
 /// One place of a business.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Location {
     /// Unique within the business.
@@ -25,6 +26,7 @@ pub struct Location {
 
 /// A business, as the directory knows it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct BusinessInfo {
     /// Unique in the directory: letters, digits, `-` and `_`, at most 64.

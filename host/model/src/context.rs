@@ -4,6 +4,7 @@ use crate::{AgentInput, BusinessInfo, DecisionModel, JsonObject, Location, Messa
 
 /// What is known about a decision code.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RagContext {
     /// The code.
@@ -21,6 +22,7 @@ pub struct RagContext {
 
 /// Everything a decision starts from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AgentContext {
     /// The input.

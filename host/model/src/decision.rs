@@ -4,6 +4,7 @@ use crate::{AgentContext, JsonObject, Timestamp};
 
 /// How a decision stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// Made; its effects leave.
@@ -22,6 +23,7 @@ pub enum Outcome {
 
 /// How one run of a node ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum StepResult {
     /// It gave a step.
@@ -32,6 +34,7 @@ pub enum StepResult {
 
 /// One run of a node on a decision's path.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PathStep {
     /// Node name; nodes of a subgraph as `subgraph/node`, runs of a `for-each` as `node[3]`.
@@ -48,6 +51,7 @@ pub struct PathStep {
 
 /// A decision as it is stored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DecisionModel {
     /// Derived from business and input (partition key).

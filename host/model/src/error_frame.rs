@@ -4,6 +4,7 @@ use crate::{JsonObject, Timestamp};
 
 /// What kind of error a client is told of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorType {
     /// Who are you, or may you do this?
@@ -33,6 +34,7 @@ impl ErrorType {
 
 /// The error frame of the WebSocket protocol.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", tag = "type", rename = "error")]
 pub struct WebSocketErrorResponse {
     /// What kind of error it is.

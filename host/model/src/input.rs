@@ -4,6 +4,7 @@ use crate::{JsonObject, Timestamp};
 
 /// Where an input entered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
     /// A coordinator's connection.
@@ -18,6 +19,7 @@ pub enum Source {
 
 /// What an input asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum InputType {
     /// A person wrote something.
@@ -34,6 +36,7 @@ pub enum InputType {
 
 /// The content of an input; at least one field is set.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Content {
     /// What a person wrote, as they wrote it.
@@ -49,6 +52,7 @@ pub struct Content {
 
 /// One thing to decide.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AgentInput {
     /// Unique within the business: the same id is decided once, however often it arrives.

@@ -4,6 +4,7 @@ use crate::Timestamp;
 
 /// A message in waiting: a template for one decision code.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct MessageModel {
     /// The decision it speaks for (partition key).

@@ -4,6 +4,7 @@ use crate::{JsonObject, Timestamp};
 
 /// Which way a response leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ResponseTarget {
     /// To the recipient's connections.
@@ -16,6 +17,7 @@ pub enum ResponseTarget {
 
 /// What a response says.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ResponseContent {
     /// The words; rendered by the host when `template` is set.
@@ -31,6 +33,7 @@ pub struct ResponseContent {
 
 /// Something said back.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AgentResponse {
     /// Derived from decision and position: a client that gets it twice shows it once.

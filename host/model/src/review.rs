@@ -4,6 +4,7 @@ use crate::{Outcome, Timestamp};
 
 /// What a person has to say, or has said, to a decision whose actions wait.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Review {
     /// Since when it waits.
@@ -18,6 +19,7 @@ pub struct Review {
 
 /// How a review ended. There is only ever one: the first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Resolution {
     /// The user who decided, or [`Resolution::EXPIRY`].
@@ -40,6 +42,7 @@ impl Resolution {
 
 /// What is decided about a decision under review.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum ReviewVerdict {
     /// Its actions leave as they are.

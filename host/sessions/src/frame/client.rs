@@ -9,6 +9,7 @@ const TYPES: [&str; 5] = ["auth", "refresh", "message", "resume", "ping"];
 
 /// A frame from a client.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "type", rename_all = "camelCase")]
 pub enum ClientFrame {
     /// Who I am, as the first frame.
@@ -25,6 +26,7 @@ pub enum ClientFrame {
 
 /// A token.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AuthFrame {
     /// The JWT.
@@ -40,6 +42,7 @@ impl std::fmt::Debug for AuthFrame {
 
 /// Something to decide.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct MessageFrame {
     /// The client's own id, the same when it is sent again; 1 to 128 visible ASCII characters.
@@ -58,6 +61,7 @@ pub struct MessageFrame {
 
 /// What did I miss?
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ResumeFrame {
     /// In which business.
@@ -69,6 +73,7 @@ pub struct ResumeFrame {
 
 /// Are you there?
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PingFrame {
     /// Comes back in the pong.

@@ -6,6 +6,7 @@ use signalbox_model::{
 
 /// A frame to a client.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum ServerFrame {
     /// You are in. Always the first frame.
@@ -135,6 +136,7 @@ pub enum ServerFrame {
 
 /// How far an acknowledged message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum AckState {
     /// Stored; its decision comes, whatever happens to the host.
@@ -147,6 +149,7 @@ pub enum AckState {
 
 /// What was decided, in short.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct DecisionSummary {
     /// In the bundle's vocabulary.
@@ -162,6 +165,7 @@ pub struct DecisionSummary {
 
 /// How the host finds out that a client is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Heartbeat {
     /// The host sends a WebSocket ping this often.
@@ -172,6 +176,7 @@ pub struct Heartbeat {
 
 /// What a client may send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Limits {
     /// Bytes of one WebSocket message.
