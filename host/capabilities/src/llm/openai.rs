@@ -4,6 +4,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use signalbox_bindings::signalbox::llm::llm::{Completion, Error, FinishReason, Request, Role};
+use signalbox_model::JsonObject;
 
 use super::Provider;
 
@@ -43,16 +44,19 @@ impl OpenAi {
             .map(|message| json!({ "role": role(message.role), "content": message.content }))
             .collect();
         let max_tokens = request.max_tokens.map_or(self.max_tokens, |wanted| wanted.min(self.max_tokens));
-        let mut body = json!({ "model": self.model, "messages": messages, "max_tokens": max_tokens });
+        let mut body = JsonObject::new();
+        body.insert("model".to_owned(), json!(self.model));
+        body.insert("messages".to_owned(), json!(messages));
+        body.insert("max_tokens".to_owned(), json!(max_tokens));
         if let Some(temperature) = request.temperature {
-            body["temperature"] = json!(temperature);
+            body.insert("temperature".to_owned(), json!(temperature));
         }
         let schema = request.response_schema.as_deref().and_then(|schema| serde_json::from_str::<Value>(schema).ok());
         if let Some(schema) = schema {
-            body["response_format"] =
-                json!({ "type": "json_schema", "json_schema": { "name": "answer", "schema": schema, "strict": true } });
+            let schema = json!({ "name": "answer", "schema": schema, "strict": true });
+            body.insert("response_format".to_owned(), json!({ "type": "json_schema", "json_schema": schema }));
         }
-        body
+        Value::Object(body)
     }
 }
 
@@ -156,7 +160,7 @@ async fn read(mut response: reqwest::Response) -> Result<Vec<u8>, Error> {
 
 fn retry_after(response: &reqwest::Response) -> Option<u32> {
     let seconds: f64 = response.headers().get("retry-after")?.to_str().ok()?.parse().ok()?;
-    (0.0..=86_400.0).contains(&seconds).then(|| (seconds * 1_000.0) as u32)
+    (0.0..=86_400.0).contains(&seconds).then_some((seconds * 1_000.0) as u32)
 }
 
 /// 429 means two different things: too fast, or no credit left. Only the body tells.

@@ -9,10 +9,11 @@ use super::world::World;
 /// A world whose guest may reach this server as its bundle says.
 async fn world(server: &MockServer) -> Result<World> {
     let port = server.address().port();
+    let loopback = "127.0.0.1/32".parse().map_err(anyhow::Error::msg)?;
     World::with("http", |options| {
         options.replace = Some(("127.0.0.1:80/".to_owned(), format!("127.0.0.1:{port}/")));
         options.egress = Some(EgressConfig {
-            private_networks: vec!["127.0.0.1/32".parse().expect("a network")],
+            private_networks: vec![loopback],
             allow_plain_http: true,
             ..EgressConfig::default()
         });
