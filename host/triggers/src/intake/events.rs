@@ -102,7 +102,7 @@ impl Watcher for Waiter {
     fn finished(&self, _receipt: &Receipt, result: Result<&Decided, &IntakeError>) {
         let tell = self.0.lock().ok().and_then(|mut tell| tell.take());
         if let Some(tell) = tell {
-            let _ = tell.send(result.map(Decided::clone).map_err(IntakeError::clone));
+            let _ = tell.send(result.cloned().map_err(IntakeError::clone));
         }
     }
 }
