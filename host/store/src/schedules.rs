@@ -126,6 +126,8 @@ impl Store {
         let (business_id, name) = (&definition.business_id, &definition.name);
         check_name("business id", business_id, BUSINESS_LIMIT)?;
         check_name("name", name, NAME_LIMIT)?;
+        // A try whose answer was lost has written, and is found by the next one.
+        let mut tried = Put::Unchanged;
         for attempt in 0..ATTEMPTS {
             wait(attempt).await;
             let item = self.schedule_item(business_id, name).await?;
@@ -137,8 +139,9 @@ impl Store {
                 None => None,
             };
             if found.as_ref().is_some_and(|found| found.definition == *definition) {
-                return Ok(Put::Unchanged);
+                return Ok(tried);
             }
+            tried = if found.is_some() { Put::Replaced } else { Put::Created };
             let body = Body {
                 definition: definition.clone(),
                 paused: found.as_ref().is_some_and(|found| found.paused),
@@ -156,7 +159,7 @@ impl Store {
                 update = update.remove(LAST).remove(LAST_NOMINAL).remove(HANDLED_UNTIL);
             }
             if self.write_schedule(business_id, name, item.as_ref(), update).await? {
-                return Ok(if found.is_some() { Put::Replaced } else { Put::Created });
+                return Ok(tried);
             }
         }
         Err(self.too_many_writers(name))
@@ -167,14 +170,17 @@ impl Store {
     pub async fn cancel_schedule(&self, business_id: &str, name: &str, at: Timestamp) -> Result<bool, StoreError> {
         check_name("business id", business_id, BUSINESS_LIMIT)?;
         check_name("name", name, NAME_LIMIT)?;
+        // As above: the try that found it may be the one whose answer was lost.
+        let mut found = false;
         for attempt in 0..ATTEMPTS {
             wait(attempt).await;
             let item = self.schedule_item(business_id, name).await?;
             let there = item.as_ref().is_some_and(|item| item.contains_key(BODY));
             let defined = item.as_ref().and_then(defined_at);
             if defined > Some(at) || (!there && defined == Some(at)) {
-                return Ok(false);
+                return Ok(found);
             }
+            found |= there;
             // Also when there is none: one that was asked for earlier may still be on its way.
             let forget = Timestamp::now().checked_add(REMEMBERED).unwrap_or(Timestamp::MAX);
             let mut update = Update::default()
@@ -184,7 +190,7 @@ impl Store {
                 update = update.remove(name);
             }
             if self.write_schedule(business_id, name, item.as_ref(), update).await? {
-                return Ok(there);
+                return Ok(found);
             }
         }
         Err(self.too_many_writers(name))

@@ -22,20 +22,28 @@ mod durability;
 mod effects;
 #[path = "conformance/failures.rs"]
 mod failures;
+#[path = "conformance/fires.rs"]
+mod fires;
 #[path = "conformance/inputs.rs"]
 mod inputs;
 #[path = "conformance/journals.rs"]
 mod journals;
 #[path = "conformance/message_models.rs"]
 mod message_models;
+#[path = "conformance/reviews.rs"]
+mod reviews;
 #[path = "conformance/rows.rs"]
 mod rows;
 #[path = "conformance/samples.rs"]
 mod samples;
+#[path = "conformance/schedules.rs"]
+mod schedules;
 #[path = "conformance/sessions.rs"]
 mod sessions;
 #[path = "conformance/setup.rs"]
 mod setup;
+#[path = "conformance/upgrades.rs"]
+mod upgrades;
 
 /// Each guarantee as a test of its own on every backend that starts with the test, and all of them in one test on the
 /// endpoint, one after another on one set of tables.
@@ -124,12 +132,29 @@ guarantees! {
     effects::concurrent_updates_of_different_effects_all_hold,
     effects::an_update_of_what_is_not_there_names_it,
     effects::pending_decisions_come_longest_due_first,
+    reviews::a_decision_under_review_is_read_back_and_listed_for_its_business,
+    reviews::an_approval_lets_what_was_withheld_leave,
+    reviews::a_rejection_drops_what_was_withheld_and_says_why,
+    reviews::what_leaves_at_once_is_not_held_up_by_a_review,
+    reviews::an_edit_sends_other_actions_under_the_same_ids,
+    reviews::an_edit_with_more_actions_gives_no_id_twice,
+    reviews::actions_come_with_an_edit_and_only_then,
+    reviews::the_same_input_again_is_answered_as_the_first_time_and_others_learn_who_was_first,
+    reviews::of_many_concurrent_reviewers_exactly_one_wins,
+    reviews::what_never_waited_for_a_person_is_not_under_review,
+    reviews::a_review_that_nobody_took_expires_once_its_time_is_over,
+    reviews::whoever_comes_after_the_expiry_is_too_late,
+    reviews::expired_reviews_come_longest_over_first,
+    reviews::reviews_are_listed_oldest_first_page_by_page,
+    reviews::a_review_without_a_request_on_record_can_be_resolved,
     inputs::an_input_is_accepted_once,
     inputs::of_many_concurrent_acceptances_exactly_one_is_new,
     inputs::a_finished_input_is_no_longer_pending_and_still_known,
     inputs::pending_inputs_come_oldest_first,
     inputs::finishing_what_was_never_accepted_names_it,
     inputs::the_same_input_id_of_two_businesses_is_two_inputs,
+    inputs::the_same_body_again_is_a_duplicate_and_another_is_a_conflict,
+    inputs::an_inputs_state_tells_whether_it_is_finished,
     journals::a_journal_is_read_back,
     journals::a_journal_of_many_parts_is_read_back,
     journals::a_shorter_journal_replaces_a_longer_one,
@@ -141,6 +166,26 @@ guarantees! {
     message_models::usage_is_counted_and_survives_a_replacement,
     message_models::variants_of_one_code_stay_apart,
     message_models::counting_a_missing_model_names_it,
+    schedules::a_schedule_is_put_once_and_read_back,
+    schedules::every_kind_of_schedule_is_read_back,
+    schedules::a_new_definition_keeps_the_pause_and_raises_the_generation,
+    schedules::a_schedule_is_paused_and_resumed,
+    schedules::a_cancelled_schedule_is_gone_and_can_be_made_again,
+    schedules::what_was_asked_for_earlier_never_undoes_what_was_asked_for_later,
+    schedules::concurrent_changes_of_one_schedule_all_count,
+    schedules::a_businesss_schedules_are_listed_by_name,
+    schedules::all_schedules_are_listed_once_page_by_page,
+    schedules::a_schedule_without_a_proper_name_is_refused,
+    fires::a_tick_is_claimed_once,
+    fires::of_many_concurrent_claims_exactly_one_wins,
+    fires::a_claim_by_an_outdated_definition_is_stale,
+    fires::a_finished_tick_is_the_schedules_last_and_stays_claimed,
+    fires::a_tick_that_was_left_out_is_handled_and_is_not_the_last,
+    fires::an_older_tick_that_ends_later_is_not_the_last,
+    fires::the_past_of_a_schedule_outlives_its_definition_and_ends_with_it,
+    fires::a_tick_whose_owner_died_is_taken_over_once,
+    fires::unfinished_ticks_come_longest_over_first,
+    fires::finishing_a_tick_that_nobody_claimed_names_it,
     rows::versions_start_at_one_and_grow_by_one,
     rows::conditions_are_kept,
     rows::a_repeated_write_is_answered_as_the_first_time,

@@ -2,9 +2,13 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use signalbox_store::{Backend, Committed, Config, Effect, RowCondition, Store};
+use signalbox_model::ReviewVerdict;
+use signalbox_store::{Backend, Committed, Config, Effect, FireClaim, Resolved, RowCondition, Store};
 
+use crate::fires::fire;
+use crate::reviews::{by, under_review};
 use crate::samples::{accepted, action, minute, record, row_key, scope, with_effects};
+use crate::schedules::put;
 
 /// Tells the child of the test below which file to write to.
 const FILE: &str = "SIGNALBOX_TEST_WRITER_FILE";
@@ -63,6 +67,34 @@ async fn two_stores_on_one_file_write_at_once_and_see_each_others_writes() {
             assert!(store.decision(&id, "business").await.unwrap().is_some());
         }
     }
+}
+
+#[tokio::test]
+async fn reopening_the_file_keeps_reviews_schedules_and_claims() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("signalbox.db");
+    let effects = || vec![Effect::withheld("a", action("a", None))];
+    let (open_review, ended) =
+        (under_review("b", 1, Some(minute(9)), effects()), under_review("b", 2, None, effects()));
+    let (schedule, tick, resolved) = {
+        let store = open(path.clone()).await;
+        store.commit_decision(&open_review).await.unwrap();
+        store.commit_decision(&ended).await.unwrap();
+        let approval = by("ana", ReviewVerdict::Approve);
+        let resolved = store.resolve_review(&ended.decision.id, "b", &approval).await.unwrap();
+        let Resolved::Done(resolved) = resolved else { panic!("{resolved:?}") };
+        let schedule = put(&store, "b", "daily", minute(1)).await;
+        let tick = fire(&schedule, minute(8), "host-1");
+        assert_eq!(store.claim_fire(&tick).await.unwrap(), FireClaim::Won);
+        (schedule, tick, resolved)
+    };
+    let store = open(path).await;
+    assert_eq!(store.pending_reviews("b", None, 10).await.unwrap().items, std::slice::from_ref(&open_review));
+    assert_eq!(store.expired_reviews(minute(9), 10).await.unwrap(), [open_review]);
+    assert_eq!(store.decision(&ended.decision.id, "b").await.unwrap(), Some(*resolved));
+    assert_eq!(store.all_schedules(None, 10).await.unwrap().items, [schedule]);
+    assert_eq!(store.claim_fire(&tick).await.unwrap(), FireClaim::Lost);
+    assert_eq!(store.unfinished_fires(tick.lease_until, 10).await.unwrap(), [tick]);
 }
 
 /// A child process commits decisions and says so, one line each; it is killed in the middle, and every decision that it

@@ -3,15 +3,20 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use serde_json::json;
+use signalbox_model::ReviewVerdict;
 use signalbox_store::{
-    Accepted, Backend, Committed, Config, Effect, EffectState, EffectUpdate, RowCondition, Store, StoreError,
+    Accepted, Backend, Committed, Config, Effect, EffectState, EffectUpdate, FireClaim, Put, Resolved, RowCondition,
+    Store, StoreError,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use crate::backends;
+use crate::fires::fire;
+use crate::reviews::{by, under_review};
 use crate::samples::{accepted, action, at, minute, record, row_key, scope, with_effects, with_session};
+use crate::schedules::definition;
 
 /// What the proxy in front of the database does with a request.
 #[derive(Clone)]
@@ -225,4 +230,48 @@ async fn an_update_of_effects_whose_answer_was_lost_counts_once() {
     let updates = [EffectUpdate { effect_id: "a".to_owned(), state: state.clone() }];
     let after = faulty.store.update_effects(&record.decision.id, "business", &updates).await.unwrap();
     assert_eq!((&after.effects[0].state, after.effects[0].attempts), (&state, 1));
+}
+
+#[tokio::test]
+async fn a_review_whose_answer_was_lost_is_the_reviewers_own() {
+    let faulty = faulty().await;
+    let record = under_review("business", 1, None, vec![Effect::withheld("a", action("a", None))]);
+    faulty.store.commit_decision(&record).await.unwrap();
+    // The first request reads the decision, the second ends its review.
+    faulty.set(Mode::LoseAnswer(2));
+    let approval = by("ana", ReviewVerdict::Approve);
+    let resolved = faulty.store.resolve_review(&record.decision.id, "business", &approval).await.unwrap();
+    assert!(matches!(resolved, Resolved::Done(_)), "{resolved:?}");
+    let late = by("bob", ReviewVerdict::Reject);
+    let resolved = faulty.store.resolve_review(&record.decision.id, "business", &late).await.unwrap();
+    assert!(matches!(resolved, Resolved::AlreadyResolved(_)), "{resolved:?}");
+}
+
+#[tokio::test]
+async fn a_schedule_whose_answer_was_lost_is_created_and_cancelled_all_the_same() {
+    let faulty = faulty().await;
+    let definition = definition("business", "daily");
+    // The first request reads the schedule, the second writes it.
+    faulty.set(Mode::LoseAnswer(2));
+    assert_eq!(faulty.store.put_schedule(&definition, minute(1)).await.unwrap(), Put::Created);
+    faulty.set(Mode::LoseAnswer(2));
+    let paused = faulty.store.pause_schedule("business", "daily", minute(2)).await.unwrap();
+    assert_eq!((paused.paused, paused.generation), (true, 2));
+    faulty.set(Mode::LoseAnswer(2));
+    assert!(faulty.store.cancel_schedule("business", "daily", minute(3)).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_claim_whose_answer_was_lost_is_won_all_the_same() {
+    let faulty = faulty().await;
+    let definition = definition("business", "daily");
+    faulty.store.put_schedule(&definition, minute(1)).await.unwrap();
+    let schedule = faulty.store.schedule("business", "daily").await.unwrap().unwrap();
+    let fire = fire(&schedule, minute(8), "host-1");
+    faulty.set(Mode::LoseAnswer(1));
+    assert_eq!(faulty.store.claim_fire(&fire).await.unwrap(), FireClaim::Won);
+    faulty.set(Mode::LoseAnswer(1));
+    let (claim, taken) = faulty.store.reclaim_fire(&fire, "host-2", minute(40)).await.unwrap();
+    assert_eq!((claim, taken.owner.as_str()), (FireClaim::Won, "host-2"));
+    assert_eq!(faulty.store.claim_fire(&fire).await.unwrap(), FireClaim::Lost);
 }

@@ -1,4 +1,4 @@
-use signalbox_store::{Accepted, AcceptedInput, Store, StoreError};
+use signalbox_store::{Accepted, AcceptedInput, InputState, Store, StoreError};
 
 use crate::samples::{accepted, minute, unique};
 
@@ -58,6 +58,41 @@ pub async fn the_same_input_id_of_two_businesses_is_two_inputs(store: &Store) {
         assert_eq!(store.accept_input(&input).await.unwrap(), Accepted::New);
         assert_eq!(pending(store, &business).await, [input]);
     }
+}
+
+pub async fn the_same_body_again_is_a_duplicate_and_another_is_a_conflict(store: &Store) {
+    let business = unique("business");
+    let with = |fingerprint: Option<&str>| AcceptedInput {
+        fingerprint: fingerprint.map(str::to_owned),
+        ..accepted(&business, "in-1", minute(1))
+    };
+    assert_eq!(store.accept_input(&with(Some("aa"))).await.unwrap(), Accepted::New);
+    assert_eq!(store.accept_input(&with(Some("aa"))).await.unwrap(), Accepted::Duplicate);
+    for other in [with(Some("bb")), with(None)] {
+        assert_eq!(store.accept_input(&other).await.unwrap(), Accepted::Conflict);
+    }
+    store.finish_input("in-1", &business).await.unwrap();
+    assert_eq!(store.accept_input(&with(Some("aa"))).await.unwrap(), Accepted::Duplicate);
+    assert_eq!(store.accept_input(&with(Some("bb"))).await.unwrap(), Accepted::Conflict);
+    let known = store.input_state(&business, "in-1").await.unwrap().unwrap();
+    assert_eq!(known.accepted, with(Some("aa")));
+}
+
+pub async fn an_inputs_state_tells_whether_it_is_finished(store: &Store) {
+    let business = unique("business");
+    assert_eq!(store.input_state(&business, "in-1").await.unwrap(), None);
+    let input = accepted(&business, "in-1", minute(1));
+    store.accept_input(&input).await.unwrap();
+    let open = InputState { accepted: input.clone(), finished_at: None };
+    assert_eq!(store.input_state(&business, "in-1").await.unwrap(), Some(open));
+    assert_eq!(store.input_state(&unique("business"), "in-1").await.unwrap(), None);
+    store.finish_input("in-1", &business).await.unwrap();
+    let finished = store.input_state(&business, "in-1").await.unwrap().unwrap();
+    assert_eq!(finished.accepted, input);
+    assert!(finished.finished_at.is_some());
+    store.finish_input("in-1", &business).await.unwrap();
+    let again = store.input_state(&business, "in-1").await.unwrap().unwrap();
+    assert_eq!(again, finished, "the first time counts");
 }
 
 /// Other tests may share the tables; their inputs are left out.
