@@ -73,23 +73,18 @@ pub fn assemble(folder: &Folder, components: &[Component], output: &Path) -> Res
     Ok(used)
 }
 
-/// The built component that a manifest names: `classify.wasm` is the library `classify`, or a library whose name ends
-/// in `-classify`. The bundle's own crates go first, so that two bundles may each have a `classify`.
+/// The built component that a manifest names: `classify.wasm` is the library `classify`, or `<bundle>-classify`, or
+/// `probe-classify`. The bundle's own crates go first, so that two bundles may each have a `classify`.
 fn choose<'a>(folder: &Folder, name: &str, components: &'a [Component]) -> Result<&'a Component> {
     let Some(stem) = name.strip_suffix(".wasm") else { bail!("the component `{name}` should end in `.wasm`") };
     let stem = stem.replace('_', "-");
-    let ending = format!("-{stem}");
-    let fits = |component: &&Component| {
-        let library = component.library.replace('_', "-");
-        library == stem || library.ends_with(&ending)
-    };
+    let names = [stem.clone(), format!("{}-{stem}", folder.name), format!("probe-{stem}")];
+    let fits = |component: &&Component| names.contains(&component.library.replace('_', "-"));
     let own: Vec<_> = components.iter().filter(fits).filter(|one| one.manifest.starts_with(&folder.root)).collect();
     let all: Vec<_> = components.iter().filter(fits).collect();
     match (own.as_slice(), all.as_slice()) {
         ([only], _) | ([], [only]) => Ok(only),
-        ([], []) => {
-            bail!("no crate builds `{name}`; add a cdylib crate named `{stem}`, or one whose name ends in `{ending}`")
-        }
+        ([], []) => bail!("no crate builds `{name}`; add a cdylib crate named `{}-{stem}`", folder.name),
         _ => bail!("several crates build `{name}`; give one of them another name"),
     }
 }
@@ -132,18 +127,25 @@ mod tests {
 
     #[test]
     fn a_bundles_own_crate_goes_before_another_bundles() {
-        let built = [component("restaurant", "restaurant_classify"), component("clinic", "clinic_classify")];
+        let built = [component("restaurant", "classify"), component("clinic", "clinic_classify")];
         let chosen = choose(&folder("clinic"), "classify.wasm", &built).unwrap();
         assert_eq!(chosen.library, "clinic_classify");
     }
 
     #[test]
+    fn a_longer_name_with_the_same_ending_is_another_component() {
+        let built = [component("clinic", "clinic_results"), component("clinic", "clinic_lab_results")];
+        assert_eq!(choose(&folder("clinic"), "results.wasm", &built).unwrap().library, "clinic_results");
+        assert_eq!(choose(&folder("clinic"), "lab-results.wasm", &built).unwrap().library, "clinic_lab_results");
+    }
+
+    #[test]
     fn a_component_nobody_builds_or_two_build_is_an_error() {
-        let built = [component("a", "a_book"), component("b", "b_book"), component("b", "notebook")];
-        assert!(choose(&folder("c"), "book.wasm", &built).is_err());
+        let built = [component("a", "book"), component("a", "a_book"), component("b", "notebook")];
+        assert!(choose(&folder("a"), "book.wasm", &built).is_err());
         assert!(choose(&folder("a"), "menu.wasm", &built).is_err());
-        assert!(choose(&folder("a"), "book", &built).is_err());
-        assert_eq!(choose(&folder("b"), "book.wasm", &built).unwrap().library, "b_book");
+        assert!(choose(&folder("b"), "notebook", &built).is_err());
+        assert_eq!(choose(&folder("b"), "notebook.wasm", &built).unwrap().library, "notebook");
     }
 
     #[test]

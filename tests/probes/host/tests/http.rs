@@ -12,11 +12,8 @@ async fn world(server: &MockServer) -> Result<World> {
     let loopback = "127.0.0.1/32".parse().map_err(anyhow::Error::msg)?;
     World::with("http", |options| {
         options.replace = Some(("127.0.0.1:80/".to_owned(), format!("127.0.0.1:{port}/")));
-        options.egress = Some(EgressConfig {
-            private_networks: vec![loopback],
-            allow_plain_http: true,
-            ..EgressConfig::default()
-        });
+        options.egress =
+            Some(EgressConfig { private_networks: vec![loopback], allow_plain_http: true, ..EgressConfig::default() });
     })
     .await
 }
