@@ -144,12 +144,20 @@ fn read<T: DeserializeOwned>(frame: &'static str, fields: Value) -> Result<T, Fr
     // Only a message is named in its errors, and only by an id that a message may have.
     let message_id = fields.get("id").and_then(Value::as_str).filter(|id| frame == "message" && id.len() <= 128);
     let message_id = message_id.map(str::to_owned);
-    serde_path_to_error::deserialize(fields).map_err(|error| FrameError::Field {
-        frame,
-        field: error.path().to_string(),
-        problem: error.inner().to_string(),
-        message_id,
+    serde_path_to_error::deserialize(fields).map_err(|error| {
+        let problem = error.inner().to_string();
+        FrameError::Field { frame, field: place(&error.path().to_string(), &problem), problem, message_id }
     })
+}
+
+/// The path to the field that is wrong. Serde reports a missing field at the object that lacks it, and names it in words.
+fn place(path: &str, problem: &str) -> String {
+    let missing = problem.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
+    match (missing, path) {
+        (Some(field), ".") => field.to_owned(),
+        (Some(field), path) => format!("{path}.{field}"),
+        (None, path) => path.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -197,6 +205,17 @@ mod tests {
             let error = ClientFrame::parse(text).unwrap_err();
             assert_eq!(error.code(), code, "{text}");
             assert!(error.to_string().contains(place), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_missing_field_is_named_by_its_own_path() {
+        for (text, missing) in [
+            (r#"{"type":"message","businessId":"b","content":{"text":"x"}}"#, "id"),
+            (r#"{"type":"message","id":"m","content":{"text":"x"}}"#, "businessId"),
+        ] {
+            let error = ClientFrame::parse(text).unwrap_err();
+            assert!(matches!(&error, FrameError::Field { field, .. } if field == missing), "{error}");
         }
     }
 

@@ -77,7 +77,12 @@ impl Connection {
                 received = stream.recv() => match read(received) {
                     Received::Event(event) => event,
                     Received::Text(text) => self.parse(&text),
-                    Received::Gone(how) => break how,
+                    Received::Gone(how) => {
+                        if how == CLIENT {
+                            answer_goodbye(&mut stream).await;
+                        }
+                        break how;
+                    }
                 },
                 () = self.outbox.filled() => continue,
                 Some(note) = self.notes.recv() => *note,
@@ -283,9 +288,13 @@ async fn say_goodbye(stream: &mut Stream, close: &Close, patience: Duration) {
     let frame = CloseFrame { code: close.code.code(), reason: close.reason().into() };
     // A slow consumer gets a short moment; its buffers are full as it is.
     let patience = if close.code == CloseCode::SlowConsumer { patience.min(Duration::from_secs(1)) } else { patience };
-    if !matches!(timeout(patience, stream.send(Wire::Close(Some(frame)))).await, Ok(Ok(()))) {
-        return;
+    if matches!(timeout(patience, stream.send(Wire::Close(Some(frame)))).await, Ok(Ok(()))) {
+        answer_goodbye(stream).await;
     }
+}
+
+/// Answers the client's close with ours (RFC 6455, 5.5.1): the library has it ready and writes it while it is read from.
+async fn answer_goodbye(stream: &mut Stream) {
     let _ = timeout(CLOSE_TIMEOUT, async { while let Some(Ok(_)) = stream.recv().await {} }).await;
 }
 

@@ -2,12 +2,30 @@
 
 use std::num::NonZeroU32;
 
+use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use signalbox_model::{HumanDuration, HumanSize};
 use signalbox_sessions::Encoded;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 use super::client::{Client, PATIENCE};
 use super::host::{Host, token};
+
+#[tokio::test]
+async fn a_client_that_says_goodbye_is_answered_with_a_close() {
+    let host = Host::with(|_| {}).await;
+    let mut client = host.ana().await;
+    client.socket.send(Message::Close(Some(CloseFrame { code: 1000.into(), reason: "bye".into() }))).await.unwrap();
+    let answer = loop {
+        match tokio::time::timeout(PATIENCE, client.socket.next()).await.expect("nothing came") {
+            Some(Ok(Message::Close(answer))) => break answer,
+            Some(Ok(_)) => {}
+            gone => panic!("the connection broke off without a close: {gone:?}"),
+        }
+    };
+    assert_eq!(u16::from(answer.expect("the close has a code").code), 1000);
+}
 
 #[tokio::test]
 async fn a_user_who_sends_too_fast_is_told_when_to_go_on() {
