@@ -193,7 +193,7 @@ impl Store {
             None => None,
         };
         let documents = [&body, &packed].into_iter().chain(&review);
-        self.check_size(&decision.id, documents.map(packed_size).sum())?;
+        self.check_size(&decision.id, documents.map(packed_size).sum(), ITEM_LIMIT)?;
         let mut item = ItemBuilder::default()
             .text(ID, &decision.id)
             .text(BUSINESS, &decision.business_id)
@@ -215,12 +215,12 @@ impl Store {
         Ok(item.build())
     }
 
-    fn check_size(&self, id: &str, size: usize) -> Result<(), StoreError> {
-        if size <= ITEM_LIMIT {
+    fn check_size(&self, id: &str, size: usize, limit: usize) -> Result<(), StoreError> {
+        if size <= limit {
             return Ok(());
         }
         let table = self.names().decisions.clone();
-        Err(StoreError::TooLarge { what: format!("decision {id} with its effects"), table, size, limit: ITEM_LIMIT })
+        Err(StoreError::TooLarge { what: format!("decision {id} with its effects"), table, size, limit })
     }
 
     async fn decision_record(&self, item: &Item) -> Result<DecisionRecord, StoreError> {

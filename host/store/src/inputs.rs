@@ -105,7 +105,8 @@ impl Store {
     /// ago that it is forgotten.
     pub async fn input_state(&self, business_id: &str, input_id: &str) -> Result<Option<InputState>, StoreError> {
         let item = self.item(&self.names().inputs, key((BUSINESS, business_id), (ID, input_id))).await?;
-        let Some(item) = item else { return Ok(None) };
+        // A webhook's delivery may have the id; that is no input.
+        let Some(item) = item.filter(|item| item.contains_key(BODY)) else { return Ok(None) };
         let accepted = self.accepted_input(&item).await?;
         Ok(Some(InputState { accepted, finished_at: finished_at(&item) }))
     }

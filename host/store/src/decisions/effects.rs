@@ -4,7 +4,7 @@ use signalbox_model::{DecisionModel, Timestamp};
 use super::queries::checked;
 use super::{BODY, BUSINESS, EFFECTS, ID, REVIEW, REVISION};
 use crate::client::{failure, key};
-use crate::document::{pack, packed_size};
+use crate::document::{ITEM_LIMIT, pack, packed_size};
 use crate::item::{Item, Update, number};
 use crate::queue::{Lane, Place};
 use crate::tables::{BY_DUE, BY_REVIEW, BY_REVIEW_EXPIRY};
@@ -12,6 +12,10 @@ use crate::{DecisionRecord, Effect, EffectKind, EffectState, Store, StoreError};
 
 /// Writers that meet on one decision read it again and try once more, so often.
 pub(super) const WRITE_ATTEMPTS: u32 = 10;
+
+/// A decision grows a little after it is stored, by what is noted about its effects and its review: also one that was as
+/// large as a commit takes.
+const REWRITE_LIMIT: usize = ITEM_LIMIT + 14 * 1024;
 
 /// A new state for one effect of a decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,7 +101,7 @@ impl Store {
         let read = number(item, REVISION).unwrap_or_default();
         let effects = pack(&record.effects).await?;
         let body = item.get(BODY).map_or(0, packed_size);
-        self.check_size(&decision.id, body + packed_size(&effects))?;
+        self.check_size(&decision.id, body + packed_size(&effects), REWRITE_LIMIT)?;
         let mut update =
             Update::default().set(EFFECTS, effects).set(REVISION, AttributeValue::N((read + 1).to_string()));
         update = match due(decision, &record.effects) {

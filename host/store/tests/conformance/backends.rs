@@ -1,4 +1,6 @@
+use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_dynamodb::types::{DeleteGlobalSecondaryIndexAction, GlobalSecondaryIndexUpdate, TableStatus};
 use signalbox_store::{Backend, Config, Store, tables};
 use tempfile::TempDir;
 use ulid::Ulid;
@@ -63,14 +65,34 @@ impl Endpoint {
         Store::open(config).await.unwrap()
     }
 
-    pub async fn remove_tables(&self) {
+    fn client(&self) -> Client {
         let config = aws_sdk_dynamodb::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .endpoint_url(&self.url)
             .region(Region::new("us-east-1"))
             .credentials_provider(Credentials::new(&self.access_key, &self.secret, None, None, "test"))
             .build();
-        let client = aws_sdk_dynamodb::Client::from_conf(config);
+        Client::from_conf(config)
+    }
+
+    /// Makes the table of decisions as it was before it had this index.
+    pub async fn remove_decisions_index(&self, name: &str) {
+        let (client, table) = (self.client(), format!("{}decisions", self.prefix));
+        let removed = DeleteGlobalSecondaryIndexAction::builder().index_name(name).build().unwrap();
+        let update = GlobalSecondaryIndexUpdate::builder().delete(removed).build();
+        client.update_table().table_name(&table).global_secondary_index_updates(update).send().await.unwrap();
+        loop {
+            let answer = client.describe_table().table_name(&table).send().await.unwrap();
+            let described = answer.table.unwrap();
+            let there = described.global_secondary_indexes().iter().any(|index| index.index_name() == Some(name));
+            if !there && described.table_status() == Some(&TableStatus::Active) {
+                return;
+            }
+        }
+    }
+
+    pub async fn remove_tables(&self) {
+        let client = self.client();
         for table in tables(&self.prefix) {
             client.delete_table().table_name(table.name).send().await.unwrap();
         }

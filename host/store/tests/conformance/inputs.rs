@@ -1,4 +1,4 @@
-use signalbox_store::{Accepted, AcceptedInput, InputState, Store, StoreError};
+use signalbox_store::{Accepted, AcceptedInput, Delivery, InputState, Store, StoreError};
 
 use crate::samples::{accepted, minute, unique};
 
@@ -93,6 +93,17 @@ pub async fn an_inputs_state_tells_whether_it_is_finished(store: &Store) {
     store.finish_input("in-1", &business).await.unwrap();
     let again = store.input_state(&business, "in-1").await.unwrap().unwrap();
     assert_eq!(again, finished, "the first time counts");
+}
+
+pub async fn a_delivery_of_a_webhook_is_no_input(store: &Store) {
+    let delivery = Delivery {
+        business_id: unique("business"),
+        id: "dlv_1".to_owned(),
+        fingerprint: "aa".to_owned(),
+        received_at: minute(1),
+    };
+    store.claim_delivery(&delivery).await.unwrap();
+    assert_eq!(store.input_state(&delivery.business_id, "dlv_1").await.unwrap(), None);
 }
 
 /// Other tests may share the tables; their inputs are left out.

@@ -7,7 +7,7 @@ use signalbox_store::{
     StoreError,
 };
 
-use crate::samples::{action, kafka_record, minute, object, record, unique, with_effects};
+use crate::samples::{action, kafka_record, minute, noise, object, record, unique, with_effects};
 
 pub async fn a_decision_under_review_is_read_back_and_listed_for_its_business(store: &Store) {
     let business = unique("business");
@@ -235,6 +235,33 @@ pub async fn a_review_without_a_request_on_record_can_be_resolved(store: &Store)
     let approval = by("ana", ReviewVerdict::Approve);
     let after = done(resolve(store, &old, &approval).await);
     assert_eq!(after.review.map(|review| review.requested_at), Some(old.decision.created_at));
+}
+
+pub async fn a_decision_as_large_as_one_may_be_can_be_reviewed_and_delivered(store: &Store) {
+    let business = unique("business");
+    let effects = vec![Effect::withheld("a", action("a", None))];
+    let mut largest = under_review(&business, 1, None, effects);
+    // Just below what a commit takes: text that does not shrink is stored compressed all the same.
+    for kilobytes in (300..=500).rev() {
+        largest.decision.context.input.content.text = Some(noise(kilobytes * 1024));
+        match store.commit_decision(&largest).await {
+            Ok(committed) => {
+                assert_eq!(committed, Committed::New);
+                break;
+            }
+            Err(error) => assert!(matches!(error, StoreError::TooLarge { .. }), "{error}"),
+        }
+    }
+    let mut approval = by("ana", ReviewVerdict::Approve);
+    approval.note = Some("n".repeat(2_000));
+    let approved = done(resolve(store, &largest, &approval).await);
+    let state = EffectState::Waiting { reason: "r".repeat(2_000), until: Some(minute(40)) };
+    let updates = [EffectUpdate { effect_id: "a".to_owned(), state: state.clone() }];
+    let after = store.update_effects(&approved.decision.id, &business, &updates).await.unwrap();
+    assert_eq!(after.effects[0].state, state);
+    let state = EffectState::Delivered { at: minute(41) };
+    let updates = [EffectUpdate { effect_id: "a".to_owned(), state }];
+    store.update_effects(&approved.decision.id, &business, &updates).await.unwrap();
 }
 
 pub fn by(user: &str, verdict: ReviewVerdict) -> ReviewDecision {

@@ -9,6 +9,7 @@ use signalbox_model::{Outcome, ReviewVerdict, Timestamp};
 use signalbox_store::{Accepted, AcceptedInput, Backend, Config, DecisionRecord, Resolved, Store, StoreError, tables};
 use tokio::net::TcpListener;
 
+use crate::backends::Endpoint;
 use crate::reviews::by;
 use crate::samples::{accepted, minute, record};
 
@@ -99,6 +100,25 @@ async fn a_file_of_an_earlier_version_gets_the_new_indexes() {
     let path = folder.path().join("signalbox.db");
     fill(&Database::new(path.to_str().unwrap()).unwrap());
     takes_over(Backend::Embedded { path: Some(Path::to_owned(&path)) }).await;
+}
+
+#[tokio::test]
+async fn a_table_at_the_endpoint_gets_the_indexes_that_it_lacks() {
+    let Some(endpoint) = Endpoint::from_env() else {
+        println!("skipped: SIGNALBOX_TEST_DYNAMODB names no endpoint");
+        return;
+    };
+    let store = endpoint.open().await;
+    let record = waiting();
+    store.commit_decision(&record).await.unwrap();
+    for index in ["by-review", "by-review-expiry"] {
+        endpoint.remove_decisions_index(index).await;
+    }
+    assert!(store.pending_reviews("business", None, 10).await.is_err(), "the index is gone");
+    let store = endpoint.open().await;
+    assert_eq!(store.pending_reviews("business", None, 10).await.unwrap().items, [record]);
+    assert!(store.expired_reviews(minute(9), 10).await.unwrap().is_empty());
+    endpoint.remove_tables().await;
 }
 
 #[tokio::test]
