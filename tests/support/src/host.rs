@@ -139,13 +139,15 @@ async fn spawn(setup: &Setup, log: &Log) -> Result<(Child, Ready)> {
         .kill_on_drop(true)
         .spawn()
         .context("signalbox cannot be started")?;
-    log.follow(process.stderr.take().context("the host has no standard error")?);
+    let following = log.follow(process.stderr.take().context("the host has no standard error")?);
     let mut lines = BufReader::new(process.stdout.take().context("the host has no standard output")?).lines();
     let first = timeout(DEADLINE, lines.next_line()).await;
     let first =
         first.with_context(|| format!("the host prints no ready line; its log ends with\n{}", log.tail()))??;
     let Some(first) = first else {
         let status = timeout(DEADLINE, process.wait()).await??;
+        // Its last words may still be on their way.
+        timeout(DEADLINE, following).await??;
         bail!("the host ended with {status}; its log ends with\n{}", log.tail());
     };
     let ready = serde_json::from_str(&first).with_context(|| format!("the ready line is `{first}`"))?;

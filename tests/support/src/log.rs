@@ -4,6 +4,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::DEADLINE;
@@ -20,8 +21,8 @@ impl Log {
         Self { lines: Arc::default(), grown: watch::Sender::new(0) }
     }
 
-    /// Follows what a process writes.
-    pub(crate) fn follow(&self, output: impl AsyncRead + Unpin + Send + 'static) {
+    /// Follows what a process writes, until it has closed its end.
+    pub(crate) fn follow(&self, output: impl AsyncRead + Unpin + Send + 'static) -> JoinHandle<()> {
         let log = self.clone();
         tokio::spawn(async move {
             let mut lines = BufReader::new(output).lines();
@@ -30,7 +31,7 @@ impl Log {
                 kept.push(line);
                 log.grown.send_replace(kept.len());
             }
-        });
+        })
     }
 
     /// Every line so far as it was written.
