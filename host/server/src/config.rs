@@ -18,7 +18,7 @@ use signalbox_delivery::RelayConfig;
 use signalbox_executor::ExecutorConfig;
 use signalbox_model::SecretReference;
 use signalbox_sandbox::SandboxConfig;
-use signalbox_triggers::{AuthConfig, HttpConfig, IntakeConfig, WebSocketConfig};
+use signalbox_triggers::{AuthConfig, HttpConfig, IntakeConfig, WebSocketConfig, WebhookConfig};
 
 pub use effective::{settings, to_toml};
 pub use egress::EgressConfig;
@@ -46,6 +46,8 @@ pub struct Config {
     pub http: HttpConfig,
     /// What a WebSocket client may do.
     pub websocket: WebSocketConfig,
+    /// What senders of webhooks may do, and their secrets.
+    pub webhooks: WebhookConfig,
     /// What is admitted.
     pub intake: IntakeConfig,
     /// How decisions are made.
@@ -95,6 +97,11 @@ impl Config {
         }
         for key in &mut self.auth.keys {
             visit(&["auth", "keys"], &mut key.key);
+        }
+        for (name, references) in &mut self.webhooks.secrets {
+            for reference in references {
+                visit(&["webhooks", "secrets", name], reference);
+            }
         }
         for (name, model) in &mut self.llm.models {
             if let ModelConfig::Openai { api_key: Some(reference), .. } = model {

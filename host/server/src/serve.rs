@@ -7,6 +7,7 @@ mod error;
 mod leave;
 mod ready;
 mod reload;
+mod webhooks;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -46,6 +47,7 @@ pub async fn serve(config: Config, read_again: Reread, ready_json: bool) -> anyh
     // What only looks at the configuration comes first, so that a mistake there leaves no store behind.
     let clock = Clock::system();
     let verifier = verifier(&config, &clock)?;
+    let webhook_secrets = webhooks::secrets(&config.webhooks)?;
     let door = metrics_door(&config)?;
     let directory = open_directory(&config)?;
     let store = backends::open_store(&config.store).await?;
@@ -71,6 +73,7 @@ pub async fn serve(config: Config, read_again: Reread, ready_json: bool) -> anyh
     let (relay, relay_task) = Relay::new(config.delivery.clone(), store.clone(), sessions.clone(), audience);
     let relay_task = tokio::spawn(relay_task.run(gone.clone()));
     let intake = Intake::new(config.intake.clone(), decide.clone(), store.clone(), relay, clock.clone());
+    let webhooks = webhooks::open(&config.webhooks, webhook_secrets, &intake, &store, &clock, &generations)?;
     let websocket = WebSocket::new(config.websocket.clone(), verifier, intake.clone(), sessions, store.clone(), clock);
 
     let leaving = CancellationToken::new();
@@ -79,7 +82,7 @@ pub async fn serve(config: Config, read_again: Reread, ready_json: bool) -> anyh
         bundles: Arc::new(move || loaded_types(&generations)),
         leaving: leaving.clone(),
     };
-    let router = websocket.router().merge(health::routes(health, door, metrics));
+    let router = websocket.router().merge(webhooks.router()).merge(health::routes(health, door, metrics));
     let listener = listen(&config).await?;
     let address = listener.local_addr()?;
     let http = tokio::spawn(serve_http(config.http.clone(), listener, router, gone.child_token()));

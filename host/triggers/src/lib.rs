@@ -8,6 +8,8 @@ mod clock;
 mod http;
 mod intake;
 mod metrics;
+mod problem;
+mod webhook;
 mod websocket;
 
 pub use auth::{AuthConfig, AuthError, JwksConfig, KeyAlgorithm, KeyConfig, KeyError, Verified, Verifier};
@@ -18,4 +20,5 @@ pub use intake::{
     Receipt, Watcher,
 };
 pub use metrics::describe_metrics;
+pub use webhook::{HookError, PATH as WEBHOOK_PATH, WebhookConfig, Webhooks};
 pub use websocket::{PATH as WEBSOCKET_PATH, SUBPROTOCOL, WebSocket, WebSocketConfig};

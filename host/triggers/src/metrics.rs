@@ -20,6 +20,10 @@ pub(crate) const ERRORS: &str = "signalbox_websocket_errors_total";
 pub(crate) const REFUSED: &str = "signalbox_websocket_refused_total";
 /// Resumes by result.
 pub(crate) const RESUMES: &str = "signalbox_websocket_resumes_total";
+/// Deliveries of webhooks by hook and result.
+pub(crate) const WEBHOOKS: &str = "signalbox_webhooks_total";
+/// Deliveries that nothing proves, by reason.
+pub(crate) const SIGNATURES_REFUSED: &str = "signalbox_webhook_signatures_refused_total";
 /// HTTP connections.
 pub(crate) const HTTP_CONNECTIONS: &str = "signalbox_http_connections";
 /// HTTP connections turned away.
@@ -44,6 +48,16 @@ pub fn describe_metrics() {
     describe_counter!(ERRORS, Unit::Count, "Error frames by their code");
     describe_counter!(REFUSED, Unit::Count, "WebSocket upgrades that were refused, by reason");
     describe_counter!(RESUMES, Unit::Count, "Resumes by result (recovered, too_much, failed)");
+    describe_counter!(
+        WEBHOOKS,
+        Unit::Count,
+        "Deliveries of webhooks by hook and result (accepted, or the code of the refusal)"
+    );
+    describe_counter!(
+        SIGNATURES_REFUSED,
+        Unit::Count,
+        "Deliveries whose signature was refused, by reason (missing, repeated, malformed, mismatch, old, future, no_id)"
+    );
     describe_gauge!(HTTP_CONNECTIONS, Unit::Count, "HTTP connections that are open; a WebSocket is none any more");
     describe_counter!(
         HTTP_REFUSED,

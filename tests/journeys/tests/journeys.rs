@@ -6,6 +6,7 @@ mod crash;
 mod drain;
 mod operation;
 mod refusals;
+mod webhooks;
 
 use anyhow::Result;
 use signalbox_tests_support::{Host, Setup, bundle};

@@ -30,12 +30,14 @@ api-key = { env = "D" }
 [egress.secrets.crm]
 value = { env = "E" }
 hosts = ["crm.example"]
+[webhooks.secrets]
+payments = [{ env = "G" }]
 [telemetry]
 metrics-token = { env = "F" }
 "#;
 
 /// Tables whose keys the operator chooses.
-const NAMED: [&str; 2] = ["llm.models", "egress.secrets"];
+const NAMED: [&str; 3] = ["llm.models", "egress.secrets", "webhooks.secrets"];
 
 fn json(text: &str) -> Value {
     serde_json::to_value(Config::deserialize(Node::parse(text).unwrap()).unwrap()).unwrap()

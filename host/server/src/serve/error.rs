@@ -3,7 +3,7 @@ use std::net::SocketAddr;
 use signalbox_capabilities::business::DirectoryError;
 use signalbox_sandbox::SandboxError;
 use signalbox_store::StoreError;
-use signalbox_triggers::KeyError;
+use signalbox_triggers::{HookError, KeyError};
 use thiserror::Error;
 
 use crate::config::ConfigError;
@@ -30,6 +30,9 @@ pub enum StartError {
     /// Bundles have mistakes; the text is the report.
     #[error("bundles are not as they should be, see above")]
     Bundles(String),
+    /// A bundle's webhook could not be verified.
+    #[error(transparent)]
+    Hook(#[from] HookError),
     /// A language model cannot be set up.
     #[error("language model `{name}`: {reason}")]
     Model {
@@ -65,6 +68,7 @@ impl StartError {
             Self::Store(_) => "store-unavailable",
             Self::Directory(_) => "business-directory-invalid",
             Self::Bundles(_) => "bundle-invalid",
+            Self::Hook(_) => "webhook-secret-missing",
             Self::Model { .. } => "model-invalid",
             Self::Sandbox(_) => "sandbox-unavailable",
             Self::Listen { .. } => "listen-failed",
@@ -95,6 +99,11 @@ mod tests {
             StartError::Store(StoreError::Config(String::new())),
             StartError::Directory(DirectoryError::Unreadable { path: "x".into(), reason: String::new() }),
             StartError::Bundles(String::new()),
+            StartError::Hook(HookError::UnknownSecret {
+                bundle: String::new(),
+                hook: String::new(),
+                secret: String::new(),
+            }),
             StartError::Model { name: String::new(), reason: String::new() },
             StartError::Sandbox(SandboxError::Engine(String::new())),
             StartError::Listen {

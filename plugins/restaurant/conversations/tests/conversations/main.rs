@@ -2,8 +2,6 @@
 //! businesses of `business/`.
 
 #[cfg(test)]
-mod inputs;
-#[cfg(test)]
 mod restaurant;
 
 mod bookings {

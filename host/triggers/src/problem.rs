@@ -1,0 +1,126 @@
+//! Errors as HTTP clients read them: problem details, RFC 9457.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use serde::Serialize;
+
+/// The media type of problem details.
+pub const PROBLEM_JSON: &str = "application/problem+json";
+
+/// Where a response says under which id the log tells more.
+pub const CORRELATION_HEADER: HeaderName = HeaderName::from_static("x-correlation-id");
+
+/// An answer that says what went wrong: to a person in `detail`, to a program in `code`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    title: &'static str,
+    detail: String,
+    retry_after: Option<Duration>,
+    correlation_id: Option<String>,
+}
+
+/// The body, in the order in which people read it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Details<'a> {
+    /// `about:blank` says that the status tells the kind; `code` tells the rest without an address that may move.
+    r#type: &'static str,
+    title: &'static str,
+    status: u16,
+    detail: &'a str,
+    code: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    correlation_id: Option<&'a str>,
+}
+
+impl Problem {
+    /// A problem with the title that its status has anyway.
+    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        let title = status.canonical_reason().unwrap_or("Error");
+        Self { status, code, title, detail: detail.into(), retry_after: None, correlation_id: None }
+    }
+
+    /// Says when the same request may succeed; whole seconds, at least one, because the header knows nothing finer.
+    #[must_use]
+    pub fn retry_after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
+        self
+    }
+
+    /// Says under which id the log tells more.
+    #[must_use]
+    pub fn correlated(mut self, correlation_id: &str) -> Self {
+        self.correlation_id = Some(correlation_id.to_owned());
+        self
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let details = Details {
+            r#type: "about:blank",
+            title: self.title,
+            status: self.status.as_u16(),
+            detail: &self.detail,
+            code: self.code,
+            correlation_id: self.correlation_id.as_deref(),
+        };
+        let body = serde_json::to_vec(&details).unwrap_or_default();
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+        if let Some(wait) = self.retry_after {
+            headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
+        }
+        if let Some(id) = self.correlation_id.as_deref().and_then(|id| HeaderValue::from_str(id).ok()) {
+            headers.insert(CORRELATION_HEADER, id);
+        }
+        (self.status, headers, Body::from(body)).into_response()
+    }
+}
+
+fn whole_seconds(wait: Duration) -> u64 {
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    seconds.max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_problem_is_problem_details_that_a_program_and_a_person_can_read() {
+        let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "too much is being decided")
+            .retry_after(Duration::from_millis(1_200))
+            .correlated("cor_1");
+        let response = problem.into_response();
+        assert_eq!(response.status(), 503);
+        assert_eq!(response.headers()[CONTENT_TYPE], PROBLEM_JSON);
+        assert_eq!(response.headers()[RETRY_AFTER], "2");
+        assert_eq!(response.headers()[CORRELATION_HEADER], "cor_1");
+        let body = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
+        let expected = json!({
+            "type": "about:blank",
+            "title": "Service Unavailable",
+            "status": 503,
+            "detail": "too much is being decided",
+            "code": "busy",
+            "correlationId": "cor_1",
+        });
+        assert_eq!(serde_json::from_slice::<Value>(&body).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_sender_is_never_told_to_come_back_at_once() {
+        for (wait, seconds) in [(0, 1), (1, 1), (1_000, 1), (1_001, 2), (90_000, 90)] {
+            assert_eq!(whole_seconds(Duration::from_millis(wait)), seconds, "{wait} ms");
+        }
+    }
+}

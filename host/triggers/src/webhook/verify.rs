@@ -1,0 +1,143 @@
+//! Whether a delivery comes from whom it should: pure, over the raw bytes, before anything is parsed.
+
+mod scheme;
+#[cfg(test)]
+mod tests;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, Mac as _};
+use http::HeaderMap;
+use jiff::Timestamp;
+use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
+use sha2::Sha256;
+use signalbox_graph::VerifyScheme;
+use thiserror::Error;
+
+/// How far the sender's clock may be off, and how long a recorded delivery may be played again; what the reference
+/// libraries of Standard Webhooks and Stripe allow.
+const TOLERANCE_SECONDS: u64 = 5 * 60;
+
+/// The most signatures of one delivery that are looked at: a sender in the middle of a rotation sends two.
+const MOST_SIGNATURES: usize = 16;
+
+/// The longest id of a delivery.
+const LONGEST_ID: usize = 256;
+
+/// What Standard Webhooks writes before a symmetric secret.
+const PREFIX: &str = "whsec_";
+
+/// One secret, opened, as the key of each scheme.
+pub(crate) struct SigningKey {
+    text: SecretString,
+    /// What its Base64 says; none when it is none, and then it is no key for Standard Webhooks.
+    decoded: Option<SecretSlice<u8>>,
+}
+
+/// Why a delivery is not believed. Metrics and logs tell these apart; the sender is told none of them.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub(crate) enum Unproven {
+    /// A header of the scheme is not there.
+    #[error("the header {0} is missing")]
+    Missing(&'static str),
+    /// A header of the scheme is there more than once, so that two readers might read two different ones.
+    #[error("the header {0} is there more than once")]
+    Repeated(&'static str),
+    /// A header of the scheme is not of its form.
+    #[error("the header {0} is malformed")]
+    Malformed(&'static str),
+    /// No secret gives one of the signatures.
+    #[error("no secret of the hook gives the signature")]
+    Mismatch,
+    /// Signed too long ago.
+    #[error("it was signed more than {TOLERANCE_SECONDS} seconds ago")]
+    Old,
+    /// Signed in the future.
+    #[error("it was signed more than {TOLERANCE_SECONDS} seconds in the future")]
+    Future,
+    /// The body names no event.
+    #[error("the body has no `id` by which a redelivery is known")]
+    NoId,
+}
+
+impl Unproven {
+    /// A stable name for metrics.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Missing(_) => "missing",
+            Self::Repeated(_) => "repeated",
+            Self::Malformed(_) => "malformed",
+            Self::Mismatch => "mismatch",
+            Self::Old => "old",
+            Self::Future => "future",
+            Self::NoId => "no_id",
+        }
+    }
+}
+
+impl SigningKey {
+    pub fn new(text: SecretString) -> Self {
+        let encoded = text.expose_secret();
+        let decoded = STANDARD.decode(encoded.strip_prefix(PREFIX).unwrap_or(encoded)).ok();
+        let decoded = decoded.filter(|key| !key.is_empty()).map(SecretSlice::from);
+        Self { text, decoded }
+    }
+
+    /// Whether a secret can be a key of the scheme at all.
+    pub fn fits(&self, scheme: VerifyScheme) -> bool {
+        scheme != VerifyScheme::StandardWebhooks || self.decoded.is_some()
+    }
+
+    fn key(&self, scheme: VerifyScheme) -> Option<&[u8]> {
+        match scheme {
+            VerifyScheme::StandardWebhooks => self.decoded.as_ref().map(|key| key.expose_secret()),
+            // Stripe's secrets begin with `whsec_` too, but are used as they are written.
+            VerifyScheme::Github | VerifyScheme::Stripe => Some(self.text.expose_secret().as_bytes()),
+        }
+    }
+}
+
+/// The sender's id of the delivery, if one of the keys proves where it comes from and when.
+pub(crate) fn verify(
+    scheme: VerifyScheme,
+    keys: &[SigningKey],
+    headers: &HeaderMap,
+    body: &[u8],
+    now: Timestamp,
+) -> Result<String, Unproven> {
+    let claim = match scheme {
+        VerifyScheme::StandardWebhooks => scheme::standard_webhooks(headers)?,
+        VerifyScheme::Github => scheme::github(headers)?,
+        VerifyScheme::Stripe => scheme::stripe(headers)?,
+    };
+    if !is_signed(scheme, keys, &claim, body) {
+        return Err(Unproven::Mismatch);
+    }
+    // The time is part of what is signed, so that it is looked at only when the signature holds.
+    if let Some(signed_at) = claim.signed_at {
+        let distance = now.as_second().abs_diff(signed_at);
+        match (distance > TOLERANCE_SECONDS, signed_at > now.as_second()) {
+            (false, _) => {}
+            (true, false) => return Err(Unproven::Old),
+            (true, true) => return Err(Unproven::Future),
+        }
+    }
+    match claim.id {
+        Some(id) => Ok(id.to_owned()),
+        None => scheme::stripe_event_id(body),
+    }
+}
+
+/// Tries every key on every signature, and does not stop at the first that fits: how long it takes says nothing.
+fn is_signed(scheme: VerifyScheme, keys: &[SigningKey], claim: &scheme::Claim<'_>, body: &[u8]) -> bool {
+    let mut signed = false;
+    for key in keys.iter().filter_map(|key| key.key(scheme)) {
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { continue };
+        mac.update(claim.prefix.as_bytes());
+        mac.update(body);
+        for signature in &claim.signatures {
+            signed |= mac.clone().verify_slice(signature).is_ok();
+        }
+    }
+    signed
+}

@@ -1,0 +1,109 @@
+//! What each scheme writes into headers.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::HeaderMap;
+use serde::Deserialize;
+
+use super::{LONGEST_ID, MOST_SIGNATURES, Unproven};
+
+/// Standard Webhooks: the sender's id of the message.
+pub(super) const WEBHOOK_ID: &str = "webhook-id";
+/// Standard Webhooks: when this attempt was made.
+pub(super) const WEBHOOK_TIMESTAMP: &str = "webhook-timestamp";
+/// Standard Webhooks: the signatures.
+pub(super) const WEBHOOK_SIGNATURE: &str = "webhook-signature";
+/// GitHub: the id of the delivery. GitHub does not sign it.
+pub(super) const GITHUB_DELIVERY: &str = "x-github-delivery";
+/// GitHub: the signature.
+pub(super) const GITHUB_SIGNATURE: &str = "x-hub-signature-256";
+/// Stripe: time and signatures.
+pub(super) const STRIPE_SIGNATURE: &str = "stripe-signature";
+
+/// What a delivery says about itself, as long as nothing of it is proven.
+pub(super) struct Claim<'a> {
+    /// None when it is in the body, where it is looked for once that is proven.
+    pub id: Option<&'a str>,
+    /// In seconds since 1970; none when the scheme signs no time.
+    pub signed_at: Option<i64>,
+    /// What is signed before the body.
+    pub prefix: String,
+    pub signatures: Vec<Vec<u8>>,
+}
+
+pub(super) fn standard_webhooks(headers: &HeaderMap) -> Result<Claim<'_>, Unproven> {
+    let id = id(headers, WEBHOOK_ID)?;
+    let time = only(headers, WEBHOOK_TIMESTAMP)?;
+    let signed_at = seconds(time).ok_or(Unproven::Malformed(WEBHOOK_TIMESTAMP))?;
+    let all = only(headers, WEBHOOK_SIGNATURE)?;
+    // Signatures of other versions are for other readers.
+    let own = all.split(' ').filter_map(|one| one.strip_prefix("v1,")).filter_map(|one| STANDARD.decode(one).ok());
+    let signatures = some(own, WEBHOOK_SIGNATURE)?;
+    Ok(Claim { id: Some(id), signed_at: Some(signed_at), prefix: format!("{id}.{time}."), signatures })
+}
+
+pub(super) fn github(headers: &HeaderMap) -> Result<Claim<'_>, Unproven> {
+    let signature = only(headers, GITHUB_SIGNATURE)?.strip_prefix("sha256=").and_then(|hex| hex::decode(hex).ok());
+    let signature = signature.ok_or(Unproven::Malformed(GITHUB_SIGNATURE))?;
+    let id = id(headers, GITHUB_DELIVERY)?;
+    Ok(Claim { id: Some(id), signed_at: None, prefix: String::new(), signatures: vec![signature] })
+}
+
+pub(super) fn stripe(headers: &HeaderMap) -> Result<Claim<'_>, Unproven> {
+    let malformed = Unproven::Malformed(STRIPE_SIGNATURE);
+    let (mut times, mut own) = (Vec::new(), Vec::new());
+    for item in only(headers, STRIPE_SIGNATURE)?.split(',') {
+        match item.split_once('=').ok_or(malformed)? {
+            ("t", time) => times.push(time),
+            ("v1", signature) => own.extend(hex::decode(signature).ok()),
+            _ => {}
+        }
+    }
+    let [time] = times.as_slice() else { return Err(malformed) };
+    let signed_at = seconds(time).ok_or(malformed)?;
+    let signatures = some(own.into_iter(), STRIPE_SIGNATURE)?;
+    Ok(Claim { id: None, signed_at: Some(signed_at), prefix: format!("{time}."), signatures })
+}
+
+/// The id of the event that a proven body tells of.
+pub(super) fn stripe_event_id(body: &[u8]) -> Result<String, Unproven> {
+    #[derive(Deserialize)]
+    struct Event {
+        id: String,
+    }
+    let event: Event = serde_json::from_slice(body).map_err(|_| Unproven::NoId)?;
+    if is_id(&event.id) { Ok(event.id) } else { Err(Unproven::NoId) }
+}
+
+/// The value of a header that has to be there exactly once.
+fn only<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<&'a str, Unproven> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next().ok_or(Unproven::Missing(name))?;
+    if values.next().is_some() {
+        return Err(Unproven::Repeated(name));
+    }
+    value.to_str().map_err(|_| Unproven::Malformed(name))
+}
+
+fn id<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<&'a str, Unproven> {
+    let id = only(headers, name)?;
+    if is_id(id) { Ok(id) } else { Err(Unproven::Malformed(name)) }
+}
+
+fn is_id(id: &str) -> bool {
+    (1..=LONGEST_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// Digits only: a sign or a space would be signed too, and two readers might read it differently.
+fn seconds(text: &str) -> Option<i64> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
+}
+
+/// The signatures, of which there has to be one, and not too many.
+fn some(signatures: impl Iterator<Item = Vec<u8>>, name: &'static str) -> Result<Vec<Vec<u8>>, Unproven> {
+    let signatures: Vec<Vec<u8>> = signatures.take(MOST_SIGNATURES + 1).collect();
+    if signatures.is_empty() || signatures.len() > MOST_SIGNATURES {
+        return Err(Unproven::Malformed(name));
+    }
+    Ok(signatures)
+}

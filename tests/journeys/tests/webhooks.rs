@@ -1,0 +1,84 @@
+//! A webhook from outside the process: signed, stored, decided, known again after `kill -9`.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use signalbox_tests_support::{DEADLINE, Host, Setup, bundle};
+use standardwebhooks::Webhook;
+use tempfile::TempDir;
+
+use super::decisions;
+
+const SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
+
+/// The bundle `probes/failures` with a webhook; the folder goes with the value.
+fn with_a_webhook() -> Result<(TempDir, PathBuf)> {
+    let folder = TempDir::new()?;
+    for entry in fs::read_dir(bundle("probes/failures")?)? {
+        let entry = entry?;
+        fs::copy(entry.path(), folder.path().join(entry.file_name()))?;
+    }
+    let manifest = folder.path().join("bundle.toml");
+    let hook = "[inputs.webhook.events]\nverify = { scheme = \"standard-webhooks\", secret = \"EVENTS\" }\n";
+    let text = fs::read_to_string(&manifest)?.replace("[inputs.websocket]\n", &format!("[inputs.websocket]\n{hook}"));
+    fs::write(&manifest, text)?;
+    let path = folder.path().to_owned();
+    Ok((folder, path))
+}
+
+async fn deliver(host: &Host, id: &str, body: &str, secret: &str) -> Result<(u16, Value)> {
+    let now = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs())?;
+    let signature = Webhook::new(secret)?.sign(id, now, body.as_bytes())?;
+    let client = reqwest::Client::builder().no_proxy().timeout(DEADLINE).build()?;
+    let request = client
+        .post(format!("{}/webhooks/alpha/events", host.url()))
+        .header("webhook-id", id)
+        .header("webhook-timestamp", now)
+        .header("webhook-signature", signature)
+        .body(body.to_owned());
+    let response = request.send().await?;
+    Ok((response.status().as_u16(), serde_json::from_str(&response.text().await?).context("the answer is no JSON")?))
+}
+
+#[tokio::test]
+async fn an_acknowledged_webhook_is_decided_once_through_repetition_and_kill() -> Result<()> {
+    let (_folder, path) = with_a_webhook()?;
+    let setup = Setup::new()?.business("alpha", "probe-failures")?.bundle(path);
+    fs::write(setup.path().join("events"), SECRET)?;
+    let mut host = setup.config("[webhooks.secrets]\nEVENTS = [{ file = \"events\" }]").start().await?;
+
+    let (status, first) = deliver(&host, "msg_1", r#"{"order":7}"#, SECRET).await?;
+    assert_eq!(status, 202, "{first}");
+    host.kill().await?;
+    host.restart().await?;
+    assert_eq!(deliver(&host, "msg_1", r#"{"order":7}"#, SECRET).await?, (202, first));
+    let (status, other) = deliver(&host, "msg_1", r#"{"order":8}"#, SECRET).await?;
+    assert_eq!((status, &other["code"]), (409, &json!("delivery_id_reused")));
+    let (status, stranger) =
+        deliver(&host, "msg_2", r#"{"order":9}"#, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").await?;
+    assert_eq!((status, &stranger["code"]), (401, &json!("signature_invalid")));
+
+    let decided = async {
+        while decisions(&host, "alpha").await? == 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        anyhow::Ok(())
+    };
+    tokio::time::timeout(DEADLINE, decided).await.context("the webhook is never decided")??;
+    assert_eq!(decisions(&host, "alpha").await?, 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_bundle_whose_webhook_has_no_secret_keeps_the_host_from_starting() -> Result<()> {
+    let (_folder, path) = with_a_webhook()?;
+    let setup = Setup::new()?.business("alpha", "probe-failures")?.bundle(path);
+    let output = setup.run(&["serve"]).await?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "{said}");
+    assert!(said.contains("webhook `events`") && said.contains("`EVENTS`"), "{said}");
+    Ok(())
+}
