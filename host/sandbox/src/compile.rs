@@ -33,11 +33,14 @@ impl Cache {
         let path = folder.join(KEY_FILE);
         if !path.exists() {
             let key: [u8; 32] = rand::random();
-            match new_private_file(&path) {
-                Ok(mut file) => file.write_all(&key).and_then(|()| file.sync_all()).map_err(wrong)?,
-                // Another process was quicker; its key is as good.
-                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(wrong(error)),
+            // Appears whole or not at all, readable for its owner only; another process that was quicker has made a key
+            // that is as good.
+            let mut file = tempfile::NamedTempFile::new_in(folder).map_err(wrong)?;
+            file.write_all(&key).and_then(|()| file.as_file().sync_all()).map_err(wrong)?;
+            match file.persist_noclobber(&path) {
+                Ok(_) => {}
+                Err(error) if error.error.kind() == std::io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(wrong(error.error)),
             }
         }
         let key = fs::read(&path).map_err(wrong)?;
@@ -132,17 +135,6 @@ fn engine_name(engine: &Engine) -> String {
     format!("{:016x}", hasher.finish())
 }
 
-#[cfg(unix)]
-fn new_private_file(path: &Path) -> std::io::Result<fs::File> {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
-}
-
-#[cfg(not(unix))]
-fn new_private_file(path: &Path) -> std::io::Result<fs::File> {
-    fs::OpenOptions::new().write(true).create_new(true).open(path)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -157,6 +149,26 @@ mod tests {
         file[3] ^= 1;
         fs::write(cache.path("one"), &file).unwrap();
         assert!(cache.read("one").is_none());
+    }
+
+    #[test]
+    fn processes_that_start_together_agree_on_one_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let keys: Vec<[u8; 32]> = std::thread::scope(|scope| {
+            let starts: Vec<_> = (0..8).map(|_| scope.spawn(|| Cache::open(folder.path()).unwrap().key)).collect();
+            starts.into_iter().map(|start| start.join().unwrap()).collect()
+        });
+        assert!(keys.iter().all(|key| *key == keys[0]));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nobody_else_may_read_the_key() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        Cache::open(folder.path()).unwrap();
+        let mode = fs::metadata(folder.path().join(KEY_FILE)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{mode:o}");
     }
 
     #[test]

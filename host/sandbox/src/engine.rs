@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,7 +7,7 @@ use signalbox_bindings::exports::signalbox::agent::{handler, node};
 use signalbox_capabilities::{Grants, PluginPolicy, Services};
 use signalbox_graph::{PluginSpec, Problem};
 use tokio::sync::Semaphore;
-use wasmtime::component::Linker;
+use wasmtime::component::{Component, Linker};
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Strategy};
 
 use crate::compile::{self, Cache};
@@ -96,11 +97,13 @@ impl Sandbox {
 impl Inner {
     fn load(&self, bundle: Bundle) -> Result<Generation, BundleError> {
         let business_type: Arc<str> = bundle.manifest.business_type.as_str().into();
-        let (mut plugins, mut problems) = (std::collections::BTreeMap::new(), Vec::new());
+        let (mut plugins, mut problems) = (BTreeMap::new(), Vec::new());
+        // Several plugins may share one component; it is compiled once.
+        let mut compiled = BTreeMap::new();
         for (name, spec) in &bundle.manifest.plugins {
             let bytes = bundle.components.get(name).map_or(&[][..], Vec::as_slice);
             let is_node = bundle.manifest.graph.plugins().iter().any(|used| **used == *name.as_str());
-            match self.load_plugin(name, spec, bytes, is_node, business_type.clone()) {
+            match self.load_plugin(name, spec, bytes, &mut compiled, is_node, business_type.clone()) {
                 Ok(plugin) => {
                     plugins.insert(name.clone(), Arc::new(plugin));
                 }
@@ -127,6 +130,7 @@ impl Inner {
         name: &str,
         spec: &PluginSpec,
         bytes: &[u8],
+        compiled: &mut BTreeMap<String, Component>,
         is_node: bool,
         business_type: Arc<str>,
     ) -> Result<Plugin, Vec<Problem>> {
@@ -140,13 +144,15 @@ impl Inner {
                 .map(|error| Problem::new(format!("plugin `{name}`: {error}"), spec.span.clone(), "this plugin"))
                 .collect::<Vec<_>>()
         })?;
-        let component =
-            compile::component(&self.engine, self.cache.as_ref(), &digest(bytes), bytes).map_err(|error| {
-                vec![at_component(
-                    format!("does not compile: {error:#}"),
-                    "build it again for wasm32-wasip2".to_owned(),
-                )]
-            })?;
+        let digest = digest(bytes);
+        let component = match compiled.get(&digest) {
+            Some(component) => component.clone(),
+            None => compile::component(&self.engine, self.cache.as_ref(), &digest, bytes).map_err(|error| {
+                let help = "build it again for wasm32-wasip2";
+                vec![at_component(format!("does not compile: {error:#}"), help.to_owned())]
+            })?,
+        };
+        compiled.insert(digest, component.clone());
         let imports: Vec<Problem> = component
             .component_type()
             .imports(&self.engine)

@@ -91,8 +91,7 @@ async fn an_id_used_again_with_other_content_is_refused() {
     let host = Host::start().await;
     let mut client = host.ana().await;
     client.say("m1", "one").await;
-    client.expect("ack").await;
-    client.expect("response").await;
+    client.expect_answer().await;
     client.say("m1", "two").await;
     let error = client.expect_error("message_id_reused").await;
     assert_eq!((&error["errorType"], &error["details"]["messageId"]), (&json!("validation_error"), &json!("m1")));
@@ -106,7 +105,7 @@ async fn an_id_used_again_with_other_content_is_refused() {
     let other_user = token("dan", &[("trattoria", "coordinator")], 3_600);
     let mut dan = host.connect(&other_user).await;
     dan.say("m1", "my own m1").await;
-    assert_eq!(dan.expect("ack").await["state"], "decided", "ids of users are apart");
+    assert_eq!(dan.expect_answer().await["messageId"], "m1", "ids of users are apart");
 }
 
 #[tokio::test]

@@ -76,6 +76,16 @@ impl Client {
         }
     }
 
+    /// The next response, past acknowledgements: a busy machine gives two of them.
+    pub async fn expect_answer(&mut self) -> Value {
+        loop {
+            let frame = self.expect_either("ack", "response").await;
+            if frame["type"] == "response" {
+                return frame;
+            }
+        }
+    }
+
     /// The next frame that is no progress; it has to be of one of these types.
     pub async fn expect_either(&mut self, one: &str, other: &str) -> Value {
         loop {
