@@ -35,6 +35,9 @@ pub struct Request {
     /// Under which name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// For whom a booking portal asks; the sender otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guest: Option<String>,
     /// Whether all details are there; the graph's edges look at it.
     #[serde(default)]
     pub complete: bool,
@@ -82,6 +85,7 @@ pub fn read(text: &str, now: DateTime, hours: &Hours, before: &Request, awaited:
         date,
         time: time.or(before.time),
         name: party::name(&words).or_else(|| before.name.clone()),
+        guest: None,
         complete: false,
         heard,
         impossible_day: when.impossible,

@@ -9,6 +9,9 @@ pub mod intent;
 pub mod menu;
 pub mod party;
 pub mod place;
+pub mod portal;
+pub mod pos;
+pub mod summary;
 pub mod tables;
 
 pub use everyday::{calendar, hours, language, text};

@@ -4,9 +4,10 @@ use jiff::civil::{Date, DateTime};
 use serde::de::DeserializeOwned;
 use signalbox_sdk::{Context, Failure};
 
+use crate::booking::Request;
 use crate::calendar;
 use crate::channels::DayFacts;
-use crate::hours::{Hours, Window};
+use crate::hours::{self, Hours, Window};
 use crate::language::Language;
 use crate::menu::Dish;
 use crate::tables::Rules;
@@ -50,12 +51,36 @@ pub fn menu(context: &Context) -> Result<Vec<Dish>, Failure> {
 
 /// What the rows of this place are stored under.
 pub fn partition(context: &Context) -> &str {
-    context.location.as_ref().map_or("main", |location| &location.id)
+    context.location.as_ref().map_or(MAIN, |location| &location.id)
 }
 
 /// Who is asking; an input without a user stands for itself.
 pub fn guest(context: &Context) -> &str {
     context.input.user_id.as_deref().unwrap_or(&context.input.id)
+}
+
+/// Who comes: whom the request names, or who is asking.
+pub fn guest_of<'a>(context: &'a Context, request: &'a Request) -> &'a str {
+    request.guest.as_deref().unwrap_or_else(|| guest(context))
+}
+
+/// What rows are stored under when an input names no place.
+pub const MAIN: &str = "main";
+
+/// Every partition that the business may have rows under.
+pub fn partitions(context: &Context) -> Vec<&str> {
+    let mut all = vec![MAIN];
+    all.extend(context.business.locations.iter().map(|location| location.id.as_str()));
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+/// The day and minute of service that it is now; outside of opening hours those of the calendar.
+pub fn service_now(context: &Context) -> Result<(Date, u32), Failure> {
+    let now = now(context)?;
+    let service = hours(context)?.service_at(now).map(|service| (service.day, service.minute));
+    Ok(service.unwrap_or((now.date(), hours::minute_of(now.time()))))
 }
 
 /// The opening hours of a day in words.

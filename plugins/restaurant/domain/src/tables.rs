@@ -69,11 +69,25 @@ pub struct Booking {
     pub cancelled_by: Option<String>,
 }
 
+/// A bill that was paid.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Bill {
+    /// The decision that recorded it, so that none is counted twice.
+    pub decision: String,
+    /// In the smallest unit of the currency.
+    pub total_minor: u64,
+}
+
 /// All bookings of one day at one place: one row, so that two parties can never take the last table both.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Day {
-    /// In the order they were made.
+    /// In the order they were made; a party without a booking is one under its table's name.
+    #[serde(default)]
     pub bookings: Vec<Booking>,
+    /// In the order they were paid.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bills: Vec<Bill>,
 }
 
 impl Booking {
@@ -194,14 +208,18 @@ mod tests {
         }
     }
 
+    fn of(bookings: Vec<Booking>) -> Day {
+        Day { bookings, ..Day::default() }
+    }
+
     const EVENING: Window = Window { from: 18 * 60, until: 23 * 60 };
 
     #[test]
     fn parties_that_do_not_meet_do_not_add_up() {
-        let day = Day { bookings: vec![booking("a", 6, 1080), booking("b", 6, 1200)] };
+        let day = of(vec![booking("a", 6, 1080), booking("b", 6, 1200)]);
         assert_eq!(day.most_guests(1080, 1320), 6, "one leaves when the other comes");
         assert_eq!(day.most_guests(1140, 1260), 6);
-        let day = Day { bookings: vec![booking("a", 6, 1080), booking("b", 4, 1140)] };
+        let day = of(vec![booking("a", 6, 1080), booking("b", 4, 1140)]);
         assert_eq!(day.most_guests(1080, 1140), 6);
         assert_eq!(day.most_guests(1080, 1200), 10);
         assert!(!day.fits(1, 1170, 1290, &rules()));
@@ -210,7 +228,7 @@ mod tests {
 
     #[test]
     fn a_cancelled_booking_frees_its_seats() {
-        let mut day = Day { bookings: vec![booking("a", 10, 1140)] };
+        let mut day = of(vec![booking("a", 10, 1140)]);
         assert!(!day.fits(2, 1140, 1260, &rules()));
         day.bookings[0].cancelled_by = Some("c".to_owned());
         assert!(day.fits(2, 1140, 1260, &rules()));
@@ -220,7 +238,7 @@ mod tests {
 
     #[test]
     fn the_nearest_free_times_are_offered() {
-        let day = Day { bookings: vec![booking("a", 10, 19 * 60)] };
+        let day = of(vec![booking("a", 10, 19 * 60)]);
         // From 19:00 to 21:00 all seats are taken, so a stay of two hours may not begin after 17:00 or before 21:00.
         assert_eq!(day.alternatives(2, 19 * 60 + 30, &[EVENING], 0, &rules()), [21 * 60, 21 * 60 + 30, 22 * 60]);
         assert_eq!(day.alternatives(2, 19 * 60, &[EVENING], 22 * 60, &rules()), [22 * 60]);
@@ -233,7 +251,7 @@ mod tests {
 
     #[test]
     fn a_guest_who_already_has_a_table_is_found() {
-        let day = Day { bookings: vec![booking("a", 2, 1140)] };
+        let day = of(vec![booking("a", 2, 1140)]);
         assert!(day.of_user("user-a", 1200, 1320).is_some());
         assert!(day.of_user("user-a", 1260, 1380).is_none());
         assert!(day.of_user("user-b", 1200, 1320).is_none());

@@ -74,6 +74,12 @@ impl ContextBuilder {
         self
     }
 
+    /// Where the input entered.
+    pub fn source(mut self, source: Source) -> Self {
+        self.0.input.source = source;
+        self
+    }
+
     /// Who sent it.
     pub fn user(mut self, id: &str) -> Self {
         self.0.input.user_id = Some(id.to_owned());

@@ -2,6 +2,8 @@
 //! businesses of `business/`.
 
 #[cfg(test)]
+mod inputs;
+#[cfg(test)]
 mod restaurant;
 
 mod bookings {

@@ -9,7 +9,9 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 use signalbox_graph::{Ending, FailureKind, Graph, Json, Next, Outcome, Scope, StepOutput, Stepper, Task};
 use signalbox_sdk::testing::{self, Host};
-use signalbox_sdk::{Context, Failure, Response, Step};
+use signalbox_sdk::{
+    Action, Context, Entry, Event, Failure, InputType, NewInput, Response, Source, Step, WebhookRequest,
+};
 
 /// Code and locale to template and parameters.
 pub type Models = BTreeMap<(String, String), (String, Vec<String>)>;
@@ -25,6 +27,18 @@ pub struct Answer {
     pub path: Vec<String>,
     /// Targets of the actions.
     pub actions: Vec<String>,
+    /// What the actions say.
+    pub payloads: Vec<Value>,
+}
+
+/// What enters.
+#[derive(Clone, Debug)]
+struct Input {
+    source: Source,
+    input_type: InputType,
+    user: Option<String>,
+    text: Option<String>,
+    data: Option<Value>,
 }
 
 /// One business on a Wednesday at 15:30, half an hour after lunch.
@@ -33,6 +47,7 @@ pub struct Restaurant {
     graph: Arc<Graph>,
     business: Value,
     place: Option<String>,
+    now: (&'static str, &'static str),
     sessions: RefCell<BTreeMap<String, BTreeMap<String, Json>>>,
     decisions: Cell<u32>,
 }
@@ -49,6 +64,7 @@ impl Restaurant {
             graph: manifest.graph,
             business: serde_json::to_value(known).unwrap(),
             place: None,
+            now: ("2026-11-25T13:30:00.000Z", "2026-11-25T15:30:00+02:00"),
             sessions: RefCell::default(),
             decisions: Cell::new(0),
         }
@@ -68,24 +84,62 @@ impl Restaurant {
 
     /// The same, as a decision of a given id.
     pub fn say_as(&self, decision: &str, user: &str, text: &str) -> Answer {
-        let session = self.sessions.borrow().get(user).cloned().unwrap_or_default();
-        let mut stepper = Stepper::new(Arc::clone(&self.graph), session, scope(text));
+        let (user, text) = (Some(user.to_owned()), Some(text.to_owned()));
+        let (source, input_type) = (Source::Websocket, InputType::UserMessage);
+        self.decide(decision, &Input { source, input_type, user, text, data: None })
+    }
+
+    /// A booking portal posts; what the handler makes of it is decided.
+    pub fn post(&self, decision: &str, body: &Value) -> Answer {
+        let (hook, delivery_id, headers) = ("reservations".to_owned(), "msg_1".to_owned(), Vec::new());
+        let request = WebhookRequest { hook, delivery_id, headers, body: body.to_string().into_bytes() };
+        let handler = restaurant_reservations_webhook::reservations_webhook;
+        let handled = self.host.handle(handler, Event::Webhook(request)).unwrap();
+        self.decide(decision, &Input::of(Source::ExternalApi, &handled.inputs[0]))
+    }
+
+    /// The point of sale tells something.
+    pub fn tell(&self, decision: &str, event: &Value) -> Answer {
+        let (topic, headers, value) = ("pos.events".to_owned(), Vec::new(), Some(event.to_string().into_bytes()));
+        let entry = Entry { topic, partition: 0, offset: 1, key: None, headers, value, timestamp: None };
+        let handled = self.host.handle(restaurant_pos::pos, Event::Kafka(entry)).unwrap();
+        self.decide(decision, &Input::of(Source::Kafka, &handled.inputs[0]))
+    }
+
+    /// The schedule ticks.
+    pub fn tick(&self) -> Answer {
+        let data = Some(json!({ "task": "daily-summary" }));
+        let (source, input_type) = (Source::Cron, InputType::ScheduledTask);
+        self.decide("dec_tick", &Input { source, input_type, user: None, text: None, data })
+    }
+
+    /// Another moment: in UTC, and on the clock of the place.
+    pub fn at_time(&mut self, now: &'static str, local: &'static str) {
+        self.now = (now, local);
+    }
+
+    fn decide(&self, decision: &str, input: &Input) -> Answer {
+        let user = input.user.clone().unwrap_or_default();
+        let session = self.sessions.borrow().get(&user).cloned().unwrap_or_default();
+        let mut stepper = Stepper::new(Arc::clone(&self.graph), session, input.scope());
         let mut path = Vec::new();
         let (payloads, session) = loop {
             match stepper.next() {
                 Next::Run(tasks) => {
                     for task in tasks {
                         path.push(task.name.to_string());
-                        let outcome = self.run(&self.context(decision, user, text, &task.name), &task);
+                        let outcome = self.run(&self.context(decision, input, &task.name), &task);
                         stepper.complete(task.id, outcome);
                     }
                 }
                 Next::Wait => panic!("nothing is outstanding here"),
                 Next::Ended(Ending::Finished { payloads, session, .. }) => break (payloads, session),
-                Next::Ended(Ending::Failed { error, .. }) => panic!("{text}: {error} after {path:?}"),
+                Next::Ended(Ending::Failed { error, .. }) => panic!("{input:?}: {error} after {path:?}"),
             }
         };
-        self.sessions.borrow_mut().insert(user.to_owned(), session);
+        if input.user.is_some() {
+            self.sessions.borrow_mut().insert(user, session);
+        }
         let steps: Vec<Step> = payloads.into_iter().map(|(_, step)| step).collect();
         answer(&steps, path)
     }
@@ -110,17 +164,26 @@ impl Restaurant {
         models
     }
 
-    fn context(&self, decision: &str, user: &str, text: &str, node: &str) -> Context {
+    fn context(&self, decision: &str, input: &Input, node: &str) -> Context {
         let field = |name: &str| self.business[name].as_str().unwrap_or_default();
         let mut builder = testing::context()
             .decision(decision)
-            .user(user)
             .node(node)
-            .text(text)
-            .now("2026-11-25T13:30:00.000Z")
-            .local_now("2026-11-25T15:30:00+02:00")
+            .source(input.source)
+            .input_type(input.input_type)
+            .now(self.now.0)
+            .local_now(self.now.1)
             .business(field("name"), field("locale"), field("timezone"))
             .settings(self.business["settings"].clone());
+        if let Some(user) = &input.user {
+            builder = builder.user(user);
+        }
+        if let Some(text) = &input.text {
+            builder = builder.text(text);
+        }
+        if let Some(data) = &input.data {
+            builder = builder.data(data);
+        }
         if let Some(place) = &self.place {
             let places = self.business["locations"].as_array().unwrap();
             let settings = places.iter().find(|known| known["id"] == place.as_str()).unwrap()["settings"].clone();
@@ -139,6 +202,8 @@ impl Restaurant {
             "lookup" => host.run(restaurant_lookup::lookup, context, state),
             "reservations" => host.run(restaurant_reservations::reservations, context, state),
             "complaint" => host.run(restaurant_complaint::complaint, context, state),
+            "portal" => host.enter(|| restaurant_portal::portal(context)),
+            "summary" => host.run(restaurant_summary::summary, context, state),
             "handover" => host.run(restaurant_handover::handover, context, state),
             "respond" => host.run(restaurant_respond::respond, context, state),
             other => panic!("the test knows no plugin `{other}`"),
@@ -169,30 +234,57 @@ fn bundle() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-fn scope(text: &str) -> Scope {
-    let input = json!({
-        "id": "in_1",
-        "source": "websocket",
-        "businessId": "business",
-        "type": "user_message",
-        "content": { "text": text },
-        "timestamp": "2026-11-25T13:30:00Z",
-    });
-    Scope::new(&serde_json::from_value(input).unwrap(), &["message".to_owned()])
+impl Input {
+    /// As the host makes it of what a handler gives.
+    fn of(source: Source, input: &NewInput) -> Self {
+        let data = input.content.data.as_ref().map(|data| data.read().unwrap());
+        let (user, text) = (input.user_id.clone(), input.content.text.clone());
+        Self { source, input_type: input.input_type, user, text, data }
+    }
+
+    fn scope(&self) -> Scope {
+        let source = match self.source {
+            Source::Websocket => "websocket",
+            Source::Cron => "cron",
+            Source::ExternalApi => "external_api",
+            Source::Kafka => "kafka",
+        };
+        let input_type = match self.input_type {
+            InputType::UserMessage => "user_message",
+            InputType::ScheduledTask => "scheduled_task",
+            InputType::Webhook => "webhook",
+            InputType::ApiRequest => "api_request",
+            InputType::Review => "review",
+        };
+        let mut content = Map::new();
+        content.extend(self.text.clone().map(|text| ("text".to_owned(), text.into())));
+        content.extend(self.data.clone().map(|data| ("data".to_owned(), data)));
+        let input = json!({
+            "id": "in_1",
+            "source": source,
+            "businessId": "business",
+            "type": input_type,
+            "content": content,
+            "timestamp": "2026-11-25T13:30:00Z",
+        });
+        Scope::new(&serde_json::from_value(input).unwrap(), &["message".to_owned()])
+    }
 }
 
 /// What comes out of the steps, read as the host reads them: the last verdict wins, templates need all their parameters.
 fn answer(steps: &[Step], path: Vec<String>) -> Answer {
     let verdict = steps.iter().filter_map(|step| step.decision.as_ref()).next_back().expect("no node decided");
     let said: Vec<&Response> = steps.iter().flat_map(|step| &step.responses).collect();
-    let [response] = said.as_slice() else { panic!("one answer is expected, there are {}", said.len()) };
+    assert!(said.len() <= 1, "one answer is expected, there are {}", said.len());
+    let actions: Vec<&Action> = steps.iter().flat_map(|step| &step.actions).collect();
     Answer {
-        text: render(response),
+        text: said.first().map(|response| render(response)).unwrap_or_default(),
         code: verdict.code.clone(),
         confidence: verdict.confidence,
         review: verdict.requires_human_review,
         path,
-        actions: steps.iter().flat_map(|step| &step.actions).map(|action| action.target.clone()).collect(),
+        actions: actions.iter().map(|action| action.target.clone()).collect(),
+        payloads: actions.iter().map(|action| action.payload.clone()).collect(),
     }
 }
 

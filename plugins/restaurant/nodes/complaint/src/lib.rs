@@ -1,8 +1,8 @@
-//! Node `complaint`: how bad it is, what was decided about the like before, and what to offer. A person has the last word.
+//! The nodes `complaint` and `count-complaints`: one plugin, because rows belong to a plugin. `complaint`: how bad it is, what was decided about the like before, and what to offer. A person has the last word.
 
 use restaurant::channels::Outcome;
 use restaurant::complaint::{self, Complaint, Severity, Subject};
-use restaurant::language::Language;
+use restaurant::language::{self, Language};
 use restaurant::{place, tables};
 use signalbox_sdk::prelude::*;
 use signalbox_sdk::rag::PastDecision;
@@ -10,10 +10,12 @@ use signalbox_sdk::rag::PastDecision;
 /// How many decisions on the same kind of complaint are looked at.
 const LOOK_BACK: u32 = 10;
 
-/// What the node reads.
+mod ledger;
+
+/// What the nodes read; each declares its part in the bundle.
 #[derive(Deserialize)]
 pub struct State {
-    language: Language,
+    language: Option<Language>,
 }
 
 /// What a coordinator is asked to approve.
@@ -26,9 +28,18 @@ enum Offer {
     CallNow,
 }
 
-/// Weighs a complaint and proposes what to do.
+/// Runs the node that the bundle names.
 #[decision_node]
 pub fn complaint(context: &Context, state: State) -> Result<Step, Failure> {
+    if context.node == "count-complaints" {
+        return ledger::count(context);
+    }
+    let language = state.language.unwrap_or_else(|| language::of_locale(&context.business.locale));
+    propose(context, language)
+}
+
+/// Weighs a complaint and proposes what to do.
+fn propose(context: &Context, language: Language) -> Result<Step, Failure> {
     let text = context.text()?;
     let complaint = complaint::assess(text);
     let code = format!("complaint.{}", complaint.subject.name());
@@ -59,6 +70,7 @@ pub fn complaint(context: &Context, state: State) -> Result<Step, Failure> {
             &json!({ "kind": "complaint.critical", "reference": reference, "text": text }),
         )?;
     }
+    ledger::record(context, &complaint);
     let record = json!({
         "reference": reference,
         "user": place::guest(context),
@@ -75,7 +87,7 @@ pub fn complaint(context: &Context, state: State) -> Result<Step, Failure> {
     let verdict = Verdict::new(&code, "complaint")
         .confidence(confidence)
         .reasoning(&reasoning)
-        .metadata(json!({ "offer": offer, "precedents": precedent.known, "language": state.language }))
+        .metadata(json!({ "offer": offer, "precedents": precedent.known, "language": language }))
         .needs_review();
     Ok(Step::new()
         .update("outcome", &Outcome::new(&code, data, reasoning).decided())?

@@ -9,11 +9,11 @@ use restaurant::tables::Rules;
 use restaurant::{calendar, place};
 use signalbox_sdk::prelude::*;
 
-use crate::State;
+use crate::Wish;
 use crate::day::{self, Ask};
 
 /// Looks for a table.
-pub fn run(context: &Context, state: &State) -> Result<Step, Failure> {
+pub fn run(context: &Context, state: &Wish) -> Result<Step, Failure> {
     let (Some(guests), Some(date), Some(time)) = (state.request.guests, state.request.date, state.request.time) else {
         return Err(Failure::invalid("a table is looked for only when party, day and time are known"));
     };
@@ -43,7 +43,7 @@ pub fn run(context: &Context, state: &State) -> Result<Step, Failure> {
 
 fn look(
     context: &Context,
-    state: &State,
+    state: &Wish,
     guests: u32,
     service: Service,
     now: DateTime,
@@ -70,9 +70,9 @@ fn refuse(outcome: &Outcome) -> Result<Step, Failure> {
 }
 
 /// A party that a person must seat: the request goes to review.
-fn large_party(context: &Context, state: &State, guests: u32, asked: DateTime, rules: &Rules) -> Result<Step, Failure> {
+fn large_party(context: &Context, state: &Wish, guests: u32, asked: DateTime, rules: &Rules) -> Result<Step, Failure> {
     let request = json!({
-        "user": place::guest(context),
+        "user": place::guest_of(context, &state.request),
         "guests": guests,
         "date": asked.date(),
         "time": hours::clock(hours::minute_of(asked.time())),
@@ -89,7 +89,7 @@ fn large_party(context: &Context, state: &State, guests: u32, asked: DateTime, r
     Ok(refuse(&outcome)?.act(Action::resource("large-party", request)))
 }
 
-fn not_in_time(state: &State, asked: DateTime, now: DateTime, rules: &Rules) -> Option<Outcome> {
+fn not_in_time(state: &Wish, asked: DateTime, now: DateTime, rules: &Rules) -> Option<Outcome> {
     let latest = now.date().checked_add(Span::new().days(i64::from(rules.days_ahead.min(3_650)))).ok()?;
     let data = |days_ahead: u32| {
         json!({
@@ -109,7 +109,7 @@ fn not_in_time(state: &State, asked: DateTime, now: DateTime, rules: &Rules) -> 
     None
 }
 
-fn closed(state: &State, date: Date, time: Time, hours: &Hours) -> Outcome {
+fn closed(state: &Wish, date: Date, time: Time, hours: &Hours) -> Outcome {
     let of_day = place::day_facts(date, hours.on(date), state.language);
     let next = date.tomorrow().ok().and_then(|tomorrow| hours.next_open_day(tomorrow));
     let next = next.map(|next| place::day_facts(next, hours.on(next), state.language));

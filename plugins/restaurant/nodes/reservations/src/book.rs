@@ -7,14 +7,14 @@ use restaurant::tables::Booking;
 use restaurant::{calendar, place};
 use signalbox_sdk::prelude::*;
 
-use crate::State;
+use crate::Wish;
 use crate::day::{self, Ask};
 
 /// How often a day that others write at the same moment is read again before the node gives up for now.
 const ATTEMPTS: u32 = 4;
 
 /// Books the table that `availability` found.
-pub fn run(context: &Context, state: &State) -> Result<Step, Failure> {
+pub fn run(context: &Context, state: &Wish) -> Result<Step, Failure> {
     let (Some(guests), Some(table)) = (state.request.guests, state.table.as_ref().filter(|table| table.free)) else {
         return Err(Failure::invalid("a table is booked only after it was found free"));
     };
@@ -28,7 +28,7 @@ pub fn run(context: &Context, state: &State) -> Result<Step, Failure> {
         if let Some(booking) = read.day.made_by(&context.decision_id) {
             return confirm(context, state, date, booking);
         }
-        if let Some(booking) = read.day.of_user(place::guest(context), table.minute, table.until) {
+        if let Some(booking) = read.day.of_user(place::guest_of(context, &state.request), table.minute, table.until) {
             return Ok(Step::new().update("outcome", &already(state, date, booking))?);
         }
         if !read.day.fits(guests, table.minute, table.until, &rules) {
@@ -40,7 +40,7 @@ pub fn run(context: &Context, state: &State) -> Result<Step, Failure> {
         }
         let booking = Booking {
             decision: context.decision_id.clone(),
-            user: place::guest(context).to_owned(),
+            user: place::guest_of(context, &state.request).to_owned(),
             name: state.request.name.clone(),
             guests,
             minute: table.minute,
@@ -57,7 +57,7 @@ pub fn run(context: &Context, state: &State) -> Result<Step, Failure> {
     Err(Failure::retry(format!("{date} was changed by others {ATTEMPTS} times in a row")))
 }
 
-fn confirm(context: &Context, state: &State, date: Date, booking: &Booking) -> Result<Step, Failure> {
+fn confirm(context: &Context, state: &Wish, date: Date, booking: &Booking) -> Result<Step, Failure> {
     let record = json!({
         "code": booking.code(),
         "place": place::partition(context),
@@ -73,13 +73,13 @@ fn confirm(context: &Context, state: &State, date: Date, booking: &Booking) -> R
     Ok(Step::new().update("outcome", &outcome)?.act(Action::resource("reservation", record)))
 }
 
-fn already(state: &State, date: Date, booking: &Booking) -> Outcome {
+fn already(state: &Wish, date: Date, booking: &Booking) -> Outcome {
     let reasoning = format!("the guest already has the booking {} at that time", booking.code());
     Outcome::new("booking.already", data(state, date, booking), reasoning).settles()
 }
 
 /// The parameters of the message models that tell of a booking.
-pub fn data(state: &State, date: Date, booking: &Booking) -> Value {
+pub fn data(state: &Wish, date: Date, booking: &Booking) -> Value {
     json!({
         "code": booking.code(),
         "day": calendar::day_name(date, state.language),

@@ -9,7 +9,7 @@ use signalbox_sdk::dynamodb::{Condition, Range, Row};
 use signalbox_sdk::prelude::*;
 
 use crate::day::{self, Read, TABLE};
-use crate::{State, book};
+use crate::{Wish, book};
 
 /// A booking and the day it is on.
 struct Found {
@@ -19,8 +19,8 @@ struct Found {
 }
 
 /// Calls off the one booking that is meant.
-pub fn run(context: &Context, state: &State) -> Result<Step, Failure> {
-    let found = bookings_of_guest(context)?;
+pub fn run(context: &Context, state: &Wish) -> Result<Step, Failure> {
+    let found = bookings_of_guest(context, place::guest_of(context, &state.request))?;
     if let Some(done) = found.iter().find(|found| found.booking.cancelled_by.as_ref() == Some(&context.decision_id)) {
         return confirm(context, state, done);
     }
@@ -48,10 +48,10 @@ pub fn run(context: &Context, state: &State) -> Result<Step, Failure> {
 }
 
 /// Every booking of the guest from yesterday's service on, which may still run, called off or not.
-fn bookings_of_guest(context: &Context) -> Result<Vec<Found>, Failure> {
+fn bookings_of_guest(context: &Context, guest: &str) -> Result<Vec<Found>, Failure> {
     let now = place::now(context)?;
     let first = now.date().yesterday().unwrap_or(now.date());
-    let (guest, mut found, mut cursor) = (place::guest(context), Vec::new(), None);
+    let (mut found, mut cursor) = (Vec::new(), None);
     loop {
         let mut range = Range::all().from(first.to_string());
         if let Some(cursor) = cursor {
@@ -84,7 +84,7 @@ fn call_off(context: &Context, found: &Found) -> Result<(), Failure> {
     Ok(())
 }
 
-fn confirm(context: &Context, state: &State, found: &Found) -> Result<Step, Failure> {
+fn confirm(context: &Context, state: &Wish, found: &Found) -> Result<Step, Failure> {
     let Found { date, booking, .. } = found;
     let record = json!({
         "code": booking.code(),

@@ -1,4 +1,4 @@
-//! The nodes `availability`, `book` and `cancel`: one plugin, because rows belong to a plugin.
+//! The nodes `availability`, `book`, `cancel`, `floor` and `count-bookings`: one plugin, because rows belong to a plugin.
 //!
 //! All bookings of a day at a place are one row of the table `reservations`, written under the version that was read: of
 //! two decisions that want the last table, one is told that it is gone. Every booking carries the decision that made it, so
@@ -7,16 +7,25 @@
 mod availability;
 mod book;
 mod cancel;
+mod count;
 mod day;
+mod floor;
 
 use restaurant::booking::Request;
 use restaurant::channels::Table;
 use restaurant::language::Language;
 use signalbox_sdk::prelude::*;
 
-/// What the nodes read.
+/// What the nodes read; each declares its part in the bundle.
 #[derive(Deserialize)]
 pub struct State {
+    language: Option<Language>,
+    request: Option<Request>,
+    table: Option<Table>,
+}
+
+/// What the nodes about one party's table read.
+struct Wish {
     language: Language,
     request: Request,
     table: Option<Table>,
@@ -26,11 +35,20 @@ pub struct State {
 #[decision_node]
 pub fn reservations(context: &Context, state: State) -> Result<Step, Failure> {
     match context.node.as_str() {
-        "availability" => availability::run(context, &state),
-        "book" => book::run(context, &state),
-        "cancel" => cancel::run(context, &state),
+        "floor" => return floor::run(context),
+        "count-bookings" => return count::run(context),
+        _ => {}
+    }
+    let (Some(language), Some(request)) = (state.language, state.request) else {
+        return Err(Failure::fatal(format!("node `{}` is not given `language` and `request`", context.node)));
+    };
+    let wish = Wish { language, request, table: state.table };
+    match context.node.as_str() {
+        "availability" => availability::run(context, &wish),
+        "book" => book::run(context, &wish),
+        "cancel" => cancel::run(context, &wish),
         other => Err(Failure::fatal(format!(
-            "the plugin `reservations` has no node `{other}`; name it availability, book or cancel"
+            "the plugin `reservations` has no node `{other}`; name it availability, book, cancel, floor or count-bookings"
         ))),
     }
 }

@@ -8,6 +8,7 @@ use restaurant::calendar;
 use restaurant::channels::{Conversation, Facts, Outcome};
 use restaurant::intent::Intent;
 use restaurant::language::{self, Language};
+use restaurant::portal;
 use signalbox_sdk::prelude::*;
 
 /// What the node reads. After a failure some of it may be missing.
@@ -35,9 +36,14 @@ pub fn respond(context: &Context, state: State) -> Result<Step, Failure> {
     };
     let mut notes = state.notes.clone();
     notes.push(outcome.reasoning.clone());
-    let mut step = Step::new()
-        .update("conversation", &remember(&state, &outcome, language))?
-        .respond(Response::template(&outcome.code, outcome.data).locale(language.tag()));
+    let mut step = Step::new();
+    if context.input.input_type == InputType::UserMessage {
+        let answer = Response::template(&outcome.code, outcome.data.clone()).locale(language.tag());
+        step = step.update("conversation", &remember(&state, &outcome, language))?.respond(answer);
+    } else if let Ok(Some(booking)) = portal::Booking::of(context) {
+        // A portal listens where other services do, and is told there.
+        step = step.act(Action::resource("portal-booking", booking.answer(&outcome.code, &outcome.data)));
+    }
     if !outcome.decided {
         let mut verdict = Verdict::new(outcome.code, outcome.decision_type)
             .confidence(confidence(&state))

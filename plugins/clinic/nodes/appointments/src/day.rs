@@ -1,0 +1,124 @@
+//! The row of a day.
+
+use clinic::appointments::{Appointment, Day};
+use clinic::channels::{Awaited, Found, Outcome, Slot};
+use clinic::language::Language;
+use clinic::request::Request;
+use clinic::{calendar, hours, place};
+use jiff::civil::Date;
+use signalbox_sdk::dynamodb::Condition;
+use signalbox_sdk::prelude::*;
+
+/// The table of this plugin.
+pub const TABLE: &str = "appointments";
+
+/// How often a day that others write at the same moment is read again before a node gives up for now.
+pub const ATTEMPTS: u32 = 4;
+
+/// Who wants what.
+pub struct Wish<'a> {
+    pub context: &'a Context,
+    pub request: &'a Request,
+    pub language: Language,
+}
+
+/// Whether a day was changed, and what came of it.
+pub enum Changed<T> {
+    Yes(T),
+    No(T),
+}
+
+/// The appointments of a day, and what must hold for writing them back; a day without any is empty.
+pub fn read(partition: &str, date: &str) -> Result<(Day, Condition), dynamodb::Error> {
+    Ok(match dynamodb::get::<Day>(TABLE, partition, date)? {
+        Some(row) => (row.item, Condition::Version(row.version)),
+        None => (Day::default(), Condition::Absent),
+    })
+}
+
+/// Changes a day until nobody was faster. `change` looks at the day anew each time.
+pub fn change<T>(
+    partition: &str,
+    date: &str,
+    mut change: impl FnMut(&mut Day) -> Result<Changed<T>, Failure>,
+) -> Result<T, Failure> {
+    for _attempt in 0..ATTEMPTS {
+        let (mut day, condition) = read(partition, date)?;
+        let value = match change(&mut day)? {
+            Changed::No(value) => return Ok(value),
+            Changed::Yes(value) => value,
+        };
+        match dynamodb::put(TABLE, partition, date, &day, condition) {
+            Ok(_version) => return Ok(value),
+            Err(dynamodb::Error::ConditionFailed) => info!(date = date, "somebody was faster, reading again"),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(Failure::retry(format!("{date} was changed by others {ATTEMPTS} times in a row")))
+}
+
+/// The slot that an earlier node of the subgraph found, and whether the patient wants exactly that.
+pub fn found(found: Found) -> Result<(Slot, bool), Failure> {
+    let slot = found.slot.filter(|_| found.found);
+    Ok((slot.ok_or_else(|| Failure::invalid("a time is taken only after it was found"))?, found.firm))
+}
+
+/// An outcome that ends the subgraph without a slot.
+pub fn without_slot(outcome: &Outcome) -> Result<Step, Failure> {
+    Ok(Step::new().update("slot", &Found::default())?.update("outcome", outcome)?)
+}
+
+impl Wish<'_> {
+    /// The parameters of message models that tell of a time.
+    pub fn data(&self, slot: &Slot) -> Result<Value, Failure> {
+        Ok(json!({
+            "day": self.day_name(&slot.day)?,
+            "date": slot.day,
+            "time": hours::clock(slot.minute),
+            "doctor": doctor(self.context, &slot.practitioner)?,
+            "practitioner": slot.practitioner,
+        }))
+    }
+
+    /// The same of an appointment, with its code.
+    pub fn appointment(&self, day: &str, appointment: &Appointment) -> Result<Value, Failure> {
+        let mut data = self.data(&appointment.slot(day))?;
+        if let Some(fields) = data.as_object_mut() {
+            fields.insert("code".to_owned(), place::reference(&appointment.decision).into());
+        }
+        Ok(data)
+    }
+
+    /// That a time is not free, with the times near it that are.
+    pub fn taken(&self, day: &str, minute: u32, near: &[Slot], why: String) -> Result<Outcome, Failure> {
+        let alternatives: Vec<String> = near.iter().map(|slot| hours::clock(slot.minute)).collect();
+        let data = json!({ "day": self.day_name(day)?, "time": hours::clock(minute), "alternatives": alternatives });
+        Ok(Outcome::new("appointment.taken", data, why).awaits(Awaited::When))
+    }
+
+    /// A day in words.
+    pub fn day_name(&self, day: &str) -> Result<String, Failure> {
+        let date: Date = day.parse().map_err(|error| Failure::fatal(format!("`{day}` is no day: {error}")))?;
+        Ok(calendar::day_name(date, self.language))
+    }
+
+    /// What other services are told of an appointment.
+    pub fn record(&self, day: &str, appointment: &Appointment) -> Value {
+        json!({
+            "code": place::reference(&appointment.decision),
+            "place": place::partition(self.context),
+            "patient": appointment.patient,
+            "name": appointment.name,
+            "practitioner": appointment.practitioner,
+            "date": day,
+            "time": hours::clock(appointment.minute),
+            "cancelled": appointment.cancelled_by.is_some(),
+        })
+    }
+}
+
+/// The name of a practitioner; of one who has left, the id.
+pub fn doctor(context: &Context, id: &str) -> Result<String, Failure> {
+    let all = place::practitioners(context)?;
+    Ok(all.into_iter().find(|one| one.id == id).map_or_else(|| id.to_owned(), |one| one.name))
+}
