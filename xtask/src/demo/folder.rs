@@ -24,6 +24,9 @@ paths = ["../plugins/restaurant"]
 keys = [{ algorithm = "HS256", key = { file = "secret" } }]
 development = true
 
+[webhooks.secrets]
+RESERVATIONS_WEBHOOK = [{ file = "webhook-secret" }]
+
 [llm.models.default]
 provider = "scripted"
 file = "llm.yaml"
@@ -57,6 +60,8 @@ impl DemoFolder {
         }
         fs::copy(example.join("llm.yaml"), folder.join("llm.yaml")).context("the example has no llm.yaml")?;
         fs::write(folder.join("secret"), random_secret()?)?;
+        // Hexadecimal digits are Base64 too.
+        fs::write(folder.join("webhook-secret"), format!("whsec_{}", random_secret()?))?;
 
         let config = folder.join("signalbox.toml");
         fs::write(&config, CONFIGURATION)?;
