@@ -9,8 +9,10 @@ mod metrics;
 mod notice;
 mod outcome;
 mod relay;
+mod review;
 
 pub use config::RelayConfig;
 pub use metrics::describe_metrics;
 pub use notice::{Audience, Notice, Recipient};
 pub use relay::{Relay, RelayTask};
+pub use review::review_view;

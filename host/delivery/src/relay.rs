@@ -10,7 +10,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::metrics::{EFFECTS, QUEUE_FULL, RESPONSES};
-use crate::{Audience, RelayConfig, outcome};
+use crate::{Audience, RelayConfig, outcome, review};
 
 /// The most decisions a search takes from the store at once.
 const PAGE: u32 = 100;
@@ -19,9 +19,10 @@ const PAGE: u32 = 100;
 const MAX_ALARMS: usize = 1_024;
 
 /// Where a decision is handed over once it is stored. Cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Relay {
     sessions: Sessions,
+    audience: Arc<dyn Audience>,
     queue: mpsc::Sender<Arc<DecisionRecord>>,
 }
 
@@ -52,7 +53,7 @@ impl Relay {
         audience: Arc<dyn Audience>,
     ) -> (Self, RelayTask) {
         let (sender, receiver) = mpsc::channel(config.queue.max(1));
-        let relay = Self { sessions: sessions.clone(), queue: sender };
+        let relay = Self { sessions: sessions.clone(), audience: audience.clone(), queue: sender };
         (
             relay,
             RelayTask {
@@ -71,6 +72,15 @@ impl Relay {
     /// not fit into the queue is in the store and found there.
     pub fn committed(&self, record: &Arc<DecisionRecord>) {
         self.respond(record);
+        self.reviewed(record);
+    }
+
+    /// Tells reviewers how a decision's review stands, and has what it lets leave delivered. Never waits.
+    pub fn reviewed(&self, record: &Arc<DecisionRecord>) {
+        let connections = review::announce(record, &self.sessions, self.audience.as_ref());
+        if record.review.is_some() {
+            tracing::debug!(decision_id = record.decision.id, connections, "told reviewers how a review stands");
+        }
         if record.effects.iter().all(|effect| effect.state.is_final()) {
             return;
         }

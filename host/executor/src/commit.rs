@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use signalbox_model::{
-    AgentAction, AgentOutput, AgentResponse, DecisionModel, JsonObject, MessageModel, Outcome, OutputMetadata,
+    AgentAction, AgentOutput, AgentResponse, DecisionModel, JsonObject, MessageModel, Outcome, OutputMetadata, Review,
     Timestamp, action_id, response_id,
 };
 use signalbox_sandbox::{Generation, Verdict};
@@ -25,6 +25,7 @@ pub(crate) struct Draft<'a> {
     pub start: Start,
     pub generation: &'a Generation,
     pub session_lifetime: Duration,
+    pub review_expires_after: Duration,
     pub processing_time: Duration,
     pub now: Timestamp,
 }
@@ -94,8 +95,13 @@ impl Draft<'_> {
             processing_time: u64::try_from(self.processing_time.as_millis()).unwrap_or(u64::MAX),
             metadata,
         };
+        let review = (outcome == Outcome::ReviewPending).then(|| Review {
+            requested_at: self.now,
+            expires_at: self.now.checked_add(self.review_expires_after).ok(),
+            resolution: None,
+        });
         let reply = self.accepted.reply.clone();
-        let record = DecisionRecord { decision, output, reply, session, review: None, effects };
+        let record = DecisionRecord { decision, output, reply, session, review, effects };
         Written { record, models }
     }
 

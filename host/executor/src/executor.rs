@@ -12,7 +12,7 @@ use crate::commit::Draft;
 use crate::context;
 use crate::render::Renderer;
 use crate::run::{Ran, Runner};
-use crate::{AccessError, Authorized, DecideError, ExecutorConfig, Generations, Progress, metrics};
+use crate::{AccessError, Authorized, DecideError, ExecutorConfig, Generations, Progress, ReviewConfig, metrics};
 
 /// What an executor is built from.
 pub struct ExecutorParts {
@@ -26,6 +26,8 @@ pub struct ExecutorParts {
     pub generations: Arc<Generations>,
     /// How decisions are made.
     pub config: ExecutorConfig,
+    /// How long decisions wait for a person.
+    pub review: ReviewConfig,
     /// Says what time it is.
     pub clock: fn() -> Timestamp,
 }
@@ -140,6 +142,7 @@ impl Executor {
             start,
             generation: &generation,
             session_lifetime: parts.config.session_lifetime.0,
+            review_expires_after: parts.review.expires_after.0,
             processing_time: began.elapsed(),
             now: (parts.clock)(),
         };

@@ -13,9 +13,10 @@ mod handle;
 mod metrics;
 mod progress;
 mod render;
+mod review;
 mod run;
 
-pub use config::ExecutorConfig;
+pub use config::{ExecutorConfig, ReviewConfig};
 pub use context::Authorized;
 pub use error::{AccessError, DecideError};
 pub use executor::{Decided, Executor, ExecutorParts};
@@ -23,4 +24,5 @@ pub use generations::Generations;
 pub use handle::{EventCall, HandleError};
 pub use metrics::describe as describe_metrics;
 pub use progress::{NodeEvent, Phase, Progress, Silent};
+pub use review::{ReviewError, Reviewed, expire_review, review};
 pub use signalbox_sandbox::{Event, Handled, NewInput, Rejection, Reply};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use signalbox_model::Outcome;
+use signalbox_model::{Outcome, ReviewVerdict};
 
 use crate::Phase;
 
@@ -10,6 +10,7 @@ const DECISIONS: &str = "signalbox_decisions_total";
 const DECISION_SECONDS: &str = "signalbox_decision_duration_seconds";
 const NODE_SECONDS: &str = "signalbox_node_duration_seconds";
 const IN_FLIGHT: &str = "signalbox_decisions_in_flight";
+const REVIEWS: &str = "signalbox_reviews_total";
 const DUPLICATES: &str = "signalbox_duplicate_inputs_total";
 
 /// Tells the recorder what the metrics mean.
@@ -24,6 +25,10 @@ pub fn describe() {
         NODE_SECONDS,
         metrics::Unit::Seconds,
         "How long runs of nodes took, waiting included, by business type, node and result."
+    );
+    metrics::describe_counter!(
+        REVIEWS,
+        "Reviews of decisions, by verdict and by what became of it (resolved, or why not)."
     );
     metrics::describe_gauge!(IN_FLIGHT, "Decisions being made right now.");
     metrics::describe_counter!(DUPLICATES, "Inputs that had been decided before and were answered from the record.");
@@ -70,4 +75,14 @@ pub(crate) fn node(business_type: &str, node: &str, phase: Phase, took: Duration
 
 pub(crate) fn duplicate() {
     metrics::counter!(DUPLICATES).increment(1);
+}
+
+pub(crate) fn reviewed(verdict: ReviewVerdict, result: &'static str) {
+    let verdict = match verdict {
+        ReviewVerdict::Approve => "approve",
+        ReviewVerdict::Edit => "edit",
+        ReviewVerdict::Reject => "reject",
+        ReviewVerdict::Expire => "expire",
+    };
+    metrics::counter!(REVIEWS, "verdict" => verdict, "result" => result).increment(1);
 }

@@ -33,7 +33,7 @@ pub use message_model::MessageModel;
 pub use output::{AgentOutput, OutputMetadata, Tokens};
 pub use reply::ReplySlot;
 pub use response::{AgentResponse, ResponseContent, ResponseTarget};
-pub use review::{Resolution, Review, ReviewVerdict};
+pub use review::{EditedAction, REVIEW_PERMISSION, Resolution, Review, ReviewChoice, ReviewRequest, ReviewVerdict};
 pub use schedule::{CatchUp, Overlap};
 pub use secret::SecretReference;
 pub use units::{HumanDuration, HumanSize, UnitError};

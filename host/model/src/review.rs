@@ -1,6 +1,9 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{Outcome, Timestamp};
+use crate::{ActionType, AgentAction, JsonObject, Outcome, Priority, RetryPolicy, Timestamp};
+
+/// What users need to see decisions that wait for a person, and to decide about them.
+pub const REVIEW_PERMISSION: &str = "review";
 
 /// What a person has to say, or has said, to a decision whose actions wait.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,5 +66,78 @@ impl ReviewVerdict {
             Self::Edit => Outcome::Edited,
             Self::Reject | Self::Expire => Outcome::Rejected,
         }
+    }
+}
+
+/// What a person may say to a decision under review.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum ReviewChoice {
+    /// Its actions leave as they are.
+    Approve,
+    /// The actions of the request leave in place of its own.
+    Edit,
+    /// Nothing leaves.
+    Reject,
+}
+
+impl From<ReviewChoice> for ReviewVerdict {
+    fn from(choice: ReviewChoice) -> Self {
+        match choice {
+            ReviewChoice::Approve => Self::Approve,
+            ReviewChoice::Edit => Self::Edit,
+            ReviewChoice::Reject => Self::Reject,
+        }
+    }
+}
+
+/// What a person says to a decision under review: `content.data` of an input of type `review`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ReviewRequest {
+    /// The decision.
+    pub decision_id: String,
+    /// What is to become of it.
+    pub verdict: ReviewChoice,
+    /// Why; kept in the decision's record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// With `edit`, and only then: what leaves in place of the decision's own actions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actions: Option<Vec<EditedAction>>,
+}
+
+/// An action as a reviewer wants it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct EditedAction {
+    /// May stay as it was read and does not count: an action's id comes from its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// What kind of thing it does.
+    #[serde(rename = "type")]
+    pub action_type: ActionType,
+    /// A resource type, an audience (`user:<id>` or `business`), or a URL.
+    pub target: String,
+    /// What it says.
+    pub payload: JsonObject,
+    /// Which of two waiting actions goes first.
+    #[serde(default)]
+    pub priority: Priority,
+    /// Not before this moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub execute_at: Option<Timestamp>,
+    /// None takes the host's default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_policy: Option<RetryPolicy>,
+}
+
+impl From<EditedAction> for AgentAction {
+    fn from(edited: EditedAction) -> Self {
+        let EditedAction { id, action_type, target, payload, priority, execute_at, retry_policy } = edited;
+        Self { id: id.unwrap_or_default(), action_type, target, payload, priority, execute_at, retry_policy }
     }
 }

@@ -5,6 +5,7 @@ mod config;
 mod decisions;
 mod graph;
 mod output;
+mod review;
 mod send;
 mod serve;
 mod tables;
@@ -57,6 +58,7 @@ enum Command {
     Check(check::Options),
     Graph(graph::Options),
     Decisions(decisions::Options),
+    Review(review::Options),
     Tables(tables::Options),
     Config(config::Options),
     Version(version::Options),
@@ -72,6 +74,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Check(options) => check::run(configured, &options),
         Command::Graph(options) => graph::run(&options),
         Command::Decisions(options) => decisions::run(configured, &options),
+        Command::Review(options) => review::run(&options),
         Command::Tables(options) => tables::run(configured, &options),
         Command::Config(options) => config::run(configured, &options),
         Command::Version(options) => version::run(&options),

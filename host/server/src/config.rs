@@ -15,7 +15,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use signalbox_delivery::RelayConfig;
-use signalbox_executor::ExecutorConfig;
+use signalbox_executor::{ExecutorConfig, ReviewConfig};
 use signalbox_model::SecretReference;
 use signalbox_sandbox::SandboxConfig;
 use signalbox_triggers::{AuthConfig, HttpConfig, IntakeConfig, WebSocketConfig, WebhookConfig};
@@ -52,6 +52,8 @@ pub struct Config {
     pub intake: IntakeConfig,
     /// How decisions are made.
     pub executor: ExecutorConfig,
+    /// How long decisions wait for a person.
+    pub review: ReviewConfig,
     /// How effects leave.
     pub delivery: RelayConfig,
     /// The language models that plugins may be granted.

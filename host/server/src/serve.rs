@@ -60,6 +60,7 @@ pub async fn serve(config: Config, read_again: Reread, ready_json: bool) -> anyh
         directory: directory.clone(),
         generations: Arc::default(),
         config: config.executor.clone(),
+        review: config.review.clone(),
         clock: jiff::Timestamp::now,
     });
     let generations = executor.generations().clone();
@@ -90,6 +91,10 @@ pub async fn serve(config: Config, read_again: Reread, ready_json: bool) -> anyh
         let (intake, leaving) = (intake.clone(), leaving.clone());
         async move { intake.keep_recovering(leaving).await }
     });
+    let expiry = tokio::spawn({
+        let (intake, leaving, every) = (intake.clone(), leaving.clone(), config.review.expiry_interval.0);
+        async move { intake.keep_expiring_reviews(every, leaving).await }
+    });
     if let Err(error) = ready::tell(address, ready_json) {
         tracing::warn!(%error, "nobody reads standard output; the host runs all the same");
     }
@@ -101,7 +106,7 @@ pub async fn serve(config: Config, read_again: Reread, ready_json: bool) -> anyh
     let hurry = signals.end_at_next();
     let left = leave::in_order(
         reload.in_force.server.shutdown_deadline.0,
-        leave::Running { websocket, intake, leaving, gone, tasks: vec![recovery, http, relay_task] },
+        leave::Running { websocket, intake, leaving, gone, tasks: vec![recovery, expiry, http, relay_task] },
     )
     .await;
     hurry.abort();

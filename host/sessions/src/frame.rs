@@ -1,6 +1,7 @@
 //! Every frame of the protocol `signalbox.v1`, as text. `docs/guide/websocket.md` shows each with an example.
 
 mod client;
+mod review;
 mod server;
 
 use std::fmt;
@@ -9,6 +10,7 @@ use bytes::Bytes;
 use serde::Serialize;
 
 pub use client::{AuthFrame, ClientFrame, FrameError, MessageFrame, PingFrame, ResumeFrame};
+pub use review::{ReviewFrame, ReviewState, ReviewView};
 pub use server::{AckState, DecisionSummary, Heartbeat, Limits, ServerFrame, count_answers, response_frames};
 
 /// A frame as it goes over the wire; a clone shares the bytes.

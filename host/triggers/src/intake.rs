@@ -8,6 +8,7 @@ mod error;
 mod events;
 mod flight;
 mod permits;
+mod review;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -32,6 +33,7 @@ pub use decide::{Decide, PermissionAudience};
 pub use error::IntakeError;
 pub use events::{Acceptance, Origin};
 pub use flight::{Receipt, Watcher};
+pub use review::{ReviewFailure, ReviewMessage, ReviewOutcome};
 
 /// What a user needs to send messages to a business, and to read its answers again.
 pub const MESSAGE_PERMISSION: &str = "message";

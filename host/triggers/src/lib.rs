@@ -17,7 +17,7 @@ pub use clock::Clock;
 pub use http::{HttpConfig, serve_http};
 pub use intake::{
     Acceptance, Decide, Intake, IntakeConfig, IntakeError, MESSAGE_PERMISSION, Message, Origin, PermissionAudience,
-    Receipt, Watcher,
+    Receipt, ReviewFailure, ReviewMessage, ReviewOutcome, Watcher,
 };
 pub use metrics::describe_metrics;
 pub use webhook::{HookError, PATH as WEBHOOK_PATH, WebhookConfig, Webhooks};

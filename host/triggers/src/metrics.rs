@@ -24,6 +24,8 @@ pub(crate) const RESUMES: &str = "signalbox_websocket_resumes_total";
 pub(crate) const WEBHOOKS: &str = "signalbox_webhooks_total";
 /// Deliveries that nothing proves, by reason.
 pub(crate) const SIGNATURES_REFUSED: &str = "signalbox_webhook_signatures_refused_total";
+/// Reviews that do not count.
+pub(crate) const REVIEWS_REFUSED: &str = "signalbox_reviews_refused_total";
 /// HTTP connections.
 pub(crate) const HTTP_CONNECTIONS: &str = "signalbox_http_connections";
 /// HTTP connections turned away.
@@ -58,6 +60,7 @@ pub fn describe_metrics() {
         Unit::Count,
         "Deliveries whose signature was refused, by reason (missing, repeated, malformed, mismatch, old, future, no_id)"
     );
+    describe_counter!(REVIEWS_REFUSED, Unit::Count, "Reviews that were refused, by reason");
     describe_gauge!(HTTP_CONNECTIONS, Unit::Count, "HTTP connections that are open; a WebSocket is none any more");
     describe_counter!(
         HTTP_REFUSED,

@@ -9,6 +9,7 @@ mod error_frame;
 mod handshake;
 mod protocol;
 mod resume;
+mod review;
 mod watch;
 
 use std::num::NonZeroU32;

@@ -1,5 +1,5 @@
-mod client;
-mod story;
+pub(super) mod client;
+pub(super) mod story;
 
 use std::io::IsTerminal as _;
 use std::process::ExitCode;

@@ -3,7 +3,7 @@ use super::program::Program;
 #[test]
 fn every_command_teaches_with_an_example() {
     let program = Program::new("");
-    for command in ["serve", "send", "token", "check", "graph", "decisions", "tables", "config", "version"] {
+    for command in ["serve", "send", "token", "check", "graph", "decisions", "review", "tables", "config", "version"] {
         let help = program.run(&[command, "--help"]);
         assert_eq!(help.code, 0);
         assert!(help.out.contains("Example"), "`signalbox {command} --help` has no example:\n{}", help.out);

@@ -4,8 +4,10 @@ use serde_json::Value;
 use signalbox_model::Content;
 use thiserror::Error;
 
+use super::ReviewFrame;
+
 /// The names of the frames that enter.
-const TYPES: [&str; 5] = ["auth", "refresh", "message", "resume", "ping"];
+const TYPES: [&str; 6] = ["auth", "refresh", "message", "review", "resume", "ping"];
 
 /// A frame from a client.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -18,6 +20,8 @@ pub enum ClientFrame {
     Refresh(AuthFrame),
     /// Something to decide.
     Message(MessageFrame),
+    /// What is to become of a decision that waits for a person.
+    Review(ReviewFrame),
     /// What did I miss?
     Resume(ResumeFrame),
     /// Are you there?
@@ -133,6 +137,7 @@ impl ClientFrame {
             "auth" => read("auth", fields).map(Self::Auth),
             "refresh" => read("refresh", fields).map(Self::Refresh),
             "message" => read("message", fields).map(Self::Message),
+            "review" => read("review", fields).map(Self::Review),
             "resume" => read("resume", fields).map(Self::Resume),
             "ping" => read("ping", fields).map(Self::Ping),
             other => Err(FrameError::UnknownType { found: other.chars().take(40).collect() }),
@@ -141,8 +146,9 @@ impl ClientFrame {
 }
 
 fn read<T: DeserializeOwned>(frame: &'static str, fields: Value) -> Result<T, FrameError> {
-    // Only a message is named in its errors, and only by an id that a message may have.
-    let message_id = fields.get("id").and_then(Value::as_str).filter(|id| frame == "message" && id.len() <= 128);
+    // Only what is acknowledged is named in its errors, and only by an id that it may have.
+    let named = matches!(frame, "message" | "review");
+    let message_id = fields.get("id").and_then(Value::as_str).filter(|id| named && id.len() <= 128);
     let message_id = message_id.map(str::to_owned);
     serde_path_to_error::deserialize(fields).map_err(|error| {
         let problem = error.inner().to_string();
@@ -162,6 +168,8 @@ fn place(path: &str, problem: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use signalbox_model::ReviewChoice;
+
     use super::*;
 
     #[test]
@@ -176,6 +184,14 @@ mod tests {
                 location_id: None,
                 content,
                 progress: Some(false),
+            }),
+            ClientFrame::Review(ReviewFrame {
+                id: "r1".to_owned(),
+                business_id: "b".to_owned(),
+                decision_id: "dec_1".to_owned(),
+                verdict: ReviewChoice::Approve,
+                note: Some("fine".to_owned()),
+                actions: None,
             }),
             ClientFrame::Resume(ResumeFrame { business_id: "b".to_owned(), cursor: Some("c".to_owned()) }),
             ClientFrame::Ping(PingFrame::default()),
@@ -199,6 +215,11 @@ mod tests {
             (r#"{"type":"message","id":"m","businessId":"b","content":{"txt":"x"}}"#, "invalid_field", "content.txt"),
             (r#"{"type":"message","id":"m","businessId":"b","content":{"text":5}}"#, "invalid_field", "content.text"),
             (r#"{"type":"message","id":"m","businessId":"b","content":"x"}"#, "invalid_field", "`content`"),
+            (
+                r#"{"type":"review","id":"r","businessId":"b","decisionId":"d","verdict":"expire"}"#,
+                "invalid_field",
+                "verdict",
+            ),
             (r#"{"type":"message","id":7,"businessId":"b","content":{}}"#, "invalid_field", "`id`"),
         ];
         for (text, code, place) in cases {

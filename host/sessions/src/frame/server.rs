@@ -4,6 +4,8 @@ use signalbox_model::{
     WebSocketErrorResponse,
 };
 
+use super::ReviewView;
+
 /// A frame to a client.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -92,6 +94,8 @@ pub enum ServerFrame {
         /// When they were decided.
         timestamp: Timestamp,
     },
+    /// A decision waits for a person, or somebody has decided about it.
+    Review(Box<ReviewView>),
     /// The new token holds.
     Refreshed {
         /// When the connection is closed unless another one comes.

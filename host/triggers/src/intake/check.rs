@@ -50,11 +50,11 @@ pub(super) fn input(access: &UserAccess, message: Message, permissions: Vec<Stri
     }
 }
 
-fn is_message_id(id: &str) -> bool {
+pub(super) fn is_message_id(id: &str) -> bool {
     (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-fn fits_object(object: &JsonObject, levels: u32) -> bool {
+pub(super) fn fits_object(object: &JsonObject, levels: u32) -> bool {
     levels > 0 && object.values().all(|value| fits(value, levels - 1))
 }
 

@@ -6,7 +6,7 @@ use axum::extract::ws::{CloseFrame, Message as Wire, Utf8Bytes, WebSocket as Str
 use bytes::Bytes;
 use futures_util::SinkExt;
 use signalbox_sessions::{
-    ClientFrame, Close, CloseCode, Encoded, MessageFrame, Outbox, ResumeFrame, ServerFrame, Session,
+    ClientFrame, Close, CloseCode, Encoded, MessageFrame, Outbox, ResumeFrame, ReviewFrame, ServerFrame, Session,
 };
 use tokio::sync::mpsc;
 use tokio::time::{sleep_until, timeout};
@@ -16,8 +16,8 @@ use tracing::Instrument;
 use super::Shared;
 use super::error_frame::ErrorFrame;
 use super::protocol::{Action, Event, Now, Protocol};
-use super::resume;
 use super::watch::MessageWatcher;
+use super::{resume, review};
 use crate::metrics::{CLOSES, ERRORS};
 use crate::{Message, Verified};
 
@@ -138,6 +138,7 @@ impl Connection {
                     }
                     Action::Send(frame) => self.send(frame),
                     Action::Decide(message) => events.extend(self.decide(message)),
+                    Action::Review(frame) => self.review(frame),
                     Action::Resume(frame) => self.resume(frame),
                     Action::Ping => self.ping = true,
                     Action::Close(close) => self.outbox.close(close),
@@ -199,6 +200,17 @@ impl Connection {
         ::metrics::counter!(crate::metrics::MESSAGES, "source" => "websocket", "result" => "rejected").increment(1);
         let frame = ErrorFrame::from(&error).for_message(Some(&id)).with("businessId", business_id.as_str());
         Some(Event::Finished { business_id, error: Some(Box::new(frame)) })
+    }
+
+    /// Has a review counted on a task of its own, because it waits for the store.
+    fn review(&self, frame: ReviewFrame) {
+        let Some(access) = self.session.as_ref().map(Session::access) else { return };
+        let (shared, outbox, notes) = (self.shared.clone(), self.outbox.clone(), self.notes_in.clone());
+        let count = async move {
+            let error = review::count(&shared, &access, &outbox, frame).await.err();
+            let _ = notes.try_send(Box::new(Event::Reviewed { error: error.map(Box::new) }));
+        };
+        self.shared.tasks.spawn(count.in_current_span());
     }
 
     fn resume(&self, frame: ResumeFrame) {

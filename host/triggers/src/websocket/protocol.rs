@@ -96,6 +96,12 @@ impl Protocol {
                 }
                 self.on_finished(business_id, &mut actions);
             }
+            Event::Reviewed { error } => {
+                self.in_flight = self.in_flight.saturating_sub(1);
+                if let Some(error) = error {
+                    self.refuse(*error, now, &mut actions);
+                }
+            }
             Event::Resumed { error } => {
                 self.resuming = false;
                 if let Some(error) = error {
@@ -181,7 +187,11 @@ impl Protocol {
             }
             frame => match throttled {
                 Some(after) => {
-                    let id = if let ClientFrame::Message(message) = &frame { Some(message.id.as_str()) } else { None };
+                    let id = match &frame {
+                        ClientFrame::Message(message) => Some(message.id.as_str()),
+                        ClientFrame::Review(review) => Some(review.id.as_str()),
+                        _ => None,
+                    };
                     let Limits { frames_per_second, burst, .. } = self.rules.limits;
                     let message =
                         format!("more than {frames_per_second} frames per second (and {burst} at once); slow down");
@@ -213,27 +223,44 @@ impl Protocol {
                 actions.push(Action::Resume(resume));
             }
             ClientFrame::Message(message) => self.on_message(message, now, actions),
+            // Reviews of different decisions have no order among each other, and of one decision only one counts.
+            ClientFrame::Review(review) => {
+                if self.has_room(&review.id, now, actions) {
+                    self.in_flight += 1;
+                    actions.push(Action::Review(review));
+                }
+            }
         }
     }
 
     fn on_message(&mut self, message: MessageFrame, now: Now, actions: &mut Vec<Action>) {
-        if self.drain.is_some() {
-            let error = ErrorFrame::from(&crate::IntakeError::Draining);
-            self.refuse(error.for_message(Some(&message.id)), now, actions);
-        } else if self.in_flight >= self.rules.in_flight {
-            let text = format!("{} messages of this connection are in flight; wait for an answer", self.in_flight);
-            let error = ErrorFrame::new(ErrorType::RateLimitExceeded, "too_many_in_flight", text);
-            self.refuse(error.for_message(Some(&message.id)).retry_after(IN_FLIGHT_PAUSE), now, actions);
-        } else {
-            self.in_flight += 1;
-            match self.lanes.get_mut(&message.business_id) {
-                Some(lane) => lane.push_back(message),
-                None => {
-                    self.lanes.insert(message.business_id.clone(), VecDeque::new());
-                    actions.push(Action::Decide(message));
-                }
+        if !self.has_room(&message.id, now, actions) {
+            return;
+        }
+        self.in_flight += 1;
+        match self.lanes.get_mut(&message.business_id) {
+            Some(lane) => lane.push_back(message),
+            None => {
+                self.lanes.insert(message.business_id.clone(), VecDeque::new());
+                actions.push(Action::Decide(message));
             }
         }
+    }
+
+    /// Whether one more may be taken; when not, the client is told.
+    fn has_room(&mut self, id: &str, now: Now, actions: &mut Vec<Action>) -> bool {
+        if self.drain.is_some() {
+            let error = ErrorFrame::from(&crate::IntakeError::Draining);
+            self.refuse(error.for_message(Some(id)), now, actions);
+            return false;
+        }
+        if self.in_flight >= self.rules.in_flight {
+            let text = format!("{} messages of this connection are in flight; wait for an answer", self.in_flight);
+            let error = ErrorFrame::new(ErrorType::RateLimitExceeded, "too_many_in_flight", text);
+            self.refuse(error.for_message(Some(id)).retry_after(IN_FLIGHT_PAUSE), now, actions);
+            return false;
+        }
+        true
     }
 
     fn on_finished(&mut self, business_id: String, actions: &mut Vec<Action>) {

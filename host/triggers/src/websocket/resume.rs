@@ -1,8 +1,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use signalbox_delivery::Notice;
-use signalbox_model::{ErrorType, UserAccess};
+use signalbox_delivery::{Notice, review_view};
+use signalbox_model::{ErrorType, REVIEW_PERMISSION, UserAccess};
 use signalbox_sessions::{Encoded, Outbox, Pushed, ResumeFrame, ServerFrame, response_frames};
 use signalbox_store::{DecisionRecord, EffectState, StoreError};
 
@@ -83,7 +83,13 @@ fn send(shared: &Shared, access: &UserAccess, outbox: &Outbox, record: &Decision
         .filter_map(|effect| Notice::of(record, effect))
         .filter(|notice| notice.is_for(access, shared.audience.as_ref()))
         .map(|notice| notice.frame);
-    let pushed = responses.chain(notices).map(|frame| outbox.push(Encoded::json(&frame)));
+    // As it stands now: a review that was missed may be over.
+    let review = review_view(record).filter(|view| {
+        let (business_id, location_id) = (&view.business_id, view.location_id.as_deref());
+        shared.audience.permits(access, business_id, location_id, REVIEW_PERMISSION)
+    });
+    let review = review.map(|view| ServerFrame::Review(Box::new(view)));
+    let pushed = responses.chain(notices).chain(review).map(|frame| outbox.push(Encoded::json(&frame)));
     pushed.filter(|pushed| *pushed == Pushed::Queued).count() as u64
 }
 

@@ -3,14 +3,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use jiff::SignedDuration;
 use serde_json::json;
 use signalbox_executor::{
     AccessError, Authorized, DecideError, Decided, EventCall, HandleError, Handled, NodeEvent, Phase, Progress,
 };
 use signalbox_graph::Inputs;
 use signalbox_model::{
-    AgentContext, AgentOutput, AgentResponse, BusinessInfo, DecisionModel, Outcome, OutputMetadata, ResponseContent,
-    ResponseTarget, Timestamp, UserAccess, decision_id, response_id,
+    ActionType, AgentAction, AgentContext, AgentOutput, AgentResponse, BusinessInfo, DecisionModel, JsonObject,
+    Outcome, OutputMetadata, Priority, ResponseContent, ResponseTarget, Review, Timestamp, UserAccess, decision_id,
+    response_id,
 };
 use signalbox_store::{AcceptedInput, Committed, DecisionRecord, Effect, EffectKind, Store, StoreError};
 use signalbox_triggers::Decide;
@@ -18,7 +20,8 @@ use tokio::sync::Semaphore;
 
 /// Decides by rules that a test can read:
 /// `wait:NAME` waits until the gate of that name is opened, `fail` is a graph that fails, `down` is a store that does
-/// not answer, `wait:down` one that is gone when the gate opens, `lost` is a panic, `notify:USER` and `broadcast` and `broadcast:PERMISSION` add a notification. Every
+/// not answer, `wait:down` one that is gone when the gate opens, `lost` is a panic, `notify:USER` and `broadcast` and `broadcast:PERMISSION` add a notification,
+/// `review` waits for a person with an action for ana, and `review:late` does when nobody may review it any more. Every
 /// answer repeats the text.
 pub struct Desk {
     store: Store,
@@ -166,6 +169,22 @@ fn record(id: &str, accepted: AcceptedInput, text: &str) -> DecisionRecord {
         _ if text == "broadcast" => Some(notification(None, None)),
         _ => None,
     };
+    let reviewed = text.starts_with("review");
+    let effect = if reviewed { Some(action(&content)) } else { effect };
+    let review = reviewed.then(|| Review {
+        requested_at: now,
+        expires_at: Some(if text == "review:late" { now } else { now + SignedDuration::from_hours(1) }),
+        resolution: None,
+    });
+    let outcome = match (failed, reviewed) {
+        (true, _) => Outcome::Failed,
+        (_, true) => Outcome::ReviewPending,
+        _ => Outcome::Decided,
+    };
+    let effect = effect.map(|kind| {
+        let id = signalbox_model::action_id(id, 0);
+        if reviewed { Effect::withheld(id, kind) } else { Effect::pending(id, kind) }
+    });
     let business_info = business(&business_id).unwrap();
     let code = if failed { "FAILED" } else { "ECHO" };
     DecisionRecord {
@@ -178,7 +197,7 @@ fn record(id: &str, accepted: AcceptedInput, text: &str) -> DecisionRecord {
             reasoning: "it was asked".to_owned(),
             actions: Vec::new(),
             responses: responses.into_iter().collect(),
-            requires_human_review: false,
+            requires_human_review: reviewed,
             processing_time: 0,
             metadata: OutputMetadata::default(),
         },
@@ -189,7 +208,7 @@ fn record(id: &str, accepted: AcceptedInput, text: &str) -> DecisionRecord {
             decision_type: "echo".to_owned(),
             reasoning: "node `desk` failed".to_owned(),
             confidence: 1.0,
-            outcome: if failed { Outcome::Failed } else { Outcome::Decided },
+            outcome,
             business_type: "test".to_owned(),
             location_id: input.location_id.clone(),
             created_at: now,
@@ -205,9 +224,22 @@ fn record(id: &str, accepted: AcceptedInput, text: &str) -> DecisionRecord {
         },
         reply,
         session: None,
-        review: None,
-        effects: effect.into_iter().map(|kind| Effect::pending(format!("{id}-e0"), kind)).collect(),
+        review,
+        effects: effect.into_iter().collect(),
     }
+}
+
+/// News for ana that a person has to let go.
+fn action(payload: &JsonObject) -> EffectKind {
+    EffectKind::Action(AgentAction {
+        id: String::new(),
+        action_type: ActionType::Notification,
+        target: "user:ana".to_owned(),
+        payload: payload.clone(),
+        priority: Priority::default(),
+        execute_at: None,
+        retry_policy: None,
+    })
 }
 
 /// The businesses of a token: id and role.

@@ -18,4 +18,5 @@ mod host;
 mod limiting;
 mod recovering;
 mod resuming;
+mod reviewing;
 mod watching;

@@ -76,6 +76,7 @@ impl World {
             store: store.clone(),
             directory,
             generations: Arc::new(Generations::default()),
+            review: signalbox_executor::ReviewConfig::default(),
             config: ExecutorConfig::default(),
             clock: Timestamp::now,
         });

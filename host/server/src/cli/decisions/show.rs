@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use anyhow::bail;
 use clap::Args;
 use serde_json::{Value, json};
-use signalbox_model::StepResult;
+use signalbox_model::{Review, ReviewVerdict, StepResult};
 use signalbox_store::{DecisionRecord, Effect, EffectKind, EffectState, Store};
 
 use super::list;
@@ -98,6 +98,9 @@ fn story(record: &DecisionRecord, journal: Option<&Value>) -> anyhow::Result<Str
     }
     writeln!(out, "\nverdict     {} ({})", decision.decision_code, decision.decision_type)?;
     writeln!(out, "outcome     {}", list::outcome(decision.outcome))?;
+    if let Some(review) = &record.review {
+        writeln!(out, "review      {}", reviewed(review))?;
+    }
     writeln!(out, "confidence  {:.2}", decision.confidence)?;
     writeln!(out, "reasoning   {}", decision.reasoning)?;
     if output.metadata.tokens.input + output.metadata.tokens.output > 0 {
@@ -122,6 +125,24 @@ fn story(record: &DecisionRecord, journal: Option<&Value>) -> anyhow::Result<Str
         Some(journal) => writeln!(out, "\njournal\n{}", serde_json::to_string_pretty(journal)?)?,
     }
     Ok(out)
+}
+
+fn reviewed(review: &Review) -> String {
+    let Some(end) = &review.resolution else {
+        let until = review.expires_at.map(|at| format!(", expires at {at}")).unwrap_or_default();
+        return format!("waits since {}{until}", review.requested_at);
+    };
+    let verdict = match end.verdict {
+        ReviewVerdict::Approve => "approved",
+        ReviewVerdict::Edit => "edited",
+        ReviewVerdict::Reject => "rejected",
+        ReviewVerdict::Expire => return format!("expired at {}: nobody took it in time", end.at),
+    };
+    let note = end.note.as_deref().map(|note| format!(": {note}")).unwrap_or_default();
+    format!(
+        "{verdict} by {} at {}{note} (input {}, waited since {})",
+        end.by, end.at, end.input_id, review.requested_at
+    )
 }
 
 fn describe(effect: &Effect) -> String {

@@ -3,7 +3,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use futures_util::{SinkExt as _, StreamExt as _};
 use signalbox_model::Content;
-use signalbox_sessions::{ClientFrame, MessageFrame, ServerFrame};
+use signalbox_sessions::{ClientFrame, MessageFrame, ReviewFrame, ServerFrame};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
@@ -71,6 +71,13 @@ impl Client {
             progress: None,
         });
         self.socket.send(Message::text(serde_json::to_string(&frame)?)).await.context("sending the message")
+    }
+
+    /// Sends what is to become of a decision.
+    pub async fn review(&mut self, frame: ReviewFrame) -> anyhow::Result<()> {
+        self.message_id = frame.id.clone();
+        let frame = ClientFrame::Review(frame);
+        self.socket.send(Message::text(serde_json::to_string(&frame)?)).await.context("sending the review")
     }
 
     /// Shows everything until the message is answered.

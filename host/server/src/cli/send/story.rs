@@ -56,6 +56,12 @@ fn sentence(frame: &ServerFrame) -> Option<String> {
                 words.unwrap_or_else(|| serde_json::Value::Object(content.clone()).to_string())
             )
         }
+        ServerFrame::Review(review) => match &review.resolution {
+            Some(end) => {
+                format!("! {}: the review of {} was ended by {}", review.business_id, review.decision_id, end.by)
+            }
+            None => format!("! {}: {} waits for review ({})", review.business_id, review.decision_id, review.code),
+        },
         ServerFrame::Reconnect { reason, .. } => format!("! the host goes away: {reason}"),
         ServerFrame::TokenExpiring { expires_at } => format!("! the token expires at {expires_at}"),
         ServerFrame::Error(error) => {

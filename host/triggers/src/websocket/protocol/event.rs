@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use signalbox_sessions::{ClientFrame, Close, CloseCode, FrameError, Limits, MessageFrame, ResumeFrame, ServerFrame};
+use signalbox_sessions::{
+    ClientFrame, Close, CloseCode, FrameError, Limits, MessageFrame, ResumeFrame, ReviewFrame, ServerFrame,
+};
 
 use super::super::error_frame::ErrorFrame;
 use crate::{AuthError, Verified};
@@ -27,6 +29,8 @@ pub(in crate::websocket) enum Event {
     NoRoom { limit: usize },
     /// The end of [`Action::Decide`], with the error that nobody has sent yet.
     Finished { business_id: String, error: Option<Box<ErrorFrame>> },
+    /// The end of [`Action::Review`], with the error that nobody has sent yet.
+    Reviewed { error: Option<Box<ErrorFrame>> },
     /// The end of [`Action::Resume`], with the error that nobody has sent yet.
     Resumed { error: Option<Box<ErrorFrame>> },
     /// The host goes away.
@@ -48,6 +52,8 @@ pub(in crate::websocket) enum Action {
     Send(ServerFrame),
     /// Have a message decided and come back with [`Event::Finished`].
     Decide(MessageFrame),
+    /// Have a review counted and come back with [`Event::Reviewed`].
+    Review(ReviewFrame),
     /// Replay what was missed and come back with [`Event::Resumed`].
     Resume(ResumeFrame),
     /// Send a WebSocket ping.

@@ -1,0 +1,165 @@
+use std::sync::Arc;
+
+use serde_json::Value;
+use signalbox_model::{AgentAction, Resolution, ReviewRequest, ReviewVerdict, Timestamp};
+use signalbox_store::{AcceptedInput, DecisionRecord, Resolved, ReviewDecision, Store, StoreError};
+use thiserror::Error;
+
+use crate::metrics;
+
+/// A decision after somebody has reviewed it.
+#[derive(Clone, Debug)]
+pub struct Reviewed {
+    /// The decision with how its review ended; what may leave is pending.
+    pub record: Arc<DecisionRecord>,
+    /// True when the same input had ended the review before, and nothing changed now.
+    pub duplicate: bool,
+}
+
+/// Why a review changes nothing.
+#[derive(Clone, Debug, Error)]
+pub enum ReviewError {
+    /// The business has no such decision.
+    #[error("there is no decision {0} for you; check its id and the business")]
+    NotFound(String),
+    /// The decision never asked for a person.
+    #[error("decision {0} does not wait for a review and never did")]
+    NotUnderReview(String),
+    /// Somebody else was first.
+    #[error("decision {id} was reviewed before: {}", told(.first))]
+    AlreadyResolved {
+        /// The decision.
+        id: String,
+        /// Who was first, when and how.
+        first: Box<Resolution>,
+    },
+    /// Its time was over.
+    #[error("the time to review decision {id} was over at {}; nothing of it leaves", .first.at)]
+    Expired {
+        /// The decision.
+        id: String,
+        /// When it was expired.
+        first: Box<Resolution>,
+    },
+    /// The same input said something else before.
+    #[error("this id was used before with another verdict on decision {0}; a new review needs a new id")]
+    IdReused(String),
+    /// The review is not one.
+    #[error("the review is not valid: {0}")]
+    Invalid(String),
+    /// The store did not take or give what was needed.
+    #[error("the review could not be stored; send it again with the same id")]
+    Store(#[source] StoreError),
+}
+
+impl ReviewError {
+    /// A stable name for metrics, logs and programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound(_) => "decision_not_found",
+            Self::NotUnderReview(_) => "not_under_review",
+            Self::AlreadyResolved { .. } => "already_reviewed",
+            Self::Expired { .. } => "review_expired",
+            Self::IdReused(_) => "message_id_reused",
+            Self::Invalid(_) => "invalid_review",
+            Self::Store(_) => "store_unavailable",
+        }
+    }
+
+    /// Who was first, if somebody was.
+    pub fn first(&self) -> Option<&Resolution> {
+        match self {
+            Self::AlreadyResolved { first, .. } | Self::Expired { first, .. } => Some(first),
+            _ => None,
+        }
+    }
+
+    /// Whether the same review may be sent again and then count.
+    pub fn retryable(&self) -> bool {
+        matches!(self, Self::Store(error) if error.retryable())
+    }
+}
+
+impl From<StoreError> for ReviewError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Invalid(problem) => Self::Invalid(problem),
+            error => Self::Store(error),
+        }
+    }
+}
+
+/// Ends a decision's review as an input of type `review` asks. Of many such inputs exactly one is first; the same input
+/// again is answered as the first time, and the others learn who was before them.
+pub async fn review(store: &Store, accepted: &AcceptedInput) -> Result<Reviewed, ReviewError> {
+    let input = &accepted.input;
+    let data = Value::Object(input.content.data.clone().unwrap_or_default());
+    let request: ReviewRequest =
+        serde_json::from_value(data).map_err(|error| ReviewError::Invalid(error.to_string()))?;
+    let id = request.decision_id;
+    let wanted = ReviewDecision {
+        by: input.user_id.clone().unwrap_or_default(),
+        at: input.timestamp,
+        verdict: request.verdict.into(),
+        note: request.note,
+        input_id: input.id.clone(),
+        actions: request.actions.map(|actions| actions.into_iter().map(AgentAction::from).collect()),
+    };
+    let before = store.decision(&id, &input.business_id).await?.ok_or_else(|| ReviewError::NotFound(id.clone()))?;
+    let resolved = before.review.as_ref().and_then(|review| review.resolution.as_ref());
+    let duplicate = resolved.is_some_and(|first| first.input_id == wanted.input_id);
+    let result = match store.resolve_review(&id, &input.business_id, &wanted).await? {
+        Resolved::NotUnderReview => Err(ReviewError::NotUnderReview(id)),
+        Resolved::AlreadyResolved(record) => Err(taken(id, *record)),
+        Resolved::Done(record) if !says(&record, &wanted) => Err(ReviewError::IdReused(id)),
+        Resolved::Done(record) => Ok(Reviewed { record: Arc::new(*record), duplicate }),
+    };
+    let label = match &result {
+        Ok(reviewed) if reviewed.duplicate => "duplicate",
+        Ok(_) => "resolved",
+        Err(error) => error.code(),
+    };
+    metrics::reviewed(wanted.verdict, label);
+    result
+}
+
+/// Ends the review of a decision that nobody took in time; none when somebody has decided meanwhile.
+pub async fn expire_review(
+    store: &Store,
+    record: &DecisionRecord,
+    now: Timestamp,
+) -> Result<Option<Arc<DecisionRecord>>, StoreError> {
+    let (id, business_id) = (&record.decision.id, &record.decision.business_id);
+    match store.resolve_review(id, business_id, &ReviewDecision::expiry(id, now)).await? {
+        Resolved::Done(record) => {
+            metrics::reviewed(ReviewVerdict::Expire, "resolved");
+            tracing::info!(decision_id = id, business_id, "nobody reviewed a decision in time; nothing of it leaves");
+            Ok(Some(Arc::new(*record)))
+        }
+        Resolved::AlreadyResolved(_) | Resolved::NotUnderReview => Ok(None),
+    }
+}
+
+fn taken(id: String, record: DecisionRecord) -> ReviewError {
+    match record.review.and_then(|review| review.resolution).map(Box::new) {
+        Some(first) if first.verdict == ReviewVerdict::Expire => ReviewError::Expired { id, first },
+        Some(first) => ReviewError::AlreadyResolved { id, first },
+        None => ReviewError::NotUnderReview(id),
+    }
+}
+
+/// Whether the review ended as this decision about it says.
+fn says(record: &DecisionRecord, wanted: &ReviewDecision) -> bool {
+    let resolution = record.review.as_ref().and_then(|review| review.resolution.as_ref());
+    resolution.is_some_and(|first| first.verdict == wanted.verdict && first.note == wanted.note)
+}
+
+fn told(first: &Resolution) -> String {
+    let verdict = match first.verdict {
+        ReviewVerdict::Approve => "approved",
+        ReviewVerdict::Edit => "edited",
+        ReviewVerdict::Reject => "rejected",
+        ReviewVerdict::Expire => "expired",
+    };
+    format!("{verdict} by {} at {}", first.by, first.at)
+}
