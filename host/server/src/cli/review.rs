@@ -17,7 +17,7 @@ use crate::shutdown;
 ///
 /// Examples:
 ///
-///   export SIGNALBOX_TOKEN="$(signalbox token --user mara --business trattoria-roma:manager)"
+///   export SIGNALBOX_TOKEN="$(signalbox token --user mara --business trattoria-roma:coordinator)"
 ///   signalbox review approve dec_0123456789abcdef0123456789abcdef
 ///   signalbox review edit dec_0123456789abcdef0123456789abcdef --actions actions.json
 ///   signalbox review reject dec_0123456789abcdef0123456789abcdef --note "too dear"
