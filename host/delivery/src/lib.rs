@@ -10,6 +10,7 @@ mod notice;
 mod outcome;
 mod relay;
 mod review;
+mod schedule;
 
 pub use config::RelayConfig;
 pub use metrics::describe_metrics;

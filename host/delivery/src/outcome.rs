@@ -13,7 +13,8 @@ pub(crate) fn deliver(
     sessions: &Sessions,
     audience: &dyn Audience,
 ) -> Vec<EffectUpdate> {
-    let mut due: Vec<&Effect> = record.effects.iter().filter(|effect| is_due(effect, now)).collect();
+    let leaves_here = |effect: &&Effect| is_due(effect, now) && !is_schedule(effect);
+    let mut due: Vec<&Effect> = record.effects.iter().filter(leaves_here).collect();
     due.sort_by_key(|effect| std::cmp::Reverse(priority(effect)));
     let mut updates = Vec::new();
     for effect in due {
@@ -44,8 +45,13 @@ pub(crate) fn due_at(effect: &Effect, now: Timestamp) -> Option<Timestamp> {
     at.filter(|at| *at > now)
 }
 
-fn is_due(effect: &Effect, now: Timestamp) -> bool {
+pub(crate) fn is_due(effect: &Effect, now: Timestamp) -> bool {
     matches!(effect.state, EffectState::Pending | EffectState::Waiting { .. }) && due_at(effect, now).is_none()
+}
+
+/// Changes of schedules go into the store, one after the other.
+fn is_schedule(effect: &Effect) -> bool {
+    matches!(effect.kind, EffectKind::Schedule { .. } | EffectKind::CancelSchedule { .. })
 }
 
 fn priority(effect: &Effect) -> Priority {
@@ -62,7 +68,7 @@ fn missing(effect: &Effect) -> String {
             format!("no Kafka cluster is configured, so the record for topic `{topic}` cannot be sent")
         }
         EffectKind::Schedule { name, .. } | EffectKind::CancelSchedule { name } => {
-            format!("no scheduler is configured, so schedule `{name}` cannot be changed")
+            format!("schedule `{name}` was not changed yet")
         }
         EffectKind::Action(action) => match action.action_type {
             ActionType::ResourceAction => {

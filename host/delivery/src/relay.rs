@@ -10,13 +10,16 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::metrics::{EFFECTS, QUEUE_FULL, RESPONSES};
-use crate::{Audience, RelayConfig, outcome, review};
+use crate::{Audience, RelayConfig, outcome, review, schedule};
 
 /// The most decisions a search takes from the store at once.
 const PAGE: u32 = 100;
 
 /// The most moments kept at which an effect falls due; later ones are found by the search.
 const MAX_ALARMS: usize = 1_024;
+
+/// Hears of businesses whose schedules were changed.
+type TellSchedules = Box<dyn Fn(&str) + Send>;
 
 /// Where a decision is handed over once it is stored. Cheap to clone.
 #[derive(Clone)]
@@ -35,6 +38,7 @@ pub struct RelayTask {
     queue: mpsc::Receiver<Arc<DecisionRecord>>,
     alarms: BTreeSet<Timestamp>,
     found: Found,
+    tell_schedules: Option<TellSchedules>,
 }
 
 /// Decisions that a search found lately: a copy of theirs that comes through the queue is older than what was done.
@@ -64,6 +68,7 @@ impl Relay {
                 queue: receiver,
                 alarms: BTreeSet::new(),
                 found: Found::default(),
+                tell_schedules: None,
             },
         )
     }
@@ -101,6 +106,12 @@ impl Relay {
 }
 
 impl RelayTask {
+    /// Has `tell` called with the business whenever its schedules were changed in the store.
+    pub fn when_schedules_change(mut self, tell: impl Fn(&str) + Send + 'static) -> Self {
+        self.tell_schedules = Some(Box::new(tell));
+        self
+    }
+
     /// Delivers until `stop`, and then what is still in the queue.
     pub async fn run(mut self, stop: CancellationToken) {
         self.retry_waiting().await;
@@ -199,7 +210,12 @@ impl RelayTask {
         while self.alarms.len() > MAX_ALARMS {
             self.alarms.pop_last();
         }
-        let updates = outcome::deliver(record, now, &self.sessions, self.audience.as_ref());
+        let mut updates = outcome::deliver(record, now, &self.sessions, self.audience.as_ref());
+        let schedules = schedule::deliver(record, now, &self.store).await;
+        if let Some(tell) = self.tell_schedules.as_ref().filter(|_| !schedules.is_empty()) {
+            tell(&record.decision.business_id);
+        }
+        updates.extend(schedules);
         if updates.is_empty() {
             return;
         }

@@ -252,16 +252,8 @@ async fn what_has_no_backend_waits_with_its_reason_and_is_tried_at_every_start()
     let store = memory().await;
     let world = World::start(&store, only_queue()).await;
     let kafka = EffectKind::KafkaRecord { topic: "orders".to_owned(), key: None, value: vec![1], headers: vec![] };
-    let schedule = EffectKind::Schedule {
-        name: "daily".to_owned(),
-        timing: ScheduleTiming::Expression("0 8 * * *".to_owned()),
-        timezone: None,
-        payload: None,
-    };
     let kinds = vec![
         kafka,
-        schedule,
-        EffectKind::CancelSchedule { name: "old".to_owned() },
         action("resource_action", "table", json!({})),
         action("external_call", "https://pos.example.com", json!({})),
         action("notification", "nobody", json!({})),
@@ -278,7 +270,7 @@ async fn what_has_no_backend_waits_with_its_reason_and_is_tried_at_every_start()
             other => panic!("{other:?}"),
         })
         .collect();
-    let expected = ["topic `orders`", "schedule `daily`", "schedule `old`", "`table`", "pos.example.com", "`nobody`"];
+    let expected = ["topic `orders`", "`table`", "pos.example.com", "`nobody`"];
     for (reason, part) in reasons.iter().zip(expected) {
         assert!(reason.contains(part), "{reason}");
     }
@@ -292,6 +284,48 @@ async fn what_has_no_backend_waits_with_its_reason_and_is_tried_at_every_start()
     again.settled(&marker, delivered).await;
     assert_eq!(store.decision("d1", "trattoria").await.unwrap().unwrap().effects, after.effects);
     again.end().await;
+}
+
+#[tokio::test]
+async fn a_schedule_that_a_decision_asks_for_is_in_the_store_and_the_scheduler_hears_of_it() {
+    let store = memory().await;
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let (relay, task) = Relay::new(only_queue(), store.clone(), Sessions::new(10), Arc::new(Reviewers));
+    let stop = CancellationToken::new();
+    let task = task.when_schedules_change(move |business| tell.send(business.to_owned()).unwrap());
+    let world = World {
+        store: store.clone(),
+        sessions: Sessions::new(10),
+        relay,
+        stop: stop.clone(),
+        task: tokio::spawn(task.run(stop)),
+    };
+    let schedule = |name: &str, expression: &str| EffectKind::Schedule {
+        name: name.to_owned(),
+        timing: ScheduleTiming::Expression(expression.to_owned()),
+        timezone: None,
+        payload: Some(JsonObject::new()),
+    };
+    let cancel = |name: &str| EffectKind::CancelSchedule { name: name.to_owned() };
+    // In their order: what is made and cancelled by one decision is not there, what is made twice is the second.
+    let kinds = vec![
+        schedule("daily", "0 8 * * *"),
+        schedule("gone", "0 8 * * *"),
+        cancel("gone"),
+        schedule("daily", "0 9 * * *"),
+    ];
+    let record = decision("d1", kinds);
+    store.commit_decision(&record).await.unwrap();
+    world.relay.committed(&Arc::new(record.clone()));
+    world.settled(&record, delivered).await;
+    assert_eq!(told.recv().await.as_deref(), Some("trattoria"));
+    let schedules = store.schedules("trattoria").await.unwrap();
+    assert_eq!(schedules.len(), 1);
+    let definition = &schedules[0].definition;
+    assert_eq!(definition.name, "daily");
+    assert_eq!(definition.timing, ScheduleTiming::Expression("0 9 * * *".to_owned()));
+    assert_eq!(definition.timezone, record.decision.context.business_info.timezone, "the business's own zone");
+    world.end().await;
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 mod check;
 mod config;
+mod cron;
 mod decisions;
 mod graph;
 mod output;
@@ -59,6 +60,7 @@ enum Command {
     Graph(graph::Options),
     Decisions(decisions::Options),
     Review(review::Options),
+    Cron(cron::Options),
     Tables(tables::Options),
     Config(config::Options),
     Version(version::Options),
@@ -75,6 +77,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Graph(options) => graph::run(&options),
         Command::Decisions(options) => decisions::run(configured, &options),
         Command::Review(options) => review::run(&options),
+        Command::Cron(options) => cron::run(configured, &options),
         Command::Tables(options) => tables::run(configured, &options),
         Command::Config(options) => config::run(configured, &options),
         Command::Version(options) => version::run(&options),

@@ -18,7 +18,7 @@ use signalbox_delivery::RelayConfig;
 use signalbox_executor::{ExecutorConfig, ReviewConfig};
 use signalbox_model::SecretReference;
 use signalbox_sandbox::SandboxConfig;
-use signalbox_triggers::{AuthConfig, HttpConfig, IntakeConfig, WebSocketConfig, WebhookConfig};
+use signalbox_triggers::{AuthConfig, CronConfig, HttpConfig, IntakeConfig, WebSocketConfig, WebhookConfig};
 
 pub use effective::{settings, to_toml};
 pub use egress::EgressConfig;
@@ -50,6 +50,8 @@ pub struct Config {
     pub webhooks: WebhookConfig,
     /// What is admitted.
     pub intake: IntakeConfig,
+    /// How schedules tick.
+    pub cron: CronConfig,
     /// How decisions are made.
     pub executor: ExecutorConfig,
     /// How long decisions wait for a person.

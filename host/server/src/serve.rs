@@ -19,7 +19,7 @@ use signalbox_delivery::Relay;
 use signalbox_executor::{Executor, ExecutorParts, Generations};
 use signalbox_sandbox::Sandbox;
 use signalbox_sessions::Sessions;
-use signalbox_triggers::{Clock, Intake, PermissionAudience, Verifier, WebSocket, serve_http};
+use signalbox_triggers::{Clock, Intake, PermissionAudience, Scheduler, Verifier, WebSocket, serve_http};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -72,9 +72,12 @@ pub async fn serve(config: Config, read_again: Reread, ready_json: bool) -> anyh
     let decide = Arc::new(executor);
     let audience = Arc::new(PermissionAudience(decide.clone()));
     let (relay, relay_task) = Relay::new(config.delivery.clone(), store.clone(), sessions.clone(), audience);
-    let relay_task = tokio::spawn(relay_task.run(gone.clone()));
     let intake = Intake::new(config.intake.clone(), decide.clone(), store.clone(), relay, clock.clone());
     let webhooks = webhooks::open(&config.webhooks, webhook_secrets, &intake, &store, &clock, &generations)?;
+    let scheduler = Scheduler::new(config.cron.clone(), intake.clone(), store.clone(), clock.clone());
+    let changes = scheduler.changes();
+    let relay_task = relay_task.when_schedules_change(move |business_id| changes.tell(business_id));
+    let relay_task = tokio::spawn(relay_task.run(gone.clone()));
     let websocket = WebSocket::new(config.websocket.clone(), verifier, intake.clone(), sessions, store.clone(), clock);
 
     let leaving = CancellationToken::new();
@@ -95,6 +98,7 @@ pub async fn serve(config: Config, read_again: Reread, ready_json: bool) -> anyh
         let (intake, leaving, every) = (intake.clone(), leaving.clone(), config.review.expiry_interval.0);
         async move { intake.keep_expiring_reviews(every, leaving).await }
     });
+    let scheduler = tokio::spawn(scheduler.run(leaving.clone()));
     if let Err(error) = ready::tell(address, ready_json) {
         tracing::warn!(%error, "nobody reads standard output; the host runs all the same");
     }
@@ -106,7 +110,7 @@ pub async fn serve(config: Config, read_again: Reread, ready_json: bool) -> anyh
     let hurry = signals.end_at_next();
     let left = leave::in_order(
         reload.in_force.server.shutdown_deadline.0,
-        leave::Running { websocket, intake, leaving, gone, tasks: vec![recovery, expiry, http, relay_task] },
+        leave::Running { websocket, scheduler, intake, leaving, gone, tasks: vec![recovery, expiry, http, relay_task] },
     )
     .await;
     hurry.abort();

@@ -5,6 +5,7 @@
 mod cli {
     mod check;
     mod configuration;
+    mod cron;
     mod decisions;
     mod help;
     mod program;

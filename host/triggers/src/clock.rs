@@ -1,26 +1,57 @@
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::sync::watch;
+
+/// The clock is looked at again this often while waiting for a moment: it may be set, and the machine may sleep.
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
 /// Where triggers read the time. Tests put in their own.
 #[derive(Clone)]
-pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
+pub struct Clock {
+    read: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    moved: Option<watch::Receiver<Timestamp>>,
+}
 
 impl Clock {
     /// The machine's clock.
     pub fn system() -> Self {
-        Self(Arc::new(Timestamp::now))
+        Self::from_fn(Timestamp::now)
     }
 
     /// Whatever `read` says.
     pub fn from_fn(read: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
-        Self(Arc::new(read))
+        Self { read: Arc::new(read), moved: None }
+    }
+
+    /// Stands still until its sender moves it, and whoever waits for a moment goes on when it is moved there.
+    pub fn from_watch(moved: watch::Receiver<Timestamp>) -> Self {
+        let reader = moved.clone();
+        Self { read: Arc::new(move || *reader.borrow()), moved: Some(moved) }
     }
 
     /// The time.
     pub fn now(&self) -> Timestamp {
-        (self.0)()
+        (self.read)()
+    }
+
+    /// Returns once this clock shows `until` or later.
+    pub async fn sleep_until(&self, until: Timestamp) {
+        if let Some(mut moved) = self.moved.clone() {
+            if moved.wait_for(|now| *now >= until).await.is_err() {
+                // Nobody will ever move it again.
+                std::future::pending::<()>().await;
+            }
+            return;
+        }
+        while let Ok(left) = Duration::try_from(until.duration_since(self.now())) {
+            if left.is_zero() {
+                return;
+            }
+            tokio::time::sleep(left.min(LOOK_AGAIN)).await;
+        }
     }
 }
 

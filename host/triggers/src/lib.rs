@@ -5,6 +5,7 @@
 
 mod auth;
 mod clock;
+mod cron;
 mod http;
 mod intake;
 mod metrics;
@@ -14,6 +15,7 @@ mod websocket;
 
 pub use auth::{AuthConfig, AuthError, JwksConfig, KeyAlgorithm, KeyConfig, KeyError, Verified, Verifier};
 pub use clock::Clock;
+pub use cron::{BUNDLE_PREFIX, CronConfig, ScheduleChanges, Scheduler};
 pub use http::{HttpConfig, serve_http};
 pub use intake::{
     Acceptance, Decide, Intake, IntakeConfig, IntakeError, MESSAGE_PERMISSION, Message, Origin, PermissionAudience,

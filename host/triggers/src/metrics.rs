@@ -30,6 +30,10 @@ pub(crate) const REVIEWS_REFUSED: &str = "signalbox_reviews_refused_total";
 pub(crate) const HTTP_CONNECTIONS: &str = "signalbox_http_connections";
 /// HTTP connections turned away.
 pub(crate) const HTTP_REFUSED: &str = "signalbox_http_connections_refused_total";
+/// Ticks of schedules by what became of them.
+pub(crate) const CRON_TICKS: &str = "signalbox_cron_ticks_total";
+/// From a tick's nominal time until its input was accepted.
+pub(crate) const CRON_LATENESS: &str = "signalbox_cron_lateness_seconds";
 
 /// Tells the recorder what each metric means; call once at start.
 pub fn describe_metrics() {
@@ -66,5 +70,15 @@ pub fn describe_metrics() {
         HTTP_REFUSED,
         Unit::Count,
         "HTTP connections that were closed at once because there were too many"
+    );
+    describe_counter!(
+        CRON_TICKS,
+        Unit::Count,
+        "Ticks of schedules by result (fired, made_up, skipped, missed, rejected, delayed, dropped)"
+    );
+    describe_histogram!(
+        CRON_LATENESS,
+        Unit::Seconds,
+        "Time from a tick's nominal time, jitter included, until its input was accepted"
     );
 }

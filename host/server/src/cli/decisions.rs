@@ -46,7 +46,7 @@ pub fn run(configured: &Configured, options: &Options) -> anyhow::Result<ExitCod
 }
 
 /// Opens the store to read; nothing is created, because a typing error in the path would else look like an empty store.
-async fn open(config: &Config) -> anyhow::Result<Store> {
+pub(super) async fn open(config: &Config) -> anyhow::Result<Store> {
     match config.store.backend {
         StoreBackend::Memory => bail!("a store in memory is seen by its host alone; configure [store] backend"),
         StoreBackend::Embedded if !config.store.path.exists() => bail!(

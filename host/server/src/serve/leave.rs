@@ -14,6 +14,8 @@ use crate::shutdown;
 pub struct Running {
     /// Coordinators' connections.
     pub websocket: WebSocket,
+    /// Fires schedules until `leaving` says so, and ends once what it has claimed is accepted.
+    pub scheduler: JoinHandle<()>,
     /// Inputs that are being decided.
     pub intake: Intake,
     /// Cancelled first: readiness goes, and nothing new is taken up.
@@ -29,10 +31,12 @@ pub async fn in_order(deadline: Duration, running: Running) -> ExitCode {
     let until = Instant::now() + deadline;
     tracing::info!(deadline = ?deadline, "leaving: no new work, running decisions finish");
     running.leaving.cancel();
+    // While inputs are still accepted, so that no tick is left half fired; what cannot end in time is another host's.
+    let ticking = timeout_at(until, running.scheduler).await.is_err();
     let sockets = running.websocket.drain(until.saturating_duration_since(Instant::now())).await;
     let inputs = running.intake.drain(until.saturating_duration_since(Instant::now())).await;
     running.gone.cancel();
-    let mut late = 0;
+    let mut late = usize::from(ticking);
     for task in running.tasks {
         if timeout_at(until, task).await.is_err() {
             late += 1;

@@ -3,11 +3,17 @@ use super::program::Program;
 #[test]
 fn every_command_teaches_with_an_example() {
     let program = Program::new("");
-    for command in ["serve", "send", "token", "check", "graph", "decisions", "review", "tables", "config", "version"] {
+    for command in
+        ["serve", "send", "token", "check", "graph", "decisions", "review", "cron", "tables", "config", "version"]
+    {
         let help = program.run(&[command, "--help"]);
         assert_eq!(help.code, 0);
         assert!(help.out.contains("Example"), "`signalbox {command} --help` has no example:\n{}", help.out);
         assert!(help.out.contains(&format!("signalbox {command}")), "{}", help.out);
+    }
+    for command in ["list", "run", "pause", "resume"] {
+        let help = program.run(&["cron", command, "--help"]);
+        assert!(help.out.contains(&format!("Example: signalbox cron {command}")), "{}", help.out);
     }
     for command in ["list", "show", "tail"] {
         let help = program.run(&["decisions", command, "--help"]);

@@ -1,23 +1,87 @@
 use anyhow::Result;
 use serde_json::json;
+use signalbox_model::{CatchUp, HumanDuration, Overlap};
+use signalbox_store::{EffectKind, ScheduleDefinition, ScheduleSource, ScheduleTiming};
 
 use super::world::World;
 
 #[tokio::test]
 pub async fn the_probe_is_answered() -> Result<()> {
     let world = World::start("cron").await?;
-    let results = world
-        .calls(json!([
-            {"call": "schedule", "name": "daily", "expression": "0 8 * * *"},
-            {"call": "cancel", "name": "daily"},
-            {"call": "status", "name": "daily"},
-            {"call": "list"},
-        ]))
+    let decision = world
+        .decide_calls(
+            "alpha",
+            None,
+            json!([
+                {"call": "schedule", "name": "daily", "expression": "0 8 * * *"},
+                {"call": "cancel", "name": "weekly"},
+                {"call": "status", "name": "daily"},
+                {"call": "list"},
+            ]),
+        )
         .await?;
-    assert_eq!(results.len(), 4);
-    for result in results {
-        assert_eq!(result["error"], "NotConfigured", "{result}");
+    let results = World::results(&decision)?;
+    assert!(results.iter().all(|result| result.get("error").is_none()), "{results:?}");
+    assert!(results[2]["ok"].is_null(), "nothing is in force before the decision is stored and delivered");
+    let effects: Vec<_> = decision.effects.iter().map(|effect| &effect.kind).collect();
+    let timing = ScheduleTiming::Expression("0 8 * * *".to_owned());
+    let daily = EffectKind::Schedule { name: "daily".to_owned(), timing, timezone: None, payload: None };
+    assert_eq!(effects, [&daily, &EffectKind::CancelSchedule { name: "weekly".to_owned() }]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_never_ticks_or_belongs_to_the_bundle_is_refused_at_the_call() -> Result<()> {
+    let world = World::start("cron").await?;
+    let decision = world
+        .decide_calls(
+            "alpha",
+            None,
+            json!([
+                {"call": "schedule", "name": "never", "expression": "0 0 30 2 *"},
+                {"call": "schedule", "name": "seconds", "expression": "* * * * * *"},
+                {"call": "schedule", "name": "", "expression": "0 8 * * *"},
+                {"call": "schedule", "name": "two words", "expression": "0 8 * * *"},
+                {"call": "schedule", "name": "bundle/daily", "expression": "0 8 * * *"},
+                {"call": "cancel", "name": "bundle/daily"},
+            ]),
+        )
+        .await?;
+    for result in World::results(&decision)? {
+        assert!(result["error"].to_string().contains("Invalid"), "{result}");
         assert_eq!(result["retryable"], false, "{result}");
     }
+    assert!(decision.effects.is_empty());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_plugin_sees_the_schedules_of_its_own_business_only() -> Result<()> {
+    let world = World::start("cron").await?;
+    for business in ["alpha", "beta"] {
+        let definition = ScheduleDefinition {
+            business_id: business.to_owned(),
+            name: format!("of-{business}"),
+            timing: ScheduleTiming::Expression("0 8 * * *".to_owned()),
+            timezone: "Europe/Bucharest".to_owned(),
+            payload: None,
+            overlap: Overlap::default(),
+            catch_up: CatchUp::default(),
+            jitter: HumanDuration::millis(0),
+            source: ScheduleSource::Plugin { decision_id: "dec_1".to_owned() },
+        };
+        world.store.put_schedule(&definition, jiff::Timestamp::now()).await?;
+    }
+    let calls = json!([
+        {"call": "list"},
+        {"call": "status", "name": "of-alpha"},
+        {"call": "status", "name": "of-beta"},
+    ]);
+    let results = world.calls(calls).await?;
+    let list = results[0].to_string();
+    assert!(list.contains("of-alpha") && !list.contains("of-beta"), "{list}");
+    let status = results[1].to_string();
+    assert!(status.contains("Europe/Bucharest") && status.contains("T0") && status.contains(":00:00Z"), "{status}");
+    assert!(!results[2].to_string().contains("of-beta"), "{}", results[2]);
     Ok(())
 }

@@ -1,0 +1,65 @@
+//! Schedules that decisions ask for, on their way into the store.
+
+use std::time::Duration;
+
+use signalbox_model::{CatchUp, HumanDuration, Overlap, Timestamp};
+use signalbox_store::{
+    DecisionRecord, Effect, EffectKind, EffectState, EffectUpdate, ScheduleDefinition, ScheduleSource, Store,
+    StoreError,
+};
+
+use crate::metrics::EFFECTS;
+use crate::outcome;
+
+/// When a change that the store did not take is tried again.
+const TRY_AGAIN: Duration = Duration::from_secs(10);
+
+/// Makes and cancels what a decision's due effects ask for, in their order, and says how each stands now.
+pub(crate) async fn deliver(record: &DecisionRecord, now: Timestamp, store: &Store) -> Vec<EffectUpdate> {
+    let mut updates = Vec::new();
+    for effect in record.effects.iter().filter(|effect| outcome::is_due(effect, now)) {
+        let Some(done) = change(record, effect, store).await else { continue };
+        let (state, result) = match done {
+            Ok(()) => (EffectState::Delivered { at: now }, "delivered"),
+            Err(error) if error.retryable() => {
+                tracing::warn!(effect_id = effect.id, %error, "cannot change a schedule; trying again");
+                let until = now.checked_add(TRY_AGAIN).ok();
+                (EffectState::Waiting { reason: format!("the store failed: {}", error.code()), until }, "waiting")
+            }
+            Err(error) => {
+                tracing::error!(effect_id = effect.id, %error, "a schedule cannot be changed as a decision asks");
+                (EffectState::Dropped { reason: error.to_string() }, "failed")
+            }
+        };
+        ::metrics::counter!(EFFECTS, "kind" => "schedule", "result" => result).increment(1);
+        updates.push(EffectUpdate { effect_id: effect.id.clone(), state });
+    }
+    updates
+}
+
+/// The decision's time orders what decisions ask for, in whatever order it is delivered; none when the effect is no change
+/// of a schedule.
+async fn change(record: &DecisionRecord, effect: &Effect, store: &Store) -> Option<Result<(), StoreError>> {
+    let decision = &record.decision;
+    let done = match &effect.kind {
+        EffectKind::Schedule { name, timing, timezone, payload } => {
+            let definition = ScheduleDefinition {
+                business_id: decision.business_id.clone(),
+                name: name.clone(),
+                timing: timing.clone(),
+                timezone: timezone.clone().unwrap_or_else(|| decision.context.business_info.timezone.clone()),
+                payload: payload.clone(),
+                overlap: Overlap::default(),
+                catch_up: CatchUp::default(),
+                jitter: HumanDuration::millis(0),
+                source: ScheduleSource::Plugin { decision_id: decision.id.clone() },
+            };
+            store.put_schedule(&definition, decision.created_at).await.map(drop)
+        }
+        EffectKind::CancelSchedule { name } => {
+            store.cancel_schedule(&decision.business_id, name, decision.created_at).await.map(drop)
+        }
+        _ => return None,
+    };
+    Some(done)
+}

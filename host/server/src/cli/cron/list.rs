@@ -1,0 +1,107 @@
+use std::process::ExitCode;
+
+use clap::Args;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde_json::{Value, json};
+use signalbox_model::CronExpression;
+use signalbox_store::{Schedule, ScheduleTiming, Store};
+
+use crate::cli::output;
+use crate::shutdown;
+
+const PAGE: u32 = 100;
+
+/// Lists schedules with their next and last tick, by business and name.
+///
+/// Example: signalbox cron list --business trattoria-roma
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Only this business; may be repeated. Without it every business that has schedules.
+    #[arg(long, value_name = "ID")]
+    business: Vec<String>,
+    /// Prints JSON for programs: a list with each schedule's definition, next and last tick.
+    #[arg(long)]
+    json: bool,
+}
+
+pub async fn run(store: &Store, options: &Options) -> anyhow::Result<ExitCode> {
+    let now = Timestamp::now();
+    let schedules = read(store, &options.business).await?;
+    if options.json {
+        output::json(&schedules.iter().map(|schedule| shown(schedule, now)).collect::<Vec<_>>())?;
+    } else if schedules.is_empty() {
+        output::line("no schedules; a bundle declares them under [inputs.cron], and plugins make them")?;
+    } else {
+        output::line(HEADER)?;
+        for schedule in &schedules {
+            output::line(&row(schedule, now))?;
+        }
+    }
+    Ok(shutdown::DONE)
+}
+
+/// A schedule for programs: as it is stored, with its next tick.
+pub fn shown(schedule: &Schedule, now: Timestamp) -> Value {
+    let mut value = serde_json::to_value(schedule).unwrap_or_else(|_| json!({}));
+    if let Some(fields) = value.as_object_mut() {
+        fields.insert("next".to_owned(), json!(next(schedule, now)));
+    }
+    value
+}
+
+async fn read(store: &Store, businesses: &[String]) -> anyhow::Result<Vec<Schedule>> {
+    let mut schedules = Vec::new();
+    for business in businesses {
+        schedules.extend(store.schedules(business).await?);
+    }
+    if !businesses.is_empty() {
+        return Ok(schedules);
+    }
+    let mut cursor = None;
+    loop {
+        let page = store.all_schedules(cursor.as_deref(), PAGE).await?;
+        schedules.extend(page.items);
+        cursor = page.cursor;
+        if cursor.is_none() {
+            return Ok(schedules);
+        }
+    }
+}
+
+/// The nominal time of the next tick; none when it is paused or over.
+fn next(schedule: &Schedule, now: Timestamp) -> Option<Timestamp> {
+    let definition = &schedule.definition;
+    let next = match &definition.timing {
+        ScheduleTiming::At(at) => Some(*at).filter(|at| schedule.handled_until.is_none_or(|handled| handled < *at)),
+        ScheduleTiming::Expression(text) => {
+            let expression: CronExpression = text.parse().ok()?;
+            expression.next_after(now, &TimeZone::get(&definition.timezone).ok()?)
+        }
+    };
+    next.filter(|_| !schedule.paused)
+}
+
+const HEADER: &str = "BUSINESS              SCHEDULE                        TIMING                ZONE                  NEXT                  LAST                  STATE";
+
+fn row(schedule: &Schedule, now: Timestamp) -> String {
+    let definition = &schedule.definition;
+    let timing = match &definition.timing {
+        ScheduleTiming::At(at) => time(Some(*at)),
+        ScheduleTiming::Expression(text) => text.clone(),
+    };
+    let line = format!(
+        "{:<20}  {:<30}  {timing:<20}  {:<20}  {:<20}  {:<20}  {}",
+        definition.business_id,
+        definition.name,
+        definition.timezone,
+        time(next(schedule, now)),
+        time(schedule.last.as_ref().map(|last| last.fired_at)),
+        if schedule.paused { "paused" } else { "active" },
+    );
+    output::printable(line.trim_end())
+}
+
+fn time(at: Option<Timestamp>) -> String {
+    at.map_or_else(|| "-".to_owned(), |at| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
+}
