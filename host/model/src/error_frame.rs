@@ -35,6 +35,7 @@ impl ErrorType {
 /// The error frame of the WebSocket protocol.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "WebSocketErrorResponse", transform = with_type))]
 #[serde(rename_all = "camelCase", tag = "type", rename = "error")]
 pub struct WebSocketErrorResponse {
     /// What kind of error it is.
@@ -49,4 +50,15 @@ pub struct WebSocketErrorResponse {
     /// Under which the host's logs tell more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub correlation_id: Option<String>,
+}
+
+/// Schemas leave out the tag of a struct, which serde writes.
+#[cfg(feature = "schema")]
+fn with_type(schema: &mut schemars::Schema) {
+    if let Some(properties) = schema.get_mut("properties").and_then(|properties| properties.as_object_mut()) {
+        properties.insert("type".to_owned(), serde_json::json!({ "type": "string", "const": "error" }));
+    }
+    if let Some(required) = schema.get_mut("required").and_then(|required| required.as_array_mut()) {
+        required.insert(0, "type".into());
+    }
 }

@@ -18,7 +18,7 @@ use signalbox_delivery::RelayConfig;
 use signalbox_executor::{ExecutorConfig, ReviewConfig};
 use signalbox_model::SecretReference;
 use signalbox_sandbox::SandboxConfig;
-use signalbox_triggers::{AuthConfig, CronConfig, HttpConfig, IntakeConfig, WebSocketConfig, WebhookConfig};
+use signalbox_triggers::{ApiConfig, AuthConfig, CronConfig, HttpConfig, IntakeConfig, WebSocketConfig, WebhookConfig};
 
 pub use effective::{settings, to_toml};
 pub use egress::EgressConfig;
@@ -48,6 +48,8 @@ pub struct Config {
     pub websocket: WebSocketConfig,
     /// What senders of webhooks may do, and their secrets.
     pub webhooks: WebhookConfig,
+    /// What a program may ask over HTTP.
+    pub api: ApiConfig,
     /// What is admitted.
     pub intake: IntakeConfig,
     /// How schedules tick.

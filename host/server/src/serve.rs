@@ -19,7 +19,7 @@ use signalbox_delivery::Relay;
 use signalbox_executor::{Executor, ExecutorParts, Generations};
 use signalbox_sandbox::Sandbox;
 use signalbox_sessions::Sessions;
-use signalbox_triggers::{Clock, Intake, PermissionAudience, Scheduler, Verifier, WebSocket, serve_http};
+use signalbox_triggers::{Api, Clock, Intake, PermissionAudience, Scheduler, Verifier, WebSocket, serve_http};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -78,6 +78,7 @@ pub async fn serve(config: Config, read_again: Reread, ready_json: bool) -> anyh
     let changes = scheduler.changes();
     let relay_task = relay_task.when_schedules_change(move |business_id| changes.tell(business_id));
     let relay_task = tokio::spawn(relay_task.run(gone.clone()));
+    let api = Api::new(config.api.clone(), verifier.clone(), intake.clone(), store.clone());
     let websocket = WebSocket::new(config.websocket.clone(), verifier, intake.clone(), sessions, store.clone(), clock);
 
     let leaving = CancellationToken::new();
@@ -86,7 +87,8 @@ pub async fn serve(config: Config, read_again: Reread, ready_json: bool) -> anyh
         bundles: Arc::new(move || loaded_types(&generations)),
         leaving: leaving.clone(),
     };
-    let router = websocket.router().merge(webhooks.router()).merge(health::routes(health, door, metrics));
+    let router =
+        websocket.router().merge(api.router()).merge(webhooks.router()).merge(health::routes(health, door, metrics));
     let listener = listen(&config).await?;
     let address = listener.local_addr()?;
     let http = tokio::spawn(serve_http(config.http.clone(), listener, router, gone.child_token()));

@@ -1,5 +1,6 @@
 //! Who is asking: verifies the JWT that a client presents, and reads from it what its user may see.
 
+mod bearer;
 mod claims;
 mod config;
 mod error;
@@ -15,6 +16,7 @@ use secrecy::SecretString;
 use signalbox_model::{SecretReference, UserAccess};
 
 use crate::Clock;
+pub(crate) use bearer::{bearer, is_token_in_url};
 use claims::{Claims, Header};
 use jwks::Jwks;
 use keys::Key;

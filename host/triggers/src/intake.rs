@@ -31,7 +31,7 @@ use permits::{Permit, Permits};
 pub use config::IntakeConfig;
 pub use decide::{Decide, PermissionAudience};
 pub use error::IntakeError;
-pub use events::{Acceptance, Origin};
+pub use events::{Acceptance, Origin, Pending};
 pub use flight::{Receipt, Watcher};
 pub use review::{ReviewFailure, ReviewMessage, ReviewOutcome};
 
@@ -103,7 +103,7 @@ impl Intake {
     /// Checks a message and makes it an input: its content, and whether the user may send it there.
     pub fn check(&self, access: &UserAccess, message: Message) -> Result<AcceptedInput, IntakeError> {
         let shared = &self.shared;
-        check::content(&message, &shared.config)?;
+        check::message(&message, &shared.config)?;
         let business_id = &message.business_id;
         let authorized =
             shared.decide.authorize(access, business_id, message.location_id.as_deref(), MESSAGE_PERMISSION)?;

@@ -1,8 +1,9 @@
 //! Where inputs enter: from bytes of the outside world to an admitted, acknowledged, decided input, and back.
 //!
-//! [`WebSocket`] speaks the protocol `signalbox.v1`, [`Verifier`] checks who speaks, [`Intake`] admits and decides, and
-//! [`serve_http`] accepts connections.
+//! [`WebSocket`] speaks the protocol `signalbox.v1`, [`Api`] serves programs over HTTP, [`Verifier`] checks who speaks,
+//! [`Intake`] admits and decides, and [`serve_http`] accepts connections.
 
+mod api;
 mod auth;
 mod clock;
 mod cron;
@@ -13,6 +14,7 @@ mod problem;
 mod webhook;
 mod websocket;
 
+pub use api::{Api, ApiConfig, DECISIONS_PERMISSION};
 pub use auth::{AuthConfig, AuthError, JwksConfig, KeyAlgorithm, KeyConfig, KeyError, Verified, Verifier};
 pub use clock::Clock;
 pub use cron::{BUNDLE_PREFIX, CronConfig, ScheduleChanges, Scheduler};

@@ -34,6 +34,10 @@ pub(crate) const HTTP_REFUSED: &str = "signalbox_http_connections_refused_total"
 pub(crate) const CRON_TICKS: &str = "signalbox_cron_ticks_total";
 /// From a tick's nominal time until its input was accepted.
 pub(crate) const CRON_LATENESS: &str = "signalbox_cron_lateness_seconds";
+/// Requests of the API by method, path and status.
+pub(crate) const API_REQUESTS: &str = "signalbox_api_requests_total";
+/// How long requests of the API take.
+pub(crate) const API_SECONDS: &str = "signalbox_api_request_seconds";
 
 /// Tells the recorder what each metric means; call once at start.
 pub fn describe_metrics() {
@@ -81,4 +85,6 @@ pub fn describe_metrics() {
         Unit::Seconds,
         "Time from a tick's nominal time, jitter included, until its input was accepted"
     );
+    describe_counter!(API_REQUESTS, Unit::Count, "Requests of the API by method, path (as documented) and status");
+    describe_histogram!(API_SECONDS, Unit::Seconds, "Time from the headers of an API request to its answer, by path");
 }

@@ -59,6 +59,16 @@ impl Problem {
         self.correlation_id = Some(correlation_id.to_owned());
         self
     }
+
+    /// Its status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// A stable name for programs.
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
 }
 
 impl IntoResponse for Problem {

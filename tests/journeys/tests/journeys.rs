@@ -2,6 +2,7 @@
 //! that `cargo xtask build-plugins --probes` puts together; `cargo xtask test` sees to both.
 
 mod answers;
+mod api;
 mod crash;
 mod drain;
 mod operation;

@@ -1,6 +1,7 @@
 //! What end-to-end tests need: a real `signalbox` process on a free port with files of its own, tokens good and bad, and
 //! a client that says what it waits for. Every wait has a deadline and names what did not come.
 
+mod api;
 mod artefacts;
 mod client;
 mod host;
@@ -10,6 +11,7 @@ mod token;
 
 use std::time::Duration;
 
+pub use api::Caller;
 pub use artefacts::{bundle, compiled, signalbox};
 pub use client::{Client, Closed};
 pub use host::Host;

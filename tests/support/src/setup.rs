@@ -34,7 +34,7 @@ impl Setup {
             "businessId = \"{id}\"\nname = \"{id}\"\ntype = \"{business_type}\"\n\
              [[locations]]\nid = \"north\"\nname = \"North\"\n\
              [[locations]]\nid = \"south\"\nname = \"South\"\n\
-             [permissions]\ncoordinator = [\"message\", \"review\"]\nguest = []\n"
+             [permissions]\ncoordinator = [\"message\", \"review\", \"decisions\"]\nguest = []\n"
         );
         self.business_file(id, &text)
     }

@@ -5,12 +5,17 @@ use signalbox_store::AcceptedInput;
 
 use super::{IntakeConfig, IntakeError, Message};
 
-/// What a message may contain.
-pub(super) fn content(message: &Message, config: &IntakeConfig) -> Result<(), IntakeError> {
+/// What a message may be called, and contain.
+pub(super) fn message(message: &Message, config: &IntakeConfig) -> Result<(), IntakeError> {
     if !is_message_id(&message.id) {
         return Err(IntakeError::MessageId);
     }
-    let Content { text, data, metadata } = &message.content;
+    content(&message.content, config)
+}
+
+/// What an input may contain.
+pub(super) fn content(content: &Content, config: &IntakeConfig) -> Result<(), IntakeError> {
+    let Content { text, data, metadata } = content;
     let has_text = text.as_deref().is_some_and(|text| !text.trim().is_empty());
     if !has_text && data.is_none() {
         return Err(IntakeError::Empty);
@@ -103,7 +108,7 @@ mod tests {
             ("m", json!({"text": "hi", "metadata": nested(33)}), "content_too_deep"),
         ];
         for (id, value, code) in cases {
-            assert_eq!(content(&message(id, value), &config).unwrap_err().code(), code, "{id}");
+            assert_eq!(super::message(&message(id, value), &config).unwrap_err().code(), code, "{id}");
         }
     }
 
@@ -112,7 +117,7 @@ mod tests {
         let config = IntakeConfig::default();
         let at_limit = [json!({"text": "x".repeat(16 * 1024)}), json!({"data": nested(32)}), json!({"data": {}})];
         for value in at_limit {
-            content(&message(&"x".repeat(128), value), &config).unwrap();
+            super::message(&message(&"x".repeat(128), value), &config).unwrap();
         }
     }
 

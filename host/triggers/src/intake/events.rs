@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use signalbox_executor::{Decided, NewInput, NodeEvent};
-use signalbox_model::{AgentInput, ReplySlot, Source};
+use signalbox_model::{AgentInput, Content, ReplySlot, Source};
 use signalbox_store::{Accepted, AcceptedInput};
 use tokio::sync::oneshot;
 
-use super::{Intake, IntakeError, Receipt, Watcher};
+use super::{Intake, IntakeError, Receipt, Watcher, check};
 
 /// What became of an input that was to be stored before it is acknowledged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +66,26 @@ impl Intake {
     /// Stores an input and has it decided. After this it is decided even if the process dies, so its sender may be told
     /// that it is done with it. Nothing is stored when there is no room to decide it: the sender comes back.
     pub async fn accept(&self, accepted: AcceptedInput) -> Result<Acceptance, IntakeError> {
+        self.accept_with(accepted, None).await
+    }
+
+    /// Like [`Intake::accept`], for a sender that may wait for the decision a while; whether it does or not, the input
+    /// is decided. Only a new input has something to wait for here.
+    pub async fn accept_and_wait(&self, accepted: AcceptedInput) -> Result<(Acceptance, Pending), IntakeError> {
+        let (waiter, pending) = waiter();
+        Ok((self.accept_with(accepted, Some(waiter)).await?, pending))
+    }
+
+    /// Whether an input may say this.
+    pub fn check_content(&self, content: &Content) -> Result<(), IntakeError> {
+        check::content(content, &self.shared.config)
+    }
+
+    async fn accept_with(
+        &self,
+        accepted: AcceptedInput,
+        watcher: Option<Arc<dyn Watcher>>,
+    ) -> Result<Acceptance, IntakeError> {
         if self.shared.stopping.is_cancelled() {
             return Err(IntakeError::Draining);
         }
@@ -74,7 +94,7 @@ impl Intake {
         let stored = self.shared.store.accept_input(&accepted).await;
         match stored.map_err(|error| IntakeError::Decide(error.into()))? {
             Accepted::New => {
-                self.start(accepted, None, true, Some(permit))?;
+                self.start(accepted, watcher, true, Some(permit))?;
                 Ok(Acceptance::New(receipt))
             }
             Accepted::Duplicate => Ok(Acceptance::Duplicate(receipt)),
@@ -84,11 +104,27 @@ impl Intake {
 
     /// Has an input decided and waits for it: for senders that keep the input until its decision is stored.
     pub async fn decide_now(&self, accepted: AcceptedInput) -> Result<Decided, IntakeError> {
-        let (tell, told) = oneshot::channel();
-        self.submit(accepted, Arc::new(Waiter(std::sync::Mutex::new(Some(tell)))))?;
-        // A flight tells its watchers even when its task dies, so the channel closes without a word only with the host.
-        told.await.unwrap_or(Err(IntakeError::Draining))
+        let (waiter, pending) = waiter();
+        self.submit(accepted, waiter)?;
+        pending.decided().await
     }
+}
+
+/// A decision that is being made.
+#[derive(Debug)]
+pub struct Pending(oneshot::Receiver<Result<Decided, IntakeError>>);
+
+impl Pending {
+    /// Waits for its end. Dropping the wait ends nothing but the wait.
+    pub async fn decided(self) -> Result<Decided, IntakeError> {
+        // A flight tells its watchers even when its task dies, so the channel closes without a word only with the host.
+        self.0.await.unwrap_or(Err(IntakeError::Draining))
+    }
+}
+
+fn waiter() -> (Arc<dyn Watcher>, Pending) {
+    let (tell, told) = oneshot::channel();
+    (Arc::new(Waiter(std::sync::Mutex::new(Some(tell)))), Pending(told))
 }
 
 /// Waits for the end of a flight.

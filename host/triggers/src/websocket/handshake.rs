@@ -8,9 +8,7 @@ use signalbox_model::ErrorType;
 use super::SUBPROTOCOL;
 use super::error_frame::ErrorFrame;
 use crate::AuthError;
-
-/// Names under which clients put tokens into URLs.
-const TOKEN_PARAMETERS: [&str; 5] = ["token", "access_token", "auth", "authorization", "jwt"];
+use crate::auth::{bearer, is_token_in_url};
 
 /// What an upgrade request says about who asks.
 #[derive(Debug, PartialEq, Eq)]
@@ -38,9 +36,7 @@ pub(super) enum Refusal {
 
 /// Reads the request; what is wrong with it is said before there is a WebSocket.
 pub(super) fn read(uri: &Uri, headers: &HeaderMap, allowed_origins: &[String]) -> Result<Presented, Refusal> {
-    let query = uri.query().unwrap_or_default();
-    let names = url::form_urlencoded::parse(query.as_bytes()).map(|(name, _)| name.to_ascii_lowercase());
-    if names.into_iter().any(|name| TOKEN_PARAMETERS.contains(&name.as_str())) {
+    if is_token_in_url(uri) {
         return Err(Refusal::TokenInUrl);
     }
     if let Some(origin) = headers.get(ORIGIN)
@@ -60,14 +56,6 @@ pub(super) fn read(uri: &Uri, headers: &HeaderMap, allowed_origins: &[String]) -
 fn protocols(headers: &HeaderMap) -> Vec<&str> {
     let lines = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|line| line.to_str().ok());
     lines.flat_map(|line| line.split(',')).map(str::trim).collect()
-}
-
-/// The token of a header; a header of another scheme is an empty token, which is refused as missing, because whoever
-/// sends the header means it.
-fn bearer(header: &HeaderValue) -> String {
-    let text = header.to_str().unwrap_or_default().trim();
-    let (scheme, token) = text.split_once(' ').unwrap_or((text, ""));
-    if scheme.eq_ignore_ascii_case("bearer") { token.trim().to_owned() } else { String::new() }
 }
 
 impl Refusal {

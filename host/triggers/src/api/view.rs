@@ -1,0 +1,200 @@
+//! What the API takes and gives, as it stands in bodies.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use signalbox_model::{
+    AgentAction, AgentResponse, Content, DecisionModel, InputType, Outcome, OutputMetadata, Review, Timestamp,
+};
+use signalbox_store::DecisionRecord;
+
+/// Something to decide.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct InputRequest {
+    /// The place it is about.
+    #[serde(default)]
+    pub location_id: Option<String>,
+    /// What it says: `text` or `data`, and facts about it in `metadata`.
+    pub content: Content,
+    /// What it asks for; unset is `api_request`.
+    #[serde(rename = "type", default)]
+    pub input_type: RequestType,
+}
+
+/// What an input of the API may ask for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RequestType {
+    /// A program asks.
+    #[default]
+    ApiRequest,
+    /// A person asks, through a program.
+    UserMessage,
+}
+
+impl From<RequestType> for InputType {
+    fn from(requested: RequestType) -> Self {
+        match requested {
+            RequestType::ApiRequest => Self::ApiRequest,
+            RequestType::UserMessage => Self::UserMessage,
+        }
+    }
+}
+
+/// How an input stands.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct InputStatus {
+    /// The input.
+    pub input_id: String,
+    /// The business it is for.
+    pub business_id: String,
+    /// How far it is.
+    pub state: InputState,
+    /// The decision on it, made or to come.
+    pub decision_id: String,
+    /// Under which the host's logs tell more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub correlation_id: Option<String>,
+    /// When it was taken in.
+    pub accepted_at: Timestamp,
+    /// When it was decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decided_at: Option<Timestamp>,
+    /// Where this state is found.
+    pub href: String,
+    /// Where the decision is found; none until it is made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decision_href: Option<String>,
+    /// The other inputs that the business's handler made of the request.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<InputStatus>,
+}
+
+/// How far an input is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum InputState {
+    /// Stored; it will be decided, whatever happens to the host.
+    Accepted,
+    /// Decided; the decision may still wait for a person, see its `outcome`.
+    Decided,
+    /// No decision came out; its `reasoning` says why.
+    Failed,
+}
+
+/// A decision.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Decision {
+    /// Its id.
+    pub id: String,
+    /// The business it is for.
+    pub business_id: String,
+    /// The place it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub location_id: Option<String>,
+    /// The input that was decided.
+    pub input_id: String,
+    /// What was decided, in the bundle's vocabulary.
+    pub decision_code: String,
+    /// The kind of decision.
+    pub decision_type: String,
+    /// How it stands.
+    pub outcome: Outcome,
+    /// From 0 to 1.
+    pub confidence: f64,
+    /// Why; with the outcome `failed`, why no decision came out.
+    pub reasoning: String,
+    /// What is said back.
+    pub responses: Vec<AgentResponse>,
+    /// What it causes outside.
+    pub actions: Vec<AgentAction>,
+    /// Whether its actions had to wait for a person.
+    pub requires_human_review: bool,
+    /// What a person has to say, or has said, to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub review: Option<Review>,
+    /// How long it took, in milliseconds.
+    pub processing_time: u64,
+    /// How it came about.
+    pub metadata: OutputMetadata,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Under which the host's logs tell more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub correlation_id: Option<String>,
+    /// Where it is found.
+    pub href: String,
+}
+
+impl From<DecisionRecord> for Decision {
+    fn from(record: DecisionRecord) -> Self {
+        let DecisionRecord { decision, output, review, .. } = record;
+        let DecisionModel { id, business_id, location_id, outcome, created_at, context, reasoning, .. } = decision;
+        // A failed run has said nothing itself; why it failed stands in the decision.
+        let reasoning = if outcome == Outcome::Failed { reasoning } else { output.reasoning };
+        Self {
+            href: decision_href(&business_id, &id),
+            id,
+            business_id,
+            location_id,
+            input_id: output.input_id,
+            decision_code: output.decision_code,
+            decision_type: output.decision_type,
+            outcome,
+            confidence: output.confidence,
+            reasoning,
+            responses: output.responses,
+            actions: output.actions,
+            requires_human_review: output.requires_human_review,
+            review,
+            processing_time: output.processing_time,
+            metadata: output.metadata,
+            created_at,
+            correlation_id: context.input.correlation_id,
+        }
+    }
+}
+
+/// A part of a business's decisions.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct DecisionPage {
+    /// The decisions, in the order that was asked for.
+    pub items: Vec<Decision>,
+    /// Pass it on as `cursor` for the next page; none at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
+}
+
+/// Why a request was not served, RFC 9457.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "Problem")]
+pub(super) struct ProblemDetails {
+    /// `about:blank`: the status tells the kind, and `code` the rest.
+    #[serde(rename = "type")]
+    pub problem_type: String,
+    /// The status in words.
+    pub title: String,
+    /// The status.
+    pub status: u16,
+    /// What happened and what to do, for a person.
+    pub detail: String,
+    /// A stable name, for programs.
+    pub code: String,
+    /// Under which the host's logs tell more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub correlation_id: Option<String>,
+}
+
+/// Where an input's state is found.
+pub(super) fn input_href(business_id: &str, input_id: &str) -> String {
+    format!("/v1/businesses/{business_id}/inputs/{input_id}")
+}
+
+/// Where a decision is found.
+pub(super) fn decision_href(business_id: &str, decision_id: &str) -> String {
+    format!("/v1/businesses/{business_id}/decisions/{decision_id}")
+}
