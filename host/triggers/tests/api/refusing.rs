@@ -60,7 +60,9 @@ async fn a_body_that_is_not_plain_json_or_too_large_is_refused() {
     let host = Host::start().await;
     let good = json!({"content": {"text": "a"}}).to_string();
     let huge = json!({"content": {"data": {"x": "x".repeat(256 * 1024)}}}).to_string();
-    let cases: [(&[(&str, &str)], &str, u16, &str); 5] = [
+    /// Headers, body, status and code.
+    type Case<'a> = (&'a [(&'a str, &'a str)], &'a str, u16, &'a str);
+    let cases: [Case<'_>; 5] = [
         (&[], &good, 415, "content_type"),
         (&[("content-type", "text/plain")], &good, 415, "content_type"),
         (&[JSON, ("content-encoding", "gzip")], &good, 415, "content_encoding"),
