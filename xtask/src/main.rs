@@ -24,11 +24,11 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Build everything, start the host with the example bundle, and talk to it as a coordinator.
+    /// Build everything, start the host with the example bundles, and tell five stories on it.
     ///
     /// Keeps serving afterwards and prints how to send the next message by hand; Ctrl-C stops it.
     Demo {
-        /// Stop after the story; exit 0 only if every decision was made, stored, read back and answered as expected.
+        /// Stop after the stories; exit 0 only if every decision was made, stored, read back and answered as expected.
         #[arg(long)]
         once: bool,
     },

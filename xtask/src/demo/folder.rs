@@ -18,18 +18,31 @@ path = "store.db"
 directory = "business"
 
 [bundles]
-paths = ["../plugins/restaurant"]
+paths = ["../plugins/restaurant", "../plugins/clinic"]
 
 [auth]
 keys = [{ algorithm = "HS256", key = { file = "secret" } }]
 development = true
 
 [webhooks.secrets]
-RESERVATIONS_WEBHOOK = [{ file = "webhook-secret" }]
+RESERVATIONS_WEBHOOK = [{ file = "reservations-secret" }]
+LAB_RESULTS_WEBHOOK = [{ file = "lab-results-secret" }]
+
+# Compiled components outlive the run, so that the next one starts at once; the tests keep theirs there too.
+[sandbox]
+cache = "../tmp/compiled"
+
+# So that `signalbox cron run` is seen at once.
+[cron]
+scan-interval = "250ms"
 
 [llm.models.default]
 provider = "scripted"
-file = "llm.yaml"
+file = "restaurant.yaml"
+
+[llm.models.clinic]
+provider = "scripted"
+file = "clinic.yaml"
 "#;
 
 /// Everything the demo's host reads and writes, fresh for each run.
@@ -39,12 +52,16 @@ pub struct DemoFolder {
     pub config: PathBuf,
     /// What the host writes to standard error.
     pub log: PathBuf,
+    /// What the laboratory signs its results with.
+    pub laboratory_secret: String,
 }
+
+/// Bundles whose businesses the host serves.
+const EXAMPLES: [&str; 2] = ["restaurant", "clinic"];
 
 impl DemoFolder {
     pub fn fresh(workspace: &Workspace) -> Result<Self> {
         let folder = workspace.target.join("demo");
-        let example = workspace.root.join("plugins/restaurant");
         if folder.exists() {
             fs::remove_dir_all(&folder).with_context(|| format!("{} cannot be emptied", folder.display()))?;
         }
@@ -54,18 +71,25 @@ impl DemoFolder {
             bail!("{} is not there, though cargo has built it", signalbox.display());
         }
 
-        for entry in fs::read_dir(example.join("business")).context("the example has no business directory")? {
-            let entry = entry?;
-            fs::copy(entry.path(), folder.join("business").join(entry.file_name()))?;
+        for example in EXAMPLES {
+            let source = workspace.root.join("plugins").join(example);
+            let businesses = fs::read_dir(source.join("business"));
+            for entry in businesses.with_context(|| format!("the example {example} has no business directory"))? {
+                let entry = entry?;
+                fs::copy(entry.path(), folder.join("business").join(entry.file_name()))?;
+            }
+            fs::copy(source.join("llm.yaml"), folder.join(format!("{example}.yaml")))
+                .with_context(|| format!("the example {example} has no llm.yaml"))?;
         }
-        fs::copy(example.join("llm.yaml"), folder.join("llm.yaml")).context("the example has no llm.yaml")?;
         fs::write(folder.join("secret"), random_secret()?)?;
         // Hexadecimal digits are Base64 too.
-        fs::write(folder.join("webhook-secret"), format!("whsec_{}", random_secret()?))?;
+        let laboratory_secret = format!("whsec_{}", random_secret()?);
+        fs::write(folder.join("lab-results-secret"), &laboratory_secret)?;
+        fs::write(folder.join("reservations-secret"), format!("whsec_{}", random_secret()?))?;
 
         let config = folder.join("signalbox.toml");
         fs::write(&config, CONFIGURATION)?;
-        Ok(Self { signalbox, config, log: folder.join("signalbox.log") })
+        Ok(Self { signalbox, config, log: folder.join("signalbox.log"), laboratory_secret })
     }
 }
 

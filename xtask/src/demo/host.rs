@@ -125,16 +125,25 @@ fn tail(folder: &DemoFolder) -> String {
     lines.get(lines.len().saturating_sub(20)..).unwrap_or_default().join("\n")
 }
 
-/// A token for a coordinator of the example's businesses, made by the host's own command.
-pub fn token(folder: &DemoFolder, user: &str) -> Result<String> {
+/// A token for a user with these roles, each a business and a role, made by the host's own command.
+pub fn token(folder: &DemoFolder, user: &str, roles: &[(&str, &str)]) -> Result<String> {
     let mut command = Command::new(&folder.signalbox);
     command.args(["token", "--json", "--user", user, "--expires", "12h", "--config"]).arg(&folder.config);
-    for business in super::story::businesses() {
-        command.args(["--business", &format!("{business}:coordinator")]);
+    for (business, role) in roles {
+        command.args(["--business", &format!("{business}:{role}")]);
     }
     let answer = answer(&mut command)?;
     let token = answer.get("token").and_then(Value::as_str);
     token.map(str::to_owned).with_context(|| format!("`{}` gave no token", shown(&command)))
+}
+
+/// Lets a schedule tick now, by the host's own command; the decision that comes of it.
+pub fn tick(folder: &DemoFolder, business: &str, schedule: &str) -> Result<String> {
+    let mut command = Command::new(&folder.signalbox);
+    command.args(["cron", "run", business, schedule, "--json", "--config"]).arg(&folder.config);
+    let answer = answer(&mut command)?;
+    let decision = answer.get("decisionId").and_then(Value::as_str);
+    decision.map(str::to_owned).with_context(|| format!("`{}` names no decision", shown(&command)))
 }
 
 /// A decision as the store has it, read by the host's own command.

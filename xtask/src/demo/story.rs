@@ -1,179 +1,110 @@
-//! What the coordinator says, what should come of it, and how it is told.
+//! The five stories: every way in that a first look can show, over both business types, each checked as it is told.
 
+mod api;
+mod chat;
+mod cron;
+mod expected;
+mod review;
+mod webhook;
+
+use std::fmt::Display;
+
+use anyhow::{Result, bail};
 use serde_json::Value;
 
-use super::coordinator::Answer;
+use super::folder::DemoFolder;
+use super::host::{self, Host};
+use super::person::Person;
+use super::program::Program;
+use expected::Expected;
 
-/// One message of the story.
-pub struct Scene {
-    pub business: &'static str,
-    pub text: &'static str,
-    /// The decision code.
-    pub code: &'static str,
-    pub review: bool,
-    /// Nodes that the message must have passed.
-    pub nodes: &'static [&'static str],
+/// A restaurant with one room, open every day of the year.
+const BISTRO: &str = "bistro-central";
+/// A restaurant whose hours differ from day to day.
+const TRATTORIA: &str = "trattoria-roma";
+/// A clinic with several doctors.
+const CLINIC: &str = "clinica-sanatatea";
+/// A clinic with one.
+const PRACTICE: &str = "harbour-practice";
+
+/// The business that a first message of one's own is for.
+pub const FIRST_BUSINESS: &str = TRATTORIA;
+/// The coordinator of the stories.
+pub const COORDINATOR: &str = "ana";
+/// What the coordinator may do.
+pub const COORDINATES: [(&str, &str); 4] =
+    [(TRATTORIA, "coordinator"), (BISTRO, "coordinator"), (CLINIC, "coordinator"), (PRACTICE, "coordinator")];
+
+/// Everybody who takes part.
+struct Stage<'a> {
+    folder: &'a DemoFolder,
+    coordinator: Person,
+    patient: Person,
+    doctor: Person,
+    program: Program,
+    /// Which the program shows.
+    token: String,
+    /// Things that are not as they should be.
+    unexpected: usize,
 }
 
-/// Every day of the year gives the same story: the bistro is open daily, and Saturday's hours are asked for, not booked.
-pub const SCENES: &[Scene] = &[
-    Scene {
-        business: "trattoria-roma",
-        text: "Bună ziua! La ce oră deschideți sâmbătă?",
-        code: "hours.day",
-        review: false,
-        nodes: &["understand", "extract", "lookup", "respond"],
-    },
-    Scene {
-        business: "trattoria-roma",
-        text: "What vegetarian dishes do you have?",
-        code: "menu.matches",
-        review: false,
-        nodes: &["understand", "lookup", "respond"],
-    },
-    Scene {
-        business: "bistro-central",
-        text: "Aș vrea o masă pentru 4 persoane mâine la 12:30",
-        code: "booking.confirmed",
-        review: false,
-        nodes: &["understand", "extract", "availability", "book", "respond"],
-    },
-    Scene {
-        business: "bistro-central",
-        text: "A table for two, please",
-        code: "booking.details-needed",
-        review: false,
-        nodes: &["understand", "extract", "respond"],
-    },
-    Scene {
-        business: "bistro-central",
-        text: "tomorrow at 7 pm",
-        code: "booking.confirmed",
-        review: false,
-        nodes: &["availability", "book"],
-    },
-    Scene {
-        business: "trattoria-roma",
-        text: "Mâncarea a fost rece și ospătarul nepoliticos, vreau banii înapoi!",
-        code: "complaint.food",
-        review: true,
-        nodes: &["complaint", "respond"],
-    },
-];
-
-/// Each business of the story once.
-pub fn businesses() -> Vec<&'static str> {
-    let mut businesses: Vec<_> = SCENES.iter().map(|scene| scene.business).collect();
-    businesses.sort_unstable();
-    businesses.dedup();
-    businesses
-}
-
-/// The answer as a few lines that a person reads.
-pub fn lines(answer: &Answer) -> Vec<String> {
-    let review = if answer.review { ", waits for a person's review" } else { "" };
-    vec![
-        format!("path      {}", path(&answer.path)),
-        format!("decision  {} ({}), confidence {:.2}{review}", answer.code, answer.kind, answer.confidence),
-        format!("reply     “{}”", answer.text.replace('\n', "\n                  ")),
-        format!("took      {} ms, decision {}, read back from the store", answer.time.as_millis(), answer.decision_id),
-    ]
-}
-
-/// Nodes of one step ran side by side.
-fn path(nodes: &[(u64, String)]) -> String {
-    let mut steps: Vec<(u64, Vec<&str>)> = Vec::new();
-    for (step, node) in nodes {
-        match steps.iter_mut().find(|(number, _)| number == step) {
-            Some((_, names)) => names.push(node),
-            None => steps.push((*step, vec![node])),
-        }
-    }
-    let step = |(_, names): &(u64, Vec<&str>)| match names.as_slice() {
-        [only] => (*only).to_owned(),
-        several => format!("({})", several.join(" | ")),
+/// Tells all of them; fails when anything is not as it should be.
+pub fn tell(folder: &DemoFolder, host: &Host, token: &str) -> Result<()> {
+    let enter = |name, roles: &[(&str, &str)]| {
+        let token = host::token(folder, name, roles)?;
+        Person::connect(name, &host.websocket, &token)
     };
-    steps.iter().map(step).collect::<Vec<_>>().join(" → ")
+    let mut stage = Stage {
+        folder,
+        coordinator: Person::connect(COORDINATOR, &host.websocket, token)?,
+        patient: enter("ion", &[(CLINIC, "patient")])?,
+        doctor: enter("dr-ionescu", &[(CLINIC, "doctor")])?,
+        program: Program::new(&host.url),
+        token: host::token(folder, "front-desk", &[(PRACTICE, "coordinator")])?,
+        unexpected: 0,
+    };
+    title("1. A chat: coordinators write, each business answers by its own graph");
+    chat::tell(&mut stage)?;
+    title("2. A signed webhook: a laboratory posts results to a clinic");
+    let waiting = webhook::tell(&mut stage)?;
+    title("3. An API request: a program asks for free times and books one");
+    api::tell(&mut stage)?;
+    title("4. A schedule ticks: the restaurant's morning summary");
+    cron::tell(&mut stage)?;
+    title("5. A review: a doctor approves what story 2 left waiting");
+    review::tell(&mut stage, &waiting)?;
+    println!();
+    if stage.unexpected > 0 {
+        bail!("{} things are not as expected; the host's log is {}", stage.unexpected, folder.log.display());
+    }
+    Ok(())
 }
 
-/// Everything about an answer and its stored decision that is not as it should be.
-pub fn problems(scene: &Scene, answer: &Answer, stored: &Value) -> Vec<String> {
-    let mut problems = Vec::new();
-    let mut expect = |holds: bool, problem: String| {
+impl Stage<'_> {
+    /// Reads a decision back from the store, tells of it, and holds it against what is expected.
+    fn decision(&mut self, id: &str, expected: &Expected) -> Result<Value> {
+        let stored = host::decision(self.folder, id)?;
+        line("path", expected::path(&stored));
+        line("decision", expected::decision(&stored));
+        for problem in expected.problems(id, &stored) {
+            self.check(false, problem);
+        }
+        Ok(stored)
+    }
+
+    /// Tells of a problem unless it holds.
+    fn check(&mut self, holds: bool, problem: impl Display) {
         if !holds {
-            problems.push(problem);
+            self.unexpected += 1;
+            line("NOT AS EXPECTED", problem);
         }
-    };
-    let as_expected =
-        if scene.code.ends_with('.') { answer.code.starts_with(scene.code) } else { answer.code == scene.code };
-    expect(as_expected, format!("the decision is `{}`, expected `{}`", answer.code, scene.code));
-    expect(answer.review == scene.review, format!("review is {}, expected {}", answer.review, scene.review));
-    expect(!answer.text.trim().is_empty(), "the reply is empty".to_owned());
-    for node in scene.nodes {
-        let passed = answer.path.iter().any(|(_, name)| name == node);
-        expect(passed, format!("the message did not pass the node `{node}`"));
     }
-    let at = |pointer| stored.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-    expect(at("/output/id") == answer.decision_id, format!("the store has decision `{}`", at("/output/id")));
-    expect(at("/output/decisionCode") == answer.code, format!("the store has code `{}`", at("/output/decisionCode")));
-    let text = at("/decision/context/input/content/text");
-    expect(text == scene.text, format!("the store has the message “{text}”"));
-    let steps = stored.pointer("/output/metadata/path").and_then(Value::as_array).map_or(0, Vec::len);
-    expect(steps >= answer.path.len(), format!("the store has {steps} node runs, {} were seen", answer.path.len()));
-    problems
 }
 
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
+fn title(text: &str) {
+    println!("\n    {text}");
+}
 
-    use super::*;
-
-    fn scene() -> Scene {
-        Scene { business: "b", text: "hello", code: "menu.listed", review: false, nodes: &["classify"] }
-    }
-
-    fn answer() -> Answer {
-        Answer {
-            decision_id: "dec_1".to_owned(),
-            path: vec![(1, "classify".to_owned())],
-            text: "Soup.".to_owned(),
-            code: "menu.listed".to_owned(),
-            ..Answer::default()
-        }
-    }
-
-    fn stored() -> Value {
-        json!({
-            "output": {"id": "dec_1", "decisionCode": "menu.listed", "metadata": {"path": [{"node": "classify"}]}},
-            "decision": {"context": {"input": {"content": {"text": "hello"}}}},
-        })
-    }
-
-    #[test]
-    fn an_answer_that_is_as_expected_has_no_problems() {
-        assert_eq!(problems(&scene(), &answer(), &stored()), Vec::<String>::new());
-    }
-
-    #[test]
-    fn each_thing_that_differs_is_a_problem() {
-        let differs = |change: fn(&mut Scene, &mut Answer, &mut Value)| {
-            let (mut scene, mut answer, mut stored) = (scene(), answer(), stored());
-            change(&mut scene, &mut answer, &mut stored);
-            problems(&scene, &answer, &stored).len()
-        };
-        assert_eq!(differs(|scene, _, _| scene.code = "menu.sold-out"), 1);
-        assert_eq!(differs(|scene, _, _| scene.review = true), 1);
-        assert_eq!(differs(|_, answer, _| answer.text.clear()), 1);
-        assert_eq!(differs(|scene, _, _| scene.nodes = &["book"]), 1);
-        assert_eq!(differs(|_, _, stored| stored["decision"]["context"]["input"]["content"]["text"] = json!("bye")), 1);
-        assert_eq!(differs(|_, _, stored| *stored = json!({})), 4);
-    }
-
-    #[test]
-    fn nodes_of_one_step_are_shown_side_by_side() {
-        let nodes = [(1, "classify"), (2, "menu"), (2, "hours"), (3, "answer")];
-        let nodes: Vec<_> = nodes.iter().map(|(step, name)| (*step, (*name).to_owned())).collect();
-        assert_eq!(path(&nodes), "classify → (menu | hours) → answer");
-    }
+fn line(label: &str, text: impl Display) {
+    println!("       {label:<10} {}", text.to_string().replace('\n', "\n                  "));
 }
