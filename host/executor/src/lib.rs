@@ -25,4 +25,4 @@ pub use handle::{EventCall, HandleError};
 pub use metrics::describe as describe_metrics;
 pub use progress::{NodeEvent, Phase, Progress, Silent};
 pub use review::{ReviewError, Reviewed, expire_review, review};
-pub use signalbox_sandbox::{Event, Handled, NewInput, Rejection, Reply};
+pub use signalbox_sandbox::{Event, Handled, NewInput, NodeFailure, Rejection, Reply};

@@ -110,7 +110,6 @@ impl Inner {
                 Err(mut found) => problems.append(&mut found),
             }
         }
-        problems.extend(handlers_without_trigger(&bundle));
         if !problems.is_empty() {
             return Err(bundle.refuse(problems));
         }
@@ -185,15 +184,6 @@ impl Inner {
         };
         Ok(Plugin { policy: Arc::new(policy), limits: spec.limits, business_type, pre, export })
     }
-}
-
-/// A handler that nothing would run is refused rather than left out in silence.
-fn handlers_without_trigger(bundle: &Bundle) -> Option<Problem> {
-    let handler = bundle.manifest.inputs.websocket.as_ref()?.handler.as_ref()?;
-    let plugin = bundle.manifest.plugins.get(handler)?;
-    let message = format!("plugin `{handler}` is the handler of [inputs.websocket], and messages need none");
-    let help = "remove `handler` from [inputs.websocket]: the host's default mapping turns a message into an input";
-    Some(Problem::new(message, plugin.span.clone(), "this plugin").with_help(help))
 }
 
 fn digest(bytes: &[u8]) -> String {

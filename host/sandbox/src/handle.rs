@@ -26,6 +26,15 @@ const LONGEST_TEXT: usize = 256 * 1024;
 /// What a trigger received, as a handler is given it.
 #[derive(Clone, Debug)]
 pub enum Event {
+    /// A message of a coordinator.
+    Websocket {
+        /// Who wrote it.
+        user_id: String,
+        /// The place it is about.
+        location_id: Option<String>,
+        /// What it says.
+        content: Content,
+    },
     /// A webhook whose signature was verified.
     Webhook {
         /// Name of the hook in the bundle.
@@ -189,6 +198,9 @@ async fn handle(
 
 fn to_wit(event: Event) -> wit::Event {
     match event {
+        Event::Websocket { user_id, location_id, content } => {
+            wit::Event::Websocket(wit::Message { user_id, location_id, content: content_to_wit(&content) })
+        }
         Event::Webhook { hook, delivery_id, headers, body } => {
             wit::Event::Webhook(wit::WebhookRequest { hook, delivery_id, headers, body })
         }
@@ -207,13 +219,16 @@ fn to_wit(event: Event) -> wit::Event {
             timestamp: timestamp.map(|at| at.to_string()),
         }),
         Event::Api { user_id, location_id, content } => {
-            let content = wit_types::Content {
-                text: content.text,
-                data: content.data.as_ref().map(to_text),
-                metadata: content.metadata.as_ref().map(to_text),
-            };
-            wit::Event::Api(wit::ApiRequest { user_id, location_id, content })
+            wit::Event::Api(wit::ApiRequest { user_id, location_id, content: content_to_wit(&content) })
         }
+    }
+}
+
+fn content_to_wit(content: &Content) -> wit_types::Content {
+    wit_types::Content {
+        text: content.text.clone(),
+        data: content.data.as_ref().map(to_text),
+        metadata: content.metadata.as_ref().map(to_text),
     }
 }
 

@@ -11,7 +11,9 @@ use serde::Serialize;
 
 pub use client::{AuthFrame, ClientFrame, FrameError, MessageFrame, PingFrame, ResumeFrame};
 pub use review::{ReviewFrame, ReviewState, ReviewView};
-pub use server::{AckState, DecisionSummary, Heartbeat, Limits, ServerFrame, count_answers, response_frames};
+pub use server::{
+    AckState, DecisionSummary, Heartbeat, Limits, OtherInput, ServerFrame, count_answers, response_frames,
+};
 
 /// A frame as it goes over the wire; a clone shares the bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]

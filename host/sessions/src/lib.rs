@@ -12,8 +12,9 @@ mod registry;
 
 pub use close::{Close, CloseCode};
 pub use frame::{
-    AckState, AuthFrame, ClientFrame, DecisionSummary, Encoded, FrameError, Heartbeat, Limits, MessageFrame, PingFrame,
-    ResumeFrame, ReviewFrame, ReviewState, ReviewView, ServerFrame, count_answers, response_frames,
+    AckState, AuthFrame, ClientFrame, DecisionSummary, Encoded, FrameError, Heartbeat, Limits, MessageFrame,
+    OtherInput, PingFrame, ResumeFrame, ReviewFrame, ReviewState, ReviewView, ServerFrame, count_answers,
+    response_frames,
 };
 pub use metrics::describe_metrics;
 pub use outbox::{Outbox, Pushed};

@@ -1,12 +1,14 @@
 //! The protocol `signalbox.v1` over WebSocket: `docs/guide/websocket.md` is its description for clients.
 //!
 //! A socket's way: [`handshake`] looks at the upgrade request, [`connection`] owns the socket and asks [`protocol`] what
-//! to do about each thing that happens; [`watch`] brings back what becomes of a message, [`resume`] what was missed.
+//! to do about each thing that happens; [`message`] has what people write decided and [`watch`] brings back what becomes of
+//! it, [`resume`] brings what was missed.
 
 mod config;
 mod connection;
 mod error_frame;
 mod handshake;
+mod message;
 mod protocol;
 mod resume;
 mod review;

@@ -34,12 +34,19 @@ pub enum ServerFrame {
         message_id: String,
         /// The input it became.
         input_id: String,
-        /// The decision on it, made or to come.
-        decision_id: String,
+        /// The decision on it, made or to come; none when there is nothing to decide.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        decision_id: Option<String>,
+        /// The other inputs that the business's handler made of it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        others: Vec<OtherInput>,
         /// Under which the host's logs tell more.
         correlation_id: String,
         /// How far it is.
         state: AckState,
+        /// What the business's handler says at once.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reply: Option<ResponseContent>,
         /// How many answers to the sender follow, the error of a failed decision among them; none until it is decided.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         answers: Option<u32>,
@@ -149,6 +156,19 @@ pub enum AckState {
     Decided,
     /// Decided before; the answer is sent again.
     Duplicate,
+    /// The business's handler took it, and there is nothing to decide.
+    Handled,
+}
+
+/// An input among several that a handler made of one message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct OtherInput {
+    /// The input.
+    pub input_id: String,
+    /// The decision on it, made or to come.
+    pub decision_id: String,
 }
 
 /// What was decided, in short.

@@ -14,10 +14,9 @@ use tokio_tungstenite::tungstenite::Error as WireError;
 use tracing::Instrument;
 
 use super::Shared;
-use super::error_frame::ErrorFrame;
 use super::protocol::{Action, Event, Now, Protocol};
-use super::watch::MessageWatcher;
-use super::{resume, review};
+use super::watch::Sender;
+use super::{message, resume, review};
 use crate::metrics::{CLOSES, ERRORS};
 use crate::{Message, Verified};
 
@@ -137,7 +136,7 @@ impl Connection {
                         }
                     }
                     Action::Send(frame) => self.send(frame),
-                    Action::Decide(message) => events.extend(self.decide(message)),
+                    Action::Decide(message) => self.decide(message),
                     Action::Review(frame) => self.review(frame),
                     Action::Resume(frame) => self.resume(frame),
                     Action::Ping => self.ping = true,
@@ -178,11 +177,10 @@ impl Connection {
         }
     }
 
-    /// Has a message decided; what is wrong with it at once is the answer.
-    fn decide(&self, message: MessageFrame) -> Option<Event> {
-        let access = self.session.as_ref()?.access();
+    fn decide(&self, message: MessageFrame) {
+        let Some(access) = self.session.as_ref().map(Session::access) else { return };
         let MessageFrame { id, business_id, location_id, content, progress } = message;
-        let watcher = MessageWatcher {
+        let sender = Sender {
             outbox: self.outbox.clone(),
             notes: self.notes_in.clone(),
             user_id: access.user_id.clone(),
@@ -190,16 +188,7 @@ impl Connection {
             message_id: id.clone(),
             progress: progress.unwrap_or(true),
         };
-        let message = Message { id: id.clone(), business_id: business_id.clone(), location_id, content };
-        let submitted = self
-            .shared
-            .intake
-            .check(&access, message)
-            .and_then(|accepted| self.shared.intake.submit(accepted, Arc::new(watcher)));
-        let error = submitted.err()?;
-        ::metrics::counter!(crate::metrics::MESSAGES, "source" => "websocket", "result" => "rejected").increment(1);
-        let frame = ErrorFrame::from(&error).for_message(Some(&id)).with("businessId", business_id.as_str());
-        Some(Event::Finished { business_id, error: Some(Box::new(frame)) })
+        message::decide(&self.shared, &access, Message { id, business_id, location_id, content }, sender);
     }
 
     /// Has a review counted on a task of its own, because it waits for the store.

@@ -27,9 +27,11 @@ pub(super) async fn count(
     outbox.push(Encoded::json(&ServerFrame::Ack {
         message_id: id,
         input_id: reviewed.receipt.input_id,
-        decision_id: reviewed.receipt.decision_id,
+        decision_id: Some(reviewed.receipt.decision_id),
+        others: Vec::new(),
         correlation_id: reviewed.receipt.correlation_id,
         state: if reviewed.duplicate { AckState::Duplicate } else { AckState::Decided },
+        reply: None,
         answers: Some(0),
     }));
     Ok(())

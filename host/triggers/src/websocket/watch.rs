@@ -1,15 +1,20 @@
-use std::sync::Arc;
+//! Brings back to one connection what becomes of one of its messages.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use signalbox_executor::{Decided, NodeEvent};
-use signalbox_sessions::{AckState, Encoded, Outbox, ServerFrame, count_answers, response_frames};
+use signalbox_model::ResponseContent;
+use signalbox_sessions::{AckState, Encoded, OtherInput, Outbox, ServerFrame, count_answers, response_frames};
+use signalbox_store::DecisionRecord;
 use tokio::sync::mpsc;
 
 use super::error_frame::ErrorFrame;
 use super::protocol::Event;
 use crate::{IntakeError, Receipt, Watcher};
 
-/// Brings back to one connection what becomes of one of its messages.
-pub(super) struct MessageWatcher {
+/// A message, and the connection that it came from.
+pub(super) struct Sender {
     pub outbox: Arc<Outbox>,
     pub notes: mpsc::Sender<Box<Event>>,
     pub user_id: String,
@@ -18,35 +23,159 @@ pub(super) struct MessageWatcher {
     pub progress: bool,
 }
 
-impl MessageWatcher {
-    fn acknowledge(&self, receipt: &Receipt, correlation_id: &str, state: AckState, answers: Option<u32>) {
+impl Sender {
+    /// Its handler took it, and there is nothing to decide.
+    pub fn handled(&self, input_id: String, correlation_id: String, reply: Option<ResponseContent>) {
         self.outbox.push(Encoded::json(&ServerFrame::Ack {
             message_id: self.message_id.clone(),
+            input_id,
+            decision_id: None,
+            others: Vec::new(),
+            correlation_id,
+            state: AckState::Handled,
+            reply,
+            answers: Some(0),
+        }));
+        self.end(None);
+    }
+
+    /// Nothing comes of it, or not yet.
+    pub fn refused(&self, error: ErrorFrame) {
+        ::metrics::counter!(crate::metrics::MESSAGES, "source" => "websocket", "result" => "rejected").increment(1);
+        let error = error.for_message(Some(&self.message_id)).with("businessId", self.business_id.as_str());
+        self.end(Some(Box::new(error)));
+    }
+
+    fn end(&self, error: Option<Box<ErrorFrame>>) {
+        // There is a place for every message in flight, so this fails only when the connection is gone.
+        let _ = self.notes.try_send(Box::new(Event::Finished { business_id: self.business_id.clone(), error }));
+    }
+}
+
+/// The inputs that a message became: one, or as many as its handler made. They are acknowledged together, because whoever
+/// hears of an acknowledgement does not send the message again.
+pub(super) struct Inputs {
+    sender: Sender,
+    /// Goes out with the first acknowledgement.
+    reply: Option<ResponseContent>,
+    so_far: Mutex<SoFar>,
+}
+
+#[derive(Default)]
+struct SoFar {
+    /// Of each input, once something is known of it.
+    receipts: Vec<Option<Receipt>>,
+    stored: usize,
+    finished: usize,
+    duplicates: usize,
+    answers: u32,
+    /// Answers that were given before, for the connection that asks again.
+    again: Vec<Arc<DecisionRecord>>,
+    acknowledged: bool,
+    error: Option<Box<ErrorFrame>>,
+}
+
+/// Watches one of the inputs.
+pub(super) struct InputWatcher {
+    inputs: Arc<Inputs>,
+    index: usize,
+    stored: AtomicBool,
+}
+
+impl Inputs {
+    /// A watcher for each of `count` inputs, of which there is at least one.
+    pub fn watchers(sender: Sender, reply: Option<ResponseContent>, count: usize) -> Vec<Arc<InputWatcher>> {
+        let so_far = SoFar { receipts: vec![None; count], ..SoFar::default() };
+        let inputs = Arc::new(Self { sender, reply, so_far: Mutex::new(so_far) });
+        let watcher = |index| Arc::new(InputWatcher { inputs: inputs.clone(), index, stored: AtomicBool::new(false) });
+        (0..count).map(watcher).collect()
+    }
+
+    fn change(&self, change: impl FnOnce(&mut SoFar)) {
+        let mut so_far = self.so_far.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut so_far);
+        let count = so_far.receipts.len();
+        let is_decided = so_far.finished == count && so_far.error.is_none();
+        if is_decided {
+            let state = if so_far.duplicates == count { AckState::Duplicate } else { AckState::Decided };
+            let answers = so_far.answers;
+            self.acknowledge(&mut so_far, state, Some(answers));
+        } else if so_far.stored == count && !so_far.acknowledged {
+            self.acknowledge(&mut so_far, AckState::Accepted, None);
+        }
+        if so_far.finished < count {
+            return;
+        }
+        for record in std::mem::take(&mut so_far.again) {
+            self.answer_again(&record);
+        }
+        self.sender.end(so_far.error.take());
+    }
+
+    fn acknowledge(&self, so_far: &mut SoFar, state: AckState, answers: Option<u32>) {
+        let reply = self.reply.clone().filter(|_| !so_far.acknowledged);
+        so_far.acknowledged = true;
+        let mut receipts = so_far.receipts.iter().flatten();
+        let Some(first) = receipts.next() else { return };
+        let other = |receipt: &Receipt| OtherInput {
             input_id: receipt.input_id.clone(),
             decision_id: receipt.decision_id.clone(),
-            correlation_id: correlation_id.to_owned(),
+        };
+        self.sender.outbox.push(Encoded::json(&ServerFrame::Ack {
+            message_id: self.sender.message_id.clone(),
+            input_id: first.input_id.clone(),
+            decision_id: Some(first.decision_id.clone()),
+            others: receipts.map(other).collect(),
+            correlation_id: first.correlation_id.clone(),
             state,
+            reply,
             answers,
         }));
     }
 
-    /// The answers of a decision that was made before, for the connection that asks again.
-    fn answer_again(&self, decided: &Decided) {
-        let record = &decided.record;
+    fn answer_again(&self, record: &DecisionRecord) {
         for (recipient, frame) in response_frames(&record.decision, &record.output, &record.reply, &record.cursor()) {
-            if recipient == self.user_id {
-                self.outbox.push(Encoded::json(&frame));
+            if recipient == self.sender.user_id {
+                self.sender.outbox.push(Encoded::json(&frame));
             }
         }
     }
 }
 
-impl Watcher for MessageWatcher {
+impl InputWatcher {
+    /// It is not even tried.
+    pub fn refused(&self, error: &IntakeError) {
+        ::metrics::counter!(crate::metrics::MESSAGES, "source" => "websocket", "result" => "rejected").increment(1);
+        let sender = &self.inputs.sender;
+        let frame = ErrorFrame::from(error).for_message(Some(&sender.message_id));
+        let frame = frame.with("businessId", sender.business_id.as_str());
+        self.inputs.change(|so_far| {
+            so_far.finished += 1;
+            so_far.error.get_or_insert_with(|| Box::new(frame));
+        });
+    }
+
+    /// How many inputs this adds to those that are safe.
+    fn newly_stored(&self) -> usize {
+        usize::from(!self.stored.swap(true, Ordering::Relaxed))
+    }
+}
+
+impl SoFar {
+    fn receipt(&mut self, index: usize, receipt: Receipt) {
+        if let Some(place) = self.receipts.get_mut(index) {
+            *place = Some(receipt);
+        }
+    }
+}
+
+impl Watcher for InputWatcher {
     fn node(&self, event: &NodeEvent) {
-        if self.progress {
+        let sender = &self.inputs.sender;
+        if sender.progress {
             // A client that reads slowly can do without progress, but not without its answer.
-            self.outbox.push_unimportant(Encoded::json(&ServerFrame::Progress {
-                message_id: self.message_id.clone(),
+            sender.outbox.push_unimportant(Encoded::json(&ServerFrame::Progress {
+                message_id: sender.message_id.clone(),
                 decision_id: event.decision_id.to_string(),
                 node: event.node.to_string(),
                 step: event.step,
@@ -57,29 +186,42 @@ impl Watcher for MessageWatcher {
     }
 
     fn accepted(&self, receipt: &Receipt) {
-        self.acknowledge(receipt, &receipt.correlation_id, AckState::Accepted, None);
+        let stored = self.newly_stored();
+        self.inputs.change(|so_far| {
+            so_far.receipt(self.index, receipt.clone());
+            so_far.stored += stored;
+        });
     }
 
     fn finished(&self, receipt: &Receipt, result: Result<&Decided, &IntakeError>) {
-        let error = match result {
+        let sender = &self.inputs.sender;
+        match result {
             Ok(decided) => {
-                let record = &decided.record;
-                let first = record.decision.context.input.correlation_id.as_deref();
-                let state = if decided.duplicate { AckState::Duplicate } else { AckState::Decided };
-                let answers = count_answers(&record.decision, &record.output, &self.user_id);
-                self.acknowledge(receipt, first.unwrap_or(&receipt.correlation_id), state, Some(answers));
-                if decided.duplicate {
-                    self.answer_again(decided);
-                }
-                None
+                let (record, stored) = (&decided.record, self.newly_stored());
+                // A message that comes again is told of under the id that it had first.
+                let first = record.decision.context.input.correlation_id.clone();
+                let correlation_id = first.unwrap_or_else(|| receipt.correlation_id.clone());
+                let answers = count_answers(&record.decision, &record.output, &sender.user_id);
+                self.inputs.change(|so_far| {
+                    so_far.receipt(self.index, Receipt { correlation_id, ..receipt.clone() });
+                    so_far.stored += stored;
+                    so_far.finished += 1;
+                    so_far.answers += answers;
+                    if decided.duplicate {
+                        so_far.duplicates += 1;
+                        so_far.again.push(record.clone());
+                    }
+                });
             }
             Err(error) => {
-                let frame = ErrorFrame::from(error).for_message(Some(&self.message_id));
+                let frame = ErrorFrame::from(error).for_message(Some(&sender.message_id));
                 let frame = frame.with("decisionId", receipt.decision_id.as_str());
-                Some(Box::new(frame.correlated(&receipt.correlation_id)))
+                let frame = frame.correlated(&receipt.correlation_id);
+                self.inputs.change(|so_far| {
+                    so_far.finished += 1;
+                    so_far.error.get_or_insert_with(|| Box::new(frame));
+                });
             }
-        };
-        // There is a place for every message in flight, so this fails only when the connection is gone.
-        let _ = self.notes.try_send(Box::new(Event::Finished { business_id: self.business_id.clone(), error }));
+        }
     }
 }

@@ -6,13 +6,14 @@ use async_trait::async_trait;
 use jiff::SignedDuration;
 use serde_json::json;
 use signalbox_executor::{
-    AccessError, Authorized, DecideError, Decided, EventCall, HandleError, Handled, NodeEvent, Phase, Progress,
+    AccessError, Authorized, DecideError, Decided, Event, EventCall, HandleError, Handled, NewInput, NodeEvent,
+    NodeFailure, Phase, Progress, Rejection, Reply,
 };
-use signalbox_graph::Inputs;
+use signalbox_graph::{FailureKind, Inputs, WebsocketInput};
 use signalbox_model::{
-    ActionType, AgentAction, AgentContext, AgentOutput, AgentResponse, BusinessInfo, DecisionModel, JsonObject,
-    Outcome, OutputMetadata, Priority, ResponseContent, ResponseTarget, Review, Timestamp, UserAccess, decision_id,
-    response_id,
+    ActionType, AgentAction, AgentContext, AgentOutput, AgentResponse, BusinessInfo, Content, DecisionModel, InputType,
+    JsonObject, Outcome, OutputMetadata, Priority, ResponseContent, ResponseTarget, Review, Timestamp, UserAccess,
+    decision_id, response_id,
 };
 use signalbox_store::{AcceptedInput, Committed, DecisionRecord, Effect, EffectKind, Store, StoreError};
 use signalbox_triggers::Decide;
@@ -28,6 +29,8 @@ pub struct Desk {
     gates: Mutex<HashMap<String, Arc<Semaphore>>>,
     /// Texts in the order in which they were begun.
     pub begun: Mutex<Vec<String>>,
+    /// Events that the handler was given.
+    pub handled: Mutex<Vec<String>>,
     /// How often the store was not there.
     pub downs: AtomicUsize,
     /// Until it is, `down` fails.
@@ -40,6 +43,7 @@ impl Desk {
             store,
             gates: Mutex::default(),
             begun: Mutex::default(),
+            handled: Mutex::default(),
             downs: AtomicUsize::new(0),
             mended: AtomicUsize::new(0),
         }
@@ -59,7 +63,10 @@ impl Desk {
     }
 }
 
-/// `trattoria` and `clinic`, where coordinators may send messages and managers also hear `review` news.
+/// Where coordinators may send messages and managers also hear `review` news: `trattoria` and `clinic`, `handled` with a
+/// handler of messages, and `silent`, whose bundle takes none.
+const BUSINESSES: [&str; 4] = ["trattoria", "clinic", "handled", "silent"];
+
 fn business(id: &str) -> Option<BusinessInfo> {
     let info = json!({
         "businessId": id,
@@ -68,7 +75,7 @@ fn business(id: &str) -> Option<BusinessInfo> {
         "locations": [{"id": "terrace", "name": "Terrace"}, {"id": "bar", "name": "Bar"}],
         "permissions": {"coordinator": ["message"], "manager": ["message", "review"], "guest": []}
     });
-    ["trattoria", "clinic"].contains(&id).then(|| serde_json::from_value(info).unwrap())
+    BUSINESSES.contains(&id).then(|| serde_json::from_value(info).unwrap())
 }
 
 #[async_trait]
@@ -131,16 +138,45 @@ impl Decide for Desk {
     }
 
     fn businesses(&self) -> Vec<Arc<BusinessInfo>> {
-        ["trattoria", "clinic"].into_iter().filter_map(business).map(Arc::new).collect()
+        BUSINESSES.into_iter().filter_map(business).map(Arc::new).collect()
     }
 
     fn inputs(&self, business_id: &str) -> Option<(Arc<BusinessInfo>, Arc<Inputs>)> {
-        Some((Arc::new(business(business_id)?), Arc::default()))
+        let handler = (business_id == "handled").then(|| "split".to_owned());
+        let websocket = (business_id != "silent").then_some(WebsocketInput { handler });
+        Some((Arc::new(business(business_id)?), Arc::new(Inputs { websocket, ..Inputs::default() })))
     }
 
+    /// Makes an input of every word; `nothing` gives none, `no`, `later`, `forbidden` and `broken` are refused. `thanks` and
+    /// whatever comes after it is also answered at once.
     async fn handle(&self, call: EventCall) -> Result<Handled, HandleError> {
-        let reason = format!("there is no handler {} at the desk", call.handler);
-        Err(DecideError::Internal(reason).into())
+        self.handled.lock().unwrap().push(call.event_id.clone());
+        let Event::Websocket { content, location_id, .. } = call.event else { panic!("no message: {:?}", call.event) };
+        let text = content.text.unwrap_or_default();
+        let rejection = match text.as_str() {
+            "no" => Some(Rejection::Invalid("that is not for us".to_owned())),
+            "forbidden" => Some(Rejection::Forbidden("not for you".to_owned())),
+            "later" => Some(Rejection::Unavailable("the other side sleeps".to_owned())),
+            "broken" => {
+                Some(Rejection::Broken(NodeFailure { kind: FailureKind::Fatal, message: "wasm trap".to_owned() }))
+            }
+            _ => None,
+        };
+        if let Some(rejection) = rejection {
+            return Err(rejection.into());
+        }
+        let words = if text == "nothing" { "" } else { text.as_str() };
+        let inputs = words.split_whitespace().map(|word| NewInput {
+            id: None,
+            input_type: InputType::UserMessage,
+            user_id: None,
+            location_id: location_id.clone(),
+            content: Content { text: Some(word.to_owned()), ..Content::default() },
+        });
+        let told = text
+            .starts_with("thanks")
+            .then(|| Reply { content_type: "application/json".to_owned(), body: br#"{"welcome":true}"#.to_vec() });
+        Ok(Handled { inputs: inputs.collect(), reply: told })
     }
 }
 

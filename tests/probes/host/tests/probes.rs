@@ -9,6 +9,7 @@ mod config;
 mod cron;
 mod dynamodb;
 mod failures;
+mod handler;
 mod http;
 mod kafka;
 mod llm;

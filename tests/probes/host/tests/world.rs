@@ -13,7 +13,9 @@ use signalbox_capabilities::Services;
 use signalbox_capabilities::business::BusinessDirectory;
 use signalbox_capabilities::http::{Egress, EgressConfig, SystemLookup};
 use signalbox_capabilities::llm::{LanguageModels, Scripted};
-use signalbox_executor::{Executor, ExecutorConfig, ExecutorParts, Generations, Progress, Silent};
+use signalbox_executor::{
+    Event, EventCall, Executor, ExecutorConfig, ExecutorParts, Generations, HandleError, Handled, Progress, Silent,
+};
 use signalbox_model::{BusinessInfo, ReplySlot};
 use signalbox_sandbox::{Bundle, Sandbox, SandboxConfig};
 use signalbox_store::{AcceptedInput, Backend, Config, DecisionRecord, Store};
@@ -136,6 +138,18 @@ impl World {
         let bundle = Bundle::read(&bundle_folder(probe, &options, folder.path())?, self.sandbox.largest_component())?;
         self.executor.publish(self.sandbox.load(bundle).await?).await?;
         Ok(())
+    }
+
+    /// What a handler makes of an event.
+    pub async fn handle(&self, handler: &str, event: Event) -> std::result::Result<Handled, HandleError> {
+        let call = EventCall {
+            business_id: "alpha".to_owned(),
+            handler: handler.to_owned(),
+            event_id: "evt_1".to_owned(),
+            correlation_id: "cor_1".to_owned(),
+            event,
+        };
+        self.executor.handle(call).await
     }
 
     fn next_id(&self) -> String {

@@ -1,5 +1,6 @@
 use std::fmt::Write as _;
 
+use signalbox_model::ResponseContent;
 use signalbox_sessions::{AckState, ServerFrame};
 
 use super::output;
@@ -23,16 +24,32 @@ impl Story {
     }
 }
 
+/// What a content says: its text, else its data.
+fn words(content: &ResponseContent) -> Option<String> {
+    let data = || content.data.clone().map(|data| serde_json::Value::Object(data).to_string());
+    content.text.clone().or_else(data)
+}
+
 fn sentence(frame: &ServerFrame) -> Option<String> {
     let text = match frame {
         ServerFrame::Welcome { user_id, businesses, .. } => {
             format!("connected as {user_id} ({})", businesses.join(", "))
         }
-        ServerFrame::Ack { decision_id, state, .. } => match state {
-            AckState::Accepted => format!("  stored; {decision_id} is being decided"),
-            AckState::Decided => format!("  stored and decided as {decision_id}"),
-            AckState::Duplicate => format!("  decided before as {decision_id}"),
-        },
+        ServerFrame::Ack { decision_id, others, state, reply, .. } => {
+            let others = others.iter().map(|other| other.decision_id.as_str());
+            let ids: Vec<&str> = decision_id.as_deref().into_iter().chain(others).collect();
+            let ids = ids.join(", ");
+            let told = match state {
+                AckState::Accepted => format!("  stored; {ids} is being decided"),
+                AckState::Decided => format!("  stored and decided as {ids}"),
+                AckState::Duplicate => format!("  decided before as {ids}"),
+                AckState::Handled => "  taken; there is nothing to decide".to_owned(),
+            };
+            match reply.as_ref().and_then(words) {
+                Some(words) => format!("{told}\n\n{words}\n"),
+                None => told,
+            }
+        }
         ServerFrame::Progress { node, phase, attempt, .. } => match phase.as_str() {
             "started" => return None,
             "failed" => format!("  · {node} failed (attempt {attempt})"),
@@ -40,10 +57,8 @@ fn sentence(frame: &ServerFrame) -> Option<String> {
         },
         ServerFrame::Response { content, decision, .. } => {
             let mut text = String::new();
-            if let Some(words) = &content.text {
+            if let Some(words) = words(content) {
                 let _ = writeln!(text, "\n{words}\n");
-            } else if let Some(data) = &content.data {
-                let _ = writeln!(text, "\n{}\n", serde_json::Value::Object(data.clone()));
             }
             let review = if decision.requires_human_review { ", waits for review" } else { "" };
             let _ = write!(text, "  {} ({:.2}{review})", decision.code, decision.confidence);
