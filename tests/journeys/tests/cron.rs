@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 use signalbox_tests_support::{Host, Setup};
 
-use super::{all_decisions, misbehaving_with, until};
+use super::{all_decisions, misbehaving_with, text_at, until};
 
 /// Once a year, so that only `signalbox cron run` makes it tick.
 const YEARLY: &str = "[inputs.cron.yearly]\nschedule = \"0 0 1 1 *\"\ntimezone = \"UTC\"\ncatch-up = \"none\"\n";
@@ -16,7 +16,7 @@ async fn tick(setup: &Setup) -> Result<Option<String>> {
         return Ok(None);
     }
     let told: Value = serde_json::from_slice(&output.stdout)?;
-    Ok(Some(told["decisionId"].as_str().context("the command names the decision")?.to_owned()))
+    Ok(Some(text_at(&told, "/decisionId").context("the command names the decision")?.to_owned()))
 }
 
 async fn decided_once(host: &Host, decision: &str) -> Result<()> {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use signalbox_tests_support::{Client, DEADLINE};
 use tokio::task::JoinSet;
 
-use super::{all_decisions, misbehaving, until};
+use super::{all_decisions, misbehaving, text_at, until};
 
 const SOCKETS: usize = 12;
 const EACH: usize = 3;
@@ -73,7 +73,7 @@ fn request_text(number: usize) -> String {
 
 /// The response of a decision repeats the text of its input.
 fn text_of(decision: &Value) -> Result<String> {
-    let text = decision.pointer("/responses/0/content/text").and_then(Value::as_str);
+    let text = text_at(decision, "/responses/0/content/text");
     text.map(str::to_owned).with_context(|| format!("there is no response in {decision}"))
 }
 
@@ -87,14 +87,14 @@ async fn send_until_answered(mut client: Client, socket: usize) -> Result<usize>
     let mut refused = 0;
     while !unanswered.is_empty() {
         let frame = client.next().await?;
-        let id = frame.get("messageId").or_else(|| frame.pointer("/details/messageId"));
-        let number: usize =
-            id.and_then(Value::as_str).context("it is about a message")?.trim_start_matches("m-").parse()?;
-        match frame["type"].as_str() {
+        let id = text_at(&frame, "/messageId").or_else(|| text_at(&frame, "/details/messageId"));
+        let number: usize = id.context("it is about a message")?.trim_start_matches("m-").parse()?;
+        match text_at(&frame, "/type") {
             Some("response") => drop(unanswered.remove(&number)),
             Some("error") => {
-                ensure!(frame["errorType"] == "rate_limit_exceeded", "{frame}");
-                let wait = frame["details"]["retryAfterMs"].as_u64().with_context(|| format!("when? {frame}"))?;
+                ensure!(text_at(&frame, "/errorType") == Some("rate_limit_exceeded"), "{frame}");
+                let wait = frame.pointer("/details/retryAfterMs").and_then(Value::as_u64);
+                let wait = wait.with_context(|| format!("when? {frame}"))?;
                 refused += 1;
                 tokio::time::sleep(Duration::from_millis(wait)).await;
                 let (id, text) = message(number);

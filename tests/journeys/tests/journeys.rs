@@ -50,10 +50,15 @@ async fn all_decisions(host: &Host, business: &str) -> Result<Vec<Value>> {
         let path = format!("/v1/businesses/{business}/decisions?order=oldest&limit=100{cursor}");
         let (status, page) = auditor.get(host, &path).await?;
         anyhow::ensure!(status == 200, "{page}");
-        found.extend(page["items"].as_array().context("a page has items")?.iter().cloned());
-        let Some(next) = page["nextCursor"].as_str() else { return Ok(found) };
+        found.extend(page.get("items").and_then(Value::as_array).context("a page has items")?.iter().cloned());
+        let Some(next) = text_at(&page, "/nextCursor") else { return Ok(found) };
         cursor = format!("&cursor={next}");
     }
+}
+
+/// The text at a place in a frame or a body.
+fn text_at<'a>(value: &'a Value, place: &str) -> Option<&'a str> {
+    value.pointer(place).and_then(Value::as_str)
 }
 
 /// Looks again and again until it is so.

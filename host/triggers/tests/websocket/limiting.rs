@@ -194,8 +194,7 @@ async fn a_flood_gets_answers_in_proportion_and_a_neighbour_is_served_meanwhile(
     });
     for number in 0..5 {
         neighbour.say(&format!("n{number}"), "hi").await;
-        neighbour.expect("ack").await;
-        neighbour.expect("response").await;
+        neighbour.expect_answer().await;
     }
     let (closed, _) = tokio::time::timeout(PATIENCE, flood).await.unwrap().unwrap();
     assert_eq!(closed.code, 4429);

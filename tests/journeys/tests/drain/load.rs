@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use signalbox_tests_support::{Client, Closed, DEADLINE};
 use standardwebhooks::Webhook;
 
+use super::super::text_at;
 use super::SECRET;
 
 /// Messages of a connection under way; the host takes so many.
@@ -37,7 +38,7 @@ impl Acknowledged {
 
 /// Every third one takes a nap.
 fn text(number: usize) -> String {
-    if number % 3 == 0 { format!("nap {number}") } else { format!("quick {number}") }
+    if number.is_multiple_of(3) { format!("nap {number}") } else { format!("quick {number}") }
 }
 
 /// Sends until the host says to reconnect, and reads until it closes.
@@ -59,18 +60,17 @@ pub async fn send_until_closed(
             Ok(frame) => frame,
             Err(closed) => return Ok(closed),
         };
-        let id = frame.get("messageId").or_else(|| frame.pointer("/details/messageId"));
-        let id = id.and_then(Value::as_str).unwrap_or_default();
-        match frame["type"].as_str() {
+        let id = text_at(&frame, "/messageId").or_else(|| text_at(&frame, "/details/messageId")).unwrap_or_default();
+        match text_at(&frame, "/type") {
             Some("reconnect") => leaving = true,
             Some("ack") => {
-                acknowledged.note(frame["inputId"].as_str().context("an ack names its input")?);
-                if frame["state"] != "accepted" {
+                acknowledged.note(text_at(&frame, "/inputId").context("an ack names its input")?);
+                if text_at(&frame, "/state") != Some("accepted") {
                     under_way.remove(id);
                 }
             }
             Some("error") => {
-                ensure!(frame["details"]["retryable"] == true, "{frame}");
+                ensure!(frame.pointer("/details/retryable") == Some(&Value::Bool(true)), "{frame}");
                 under_way.remove(id);
             }
             _ => {}
@@ -94,7 +94,7 @@ pub async fn give_in_until_gone(
         let status = response.status().as_u16();
         match response.json::<Value>().await {
             Ok(body) if status == 202 => {
-                acknowledged.note(body["inputId"].as_str().context("an answer names its input")?);
+                acknowledged.note(text_at(&body, "/inputId").context("an answer names its input")?);
             }
             Ok(body) => {
                 ensure!(status == 429 || status == 503, "{status}: {body}");
@@ -119,7 +119,7 @@ pub async fn deliver_until_gone(url: String, sender: usize, acknowledged: std::s
         let status = response.status().as_u16();
         match response.json::<Value>().await {
             Ok(body) if status == 202 => {
-                acknowledged.note(body["inputIds"][0].as_str().context("an answer names its input")?);
+                acknowledged.note(text_at(&body, "/inputIds/0").context("an answer names its input")?);
             }
             Ok(body) => {
                 ensure!(status == 429 || status == 503, "{status}: {body}");
