@@ -1,19 +1,22 @@
-//! Admission: checks what enters, bounds how much is decided at once, and sees to it that whatever is acknowledged is
-//! decided, also after a crash.
+//! Admission: checks what enters, bounds how much of it and how much at once, lets businesses and users have their turn,
+//! and sees to it that whatever is acknowledged is decided, also after a crash.
 
+mod admission;
 mod check;
 mod config;
 mod decide;
 mod error;
 mod events;
 mod flight;
-mod permits;
+mod line;
+mod rates;
 mod review;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::{StreamExt as _, stream};
 use jiff::SignedDuration;
 use signalbox_delivery::Relay;
 use signalbox_model::{Content, UserAccess};
@@ -25,12 +28,14 @@ use tracing::Instrument;
 
 use crate::Clock;
 use crate::metrics::RECOVERED;
+use admission::{Admission, Entry, Patience, Permit};
 use flight::Flight;
-use permits::{Permit, Permits};
+use line::Who;
+use rates::Rates;
 
 pub use config::IntakeConfig;
 pub use decide::{Decide, PermissionAudience};
-pub use error::IntakeError;
+pub use error::{IntakeError, RateScope};
 pub use events::{Acceptance, Origin, Pending};
 pub use flight::{Receipt, Watcher};
 pub use review::{ReviewFailure, ReviewMessage, ReviewOutcome};
@@ -40,6 +45,9 @@ pub const MESSAGE_PERMISSION: &str = "message";
 
 /// The most accepted inputs that recovery takes from the store at once.
 const PAGE: u32 = 100;
+
+/// How many of them are decided, or wait for their turn, at the same time.
+const RECOVERING: usize = 16;
 
 /// Admits inputs and has them decided. Cheap to clone.
 #[derive(Clone)]
@@ -53,7 +61,8 @@ struct Shared {
     store: Store,
     relay: Relay,
     clock: Clock,
-    permits: Arc<Permits>,
+    admission: Arc<Admission>,
+    rates: Rates,
     flights: Mutex<HashMap<String, Arc<Flight>>>,
     tasks: TaskTracker,
     stopping: CancellationToken,
@@ -75,14 +84,14 @@ pub struct Message {
 impl Intake {
     /// Decides with `decide`, keeps accepted inputs in `store` and hands decisions to `relay`.
     pub fn new(config: IntakeConfig, decide: Arc<dyn Decide>, store: Store, relay: Relay, clock: Clock) -> Self {
-        let permits = Arc::new(Permits::new(config.in_flight, config.in_flight_per_business));
         let shared = Shared {
+            admission: Arc::new(Admission::new(&config)),
+            rates: Rates::new(&config),
             config,
             decide,
             store,
             relay,
             clock,
-            permits,
             flights: Mutex::default(),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
@@ -100,18 +109,26 @@ impl Intake {
         &self.shared.decide
     }
 
-    /// Checks a message and makes it an input: its content, and whether the user may send it there.
+    /// Counts something that a sender brought against the rates of its user and its business; ask once for each, before
+    /// it is worked on. What the host fetches itself, from schedules, Kafka or the store, is paced by the line instead.
+    pub fn check_rate(&self, user_id: Option<&str>, business_id: &str) -> Result<(), IntakeError> {
+        self.shared.rates.check(user_id, business_id)
+    }
+
+    /// Checks a message and makes it an input: its content, whether the user may send it there, and whether not too many
+    /// came before it.
     pub fn check(&self, access: &UserAccess, message: Message) -> Result<AcceptedInput, IntakeError> {
         let shared = &self.shared;
         check::message(&message, &shared.config)?;
         let business_id = &message.business_id;
         let authorized =
             shared.decide.authorize(access, business_id, message.location_id.as_deref(), MESSAGE_PERMISSION)?;
+        self.check_rate(Some(&access.user_id), business_id)?;
         Ok(check::input(access, message, authorized.permissions, shared.clock.now()))
     }
 
-    /// Has an input decided, and tells `watcher` how it goes. An input that is being decided already is not decided a
-    /// second time; its watcher joins the others.
+    /// Has an input decided, and tells `watcher` how it goes. Returns at once, also when the input waits in line for room.
+    /// One that is being decided already, or waits to be, is not decided a second time; its watcher joins the others.
     pub fn submit(&self, accepted: AcceptedInput, watcher: Arc<dyn Watcher>) -> Result<(), IntakeError> {
         if self.shared.stopping.is_cancelled() {
             return Err(IntakeError::Draining);
@@ -138,8 +155,9 @@ impl Intake {
             if fresh.is_empty() {
                 return Ok(seen.len());
             }
-            for accepted in fresh {
-                self.recover_one(accepted).await;
+            stream::iter(fresh).for_each_concurrent(RECOVERING, |accepted| self.recover_one(accepted)).await;
+            if self.shared.stopping.is_cancelled() {
+                return Ok(seen.len());
             }
         }
     }
@@ -162,37 +180,32 @@ impl Intake {
         }
     }
 
-    /// Takes no more inputs and waits for those that are being decided, at most until `deadline`; says how many are
-    /// left. Accepted ones among them are taken up at the next start.
+    /// Takes no more inputs, sends away those in line, and waits for those that are being decided, at most until
+    /// `deadline`; says how many of these are left. Accepted ones among all of them are taken up at the next start.
     pub async fn drain(&self, deadline: Duration) -> usize {
         self.shared.stopping.cancel();
+        self.shared.admission.close();
         self.shared.tasks.close();
         let _ = tokio::time::timeout(deadline, self.shared.tasks.wait()).await;
         self.shared.tasks.len()
     }
 
     async fn recover_one(&self, accepted: AcceptedInput) {
-        // Recovery waits its turn instead of being refused, because nobody would send these inputs again.
-        let pause = self.shared.config.retry_after.0.max(Duration::from_millis(10));
-        let outcome = loop {
-            match self.start(accepted.clone(), None, true, None) {
-                Err(IntakeError::Busy { .. }) => tokio::time::sleep(pause).await,
-                other => break other,
-            }
-        };
-        let result = match outcome {
+        let input_id = accepted.input.id.clone();
+        let result = match self.start(accepted, None, true, None) {
             Ok(done) => done.await.map_or("failed", |decided| if decided { "decided" } else { "failed" }),
+            Err(IntakeError::Draining) => return,
             Err(error) => {
-                tracing::warn!(input_id = accepted.input.id, %error, "cannot take up an accepted input");
+                tracing::warn!(input_id, %error, "cannot take up an accepted input");
                 "failed"
             }
         };
         ::metrics::counter!(RECOVERED, "result" => result).increment(1);
     }
 
-    fn permit(&self, business_id: &str) -> Result<Permit, IntakeError> {
-        let busy = IntakeError::Busy { retry_after: self.shared.config.retry_after.0 };
-        self.shared.permits.acquire(business_id).ok_or(busy)
+    /// Room for one decision, as soon as it is this sender's turn.
+    async fn room(&self, who: Who) -> Result<Permit, IntakeError> {
+        self.shared.admission.enter(who, Patience::Short)?.room().await
     }
 
     /// Starts a flight, or joins the one that decides the same input; the receiver hears whether it was decided.
@@ -210,15 +223,18 @@ impl Intake {
             if !flight.is_same(&accepted) {
                 return Err(IntakeError::IdReused);
             }
-            flight.join(watcher, done);
+            flight.join(watcher, done, durable);
             return Ok(wait);
         }
-        let permit = match permit {
-            Some(permit) => permit,
-            None => self.permit(&accepted.input.business_id)?,
+        let entry = match permit {
+            Some(permit) => Entry::Room(permit),
+            None => {
+                let patience = if durable { Patience::Endless } else { Patience::Short };
+                self.shared.admission.enter(Who::of(&accepted.input), patience)?
+            }
         };
         let flight = Arc::new(Flight::new(receipt, accepted, durable));
-        flight.join(watcher, done);
+        flight.join(watcher, done, durable);
         flights.insert(flight.receipt.decision_id.clone(), flight.clone());
         drop(flights);
         let input = &flight.accepted.input;
@@ -228,7 +244,7 @@ impl Intake {
             business_id = input.business_id,
             input_id = input.id,
         );
-        let run = flight::run(self.shared.clone(), flight.clone(), permit).instrument(span);
+        let run = flight::run(self.shared.clone(), flight.clone(), entry).instrument(span);
         self.shared.tasks.spawn(run);
         Ok(wait)
     }

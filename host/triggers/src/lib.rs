@@ -21,7 +21,7 @@ pub use cron::{BUNDLE_PREFIX, CronConfig, ScheduleChanges, Scheduler};
 pub use http::{HttpConfig, serve_http};
 pub use intake::{
     Acceptance, Decide, Intake, IntakeConfig, IntakeError, MESSAGE_PERMISSION, Message, Origin, PermissionAudience,
-    Receipt, ReviewFailure, ReviewMessage, ReviewOutcome, Watcher,
+    RateScope, Receipt, ReviewFailure, ReviewMessage, ReviewOutcome, Watcher,
 };
 pub use metrics::describe_metrics;
 pub use webhook::{HookError, PATH as WEBHOOK_PATH, WebhookConfig, Webhooks};

@@ -196,6 +196,7 @@ impl Shared {
         let sender_id = verify::verify(input.verify.scheme, keys, &headers, &body, now).map_err(Refusal::Unproven)?;
         // Only what is proven counts, so that strangers cannot use up what the sender is allowed.
         self.throttle(&business_id, &hook)?;
+        self.intake.check_rate(None, &business_id)?;
         let delivery = Proven {
             headers: receive::for_handler(&headers),
             handler: input.handler,

@@ -4,13 +4,20 @@
 mod answers;
 mod api;
 mod crash;
+mod cron;
 mod drain;
+mod flooding;
 mod operation;
 mod refusals;
 mod webhooks;
 
-use anyhow::Result;
-use signalbox_tests_support::{Host, Setup, bundle};
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+use signalbox_tests_support::{Caller, DEADLINE, Host, Setup, bundle};
+use tempfile::TempDir;
 
 /// A host with two businesses whose every message is answered as the bundle `probes/failures` says.
 fn misbehaving() -> Result<Setup> {
@@ -18,7 +25,54 @@ fn misbehaving() -> Result<Setup> {
     Ok(Setup::new()?.business("alpha", "probe-failures")?.business("beta", "probe-failures")?.bundle(bundle))
 }
 
-/// How many decisions a business has in the store.
+/// The bundle `probes/failures` with more ways in; the folder goes with the value.
+fn misbehaving_with(inputs: &str) -> Result<(TempDir, PathBuf)> {
+    let folder = TempDir::new()?;
+    for entry in fs::read_dir(bundle("probes/failures")?)? {
+        let entry = entry?;
+        fs::copy(entry.path(), folder.path().join(entry.file_name()))?;
+    }
+    let manifest = folder.path().join("bundle.toml");
+    let websocket = "[inputs.websocket]\n";
+    let text = fs::read_to_string(&manifest)?.replace(websocket, &format!("{websocket}{inputs}"));
+    // A schedule's tick has no text: it takes a nap.
+    let nap = r#"input.text.startsWith("nap")"#;
+    fs::write(&manifest, text.replace(nap, &format!(r#"{nap} || input.source == "cron""#)))?;
+    let path = folder.path().to_owned();
+    Ok((folder, path))
+}
+
+/// Every decision of a business, the oldest first, read over the API.
+async fn all_decisions(host: &Host, business: &str) -> Result<Vec<Value>> {
+    let auditor = Caller::new(&host.setup().token("auditor").business(business, &["coordinator"]))?;
+    let (mut found, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let path = format!("/v1/businesses/{business}/decisions?order=oldest&limit=100{cursor}");
+        let (status, page) = auditor.get(host, &path).await?;
+        anyhow::ensure!(status == 200, "{page}");
+        found.extend(page.get("items").and_then(Value::as_array).context("a page has items")?.iter().cloned());
+        let Some(next) = text_at(&page, "/nextCursor") else { return Ok(found) };
+        cursor = format!("&cursor={next}");
+    }
+}
+
+/// The text at a place in a frame or a body.
+fn text_at<'a>(value: &'a Value, place: &str) -> Option<&'a str> {
+    value.pointer(place).and_then(Value::as_str)
+}
+
+/// Looks again and again until it is so.
+async fn until(what: &str, mut looks: impl AsyncFnMut() -> Result<bool>) -> Result<()> {
+    let looking = async {
+        while !looks().await? {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        anyhow::Ok(())
+    };
+    tokio::time::timeout(DEADLINE, looking).await.with_context(|| format!("it never happens that {what}"))?
+}
+
+/// How many decisions a business has in the store, at most 20.
 async fn decisions(host: &Host, business: &str) -> Result<usize> {
     let output = host.setup().run(&["decisions", "list", "--business", business, "--json"]).await?;
     anyhow::ensure!(output.status.success(), "`signalbox decisions list`: {}", String::from_utf8_lossy(&output.stderr));

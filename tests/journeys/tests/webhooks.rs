@@ -1,35 +1,25 @@
 //! A webhook from outside the process: signed, stored, decided, known again after `kill -9`.
 
 use std::fs;
-use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use signalbox_tests_support::{DEADLINE, Host, Setup, bundle};
+use signalbox_tests_support::{DEADLINE, Host, Setup};
 use standardwebhooks::Webhook;
-use tempfile::TempDir;
 
-use super::decisions;
+use super::{decisions, misbehaving_with};
 
-const SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
+pub const SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 
-/// The bundle `probes/failures` with a webhook; the folder goes with the value.
-fn with_a_webhook() -> Result<(TempDir, PathBuf)> {
-    let folder = TempDir::new()?;
-    for entry in fs::read_dir(bundle("probes/failures")?)? {
-        let entry = entry?;
-        fs::copy(entry.path(), folder.path().join(entry.file_name()))?;
-    }
-    let manifest = folder.path().join("bundle.toml");
-    let hook = "[inputs.webhook.events]\nverify = { scheme = \"standard-webhooks\", secret = \"EVENTS\" }\n";
-    let text = fs::read_to_string(&manifest)?.replace("[inputs.websocket]\n", &format!("[inputs.websocket]\n{hook}"));
-    fs::write(&manifest, text)?;
-    let path = folder.path().to_owned();
-    Ok((folder, path))
-}
+/// In a bundle, a webhook that is verified with the secret `EVENTS`.
+pub const HOOK: &str = "[inputs.webhook.events]\nverify = { scheme = \"standard-webhooks\", secret = \"EVENTS\" }\n";
 
-async fn deliver(host: &Host, id: &str, body: &str, secret: &str) -> Result<(u16, Value)> {
+/// Where the host finds it, once the file `events` is there.
+pub const SECRETS: &str = "[webhooks.secrets]\nEVENTS = [{ file = \"events\" }]\n";
+
+/// Delivers an event, and returns what its sender is answered.
+pub async fn deliver(host: &Host, id: &str, body: &str, secret: &str) -> Result<(u16, Value)> {
     let now = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs())?;
     let signature = Webhook::new(secret)?.sign(id, now, body.as_bytes())?;
     let client = reqwest::Client::builder().no_proxy().timeout(DEADLINE).build()?;
@@ -45,10 +35,10 @@ async fn deliver(host: &Host, id: &str, body: &str, secret: &str) -> Result<(u16
 
 #[tokio::test]
 async fn an_acknowledged_webhook_is_decided_once_through_repetition_and_kill() -> Result<()> {
-    let (_folder, path) = with_a_webhook()?;
+    let (_folder, path) = misbehaving_with(HOOK)?;
     let setup = Setup::new()?.business("alpha", "probe-failures")?.bundle(path);
     fs::write(setup.path().join("events"), SECRET)?;
-    let mut host = setup.config("[webhooks.secrets]\nEVENTS = [{ file = \"events\" }]").start().await?;
+    let mut host = setup.config(SECRETS).start().await?;
 
     let (status, first) = deliver(&host, "msg_1", r#"{"order":7}"#, SECRET).await?;
     assert_eq!(status, 202, "{first}");
@@ -74,7 +64,7 @@ async fn an_acknowledged_webhook_is_decided_once_through_repetition_and_kill() -
 
 #[tokio::test]
 async fn a_bundle_whose_webhook_has_no_secret_keeps_the_host_from_starting() -> Result<()> {
-    let (_folder, path) = with_a_webhook()?;
+    let (_folder, path) = misbehaving_with(HOOK)?;
     let setup = Setup::new()?.business("alpha", "probe-failures")?.bundle(path);
     let output = setup.run(&["serve"]).await?;
     let said = String::from_utf8_lossy(&output.stderr);

@@ -89,6 +89,11 @@ impl Client {
         }
     }
 
+    /// The next frame, or how the connection ended.
+    pub async fn next_or_closed(&mut self) -> Result<Result<Value, Closed>> {
+        self.receive().await
+    }
+
     /// The next frame of a type; frames of other types are passed over, but an unexpected error is an error.
     pub async fn expect(&mut self, kind: &str) -> Result<Value> {
         self.find(kind, |_| true).await

@@ -37,22 +37,18 @@ impl Caller {
         permission: &str,
     ) -> Result<Authorized, Refusal> {
         let decide = api.shared.intake.decide();
-        let authorized = decide.authorize(&self.access, business_id, location_id, permission)?;
-        self.count(api, business_id)?;
-        Ok(authorized)
+        Ok(decide.authorize(&self.access, business_id, location_id, permission)?)
     }
 
     /// Lets the caller look at what a business has decided: all of it, or what is the caller's own.
     pub fn look(&self, api: &Api, business_id: &str, what: &str) -> Result<Sight, Refusal> {
-        let sight = if self.may(api, business_id, None, DECISIONS_PERMISSION) {
-            Sight::All
+        if self.may(api, business_id, None, DECISIONS_PERMISSION) {
+            Ok(Sight::All)
         } else if self.may(api, business_id, None, MESSAGE_PERMISSION) {
-            Sight::Own
+            Ok(Sight::Own)
         } else {
-            return Err(Refusal::not_found(what));
-        };
-        self.count(api, business_id)?;
-        Ok(sight)
+            Err(Refusal::not_found(what))
+        }
     }
 
     /// Whether the caller sees what belongs to this input.
@@ -65,14 +61,7 @@ impl Caller {
         self.may(api, &input.business_id, input.location_id.as_deref(), permission)
     }
 
-    fn count(&self, api: &Api, business_id: &str) -> Result<(), Refusal> {
-        match api.shared.limits.business(business_id) {
-            Some(wait) => Err(Refusal::limited("this business is asked too much right now; slow down", wait)),
-            None => Ok(()),
-        }
-    }
-
-    /// Whether the caller has a permission, without counting a request.
+    /// Whether the caller has a permission.
     pub fn may(&self, api: &Api, business_id: &str, location_id: Option<&str>, permission: &str) -> bool {
         api.shared.intake.decide().authorize(&self.access, business_id, location_id, permission).is_ok()
     }

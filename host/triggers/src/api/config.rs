@@ -15,14 +15,10 @@ pub struct ApiConfig {
     pub body_timeout: HumanDuration,
     /// The longest that a request may wait for its decision; one that asks for more waits so long.
     pub max_wait: HumanDuration,
-    /// Requests of one user each second, over time; more are answered 429.
+    /// Requests of any kind of one user each second, over time; more are answered 429.
     pub requests_per_second: NonZeroU32,
     /// Requests of one user at once.
     pub burst: NonZeroU32,
-    /// Requests to one business each second, over time, from all users; more are answered 429.
-    pub business_requests_per_second: NonZeroU32,
-    /// Requests to one business at once.
-    pub business_burst: NonZeroU32,
 }
 
 impl Default for ApiConfig {
@@ -34,8 +30,6 @@ impl Default for ApiConfig {
             max_wait: HumanDuration::secs(30),
             requests_per_second: const { NonZeroU32::new(20).unwrap() },
             burst: const { NonZeroU32::new(40).unwrap() },
-            business_requests_per_second: const { NonZeroU32::new(200).unwrap() },
-            business_burst: const { NonZeroU32::new(400).unwrap() },
         }
     }
 }

@@ -96,6 +96,7 @@ pub(super) async fn create_input(
     let (parts, body) = request.into_parts();
     // Before the body is read, so that strangers cost little.
     let authorized = caller.authorize(&api, &business_id, None, MESSAGE_PERMISSION)?;
+    api.shared.intake.check_rate(Some(&caller.access.user_id), &business_id)?;
     let wait = request::wait(parameters.wait.as_deref(), &parts.headers)?;
     let key = request::idempotency_key(&parts.headers)?;
     let bytes = request::body(&parts.headers, body, &api.shared.config).await?;

@@ -1,3 +1,5 @@
+use std::num::NonZeroU32;
+
 use serde::{Deserialize, Serialize};
 use signalbox_model::{HumanDuration, HumanSize};
 
@@ -5,11 +7,27 @@ use signalbox_model::{HumanDuration, HumanSize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
 pub struct IntakeConfig {
-    /// Inputs that are decided at the same time; more are refused with `busy`.
+    /// Inputs that are decided at the same time; more wait in line.
     pub in_flight: usize,
     /// The same for one business, so that none takes all the room.
     pub in_flight_per_business: usize,
-    /// When a sender that was refused with `busy` is told to come back.
+    /// The same for one user, where an input has one.
+    pub in_flight_per_user: usize,
+    /// Inputs that wait in line; beyond it the newest of the business with the most is refused with `busy`.
+    pub waiting: usize,
+    /// The same for one business; more are refused with `busy`.
+    pub waiting_per_business: usize,
+    /// How long an input waits in line before it is refused with `busy`.
+    pub admission_wait: HumanDuration,
+    /// Inputs that one user may send each second, over time and all triggers.
+    pub rate_per_user: NonZeroU32,
+    /// The same at once.
+    pub burst_per_user: NonZeroU32,
+    /// Inputs that may be sent to one business each second, over time and all triggers.
+    pub rate_per_business: NonZeroU32,
+    /// The same at once.
+    pub burst_per_business: NonZeroU32,
+    /// When a sender that was refused with `busy` is told to come back at the earliest.
     pub retry_after: HumanDuration,
     /// The longest `content.text`.
     pub text_size: HumanSize,
@@ -28,6 +46,15 @@ impl Default for IntakeConfig {
         Self {
             in_flight: 256,
             in_flight_per_business: 64,
+            in_flight_per_user: 32,
+            waiting: 512,
+            waiting_per_business: 64,
+            admission_wait: HumanDuration::secs(1),
+            // More than one trigger lets a user send, and less than all of them together.
+            rate_per_user: const { NonZeroU32::new(30).unwrap() },
+            burst_per_user: const { NonZeroU32::new(60).unwrap() },
+            rate_per_business: const { NonZeroU32::new(200).unwrap() },
+            burst_per_business: const { NonZeroU32::new(400).unwrap() },
             retry_after: HumanDuration::millis(500),
             text_size: HumanSize(16 * 1024),
             json_depth: 32,

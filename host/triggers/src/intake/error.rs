@@ -4,6 +4,15 @@ use signalbox_executor::{AccessError, DecideError};
 use signalbox_model::ErrorType;
 use thiserror::Error;
 
+/// Whose rate it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RateScope {
+    /// One user's, over all businesses.
+    User,
+    /// One business's, over all users.
+    Business,
+}
+
 /// Why a message is not decided.
 #[derive(Clone, Debug, Error)]
 pub enum IntakeError {
@@ -41,6 +50,14 @@ pub enum IntakeError {
         /// When to come back.
         retry_after: Duration,
     },
+    /// More came lately than may.
+    #[error("{} too fast; come back in {} ms", .scope.too_fast(), .retry_after.as_millis())]
+    RateLimited {
+        /// From whom, or for whom.
+        scope: RateScope,
+        /// When to come back.
+        retry_after: Duration,
+    },
     /// The host is going away.
     #[error("the host is going away; connect again and send the message again")]
     Draining,
@@ -52,6 +69,23 @@ pub enum IntakeError {
     Delayed(#[source] DecideError),
 }
 
+impl RateScope {
+    /// In metrics.
+    pub(super) fn reason(self) -> &'static str {
+        match self {
+            Self::User => "user_rate",
+            Self::Business => "business_rate",
+        }
+    }
+
+    fn too_fast(self) -> &'static str {
+        match self {
+            Self::User => "you send",
+            Self::Business => "this business is sent",
+        }
+    }
+}
+
 impl IntakeError {
     /// What kind of error a client is told of.
     pub fn error_type(&self) -> ErrorType {
@@ -60,7 +94,9 @@ impl IntakeError {
                 ErrorType::ValidationError
             }
             Self::Access(_) => ErrorType::AuthFailed,
-            Self::Busy { .. } | Self::Decide(DecideError::Busy { .. }) => ErrorType::RateLimitExceeded,
+            Self::Busy { .. } | Self::RateLimited { .. } | Self::Decide(DecideError::Busy { .. }) => {
+                ErrorType::RateLimitExceeded
+            }
             Self::Draining | Self::Delayed(_) | Self::Decide(DecideError::NoBundle { .. }) => {
                 ErrorType::ProcessingError
             }
@@ -80,6 +116,8 @@ impl IntakeError {
             Self::Access(_) | Self::Decide(DecideError::UnknownBusiness(_)) => "business_not_found",
             Self::IdReused => "message_id_reused",
             Self::Busy { .. } | Self::Decide(DecideError::Busy { .. }) => "busy",
+            Self::RateLimited { scope: RateScope::User, .. } => "user_rate_limited",
+            Self::RateLimited { scope: RateScope::Business, .. } => "business_rate_limited",
             Self::Draining => "draining",
             Self::Decide(DecideError::NoBundle { .. }) => "no_bundle",
             Self::Decide(DecideError::Store(_)) => "store_unavailable",
@@ -91,7 +129,7 @@ impl IntakeError {
     /// Whether the same message may be sent again and then be decided.
     pub fn retryable(&self) -> bool {
         match self {
-            Self::Busy { .. } | Self::Draining => true,
+            Self::Busy { .. } | Self::RateLimited { .. } | Self::Draining => true,
             Self::Decide(error) => error.retryable(),
             _ => false,
         }
@@ -100,7 +138,9 @@ impl IntakeError {
     /// When to send it again.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Busy { retry_after } | Self::Decide(DecideError::Busy { retry_after }) => Some(*retry_after),
+            Self::Busy { retry_after }
+            | Self::RateLimited { retry_after, .. }
+            | Self::Decide(DecideError::Busy { retry_after }) => Some(*retry_after),
             Self::Decide(error) if error.retryable() => Some(Duration::from_secs(1)),
             _ => None,
         }

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use signalbox_executor::{Decided, NewInput, NodeEvent};
+use signalbox_executor::{DecideError, Decided, NewInput, NodeEvent};
 use signalbox_model::{AgentInput, Content, ReplySlot, Source};
 use signalbox_store::{Accepted, AcceptedInput};
 use tokio::sync::oneshot;
+use tracing::Instrument as _;
 
+use super::admission::Permit;
+use super::line::Who;
 use super::{Intake, IntakeError, Receipt, Watcher, check};
 
 /// What became of an input that was to be stored before it is acknowledged.
@@ -64,7 +67,7 @@ impl Intake {
     }
 
     /// Stores an input and has it decided. After this it is decided even if the process dies, so its sender may be told
-    /// that it is done with it. Nothing is stored when there is no room to decide it: the sender comes back.
+    /// that it is done with it. Nothing is stored when no room to decide it comes free soon: the sender comes back.
     pub async fn accept(&self, accepted: AcceptedInput) -> Result<Acceptance, IntakeError> {
         self.accept_with(accepted, None).await
     }
@@ -89,8 +92,22 @@ impl Intake {
         if self.shared.stopping.is_cancelled() {
             return Err(IntakeError::Draining);
         }
+        let permit = self.room(Who::of(&accepted.input)).await?;
+        // A task of its own: a sender that hangs up now would leave an input that is stored, and that nobody is at.
+        let storing = self.clone().store_and_start(accepted, watcher, permit).in_current_span();
+        self.shared.tasks.spawn(storing).await.unwrap_or_else(|_| {
+            let lost = "the task that stores an input ended before it was done";
+            Err(IntakeError::Decide(DecideError::Internal(lost.to_owned())))
+        })
+    }
+
+    async fn store_and_start(
+        self,
+        accepted: AcceptedInput,
+        watcher: Option<Arc<dyn Watcher>>,
+        permit: Permit,
+    ) -> Result<Acceptance, IntakeError> {
         let receipt = Receipt::of(&accepted);
-        let permit = self.permit(&accepted.input.business_id)?;
         let stored = self.shared.store.accept_input(&accepted).await;
         match stored.map_err(|error| IntakeError::Decide(error.into()))? {
             Accepted::New => {

@@ -6,7 +6,8 @@ use signalbox_model::{AgentInput, Outcome};
 use signalbox_store::AcceptedInput;
 use tokio::sync::oneshot;
 
-use super::permits::Permit;
+use super::admission::{Entry, Patience, Permit};
+use super::line::Who;
 use super::{IntakeError, Shared};
 use crate::metrics::{MESSAGE_SECONDS, MESSAGES};
 
@@ -71,8 +72,12 @@ impl Flight {
         says_the_same(&self.accepted.input, &other.input)
     }
 
-    /// Called under the lock of the flights, so that nobody joins a flight that has landed.
-    pub fn join(&self, watcher: Option<Arc<dyn Watcher>>, done: oneshot::Sender<bool>) {
+    /// Called under the lock of the flights, so that nobody joins a flight that has landed. `durable` says that the input
+    /// is stored by now.
+    pub fn join(&self, watcher: Option<Arc<dyn Watcher>>, done: oneshot::Sender<bool>, durable: bool) {
+        if durable {
+            self.accepted();
+        }
         let mut waiting = self.lock();
         if let Some(watcher) = watcher {
             if waiting.durable {
@@ -85,7 +90,9 @@ impl Flight {
 
     fn accepted(&self) {
         let mut waiting = self.lock();
-        waiting.durable = true;
+        if std::mem::replace(&mut waiting.durable, true) {
+            return;
+        }
         for watcher in &waiting.watchers {
             watcher.accepted(&self.receipt);
         }
@@ -119,10 +126,17 @@ fn says_the_same(one: &AgentInput, other: &AgentInput) -> bool {
     one.business_id == other.business_id && one.location_id == other.location_id && one.content == other.content
 }
 
-/// Decides the flight's input, acknowledges it, and lands it.
-pub(super) async fn run(shared: Arc<Shared>, flight: Arc<Flight>, permit: Permit) {
-    let started = Instant::now();
+/// Waits for room, decides the flight's input, acknowledges it, and lands it.
+pub(super) async fn run(shared: Arc<Shared>, flight: Arc<Flight>, entry: Entry) {
     let landing = Landing { shared: &shared, flight: &flight };
+    let permit = match board(&shared, &flight, entry).await {
+        Ok(permit) => permit,
+        Err(error) => {
+            count(&flight, &Err(error.clone()), None);
+            return landing.land(Err(&error));
+        }
+    };
+    let started = Instant::now();
     let result = decide_durably(&shared, &flight).await;
     let durable = flight.lock().durable;
     if durable && result.is_ok() {
@@ -142,12 +156,22 @@ pub(super) async fn run(shared: Arc<Shared>, flight: Arc<Flight>, permit: Permit
         Err(error) if durable => Err(IntakeError::Delayed(error)),
         Err(error) => Err(IntakeError::Decide(error)),
     };
-    count(&flight, &result, started.elapsed());
+    count(&flight, &result, Some(started.elapsed()));
     // Room is free before the client hears, so that its next message does not find it taken.
     drop(permit);
     landing.land(result.as_ref());
     if let Ok(Decided { record, duplicate: false }) = &result {
         shared.relay.committed(record);
+    }
+}
+
+/// Room for the flight. What was stored while it waited is not sent away: it goes on waiting, as long as it takes.
+async fn board(shared: &Shared, flight: &Flight, entry: Entry) -> Result<Permit, IntakeError> {
+    match entry.room().await {
+        Err(IntakeError::Busy { .. }) if flight.lock().durable => {
+            shared.admission.enter(Who::of(&flight.accepted.input), Patience::Endless)?.room().await
+        }
+        other => other,
     }
 }
 
@@ -203,12 +227,13 @@ async fn accept(shared: &Shared, flight: &Flight) {
     }
 }
 
-fn count(flight: &Flight, result: &Result<Decided, IntakeError>, took: Duration) {
+/// `took` is none when there was no room to decide it at all.
+fn count(flight: &Flight, result: &Result<Decided, IntakeError>, took: Option<Duration>) {
     let label = match result {
         Ok(decided) if decided.duplicate => "duplicate",
         Ok(decided) if decided.record.decision.outcome == Outcome::Failed => "failed",
         Ok(_) => "decided",
-        Err(IntakeError::IdReused) => "rejected",
+        Err(IntakeError::IdReused | IntakeError::Busy { .. } | IntakeError::Draining) => "rejected",
         Err(_) => "error",
     };
     let source = match flight.accepted.input.source {
@@ -218,13 +243,15 @@ fn count(flight: &Flight, result: &Result<Decided, IntakeError>, took: Duration)
         signalbox_model::Source::Kafka => "kafka",
     };
     ::metrics::counter!(MESSAGES, "source" => source, "result" => label).increment(1);
-    ::metrics::histogram!(MESSAGE_SECONDS, "source" => source).record(took.as_secs_f64());
+    if let Some(took) = took {
+        ::metrics::histogram!(MESSAGE_SECONDS, "source" => source).record(took.as_secs_f64());
+    }
     match result {
         Ok(decided) => tracing::info!(
             result = label,
             decision_id = flight.receipt.decision_id,
             decision_code = decided.record.decision.decision_code,
-            micros = took.as_micros() as u64,
+            micros = took.unwrap_or_default().as_micros() as u64,
             "input decided"
         ),
         Err(IntakeError::Decide(error) | IntakeError::Delayed(error)) => {

@@ -12,6 +12,7 @@ use signalbox_store::{AcceptedInput, DecisionRecord, StoreError};
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
+use super::line::Who;
 use super::{Intake, IntakeError, PAGE, Receipt, check};
 use crate::metrics::REVIEWS_REFUSED;
 
@@ -128,7 +129,8 @@ impl Intake {
         if shared.stopping.is_cancelled() {
             return Err(IntakeError::Draining.into());
         }
-        let _room = self.permit(&business_id)?;
+        self.check_rate(Some(&access.user_id), &business_id)?;
+        let _room = self.room(Who::new(&business_id, Some(&access.user_id))).await?;
         let found = shared.store.decision(&request.decision_id, &business_id).await.map_err(ReviewError::from)?;
         let found = found.ok_or_else(|| ReviewError::NotFound(request.decision_id.clone()))?;
         let location_id = found.decision.location_id;

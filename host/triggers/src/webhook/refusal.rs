@@ -110,7 +110,7 @@ impl Refusal {
             Self::TooSlow { .. } => StatusCode::REQUEST_TIMEOUT,
             Self::Broken | Self::NoObject(_) => StatusCode::BAD_REQUEST,
             Self::Unproven(_) => StatusCode::UNAUTHORIZED,
-            Self::Rate { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::Rate { .. } | Self::Intake(IntakeError::RateLimited { .. }) => StatusCode::TOO_MANY_REQUESTS,
             Self::IdReused | Self::Intake(IntakeError::IdReused) => StatusCode::CONFLICT,
             Self::Handle(HandleError::Rejected(Rejection::Invalid(_))) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Handle(HandleError::Rejected(Rejection::Forbidden(_))) => StatusCode::FORBIDDEN,
@@ -150,7 +150,8 @@ impl Refusal {
 
     /// Whether the operator has to look after it.
     pub fn is_ours(&self) -> bool {
-        self.status() == StatusCode::SERVICE_UNAVAILABLE && !matches!(self, Self::Full)
+        let crowded = matches!(self, Self::Full | Self::Intake(IntakeError::Busy { .. } | IntakeError::Draining));
+        self.status() == StatusCode::SERVICE_UNAVAILABLE && !crowded
     }
 
     /// As the sender reads it; `later` is when to come back if nothing better is known.
@@ -158,7 +159,9 @@ impl Refusal {
         let problem = Problem::new(self.status(), self.code(), self.detail());
         match self {
             Self::Rate { wait } => problem.retry_after(*wait),
-            Self::Intake(IntakeError::Busy { retry_after }) => problem.retry_after(*retry_after),
+            Self::Intake(IntakeError::Busy { retry_after } | IntakeError::RateLimited { retry_after, .. }) => {
+                problem.retry_after(*retry_after)
+            }
             _ if self.status() == StatusCode::SERVICE_UNAVAILABLE => problem.retry_after(later),
             _ => problem,
         }

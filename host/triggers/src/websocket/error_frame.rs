@@ -52,7 +52,8 @@ impl ErrorFrame {
     pub fn blames_client(&self) -> bool {
         match self.error_type {
             ErrorType::ValidationError | ErrorType::AuthFailed => true,
-            ErrorType::RateLimitExceeded => self.code != "busy",
+            // Others may have used up what there is.
+            ErrorType::RateLimitExceeded => !matches!(self.code, "busy" | "business_rate_limited"),
             ErrorType::ProcessingError | ErrorType::InternalError => false,
         }
     }

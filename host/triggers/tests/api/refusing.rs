@@ -183,17 +183,43 @@ async fn who_asks_too_much_is_told_when_to_come_back_and_others_are_served() {
 
 #[tokio::test]
 async fn one_business_that_is_asked_too_much_costs_no_other() {
-    let one = NonZeroU32::new(1).unwrap();
     let host = Host::with(|settings| {
-        settings.api.business_requests_per_second = one;
-        settings.api.business_burst = one;
+        settings.intake.rate_per_business = NonZeroU32::MIN;
+        settings.intake.burst_per_business = NonZeroU32::MIN;
     })
     .await;
     let both = token("dan", &[("trattoria", "coordinator"), ("clinic", "coordinator")]);
-    let body = json!({"content": {"text": "a"}});
-    let refused = async { while host.ask(&both, "trattoria", &body).await.0 != 429 {} };
-    tokio::time::timeout(PATIENCE, refused).await.unwrap();
-    assert_eq!(host.ask(&both, "clinic", &body).await.0, 200);
+    assert_eq!(limited(&host, &both).await["code"], "business_rate_limited");
+    assert_eq!(host.ask(&both, "clinic", &json!({"content": {"text": "a"}})).await.0, 200);
+}
+
+#[tokio::test]
+async fn who_gives_in_too_much_is_told_when_to_come_back_and_may_still_look() {
+    let host = Host::with(|settings| {
+        settings.intake.rate_per_user = NonZeroU32::MIN;
+        settings.intake.burst_per_user = NonZeroU32::MIN;
+    })
+    .await;
+    assert_eq!(limited(&host, &ana()).await["code"], "user_rate_limited");
+    assert_eq!(host.get(&ana(), "/v1/businesses/trattoria/inputs/in_none").await.0, 404);
+    let dan = token("dan", &[("trattoria", "coordinator")]);
+    assert_eq!(host.ask(&dan, "trattoria", &json!({"content": {"text": "a"}})).await.0, 200);
+}
+
+/// Gives in at trattoria until it is too much, and returns how that is told.
+async fn limited(host: &Host, token: &str) -> Value {
+    let refused = async {
+        loop {
+            let request =
+                host.request(Method::POST, INPUTS).bearer_auth(token).json(&json!({"content": {"text": "a"}}));
+            let response = request.send().await.unwrap();
+            if response.status() == 429 {
+                assert_eq!(response.headers()["retry-after"], "1");
+                return read(response).await.1;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, refused).await.unwrap()
 }
 
 #[tokio::test]

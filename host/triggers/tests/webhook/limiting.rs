@@ -79,9 +79,28 @@ async fn a_hook_has_its_own_rate_that_strangers_cannot_use_up() {
 }
 
 #[tokio::test]
+async fn a_business_that_is_sent_too_much_sends_its_deliveries_back_and_no_others() {
+    let host = Host::with(|settings| {
+        settings.intake.rate_per_business = NonZeroU32::MIN;
+        settings.intake.burst_per_business = NonZeroU32::MIN;
+    })
+    .await;
+    let answers = futures_util::future::join_all(["a", "b", "c"].map(|id| host.deliver("plain", id, "{}"))).await;
+    let refused = answers.iter().find(|answer| answer.status == 429).expect("one is too many");
+    assert_eq!(refused.code(), "business_rate_limited");
+    assert!(refused.retry_after() >= Some(1), "{refused:?}");
+    let elsewhere = host.post("/webhooks/clinic/plain", &signed(SECRET, "a", now(), "{}"), "{}").await;
+    assert_eq!(elsewhere.status, 202, "another business has a rate of its own");
+}
+
+#[tokio::test]
 async fn a_delivery_that_finds_no_room_is_taken_in_when_it_comes_again() {
     let store = Store::open(Config::memory()).await.unwrap();
-    let full = Host::on(store.clone(), |settings| settings.intake.in_flight = 0).await;
+    let full = Host::on(store.clone(), |settings| {
+        settings.intake.in_flight = 0;
+        settings.intake.waiting = 0;
+    })
+    .await;
     let answer = full.deliver("plain", "msg_1", "{}").await;
     assert_eq!((answer.status, answer.code().as_str()), (503, "busy"));
     assert!(answer.retry_after() >= Some(1), "{answer:?}");

@@ -14,6 +14,7 @@ mod client;
 mod desk;
 mod draining;
 mod entering;
+mod flooding;
 mod handling;
 mod host;
 mod limiting;

@@ -1,0 +1,175 @@
+use futures_util::FutureExt as _;
+use proptest::prelude::*;
+use signalbox_model::HumanDuration;
+
+use super::*;
+
+fn admission(change: impl FnOnce(&mut IntakeConfig)) -> Arc<Admission> {
+    let mut config = IntakeConfig { in_flight: 1, ..IntakeConfig::default() };
+    change(&mut config);
+    Arc::new(Admission::new(&config))
+}
+
+fn enter(admission: &Arc<Admission>, business: &str) -> Entry {
+    admission.enter(Who::new(business, None), Patience::Short).unwrap()
+}
+
+fn room(admission: &Arc<Admission>) -> Option<Permit> {
+    match enter(admission, "probe") {
+        Entry::Room(permit) => Some(permit),
+        Entry::Place(_) => None,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_too_long_is_told_when_to_come_back() {
+    let admission = admission(|config| config.admission_wait = HumanDuration::secs(1));
+    let _held = room(&admission).unwrap();
+    let asked = Instant::now();
+    let Err(IntakeError::Busy { retry_after }) = enter(&admission, "b").room().await else { panic!("there is none") };
+    assert_eq!(asked.elapsed().as_secs(), 1);
+    let (least, most) = (Duration::from_millis(500), Duration::from_millis(625));
+    assert!(retry_after >= least && retry_after <= most, "{retry_after:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_stored_waits_as_long_as_it_takes() {
+    let admission = admission(|_| {});
+    let held = room(&admission).unwrap();
+    let stored = admission.enter(Who::new("b", None), Patience::Endless).unwrap();
+    let waiting = tokio::spawn(stored.room());
+    tokio::time::sleep(Duration::from_secs(24 * 60 * 60)).await;
+    assert!(!waiting.is_finished());
+    drop(held);
+    waiting.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn room_that_somebody_got_who_is_gone_is_handed_on() {
+    let admission = admission(|_| {});
+    let held = room(&admission).unwrap();
+    let (gone, next) = (enter(&admission, "a"), enter(&admission, "b"));
+    // Handed to the first, who has not looked yet.
+    drop(held);
+    assert!(room(&admission).is_none(), "it is taken");
+    drop(gone);
+    let permit = next.room().now_or_never().expect("it is handed on at once").unwrap();
+    drop(permit);
+    assert!(room(&admission).is_some());
+}
+
+#[tokio::test]
+async fn who_stops_waiting_leaves_the_line() {
+    let admission = admission(|config| config.waiting = 1);
+    let held = room(&admission).unwrap();
+    let mut waiting = Box::pin(enter(&admission, "a").room());
+    assert!((&mut waiting).now_or_never().is_none());
+    assert!(admission.enter(Who::new("b", None), Patience::Short).is_err(), "the line is full");
+    drop(waiting);
+    let next = enter(&admission, "b");
+    drop(held);
+    next.room().now_or_never().unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn when_the_host_leaves_everybody_in_line_is_told_and_nobody_gets_in() {
+    let admission = admission(|_| {});
+    let held = room(&admission).unwrap();
+    let short = enter(&admission, "a");
+    let stored = admission.enter(Who::new("b", None), Patience::Endless).unwrap();
+    admission.close();
+    assert!(matches!(short.room().await, Err(IntakeError::Draining)));
+    assert!(matches!(stored.room().await, Err(IntakeError::Draining)));
+    drop(held);
+    let refused = admission.enter(Who::new("c", None), Patience::Short);
+    assert!(matches!(refused, Err(IntakeError::Draining)), "{refused:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_time_to_come_back_grows_with_the_line_and_has_bounds() {
+    let admission = admission(|config| {
+        config.waiting = 4;
+        config.waiting_per_business = 4;
+    });
+    let mut held = room(&admission).unwrap();
+    let [first, second, third] = [(); 3].map(|()| enter(&admission, "a"));
+    for next in [first, second] {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        drop(held);
+        held = next.room().await.unwrap();
+    }
+    let line: Vec<_> = [third].into_iter().chain((0..3).map(|_| enter(&admission, "a"))).collect();
+    let Err(IntakeError::Busy { retry_after }) = admission.enter(Who::new("a", None), Patience::Short) else {
+        panic!("the line is full")
+    };
+    let (least, most) = (Duration::from_secs(10), Duration::from_millis(12_500));
+    assert!(retry_after >= least && retry_after <= most, "five, two seconds each: {retry_after:?}");
+    drop((held, line));
+}
+
+/// What may happen to an entry.
+#[derive(Clone, Debug)]
+enum Step {
+    Enter { business: usize, endless: bool },
+    Look(prop::sample::Index),
+    Drop(prop::sample::Index),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        3 => (0..3_usize, any::<bool>()).prop_map(|(business, endless)| Step::Enter { business, endless }),
+        2 => any::<prop::sample::Index>().prop_map(Step::Look),
+        2 => any::<prop::sample::Index>().prop_map(Step::Drop),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn no_permit_is_lost_however_those_who_wait_come_and_go(
+        in_flight in 1_usize..4,
+        steps in prop::collection::vec(step(), 1..60),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let _entered = runtime.enter();
+        let admission = admission(|config| {
+            config.in_flight = in_flight;
+            config.in_flight_per_business = 2;
+            config.waiting = 4;
+            config.waiting_per_business = 3;
+        });
+        type Asked = std::pin::Pin<Box<dyn Future<Output = Result<Permit, IntakeError>>>>;
+        let mut asked: Vec<Asked> = Vec::new();
+        let mut held: Vec<Permit> = Vec::new();
+        for step in steps {
+            match step {
+                Step::Enter { business, endless } => {
+                    let patience = if endless { Patience::Endless } else { Patience::Short };
+                    if let Ok(entry) = admission.enter(Who::new(&format!("b{business}"), None), patience) {
+                        asked.push(Box::pin(entry.room()));
+                    }
+                }
+                Step::Look(index) if !asked.is_empty() => {
+                    let index = index.index(asked.len());
+                    if let Some(told) = asked[index].as_mut().now_or_never() {
+                        drop(asked.swap_remove(index));
+                        held.extend(told.ok());
+                    }
+                }
+                // Permits and places alike.
+                Step::Drop(index) if asked.len() + held.len() > 0 => {
+                    let index = index.index(asked.len() + held.len());
+                    if index < asked.len() {
+                        drop(asked.swap_remove(index));
+                    } else {
+                        drop(held.swap_remove(index - asked.len()));
+                    }
+                }
+                Step::Look(_) | Step::Drop(_) => {}
+            }
+            prop_assert!(held.len() <= in_flight);
+        }
+        drop((asked, held));
+        let all: Vec<_> = (0..in_flight).map(|number| admission.enter(Who::new(&format!("c{number}"), None), Patience::Short)).collect();
+        prop_assert!(all.iter().all(|entry| matches!(entry, Ok(Entry::Room(_)))), "{:?}", all);
+    }
+}
