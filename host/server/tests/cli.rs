@@ -9,6 +9,7 @@ mod cli {
     mod decisions;
     mod help;
     mod program;
+    mod review;
     mod send;
     mod serve;
     mod token;

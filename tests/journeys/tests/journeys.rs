@@ -7,6 +7,7 @@ mod crash;
 mod drain;
 mod operation;
 mod refusals;
+mod reviews;
 mod webhooks;
 
 use anyhow::Result;

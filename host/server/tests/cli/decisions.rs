@@ -71,13 +71,13 @@ fn new_decisions_are_followed_while_another_process_has_the_store_open() {
 }
 
 /// The store of a program, open in this process as in a running host.
-struct Open {
+pub struct Open {
     runtime: tokio::runtime::Runtime,
     store: Store,
 }
 
 impl Open {
-    fn new(program: &Program) -> Self {
+    pub fn new(program: &Program) -> Self {
         let path = program.path(".signalbox/store.db");
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -85,7 +85,7 @@ impl Open {
         Self { runtime, store }
     }
 
-    fn commit(&self, record: &DecisionRecord) {
+    pub fn commit(&self, record: &DecisionRecord) {
         assert_eq!(self.runtime.block_on(self.store.commit_decision(record)).unwrap(), Committed::New);
     }
 
@@ -94,7 +94,7 @@ impl Open {
     }
 }
 
-fn record(id: &str, second: u32, text: &str) -> DecisionRecord {
+pub fn record(id: &str, second: u32, text: &str) -> DecisionRecord {
     let moment = format!("2026-11-23T18:00:{second:02}Z");
     let action = json!({
         "id": format!("act_{id}"), "type": "resource_action", "target": "booking", "payload": {}, "priority": "medium",

@@ -15,6 +15,8 @@ fn every_command_teaches_with_an_example() {
         let help = program.run(&["cron", command, "--help"]);
         assert!(help.out.contains(&format!("Example: signalbox cron {command}")), "{}", help.out);
     }
+    let help = program.run(&["review", "list", "--help"]);
+    assert!(help.out.contains("Example: signalbox review list"), "{}", help.out);
     for command in ["list", "show", "tail"] {
         let help = program.run(&["decisions", command, "--help"]);
         assert!(help.out.contains(&format!("Example: signalbox decisions {command}")), "{}", help.out);
