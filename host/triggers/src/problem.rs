@@ -24,7 +24,8 @@ pub struct Problem {
     detail: String,
     retry_after: Option<Duration>,
     correlation_id: Option<String>,
-    more: JsonObject,
+    /// Boxed because few problems have any, and every answer that may be one carries its size.
+    more: Option<Box<JsonObject>>,
 }
 
 /// The body, in the order in which people read it.
@@ -40,15 +41,14 @@ struct Details<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     correlation_id: Option<&'a str>,
     #[serde(flatten)]
-    more: &'a JsonObject,
+    more: Option<&'a JsonObject>,
 }
 
 impl Problem {
     /// A problem with the title that its status has anyway.
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         let title = status.canonical_reason().unwrap_or("Error");
-        let (detail, more) = (detail.into(), JsonObject::new());
-        Self { status, code, title, detail, retry_after: None, correlation_id: None, more }
+        Self { status, code, title, detail: detail.into(), retry_after: None, correlation_id: None, more: None }
     }
 
     /// Says when the same request may succeed; whole seconds, at least one, because the header knows nothing finer.
@@ -68,7 +68,7 @@ impl Problem {
     /// Says something that only this kind of problem knows, in a member of its own.
     #[must_use]
     pub fn with(mut self, name: &str, value: serde_json::Value) -> Self {
-        self.more.insert(name.to_owned(), value);
+        self.more.get_or_insert_default().insert(name.to_owned(), value);
         self
     }
 
@@ -92,7 +92,7 @@ impl IntoResponse for Problem {
             detail: &self.detail,
             code: self.code,
             correlation_id: self.correlation_id.as_deref(),
-            more: &self.more,
+            more: self.more.as_deref(),
         };
         let body = serde_json::to_vec(&details).unwrap_or_default();
         let mut headers = HeaderMap::new();

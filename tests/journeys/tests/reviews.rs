@@ -15,13 +15,13 @@ fn reviewer(host: &Host, name: &str) -> Result<Caller> {
 /// Asks for something that a person has to let go; gives what the list says about it once it is there.
 async fn waiting(host: &Host, reviewer: &Caller, text: &str) -> Result<Value> {
     let mut ana = host.coordinator("ana", "alpha").await?;
-    let decision = ana.ask("alpha", text).await?["decisionId"].clone();
+    let answer = ana.ask("alpha", text).await?;
     let listed = async {
         loop {
             let (status, page) = reviewer.get(host, REVIEWS).await?;
             anyhow::ensure!(status == 200, "{page}");
-            let mut items = page["items"].as_array().into_iter().flatten();
-            if let Some(item) = items.find(|item| item["decisionId"] == decision) {
+            let mut items = page.get("items").and_then(Value::as_array).into_iter().flatten();
+            if let Some(item) = items.find(|item| item.get("decisionId") == answer.get("decisionId")) {
                 return Ok(item.clone());
             }
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
@@ -35,7 +35,7 @@ async fn left(host: &Host, id: &str) -> Result<Value> {
     let leaving = async {
         loop {
             let record = host.decision(id).await?.context("the decision is in the store")?;
-            if record["effects"][0]["state"]["is"] == "delivered" {
+            if record.pointer("/effects/0/state/is").and_then(Value::as_str) == Some("delivered") {
                 return Ok(record);
             }
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
