@@ -8,6 +8,7 @@ mod cli {
     mod cron;
     mod decisions;
     mod help;
+    mod models;
     mod program;
     mod review;
     mod send;

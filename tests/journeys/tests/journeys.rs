@@ -5,6 +5,7 @@ mod answers;
 mod api;
 mod crash;
 mod drain;
+mod models;
 mod operation;
 mod refusals;
 mod reviews;

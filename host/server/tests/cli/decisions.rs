@@ -2,6 +2,7 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
+use signalbox_model::{MessageModel, Timestamp};
 use signalbox_store::{Backend, Committed, Config, DecisionRecord, Store};
 
 use super::program::Program;
@@ -87,6 +88,10 @@ impl Open {
 
     pub fn commit(&self, record: &DecisionRecord) {
         assert_eq!(self.runtime.block_on(self.store.commit_decision(record)).unwrap(), Committed::New);
+    }
+
+    pub fn count_usage(&self, model: &MessageModel, n: u64, at: Timestamp) {
+        self.runtime.block_on(self.store.count_usage(model, n, at)).unwrap();
     }
 
     fn journal(&self, id: &str, bytes: &[u8]) {
