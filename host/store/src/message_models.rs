@@ -91,8 +91,8 @@ impl Store {
         Ok(put)
     }
 
-    /// The message models of all decision codes, in no particular order; `limit` is from 1 to 100. A page may hold fewer than asked for
-    /// while the cursor leads on, and a new model may take a moment to appear here.
+    /// The message models of all decision codes, in no particular order; `limit` is from 1 to 100. A page may hold fewer
+    /// than asked for while the cursor leads on, and a new model may take a moment to appear here.
     pub async fn all_message_models(&self, cursor: Option<&str>, limit: u32) -> Result<Page<MessageModel>, StoreError> {
         let limit = checked(limit)?;
         let mut range = KeyRange::default();

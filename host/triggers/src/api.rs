@@ -1,5 +1,6 @@
 //! The HTTP API: programs give in what is to be decided, wait for the decision or come back for it, read decisions and
-//! review those that wait for a person. It describes itself: OpenAPI, AsyncAPI and JSON Schemas are made from this code and served beside it.
+//! review those that wait for a person. It describes itself: OpenAPI, AsyncAPI and JSON Schemas are made from this code
+//! and served beside it.
 
 mod around;
 mod caller;

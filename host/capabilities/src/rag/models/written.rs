@@ -268,7 +268,10 @@ impl Reading<'_> {
         let first = begins + usize::from(rest.starts_with('\n') || rest.starts_with("\r\n"));
         let within = match error {
             TemplateError::Syntax { line, .. } => *line,
-            TemplateError::Undeclared(name) => template.lines().position(|line| line.contains(name)).unwrap_or(0) + 1,
+            TemplateError::Undeclared(name) => {
+                let odd = |character: char| !character.is_alphanumeric() && character != '_';
+                template.lines().position(|line| line.split(odd).any(|word| word == name)).unwrap_or(0) + 1
+            }
             _ => 1,
         };
         first + within - 1
@@ -293,7 +296,8 @@ fn name_problem(text: &str) -> Option<String> {
 }
 
 fn version_problem(text: &str) -> Option<String> {
-    let fits = text.len() <= LONGEST_NAME && text.split('.').all(|part| part.parse::<u64>().is_ok());
+    let number = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit()) && part.parse::<u64>().is_ok();
+    let fits = text.len() <= LONGEST_NAME && text.split('.').all(number);
     (!fits).then(|| "has to be numbers with dots between them, such as `1.10`".to_owned())
 }
 

@@ -43,11 +43,11 @@ fn everything_wrong_in_toml_is_told_with_its_line() {
     let text = r#"
 [[models]]
 decisionCode = "two words"
-version = "next"
+version = "+1"
 locale = "romanian_RO"
 parameters = ["a"]
 messageTemplate = """
-Hi {{ a }}
+Hello {{ a }}, abc
 and {{ b }}
 and {{ c }}"""
 
