@@ -3,7 +3,10 @@
 mod models;
 mod template;
 
-pub use models::{ModelFileError, Wanted, nearest, read_models};
+pub use models::{
+    ModelFileError, ModelFormat, ModelProblem, Wanted, WrittenModel, compare_versions, is_locale, nearest,
+    read_model_source, read_model_text, read_models,
+};
 pub use template::{TemplateError, Templates};
 
 use signalbox_bindings::signalbox::rag::rag::{Error, Host, MessageModel, PastDecision, RagContext};

@@ -42,7 +42,7 @@ pub enum ReviewError {
         first: Box<Resolution>,
     },
     /// The same input said something else before.
-    #[error("this id was used before with another verdict on decision {0}; a new review needs a new id")]
+    #[error("this id was used before to say something else about decision {0}; a new review needs a new id")]
     IdReused(String),
     /// The review is not one.
     #[error("the review is not valid: {0}")]
@@ -101,8 +101,10 @@ pub async fn review(store: &Store, accepted: &AcceptedInput) -> Result<Reviewed,
         by: input.user_id.clone().unwrap_or_default(),
         at: input.timestamp,
         verdict: request.verdict.into(),
+        source: Some(input.source),
         note: request.note,
         input_id: input.id.clone(),
+        fingerprint: accepted.fingerprint.clone(),
         actions: request.actions.map(|actions| actions.into_iter().map(AgentAction::from).collect()),
     };
     let before = store.decision(&id, &input.business_id).await?.ok_or_else(|| ReviewError::NotFound(id.clone()))?;
@@ -151,7 +153,11 @@ fn taken(id: String, record: DecisionRecord) -> ReviewError {
 /// Whether the review ended as this decision about it says.
 fn says(record: &DecisionRecord, wanted: &ReviewDecision) -> bool {
     let resolution = record.review.as_ref().and_then(|review| review.resolution.as_ref());
-    resolution.is_some_and(|first| first.verdict == wanted.verdict && first.note == wanted.note)
+    resolution.is_some_and(|first| {
+        // What was kept before there were fingerprints has none.
+        let same = first.fingerprint.is_none() || first.fingerprint == wanted.fingerprint;
+        same && first.verdict == wanted.verdict && first.note == wanted.note
+    })
 }
 
 fn told(first: &Resolution) -> String {

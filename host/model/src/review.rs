@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{ActionType, AgentAction, JsonObject, Outcome, Priority, RetryPolicy, Timestamp};
+use crate::{ActionType, AgentAction, JsonObject, Outcome, Priority, RetryPolicy, Source, Timestamp};
 
 /// What users need to see decisions that wait for a person, and to decide about them.
 pub const REVIEW_PERMISSION: &str = "review";
@@ -31,11 +31,17 @@ pub struct Resolution {
     pub at: Timestamp,
     /// What was decided.
     pub verdict: ReviewVerdict,
+    /// The trigger by which it came; none for an expiry, and for what was decided before sources were kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Source>,
     /// Why, in the words of whoever decided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
     /// The input that brought it.
     pub input_id: String,
+    /// SHA-256 of what the input said, which tells the same id with other words apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
 }
 
 impl Resolution {

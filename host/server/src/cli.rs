@@ -5,6 +5,7 @@ mod config;
 mod cron;
 mod decisions;
 mod graph;
+mod models;
 mod output;
 mod review;
 mod send;
@@ -60,6 +61,7 @@ enum Command {
     Graph(graph::Options),
     Decisions(decisions::Options),
     Review(review::Options),
+    Models(models::Options),
     Cron(cron::Options),
     Tables(tables::Options),
     Config(config::Options),
@@ -77,6 +79,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Graph(options) => graph::run(&options),
         Command::Decisions(options) => decisions::run(configured, &options),
         Command::Review(options) => review::run(&options),
+        Command::Models(options) => models::run(configured, &options),
         Command::Cron(options) => cron::run(configured, &options),
         Command::Tables(options) => tables::run(configured, &options),
         Command::Config(options) => config::run(configured, &options),

@@ -8,7 +8,9 @@ mod cli {
     mod cron;
     mod decisions;
     mod help;
+    mod models;
     mod program;
+    mod review;
     mod send;
     mod serve;
     mod token;

@@ -4,16 +4,24 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use signalbox_model::{MessageModel, Timestamp};
 
 use crate::client::{Query, failure, key};
+use crate::decisions::checked;
 use crate::document::{ITEM_LIMIT, pack, packed_size, unpack};
 use crate::item::{Item, number, text};
-use crate::key::{compose, instant};
-use crate::{Store, StoreError};
+use crate::key::{KeyRange, compose, instant};
+use crate::tables::BY_LIST;
+use crate::{Page, Store, StoreError, cursor};
 
 const CODE: &str = "decisionCode";
 const VARIANT: &str = "variant";
 const BODY: &str = "body";
 const USAGE: &str = "usageCount";
 const LAST_USED: &str = "lastUsed";
+
+/// The partition of the index that holds every message model: it is written only when one is new.
+const LIST: &str = "message-models";
+const LISTED: [&str; 2] = ["message-models", "all"];
+/// Everything that tells a model from others fits into one key of an index.
+const NAME_LIMIT: usize = 1_024;
 
 /// What became of a message model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,15 +40,25 @@ impl Store {
     pub async fn put_message_model(&self, model: &MessageModel) -> Result<Put, StoreError> {
         let table = &self.names().message_models;
         let variant = variant(model);
-        let found = match self.item(table, key((CODE, &model.decision_code), (VARIANT, &variant))).await? {
-            Some(item) => Some(self.message_model(&item).await?),
-            None => None,
-        };
-        let mut stored = model.clone();
-        if let Some(found) = &found {
-            stored.created_at = found.created_at;
-            if stored.message_template == found.message_template && stored.parameters == found.parameters {
-                return Ok(Put::Unchanged);
+        let listed = compose(&[&model.decision_code, &variant]);
+        if listed.len() > NAME_LIMIT {
+            let what = format!("message model {} {}", model.decision_code, model.version);
+            return Err(StoreError::Invalid(format!(
+                "the names of {what} are longer than {NAME_LIMIT} bytes together"
+            )));
+        }
+        let (mut stored, mut put) = (model.clone(), Put::Created);
+        if let Some(item) = self.item(table, key((CODE, &model.decision_code), (VARIANT, &variant))).await? {
+            let found = self.message_model(&item).await?;
+            put = match same_words(&stored, &found) {
+                true => Put::Unchanged,
+                false => Put::Replaced,
+            };
+            match put {
+                Put::Unchanged if item.contains_key(BY_LIST.partition) => return Ok(put),
+                // An earlier version did not list it.
+                Put::Unchanged => stored = found,
+                _ => stored.created_at = found.created_at,
             }
         }
         // Counted apart, so that a new wording and a count at the same moment do not undo each other.
@@ -57,28 +75,61 @@ impl Store {
             .update_item()
             .table_name(table)
             .set_key(Some(key((CODE, &model.decision_code), (VARIANT, &variant))))
-            .update_expression("SET #body = :body, #usage = if_not_exists(#usage, :none)")
+            .update_expression(
+                "SET #body = :body, #list = :list, #listed = :listed, #usage = if_not_exists(#usage, :none)",
+            )
             .expression_attribute_names("#body", BODY)
+            .expression_attribute_names("#list", BY_LIST.partition)
+            .expression_attribute_names("#listed", BY_LIST.sort)
             .expression_attribute_names("#usage", USAGE)
+            .expression_attribute_values(":list", AttributeValue::S(LIST.to_owned()))
+            .expression_attribute_values(":listed", AttributeValue::S(listed))
             .expression_attribute_values(":body", body)
             .expression_attribute_values(":none", AttributeValue::N("0".to_owned()))
             .return_values(ReturnValue::None);
         call.send().await.map_err(|error| failure("UpdateItem", table, error))?;
-        Ok(if found.is_some() { Put::Replaced } else { Put::Created })
+        Ok(put)
+    }
+
+    /// The message models of all decision codes, in no particular order; `limit` is from 1 to 100. A page may hold fewer
+    /// than asked for while the cursor leads on, and a new model may take a moment to appear here.
+    pub async fn all_message_models(&self, cursor: Option<&str>, limit: u32) -> Result<Page<MessageModel>, StoreError> {
+        let limit = checked(limit)?;
+        let mut range = KeyRange::default();
+        if let Some(cursor) = cursor {
+            range = range.after(&cursor::open(&LISTED, cursor)?);
+        }
+        let table = &self.names().message_models;
+        let mut found = self.query(&Query::of_index(table, BY_LIST, LIST, range, false, limit + 1), |_| true).await?;
+        let more = found.len() > limit;
+        found.truncate(limit);
+        let last = found.last().and_then(|key| text(key, BY_LIST.sort));
+        let cursor = last.filter(|_| more).map(|last| cursor::seal(&LISTED, last));
+        let keys = found.into_iter().map(|mut item| {
+            item.retain(|name, _| name == CODE || name == VARIANT);
+            item
+        });
+        let items = self.items(table, keys.collect()).await?;
+        Ok(Page { items: self.readable_models(items).await, cursor })
     }
 
     /// All message models for a decision code, in no particular order.
     pub async fn message_models(&self, decision_code: &str) -> Result<Vec<MessageModel>, StoreError> {
         let query = Query::all(&self.names().message_models, (CODE, decision_code), VARIANT);
-        let mut models = Vec::new();
-        for item in self.query(&query, |_| true).await? {
+        let items = self.query(&query, |_| true).await?;
+        Ok(self.readable_models(items).await)
+    }
+
+    async fn readable_models(&self, items: Vec<Item>) -> Vec<MessageModel> {
+        let mut models = Vec::with_capacity(items.len());
+        for item in items {
             match self.message_model(&item).await {
                 Ok(model) => models.push(model),
                 // One that cannot be read must not hide the others.
                 Err(error) => tracing::warn!(%error, "left a message model out"),
             }
         }
-        Ok(models)
+        models
     }
 
     /// Adds `n` to a model's usage, and notes when it was used last.
@@ -120,6 +171,10 @@ impl Store {
         model.last_used = text(item, LAST_USED).and_then(|at| at.parse().ok());
         Ok(model)
     }
+}
+
+fn same_words(one: &MessageModel, other: &MessageModel) -> bool {
+    one.message_template == other.message_template && one.parameters == other.parameters
 }
 
 /// The sort key: everything that tells two models for one code apart. A part that is not set differs from an empty one.

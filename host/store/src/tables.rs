@@ -42,7 +42,7 @@ pub(crate) const BY_REVIEW: IndexSpec = IndexSpec { name: "by-review", partition
 /// Sparse: only decisions whose review may expire have its keys.
 pub(crate) const BY_REVIEW_EXPIRY: IndexSpec =
     IndexSpec { name: "by-review-expiry", partition: "reviewQueue", sort: "reviewExpiryMoment" };
-/// Sparse: schedules that were cancelled are not in it.
+/// Sparse: schedules that were cancelled are not in it, nor are message models that only earlier versions have stored.
 pub(crate) const BY_LIST: IndexSpec = IndexSpec { name: "by-list", partition: "list", sort: "listKey" };
 
 /// Every table's full name.
@@ -89,7 +89,7 @@ pub fn tables(prefix: &str) -> Vec<TableSpec> {
         table(names.inputs, "businessId", "id", &[BY_DUE], Some(EXPIRES_AT)),
         table(names.journals, "decisionId", "part", &[], Some(EXPIRES_AT)),
         table(names.sessions, "businessId", "userId", &[], Some(EXPIRES_AT)),
-        table(names.message_models, "decisionCode", "variant", &[], None),
+        table(names.message_models, "decisionCode", "variant", &[BY_LIST], None),
         table(names.rows, "partition", "sort", &[], Some(EXPIRES_AT)),
         table(names.schedules, "businessId", "name", &[BY_LIST], Some(EXPIRES_AT)),
         table(names.fires, "schedule", "nominal", &[BY_DUE], Some(EXPIRES_AT)),

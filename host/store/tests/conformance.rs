@@ -168,6 +168,8 @@ guarantees! {
     message_models::usage_is_counted_and_survives_a_replacement,
     message_models::variants_of_one_code_stay_apart,
     message_models::counting_a_missing_model_names_it,
+    message_models::models_of_all_codes_are_listed_once_page_by_page,
+    message_models::a_model_whose_names_are_too_long_is_refused_by_name,
     schedules::a_schedule_is_put_once_and_read_back,
     schedules::every_kind_of_schedule_is_read_back,
     schedules::a_new_definition_keeps_the_pause_and_raises_the_generation,

@@ -1,5 +1,6 @@
-//! The HTTP API: programs give in what is to be decided, wait for the decision or come back for it, and read decisions.
-//! It describes itself: OpenAPI, AsyncAPI and JSON Schemas are made from this code and served beside it.
+//! The HTTP API: programs give in what is to be decided, wait for the decision or come back for it, read decisions and
+//! review those that wait for a person. It describes itself: OpenAPI, AsyncAPI and JSON Schemas are made from this code
+//! and served beside it.
 
 mod around;
 mod caller;
@@ -10,6 +11,7 @@ mod inputs;
 mod limits;
 mod refusal;
 mod request;
+mod reviews;
 mod states;
 mod strict;
 mod view;
@@ -110,6 +112,8 @@ fn operations() -> OpenApiRouter<Api> {
         .routes(routes!(states::get_input))
         .routes(routes!(decisions::list_decisions))
         .routes(routes!(decisions::get_decision))
+        .routes(routes!(reviews::list_reviews))
+        .routes(routes!(reviews::review_decision))
 }
 
 async fn no_such_address() -> Refusal {

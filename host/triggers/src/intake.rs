@@ -38,6 +38,7 @@ pub use decide::{Decide, PermissionAudience};
 pub use error::{IntakeError, RateScope};
 pub use events::{Acceptance, Origin, Pending};
 pub use flight::{Receipt, Watcher};
+pub(crate) use review::MAX_ACTIONS;
 pub use review::{ReviewFailure, ReviewMessage, ReviewOutcome};
 
 /// What a user needs to send messages to a business, and to read its answers again.

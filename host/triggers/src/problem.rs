@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
+use signalbox_model::JsonObject;
 
 /// The media type of problem details.
 pub const PROBLEM_JSON: &str = "application/problem+json";
@@ -23,6 +24,8 @@ pub struct Problem {
     detail: String,
     retry_after: Option<Duration>,
     correlation_id: Option<String>,
+    /// Boxed because few problems have any, and every answer that may be one carries its size.
+    more: Option<Box<JsonObject>>,
 }
 
 /// The body, in the order in which people read it.
@@ -37,13 +40,15 @@ struct Details<'a> {
     code: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     correlation_id: Option<&'a str>,
+    #[serde(flatten)]
+    more: Option<&'a JsonObject>,
 }
 
 impl Problem {
     /// A problem with the title that its status has anyway.
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         let title = status.canonical_reason().unwrap_or("Error");
-        Self { status, code, title, detail: detail.into(), retry_after: None, correlation_id: None }
+        Self { status, code, title, detail: detail.into(), retry_after: None, correlation_id: None, more: None }
     }
 
     /// Says when the same request may succeed; whole seconds, at least one, because the header knows nothing finer.
@@ -57,6 +62,13 @@ impl Problem {
     #[must_use]
     pub fn correlated(mut self, correlation_id: &str) -> Self {
         self.correlation_id = Some(correlation_id.to_owned());
+        self
+    }
+
+    /// Says something that only this kind of problem knows, in a member of its own.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: serde_json::Value) -> Self {
+        self.more.get_or_insert_default().insert(name.to_owned(), value);
         self
     }
 
@@ -80,6 +92,7 @@ impl IntoResponse for Problem {
             detail: &self.detail,
             code: self.code,
             correlation_id: self.correlation_id.as_deref(),
+            more: self.more.as_deref(),
         };
         let body = serde_json::to_vec(&details).unwrap_or_default();
         let mut headers = HeaderMap::new();
@@ -109,6 +122,7 @@ mod tests {
     async fn a_problem_is_problem_details_that_a_program_and_a_person_can_read() {
         let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "too much is being decided")
             .retry_after(Duration::from_millis(1_200))
+            .with("room", json!(0))
             .correlated("cor_1");
         let response = problem.into_response();
         assert_eq!(response.status(), 503);
@@ -123,6 +137,7 @@ mod tests {
             "detail": "too much is being decided",
             "code": "busy",
             "correlationId": "cor_1",
+            "room": 0,
         });
         assert_eq!(serde_json::from_slice::<Value>(&body).unwrap(), expected);
     }

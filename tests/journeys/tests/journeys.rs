@@ -7,8 +7,10 @@ mod crash;
 mod cron;
 mod drain;
 mod flooding;
+mod models;
 mod operation;
 mod refusals;
+mod reviews;
 mod webhooks;
 
 use std::fs;

@@ -1,14 +1,19 @@
 //! Message models: read from a bundle's folder, and chosen by how near they are.
 
+mod written;
+
 use std::cmp::Ordering;
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
 use signalbox_model::{BusinessInfo, MessageModel, Timestamp};
 use thiserror::Error;
 
-use super::template::{TemplateError, Templates};
+pub use written::{ModelFormat, ModelProblem, WrittenModel, is_locale, read_model_text};
+
+/// The largest file of message models, in bytes.
+const LARGEST_FILE: u64 = 1 << 20;
 
 /// Which model is looked for.
 #[derive(Clone, Copy, Debug)]
@@ -66,6 +71,27 @@ impl<'a> Wanted<'a> {
         };
         Some((place, locale, kind))
     }
+
+    /// Why a model may be used, and how near it is, for a person; none when it may not be used at all.
+    pub fn why(&self, model: &MessageModel) -> Option<String> {
+        let (place, locale, kind) = self.nearness(model)?;
+        let place = match (&model.location_context, place) {
+            (Some(place), 1..) => format!("for the place {place}"),
+            _ => "for every place".to_owned(),
+        };
+        let written = model.locale.as_deref().unwrap_or_default();
+        let locale = match locale {
+            3 => format!("in {written}, as wanted"),
+            2 => format!("in {written}, the language of {}", self.locale),
+            1 => "in no particular language".to_owned(),
+            _ => format!("in {written}, the business's language, because there is none in {}", self.locale),
+        };
+        let kind = match kind {
+            0 => "for every type of business".to_owned(),
+            _ => format!("for businesses of type {}", self.business_type),
+        };
+        Some(format!("{place}, {locale}, {kind}"))
+    }
 }
 
 /// The part of a language tag before the region, in lower case.
@@ -85,7 +111,7 @@ pub fn nearest<'a>(models: &'a [MessageModel], wanted: &Wanted<'_>) -> Option<&'
 }
 
 /// Compares versions number by number, so that `1.10` is newer than `1.9`.
-pub(super) fn compare_versions(one: &str, other: &str) -> Ordering {
+pub fn compare_versions(one: &str, other: &str) -> Ordering {
     let parts = |version: &str| -> Vec<(u64, String)> {
         version.split('.').map(|part| (part.parse().unwrap_or(0), part.to_owned())).collect()
     };
@@ -103,47 +129,14 @@ pub enum ModelFileError {
         /// Why.
         reason: String,
     },
-    /// It is no message model.
-    #[error("{} is not a message model:\n{reason}", .path.display())]
-    Malformed {
-        /// Which.
-        path: PathBuf,
-        /// Where and why, several lines.
-        reason: String,
-    },
-    /// Its template does not work.
-    #[error("the template of {} {version} in {}: {reason}", .code, .path.display())]
-    Template {
+    /// Something in it is wrong.
+    #[error("{}:{}: {}", .path.display(), .problem.line, .problem.message)]
+    Wrong {
         /// Which file.
         path: PathBuf,
-        /// Which code.
-        code: String,
-        /// Which version.
-        version: String,
-        /// Why.
-        reason: TemplateError,
+        /// Where and what.
+        problem: ModelProblem,
     },
-}
-
-/// A message model as an author writes it: the host knows the times and counts the uses.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct WrittenModel {
-    decision_code: String,
-    version: String,
-    message_template: String,
-    #[serde(default)]
-    parameters: Vec<String>,
-    business_type: Option<String>,
-    location_context: Option<String>,
-    locale: Option<String>,
-}
-
-/// One model at the file's top level, or several under `[[models]]`.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ModelFile {
-    models: Vec<WrittenModel>,
 }
 
 /// Reads every `*.toml` of a folder, for one business type unless a model names another. A folder that is not there has
@@ -164,51 +157,38 @@ pub fn read_models(
     files.sort();
     let (mut models, mut errors) = (Vec::new(), Vec::new());
     for path in files {
-        match read_file(&path) {
-            Ok(written) => models.extend(written.into_iter().map(|model| (path.clone(), model))),
-            Err(error) => errors.push(error),
-        }
-    }
-    let templates = Templates::new();
-    let mut ready = Vec::with_capacity(models.len());
-    for (path, written) in models {
-        let model = MessageModel {
-            decision_code: written.decision_code,
-            version: written.version,
-            message_template: written.message_template,
-            parameters: written.parameters,
-            business_type: written.business_type.or_else(|| Some(business_type.to_owned())),
-            location_context: written.location_context,
-            locale: written.locale,
-            usage_count: 0,
-            last_used: None,
-            created_at: now,
-            updated_at: now,
-        };
-        match templates.check(&model) {
-            Ok(()) => ready.push(model),
+        let text = match read_model_file(&path) {
+            Ok(text) => text,
             Err(reason) => {
-                errors.push(ModelFileError::Template {
-                    path,
-                    code: model.decision_code,
-                    version: model.version,
-                    reason,
-                });
+                errors.push(ModelFileError::Unreadable { path, reason });
+                continue;
+            }
+        };
+        match read_model_text(&text, ModelFormat::Toml, Some(business_type), now) {
+            Ok(written) => models.extend(written.into_iter().map(|written| written.model)),
+            Err(problems) => {
+                let wrong = |problem| ModelFileError::Wrong { path: path.clone(), problem };
+                errors.extend(problems.into_iter().map(wrong));
             }
         }
     }
-    if errors.is_empty() { Ok(ready) } else { Err(errors) }
+    if errors.is_empty() { Ok(models) } else { Err(errors) }
 }
 
-fn read_file(path: &Path) -> Result<Vec<WrittenModel>, ModelFileError> {
-    let text = fs::read_to_string(path)
-        .map_err(|error| ModelFileError::Unreadable { path: path.to_owned(), reason: error.to_string() })?;
-    let malformed =
-        |error: toml::de::Error| ModelFileError::Malformed { path: path.to_owned(), reason: error.to_string() };
-    if text.contains("[[models]]") {
-        return toml::from_str(&text).map(|file: ModelFile| file.models).map_err(malformed);
+/// A file's text, when it is no longer than a file of message models may be.
+fn read_model_file(path: &Path) -> Result<String, String> {
+    let file = fs::File::open(path).map_err(|error| error.to_string())?;
+    read_model_source(file)
+}
+
+/// The same from anything that can be read.
+pub fn read_model_source(source: impl Read) -> Result<String, String> {
+    let mut text = String::new();
+    source.take(LARGEST_FILE + 1).read_to_string(&mut text).map_err(|error| error.to_string())?;
+    if text.len() as u64 > LARGEST_FILE {
+        return Err(format!("it has more than {LARGEST_FILE} bytes; divide it into several"));
     }
-    toml::from_str(&text).map(|model| vec![model]).map_err(malformed)
+    Ok(text)
 }
 
 #[cfg(test)]
@@ -264,6 +244,25 @@ mod tests {
     }
 
     #[test]
+    fn a_model_for_a_type_wins_over_one_for_all_and_a_named_version_over_the_newest() {
+        let models = [model("2", None, None, None), model("1", None, None, Some("restaurant"))];
+        assert_eq!(nearest(&models, &wanted("ro", None)).unwrap().version, "1");
+        let second = Wanted { version: Some("2"), ..wanted("ro", None) };
+        assert_eq!(nearest(&models, &second).unwrap().version, "2");
+        assert!(nearest(&models, &Wanted { version: Some("3"), ..second }).is_none());
+    }
+
+    #[test]
+    fn why_a_model_is_used_is_told_and_one_that_may_not_be_has_no_reason() {
+        let why = |model: MessageModel, locale: &'static str| wanted(locale, Some("centru")).why(&model);
+        let near = why(model("1", Some("en"), Some("centru"), Some("restaurant")), "en-GB").unwrap();
+        assert_eq!(near, "for the place centru, in en, the language of en-GB, for businesses of type restaurant");
+        let far = why(model("1", Some("ro"), None, None), "de").unwrap();
+        assert!(far.contains("for every place, in ro, the business's language") && far.contains("none in de"), "{far}");
+        assert_eq!(why(model("1", Some("fr"), None, None), "de"), None);
+    }
+
+    #[test]
     fn every_wrong_file_is_reported() {
         let folder = tempfile::tempdir().unwrap();
         let good = "decisionCode = \"a\"\nversion = \"1\"\nparameters = [\"name\"]\n";
@@ -272,7 +271,10 @@ mod tests {
         fs::write(folder.path().join("c.toml"), "decisionCode = 7").unwrap();
         fs::write(folder.path().join("d.toml"), format!("{good}messageTemplate = \"Hi {{{{ nmae }}}}\"")).unwrap();
         let errors = read_models(folder.path(), "restaurant", Timestamp::UNIX_EPOCH).unwrap_err();
-        assert_eq!(errors.len(), 3, "{errors:?}");
-        assert!(errors.iter().any(|error| error.to_string().contains("nmae")), "{errors:?}");
+        let told: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        for (file, problem) in [("b.toml:4:", "syntax"), ("c.toml:1:", "decisionCode"), ("d.toml:4:", "nmae")] {
+            assert!(told.iter().any(|told| told.contains(file) && told.contains(problem)), "{file} in {told:#?}");
+        }
+        assert!(!told.iter().any(|told| told.contains("a.toml")), "{told:#?}");
     }
 }

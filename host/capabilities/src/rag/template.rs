@@ -15,8 +15,13 @@ const LONGEST_MESSAGE: usize = 16 * 1024;
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum TemplateError {
     /// It is no Jinja.
-    #[error("{0}")]
-    Syntax(String),
+    #[error("{reason} (line {line} of the template)")]
+    Syntax {
+        /// What is wrong.
+        reason: String,
+        /// The template's line, from 1.
+        line: usize,
+    },
     /// It uses a parameter that the model does not declare.
     #[error("the template uses `{0}`, which is not among its parameters; add it there or remove it from the template")]
     Undeclared(String),
@@ -58,16 +63,25 @@ impl Templates {
 
     /// Whether a model's template is one, and uses only its parameters.
     pub fn check(&self, model: &MessageModel) -> Result<(), TemplateError> {
+        self.problems(model).into_iter().next().map_or(Ok(()), Err)
+    }
+
+    /// Everything that is wrong with a model's template.
+    pub fn problems(&self, model: &MessageModel) -> Vec<TemplateError> {
         if model.message_template.len() > LONGEST_TEMPLATE {
-            return Err(TemplateError::TooLong(model.message_template.len()));
+            return vec![TemplateError::TooLong(model.message_template.len())];
         }
-        let template = self.environment.template_from_str(&model.message_template).map_err(syntax)?;
+        let template = match self.environment.template_from_str(&model.message_template) {
+            Ok(template) => template,
+            Err(error) => return vec![syntax(error)],
+        };
         let mut used: Vec<String> = template.undeclared_variables(false).into_iter().collect();
         used.sort();
-        match used.into_iter().find(|name| !model.parameters.contains(name)) {
-            Some(undeclared) => Err(TemplateError::Undeclared(undeclared)),
-            None => Ok(()),
-        }
+        // What the engine brings, such as `range`, is nobody's parameter.
+        let known = |name: &String| {
+            model.parameters.contains(name) || self.environment.globals().any(|(global, _)| global == name)
+        };
+        used.into_iter().filter(|name| !known(name)).map(TemplateError::Undeclared).collect()
     }
 
     /// The words of a model with these parameters.
@@ -86,10 +100,11 @@ impl Templates {
 }
 
 fn syntax(error: minijinja::Error) -> TemplateError {
-    match error.line() {
-        Some(line) => TemplateError::Syntax(format!("{error} (line {line} of the template)")),
-        None => TemplateError::Syntax(error.to_string()),
-    }
+    let reason = match error.detail() {
+        Some(detail) => format!("{}: {detail}", error.kind()),
+        None => error.kind().to_string(),
+    };
+    TemplateError::Syntax { reason, line: error.line().unwrap_or(1) }
 }
 
 #[cfg(test)]
@@ -123,6 +138,13 @@ mod tests {
     fn a_missing_parameter_is_named() {
         let error = Templates::new().render(&model("{{ name }}", &["name"]), &JsonObject::new()).unwrap_err();
         assert_eq!(error, TemplateError::Missing("name".to_owned()));
+    }
+
+    #[test]
+    fn every_undeclared_parameter_is_named_and_what_the_engine_brings_is_none() {
+        let model = model("{% for n in range(count) %}{{ a }}{{ b }}{% endfor %}", &["count"]);
+        let undeclared = ["a", "b"].map(|name| TemplateError::Undeclared(name.to_owned()));
+        assert_eq!(Templates::new().problems(&model), undeclared);
     }
 
     #[test]

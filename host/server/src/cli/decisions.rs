@@ -11,6 +11,8 @@ use signalbox_store::Store;
 use super::Configured;
 use crate::config::{Config, StoreBackend};
 
+pub(super) use list::shorten;
+
 /// Looks at stored decisions, also while a host runs on the same store.
 ///
 /// Examples:

@@ -2,6 +2,7 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
+use signalbox_model::{MessageModel, Timestamp};
 use signalbox_store::{Backend, Committed, Config, DecisionRecord, Store};
 
 use super::program::Program;
@@ -71,13 +72,13 @@ fn new_decisions_are_followed_while_another_process_has_the_store_open() {
 }
 
 /// The store of a program, open in this process as in a running host.
-struct Open {
+pub struct Open {
     runtime: tokio::runtime::Runtime,
     store: Store,
 }
 
 impl Open {
-    fn new(program: &Program) -> Self {
+    pub fn new(program: &Program) -> Self {
         let path = program.path(".signalbox/store.db");
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -85,8 +86,12 @@ impl Open {
         Self { runtime, store }
     }
 
-    fn commit(&self, record: &DecisionRecord) {
+    pub fn commit(&self, record: &DecisionRecord) {
         assert_eq!(self.runtime.block_on(self.store.commit_decision(record)).unwrap(), Committed::New);
+    }
+
+    pub fn count_usage(&self, model: &MessageModel, n: u64, at: Timestamp) {
+        self.runtime.block_on(self.store.count_usage(model, n, at)).unwrap();
     }
 
     fn journal(&self, id: &str, bytes: &[u8]) {
@@ -94,7 +99,7 @@ impl Open {
     }
 }
 
-fn record(id: &str, second: u32, text: &str) -> DecisionRecord {
+pub fn record(id: &str, second: u32, text: &str) -> DecisionRecord {
     let moment = format!("2026-11-23T18:00:{second:02}Z");
     let action = json!({
         "id": format!("act_{id}"), "type": "resource_action", "target": "booking", "payload": {}, "priority": "medium",

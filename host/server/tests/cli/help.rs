@@ -3,9 +3,20 @@ use super::program::Program;
 #[test]
 fn every_command_teaches_with_an_example() {
     let program = Program::new("");
-    for command in
-        ["serve", "send", "token", "check", "graph", "decisions", "review", "cron", "tables", "config", "version"]
-    {
+    for command in [
+        "serve",
+        "send",
+        "token",
+        "check",
+        "graph",
+        "decisions",
+        "review",
+        "models",
+        "cron",
+        "tables",
+        "config",
+        "version",
+    ] {
         let help = program.run(&[command, "--help"]);
         assert_eq!(help.code, 0);
         assert!(help.out.contains("Example"), "`signalbox {command} --help` has no example:\n{}", help.out);
@@ -14,6 +25,12 @@ fn every_command_teaches_with_an_example() {
     for command in ["list", "run", "pause", "resume"] {
         let help = program.run(&["cron", command, "--help"]);
         assert!(help.out.contains(&format!("Example: signalbox cron {command}")), "{}", help.out);
+    }
+    let help = program.run(&["review", "list", "--help"]);
+    assert!(help.out.contains("Example: signalbox review list"), "{}", help.out);
+    for command in ["import", "list", "show", "render"] {
+        let help = program.run(&["models", command, "--help"]);
+        assert!(help.out.contains(&format!("Example: signalbox models {command}")), "{}", help.out);
     }
     for command in ["list", "show", "tail"] {
         let help = program.run(&["decisions", command, "--help"]);

@@ -1,6 +1,8 @@
 //! Decisions whose actions wait for a person: listed while they wait, and resolved once.
 
-use signalbox_model::{AgentAction, Outcome, Resolution, Review, ReviewVerdict, Timestamp, action_id, input_id};
+use signalbox_model::{
+    AgentAction, Outcome, Resolution, Review, ReviewVerdict, Source, Timestamp, action_id, input_id,
+};
 
 use super::effects::{Change, WRITE_ATTEMPTS};
 use super::queries::checked;
@@ -21,10 +23,14 @@ pub struct ReviewDecision {
     pub at: Timestamp,
     /// What is decided.
     pub verdict: ReviewVerdict,
+    /// By which trigger it came; none for an expiry.
+    pub source: Option<Source>,
     /// Why.
     pub note: Option<String>,
     /// The input that brings it: the same input again is answered as the first time.
     pub input_id: String,
+    /// Of what that input said.
+    pub fingerprint: Option<String>,
     /// What leaves in place of the decision's own actions; set for an edit, and only then. Their ids do not count.
     pub actions: Option<Vec<AgentAction>>,
 }
@@ -47,8 +53,10 @@ impl ReviewDecision {
             by: Resolution::EXPIRY.to_owned(),
             at,
             verdict: ReviewVerdict::Expire,
+            source: None,
             note: None,
             input_id: input_id("review-expiry", decision_id),
+            fingerprint: None,
             actions: None,
         }
     }
@@ -67,8 +75,10 @@ impl ReviewDecision {
             by: self.by.clone(),
             at: self.at,
             verdict: self.verdict,
+            source: self.source,
             note: self.note.clone(),
             input_id: self.input_id.clone(),
+            fingerprint: self.fingerprint.clone(),
         }
     }
 }

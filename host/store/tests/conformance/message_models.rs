@@ -59,6 +59,36 @@ pub async fn variants_of_one_code_stay_apart(store: &Store) {
     assert!(store.message_models(&unique("code")).await.unwrap().is_empty());
 }
 
+pub async fn models_of_all_codes_are_listed_once_page_by_page(store: &Store) {
+    let prefix = unique("code");
+    let mut codes: Vec<String> = (0..7).map(|n| format!("{prefix}-{n}")).collect();
+    for code in codes.iter().rev() {
+        store.put_message_model(&message_model(code, "1.0", "text")).await.unwrap();
+        store.put_message_model(&message_model(code, "1.1", "text")).await.unwrap();
+    }
+    store.put_message_model(&message_model(&codes[0], "1.0", "another text")).await.unwrap();
+    let (mut found, mut cursor) = (Vec::new(), None);
+    loop {
+        let page = store.all_message_models(cursor.as_deref(), 3).await.unwrap();
+        found.extend(page.items.into_iter().filter(|model| model.decision_code.starts_with(&prefix)));
+        cursor = page.cursor;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    let listed: Vec<_> = found.iter().map(|model| (model.decision_code.clone(), model.version.as_str())).collect();
+    codes.sort();
+    let expected: Vec<_> = codes.into_iter().flat_map(|code| [(code.clone(), "1.0"), (code, "1.1")]).collect();
+    assert_eq!(listed, expected);
+    assert_eq!(found[0].message_template, "another text");
+    assert!(matches!(store.all_message_models(Some("AAAA"), 3).await, Err(StoreError::Invalid(_))));
+}
+
+pub async fn a_model_whose_names_are_too_long_is_refused_by_name(store: &Store) {
+    let error = store.put_message_model(&message_model(&"c".repeat(1_100), "7.1", "text")).await.unwrap_err();
+    assert!(matches!(&error, StoreError::Invalid(problem) if problem.contains("7.1")), "{error}");
+}
+
 pub async fn counting_a_missing_model_names_it(store: &Store) {
     let model = message_model(&unique("code"), "7.1", "text");
     let error = store.count_usage(&model, 1, minute(1)).await.unwrap_err();

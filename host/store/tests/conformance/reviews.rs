@@ -1,6 +1,6 @@
 use serde_json::json;
 use signalbox_model::{
-    ActionType, AgentAction, Outcome, Priority, Resolution, Review, ReviewVerdict, Timestamp, action_id,
+    ActionType, AgentAction, Outcome, Priority, Resolution, Review, ReviewVerdict, Source, Timestamp, action_id,
 };
 use signalbox_store::{
     Committed, DecisionRecord, Effect, EffectKind, EffectState, EffectUpdate, Resolved, ReviewDecision, Store,
@@ -269,8 +269,10 @@ pub fn by(user: &str, verdict: ReviewVerdict) -> ReviewDecision {
         by: user.to_owned(),
         at: minute(20),
         verdict,
+        source: Some(Source::ExternalApi),
         note: None,
         input_id: format!("in-review-{user}"),
+        fingerprint: Some("aa".to_owned()),
         actions: None,
     }
 }
@@ -287,8 +289,10 @@ fn resolved(record: &DecisionRecord, decided: &ReviewDecision) -> Review {
         by: decided.by.clone(),
         at: decided.at,
         verdict: decided.verdict,
+        source: decided.source,
         note: decided.note.clone(),
         input_id: decided.input_id.clone(),
+        fingerprint: decided.fingerprint.clone(),
     };
     Review { resolution: Some(resolution), ..record.review.clone().unwrap() }
 }

@@ -6,12 +6,14 @@ use std::time::Duration;
 use dynoxide::Database;
 use serde_json::{Value, json};
 use signalbox_model::{Outcome, ReviewVerdict, Timestamp};
-use signalbox_store::{Accepted, AcceptedInput, Backend, Config, DecisionRecord, Resolved, Store, StoreError, tables};
+use signalbox_store::{
+    Accepted, AcceptedInput, Backend, Config, DecisionRecord, Put, Resolved, Store, StoreError, tables,
+};
 use tokio::net::TcpListener;
 
 use crate::backends::Endpoint;
 use crate::reviews::by;
-use crate::samples::{accepted, minute, record};
+use crate::samples::{accepted, message_model, minute, record};
 
 /// As the table of decisions was before it had reviews.
 fn old_table() -> Value {
@@ -150,6 +152,26 @@ async fn a_missing_index_is_named_when_it_may_not_be_added() {
 }
 
 #[tokio::test]
+async fn a_review_of_an_earlier_version_is_read_without_what_was_not_kept_then() {
+    let database = Database::memory().unwrap();
+    let store = Store::open(Config::new(serve(database.clone()).await)).await.unwrap();
+    let record = waiting();
+    let review = json!({
+        "requestedAt": record.decision.created_at,
+        "resolution": {"by": "ana", "at": minute(20), "verdict": "reject", "note": "no", "inputId": "in-review-ana"},
+    });
+    let mut old = old_decision(&record);
+    old["Item"]["review"] = json!({ "S": review.to_string() });
+    database.put_item(serde_json::from_value(old).unwrap()).unwrap();
+    let found = store.decision(&record.decision.id, "business").await.unwrap().unwrap();
+    assert_eq!(found.decision.outcome, Outcome::Rejected);
+    let end = found.review.clone().unwrap().resolution.unwrap();
+    assert_eq!((end.by.as_str(), end.source, end.fingerprint), ("ana", None, None));
+    let again = store.resolve_review(&record.decision.id, "business", &by("ana", ReviewVerdict::Reject)).await.unwrap();
+    assert_eq!(again, Resolved::Done(Box::new(found)));
+}
+
+#[tokio::test]
 async fn inputs_of_an_earlier_version_are_read_and_told_apart_from_reused_ids() {
     let database = Database::memory().unwrap();
     let store = Store::open(Config::new(serve(database.clone()).await)).await.unwrap();
@@ -176,6 +198,38 @@ async fn inputs_of_an_earlier_version_are_read_and_told_apart_from_reused_ids() 
     let week = Duration::from_secs(7 * 24 * 60 * 60);
     let finished = Timestamp::from_second(expires).unwrap().checked_sub(week).unwrap();
     assert_eq!(state.finished_at, Some(finished));
+}
+
+#[tokio::test]
+async fn a_model_of_an_earlier_version_is_listed_once_it_is_stored_again_and_keeps_its_usage() {
+    let database = Database::memory().unwrap();
+    let table = tables("signalbox-").into_iter().find(|table| table.name == "signalbox-message-models").unwrap();
+    let mut old = serde_json::to_value(table).unwrap()["CreateTable"].take();
+    old["AttributeDefinitions"]
+        .as_array_mut()
+        .unwrap()
+        .retain(|entry| ["decisionCode", "variant"].contains(&entry["AttributeName"].as_str().unwrap()));
+    old.as_object_mut().unwrap().remove("GlobalSecondaryIndexes");
+    database.create_table(serde_json::from_value(old).unwrap()).unwrap();
+    let model = message_model("code", "1.0", "Bună");
+    let text = |value: &str| json!({ "S": value });
+    let item = json!({
+        "TableName": "signalbox-message-models",
+        "Item": {
+            "decisionCode": text("code"),
+            "variant": text("3:1.00:0:0:"),
+            "body": text(&serde_json::to_string(&model).unwrap()),
+            "usageCount": { "N": "5" },
+        },
+    });
+    database.put_item(serde_json::from_value(item).unwrap()).unwrap();
+    let store = Store::open(Config::new(serve(database).await)).await.unwrap();
+    assert_eq!(store.message_models("code").await.unwrap()[0].usage_count, 5);
+    assert!(store.all_message_models(None, 10).await.unwrap().items.is_empty());
+    assert_eq!(store.put_message_model(&model).await.unwrap(), Put::Unchanged);
+    let listed = store.all_message_models(None, 10).await.unwrap().items;
+    assert_eq!(listed.len(), 1);
+    assert_eq!((listed[0].message_template.as_str(), listed[0].usage_count), ("Bună", 5));
 }
 
 #[tokio::test]

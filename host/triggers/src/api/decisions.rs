@@ -3,15 +3,15 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use http::StatusCode;
 use http::header::LINK;
-use http::{HeaderValue, StatusCode};
 use serde::Deserialize;
 use signalbox_store::{DecisionQuery, DecisionRecord, Order, StoreError};
 
 use super::caller::Caller;
 use super::refusal::Refusal;
 use super::request::{Names, Parameters};
-use super::view::{Decision, DecisionPage};
+use super::view::{Decision, DecisionPage, next_page};
 use super::{Api, DECISIONS_PERMISSION};
 
 /// Decisions of a page, when the caller does not say.
@@ -85,23 +85,17 @@ pub(super) async fn list_decisions(
         caller.may(&api, &business_id, record.decision.location_id.as_deref(), DECISIONS_PERMISSION)
     };
     let items = page.items.into_iter().filter(visible).map(Decision::from).collect();
-    let link = page.cursor.as_ref().and_then(|cursor| next_page(&business_id, cursor, limit, order));
+    let order = match order {
+        Order::NewestFirst => "newest",
+        Order::OldestFirst => "oldest",
+    };
+    let path = format!("/v1/businesses/{business_id}/decisions");
+    let link = page.cursor.as_ref().and_then(|cursor| next_page(&path, cursor, limit, &[("order", order)]));
     let mut response = Json(DecisionPage { items, next_cursor: page.cursor }).into_response();
     if let Some(link) = link {
         response.headers_mut().insert(LINK, link);
     }
     Ok(response)
-}
-
-fn next_page(business_id: &str, cursor: &str, limit: u32, order: Order) -> Option<HeaderValue> {
-    let order = match order {
-        Order::NewestFirst => "newest",
-        Order::OldestFirst => "oldest",
-    };
-    let mut query = url::form_urlencoded::Serializer::new(String::new());
-    query.append_pair("cursor", cursor).append_pair("limit", &limit.to_string()).append_pair("order", order);
-    let address = format!("</v1/businesses/{business_id}/decisions?{}>; rel=\"next\"", query.finish());
-    HeaderValue::from_str(&address).ok()
 }
 
 /// Read one decision

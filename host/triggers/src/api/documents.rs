@@ -2,6 +2,7 @@
 //! AsyncAPI for frames, a JSON Schema for every model.
 
 mod asyncapi;
+mod examples;
 mod openapi;
 mod schemas;
 

@@ -26,7 +26,7 @@ use crate::intake::Pending;
 use crate::{Acceptance, IntakeError, MESSAGE_PERMISSION, Origin};
 
 /// Says that the answer is that of an earlier request with the same key.
-const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+pub(super) const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -163,7 +163,7 @@ impl Entering<'_> {
             match self.api.shared.store.claim_delivery(delivery).await? {
                 Claim::Open => {}
                 Claim::Answered(answer) => return Ok(replayed(answer)),
-                Claim::Conflict => return Err(reused()),
+                Claim::Conflict => return Err(Refusal::key_reused()),
             }
         }
         let Handled { mut inputs, reply } = self.handle(handler, asked).await?;
@@ -219,7 +219,7 @@ impl Entering<'_> {
             entered.push(match acceptance {
                 Acceptance::New(_) => Entered { accepted, is_new: true, pending: Some(pending) },
                 Acceptance::Duplicate(_) => Entered { accepted, is_new: false, pending: None },
-                Acceptance::Conflict(_) => return Err(reused()),
+                Acceptance::Conflict(_) => return Err(Refusal::key_reused()),
             });
         }
         let is_replay = entered.iter().all(|entered| !entered.is_new);
@@ -275,7 +275,7 @@ impl Entering<'_> {
         };
         match tokio::time::timeout(wait, deciding).await {
             Ok(Ok(decided)) => Ok(Some(decided.record)),
-            Ok(Err(IntakeError::IdReused)) => Err(reused()),
+            Ok(Err(IntakeError::IdReused)) => Err(Refusal::key_reused()),
             Ok(Err(_)) | Err(_) => Ok(None),
         }
     }
@@ -285,11 +285,6 @@ impl Entering<'_> {
             response.headers_mut().insert(PREFERENCE_APPLIED, value);
         }
     }
-}
-
-fn reused() -> Refusal {
-    let detail = "this idempotency key was used before with another body; a new request needs a new key";
-    Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", detail)
 }
 
 fn respond(status: StatusCode, reply: Reply) -> Response {

@@ -4,13 +4,13 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::header::WWW_AUTHENTICATE;
 use http::{HeaderValue, StatusCode};
-use signalbox_executor::{AccessError, HandleError, Rejection};
+use signalbox_executor::{AccessError, HandleError, Rejection, ReviewError};
 use signalbox_model::ErrorType;
 use signalbox_store::StoreError;
 use std::time::Duration;
 
 use crate::problem::Problem;
-use crate::{AuthError, IntakeError};
+use crate::{AuthError, IntakeError, ReviewFailure};
 
 /// When a sender that met a fault of the host is told to come back.
 const FAULT_PAUSE: Duration = Duration::from_secs(2);
@@ -27,6 +27,12 @@ impl Refusal {
     /// What is not there and what is none of the caller's business look alike.
     pub fn not_found(what: &str) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", format!("there is no such {what} for you"))
+    }
+
+    /// A key that named something else before.
+    pub fn key_reused() -> Self {
+        let detail = "this idempotency key was used before with another body; a new request needs a new key";
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", detail)
     }
 
     pub fn limited(detail: &str, wait: Duration) -> Self {
@@ -103,6 +109,27 @@ impl From<IntakeError> for Refusal {
             Some(pause) => problem.retry_after(pause),
             None => problem,
         })
+    }
+}
+
+impl From<ReviewFailure> for Refusal {
+    fn from(failure: ReviewFailure) -> Self {
+        let error = match failure {
+            ReviewFailure::Intake(error) => return error.into(),
+            ReviewFailure::Review(error) => error,
+        };
+        let (code, detail) = (error.code(), error.to_string());
+        match error {
+            ReviewError::NotFound(_) => Self::not_found("decision"),
+            ReviewError::NotUnderReview(_) => Self::new(StatusCode::CONFLICT, code, detail),
+            ReviewError::AlreadyResolved { first, .. } | ReviewError::Expired { first, .. } => {
+                let first = serde_json::to_value(first).unwrap_or_default();
+                Self(Problem::new(StatusCode::CONFLICT, code, detail).with("resolution", first))
+            }
+            ReviewError::IdReused(_) => Self::key_reused(),
+            ReviewError::Invalid(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail),
+            ReviewError::Store(error) => error.into(),
+        }
     }
 }
 

@@ -85,7 +85,7 @@ pub(super) async fn body(headers: &HeaderMap, body: Body, config: &ApiConfig) ->
 }
 
 /// The body as what it should be, with objects where there have to be some.
-pub(super) fn json<T: DeserializeOwned>(bytes: &[u8], objects: &[&str]) -> Result<T, Refusal> {
+pub(super) fn json<T: DeserializeOwned>(bytes: &[u8], objects: &[impl AsRef<str>]) -> Result<T, Refusal> {
     strict::read(bytes, objects).map_err(|error| match error {
         BodyError::Syntax(reason) => {
             Refusal::new(StatusCode::BAD_REQUEST, "not_json", format!("the body is not sound JSON: {reason}"))

@@ -16,14 +16,14 @@ pub(super) enum BodyError {
 
 /// Reads a body; what is wrong with it is said with its path. What stands at `objects`, as JSON pointers, has to be an
 /// object if it is there: a derived reader would take a list of its fields too.
-pub(super) fn read<T: DeserializeOwned>(bytes: &[u8], objects: &[&str]) -> Result<T, BodyError> {
+pub(super) fn read<T: DeserializeOwned>(bytes: &[u8], objects: &[impl AsRef<str>]) -> Result<T, BodyError> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let Once(value) = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();
         BodyError::Syntax(located(&path, error.inner()))
     })?;
     json.end().map_err(|error| BodyError::Syntax(error.to_string()))?;
-    for place in objects {
+    for place in objects.iter().map(AsRef::as_ref) {
         if value.pointer(place).is_some_and(|found| !found.is_object()) {
             let name = place.trim_start_matches('/').replace('/', ".");
             let name = if name.is_empty() { "the body".to_owned() } else { format!("`{name}`") };

@@ -1,11 +1,13 @@
 //! What the API takes and gives, as it stands in bodies.
 
+use http::HeaderValue;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use signalbox_model::{
-    AgentAction, AgentResponse, Content, DecisionModel, InputType, Outcome, OutputMetadata, Review, Timestamp,
+    AgentAction, AgentResponse, Content, DecisionModel, EditedAction, InputType, Outcome, OutputMetadata, Resolution,
+    Review, ReviewChoice, ReviewRequest, Timestamp,
 };
-use signalbox_store::DecisionRecord;
+use signalbox_store::{DecisionRecord, EffectKind, EffectState};
 
 /// Something to decide.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
@@ -168,6 +170,108 @@ pub(super) struct DecisionPage {
     pub next_cursor: Option<String>,
 }
 
+/// What a person says to a decision that waits for one.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct ReviewInput {
+    /// What is to become of it.
+    pub verdict: ReviewChoice,
+    /// Why; kept in the decision's record.
+    #[serde(default)]
+    pub note: Option<String>,
+    /// With `edit`, and only then: what leaves in place of the decision's own actions.
+    #[serde(default)]
+    pub actions: Option<Vec<EditedAction>>,
+}
+
+impl ReviewInput {
+    /// The same about a decision.
+    pub fn about(self, decision_id: String) -> ReviewRequest {
+        let Self { verdict, note, actions } = self;
+        ReviewRequest { decision_id, verdict, note, actions }
+    }
+}
+
+/// A decision that waits for a person, with what they need to decide about it.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PendingReview {
+    /// The decision.
+    pub decision_id: String,
+    /// The business it is for.
+    pub business_id: String,
+    /// The place it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub location_id: Option<String>,
+    /// What was decided, in the bundle's vocabulary.
+    pub decision_code: String,
+    /// The kind of decision.
+    pub decision_type: String,
+    /// From 0 to 1.
+    pub confidence: f64,
+    /// Why.
+    pub reasoning: String,
+    /// What waits to leave.
+    pub actions: Vec<AgentAction>,
+    /// What was said to people meanwhile.
+    pub responses: Vec<AgentResponse>,
+    /// Who asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<String>,
+    /// What was asked.
+    pub content: Content,
+    /// When it was decided.
+    pub created_at: Timestamp,
+    /// From this moment on nobody may approve it any more; none waits for ever.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+    /// Under which the host's logs tell more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub correlation_id: Option<String>,
+    /// Where a review is sent to.
+    pub href: String,
+}
+
+impl From<DecisionRecord> for PendingReview {
+    fn from(record: DecisionRecord) -> Self {
+        let DecisionRecord { decision, output, review, effects, .. } = record;
+        let DecisionModel { id, business_id, location_id, created_at, context, .. } = decision;
+        let withheld = effects.into_iter().filter(|effect| effect.state == EffectState::Withheld);
+        let actions = withheld.filter_map(|effect| match effect.kind {
+            EffectKind::Action(action) => Some(action),
+            _ => None,
+        });
+        Self {
+            href: format!("/v1/businesses/{business_id}/reviews/{id}"),
+            decision_id: id,
+            business_id,
+            location_id,
+            decision_code: output.decision_code,
+            decision_type: output.decision_type,
+            confidence: output.confidence,
+            reasoning: output.reasoning,
+            actions: actions.collect(),
+            responses: output.responses,
+            user_id: context.input.user_id,
+            content: context.input.content,
+            created_at,
+            expires_at: review.and_then(|review| review.expires_at),
+            correlation_id: context.input.correlation_id,
+        }
+    }
+}
+
+/// A part of a business's decisions that wait for a person.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ReviewPage {
+    /// The decisions, the one that waits longest first.
+    pub items: Vec<PendingReview>,
+    /// Pass it on as `cursor` for the next page; none at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
+}
+
 /// Why a request was not served, RFC 9457.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -187,6 +291,9 @@ pub(super) struct ProblemDetails {
     /// Under which the host's logs tell more.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub correlation_id: Option<String>,
+    /// With `already_reviewed` and `review_expired`: who was first, when and how.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resolution: Option<Resolution>,
 }
 
 /// Where an input's state is found.
@@ -197,4 +304,11 @@ pub(super) fn input_href(business_id: &str, input_id: &str) -> String {
 /// Where a decision is found.
 pub(super) fn decision_href(business_id: &str, decision_id: &str) -> String {
     format!("/v1/businesses/{business_id}/decisions/{decision_id}")
+}
+
+/// The header that leads to a list's next page.
+pub(super) fn next_page(path: &str, cursor: &str, limit: u32, more: &[(&str, &str)]) -> Option<HeaderValue> {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query.append_pair("cursor", cursor).append_pair("limit", &limit.to_string()).extend_pairs(more);
+    HeaderValue::from_str(&format!("<{path}?{}>; rel=\"next\"", query.finish())).ok()
 }

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sha2::{Digest as _, Sha256};
 use signalbox_executor::{AccessError, ReviewError};
 use signalbox_model::{
     AgentInput, Content, ErrorType, InputType, REVIEW_PERMISSION, ReplySlot, ReviewRequest, Source, UserAccess,
@@ -17,7 +18,7 @@ use super::{Intake, IntakeError, PAGE, Receipt, check};
 use crate::metrics::REVIEWS_REFUSED;
 
 /// The most actions an edit may bring.
-const MAX_ACTIONS: usize = 100;
+pub(crate) const MAX_ACTIONS: usize = 100;
 
 /// What a person says to a decision, and how it came.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,6 +29,8 @@ pub struct ReviewMessage {
     pub business_id: String,
     /// The trigger.
     pub source: Source,
+    /// Under which the logs tell of it; none makes one up.
+    pub correlation_id: Option<String>,
     /// What is said.
     pub request: ReviewRequest,
 }
@@ -120,7 +123,7 @@ impl Intake {
     async fn review_now(&self, access: &UserAccess, message: ReviewMessage) -> Result<ReviewOutcome, ReviewFailure> {
         let shared = &self.shared;
         self.check_review(&message)?;
-        let ReviewMessage { id, business_id, source, request } = message;
+        let ReviewMessage { id, business_id, source, correlation_id, request } = message;
         let permit = |location: Option<&str>| {
             let authorized = shared.decide.authorize(access, &business_id, location, REVIEW_PERMISSION);
             authorized.map_err(IntakeError::Access)
@@ -143,8 +146,9 @@ impl Intake {
         })?;
         let (user_id, now) = (&access.user_id, shared.clock.now());
         let decision_id = request.decision_id.clone();
+        let fingerprint = serde_json::to_vec(&request).ok().map(|said| hex::encode(Sha256::digest(said)));
         let data = serde_json::to_value(request).ok().and_then(|value| value.as_object().cloned());
-        let correlation_id = signalbox_model::correlation_id();
+        let correlation_id = correlation_id.unwrap_or_else(signalbox_model::correlation_id);
         let accepted = AcceptedInput {
             input: AgentInput {
                 id: signalbox_model::input_id(&format!("review/{user_id}/{decision_id}"), &id),
@@ -160,7 +164,7 @@ impl Intake {
             permissions: authorized.permissions,
             reply: ReplySlot::None,
             accepted_at: now,
-            fingerprint: None,
+            fingerprint,
         };
         let reviewed = signalbox_executor::review(&shared.store, &accepted).await?;
         if !reviewed.duplicate {

@@ -17,6 +17,7 @@ pub(super) async fn count(
         id: id.clone(),
         business_id: business_id.clone(),
         source: Source::Websocket,
+        correlation_id: None,
         request: frame.into_request(),
     };
     let decision_id = message.request.decision_id.clone();

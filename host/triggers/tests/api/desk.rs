@@ -3,6 +3,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use jiff::SignedDuration;
 use serde_json::json;
 use signalbox_executor::{
     AccessError, Authorized, DecideError, Decided, Event, EventCall, HandleError, Handled, NewInput, Progress,
@@ -10,15 +11,17 @@ use signalbox_executor::{
 };
 use signalbox_graph::{ApiInput, Inputs};
 use signalbox_model::{
-    AgentContext, AgentOutput, AgentResponse, BusinessInfo, Content, DecisionModel, InputType, Outcome, OutputMetadata,
-    ResponseContent, ResponseTarget, Timestamp, UserAccess, decision_id, response_id,
+    ActionType, AgentAction, AgentContext, AgentOutput, AgentResponse, BusinessInfo, Content, DecisionModel, InputType,
+    Outcome, OutputMetadata, Priority, ResponseContent, ResponseTarget, Review, Timestamp, UserAccess, action_id,
+    decision_id, response_id,
 };
-use signalbox_store::{AcceptedInput, Committed, DecisionRecord, Store};
+use signalbox_store::{AcceptedInput, Committed, DecisionRecord, Effect, EffectKind, Store};
 use signalbox_triggers::Decide;
 use tokio::sync::Semaphore;
 
 /// Decides by rules that a test can read: `wait:NAME` waits until the gate of that name is opened, `fail` is a graph
-/// that fails, `panic` a handler's business that panics; every answer repeats the text.
+/// that fails, `panic` a handler's business that panics, `review` waits for a person, and `review:late` with its time over
+/// already; every answer repeats the text.
 pub struct Desk {
     store: Store,
     gates: Mutex<HashMap<String, Arc<Semaphore>>>,
@@ -48,7 +51,12 @@ fn business(id: &str) -> Option<BusinessInfo> {
         "name": id,
         "type": "test",
         "locations": [{"id": "terrace", "name": "Terrace"}, {"id": "bar", "name": "Bar"}],
-        "permissions": {"coordinator": ["message"], "manager": ["message", "decisions"], "guest": []}
+        "permissions": {
+            "coordinator": ["message"],
+            "manager": ["message", "decisions"],
+            "reviewer": ["review"],
+            "guest": [],
+        }
     });
     ["trattoria", "clinic", "handled", "closed", "broken"].contains(&id).then(|| serde_json::from_value(info).unwrap())
 }
@@ -138,6 +146,18 @@ fn record(id: &str, accepted: AcceptedInput, text: &str) -> DecisionRecord {
     let (now, business_id) = (Timestamp::now(), input.business_id.clone());
     let failed = text == "fail";
     let code = if failed { "FAILED" } else { "ECHO" };
+    let reviewed = text.starts_with("review");
+    let action = reviewed.then(|| action(id, text));
+    let review = reviewed.then(|| Review {
+        requested_at: now,
+        expires_at: Some(if text == "review:late" { now } else { now + SignedDuration::from_hours(1) }),
+        resolution: None,
+    });
+    let outcome = match (failed, reviewed) {
+        (true, _) => Outcome::Failed,
+        (_, true) => Outcome::ReviewPending,
+        _ => Outcome::Decided,
+    };
     let responses = (!failed).then(|| AgentResponse {
         id: response_id(id, 0),
         target: ResponseTarget::Api,
@@ -153,9 +173,9 @@ fn record(id: &str, accepted: AcceptedInput, text: &str) -> DecisionRecord {
             decision_type: "echo".to_owned(),
             confidence: 1.0,
             reasoning: "it was asked".to_owned(),
-            actions: Vec::new(),
+            actions: action.clone().into_iter().collect(),
             responses: responses.into_iter().collect(),
-            requires_human_review: false,
+            requires_human_review: reviewed,
             processing_time: 0,
             metadata: OutputMetadata::default(),
         },
@@ -165,7 +185,7 @@ fn record(id: &str, accepted: AcceptedInput, text: &str) -> DecisionRecord {
             decision_type: "echo".to_owned(),
             reasoning: if failed { "node `desk` failed" } else { "it was asked" }.to_owned(),
             confidence: 1.0,
-            outcome: if failed { Outcome::Failed } else { Outcome::Decided },
+            outcome,
             business_type: "test".to_owned(),
             location_id: input.location_id.clone(),
             created_at: now,
@@ -182,7 +202,23 @@ fn record(id: &str, accepted: AcceptedInput, text: &str) -> DecisionRecord {
         },
         reply,
         session: None,
-        review: None,
-        effects: Vec::new(),
+        review,
+        effects: action
+            .map(|action| Effect::withheld(action.id.clone(), EffectKind::Action(action)))
+            .into_iter()
+            .collect(),
+    }
+}
+
+/// News for ana that a person has to let go.
+fn action(decision_id: &str, text: &str) -> AgentAction {
+    AgentAction {
+        id: action_id(decision_id, 0),
+        action_type: ActionType::Notification,
+        target: "user:ana".to_owned(),
+        payload: json!({"news": text}).as_object().unwrap().clone(),
+        priority: Priority::default(),
+        execute_at: None,
+        retry_policy: None,
     }
 }

@@ -70,7 +70,7 @@ async fn the_openapi_document_is_valid_and_names_every_operation() {
             operations.push(operation["operationId"].as_str().unwrap().to_owned());
         }
     }
-    for operation in ["createInput", "getInput", "listDecisions", "getDecision"] {
+    for operation in ["createInput", "getInput", "listDecisions", "getDecision", "listReviews", "reviewDecision"] {
         assert!(operations.iter().any(|known| known == operation), "{operation} is not in {operations:?}");
     }
 }
@@ -112,6 +112,17 @@ async fn answers_are_as_the_document_says() {
     assert_valid(&component(&openapi, "DecisionPage"), &page, "a page");
     let (_, problem) = host.get(&manager, "/v1/businesses/nowhere/decisions").await;
     assert_valid(&component(&openapi, "Problem"), &problem, "a problem");
+    let reviewer = token("rex", &[("trattoria", "reviewer")]);
+    host.ask(&ana(), "trattoria", &json!({"content": {"text": "review"}})).await;
+    let (_, page) = host.get(&reviewer, "/v1/businesses/trattoria/reviews").await;
+    assert_valid(&component(&openapi, "ReviewPage"), &page, "what waits for a person");
+    for (verdict, schema) in [("approve", "Decision"), ("reject", "Problem")] {
+        let review = host.request(Method::POST, page["items"][0]["href"].as_str().unwrap());
+        let review = review.bearer_auth(&reviewer).json(&json!({ "verdict": verdict }));
+        let answer: Value = review.send().await.unwrap().json().await.unwrap();
+        assert_valid(&component(&openapi, schema), &answer, verdict);
+        assert_eq!(answer.pointer("/resolution/by").is_some(), schema == "Problem", "{answer}");
+    }
 }
 
 #[tokio::test]

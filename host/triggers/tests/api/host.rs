@@ -29,6 +29,7 @@ pub struct Host {
     pub address: SocketAddr,
     pub desk: Arc<Desk>,
     pub store: Store,
+    pub intake: Intake,
     client: Client,
     stop: CancellationToken,
 }
@@ -59,12 +60,12 @@ impl Host {
         let key = KeyConfig { algorithm: KeyAlgorithm::Hs256, kid: None, key: SecretReference::Env("TEST".to_owned()) };
         let auth = AuthConfig { leeway: HumanDuration::secs(0), keys: vec![key], ..AuthConfig::default() };
         let verifier = Verifier::new(&auth, |_| Ok(SecretString::from(SECRET)), Clock::system()).unwrap();
-        let api = Api::new(settings.api, Arc::new(verifier), intake, store.clone());
+        let api = Api::new(settings.api, Arc::new(verifier), intake.clone(), store.clone());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(serve_http(HttpConfig::default(), listener, api.router(), stop.clone()));
         let client = Client::builder().timeout(PATIENCE).no_proxy().build().unwrap();
-        Self { address, desk, store, client, stop }
+        Self { address, desk, store, intake, client, stop }
     }
 
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {

@@ -15,3 +15,4 @@ mod handling;
 mod host;
 mod reading;
 mod refusing;
+mod reviewing;

@@ -2,6 +2,7 @@
 //! `cargo xtask build-plugins --probes` puts together; `cargo xtask test` sees to it.
 
 mod executor;
+mod rendering;
 mod world;
 
 mod business;

@@ -152,7 +152,8 @@ impl World {
         self.executor.handle(call).await
     }
 
-    fn next_id(&self) -> String {
+    /// An input id that was not used before.
+    pub fn next_id(&self) -> String {
         format!("in_{}", self.messages.fetch_add(1, Ordering::Relaxed))
     }
 

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use anyhow::bail;
 use clap::Args;
 use serde_json::{Value, json};
-use signalbox_model::{Review, ReviewVerdict, StepResult};
+use signalbox_model::{Review, ReviewVerdict, Source, StepResult};
 use signalbox_store::{DecisionRecord, Effect, EffectKind, EffectState, Store};
 
 use super::list;
@@ -138,9 +138,14 @@ fn reviewed(review: &Review) -> String {
         ReviewVerdict::Reject => "rejected",
         ReviewVerdict::Expire => return format!("expired at {}: nobody took it in time", end.at),
     };
+    let way = match end.source {
+        Some(Source::Websocket) => " over the WebSocket",
+        Some(Source::ExternalApi) => " over the API",
+        Some(Source::Cron | Source::Kafka) | None => "",
+    };
     let note = end.note.as_deref().map(|note| format!(": {note}")).unwrap_or_default();
     format!(
-        "{verdict} by {} at {}{note} (input {}, waited since {})",
+        "{verdict} by {} at {}{way}{note} (input {}, waited since {})",
         end.by, end.at, end.input_id, review.requested_at
     )
 }

@@ -11,7 +11,9 @@ use signalbox_model::{
 };
 use signalbox_sessions::{ClientFrame, ServerFrame};
 
-use super::super::view::{Decision, DecisionPage, InputRequest, InputStatus, ProblemDetails};
+use super::super::view::{
+    Decision, DecisionPage, InputRequest, InputStatus, PendingReview, ProblemDetails, ReviewInput, ReviewPage,
+};
 
 /// What is done for each type: its name is the one it has in documents.
 type Visit<'a> = &'a mut dyn FnMut(&'static str, fn(&mut SchemaGenerator) -> Value);
@@ -24,6 +26,7 @@ fn entering(visit: Visit<'_>) {
     visit("Content", subschema::<Content>);
     visit("InputRequest", subschema::<InputRequest>);
     visit("MessageModel", subschema::<MessageModel>);
+    visit("ReviewInput", subschema::<ReviewInput>);
 }
 
 /// What leaves: what is always there is required.
@@ -36,9 +39,11 @@ fn leaving(visit: Visit<'_>) {
     visit("DecisionModel", subschema::<DecisionModel>);
     visit("DecisionPage", subschema::<DecisionPage>);
     visit("InputStatus", subschema::<InputStatus>);
+    visit("PendingReview", subschema::<PendingReview>);
     visit("Problem", subschema::<ProblemDetails>);
     visit("RagContext", subschema::<RagContext>);
     visit("Review", subschema::<Review>);
+    visit("ReviewPage", subschema::<ReviewPage>);
     visit("ServerFrame", subschema::<ServerFrame>);
     visit("WebSocketErrorResponse", subschema::<WebSocketErrorResponse>);
 }
@@ -99,7 +104,7 @@ mod tests {
     #[test]
     fn every_schema_is_a_valid_schema_under_its_own_name() {
         let all = all();
-        assert_eq!(all.len(), 19);
+        assert_eq!(all.len(), 22);
         for (name, schema) in all {
             jsonschema::draft202012::meta::validate(&schema).unwrap_or_else(|error| panic!("{name}: {error}"));
             assert_eq!(schema["title"], name);

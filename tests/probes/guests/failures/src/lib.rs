@@ -50,6 +50,12 @@ fn node(context: &Context) -> Result<Step, Failure> {
             std::thread::sleep(Duration::from_millis(400));
             answer(json!(context.text()?))
         }
+        "review" => {
+            let verdict = Verdict::new("probe.waits", "probe").reasoning("a person has to look").needs_review();
+            let news = Action::notify("business", json!({ "news": context.text()? }));
+            Ok(Step::new().reply("somebody will look").act(news).decide(verdict))
+        }
+        "words" => words(context),
         "invalid" => Err(Failure::invalid("the probe finds the input invalid")),
         "retry" => Err(Failure::retry("the probe wants to be run again")),
         other => Err(Failure::fatal(format!("there is no behaviour `{other}`"))),
@@ -62,6 +68,15 @@ fn answer(result: Value) -> Result<Step, Failure> {
     let mut response = Response::text(text);
     response.data = Some(json!({ "result": &result }));
     Ok(Step::new().update("result", &result)?.respond(response).decide(verdict))
+}
+
+/// Answers with the words of a message model, as the input's data asks.
+fn words(context: &Context) -> Result<Step, Failure> {
+    let Some(data) = &context.input.content.data else { return Err(Failure::invalid("the input has no data")) };
+    let code = data.get::<String>("code")?.unwrap_or_default();
+    let mut response = Response::template(code, data.get::<Value>("data")?.unwrap_or_default());
+    response.locale = data.get::<String>("locale")?;
+    Ok(Step::new().respond(response).decide(Verdict::new("probe.worded", "probe")))
 }
 
 /// A value for the channel as the SDK would never write it.

@@ -1,0 +1,129 @@
+use super::*;
+
+fn read(text: &str, format: ModelFormat) -> Result<Vec<WrittenModel>, Vec<ModelProblem>> {
+    read_model_text(text, format, None, Timestamp::UNIX_EPOCH)
+}
+
+/// Everything that is wrong, each as `line: message`.
+fn told(text: &str, format: ModelFormat) -> Vec<String> {
+    read(text, format).unwrap_err().iter().map(|problem| format!("{}: {}", problem.line, problem.message)).collect()
+}
+
+#[track_caller]
+fn assert_told(text: &str, format: ModelFormat, expected: &[(usize, &str)]) {
+    let told = told(text, format);
+    assert_eq!(told.len(), expected.len(), "{told:#?}");
+    for (told, (line, part)) in told.iter().zip(expected) {
+        assert!(told.starts_with(&format!("{line}: ")) && told.contains(part), "line {line}, {part}: {told}");
+    }
+}
+
+#[test]
+fn toml_and_json_of_every_shape_give_the_same_model() {
+    let toml = "decisionCode = \"a.b\"\nversion = \"1.2\"\nlocale = \"ro-RO\"\nlocationContext = \"bar\"\n\
+                businessType = \"clinic\"\nparameters = [\"who\"]\nmessageTemplate = \"Hi {{ who }}\"\n";
+    let json = r#"{"decisionCode": "a.b", "version": "1.2", "locale": "ro-RO", "locationContext": "bar",
+                   "businessType": "clinic", "parameters": ["who"], "messageTemplate": "Hi {{ who }}",
+                   "usageCount": 7, "createdAt": "2026-11-23T08:00:00Z"}"#;
+    let first = read(toml, ModelFormat::Toml).unwrap();
+    assert_eq!((first.len(), first[0].line), (1, 1));
+    for (text, format) in [
+        (format!("[[models]]\n{toml}"), ModelFormat::Toml),
+        (json.to_owned(), ModelFormat::Json),
+        (format!("[{json}]"), ModelFormat::Json),
+        (format!(r#"{{"models": [{json}]}}"#), ModelFormat::Json),
+    ] {
+        let read = read(&text, format).unwrap();
+        assert_eq!(read.iter().map(|read| &read.model).collect::<Vec<_>>(), [&first[0].model], "{text}");
+    }
+}
+
+#[test]
+fn everything_wrong_in_toml_is_told_with_its_line() {
+    let text = r#"
+[[models]]
+decisionCode = "two words"
+version = "+1"
+locale = "romanian_RO"
+parameters = ["a"]
+messageTemplate = """
+Hello {{ a }}, abc
+and {{ b }}
+and {{ c }}"""
+
+[[models]]
+decisionCode = 7
+version = "1"
+text = "?"
+messageTemplate = """{% if a %}
+{{ a"""
+
+[[models]]
+decisionCode = "x"
+version = "1"
+parameters = "a"
+"#;
+    assert_told(
+        text,
+        ModelFormat::Toml,
+        &[
+            (3, "without spaces"),
+            (4, "numbers with dots"),
+            (5, "BCP 47"),
+            (9, "`b`"),
+            (10, "`c`"),
+            (13, "not a number"),
+            (15, "has no `text`"),
+            (17, "syntax error"),
+            (19, "needs a `messageTemplate`"),
+            (22, "a list of names"),
+        ],
+    );
+}
+
+#[test]
+fn everything_wrong_in_json_is_told_with_its_line() {
+    let text = r#"{"models": [
+  {"decisionCode": "a", "version": "1", "messageTemplate": "one\ntwo {{ who }}"},
+  {"decisionCode": "a", "version": "1", "messageTemplate": "x",
+   "version": "2"},
+  {"decisionCode": "a",
+   "version": 1, "messageTemplate": null, "locale": "ro"},
+  7
+]}"#;
+    assert_told(
+        text,
+        ModelFormat::Json,
+        &[(2, "`who`"), (4, "twice"), (5, "needs a `messageTemplate`"), (6, "not a number"), (7, "an object")],
+    );
+}
+
+#[test]
+fn what_is_neither_toml_nor_json_is_told_with_its_line() {
+    assert_told("decisionCode = \"a\"\nversion = \n", ModelFormat::Toml, &[(2, "")]);
+    assert_told("{\n\"version\": }", ModelFormat::Json, &[(2, "expected value")]);
+    assert_told("{\"models\": {}}", ModelFormat::Json, &[(1, "a list")]);
+    assert_told("\nmodels = 7\n", ModelFormat::Toml, &[(2, "[[models]]")]);
+    assert_told("locale = \"ro\"\nmodels = []\n", ModelFormat::Toml, &[(1, "beside")]);
+    assert_told("", ModelFormat::Json, &[(1, "EOF")]);
+}
+
+#[test]
+fn the_same_model_twice_is_told_and_variants_are_not() {
+    let model = |locale: &str| {
+        format!("[[models]]\ndecisionCode = \"a\"\nversion = \"1\"\nmessageTemplate = \"x\"\nlocale = \"{locale}\"\n")
+    };
+    let text = [model("ro"), model("en"), model("ro")].concat();
+    assert_told(&text, ModelFormat::Toml, &[(11, "the first is in line 1")]);
+    assert_eq!(read(&[model("ro"), model("en")].concat(), ModelFormat::Toml).unwrap().len(), 2);
+}
+
+#[test]
+fn a_language_tag_is_one_of_bcp_47() {
+    for good in ["ro", "en-GB", "sr-Latn-RS", "EN-gb", "de-1996"] {
+        assert!(is_locale(good), "{good}");
+    }
+    for bad in ["", "romanian language", "ro_RO", "r", "-", "ro-"] {
+        assert!(!is_locale(bad), "{bad}");
+    }
+}

@@ -1,0 +1,64 @@
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::{Draft, Field, Found, Unreadable};
+
+/// The models of a text: the one at its top level, or those under `[[models]]`.
+pub(super) fn drafts(text: &str) -> (Vec<Draft>, Vec<Unreadable>) {
+    let (document, errors) = DeTable::parse_recoverable(text);
+    if !errors.is_empty() {
+        let unreadable = |error: toml::de::Error| Unreadable {
+            at: error.span().map_or(0, |span| span.start),
+            message: error.message().to_owned(),
+        };
+        return (Vec::new(), errors.into_iter().map(unreadable).collect());
+    }
+    let (mut fields, mut models) = (Vec::new(), None);
+    for (key, value) in document.into_inner() {
+        let name = key.into_inner();
+        if name == "models" { models = Some(value) } else { fields.push(field(&name, value)) }
+    }
+    let Some(models) = models else { return (vec![Draft { at: 0, fields }], Vec::new()) };
+    let beside = |field: &Field| Unreadable {
+        at: field.at,
+        message: format!("`{}` stands beside [[models]]; it belongs into one of them", field.name),
+    };
+    let mut wrong: Vec<Unreadable> = fields.iter().map(beside).collect();
+    let (at, mut drafts) = (models.span().start, Vec::new());
+    match models.into_inner() {
+        DeValue::Array(items) => {
+            for item in items {
+                let at = item.span().start;
+                match item.into_inner() {
+                    DeValue::Table(table) => drafts.push(draft(at, table)),
+                    _ => wrong.push(Unreadable { at, message: "each of the `models` has to be a table".to_owned() }),
+                }
+            }
+        }
+        _ => wrong.push(Unreadable { at, message: "`models` has to be tables, each under [[models]]".to_owned() }),
+    }
+    (drafts, wrong)
+}
+
+fn draft(at: usize, table: DeTable<'_>) -> Draft {
+    Draft { at, fields: table.into_iter().map(|(key, value)| field(key.get_ref(), value)).collect() }
+}
+
+fn field(name: &str, value: Spanned<DeValue<'_>>) -> Field {
+    let at = value.span().start;
+    let value = match value.into_inner() {
+        DeValue::String(text) => Found::Text(text.into_owned()),
+        DeValue::Array(items) => {
+            let texts = items.into_iter().map(|item| match item.into_inner() {
+                DeValue::String(text) => Some(text.into_owned()),
+                _ => None,
+            });
+            texts.collect::<Option<_>>().map_or(Found::Other("a list of something else"), Found::Texts)
+        }
+        DeValue::Integer(_) | DeValue::Float(_) => Found::Other("a number"),
+        DeValue::Boolean(_) => Found::Other("true or false"),
+        DeValue::Datetime(_) => Found::Other("a date"),
+        DeValue::Table(_) => Found::Other("a table"),
+    };
+    Field { name: name.to_owned(), at, value }
+}
