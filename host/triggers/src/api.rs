@@ -11,7 +11,7 @@ mod limits;
 mod refusal;
 mod request;
 mod states;
-mod strict;
+pub(crate) mod strict;
 mod view;
 
 use std::fmt;

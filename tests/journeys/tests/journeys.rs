@@ -5,6 +5,7 @@ mod answers;
 mod api;
 mod crash;
 mod drain;
+mod kafka;
 mod operation;
 mod refusals;
 mod webhooks;

@@ -32,6 +32,8 @@ value = { env = "E" }
 hosts = ["crm.example"]
 [webhooks.secrets]
 payments = [{ env = "G" }]
+[kafka.security]
+password = { env = "H" }
 [telemetry]
 metrics-token = { env = "F" }
 "#;
