@@ -93,15 +93,19 @@ impl KafkaConfig {
         if self.inputs_topic.as_ref() == Some(&self.dead_letter_topic) {
             taken(&self.dead_letter_topic, "kafka.inputs-topic".to_owned())?;
         }
-        inputs.kafka.iter().try_for_each(|(name, input)| taken(&input.topic, format!("[inputs.kafka.{name}] of {bundle}")))
+        inputs
+            .kafka
+            .iter()
+            .try_for_each(|(name, input)| taken(&input.topic, format!("[inputs.kafka.{name}] of {bundle}")))
     }
 
     /// What the host subscribes to at this moment: its own topic, and those of every business's bundle.
     fn topics(&self, decide: &dyn Decide) -> BTreeSet<String> {
         let businesses = decide.businesses();
         let inputs = businesses.iter().filter_map(|business| decide.inputs(&business.business_id));
-        let mut topics: BTreeSet<String> =
-            inputs.flat_map(|(_, inputs)| inputs.kafka.values().map(|input| input.topic.clone()).collect::<Vec<_>>()).collect();
+        let mut topics: BTreeSet<String> = inputs
+            .flat_map(|(_, inputs)| inputs.kafka.values().map(|input| input.topic.clone()).collect::<Vec<_>>())
+            .collect();
         topics.extend(self.inputs_topic.clone());
         // Whatever a later bundle says: dead letters that are read would come back for ever.
         topics.remove(&self.dead_letter_topic);
@@ -120,15 +124,20 @@ impl KafkaConfig {
             // An offset is committed when its record is done with, and by nobody but us.
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")
-            .set("auto.offset.reset", match self.start_at {
-                StartAt::Earliest => "earliest",
-                StartAt::Latest => "latest",
-            })
+            .set(
+                "auto.offset.reset",
+                match self.start_at {
+                    StartAt::Earliest => "earliest",
+                    StartAt::Latest => "latest",
+                },
+            )
             .set("session.timeout.ms", millis(session))
             .set("heartbeat.interval.ms", millis(session / 3))
             // The reader polls all the time but while it gives partitions away.
             .set("max.poll.interval.ms", millis(Duration::from_secs(300).max(session * 2 + self.revoke_timeout.0)))
             .set("queued.max.messages.kbytes", queue.to_string())
+            // How long a commit to brokers that are away keeps the reader.
+            .set("socket.timeout.ms", millis(session))
             .set("topic.metadata.refresh.interval.ms", millis(METADATA))
             .set("statistics.interval.ms", millis(STATISTICS));
         config
@@ -193,7 +202,9 @@ impl KafkaConsumer {
         match tokio::time::timeout_at(until, ended).await {
             Ok(unfinished) => unfinished.unwrap_or_default(),
             Err(_) => {
-                tracing::warn!("the Kafka group could not be left in time; the brokers give up on this host by themselves");
+                tracing::warn!(
+                    "the Kafka group could not be left in time; the brokers give up on this host by themselves"
+                );
                 1
             }
         }

@@ -32,7 +32,11 @@ fn reading(kafka: &Kafka, bundle: PathBuf) -> Result<Setup> {
         "[kafka]\nbrokers = [{}]\ninputs-topic = \"inputs\"\ncommit-interval = \"50ms\"\nsession-timeout = \"6s\"",
         json!(kafka.brokers())
     );
-    Ok(Setup::new()?.business("alpha", "probe-failures")?.business("beta", "probe-failures")?.bundle(bundle).config(&keys))
+    Ok(Setup::new()?
+        .business("alpha", "probe-failures")?
+        .business("beta", "probe-failures")?
+        .bundle(bundle)
+        .config(&keys))
 }
 
 async fn send_order(kafka: &Kafka, number: usize) -> Result<()> {

@@ -2,10 +2,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use rdkafka::bindings::{rd_kafka_handle_mock_cluster, rd_kafka_mock_group_initial_rebalance_delay_ms};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::{Header, Headers as _, OwnedHeaders};
 use rdkafka::mocking::MockCluster;
-use rdkafka::producer::{DefaultProducerContext, FutureProducer, FutureRecord};
+use rdkafka::producer::{BaseProducer, DefaultProducerContext, FutureProducer, FutureRecord, Producer as _};
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use rdkafka::{ClientConfig, Message as _, Offset, TopicPartitionList};
 
@@ -13,7 +14,8 @@ use crate::DEADLINE;
 
 /// One broker of librdkafka's mock cluster, in this process: topics, groups and offsets as a client sees them.
 pub struct Kafka {
-    cluster: MockCluster<'static, DefaultProducerContext>,
+    /// The client whose cluster it is; it sends nothing.
+    owner: BaseProducer,
     producer: FutureProducer,
 }
 
@@ -57,23 +59,32 @@ impl std::fmt::Debug for Kafka {
 impl Kafka {
     /// A cluster without topics.
     pub fn start() -> Result<Self> {
-        let cluster = MockCluster::new(1).context("a mock cluster cannot be started")?;
+        let owner: BaseProducer =
+            ClientConfig::new().set("test.mock.num.brokers", "1").create().context("a mock cluster cannot be started")?;
+        let cluster = owner.client().mock_cluster().context("the client has no cluster")?;
+        gather_at_once(&owner);
         let producer = ClientConfig::new()
             .set("bootstrap.servers", cluster.bootstrap_servers())
             .set("message.max.bytes", "10000000")
             .create()
             .context("a producer cannot be made")?;
-        Ok(Self { cluster, producer })
+        drop(cluster);
+        Ok(Self { owner, producer })
     }
 
     /// Where it listens, `host:port`.
     pub fn brokers(&self) -> String {
-        self.cluster.bootstrap_servers()
+        self.cluster().bootstrap_servers()
+    }
+
+    #[allow(clippy::expect_used, reason = "it was there when this value was made, and lives as long as its client")]
+    fn cluster(&self) -> MockCluster<'_, DefaultProducerContext> {
+        self.owner.client().mock_cluster().expect("the client has a cluster")
     }
 
     /// Makes a topic.
     pub fn topic(&self, name: &str, partitions: i32) -> Result<()> {
-        self.cluster.create_topic(name, partitions, 1).with_context(|| format!("topic {name} cannot be made"))
+        self.cluster().create_topic(name, partitions, 1).with_context(|| format!("topic {name} cannot be made"))
     }
 
     /// Writes a record, and says where it is: partition and offset.
@@ -91,22 +102,22 @@ impl Kafka {
 
     /// No broker can be reached any more.
     pub fn down(&self) -> Result<()> {
-        self.cluster.broker_down(-1).context("the brokers do not stop")
+        self.cluster().broker_down(-1).context("the brokers do not stop")
     }
 
     /// The brokers can be reached again.
     pub fn up(&self) -> Result<()> {
-        self.cluster.broker_up(-1).context("the brokers do not come back")
+        self.cluster().broker_up(-1).context("the brokers do not come back")
     }
 
     /// The next requests of this kind fail with these errors, one each.
     pub fn fail(&self, request: RDKafkaApiKey, errors: &[RDKafkaRespErr]) {
-        self.cluster.request_errors(request, errors);
+        self.cluster().request_errors(request, errors);
     }
 
     /// Requests of this kind do not fail any more.
     pub fn mend(&self, request: RDKafkaApiKey) {
-        self.cluster.clear_request_errors(request);
+        self.cluster().clear_request_errors(request);
     }
 
     /// What a group has committed, by partition.
@@ -123,7 +134,8 @@ impl Kafka {
 
     /// The first records of a topic, waiting until there are so many; in the order of their partitions.
     pub async fn read(&self, topic: &str, count: usize) -> Result<Vec<Read>> {
-        let consumer: BaseConsumer = self.client().create()?;
+        // No group is joined by this, but librdkafka wants a name.
+        let consumer: BaseConsumer = self.client().set("group.id", "a test that reads").create()?;
         let metadata = consumer.fetch_metadata(Some(topic), DEADLINE).context("the topic cannot be looked at")?;
         let mut list = TopicPartitionList::new();
         for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
@@ -152,11 +164,20 @@ impl Kafka {
     }
 }
 
+/// Members that come first are not kept waiting for others, for three seconds in each test.
+#[allow(unsafe_code, reason = "the crate has no safe name for this setting of the mock cluster")]
+fn gather_at_once(owner: &BaseProducer) {
+    // SAFETY: the cluster is the client's own, and the client lives.
+    unsafe {
+        rd_kafka_mock_group_initial_rebalance_delay_ms(rd_kafka_handle_mock_cluster(owner.client().native_ptr()), 50);
+    }
+}
+
 fn read(message: &rdkafka::message::BorrowedMessage<'_>) -> Read {
     let text = |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
-    let headers = message.headers().map(|headers| {
-        headers.iter().map(|header| (header.key.to_owned(), text(header.value))).collect()
-    });
+    let headers = message
+        .headers()
+        .map(|headers| headers.iter().map(|header| (header.key.to_owned(), text(header.value))).collect());
     Read {
         key: message.key().map(<[u8]>::to_vec),
         value: message.payload().map(<[u8]>::to_vec),

@@ -17,8 +17,8 @@ pub use artefacts::{bundle, compiled, signalbox};
 pub use client::{Client, Closed};
 pub use host::Host;
 pub use kafka::{Kafka, Read, Sent};
-pub use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 pub use log::Log;
+pub use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 pub use setup::Setup;
 pub use token::{BadToken, Token, bad_tokens};
 

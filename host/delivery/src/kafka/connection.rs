@@ -237,10 +237,7 @@ mod tests {
             (KafkaSecurity { username: Some("a".to_owned()), ..KafkaSecurity::default() }, "`kafka.security.username`"),
             (KafkaSecurity { ca_file: Some("ca".into()), ..KafkaSecurity::default() }, "`kafka.security.ca-file`"),
             (
-                KafkaSecurity {
-                    password: None,
-                    ..with_password(KafkaProtocol::SaslPlaintext, KafkaMechanism::Plain)
-                },
+                KafkaSecurity { password: None, ..with_password(KafkaProtocol::SaslPlaintext, KafkaMechanism::Plain) },
                 "needs `kafka.security.password`",
             ),
         ];

@@ -25,7 +25,9 @@ pub(super) fn of(record: &Record, decide: &dyn Decide) -> Result<Reader, Refusal
     let mut named = record.headers(BUSINESS_HEADER);
     match (named.next(), named.next()) {
         (None, _) => {}
-        (Some(id), None) => return reader(std::str::from_utf8(id).map_err(|_| Refusal::BusinessHeader)?, record, decide),
+        (Some(id), None) => {
+            return reader(std::str::from_utf8(id).map_err(|_| Refusal::BusinessHeader)?, record, decide);
+        }
         (Some(_), Some(_)) => return Err(Refusal::BusinessHeader),
     }
     let readers: Vec<Reader> = decide
@@ -46,10 +48,8 @@ pub(super) fn of(record: &Record, decide: &dyn Decide) -> Result<Reader, Refusal
 
 fn reader(business_id: &str, record: &Record, decide: &dyn Decide) -> Result<Reader, Refusal> {
     let inputs = inputs_of(business_id, decide)?;
-    let input = input(&inputs, &record.topic).ok_or_else(|| Refusal::OtherBusiness {
-        business: business_id.to_owned(),
-        topic: record.topic.to_string(),
-    })?;
+    let input = input(&inputs, &record.topic)
+        .ok_or_else(|| Refusal::OtherBusiness { business: business_id.to_owned(), topic: record.topic.to_string() })?;
     Ok(Reader { business_id: business_id.to_owned(), handler: input.handler.clone() })
 }
 

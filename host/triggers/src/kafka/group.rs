@@ -1,4 +1,4 @@
-//! What the consumer group has to say: partitions come and go, commits succeed or fail, figures arrive.
+//! What the consumer group is told and says: partitions come and go, offsets are committed, figures arrive.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -64,20 +64,6 @@ impl ConsumerContext for Group {
             }
         }
     }
-
-    fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
-        let elements = offsets.elements();
-        let failed = elements.iter().filter(|element| result.is_err() || element.error().is_err());
-        let failed: Vec<Place> = failed.map(|element| (element.topic().into(), element.partition())).collect();
-        if failed.is_empty() {
-            return;
-        }
-        ::metrics::counter!(KAFKA_COMMITS_FAILED).increment(1);
-        self.flow.not_committed(&failed);
-        let error = result.err().map_or_else(|| "the brokers refused it".to_owned(), |error| error.to_string());
-        let text = format!("cannot commit {} partitions, trying again: {error}", failed.len());
-        self.log.line(RDKafkaLogLevel::Warning, "COMMIT", &text);
-    }
 }
 
 impl Group {
@@ -91,24 +77,29 @@ impl Group {
         let (commits, running) = self.flow.release(places, wait);
         tracing::info!(partitions = ?names(places), lost, running, "partitions went to another host");
         if !lost && !closing {
-            self.commit_now(consumer, &commits);
+            // If it fails, the next host reads them again and finds them decided.
+            self.commit(consumer, &commits);
         }
     }
 
-    /// Commits, and returns once the brokers have it.
-    pub fn commit_now(&self, consumer: &BaseConsumer<Self>, commits: &[Commit]) {
+    /// Commits, and returns once the brokers have said whether they have it; false when they have not. Nobody learns how a
+    /// commit ended that is not waited for: the crate asks librdkafka for events, which it makes of none but failed
+    /// automatic ones.
+    pub fn commit(&self, consumer: &BaseConsumer<Self>, commits: &[Commit]) -> bool {
         if commits.is_empty() {
-            return;
+            return true;
         }
-        if let Err(error) = list(commits).and_then(|list| consumer.commit(&list, CommitMode::Sync)) {
+        let committed = list(commits).and_then(|list| consumer.commit(&list, CommitMode::Sync));
+        if let Err(error) = &committed {
             ::metrics::counter!(KAFKA_COMMITS_FAILED).increment(1);
-            tracing::warn!(%error, "cannot commit what is finished; it is read again and answered from the record");
+            self.log.line(RDKafkaLogLevel::Warning, "COMMIT", &format!("cannot commit what is finished: {error}"));
         }
+        committed.is_ok()
     }
 }
 
 /// Offsets as librdkafka takes them.
-pub(super) fn list(commits: &[Commit]) -> KafkaResult<TopicPartitionList> {
+fn list(commits: &[Commit]) -> KafkaResult<TopicPartitionList> {
     let mut list = TopicPartitionList::with_capacity(commits.len());
     for ((topic, partition), offset) in commits {
         list.add_partition_offset(topic, *partition, Offset::Offset(*offset))?;

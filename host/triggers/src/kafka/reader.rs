@@ -7,15 +7,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rdkafka::TopicPartitionList;
-use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, KafkaResult};
 use signalbox_delivery::KafkaLog;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use super::flow::Flow;
-use super::group::{self, Group};
+use super::group::Group;
 use super::record::{Place, Record};
 use super::work::Worker;
 use crate::metrics::KAFKA_UP;
@@ -174,13 +174,8 @@ impl Reader {
         }
         session.commit_at = Instant::now() + self.commit_interval;
         let commits = self.flow.commits();
-        if commits.is_empty() {
-            return;
-        }
-        let commit = group::list(&commits).and_then(|list| session.consumer.commit(&list, CommitMode::Async));
-        if let Err(error) = commit {
+        if !session.consumer.context().commit(&session.consumer, &commits) {
             self.flow.not_committed(commits.iter().map(|(place, _)| place));
-            session.consumer.context().log.line(RDKafkaLogLevel::Warning, "COMMIT", &error.to_string());
         }
     }
 
@@ -192,7 +187,7 @@ impl Reader {
         let wait = until.map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now()));
         let (commits, running) = self.flow.release(&places, wait);
         if until.is_some() {
-            context.commit_now(&session.consumer, &commits);
+            context.commit(&session.consumer, &commits);
         }
         context.closing.store(true, Ordering::SeqCst);
         ::metrics::gauge!(KAFKA_UP).set(0.0);

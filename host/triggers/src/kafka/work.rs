@@ -97,12 +97,7 @@ impl Worker {
     }
 
     /// One try. A panic on the way is one record's affair.
-    async fn attempt(
-        &self,
-        record: &Record,
-        correlation_id: &str,
-        made: &mut Option<Made>,
-    ) -> Result<Taken, Refusal> {
+    async fn attempt(&self, record: &Record, correlation_id: &str, made: &mut Option<Made>) -> Result<Taken, Refusal> {
         let trying = async {
             let made = match made {
                 Some(made) => made,

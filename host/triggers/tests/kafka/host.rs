@@ -22,7 +22,6 @@ pub const DEAD: &str = "dead";
 pub struct Host {
     pub reader: Arc<Reader>,
     pub store: Store,
-    pub intake: Intake,
     consumer: Option<KafkaConsumer>,
 }
 
@@ -119,8 +118,8 @@ impl Host {
         let (relay, _) = Relay::new(RelayConfig::default(), store.clone(), Sessions::new(1), audience);
         let intake = Intake::new(intake, decide, store.clone(), relay, Clock::system());
         let connection = KafkaConnection::new(&config.brokers, "test", &config.security, None).unwrap();
-        let consumer = KafkaConsumer::start(&config, &connection, intake.clone(), Clock::system()).unwrap();
-        Self { reader, store, intake, consumer: Some(consumer) }
+        let consumer = KafkaConsumer::start(&config, &connection, intake, Clock::system()).unwrap();
+        Self { reader, store, consumer: Some(consumer) }
     }
 
     /// Leaves in order; says how many records were left unfinished.

@@ -63,10 +63,13 @@ async fn what_is_no_input_is_put_aside_with_its_reason() {
         ("input_invalid", Some(changed(|input| drop(input.insert("correlationId".to_owned(), json!("\n")))))),
         ("input_invalid", Some(changed(|input| drop(input.insert("userId".to_owned(), json!("")))))),
         ("content_empty", Some(changed(|input| drop(input.insert("content".to_owned(), json!({})))))),
-        ("content_too_deep", Some(changed(|input| {
-            let data: Value = serde_json::from_str(&deep).unwrap();
-            input.insert("content".to_owned(), json!({"data": data}));
-        }))),
+        (
+            "content_too_deep",
+            Some(changed(|input| {
+                let data: Value = serde_json::from_str(&deep).unwrap();
+                input.insert("content".to_owned(), json!({"data": data}));
+            })),
+        ),
         ("business_not_found", Some(changed(|input| drop(input.insert("businessId".to_owned(), json!("nowhere")))))),
     ];
     let kafka = cluster();
@@ -116,7 +119,11 @@ async fn a_record_that_is_for_nobody_is_put_aside_with_its_reason() {
     let dead = kafka.read(DEAD, 5).await.unwrap();
     let mut reasons: Vec<_> = dead.iter().skip(3).map(|dead| dead.header("dead-letter-reason").unwrap()).collect();
     reasons.sort_unstable();
-    assert_eq!(reasons, ["business_missing", "topic_not_read"], "two businesses read one, the other is not the clinic's");
+    assert_eq!(
+        reasons,
+        ["business_missing", "topic_not_read"],
+        "two businesses read one, the other is not the clinic's"
+    );
 }
 
 #[tokio::test]
@@ -176,7 +183,10 @@ async fn a_handler_that_is_not_available_is_asked_until_it_is() {
     let kafka = cluster();
     let host = Host::start(&kafka).await;
     let value = json!({"do": "unavailable", "text": "at last"}).to_string();
-    kafka.send("till", Sent { key: Some("k"), value: Some(&value), partition: Some(0), ..Sent::default() }).await.unwrap();
+    kafka
+        .send("till", Sent { key: Some("k"), value: Some(&value), partition: Some(0), ..Sent::default() })
+        .await
+        .unwrap();
     until("many tries", async || host.reader.handled() > 5).await;
     host.reader.mended.store(true, Ordering::SeqCst);
     host.decided("trattoria", 1).await;
@@ -199,7 +209,10 @@ async fn the_same_id_with_other_content_is_put_aside() {
 #[tokio::test]
 async fn a_record_is_kept_until_the_topic_of_dead_letters_takes_it() {
     let (kafka, store) = (cluster(), memory().await);
-    kafka.send(INPUTS, Sent { key: Some("k"), value: Some("[]"), partition: Some(0), ..Sent::default() }).await.unwrap();
+    kafka
+        .send(INPUTS, Sent { key: Some("k"), value: Some("[]"), partition: Some(0), ..Sent::default() })
+        .await
+        .unwrap();
     send_input(&kafka, "fine", "fine").await;
     let refused = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED; 1_000];
     kafka.fail(RDKafkaApiKey::Produce, &refused);
