@@ -224,3 +224,28 @@ impl fmt::Debug for KafkaConsumer {
         f.write_str("KafkaConsumer")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use signalbox_graph::KafkaInput;
+
+    use super::*;
+
+    #[test]
+    fn a_topic_that_the_host_has_another_use_for_is_refused_with_both() {
+        let config = KafkaConfig { inputs_topic: Some("inputs".to_owned()), ..KafkaConfig::default() };
+        let check = |topic: &str| {
+            let input = KafkaInput { topic: topic.to_owned(), handler: None };
+            config.check("the bundle", &Inputs { kafka: [("k".to_owned(), input)].into(), ..Inputs::default() })
+        };
+        check("orders").unwrap();
+        for (topic, other) in [("inputs", "kafka.inputs-topic"), ("signalbox.dead-letters", "kafka.dead-letter-topic")]
+        {
+            let error = check(topic).unwrap_err().to_string();
+            assert!(error.contains("[inputs.kafka.k] of the bundle") && error.contains(other), "{error}");
+        }
+        let dead = Some("signalbox.dead-letters".to_owned());
+        let config = KafkaConfig { inputs_topic: dead, ..KafkaConfig::default() };
+        assert!(config.check("the bundle", &Inputs::default()).is_err());
+    }
+}

@@ -19,9 +19,9 @@ fn misbehaving() -> Result<Setup> {
     Ok(Setup::new()?.business("alpha", "probe-failures")?.business("beta", "probe-failures")?.bundle(bundle))
 }
 
-/// How many decisions a business has in the store.
+/// How many decisions a business has in the store, up to 100.
 async fn decisions(host: &Host, business: &str) -> Result<usize> {
-    let output = host.setup().run(&["decisions", "list", "--business", business, "--json"]).await?;
+    let output = host.setup().run(&["decisions", "list", "--business", business, "--limit", "100", "--json"]).await?;
     anyhow::ensure!(output.status.success(), "`signalbox decisions list`: {}", String::from_utf8_lossy(&output.stderr));
     Ok(serde_json::from_slice::<Vec<serde_json::Value>>(&output.stdout)?.len())
 }

@@ -59,8 +59,10 @@ impl std::fmt::Debug for Kafka {
 impl Kafka {
     /// A cluster without topics.
     pub fn start() -> Result<Self> {
-        let owner: BaseProducer =
-            ClientConfig::new().set("test.mock.num.brokers", "1").create().context("a mock cluster cannot be started")?;
+        let owner: BaseProducer = ClientConfig::new()
+            .set("test.mock.num.brokers", "1")
+            .create()
+            .context("a mock cluster cannot be started")?;
         let cluster = owner.client().mock_cluster().context("the client has no cluster")?;
         gather_at_once(&owner);
         let producer = ClientConfig::new()

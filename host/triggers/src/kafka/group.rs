@@ -75,16 +75,15 @@ impl Group {
         let wait = if lost || closing { Duration::ZERO } else { self.revoke_timeout };
         ::metrics::counter!(KAFKA_REBALANCES, "kind" => if lost { "lost" } else { "revoked" }).increment(1);
         let (commits, running) = self.flow.release(places, wait);
-        tracing::info!(partitions = ?names(places), lost, running, "partitions went to another host");
+        tracing::info!(partitions = ?names(places), lost, running, "gave partitions away");
         if !lost && !closing {
             // If it fails, the next host reads them again and finds them decided.
             self.commit(consumer, &commits);
         }
     }
 
-    /// Commits, and returns once the brokers have said whether they have it; false when they have not. Nobody learns how a
-    /// commit ended that is not waited for: the crate asks librdkafka for events, which it makes of none but failed
-    /// automatic ones.
+    /// Commits, and returns once the brokers have said whether they have it; false when they have not. It is waited for
+    /// because rdkafka 0.39 sets no callback for commits: one that is not waited for fails without a word to us.
     pub fn commit(&self, consumer: &BaseConsumer<Self>, commits: &[Commit]) -> bool {
         if commits.is_empty() {
             return true;

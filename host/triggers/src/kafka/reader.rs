@@ -2,6 +2,7 @@
 //! callback has returned; a thread of its own may wait there, a task may not.
 
 use std::collections::BTreeSet;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -67,11 +68,12 @@ impl Reader {
         let mut session = Ok(first);
         loop {
             match session {
-                Ok(session) => {
-                    if let Some(unfinished) = self.read(session) {
-                        return unfinished;
-                    }
-                }
+                // A panic is in the log already; it costs this consumer and not the host's Kafka.
+                Ok(session) => match std::panic::catch_unwind(AssertUnwindSafe(|| self.read(session))) {
+                    Ok(Some(unfinished)) => return unfinished,
+                    Ok(None) => {}
+                    Err(_) => drop(self.flow.release(&self.flow.places(), Duration::ZERO)),
+                },
                 Err(error) => tracing::error!(%error, "cannot make a Kafka consumer; trying again"),
             }
             if self.ends_within(BEGIN_AGAIN) {
@@ -97,7 +99,8 @@ impl Reader {
     /// None when this consumer cannot go on and another one has to be made.
     fn read(&self, mut session: Session) -> Option<usize> {
         loop {
-            match *self.ending.borrow() {
+            let ending = *self.ending.borrow();
+            match ending {
                 Ending::NotYet => {}
                 Ending::Orderly(until) => return Some(self.leave(&session, Some(until))),
                 Ending::AtOnce => return Some(self.leave(&session, None)),
