@@ -17,10 +17,13 @@ pub struct KafkaSecurity {
     /// How the password is shown to the brokers: `scram-sha-512` or `plain`.
     pub mechanism: KafkaMechanism,
     /// Who the host is; for `sasl-plaintext` and `sasl-tls`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
     /// Reference to the password.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub password: Option<SecretReference>,
     /// The certificate authorities that brokers may be signed by, in PEM; without it those of the system.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub ca_file: Option<PathBuf>,
 }
 
@@ -45,6 +48,7 @@ pub enum KafkaProtocol {
 pub enum KafkaMechanism {
     /// The password itself never travels.
     #[default]
+    #[serde(rename = "scram-sha-512")]
     ScramSha512,
     /// The password as it is.
     Plain,

@@ -33,7 +33,9 @@ hosts = ["crm.example"]
 [webhooks.secrets]
 payments = [{ env = "G" }]
 [kafka.security]
+username = "u"
 password = { env = "H" }
+ca-file = "ca.pem"
 [telemetry]
 metrics-token = { env = "F" }
 "#;
