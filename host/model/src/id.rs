@@ -20,6 +20,13 @@ pub fn delivery_id(business_id: &str, hook: &str, sender_id: &str) -> String {
     format!("dlv_{}", derive(&["delivery", business_id, hook, sender_id]))
 }
 
+/// The id of a Kafka record: the same one whoever reads it, and however often. `written_at` tells it from a record at the
+/// same place of a topic that was deleted and made anew.
+pub fn record_id(topic: &str, partition: i32, offset: i64, written_at: Option<i64>) -> String {
+    let written_at = written_at.map(|at| at.to_string()).unwrap_or_default();
+    format!("rec_{}", derive(&["record", topic, &partition.to_string(), &offset.to_string(), &written_at]))
+}
+
 /// The id of the decision on an input. The generation is no part of it: an input decided by one bundle is not decided
 /// again by the next.
 pub fn decision_id(business_id: &str, input_id: &str) -> String {

@@ -18,7 +18,9 @@ use signalbox_delivery::RelayConfig;
 use signalbox_executor::{ExecutorConfig, ReviewConfig};
 use signalbox_model::SecretReference;
 use signalbox_sandbox::SandboxConfig;
-use signalbox_triggers::{ApiConfig, AuthConfig, CronConfig, HttpConfig, IntakeConfig, WebSocketConfig, WebhookConfig};
+use signalbox_triggers::{
+    ApiConfig, AuthConfig, CronConfig, HttpConfig, IntakeConfig, KafkaConfig, WebSocketConfig, WebhookConfig,
+};
 
 pub use effective::{settings, to_toml};
 pub use egress::EgressConfig;
@@ -54,6 +56,8 @@ pub struct Config {
     pub intake: IntakeConfig,
     /// How schedules tick.
     pub cron: CronConfig,
+    /// The brokers, and how records are taken in.
+    pub kafka: KafkaConfig,
     /// How decisions are made.
     pub executor: ExecutorConfig,
     /// How long decisions wait for a person.
@@ -80,6 +84,9 @@ impl Config {
         }
         if let Some(cache) = &mut self.sandbox.cache {
             visit(&["sandbox", "cache"], cache);
+        }
+        if let Some(authorities) = &mut self.kafka.security.ca_file {
+            visit(&["kafka", "security", "ca-file"], authorities);
         }
         for (name, model) in &mut self.llm.models {
             if let ModelConfig::Scripted { file } = model {
@@ -108,6 +115,9 @@ impl Config {
             for reference in references {
                 visit(&["webhooks", "secrets", name], reference);
             }
+        }
+        if let Some(reference) = &mut self.kafka.security.password {
+            visit(&["kafka", "security", "password"], reference);
         }
         for (name, model) in &mut self.llm.models {
             if let ModelConfig::Openai { api_key: Some(reference), .. } = model {

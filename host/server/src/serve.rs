@@ -4,6 +4,7 @@
 mod backends;
 mod bundles;
 mod error;
+mod kafka;
 mod leave;
 mod ready;
 mod reload;
@@ -49,6 +50,7 @@ pub async fn serve(config: Config, read_again: Reread, ready_json: bool) -> anyh
     let verifier = verifier(&config, &clock)?;
     let webhook_secrets = webhooks::secrets(&config.webhooks)?;
     let door = metrics_door(&config)?;
+    let brokers = kafka::connection(&config.kafka)?;
     let directory = open_directory(&config)?;
     let store = backends::open_store(&config.store).await?;
     let services = backends::services(&config, store.clone(), directory.clone())?;
@@ -74,6 +76,7 @@ pub async fn serve(config: Config, read_again: Reread, ready_json: bool) -> anyh
     let (relay, relay_task) = Relay::new(config.delivery.clone(), store.clone(), sessions.clone(), audience);
     let intake = Intake::new(config.intake.clone(), decide.clone(), store.clone(), relay, clock.clone());
     let webhooks = webhooks::open(&config.webhooks, webhook_secrets, &intake, &store, &clock, &generations)?;
+    let kafka = kafka::start(&config.kafka, brokers.as_ref(), &intake, &clock, &generations)?;
     let scheduler = Scheduler::new(config.cron.clone(), intake.clone(), store.clone(), clock.clone());
     let changes = scheduler.changes();
     let relay_task = relay_task.when_schedules_change(move |business_id| changes.tell(business_id));
@@ -112,7 +115,15 @@ pub async fn serve(config: Config, read_again: Reread, ready_json: bool) -> anyh
     let hurry = signals.end_at_next();
     let left = leave::in_order(
         reload.in_force.server.shutdown_deadline.0,
-        leave::Running { websocket, scheduler, intake, leaving, gone, tasks: vec![recovery, expiry, http, relay_task] },
+        leave::Running {
+            websocket,
+            kafka,
+            scheduler,
+            intake,
+            leaving,
+            gone,
+            tasks: vec![recovery, expiry, http, relay_task],
+        },
     )
     .await;
     hurry.abort();

@@ -13,7 +13,7 @@ mod refusal;
 mod request;
 mod reviews;
 mod states;
-mod strict;
+pub(crate) mod strict;
 mod view;
 
 use std::fmt;

@@ -1,7 +1,7 @@
 //! Where inputs enter: from bytes of the outside world to an admitted, acknowledged, decided input, and back.
 //!
-//! [`WebSocket`] speaks the protocol `signalbox.v1`, [`Api`] serves programs over HTTP, [`Verifier`] checks who speaks,
-//! [`Intake`] admits and decides, and [`serve_http`] accepts connections.
+//! [`WebSocket`] speaks the protocol `signalbox.v1`, [`Api`] serves programs over HTTP, [`KafkaConsumer`] reads topics,
+//! [`Verifier`] checks who speaks, [`Intake`] admits and decides, and [`serve_http`] accepts connections.
 
 mod api;
 mod auth;
@@ -9,6 +9,7 @@ mod clock;
 mod cron;
 mod http;
 mod intake;
+mod kafka;
 mod metrics;
 mod problem;
 mod webhook;
@@ -23,6 +24,7 @@ pub use intake::{
     Acceptance, Decide, Intake, IntakeConfig, IntakeError, MESSAGE_PERMISSION, Message, Origin, PermissionAudience,
     RateScope, Receipt, ReviewFailure, ReviewMessage, ReviewOutcome, Watcher,
 };
+pub use kafka::{KafkaConfig, KafkaConsumer, KafkaError, StartAt};
 pub use metrics::describe_metrics;
 pub use webhook::{HookError, PATH as WEBHOOK_PATH, WebhookConfig, Webhooks};
 pub use websocket::{PATH as WEBSOCKET_PATH, SUBPROTOCOL, WebSocket, WebSocketConfig};

@@ -7,6 +7,7 @@ mod crash;
 mod cron;
 mod drain;
 mod flooding;
+mod kafka;
 mod models;
 mod operation;
 mod refusals;
@@ -74,9 +75,9 @@ async fn until(what: &str, mut looks: impl AsyncFnMut() -> Result<bool>) -> Resu
     tokio::time::timeout(DEADLINE, looking).await.with_context(|| format!("it never happens that {what}"))?
 }
 
-/// How many decisions a business has in the store, at most 20.
+/// How many decisions a business has in the store, up to 100.
 async fn decisions(host: &Host, business: &str) -> Result<usize> {
-    let output = host.setup().run(&["decisions", "list", "--business", business, "--json"]).await?;
+    let output = host.setup().run(&["decisions", "list", "--business", business, "--limit", "100", "--json"]).await?;
     anyhow::ensure!(output.status.success(), "`signalbox decisions list`: {}", String::from_utf8_lossy(&output.stderr));
     Ok(serde_json::from_slice::<Vec<serde_json::Value>>(&output.stdout)?.len())
 }

@@ -5,6 +5,7 @@ mod api;
 mod artefacts;
 mod client;
 mod host;
+mod kafka;
 mod log;
 mod setup;
 mod token;
@@ -15,7 +16,9 @@ pub use api::Caller;
 pub use artefacts::{bundle, compiled, signalbox};
 pub use client::{Client, Closed};
 pub use host::Host;
+pub use kafka::{Kafka, Read, Sent};
 pub use log::Log;
+pub use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 pub use setup::Setup;
 pub use token::{BadToken, Token, bad_tokens};
 

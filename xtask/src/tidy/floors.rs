@@ -37,7 +37,7 @@ struct Fence {
 
 const FENCES: &[Fence] = &[
     Fence { library: "wasmtime*", crates: &["signalbox-bindings", "signalbox-capabilities", "signalbox-sandbox"] },
-    Fence { library: "rdkafka*", crates: &["signalbox-delivery", "signalbox-triggers"] },
+    Fence { library: "rdkafka*", crates: &["signalbox-delivery", "signalbox-triggers", "signalbox-tests-support"] },
     Fence { library: "aws-*", crates: &["signalbox-store"] },
     Fence { library: "dynoxide*", crates: &["signalbox-store"] },
     Fence { library: "axum*", crates: &["signalbox-triggers", "signalbox-server"] },

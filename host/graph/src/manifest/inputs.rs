@@ -138,7 +138,9 @@ pub(super) fn read(mut table: Table<'_>, problems: &mut Problems) -> Reading {
     let api = simple(&mut table, "api", problems).map(|handler| ApiInput { handler });
     let webhook = named(&mut table, "webhook", problems, |table, problems| webhook(table, &mut handlers, problems));
     let cron = named(&mut table, "cron", problems, |table, problems| cron(table, &mut handlers, problems));
-    let kafka = named(&mut table, "kafka", problems, |table, problems| kafka(table, &mut handlers, problems));
+    let mut topics = BTreeSet::new();
+    let kafka =
+        named(&mut table, "kafka", problems, |table, problems| kafka(table, &mut topics, &mut handlers, problems));
     table.finish(problems);
     Reading { inputs: Inputs { websocket, webhook, cron, kafka, api }, handlers }
 }
@@ -201,13 +203,22 @@ fn webhook(table: &mut Table<'_>, handlers: &mut Vec<Text>, problems: &mut Probl
     Some(WebhookInput { handler, verify: Verify { scheme: scheme?, secret: secret?.value } })
 }
 
-fn kafka(table: &mut Table<'_>, handlers: &mut Vec<Text>, problems: &mut Problems) -> Option<KafkaInput> {
+fn kafka(
+    table: &mut Table<'_>,
+    topics: &mut BTreeSet<String>,
+    handlers: &mut Vec<Text>,
+    problems: &mut Problems,
+) -> Option<KafkaInput> {
     let handler = handler(table, handlers, problems);
     let topic = table.require("topic", "add `topic`", problems)?.text(problems)?;
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     if topic.value.is_empty() || topic.value.len() > 249 || !topic.value.chars().all(allowed) {
         let message = format!("`{}` is no name of a Kafka topic", topic.value);
         problems.add(&topic.span, message, "use 1 to 249 letters, digits, `.`, `-` and `_`");
+    }
+    if !topics.insert(topic.value.clone()) {
+        let message = format!("topic `{}` is read by another input already", topic.value);
+        problems.add(&topic.span, message, "remove one of the two: a record is read once");
     }
     Some(KafkaInput { topic: topic.value, handler })
 }

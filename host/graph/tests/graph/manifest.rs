@@ -116,5 +116,7 @@ fn what_an_input_may_not_be_is_refused() {
     let zone = "[inputs.cron.c]\nschedule = \"0 8 * * *\"\ntimezone = \"Europe/Bucuresti\"";
     assert!(input(zone).contains("there is no time zone `Europe/Bucuresti`"));
     assert!(input("[inputs.kafka.k]\ntopic = \"a b\"").contains("is no name of a Kafka topic"));
+    let twice = "[inputs.kafka.a]\ntopic = \"t\"\n[inputs.kafka.b]\ntopic = \"t\"";
+    assert!(input(twice).contains("topic `t` is read by another input already"));
     assert!(input("[inputs.mail]").contains("unknown key `mail` in [inputs]"));
 }

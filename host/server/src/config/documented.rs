@@ -32,6 +32,10 @@ value = { env = "E" }
 hosts = ["crm.example"]
 [webhooks.secrets]
 payments = [{ env = "G" }]
+[kafka.security]
+username = "u"
+password = { env = "H" }
+ca-file = "ca.pem"
 [telemetry]
 metrics-token = { env = "F" }
 "#;

@@ -3,7 +3,7 @@ use std::net::SocketAddr;
 use signalbox_capabilities::business::DirectoryError;
 use signalbox_sandbox::SandboxError;
 use signalbox_store::StoreError;
-use signalbox_triggers::{HookError, KeyError};
+use signalbox_triggers::{HookError, KafkaError, KeyError};
 use thiserror::Error;
 
 use crate::config::ConfigError;
@@ -33,6 +33,9 @@ pub enum StartError {
     /// A bundle's webhook could not be verified.
     #[error(transparent)]
     Hook(#[from] HookError),
+    /// Kafka cannot be read as it is configured.
+    #[error(transparent)]
+    Kafka(#[from] KafkaError),
     /// A language model cannot be set up.
     #[error("language model `{name}`: {reason}")]
     Model {
@@ -69,6 +72,7 @@ impl StartError {
             Self::Directory(_) => "business-directory-invalid",
             Self::Bundles(_) => "bundle-invalid",
             Self::Hook(_) => "webhook-secret-missing",
+            Self::Kafka(_) => "kafka-invalid",
             Self::Model { .. } => "model-invalid",
             Self::Sandbox(_) => "sandbox-unavailable",
             Self::Listen { .. } => "listen-failed",
@@ -104,6 +108,7 @@ mod tests {
                 hook: String::new(),
                 secret: String::new(),
             }),
+            StartError::Kafka(KafkaError::Thread(String::new())),
             StartError::Model { name: String::new(), reason: String::new() },
             StartError::Sandbox(SandboxError::Engine(String::new())),
             StartError::Listen {

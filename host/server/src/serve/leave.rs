@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use signalbox_triggers::{Intake, WebSocket};
+use signalbox_triggers::{Intake, KafkaConsumer, WebSocket};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -14,6 +14,8 @@ use crate::shutdown;
 pub struct Running {
     /// Coordinators' connections.
     pub websocket: WebSocket,
+    /// Reads Kafka, if anything is to be read.
+    pub kafka: Option<KafkaConsumer>,
     /// Fires schedules until `leaving` says so, and ends once what it has claimed is accepted.
     pub scheduler: JoinHandle<()>,
     /// Inputs that are being decided.
@@ -33,7 +35,15 @@ pub async fn in_order(deadline: Duration, running: Running) -> ExitCode {
     running.leaving.cancel();
     // While inputs are still accepted, so that no tick is left half fired; what cannot end in time is another host's.
     let ticking = timeout_at(until, running.scheduler).await.is_err();
-    let sockets = running.websocket.drain(until.saturating_duration_since(Instant::now())).await;
+    let left = until.saturating_duration_since(Instant::now());
+    let kafka = async {
+        match running.kafka {
+            Some(kafka) => kafka.leave(left).await,
+            None => 0,
+        }
+    };
+    // While inputs are still decided, so that what runs is finished and committed.
+    let (records, sockets) = tokio::join!(kafka, running.websocket.drain(left));
     let inputs = running.intake.drain(until.saturating_duration_since(Instant::now())).await;
     running.gone.cancel();
     let mut late = usize::from(ticking);
@@ -42,11 +52,12 @@ pub async fn in_order(deadline: Duration, running: Running) -> ExitCode {
             late += 1;
         }
     }
-    if sockets + inputs + late == 0 {
+    if records + sockets + inputs + late == 0 {
         tracing::info!("left with everything finished");
         return shutdown::DONE;
     }
     tracing::warn!(
+        records,
         sockets,
         inputs,
         tasks = late,

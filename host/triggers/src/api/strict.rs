@@ -7,7 +7,7 @@ use serde_json::{Map, Number, Value};
 
 /// Why a body is not what it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum BodyError {
+pub(crate) enum BodyError {
     /// Not JSON, or a key that stands in an object twice.
     Syntax(String),
     /// JSON of another shape.
@@ -16,7 +16,7 @@ pub(super) enum BodyError {
 
 /// Reads a body; what is wrong with it is said with its path. What stands at `objects`, as JSON pointers, has to be an
 /// object if it is there: a derived reader would take a list of its fields too.
-pub(super) fn read<T: DeserializeOwned>(bytes: &[u8], objects: &[impl AsRef<str>]) -> Result<T, BodyError> {
+pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8], objects: &[impl AsRef<str>]) -> Result<T, BodyError> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let Once(value) = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();

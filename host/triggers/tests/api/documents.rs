@@ -149,9 +149,31 @@ async fn the_asyncapi_document_has_a_message_for_every_frame() {
         "server.resumed",
         "server.tokenExpiring",
         "server.welcome",
+        "kafka.deadLetter",
+        "kafka.input",
     ] {
         assert!(names.iter().any(|known| *known == name), "{name} is not in {names:?}");
     }
+}
+
+#[tokio::test]
+async fn the_asyncapi_document_describes_records_that_go_in_and_dead_letters() {
+    let host = Host::start().await;
+    let asyncapi = document(&host, "/asyncapi.json").await;
+    let input = json!({
+        "id": "i-1", "source": "kafka", "businessId": "trattoria", "type": "api_request",
+        "content": {"text": "a table"}, "timestamp": "2026-11-23T08:00:00Z"
+    });
+    let payload = asyncapi["components"]["messages"]["kafka.input"]["payload"]["$ref"].as_str().unwrap();
+    let validator = component(&asyncapi, payload.rsplit('/').next().unwrap());
+    assert_valid(&validator, &input, "an input");
+    assert!(!validator.is_valid(&json!({"id": "i-1"})));
+    let headers = &asyncapi["components"]["messages"]["kafka.deadLetter"]["headers"];
+    for name in headers["required"].as_array().unwrap() {
+        assert!(headers["properties"][name.as_str().unwrap()]["description"].is_string(), "{name} is described");
+    }
+    let channels = asyncapi["channels"].as_object().unwrap();
+    assert_eq!(channels.keys().collect::<Vec<_>>(), ["kafkaDeadLetters", "kafkaInputs", "websocket"]);
 }
 
 #[tokio::test]

@@ -1,13 +1,15 @@
-//! The AsyncAPI 3.0 document: the frames of the WebSocket, a message for each.
+//! The AsyncAPI 3.0 document: the frames of the WebSocket, a message for each, and the records of Kafka.
 
 use serde_json::{Map, Value, json};
+use signalbox_model::AgentInput;
 use signalbox_sessions::{ClientFrame, ServerFrame};
 
 use super::schemas::{self, refer};
-use crate::{SUBPROTOCOL, WEBSOCKET_PATH};
+use crate::kafka::{DEAD_LETTER_HEADERS, DEAD_LETTER_VALUE_SIZE};
+use crate::{KafkaConfig, SUBPROTOCOL, WEBSOCKET_PATH};
 
 pub(super) fn document() -> Value {
-    let mut schemas = schemas::components(&[refer::<ClientFrame>], &[refer::<ServerFrame>]);
+    let mut schemas = schemas::components(&[refer::<AgentInput>, refer::<ClientFrame>], &[refer::<ServerFrame>]);
     let mut messages = Map::new();
     let received = frames(&mut schemas, "ClientFrame", "client", &mut messages);
     let sent = frames(&mut schemas, "ServerFrame", "server", &mut messages);
@@ -16,6 +18,8 @@ pub(super) fn document() -> Value {
     let of_channel = |names: &[String]| -> Vec<Value> {
         names.iter().map(|name| json!({"$ref": format!("#/channels/websocket/messages/{name}")})).collect()
     };
+    messages.insert("kafka.input".to_owned(), input());
+    messages.insert("kafka.deadLetter".to_owned(), dead_letter());
     json!({
         "asyncapi": "3.0.0",
         "info": {
@@ -24,7 +28,8 @@ pub(super) fn document() -> Value {
             "description": format!(
                 "Coordinators send what is to be decided and hear decisions, over one WebSocket with the subprotocol \
                  `{SUBPROTOCOL}`. The token goes into the `Authorization` header, a second subprotocol \
-                 `bearer.<token>`, or the first frame."
+                 `bearer.<token>`, or the first frame. Records of Kafka topics are decided too; what never can be is put \
+                 with the dead letters."
             ),
             "license": {"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
         },
@@ -36,6 +41,25 @@ pub(super) fn document() -> Value {
                 "description": "Text frames, each a JSON object with its `type`.",
                 "messages": on_channel,
                 "bindings": {"ws": {"method": "GET"}},
+            },
+            "kafkaInputs": {
+                "address": "{inputsTopic}",
+                "title": "Inputs as records",
+                "description": "The topic that the operator configured as kafka.inputs-topic. Records with the same key \
+                    are decided in order.",
+                "parameters": {"inputsTopic": {"description": "kafka.inputs-topic of the host."}},
+                "messages": {"kafka.input": {"$ref": "#/components/messages/kafka.input"}},
+            },
+            "kafkaDeadLetters": {
+                "address": "{deadLetterTopic}",
+                "title": "Records that can never be decided",
+                "parameters": {
+                    "deadLetterTopic": {
+                        "description": "kafka.dead-letter-topic of the host.",
+                        "default": KafkaConfig::default().dead_letter_topic,
+                    },
+                },
+                "messages": {"kafka.deadLetter": {"$ref": "#/components/messages/kafka.deadLetter"}},
             },
         },
         "operations": {
@@ -51,8 +75,63 @@ pub(super) fn document() -> Value {
                 "summary": "What the host sends to a client.",
                 "messages": of_channel(&sent),
             },
+            "receiveInput": {
+                "action": "receive",
+                "channel": {"$ref": "#/channels/kafkaInputs"},
+                "summary": "What a program writes to have it decided.",
+                "messages": [{"$ref": "#/channels/kafkaInputs/messages/kafka.input"}],
+            },
+            "sendDeadLetter": {
+                "action": "send",
+                "channel": {"$ref": "#/channels/kafkaDeadLetters"},
+                "summary": "What the host puts aside.",
+                "messages": [{"$ref": "#/channels/kafkaDeadLetters/messages/kafka.deadLetter"}],
+            },
         },
         "components": {"messages": messages, "schemas": schemas},
+    })
+}
+
+/// A record of the topic of inputs.
+fn input() -> Value {
+    json!({
+        "name": "input",
+        "title": "An input as a record",
+        "summary": "The value is an input, decided as it stands; the same id is decided once.",
+        "headers": {
+            "type": "object",
+            "properties": {
+                "correlation-id": {
+                    "type": "string",
+                    "maxLength": 128,
+                    "description": "Taken over into logs and replies when the input has no correlationId.",
+                },
+            },
+        },
+        "payload": {"$ref": "#/components/schemas/AgentInput"},
+        "bindings": {"kafka": {"key": {"type": "string", "description": "Records with the same key keep their order."}}},
+    })
+}
+
+/// A dead letter: the record as it was, with headers besides.
+fn dead_letter() -> Value {
+    let text = |description: &str| json!({"type": "string", "description": description});
+    let mut headers: Map<String, Value> =
+        DEAD_LETTER_HEADERS.iter().map(|(name, says)| ((*name).to_owned(), text(says))).collect();
+    let size = "Bytes of a value that the topic did not take because of its size, and that was left out.";
+    headers.insert(DEAD_LETTER_VALUE_SIZE.to_owned(), text(size));
+    json!({
+        "name": "deadLetter",
+        "title": "A dead letter",
+        "summary": "A record with its key, value and headers as they were, and headers that say why it is here.",
+        "headers": {
+            "type": "object",
+            "properties": headers,
+            "required": ["dead-letter-reason", "dead-letter-message", "dead-letter-topic", "dead-letter-partition",
+                "dead-letter-offset", "correlation-id"],
+        },
+        "contentType": "application/octet-stream",
+        "payload": {"description": "The value of the record, whatever it was."},
     })
 }
 

@@ -1,0 +1,99 @@
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::KafkaError;
+use rdkafka::{ClientContext, Statistics};
+
+/// Lines about the same thing are this far apart: a broker that is away is said once, not at every attempt.
+const QUIET: Duration = Duration::from_secs(10);
+
+/// The most things that are kept apart; librdkafka knows some dozens.
+const MOST_KINDS: usize = 128;
+
+/// Writes what librdkafka says as log lines, and what it says over and over only now and then.
+#[derive(Debug, Default)]
+pub struct KafkaLog {
+    said: Mutex<HashMap<String, Said>>,
+}
+
+#[derive(Debug)]
+struct Said {
+    at: Instant,
+    left_out: u64,
+}
+
+impl KafkaLog {
+    /// How many lines of this kind were left out since the last one; none when this one is left out too.
+    fn admit(&self, kind: &str, now: Instant) -> Option<u64> {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        match said.get_mut(kind) {
+            Some(last) if now.saturating_duration_since(last.at) < QUIET => {
+                last.left_out += 1;
+                None
+            }
+            Some(last) => {
+                let left_out = std::mem::take(&mut last.left_out);
+                last.at = now;
+                Some(left_out)
+            }
+            None => {
+                if said.len() < MOST_KINDS {
+                    said.insert(kind.to_owned(), Said { at: now, left_out: 0 });
+                }
+                Some(0)
+            }
+        }
+    }
+
+    /// A line that librdkafka writes.
+    pub fn line(&self, level: RDKafkaLogLevel, kind: &str, text: &str) {
+        let Some(left_out) = self.admit(kind, Instant::now()) else { return };
+        match level {
+            RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
+                tracing::error!(kind, left_out, "librdkafka: {text}");
+            }
+            RDKafkaLogLevel::Error | RDKafkaLogLevel::Warning => tracing::warn!(kind, left_out, "librdkafka: {text}"),
+            RDKafkaLogLevel::Notice => tracing::info!(kind, left_out, "librdkafka: {text}"),
+            RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => tracing::debug!(kind, left_out, "librdkafka: {text}"),
+        }
+    }
+
+    /// An error that librdkafka reports besides, for example that no broker can be reached.
+    pub fn error(&self, error: &KafkaError, reason: &str) {
+        let kind = error.rdkafka_error_code().map_or_else(|| "error".to_owned(), |code| format!("{code:?}"));
+        if let Some(left_out) = self.admit(&kind, Instant::now()) {
+            tracing::warn!(kind, left_out, "Kafka: {reason}");
+        }
+    }
+}
+
+impl ClientContext for KafkaLog {
+    fn log(&self, level: RDKafkaLogLevel, kind: &str, text: &str) {
+        self.line(level, kind, text);
+    }
+
+    fn stats(&self, _statistics: Statistics) {}
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        Self::error(self, &error, reason);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_over_and_over_is_written_now_and_then() {
+        let (log, start) = (KafkaLog::default(), Instant::now());
+        assert_eq!(log.admit("FAIL", start), Some(0));
+        for second in 1..10 {
+            assert_eq!(log.admit("FAIL", start + Duration::from_secs(second)), None);
+        }
+        assert_eq!(log.admit("OTHER", start), Some(0), "another kind is heard at once");
+        assert_eq!(log.admit("FAIL", start + QUIET), Some(9), "and says how many there were");
+        assert_eq!(log.admit("FAIL", start + QUIET * 2), Some(0));
+    }
+}

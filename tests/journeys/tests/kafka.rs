@@ -1,0 +1,175 @@
+//! Kafka from outside the process: records in, decisions out, through `kill -9` and SIGTERM.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use serde_json::json;
+use signalbox_tests_support::{DEADLINE, Host, Kafka, Sent, Setup, bundle};
+use tempfile::TempDir;
+
+use super::decisions;
+
+const TOPIC: &str = "orders";
+
+/// The bundle `probes/failures` with a topic; the folder goes with the value.
+fn with_a_topic() -> Result<(TempDir, PathBuf)> {
+    let folder = TempDir::new()?;
+    for entry in fs::read_dir(bundle("probes/failures")?)? {
+        let entry = entry?;
+        fs::copy(entry.path(), folder.path().join(entry.file_name()))?;
+    }
+    let manifest = folder.path().join("bundle.toml");
+    let input = format!("[inputs.websocket]\n[inputs.kafka.orders]\ntopic = \"{TOPIC}\"\n");
+    let text = fs::read_to_string(&manifest)?.replace("[inputs.websocket]\n", &input);
+    fs::write(&manifest, text)?;
+    let path = folder.path().to_owned();
+    Ok((folder, path))
+}
+
+fn reading(kafka: &Kafka, bundle: PathBuf) -> Result<Setup> {
+    let keys = format!(
+        "[kafka]\nbrokers = [{}]\ninputs-topic = \"inputs\"\ncommit-interval = \"50ms\"\nsession-timeout = \"6s\"",
+        json!(kafka.brokers())
+    );
+    Ok(Setup::new()?
+        .business("alpha", "probe-failures")?
+        .business("beta", "probe-failures")?
+        .bundle(bundle)
+        .config(&keys))
+}
+
+async fn send_order(kafka: &Kafka, number: usize) -> Result<()> {
+    let (key, value) = (format!("table-{}", number % 5), json!({"order": number}).to_string());
+    let headers = [("business-id", "alpha")];
+    kafka.send(TOPIC, Sent { key: Some(&key), value: Some(&value), headers: &headers, partition: None }).await?;
+    Ok(())
+}
+
+/// Waits until a business has so many decisions, and looks that there are no more.
+async fn decided(host: &Host, business: &str, count: usize) -> Result<()> {
+    let waiting = async {
+        while decisions(host, business).await? < count {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        anyhow::Ok(())
+    };
+    tokio::time::timeout(DEADLINE, waiting).await.with_context(|| format!("{count} decisions of {business}"))??;
+    anyhow::ensure!(decisions(host, business).await? == count);
+    Ok(())
+}
+
+/// Waits until everything of the orders is committed.
+async fn committed(kafka: &Kafka, records: usize) -> Result<()> {
+    let waiting = async {
+        loop {
+            let offsets = kafka.committed("signalbox", TOPIC, 2)?;
+            if offsets.values().sum::<i64>() == i64::try_from(records)? {
+                return anyhow::Ok(());
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, waiting).await.context("not everything is committed")?
+}
+
+#[tokio::test]
+async fn records_are_decided_and_what_never_can_be_is_put_aside() -> Result<()> {
+    let (_folder, bundle) = with_a_topic()?;
+    let kafka = Kafka::start()?;
+    kafka.topic(TOPIC, 2)?;
+    kafka.topic("inputs", 1)?;
+    let host = reading(&kafka, bundle)?.start().await?;
+    send_order(&kafka, 1).await?;
+    let input = json!({
+        "id": "i-1", "source": "kafka", "businessId": "beta", "type": "api_request",
+        "content": {"text": "bună ziua"}, "timestamp": "2026-11-23T08:00:00Z", "correlationId": "cor-i-1"
+    });
+    let value = input.to_string();
+    kafka.send("inputs", Sent { key: Some("k"), value: Some(&value), ..Sent::default() }).await?;
+    kafka.send("inputs", Sent { key: Some("k"), value: Some("poison"), ..Sent::default() }).await?;
+
+    decided(&host, "alpha", 1).await?;
+    decided(&host, "beta", 1).await?;
+    let dead = kafka.read("signalbox.dead-letters", 1).await?;
+    assert_eq!(dead[0].header("dead-letter-reason"), Some("value_no_json_object"));
+    let correlation = dead[0].header("correlation-id").unwrap().to_owned();
+    host.log().wait_for("of the dead letter", |line| line.to_string().contains(&correlation)).await?;
+    let line = host.log().wait_for("of the input", |line| {
+        let line = line.to_string();
+        line.contains("cor-i-1") && line.contains("input decided")
+    });
+    line.await?;
+    let label = ["topic=\"inputs\"", "result=\"dead_letter\""];
+    assert_eq!(host.metric("signalbox_kafka_records_total", &label).await?, Some(1.0));
+    let label = ["reason=\"value_no_json_object\""];
+    assert_eq!(host.metric("signalbox_kafka_dead_letters_total", &label).await?, Some(1.0));
+    Ok(())
+}
+
+#[tokio::test]
+async fn kill_9_in_the_middle_of_many_records_loses_none_and_decides_each_once() -> Result<()> {
+    let (_folder, bundle) = with_a_topic()?;
+    let kafka = Kafka::start()?;
+    kafka.topic(TOPIC, 2)?;
+    let mut host = reading(&kafka, bundle)?.start().await?;
+    for number in 0..60 {
+        send_order(&kafka, number).await?;
+    }
+    let some = async {
+        while decisions(&host, "alpha").await? == 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+        anyhow::Ok(())
+    };
+    tokio::time::timeout(DEADLINE, some).await.context("no record is ever decided")??;
+    host.kill().await?;
+    for number in 60..70 {
+        send_order(&kafka, number).await?;
+    }
+    host.restart().await?;
+    decided(&host, "alpha", 70).await?;
+    committed(&kafka, 70).await
+}
+
+#[tokio::test]
+async fn sigterm_commits_what_is_decided_and_leaves_the_group() -> Result<()> {
+    let (_folder, bundle) = with_a_topic()?;
+    let kafka = Kafka::start()?;
+    kafka.topic(TOPIC, 2)?;
+    let mut host = reading(&kafka, bundle)?.start().await?;
+    for number in 0..10 {
+        send_order(&kafka, number).await?;
+    }
+    decided(&host, "alpha", 10).await?;
+    host.terminate()?;
+    assert!(host.ended().await?.success(), "everything was finished");
+    committed(&kafka, 10).await?;
+
+    send_order(&kafka, 10).await?;
+    host.restart().await?;
+    decided(&host, "alpha", 11).await?;
+    committed(&kafka, 11).await
+}
+
+#[tokio::test]
+async fn without_brokers_a_host_starts_and_names_the_topics_that_are_not_read() -> Result<()> {
+    let (_folder, bundle) = with_a_topic()?;
+    let host = Setup::new()?.business("alpha", "probe-failures")?.bundle(bundle).start().await?;
+    let line = host.log().wait_for("about the topic", |line| line.to_string().contains("no broker is configured"));
+    assert!(line.await?.to_string().contains(TOPIC));
+    assert_eq!(host.get("/readyz").await?.0, 200);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_host_whose_brokers_are_away_is_ready_all_the_same_and_says_so() -> Result<()> {
+    let (_folder, bundle) = with_a_topic()?;
+    let kafka = Kafka::start()?;
+    kafka.topic(TOPIC, 2)?;
+    kafka.down()?;
+    let host = reading(&kafka, bundle)?.start().await?;
+    host.log().wait_for("about the brokers", |line| line.to_string().contains("Kafka: ")).await?;
+    assert_eq!(host.get("/readyz").await?.0, 200);
+    Ok(())
+}
