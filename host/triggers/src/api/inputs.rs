@@ -52,7 +52,7 @@ pub(super) struct CreateParameters {
             7240).", example = "wait=10"),
         ("Idempotency-Key" = Option<String>, Header, description = "Your own name for the request, 1 to 128 visible \
             ASCII characters: sent again with the same body it is not done again, and is answered from the record.",
-            example = "order-4711"),
+            example = "order-4711", pattern = r#"^("[!#-~]{1,128}"|[!#-~]{1,128})$"#),
         ("X-Correlation-Id" = Option<String>, Header, description = "Under which the host's logs tell of this \
             request; without it the host makes one up.", example = "cor_01KB2Z8Y0000000000000000"),
     ),
