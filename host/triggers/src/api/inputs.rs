@@ -47,7 +47,8 @@ pub(super) struct CreateParameters {
     params(
         ("businessId" = String, Path, description = "The business", example = "trattoria-roma"),
         ("wait" = Option<String>, Query, description = "Waits so long for the decision: seconds, or a length of time \
-            such as `500ms`. The preference `wait` means the same.", example = "10s"),
+            such as `500ms`. The preference `wait` means the same.", example = "10s",
+            pattern = "^[0-9]{1,9}(ms|s|min)?$"),
         ("Prefer" = Option<String>, Header, description = "`wait=10` waits up to ten seconds for the decision (RFC \
             7240).", example = "wait=10"),
         ("Idempotency-Key" = Option<String>, Header, description = "Your own name for the request, 1 to 128 visible \
