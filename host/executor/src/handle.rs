@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use signalbox_capabilities::Scope;
+use signalbox_model::BusinessInfo;
 use signalbox_sandbox::{Event, Handled, HandlerCall, HandlerRun, Rejection};
 use thiserror::Error;
 
@@ -11,6 +12,9 @@ use crate::{DecideError, Executor};
 
 /// No event may keep its sender waiting longer for its handler.
 const LONGEST_HANDLING: Duration = Duration::from_secs(10);
+
+/// How much of a place's name is repeated to whoever made it up.
+const LONGEST_PLACE: usize = 64;
 
 /// An event that a bundle has a handler for.
 #[derive(Clone, Debug)]
@@ -72,7 +76,7 @@ impl Executor {
         let scope = Arc::new(Scope {
             decision_id: call.event_id.as_str().into(),
             correlation_id: call.correlation_id.as_str().into(),
-            business,
+            business: business.clone(),
             location: None,
             started_at: self.now(),
             deadline: tokio::time::Instant::now() + LONGEST_HANDLING,
@@ -81,6 +85,7 @@ impl Executor {
         let name: Arc<str> = call.handler.as_str().into();
         let HandlerRun { outcome, took, .. } =
             self.sandbox().run_handler(HandlerCall { plugin, scope, name, event: call.event }).await;
+        let outcome = outcome.and_then(|handled| placed(handled, &business));
         match &outcome {
             Ok(handled) => tracing::debug!(
                 handler = call.handler,
@@ -91,5 +96,18 @@ impl Executor {
             Err(rejection) => tracing::info!(handler = call.handler, "rejected an event: {rejection}"),
         }
         Ok(outcome?)
+    }
+}
+
+/// Refuses inputs about places that the business does not have: nobody may see such a place, so that nobody could see or
+/// review what is decided about it either.
+fn placed(handled: Handled, business: &BusinessInfo) -> Result<Handled, Rejection> {
+    let mut places = handled.inputs.iter().filter_map(|input| input.location_id.as_deref());
+    match places.find(|place| business.location(place).is_none()) {
+        None => Ok(handled),
+        Some(place) => {
+            let place: String = place.chars().take(LONGEST_PLACE).collect();
+            Err(Rejection::Invalid(format!("business {} has no place `{place}`", business.business_id)))
+        }
     }
 }

@@ -65,18 +65,20 @@ impl Api {
         Self { shared: Arc::new(Shared { config, verifier, intake, store, limits }) }
     }
 
-    /// Its routes under `/v1`, and the documents that describe them.
+    /// Its routes under `/v1`, the documents that describe them, and the answer to whatever has no route at all.
     pub fn router(&self) -> Router {
         let (routes, described) = operations().split_for_parts();
         routes
             // More specific routes win; this keeps problem details for whatever else begins alike.
             .route("/v1/", any(no_such_address))
             .route("/v1/{*rest}", any(no_such_address))
+            .merge(documents::routes(described))
             .method_not_allowed_fallback(method_not_allowed)
+            // Also for what begins unlike anything that is served.
+            .fallback(no_such_address)
             .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| after_a_panic()))
             .layer(from_fn(around::serve))
             .with_state(self.clone())
-            .merge(documents::routes(described))
             .layer(self.cors())
     }
 
@@ -95,7 +97,14 @@ impl Api {
                 request::IDEMPOTENCY_KEY,
                 request::PREFER,
             ])
-            .expose_headers([CORRELATION_HEADER, LINK, LOCATION, RETRY_AFTER, request::PREFERENCE_APPLIED])
+            .expose_headers([
+                CORRELATION_HEADER,
+                LINK,
+                LOCATION,
+                RETRY_AFTER,
+                inputs::REPLAYED,
+                request::PREFERENCE_APPLIED,
+            ])
     }
 }
 

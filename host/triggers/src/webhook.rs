@@ -41,7 +41,7 @@ pub use config::WebhookConfig;
 /// Where webhooks are.
 pub const PATH: &str = "/webhooks/{business}/{hook}";
 
-/// In metrics, the hook of a delivery to an address that is none: bundles cannot name a hook so.
+/// In metrics, the hook of a delivery that reaches none: bundles cannot name a hook so.
 const NO_HOOK: &str = "-";
 
 /// The webhook endpoint. Cheap to clone.
@@ -249,7 +249,10 @@ impl Shared {
 
 async fn refuse_method(State(shared): State<Arc<Shared>>) -> Response {
     let correlation_id = signalbox_model::correlation_id();
-    let mut response = shared.refuse(&Refusal::Method, &correlation_id);
+    let refusal = Refusal::Method;
+    ::metrics::counter!(WEBHOOKS, "hook" => NO_HOOK, "result" => refusal.code()).increment(1);
+    let span = tracing::info_span!("webhook", correlation_id);
+    let mut response = span.in_scope(|| shared.refuse(&refusal, &correlation_id));
     response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
     response
 }

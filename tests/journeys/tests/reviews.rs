@@ -101,3 +101,35 @@ async fn what_a_reviewer_writes_instead_is_what_leaves_and_the_list_is_empty_aft
     assert_eq!(page["items"], json!([]));
     Ok(())
 }
+
+#[tokio::test]
+async fn a_review_that_nobody_takes_ends_by_itself_and_nothing_of_it_leaves() -> Result<()> {
+    // Long enough to be listed first, and ended by nobody but the host: no request comes after the time is over.
+    let review = "[review]\nexpires-after = \"2s\"\nexpiry-interval = \"50ms\"\n";
+    let host = misbehaving()?.config(review).start().await?;
+    let mara = reviewer(&host, "mara")?;
+    let mut ana = host.coordinator("ana", "alpha").await?;
+    let answer = ana.ask("alpha", "review this").await?;
+    let id = answer["decisionId"].as_str().unwrap();
+    let ending = async {
+        loop {
+            let record = host.decision(id).await?.context("the decision is in the store")?;
+            if record["decision"]["outcome"] != "review-pending" {
+                return anyhow::Ok(record);
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    let record = tokio::time::timeout(DEADLINE, ending).await.context("it waits for ever")??;
+    assert_eq!(
+        (&record["decision"]["outcome"], &record["effects"][0]["state"]["is"]),
+        (&json!("rejected"), &json!("dropped"))
+    );
+    let end = &record["review"]["resolution"];
+    assert_eq!((&end["by"], &end["verdict"], &end["source"]), (&json!("expiry"), &json!("expire"), &Value::Null));
+
+    let (status, problem) = mara.post(&host, &format!("{REVIEWS}/{id}"), &[], &json!({"verdict": "approve"})).await?;
+    assert_eq!((status, problem["code"].as_str()), (409, Some("review_expired")), "{problem}");
+    assert_eq!(host.metric("signalbox_reviews_total", &["verdict=\"expire\""]).await?, Some(1.0));
+    Ok(())
+}

@@ -231,6 +231,8 @@ fn what_cannot_be_rendered_says_why() {
     render(&program, &["--locale", "ro_RO"]).refused(&["`ro_RO` is no language tag"]);
     render(&program, &["--version", "7"])
         .refused(&["none of the 3 message models for booking.confirmed fits roma in ro"]);
+    let unknown = program.run(&["models", "render", "chat.goodbye", "--business", "roma"]);
+    unknown.refused(&["there is no message model for chat.goodbye"]);
     let nowhere = program.run(&["models", "render", "chat.hello", "--business", "milano"]);
     nowhere.refused(&["no business milano", "roma"]);
     let endless = "decisionCode = \"spin\"\nversion = \"1\"\nmessageTemplate = \

@@ -5,7 +5,7 @@ use std::time::Instant;
 use axum::extract::{MatchedPath, Request};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use http::HeaderValue;
+use http::{HeaderValue, Method};
 use tracing::Instrument as _;
 
 use super::CorrelationId;
@@ -36,10 +36,26 @@ pub(super) async fn serve(mut request: Request, next: Next) -> Response {
         response.headers_mut().insert(CORRELATION_HEADER, value);
     }
     let status = response.status().as_str().to_owned();
-    let labels = [("method", method.to_string()), ("path", path.clone()), ("status", status)];
-    ::metrics::counter!(API_REQUESTS, &labels).increment(1);
+    ::metrics::counter!(API_REQUESTS, "method" => label(&method), "path" => path.clone(), "status" => status)
+        .increment(1);
     ::metrics::histogram!(API_SECONDS, "path" => path).record(started.elapsed().as_secs_f64());
     response
+}
+
+/// A method as a label. Strangers may make up methods, so those that HTTP does not define are one.
+fn label(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        Method::CONNECT => "CONNECT",
+        Method::TRACE => "TRACE",
+        _ => "other",
+    }
 }
 
 /// The caller's id when it can be one, else a new one.
@@ -47,4 +63,19 @@ fn correlation_id(request: &Request) -> String {
     let given = request.headers().get(CORRELATION_HEADER).and_then(|value| value.to_str().ok());
     let fits = |id: &&str| (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
     given.filter(fits).map_or_else(signalbox_model::correlation_id, str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn methods_that_strangers_make_up_are_one_label() {
+        for name in ["GET", "POST", "OPTIONS"] {
+            assert_eq!(label(&name.parse().unwrap()), name);
+        }
+        for name in ["get", "PROPFIND", "A-MILLION-1", "A-MILLION-2"] {
+            assert_eq!(label(&name.parse().unwrap()), "other");
+        }
+    }
 }

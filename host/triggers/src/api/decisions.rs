@@ -46,7 +46,7 @@ enum ListOrder {
     tag = "decisions",
     params(
         ("businessId" = String, Path, description = "The business", example = "trattoria-roma"),
-        ("cursor" = Option<String>, Query, description = "From the page before."),
+        ("cursor" = Option<String>, Query, description = "From the page before, exactly as it came.", min_length = 1),
         ("limit" = Option<u32>, Query, description = "How many at most; unset is 20.", minimum = 1, maximum = 100,
             example = 20),
         ("order" = Option<String>, Query, description = "Which come first, `newest` or `oldest`; unset is `newest`.",

@@ -19,7 +19,8 @@ use http::{HeaderValue, StatusCode};
 use serde_json::{Value, json};
 use utoipa::openapi::OpenApi;
 
-use crate::problem::Problem;
+use super::Api;
+use super::refusal::Refusal;
 
 /// The media type of OpenAPI and AsyncAPI documents alike is plain JSON to every tool that reads them.
 const JSON: &str = "application/json";
@@ -28,7 +29,7 @@ const JSON: &str = "application/json";
 const SCHEMA_JSON: &str = "application/schema+json";
 
 /// The documents' routes; they are open to all, because they say nothing that this source code does not.
-pub(super) fn routes(described: OpenApi) -> Router {
+pub(super) fn routes(described: OpenApi) -> Router<Api> {
     let schemas = schemas::all();
     let list: Vec<Value> = schemas.keys().map(|name| json!({"name": name, "href": href(name)})).collect();
     let files: BTreeMap<String, Bytes> =
@@ -41,7 +42,7 @@ pub(super) fn routes(described: OpenApi) -> Router {
         .route("/schemas/{file}", get(move |Path(file): Path<String>| async move { schema(&files, &file) }))
 }
 
-fn fixed(document: &Value) -> axum::routing::MethodRouter {
+fn fixed(document: &Value) -> axum::routing::MethodRouter<Api> {
     let bytes = written(document);
     get(move || async move { document_response(JSON, bytes) })
 }
@@ -51,7 +52,7 @@ fn schema(files: &BTreeMap<String, Bytes>, file: &str) -> Response {
         Some(bytes) => document_response(SCHEMA_JSON, bytes.clone()),
         None => {
             let detail = "there is no such schema; /schemas lists them all";
-            Problem::new(StatusCode::NOT_FOUND, "not_found", detail).into_response()
+            Refusal::new(StatusCode::NOT_FOUND, "not_found", detail).into_response()
         }
     }
 }

@@ -47,12 +47,13 @@ pub(super) struct CreateParameters {
     params(
         ("businessId" = String, Path, description = "The business", example = "trattoria-roma"),
         ("wait" = Option<String>, Query, description = "Waits so long for the decision: seconds, or a length of time \
-            such as `500ms`. The preference `wait` means the same.", example = "10s"),
+            such as `500ms`. The preference `wait` means the same.", example = "10s",
+            pattern = "^[0-9]{1,9}(ms|s|min)?$"),
         ("Prefer" = Option<String>, Header, description = "`wait=10` waits up to ten seconds for the decision (RFC \
             7240).", example = "wait=10"),
         ("Idempotency-Key" = Option<String>, Header, description = "Your own name for the request, 1 to 128 visible \
             ASCII characters: sent again with the same body it is not done again, and is answered from the record.",
-            example = "order-4711"),
+            example = "order-4711", pattern = r#"^("[!#-~]{1,128}"|[!#-~]{1,128})$"#),
         ("X-Correlation-Id" = Option<String>, Header, description = "Under which the host's logs tell of this \
             request; without it the host makes one up.", example = "cor_01KB2Z8Y0000000000000000"),
     ),

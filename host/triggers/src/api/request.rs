@@ -1,10 +1,10 @@
 //! What a request says, read within limits.
 
+use std::error::Error as _;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::FromRequestParts;
-use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query};
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
@@ -48,10 +48,12 @@ impl<T: DeserializeOwned + Send> FromRequestParts<Api> for Parameters<T> {
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Refusal> {
         match Query::<T>::from_request_parts(parts, api).await {
             Ok(Query(parameters)) => Ok(Self(parameters)),
-            Err(QueryRejection::FailedToDeserializeQueryString(reason)) => {
-                Err(Refusal::new(StatusCode::BAD_REQUEST, "invalid_query", reason.body_text()))
+            Err(rejection) => {
+                // The rejection's own text tells what failed in the host; its cause says what is wrong in the query.
+                let reason = rejection.source().map_or_else(|| rejection.body_text(), ToString::to_string);
+                let detail = format!("the query is not as documented: {reason}");
+                Err(Refusal::new(StatusCode::BAD_REQUEST, "invalid_query", detail))
             }
-            Err(other) => Err(Refusal::new(StatusCode::BAD_REQUEST, "invalid_query", other.body_text())),
         }
     }
 }

@@ -42,7 +42,7 @@ pub(super) struct ListParameters {
     tag = "reviews",
     params(
         ("businessId" = String, Path, description = "The business", example = "trattoria-roma"),
-        ("cursor" = Option<String>, Query, description = "From the page before."),
+        ("cursor" = Option<String>, Query, description = "From the page before, exactly as it came.", min_length = 1),
         ("limit" = Option<u32>, Query, description = "How many at most; unset is 20.", minimum = 1, maximum = 100,
             example = 20),
     ),
@@ -100,7 +100,7 @@ pub(super) async fn list_reviews(
             example = "dec_0f1e2d3c4b5a69788796a5b4c3d2e1f0"),
         ("Idempotency-Key" = Option<String>, Header, description = "Your own name for the review, 1 to 128 visible \
             ASCII characters: sent again with the same body it is answered as the first time.",
-            example = "review-4711"),
+            example = "review-4711", pattern = r#"^("[!#-~]{1,128}"|[!#-~]{1,128})$"#),
         ("X-Correlation-Id" = Option<String>, Header, description = "Under which the host's logs tell of this \
             request; without it the host makes one up.", example = "cor_01KB2Z8Y0000000000000000"),
     ),
@@ -137,10 +137,10 @@ pub(super) async fn review_decision(
 ) -> Result<Response, Refusal> {
     let (parts, body) = request.into_parts();
     // Before the body is read, so that strangers cost little.
-    caller.authorize(&api, &business_id, None, REVIEW_PERMISSION)?;
     if !super::is_id(&decision_id) {
         return Err(Refusal::not_found("decision"));
     }
+    api.shared.intake.may_review(&caller.access, &business_id, &decision_id)?;
     let key = request::idempotency_key(&parts.headers)?;
     let bytes = request::body(&parts.headers, body, &api.shared.config).await?;
     let said: ReviewInput = request::json(&bytes, &objects())?;

@@ -15,7 +15,7 @@ pub(crate) enum BodyError {
 }
 
 /// Reads a body; what is wrong with it is said with its path. What stands at `objects`, as JSON pointers, has to be an
-/// object if it is there: a derived reader would take a list of its fields too.
+/// object if it is there: a derived reader would take a list of its fields too. Whether it may be `null`, the reader says.
 pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8], objects: &[impl AsRef<str>]) -> Result<T, BodyError> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let Once(value) = serde_path_to_error::deserialize(&mut json).map_err(|error| {
@@ -24,7 +24,7 @@ pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8], objects: &[impl AsRef<str>
     })?;
     json.end().map_err(|error| BodyError::Syntax(error.to_string()))?;
     for place in objects.iter().map(AsRef::as_ref) {
-        if value.pointer(place).is_some_and(|found| !found.is_object()) {
+        if value.pointer(place).is_some_and(|found| !found.is_object() && !found.is_null()) {
             let name = place.trim_start_matches('/').replace('/', ".");
             let name = if name.is_empty() { "the body".to_owned() } else { format!("`{name}`") };
             return Err(BodyError::Shape(format!("{name} has to be an object")));
@@ -140,6 +140,8 @@ mod tests {
         }
         let cases = [
             ("[]", "the body has to be an object"),
+            ("null", "invalid type: null"),
+            (r#"{"content":null}"#, "at `content`: invalid type: null"),
             (r#"[{"text":"a"}]"#, "the body has to be an object"),
             (r#"{"content":["a"]}"#, "`content` has to be an object"),
             (r#"{}"#, "missing field `content`"),

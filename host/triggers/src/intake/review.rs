@@ -112,12 +112,20 @@ impl Intake {
                 duplicate = outcome.duplicate,
                 "decision reviewed"
             ),
-            Err(error) => {
-                ::metrics::counter!(REVIEWS_REFUSED, "code" => error.code()).increment(1);
-                tracing::warn!(user_id, business_id, decision_id, code = error.code(), %error, "refused a review");
-            }
+            Err(error) => refused(access, &business_id, &decision_id, error),
         }
         result
+    }
+
+    /// Whether the user may review anything in a business, asked before a review is read: whoever may not is refused, and
+    /// that counts as a review refused.
+    pub fn may_review(&self, access: &UserAccess, business_id: &str, decision_id: &str) -> Result<(), ReviewFailure> {
+        let authorized = self.shared.decide.authorize(access, business_id, None, REVIEW_PERMISSION);
+        authorized.map(|_| ()).map_err(|error| {
+            let failure = IntakeError::Access(error).into();
+            refused(access, business_id, decision_id, &failure);
+            failure
+        })
     }
 
     async fn review_now(&self, access: &UserAccess, message: ReviewMessage) -> Result<ReviewOutcome, ReviewFailure> {
@@ -232,4 +240,10 @@ impl Intake {
             }
         }
     }
+}
+
+fn refused(access: &UserAccess, business_id: &str, decision_id: &str, failure: &ReviewFailure) {
+    let (user_id, code) = (&access.user_id, failure.code());
+    ::metrics::counter!(REVIEWS_REFUSED, "code" => code).increment(1);
+    tracing::warn!(user_id, business_id, decision_id, code, error = %failure, "refused a review");
 }

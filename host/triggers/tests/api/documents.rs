@@ -67,6 +67,12 @@ async fn the_openapi_document_is_valid_and_names_every_operation() {
         for (method, operation) in item.as_object().unwrap() {
             let summary = operation["summary"].as_str().unwrap_or_default();
             assert!(!summary.is_empty() && operation["responses"].get("401").is_some(), "{method} {path}");
+            let takes_a_body = method == "post";
+            assert_eq!(
+                operation["requestBody"]["required"].as_bool().unwrap_or(false),
+                takes_a_body,
+                "{method} {path}"
+            );
             operations.push(operation["operationId"].as_str().unwrap().to_owned());
         }
     }

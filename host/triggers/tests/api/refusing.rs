@@ -1,5 +1,6 @@
 use std::num::NonZeroU32;
 
+use metrics_exporter_prometheus::PrometheusBuilder;
 use reqwest::Method;
 use serde_json::{Value, json};
 use signalbox_model::{HumanDuration, Timestamp};
@@ -243,5 +244,49 @@ async fn pages_of_allowed_origins_may_call_and_others_may_not() {
     let response = request.send().await.unwrap();
     assert_eq!(response.headers()["access-control-allow-origin"], console);
     let exposed = response.headers()["access-control-expose-headers"].to_str().unwrap().to_owned();
-    assert!(exposed.contains("location") && exposed.contains("x-correlation-id"), "{exposed}");
+    for name in ["location", "x-correlation-id", "retry-after", "idempotency-replayed"] {
+        assert!(exposed.split(',').any(|found| found == name), "{name} is not in {exposed}");
+    }
+}
+
+#[tokio::test]
+async fn whatever_is_asked_the_answer_is_a_problem_with_a_correlation_id_and_is_counted() {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let metrics = recorder.handle();
+    let _counting = metrics::set_default_local_recorder(&recorder);
+    let host = Host::start().await;
+    let cases = [
+        (Method::GET, "/", 404, "not_found", "none"),
+        (Method::GET, "/v1", 404, "not_found", "none"),
+        (Method::GET, "/v1/nothing", 404, "not_found", "/v1/{*rest}"),
+        (Method::POST, "/v1%2Fbusinesses%2Ftrattoria%2Finputs", 404, "not_found", "none"),
+        (Method::GET, "/schemas/Nothing.json", 404, "not_found", "/schemas/{file}"),
+        (Method::POST, "/openapi.json", 405, "method_not_allowed", "/openapi.json"),
+        (Method::PUT, INPUTS, 405, "method_not_allowed", "/v1/businesses/{businessId}/inputs"),
+    ];
+    for (method, path, status, code, label) in cases {
+        let (found, problem) = read(host.request(method.clone(), path).send().await.unwrap()).await;
+        assert_eq!((found, problem["code"].as_str()), (status, Some(code)), "{path} gave {problem}");
+        let series =
+            format!("signalbox_api_requests_total{{method=\"{method}\",path=\"{label}\",status=\"{status}\"}}");
+        assert!(metrics.render().contains(&series), "{series} is not in {}", metrics.render());
+    }
+    for index in 0..3 {
+        let method = Method::from_bytes(format!("MADE-UP-{index}").as_bytes()).unwrap();
+        host.request(method, "/v1/nothing").send().await.unwrap();
+    }
+    let page = metrics.render();
+    assert!(!page.contains("MADE-UP") && page.contains("method=\"other\""), "{page}");
+}
+
+#[tokio::test]
+async fn a_query_that_is_not_as_documented_is_refused_in_words() {
+    let host = Host::start().await;
+    for (query, words) in [("foo=1", "unknown field `foo`"), ("wait=1&wait=2", "duplicate field `wait`")] {
+        let request = host.ana(Method::POST, &format!("{INPUTS}?{query}")).json(&json!({"content": {"text": "a"}}));
+        let (status, problem) = read(request.send().await.unwrap()).await;
+        assert_eq!((status, problem["code"].as_str()), (400, Some("invalid_query")));
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains(words) && !detail.contains("eserialize"), "{detail}");
+    }
 }

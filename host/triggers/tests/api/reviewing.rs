@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use metrics_exporter_prometheus::PrometheusBuilder;
 use reqwest::Method;
 use serde_json::{Value, json};
 use signalbox_model::{Outcome, ReviewVerdict, Source, Timestamp};
@@ -113,6 +114,9 @@ async fn what_waits_is_listed_oldest_first_page_by_page_with_what_a_reviewer_nee
 
 #[tokio::test]
 async fn lists_and_reviews_are_for_those_who_may_review_the_decisions_place() {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let metrics = recorder.handle();
+    let _counting = metrics::set_default_local_recorder(&recorder);
     let host = Host::start().await;
     let (bar, terrace) = (asked_at(&host, "review", "bar").await, asked(&host, "review").await);
     let manager = token("mia", &[("trattoria", "manager")]);
@@ -135,6 +139,10 @@ async fn lists_and_reviews_are_for_those_who_may_review_the_decisions_place() {
     assert_eq!((status, approved["outcome"].as_str()), (200, Some("approved")));
     let (_, page) = host.get(&reviewer("rex"), REVIEWS).await;
     assert_eq!(ids(&page), [terrace.as_str()], "what is decided does not wait any more");
+    for (code, times) in [("permission_missing", 2), ("business_not_found", 1), ("decision_not_found", 2)] {
+        let series = format!("signalbox_reviews_refused_total{{code=\"{code}\"}} {times}");
+        assert!(metrics.render().contains(&series), "{series} is not in {}", metrics.render());
+    }
 }
 
 #[tokio::test]
@@ -164,6 +172,8 @@ async fn edited_actions_leave_in_place_of_the_decisions_own() {
     let (_, page) = host.get(&reviewer("rex"), REVIEWS).await;
     let mut action = page["items"][0]["actions"][0].clone();
     action["payload"] = json!({"news": "better"});
+    // As programs write what is not set.
+    action["retryPolicy"] = Value::Null;
     let (status, decision) =
         review(&host, &reviewer("rex"), &id, &json!({"verdict": "edit", "actions": [action]})).await;
     assert_eq!((status, decision["outcome"].as_str()), (200, Some("edited")), "{decision}");

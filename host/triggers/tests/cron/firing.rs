@@ -1,3 +1,4 @@
+use metrics_exporter_prometheus::PrometheusBuilder;
 use serde_json::json;
 use signalbox_model::{HumanDuration, InputType, Source, fire_input_id};
 use signalbox_store::ScheduleTiming;
@@ -29,6 +30,9 @@ async fn a_tick_is_an_input_with_payload_schedule_and_nominal_time() {
 
 #[tokio::test]
 async fn two_schedulers_on_one_store_never_fire_a_tick_twice() {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let metrics = recorder.handle();
+    let _counting = metrics::set_default_local_recorder(&recorder);
     let world = World::at("2026-06-01T09:30:00Z").await;
     world.hourly(|_| {}).await;
     let (mut one, mut other) = (world.host(), world.host());
@@ -44,6 +48,9 @@ async fn two_schedulers_on_one_store_never_fire_a_tick_twice() {
     ticks.sort();
     let expected: Vec<_> = (10..20).map(|hour| format!("2026-06-01T{hour}:00:00Z")).collect();
     assert_eq!(ticks, expected);
+    // A tick fired by both would be one input all the same, so that its decisions alone do not show it.
+    let fired = "signalbox_cron_ticks_total{result=\"fired\"} 10";
+    assert!(metrics.render().lines().any(|line| line == fired), "{}", metrics.render());
 }
 
 #[tokio::test]

@@ -130,9 +130,23 @@ async fn without_the_store_nothing_is_accepted() {
     assert!(host.reader.desk.begun().is_empty());
 }
 
+#[tokio::test]
+async fn a_delivery_whose_input_cannot_be_stored_is_not_accepted() {
+    let host = Host::on(store_that_takes("dlv_").await, |_| {}).await;
+    let answer = host.deliver("plain", "msg_1", "{}").await;
+    assert_eq!((answer.status, answer.code().as_str()), (503, "store_unavailable"));
+    assert!(answer.retry_after().is_some(), "{answer:?}");
+    assert!(host.reader.desk.begun().is_empty());
+}
+
 /// A DynamoDB that says its tables are there and takes nothing.
 async fn broken_store() -> Store {
-    let answer = async |headers: HeaderMap, body: String| {
+    store_that_takes("nothing").await
+}
+
+/// The same, except for what is written to items whose id begins with `prefix`.
+async fn store_that_takes(prefix: &'static str) -> Store {
+    let answer = move |headers: HeaderMap, body: String| async move {
         let asked: Value = serde_json::from_str(&body).unwrap();
         let target = headers["x-amz-target"].to_str().unwrap();
         if target.ends_with("DescribeTable") {
@@ -140,6 +154,11 @@ async fn broken_store() -> Store {
             let mut specs = specs.as_array().unwrap().iter().map(|spec| &spec["CreateTable"]);
             let table = specs.find(|table| table["TableName"] == asked["TableName"]).unwrap();
             return (StatusCode::OK, json!({ "Table": table }).to_string());
+        }
+        let ids = [&asked["Item"]["id"]["S"], &asked["Key"]["id"]["S"]];
+        let is_taken = ids.iter().any(|id| id.as_str().is_some_and(|id| id.starts_with(prefix)));
+        if is_taken && (target.ends_with("PutItem") || target.ends_with("UpdateItem")) {
+            return (StatusCode::OK, "{}".to_owned());
         }
         let error = json!({"__type": "com.amazonaws.dynamodb.v20120810#InternalServerError"});
         (StatusCode::INTERNAL_SERVER_ERROR, error.to_string())

@@ -87,6 +87,9 @@ async fn a_body_that_is_no_json_object_is_refused_where_no_handler_reads_it() {
 
 #[tokio::test]
 async fn only_post_delivers() {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let metrics = recorder.handle();
+    let _counting = metrics::set_default_local_recorder(&recorder);
     let host = Host::start().await;
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     for method in [reqwest::Method::GET, reqwest::Method::PUT, reqwest::Method::DELETE] {
@@ -94,6 +97,8 @@ async fn only_post_delivers() {
         assert_eq!((response.status().as_u16(), &response.headers()["allow"]), (405, &"POST".parse().unwrap()));
         assert_eq!(response.headers()["content-type"], "application/problem+json");
     }
+    let counted = "signalbox_webhooks_total{hook=\"-\",result=\"method_not_allowed\"} 3";
+    assert!(metrics.render().contains(counted), "{}", metrics.render());
 }
 
 #[tokio::test]

@@ -115,6 +115,17 @@ async fn a_handler_that_misbehaves_is_broken_in_words_and_the_next_event_is_hand
 }
 
 #[tokio::test]
+async fn an_input_about_a_place_that_the_business_does_not_have_is_refused_and_the_place_named() -> Result<()> {
+    let world = World::start("handler").await?;
+    let handled = world.handle("place", webhook(b"north")).await?;
+    assert_eq!(handled.inputs.first().and_then(|input| input.location_id.as_deref()), Some("north"));
+    let error = world.handle("place", webhook(b"nowhere")).await.expect_err("there is no such place");
+    assert!(matches!(error, HandleError::Rejected(Rejection::Invalid(_))), "{error:?}");
+    assert!(error.to_string().contains("business alpha has no place `nowhere`"), "{error}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_handler_has_no_effects_because_nothing_is_decided_yet() -> Result<()> {
     let world = World::start("handler").await?;
     let error = world.handle("effect", webhook(b"{}")).await.expect_err("it is denied");

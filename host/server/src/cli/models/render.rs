@@ -56,6 +56,9 @@ pub async fn run(config: &Config, options: &Options) -> anyhow::Result<ExitCode>
     }
     let (code, version) = (&options.code, options.version.as_deref());
     let models = decisions::open(config).await?.message_models(code).await?;
+    if models.is_empty() {
+        bail!("there is no message model for {code}; `signalbox models list` shows those that there are");
+    }
     let wanted = Wanted::of(&business, options.location.as_deref(), version, options.locale.as_deref());
     let Some(model) = nearest(&models, &wanted) else {
         bail!(

@@ -69,8 +69,11 @@ pub(super) fn document(described: OpenApi) -> Value {
     })
 }
 
-/// Adds what every operation has: the problems that any may meet, and their bodies.
+/// Adds what every operation has: the problems that any may meet, and their bodies. None that takes a body can do without.
 fn complete(operation: &mut Value) {
+    if let Some(body) = operation.get_mut("requestBody").and_then(Value::as_object_mut) {
+        body.insert("required".to_owned(), json!(true));
+    }
     let reviews = operation.get("operationId").is_some_and(|id| id == "reviewDecision");
     let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else { return };
     for (status, description) in ANY {

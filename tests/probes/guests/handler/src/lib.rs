@@ -11,6 +11,7 @@ fn handler(event: Event) -> Result<Handled, Rejection> {
     match behaviour.unwrap_or_default().as_str() {
         "tell" => Ok(Handled::new().input(one(&told(&event)?)?).reply_json(&json!({ "told": true }))?),
         "nothing" => Ok(Handled::new()),
+        "place" => Ok(Handled::new().input(one(&json!({}))?.location(named(&event)))),
         "invalid" => Err(Rejection::Invalid("the probe finds the event invalid".to_owned())),
         "forbidden" => Err(Rejection::Forbidden("the probe lets nobody in".to_owned())),
         "unavailable" => Err(Rejection::Unavailable("the probe sleeps".to_owned())),
@@ -31,6 +32,14 @@ fn handler(event: Event) -> Result<Handled, Rejection> {
             Err(error) => Err(Rejection::Invalid(format!("{error:?}"))),
         },
         other => Err(Rejection::Invalid(format!("there is no behaviour `{other}`"))),
+    }
+}
+
+/// What the body of a webhook says, whatever it is.
+fn named(event: &Event) -> String {
+    match event {
+        Event::Webhook(request) => String::from_utf8_lossy(&request.body).into_owned(),
+        _ => String::new(),
     }
 }
 
