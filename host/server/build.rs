@@ -10,7 +10,7 @@ fn main() {
     let version = Command::new(rustc).arg("--version").output().ok().filter(|output| output.status.success());
     let rust = version.and_then(|output| String::from_utf8(output.stdout).ok());
     let rust = rust.as_deref().and_then(|text| text.split_whitespace().nth(1)).unwrap_or("unknown");
-    // Asked for at run time: a target folder that is used from several checkouts holds one build of this script.
+    // Asked when it runs: a target folder that was copied may hold a script compiled for another folder.
     let folder = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
     let lock = Path::new(&folder).join("../../Cargo.lock");
     let locked = std::fs::read_to_string(&lock).unwrap_or_default();

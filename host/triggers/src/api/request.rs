@@ -60,11 +60,12 @@ impl<T: DeserializeOwned + Send> FromRequestParts<Api> for Parameters<T> {
 
 /// The whole body, when it says that it is JSON and keeps the limits.
 pub(super) async fn body(headers: &HeaderMap, body: Body, config: &ApiConfig) -> Result<Bytes, Refusal> {
-    if !headers.get(CONTENT_TYPE).is_some_and(|value| is_json(value.as_bytes())) {
+    let mut types = headers.get_all(CONTENT_TYPE).iter().peekable();
+    if types.peek().is_none() || !types.all(|value| is_json(value.as_bytes())) {
         let detail = "send the body as JSON, with `Content-Type: application/json`";
         return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content_type", detail));
     }
-    if headers.get(CONTENT_ENCODING).is_some_and(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity")) {
+    if headers.get_all(CONTENT_ENCODING).iter().any(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity")) {
         let detail = "send the body as it is, without `Content-Encoding`";
         return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content_encoding", detail));
     }

@@ -63,10 +63,12 @@ async fn a_body_that_is_not_plain_json_or_too_large_is_refused() {
     let huge = json!({"content": {"data": {"x": "x".repeat(256 * 1024)}}}).to_string();
     /// Headers, body, status and code.
     type Case<'a> = (&'a [(&'a str, &'a str)], &'a str, u16, &'a str);
-    let cases: [Case<'_>; 5] = [
+    let cases: [Case<'_>; 7] = [
         (&[], &good, 415, "content_type"),
         (&[("content-type", "text/plain")], &good, 415, "content_type"),
+        (&[JSON, ("content-type", "text/plain")], &good, 415, "content_type"),
         (&[JSON, ("content-encoding", "gzip")], &good, 415, "content_encoding"),
+        (&[JSON, ("content-encoding", "identity"), ("content-encoding", "gzip")], &good, 415, "content_encoding"),
         (&[JSON], &huge, 413, "body_too_large"),
         (&[JSON, ("idempotency-key", "a b")], &good, 400, "invalid_idempotency_key"),
     ];
