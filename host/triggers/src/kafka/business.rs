@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use signalbox_graph::{Inputs, KafkaInput};
+use signalbox_model::BusinessInfo;
 
 use super::record::Record;
 use super::refusal::Refusal;
@@ -47,16 +48,16 @@ pub(super) fn of(record: &Record, decide: &dyn Decide) -> Result<Reader, Refusal
 }
 
 fn reader(business_id: &str, record: &Record, decide: &dyn Decide) -> Result<Reader, Refusal> {
-    let inputs = inputs_of(business_id, decide)?;
+    let (_, inputs) = served(business_id, decide)?;
     let input = input(&inputs, &record.topic)
         .ok_or_else(|| Refusal::OtherBusiness { business: business_id.to_owned(), topic: record.topic.to_string() })?;
     Ok(Reader { business_id: business_id.to_owned(), handler: input.handler.clone() })
 }
 
-/// Where inputs for a business enter; the refusal says what is missing: the business, or a bundle for it.
-pub(super) fn inputs_of(business_id: &str, decide: &dyn Decide) -> Result<Arc<Inputs>, Refusal> {
-    if let Some((_, inputs)) = decide.inputs(business_id) {
-        return Ok(inputs);
+/// A business and where inputs for it enter; the refusal says what is missing: the business, or a bundle for it.
+pub(super) fn served(business_id: &str, decide: &dyn Decide) -> Result<(Arc<BusinessInfo>, Arc<Inputs>), Refusal> {
+    if let Some(served) = decide.inputs(business_id) {
+        return Ok(served);
     }
     let business = decide.businesses().into_iter().find(|business| business.business_id == business_id);
     Err(match business {

@@ -52,6 +52,14 @@ pub(super) enum Refusal {
     /// There is no such business.
     #[error("there is no business {0}; add it to the business directory, or correct the record")]
     UnknownBusiness(String),
+    /// The business has no such place.
+    #[error("business {business} has no location {location}; correct the record")]
+    UnknownLocation {
+        /// Whose affair it is.
+        business: String,
+        /// What it does not have.
+        location: String,
+    },
     /// The business's bundle does not read this topic.
     #[error("the bundle of business {business} reads no topic {topic}: list it under [inputs.kafka] of the bundle")]
     OtherBusiness {
@@ -100,6 +108,7 @@ impl Refusal {
             Self::Content(error) => error.code(),
             Self::NoBusiness { .. } | Self::BusinessHeader => "business_missing",
             Self::UnknownBusiness(_) => "business_not_found",
+            Self::UnknownLocation { .. } => "location_not_found",
             Self::OtherBusiness { .. } => "topic_not_read",
             Self::NoBundle(_) => "no_bundle",
             Self::IdReused(_) | Self::Intake(IntakeError::IdReused) => "input_id_reused",

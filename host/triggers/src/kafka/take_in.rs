@@ -88,7 +88,14 @@ impl TakeIn {
             return Err(Refusal::Empty);
         }
         let mut input = read::input(record, &self.intake)?;
-        business::inputs_of(&input.business_id, self.intake.decide().as_ref())?;
+        let (business, _) = business::served(&input.business_id, self.intake.decide().as_ref())?;
+        // Nobody may see a place that is not there, so nobody could see or review what is decided about it either.
+        if let Some(place) = input.location_id.as_deref().filter(|place| business.location(place).is_none()) {
+            return Err(Refusal::UnknownLocation {
+                business: input.business_id.clone(),
+                location: place.chars().take(128).collect(),
+            });
+        }
         input.correlation_id.get_or_insert_with(|| correlation_id.to_owned());
         let accepted = AcceptedInput {
             input,

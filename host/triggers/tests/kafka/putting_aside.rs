@@ -71,6 +71,7 @@ async fn what_is_no_input_is_put_aside_with_its_reason() {
             })),
         ),
         ("business_not_found", Some(changed(|input| drop(input.insert("businessId".to_owned(), json!("nowhere")))))),
+        ("location_not_found", Some(changed(|input| drop(input.insert("locationId".to_owned(), json!("nowhere")))))),
     ];
     let kafka = cluster();
     let host = Host::start(&kafka).await;
