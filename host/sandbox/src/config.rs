@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use signalbox_model::HumanSize;
+use signalbox_model::{HumanDuration, HumanSize};
 
 /// `[sandbox]`: how much of the machine plugins may have together.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -14,10 +14,20 @@ pub struct SandboxConfig {
     pub cache: Option<PathBuf>,
     /// The largest component that is taken. Default 16 MiB.
     pub component_size: HumanSize,
+    /// How long one component may take to compile. Default 1 minute.
+    pub compile_time: HumanDuration,
+    /// How much memory the process may take that compiles one component. Default 1 GiB.
+    pub compile_memory: HumanSize,
 }
 
 impl Default for SandboxConfig {
     fn default() -> Self {
-        Self { instances: 128, cache: Some(PathBuf::from(".signalbox/compiled")), component_size: HumanSize(16 << 20) }
+        Self {
+            instances: 128,
+            cache: Some(PathBuf::from(".signalbox/compiled")),
+            component_size: HumanSize(16 << 20),
+            compile_time: HumanDuration::secs(60),
+            compile_memory: HumanSize(1 << 30),
+        }
     }
 }

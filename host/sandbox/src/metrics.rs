@@ -4,6 +4,7 @@ use std::time::Duration;
 
 const TRAPS: &str = "signalbox_traps_total";
 const COMPILES: &str = "signalbox_compile_duration_seconds";
+const NOT_COMPILED: &str = "signalbox_compile_failures_total";
 const CACHE: &str = "signalbox_compile_cache_total";
 
 /// Tells the recorder what the metrics mean.
@@ -13,6 +14,7 @@ pub fn describe() {
         "Guest calls that ended in a trap or over a limit, by business type, plugin and reason."
     );
     metrics::describe_histogram!(COMPILES, metrics::Unit::Seconds, "How long components took to compile.");
+    metrics::describe_counter!(NOT_COMPILED, "Components that were not compiled, by reason.");
     metrics::describe_counter!(CACHE, "Looks into the cache of compiled components, by result: hit, miss or refused.");
 }
 
@@ -23,6 +25,10 @@ pub(crate) fn trap(business_type: &str, plugin: &str, reason: &'static str) {
 
 pub(crate) fn compiled(took: Duration) {
     metrics::histogram!(COMPILES).record(took.as_secs_f64());
+}
+
+pub(crate) fn not_compiled(reason: &'static str) {
+    metrics::counter!(NOT_COMPILED, "reason" => reason).increment(1);
 }
 
 pub(crate) fn cache(result: &'static str) {

@@ -17,7 +17,7 @@ use signalbox_executor::{
     Event, EventCall, Executor, ExecutorConfig, ExecutorParts, Generations, HandleError, Handled, Progress, Silent,
 };
 use signalbox_model::{BusinessInfo, ReplySlot};
-use signalbox_sandbox::{Bundle, Sandbox, SandboxConfig};
+use signalbox_sandbox::{Bundle, Compilation, Sandbox, SandboxConfig};
 use signalbox_store::{AcceptedInput, Backend, Config, DecisionRecord, Store};
 use signalbox_tests_support::{LOADING, compiled};
 use tempfile::TempDir;
@@ -68,7 +68,7 @@ impl World {
         let directory = services.directory.clone();
         let config = SandboxConfig { cache: Some(compiled()?), ..SandboxConfig::default() };
         let loading = LOADING.lock().await;
-        let sandbox = Sandbox::new(&config, Arc::new(services))?;
+        let sandbox = Sandbox::new(&config, Arc::new(services), Compilation::InProcess)?;
         let bundle = Bundle::read(&bundle_folder(probe, &options, folder.path())?, sandbox.largest_component())?;
         let generation = sandbox.load(bundle).await?;
         drop(loading);
