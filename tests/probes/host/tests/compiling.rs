@@ -173,6 +173,32 @@ async fn what_is_no_component_is_refused_in_words() -> Result<()> {
             &wat::parse_str("(component (core module (memory i64 1)))")?,
             "memory64",
         ),
+        (
+            "a memory larger than any",
+            &wat::parse_str("(component (core module $m (memory 5000)) (core instance (instantiate $m)))")?,
+            "memory",
+        ),
+        (
+            "a table larger than any",
+            &wat::parse_str("(component (core module $m (table 30000 funcref)) (core instance (instantiate $m)))")?,
+            "table",
+        ),
+        (
+            "more memories than any",
+            &wat::parse_str(&format!(
+                "(component (core module $m (memory 1)) {})",
+                "(core instance (instantiate $m))".repeat(3)
+            ))?,
+            "memories",
+        ),
+        (
+            "more modules than any",
+            &wat::parse_str(&format!(
+                "(component (core module $m) {})",
+                "(core instance (instantiate $m))".repeat(30)
+            ))?,
+            "instances",
+        ),
         ("a component that exports nothing", &wat::parse_str("(component)")?, "does not export"),
     ] {
         let refused = refusal(&sandbox, bytes).await?;

@@ -3,6 +3,8 @@
 
 mod compiling;
 mod executor;
+mod hostile;
+mod raw;
 mod rendering;
 mod world;
 

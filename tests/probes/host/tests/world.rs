@@ -28,6 +28,8 @@ use tracing::instrument::WithSubscriber;
 pub struct Options {
     /// Text in `bundle.toml`, and what stands there instead.
     pub replace: Option<(String, String)>,
+    /// The bundle's folder, where it is not one of `tests/probes/bundles`.
+    pub folder: Option<PathBuf>,
     /// The way out; none is switched off.
     pub egress: Option<EgressConfig>,
     /// The script of the model `default`; none is no model.
@@ -197,7 +199,10 @@ impl World {
 
 /// The probe's bundle, or a copy of it with another text in its manifest.
 fn bundle_folder(probe: &str, options: &Options, folder: &Path) -> Result<PathBuf> {
-    let original = signalbox_tests_support::bundle(&format!("probes/{probe}"))?;
+    let original = match &options.folder {
+        Some(folder) => folder.clone(),
+        None => signalbox_tests_support::bundle(&format!("probes/{probe}"))?,
+    };
     let Some((text, instead)) = &options.replace else { return Ok(original) };
     let copy = folder.join("bundle");
     fs::create_dir(&copy)?;
