@@ -18,6 +18,12 @@ pub struct SandboxConfig {
     pub compile_time: HumanDuration,
     /// How much memory the process may take that compiles one component. Default 1 GiB.
     pub compile_memory: HumanSize,
+    /// So many traps of a plugin for one business open its breaker for that business; 0 never does. Default 5.
+    pub breaker_traps: u32,
+    /// Within this time. Default 1 minute.
+    pub breaker_window: HumanDuration,
+    /// How long an open breaker refuses calls before it lets one through to see. Default 30 s.
+    pub breaker_cool_down: HumanDuration,
 }
 
 impl Default for SandboxConfig {
@@ -28,6 +34,9 @@ impl Default for SandboxConfig {
             component_size: HumanSize(16 << 20),
             compile_time: HumanDuration::secs(60),
             compile_memory: HumanSize(1 << 30),
+            breaker_traps: 5,
+            breaker_window: HumanDuration::secs(60),
+            breaker_cool_down: HumanDuration::secs(30),
         }
     }
 }

@@ -7,6 +7,7 @@ use tokio::sync::Semaphore;
 use wasmtime::component::Linker;
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Strategy};
 
+use crate::breaker::Thresholds;
 use crate::compile::{Compilation, Compiler};
 use crate::config::SandboxConfig;
 use crate::error::SandboxError;
@@ -38,6 +39,7 @@ pub(crate) struct Inner {
     pub services: Arc<Services>,
     pub slots: Semaphore,
     pub compiler: Arc<Compiler>,
+    pub thresholds: Thresholds,
     component_size: u64,
 }
 
@@ -63,6 +65,7 @@ impl Sandbox {
                 services,
                 slots: Semaphore::new(instances as usize),
                 compiler,
+                thresholds: Thresholds::of(config),
                 component_size: config.component_size.0,
             }),
         })

@@ -4,6 +4,7 @@
 //! This crate has the only `wasmtime::Config`. [`Sandbox::load`] turns a [`Bundle`] into a [`Generation`];
 //! [`Sandbox::run_node`] and [`Sandbox::run_handler`] run its nodes and handlers within every limit there is.
 
+mod breaker;
 mod bundle;
 mod call;
 mod compile;

@@ -10,6 +10,7 @@ use signalbox_graph::{PluginSpec, Problem};
 use tokio::task::JoinSet;
 use wasmtime::component::Component;
 
+use crate::breaker::Breakers;
 use crate::compile::CompileError;
 use crate::engine::Inner;
 use crate::error::BundleError;
@@ -138,7 +139,8 @@ impl Inner {
             max_log_lines: spec.limits.log_lines,
             max_log_bytes: spec.limits.log_bytes,
         };
-        Ok(Plugin { policy: Arc::new(policy), limits: spec.limits, business_type, pre, export })
+        let breakers = Breakers::new(self.thresholds, business_type.clone(), policy.name.clone());
+        Ok(Plugin { policy: Arc::new(policy), limits: spec.limits, breakers, business_type, pre, export })
     }
 }
 

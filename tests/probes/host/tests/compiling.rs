@@ -185,7 +185,7 @@ async fn what_is_no_component_is_refused_in_words() -> Result<()> {
         ),
         (
             "more memories than any",
-            &wat::parse_str(&format!(
+            &wat::parse_str(format!(
                 "(component (core module $m (memory 1)) {})",
                 "(core instance (instantiate $m))".repeat(3)
             ))?,
@@ -193,10 +193,7 @@ async fn what_is_no_component_is_refused_in_words() -> Result<()> {
         ),
         (
             "more modules than any",
-            &wat::parse_str(&format!(
-                "(component (core module $m) {})",
-                "(core instance (instantiate $m))".repeat(30)
-            ))?,
+            &wat::parse_str(format!("(component (core module $m) {})", "(core instance (instantiate $m))".repeat(30)))?,
             "instances",
         ),
         ("a component that exports nothing", &wat::parse_str("(component)")?, "does not export"),

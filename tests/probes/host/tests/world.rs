@@ -30,6 +30,8 @@ pub struct Options {
     pub replace: Option<(String, String)>,
     /// The bundle's folder, where it is not one of `tests/probes/bundles`.
     pub folder: Option<PathBuf>,
+    /// How much plugins may have together.
+    pub sandbox: SandboxConfig,
     /// The way out; none is switched off.
     pub egress: Option<EgressConfig>,
     /// The script of the model `default`; none is no model.
@@ -68,7 +70,7 @@ impl World {
             egress: egress.transpose().map_err(anyhow::Error::msg)?.map(Arc::new),
         };
         let directory = services.directory.clone();
-        let config = SandboxConfig { cache: Some(compiled()?), ..SandboxConfig::default() };
+        let config = SandboxConfig { cache: Some(compiled()?), ..options.sandbox.clone() };
         let loading = LOADING.lock().await;
         let sandbox = Sandbox::new(&config, Arc::new(services), Compilation::InProcess)?;
         let bundle = Bundle::read(&bundle_folder(probe, &options, folder.path())?, sandbox.largest_component())?;
