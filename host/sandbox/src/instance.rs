@@ -65,7 +65,8 @@ pub(crate) struct Left {
 }
 
 impl Inner {
-    /// Waits for a free instance and prepares its store, unless the plugin kept trapping for the business. `label` is the node's path or the handler's name.
+    /// Waits for a free instance and prepares its store, unless the plugin kept trapping for the business. `label` is the
+    /// node's path or the handler's name.
     pub async fn prepare<'a>(
         &'a self,
         plugin: &'a Plugin,

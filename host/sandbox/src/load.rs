@@ -34,11 +34,11 @@ impl Sandbox {
 
     /// Compiles every component of a bundle, side by side. Several plugins may share one; it is compiled once.
     async fn compile(&self, bundle: &Bundle) -> Compiled {
-        let distinct: BTreeMap<String, &Bytes> =
-            bundle.components.values().map(|bytes| (digest(bytes), bytes)).collect();
+        let components: Vec<Bytes> = bundle.components.values().cloned().collect();
+        let distinct = move || components.into_iter().map(|bytes| (digest(&bytes), bytes)).collect::<BTreeMap<_, _>>();
         let mut running = JoinSet::new();
-        for (digest, bytes) in distinct {
-            let (compiler, bytes) = (self.inner.compiler.clone(), bytes.clone());
+        for (digest, bytes) in tokio::task::spawn_blocking(distinct).await.unwrap_or_default() {
+            let compiler = self.inner.compiler.clone();
             running.spawn(async move { (digest.clone(), compiler.component(digest, bytes).await) });
         }
         let mut compiled = BTreeMap::new();

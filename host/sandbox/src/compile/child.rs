@@ -78,7 +78,9 @@ fn confine(limits: &CompileLimits) -> Result<(), ChildError> {
 }
 
 fn limit(resource: Resource, soft: u64, hard: u64) -> Result<(), ChildError> {
-    rustix::process::setrlimit(resource, Rlimit { current: Some(soft), maximum: Some(hard) })
+    // A limit that the host has itself cannot be raised.
+    let hard = rustix::process::getrlimit(resource).maximum.map_or(hard, |own| own.min(hard));
+    rustix::process::setrlimit(resource, Rlimit { current: Some(soft.min(hard)), maximum: Some(hard) })
         .map_err(|error| ChildError::Limits(format!("{resource:?}: {error}")))
 }
 

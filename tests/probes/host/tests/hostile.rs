@@ -100,8 +100,11 @@ fn attempts() -> Vec<Raw> {
     ]
 }
 
-/// This process's memory as the kernel counts it, in KiB: now, or at its most.
+/// This process's memory as Linux counts it, in KiB: now, or at its most.
 fn memory(what: &str) -> Result<u64> {
+    if !cfg!(target_os = "linux") {
+        return Ok(0);
+    }
     let status = fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix(what)).with_context(|| format!("{what} is missing"))?;
     Ok(line.trim_start_matches(':').trim_end_matches("kB").trim().parse()?)

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use signalbox_capabilities::Services;
 use signalbox_capabilities::business::BusinessDirectory;
-use signalbox_capabilities::http::{Egress, EgressConfig, SystemLookup};
+use signalbox_capabilities::http::{Egress, EgressConfig, Lookup, SystemLookup};
 use signalbox_capabilities::llm::{LanguageModels, Scripted};
 use signalbox_executor::{
     Event, EventCall, Executor, ExecutorConfig, ExecutorParts, Generations, HandleError, Handled, Progress, Silent,
@@ -34,6 +34,8 @@ pub struct Options {
     pub sandbox: SandboxConfig,
     /// The way out; none is switched off.
     pub egress: Option<EgressConfig>,
+    /// Who answers for names; none is the system.
+    pub lookup: Option<Arc<dyn Lookup>>,
     /// The script of the model `default`; none is no model.
     pub script: Option<String>,
 }
@@ -62,7 +64,8 @@ impl World {
             fs::write(&file, script)?;
             models = models.with("default", Arc::new(Scripted::open(&file, "default")?));
         }
-        let egress = options.egress.take().map(|config| Egress::new(config, Arc::new(SystemLookup)));
+        let lookup = options.lookup.take().unwrap_or_else(|| Arc::new(SystemLookup));
+        let egress = options.egress.take().map(|config| Egress::new(config, lookup));
         let services = Services {
             store: store.clone(),
             directory: Arc::new(BusinessDirectory::of(businesses)),
