@@ -31,7 +31,7 @@ pub enum Compilation {
     ChildProcess {
         /// The program, which must be of the same build as this one.
         program: PathBuf,
-        /// Its command that calls [`compile_as_child`].
+        /// Its command that calls [`compile_as_child`]; it is given `--time-ms`, `--memory` and `--component-size`.
         command: &'static str,
     },
     /// In this process, without limits: for who embeds the sandbox, has no program to run, and trusts the components.
