@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use signalbox_capabilities::rag::{ModelFileError, read_models};
 use signalbox_graph::{Manifest, Problem, Report};
@@ -24,7 +25,7 @@ pub struct Bundle {
     pub(crate) file: String,
     pub(crate) text: String,
     /// Component bytes by plugin.
-    pub(crate) components: BTreeMap<String, Vec<u8>>,
+    pub(crate) components: BTreeMap<String, Bytes>,
 }
 
 impl Bundle {
@@ -74,12 +75,12 @@ fn unreadable(path: &Path, error: &std::io::Error) -> BundleError {
     BundleError::Unreadable { path: path.to_owned(), reason: error.to_string() }
 }
 
-fn read_components(folder: &Path, manifest: &Manifest, largest: u64) -> (BTreeMap<String, Vec<u8>>, Vec<Problem>) {
+fn read_components(folder: &Path, manifest: &Manifest, largest: u64) -> (BTreeMap<String, Bytes>, Vec<Problem>) {
     let (mut components, mut problems) = (BTreeMap::new(), Vec::new());
     for (name, plugin) in &manifest.plugins {
         match read_component(&folder.join(&plugin.component), largest) {
             Ok(bytes) => {
-                components.insert(name.clone(), bytes);
+                components.insert(name.clone(), bytes.into());
             }
             Err((message, help)) => problems.push(
                 Problem::new(format!("plugin `{name}`: {message}"), plugin.component_span.clone(), "this component")
@@ -114,7 +115,7 @@ fn read_component(path: &PathBuf, largest: u64) -> Result<Vec<u8>, (String, Stri
 }
 
 /// Over everything that can change a decision, each part with its length so that no two bundles collide.
-fn digest(manifest: &str, components: &BTreeMap<String, Vec<u8>>, models: &[MessageModel]) -> String {
+fn digest(manifest: &str, components: &BTreeMap<String, Bytes>, models: &[MessageModel]) -> String {
     let mut hash = Sha256::new();
     let mut part = |bytes: &[u8]| {
         hash.update((bytes.len() as u64).to_be_bytes());

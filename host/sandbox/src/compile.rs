@@ -1,129 +1,125 @@
-//! Compiles components once: the native code is kept under the component's digest and the engine's settings, sealed
-//! with a MAC. Native code runs as it is, so a file whose seal does not fit is never loaded.
+//! Compiles components once, in a child process: a compiler is large and eats what strangers wrote, so what it takes of
+//! time and memory must not be taken from the host.
 
-use std::fs;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+mod cache;
+mod child;
+mod error;
+mod limits;
+mod process;
+
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
-use hmac::{Hmac, Mac as _};
-use sha2::Sha256;
+use bytes::Bytes;
+use tokio::sync::Semaphore;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use crate::config::SandboxConfig;
 use crate::error::SandboxError;
 use crate::metrics;
+use cache::Cache;
+pub use child::{ChildError, compile as compile_as_child};
+pub use error::CompileError;
+pub use limits::CompileLimits;
 
-type Seal = Hmac<Sha256>;
-
-const SEAL_BYTES: usize = 32;
-const KEY_FILE: &str = "seal.key";
-
-/// The folder of compiled components.
-pub(crate) struct Cache {
-    folder: PathBuf,
-    key: [u8; 32],
+/// Where components are compiled.
+#[derive(Clone, Debug)]
+pub enum Compilation {
+    /// In a child process for each component, within `compile-time` and `compile-memory`.
+    ChildProcess {
+        /// The program, which must be of the same build as this one.
+        program: PathBuf,
+        /// Its command that calls [`compile_as_child`]; it is given `--time-ms`, `--memory` and `--component-size`.
+        command: &'static str,
+    },
+    /// In this process, without limits: for who embeds the sandbox, has no program to run, and trusts the components.
+    InProcess,
 }
 
-impl Cache {
-    /// Opens a folder, making it and its key when they are not there yet.
-    pub fn open(folder: &Path) -> Result<Self, SandboxError> {
-        let wrong = |error: std::io::Error| SandboxError::Cache { path: folder.to_owned(), reason: error.to_string() };
-        fs::create_dir_all(folder).map_err(wrong)?;
-        let path = folder.join(KEY_FILE);
-        if !path.exists() {
-            let key: [u8; 32] = rand::random();
-            // Appears whole or not at all, readable for its owner only; another process that was quicker has made a key
-            // that is as good.
-            let mut file = tempfile::NamedTempFile::new_in(folder).map_err(wrong)?;
-            file.write_all(&key).and_then(|()| file.as_file().sync_all()).map_err(wrong)?;
-            match file.persist_noclobber(&path) {
-                Ok(_) => {}
-                Err(error) if error.error.kind() == std::io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(wrong(error.error)),
+/// Compiles for an engine, as many components at a time as there are cores.
+pub(crate) struct Compiler {
+    engine: Engine,
+    compilation: Compilation,
+    limits: CompileLimits,
+    cache: Option<Cache>,
+    places: Semaphore,
+}
+
+impl Compiler {
+    /// Opens the cache.
+    pub fn new(engine: Engine, config: &SandboxConfig, compilation: Compilation) -> Result<Self, SandboxError> {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Ok(Self {
+            engine,
+            compilation,
+            limits: CompileLimits::of(config),
+            cache: config.cache.as_deref().map(Cache::open).transpose()?,
+            places: Semaphore::new(cores),
+        })
+    }
+
+    /// The component, from the cache or compiled now.
+    pub async fn component(self: Arc<Self>, digest: String, bytes: Bytes) -> Result<Component, CompileError> {
+        let name = format!("{digest}-{}", engine_name(&self.engine));
+        let (compiler, wanted) = (self.clone(), name.clone());
+        if let Some(component) = blocking(move || Ok(compiler.kept(&wanted))).await? {
+            metrics::cache("hit");
+            return Ok(component);
+        }
+        metrics::cache("miss");
+        let code = self.compile(bytes).await.inspect_err(|error| metrics::not_compiled(error.reason()))?;
+        blocking(move || {
+            let component = deserialize(&self.engine, &code).map_err(|error| CompileError::invalid(&error))?;
+            if let Some(cache) = &self.cache {
+                cache.write(&name, &code);
             }
-        }
-        let key = fs::read(&path).map_err(wrong)?;
-        let key = <[u8; 32]>::try_from(key).map_err(|_| SandboxError::Cache {
-            path: folder.to_owned(),
-            reason: format!("{KEY_FILE} has not 32 bytes; remove the folder, and it will be made anew"),
-        })?;
-        Ok(Self { folder: folder.to_owned(), key })
+            Ok(component)
+        })
+        .await
     }
 
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.join(name).with_extension("cwasm")
+    fn kept(&self, name: &str) -> Option<Component> {
+        let code = self.cache.as_ref()?.read(name)?;
+        deserialize(&self.engine, &code)
+            .inspect_err(|error| tracing::warn!(%error, "a cached component does not load; compiling it again"))
+            .ok()
     }
 
-    fn seal(&self, name: &str, code: &[u8]) -> Option<Seal> {
-        let mut seal = Seal::new_from_slice(&self.key).ok()?;
-        seal.update(name.as_bytes());
-        seal.update(&[0]);
-        seal.update(code);
-        Some(seal)
-    }
-
-    /// Native code under a name, if its seal fits.
-    fn read(&self, name: &str) -> Option<Vec<u8>> {
-        let mut file = fs::read(self.path(name)).ok()?;
-        let code_end = file.len().checked_sub(SEAL_BYTES)?;
-        let (code, sealed) = file.split_at(code_end);
-        if self.seal(name, code)?.verify_slice(sealed).is_err() {
-            metrics::cache("refused");
-            tracing::warn!(file = %self.path(name).display(), "compiled component does not match its seal; compiling it again");
-            return None;
-        }
-        file.truncate(code_end);
-        Some(file)
-    }
-
-    /// Keeps native code under a name. A cache that cannot be written costs time, nothing else.
-    fn write(&self, name: &str, code: &[u8]) {
-        let Some(seal) = self.seal(name, code) else { return };
-        let write = || -> std::io::Result<()> {
-            let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
-            file.write_all(code)?;
-            file.write_all(&seal.finalize().into_bytes())?;
-            file.as_file().sync_all()?;
-            file.persist(self.path(name)).map_err(|error| error.error)?;
-            Ok(())
-        };
-        if let Err(error) = write() {
-            tracing::warn!(folder = %self.folder.display(), %error, "cannot keep a compiled component");
-        }
+    async fn compile(&self, bytes: Bytes) -> Result<Vec<u8>, CompileError> {
+        // Never closed.
+        let _place = self.places.acquire().await;
+        let started = Instant::now();
+        let code = match &self.compilation {
+            Compilation::ChildProcess { program, command } => {
+                process::compile(program, command, &self.limits, &bytes).await
+            }
+            Compilation::InProcess => {
+                let engine = self.engine.clone();
+                blocking(move || engine.precompile_component(&bytes).map_err(|error| CompileError::invalid(&error)))
+                    .await
+            }
+        }?;
+        metrics::compiled(started.elapsed());
+        Ok(code)
     }
 }
 
-/// The component, from the cache or compiled now. Takes long: never called on the runtime's own threads.
-pub(crate) fn component(
-    engine: &Engine,
-    cache: Option<&Cache>,
-    digest: &str,
-    bytes: &[u8],
-) -> wasmtime::Result<Component> {
-    let name = format!("{digest}-{}", engine_name(engine));
-    if let Some(code) = cache.and_then(|cache| cache.read(&name)) {
-        match deserialize(engine, &code) {
-            Ok(component) => {
-                metrics::cache("hit");
-                return Ok(component);
-            }
-            Err(error) => tracing::warn!(%error, "a cached component does not load; compiling it again"),
-        }
-    }
-    metrics::cache("miss");
-    let started = Instant::now();
-    let code = engine.precompile_component(bytes)?;
-    metrics::compiled(started.elapsed());
-    if let Some(cache) = cache {
-        cache.write(&name, &code);
-    }
-    deserialize(engine, &code)
+/// Reading, sealing and compiling take long: they are never done on the runtime's own threads.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, CompileError> + Send + 'static,
+) -> Result<T, CompileError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|error| Err(CompileError::Unavailable(format!("it broke off: {error}"))))
 }
 
 #[allow(unsafe_code, reason = "native code can be loaded in no other way")]
 fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
-    // SAFETY: the code was made by this process just now, or its MAC says that a process with our key made it.
+    // SAFETY: the code was made just now, by this process or by a child of it, or its MAC says that a process with our
+    // key made it. A child is this very program with the same compiler, and the pipe has no other end; a component that
+    // could make it write something else could do the same to a compiler in this process.
     unsafe { Component::deserialize(engine, code) }
 }
 
@@ -138,47 +134,15 @@ fn engine_name(engine: &Engine) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::{compiling_engine, engine_config};
 
     #[test]
-    fn code_that_was_tampered_with_is_never_read() {
-        let folder = tempfile::tempdir().unwrap();
-        let cache = Cache::open(folder.path()).unwrap();
-        cache.write("one", b"native code");
-        assert_eq!(cache.read("one").unwrap(), b"native code");
-        let mut file = fs::read(cache.path("one")).unwrap();
-        file[3] ^= 1;
-        fs::write(cache.path("one"), &file).unwrap();
-        assert!(cache.read("one").is_none());
-    }
-
-    #[test]
-    fn processes_that_start_together_agree_on_one_key() {
-        let folder = tempfile::tempdir().unwrap();
-        let keys: Vec<[u8; 32]> = std::thread::scope(|scope| {
-            let starts: Vec<_> = (0..8).map(|_| scope.spawn(|| Cache::open(folder.path()).unwrap().key)).collect();
-            starts.into_iter().map(|start| start.join().unwrap()).collect()
-        });
-        assert!(keys.iter().all(|key| *key == keys[0]));
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn nobody_else_may_read_the_key() {
-        use std::os::unix::fs::PermissionsExt as _;
-        let folder = tempfile::tempdir().unwrap();
-        Cache::open(folder.path()).unwrap();
-        let mode = fs::metadata(folder.path().join(KEY_FILE)).unwrap().permissions().mode();
-        assert_eq!(mode & 0o077, 0, "{mode:o}");
-    }
-
-    #[test]
-    fn code_is_not_read_under_another_name_or_key() {
-        let folder = tempfile::tempdir().unwrap();
-        let cache = Cache::open(folder.path()).unwrap();
-        cache.write("one", b"native code");
-        fs::copy(cache.path("one"), cache.path("two")).unwrap();
-        assert!(cache.read("two").is_none());
-        fs::remove_file(folder.path().join(KEY_FILE)).unwrap();
-        assert!(Cache::open(folder.path()).unwrap().read("one").is_none());
+    fn code_of_the_engine_that_only_compiles_fits_the_engine_that_runs_it() {
+        let (compiling, running) = (compiling_engine().unwrap(), Engine::new(&engine_config(Some(1))).unwrap());
+        assert_eq!(engine_name(&compiling), engine_name(&running));
+        let component = b"\0asm\x0d\0\x01\0";
+        let code = compiling.precompile_component(component).unwrap();
+        assert_eq!(code, running.precompile_component(component).unwrap());
+        deserialize(&running, &code).unwrap();
     }
 }

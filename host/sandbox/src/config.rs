@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use signalbox_model::HumanSize;
+use signalbox_model::{HumanDuration, HumanSize};
 
 /// `[sandbox]`: how much of the machine plugins may have together.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -14,10 +14,29 @@ pub struct SandboxConfig {
     pub cache: Option<PathBuf>,
     /// The largest component that is taken. Default 16 MiB.
     pub component_size: HumanSize,
+    /// How long one component may take to compile. Default 1 minute.
+    pub compile_time: HumanDuration,
+    /// How much memory the process may take that compiles one component. Default 1 GiB.
+    pub compile_memory: HumanSize,
+    /// So many traps of a plugin for one business open its breaker for that business; 0 never does. Default 5.
+    pub breaker_traps: u32,
+    /// Within this time. Default 1 minute.
+    pub breaker_window: HumanDuration,
+    /// How long an open breaker refuses calls before it lets one through to see. Default 30 s.
+    pub breaker_cool_down: HumanDuration,
 }
 
 impl Default for SandboxConfig {
     fn default() -> Self {
-        Self { instances: 128, cache: Some(PathBuf::from(".signalbox/compiled")), component_size: HumanSize(16 << 20) }
+        Self {
+            instances: 128,
+            cache: Some(PathBuf::from(".signalbox/compiled")),
+            component_size: HumanSize(16 << 20),
+            compile_time: HumanDuration::secs(60),
+            compile_memory: HumanSize(1 << 30),
+            breaker_traps: 5,
+            breaker_window: HumanDuration::secs(60),
+            breaker_cool_down: HumanDuration::secs(30),
+        }
     }
 }

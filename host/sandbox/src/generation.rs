@@ -7,6 +7,7 @@ use signalbox_graph::{Graph, Inputs, Limits};
 use signalbox_model::MessageModel;
 use wasmtime::component::InstancePre;
 
+use crate::breaker::Breakers;
 use crate::guest::Guest;
 
 /// A bundle loaded: compiled, linked, grants checked. A decision is pinned to one from start to end.
@@ -47,6 +48,7 @@ impl std::fmt::Debug for Generation {
 pub struct Plugin {
     pub(crate) policy: Arc<PluginPolicy>,
     pub(crate) limits: Limits,
+    pub(crate) breakers: Breakers,
     pub(crate) business_type: Arc<str>,
     pub(crate) pre: InstancePre<Guest>,
     pub(crate) export: Export,

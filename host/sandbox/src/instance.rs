@@ -8,6 +8,7 @@ use signalbox_graph::FailureKind;
 use tokio::sync::SemaphorePermit;
 use wasmtime::{Store, StoreContextMut, Trap, UpdateDeadline};
 
+use crate::breaker::{Admitted, Ended};
 use crate::engine::{Inner, TICK};
 use crate::generation::Plugin;
 use crate::guest::Guest;
@@ -49,6 +50,8 @@ pub(crate) struct Prepared<'a> {
     pub store: Store<Guest>,
     pub deadline: tokio::time::Instant,
     plugin: &'a Plugin,
+    scope: Arc<Scope>,
+    admitted: Admitted,
     patience: Duration,
     output: wasi::Output,
     started: Instant,
@@ -62,7 +65,8 @@ pub(crate) struct Left {
 }
 
 impl Inner {
-    /// Waits for a free instance and prepares its store. `label` is the node's path or the handler's name.
+    /// Waits for a free instance and prepares its store, unless the plugin kept trapping for the business. `label` is the
+    /// node's path or the handler's name.
     pub async fn prepare<'a>(
         &'a self,
         plugin: &'a Plugin,
@@ -72,7 +76,12 @@ impl Inner {
         patience: Duration,
     ) -> Result<Prepared<'a>, (NodeFailure, Left)> {
         let started = Instant::now();
-        let deadline = scope.deadline.min(tokio::time::Instant::now() + patience);
+        let now = tokio::time::Instant::now();
+        let admitted = plugin.breakers.admit(&scope.business.business_id, now).map_err(|message| {
+            let left = Left { record: CallRecord::default(), took: started.elapsed() };
+            (NodeFailure::new(FailureKind::Fatal, message), left)
+        })?;
+        let deadline = scope.deadline.min(now + patience);
         let Ok(Ok(slot)) = tokio::time::timeout_at(deadline, self.slots.acquire()).await else {
             metrics::trap(&plugin.business_type, &plugin.policy.name, "no-instance");
             let message = format!("no instance was free within {patience:?}; the host is overloaded");
@@ -89,7 +98,7 @@ impl Inner {
         store.set_max_component_handles(MOST_HANDLES);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(on_tick);
-        Ok(Prepared { store, deadline, plugin, patience, output, started, _slot: slot })
+        Ok(Prepared { store, deadline, plugin, scope: scope.clone(), admitted, patience, output, started, _slot: slot })
     }
 }
 
@@ -112,6 +121,13 @@ impl Prepared<'_> {
         answer: Result<wasmtime::Result<T>, tokio::time::error::Elapsed>,
     ) -> (Result<T, NodeFailure>, Left) {
         let lines = self.output.lines();
+        let ended = match &answer {
+            Ok(Ok(_)) => Ended::Answered,
+            Ok(Err(_)) => Ended::Trapped,
+            Err(_) => Ended::GivenUp,
+        };
+        let (business, now) = (&self.scope.business.business_id, tokio::time::Instant::now());
+        self.plugin.breakers.ended(business, self.admitted, ended, now);
         let answer = match answer {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => Err(trapped(&error, &self.store, self.plugin, &lines)),

@@ -1,6 +1,7 @@
 //! The commands, each in a file of its own.
 
 mod check;
+mod compile_component;
 mod config;
 mod cron;
 mod decisions;
@@ -66,6 +67,8 @@ enum Command {
     Tables(tables::Options),
     Config(config::Options),
     Version(version::Options),
+    #[command(hide = true)]
+    CompileComponent(compile_component::Options),
 }
 
 /// Runs one command to its exit code; what went wrong is told on standard error.
@@ -84,6 +87,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Tables(options) => tables::run(configured, &options),
         Command::Config(options) => config::run(configured, &options),
         Command::Version(options) => version::run(&options),
+        Command::CompileComponent(options) => compile_component::run(&options),
     };
     match result {
         Ok(code) => code,

@@ -1,6 +1,7 @@
 //! The program `signalbox`: the host, and the commands around it.
 
 mod cli;
+mod compiler;
 mod config;
 mod health;
 mod serve;

@@ -54,7 +54,8 @@ pub async fn serve(config: Config, read_again: Reread, ready_json: bool) -> anyh
     let directory = open_directory(&config)?;
     let store = backends::open_store(&config.store).await?;
     let services = backends::services(&config, store.clone(), directory.clone())?;
-    let sandbox = Sandbox::new(&config.sandbox, Arc::new(services)).map_err(StartError::from)?;
+    let compilation = crate::compiler::compilation()?;
+    let sandbox = Sandbox::new(&config.sandbox, Arc::new(services), compilation).map_err(StartError::from)?;
     let loaded = bundles::load(&config.bundles.paths, &sandbox).await?;
     let executor = Executor::new(ExecutorParts {
         sandbox,

@@ -4,6 +4,7 @@
 
 mod cli {
     mod check;
+    mod compile;
     mod configuration;
     mod cron;
     mod decisions;

@@ -87,7 +87,7 @@ impl Setup {
              [store]\npath = \"store.db\"\n\
              [business]\ndirectory = \"business\"\n\
              [bundles]\npaths = [{}]\n\
-             [sandbox]\ncache = {}\n\
+             [sandbox]\ncache = {}\ncompile-time = \"10m\"\n\
              [auth]\nkeys = [{{ algorithm = \"HS256\", key = {{ file = \"secret\" }} }}]\ndevelopment = true\n\
              {}{}",
             bundles.join(", "),

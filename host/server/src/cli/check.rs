@@ -17,8 +17,8 @@ use crate::shutdown;
 
 /// Checks a bundle as the host does when it loads it, and reports everything that is wrong at once.
 ///
-/// Looked at are the manifest, the graph, the message models, and the components: whether they are there, compile, and
-/// import only what they have a grant for.
+/// Looked at are the manifest, the graph, the message models, and the components: whether they are there, compile within
+/// the limits of [sandbox], and import only what they have a grant for.
 ///
 /// Example: signalbox check target/plugins/restaurant
 #[derive(Debug, Args)]
@@ -60,7 +60,7 @@ async fn load(folder: &Path, config: &SandboxConfig) -> anyhow::Result<Result<Ge
     // A check leaves nothing behind: it uses the host's cache when there is one, and makes none.
     let cache = config.cache.clone().filter(|cache| cache.is_dir());
     let config = SandboxConfig { instances: 1, cache, ..config.clone() };
-    let sandbox = Sandbox::new(&config, Arc::new(services)).context("the sandbox")?;
+    let sandbox = Sandbox::new(&config, Arc::new(services), crate::compiler::compilation()?).context("the sandbox")?;
     Ok(match Bundle::read(folder, sandbox.largest_component()) {
         Ok(bundle) => sandbox.load(bundle).await,
         Err(error) => Err(error),

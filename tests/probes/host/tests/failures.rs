@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use serde_json::{Value, json};
-use signalbox_model::Outcome;
+use signalbox_model::{HumanDuration, Outcome};
 use signalbox_store::DecisionRecord;
 
 use super::world::{World, captured};
@@ -48,6 +48,7 @@ async fn whatever_a_guest_does_its_decision_fails_and_the_next_one_is_made() -> 
         "bad-json",
         "deep-json",
         "huge-update",
+        "wide-json",
         "invalid",
         "retry",
     ] {
@@ -72,6 +73,7 @@ async fn each_failure_names_what_happened() -> Result<()> {
         ("bad-json", "result"),
         ("deep-json", "result"),
         ("huge-update", "result"),
+        ("wide-json", "result"),
         ("panic", "the probe panics, as it was told"),
         ("sleep", "time"),
         ("invalid", "the probe finds the input invalid"),
@@ -141,5 +143,82 @@ async fn spinning_guests_leave_room_for_others() -> Result<()> {
     failure(&one?);
     failure(&other?);
     assert_eq!(result(&neighbour?), json!("hello"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn nothing_is_kept_between_runs() -> Result<()> {
+    let world = World::start("failures").await?;
+    for _ in 0..3 {
+        assert_eq!(result(&world.say("keep-state").await?), json!(0));
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_guest_that_measures_time_learns_nothing_of_the_host() -> Result<()> {
+    let world = World::start("failures").await?;
+    let first = result(&world.say("measure-time").await?);
+    assert_eq!(first, json!(1_000), "one step of a clock that only counts how often it was read");
+    assert_eq!(result(&world.say("measure-time").await?), first);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_guest_cannot_forge_a_log_line() -> Result<()> {
+    let world = World::start("failures").await?;
+    let (record, lines) = captured(world.say("log-injection")).await;
+    record?;
+    let of_guest: Vec<&Value> = lines.iter().filter(|line| line.to_string().contains("forged")).collect();
+    let [line] = of_guest.as_slice() else { panic!("{of_guest:?}") };
+    assert_eq!(line["level"], "INFO", "{line}");
+    Ok(())
+}
+
+/// A world whose breakers open after two traps, for so long.
+async fn breaking(cool_down: HumanDuration) -> Result<World> {
+    World::with("failures", |options| {
+        options.sandbox.breaker_traps = 2;
+        options.sandbox.breaker_window = HumanDuration::secs(3_600);
+        options.sandbox.breaker_cool_down = cool_down;
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_plugin_that_keeps_trapping_is_refused_for_that_business_alone() -> Result<()> {
+    let world = breaking(HumanDuration::secs(3_600)).await?;
+    let (refused, lines) = captured(async {
+        for _ in 0..2 {
+            assert!(failure(&world.say("moody panic").await?).contains("panics"));
+        }
+        world.say("moody hello").await
+    })
+    .await;
+    let refused = refused?;
+    assert!(failure(&refused).contains("was not run: it trapped 2 times"), "{}", failure(&refused));
+    let errors: Vec<&Value> = lines.iter().filter(|line| line["level"] == "ERROR").collect();
+    let [error] = errors.as_slice() else { panic!("{errors:?}") };
+    assert_eq!((&error["fields"]["plugin"], &error["fields"]["business_id"]), (&json!("moody"), &json!("alpha")));
+
+    let elsewhere = world.decide("in_beta", "beta", None, json!({"text": "moody hello"})).await?;
+    assert_eq!(result(&elsewhere), json!("moody hello"), "another business");
+    assert_eq!(result(&world.say("hello").await?), json!("hello"), "another plugin");
+    world.publish("failures", ("version = \"1.0.0\"", "version = \"1.0.1\"")).await?;
+    assert_eq!(result(&world.say("moody hello").await?), json!("moody hello"), "another generation");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_breaker_that_has_cooled_down_closes_with_the_first_answer() -> Result<()> {
+    let world = breaking(HumanDuration::millis(0)).await?;
+    for text in ["moody panic", "moody panic", "moody panic"] {
+        assert!(failure(&world.say(text).await?).contains("panics"), "each is let through: the third on trial");
+    }
+    for _ in 0..2 {
+        assert_eq!(result(&world.say("moody hello").await?), json!("moody hello"));
+    }
+    assert!(failure(&world.say("moody panic").await?).contains("panics"));
+    assert_eq!(result(&world.say("moody hello").await?), json!("moody hello"), "one trap does not open it again");
     Ok(())
 }

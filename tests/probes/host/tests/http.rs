@@ -1,6 +1,10 @@
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use anyhow::Result;
 use serde_json::{Value, json};
-use signalbox_capabilities::http::EgressConfig;
+use signalbox_capabilities::http::{EgressConfig, Lookup};
 use wiremock::matchers::{header_exists, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
@@ -89,5 +93,101 @@ async fn with_outgoing_requests_switched_off_the_plugin_is_told() -> Result<()> 
     let world = World::start("http").await?;
     let results = world.calls(json!([send("GET", "http://127.0.0.1:80/allowed/soup".to_owned())])).await?;
     assert_eq!(results[0]["error"], "NotConfigured", "{}", results[0]);
+    Ok(())
+}
+
+/// Every spelling of this machine, of its neighbours, and of where clouds keep their metadata.
+const PRIVATE: [&str; 31] = [
+    "127.0.0.1",
+    "127.1",
+    "127.0.1",
+    "2130706433",
+    "0x7f000001",
+    "0x7f.1",
+    "0177.0.0.1",
+    "017700000001",
+    "127.0.0.1.",
+    "0",
+    "0.0.0.0",
+    "localhost",
+    "LOCALHOST.",
+    "[::1]",
+    "[::]",
+    "[0:0:0:0:0:0:0:1]",
+    "[::ffff:127.0.0.1]",
+    "[::ffff:7f00:1]",
+    "[::127.0.0.1]",
+    "[64:ff9b::7f00:1]",
+    "[2002:7f00:1::]",
+    "169.254.169.254",
+    "0xa9fea9fe",
+    "2852039166",
+    "[::ffff:169.254.169.254]",
+    "[fd00:ec2::254]",
+    "[fe80::1]",
+    "10.0.0.1",
+    "172.16.0.1",
+    "192.168.0.1",
+    "100.64.0.1",
+];
+
+/// Answers for every name with the next of these addresses.
+struct Changing(AtomicUsize);
+
+#[async_trait::async_trait]
+impl Lookup for Changing {
+    async fn lookup(&self, _host: &str) -> std::io::Result<Vec<IpAddr>> {
+        let addresses = [[127, 0, 0, 1], [169, 254, 169, 254], [10, 0, 0, 1], [192, 168, 0, 1]].map(IpAddr::from);
+        let turn = self.0.fetch_add(1, Ordering::Relaxed);
+        Ok(addresses.iter().copied().cycle().skip(turn % addresses.len()).take(1).collect())
+    }
+}
+
+#[tokio::test]
+async fn no_guest_reaches_a_private_address_by_any_spelling_or_name_though_it_is_granted() -> Result<()> {
+    let server = MockServer::start().await;
+    let port = server.address().port();
+    let mut urls: Vec<String> =
+        PRIVATE.iter().chain(&["changing.example"]).map(|host| format!("http://{host}:{port}/")).collect();
+    let granted = urls.iter().map(|url| format!("{url:?}")).collect::<Vec<_>>().join(", ");
+    urls.extend(vec![format!("http://changing.example:{port}/"); 3]);
+    let world = World::with("http", |options| {
+        options.replace = Some(("\"http://127.0.0.1:80/allowed/\"".to_owned(), granted));
+        options.egress = Some(EgressConfig { allow_plain_http: true, ..EgressConfig::default() });
+        options.lookup = Some(Arc::new(Changing(AtomicUsize::new(0))));
+    })
+    .await?;
+    let results = world.calls(urls.iter().map(|url| send("GET", url.clone())).collect()).await?;
+    assert_eq!(results.len(), urls.len());
+    for (url, result) in urls.iter().zip(&results) {
+        assert_eq!((&result["error"], &result["retryable"]), (&json!("Denied"), &json!(false)), "{url}: {result}");
+        assert!(
+            !result["text"].to_string().contains("no grant"),
+            "the address is refused, not the URL: {url}: {result}"
+        );
+    }
+    assert_eq!(server.received_requests().await.map(|requests| requests.len()), Some(0));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_guest_that_asks_without_end_is_stopped_and_the_next_one_is_answered() -> Result<()> {
+    let server = MockServer::start().await;
+    Mock::given(method("GET")).respond_with(ResponseTemplate::new(200)).mount(&server).await;
+    let port = server.address().port();
+    let loopback = "127.0.0.1/32".parse().map_err(anyhow::Error::msg)?;
+    let world = World::with("http", |options| {
+        let limited = format!("limits = {{ host-calls = 20 }}\ngrants = {{ http = [\"http://127.0.0.1:{port}/\", ");
+        options.replace = Some(("grants = { http = [\"http://127.0.0.1:80/allowed/\", ".to_owned(), limited));
+        options.egress =
+            Some(EgressConfig { private_networks: vec![loopback], allow_plain_http: true, ..EgressConfig::default() });
+    })
+    .await?;
+    let call = || send("GET", format!("{}/", server.uri()));
+    let record = world.decide_calls("alpha", None, vec![call(); 1_000].into()).await?;
+    assert!(record.decision.reasoning.contains("more than 20 host calls"), "{}", record.decision.reasoning);
+    let asked = server.received_requests().await.map(|requests| requests.len()).unwrap_or_default();
+    assert!(asked <= 20, "{asked} requests left");
+    assert_eq!(world.calls(json!([call()])).await?[0]["ok"]["status"], 200);
     Ok(())
 }

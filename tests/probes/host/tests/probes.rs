@@ -1,7 +1,10 @@
 //! Every probe through the real sandbox and executor, in process, on a store in memory. Needs the bundles that
 //! `cargo xtask build-plugins --probes` puts together; `cargo xtask test` sees to it.
 
+mod compiling;
 mod executor;
+mod hostile;
+mod raw;
 mod rendering;
 mod world;
 

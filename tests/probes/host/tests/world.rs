@@ -11,13 +11,13 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use signalbox_capabilities::Services;
 use signalbox_capabilities::business::BusinessDirectory;
-use signalbox_capabilities::http::{Egress, EgressConfig, SystemLookup};
+use signalbox_capabilities::http::{Egress, EgressConfig, Lookup, SystemLookup};
 use signalbox_capabilities::llm::{LanguageModels, Scripted};
 use signalbox_executor::{
     Event, EventCall, Executor, ExecutorConfig, ExecutorParts, Generations, HandleError, Handled, Progress, Silent,
 };
 use signalbox_model::{BusinessInfo, ReplySlot};
-use signalbox_sandbox::{Bundle, Sandbox, SandboxConfig};
+use signalbox_sandbox::{Bundle, Compilation, Sandbox, SandboxConfig};
 use signalbox_store::{AcceptedInput, Backend, Config, DecisionRecord, Store};
 use signalbox_tests_support::{LOADING, compiled};
 use tempfile::TempDir;
@@ -28,8 +28,14 @@ use tracing::instrument::WithSubscriber;
 pub struct Options {
     /// Text in `bundle.toml`, and what stands there instead.
     pub replace: Option<(String, String)>,
+    /// The bundle's folder, where it is not one of `tests/probes/bundles`.
+    pub folder: Option<PathBuf>,
+    /// How much plugins may have together.
+    pub sandbox: SandboxConfig,
     /// The way out; none is switched off.
     pub egress: Option<EgressConfig>,
+    /// Who answers for names; none is the system.
+    pub lookup: Option<Arc<dyn Lookup>>,
     /// The script of the model `default`; none is no model.
     pub script: Option<String>,
 }
@@ -58,7 +64,8 @@ impl World {
             fs::write(&file, script)?;
             models = models.with("default", Arc::new(Scripted::open(&file, "default")?));
         }
-        let egress = options.egress.take().map(|config| Egress::new(config, Arc::new(SystemLookup)));
+        let lookup = options.lookup.take().unwrap_or_else(|| Arc::new(SystemLookup));
+        let egress = options.egress.take().map(|config| Egress::new(config, lookup));
         let services = Services {
             store: store.clone(),
             directory: Arc::new(BusinessDirectory::of(businesses)),
@@ -66,9 +73,9 @@ impl World {
             egress: egress.transpose().map_err(anyhow::Error::msg)?.map(Arc::new),
         };
         let directory = services.directory.clone();
-        let config = SandboxConfig { cache: Some(compiled()?), ..SandboxConfig::default() };
+        let config = SandboxConfig { cache: Some(compiled()?), ..options.sandbox.clone() };
         let loading = LOADING.lock().await;
-        let sandbox = Sandbox::new(&config, Arc::new(services))?;
+        let sandbox = Sandbox::new(&config, Arc::new(services), Compilation::InProcess)?;
         let bundle = Bundle::read(&bundle_folder(probe, &options, folder.path())?, sandbox.largest_component())?;
         let generation = sandbox.load(bundle).await?;
         drop(loading);
@@ -197,7 +204,10 @@ impl World {
 
 /// The probe's bundle, or a copy of it with another text in its manifest.
 fn bundle_folder(probe: &str, options: &Options, folder: &Path) -> Result<PathBuf> {
-    let original = signalbox_tests_support::bundle(&format!("probes/{probe}"))?;
+    let original = match &options.folder {
+        Some(folder) => folder.clone(),
+        None => signalbox_tests_support::bundle(&format!("probes/{probe}"))?,
+    };
     let Some((text, instead)) = &options.replace else { return Ok(original) };
     let copy = folder.join("bundle");
     fs::create_dir(&copy)?;

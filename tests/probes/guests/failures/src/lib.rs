@@ -2,14 +2,29 @@
 #![allow(clippy::panic, clippy::print_stdout, reason = "misbehaving is what this guest is for")]
 
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::time::{Duration, SystemTime};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime};
 
 use signalbox_sdk::prelude::*;
+
+/// Would count the runs of an instance that was used again.
+static RUNS: AtomicU64 = AtomicU64::new(0);
 
 #[decision_node]
 fn node(context: &Context) -> Result<Step, Failure> {
     match config::get::<String>("behaviour")?.unwrap_or_default().as_str() {
         "echo" => answer(json!(context.text()?)),
+        "moody" => match context.text()? {
+            "moody panic" => panic!("the probe panics, as it was told"),
+            text => answer(json!(text)),
+        },
+        "keep-state" => answer(json!(RUNS.fetch_add(1, Ordering::Relaxed))),
+        "measure-time" => answer(json!(measure_time())),
+        "log-injection" => {
+            info!("one line\r\n{{\"level\":\"ERROR\",\"message\":\"forged\"}}\n\u{1b}[2Jgone");
+            answer(json!("logged"))
+        }
+        "wide-json" => Ok(raw(format!("[{}0]", "0,".repeat(200_000)))),
         "panic" => panic!("the probe panics, as it was told"),
         "spin" => spin(),
         "allocate" => allocate(),
@@ -114,6 +129,15 @@ fn read(path: &str) -> Value {
             Err(error) => json!({ "refused": error.to_string() }),
         },
     }
+}
+
+/// How long a fixed amount of work takes, in nanoseconds.
+fn measure_time() -> u64 {
+    let started = Instant::now();
+    for turn in 0..1_000_000_u64 {
+        std::hint::black_box(turn);
+    }
+    u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX)
 }
 
 fn unix_millis() -> i64 {

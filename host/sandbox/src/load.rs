@@ -1,0 +1,150 @@
+//! Loads bundles: every component compiled, its imports held against its grants, linked, and its export found.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use signalbox_bindings::exports::signalbox::agent::{handler, node};
+use signalbox_capabilities::{Grants, PluginPolicy};
+use signalbox_graph::{PluginSpec, Problem};
+use tokio::task::JoinSet;
+use wasmtime::component::Component;
+
+use crate::breaker::Breakers;
+use crate::compile::CompileError;
+use crate::engine::Inner;
+use crate::error::BundleError;
+use crate::generation::{Export, Generation, Plugin};
+use crate::{Bundle, Sandbox, imports};
+
+/// What became of each component, by its digest.
+type Compiled = BTreeMap<String, Result<Component, CompileError>>;
+
+impl Sandbox {
+    /// Compiles, links and checks a bundle beside whatever runs. Every plugin is looked at, so that one answer names
+    /// every problem.
+    pub async fn load(&self, bundle: Bundle) -> Result<Generation, BundleError> {
+        let compiled = self.compile(&bundle).await;
+        let inner = self.inner.clone();
+        let path = bundle.file.clone().into();
+        tokio::task::spawn_blocking(move || inner.load(bundle, &compiled)).await.unwrap_or_else(|error| {
+            Err(BundleError::Unreadable { path, reason: format!("loading broke off: {error}") })
+        })
+    }
+
+    /// Compiles every component of a bundle, side by side. Several plugins may share one; it is compiled once.
+    async fn compile(&self, bundle: &Bundle) -> Compiled {
+        let components: Vec<Bytes> = bundle.components.values().cloned().collect();
+        let distinct = move || components.into_iter().map(|bytes| (digest(&bytes), bytes)).collect::<BTreeMap<_, _>>();
+        let mut running = JoinSet::new();
+        for (digest, bytes) in tokio::task::spawn_blocking(distinct).await.unwrap_or_default() {
+            let compiler = self.inner.compiler.clone();
+            running.spawn(async move { (digest.clone(), compiler.component(digest, bytes).await) });
+        }
+        let mut compiled = BTreeMap::new();
+        while let Some(done) = running.join_next().await {
+            match done {
+                Ok((digest, component)) => {
+                    compiled.insert(digest, component);
+                }
+                Err(error) => tracing::error!(%error, "compiling broke off"),
+            }
+        }
+        compiled
+    }
+}
+
+impl Inner {
+    fn load(&self, bundle: Bundle, compiled: &Compiled) -> Result<Generation, BundleError> {
+        let business_type: Arc<str> = bundle.manifest.business_type.as_str().into();
+        let (mut plugins, mut problems) = (BTreeMap::new(), Vec::new());
+        for (name, spec) in &bundle.manifest.plugins {
+            let bytes = bundle.components.get(name).map_or(&[][..], Bytes::as_ref);
+            let is_node = bundle.manifest.graph.plugins().iter().any(|used| **used == *name.as_str());
+            match self.load_plugin(name, spec, bytes, compiled, is_node, business_type.clone()) {
+                Ok(plugin) => {
+                    plugins.insert(name.clone(), Arc::new(plugin));
+                }
+                Err(mut found) => problems.append(&mut found),
+            }
+        }
+        if !problems.is_empty() {
+            return Err(bundle.refuse(problems));
+        }
+        Ok(Generation {
+            digest: bundle.digest.as_str().into(),
+            business_type,
+            version: bundle.manifest.version,
+            graph: bundle.manifest.graph,
+            inputs: Arc::new(bundle.manifest.inputs),
+            models: bundle.models,
+            plugins,
+        })
+    }
+
+    fn load_plugin(
+        &self,
+        name: &str,
+        spec: &PluginSpec,
+        bytes: &[u8],
+        compiled: &Compiled,
+        is_node: bool,
+        business_type: Arc<str>,
+    ) -> Result<Plugin, Vec<Problem>> {
+        let at_component = |message: String, help: String| {
+            Problem::new(format!("plugin `{name}` {message}"), spec.component_span.clone(), "this component")
+                .with_help(help)
+        };
+        let grants = Grants::parse(&spec.grants).map_err(|errors| {
+            errors
+                .into_iter()
+                .map(|error| Problem::new(format!("plugin `{name}`: {error}"), spec.span.clone(), "this plugin"))
+                .collect::<Vec<_>>()
+        })?;
+        let component = match compiled.get(&digest(bytes)) {
+            Some(Ok(component)) => component,
+            Some(Err(error)) => return Err(vec![at_component(error.to_string(), error.way_out().to_owned())]),
+            None => {
+                let error = CompileError::Unavailable("compiling broke off".to_owned());
+                return Err(vec![at_component(error.to_string(), error.way_out().to_owned())]);
+            }
+        };
+        let imports: Vec<Problem> = component
+            .component_type()
+            .imports(&self.engine)
+            .filter_map(|(import, _)| imports::check(import, &grants).err())
+            .map(|(message, help)| at_component(message, help))
+            .collect();
+        if !imports.is_empty() {
+            return Err(imports);
+        }
+        let pre = self.linker.instantiate_pre(component).map_err(|error| {
+            let help = "its interfaces differ from this host's; build it with the signalbox-sdk of this host's version";
+            vec![at_component(format!("does not fit this host: {error:#}"), help.to_owned())]
+        })?;
+        let export = if is_node {
+            node::GuestIndices::new(&pre).map(Export::Node).map_err(|_| "signalbox:agent/node@0.1.0")
+        } else {
+            handler::GuestIndices::new(&pre).map(Export::Handler).map_err(|_| "signalbox:agent/handler@0.1.0")
+        };
+        let export = export.map_err(|missing| {
+            let help = "a decision node is annotated with #[decision_node], an input handler with #[input_handler]";
+            vec![at_component(format!("does not export `{missing}`"), help.to_owned())]
+        })?;
+        let policy = PluginPolicy {
+            name: name.into(),
+            grants,
+            config: serde_json::Value::Object(spec.config.clone()),
+            max_host_calls: spec.limits.host_calls,
+            max_log_lines: spec.limits.log_lines,
+            max_log_bytes: spec.limits.log_bytes,
+        };
+        let breakers = Breakers::new(self.thresholds, business_type.clone(), policy.name.clone());
+        Ok(Plugin { policy: Arc::new(policy), limits: spec.limits, breakers, business_type, pre, export })
+    }
+}
+
+fn digest(bytes: &[u8]) -> String {
+    use sha2::{Digest as _, Sha256};
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,54 @@
+use std::io::Write as _;
+use std::process::{Child, Stdio};
+
+use super::program::Program;
+
+/// More than a pipe holds: whoever has handed it over knows that the other side has begun to read.
+const MORE_THAN_A_PIPE: usize = (64 << 10) + 1;
+
+fn compiler(program: &Program) -> Child {
+    let arguments =
+        ["compile-component", "--time-ms", "600000", "--memory", "536870912", "--component-size", "1048576"];
+    let mut command = program.command(&arguments);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+#[test]
+fn the_command_that_compiles_is_the_hosts_own() {
+    let program = Program::new("");
+    let help = program.run(&["--help"]);
+    assert!(!help.out.contains("compile-component"), "{}", help.out);
+    let mut compiler = compiler(&program);
+    compiler.stdin.take().unwrap().write_all(b"\0asm\x0d\0\x01\0").unwrap();
+    let ran = compiler.wait_with_output().unwrap();
+    assert!(ran.status.success() && ran.stdout.starts_with(b"\x7fELF"), "{}", String::from_utf8_lossy(&ran.stderr));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_compiler_has_limited_itself_before_it_reads_a_byte() {
+    let program = Program::new("");
+    let mut compiler = compiler(&program);
+    let mut stdin = compiler.stdin.take().unwrap();
+    stdin.write_all(&vec![0; MORE_THAN_A_PIPE]).unwrap();
+    let about = |file: &str| std::fs::read_to_string(format!("/proc/{}/{file}", compiler.id())).unwrap();
+    let limits = about("limits");
+    let soft = |name: &str| {
+        let line = limits.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.split_whitespace().next().unwrap().to_owned()
+    };
+    for (name, most) in [
+        ("Max cpu time", "600"),
+        ("Max data size", "536870912"),
+        ("Max core file size", "0"),
+        ("Max file size", "0"),
+        ("Max open files", "3"),
+        ("Max processes", "0"),
+    ] {
+        assert_eq!(soft(name), most, "{name}");
+    }
+    assert!(about("status").lines().any(|line| line == "NoNewPrivs:\t1"), "{}", about("status"));
+    drop(stdin);
+    let ran = compiler.wait_with_output().unwrap();
+    assert!(!ran.status.success() && ran.stdout.is_empty());
+}

@@ -1,0 +1,270 @@
+//! What becomes of components that are made to hurt whoever compiles them: a refusal in words, from a child process that
+//! is gone afterwards, while the host goes on.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use signalbox_capabilities::Services;
+use signalbox_capabilities::business::BusinessDirectory;
+use signalbox_capabilities::llm::LanguageModels;
+use signalbox_model::{HumanDuration, HumanSize, Outcome};
+use signalbox_sandbox::{Bundle, BundleError, Compilation, Sandbox, SandboxConfig};
+use signalbox_store::{Backend, Config, Store};
+use signalbox_tests_support::{bundle, signalbox};
+use tempfile::TempDir;
+use wasm_encoder::{CodeSection, Component, Function, FunctionSection, Module, ModuleSection, TypeSection, ValType};
+
+use super::world::World;
+
+const MANIFEST: &str = r#"[bundle]
+business-type = "hostile"
+version = "1.0.0"
+
+[inputs.api]
+
+[plugins.hostile]
+component = "hostile.wasm"
+
+[graph.nodes.hostile]
+plugin = "hostile"
+
+[[graph.edges]]
+from = "start"
+to = "hostile"
+
+[[graph.edges]]
+from = "hostile"
+to = "end"
+"#;
+
+fn in_children() -> Result<Compilation> {
+    Ok(Compilation::ChildProcess { program: signalbox()?, command: "compile-component" })
+}
+
+/// A sandbox without a cache whose limits no honest component meets, also on a busy machine.
+async fn sandbox(compilation: Compilation, choose: impl FnOnce(&mut SandboxConfig)) -> Result<Sandbox> {
+    let mut config =
+        SandboxConfig { instances: 1, cache: None, compile_time: HumanDuration::secs(600), ..SandboxConfig::default() };
+    choose(&mut config);
+    let services = Services {
+        store: Store::open(Config::new(Backend::Embedded { path: None })).await?,
+        directory: Arc::new(BusinessDirectory::of([])),
+        models: Arc::new(LanguageModels::none()),
+        egress: None,
+    };
+    Ok(Sandbox::new(&config, Arc::new(services), compilation)?)
+}
+
+/// A bundle of one plugin with these bytes as its component.
+fn bundle_of(component: &[u8]) -> Result<TempDir> {
+    let folder = TempDir::new()?;
+    fs::write(folder.path().join("bundle.toml"), MANIFEST)?;
+    fs::write(folder.path().join("hostile.wasm"), component)?;
+    Ok(folder)
+}
+
+/// Why a bundle of this component is not loaded.
+async fn refusal(sandbox: &Sandbox, component: &[u8]) -> Result<String> {
+    let folder = bundle_of(component)?;
+    let loaded = match Bundle::read(folder.path(), sandbox.largest_component()) {
+        Ok(bundle) => sandbox.load(bundle).await,
+        Err(error) => Err(error),
+    };
+    match loaded {
+        Err(BundleError::Refused(refusal)) => {
+            // Lines are wrapped for terminals.
+            Ok(refusal.render(false).split_whitespace().filter(|word| *word != "│").collect::<Vec<_>>().join(" "))
+        }
+        Err(error) => Err(error.into()),
+        Ok(generation) => anyhow::bail!("{generation:?} was loaded"),
+    }
+}
+
+/// A component of one module with functions of this type whose bodies are made by `body`.
+fn component(functions: u32, body: impl Fn(&mut Function)) -> Vec<u8> {
+    let mut types = TypeSection::new();
+    types.ty().function([ValType::I32, ValType::I32], [ValType::I32]);
+    let (mut declared, mut code) = (FunctionSection::new(), CodeSection::new());
+    for _ in 0..functions {
+        declared.function(0);
+        let mut function = Function::new([]);
+        body(&mut function);
+        function.instructions().end();
+        code.function(&function);
+    }
+    let mut module = Module::new();
+    module.section(&types).section(&declared).section(&code);
+    let mut component = Component::new();
+    component.section(&ModuleSection(&module));
+    component.finish()
+}
+
+/// A body that is this many multiplications, none of which can be left out.
+fn multiplications(function: &mut Function, count: u32) {
+    for _ in 0..count {
+        function.instructions().local_get(0).local_get(1).i32_mul().local_set(0);
+    }
+    function.instructions().local_get(0);
+}
+
+/// A `br_table` of this many targets inside as many blocks.
+fn branches(function: &mut Function, count: u32) {
+    for _ in 0..count {
+        function.instructions().block(wasm_encoder::BlockType::Empty);
+    }
+    let targets: Vec<u32> = (0..count).collect();
+    function.instructions().local_get(0).br_table(targets, 0);
+    for _ in 0..count {
+        function.instructions().end();
+    }
+    function.instructions().local_get(1);
+}
+
+#[tokio::test]
+async fn a_component_that_takes_too_long_is_refused_in_words_while_decisions_are_made() -> Result<()> {
+    let world = World::start("failures").await?;
+    let slow = component(2_000, |function| multiplications(function, 500));
+    let sandbox = sandbox(in_children()?, |config| config.compile_time = HumanDuration::millis(300)).await?;
+    let (refused, decided) = tokio::join!(refusal(&sandbox, &slow), world.say("hello"));
+    let refused = refused?;
+    for words in
+        ["plugin `hostile` takes more than 300ms to compile", "raise `compile-time` under [sandbox]", "bundle.toml:8:"]
+    {
+        assert!(refused.contains(words), "{words} is missing in {refused}");
+    }
+    assert_eq!(decided?.decision.outcome, Outcome::Decided);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_component_that_takes_too_much_memory_is_refused_in_words() -> Result<()> {
+    let sandbox = sandbox(in_children()?, |config| config.compile_memory = HumanSize(96 << 20)).await?;
+    for (what, hungry) in [
+        ("one large function", component(1, |function| multiplications(function, 500_000))),
+        ("many branches", component(20, |function| branches(function, 60_000))),
+    ] {
+        let refused = refusal(&sandbox, &hungry).await?;
+        for words in ["takes more than 96MiB of memory to compile", "raise `compile-memory` under [sandbox]"] {
+            assert!(refused.contains(words), "{what}: {words} is missing in {refused}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_no_component_is_refused_in_words() -> Result<()> {
+    let sandbox = sandbox(in_children()?, |_| {}).await?;
+    let sound = component(1, |function| multiplications(function, 1));
+    let truncated = sound.get(..sound.len() - 4).context("it is longer")?;
+    let module = wat::parse_str("(module)")?;
+    let native = [&b"\x7fELF"[..], &[0; 64]].concat();
+    let nonsense = [&b"\0asm\x0d\0\x01\0"[..], &[0xff; 64]].concat();
+    for (what, bytes, words) in [
+        ("empty", &b""[..], "no WebAssembly component"),
+        ("a core module", &module, "a core module, not a component"),
+        ("native code", &native, "native code, which is never loaded"),
+        ("truncated", truncated, "does not compile"),
+        ("nonsense", &nonsense, "does not compile"),
+        ("threads, which are off", &wat::parse_str("(component (core module (memory 1 1 shared)))")?, "threads"),
+        (
+            "memories of 64 bits, which are off",
+            &wat::parse_str("(component (core module (memory i64 1)))")?,
+            "memory64",
+        ),
+        (
+            "a memory larger than any",
+            &wat::parse_str("(component (core module $m (memory 5000)) (core instance (instantiate $m)))")?,
+            "memory",
+        ),
+        (
+            "a table larger than any",
+            &wat::parse_str("(component (core module $m (table 30000 funcref)) (core instance (instantiate $m)))")?,
+            "table",
+        ),
+        (
+            "more memories than any",
+            &wat::parse_str(format!(
+                "(component (core module $m (memory 1)) {})",
+                "(core instance (instantiate $m))".repeat(3)
+            ))?,
+            "memories",
+        ),
+        (
+            "more modules than any",
+            &wat::parse_str(format!("(component (core module $m) {})", "(core instance (instantiate $m))".repeat(30)))?,
+            "instances",
+        ),
+        ("a component that exports nothing", &wat::parse_str("(component)")?, "does not export"),
+    ] {
+        let refused = refusal(&sandbox, bytes).await?;
+        assert!(refused.contains(words), "{what}: {words} is missing in {refused}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn blocks_nested_without_end_break_nothing() -> Result<()> {
+    let sandbox = sandbox(in_children()?, |_| {}).await?;
+    let nested = component(1, |function| {
+        for _ in 0..20_000 {
+            function.instructions().block(wasm_encoder::BlockType::Empty);
+        }
+        for _ in 0..20_000 {
+            function.instructions().end();
+        }
+        function.instructions().local_get(0);
+    });
+    assert!(refusal(&sandbox, &nested).await?.contains("plugin `hostile`"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_compiler_that_cannot_be_run_or_breaks_is_told_from_a_bad_component() -> Result<()> {
+    let sound = component(1, |function| multiplications(function, 1));
+    for (program, words) in [
+        ("/nowhere/signalbox", "cannot start /nowhere/signalbox"),
+        ("/bin/false", "breaks the compiler: exit status: 1"),
+    ] {
+        let compilation = Compilation::ChildProcess { program: PathBuf::from(program), command: "compile-component" };
+        let refused = refusal(&sandbox(compilation, |_| {}).await?, &sound).await?;
+        assert!(refused.contains(words), "{words} is missing in {refused}");
+    }
+    Ok(())
+}
+
+/// The only file of native code in a cache.
+fn native_code(cache: &Path) -> Result<PathBuf> {
+    let files = fs::read_dir(cache)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+    files.into_iter().find(|path| path.extension().is_some_and(|end| end == "cwasm")).context("nothing was kept")
+}
+
+#[tokio::test]
+async fn a_child_gives_the_same_code_and_a_file_that_was_tampered_with_is_made_again() -> Result<()> {
+    let (own, childs) = (TempDir::new()?, TempDir::new()?);
+    let mut kept = Vec::new();
+    for (compilation, cache) in [(Compilation::InProcess, &own), (in_children()?, &childs)] {
+        let sandbox = sandbox(compilation, |config| config.cache = Some(cache.path().to_owned())).await?;
+        sandbox.load(Bundle::read(&bundle("probes/config")?, sandbox.largest_component())?).await?;
+        kept.push(native_code(cache.path())?);
+    }
+    let [own, childs] = kept.as_slice() else { anyhow::bail!("two were kept") };
+    assert_eq!(own.file_name(), childs.file_name(), "the engines' settings are the same");
+    let code = |path: &Path| -> Result<Vec<u8>> {
+        let bytes = fs::read(path)?;
+        // Each folder has its own key, and so its own seal.
+        Ok(bytes.get(..bytes.len() - 32).context("it has a seal")?.to_vec())
+    };
+    let sound = code(childs)?;
+    assert!(code(own)? == sound, "the code is the same");
+
+    let mut bytes = fs::read(childs)?;
+    *bytes.get_mut(4_096).context("it is longer")? ^= 1;
+    fs::write(childs, &bytes)?;
+    let cache = childs.parent().map(Path::to_owned);
+    let sandbox = sandbox(in_children()?, |config| config.cache = cache).await?;
+    sandbox.load(Bundle::read(&bundle("probes/config")?, sandbox.largest_component())?).await?;
+    assert!(code(childs)? == sound, "it was compiled again, and kept");
+    Ok(())
+}

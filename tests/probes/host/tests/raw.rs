@@ -1,0 +1,107 @@
+//! Guests below what any language's tools would make: core modules written by hand, inside the component of
+//! `tests/probes/raw`, in one bundle beside an honest guest.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+const NODE: &str = include_str!("../../raw/node.wat");
+const MODULE: &str = include_str!("../../raw/module.wat");
+
+/// Room for the next values that the host hands over.
+const HONEST_REALLOC: &str = "
+      (global.set $top (i32.and (i32.add (global.get $top) (i32.const 7)) (i32.const -8)))
+      (global.get $top)
+      (global.set $top (i32.add (global.get $top) (local.get $size)))";
+
+/// One way to do harm.
+pub struct Raw {
+    /// What the message says to have it done.
+    pub name: &'static str,
+    /// What of the failure's words shows what stopped it.
+    pub stopped_by: &'static str,
+    pages: u32,
+    memory: &'static str,
+    more: &'static str,
+    realloc: &'static str,
+    run: &'static str,
+    post: &'static str,
+}
+
+/// A guest that would do nothing, if nothing more were said of it.
+pub fn raw(name: &'static str, stopped_by: &'static str) -> Raw {
+    Raw {
+        name,
+        stopped_by,
+        pages: 1,
+        memory: "16MiB",
+        more: "",
+        realloc: HONEST_REALLOC,
+        run: "(i32.const 0)",
+        post: "",
+    }
+}
+
+impl Raw {
+    /// With more definitions in the module.
+    pub fn more(self, more: &'static str) -> Self {
+        Self { more, ..self }
+    }
+
+    /// What it does when the host wants room.
+    pub fn realloc(self, realloc: &'static str) -> Self {
+        Self { realloc, ..self }
+    }
+
+    /// What it does when it is run.
+    pub fn run(self, run: &'static str) -> Self {
+        Self { run, ..self }
+    }
+
+    /// What it does when its result has been read.
+    pub fn post(self, post: &'static str) -> Self {
+        Self { post, ..self }
+    }
+
+    /// With so many pages of memory from the start, and this limit.
+    pub fn pages(self, pages: u32, memory: &'static str) -> Self {
+        Self { pages, memory, ..self }
+    }
+
+    fn component(&self) -> Result<Vec<u8>> {
+        let module = MODULE
+            .replace("{pages}", &self.pages.to_string())
+            .replace("{more}", self.more)
+            .replace("{realloc}", self.realloc)
+            .replace("{run}", self.run)
+            .replace("{post}", self.post);
+        wat::parse_str(NODE.replace(";; MODULE", &module)).with_context(|| format!("the text of `{}`", self.name))
+    }
+}
+
+/// Puts a bundle of all of them together, with a guest that answers whatever else it is told.
+pub fn bundle(folder: &Path, all: &[Raw]) -> Result<()> {
+    fs::copy(signalbox_tests_support::bundle("probes/failures")?.join("failures.wasm"), folder.join("echo.wasm"))?;
+    let mut manifest = "[bundle]\nbusiness-type = \"probe-raw\"\nversion = \"1.0.0\"\n\n[inputs.api]\n\n\
+         [plugins.echo]\ncomponent = \"echo.wasm\"\nconfig = { behaviour = \"echo\" }\n\n\
+         [graph]\ndeadline = \"20s\"\n\n[graph.channels]\nresult = \"last\"\n\n\
+         [graph.nodes.echo]\nplugin = \"echo\"\nwrites = [\"result\"]\n\n\
+         [[graph.edges]]\nfrom = \"start\"\nto = \"echo\"\notherwise = true\n\n\
+         [[graph.edges]]\nfrom = \"echo\"\nto = \"end\"\n"
+        .to_owned();
+    for raw in all {
+        let Raw { name, memory, .. } = raw;
+        fs::write(folder.join(format!("{name}.wasm")), raw.component()?)?;
+        write!(
+            manifest,
+            "\n[plugins.{name}]\ncomponent = \"{name}.wasm\"\n\
+             limits = {{ time = \"10s\", cpu = \"200ms\", memory = \"{memory}\" }}\n\
+             [graph.nodes.{name}]\nplugin = \"{name}\"\n\
+             [[graph.edges]]\nfrom = \"start\"\nto = \"{name}\"\nwhen = 'input.text == \"{name}\"'\n\
+             [[graph.edges]]\nfrom = \"{name}\"\nto = \"end\"\n"
+        )?;
+    }
+    Ok(fs::write(folder.join("bundle.toml"), manifest)?)
+}
