@@ -11,14 +11,15 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 
-use crate::guests;
 use crate::steps::Steps;
 use crate::workspace::{Workspace, succeed};
+use crate::{guests, tools};
 use folder::DemoFolder;
 use host::Host;
 
 pub fn run(workspace: &Workspace, once: bool) -> Result<ExitCode> {
-    let mut steps = Steps::new(5);
+    let mut steps = Steps::new(6);
+    steps.run("tools", tools::check)?;
     steps.run("wasm target", guests::add_target)?;
     steps.run("build of the plugins", || guests::build_plugins(workspace))?;
     steps.run("build of the host", || build_host(workspace))?;

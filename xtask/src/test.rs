@@ -9,16 +9,17 @@ use anyhow::{Context, Result, bail};
 
 use crate::steps::Steps;
 use crate::workspace::{Workspace, shown, succeed};
-use crate::{guests, tidy};
+use crate::{guests, tidy, tools};
 use counts::Counts;
 
 pub fn run(workspace: &Workspace) -> Result<ExitCode> {
-    let mut steps = Steps::new(10);
+    let mut steps = Steps::new(11);
     let mut counts = Counts::default();
     let plugins = workspace.root.join("plugins");
     let probes = workspace.root.join("tests/probes/guests");
     let all = || [workspace.cargo(), workspace.guest_cargo(&plugins), workspace.guest_cargo(&probes)];
 
+    steps.attempt("tools", tools::check);
     steps.attempt("format", || all().iter_mut().try_for_each(|cargo| succeed(cargo.args(["fmt", "--check"]))));
     steps.attempt("tidy", || match tidy::run(workspace)? {
         ExitCode::SUCCESS => Ok(()),
