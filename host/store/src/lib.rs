@@ -20,6 +20,7 @@ mod inputs;
 mod item;
 mod journals;
 mod key;
+mod listing;
 mod message_models;
 mod queue;
 mod record;

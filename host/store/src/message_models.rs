@@ -4,12 +4,11 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use signalbox_model::{MessageModel, Timestamp};
 
 use crate::client::{Query, failure, key};
-use crate::decisions::checked;
 use crate::document::{ITEM_LIMIT, pack, packed_size, unpack};
 use crate::item::{Item, number, text};
-use crate::key::{KeyRange, compose, instant};
+use crate::key::{compose, instant};
 use crate::tables::BY_LIST;
-use crate::{Page, Store, StoreError, cursor};
+use crate::{Page, Store, StoreError};
 
 const CODE: &str = "decisionCode";
 const VARIANT: &str = "variant";
@@ -19,7 +18,6 @@ const LAST_USED: &str = "lastUsed";
 
 /// The partition of the index that holds every message model: it is written only when one is new.
 const LIST: &str = "message-models";
-const LISTED: [&str; 2] = ["message-models", "all"];
 /// Everything that tells a model from others fits into one key of an index.
 const NAME_LIMIT: usize = 1_024;
 
@@ -94,22 +92,7 @@ impl Store {
     /// The message models of all decision codes, in no particular order; `limit` is from 1 to 100. A page may hold fewer
     /// than asked for while the cursor leads on, and a new model may take a moment to appear here.
     pub async fn all_message_models(&self, cursor: Option<&str>, limit: u32) -> Result<Page<MessageModel>, StoreError> {
-        let limit = checked(limit)?;
-        let mut range = KeyRange::default();
-        if let Some(cursor) = cursor {
-            range = range.after(&cursor::open(&LISTED, cursor)?);
-        }
-        let table = &self.names().message_models;
-        let mut found = self.query(&Query::of_index(table, BY_LIST, LIST, range, false, limit + 1), |_| true).await?;
-        let more = found.len() > limit;
-        found.truncate(limit);
-        let last = found.last().and_then(|key| text(key, BY_LIST.sort));
-        let cursor = last.filter(|_| more).map(|last| cursor::seal(&LISTED, last));
-        let keys = found.into_iter().map(|mut item| {
-            item.retain(|name, _| name == CODE || name == VARIANT);
-            item
-        });
-        let items = self.items(table, keys.collect()).await?;
+        let (items, cursor) = self.listed(&self.names().message_models, LIST, [CODE, VARIANT], cursor, limit).await?;
         Ok(Page { items: self.readable_models(items).await, cursor })
     }
 

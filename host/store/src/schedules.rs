@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 use signalbox_model::{CatchUp, HumanDuration, JsonObject, Overlap, Timestamp};
 
 use crate::client::{Query, failure, key};
-use crate::decisions::{checked, pause};
+use crate::decisions::pause;
 use crate::document::{ITEM_LIMIT, pack, packed_size, unpack};
 use crate::item::{EXPIRES_AT, Item, Update, number, text};
-use crate::key::{KeyRange, compose, instant};
+use crate::key::{compose, instant};
 use crate::tables::BY_LIST;
-use crate::{Page, Put, ScheduleTiming, Store, StoreError, cursor};
+use crate::{Page, Put, ScheduleTiming, Store, StoreError};
 
 mod fires;
 
@@ -33,7 +33,6 @@ const HANDLED_UNTIL: &str = "handledUntil";
 
 /// The partition of the index that holds every schedule: it is written only when one comes or goes.
 const LIST: &str = "schedules";
-const LISTED: [&str; 2] = ["schedules", "all"];
 /// What a cancellation leaves is kept this long, so that what was asked for before it does not come back.
 const REMEMBERED: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// Writers that meet on one schedule read it again and try once more, so often.
@@ -223,22 +222,7 @@ impl Store {
     /// The schedules of all businesses, page by page; `limit` is from 1 to 100. A new one may take a moment to appear
     /// here, and a page may hold fewer than asked for while the cursor leads on.
     pub async fn all_schedules(&self, cursor: Option<&str>, limit: u32) -> Result<Page<Schedule>, StoreError> {
-        let limit = checked(limit)?;
-        let mut range = KeyRange::default();
-        if let Some(cursor) = cursor {
-            range = range.after(&cursor::open(&LISTED, cursor)?);
-        }
-        let table = &self.names().schedules;
-        let mut found = self.query(&Query::of_index(table, BY_LIST, LIST, range, false, limit + 1), |_| true).await?;
-        let more = found.len() > limit;
-        found.truncate(limit);
-        let last = found.last().and_then(|key| text(key, BY_LIST.sort));
-        let cursor = last.filter(|_| more).map(|last| cursor::seal(&LISTED, last));
-        let keys = found.into_iter().map(|mut item| {
-            item.retain(|name, _| name == BUSINESS || name == NAME);
-            item
-        });
-        let mut items = self.items(table, keys.collect()).await?;
+        let (mut items, cursor) = self.listed(&self.names().schedules, LIST, [BUSINESS, NAME], cursor, limit).await?;
         // The index lags behind: what was cancelled a moment ago may still be in it.
         items.retain(|item| item.contains_key(BODY));
         Ok(Page { items: self.readable(items).await, cursor })

@@ -4,14 +4,13 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use http::header::LINK;
 use serde::Deserialize;
 use signalbox_store::{DecisionQuery, DecisionRecord, Order, StoreError};
 
 use super::caller::Caller;
 use super::refusal::Refusal;
 use super::request::{Names, Parameters};
-use super::view::{Decision, DecisionPage, next_page};
+use super::view::{self, Decision, DecisionPage};
 use super::{Api, DECISIONS_PERMISSION};
 
 /// Decisions of a page, when the caller does not say.
@@ -90,12 +89,9 @@ pub(super) async fn list_decisions(
         Order::OldestFirst => "oldest",
     };
     let path = format!("/v1/businesses/{business_id}/decisions");
-    let link = page.cursor.as_ref().and_then(|cursor| next_page(&path, cursor, limit, &[("order", order)]));
-    let mut response = Json(DecisionPage { items, next_cursor: page.cursor }).into_response();
-    if let Some(link) = link {
-        response.headers_mut().insert(LINK, link);
-    }
-    Ok(response)
+    let cursor = page.cursor.clone();
+    let body = DecisionPage { items, next_cursor: page.cursor };
+    Ok(view::page(&path, body, cursor.as_deref(), limit, &[("order", order)]))
 }
 
 /// Read one decision

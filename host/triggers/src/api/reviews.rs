@@ -3,7 +3,6 @@
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use http::header::LINK;
 use http::{HeaderValue, StatusCode};
 use serde::Deserialize;
 use signalbox_model::{REVIEW_PERMISSION, Source};
@@ -15,7 +14,7 @@ use super::caller::Caller;
 use super::inputs::REPLAYED;
 use super::refusal::Refusal;
 use super::request::{self, Names, Parameters};
-use super::view::{Decision, PendingReview, ReviewInput, ReviewPage, next_page};
+use super::view::{self, Decision, PendingReview, ReviewInput, ReviewPage};
 use crate::ReviewMessage;
 use crate::intake::MAX_ACTIONS;
 
@@ -75,12 +74,9 @@ pub(super) async fn list_reviews(
     };
     let items = page.items.into_iter().filter(visible).map(PendingReview::from).collect();
     let path = format!("/v1/businesses/{business_id}/reviews");
-    let link = page.cursor.as_ref().and_then(|cursor| next_page(&path, cursor, limit, &[]));
-    let mut response = Json(ReviewPage { items, next_cursor: page.cursor }).into_response();
-    if let Some(link) = link {
-        response.headers_mut().insert(LINK, link);
-    }
-    Ok(response)
+    let cursor = page.cursor.clone();
+    let body = ReviewPage { items, next_cursor: page.cursor };
+    Ok(view::page(&path, body, cursor.as_deref(), limit, &[]))
 }
 
 /// Decide about what waits for a person

@@ -1,6 +1,9 @@
 //! What the API takes and gives, as it stands in bodies.
 
+use axum::Json;
+use axum::response::{IntoResponse, Response};
 use http::HeaderValue;
+use http::header::LINK;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use signalbox_model::{
@@ -306,9 +309,21 @@ pub(super) fn decision_href(business_id: &str, decision_id: &str) -> String {
     format!("/v1/businesses/{business_id}/decisions/{decision_id}")
 }
 
-/// The header that leads to a list's next page.
-pub(super) fn next_page(path: &str, cursor: &str, limit: u32, more: &[(&str, &str)]) -> Option<HeaderValue> {
-    let mut query = url::form_urlencoded::Serializer::new(String::new());
-    query.append_pair("cursor", cursor).append_pair("limit", &limit.to_string()).extend_pairs(more);
-    HeaderValue::from_str(&format!("<{path}?{}>; rel=\"next\"", query.finish())).ok()
+/// A page of the list at `path`, and the header that leads to the next one.
+pub(super) fn page(
+    path: &str,
+    page: impl Serialize,
+    cursor: Option<&str>,
+    limit: u32,
+    more: &[(&str, &str)],
+) -> Response {
+    let mut response = Json(page).into_response();
+    if let Some(cursor) = cursor {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        query.append_pair("cursor", cursor).append_pair("limit", &limit.to_string()).extend_pairs(more);
+        if let Ok(link) = HeaderValue::from_str(&format!("<{path}?{}>; rel=\"next\"", query.finish())) {
+            response.headers_mut().insert(LINK, link);
+        }
+    }
+    response
 }
