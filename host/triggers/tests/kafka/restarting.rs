@@ -65,7 +65,11 @@ async fn brokers_that_go_away_and_come_back_lose_nothing() {
     send_input(&kafka, "i-3", "after").await;
     host.decided("trattoria", 3).await;
     committed(&kafka, INPUTS, 3).await;
-    assert_eq!(host.reader.desk.begun(), ["before", "wait:gate", "after"]);
+    let mut begun = host.reader.desk.begun();
+    assert_eq!(begun.last().map(String::as_str), Some("after"));
+    // Records with different keys have no order among each other.
+    begun.sort_unstable();
+    assert_eq!(begun, ["after", "before", "wait:gate"], "none is begun twice");
 }
 
 #[tokio::test]
