@@ -41,9 +41,13 @@ impl Sender {
 
     /// Nothing comes of it, or not yet.
     pub fn refused(&self, error: ErrorFrame) {
+        self.end(Some(self.rejected(error)));
+    }
+
+    /// Counts a message that is not tried, and says which it is.
+    fn rejected(&self, error: ErrorFrame) -> Box<ErrorFrame> {
         ::metrics::counter!(crate::metrics::MESSAGES, "source" => "websocket", "result" => "rejected").increment(1);
-        let error = error.for_message(Some(&self.message_id)).with("businessId", self.business_id.as_str());
-        self.end(Some(Box::new(error)));
+        Box::new(error.for_message(Some(&self.message_id)).with("businessId", self.business_id.as_str()))
     }
 
     fn end(&self, error: Option<Box<ErrorFrame>>) {
@@ -145,13 +149,10 @@ impl Inputs {
 impl InputWatcher {
     /// It is not even tried.
     pub fn refused(&self, error: &IntakeError) {
-        ::metrics::counter!(crate::metrics::MESSAGES, "source" => "websocket", "result" => "rejected").increment(1);
-        let sender = &self.inputs.sender;
-        let frame = ErrorFrame::from(error).for_message(Some(&sender.message_id));
-        let frame = frame.with("businessId", sender.business_id.as_str());
+        let frame = self.inputs.sender.rejected(ErrorFrame::from(error));
         self.inputs.change(|so_far| {
             so_far.finished += 1;
-            so_far.error.get_or_insert_with(|| Box::new(frame));
+            so_far.error.get_or_insert(frame);
         });
     }
 
