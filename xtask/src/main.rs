@@ -1,6 +1,7 @@
 //! `cargo xtask …`: what is done to this repository rather than by it.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool speaks on its terminal")]
 
+mod bench;
 mod demo;
 mod guests;
 mod steps;
@@ -41,6 +42,10 @@ enum Task {
         #[arg(long)]
         probes: bool,
     },
+    /// Measure the host beside its peers and its budgets; writes `bench/RESULTS.md`.
+    Bench,
+    /// Let every hostile guest loose beside a neighbour and measure both; writes `bench/CONTAINMENT.md`.
+    Containment,
     /// Check the rules of this repository that no compiler knows.
     Tidy,
 }
@@ -61,6 +66,8 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Task::Demo { once } => demo::run(&workspace, once),
         Task::Test => test::run(&workspace),
         Task::BuildPlugins { probes } => guests::run(&workspace, probes),
+        Task::Bench => bench::run(&workspace, "results", &[]),
+        Task::Containment => bench::run(&workspace, "containment", &[]),
         Task::Tidy => tidy::run(&workspace),
     }
 }

@@ -36,13 +36,16 @@ struct Fence {
 }
 
 const FENCES: &[Fence] = &[
-    Fence { library: "wasmtime*", crates: &["signalbox-bindings", "signalbox-capabilities", "signalbox-sandbox"] },
+    Fence {
+        library: "wasmtime*",
+        crates: &["signalbox-bindings", "signalbox-capabilities", "signalbox-sandbox", "signalbox-bench"],
+    },
     Fence { library: "rdkafka*", crates: &["signalbox-delivery", "signalbox-triggers", "signalbox-tests-support"] },
     Fence { library: "aws-*", crates: &["signalbox-store"] },
     Fence { library: "dynoxide*", crates: &["signalbox-store"] },
-    Fence { library: "axum*", crates: &["signalbox-triggers", "signalbox-server"] },
+    Fence { library: "axum*", crates: &["signalbox-triggers", "signalbox-server", "signalbox-bench"] },
     Fence { library: "hyper*", crates: &["signalbox-triggers", "signalbox-server"] },
-    Fence { library: "clap*", crates: &["signalbox-server", "xtask"] },
+    Fence { library: "clap*", crates: &["signalbox-server", "signalbox-bench", "xtask"] },
 ];
 
 /// Which part of the repository a member belongs to.

@@ -9,6 +9,7 @@ mod rendering;
 mod world;
 
 mod business;
+mod chain;
 mod config;
 mod cron;
 mod dynamodb;
