@@ -1,6 +1,17 @@
 //! `signalbox-bench`: measures what the host promises. Started by `cargo xtask`, which builds what it needs.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool speaks on its terminal")]
 
+mod bare;
+mod bundle;
+mod desk;
+mod figures;
+mod host;
+mod instructions;
+mod load;
+mod machine;
+mod report;
+mod results;
+
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -15,7 +26,25 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Task {
     /// Measure everything that has a budget or a peer; writes `bench/RESULTS.md`.
-    Results,
+    Results {
+        /// Measure these parts only, and write nothing.
+        #[arg(long, value_delimiter = ',')]
+        only: Vec<results::Part>,
+    },
+    /// Count the instructions of a decision; adds a line to `bench/INSTRUCTIONS.md`.
+    Instructions,
+    /// Decide so many times, one after the other, on one thread: what callgrind counts.
+    #[command(hide = true)]
+    Decide {
+        /// How many times.
+        count: u32,
+        /// Record them in memory.
+        #[arg(long)]
+        recorded: bool,
+    },
+    /// Serve what the host is compared with.
+    #[command(hide = true)]
+    Bare,
     /// Let every hostile guest loose beside a neighbour; writes `bench/CONTAINMENT.md`.
     Containment,
 }
@@ -31,8 +60,12 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     match arguments.task {
-        Task::Results => anyhow::bail!("nothing is measured yet"),
+        Task::Results { only } => runtime.block_on(results::run(&only)),
+        Task::Instructions => instructions::run(),
+        Task::Decide { count, recorded } => instructions::decide(count, recorded),
+        Task::Bare => runtime.block_on(bare::serve()),
         Task::Containment => anyhow::bail!("nothing is measured yet"),
     }
 }

@@ -43,7 +43,13 @@ enum Task {
         probes: bool,
     },
     /// Measure the host beside its peers and its budgets; writes `bench/RESULTS.md`.
-    Bench,
+    Bench {
+        /// Measure these parts only, and write nothing.
+        #[arg(long, value_delimiter = ',')]
+        only: Vec<String>,
+    },
+    /// Count the instructions of a decision with valgrind; adds a line to `bench/INSTRUCTIONS.md`.
+    Instructions,
     /// Let every hostile guest loose beside a neighbour and measure both; writes `bench/CONTAINMENT.md`.
     Containment,
     /// Check the rules of this repository that no compiler knows.
@@ -66,7 +72,11 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Task::Demo { once } => demo::run(&workspace, once),
         Task::Test => test::run(&workspace),
         Task::BuildPlugins { probes } => guests::run(&workspace, probes),
-        Task::Bench => bench::run(&workspace, "results", &[]),
+        Task::Bench { only } => {
+            let arguments: Vec<String> = only.iter().map(|part| format!("--only={part}")).collect();
+            bench::run(&workspace, "results", &arguments)
+        }
+        Task::Instructions => bench::run(&workspace, "instructions", &[]),
         Task::Containment => bench::run(&workspace, "containment", &[]),
         Task::Tidy => tidy::run(&workspace),
     }

@@ -1,14 +1,14 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use signalbox_capabilities::Scope;
 use signalbox_capabilities::business::BusinessDirectory;
+use signalbox_capabilities::{JournalEntry, Scope};
 use signalbox_graph::{Inputs, Scope as EdgeScope, Stepper};
 use signalbox_model::{BusinessInfo, Outcome, Timestamp, UserAccess, correlation_id, decision_id};
 use signalbox_sandbox::{Generation, Sandbox};
 use signalbox_store::{AcceptedInput, Committed, DecisionRecord, Store, StoreError};
 
-use crate::commit::Draft;
+use crate::commit::{Draft, Written};
 use crate::context;
 use crate::render::Renderer;
 use crate::run::{Ran, Runner};
@@ -50,6 +50,12 @@ pub struct Decided {
     pub record: Arc<DecisionRecord>,
     /// True when the input had been decided before and nothing was stored now.
     pub duplicate: bool,
+}
+
+/// A record that is not stored yet, and the journal that is stored before it.
+struct Drafted {
+    written: Written,
+    journal: Vec<JournalEntry>,
 }
 
 impl Executor {
@@ -102,51 +108,19 @@ impl Executor {
     pub async fn decide(&self, accepted: AcceptedInput, progress: Arc<dyn Progress>) -> Result<Decided, DecideError> {
         let _in_flight = metrics::InFlight::begin();
         let parts = &self.inner.parts;
-        let (began, now) = (Instant::now(), (parts.clock)());
+        let began = Instant::now();
         let input = &accepted.input;
         let id: Arc<str> = decision_id(&input.business_id, &input.id).into();
         if let Some(record) = parts.store.decision(&id, &input.business_id).await? {
             metrics::duplicate();
             return Ok(Decided { record: Arc::new(record), duplicate: true });
         }
-        let generation = self.generation(&input.business_id)?;
-        let session = match &input.user_id {
-            Some(user) if generation.graph.session_channels().next().is_some() => {
-                parts.store.session(&input.business_id, user).await?
-            }
-            _ => None,
-        };
-        let correlation: Arc<str> = input.correlation_id.clone().unwrap_or_else(correlation_id).into();
-        let start = context::start(&parts.directory, &accepted, &id, &correlation, session, now)?;
-        let scope = Arc::new(Scope {
-            decision_id: id.clone(),
-            correlation_id: correlation,
-            business: start.business.clone(),
-            location: start.location.clone(),
-            started_at: now,
-            deadline: tokio::time::Instant::now() + generation.graph.deadline(),
-            takes_effects: true,
-        });
-        let ran = self.run(&generation, &start, scope, &accepted, &*progress).await;
-
-        let journal_id = format!("jrn_{}", ulid::Ulid::new());
-        if !ran.journal.is_empty() {
+        let Drafted { written, journal } = self.draft(&accepted, id, &*progress).await?;
+        if !journal.is_empty() {
             // Before the decision: a decision in the store always has its journal.
-            let journal = serde_json::to_vec(&ran.journal).map_err(|error| DecideError::Internal(error.to_string()))?;
-            parts.store.put_journal(&journal_id, &journal).await?;
+            let text = serde_json::to_vec(&journal).map_err(|error| DecideError::Internal(error.to_string()))?;
+            parts.store.put_journal(&written.record.output.metadata.journal_id, &text).await?;
         }
-        let draft = Draft {
-            decision_id: &id,
-            journal_id,
-            accepted: &accepted,
-            start,
-            generation: &generation,
-            session_lifetime: parts.config.session_lifetime.0,
-            review_expires_after: parts.review.expires_after.0,
-            processing_time: began.elapsed(),
-            now: (parts.clock)(),
-        };
-        let written = draft.write(ran);
         match parts.store.commit_decision(&written.record).await? {
             Committed::New => {}
             Committed::Duplicate(record) => {
@@ -160,6 +134,60 @@ impl Executor {
         let record = Arc::new(written.record);
         report(&record, began);
         Ok(Decided { record, duplicate: false })
+    }
+
+    /// Decides an input and records nothing: what a decision costs without its store. What the graph's plugins do at once,
+    /// they do; what is to leave with the decision does not leave.
+    pub async fn decide_unrecorded(
+        &self,
+        accepted: &AcceptedInput,
+        progress: &dyn Progress,
+    ) -> Result<DecisionRecord, DecideError> {
+        let id = decision_id(&accepted.input.business_id, &accepted.input.id).into();
+        Ok(self.draft(accepted, id, progress).await?.written.record)
+    }
+
+    /// From an input to its record, before that is stored.
+    async fn draft(
+        &self,
+        accepted: &AcceptedInput,
+        id: Arc<str>,
+        progress: &dyn Progress,
+    ) -> Result<Drafted, DecideError> {
+        let parts = &self.inner.parts;
+        let (began, now, input) = (Instant::now(), (parts.clock)(), &accepted.input);
+        let generation = self.generation(&input.business_id)?;
+        let session = match &input.user_id {
+            Some(user) if generation.graph.session_channels().next().is_some() => {
+                parts.store.session(&input.business_id, user).await?
+            }
+            _ => None,
+        };
+        let correlation: Arc<str> = input.correlation_id.clone().unwrap_or_else(correlation_id).into();
+        let start = context::start(&parts.directory, accepted, &id, &correlation, session, now)?;
+        let scope = Arc::new(Scope {
+            decision_id: id.clone(),
+            correlation_id: correlation,
+            business: start.business.clone(),
+            location: start.location.clone(),
+            started_at: now,
+            deadline: tokio::time::Instant::now() + generation.graph.deadline(),
+            takes_effects: true,
+        });
+        let mut ran = self.run(&generation, &start, scope, accepted, progress).await;
+        let journal = std::mem::take(&mut ran.journal);
+        let draft = Draft {
+            decision_id: &id,
+            journal_id: format!("jrn_{}", ulid::Ulid::new()),
+            accepted,
+            start,
+            generation: &generation,
+            session_lifetime: parts.config.session_lifetime.0,
+            review_expires_after: parts.review.expires_after.0,
+            processing_time: began.elapsed(),
+            now: (parts.clock)(),
+        };
+        Ok(Drafted { written: draft.write(ran), journal })
     }
 
     async fn run(

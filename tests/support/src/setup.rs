@@ -16,6 +16,7 @@ pub struct Setup {
     folder: TempDir,
     bundles: Vec<PathBuf>,
     llm: Option<String>,
+    store: &'static str,
     extra: String,
 }
 
@@ -25,7 +26,7 @@ impl Setup {
         let folder = TempDir::new().context("a folder for the host cannot be made")?;
         fs::create_dir(folder.path().join("business"))?;
         fs::write(folder.path().join("secret"), SECRET)?;
-        Ok(Self { folder, bundles: Vec::new(), llm: None, extra: String::new() })
+        Ok(Self { folder, bundles: Vec::new(), llm: None, store: "path = \"store.db\"", extra: String::new() })
     }
 
     /// With a business of that type whose role `coordinator` may do everything.
@@ -67,6 +68,12 @@ impl Setup {
         Ok(self)
     }
 
+    /// With a store that ends with the host, instead of one in a file.
+    pub fn store_in_memory(mut self) -> Self {
+        self.store = "backend = \"memory\"";
+        self
+    }
+
     /// With more configuration: whole TOML sections that this setup does not write itself.
     pub fn config(mut self, toml: &str) -> Self {
         self.extra.push_str(toml);
@@ -84,12 +91,13 @@ impl Setup {
         let bundles: Vec<_> = self.bundles.iter().map(|folder| json!(folder.to_string_lossy()).to_string()).collect();
         let text = format!(
             "[server]\nlisten = \"127.0.0.1:0\"\n\
-             [store]\npath = \"store.db\"\n\
+             [store]\n{}\n\
              [business]\ndirectory = \"business\"\n\
              [bundles]\npaths = [{}]\n\
              [sandbox]\ncache = {}\ncompile-time = \"10m\"\n\
              [auth]\nkeys = [{{ algorithm = \"HS256\", key = {{ file = \"secret\" }} }}]\ndevelopment = true\n\
              {}{}",
+            self.store,
             bundles.join(", "),
             json!(artefacts::compiled()?.to_string_lossy()),
             self.llm.as_deref().unwrap_or_default(),

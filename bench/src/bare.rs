@@ -1,0 +1,36 @@
+//! What the host is compared with: axum as its own examples show it, which answers what it is sent.
+
+use anyhow::Result;
+use axum::Router;
+use axum::extract::WebSocketUpgrade;
+use axum::extract::ws::{Message, WebSocket};
+use axum::response::Response;
+use axum::routing::{get, post};
+use serde_json::{Value, json};
+
+/// Serves `/ws` and `/echo` on a free port of this machine until it is killed.
+pub async fn serve() -> Result<()> {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    println!("{}", json!({ "url": format!("http://{address}"), "websocket": format!("ws://{address}/ws") }));
+    let app = Router::new().route("/ws", get(upgrade)).route("/echo", post(echo));
+    Ok(axum::serve(listener, app).await?)
+}
+
+async fn upgrade(upgrade: WebSocketUpgrade) -> Response {
+    upgrade.protocols(["signalbox.v1"]).on_upgrade(answer)
+}
+
+async fn answer(mut socket: WebSocket) {
+    while let Some(Ok(message)) = socket.recv().await {
+        if let Message::Text(_) = message
+            && socket.send(message).await.is_err()
+        {
+            return;
+        }
+    }
+}
+
+async fn echo(body: axum::Json<Value>) -> axum::Json<Value> {
+    body
+}

@@ -1,0 +1,101 @@
+//! The host's insides in this process: one executor on a store, with bundles and businesses as a measurement needs them.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use signalbox_capabilities::Services;
+use signalbox_capabilities::business::BusinessDirectory;
+use signalbox_capabilities::llm::LanguageModels;
+use signalbox_executor::{Executor, ExecutorConfig, ExecutorParts, Generations, ReviewConfig, Silent};
+use signalbox_model::{Outcome, ReplySlot};
+use signalbox_sandbox::{Bundle, Compilation, Generation, Sandbox, SandboxConfig};
+use signalbox_store::{AcceptedInput, Backend, Config, Store};
+use signalbox_tests_support::compiled;
+
+/// The business whose bundle is measured.
+pub const BUSINESS: &str = "trattoria";
+/// What is sent where nothing else is said: it takes all three nodes of the chain.
+pub const TEXT: &str = "a table for four, please";
+
+pub struct Desk {
+    pub store: Store,
+    pub sandbox: Sandbox,
+    pub executor: Executor,
+}
+
+impl Desk {
+    /// One whose store is in memory.
+    pub async fn new() -> Result<Self> {
+        Self::with(Store::open(Config::new(Backend::Embedded { path: None })).await?, SandboxConfig::default())
+    }
+
+    /// One on a store.
+    pub fn with(store: Store, config: SandboxConfig) -> Result<Self> {
+        let business = serde_json::from_value(json!({
+            "businessId": BUSINESS, "name": "Trattoria", "type": "probe-chain", "timezone": "Europe/Bucharest",
+            "settings": {"hours": {"monday": "9-17"}},
+            "locations": [{"id": "north", "name": "North"}],
+            "permissions": {"coordinator": ["message", "review", "decisions"]},
+        }))?;
+        let services = Services {
+            store: store.clone(),
+            directory: Arc::new(BusinessDirectory::of([business])),
+            models: Arc::new(LanguageModels::none()),
+            egress: None,
+        };
+        let directory = services.directory.clone();
+        let config = SandboxConfig { cache: Some(compiled()?), ..config };
+        let sandbox = Sandbox::new(&config, Arc::new(services), Compilation::InProcess)?;
+        let executor = Executor::new(ExecutorParts {
+            sandbox: sandbox.clone(),
+            store: store.clone(),
+            directory,
+            generations: Arc::new(Generations::default()),
+            review: ReviewConfig::default(),
+            config: ExecutorConfig::default(),
+            clock: Timestamp::now,
+        });
+        Ok(Self { store, sandbox, executor })
+    }
+
+    /// A bundle of a folder, loaded.
+    pub async fn load(&self, folder: &Path) -> Result<Generation> {
+        Ok(self.sandbox.load(Bundle::read(folder, self.sandbox.largest_component())?).await?)
+    }
+
+    /// Makes the bundle of a folder the live one.
+    pub async fn publish(&self, folder: &Path) -> Result<()> {
+        self.executor.publish(self.load(folder).await?).await?;
+        Ok(())
+    }
+
+    /// Decides a text that nobody sent before, without recording it.
+    pub async fn decide_unrecorded(&self, accepted: &AcceptedInput) -> Result<()> {
+        let record = self.executor.decide_unrecorded(accepted, &Silent).await?;
+        anyhow::ensure!(record.decision.outcome == Outcome::Decided, "{}", record.decision.reasoning);
+        Ok(())
+    }
+
+    /// Decides an input and records it.
+    pub async fn decide(&self, accepted: AcceptedInput) -> Result<()> {
+        let decided = self.executor.decide(accepted, Arc::new(Silent)).await?;
+        let decision = &decided.record.decision;
+        anyhow::ensure!(decision.outcome == Outcome::Decided && !decided.duplicate, "{}", decision.reasoning);
+        Ok(())
+    }
+}
+
+/// An input that nobody sent before.
+pub fn input(content: &Value) -> Result<AcceptedInput> {
+    let (id, now) = (ulid::Ulid::new(), Timestamp::now());
+    let input = serde_json::from_value(json!({
+        "id": format!("in_{id}"), "source": "websocket", "userId": "ana", "businessId": BUSINESS,
+        "type": "user_message", "content": content, "timestamp": now, "correlationId": format!("cor_{id}"),
+    }))
+    .context("an input")?;
+    let permissions = vec!["message".to_owned()];
+    Ok(AcceptedInput { input, permissions, reply: ReplySlot::None, accepted_at: now, fingerprint: None })
+}

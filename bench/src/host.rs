@@ -1,0 +1,103 @@
+//! Servers as processes of their own: the host as operators run it, and the bare peers that it is compared with.
+
+use std::fs::File;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+use signalbox_tests_support::{Setup, signalbox};
+use std::io::{BufRead as _, BufReader};
+
+use crate::machine::Process;
+
+/// A server that dies with this value.
+pub struct Server {
+    child: Child,
+    /// `http://127.0.0.1:…`
+    pub url: String,
+    /// `ws://127.0.0.1:…/ws`
+    pub websocket: String,
+    /// From its start until it said that it can be reached.
+    pub ready_after: Duration,
+    /// The host's files; they go when it has ended.
+    pub setup: Option<Setup>,
+}
+
+/// The first line that a server prints.
+#[derive(Debug, Deserialize)]
+struct Ready {
+    url: String,
+    websocket: String,
+}
+
+/// Limits far above what is measured: a refusal would be no measure of speed.
+pub const OPEN: &str = "\
+[intake]
+in-flight-per-business = 256
+in-flight-per-user = 256
+waiting = 100000
+waiting-per-business = 100000
+admission-wait = \"60s\"
+rate-per-user = 1000000
+burst-per-user = 1000000
+rate-per-business = 1000000
+burst-per-business = 1000000
+[websocket]
+max-connections = 20000
+connections-per-user = 20000
+frames-per-second = 1000000
+burst = 1000000
+in-flight = 10000
+[api]
+requests-per-second = 1000000
+burst = 1000000
+[telemetry]
+log-format = \"json\"
+";
+
+impl Server {
+    /// The host of a setup; its log goes into a file beside its configuration.
+    pub fn host(setup: Setup) -> Result<Self> {
+        let mut command = Command::new(signalbox()?);
+        command.args(["serve", "--config"]).arg(setup.config_file()?);
+        command.stderr(File::create(setup.path().join("log"))?);
+        Self::start(command, Some(setup))
+    }
+
+    /// A bare server of this program, without anything of the host.
+    pub fn bare() -> Result<Self> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg("bare");
+        Self::start(command, None)
+    }
+
+    fn start(mut command: Command, setup: Option<Setup>) -> Result<Self> {
+        let started = Instant::now();
+        let mut child = command.stdout(Stdio::piped()).spawn().context("a server cannot be started")?;
+        let output = child.stdout.take().context("a server has an output")?;
+        let mut line = String::new();
+        let mut reader = BufReader::new(output);
+        reader.read_line(&mut line)?;
+        let ready_after = started.elapsed();
+        let Ok(Ready { url, websocket }) = serde_json::from_str(&line) else {
+            let log = setup.as_ref().and_then(|setup| std::fs::read_to_string(setup.path().join("log")).ok());
+            let _ = child.kill();
+            bail!("the server does not start, it prints `{line}`; its log is\n{}", log.unwrap_or_default());
+        };
+        // Read on, so that it never waits for a full pipe.
+        std::thread::spawn(move || std::io::copy(&mut reader, &mut std::io::sink()));
+        Ok(Self { child, url, websocket, ready_after, setup })
+    }
+
+    pub fn process(&self) -> Process {
+        Process(self.child.id())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,93 @@
+//! What a run found, as Markdown that reads well in a terminal too.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+/// Everything a run found.
+#[derive(Debug, Default)]
+pub struct Report {
+    sections: Vec<Section>,
+    budgets: Vec<Budget>,
+    facts: BTreeMap<&'static str, f64>,
+}
+
+/// One question, with what was measured about it.
+#[derive(Debug)]
+pub struct Section {
+    title: &'static str,
+    text: String,
+}
+
+/// A promise in figures, and what came of it.
+#[derive(Debug)]
+struct Budget {
+    what: &'static str,
+    promised: &'static str,
+    measured: String,
+    met: bool,
+}
+
+impl Section {
+    pub fn new(title: &'static str) -> Self {
+        Self { title, text: String::new() }
+    }
+
+    /// A paragraph.
+    pub fn say(&mut self, text: &str) -> &mut Self {
+        self.text.push_str(text);
+        self.text.push_str("\n\n");
+        self
+    }
+
+    /// A table; the first column names what the row is about.
+    pub fn table(&mut self, head: &[&str], rows: &[Vec<String>]) -> &mut Self {
+        let rule: Vec<&str> = head.iter().enumerate().map(|(at, _)| if at == 0 { "---" } else { "---:" }).collect();
+        let _ = writeln!(self.text, "| {} |\n| {} |", head.join(" | "), rule.join(" | "));
+        for row in rows {
+            let _ = writeln!(self.text, "| {} |", row.join(" | "));
+        }
+        self.text.push('\n');
+        self
+    }
+}
+
+impl Report {
+    /// Adds a section, and shows it at once: a whole run takes long.
+    pub fn add(&mut self, section: Section) {
+        println!("## {}\n\n{}", section.title, section.text);
+        self.sections.push(section);
+    }
+
+    /// Holds a figure against its budget.
+    pub fn budget(&mut self, what: &'static str, promised: &'static str, measured: String, met: bool) {
+        println!("budget: {what}: {promised}; measured {measured}: {}\n", if met { "met" } else { "not met" });
+        self.budgets.push(Budget { what, promised, measured, met });
+    }
+
+    /// Keeps a figure for a later part.
+    pub fn keep(&mut self, name: &'static str, value: f64) {
+        self.facts.insert(name, value);
+    }
+
+    /// A figure of an earlier part; none when that was not measured in this run.
+    pub fn fact(&self, name: &str) -> Option<f64> {
+        self.facts.get(name).copied()
+    }
+
+    /// The whole report.
+    pub fn text(&self, title: &str, head: &str) -> String {
+        let mut text = format!("# {title}\n\n{head}\n");
+        if !self.budgets.is_empty() {
+            text.push_str("## Budgets\n\n| figure | budget | measured | |\n| --- | --- | --- | --- |\n");
+            for Budget { what, promised, measured, met } in &self.budgets {
+                let met = if *met { "met" } else { "**not met**" };
+                let _ = writeln!(text, "| {what} | {promised} | {measured} | {met} |");
+            }
+            text.push('\n');
+        }
+        for section in &self.sections {
+            let _ = write!(text, "## {}\n\n{}", section.title, section.text);
+        }
+        format!("{}\n", text.trim_end())
+    }
+}

@@ -1,0 +1,115 @@
+//! A thousand swaps of a bundle while decisions are made.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use hdrhistogram::Histogram;
+use serde_json::json;
+use tempfile::TempDir;
+use tokio::task::JoinSet;
+
+use crate::bundle;
+use crate::desk::{Desk, TEXT, input};
+use crate::figures::{grouped, time};
+use crate::report::{Report, Section};
+
+const SWAPS: usize = 1_000;
+/// Decisions at the same time.
+const AT_ONCE: usize = 8;
+
+/// Decides until it is told to stop; gives back how long decisions took, and how many failed.
+async fn decide(desk: Arc<Desk>, stop: Arc<AtomicBool>, failed: Arc<AtomicU64>) -> Result<Histogram<u64>> {
+    let mut took = Histogram::new(3)?;
+    while !stop.load(Ordering::Relaxed) {
+        let started = Instant::now();
+        if desk.decide(input(&json!({ "text": TEXT }))?).await.is_err() {
+            failed.fetch_add(1, Ordering::Relaxed);
+        }
+        took.record(u64::try_from(started.elapsed().as_micros())?)?;
+    }
+    Ok(took)
+}
+
+fn begin(desk: &Arc<Desk>) -> (JoinSet<Result<Histogram<u64>>>, Arc<AtomicBool>, Arc<AtomicU64>) {
+    let (stop, failed, mut running) = (Arc::<AtomicBool>::default(), Arc::<AtomicU64>::default(), JoinSet::new());
+    for _ in 0..AT_ONCE {
+        running.spawn(decide(desk.clone(), stop.clone(), failed.clone()));
+    }
+    (running, stop, failed)
+}
+
+async fn end(mut running: JoinSet<Result<Histogram<u64>>>, stop: &AtomicBool) -> Result<Histogram<u64>> {
+    stop.store(true, Ordering::Relaxed);
+    let mut all = Histogram::new(3)?;
+    while let Some(ended) = running.join_next().await {
+        all.add(ended??)?;
+    }
+    Ok(all)
+}
+
+pub async fn measure(report: &mut Report) -> Result<()> {
+    let desk = Arc::new(Desk::new().await?);
+    let (one, other) = (TempDir::new()?, TempDir::new()?);
+    bundle::chain(one.path())?;
+    bundle::line(other.path(), 5)?;
+    desk.publish(one.path()).await?;
+
+    // The same load without a swap, for as long as the swaps will take.
+    let (running, stop, _) = begin(&desk);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let quiet = end(running, &stop).await?;
+
+    let (running, stop, failed) = begin(&desk);
+    let (mut loading, mut publishing) = (Histogram::<u64>::new(3)?, Histogram::<u64>::new(3)?);
+    for swap in 0..SWAPS {
+        let started = Instant::now();
+        let generation = desk.load(if swap % 2 == 0 { other.path() } else { one.path() }).await?;
+        loading.record(u64::try_from(started.elapsed().as_micros())?)?;
+        let started = Instant::now();
+        drop(desk.executor.publish(generation).await?);
+        publishing.record(u64::try_from(started.elapsed().as_nanos())?)?;
+        // Decisions are made on each generation, on some of them over the next swap.
+        tokio::task::yield_now().await;
+    }
+    let swapping = end(running, &stop).await?;
+    let failed = failed.load(Ordering::Relaxed);
+    let pause = publishing.max() as f64 / 1e3;
+
+    let mut section = Section::new("Hot swap under load");
+    section.say(&format!(
+        "{} swaps between two bundles, each loaded from the cache of compiled components and published, while {AT_ONCE} \
+         decisions are made at any time and recorded in memory.",
+        grouped(SWAPS as f64)
+    ));
+    let row = |name: &str, took: &Histogram<u64>| {
+        let quantile = |share: f64| time(took.value_at_quantile(share) as f64);
+        let (count, max) = (grouped(took.len() as f64), time(took.max() as f64));
+        vec![name.to_owned(), count, quantile(0.5), quantile(0.99), max]
+    };
+    section.table(
+        &["", "count", "p50", "p99", "longest"],
+        &[
+            row("decisions without swaps", &quiet),
+            row("decisions during swaps", &swapping),
+            row("loading a bundle beside", &loading),
+            vec![
+                "publishing it".to_owned(),
+                grouped(publishing.len() as f64),
+                time(publishing.value_at_quantile(0.5) as f64 / 1e3),
+                time(publishing.value_at_quantile(0.99) as f64 / 1e3),
+                time(pause),
+            ],
+        ],
+    );
+    report.add(section);
+    report.budget(
+        "hot swap under load",
+        "0 failed decisions in 1,000 swaps",
+        format!("{failed} of {}", grouped(swapping.len() as f64)),
+        failed == 0,
+    );
+    report.budget("pause of a publish", "at most 1 ms", time(pause), pause <= 1_000.0);
+    Ok(())
+}

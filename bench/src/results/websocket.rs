@@ -1,0 +1,149 @@
+//! From a coordinator's message to its reply, beside a bare WebSocket echo with the same load from the same process.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use hdrhistogram::Histogram;
+use signalbox_tests_support::{Setup, bundle};
+
+use crate::figures::{ROUNDS, grouped, in_micros, median, micros, rate, time};
+use crate::host::{OPEN, Server};
+use crate::load::{self, Socket};
+use crate::report::{Report, Section};
+
+/// The business that is talked to.
+pub const BUSINESS: &str = "trattoria";
+/// What senders of webhooks sign with, in the form of Standard Webhooks.
+pub const SECRET: &str = "whsec_c2lnbmFsYm94LWJlbmNoLXNlY3JldC1vZi0zMi1ieXRlcw==";
+const ROUND: Duration = Duration::from_secs(2);
+/// How long an open loop runs: long enough for a thousandth of it to be a number.
+const OPEN_LOOP: Duration = Duration::from_secs(5);
+
+/// A setup with the chain for one business, and limits that nobody meets.
+pub fn setup() -> Result<Setup> {
+    let setup = Setup::new()?;
+    std::fs::write(setup.path().join("webhook-secret"), SECRET)?;
+    Ok(setup.business(BUSINESS, "probe-chain")?.bundle(bundle("probes/chain")?).config(OPEN).config(
+        // The bundle's webhook has to be verified by somebody.
+        "[webhooks]\ndeliveries-per-second = 1000000\nburst = 1000000\nin-flight = 1024\nsecrets.CHAIN_WEBHOOK = [{ file = \"webhook-secret\" }]",
+    ))
+}
+
+/// A server under load, and what it did.
+struct Contender {
+    name: &'static str,
+    server: Server,
+    token: Option<String>,
+    /// By number of connections: messages a second of each round, and what the server computed for one message.
+    rounds: Vec<(Vec<f64>, Vec<f64>)>,
+}
+
+const CONNECTIONS: [usize; 3] = [1, 32, 200];
+
+impl Contender {
+    fn host(name: &'static str, setup: Setup) -> Result<Self> {
+        let token = setup.token("ana").business(BUSINESS, &["coordinator"]).mint()?;
+        Ok(Self { name, server: Server::host(setup)?, token: Some(token), rounds: vec![Default::default(); 3] })
+    }
+
+    async fn sockets(&self, count: usize) -> Result<Vec<Socket>> {
+        let mut sockets = Vec::with_capacity(count);
+        for _ in 0..count {
+            sockets.push(load::connect(&self.server.websocket, self.token.as_deref()).await?);
+        }
+        Ok(sockets)
+    }
+
+    async fn round(&mut self, keep: bool) -> Result<()> {
+        for (at, count) in CONNECTIONS.into_iter().enumerate() {
+            let mut sockets = self.sockets(count).await?;
+            let before = self.server.process().cpu_time()?;
+            let most = load::most(&mut sockets, BUSINESS, ROUND).await?;
+            let cpu = self.server.process().cpu_time()? - before;
+            if keep && let Some((rates, costs)) = self.rounds.get_mut(at) {
+                rates.push(most);
+                costs.push(in_micros(cpu) / (most * ROUND.as_secs_f64()));
+            }
+        }
+        Ok(())
+    }
+
+    fn most(&self, at: usize) -> f64 {
+        self.rounds.get(at).map_or(0.0, |(rates, _)| median(rates))
+    }
+
+    fn cost(&self, at: usize) -> f64 {
+        self.rounds.get(at).map_or(0.0, |(_, costs)| median(costs))
+    }
+
+    async fn felt(&self, at: usize) -> Result<(f64, Histogram<u64>)> {
+        let half = self.most(at) / 2.0;
+        let sockets = self.sockets(CONNECTIONS.get(at).copied().unwrap_or(1)).await?;
+        Ok((half, load::steady(sockets, BUSINESS, half, OPEN_LOOP).await?))
+    }
+}
+
+pub async fn measure(report: &mut Report) -> Result<()> {
+    let bare =
+        Contender { name: "bare axum echo", server: Server::bare()?, token: None, rounds: vec![Default::default(); 3] };
+    let memory = Contender::host("host, store in memory", setup()?.store_in_memory())?;
+    let stored = Contender::host("host, embedded store in a file", setup()?)?;
+    let mut all = [bare, memory, stored];
+    for turn in 0..=ROUNDS {
+        for contender in &mut all {
+            contender.round(turn > 0).await?;
+        }
+    }
+    let mut section = Section::new("WebSocket, from message to reply");
+    section.say(
+        "Messages through the chain of three nodes, each acknowledged, decided, recorded and answered. Server and load \
+         share the machine; the servers take turns in each round. *Most* is a closed loop: every connection sends the \
+         next message as soon as the last is answered. CPU is what the server's process computed for one message.",
+    );
+    let mut rows = Vec::new();
+    for (at, connections) in CONNECTIONS.into_iter().enumerate() {
+        for contender in &all {
+            let most = contender.most(at);
+            let share = all.first().map_or(0.0, |bare| most / bare.most(at));
+            rows.push(vec![
+                contender.name.to_owned(),
+                connections.to_string(),
+                rate(most),
+                format!("{:.0} %", share * 100.0),
+                micros(contender.cost(at)),
+            ]);
+        }
+    }
+    section.table(&["server", "connections", "most", "beside the echo", "CPU for one"], &rows);
+    section.say("*Felt* is an open loop at half of each one's most: every message has its moment, and its time runs from that moment.");
+    let mut rows = Vec::new();
+    for (at, connections) in CONNECTIONS.into_iter().enumerate() {
+        for contender in &all {
+            let (half, took) = contender.felt(at).await?;
+            let quantile = |share: f64| time(took.value_at_quantile(share) as f64);
+            rows.push(vec![
+                contender.name.to_owned(),
+                connections.to_string(),
+                rate(half),
+                grouped(took.len() as f64),
+                quantile(0.5),
+                quantile(0.99),
+                quantile(0.999),
+            ]);
+        }
+    }
+    section.table(&["server", "connections", "messages", "measured", "p50", "p99", "p99.9"], &rows);
+    report.add(section);
+    let [bare, memory, stored] = &all;
+    report.keep("websocket.stored", stored.cost(1));
+    let share = memory.most(1) / bare.most(1);
+    report.budget(
+        "WebSocket message to reply, store in memory, 32 connections",
+        "at least 40 % of a bare axum echo's messages",
+        format!("{:.0} %", share * 100.0),
+        share >= 0.4,
+    );
+    let best = stored.most(1).max(stored.most(2));
+    report.budget("the same, stored in the embedded store", "at least 2,500/s on 2 cores", rate(best), best >= 2_500.0);
+    Ok(())
+}
