@@ -17,13 +17,13 @@ pub fn chain(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A graph over the same guest, with more of the manifest than nodes need: `graph` is what follows `[graph.channels]`.
-fn write(folder: &Path, business_type: &str, graph: &str) -> Result<()> {
+/// A graph over the same guest; `graph` is its nodes and edges.
+fn write(folder: &Path, graph: &str) -> Result<()> {
     chain(folder)?;
     let manifest = format!(
-        "[bundle]\nbusiness-type = \"{business_type}\"\nversion = \"1.0.0\"\n\n[inputs.websocket]\n\n\
+        "[bundle]\nbusiness-type = \"probe-chain\"\nversion = \"1.0.0\"\n\n[inputs.websocket]\n\n\
          [plugins.chain]\ncomponent = \"chain.wasm\"\n\n\
-         [graph]\nstep-limit = 200\n\n[graph.channels]\nintent = \"last\"\nnotes = \"append\"\n\n{graph}"
+         [graph]\nstep-limit = 200\n\n[graph.channels]\nnotes = \"append\"\n\n{graph}"
     );
     Ok(fs::write(folder.join("bundle.toml"), manifest)?)
 }
@@ -32,8 +32,8 @@ fn node(text: &mut String, name: &str, more: &str) {
     let _ = writeln!(text, "[graph.nodes.{name}]\nplugin = \"chain\"\nwrites = [\"notes\"]\n{more}\n");
 }
 
-fn edge(text: &mut String, from: &str, to: &str) {
-    let _ = writeln!(text, "[[graph.edges]]\nfrom = \"{from}\"\nto = \"{to}\"\n");
+fn edge(text: &mut String, from: &str, to: &str, more: &str) {
+    let _ = writeln!(text, "[[graph.edges]]\nfrom = \"{from}\"\nto = \"{to}\"\n{more}\n");
 }
 
 /// So many nodes, one after the other; the last decides.
@@ -42,11 +42,11 @@ pub fn line(folder: &Path, nodes: usize) -> Result<()> {
     for at in 1..=nodes {
         let name = if at == nodes { "reply".to_owned() } else { format!("n{at}") };
         node(&mut graph, &name, "");
-        edge(&mut graph, &before, &name);
+        edge(&mut graph, &before, &name, "");
         before = name;
     }
-    edge(&mut graph, "reply", "end");
-    write(folder, "probe-chain", &graph)
+    edge(&mut graph, "reply", "end", "");
+    write(folder, &graph)
 }
 
 /// So many nodes side by side, and one that waits for all and decides.
@@ -55,12 +55,12 @@ pub fn fan(folder: &Path, width: usize) -> Result<()> {
     for at in 1..=width {
         let name = format!("n{at}");
         node(&mut graph, &name, "");
-        edge(&mut graph, "start", &name);
-        edge(&mut graph, &name, "reply");
+        edge(&mut graph, "start", &name, "");
+        edge(&mut graph, &name, "reply", "");
     }
     node(&mut graph, "reply", "join = \"all\"");
-    edge(&mut graph, "reply", "end");
-    write(folder, "probe-chain", &graph)
+    edge(&mut graph, "reply", "end", "");
+    write(folder, &graph)
 }
 
 /// One node, run for every item of the input, and one that decides.
@@ -68,28 +68,28 @@ pub fn each(folder: &Path) -> Result<()> {
     let mut graph = String::new();
     node(&mut graph, "item", "for-each = \"input.data.items\"");
     node(&mut graph, "reply", "");
-    edge(&mut graph, "start", "item");
-    edge(&mut graph, "item", "reply");
-    edge(&mut graph, "reply", "end");
-    write(folder, "probe-chain", &graph)
+    edge(&mut graph, "start", "item", "");
+    edge(&mut graph, "item", "reply", "");
+    edge(&mut graph, "reply", "end", "");
+    write(folder, &graph)
 }
 
-/// A graph of which one node of many is run: all others lie behind a condition that never holds.
-pub fn wide(folder: &Path, nodes: usize) -> Result<()> {
-    let mut graph = String::new();
+/// A graph of so many nodes of which one is run: the others lie behind a condition that does not hold.
+pub fn large(folder: &Path, nodes: usize) -> Result<()> {
+    let (mut graph, mut before) = (String::new(), "reply".to_owned());
     node(&mut graph, "reply", "");
     for at in 1..nodes {
         let name = format!("n{at}");
         node(&mut graph, &name, "");
-        let _ = writeln!(
-            graph,
-            "[[graph.edges]]\nfrom = \"reply\"\nto = \"{name}\"\nwhen = 'state.intent == \"{name}\"'\n"
-        );
-        edge(&mut graph, &name, "end");
+        edge(&mut graph, &before, &name, if at == 1 { "when = 'input.text == \"onward\"'" } else { "" });
+        before = name;
     }
-    edge(&mut graph, "start", "reply");
-    let _ = writeln!(graph, "[[graph.edges]]\nfrom = \"reply\"\nto = \"end\"\notherwise = true\n");
-    write(folder, "probe-chain", &graph)
+    edge(&mut graph, "start", "reply", "");
+    edge(&mut graph, "reply", "end", "otherwise = true");
+    if before != "reply" {
+        edge(&mut graph, &before, "end", "");
+    }
+    write(folder, &graph)
 }
 
 /// The chain for a business type of its own, with a component that is no other's: a custom section tells them apart,

@@ -88,8 +88,8 @@ pub async fn measure(report: &mut Report) -> Result<()> {
     }
     let each = (slope(&rows), middle(&rows));
     all.append(&mut rows);
-    for nodes in [10, 100] {
-        bundle::wide(folder.path(), nodes)?;
+    for nodes in [1, 10, 100] {
+        bundle::large(folder.path(), nodes)?;
         desk.publish(folder.path()).await?;
         rows.push((format!("1 of {nodes} that the graph has"), 1, measured(&desk, &text).await?));
     }

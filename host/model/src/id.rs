@@ -55,7 +55,8 @@ fn derive(parts: &[&str]) -> String {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part.as_bytes());
     }
-    hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    let hash: [u8; 32] = hash.finalize().into();
+    hash.first_chunk::<16>().map(hex::encode).unwrap_or_default()
 }
 
 #[cfg(test)]

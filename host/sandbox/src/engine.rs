@@ -25,7 +25,7 @@ const LARGEST_MEMORY: usize = 256 << 20;
 /// three times as fast together with `pagemap_scan`.
 const KEPT_MEMORY: usize = 1 << 20;
 const KEPT_TABLE: usize = 64 << 10;
-const KEPT_STACK: usize = 256 << 10;
+const KEPT_STACK: usize = 32 << 10;
 
 /// The engine, its pool of instances, and everything that guests may ask. Cheap to clone.
 #[derive(Clone)]
