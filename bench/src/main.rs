@@ -1,6 +1,8 @@
 //! `signalbox-bench`: measures what the host promises. Started by `cargo xtask`, which builds what it needs.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool speaks on its terminal")]
 
+mod containment;
+
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -17,12 +19,13 @@ enum Task {
     /// Measure everything that has a budget or a peer; writes `bench/RESULTS.md`.
     Results,
     /// Let every hostile guest loose beside a neighbour; writes `bench/CONTAINMENT.md`.
-    Containment,
+    Containment(containment::Options),
 }
 
 fn main() -> ExitCode {
     match run(Arguments::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
@@ -30,9 +33,10 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: Arguments) -> anyhow::Result<()> {
+/// False when something is not as it must be, which has been told.
+fn run(arguments: Arguments) -> anyhow::Result<bool> {
     match arguments.task {
         Task::Results => anyhow::bail!("nothing is measured yet"),
-        Task::Containment => anyhow::bail!("nothing is measured yet"),
+        Task::Containment(options) => containment::run(&options),
     }
 }

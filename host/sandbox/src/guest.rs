@@ -1,7 +1,10 @@
+use std::sync::Arc;
+
 use signalbox_capabilities::Calls;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
+use crate::drive::Signs;
 use crate::limits::MemoryLimit;
 
 /// What one guest call keeps in its store.
@@ -10,6 +13,7 @@ pub(crate) struct Guest {
     pub memory: MemoryLimit,
     /// Epoch ticks the guest may still compute through.
     pub ticks_left: u64,
+    pub signs: Arc<Signs>,
     wasi: WasiCtx,
     table: ResourceTable,
 }
@@ -18,10 +22,10 @@ pub(crate) struct Guest {
 const MOST_RESOURCES: usize = 256;
 
 impl Guest {
-    pub fn new(calls: Calls, memory: MemoryLimit, ticks_left: u64, wasi: WasiCtx) -> Self {
+    pub fn new(calls: Calls, memory: MemoryLimit, ticks_left: u64, signs: Arc<Signs>, wasi: WasiCtx) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MOST_RESOURCES);
-        Self { calls, memory, ticks_left, wasi, table }
+        Self { calls, memory, ticks_left, signs, wasi, table }
     }
 }
 

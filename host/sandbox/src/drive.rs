@@ -1,0 +1,275 @@
+//! Who computes when. Short calls run on the runtime's threads, so many of a business at a time that one thread is left for
+//! others. A guest that has computed into its second tick goes on in a thread of its own that the system puts after the
+//! host's, and as many of those compute at a time as leave a core for short calls.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
+
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout_at};
+use tracing::Instrument as _;
+use tracing::instrument::WithSubscriber as _;
+
+use crate::lane::Lane;
+
+/// Behind whatever serves others, and still some of a busy machine.
+#[cfg(target_os = "linux")]
+const NICENESS: i32 = 10;
+
+/// The lanes of one sandbox.
+pub(crate) struct Lanes {
+    short: Arc<Lane>,
+    long: Arc<Lane>,
+}
+
+/// One guest call on its way.
+pub(crate) struct Course {
+    pub business: Arc<str>,
+    pub deadline: Instant,
+    pub signs: Arc<Signs>,
+}
+
+/// What a guest's store and whoever drives it tell each other.
+#[derive(Default)]
+pub(crate) struct Signs {
+    ticked: AtomicBool,
+    waited: AtomicBool,
+    over: AtomicBool,
+}
+
+impl Signs {
+    /// The guest has computed into its next tick, and yields.
+    pub fn tick(&self) {
+        self.ticked.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the guest has waited for the host since it was asked last: ticks that went by meanwhile are not its own.
+    pub fn take_waited(&self) -> bool {
+        self.waited.swap(false, Ordering::Relaxed)
+    }
+
+    /// Whether the deadline has passed, so that the guest is not to compute again.
+    pub fn is_over(&self) -> bool {
+        self.over.load(Ordering::Relaxed)
+    }
+}
+
+type Work<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+impl Lanes {
+    pub fn new(instances: usize) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let most = cores.saturating_sub(1).max(1);
+        Self { short: Lane::new(instances, most), long: Lane::new(most, most) }
+    }
+
+    /// Runs a guest call to its end. The work ends by itself when its signs say that it is over. An error says that there
+    /// was no thread for it.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        course: Course,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> std::io::Result<T> {
+        let mut work: Work<T> = Box::pin(work);
+        match in_turns(&self.short, &course, &mut work, false).await {
+            Some(output) => Ok(output),
+            None => apart(self.long.clone(), course, work).await,
+        }
+    }
+}
+
+/// Lets the work compute, each time in a turn of the lane. None when it has computed into its next tick, unless it is to
+/// stay.
+async fn in_turns<T>(lane: &Arc<Lane>, course: &Course, work: &mut Work<T>, stay: bool) -> Option<T> {
+    let Course { business, deadline, signs } = course;
+    loop {
+        let turn = timeout_at(*deadline, lane.turn(business)).await;
+        if turn.is_err() || Instant::now() >= *deadline {
+            signs.over.store(true, Ordering::Relaxed);
+        }
+        if let Poll::Ready(output) = poll_fn(|context| Poll::Ready(work.as_mut().poll(context))).await {
+            return Some(output);
+        }
+        drop(turn);
+        if signs.ticked.swap(false, Ordering::Relaxed) {
+            if !stay {
+                return None;
+            }
+        } else {
+            signs.waited.store(true, Ordering::Relaxed);
+        }
+        // Its time is looked at above.
+        timeout_at(*deadline, woken()).await.ok();
+    }
+}
+
+/// Ends when the task is woken.
+async fn woken() {
+    let mut slept = false;
+    poll_fn(|_| if std::mem::replace(&mut slept, true) { Poll::Ready(()) } else { Poll::Pending }).await;
+}
+
+/// Goes on in a thread of its own, until the end or until nobody wants to know any more. What the guest asks of the host
+/// is done by the runtime as before.
+async fn apart<T: Send + 'static>(lane: Arc<Lane>, course: Course, mut work: Work<T>) -> std::io::Result<T> {
+    let (mut sender, receiver) = oneshot::channel();
+    let work = async move {
+        let output = tokio::select! {
+            biased;
+            () = sender.closed() => return,
+            output = in_turns(&lane, &course, &mut work, true) => output,
+        };
+        if let Some(output) = output {
+            sender.send(output).ok();
+        }
+    };
+    let work = work.in_current_span().with_current_subscriber();
+    let runtime = Handle::current();
+    std::thread::Builder::new().name("guest".to_owned()).spawn(move || {
+        step_back();
+        runtime.block_on(work);
+    })?;
+    receiver.await.map_err(|_| std::io::Error::other("the thread broke off"))
+}
+
+/// Puts this thread after the host's others. On other systems niceness is the whole process's.
+fn step_back() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::nice(NICENESS) {
+        tracing::debug!(%error, "a guest's thread keeps the niceness of the host");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Computes so many ticks, and notes how many did so at the same time.
+    async fn computing(ticks: u32, signs: Arc<Signs>, at_once: Arc<[AtomicUsize; 2]>) -> Result<(), &'static str> {
+        let [now, most] = &*at_once;
+        for _ in 0..ticks {
+            most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            // Whoever may compute too does so now.
+            (0..10).for_each(|_| std::thread::yield_now());
+            now.fetch_sub(1, Ordering::SeqCst);
+            signs.tick();
+            tokio::task::yield_now().await;
+            if signs.is_over() {
+                return Err("over");
+            }
+        }
+        Ok(())
+    }
+
+    fn course(business: &str, deadline: Duration) -> (Course, Arc<Signs>) {
+        let signs = Arc::new(Signs::default());
+        let course = Course { business: business.into(), deadline: Instant::now() + deadline, signs: signs.clone() };
+        (course, signs)
+    }
+
+    fn lanes(most: usize) -> Lanes {
+        Lanes { short: Lane::new(100, most), long: Lane::new(most, most) }
+    }
+
+    const LONG: Duration = Duration::from_secs(600);
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn no_more_guests_compute_long_at_once_than_leave_a_core() {
+        let (lanes, at_once) = (lanes(1), Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]));
+        let runs = (0..20).map(|_| {
+            let (course, signs) = course("one", LONG);
+            lanes.run(course, computing(50, signs, at_once.clone()))
+        });
+        for ended in futures(runs).await {
+            assert_eq!(ended.unwrap(), Ok(()));
+        }
+        // One more is in its first tick.
+        assert!(at_once[1].load(Ordering::SeqCst) <= 2, "{at_once:?}");
+    }
+
+    async fn futures<F: Future>(all: impl Iterator<Item = F>) -> Vec<F::Output> {
+        let mut all: Vec<_> = all.map(Box::pin).collect();
+        let mut ended: Vec<Option<F::Output>> = all.iter().map(|_| None).collect();
+        poll_fn(|context| {
+            for (run, end) in all.iter_mut().zip(&mut ended).filter(|(_, end)| end.is_none()) {
+                if let Poll::Ready(output) = run.as_mut().poll(context) {
+                    *end = Some(output);
+                }
+            }
+            if ended.iter().all(Option::is_some) { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+        ended.into_iter().flatten().collect()
+    }
+
+    #[tokio::test]
+    async fn a_short_call_is_answered_while_every_long_turn_is_taken() {
+        let lanes = lanes(1);
+        let taken = lanes.long.turn(&"greedy".into()).await;
+        let (long, long_signs) = course("greedy", LONG);
+        let mut long = std::pin::pin!(lanes.run(long, computing(2, long_signs, Arc::default())));
+        let (short, _) = course("neighbour", LONG);
+        let answer = tokio::select! {
+            biased;
+            _ = &mut long => panic!("it has no turn"),
+            answer = lanes.run(short, async { "answer" }) => answer,
+        };
+        assert_eq!(answer.unwrap(), "answer");
+        drop(taken);
+        assert_eq!(long.await.unwrap(), Ok(()), "and the other goes on as soon as it may");
+    }
+
+    #[tokio::test]
+    async fn a_guest_that_waits_for_its_turn_still_ends_at_its_deadline() {
+        let lanes = lanes(1);
+        for lane in [&lanes.long, &lanes.short] {
+            let _taken = lane.turn(&"one".into()).await;
+            let (course, signs) = course("one", Duration::from_millis(20));
+            assert!(lanes.run(course, ending(signs)).await.unwrap().is_err());
+        }
+    }
+
+    /// As a guest call does: computes only while it is not over.
+    async fn ending(signs: Arc<Signs>) -> Result<(), &'static str> {
+        if signs.is_over() {
+            return Err("over");
+        }
+        computing(u32::MAX, signs, Arc::default()).await
+    }
+
+    #[tokio::test]
+    async fn a_guest_that_waited_for_the_host_stays_among_the_short_ones() {
+        let lanes = lanes(1);
+        let _taken = lanes.long.turn(&"one".into()).await;
+        let (course, signs) = course("one", LONG);
+        let work = async move {
+            tokio::task::yield_now().await;
+            signs.take_waited()
+        };
+        assert!(lanes.run(course, work).await.unwrap(), "and is told that ticks went by");
+    }
+
+    #[tokio::test]
+    async fn a_guest_that_nobody_waits_for_any_more_is_dropped() {
+        let lanes = lanes(1);
+        let (course, signs) = course("one", LONG);
+        let (kept, gone) = oneshot::channel::<()>();
+        let work = async move {
+            let _kept = kept;
+            computing(u32::MAX, signs, Arc::default()).await
+        };
+        {
+            let run = std::pin::pin!(lanes.run(course, work));
+            tokio::select! { biased; _ = run => panic!("it computes without end"), () = tokio::task::yield_now() => {} }
+        }
+        assert!(gone.await.is_err());
+        drop(lanes.long.turn(&"one".into()).await);
+    }
+}
