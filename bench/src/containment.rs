@@ -26,6 +26,9 @@ pub struct Options {
     /// How often the neighbour asks, each second.
     #[arg(long, default_value_t = 500)]
     rate: u32,
+    /// How many of an attempt are begun each second at most: what the intake lets one business send by default, over time.
+    #[arg(long, default_value_t = 200)]
+    pace: u32,
     /// How long each look at the neighbour takes, in milliseconds.
     #[arg(long, default_value_t = 450)]
     window: u64,
@@ -61,7 +64,7 @@ async fn measure(options: &Options) -> Result<bool> {
         if options.only.as_ref().is_some_and(|only| !attempt.name.contains(only.as_str())) {
             continue;
         }
-        let row = one(&arena, &neighbour, Arc::new(attempt), options.rounds).await?;
+        let row = one(&arena, &neighbour, Arc::new(attempt), options).await?;
         println!("{}", row.line());
         rows.push(row);
     }
@@ -74,7 +77,7 @@ async fn measure(options: &Options) -> Result<bool> {
 }
 
 /// One attempt: alone once, to see that it is stopped, and then beside the neighbour.
-async fn one(arena: &Arc<Arena>, neighbour: &Neighbour, attempt: Arc<Attempt>, rounds: usize) -> Result<Row> {
+async fn one(arena: &Arc<Arena>, neighbour: &Neighbour, attempt: Arc<Attempt>, options: &Options) -> Result<Row> {
     let began = Instant::now();
     let ended = attempt.run(arena).await.with_context(|| format!("{} was not tried", attempt.name))?;
     let took = began.elapsed();
@@ -86,12 +89,12 @@ async fn one(arena: &Arc<Arena>, neighbour: &Neighbour, attempt: Arc<Attempt>, r
         wrong.push(format!("took {took:?}"));
     }
     let mut row = Row::new(attempt.clone(), took);
-    for _ in 0..rounds {
+    for _ in 0..options.rounds {
         row.undisturbed.push(neighbour.wait().await?);
         for (at_a_time, beside) in [(1, &mut row.beside_one), (many(&attempt), &mut row.beside_many)] {
             let before = memory::resident()?;
             memory::forget_peak()?;
-            let siege = Siege::lay(arena.clone(), attempt.clone(), at_a_time);
+            let siege = Siege::lay(arena.clone(), attempt.clone(), at_a_time, options.pace);
             beside.waits.push(neighbour.wait().await?);
             let lifted = siege.lift().await;
             beside.grown = beside.grown.max(memory::peak()?.saturating_sub(before));

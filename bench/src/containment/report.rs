@@ -110,7 +110,7 @@ pub(super) fn summary(rows: &[Row]) -> String {
 
 /// The whole page.
 pub(super) fn write(rows: &[Row], options: &Options, took: Duration) -> String {
-    let Options { rate, window, rounds, .. } = options;
+    let Options { rate, window, rounds, pace, .. } = options;
     let mut page = format!(
         "# Containment\n\n{}\n\n\
          | | |\n| --- | --- |\n| command | `cargo xtask containment` |\n| commit | {} |\n| date | {} |\n| machine | {} |\n\
@@ -119,7 +119,7 @@ pub(super) fn write(rows: &[Row], options: &Options, took: Duration) -> String {
          {rate} times a second over a socket, in an open loop: each wait counts from the moment at which it meant to ask. Each \
          attempt is looked at in {rounds} rounds of undisturbed, beside one, beside many, {window} ms each; a figure is the median \
          of its rounds' 99th percentiles. *Beside one*: the attempt again and again, one at a time. *Beside many*: 64 at a \
-         time, as many as `in-flight-per-business` lets one business have by default, and no more than 200 begun a second, as \
+         time, as many as `in-flight-per-business` lets one business have by default, and no more than {pace} begun a second, as \
          `rate-per-business` lets it send; of components that are refused at load, as many as the host compiles at a \
          time. The breaker is off, which would end most attempts after five.\n\n\
          *Memory* is how far the process grew at most; it is bounded by what the attempt's limits allow for each that runs, and \

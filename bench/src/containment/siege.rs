@@ -10,10 +10,7 @@ use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-/// As often as the intake lets one business send by default, over time: 200 a second.
-const PACE: Duration = Duration::from_millis(5);
-
-/// So many at a time, until it is lifted.
+/// So many at a time, and no more than so many begun each second, until it is lifted.
 pub(super) struct Siege {
     tasks: JoinSet<()>,
     arena: Arc<Arena>,
@@ -33,8 +30,8 @@ pub(super) struct Lifted {
 }
 
 impl Siege {
-    pub fn lay(arena: Arc<Arena>, attempt: Arc<Attempt>, at_a_time: usize) -> Self {
-        let mut pace = interval(PACE);
+    pub fn lay(arena: Arc<Arena>, attempt: Arc<Attempt>, at_a_time: usize, a_second: u32) -> Self {
+        let mut pace = interval(Duration::from_secs(1) / a_second);
         pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (pace, found) = (Arc::new(Mutex::new(pace)), Arc::<Found>::default());
         let mut tasks = JoinSet::new();

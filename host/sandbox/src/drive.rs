@@ -1,12 +1,13 @@
 //! Who computes when. Short calls run on the runtime's threads, so many of a business at a time that one thread is left for
-//! others. A guest that has computed into its second tick goes on in a thread of its own that the system puts after the
+//! others. A guest that computes for longer than a tick goes on in a thread of its own that the system puts after the
 //! host's, and as many of those compute at a time as leave a core for short calls.
 
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::Poll;
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -39,12 +40,31 @@ pub(crate) struct Signs {
     ticked: AtomicBool,
     waited: AtomicBool,
     over: AtomicBool,
+    apart: AtomicBool,
+    /// How long its thread had computed when it was looked at last, in nanoseconds.
+    looked: AtomicU64,
 }
 
 impl Signs {
-    /// The guest has computed into its next tick, and yields.
-    pub fn tick(&self) {
+    /// The guest is to let others compute.
+    pub fn yields(&self) {
         self.ticked.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the guest has a thread of its own.
+    pub fn is_apart(&self) -> bool {
+        self.apart.load(Ordering::Relaxed)
+    }
+
+    /// How long the guest has computed since it was looked at last. A thread that had to wait for a core did not compute.
+    pub fn computed(&self) -> Duration {
+        let now = thread_time();
+        Duration::from_nanos(now.saturating_sub(self.looked.swap(now, Ordering::Relaxed)))
+    }
+
+    /// The guest is about to compute, on this thread.
+    fn begins(&self) {
+        self.looked.store(thread_time(), Ordering::Relaxed);
     }
 
     /// Whether the guest has waited for the host since it was asked last: ticks that went by meanwhile are not its own.
@@ -82,8 +102,7 @@ impl Lanes {
     }
 }
 
-/// Lets the work compute, each time in a turn of the lane. None when it has computed into its next tick, unless it is to
-/// stay.
+/// Lets the work compute, each time in a turn of the lane. None when it has computed for long, unless it is to stay.
 async fn in_turns<T>(lane: &Arc<Lane>, course: &Course, work: &mut Work<T>, stay: bool) -> Option<T> {
     let Course { business, deadline, signs } = course;
     loop {
@@ -91,6 +110,7 @@ async fn in_turns<T>(lane: &Arc<Lane>, course: &Course, work: &mut Work<T>, stay
         if turn.is_err() || Instant::now() >= *deadline {
             signs.over.store(true, Ordering::Relaxed);
         }
+        signs.begins();
         if let Poll::Ready(output) = poll_fn(|context| Poll::Ready(work.as_mut().poll(context))).await {
             return Some(output);
         }
@@ -107,6 +127,13 @@ async fn in_turns<T>(lane: &Arc<Lane>, course: &Course, work: &mut Work<T>, stay
     }
 }
 
+/// How long this thread has computed, in nanoseconds.
+fn thread_time() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    let (seconds, nanos) = (u64::try_from(time.tv_sec).unwrap_or(0), u64::try_from(time.tv_nsec).unwrap_or(0));
+    seconds * 1_000_000_000 + nanos
+}
+
 /// Ends when the task is woken.
 async fn woken() {
     let mut slept = false;
@@ -116,6 +143,7 @@ async fn woken() {
 /// Goes on in a thread of its own, until the end or until nobody wants to know any more. What the guest asks of the host
 /// is done by the runtime as before.
 async fn apart<T: Send + 'static>(lane: Arc<Lane>, course: Course, mut work: Work<T>) -> std::io::Result<T> {
+    course.signs.apart.store(true, Ordering::Relaxed);
     let (mut sender, receiver) = oneshot::channel();
     let work = async move {
         let output = tokio::select! {
@@ -147,7 +175,6 @@ fn step_back() {
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::AtomicUsize;
-    use std::time::Duration;
 
     use super::*;
 
@@ -159,7 +186,7 @@ mod tests {
             // Whoever may compute too does so now.
             (0..10).for_each(|_| std::thread::yield_now());
             now.fetch_sub(1, Ordering::SeqCst);
-            signs.tick();
+            signs.yields();
             tokio::task::yield_now().await;
             if signs.is_over() {
                 return Err("over");

@@ -17,11 +17,13 @@ use crate::generation::Plugin;
 use crate::guest::Guest;
 use crate::lane::Turn;
 use crate::limits::MemoryLimit;
-use crate::ticker::{Running, TICK};
+use crate::ticker::Running;
 use crate::{metrics, wasi};
 
 /// What a guest may hand to the host in one call, in bytes of lifted values.
 const HOSTCALL_FUEL: usize = 2 << 20;
+/// Who has computed for less when a tick comes is looked at again at the next one: ticks fall into short calls by chance.
+const SHORT: Duration = Duration::from_micros(if cfg!(debug_assertions) { 2_500 } else { 250 });
 /// Live handles of one instance.
 const MOST_HANDLES: usize = 1_000;
 
@@ -109,9 +111,8 @@ impl Inner {
         let limits = plugin.limits;
         let calls = Calls::new(self.services.clone(), plugin.policy.clone(), scope.clone(), label.clone(), attempt);
         let (wasi, output) = wasi::context(scope.started_at, &[&scope.decision_id, label]);
-        let ticks = u64::try_from(limits.cpu.as_millis().div_ceil(TICK.as_millis())).unwrap_or(u64::MAX);
         let signs = Arc::new(Signs::default());
-        let guest = Guest::new(calls, MemoryLimit::new(limits.memory), ticks, signs.clone(), wasi);
+        let guest = Guest::new(calls, MemoryLimit::new(limits.memory), limits.cpu, signs.clone(), wasi);
         let mut store = Store::new(&self.engine, guest);
         store.limiter(|guest| &mut guest.memory);
         store.set_hostcall_fuel(HOSTCALL_FUEL);
@@ -125,19 +126,20 @@ impl Inner {
     }
 }
 
-/// Called when the epoch has moved on: a guest that computed into the next tick is charged for it and lets others compute,
-/// until its budget is used up. A guest that was waiting for the host goes on at once, because the tick may have been
-/// another's; it is charged all the same, so that no time is free.
+/// Called when the epoch has moved on: charges the guest for what it has computed, until its budget is used up, and has it
+/// let others compute. A guest that has only begun, that was waiting for the host or whose thread had to wait for a core goes
+/// on at once, and is looked at again at the next tick.
 fn on_tick(mut store: StoreContextMut<'_, Guest>) -> wasmtime::Result<UpdateDeadline> {
     let guest = store.data_mut();
-    if guest.ticks_left == 0 {
+    let computed = guest.signs.computed();
+    guest.budget = guest.budget.saturating_sub(computed);
+    if guest.budget.is_zero() {
         return Ok(UpdateDeadline::Interrupt);
     }
-    guest.ticks_left -= 1;
-    if guest.signs.take_waited() {
+    if guest.signs.take_waited() || !(computed >= SHORT || guest.signs.is_apart()) {
         return Ok(UpdateDeadline::Continue(1));
     }
-    guest.signs.tick();
+    guest.signs.yields();
     Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
 }
 

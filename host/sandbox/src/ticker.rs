@@ -8,8 +8,9 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use wasmtime::Engine;
 
-/// How often a computing guest is looked at, which is also how long it may keep others from a runtime thread.
-pub(crate) const TICK: Duration = Duration::from_millis(1);
+/// How often a computing guest is looked at, and so how long it may keep others from a runtime thread. A debug build
+/// does so much less in a millisecond that honest calls would count as long.
+pub(crate) const TICK: Duration = Duration::from_millis(if cfg!(debug_assertions) { 10 } else { 1 });
 /// So many ticks without a guest, and the ticker sleeps.
 const PATIENCE: u32 = 100;
 /// How often a sleeping ticker looks whether its engine is still there.

@@ -128,6 +128,22 @@ async fn a_compiler_that_cannot_be_run_or_breaks_is_told_from_a_bad_component() 
     Ok(())
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_compiler_is_told_nothing_of_the_hosts_environment() -> Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = TempDir::new()?;
+    let program = folder.path().join("tells");
+    // What the process was started with, not what a shell adds; the exit code is that of a compiler in trouble.
+    fs::write(&program, "#!/bin/sh\necho \"[$(tr '\\0' ' ' < /proc/$$/environ)]\" >&2\nexit 12\n")?;
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o700))?;
+    assert!(std::env::vars_os().next().is_some(), "there is something to tell");
+    let compilation = Compilation::ChildProcess { program, command: "compile-component" };
+    let refused = refusal(&sandbox(compilation, |_| {}).await?, &component(1, |_| {})).await?;
+    assert!(refused.contains("cannot be compiled here: []"), "{refused}");
+    Ok(())
+}
+
 /// The only file of native code in a cache.
 fn native_code(cache: &Path) -> Result<PathBuf> {
     let files = fs::read_dir(cache)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
