@@ -121,7 +121,9 @@ pub(super) fn write(rows: &[Row], options: &Options, took: Duration) -> String {
          of its rounds' 99th percentiles. *Beside one*: the attempt again and again, one at a time. *Beside many*: 64 at a \
          time, as many as `in-flight-per-business` lets one business have by default, and no more than {pace} begun a second, as \
          `rate-per-business` lets it send; of components that are refused at load, as many as the host compiles at a \
-         time. The breaker is off, which would end most attempts after five.\n\n\
+         time. The breaker is off, which would end most attempts after five. \
+         Nothing replays decisions yet, so no attempt writes during a replay; `handler-effect` shows that a guest causes nothing \
+         where nothing is decided.\n\n\
          *Memory* is how far the process grew at most; it is bounded by what the attempt's limits allow for each that runs, and \
          {HOSTS_OWN} MiB of the host's own. *Met* says that the neighbour waited at most {MOST} times as long as undisturbed.\n\n\
          | attempt | what it tried | what stopped it | deadline | ended after | p99 before | beside one | beside many | memory | stopped | met |\n\

@@ -1,11 +1,12 @@
-//! Who computes when. Short calls run on the runtime's threads, so many of a business at a time that one thread is left for
-//! others. A guest that computes for longer than a tick goes on in a thread of its own that the system puts after the
-//! host's, and as many of those compute at a time as leave a core for short calls.
+//! Who computes when. Short calls run on the runtime's threads. A guest that computes for longer than a tick goes on in a thread
+//! of its own that the system puts after the host's, and as many of those compute at a time as leave a core for short calls.
+//! The calls of a business whose guests did so lately begin so many at a time that a runtime's thread is left for others.
 
+use std::collections::HashMap;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -21,10 +22,46 @@ use crate::lane::Lane;
 #[cfg(target_os = "linux")]
 const NICENESS: i32 = 10;
 
+/// How long a business counts as one whose guests compute for long.
+const LATELY: Duration = Duration::from_secs(10);
+
 /// The lanes of one sandbox.
 pub(crate) struct Lanes {
     short: Arc<Lane>,
     long: Arc<Lane>,
+    lately: Lately,
+}
+
+/// Businesses whose guests computed for long, and until when that counts.
+#[derive(Default)]
+struct Lately {
+    businesses: Mutex<HashMap<Arc<str>, Instant>>,
+    /// How many there are, so that in their absence nobody takes the lock.
+    count: AtomicUsize,
+}
+
+impl Lately {
+    fn note(&self, business: &Arc<str>) {
+        let now = Instant::now();
+        let mut businesses = self.businesses.lock().unwrap_or_else(PoisonError::into_inner);
+        businesses.retain(|_, until| now < *until);
+        businesses.insert(business.clone(), now + LATELY);
+        self.count.store(businesses.len(), Ordering::Relaxed);
+    }
+
+    fn has(&self, business: &Arc<str>) -> bool {
+        if self.count.load(Ordering::Relaxed) == 0 {
+            return false;
+        }
+        let mut businesses = self.businesses.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(until) = businesses.get(business) else { return false };
+        if Instant::now() < *until {
+            return true;
+        }
+        businesses.remove(business);
+        self.count.store(businesses.len(), Ordering::Relaxed);
+        false
+    }
 }
 
 /// One guest call on its way.
@@ -38,11 +75,12 @@ pub(crate) struct Course {
 #[derive(Default)]
 pub(crate) struct Signs {
     ticked: AtomicBool,
-    waited: AtomicBool,
     over: AtomicBool,
     apart: AtomicBool,
     /// How long its thread had computed when it was looked at last, in nanoseconds.
     looked: AtomicU64,
+    /// What it computed before it waited for something, and was not charged for yet, in nanoseconds.
+    spent: AtomicU64,
 }
 
 impl Signs {
@@ -56,10 +94,16 @@ impl Signs {
         self.apart.load(Ordering::Relaxed)
     }
 
-    /// How long the guest has computed since it was looked at last. A thread that had to wait for a core did not compute.
+    /// How long the guest has computed in one go since it was looked at last. A thread that had to wait for a core did not
+    /// compute.
     pub fn computed(&self) -> Duration {
         let now = thread_time();
         Duration::from_nanos(now.saturating_sub(self.looked.swap(now, Ordering::Relaxed)))
+    }
+
+    /// What it computed before, and waited for something in between.
+    pub fn take_spent(&self) -> Duration {
+        Duration::from_nanos(self.spent.swap(0, Ordering::Relaxed))
     }
 
     /// The guest is about to compute, on this thread.
@@ -67,9 +111,10 @@ impl Signs {
         self.looked.store(thread_time(), Ordering::Relaxed);
     }
 
-    /// Whether the guest has waited for the host since it was asked last: ticks that went by meanwhile are not its own.
-    pub fn take_waited(&self) -> bool {
-        self.waited.swap(false, Ordering::Relaxed)
+    /// The guest waits for something.
+    fn pauses(&self) {
+        let computed = u64::try_from(self.computed().as_nanos()).unwrap_or(u64::MAX);
+        self.spent.fetch_add(computed, Ordering::Relaxed);
     }
 
     /// Whether the deadline has passed, so that the guest is not to compute again.
@@ -84,7 +129,7 @@ impl Lanes {
     pub fn new(instances: usize) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let most = cores.saturating_sub(1).max(1);
-        Self { short: Lane::new(instances, most), long: Lane::new(most, most) }
+        Self { short: Lane::new(instances, most), long: Lane::new(most, most), lately: Lately::default() }
     }
 
     /// Runs a guest call to its end. The work ends by itself when its signs say that it is over. An error says that there
@@ -95,32 +140,40 @@ impl Lanes {
         work: impl Future<Output = T> + Send + 'static,
     ) -> std::io::Result<T> {
         let mut work: Work<T> = Box::pin(work);
-        match in_turns(&self.short, &course, &mut work, false).await {
-            Some(output) => Ok(output),
-            None => apart(self.long.clone(), course, work).await,
+        let lane = || self.lately.has(&course.business).then_some(&self.short);
+        if let Some(output) = in_turns(lane, &course, &mut work, false).await {
+            return Ok(output);
         }
+        self.lately.note(&course.business);
+        apart(self.long.clone(), course, work).await
     }
 }
 
-/// Lets the work compute, each time in a turn of the lane. None when it has computed for long, unless it is to stay.
-async fn in_turns<T>(lane: &Arc<Lane>, course: &Course, work: &mut Work<T>, stay: bool) -> Option<T> {
+/// Lets the work compute, each time in a turn of the lane, if there is one. None when it has computed for long, unless it is to stay.
+async fn in_turns<'l, T>(
+    lane: impl Fn() -> Option<&'l Arc<Lane>>,
+    course: &Course,
+    work: &mut Work<T>,
+    stay: bool,
+) -> Option<T> {
     let Course { business, deadline, signs } = course;
     loop {
-        let turn = timeout_at(*deadline, lane.turn(business)).await;
-        if turn.is_err() || Instant::now() >= *deadline {
+        let turn = match lane() {
+            Some(lane) => timeout_at(*deadline, lane.turn(business)).await.ok(),
+            None => None,
+        };
+        // Whoever got no turn in time is past its deadline too.
+        if Instant::now() >= *deadline {
             signs.over.store(true, Ordering::Relaxed);
         }
         signs.begins();
         if let Poll::Ready(output) = poll_fn(|context| Poll::Ready(work.as_mut().poll(context))).await {
             return Some(output);
         }
+        signs.pauses();
         drop(turn);
-        if signs.ticked.swap(false, Ordering::Relaxed) {
-            if !stay {
-                return None;
-            }
-        } else {
-            signs.waited.store(true, Ordering::Relaxed);
+        if signs.ticked.swap(false, Ordering::Relaxed) && !stay {
+            return None;
         }
         // Its time is looked at above.
         timeout_at(*deadline, woken()).await.ok();
@@ -149,7 +202,7 @@ async fn apart<T: Send + 'static>(lane: Arc<Lane>, course: Course, mut work: Wor
         let output = tokio::select! {
             biased;
             () = sender.closed() => return,
-            output = in_turns(&lane, &course, &mut work, true) => output,
+            output = in_turns(|| Some(&lane), &course, &mut work, true) => output,
         };
         if let Some(output) = output {
             sender.send(output).ok();
@@ -174,8 +227,6 @@ fn step_back() {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicUsize;
-
     use super::*;
 
     /// Computes so many ticks, and notes how many did so at the same time.
@@ -202,7 +253,7 @@ mod tests {
     }
 
     fn lanes(most: usize) -> Lanes {
-        Lanes { short: Lane::new(100, most), long: Lane::new(most, most) }
+        Lanes { short: Lane::new(100, most), long: Lane::new(most, most), lately: Lately::default() }
     }
 
     const LONG: Duration = Duration::from_secs(600);
@@ -254,6 +305,26 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn calls_of_a_business_that_computed_for_long_lately_leave_a_thread_to_others() {
+        let lanes = lanes(1);
+        let run = |business: &str, ticks| {
+            let (course, signs) = course(business, LONG);
+            lanes.run(course, computing(ticks, signs, Arc::default()))
+        };
+        let taken = lanes.short.turn(&"one".into()).await;
+        assert_eq!(run("one", 0).await.unwrap(), Ok(()), "before, its calls need no turn");
+        assert_eq!(run("one", 1).await.unwrap(), Ok(()));
+        let mut next = std::pin::pin!(run("one", 0));
+        tokio::select! {
+            biased;
+            _ = &mut next => panic!("its calls have a turn each now"),
+            ended = run("other", 0) => assert_eq!(ended.unwrap(), Ok(())),
+        }
+        drop(taken);
+        assert_eq!(next.await.unwrap(), Ok(()));
+    }
+
+    #[tokio::test]
     async fn a_guest_that_waits_for_its_turn_still_ends_at_its_deadline() {
         let lanes = lanes(1);
         for lane in [&lanes.long, &lanes.short] {
@@ -272,15 +343,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_guest_that_waited_for_the_host_stays_among_the_short_ones() {
+    async fn a_guest_that_waited_for_the_host_stays_among_the_short_ones_and_is_charged_for_what_it_computed() {
         let lanes = lanes(1);
         let _taken = lanes.long.turn(&"one".into()).await;
         let (course, signs) = course("one", LONG);
         let work = async move {
+            let began = thread_time();
+            while thread_time() - began < 1_000_000 {}
             tokio::task::yield_now().await;
-            signs.take_waited()
+            (signs.take_spent(), signs.take_spent())
         };
-        assert!(lanes.run(course, work).await.unwrap(), "and is told that ticks went by");
+        let (spent, again) = lanes.run(course, work).await.unwrap();
+        assert!(spent >= Duration::from_millis(1), "{spent:?}");
+        assert_eq!(again, Duration::ZERO, "once");
     }
 
     #[tokio::test]

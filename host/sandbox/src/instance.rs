@@ -127,16 +127,16 @@ impl Inner {
 }
 
 /// Called when the epoch has moved on: charges the guest for what it has computed, until its budget is used up, and has it
-/// let others compute. A guest that has only begun, that was waiting for the host or whose thread had to wait for a core goes
-/// on at once, and is looked at again at the next tick.
+/// let others compute. A guest that has only begun, that has just waited for the host or whose thread had to wait for a core
+/// goes on at once, and is looked at again at the next tick.
 fn on_tick(mut store: StoreContextMut<'_, Guest>) -> wasmtime::Result<UpdateDeadline> {
     let guest = store.data_mut();
     let computed = guest.signs.computed();
-    guest.budget = guest.budget.saturating_sub(computed);
+    guest.budget = guest.budget.saturating_sub(computed + guest.signs.take_spent());
     if guest.budget.is_zero() {
         return Ok(UpdateDeadline::Interrupt);
     }
-    if guest.signs.take_waited() || !(computed >= SHORT || guest.signs.is_apart()) {
+    if computed < SHORT && !guest.signs.is_apart() {
         return Ok(UpdateDeadline::Continue(1));
     }
     guest.signs.yields();

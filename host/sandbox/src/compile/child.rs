@@ -10,7 +10,7 @@ use super::limits::CompileLimits;
 use crate::engine::compiling_engine;
 
 /// Lets the host's own threads go first, and still gets some of a busy machine, because time is limited by the clock.
-const NICENESS: i32 = 5;
+const NICENESS: i32 = 15;
 
 /// Why a child gives no code. The parent knows them by their exit codes.
 #[derive(Debug, Error)]

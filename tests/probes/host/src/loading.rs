@@ -74,10 +74,15 @@ pub async fn sandbox(compilation: Compilation, choose: impl FnOnce(&mut SandboxC
 
 /// Why a sandbox does not load a bundle of this component.
 pub async fn refusal(sandbox: &Sandbox, component: &[u8]) -> Result<String> {
-    let folder = TempDir::new()?;
-    fs::write(folder.path().join("bundle.toml"), MANIFEST)?;
-    fs::write(folder.path().join("hostile.wasm"), component)?;
-    let loaded = match Bundle::read(folder.path(), sandbox.largest_component()) {
+    let (component, largest) = (component.to_vec(), sandbox.largest_component());
+    // Large files are not for the runtime's threads.
+    let read = tokio::task::spawn_blocking(move || -> Result<_> {
+        let folder = TempDir::new()?;
+        fs::write(folder.path().join("bundle.toml"), MANIFEST)?;
+        fs::write(folder.path().join("hostile.wasm"), component)?;
+        Ok(Bundle::read(folder.path(), largest))
+    });
+    let loaded = match read.await?? {
         Ok(bundle) => sandbox.load(bundle).await,
         Err(error) => Err(error),
     };

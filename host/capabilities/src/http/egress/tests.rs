@@ -196,7 +196,7 @@ async fn what_is_not_granted_or_plain_is_denied_by_name() {
     let strict = Egress::new(EgressConfig::default(), answers(&[&["1.1.1.1"]])).unwrap();
     let plain = strict.send("alpha", "p", &grants(&["http://a.example"]), get("http://a.example/"), "k").await;
     assert!(matches!(&plain, Err(Error::Denied(why)) if why.contains("allow-plain-http")), "{plain:?}");
-    let other = strict.send("menu", &grants(&["https://a.example"]), get("https://b.example/"), "k").await;
+    let other = strict.send("alpha", "menu", &grants(&["https://a.example"]), get("https://b.example/"), "k").await;
     assert!(
         matches!(&other, Err(Error::Denied(why)) if why.contains("menu") && why.contains("b.example")),
         "{other:?}"

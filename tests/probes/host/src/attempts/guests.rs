@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::attempt::{Attempt, Way, connections, rows};
+use crate::attempt::{Attempt, Way, at, connections, rows};
 
 /// Every spelling of this machine, of its neighbours, and of where clouds keep their metadata.
 pub(crate) const PRIVATE: [&str; 31] = [
@@ -111,7 +111,7 @@ pub(super) fn attempts() -> Vec<Attempt> {
             Way::Calls {
                 business: "http",
                 calls: |server| vec![get(&format!("{server}/moved"))],
-                shows: |result| result["ok"]["status"] == 302,
+                shows: |result| *at(result, "/ok/status") == 302,
             }
         }),
         attempt("http-connections", "hold more connections than it may", "under way", USUAL, Way::Other(connections)),
@@ -126,7 +126,8 @@ pub(super) fn attempts() -> Vec<Attempt> {
 }
 
 fn is_denied(result: &Value) -> bool {
-    result["error"] == "Denied" && result["retryable"] == false && !result["text"].to_string().contains("no grant")
+    let granted = !at(result, "/text").to_string().contains("no grant");
+    *at(result, "/error") == "Denied" && *at(result, "/retryable") == false && granted
 }
 
 fn get(url: &str) -> Value {
