@@ -3,6 +3,7 @@
 
 mod bare;
 mod bundle;
+mod containment;
 mod desk;
 mod figures;
 mod host;
@@ -50,12 +51,13 @@ enum Task {
     #[command(hide = true)]
     Bare,
     /// Let every hostile guest loose beside a neighbour; writes `bench/CONTAINMENT.md`.
-    Containment,
+    Containment(containment::Options),
 }
 
 fn main() -> ExitCode {
     match run(Arguments::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
@@ -63,13 +65,16 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+/// False when something is not as it must be, which has been told.
+fn run(arguments: Arguments) -> anyhow::Result<bool> {
+    let served = |work: &mut dyn FnMut(&tokio::runtime::Runtime) -> anyhow::Result<()>| {
+        work(&tokio::runtime::Builder::new_multi_thread().enable_all().build()?).map(|()| true)
+    };
     match arguments.task {
-        Task::Results { only } => runtime.block_on(results::run(&only)),
-        Task::Instructions => instructions::run(),
-        Task::Decide { count, recorded } => instructions::decide(count, recorded),
-        Task::Bare => runtime.block_on(bare::serve()),
-        Task::Containment => anyhow::bail!("nothing is measured yet"),
+        Task::Results { only } => served(&mut |runtime| runtime.block_on(results::run(&only))),
+        Task::Bare => served(&mut |runtime| runtime.block_on(bare::serve())),
+        Task::Instructions => instructions::run().map(|()| true),
+        Task::Decide { count, recorded } => instructions::decide(count, recorded).map(|()| true),
+        Task::Containment(options) => containment::run(&options),
     }
 }

@@ -4,6 +4,7 @@ mod address;
 mod egress;
 mod grant;
 mod journaled;
+mod under_way;
 
 pub use address::{Network, is_public};
 pub use egress::{Egress, EgressConfig, EgressSecret, Lookup, SystemLookup};
@@ -30,14 +31,15 @@ impl CapabilityError for Error {
 
 impl Host for Calls {
     async fn send(&mut self, request: Request) -> wasmtime::Result<Result<Response, Error>> {
-        let (egress, policy) = (self.services.egress.clone(), self.policy.clone());
+        let (egress, policy, scope) = (self.services.egress.clone(), self.policy.clone(), self.scope.clone());
         let patience =
             request.timeout.map_or(DEFAULT_TIMEOUT, |millis| Duration::from_millis(millis.into()).min(LONGEST_TIMEOUT));
         let function = Function::new("http", "send").patient(patience);
         let answer = self
             .guard(function, JournaledRequest(request), |JournaledRequest(request), key| async move {
                 let egress = egress.ok_or(Error::NotConfigured)?;
-                egress.send(&policy.name, policy.grants.http(), request, &key).await.map(JournaledResponse)
+                let business = &scope.business.business_id;
+                egress.send(business, &policy.name, policy.grants.http(), request, &key).await.map(JournaledResponse)
             })
             .await?;
         Ok(answer.map(|JournaledResponse(response)| response))

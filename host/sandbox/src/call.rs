@@ -43,7 +43,7 @@ impl Sandbox {
         let NodeCall { plugin, scope, context, task } = call;
         let limits = plugin.limits;
         let patience = task.timeout.unwrap_or(limits.time).min(limits.time);
-        let mut prepared = match self.inner.prepare(plugin, &scope, &task.node, task.attempt, patience).await {
+        let prepared = match self.inner.prepare(plugin, &scope, &task.node, task.attempt, patience).await {
             Ok(prepared) => prepared,
             Err((failure, Left { record, took })) => return NodeRun { outcome: Err(failure), record, took },
         };
@@ -52,9 +52,11 @@ impl Sandbox {
         context.item = task.item.as_ref().map(|(index, item)| (*index, item.text().to_owned()));
         let state: Vec<(String, String)> =
             task.state.iter().map(|(channel, value)| (channel.to_string(), value.text().to_owned())).collect();
-        let running = run(&mut prepared.store, plugin, &context, &state);
-        let answer = tokio::time::timeout_at(prepared.deadline, running).await;
-        let (answer, Left { record, took }) = prepared.conclude(answer);
+        let (answer, Left { record, took }) = prepared
+            .run(&self.inner.lanes, move |store, plugin| {
+                Box::pin(async move { run(store, plugin, &context, &state).await })
+            })
+            .await;
         let outcome = answer
             .and_then(|answer| answer.map_err(in_words))
             .and_then(|step| convert::step(step).map_err(|message| NodeFailure::new(FailureKind::Fatal, message)));

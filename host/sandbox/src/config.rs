@@ -7,7 +7,8 @@ use signalbox_model::{HumanDuration, HumanSize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct SandboxConfig {
-    /// Guest calls that may run at the same time; more wait for their turn. Default 128, from 1 to 1000.
+    /// Guest calls that may run at the same time; more wait for their turn, and one business may have half of them.
+    /// Default 128, from 1 to 1000.
     pub instances: u32,
     /// Where compiled components are kept between starts; none compiles again at every start. Default
     /// `.signalbox/compiled`.

@@ -1,21 +1,20 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::time::Duration;
 
 use signalbox_capabilities::Services;
-use tokio::sync::Semaphore;
 use wasmtime::component::Linker;
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Strategy};
 
 use crate::breaker::Thresholds;
 use crate::compile::{Compilation, Compiler};
 use crate::config::SandboxConfig;
+use crate::drive::Lanes;
 use crate::error::SandboxError;
 use crate::guest::Guest;
+use crate::lane::Lane;
+use crate::ticker::Ticker;
 use crate::wasi;
 
-/// How often a computing guest is looked at.
-pub(crate) const TICK: Duration = Duration::from_millis(5);
 /// Native stack of a guest; the rest of the fiber is the host functions'.
 const GUEST_STACK: usize = 512 << 10;
 const FIBER_STACK: usize = 2 << 20;
@@ -37,7 +36,9 @@ pub(crate) struct Inner {
     pub engine: Engine,
     pub linker: Linker<Guest>,
     pub services: Arc<Services>,
-    pub slots: Semaphore,
+    pub slots: Arc<Lane>,
+    pub lanes: Lanes,
+    pub ticker: Ticker,
     pub compiler: Arc<Compiler>,
     pub thresholds: Thresholds,
     component_size: u64,
@@ -57,13 +58,16 @@ impl Sandbox {
         wasi::add_to_linker(&mut linker).map_err(wrong)?;
         signalbox_capabilities::add_to_linker(&mut linker, |guest: &mut Guest| &mut guest.calls).map_err(wrong)?;
         let compiler = Arc::new(Compiler::new(engine.clone(), config, compilation)?);
-        start_ticker(&engine).map_err(|error| SandboxError::Engine(format!("no ticker thread: {error}")))?;
+        let ticker =
+            Ticker::start(&engine).map_err(|error| SandboxError::Engine(format!("no ticker thread: {error}")))?;
         Ok(Self {
             inner: Arc::new(Inner {
                 engine,
                 linker,
                 services,
-                slots: Semaphore::new(instances as usize),
+                slots: Lane::new(instances as usize, instances.div_ceil(2) as usize),
+                ticker,
+                lanes: Lanes::new(instances as usize),
                 compiler,
                 thresholds: Thresholds::of(config),
                 component_size: config.component_size.0,
@@ -83,7 +87,7 @@ impl Sandbox {
 
     /// Guest calls that could start at once now.
     pub fn free_slots(&self) -> usize {
-        self.inner.slots.available_permits()
+        self.inner.slots.free()
     }
 }
 
@@ -146,18 +150,4 @@ fn pool(instances: u32) -> PoolingAllocationConfig {
         .async_stack_keep_resident(KEPT_STACK)
         .pagemap_scan(Enabled::Auto);
     pool
-}
-
-/// Moves the epoch on from a thread of its own: a guest that computes on every runtime thread cannot stop it. Ends with
-/// the engine.
-fn start_ticker(engine: &Engine) -> std::io::Result<()> {
-    let engine = engine.weak();
-    std::thread::Builder::new().name("epoch".to_owned()).spawn(move || {
-        while let Some(engine) = engine.upgrade() {
-            engine.increment_epoch();
-            drop(engine);
-            std::thread::sleep(TICK);
-        }
-    })?;
-    Ok(())
 }

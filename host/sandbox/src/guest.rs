@@ -1,15 +1,20 @@
+use std::sync::Arc;
+use std::time::Duration;
+
 use signalbox_capabilities::Calls;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
+use crate::drive::Signs;
 use crate::limits::MemoryLimit;
 
 /// What one guest call keeps in its store.
 pub(crate) struct Guest {
     pub calls: Calls,
     pub memory: MemoryLimit,
-    /// Epoch ticks the guest may still compute through.
-    pub ticks_left: u64,
+    /// How long the guest may still compute.
+    pub budget: Duration,
+    pub signs: Arc<Signs>,
     wasi: WasiCtx,
     table: ResourceTable,
 }
@@ -18,10 +23,10 @@ pub(crate) struct Guest {
 const MOST_RESOURCES: usize = 256;
 
 impl Guest {
-    pub fn new(calls: Calls, memory: MemoryLimit, ticks_left: u64, wasi: WasiCtx) -> Self {
+    pub fn new(calls: Calls, memory: MemoryLimit, budget: Duration, signs: Arc<Signs>, wasi: WasiCtx) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MOST_RESOURCES);
-        Self { calls, memory, ticks_left, wasi, table }
+        Self { calls, memory, budget, signs, wasi, table }
     }
 }
 

@@ -160,7 +160,7 @@ impl Sandbox {
     /// Runs a handler once. Never fails as a call: whatever happens in the guest is the run's outcome.
     pub async fn run_handler(&self, call: HandlerCall<'_>) -> HandlerRun {
         let HandlerCall { plugin, scope, name, event } = call;
-        let mut prepared = match self.inner.prepare(plugin, &scope, &name, 1, plugin.limits.time).await {
+        let prepared = match self.inner.prepare(plugin, &scope, &name, 1, plugin.limits.time).await {
             Ok(prepared) => prepared,
             Err((failure, Left { record, took })) => {
                 // No free instance says nothing about the handler.
@@ -168,9 +168,9 @@ impl Sandbox {
             }
         };
         let event = to_wit(event);
-        let running = handle(&mut prepared.store, plugin, &event);
-        let answer = tokio::time::timeout_at(prepared.deadline, running).await;
-        let (answer, Left { record, took }) = prepared.conclude(answer);
+        let (answer, Left { record, took }) = prepared
+            .run(&self.inner.lanes, move |store, plugin| Box::pin(async move { handle(store, plugin, &event).await }))
+            .await;
         let outcome = match answer {
             Ok(Ok(handled)) => from_wit(handled)
                 .map_err(|message| Rejection::Broken(NodeFailure::new(signalbox_graph::FailureKind::Fatal, message))),

@@ -1,22 +1,29 @@
 //! One instance for one guest call: every limit armed before, dropped afterwards whatever happened.
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use signalbox_capabilities::{CallRecord, Calls, LimitExceeded, Scope, guest_output};
 use signalbox_graph::FailureKind;
-use tokio::sync::SemaphorePermit;
 use wasmtime::{Store, StoreContextMut, Trap, UpdateDeadline};
 
 use crate::breaker::{Admitted, Ended};
-use crate::engine::{Inner, TICK};
+use crate::drive::{Course, Lanes, Signs};
+use crate::engine::Inner;
 use crate::generation::Plugin;
 use crate::guest::Guest;
+use crate::lane::Turn;
 use crate::limits::MemoryLimit;
+use crate::ticker::Running;
 use crate::{metrics, wasi};
 
 /// What a guest may hand to the host in one call, in bytes of lifted values.
 const HOSTCALL_FUEL: usize = 2 << 20;
+/// Who has computed for less when a tick comes is looked at again at the next one: ticks fall into short calls by chance.
+const SHORT: Duration = Duration::from_micros(if cfg!(debug_assertions) { 2_500 } else { 250 });
 /// Live handles of one instance.
 const MOST_HANDLES: usize = 1_000;
 
@@ -46,17 +53,29 @@ fn cut(mut message: String) -> String {
 }
 
 /// A store with every limit armed, and a place among the instances that may run.
-pub(crate) struct Prepared<'a> {
-    pub store: Store<Guest>,
-    pub deadline: tokio::time::Instant,
-    plugin: &'a Plugin,
+pub(crate) struct Prepared {
+    store: Store<Guest>,
+    call: Call,
+    course: Course,
+    slot: Turn,
+    running: Running,
+}
+
+/// What is known of a guest call besides its store.
+struct Call {
+    plugin: Arc<Plugin>,
     scope: Arc<Scope>,
     admitted: Admitted,
     patience: Duration,
     output: wasi::Output,
     started: Instant,
-    _slot: SemaphorePermit<'a>,
 }
+
+/// A call of one of the guest's functions, under way.
+pub(crate) type Calling<'s, T> = Pin<Box<dyn Future<Output = wasmtime::Result<T>> + Send + 's>>;
+
+/// The deadline passed before the guest ended.
+struct Elapsed;
 
 /// What a guest call came to, besides its answer.
 pub(crate) struct Left {
@@ -65,16 +84,16 @@ pub(crate) struct Left {
 }
 
 impl Inner {
-    /// Waits for a free instance and prepares its store, unless the plugin kept trapping for the business. `label` is the
+    /// Waits for a free instance, in turn with other businesses, and prepares its store, unless the plugin kept trapping for the business. `label` is the
     /// node's path or the handler's name.
-    pub async fn prepare<'a>(
-        &'a self,
-        plugin: &'a Plugin,
+    pub async fn prepare(
+        &self,
+        plugin: &Arc<Plugin>,
         scope: &Arc<Scope>,
         label: &Arc<str>,
         attempt: u32,
         patience: Duration,
-    ) -> Result<Prepared<'a>, (NodeFailure, Left)> {
+    ) -> Result<Prepared, (NodeFailure, Left)> {
         let started = Instant::now();
         let now = tokio::time::Instant::now();
         let admitted = plugin.breakers.admit(&scope.business.business_id, now).map_err(|message| {
@@ -82,7 +101,8 @@ impl Inner {
             (NodeFailure::new(FailureKind::Fatal, message), left)
         })?;
         let deadline = scope.deadline.min(now + patience);
-        let Ok(Ok(slot)) = tokio::time::timeout_at(deadline, self.slots.acquire()).await else {
+        let business = scope.business.business_id.as_str().into();
+        let Ok(slot) = tokio::time::timeout_at(deadline, self.slots.turn(&business)).await else {
             metrics::trap(&plugin.business_type, &plugin.policy.name, "no-instance");
             let message = format!("no instance was free within {patience:?}; the host is overloaded");
             let left = Left { record: CallRecord::default(), took: started.elapsed() };
@@ -91,52 +111,93 @@ impl Inner {
         let limits = plugin.limits;
         let calls = Calls::new(self.services.clone(), plugin.policy.clone(), scope.clone(), label.clone(), attempt);
         let (wasi, output) = wasi::context(scope.started_at, &[&scope.decision_id, label]);
-        let ticks = u64::try_from(limits.cpu.as_millis().div_ceil(TICK.as_millis())).unwrap_or(u64::MAX);
-        let mut store = Store::new(&self.engine, Guest::new(calls, MemoryLimit::new(limits.memory), ticks, wasi));
+        let signs = Arc::new(Signs::default());
+        let guest = Guest::new(calls, MemoryLimit::new(limits.memory), limits.cpu, signs.clone(), wasi);
+        let mut store = Store::new(&self.engine, guest);
         store.limiter(|guest| &mut guest.memory);
         store.set_hostcall_fuel(HOSTCALL_FUEL);
         store.set_max_component_handles(MOST_HANDLES);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(on_tick);
-        Ok(Prepared { store, deadline, plugin, scope: scope.clone(), admitted, patience, output, started, _slot: slot })
+        let (plugin, scope) = (plugin.clone(), scope.clone());
+        let call = Call { plugin, scope, admitted, patience, output, started };
+        let course = Course { business, deadline, signs };
+        Ok(Prepared { store, call, course, slot, running: self.ticker.running() })
     }
 }
 
-/// Called when the guest has computed into the next tick: lets others run, until the guest's budget is used up. A guest
-/// that waits for the host is not charged, because the deadline moves on by one tick from the moment it computes again.
+/// Called when the epoch has moved on: charges the guest for what it has computed, until its budget is used up, and has it
+/// let others compute. A guest that has only begun, that has just waited for the host or whose thread had to wait for a core
+/// goes on at once, and is looked at again at the next tick.
 fn on_tick(mut store: StoreContextMut<'_, Guest>) -> wasmtime::Result<UpdateDeadline> {
     let guest = store.data_mut();
-    if guest.ticks_left == 0 {
+    let computed = guest.signs.computed();
+    guest.budget = guest.budget.saturating_sub(computed + guest.signs.take_spent());
+    if guest.budget.is_zero() {
         return Ok(UpdateDeadline::Interrupt);
     }
-    guest.ticks_left -= 1;
+    if computed < SHORT && !guest.signs.is_apart() {
+        return Ok(UpdateDeadline::Continue(1));
+    }
+    guest.signs.yields();
     Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
 }
 
-impl Prepared<'_> {
-    /// Tears the instance down, and says in words why there is no answer where there is none. The outer error is the
-    /// deadline's.
-    pub fn conclude<T>(
+impl Prepared {
+    /// Calls the guest in its turns, tears the instance down where it ran, and says in words why there is no answer where
+    /// there is none.
+    pub async fn run<T: Send + 'static>(
         self,
-        answer: Result<wasmtime::Result<T>, tokio::time::error::Elapsed>,
+        lanes: &Lanes,
+        begin: impl for<'s> FnOnce(&'s mut Store<Guest>, &'s Plugin) -> Calling<'s, T> + Send + 'static,
+    ) -> (Result<T, NodeFailure>, Left) {
+        let Self { mut store, call, course, slot, running } = self;
+        let (signs, started) = (course.signs.clone(), call.started);
+        let work = async move {
+            let mut calling = begin(&mut store, &call.plugin);
+            let answer = poll_fn(|context| {
+                if signs.is_over() {
+                    return Poll::Ready(Err(Elapsed));
+                }
+                calling.as_mut().poll(context).map(Ok)
+            })
+            .await;
+            drop(calling);
+            let concluded = call.conclude(store, answer);
+            drop((slot, running));
+            concluded
+        };
+        lanes.run(course, work).await.unwrap_or_else(|error| {
+            let message = format!("computes long, and the host has no thread for it: {error}");
+            let left = Left { record: CallRecord::default(), took: started.elapsed() };
+            (Err(NodeFailure::new(FailureKind::Timeout, message)), left)
+        })
+    }
+}
+
+impl Call {
+    fn conclude<T>(
+        self,
+        store: Store<Guest>,
+        answer: Result<wasmtime::Result<T>, Elapsed>,
     ) -> (Result<T, NodeFailure>, Left) {
         let lines = self.output.lines();
         let ended = match &answer {
             Ok(Ok(_)) => Ended::Answered,
             Ok(Err(_)) => Ended::Trapped,
-            Err(_) => Ended::GivenUp,
+            Err(Elapsed) => Ended::GivenUp,
         };
         let (business, now) = (&self.scope.business.business_id, tokio::time::Instant::now());
         self.plugin.breakers.ended(business, self.admitted, ended, now);
         let answer = match answer {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => Err(trapped(&error, &self.store, self.plugin, &lines)),
-            Err(_) => {
+            Ok(Err(error)) => Err(trapped(&error, &store, &self.plugin, &lines)),
+            Err(Elapsed) => {
                 metrics::trap(&self.plugin.business_type, &self.plugin.policy.name, "timeout");
                 Err(NodeFailure::new(FailureKind::Timeout, format!("gave no answer within {:?}", self.patience)))
             }
         };
-        let mut calls = self.store.into_data().calls;
+        let mut calls = store.into_data().calls;
         for line in &lines {
             guest_output(&mut calls, line);
         }

@@ -2,6 +2,7 @@
     (import "signalbox:log/log@0.1.0" "write" (func $write (param i32 i32 i32 i32 i32)))
     (import "signalbox:config/config@0.1.0" "get" (func $get (param i32 i32 i32)))
     (import "wasi:cli/stdout@0.2.6" "get-stdout" (func $stdout (result i32)))
+    {imports}
     (memory (export "memory") {pages})
     ;; What the host puts into memory lies here and above; below is room for what is given back.
     (global $top (mut i32) (i32.const 4096))

@@ -1,5 +1,5 @@
 ;; A decision node around a core module that is written by hand: what `wit-component` makes of the interfaces in `wit/` and two
-;; of WASI's, printed as text. `tests/probes/host/tests/raw.rs` puts the module in place.
+;; of WASI's, printed as text. `tests/probes/host/src/raw.rs` puts the module in place.
 (component
   (type $ty-signalbox:log/log@0.1.0
     (instance
@@ -146,10 +146,12 @@
   (core instance $wasi:cli/stdout@0.2.6
     (export "get-stdout" (func $get-stdout))
   )
+  ;; BESIDE
   (core instance $main (instantiate $main
       (with "signalbox:log/log@0.1.0" (instance $signalbox:log/log@0.1.0))
       (with "signalbox:config/config@0.1.0" (instance $signalbox:config/config@0.1.0))
       (with "wasi:cli/stdout@0.2.6" (instance $wasi:cli/stdout@0.2.6))
+      ;; GIVEN
     )
   )
   (alias core export $main "memory" (core memory $memory))
@@ -168,11 +170,11 @@
       (with "" (instance $fixup-args))
     )
   )
-  (type (result 18 (error 19)))
-  (type (func (param "context" $context) (param "state" 13) (result 20)))
+  (type $outcome (result 18 (error 19)))
+  (type $run (func (param "context" $context) (param "state" 13) (result $outcome)))
   (alias core export $main "signalbox:agent/node@0.1.0#run" (core func $signalbox:agent/node@0.1.0#run))
   (alias core export $main "cabi_post_signalbox:agent/node@0.1.0#run" (core func $cabi_post_signalbox:agent/node@0.1.0#run))
-  (func $run (type 21) (canon lift (core func $signalbox:agent/node@0.1.0#run) (memory $memory) (realloc $realloc) string-encoding=utf8 (post-return $cabi_post_signalbox:agent/node@0.1.0#run)))
+  (func $run (type $run) (canon lift (core func $signalbox:agent/node@0.1.0#run) (memory $memory) (realloc $realloc) string-encoding=utf8 (post-return $cabi_post_signalbox:agent/node@0.1.0#run)))
   (alias export $signalbox:agent/types@0.1.0 "source" (type $source))
   (alias export $signalbox:agent/types@0.1.0 "input-type" (type $input-type))
   (alias export $signalbox:agent/types@0.1.0 "content" (type $content))

@@ -17,6 +17,7 @@ use url::{Host, Url};
 
 use super::address::{Network, is_public};
 use super::grant::HttpGrant;
+use super::under_way::UnderWay;
 
 /// The largest body in either direction, in bytes.
 const LARGEST_BODY: usize = 1024 * 1024;
@@ -42,7 +43,7 @@ const RESERVED_HEADERS: [&str; 13] = [
 ];
 
 /// What the operator allows.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct EgressConfig {
     /// Private networks that plugins may reach after all.
     pub private_networks: Vec<Network>,
@@ -50,6 +51,22 @@ pub struct EgressConfig {
     pub allow_plain_http: bool,
     /// Secrets that requests may carry, by the name plugins use in `{{secret:NAME}}`.
     pub secrets: BTreeMap<String, EgressSecret>,
+    /// Requests that may be under way at the same time.
+    pub requests: usize,
+    /// The same for one business, so that none takes all of them.
+    pub requests_per_business: usize,
+}
+
+impl Default for EgressConfig {
+    fn default() -> Self {
+        Self {
+            private_networks: Vec::new(),
+            allow_plain_http: false,
+            secrets: BTreeMap::new(),
+            requests: 256,
+            requests_per_business: 64,
+        }
+    }
 }
 
 /// A secret that only leaves towards certain hosts.
@@ -83,6 +100,7 @@ pub struct Egress {
     client: reqwest::Client,
     config: EgressConfig,
     networks: Arc<[Network]>,
+    under_way: UnderWay,
 }
 
 /// Resolves a name and refuses it when any of its addresses is private: a name that is half public is a trap.
@@ -131,12 +149,14 @@ impl Egress {
             .user_agent(concat!("signalbox/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| error.to_string())?;
-        Ok(Self { client, config, networks })
+        let under_way = UnderWay::new(config.requests, config.requests_per_business);
+        Ok(Self { client, config, networks, under_way })
     }
 
-    /// Sends one request for a plugin. The caller keeps the time.
+    /// Sends one request for a plugin of a business. The caller keeps the time.
     pub async fn send(
         &self,
+        business: &str,
         plugin: &str,
         grants: &[HttpGrant],
         request: Request,
@@ -158,6 +178,7 @@ impl Egress {
         if body.len() > LARGEST_BODY {
             return Err(Error::Invalid(format!("the body has {} bytes; at most {LARGEST_BODY} leave", body.len())));
         }
+        let _under_way = self.under_way.begin(business).map_err(Error::Unavailable)?;
         let response = self.client.request(method(request.method), url).headers(headers).body(body).send().await;
         read(response.map_err(broken)?).await
     }

@@ -18,6 +18,10 @@ pub struct EgressConfig {
     pub allow_plain_http: bool,
     /// Secrets that requests may carry, by the name plugins write in `{{secret:NAME}}`.
     pub secrets: BTreeMap<String, EgressSecretConfig>,
+    /// Requests of plugins that may be under way at the same time; more are answered `unavailable`.
+    pub requests: usize,
+    /// The same for one business, so that none takes all of them.
+    pub requests_per_business: usize,
 }
 
 /// `[egress.secrets.<name>]`: one secret that leaves with requests.
@@ -32,7 +36,9 @@ pub struct EgressSecretConfig {
 
 impl Default for EgressConfig {
     fn default() -> Self {
-        Self { enabled: true, private_networks: Vec::new(), allow_plain_http: false, secrets: BTreeMap::new() }
+        let Rules { private_networks, allow_plain_http, requests, requests_per_business, .. } = Rules::default();
+        let secrets = BTreeMap::new();
+        Self { enabled: true, private_networks, allow_plain_http, secrets, requests, requests_per_business }
     }
 }
 
@@ -48,6 +54,7 @@ impl EgressConfig {
         };
         let secrets = self.secrets.iter().map(open).collect::<Result<_, SecretError>>()?;
         let private_networks = self.private_networks.clone();
-        Ok(Some(Rules { private_networks, allow_plain_http: self.allow_plain_http, secrets }))
+        let Self { allow_plain_http, requests, requests_per_business, .. } = *self;
+        Ok(Some(Rules { private_networks, allow_plain_http, secrets, requests, requests_per_business }))
     }
 }

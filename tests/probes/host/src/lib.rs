@@ -1,1 +1,10 @@
-//! The host side of the probes is in `tests/probes.rs`; this library is empty because a crate needs one.
+//! The host side of the probes: guests of `tests/probes` in the real sandbox and executor, in process, and the table of
+//! everything hostile that is tried on them. Tests run it, and `cargo xtask containment` measures beside it.
+
+pub mod arena;
+pub mod attempt;
+pub mod attempts;
+pub mod components;
+pub mod loading;
+pub mod raw;
+pub mod world;

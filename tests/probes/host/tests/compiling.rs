@@ -3,124 +3,16 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use signalbox_capabilities::Services;
-use signalbox_capabilities::business::BusinessDirectory;
-use signalbox_capabilities::llm::LanguageModels;
 use signalbox_model::{HumanDuration, HumanSize, Outcome};
-use signalbox_sandbox::{Bundle, BundleError, Compilation, Sandbox, SandboxConfig};
-use signalbox_store::{Backend, Config, Store};
-use signalbox_tests_support::{bundle, signalbox};
+use signalbox_sandbox::{Bundle, Compilation};
+use signalbox_tests_probes::components::{blocks, branches, component, large, multiplications};
+use signalbox_tests_probes::loading::{in_children, refusal, sandbox};
+use signalbox_tests_support::bundle;
 use tempfile::TempDir;
-use wasm_encoder::{CodeSection, Component, Function, FunctionSection, Module, ModuleSection, TypeSection, ValType};
 
 use super::world::World;
-
-const MANIFEST: &str = r#"[bundle]
-business-type = "hostile"
-version = "1.0.0"
-
-[inputs.api]
-
-[plugins.hostile]
-component = "hostile.wasm"
-
-[graph.nodes.hostile]
-plugin = "hostile"
-
-[[graph.edges]]
-from = "start"
-to = "hostile"
-
-[[graph.edges]]
-from = "hostile"
-to = "end"
-"#;
-
-fn in_children() -> Result<Compilation> {
-    Ok(Compilation::ChildProcess { program: signalbox()?, command: "compile-component" })
-}
-
-/// A sandbox without a cache whose limits no honest component meets, also on a busy machine.
-async fn sandbox(compilation: Compilation, choose: impl FnOnce(&mut SandboxConfig)) -> Result<Sandbox> {
-    let mut config =
-        SandboxConfig { instances: 1, cache: None, compile_time: HumanDuration::secs(600), ..SandboxConfig::default() };
-    choose(&mut config);
-    let services = Services {
-        store: Store::open(Config::new(Backend::Embedded { path: None })).await?,
-        directory: Arc::new(BusinessDirectory::of([])),
-        models: Arc::new(LanguageModels::none()),
-        egress: None,
-    };
-    Ok(Sandbox::new(&config, Arc::new(services), compilation)?)
-}
-
-/// A bundle of one plugin with these bytes as its component.
-fn bundle_of(component: &[u8]) -> Result<TempDir> {
-    let folder = TempDir::new()?;
-    fs::write(folder.path().join("bundle.toml"), MANIFEST)?;
-    fs::write(folder.path().join("hostile.wasm"), component)?;
-    Ok(folder)
-}
-
-/// Why a bundle of this component is not loaded.
-async fn refusal(sandbox: &Sandbox, component: &[u8]) -> Result<String> {
-    let folder = bundle_of(component)?;
-    let loaded = match Bundle::read(folder.path(), sandbox.largest_component()) {
-        Ok(bundle) => sandbox.load(bundle).await,
-        Err(error) => Err(error),
-    };
-    match loaded {
-        Err(BundleError::Refused(refusal)) => {
-            // Lines are wrapped for terminals.
-            Ok(refusal.render(false).split_whitespace().filter(|word| *word != "│").collect::<Vec<_>>().join(" "))
-        }
-        Err(error) => Err(error.into()),
-        Ok(generation) => anyhow::bail!("{generation:?} was loaded"),
-    }
-}
-
-/// A component of one module with functions of this type whose bodies are made by `body`.
-fn component(functions: u32, body: impl Fn(&mut Function)) -> Vec<u8> {
-    let mut types = TypeSection::new();
-    types.ty().function([ValType::I32, ValType::I32], [ValType::I32]);
-    let (mut declared, mut code) = (FunctionSection::new(), CodeSection::new());
-    for _ in 0..functions {
-        declared.function(0);
-        let mut function = Function::new([]);
-        body(&mut function);
-        function.instructions().end();
-        code.function(&function);
-    }
-    let mut module = Module::new();
-    module.section(&types).section(&declared).section(&code);
-    let mut component = Component::new();
-    component.section(&ModuleSection(&module));
-    component.finish()
-}
-
-/// A body that is this many multiplications, none of which can be left out.
-fn multiplications(function: &mut Function, count: u32) {
-    for _ in 0..count {
-        function.instructions().local_get(0).local_get(1).i32_mul().local_set(0);
-    }
-    function.instructions().local_get(0);
-}
-
-/// A `br_table` of this many targets inside as many blocks.
-fn branches(function: &mut Function, count: u32) {
-    for _ in 0..count {
-        function.instructions().block(wasm_encoder::BlockType::Empty);
-    }
-    let targets: Vec<u32> = (0..count).collect();
-    function.instructions().local_get(0).br_table(targets, 0);
-    for _ in 0..count {
-        function.instructions().end();
-    }
-    function.instructions().local_get(1);
-}
 
 #[tokio::test]
 async fn a_component_that_takes_too_long_is_refused_in_words_while_decisions_are_made() -> Result<()> {
@@ -205,17 +97,19 @@ async fn what_is_no_component_is_refused_in_words() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_component_larger_than_allowed_is_refused_with_its_size_and_the_way_out() -> Result<()> {
+    let sandbox = sandbox(in_children()?, |config| config.component_size = HumanSize(1_000)).await?;
+    let refused = refusal(&sandbox, &large(1_000)).await?;
+    for words in ["more than the 1000 that are taken", "raise `component-size` under [sandbox]"] {
+        assert!(refused.contains(words), "{words} is missing in {refused}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn blocks_nested_without_end_break_nothing() -> Result<()> {
     let sandbox = sandbox(in_children()?, |_| {}).await?;
-    let nested = component(1, |function| {
-        for _ in 0..20_000 {
-            function.instructions().block(wasm_encoder::BlockType::Empty);
-        }
-        for _ in 0..20_000 {
-            function.instructions().end();
-        }
-        function.instructions().local_get(0);
-    });
+    let nested = component(1, |function| blocks(function, 20_000));
     assert!(refusal(&sandbox, &nested).await?.contains("plugin `hostile`"));
     Ok(())
 }
@@ -231,6 +125,22 @@ async fn a_compiler_that_cannot_be_run_or_breaks_is_told_from_a_bad_component() 
         let refused = refusal(&sandbox(compilation, |_| {}).await?, &sound).await?;
         assert!(refused.contains(words), "{words} is missing in {refused}");
     }
+    Ok(())
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_compiler_is_told_nothing_of_the_hosts_environment() -> Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = TempDir::new()?;
+    let program = folder.path().join("tells");
+    // What the process was started with, not what a shell adds; the exit code is that of a compiler in trouble.
+    fs::write(&program, "#!/bin/sh\necho \"[$(tr '\\0' ' ' < /proc/$$/environ)]\" >&2\nexit 12\n")?;
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o700))?;
+    assert!(std::env::vars_os().next().is_some(), "there is something to tell");
+    let compilation = Compilation::ChildProcess { program, command: "compile-component" };
+    let refused = refusal(&sandbox(compilation, |_| {}).await?, &component(1, |_| {})).await?;
+    assert!(refused.contains("cannot be compiled here: []"), "{refused}");
     Ok(())
 }
 

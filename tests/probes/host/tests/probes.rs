@@ -1,12 +1,12 @@
 //! Every probe through the real sandbox and executor, in process, on a store in memory. Needs the bundles that
 //! `cargo xtask build-plugins --probes` puts together; `cargo xtask test` sees to it.
 
+use signalbox_tests_probes::world;
+
 mod compiling;
 mod executor;
 mod hostile;
-mod raw;
 mod rendering;
-mod world;
 
 mod business;
 mod chain;

@@ -76,7 +76,7 @@ async fn no_spelling_of_a_private_address_gets_out() {
         let url = format!("http://{host}/");
         let Ok(parsed) = Url::parse(&url) else { continue };
         let grant = HttpGrant::parse(&format!("http://{}/", parsed.host_str().unwrap())).unwrap();
-        let answer = egress.send("p", &[grant], get(&url), "k").await;
+        let answer = egress.send("alpha", "p", &[grant], get(&url), "k").await;
         assert!(matches!(answer, Err(Error::Denied(_))), "{host}: {answer:?}");
     }
 }
@@ -84,7 +84,7 @@ async fn no_spelling_of_a_private_address_gets_out() {
 #[tokio::test]
 async fn a_name_with_one_private_address_is_refused_whole() {
     let egress = open(EgressConfig::default(), answers(&[&["1.1.1.1", "10.0.0.7"]]));
-    let answer = egress.send("p", &grants(&["http://half.example"]), get("http://half.example/"), "k").await;
+    let answer = egress.send("alpha", "p", &grants(&["http://half.example"]), get("http://half.example/"), "k").await;
     assert!(matches!(&answer, Err(Error::Denied(why)) if why.contains("10.0.0.7")), "{answer:?}");
 }
 
@@ -98,10 +98,10 @@ async fn a_name_that_turns_private_is_refused_when_it_does() {
     let (grant, url) = (grants(&[&format!("http://flip.example:{port}")]), format!("http://flip.example:{port}/"));
     let mut request = get(&url);
     request.headers.push(("x-close".to_owned(), "1".to_owned()));
-    assert_eq!(egress.send("p", &grant, request, "k").await.unwrap().status, 200);
+    assert_eq!(egress.send("alpha", "p", &grant, request, "k").await.unwrap().status, 200);
     // Another port, so that the pooled connection is not used again and the name is looked up anew.
     let other = grants(&["http://flip.example:9"]);
-    let answer = egress.send("p", &other, get("http://flip.example:9/"), "k").await;
+    let answer = egress.send("alpha", "p", &other, get("http://flip.example:9/"), "k").await;
     assert!(matches!(&answer, Err(Error::Denied(why)) if why.contains("169.254")), "{answer:?}");
 }
 
@@ -111,7 +111,8 @@ async fn redirects_are_answered_and_not_followed() {
     let redirect = ResponseTemplate::new(302).insert_header("location", "http://169.254.169.254/latest/meta-data");
     Mock::given(path("/go")).respond_with(redirect).mount(&server).await;
     let egress = open(loopback_open(), Arc::new(SystemLookup));
-    let answer = egress.send("p", &grants(&[&server.uri()]), get(&format!("{}/go", server.uri())), "k").await.unwrap();
+    let answer =
+        egress.send("alpha", "p", &grants(&[&server.uri()]), get(&format!("{}/go", server.uri())), "k").await.unwrap();
     assert_eq!(answer.status, 302);
     assert!(answer.headers.iter().any(|(name, value)| name == "location" && value.contains("169.254")));
 }
@@ -135,8 +136,8 @@ async fn what_acts_carries_the_idempotency_key_and_what_reads_does_not() {
     let egress = open(loopback_open(), Arc::new(SystemLookup));
     let grant = grants(&[&server.uri(), &format!("POST {}", server.uri())]);
     let post = Request { method: Method::Post, body: Some(b"{}".to_vec()), ..get(&server.uri()) };
-    assert_eq!(egress.send("p", &grant, post, "dec_1/book/3").await.unwrap().status, 201);
-    assert_eq!(egress.send("p", &grant, get(&server.uri()), "dec_1/book/4").await.unwrap().status, 200);
+    assert_eq!(egress.send("alpha", "p", &grant, post, "dec_1/book/3").await.unwrap().status, 201);
+    assert_eq!(egress.send("alpha", "p", &grant, get(&server.uri()), "dec_1/book/4").await.unwrap().status, 200);
 }
 
 #[tokio::test]
@@ -156,7 +157,7 @@ async fn reserved_and_malformed_headers_are_refused_before_anything_leaves() {
     ] {
         let mut request = get("http://127.0.0.1:9/");
         request.headers.push((name.to_owned(), value.to_owned()));
-        let answer = egress.send("p", &grant, request, "k").await;
+        let answer = egress.send("alpha", "p", &grant, request, "k").await;
         assert!(matches!(answer, Err(Error::Invalid(_))), "{name:?}: {answer:?}");
     }
 }
@@ -173,8 +174,9 @@ async fn a_secret_goes_only_to_its_hosts() {
     request.headers.push(("authorization".to_owned(), "Bearer {{secret:API}}".to_owned()));
     for (hosts, reaches) in [(&["127.0.0.1"][..], true), (&["api.example.com"][..], false)] {
         let config = EgressConfig { secrets: BTreeMap::from([("API".to_owned(), secret(hosts))]), ..loopback_open() };
-        let answer =
-            open(config, Arc::new(SystemLookup)).send("p", &grants(&[&server.uri()]), request.clone(), "k").await;
+        let answer = open(config, Arc::new(SystemLookup))
+            .send("alpha", "p", &grants(&[&server.uri()]), request.clone(), "k")
+            .await;
         assert_eq!(matches!(answer, Ok(Response { status: 200, .. })), reaches, "{answer:?}");
     }
 }
@@ -185,20 +187,20 @@ async fn an_answer_over_the_limit_is_cut_off() {
     let huge = ResponseTemplate::new(200).set_body_bytes(vec![b'x'; LARGEST_BODY + 1]);
     Mock::given(is_method("GET")).respond_with(huge).mount(&server).await;
     let egress = open(loopback_open(), Arc::new(SystemLookup));
-    let answer = egress.send("p", &grants(&[&server.uri()]), get(&server.uri()), "k").await;
+    let answer = egress.send("alpha", "p", &grants(&[&server.uri()]), get(&server.uri()), "k").await;
     assert_eq!(answer.unwrap_err(), Error::TooLarge);
 }
 
 #[tokio::test]
 async fn what_is_not_granted_or_plain_is_denied_by_name() {
     let strict = Egress::new(EgressConfig::default(), answers(&[&["1.1.1.1"]])).unwrap();
-    let plain = strict.send("p", &grants(&["http://a.example"]), get("http://a.example/"), "k").await;
+    let plain = strict.send("alpha", "p", &grants(&["http://a.example"]), get("http://a.example/"), "k").await;
     assert!(matches!(&plain, Err(Error::Denied(why)) if why.contains("allow-plain-http")), "{plain:?}");
-    let other = strict.send("menu", &grants(&["https://a.example"]), get("https://b.example/"), "k").await;
+    let other = strict.send("alpha", "menu", &grants(&["https://a.example"]), get("https://b.example/"), "k").await;
     assert!(
         matches!(&other, Err(Error::Denied(why)) if why.contains("menu") && why.contains("b.example")),
         "{other:?}"
     );
-    let odd = strict.send("p", &[], get("file:///etc/passwd"), "k").await;
+    let odd = strict.send("alpha", "p", &[], get("file:///etc/passwd"), "k").await;
     assert!(matches!(odd, Err(Error::Invalid(_))), "{odd:?}");
 }

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use jiff::Timestamp;
@@ -16,7 +17,7 @@ use signalbox_capabilities::llm::{LanguageModels, Scripted};
 use signalbox_executor::{
     Event, EventCall, Executor, ExecutorConfig, ExecutorParts, Generations, HandleError, Handled, Progress, Silent,
 };
-use signalbox_model::{BusinessInfo, ReplySlot};
+use signalbox_model::{BusinessInfo, Outcome, ReplySlot};
 use signalbox_sandbox::{Bundle, Compilation, Sandbox, SandboxConfig};
 use signalbox_store::{AcceptedInput, Backend, Config, DecisionRecord, Store};
 use signalbox_tests_support::{LOADING, compiled};
@@ -36,28 +37,38 @@ pub struct Options {
     pub egress: Option<EgressConfig>,
     /// Who answers for names; none is the system.
     pub lookup: Option<Arc<dyn Lookup>>,
+    /// Businesses besides `alpha` and `beta`, each with the probe that decides for it.
+    pub businesses: Vec<(&'static str, &'static str)>,
     /// The script of the model `default`; none is no model.
     pub script: Option<String>,
 }
 
+/// An executor with what it stands on.
 pub struct World {
+    /// Where its decisions are.
     pub store: Store,
     executor: Executor,
     sandbox: Sandbox,
     messages: AtomicU64,
+    slots: usize,
 }
 
 impl World {
+    /// With one probe's bundle.
     pub async fn start(probe: &str) -> Result<Self> {
         Self::with(probe, |_| {}).await
     }
 
+    /// The same, with something otherwise than usual.
     pub async fn with(probe: &str, choose: impl FnOnce(&mut Options)) -> Result<Self> {
         let mut options = Options::default();
         choose(&mut options);
         let folder = TempDir::new()?;
         let store = Store::open(Config::new(Backend::Embedded { path: None })).await?;
-        let businesses = [business("alpha", probe)?, business("beta", probe)?];
+        let mut businesses = vec![business("alpha", probe)?, business("beta", probe)?];
+        for (id, probe) in &options.businesses {
+            businesses.push(business(id, probe)?);
+        }
         let mut models = LanguageModels::none();
         if let Some(script) = &options.script {
             let file = folder.path().join("llm.yaml");
@@ -90,7 +101,8 @@ impl World {
             clock: Timestamp::now,
         });
         executor.publish(generation).await?;
-        Ok(Self { store, executor, sandbox: loader, messages: AtomicU64::new(1) })
+        let slots = loader.free_slots();
+        Ok(Self { store, executor, sandbox: loader, messages: AtomicU64::new(1), slots })
     }
 
     /// What came back for each call that the probe made for business `alpha`.
@@ -122,6 +134,13 @@ impl World {
         results.cloned().context("the answer has no results")
     }
 
+    /// How the decision on a text ended for a business, and why, without reading it back.
+    pub async fn ask(&self, business: &str, text: &str) -> Result<(Outcome, String)> {
+        let accepted = accepted(&self.next_id(), business, None, json!({ "text": text }))?;
+        let decided = self.executor.decide(accepted, Arc::new(Silent)).await?;
+        Ok((decided.record.decision.outcome, decided.record.decision.reasoning.clone()))
+    }
+
     /// The decision on a text.
     pub async fn say(&self, text: &str) -> Result<Arc<DecisionRecord>> {
         let id = self.next_id();
@@ -147,16 +166,43 @@ impl World {
         Ok(())
     }
 
-    /// What a handler makes of an event.
+    /// Makes the bundle in a folder live too.
+    pub async fn add(&self, folder: &Path) -> Result<()> {
+        let bundle = Bundle::read(folder, self.sandbox.largest_component())?;
+        let loading = LOADING.lock().await;
+        let generation = self.sandbox.load(bundle).await?;
+        drop(loading);
+        self.executor.publish(generation).await?;
+        Ok(())
+    }
+
+    /// What a handler makes of an event for business `alpha`.
     pub async fn handle(&self, handler: &str, event: Event) -> std::result::Result<Handled, HandleError> {
+        self.handle_at("alpha", handler, event).await
+    }
+
+    /// The same for a business.
+    pub async fn handle_at(
+        &self,
+        business: &str,
+        handler: &str,
+        event: Event,
+    ) -> std::result::Result<Handled, HandleError> {
         let call = EventCall {
-            business_id: "alpha".to_owned(),
+            business_id: business.to_owned(),
             handler: handler.to_owned(),
             event_id: "evt_1".to_owned(),
             correlation_id: "cor_1".to_owned(),
             event,
         };
         self.executor.handle(call).await
+    }
+
+    /// Waits until no guest runs any more.
+    pub async fn idle(&self) {
+        while self.sandbox.free_slots() < self.slots {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
     }
 
     /// An input id that was not used before.
@@ -183,23 +229,26 @@ impl World {
         content: Value,
         watch: Arc<dyn Progress>,
     ) -> Result<Arc<DecisionRecord>> {
-        let now = Timestamp::now();
-        let input = serde_json::from_value(json!({
-            "id": id, "source": "websocket", "userId": "ana", "businessId": business, "locationId": location,
-            "type": "user_message", "content": content, "timestamp": now, "correlationId": format!("cor_{id}"),
-        }))?;
-        let accepted = AcceptedInput {
-            input,
-            permissions: vec!["message".to_owned()],
-            reply: ReplySlot::None,
-            accepted_at: now,
-            fingerprint: None,
-        };
-        let decided = self.executor.decide(accepted, watch).await?;
+        let decided = self.executor.decide(accepted(id, business, location, content)?, watch).await?;
         let stored = self.store.decision(&decided.record.decision.id, business).await?;
         anyhow::ensure!(stored.as_ref() == Some(&*decided.record), "what is stored is what was decided");
         Ok(decided.record)
     }
+}
+
+fn accepted(id: &str, business: &str, location: Option<&str>, content: Value) -> Result<AcceptedInput> {
+    let now = Timestamp::now();
+    let input = serde_json::from_value(json!({
+        "id": id, "source": "websocket", "userId": "ana", "businessId": business, "locationId": location,
+        "type": "user_message", "content": content, "timestamp": now, "correlationId": format!("cor_{id}"),
+    }))?;
+    Ok(AcceptedInput {
+        input,
+        permissions: vec!["message".to_owned()],
+        reply: ReplySlot::None,
+        accepted_at: now,
+        fingerprint: None,
+    })
 }
 
 /// The probe's bundle, or a copy of it with another text in its manifest.
@@ -211,14 +260,20 @@ fn bundle_folder(probe: &str, options: &Options, folder: &Path) -> Result<PathBu
     let Some((text, instead)) = &options.replace else { return Ok(original) };
     let copy = folder.join("bundle");
     fs::create_dir(&copy)?;
-    for entry in fs::read_dir(&original)? {
-        let entry = entry?;
-        fs::copy(entry.path(), copy.join(entry.file_name()))?;
-    }
-    let manifest = fs::read_to_string(original.join("bundle.toml"))?;
-    anyhow::ensure!(manifest.contains(text), "`{text}` is not in the manifest of {probe}");
-    fs::write(copy.join("bundle.toml"), manifest.replace(text, instead))?;
+    copied(&original, (text, instead), &copy)?;
     Ok(copy)
+}
+
+/// Copies a bundle into a folder, with another text in its manifest.
+pub fn copied(original: &Path, (text, instead): (&str, &str), into: &Path) -> Result<()> {
+    for entry in fs::read_dir(original)? {
+        let entry = entry?;
+        fs::copy(entry.path(), into.join(entry.file_name()))?;
+    }
+    let path = into.join("bundle.toml");
+    let manifest = fs::read_to_string(&path)?;
+    anyhow::ensure!(manifest.contains(text), "`{text}` is not in {}", original.display());
+    Ok(fs::write(path, manifest.replace(text, instead))?)
 }
 
 fn business(id: &str, probe: &str) -> Result<BusinessInfo> {

@@ -20,10 +20,16 @@ const HONEST_REALLOC: &str = "
 pub struct Raw {
     /// What the message says to have it done.
     pub name: &'static str,
+    /// What is tried, in words.
+    pub tries: &'static str,
     /// What of the failure's words shows what stopped it.
-    pub stopped_by: &'static str,
+    pub word: &'static str,
+    beside: String,
+    given: &'static str,
+    imports: &'static str,
+    /// The memory that it may have, in MiB.
+    pub memory: u64,
     pages: u32,
-    memory: &'static str,
     more: &'static str,
     realloc: &'static str,
     run: &'static str,
@@ -31,12 +37,16 @@ pub struct Raw {
 }
 
 /// A guest that would do nothing, if nothing more were said of it.
-pub fn raw(name: &'static str, stopped_by: &'static str) -> Raw {
+pub fn raw(name: &'static str, tries: &'static str, word: &'static str) -> Raw {
     Raw {
         name,
-        stopped_by,
+        tries,
+        word,
+        beside: String::new(),
+        given: "",
+        imports: "",
         pages: 1,
-        memory: "16MiB",
+        memory: 16,
         more: "",
         realloc: HONEST_REALLOC,
         run: "(i32.const 0)",
@@ -48,6 +58,16 @@ impl Raw {
     /// With more definitions in the module.
     pub fn more(self, more: &'static str) -> Self {
         Self { more, ..self }
+    }
+
+    /// With more in the component, before the module is instantiated.
+    pub fn beside(self, beside: impl Into<String>) -> Self {
+        Self { beside: beside.into(), ..self }
+    }
+
+    /// With more instances given to the module, and what it imports of them.
+    pub fn given(self, given: &'static str, imports: &'static str) -> Self {
+        Self { given, imports, ..self }
     }
 
     /// What it does when the host wants room.
@@ -65,19 +85,22 @@ impl Raw {
         Self { post, ..self }
     }
 
-    /// With so many pages of memory from the start, and this limit.
-    pub fn pages(self, pages: u32, memory: &'static str) -> Self {
+    /// With so many pages of memory from the start, and this limit in MiB.
+    pub fn pages(self, pages: u32, memory: u64) -> Self {
         Self { pages, memory, ..self }
     }
 
     fn component(&self) -> Result<Vec<u8>> {
         let module = MODULE
             .replace("{pages}", &self.pages.to_string())
+            .replace("{imports}", self.imports)
             .replace("{more}", self.more)
             .replace("{realloc}", self.realloc)
             .replace("{run}", self.run)
             .replace("{post}", self.post);
-        wat::parse_str(NODE.replace(";; MODULE", &module)).with_context(|| format!("the text of `{}`", self.name))
+        let component =
+            NODE.replace(";; MODULE", &module).replace(";; BESIDE", &self.beside).replace(";; GIVEN", self.given);
+        wat::parse_str(component).with_context(|| format!("the text of `{}`", self.name))
     }
 }
 
@@ -97,7 +120,7 @@ pub fn bundle(folder: &Path, all: &[Raw]) -> Result<()> {
         write!(
             manifest,
             "\n[plugins.{name}]\ncomponent = \"{name}.wasm\"\n\
-             limits = {{ time = \"10s\", cpu = \"200ms\", memory = \"{memory}\" }}\n\
+             limits = {{ time = \"10s\", cpu = \"100ms\", memory = \"{memory}MiB\" }}\n\
              [graph.nodes.{name}]\nplugin = \"{name}\"\n\
              [[graph.edges]]\nfrom = \"start\"\nto = \"{name}\"\nwhen = 'input.text == \"{name}\"'\n\
              [[graph.edges]]\nfrom = \"{name}\"\nto = \"end\"\n"

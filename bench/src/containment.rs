@@ -1,0 +1,119 @@
+//! Lets every hostile guest loose beside a neighbour, looks whether it is stopped as the table of attempts says, and measures
+//! how long the neighbour waits meanwhile.
+
+mod memory;
+mod neighbour;
+mod report;
+mod siege;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use clap::Args;
+use signalbox_tests_probes::arena::Arena;
+use signalbox_tests_probes::attempt::{Attempt, Ended, Way};
+use signalbox_tests_probes::attempts::attempts;
+
+use neighbour::Neighbour;
+use report::Row;
+use siege::Siege;
+
+/// What may be chosen about a run.
+#[derive(Args)]
+pub struct Options {
+    /// How often the neighbour asks, each second.
+    #[arg(long, default_value_t = 500)]
+    rate: u32,
+    /// How many of an attempt are begun each second at most: what the intake lets one business send by default, over time.
+    #[arg(long, default_value_t = 200)]
+    pace: u32,
+    /// How long each look at the neighbour takes, in milliseconds.
+    #[arg(long, default_value_t = 450)]
+    window: u64,
+    /// How often each attempt is looked at: undisturbed, beside one of it, beside many; medians count.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Only attempts whose name contains this; nothing is written then.
+    #[arg(long)]
+    only: Option<String>,
+    /// Where the report goes.
+    #[arg(long, default_value = "bench/CONTAINMENT.md")]
+    report: PathBuf,
+}
+
+/// Ended later than its deadline by more than this, an attempt was not stopped in time: storing its decision takes a while too.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// Runs everything and writes the report. False when something was not stopped.
+pub fn run(options: &Options) -> Result<bool> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")?;
+    runtime.block_on(measure(options))
+}
+
+async fn measure(options: &Options) -> Result<bool> {
+    let began = Instant::now();
+    let arena = Arc::new(Arena::open().await?);
+    let neighbour =
+        Neighbour { arena: arena.clone(), rate: options.rate, window: Duration::from_millis(options.window) };
+    // The first look pays for everything that is done once.
+    neighbour.wait().await?;
+    let mut rows = Vec::new();
+    for attempt in attempts() {
+        if options.only.as_ref().is_some_and(|only| !attempt.name.contains(only.as_str())) {
+            continue;
+        }
+        let row = one(&arena, &neighbour, Arc::new(attempt), options).await?;
+        println!("{}", row.line());
+        rows.push(row);
+    }
+    let report = report::write(&rows, options, began.elapsed());
+    if options.only.is_none() {
+        std::fs::write(&options.report, &report).with_context(|| options.report.display().to_string())?;
+    }
+    println!("{}", report::summary(&rows));
+    Ok(rows.iter().all(Row::was_stopped))
+}
+
+/// One attempt: alone once, to see that it is stopped, and then beside the neighbour.
+async fn one(arena: &Arc<Arena>, neighbour: &Neighbour, attempt: Arc<Attempt>, options: &Options) -> Result<Row> {
+    let began = Instant::now();
+    let ended = attempt.run(arena).await.with_context(|| format!("{} was not tried", attempt.name))?;
+    let took = began.elapsed();
+    let mut wrong = Vec::new();
+    if let Ended::Loose(told) = ended {
+        wrong.push(told);
+    }
+    if took > attempt.deadline + GRACE {
+        wrong.push(format!("took {took:?}"));
+    }
+    let mut row = Row::new(attempt.clone(), took);
+    for _ in 0..options.rounds {
+        row.undisturbed.push(neighbour.wait().await?);
+        for (at_a_time, beside) in [(1, &mut row.beside_one), (many(&attempt), &mut row.beside_many)] {
+            let before = memory::resident()?;
+            memory::forget_peak()?;
+            let siege = Siege::lay(arena.clone(), attempt.clone(), at_a_time, options.pace);
+            beside.waits.push(neighbour.wait().await?);
+            let lifted = siege.lift().await;
+            beside.grown = beside.grown.max(memory::peak()?.saturating_sub(before));
+            beside.tried += lifted.tried;
+            wrong.extend(lifted.wrong);
+            arena.neighbour().await.with_context(|| format!("after {}", attempt.name))?;
+        }
+    }
+    arena.forget().await;
+    row.wrong = wrong;
+    Ok(row)
+}
+
+/// As many at a time as the defaults let one business have in flight; of what is loaded, as many as are compiled at a time;
+/// of what is many by itself, one.
+fn many(attempt: &Attempt) -> usize {
+    match attempt.way {
+        Way::Load(_) => std::thread::available_parallelism().map_or(1, usize::from),
+        Way::Other(_) => 1,
+        _ => 64,
+    }
+}

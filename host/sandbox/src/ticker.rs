@@ -1,0 +1,92 @@
+//! Looks at computing guests from a thread of its own, which a guest that computes on every other thread cannot stop.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::Thread;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use wasmtime::Engine;
+
+/// How often a computing guest is looked at, and so how long it may keep others from a runtime thread. A debug build
+/// does so much less in a millisecond that honest calls would count as long.
+pub(crate) const TICK: Duration = Duration::from_millis(if cfg!(debug_assertions) { 10 } else { 1 });
+/// So many ticks without a guest, and the ticker sleeps.
+const PATIENCE: u32 = 100;
+/// How often a sleeping ticker looks whether its engine is still there.
+const SLEEP: Duration = Duration::from_secs(1);
+
+/// Moves the epoch on while guests run. Ends with the engine.
+pub(crate) struct Ticker {
+    shared: Arc<Shared>,
+    thread: Thread,
+}
+
+#[derive(Default)]
+struct Shared {
+    running: AtomicUsize,
+    sleeps: AtomicBool,
+}
+
+/// A guest that runs, until it is dropped.
+pub(crate) struct Running(Arc<Shared>);
+
+impl Ticker {
+    pub fn start(engine: &Engine) -> std::io::Result<Self> {
+        let (shared, engine, runtime) = (Arc::<Shared>::default(), engine.weak(), Handle::try_current().ok());
+        let ticking = shared.clone();
+        let thread = std::thread::Builder::new().name("epoch".to_owned()).spawn(move || {
+            let mut idle = 0;
+            while let Some(engine) = engine.upgrade() {
+                engine.increment_epoch();
+                drop(engine);
+                if ticking.running.load(Ordering::SeqCst) > 0 {
+                    idle = 0;
+                    attend(runtime.as_ref());
+                } else {
+                    idle += 1;
+                }
+                if idle < PATIENCE {
+                    std::thread::sleep(TICK);
+                } else {
+                    ticking.sleep();
+                }
+            }
+        })?;
+        Ok(Self { shared, thread: thread.thread().clone() })
+    }
+
+    /// Notes that a guest runs, and wakes the ticker for it.
+    pub fn running(&self) -> Running {
+        self.shared.running.fetch_add(1, Ordering::SeqCst);
+        if self.shared.sleeps.load(Ordering::SeqCst) {
+            self.thread.unpark();
+        }
+        Running(self.shared.clone())
+    }
+}
+
+impl Shared {
+    fn sleep(&self) {
+        self.sleeps.store(true, Ordering::SeqCst);
+        // Looked at after it is known that it sleeps, so that no guest is missed.
+        if self.running.load(Ordering::SeqCst) == 0 {
+            std::thread::park_timeout(SLEEP);
+        }
+        self.sleeps.store(false, Ordering::SeqCst);
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.running.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Wakes a thread of the runtime, if one sleeps. The one that waited for sockets and timers may be computing for a guest, and
+/// the runtime hands that duty to no other before it is done.
+fn attend(runtime: Option<&Handle>) {
+    if let Some(runtime) = runtime {
+        runtime.spawn(async {});
+    }
+}

@@ -1,0 +1,143 @@
+//! One executor with every hostile guest and a neighbour who wants to be answered.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, TcpListener};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use std::{fs, iter};
+
+use anyhow::{Context as _, Result, ensure};
+use signalbox_capabilities::http::{EgressConfig, Lookup};
+use signalbox_model::Outcome;
+use signalbox_sandbox::Sandbox;
+use tempfile::TempDir;
+use tokio::sync::Mutex;
+use wiremock::matchers::path;
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+use crate::attempts::{PRIVATE, raw_attempts};
+use crate::loading::{Loading, in_children, sandbox};
+use crate::raw;
+use crate::world::{World, copied};
+
+/// Requests of one business that may be under way.
+pub const REQUESTS: usize = 8;
+
+/// The executor, and who answers its guests' requests.
+pub struct Arena {
+    /// The executor.
+    pub world: World,
+    pub(crate) server: MockServer,
+    loadings: Mutex<HashMap<String, Arc<Loaded>>>,
+    _folder: TempDir,
+}
+
+/// A component that was made once, and the sandbox that does not take it.
+pub(crate) struct Loaded {
+    pub sandbox: Sandbox,
+    pub component: Vec<u8>,
+}
+
+/// Answers for every name with the next of these addresses.
+struct Changing(AtomicUsize);
+
+#[async_trait::async_trait]
+impl Lookup for Changing {
+    async fn lookup(&self, _host: &str) -> std::io::Result<Vec<IpAddr>> {
+        let addresses = [[127, 0, 0, 1], [169, 254, 169, 254], [10, 0, 0, 1], [192, 168, 0, 1]].map(IpAddr::from);
+        let turn = self.0.fetch_add(1, Ordering::Relaxed);
+        Ok(addresses.iter().copied().cycle().skip(turn % addresses.len()).take(1).collect())
+    }
+}
+
+impl Arena {
+    /// Puts the bundles together, loads them, and sees that the neighbour is answered.
+    pub async fn open() -> Result<Self> {
+        let server = server().await?;
+        let folder = TempDir::new()?;
+        raw::bundle(folder.path(), &raw_attempts())?;
+        let reachable = "127.0.0.2/32".parse().map_err(anyhow::Error::msg)?;
+        let world = World::with("raw", |options| {
+            options.folder = Some(folder.path().to_owned());
+            options.businesses = vec![
+                ("raw", "raw"),
+                ("failures", "failures"),
+                ("handler", "handler"),
+                ("http", "http"),
+                ("rows", "dynamodb"),
+                ("rows-thief", "dynamodb"),
+                ("neighbour", "chain"),
+            ];
+            // What is tried is tried again and again.
+            options.sandbox.breaker_traps = 0;
+            options.lookup = Some(Arc::new(Changing(AtomicUsize::new(0))));
+            options.egress = Some(EgressConfig {
+                private_networks: vec![reachable],
+                allow_plain_http: true,
+                requests_per_business: REQUESTS,
+                ..EgressConfig::default()
+            });
+        })
+        .await?;
+        for probe in ["failures", "handler", "dynamodb", "chain"] {
+            world.add(&signalbox_tests_support::bundle(&format!("probes/{probe}"))?).await?;
+        }
+        world.add(&http(&server, folder.path())?).await?;
+        let arena = Self { world, server, loadings: Mutex::default(), _folder: folder };
+        arena.neighbour().await?;
+        Ok(arena)
+    }
+
+    /// A component and its sandbox, made when they are wanted first.
+    pub(crate) async fn loading(&self, name: &str, make: fn() -> Result<Loading>) -> Result<Arc<Loaded>> {
+        let mut loadings = self.loadings.lock().await;
+        if let Some(loaded) = loadings.get(name) {
+            return Ok(loaded.clone());
+        }
+        let Loading { component, time, memory, size } = make()?;
+        let sandbox = sandbox(in_children()?, |config| {
+            (config.compile_time, config.compile_memory, config.component_size) = (time, memory, size);
+        })
+        .await?;
+        let loaded = Arc::new(Loaded { sandbox, component });
+        loadings.insert(name.to_owned(), loaded.clone());
+        Ok(loaded)
+    }
+
+    /// Lets go of components that were tried.
+    pub async fn forget(&self) {
+        self.loadings.lock().await.clear();
+    }
+
+    /// The neighbour asks, and is answered.
+    pub async fn neighbour(&self) -> Result<()> {
+        let (outcome, reason) = self.world.ask("neighbour", "a table for four").await?;
+        ensure!(outcome == Outcome::Decided, "the neighbour was not answered: {reason}");
+        Ok(())
+    }
+}
+
+/// On an address of this machine that is not the one guests try to reach.
+async fn server() -> Result<MockServer> {
+    let listener = TcpListener::bind("127.0.0.2:0").context("127.0.0.2 is no address of this machine")?;
+    let server = MockServer::builder().listener(listener).start().await;
+    let slow = ResponseTemplate::new(200).set_delay(Duration::from_secs(60));
+    Mock::given(path("/slow")).respond_with(slow).mount(&server).await;
+    let moved = ResponseTemplate::new(302).insert_header("location", "http://169.254.169.254/latest/meta-data");
+    Mock::given(path("/moved")).respond_with(moved).mount(&server).await;
+    Ok(server)
+}
+
+/// The bundle of the probe `http`, with a grant for whatever is tried.
+fn http(server: &MockServer, folder: &Path) -> Result<std::path::PathBuf> {
+    let hosts = PRIVATE.iter().copied().chain(iter::once("changing.example"));
+    let mut granted: Vec<String> = hosts.map(|host| format!("\"http://{host}/\"")).collect();
+    granted.push(format!("\"{}/\"", server.uri()));
+    let into = folder.join("http");
+    fs::create_dir(&into)?;
+    let original = signalbox_tests_support::bundle("probes/http")?;
+    copied(&original, ("\"http://127.0.0.1:80/allowed/\"", &granted.join(", ")), &into)?;
+    Ok(into)
+}

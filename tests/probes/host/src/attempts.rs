@@ -1,0 +1,26 @@
+//! Every way to do harm that is tried, in one table: tests run it, and `cargo xtask containment` measures beside it.
+
+mod guests;
+mod raw;
+mod refused;
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+pub(crate) use guests::PRIVATE;
+pub(crate) use raw::raw_attempts;
+
+use crate::attempt::{Attempt, Way};
+
+/// All of them.
+pub fn attempts() -> Vec<Attempt> {
+    let by_hand = raw_attempts().into_iter().map(|raw| Attempt {
+        name: Cow::Borrowed(raw.name),
+        tries: raw.tries,
+        word: raw.word,
+        memory: raw.memory,
+        deadline: Duration::from_secs(10),
+        way: Way::Message { business: "raw" },
+    });
+    by_hand.chain(guests::attempts()).chain(refused::attempts()).collect()
+}

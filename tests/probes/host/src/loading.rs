@@ -1,0 +1,97 @@
+//! Bundles of one component that is not wanted, loaded by a sandbox of their own with a compiler in a child process.
+
+use std::fs;
+use std::sync::Arc;
+
+use anyhow::Result;
+use signalbox_capabilities::Services;
+use signalbox_capabilities::business::BusinessDirectory;
+use signalbox_capabilities::llm::LanguageModels;
+use signalbox_model::{HumanDuration, HumanSize};
+use signalbox_sandbox::{Bundle, BundleError, Compilation, Sandbox, SandboxConfig};
+use signalbox_store::{Backend, Config, Store};
+use signalbox_tests_support::signalbox;
+use tempfile::TempDir;
+
+const MANIFEST: &str = r#"[bundle]
+business-type = "hostile"
+version = "1.0.0"
+
+[inputs.api]
+
+[plugins.hostile]
+component = "hostile.wasm"
+
+[graph.nodes.hostile]
+plugin = "hostile"
+
+[[graph.edges]]
+from = "start"
+to = "hostile"
+
+[[graph.edges]]
+from = "hostile"
+to = "end"
+"#;
+
+/// A component, and what compiling it may take where that is less than usual.
+pub struct Loading {
+    /// Its bytes.
+    pub component: Vec<u8>,
+    /// How long it may take.
+    pub time: HumanDuration,
+    /// How much memory it may take.
+    pub memory: HumanSize,
+    /// How large it may be.
+    pub size: HumanSize,
+}
+
+impl Loading {
+    /// A component within limits that no honest one meets, also on a busy machine.
+    pub fn new(component: Vec<u8>) -> Self {
+        Self { component, time: HumanDuration::secs(600), memory: HumanSize(1 << 30), size: HumanSize(16 << 20) }
+    }
+}
+
+/// Compilation by the host's program, as the host does it.
+pub fn in_children() -> Result<Compilation> {
+    Ok(Compilation::ChildProcess { program: signalbox()?, command: "compile-component" })
+}
+
+/// A sandbox without a cache whose limits no honest component meets, also on a busy machine.
+pub async fn sandbox(compilation: Compilation, choose: impl FnOnce(&mut SandboxConfig)) -> Result<Sandbox> {
+    let mut config =
+        SandboxConfig { instances: 1, cache: None, compile_time: HumanDuration::secs(600), ..SandboxConfig::default() };
+    choose(&mut config);
+    let services = Services {
+        store: Store::open(Config::new(Backend::Embedded { path: None })).await?,
+        directory: Arc::new(BusinessDirectory::of([])),
+        models: Arc::new(LanguageModels::none()),
+        egress: None,
+    };
+    Ok(Sandbox::new(&config, Arc::new(services), compilation)?)
+}
+
+/// Why a sandbox does not load a bundle of this component.
+pub async fn refusal(sandbox: &Sandbox, component: &[u8]) -> Result<String> {
+    let (component, largest) = (component.to_vec(), sandbox.largest_component());
+    // Large files are not for the runtime's threads.
+    let read = tokio::task::spawn_blocking(move || -> Result<_> {
+        let folder = TempDir::new()?;
+        fs::write(folder.path().join("bundle.toml"), MANIFEST)?;
+        fs::write(folder.path().join("hostile.wasm"), component)?;
+        Ok(Bundle::read(folder.path(), largest))
+    });
+    let loaded = match read.await?? {
+        Ok(bundle) => sandbox.load(bundle).await,
+        Err(error) => Err(error),
+    };
+    match loaded {
+        Err(BundleError::Refused(refusal)) => {
+            // Lines are wrapped for terminals.
+            Ok(refusal.render(false).split_whitespace().filter(|word| *word != "│").collect::<Vec<_>>().join(" "))
+        }
+        Err(error) => Err(error.into()),
+        Ok(generation) => anyhow::bail!("{generation:?} was loaded"),
+    }
+}
