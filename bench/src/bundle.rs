@@ -85,8 +85,9 @@ pub fn large(folder: &Path, nodes: usize) -> Result<()> {
         before = name;
     }
     edge(&mut graph, "start", "reply", "");
-    edge(&mut graph, "reply", "end", "otherwise = true");
-    if before != "reply" {
+    // A graph of one has no condition.
+    edge(&mut graph, "reply", "end", if nodes > 1 { "otherwise = true" } else { "" });
+    if nodes > 1 {
         edge(&mut graph, &before, "end", "");
     }
     write(folder, &graph)
