@@ -1,17 +1,9 @@
 //! The program `signalbox`: the host, and the commands around it.
 
-mod cli;
-mod compiler;
-mod config;
-mod health;
-mod serve;
-mod shutdown;
-mod telemetry;
-
 use std::process::ExitCode;
 
 use clap::Parser as _;
 
 fn main() -> ExitCode {
-    cli::run(cli::Cli::parse())
+    signalbox_server::run(signalbox_server::Cli::parse())
 }
