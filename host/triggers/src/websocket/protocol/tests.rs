@@ -18,6 +18,7 @@ fn rules() -> Rules {
         in_flight: IN_FLIGHT,
         max_errors: 5,
         error_window: Duration::from_secs(10),
+        max_pings: 20,
         limits: Limits {
             message_bytes: 65_536,
             text_bytes: 16_384,
