@@ -25,12 +25,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
-use addresses::Addresses;
+use crate::metrics::{HTTP_CONNECTIONS, HTTP_REFUSED};
 use allowance::Allowed;
 
+pub(crate) use addresses::{Addresses, Place};
 pub(crate) use allowance::{Allowance, UsedUp};
-
-use crate::metrics::{HTTP_CONNECTIONS, HTTP_REFUSED};
 
 /// `[http]`: connections until they become WebSockets; those have limits of their own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

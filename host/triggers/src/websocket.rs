@@ -14,13 +14,14 @@ mod resume;
 mod review;
 mod watch;
 
+use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::extract::ws::{WebSocketUpgrade, rejection::WebSocketUpgradeRejection};
-use axum::extract::{OriginalUri, State};
+use axum::extract::{ConnectInfo, OriginalUri, State};
 use axum::response::Response;
 use axum::routing::get;
 use axum::{Extension, Router};
@@ -33,7 +34,7 @@ use signalbox_store::Store;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch as watch_channel};
 use tokio_util::task::TaskTracker;
 
-use crate::http::Allowance;
+use crate::http::{Addresses, Allowance, Place};
 use crate::metrics::{REFUSED, SOCKETS};
 use crate::{Clock, Intake, PermissionAudience, Verifier};
 use connection::Connection;
@@ -73,6 +74,8 @@ struct Shared {
     sockets: AtomicUsize,
     /// Places of connections that have not authenticated.
     strangers: Arc<Semaphore>,
+    /// The same by address, so that nobody can take all of them.
+    strangers_by_address: Addresses,
     closed: AtomicUsize,
     tasks: TaskTracker,
     /// The time that a drain has, once there is one.
@@ -95,6 +98,7 @@ impl WebSocket {
             audience: Arc::new(PermissionAudience(intake.decide().clone())),
             rate: RateLimiter::keyed(quota),
             sockets: AtomicUsize::new(0),
+            strangers_by_address: Addresses::new(config.max_unauthenticated.div_ceil(2)),
             strangers: Arc::new(Semaphore::new(config.max_unauthenticated.min(Semaphore::MAX_PERMITS))),
             closed: AtomicUsize::new(0),
             tasks: TaskTracker::new(),
@@ -133,8 +137,13 @@ impl WebSocket {
 /// What a new connection takes up.
 struct Places {
     socket: Socket,
-    /// Until somebody knows who it is.
-    stranger: OwnedSemaphorePermit,
+    stranger: Stranger,
+}
+
+/// The place of a connection until somebody knows whose it is.
+struct Stranger {
+    _place: OwnedSemaphorePermit,
+    _of_address: Option<Place>,
 }
 
 /// Counts a socket for as long as it is there.
@@ -181,11 +190,13 @@ async fn upgrade(
     State(shared): State<Arc<Shared>>,
     OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
+    peer: Option<Extension<ConnectInfo<SocketAddr>>>,
     allowance: Option<Extension<Allowance>>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
     let allowance = allowance.map(|Extension(allowance)| allowance).unwrap_or_default();
-    match admit(&shared, &uri, &headers, upgrade) {
+    let peer = peer.map(|Extension(ConnectInfo(peer))| peer);
+    match admit(&shared, &uri, &headers, peer, upgrade) {
         Ok((upgrade, presented, places)) => accept(shared, upgrade, presented, places, allowance),
         Err(refusal) => {
             ::metrics::counter!(REFUSED, "reason" => refusal.code()).increment(1);
@@ -200,6 +211,7 @@ fn admit(
     shared: &Arc<Shared>,
     uri: &http::Uri,
     headers: &HeaderMap,
+    peer: Option<SocketAddr>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<(WebSocketUpgrade, Presented, Places), Refusal> {
     if shared.draining.borrow().is_some() {
@@ -208,8 +220,10 @@ fn admit(
     let presented = handshake::read(uri, headers, &shared.config.allowed_origins)?;
     let upgrade = upgrade.map_err(|rejection| Refusal::NoWebSocket(rejection.body_text()))?;
     let socket = Socket::open(shared).ok_or(Refusal::Full)?;
-    let stranger = shared.strangers.clone().try_acquire_owned().map_err(|_| Refusal::Strangers)?;
-    Ok((upgrade, presented, Places { socket, stranger }))
+    let place = shared.strangers.clone().try_acquire_owned().map_err(|_| Refusal::Strangers)?;
+    let of_address =
+        peer.map(|peer| shared.strangers_by_address.take(peer.ip()).ok_or(Refusal::Strangers)).transpose()?;
+    Ok((upgrade, presented, Places { socket, stranger: Stranger { _place: place, _of_address: of_address } }))
 }
 
 fn accept(

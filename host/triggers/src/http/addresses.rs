@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Counts connections by address. Cheap to clone.
 #[derive(Clone)]
-pub(super) struct Addresses {
+pub(crate) struct Addresses {
     limit: usize,
     counts: Arc<Mutex<HashMap<IpAddr, usize>>>,
 }
 
 /// One connection's place; it is free again when this goes.
-pub(super) struct Place {
+pub(crate) struct Place {
     addresses: Addresses,
     address: IpAddr,
 }

@@ -12,7 +12,7 @@ pub struct WebSocketConfig {
     pub allowed_origins: Vec<String>,
     /// WebSocket connections at a time; more are answered 503.
     pub max_connections: usize,
-    /// Those of them that have not authenticated; more are answered 503.
+    /// Those of them that have not authenticated, of which one address may have half; more are answered 503.
     pub max_unauthenticated: usize,
     /// Connections of one user at a time; more are closed with 4409.
     pub connections_per_user: usize,

@@ -8,14 +8,14 @@ use futures_util::SinkExt;
 use signalbox_sessions::{
     ClientFrame, Close, CloseCode, Encoded, MessageFrame, Outbox, ResumeFrame, ReviewFrame, ServerFrame, Session,
 };
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::mpsc;
 use tokio::time::{sleep_until, timeout};
 use tokio_tungstenite::tungstenite::Error as WireError;
 use tracing::Instrument;
 
-use super::Shared;
 use super::protocol::{Action, Event, Now, Protocol};
 use super::watch::Sender;
+use super::{Shared, Stranger};
 use super::{message, resume, review};
 use crate::http::{Allowance, UsedUp};
 use crate::metrics::{CLOSES, ERRORS};
@@ -49,12 +49,12 @@ pub(super) struct Connection {
     notes: mpsc::Receiver<Box<Event>>,
     ping: bool,
     /// Given back as soon as somebody knows who it is.
-    stranger: Option<OwnedSemaphorePermit>,
+    stranger: Option<Stranger>,
     allowance: Allowance,
 }
 
 impl Connection {
-    pub fn new(shared: Arc<Shared>, stranger: OwnedSemaphorePermit, allowance: Allowance) -> Self {
+    pub fn new(shared: Arc<Shared>, stranger: Stranger, allowance: Allowance) -> Self {
         let id = format!("con_{}", &signalbox_model::correlation_id()[4..]);
         // Every message in flight and the one resume send one note each.
         let (notes_in, notes) = mpsc::channel(shared.rules.in_flight + 1);

@@ -140,7 +140,7 @@ async fn connections_that_do_not_authenticate_leave_room_for_those_that_do() -> 
     let mut strangers = Vec::new();
     let mut refused = 0;
     for _ in 0..50 {
-        let mut raw = Raw::connect(siege.address()).await?;
+        let mut raw = Raw::connect_from("127.0.0.2", siege.address()).await?;
         let answer = raw.upgrade(None, "").await?;
         match answer.status {
             101 => strangers.push(raw),
@@ -153,14 +153,14 @@ async fn connections_that_do_not_authenticate_leave_room_for_those_that_do() -> 
             }
         }
     }
-    assert!(refused > 0 && strangers.len() >= 10, "{refused} were refused and {} let in", strangers.len());
+    assert!(refused > 0 && strangers.len() >= 5, "{refused} were refused and {} let in", strangers.len());
+    // Nobody waits for the strangers of another address to be closed.
+    let somebody = Raw::welcome(siege.address(), &siege.token()?).await?;
     siege.is_borne().await?;
     for raw in &mut strangers {
         assert_eq!(raw.close_code().await?, 4408);
     }
-    drop(strangers);
-    let somebody = Raw::welcome(siege.address(), &siege.token()?).await?;
-    drop(somebody);
+    drop((strangers, somebody));
     siege.is_over().await
 }
 
