@@ -1,5 +1,10 @@
 //! A short run of every fuzz target, without instrumentation: its corpus, and changes of it that are the same every time.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, in its helpers too"
+)]
 
 use std::fs;
 use std::panic::catch_unwind;

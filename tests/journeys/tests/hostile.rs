@@ -61,12 +61,12 @@ impl Siege {
     }
 
     /// Everything is as it was before.
-    async fn is_over(self) -> Result<()> {
-        self.is_over_and_kept(KEPT).await
+    async fn ends(self) -> Result<()> {
+        self.ends_with(KEPT).await
     }
 
     /// The same, when the attack may leave so many bytes behind.
-    async fn is_over_and_kept(mut self, kept: u64) -> Result<()> {
+    async fn ends_with(mut self, kept: u64) -> Result<()> {
         self.is_borne().await?;
         let (host, before) = (&self.host, self.before);
         until("every file of the host is closed again", async || Ok(host.usage()?.files <= before.files)).await?;

@@ -61,7 +61,7 @@ async fn a_body_that_dribbles_in_is_refused_in_time_while_a_neighbour_is_answere
         let answer = slow.await??;
         assert_eq!((answer.status, code(&answer.json())), (408, "body_timeout"), "{answer:?}");
     }
-    siege.is_over().await
+    siege.ends().await
 }
 
 #[tokio::test]
@@ -92,7 +92,7 @@ async fn a_body_larger_than_allowed_is_refused_however_it_comes() -> Result<()> 
         assert!(told > 0, "{path} tells nobody what is wrong");
         siege.is_borne().await?;
     }
-    siege.is_over().await
+    siege.ends().await
 }
 
 #[tokio::test]
@@ -120,7 +120,7 @@ async fn chunks_that_are_none_are_refused_and_the_connection_ended() -> Result<(
         raw.closed().await?;
         siege.is_borne().await?;
     }
-    siege.is_over().await
+    siege.ends().await
 }
 
 #[tokio::test]
@@ -160,7 +160,7 @@ async fn a_length_that_lies_is_refused_and_smuggles_no_second_request() -> Resul
         assert!(second.is_none(), "`{length}` smuggles a request: {second:?}");
         siege.is_borne().await?;
     }
-    siege.is_over().await
+    siege.ends().await
 }
 
 #[tokio::test]
@@ -178,7 +178,7 @@ async fn a_compressed_body_is_refused_and_never_unpacked() -> Result<()> {
         assert_eq!((answer.status, code(&answer.json())), (415, refusal), "{path}: {answer:?}");
         siege.is_borne().await?;
     }
-    siege.is_over().await
+    siege.ends().await
 }
 
 #[tokio::test]
@@ -197,5 +197,5 @@ async fn a_client_that_reads_no_answer_is_cut_off_while_a_neighbour_is_answered(
     for cut_off in attack {
         cut_off.await??;
     }
-    siege.is_over().await
+    siege.ends().await
 }

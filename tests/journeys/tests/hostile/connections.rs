@@ -55,7 +55,7 @@ async fn ten_thousand_connects_in_a_burst_are_held_and_cut_off_while_a_neighbour
     for mut raw in connected {
         raw.closed().await?;
     }
-    siege.is_over_and_kept(KEPT_OF_BURST).await
+    siege.ends_with(KEPT_OF_BURST).await
 }
 
 #[tokio::test]
@@ -69,7 +69,7 @@ async fn of_ten_thousand_connects_in_a_burst_only_so_many_are_held_as_are_allowe
     assert!(held <= siege.before.files + 500, "the host holds {held} files");
     siege.is_borne().await?;
     drop(connected);
-    siege.is_over().await
+    siege.ends().await
 }
 
 #[tokio::test]
@@ -87,5 +87,5 @@ async fn one_address_cannot_take_the_places_of_others() -> Result<()> {
     assert_eq!(siege.metric(refused, &["\"all\""]).await?, 0.0);
     assert!(siege.metric(all, &[]).await? <= 50.0);
     drop(attackers);
-    siege.is_over().await
+    siege.ends().await
 }

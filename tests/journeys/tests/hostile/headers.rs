@@ -28,7 +28,7 @@ async fn headers_that_dribble_in_are_cut_off_while_a_neighbour_is_answered() -> 
     while let Some(cut_off) = attack.join_next().await {
         cut_off??;
     }
-    siege.is_over().await
+    siege.ends().await
 }
 
 #[tokio::test]
@@ -41,7 +41,7 @@ async fn a_connection_without_a_request_is_cut_off_before_the_first_and_after_an
     siege.is_borne().await?;
     silent.closed().await?;
     idle.closed().await?;
-    siege.is_over().await
+    siege.ends().await
 }
 
 #[tokio::test]
@@ -66,7 +66,7 @@ async fn a_flood_of_headers_is_refused_and_the_connection_ended() -> Result<()> 
     let few: String = (0..100).map(|index| format!("X-{index}: 1\r\n")).collect();
     raw.send(format!("{usual}Host: signalbox\r\n{few}\r\n").as_bytes()).await?;
     assert_eq!(raw.answer().await?.map(|answer| answer.status), Some(431), "a little too many are told so");
-    siege.is_over().await
+    siege.ends().await
 }
 
 #[tokio::test]
@@ -91,5 +91,5 @@ async fn bytes_of_another_protocol_are_refused_and_the_connection_ended() -> Res
         raw.closed().await?;
         siege.is_borne().await?;
     }
-    siege.is_over().await
+    siege.ends().await
 }

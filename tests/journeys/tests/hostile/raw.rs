@@ -193,7 +193,7 @@ impl Raw {
             let reading = timeout(DEADLINE, self.stream.read(&mut piece)).await;
             match reading.context("the host neither answers nor closes")? {
                 Ok(0) | Err(_) => return Ok(None),
-                Ok(count) => self.read.extend_from_slice(&piece[..count]),
+                Ok(count) => self.read.extend(piece.iter().take(count)),
             }
         }
     }

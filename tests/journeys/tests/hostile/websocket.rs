@@ -24,7 +24,7 @@ async fn pings_without_end_close_with_their_own_code() -> Result<()> {
         assert_eq!(closed.await??, 4429);
     }
     assert_eq!(siege.metric("signalbox_websocket_errors_total", &["too_many_pings"]).await?, 2.0);
-    siege.is_over().await
+    siege.ends().await
 }
 
 #[tokio::test]
@@ -44,7 +44,7 @@ async fn a_message_of_pieces_without_end_closes_whatever_the_pieces_hold_and_pin
         siege.is_borne().await?;
         assert_eq!(closed.await??, 1009);
     }
-    siege.is_over().await
+    siege.ends().await
 }
 
 #[tokio::test]
@@ -78,7 +78,7 @@ async fn a_message_in_pieces_within_its_limit_is_taken() -> Result<()> {
     }
     siege.is_borne().await?;
     drop(raw);
-    siege.is_over().await
+    siege.ends().await
 }
 
 #[tokio::test]
@@ -93,7 +93,7 @@ async fn frames_that_announce_more_than_they_may_hold_close_at_once() -> Result<
         }
         siege.is_borne().await?;
     }
-    siege.is_over().await
+    siege.ends().await
 }
 
 #[tokio::test]
@@ -110,7 +110,7 @@ async fn compression_is_not_agreed_to_and_a_compressed_frame_closes() -> Result<
     raw.send_frame(FIN | COMPRESSED | TEXT, &bomb).await?;
     assert_eq!(raw.close_code().await?, 1002);
     siege.is_borne().await?;
-    siege.is_over().await
+    siege.ends().await
 }
 
 #[tokio::test]
@@ -129,7 +129,7 @@ async fn a_client_that_vanishes_without_a_word_is_closed_and_leaves_nothing() ->
         .await?;
     siege.neighbour = siege.host.coordinator("ion", "beta").await?;
     // Their ends of the connections are still open: what the host holds of them has to go all the same.
-    siege.is_over().await?;
+    siege.ends().await?;
     drop(vanished);
     Ok(())
 }
@@ -161,7 +161,7 @@ async fn connections_that_do_not_authenticate_leave_room_for_those_that_do() -> 
         assert_eq!(raw.close_code().await?, 4408);
     }
     drop((strangers, somebody));
-    siege.is_over().await
+    siege.ends().await
 }
 
 #[tokio::test]
@@ -176,5 +176,5 @@ async fn garbage_without_end_closes_before_and_after_the_token() -> Result<()> {
         siege.is_borne().await?;
         assert_eq!(closed.await??, 4429);
     }
-    siege.is_over().await
+    siege.ends().await
 }
