@@ -3,6 +3,7 @@
 
 mod bench;
 mod demo;
+mod fuzz;
 mod guests;
 mod steps;
 mod test;
@@ -52,6 +53,14 @@ enum Task {
     Instructions,
     /// Let every hostile guest loose beside a neighbour and measure both; writes `bench/CONTAINMENT.md`.
     Containment,
+    /// Let libFuzzer run one of the targets in `fuzz` for a while; needs `cargo install cargo-fuzz`.
+    Fuzz {
+        /// The target.
+        target: String,
+        /// For how long.
+        #[arg(long, default_value_t = 10)]
+        minutes: u32,
+    },
     /// Check the rules of this repository that no compiler knows.
     Tidy,
 }
@@ -78,6 +87,7 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         }
         Task::Instructions => bench::run(&workspace, "instructions", &[]),
         Task::Containment => bench::run(&workspace, "containment", &[]),
+        Task::Fuzz { target, minutes } => fuzz::run(&workspace, &target, minutes),
         Task::Tidy => tidy::run(&workspace),
     }
 }

@@ -24,7 +24,9 @@ pub(crate) struct Ticker {
 
 #[derive(Default)]
 struct Shared {
-    running: AtomicUsize,
+    /// Guests that began to run, and that ended, since the start.
+    begun: AtomicUsize,
+    ended: AtomicUsize,
     sleeps: AtomicBool,
 }
 
@@ -36,16 +38,21 @@ impl Ticker {
         let (shared, engine, runtime) = (Arc::<Shared>::default(), engine.weak(), Handle::try_current().ok());
         let ticking = shared.clone();
         let thread = std::thread::Builder::new().name("epoch".to_owned()).spawn(move || {
-            let mut idle = 0;
+            let (mut idle, mut begun_before) = (0, 0);
             while let Some(engine) = engine.upgrade() {
                 engine.increment_epoch();
                 drop(engine);
-                if ticking.running.load(Ordering::SeqCst) > 0 {
-                    idle = 0;
-                    attend(runtime.as_ref());
-                } else {
+                let begun = ticking.begun.load(Ordering::SeqCst);
+                if begun == ticking.ended.load(Ordering::SeqCst) {
                     idle += 1;
+                } else {
+                    idle = 0;
+                    // Where guests come and go, the threads are not asleep.
+                    if begun == begun_before {
+                        attend(runtime.as_ref());
+                    }
                 }
+                begun_before = begun;
                 if idle < PATIENCE {
                     std::thread::sleep(TICK);
                 } else {
@@ -58,7 +65,7 @@ impl Ticker {
 
     /// Notes that a guest runs, and wakes the ticker for it.
     pub fn running(&self) -> Running {
-        self.shared.running.fetch_add(1, Ordering::SeqCst);
+        self.shared.begun.fetch_add(1, Ordering::SeqCst);
         if self.shared.sleeps.load(Ordering::SeqCst) {
             self.thread.unpark();
         }
@@ -70,7 +77,7 @@ impl Shared {
     fn sleep(&self) {
         self.sleeps.store(true, Ordering::SeqCst);
         // Looked at after it is known that it sleeps, so that no guest is missed.
-        if self.running.load(Ordering::SeqCst) == 0 {
+        if self.begun.load(Ordering::SeqCst) == self.ended.load(Ordering::SeqCst) {
             std::thread::park_timeout(SLEEP);
         }
         self.sleeps.store(false, Ordering::SeqCst);
@@ -79,7 +86,7 @@ impl Shared {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.0.running.fetch_sub(1, Ordering::SeqCst);
+        self.0.ended.fetch_add(1, Ordering::SeqCst);
     }
 }
 

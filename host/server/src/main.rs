@@ -1,13 +1,5 @@
 //! The program `signalbox`: the host, and the commands around it.
 
-mod cli;
-mod compiler;
-mod config;
-mod health;
-mod serve;
-mod shutdown;
-mod telemetry;
-
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -17,5 +9,5 @@ use clap::Parser as _;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    cli::run(cli::Cli::parse())
+    signalbox_server::run(signalbox_server::Cli::parse())
 }

@@ -4,6 +4,7 @@
 mod backends;
 mod bundles;
 mod error;
+mod files;
 mod kafka;
 mod leave;
 mod ready;
@@ -41,6 +42,7 @@ pub async fn serve(config: Config, read_again: Reread, ready_json: bool) -> anyh
     install_tls();
     let log_filter = telemetry::start_logs(&config.telemetry)?;
     let metrics = telemetry::start_metrics()?;
+    files::allow(&config);
     let mut signals = Signals::listen()?;
     let gone = CancellationToken::new();
     tokio::spawn(gone.clone().run_until_cancelled_owned(keep_up(metrics.clone())));

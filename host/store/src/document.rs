@@ -69,23 +69,31 @@ pub(crate) async fn unpack<T: DeserializeOwned>(item: &Item, name: &str) -> Resu
 /// Compresses bytes, off the async threads when there are many.
 pub(crate) async fn compress(bytes: Vec<u8>) -> Result<Vec<u8>, StoreError> {
     let size = bytes.len();
-    let packed = sized(size, move || zstd::bulk::compress(&bytes, LEVEL)).await;
+    let packed = sized(size, move || compressed(&bytes)).await;
     packed.map_err(|reason| StoreError::Invalid(format!("what was to be stored cannot be compressed: {reason}")))
 }
 
 /// Undoes [`compress`]; the error says what is wrong with the bytes.
 pub(crate) async fn decompress(bytes: Vec<u8>) -> Result<Vec<u8>, String> {
     let size = bytes.len();
-    let unpacked = sized(size, move || {
-        let mut unpacked = Vec::new();
-        let decoder = zstd::stream::read::Decoder::new(bytes.as_slice())?;
-        let read = decoder.take(UNPACKED_LIMIT + 1).read_to_end(&mut unpacked)?;
-        if read as u64 > UNPACKED_LIMIT {
-            return Err(std::io::Error::other(format!("it unpacks to more than {UNPACKED_LIMIT} bytes")));
-        }
-        Ok(unpacked)
-    });
-    unpacked.await.map_err(|reason| format!("it cannot be decompressed: {reason}"))
+    let unpacked = sized(size, move || decompressed(&bytes)).await;
+    unpacked.map_err(|reason| format!("it cannot be decompressed: {reason}"))
+}
+
+/// What compressed bytes unpack to, which is never more than a document may be.
+pub fn decompressed(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut unpacked = Vec::new();
+    let decoder = zstd::stream::read::Decoder::new(bytes)?;
+    let read = decoder.take(UNPACKED_LIMIT + 1).read_to_end(&mut unpacked)?;
+    if read as u64 > UNPACKED_LIMIT {
+        return Err(std::io::Error::other(format!("it unpacks to more than {UNPACKED_LIMIT} bytes")));
+    }
+    Ok(unpacked)
+}
+
+/// What [`decompressed`] unpacks again.
+pub fn compressed(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
+    zstd::bulk::compress(bytes, LEVEL)
 }
 
 /// Runs work over `size` bytes here when it is short, and on a thread that may block when it is not.

@@ -1,5 +1,9 @@
 //! Accepts TCP connections and serves HTTP/1.1 on them, with the limits that `axum::serve` does not set: how long
-//! headers may take, how large they may be, how many connections there may be.
+//! headers may take, how large they may be, how many connections there may be, and how long nothing of an answer may be
+//! read.
+
+mod addresses;
+mod allowance;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,11 +20,16 @@ use serde::{Deserialize, Serialize};
 use signalbox_model::{HumanDuration, HumanSize};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
 use crate::metrics::{HTTP_CONNECTIONS, HTTP_REFUSED};
+use allowance::Allowed;
+
+pub(crate) use addresses::{Addresses, Place};
+pub(crate) use allowance::{Allowance, UsedUp};
 
 /// `[http]`: connections until they become WebSockets; those have limits of their own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,21 +37,28 @@ use crate::metrics::{HTTP_CONNECTIONS, HTTP_REFUSED};
 pub struct HttpConfig {
     /// Connections at a time that are no WebSockets; more are closed at once.
     pub max_connections: usize,
+    /// Those of them that come from one address, or one /64 of IPv6; more are closed at once. Everybody behind a proxy
+    /// has the proxy's address.
+    pub connections_per_address: usize,
     /// How long a client may take to send the headers of a request, also the first.
     pub header_timeout: HumanDuration,
     /// The most headers of a request.
     pub max_headers: usize,
     /// The most bytes that all headers of a request may have.
     pub header_size: HumanSize,
+    /// How long a client may read nothing of what it is sent, WebSockets included, before its connection is cut.
+    pub write_timeout: HumanDuration,
 }
 
 impl Default for HttpConfig {
     fn default() -> Self {
         Self {
             max_connections: 2_000,
+            connections_per_address: 1_000,
             header_timeout: HumanDuration::secs(10),
             max_headers: 64,
             header_size: HumanSize(32 * 1024),
+            write_timeout: HumanDuration::secs(30),
         }
     }
 }
@@ -62,6 +78,7 @@ pub async fn serve_http(config: HttpConfig, listener: TcpListener, router: Route
         // The library's least.
         .max_buf_size(usize::try_from(config.header_size.0).unwrap_or(usize::MAX).max(8 * 1024));
     let places = Arc::new(Semaphore::new(config.max_connections.min(Semaphore::MAX_PERMITS)));
+    let addresses = Addresses::new(config.connections_per_address);
     let connections = TaskTracker::new();
     loop {
         let accepted = tokio::select! {
@@ -77,15 +94,21 @@ pub async fn serve_http(config: HttpConfig, listener: TcpListener, router: Route
             }
         };
         let Ok(place) = places.clone().try_acquire_owned() else {
-            ::metrics::counter!(HTTP_REFUSED).increment(1);
+            ::metrics::counter!(HTTP_REFUSED, "reason" => "all").increment(1);
             continue;
         };
+        let Some(of_address) = addresses.take(peer.ip()) else {
+            ::metrics::counter!(HTTP_REFUSED, "reason" => "address").increment(1);
+            continue;
+        };
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(config.write_timeout.0));
         let serve = serve_one(builder.clone(), stream, peer, router.clone(), stop.clone());
         connections.spawn(async move {
             ::metrics::gauge!(HTTP_CONNECTIONS).increment(1);
             serve.await;
             ::metrics::gauge!(HTTP_CONNECTIONS).decrement(1);
-            drop(place);
+            drop((place, of_address));
         });
     }
     connections.close();
@@ -94,15 +117,19 @@ pub async fn serve_http(config: HttpConfig, listener: TcpListener, router: Route
 
 async fn serve_one(
     builder: http1::Builder,
-    stream: TcpStream,
+    stream: TimeoutStream<TcpStream>,
     peer: SocketAddr,
     router: Router,
     stop: CancellationToken,
 ) {
     // Answers are small and waited for; holding them back to fill packets only delays them.
-    let _ = stream.set_nodelay(true);
+    let _ = stream.get_ref().set_nodelay(true);
+    let allowance = Allowance::default();
+    let stream = Box::pin(stream);
+    let stream = Allowed::new(stream, allowance.clone());
     let service = router.map_request(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
+        request.extensions_mut().insert(allowance.clone());
         request
     });
     let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));

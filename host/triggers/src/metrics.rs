@@ -107,7 +107,7 @@ pub fn describe_metrics() {
     describe_counter!(
         HTTP_REFUSED,
         Unit::Count,
-        "HTTP connections that were closed at once because there were too many"
+        "HTTP connections that were closed at once because there were too many, by reason (all, address)"
     );
     describe_counter!(
         CRON_TICKS,

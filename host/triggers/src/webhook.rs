@@ -34,9 +34,9 @@ use crate::problem::CORRELATION_HEADER;
 use crate::{Clock, Intake};
 use refusal::Refusal;
 use take_in::Proven;
-use verify::SigningKey;
 
 pub use config::WebhookConfig;
+pub use verify::{SigningKey, Unproven, verify};
 
 /// Where webhooks are.
 pub const PATH: &str = "/webhooks/{business}/{hook}";

@@ -14,25 +14,27 @@ mod resume;
 mod review;
 mod watch;
 
+use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::ws::{WebSocketUpgrade, rejection::WebSocketUpgradeRejection};
-use axum::extract::{OriginalUri, State};
+use axum::extract::{ConnectInfo, OriginalUri, State};
 use axum::response::Response;
 use axum::routing::get;
+use axum::{Extension, Router};
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use http::HeaderMap;
 use signalbox_delivery::Audience;
 use signalbox_sessions::{Limits, Sessions};
 use signalbox_store::Store;
-use tokio::sync::watch as watch_channel;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch as watch_channel};
 use tokio_util::task::TaskTracker;
 
+use crate::http::{Addresses, Allowance, Place};
 use crate::metrics::{REFUSED, SOCKETS};
 use crate::{Clock, Intake, PermissionAudience, Verifier};
 use connection::Connection;
@@ -70,6 +72,10 @@ struct Shared {
     clock: Clock,
     rate: DefaultKeyedRateLimiter<String>,
     sockets: AtomicUsize,
+    /// Places of connections that have not authenticated.
+    strangers: Arc<Semaphore>,
+    /// The same by address, so that nobody can take all of them.
+    strangers_by_address: Addresses,
     closed: AtomicUsize,
     tasks: TaskTracker,
     /// The time that a drain has, once there is one.
@@ -92,6 +98,8 @@ impl WebSocket {
             audience: Arc::new(PermissionAudience(intake.decide().clone())),
             rate: RateLimiter::keyed(quota),
             sockets: AtomicUsize::new(0),
+            strangers_by_address: Addresses::new(config.max_unauthenticated.div_ceil(2)),
+            strangers: Arc::new(Semaphore::new(config.max_unauthenticated.min(Semaphore::MAX_PERMITS))),
             closed: AtomicUsize::new(0),
             tasks: TaskTracker::new(),
             draining: watch_channel::Sender::new(None),
@@ -124,6 +132,18 @@ impl WebSocket {
         let _ = tokio::time::timeout(deadline, self.shared.tasks.wait()).await;
         self.sockets()
     }
+}
+
+/// What a new connection takes up.
+struct Places {
+    socket: Socket,
+    stranger: Stranger,
+}
+
+/// The place of a connection until somebody knows whose it is.
+struct Stranger {
+    _place: OwnedSemaphorePermit,
+    _of_address: Option<Place>,
 }
 
 /// Counts a socket for as long as it is there.
@@ -170,10 +190,14 @@ async fn upgrade(
     State(shared): State<Arc<Shared>>,
     OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
+    peer: Option<Extension<ConnectInfo<SocketAddr>>>,
+    allowance: Option<Extension<Allowance>>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
-    match admit(&shared, &uri, &headers, upgrade) {
-        Ok((upgrade, presented, socket)) => accept(shared, upgrade, presented, socket),
+    let allowance = allowance.map(|Extension(allowance)| allowance).unwrap_or_default();
+    let peer = peer.map(|Extension(ConnectInfo(peer))| peer);
+    match admit(&shared, &uri, &headers, peer, upgrade) {
+        Ok((upgrade, presented, places)) => accept(shared, upgrade, presented, places, allowance),
         Err(refusal) => {
             ::metrics::counter!(REFUSED, "reason" => refusal.code()).increment(1);
             let correlation_id = signalbox_model::correlation_id();
@@ -187,18 +211,28 @@ fn admit(
     shared: &Arc<Shared>,
     uri: &http::Uri,
     headers: &HeaderMap,
+    peer: Option<SocketAddr>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
-) -> Result<(WebSocketUpgrade, Presented, Socket), Refusal> {
+) -> Result<(WebSocketUpgrade, Presented, Places), Refusal> {
     if shared.draining.borrow().is_some() {
         return Err(Refusal::Draining);
     }
     let presented = handshake::read(uri, headers, &shared.config.allowed_origins)?;
     let upgrade = upgrade.map_err(|rejection| Refusal::NoWebSocket(rejection.body_text()))?;
     let socket = Socket::open(shared).ok_or(Refusal::Full)?;
-    Ok((upgrade, presented, socket))
+    let place = shared.strangers.clone().try_acquire_owned().map_err(|_| Refusal::Strangers)?;
+    let of_address =
+        peer.map(|peer| shared.strangers_by_address.take(peer.ip()).ok_or(Refusal::Strangers)).transpose()?;
+    Ok((upgrade, presented, Places { socket, stranger: Stranger { _place: place, _of_address: of_address } }))
 }
 
-fn accept(shared: Arc<Shared>, upgrade: WebSocketUpgrade, presented: Presented, socket: Socket) -> Response {
+fn accept(
+    shared: Arc<Shared>,
+    upgrade: WebSocketUpgrade,
+    presented: Presented,
+    places: Places,
+    allowance: Allowance,
+) -> Response {
     let message_size = usize::try_from(shared.config.message_size.0).unwrap_or(usize::MAX);
     let upgrade = upgrade
         .protocols([SUBPROTOCOL])
@@ -213,9 +247,10 @@ fn accept(shared: Arc<Shared>, upgrade: WebSocketUpgrade, presented: Presented, 
     let tasks = shared.tasks.clone();
     let token = tasks.token();
     upgrade.on_upgrade(move |stream| async move {
+        let Places { socket, stranger } = places;
         let _counted = (socket, token);
         // Boxed, because hyper would otherwise keep a place for it in every connection from the first byte.
-        Box::pin(Connection::new(shared).run(stream, presented.token)).await;
+        Box::pin(Connection::new(shared, stranger, allowance).run(stream, presented.token)).await;
     })
 }
 
@@ -229,6 +264,7 @@ fn rules(config: &WebSocketConfig, intake: &Intake) -> Rules {
         in_flight: config.in_flight,
         max_errors: config.max_errors,
         error_window: config.error_window.0,
+        max_pings: config.max_pings,
         limits: Limits {
             message_bytes: config.message_size.0,
             text_bytes: intake.config().text_size.0,

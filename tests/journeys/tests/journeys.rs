@@ -7,6 +7,8 @@ mod crash;
 mod cron;
 mod drain;
 mod flooding;
+#[cfg(target_os = "linux")]
+mod hostile;
 mod kafka;
 mod models;
 mod operation;

@@ -8,7 +8,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-use crate::{Client, DEADLINE, LOADING, Log, Setup, artefacts};
+use crate::{Client, DEADLINE, LOADING, Log, Setup, Usage, artefacts};
 
 /// A running `signalbox serve`; it dies with this value.
 #[derive(Debug)]
@@ -56,6 +56,11 @@ impl Host {
     /// A connection of a user who coordinates that business.
     pub async fn coordinator(&self, user: &str, business: &str) -> Result<Client> {
         Client::connect(self.websocket(), &self.setup.token(user).business(business, &["coordinator"]).mint()?).await
+    }
+
+    /// What its process holds of the machine.
+    pub fn usage(&self) -> Result<Usage> {
+        Usage::of(self.process.id().context("the host has ended")?)
     }
 
     /// `kill -9`.

@@ -9,6 +9,7 @@ mod kafka;
 mod log;
 mod setup;
 mod token;
+mod usage;
 
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ pub use log::Log;
 pub use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 pub use setup::Setup;
 pub use token::{BadToken, Token, bad_tokens};
+pub use usage::Usage;
 
 /// Held while bundles are loaded, so that the first test compiles a component and the others find it compiled.
 pub static LOADING: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());

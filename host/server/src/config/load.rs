@@ -61,13 +61,20 @@ impl Sources {
     /// Reads and checks everything.
     pub fn load(self) -> Result<Loaded, ConfigError> {
         let file = self.file.or_else(|| Path::new(USUAL_FILE).is_file().then(|| PathBuf::from(USUAL_FILE)));
-        let name = file.as_deref().map(|path| path.display().to_string()).unwrap_or_default();
         let source = match &file {
             Some(path) => std::fs::read_to_string(path).map_err(|error| {
+                let name = path.display();
                 ConfigError::elsewhere(format!("cannot read the configuration file {name}: {error}"))
             })?,
             None => String::new(),
         };
+        Self { file, ..self }.read(source)
+    }
+
+    /// The same, when the file says `source`; nothing is opened.
+    pub fn read(self, source: String) -> Result<Loaded, ConfigError> {
+        let file = self.file;
+        let name = file.as_deref().map(|path| path.display().to_string()).unwrap_or_default();
         let mut tree = Node::parse(&source).map_err(|error| ConfigError::syntax(&name, &source, &error))?;
         let mut elsewhere = Vec::new();
         for (variable, value) in self.variables {

@@ -43,6 +43,26 @@ fn an_address_that_is_taken_is_named() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn a_host_raises_its_limit_of_open_files_and_warns_when_that_is_too_low() {
+    let connections = "[websocket]\nmax-connections = 400\n[http]\nmax-connections = 100\n";
+    let program = Program::new(&format!("{SERVER}{AUTH}{connections}[store]\nbackend = 'memory'\n"));
+    let limited = |soft: u32, hard: u32| {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("ulimit -Sn {soft}; ulimit -Hn {hard}; exec \"$0\" serve")]);
+        shell.arg(env!("CARGO_BIN_EXE_signalbox")).current_dir(program.path(""));
+        Host::start_as(shell)
+    };
+    let host = limited(256, 2_000);
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", host.process.id())).unwrap();
+    let files = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    assert_eq!(files.split_whitespace().nth(3), Some("2000"), "{files}");
+    let mut host = limited(256, 600);
+    let told = host.log("fewer files may be open than connections are allowed");
+    assert_eq!((told["allowed"].as_u64(), told["needed"].as_u64()), (Some(600), Some(1_012)), "{told}");
+}
+
+#[test]
 fn a_host_tells_its_address_its_health_and_leaves_in_order() {
     let program = Program::new(&format!("{SERVER}{AUTH}[store]\nbackend = 'memory'\n"));
     let mut host = Host::start(&program);
@@ -116,7 +136,11 @@ pub struct Host {
 
 impl Host {
     pub fn start(program: &Program) -> Self {
-        let mut process = program.command(&["serve"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        Self::start_as(program.command(&["serve"]))
+    }
+
+    fn start_as(mut command: Command) -> Self {
+        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let log = BufReader::new(process.stderr.take().unwrap()).lines();
@@ -138,10 +162,11 @@ impl Host {
         assert!(Command::new("kill").args([signal, &self.process.id().to_string()]).status().unwrap().success());
     }
 
-    /// The next log line with this message.
+    /// The next log line with this message, or one that begins so.
     fn log(&mut self, message: &str) -> Value {
-        let lines = self.log.by_ref().map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
-        lines.into_iter().find(|line| line["message"] == message).unwrap_or_else(|| panic!("no line says {message}"))
+        let mut lines = self.log.by_ref().map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
+        let says = |line: &Value| line["message"].as_str().is_some_and(|text| text.starts_with(message));
+        lines.find(says).unwrap_or_else(|| panic!("no line says {message}"))
     }
 }
 

@@ -173,6 +173,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_number_means_the_same_when_it_is_written_and_read_again() {
+        let number = "18446744073709551614444444444444444444443709551616";
+        let text = format!(
+            r#"{{"type":"message","id":"m","businessId":"b","content":{{"data":{{"a":{number},"b":1e-40,"c":0.1}}}}}}"#
+        );
+        let frame = ClientFrame::parse(&text).unwrap();
+        let written = serde_json::to_string(&frame).unwrap();
+        assert_eq!(ClientFrame::parse(&written), Ok(frame), "{written}");
+    }
+
+    #[test]
     fn every_frame_a_client_writes_is_read_again() {
         let content = Content { text: Some("o masă".to_owned()), ..Content::default() };
         let frames = [

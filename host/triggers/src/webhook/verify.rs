@@ -28,7 +28,7 @@ const LONGEST_ID: usize = 256;
 const PREFIX: &str = "whsec_";
 
 /// One secret, opened, as the key of each scheme.
-pub(crate) struct SigningKey {
+pub struct SigningKey {
     text: SecretString,
     /// What its Base64 says; none when it is none, and then it is no key for Standard Webhooks.
     decoded: Option<SecretSlice<u8>>,
@@ -36,7 +36,7 @@ pub(crate) struct SigningKey {
 
 /// Why a delivery is not believed. Metrics and logs tell these apart; the sender is told none of them.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
-pub(crate) enum Unproven {
+pub enum Unproven {
     /// A header of the scheme is not there.
     #[error("the header {0} is missing")]
     Missing(&'static str),
@@ -76,6 +76,7 @@ impl Unproven {
 }
 
 impl SigningKey {
+    /// The key that a secret is, as its owner wrote it.
     pub fn new(text: SecretString) -> Self {
         let encoded = text.expose_secret();
         let decoded = STANDARD.decode(encoded.strip_prefix(PREFIX).unwrap_or(encoded)).ok();
@@ -98,7 +99,7 @@ impl SigningKey {
 }
 
 /// The sender's id of the delivery, if one of the keys proves where it comes from and when.
-pub(crate) fn verify(
+pub fn verify(
     scheme: VerifyScheme,
     keys: &[SigningKey],
     headers: &HeaderMap,

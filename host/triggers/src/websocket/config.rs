@@ -12,9 +12,12 @@ pub struct WebSocketConfig {
     pub allowed_origins: Vec<String>,
     /// WebSocket connections at a time; more are answered 503.
     pub max_connections: usize,
+    /// Those of them that have not authenticated, of which one address may have half; more are answered 503.
+    pub max_unauthenticated: usize,
     /// Connections of one user at a time; more are closed with 4409.
     pub connections_per_user: usize,
-    /// The largest message; larger ones close the connection with 1009.
+    /// The largest message; larger ones close the connection with 1009, and so does one of so many pieces that it takes
+    /// twice that on the wire.
     pub message_size: HumanSize,
     /// How long a new connection may take to authenticate.
     pub auth_timeout: HumanDuration,
@@ -38,6 +41,8 @@ pub struct WebSocketConfig {
     pub max_errors: usize,
     /// See `max-errors`.
     pub error_window: HumanDuration,
+    /// WebSocket pings and pongs of one connection within `error-window`; a client that sends more is closed with 4429.
+    pub max_pings: u32,
     /// Decisions that one resume looks through; a client that missed more is told so.
     pub resume_limit: usize,
     /// How far a resume looks back before its cursor, because decisions become visible a little out of order.
@@ -51,6 +56,7 @@ impl Default for WebSocketConfig {
         Self {
             allowed_origins: Vec::new(),
             max_connections: 10_000,
+            max_unauthenticated: 1_000,
             connections_per_user: 10,
             message_size: HumanSize(64 * 1024),
             auth_timeout: HumanDuration::secs(5),
@@ -64,6 +70,7 @@ impl Default for WebSocketConfig {
             burst: const { NonZeroU32::new(40).unwrap() },
             max_errors: 50,
             error_window: HumanDuration::secs(10),
+            max_pings: 100,
             resume_limit: 10_000,
             resume_overlap: HumanDuration::secs(5),
             drain_spread: HumanDuration::secs(10),

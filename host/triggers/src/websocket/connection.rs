@@ -13,10 +13,11 @@ use tokio::time::{sleep_until, timeout};
 use tokio_tungstenite::tungstenite::Error as WireError;
 use tracing::Instrument;
 
-use super::Shared;
 use super::protocol::{Action, Event, Now, Protocol};
 use super::watch::Sender;
+use super::{Shared, Stranger};
 use super::{message, resume, review};
+use crate::http::{Allowance, UsedUp};
 use crate::metrics::{CLOSES, ERRORS};
 use crate::{Message, Verified};
 
@@ -25,6 +26,12 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long before the end of a drain connections give up, so that their closes are still written and answered.
 const DRAIN_MARGIN: Duration = Duration::from_millis(1_500);
+
+/// What may have been read of the messages behind the one that ended, and the frame around it.
+const READ_AHEAD: u64 = 4 * 1024;
+
+/// The largest control frame (RFC 6455, 5.5) with its head.
+const CONTROL_FRAME: u64 = 125 + 6;
 
 /// How a connection ended that the host did not close: the client closed it, or the network did.
 const CLIENT: &str = "client";
@@ -41,16 +48,31 @@ pub(super) struct Connection {
     notes_in: mpsc::Sender<Box<Event>>,
     notes: mpsc::Receiver<Box<Event>>,
     ping: bool,
+    /// Given back as soon as somebody knows who it is.
+    stranger: Option<Stranger>,
+    allowance: Allowance,
 }
 
 impl Connection {
-    pub fn new(shared: Arc<Shared>) -> Self {
+    pub fn new(shared: Arc<Shared>, stranger: Stranger, allowance: Allowance) -> Self {
         let id = format!("con_{}", &signalbox_model::correlation_id()[4..]);
         // Every message in flight and the one resume send one note each.
         let (notes_in, notes) = mpsc::channel(shared.rules.in_flight + 1);
         let outbox = Arc::new(Outbox::new(usize::try_from(shared.config.outbox_size.0).unwrap_or(usize::MAX)));
         let protocol = Protocol::new(shared.rules.clone(), id.clone());
-        Self { shared, id, began: Instant::now(), protocol, outbox, session: None, notes_in, notes, ping: false }
+        Self {
+            shared,
+            id,
+            began: Instant::now(),
+            protocol,
+            outbox,
+            session: None,
+            notes_in,
+            notes,
+            ping: false,
+            stranger: Some(stranger),
+            allowance,
+        }
     }
 
     /// Serves the socket until it is gone.
@@ -64,6 +86,8 @@ impl Connection {
             let frame = ClientFrame::Auth(signalbox_sessions::AuthFrame { token });
             self.handle(Event::Frame { frame, throttled: None }).await;
         }
+        let most = self.shared.config.message_size.0.saturating_mul(2).saturating_add(READ_AHEAD);
+        self.allowance.set(most);
         let mut draining = self.shared.draining.subscribe();
         // A drain that began between the upgrade and now counts too.
         draining.mark_changed();
@@ -74,8 +98,16 @@ impl Connection {
             let wake = self.protocol.wake_in(self.now()).map(|after| tokio::time::Instant::now() + after);
             let event = tokio::select! {
                 received = stream.recv() => match read(received) {
-                    Received::Event(event) => event,
-                    Received::Text(text) => self.parse(&text),
+                    Received::Event(event) => {
+                        if event == Event::Control {
+                            self.allowance.add(CONTROL_FRAME, most);
+                        }
+                        event
+                    }
+                    Received::Text(text) => {
+                        self.allowance.set(most);
+                        self.parse(&text)
+                    }
                     Received::Gone(how) => {
                         if how == CLIENT {
                             answer_goodbye(&mut stream).await;
@@ -171,6 +203,7 @@ impl Connection {
                 tracing::Span::current().record("user_id", verified.access.user_id.as_str());
                 tracing::info!(token_id = verified.token_id, expires_at = %verified.expires_at, "connected");
                 self.session = Some(session);
+                self.stranger = None;
                 Event::Joined(verified)
             }
             Err(full) => Event::NoRoom { limit: full.limit },
@@ -224,6 +257,8 @@ impl Connection {
             (Ok(()), Some(close)) => {
                 // Whoever is being shown out is not spoken to any more.
                 self.session = None;
+                // For what is under way until the client closes too; the time that it has is bounded.
+                self.allowance.set(u64::MAX);
                 say_goodbye(stream, &close, patience).await;
                 ControlFlow::Break(close.code.label())
             }
@@ -310,7 +345,7 @@ fn read(received: Option<Result<Wire, axum::Error>>) -> Received {
     match received {
         Some(Ok(Wire::Text(text))) => Received::Text(text),
         Some(Ok(Wire::Binary(_))) => Received::Event(Event::Broken(CloseCode::Binary)),
-        Some(Ok(Wire::Ping(_) | Wire::Pong(_))) => Received::Event(Event::Heard),
+        Some(Ok(Wire::Ping(_) | Wire::Pong(_))) => Received::Event(Event::Control),
         Some(Ok(Wire::Close(_))) => Received::Gone(CLIENT),
         None => Received::Gone(GONE),
         Some(Err(error)) => match broken_rule(error) {
@@ -323,8 +358,9 @@ fn read(received: Option<Result<Wire, axum::Error>>) -> Received {
 /// The rule that a client broke, as far as the socket can still be written to.
 fn broken_rule(error: axum::Error) -> Option<CloseCode> {
     let error = error.into_inner().downcast::<WireError>().ok()?;
-    match *error {
+    match &*error {
         WireError::Capacity(_) => Some(CloseCode::TooLarge),
+        WireError::Io(error) if error.get_ref().is_some_and(|inner| inner.is::<UsedUp>()) => Some(CloseCode::TooLarge),
         WireError::Utf8(_) => Some(CloseCode::InvalidText),
         WireError::Protocol(tokio_tungstenite::tungstenite::error::ProtocolError::ResetWithoutClosingHandshake) => None,
         WireError::Protocol(_) => Some(CloseCode::ProtocolError),

@@ -3,7 +3,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 use signalbox_model::{ErrorType, JsonObject, WebSocketErrorResponse};
-use signalbox_sessions::{FrameError, ServerFrame};
+use signalbox_sessions::{CloseCode, FrameError, ServerFrame};
 
 use crate::{AuthError, IntakeError};
 
@@ -18,6 +18,19 @@ pub(super) struct ErrorFrame {
 }
 
 impl ErrorFrame {
+    /// What the wire broke, which ends the connection; a message has at most `limit` bytes.
+    pub fn broken(code: CloseCode, limit: u64) -> Self {
+        let (name, message) = match code {
+            CloseCode::Binary => {
+                ("binary_frame", "binary frames are not part of the protocol; send JSON as text".to_owned())
+            }
+            CloseCode::InvalidText => ("invalid_utf8", "the text is not UTF-8".to_owned()),
+            CloseCode::TooLarge => ("message_too_large", format!("the message is larger than {limit} bytes")),
+            _ => ("websocket_violation", "the frames on the wire break the WebSocket protocol".to_owned()),
+        };
+        Self::new(ErrorType::ValidationError, name, message)
+    }
+
     pub fn new(error_type: ErrorType, code: &'static str, message: impl Into<String>) -> Self {
         let mut details = JsonObject::new();
         details.insert("code".to_owned(), code.into());

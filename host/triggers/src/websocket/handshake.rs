@@ -30,6 +30,8 @@ pub(super) enum Refusal {
     Origin(String),
     /// Too many connections.
     Full,
+    /// Too many connections that have not authenticated.
+    Strangers,
     /// The host is going away.
     Draining,
 }
@@ -66,6 +68,7 @@ impl Refusal {
             Self::TokenInUrl => "token_in_url",
             Self::Origin(_) => "origin_not_allowed",
             Self::Full => "too_many_connections",
+            Self::Strangers => "too_many_unauthenticated",
             Self::Draining => "draining",
         }
     }
@@ -75,7 +78,7 @@ impl Refusal {
             Self::NoWebSocket(_) => StatusCode::UPGRADE_REQUIRED,
             Self::Subprotocol | Self::TokenInUrl => StatusCode::BAD_REQUEST,
             Self::Origin(_) => StatusCode::FORBIDDEN,
-            Self::Full | Self::Draining => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Full | Self::Strangers | Self::Draining => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -88,6 +91,10 @@ impl Refusal {
                 "pages of {origin} may not connect; the operator allows origins under [websocket] allowed-origins"
             ),
             Self::Full => "there are too many connections; try again in a moment".to_owned(),
+            Self::Strangers => {
+                "too many connections are about to authenticate; try again in a moment, with the token in a header"
+                    .to_owned()
+            }
             Self::Draining => "the host is going away; try again in a moment".to_owned(),
         }
     }
@@ -96,7 +103,7 @@ impl Refusal {
         match self {
             Self::NoWebSocket(_) | Self::Subprotocol => ErrorType::ValidationError,
             Self::TokenInUrl | Self::Origin(_) => ErrorType::AuthFailed,
-            Self::Full => ErrorType::RateLimitExceeded,
+            Self::Full | Self::Strangers => ErrorType::RateLimitExceeded,
             Self::Draining => ErrorType::ProcessingError,
         }
     }
@@ -105,7 +112,7 @@ impl Refusal {
 impl Refusal {
     /// The refusal as HTTP; the log knows it under the same correlation id.
     pub fn into_response(self, correlation_id: &str) -> Response {
-        let again = matches!(self, Self::Full | Self::Draining);
+        let again = matches!(self, Self::Full | Self::Strangers | Self::Draining);
         let frame = ErrorFrame::new(self.error_type(), self.code(), self.message())
             .with("retryable", again)
             .correlated(correlation_id);

@@ -2,6 +2,7 @@
 //! [`Event`], and what is to be done about it comes out as [`Action`]s, in order.
 
 mod event;
+mod pings;
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -14,6 +15,7 @@ use super::error_frame::ErrorFrame;
 use crate::{AuthError, Verified};
 
 pub(super) use event::{Action, Event, Now, Rules};
+use pings::Pings;
 
 /// What a client that has too much in flight is told to wait.
 const IN_FLIGHT_PAUSE: Duration = Duration::from_millis(250);
@@ -28,6 +30,7 @@ pub(super) struct Protocol {
     in_flight: usize,
     resuming: bool,
     errors: VecDeque<Duration>,
+    pings: Pings,
     next_ping: Duration,
     pong_due: Option<Duration>,
     drain: Option<Drain>,
@@ -62,6 +65,7 @@ impl Protocol {
             in_flight: 0,
             resuming: false,
             errors: VecDeque::new(),
+            pings: Pings::default(),
             next_ping,
             pong_due: None,
             drain: None,
@@ -78,6 +82,7 @@ impl Protocol {
         match event {
             Event::Tick => {}
             Event::Heard => self.pong_due = None,
+            Event::Control => self.on_control(now, &mut actions),
             Event::Frame { frame, throttled } => self.on_frame(frame, throttled, now, &mut actions),
             Event::NoFrame(error) => self.refuse(ErrorFrame::from(&error), now, &mut actions),
             Event::Broken(code) => self.on_broken(code, now, &mut actions),
@@ -175,14 +180,26 @@ impl Protocol {
         }
     }
 
+    /// A pong is an answer and a ping is a sign of life; too many of them are neither.
+    fn on_control(&mut self, now: Now, actions: &mut Vec<Action>) {
+        self.pong_due = None;
+        let (most, window) = (self.rules.max_pings, self.rules.error_window);
+        if self.pings.is_flood(now.elapsed, most, window) {
+            let message = format!("more than {most} WebSocket pings and pongs within {} s", window.as_secs_f64());
+            let error = ErrorFrame::new(ErrorType::RateLimitExceeded, "too_many_pings", message).into_frame(now.wall);
+            actions.push(Action::Send(error));
+            self.close(CloseCode::Abuse.into(), actions);
+        }
+    }
+
     fn on_frame(&mut self, frame: ClientFrame, throttled: Option<Duration>, now: Now, actions: &mut Vec<Action>) {
         let open = matches!(self.phase, Phase::Open { .. });
         match frame {
             ClientFrame::Auth(auth) if !open => actions.push(Action::Verify(auth.token)),
             _ if !open => {
                 let message = "this connection has not authenticated; the first frame has to be `auth`";
-                let error = ErrorFrame::new(ErrorType::AuthFailed, "not_authenticated", message);
-                actions.push(Action::Send(error.into_frame(now.wall)));
+                let error = ErrorFrame::new(ErrorType::AuthFailed, "not_authenticated", message).into_frame(now.wall);
+                actions.push(Action::Send(error));
                 self.close(CloseCode::AuthFailed.into(), actions);
             }
             frame => match throttled {
@@ -295,11 +312,10 @@ impl Protocol {
                     self.close(CloseCode::Forbidden.into(), actions);
                     return;
                 }
-                *expires_at = verified.expires_at;
-                *reminded = false;
-                let expires_at = *expires_at;
+                let until = verified.expires_at;
+                (*expires_at, *reminded) = (until, false);
                 actions.push(Action::Refresh(verified));
-                actions.push(Action::Send(ServerFrame::Refreshed { expires_at }));
+                actions.push(Action::Send(ServerFrame::Refreshed { expires_at: until }));
             }
         }
     }
@@ -327,19 +343,8 @@ impl Protocol {
     }
 
     fn on_broken(&mut self, code: CloseCode, now: Now, actions: &mut Vec<Action>) {
-        let (name, message) = match code {
-            CloseCode::Binary => {
-                ("binary_frame", "binary frames are not part of the protocol; send JSON as text".into())
-            }
-            CloseCode::InvalidText => ("invalid_utf8", "the text is not UTF-8".into()),
-            CloseCode::TooLarge => {
-                let limit = self.rules.limits.message_bytes;
-                ("message_too_large", format!("the message is larger than {limit} bytes"))
-            }
-            _ => ("websocket_violation", "the frames on the wire break the WebSocket protocol".to_owned()),
-        };
-        let error = ErrorFrame::new(ErrorType::ValidationError, name, message);
-        actions.push(Action::Send(error.into_frame(now.wall)));
+        let error = ErrorFrame::broken(code, self.rules.limits.message_bytes).into_frame(now.wall);
+        actions.push(Action::Send(error));
         self.close(code.into(), actions);
     }
 
@@ -355,8 +360,8 @@ impl Protocol {
         }
         self.drain = Some(Drain { close_at: close_at.min(give_up_at), give_up_at });
         if matches!(self.phase, Phase::Open { .. }) {
-            let after_ms = reconnect_in.as_millis() as u64;
-            actions.push(Action::Send(ServerFrame::Reconnect { after_ms, reason: "the host restarts".to_owned() }));
+            let (after_ms, reason) = (reconnect_in.as_millis() as u64, "the host restarts".to_owned());
+            actions.push(Action::Send(ServerFrame::Reconnect { after_ms, reason }));
         }
     }
 

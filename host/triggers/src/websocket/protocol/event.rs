@@ -19,8 +19,10 @@ pub(in crate::websocket) enum Event {
     NoFrame(FrameError),
     /// The wire broke a rule that ends the connection.
     Broken(CloseCode),
-    /// Anything at all came, even a pong.
+    /// Anything at all came.
     Heard,
+    /// A ping or pong of the WebSocket protocol came.
+    Control,
     /// The answer to [`Action::Verify`].
     Verified(Result<Verified, AuthError>),
     /// The answer to [`Action::Join`]: there was room.
@@ -72,6 +74,7 @@ pub(in crate::websocket) struct Rules {
     pub in_flight: usize,
     pub max_errors: usize,
     pub error_window: Duration,
+    pub max_pings: u32,
     pub limits: Limits,
 }
 

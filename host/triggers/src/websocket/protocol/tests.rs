@@ -1,6 +1,7 @@
+mod properties;
+
 use std::collections::BTreeMap;
 
-use proptest::prelude::*;
 use signalbox_model::{BusinessAccess, Content, UserAccess};
 use signalbox_sessions::{AuthFrame, FrameError, PingFrame, ResumeFrame};
 
@@ -18,6 +19,7 @@ fn rules() -> Rules {
         in_flight: IN_FLIGHT,
         max_errors: 5,
         error_window: Duration::from_secs(10),
+        max_pings: 20,
         limits: Limits {
             message_bytes: 65_536,
             text_bytes: 16_384,
@@ -251,108 +253,16 @@ fn a_drain_waits_for_what_is_in_flight_and_gives_up_in_the_end() {
     assert_eq!(closed_with(&stuck.on(Event::Tick, at(9_000))), Some(CloseCode::Restart));
 }
 
-/// What a client or the host may do next.
-#[derive(Clone, Debug)]
-enum Step {
-    Message(u8, bool),
-    Finish(u8),
-    Garbage,
-    Ping,
-    Resume,
-    Resumed,
-    Refresh(bool),
-    Drain,
-    Wait(u32),
-}
-
-fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let step = prop_oneof![
-        8 => (0..3_u8, prop::bool::weighted(0.1)).prop_map(|(business, throttled)| Step::Message(business, throttled)),
-        8 => (0..3_u8).prop_map(Step::Finish),
-        1 => Just(Step::Garbage),
-        1 => Just(Step::Ping),
-        1 => Just(Step::Resume),
-        1 => Just(Step::Resumed),
-        1 => any::<bool>().prop_map(Step::Refresh),
-        1 => prop::bool::weighted(0.2).prop_map(|drain| if drain { Step::Drain } else { Step::Ping }),
-        4 => (0..8_000_u32).prop_map(Step::Wait),
-    ];
-    prop::collection::vec(step, 1..120)
-}
-
-proptest! {
-    /// Whatever happens in whatever order: messages of one business are decided one at a time and in order, there is
-    /// never more in flight than allowed, every message is decided or refused by name, a close is the last thing that
-    /// happens, and the machine always knows when to wake until it is closed.
-    #[test]
-    fn order_bounds_and_ends_hold_whatever_happens(steps in steps()) {
-        let mut protocol = open(400);
-        let mut now = 0;
-        let mut sent = 0_usize;
-        let mut running: BTreeMap<String, String> = BTreeMap::new();
-        let mut waiting: BTreeMap<String, VecDeque<String>> = BTreeMap::new();
-        let mut closed = false;
-        for step in steps {
-            let (event, asked) = match step {
-                Step::Message(business, throttled) => {
-                    sent += 1;
-                    let id = format!("m{sent}");
-                    let Event::Frame { frame, .. } = message(&id, &format!("b{business}")) else { unreachable!() };
-                    let throttled = throttled.then_some(Duration::from_millis(50));
-                    (Event::Frame { frame, throttled }, Some((id, format!("b{business}"))))
-                }
-                Step::Finish(business) => {
-                    let business = format!("b{business}");
-                    if running.remove(&business).is_none() { continue }
-                    (finished(&business), None)
-                }
-                Step::Garbage => (Event::NoFrame(FrameError::NoType), None),
-                Step::Ping => (frame(ClientFrame::Ping(PingFrame::default())), None),
-                Step::Resume => {
-                    (frame(ClientFrame::Resume(ResumeFrame { business_id: "b0".to_owned(), cursor: None })), None)
-                }
-                Step::Resumed => (Event::Resumed { error: None }, None),
-                Step::Refresh(good) => {
-                    let result = if good { Ok(verified("ana", 900)) } else { Err(AuthError::Signature) };
-                    (Event::Verified(result), None)
-                }
-                Step::Drain => {
-                    let (reconnect_in, close_in) = (Duration::from_secs(1), Duration::from_secs(2));
-                    (Event::Drain { reconnect_in, close_in, give_up_in: Duration::from_secs(20) }, None)
-                }
-                Step::Wait(millis) => { now += u64::from(millis); (Event::Tick, None) }
-            };
-            let mut actions = protocol.on(event, at(now));
-            actions.extend(protocol.on(Event::Heard, at(now)));
-            prop_assert!(!closed || actions.is_empty(), "{actions:?} after the close");
-            let refused: Vec<_> = actions.iter().filter_map(error_code).filter_map(|(_, id)| id).collect();
-            for action in &actions {
-                prop_assert!(!closed, "{action:?} behind the close");
-                match action {
-                    Action::Close(_) => closed = true,
-                    Action::Decide(message) => {
-                        let queue = waiting.entry(message.business_id.clone()).or_default();
-                        if queue.front() == Some(&message.id) { queue.pop_front(); }
-                        let expected = queue.is_empty() || !queue.contains(&message.id);
-                        prop_assert!(expected, "{} overtakes {queue:?}", message.id);
-                        let before = running.insert(message.business_id.clone(), message.id.clone());
-                        prop_assert!(before.is_none(), "two of {} at once", message.business_id);
-                    }
-                    _ => {}
-                }
-            }
-            if let Some((id, business)) = asked {
-                let started = running.get(&business) == Some(&id);
-                let named = refused.contains(&id);
-                prop_assert!(!(started && named), "{id} is both decided and refused");
-                if !started && !named && !closed { waiting.entry(business).or_default().push_back(id); }
-            }
-            if !closed {
-                let in_flight = running.len() + waiting.values().map(VecDeque::len).sum::<usize>();
-                prop_assert!(in_flight <= IN_FLIGHT, "{running:?} {waiting:?}");
-                prop_assert!(waiting.iter().all(|(business, queue)| queue.is_empty() || running.contains_key(business)));
-                prop_assert!(protocol.wake_in(at(now)).is_some());
-            }
-        }
+#[test]
+fn pings_are_borne_at_a_usual_pace_and_close_as_a_flood() {
+    let mut protocol = open(10_000);
+    for second in 0..100 {
+        assert_eq!(closed_with(&protocol.on(Event::Control, at(second * 1_000))), None, "{second}");
     }
+    let mut protocol = open(10_000);
+    for _ in 0..20 {
+        assert_eq!(protocol.on(Event::Control, at(5)), []);
+    }
+    let actions = protocol.on(Event::Control, at(6));
+    assert_eq!((code_of(&actions).as_deref(), closed_with(&actions)), (Some("too_many_pings"), Some(CloseCode::Abuse)));
 }

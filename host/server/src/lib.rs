@@ -1,0 +1,12 @@
+//! The host `signalbox` as a library, so that what reads strangers' bytes here can be tried from outside; the program is
+//! `main.rs`.
+
+mod cli;
+mod compiler;
+pub mod config;
+mod health;
+mod serve;
+mod shutdown;
+mod telemetry;
+
+pub use cli::{Cli, run};

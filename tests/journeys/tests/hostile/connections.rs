@@ -1,0 +1,91 @@
+use anyhow::{Result, ensure};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::task::JoinSet;
+
+use super::Siege;
+use super::raw::Raw;
+
+/// Connections of the burst.
+const BURST: usize = 10_000;
+
+/// What the burst may leave in memory: what 10,000 connections took is not all given back by the allocator.
+const KEPT_OF_BURST: u64 = 256 << 20;
+
+/// Held by a test for as long as it holds so many connections.
+static BURSTS: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+/// Connects so often at once, from that address, and sends the beginning of a request on each.
+async fn burst(source: &'static str, address: &str) -> Result<Vec<Raw>> {
+    let mut connecting = JoinSet::new();
+    for _ in 0..BURST {
+        let address = address.to_owned();
+        connecting.spawn(async move {
+            let mut raw = Raw::connect_from(source, &address).await?;
+            raw.send(b"GET /livez HTTP/1.1\r\nHost: signal").await?;
+            anyhow::Ok(raw)
+        });
+    }
+    let mut connected = Vec::with_capacity(BURST);
+    while let Some(raw) = connecting.join_next().await {
+        connected.push(raw??);
+    }
+    Ok(connected)
+}
+
+/// This process needs a handle for its end of each connection, and some for other tests; so does the host for its own.
+fn handles_for_the_burst() -> Result<()> {
+    let own = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: own.maximum, maximum: own.maximum })?;
+    let most = own.maximum.unwrap_or(u64::MAX);
+    let needed = BURST as u64 + 2_000;
+    ensure!(most >= needed, "this machine allows {most} file handles; raise `ulimit -Hn` to {needed}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn ten_thousand_connects_in_a_burst_are_held_and_cut_off_while_a_neighbour_is_answered() -> Result<()> {
+    let _alone = BURSTS.lock().await;
+    handles_for_the_burst()?;
+    let limits = "[http]\nmax-connections = 12000\nconnections-per-address = 12000\nheader-timeout = \"20s\"\n";
+    let mut siege = Siege::begin(limits).await?;
+    let connected = burst("127.0.0.2", siege.address()).await?;
+    siege.is_borne().await?;
+    let held = siege.host.usage()?.files;
+    assert!(held >= BURST, "the host holds {held} files during the burst");
+    for mut raw in connected {
+        raw.closed().await?;
+    }
+    siege.ends_with(KEPT_OF_BURST).await
+}
+
+#[tokio::test]
+async fn of_ten_thousand_connects_in_a_burst_only_so_many_are_held_as_are_allowed() -> Result<()> {
+    let _alone = BURSTS.lock().await;
+    handles_for_the_burst()?;
+    let limits = "[http]\nmax-connections = 500\nconnections-per-address = 400\nheader-timeout = \"20s\"\n";
+    let mut siege = Siege::begin(limits).await?;
+    let connected = burst("127.0.0.2", siege.address()).await?;
+    let held = siege.host.usage()?.files;
+    assert!(held <= siege.before.files + 500, "the host holds {held} files");
+    siege.is_borne().await?;
+    drop(connected);
+    siege.ends().await
+}
+
+#[tokio::test]
+async fn one_address_cannot_take_the_places_of_others() -> Result<()> {
+    let mut siege = Siege::begin("[http]\nmax-connections = 60\nconnections-per-address = 40\n").await?;
+    let mut attackers = Vec::new();
+    for _ in 0..100 {
+        let mut raw = Raw::connect_from("127.0.0.2", siege.address()).await?;
+        raw.send(b"GET /livez HTTP/1.1\r\nHost: ").await?;
+        attackers.push(raw);
+    }
+    siege.is_borne().await?;
+    let (refused, all) = ("signalbox_http_connections_refused_total", "signalbox_http_connections");
+    assert_eq!(siege.metric(refused, &["\"address\""]).await?, 60.0);
+    assert_eq!(siege.metric(refused, &["\"all\""]).await?, 0.0);
+    assert!(siege.metric(all, &[]).await? <= 50.0);
+    drop(attackers);
+    siege.ends().await
+}

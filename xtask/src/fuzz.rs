@@ -1,0 +1,29 @@
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+use crate::workspace::{Workspace, succeed};
+
+/// No input may take longer, in seconds.
+const SLOWEST: u32 = 10;
+/// Nor may the target ever hold more, in MB.
+const LARGEST: u32 = 4096;
+
+/// Lets libFuzzer run one target for so long; see CONTRIBUTING.md.
+pub fn run(workspace: &Workspace, target: &str, minutes: u32) -> Result<ExitCode> {
+    let folder = workspace.root.join("fuzz");
+    if !folder.join("fuzz_targets").join(target).with_extension("rs").is_file() {
+        bail!("there is no fuzz target `{target}`; fuzz/fuzz_targets holds them all");
+    }
+    let dictionary = folder.join("dictionaries").join(target);
+    let mut cargo = workspace.cargo();
+    // Instrumentation is a flag of nightly compilers, which a stable one takes like this.
+    cargo.env("RUSTC_BOOTSTRAP", "1").args(["fuzz", "run", "--fuzz-dir", "fuzz", "--sanitizer", "none", target, "--"]);
+    cargo.arg(format!("-max_total_time={}", u64::from(minutes) * 60));
+    cargo.args([format!("-timeout={SLOWEST}"), format!("-rss_limit_mb={LARGEST}")]);
+    if dictionary.is_file() {
+        cargo.arg(format!("-dict={}", dictionary.display()));
+    }
+    succeed(&mut cargo)?;
+    Ok(ExitCode::SUCCESS)
+}
