@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use rustix::time::{ClockId, clock_gettime};
+use cpu_time::ProcessTime;
 
 /// Commit, date and machine, as the first lines of a report.
 pub fn described() -> String {
@@ -48,11 +48,12 @@ fn told(program: &str, arguments: &[&str]) -> Option<String> {
     Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
+/// What one tick of `/proc` is on every Linux of today.
+const TICK_MILLIS: u64 = 10;
+
 /// What all threads of this process have computed.
 pub fn cpu_time() -> Duration {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    let (seconds, nanos) = (u64::try_from(time.tv_sec), u32::try_from(time.tv_nsec));
-    Duration::new(seconds.unwrap_or_default(), nanos.unwrap_or_default())
+    ProcessTime::try_now().map_or(Duration::ZERO, |time| time.as_duration())
 }
 
 /// A process as `/proc` shows it.
@@ -70,6 +71,18 @@ impl Process {
         Ok(status_kib(&format!("/proc/{}/status", self.0), "VmRSS:")? << 10)
     }
 
+    /// How many file handles it has open.
+    pub fn handles(self) -> Result<u64> {
+        let path = format!("/proc/{}/fd", self.0);
+        Ok(fs::read_dir(&path).with_context(|| format!("{path} cannot be read"))?.count() as u64)
+    }
+
+    /// How many threads it has.
+    pub fn threads(self) -> Result<u64> {
+        let path = format!("/proc/{}/task", self.0);
+        Ok(fs::read_dir(&path).with_context(|| format!("{path} cannot be read"))?.count() as u64)
+    }
+
     /// What it has computed so far, in the kernel for it included.
     pub fn cpu_time(self) -> Result<Duration> {
         let path = format!("/proc/{}/stat", self.0);
@@ -77,7 +90,7 @@ impl Process {
         // The name in parentheses may hold anything; fields are counted behind it.
         let (_, rest) = text.rsplit_once(')').context("a process's stat has a name")?;
         let ticks: u64 = rest.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
-        Ok(Duration::from_millis(ticks * 1_000 / rustix::param::clock_ticks_per_second().max(1)))
+        Ok(Duration::from_millis(ticks * TICK_MILLIS))
     }
 }
 

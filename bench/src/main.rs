@@ -11,6 +11,7 @@ mod load;
 mod machine;
 mod report;
 mod results;
+mod soak;
 
 use std::process::ExitCode;
 
@@ -45,6 +46,12 @@ enum Task {
     /// Serve what the host is compared with.
     #[command(hide = true)]
     Bare,
+    /// Send rounds of mixed traffic to a host, and see that it ends with what it began with.
+    Soak {
+        /// For how long; at least six rounds are made.
+        #[arg(long, default_value_t = 60.0)]
+        minutes: f64,
+    },
     /// Let every hostile guest loose beside a neighbour; writes `bench/CONTAINMENT.md`.
     Containment,
 }
@@ -66,6 +73,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Task::Instructions => instructions::run(),
         Task::Decide { count, recorded } => instructions::decide(count, recorded),
         Task::Bare => runtime.block_on(bare::serve()),
+        Task::Soak { minutes } => runtime.block_on(soak::run(minutes)),
         Task::Containment => anyhow::bail!("nothing is measured yet"),
     }
 }

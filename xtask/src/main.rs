@@ -4,6 +4,7 @@
 mod bench;
 mod demo;
 mod guests;
+mod soak;
 mod steps;
 mod test;
 mod tidy;
@@ -52,6 +53,12 @@ enum Task {
     Instructions,
     /// Let every hostile guest loose beside a neighbour and measure both; writes `bench/CONTAINMENT.md`.
     Containment,
+    /// Send mixed traffic to a host for some time; fails unless memory, file handles, tasks and guest calls end where they began.
+    Soak {
+        /// For how long.
+        #[arg(long, default_value_t = 60.0)]
+        minutes: f64,
+    },
     /// Check the rules of this repository that no compiler knows.
     Tidy,
 }
@@ -78,6 +85,7 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         }
         Task::Instructions => bench::run(&workspace, "instructions", &[]),
         Task::Containment => bench::run(&workspace, "containment", &[]),
+        Task::Soak { minutes } => soak::run(&workspace, minutes),
         Task::Tidy => tidy::run(&workspace),
     }
 }

@@ -58,11 +58,12 @@ impl Bare {
             .pagemap_scan(Enabled::Auto);
         let mut config = Config::new();
         config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
-        let engine = Engine::new(&config)?;
+        let engine = Engine::new(&config).map_err(refused)?;
         let mut linker = Linker::new(&engine);
-        wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-        let pre = linker.instantiate_pre(&Component::from_file(&engine, component)?)?;
-        let node = GuestIndices::new(&pre)?;
+        wasmtime_wasi::p2::add_to_linker_async(&mut linker).map_err(refused)?;
+        let component = Component::from_file(&engine, component).map_err(refused)?;
+        let pre = linker.instantiate_pre(&component).map_err(refused)?;
+        let node = GuestIndices::new(&pre).map_err(refused)?;
         Ok(Self { pre, node })
     }
 
@@ -72,21 +73,26 @@ impl Bare {
 
     async fn fresh(&self, context: &wit::Context) -> Result<()> {
         let mut store = self.store();
-        let instance = self.pre.instantiate_async(&mut store).await?;
-        let node = self.node.load(&mut store, &instance)?;
-        told(node.call_run(&mut store, context, &[]).await?)
+        let instance = self.pre.instantiate_async(&mut store).await.map_err(refused)?;
+        let node = self.node.load(&mut store, &instance).map_err(refused)?;
+        told(node.call_run(&mut store, context, &[]).await.map_err(refused)?)
     }
 
     /// So many calls of an instance that lives on, which Signalbox never does.
     async fn warm(&self, context: &wit::Context, calls: u32) -> Result<()> {
         let mut store = self.store();
-        let instance = self.pre.instantiate_async(&mut store).await?;
-        let node = self.node.load(&mut store, &instance)?;
+        let instance = self.pre.instantiate_async(&mut store).await.map_err(refused)?;
+        let node = self.node.load(&mut store, &instance).map_err(refused)?;
         for _ in 0..calls {
-            told(node.call_run(&mut store, context, &[]).await?)?;
+            told(node.call_run(&mut store, context, &[]).await.map_err(refused)?)?;
         }
         Ok(())
     }
+}
+
+/// Wasmtime's errors are no standard errors.
+fn refused(error: wasmtime::Error) -> anyhow::Error {
+    anyhow::anyhow!("{error:#}")
 }
 
 fn told<T, E: std::fmt::Debug>(answer: Result<T, E>) -> Result<()> {

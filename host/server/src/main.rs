@@ -7,6 +7,7 @@ mod health;
 mod serve;
 mod shutdown;
 mod telemetry;
+mod usage;
 
 use std::process::ExitCode;
 

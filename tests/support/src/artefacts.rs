@@ -27,9 +27,12 @@ pub fn compiled() -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// Tests lie in `<target>/debug/deps`, binaries one folder above.
+/// The folder of the profile that is run: tests lie in its `deps`, binaries in itself.
 fn profile_folder() -> Result<PathBuf> {
-    let test = std::env::current_exe().context("a test knows where it is")?;
-    let folder = test.parent().and_then(|deps| deps.parent()).context("a test lies in a folder of cargo's")?;
+    let program = std::env::current_exe().context("a program knows where it is")?;
+    let folder = program.parent().context("a program lies in a folder")?;
+    if folder.ends_with("deps") {
+        return folder.parent().map(PathBuf::from).context("`deps` lies in a folder of cargo's");
+    }
     Ok(folder.to_owned())
 }
