@@ -78,8 +78,7 @@ async fn traffic(stage: &Arc<Stage>, round: usize) -> Result<Answers> {
     running.spawn(senders::deliver(stage.clone(), round));
     running.spawn(guests::misbehave(stage.clone(), round));
     running.spawn(guests::reach_out(stage.clone(), round));
-    running.spawn(operation::reload(stage.clone(), round));
-    running.spawn(operation::tick(stage.clone(), round));
+    running.spawn(operation::operate(stage.clone(), round));
     let mut all = Answers::new();
     while let Some(ended) = running.join_next().await {
         for (what, times) in ended.context("a part of the round panicked")?? {

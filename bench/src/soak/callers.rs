@@ -89,9 +89,9 @@ async fn give_in(caller: &Caller, answers: &mut Answers) -> Result<()> {
         expect((status, &other), 422, "idempotency_key_reused")?;
         count(answers, "keys used twice refused");
     }
-    let (status, page) = caller.get("/v1/businesses/alpha/decisions?limit=20").await?;
+    let (status, page) = caller.get("/v1/businesses/alpha/decisions?limit=5").await?;
     let found = page.get("items").and_then(Value::as_array).map_or(0, Vec::len);
-    ensure!((status, found) == (200, 20), "{status} with {found} decisions");
+    ensure!((status, found) == (200, 5), "{status} with {found} decisions");
     count(answers, "pages of decisions");
     Ok(())
 }
@@ -113,7 +113,7 @@ async fn ask_badly(caller: &Caller, answers: &mut Answers) -> Result<()> {
     let url = caller.stage.url(PATH);
     let (status, _) = answer(caller.client.post(&url).bearer_auth("nonsense").json(&good)).await?;
     ensure!(status == 401, "a bad token gives {status}");
-    let huge = json!({"content": {"text": "x".repeat(1 << 20)}});
+    let huge = json!({"content": {"text": "x".repeat(300 << 10)}});
     let (status, _) = caller.post(PATH, None, &huge).await?;
     ensure!(status == 413, "a huge body gives {status}");
     count(answers, "bad requests refused");
@@ -130,18 +130,10 @@ pub fn expect((status, problem): (u16, &Value), wanted: u16, code: &str) -> Resu
 pub async fn review(stage: Arc<Stage>, round: usize) -> Result<Answers> {
     let mut answers = Answers::new();
     let mut asks = stage.coordinator(&format!("asks-{round}"), "alpha").await?;
-    let mut waiting = Vec::new();
-    for number in 0..REVIEWS {
-        let answer = asks.ask("alpha", &format!("review {round}-{number}")).await?;
-        waiting
-            .push(answer.get("decisionId").and_then(Value::as_str).context("an answer names its decision")?.to_owned());
-    }
-    asks.close().await?;
-    let left = waiting.pop().context("there are reviews")?;
     let reviewer = Caller::new(&stage, &format!("reviews-{round}"), "alpha")?;
     let reviews = "/v1/businesses/alpha/reviews";
-    for (number, id) in waiting.iter().enumerate() {
-        let path = format!("{reviews}/{id}");
+    for number in 0..REVIEWS {
+        let path = format!("{reviews}/{}", ask_for_review(&mut asks, &format!("review {round}-{number}")).await?);
         let verdict = json!({"verdict": if number.is_multiple_of(2) { "approve" } else { "reject" }});
         let (status, decision) = reviewer.post(&path, None, &verdict).await?;
         ensure!(status == 200, "{status} with {decision}");
@@ -149,6 +141,8 @@ pub async fn review(stage: Arc<Stage>, round: usize) -> Result<Answers> {
         expect((status, &problem), 409, "already_reviewed")?;
         count(&mut answers, "reviews, of which the first counts");
     }
+    let left = ask_for_review(&mut asks, &format!("review {round}")).await?;
+    asks.close().await?;
     until("a review that nobody takes ends", || async {
         let (_, decision) = reviewer.get(&format!("/v1/businesses/alpha/decisions/{left}")).await?;
         Ok(decision.get("outcome") == Some(&json!("rejected")))
@@ -158,4 +152,11 @@ pub async fn review(stage: Arc<Stage>, round: usize) -> Result<Answers> {
     expect((status, &problem), 409, "review_expired")?;
     count(&mut answers, "reviews that ended by themselves");
     Ok(answers)
+}
+
+/// The id of a decision that waits for a person.
+async fn ask_for_review(asks: &mut signalbox_tests_support::Client, text: &str) -> Result<String> {
+    let answer = asks.ask("alpha", text).await?;
+    let id = answer.get("decisionId").and_then(Value::as_str).context("an answer names its decision")?;
+    Ok(id.to_owned())
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 use signalbox_tests_support::Client;
 use tokio::task::JoinSet;
@@ -108,7 +108,9 @@ async fn resume(client: &mut Client, business: &str, cursor: Option<&Value>, sai
                 ensure!(frame.get("recovered") == Some(&json!(true)), "{frame}");
                 break;
             }
-            _ => ensure!(false, "while resuming came {frame}"),
+            Some("error") => bail!("while resuming came {frame}"),
+            // News to everyone belong to what was missed.
+            _ => {}
         }
     }
     let missed = said.get(1..).unwrap_or_default();
@@ -120,15 +122,17 @@ async fn resume(client: &mut Client, business: &str, cursor: Option<&Value>, sai
 /// A message sent twice has one answer.
 async fn repeat(client: &mut Client, business: &str, answer: &Value) -> Result<()> {
     let id = answer.get("messageId").and_then(Value::as_str).context("an answer names its message")?;
-    // The text is that of the last message, which its answer need not repeat.
-    let other = client.say_as(id, business, "another text under the same id").await;
-    other?;
+    client.say_as(id, business, "another text under the same id").await?;
     let error = client.expect_error("message_id_reused").await?;
     ensure!(error.pointer("/details/messageId").and_then(Value::as_str) == Some(id), "{error}");
     client.say_as("same", business, "the same twice").await?;
     let first = client.expect_for("response", "same").await?;
     client.say_as("same", business, "the same twice").await?;
-    let ack = client.expect_for("ack", "same").await?;
+    let mut ack = client.expect_for("ack", "same").await?;
+    if ack.get("state") == Some(&json!("accepted")) {
+        // A host that is busy says first that it is safe.
+        ack = client.expect_for("ack", "same").await?;
+    }
     ensure!(ack.get("state") == Some(&json!("duplicate")), "{ack}");
     let second = client.expect_for("response", "same").await?;
     ensure!(first.get("id") == second.get("id"), "{first} and then {second}");
