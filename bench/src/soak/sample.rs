@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use signalbox_tests_support::DEADLINE;
 use tokio::time::{Instant, sleep};
 
-use super::stage::{INSTANCES, Stage, http_client, sum};
+use super::stage::{Stage, http_client, sum};
 
 /// Everything that counts what is under way.
 const UNDER_WAY: [&str; 4] = [
@@ -53,7 +53,7 @@ pub async fn settled(stage: &Stage, before: Option<&Sample>) -> Result<Sample> {
     let (started, mut last) = (Instant::now(), None);
     loop {
         let page = stage.scrape(&client).await?;
-        let busy = busy(&page);
+        let busy = busy(&page, stage.instances);
         let sample = measure(stage, &page)?;
         if busy.is_none() && last.is_some_and(|last: Sample| sample.is_back_at(&last) && last.is_back_at(&sample)) {
             let after = started.elapsed() > AFTER;
@@ -70,14 +70,14 @@ pub async fn settled(stage: &Stage, before: Option<&Sample>) -> Result<Sample> {
 }
 
 /// What is under way; none when there is nothing.
-fn busy(page: &str) -> Option<String> {
+fn busy(page: &str, instances: f64) -> Option<String> {
     let connections = sum(page, "signalbox_http_connections", "");
     let free = sum(page, "signalbox_sandbox_instances_free", "");
     let mut found = UNDER_WAY.iter().map(|name| (*name, sum(page, name, ""))).filter(|(_, value)| *value != 0.0);
     match found.next() {
         Some((name, value)) => Some(format!("{name} is {value}")),
         None if connections != 1.0 => Some(format!("{connections} HTTP connections are open, and one asks")),
-        None if free != INSTANCES => Some(format!("{free} of {INSTANCES} guest calls could start")),
+        None if free != instances => Some(format!("{free} of {instances} guest calls could start")),
         None => None,
     }
 }

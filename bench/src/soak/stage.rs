@@ -18,9 +18,6 @@ use crate::machine::Process;
 /// What webhooks are signed with.
 pub const SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 
-/// Guest calls at a time, as the host has it without configuration; when it is idle all of them are free.
-pub const INSTANCES: f64 = 128.0;
-
 /// Limits that one round meets: clients that do not read or answer are cut off, and reviews end.
 const CONFIG: &str = "\
 [intake]
@@ -63,6 +60,8 @@ pub struct Stage {
     server: Server,
     /// Where guests may send requests.
     pub upstream: String,
+    /// Guest calls that can start at once while nothing is under way.
+    pub instances: f64,
 }
 
 impl Stage {
@@ -87,7 +86,10 @@ impl Stage {
             .bundle(bundle("probes/websocket")?)
             .config(CONFIG);
         let server = tokio::task::spawn_blocking(move || Server::host(setup)).await??;
-        Ok(Self { server, upstream })
+        let mut stage = Self { server, upstream, instances: 0.0 };
+        stage.instances = stage.metric(&http_client()?, "signalbox_sandbox_instances_free", "").await?;
+        ensure!(stage.instances > 0.0, "a host that nobody has talked to runs no guest");
+        Ok(stage)
     }
 
     pub fn process(&self) -> Process {
