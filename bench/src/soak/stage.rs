@@ -56,6 +56,9 @@ log = \"warn\"
 log-format = \"json\"
 ";
 
+/// A machine that is busy with other things makes no plugin fail that answers on one that is not.
+const PATIENT: &str = "limits = { time = \"1min\", cpu = \"10s\" }\n";
+
 pub struct Stage {
     server: Server,
     /// Where guests may send requests.
@@ -198,11 +201,11 @@ fn write_failures(folder: &Path) -> Result<()> {
     );
     let manifest =
         manifest.replace(textless, &format!(r#"{textless} || input.source == "cron" || input.type == "webhook""#));
-    // A machine that is busy with other things makes nothing fail that is answered without them.
-    let echo = "config = { behaviour = \"echo\" }\n";
-    let manifest = manifest
-        .replace(echo, &format!("{echo}limits = {{ time = \"1min\" }}\n"))
-        .replace("deadline = \"10s\"", "deadline = \"2min\"");
+    let mut manifest = manifest.replace("deadline = \"10s\"", "deadline = \"2min\"");
+    for answered in ["echo", "keep-state", "log-flood", "nap", "read-env", "read-file", "review", "stdout-flood"] {
+        let config = format!("config = {{ behaviour = \"{answered}\" }}\n");
+        manifest = manifest.replace(&config, &format!("{config}{PATIENT}"));
+    }
     Ok(fs::write(folder.join("bundle.toml"), manifest)?)
 }
 
@@ -219,7 +222,7 @@ fn write_http(folder: &Path, upstream: &str) -> Result<()> {
     let manifest = copy(&bundle("probes/http")?, folder)?;
     let manifest = manifest
         .replace("127.0.0.1:80/", &format!("{upstream}/"))
-        .replace("component = \"http.wasm\"\n", "component = \"http.wasm\"\nlimits = { time = \"1min\" }\n")
+        .replace("component = \"http.wasm\"\n", &format!("component = \"http.wasm\"\n{PATIENT}"))
         .replace("[graph.channels]", "[graph]\ndeadline = \"2min\"\n\n[graph.channels]");
     Ok(fs::write(folder.join("bundle.toml"), manifest)?)
 }

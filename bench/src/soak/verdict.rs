@@ -7,8 +7,9 @@ const WARM: usize = 1;
 
 const MIB: u64 = 1 << 20;
 
-/// What memory may end above where it began: what an allocator keeps varies by this much from round to round.
-const SLACK: u64 = 4 * MIB;
+/// What memory may end above where it began. An allocator that has new room to fill takes about ten rounds of it, in which
+/// memory rose from 28 to 45 MiB, ever more slowly; over an hour this bound is 100 bytes for each decision.
+const SLACK: u64 = 16 * MIB;
 
 /// And this much of it in a hundred.
 const SLACK_PERCENT: u64 = 5;
@@ -79,7 +80,7 @@ mod tests {
 
     #[test]
     fn memory_that_rises_a_little_with_every_round_is_named() {
-        let grown = grown(&rounds(60..75));
+        let grown = grown(&rounds(60..100));
         assert!(matches!(grown.as_slice(), [told] if told.starts_with("memory went from ")), "{grown:?}");
     }
 
