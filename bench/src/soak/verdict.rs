@@ -8,7 +8,7 @@ const WARM: usize = 1;
 const MIB: u64 = 1 << 20;
 
 /// What memory may end above where it began. An allocator that has new room to fill takes about ten rounds of it, in which
-/// memory rose from 28 to 45 MiB, ever more slowly; over an hour this bound is 100 bytes for each decision.
+/// memory rose from 28 to 45 MiB, ever more slowly; over an hour this bound is about 150 bytes for each decision.
 const SLACK: u64 = 16 * MIB;
 
 /// And this much of it in a hundred.
