@@ -7,8 +7,8 @@ const WARM: usize = 1;
 
 const MIB: u64 = 1 << 20;
 
-/// What memory may end above where it began. An allocator that has new room to fill takes about ten rounds of it, in which
-/// memory rose from 28 to 45 MiB, ever more slowly; over an hour this bound is about 150 bytes for each decision.
+/// What memory may end above where it began. In eleven rounds it was seen to rise from 28 to 45 MiB, ever more slowly; what
+/// takes it is not known yet. Over an hour this bound is about 150 bytes for each decision.
 const SLACK: u64 = 16 * MIB;
 
 /// And this much of it in a hundred.
