@@ -43,8 +43,12 @@ rate-per-user = 1000000
 burst-per-user = 1000000
 rate-per-business = 1000000
 burst-per-business = 1000000
+[http]
+max-connections = 20000
+connections-per-address = 20000
 [websocket]
 max-connections = 20000
+max-unauthenticated = 20000
 connections-per-user = 20000
 frames-per-second = 1000000
 burst = 1000000

@@ -71,6 +71,18 @@ impl Process {
         Ok(status_kib(&format!("/proc/{}/status", self.0), "VmRSS:")? << 10)
     }
 
+    /// How many file handles it has open.
+    pub fn handles(self) -> Result<u64> {
+        let path = format!("/proc/{}/fd", self.0);
+        Ok(fs::read_dir(&path).with_context(|| format!("{path} cannot be read"))?.count() as u64)
+    }
+
+    /// How many threads it has.
+    pub fn threads(self) -> Result<u64> {
+        let path = format!("/proc/{}/task", self.0);
+        Ok(fs::read_dir(&path).with_context(|| format!("{path} cannot be read"))?.count() as u64)
+    }
+
     /// What it has computed so far, in the kernel for it included.
     pub fn cpu_time(self) -> Result<Duration> {
         let path = format!("/proc/{}/stat", self.0);

@@ -12,6 +12,7 @@ mod load;
 mod machine;
 mod report;
 mod results;
+mod soak;
 
 use std::process::ExitCode;
 
@@ -50,6 +51,12 @@ enum Task {
     /// Serve what the host is compared with.
     #[command(hide = true)]
     Bare,
+    /// Send rounds of mixed traffic to a host, and see that it ends with what it began with.
+    Soak {
+        /// For how long; at least six rounds are made.
+        #[arg(long, default_value_t = 60.0)]
+        minutes: f64,
+    },
     /// Let every hostile guest loose beside a neighbour; writes `bench/CONTAINMENT.md`.
     Containment(containment::Options),
 }
@@ -76,5 +83,6 @@ fn run(arguments: Arguments) -> anyhow::Result<bool> {
         Task::Instructions => instructions::run().map(|()| true),
         Task::Decide { count, recorded } => instructions::decide(count, recorded).map(|()| true),
         Task::Containment(options) => containment::run(&options),
+        Task::Soak { minutes } => served(&mut |runtime| runtime.block_on(soak::run(minutes))),
     }
 }

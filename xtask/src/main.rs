@@ -5,6 +5,7 @@ mod bench;
 mod demo;
 mod fuzz;
 mod guests;
+mod soak;
 mod steps;
 mod test;
 mod tidy;
@@ -61,6 +62,12 @@ enum Task {
         #[arg(long, default_value_t = 10)]
         minutes: u32,
     },
+    /// Send mixed traffic to a host for some time; fails unless memory, file handles, tasks and guest calls end where they began.
+    Soak {
+        /// For how long.
+        #[arg(long, default_value_t = 60.0)]
+        minutes: f64,
+    },
     /// Check the rules of this repository that no compiler knows.
     Tidy,
 }
@@ -88,6 +95,7 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Task::Instructions => bench::run(&workspace, "instructions", &[]),
         Task::Containment => bench::run(&workspace, "containment", &[]),
         Task::Fuzz { target, minutes } => fuzz::run(&workspace, &target, minutes),
+        Task::Soak { minutes } => soak::run(&workspace, minutes),
         Task::Tidy => tidy::run(&workspace),
     }
 }

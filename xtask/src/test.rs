@@ -9,11 +9,14 @@ use anyhow::{Context, Result, bail};
 
 use crate::steps::Steps;
 use crate::workspace::{Workspace, shown, succeed};
-use crate::{guests, tidy, tools};
+use crate::{guests, soak, tidy, tools};
 use counts::Counts;
 
+/// Long enough for memory that grows with every round to show.
+const SOAK_MINUTES: f64 = 3.0;
+
 pub fn run(workspace: &Workspace) -> Result<ExitCode> {
-    let mut steps = Steps::new(11);
+    let mut steps = Steps::new(12);
     let mut counts = Counts::default();
     let plugins = workspace.root.join("plugins");
     let probes = workspace.root.join("tests/probes/guests");
@@ -33,6 +36,7 @@ pub fn run(workspace: &Workspace) -> Result<ExitCode> {
     steps.attempt("tests of the plugins", || test(workspace.guest_cargo(&plugins), &mut counts));
     steps.attempt("lints", || lint(workspace.cargo()));
     steps.attempt("tests", || test(workspace.cargo(), &mut counts));
+    steps.attempt("soak", || soak::soak(workspace, SOAK_MINUTES));
 
     println!("\n{}", closing_line(&steps, &counts));
     Ok(if steps.failed.is_empty() && counts.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })

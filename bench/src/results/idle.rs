@@ -22,18 +22,19 @@ const QUIET: Duration = Duration::from_secs(10);
 pub async fn measure(report: &mut Report) -> Result<()> {
     allow_files()?;
     let setup = Setup::new()?.business(BUSINESS, "probe-websocket")?.bundle(bundle("probes/websocket")?).config(OPEN);
-    let token = setup.token("ana").business(BUSINESS, &["coordinator"]).mint()?;
+    let token = |number: usize| setup.token(&format!("user-{number}")).business(BUSINESS, &["coordinator"]).mint();
+    let tokens = (0..CONNECTIONS).map(token).collect::<Result<Vec<_>>>()?;
     let server = Server::host(setup)?;
     let process = server.process();
     // One connection and one broadcast first, so that what happens once is not counted with ten thousand.
-    let mut first = load::connect(&server.websocket, Some(&token)).await?;
+    let mut first = load::connect(&server.websocket, tokens.first().map(String::as_str)).await?;
     broadcast(&mut first, "warm").await?;
     heard(&mut first, "warm").await?;
     let before = process.private_memory()?;
 
     let started = Instant::now();
-    let sockets: Vec<Socket> = stream::iter(1..CONNECTIONS)
-        .map(|_| load::connect(&server.websocket, Some(&token)))
+    let sockets: Vec<Socket> = stream::iter(tokens.iter().skip(1))
+        .map(|token| load::connect(&server.websocket, Some(token)))
         .buffer_unordered(64)
         .try_collect()
         .await?;

@@ -33,7 +33,8 @@ pub fn setup() -> Result<Setup> {
 struct Contender {
     name: &'static str,
     server: Server,
-    token: Option<String>,
+    /// A user for each connection: what is said to a user reaches all connections of that user.
+    tokens: Vec<String>,
     /// By number of connections: messages a second of each round, and what the server computed for one message.
     rounds: Vec<(Vec<f64>, Vec<f64>)>,
 }
@@ -42,14 +43,17 @@ const CONNECTIONS: [usize; 3] = [1, 32, 200];
 
 impl Contender {
     fn host(name: &'static str, setup: Setup) -> Result<Self> {
-        let token = setup.token("ana").business(BUSINESS, &["coordinator"]).mint()?;
-        Ok(Self { name, server: Server::host(setup)?, token: Some(token), rounds: vec![Default::default(); 3] })
+        let most = CONNECTIONS.into_iter().max().unwrap_or(0);
+        let token = |number| setup.token(&format!("user-{number}")).business(BUSINESS, &["coordinator"]).mint();
+        let tokens = (0..most).map(token).collect::<Result<_>>()?;
+        Ok(Self { name, server: Server::host(setup)?, tokens, rounds: vec![Default::default(); 3] })
     }
 
     async fn sockets(&self, count: usize) -> Result<Vec<Socket>> {
         let mut sockets = Vec::with_capacity(count);
-        for _ in 0..count {
-            sockets.push(load::connect(&self.server.websocket, self.token.as_deref()).await?);
+        for number in 0..count {
+            let token = self.tokens.get(number).map(String::as_str);
+            sockets.push(load::connect(&self.server.websocket, token).await?);
         }
         Ok(sockets)
     }
@@ -85,7 +89,7 @@ impl Contender {
 
 pub async fn measure(report: &mut Report) -> Result<()> {
     let bare =
-        Contender { name: "bare axum echo", server: Server::bare()?, token: None, rounds: vec![Default::default(); 3] };
+        Contender { name: "bare axum echo", server: Server::bare()?, tokens: Vec::new(), rounds: vec![Default::default(); 3] };
     let memory = Contender::host("host, store in memory", setup()?.store_in_memory())?;
     let stored = Contender::host("host, embedded store in a file", setup()?)?;
     let mut all = [bare, memory, stored];

@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::MetricsAccess;
+use crate::usage::Usage;
 
 /// How often the store is asked whether it answers; requests to `/readyz` ask nothing and so cannot burden it.
 const CHECK_EVERY: Duration = Duration::from_secs(2);
@@ -92,10 +93,11 @@ pub struct MetricsDoor {
 struct Rendered {
     door: Arc<MetricsDoor>,
     metrics: PrometheusHandle,
+    usage: Usage,
 }
 
 /// The three routes.
-pub fn routes(health: Health, door: MetricsDoor, metrics: PrometheusHandle) -> Router {
+pub fn routes(health: Health, door: MetricsDoor, metrics: PrometheusHandle, usage: Usage) -> Router {
     let ready = get(|State(health): State<Health>| async move {
         let (ready, report) = health.report();
         (if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, Json(report))
@@ -103,7 +105,7 @@ pub fn routes(health: Health, door: MetricsDoor, metrics: PrometheusHandle) -> R
     Router::new()
         .route("/livez", get(|| async { Json(json!({ "alive": true })) }))
         .route("/readyz", ready.with_state(health))
-        .route("/metrics", get(render_metrics).with_state(Rendered { door: Arc::new(door), metrics }))
+        .route("/metrics", get(render_metrics).with_state(Rendered { door: Arc::new(door), metrics, usage }))
 }
 
 async fn render_metrics(
@@ -113,6 +115,7 @@ async fn render_metrics(
 ) -> Response {
     match rendered.door.admit(peer.map(|Extension(ConnectInfo(peer))| peer.ip()), &headers) {
         Ok(()) => {
+            rendered.usage.measure().await;
             let content_type = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
             (content_type, rendered.metrics.render()).into_response()
         }

@@ -8,5 +8,6 @@ mod health;
 mod serve;
 mod shutdown;
 mod telemetry;
+mod usage;
 
 pub use cli::{Cli, run};

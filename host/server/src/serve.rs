@@ -29,6 +29,7 @@ use crate::config::{Config, secrets};
 use crate::health::{self, Health, MetricsDoor};
 use crate::shutdown::{Request, Signals};
 use crate::telemetry;
+use crate::usage::Usage;
 
 pub use error::StartError;
 use reload::Reload;
@@ -59,6 +60,7 @@ pub async fn serve(config: Config, read_again: Reread, ready_json: bool) -> anyh
     let compilation = crate::compiler::compilation()?;
     let sandbox = Sandbox::new(&config.sandbox, Arc::new(services), compilation).map_err(StartError::from)?;
     let loaded = bundles::load(&config.bundles.paths, &sandbox).await?;
+    let usage = Usage::of(sandbox.clone());
     let executor = Executor::new(ExecutorParts {
         sandbox,
         store: store.clone(),
@@ -93,8 +95,8 @@ pub async fn serve(config: Config, read_again: Reread, ready_json: bool) -> anyh
         bundles: Arc::new(move || loaded_types(&generations)),
         leaving: leaving.clone(),
     };
-    let router =
-        websocket.router().merge(api.router()).merge(webhooks.router()).merge(health::routes(health, door, metrics));
+    let health = health::routes(health, door, metrics, usage);
+    let router = websocket.router().merge(api.router()).merge(webhooks.router()).merge(health);
     let listener = listen(&config).await?;
     let address = listener.local_addr()?;
     let http = tokio::spawn(serve_http(config.http.clone(), listener, router, gone.child_token()));

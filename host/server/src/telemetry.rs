@@ -71,6 +71,7 @@ fn describe_metrics() {
     signalbox_sessions::describe_metrics();
     signalbox_delivery::describe_metrics();
     signalbox_triggers::describe_metrics();
+    crate::usage::describe_metrics();
     metrics::describe_gauge!("signalbox_build_info", "Always 1; the labels say which build runs.");
     metrics::describe_gauge!(crate::health::STORE_UP, "Whether the store answered the last check.");
 }
@@ -138,8 +139,9 @@ mod tests {
         let guide = include_str!("../../../docs/guide/operator.md");
         let listed: BTreeSet<String> = guide
             .lines()
-            .filter_map(|line| line.strip_prefix("| `signalbox_"))
-            .filter_map(|line| line.split('`').next().map(|name| format!("signalbox_{name}")))
+            .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
+            .filter(|name| ["signalbox_", "process_"].iter().any(|prefix| name.starts_with(prefix)))
+            .map(str::to_owned)
             .collect();
         assert_eq!(described.0.into_inner().unwrap(), listed);
     }

@@ -51,6 +51,28 @@ async fn health_and_metrics_tell_what_happens() -> Result<()> {
 }
 
 #[tokio::test]
+async fn the_metrics_say_what_the_process_uses() -> Result<()> {
+    let host = misbehaving()?.start().await?;
+    for name in ["resident_memory_bytes", "virtual_memory_bytes", "threads", "max_fds", "start_time_seconds"] {
+        let value = host.metric(&format!("process_{name}"), &[]).await?;
+        assert!(value.is_some_and(|value| value > 0.0), "{name} is {value:?}");
+    }
+    assert!(host.metric("process_cpu_seconds_total", &[]).await?.is_some());
+    assert_eq!(host.metric("signalbox_sandbox_instances_free", &[]).await?, Some(128.0), "as many as there are");
+
+    let [handles, tasks] = ["process_open_fds", "signalbox_runtime_tasks"];
+    let before = (host.metric(handles, &[]).await?, host.metric(tasks, &[]).await?);
+    assert!(before.0.is_some() && before.1.is_some(), "{before:?}");
+    let mut clients = Vec::new();
+    for number in 0..20 {
+        clients.push(host.coordinator(&format!("user-{number}"), "alpha").await?);
+    }
+    assert!(host.metric(handles, &[]).await? >= before.0.map(|handles| handles + 10.0), "each has a handle");
+    assert!(host.metric(tasks, &[]).await? >= before.1.map(|tasks| tasks + 10.0), "and a task");
+    Ok(())
+}
+
+#[tokio::test]
 async fn sighup_takes_a_new_business_in_and_a_broken_file_changes_nothing() -> Result<()> {
     let host = misbehaving()?.start().await?;
     let directory = host.setup().path().join("business");

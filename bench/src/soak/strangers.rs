@@ -1,0 +1,221 @@
+//! Clients that do what no client should.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use futures_util::SinkExt as _;
+use serde_json::{Value, json};
+use signalbox_tests_support::{Client, DEADLINE, bad_tokens};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::{sleep, timeout};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async};
+
+use super::stage::{Stage, http_client, token, until};
+use super::{Answers, count};
+
+/// Clients that do not read at the same time.
+const STUCK: usize = 2;
+/// Clients that say nothing any more.
+const SILENT: usize = 3;
+/// What they ask is more than all buffers on the way can take, and no more at a time than a user may.
+const MOST_PINGS: usize = 1_000;
+const BETWEEN_PINGS: Duration = Duration::from_millis(11);
+
+const CLOSES: &str = "signalbox_websocket_closes_total";
+
+pub async fn misbehave(stage: Arc<Stage>, round: usize) -> Result<Answers> {
+    let mut answers = Answers::new();
+    show_bad_tokens(&stage, &mut answers).await?;
+    let user = format!("stranger-{round}");
+    send_bad_frames(&stage, &user, &mut answers).await?;
+    flood(&stage, &format!("flood-{round}"), &mut answers).await?;
+    come_too_often(&stage, &format!("many-{round}"), &mut answers).await?;
+    vanish(&stage, &user, &mut answers).await?;
+    break_off(&stage, &mut answers).await?;
+    Ok(answers)
+}
+
+async fn show_bad_tokens(stage: &Stage, answers: &mut Answers) -> Result<()> {
+    for bad in bad_tokens("mallory", "alpha")? {
+        let mut client = Client::connect_with(stage.websocket(), &[]).await?;
+        client.send(&json!({"type": "auth", "token": bad.token})).await?;
+        client.expect_error(bad.code).await.with_context(|| bad.why)?;
+        let code = client.closed().await?.code;
+        ensure!(code == if bad.code == "token_expired" { 4402 } else { 4401 }, "{} closed with {code}", bad.why);
+        count(answers, "bad tokens refused");
+    }
+    Ok(())
+}
+
+async fn send_bad_frames(stage: &Stage, user: &str, answers: &mut Answers) -> Result<()> {
+    let mut client = stage.coordinator(user, "alpha").await?;
+    let long = json!({"type": "message", "id": "m", "businessId": "alpha", "content": {"text": "x".repeat(17 << 10)}});
+    let frames = [
+        ("not json".to_owned(), "not_json"),
+        ("[]".to_owned(), "no_frame_type"),
+        (json!({"type": "shout"}).to_string(), "unknown_frame_type"),
+        (
+            json!({"type": "message", "id": "m", "businessId": "alpha", "content": {"text": 5}}).to_string(),
+            "invalid_field",
+        ),
+        (
+            json!({"type": "message", "id": "m", "businessId": "beta", "content": {"text": "x"}}).to_string(),
+            "business_not_found",
+        ),
+        (json!({"type": "resume", "businessId": "alpha", "cursor": "made up"}).to_string(), "invalid_cursor"),
+        (long.to_string(), "text_too_long"),
+    ];
+    for (frame, code) in frames {
+        client.send_raw(Message::text(frame)).await?;
+        client.expect_error(code).await?;
+        count(answers, "bad frames refused");
+    }
+    client.ask("alpha", "still here").await?;
+    client.close().await?;
+    let huge = json!({"type": "message", "id": "m", "businessId": "alpha", "content": {"text": "x".repeat(1 << 20)}});
+    for (message, code) in [(Message::binary(vec![1, 2, 3]), 1003), (Message::text(huge.to_string()), 1009)] {
+        let mut client = stage.coordinator(user, "alpha").await?;
+        // The host may close before it has taken all of it.
+        let _ = client.send_raw(message).await;
+        let closed = client.closed().await?;
+        ensure!(closed.code == code || closed.code == 1006, "closed with {closed:?} instead of {code}");
+        count(answers, "connections closed for what they sent");
+    }
+    Ok(())
+}
+
+/// Sends faster than a person may, until the host says so.
+async fn flood(stage: &Stage, user: &str, answers: &mut Answers) -> Result<()> {
+    let mut client = stage.coordinator(user, "alpha").await?;
+    for number in 0..400 {
+        client.send(&json!({"type": "ping", "id": number.to_string()})).await?;
+    }
+    let refused = loop {
+        let frame = client.next().await?;
+        // Before it come pongs, and news to everyone.
+        if frame.get("type").and_then(Value::as_str) == Some("error") {
+            break frame;
+        }
+    };
+    ensure!(refused.pointer("/details/code") == Some(&json!("too_many_frames")), "{refused}");
+    count(answers, "floods refused");
+    Ok(())
+}
+
+async fn come_too_often(stage: &Stage, user: &str, answers: &mut Answers) -> Result<()> {
+    let mut connections = Vec::new();
+    for _ in 0..10 {
+        connections.push(stage.coordinator(user, "alpha").await?);
+    }
+    let bearer = format!("Bearer {}", token(user, "alpha")?);
+    let mut one_too_many = Client::connect_with(stage.websocket(), &[("authorization", &bearer)]).await?;
+    ensure!(one_too_many.closed().await?.code == 4409);
+    count(answers, "connections of one user above the limit refused");
+    Ok(())
+}
+
+/// Asks and is gone before the answer; after that the same question is answered from the record or for the first time.
+async fn vanish(stage: &Stage, user: &str, answers: &mut Answers) -> Result<()> {
+    for number in 0..8 {
+        let id = format!("gone-{number}");
+        let mut client = stage.coordinator(user, "alpha").await?;
+        client.say_as(&id, "alpha", "nap").await?;
+        drop(client);
+    }
+    let mut client = stage.coordinator(user, "alpha").await?;
+    for number in 0..8 {
+        let id = format!("gone-{number}");
+        client.say_as(&id, "alpha", "nap").await?;
+        client.expect_for("response", &id).await?;
+        count(answers, "questions of clients that had vanished");
+    }
+    Ok(())
+}
+
+/// Requests that never end: dropped by their senders, or by the host when their time is over.
+async fn break_off(stage: &Stage, answers: &mut Answers) -> Result<()> {
+    let url = stage.url("");
+    let address = url.strip_prefix("http://").context("the host's address is one of HTTP")?;
+    let begun = b"POST /v1/businesses/alpha/inputs HTTP/1.1\r\nhost: localhost\r\n";
+    for _ in 0..8 {
+        let mut stream = TcpStream::connect(address).await?;
+        stream.write_all(begun).await?;
+        drop(stream);
+    }
+    let mut waits = TcpStream::connect(address).await?;
+    waits.write_all(begun).await?;
+    let mut rest = Vec::new();
+    // With an answer or without: what counts is that it is over.
+    let over = timeout(DEADLINE, waits.read_to_end(&mut rest)).await;
+    let _ = over.context("a request that never ends is waited for without end")?;
+    count(answers, "requests without end cut off");
+    Ok(())
+}
+
+/// Asks and never reads what is answered, until the host has enough; whoever reads is answered meanwhile.
+pub async fn stop_reading(stage: Arc<Stage>, round: usize) -> Result<Answers> {
+    let mut answers = Answers::new();
+    let (client, label) = (http_client()?, "code=\"4008\"");
+    let before = stage.metric(&client, CLOSES, label).await?;
+    let mut reader = stage.coordinator(&format!("reader-{round}"), "crowd").await?;
+    for number in 0..STUCK {
+        let mut stuck = connect_narrowly(&stage, &format!("stuck-{round}-{number}")).await?;
+        let long = json!({"type": "ping", "id": "x".repeat(48 << 10)}).to_string();
+        let mut asked = 0;
+        while stage.metric(&client, CLOSES, label).await? <= before + number as f64 {
+            ensure!(asked < MOST_PINGS, "a client that does not read is never cut off");
+            // A host that closes takes nothing more.
+            let _ = timeout(Duration::from_secs(1), stuck.send(Message::text(long.clone()))).await;
+            asked += 1;
+            reader.send(&json!({"type": "ping", "id": "reader"})).await?;
+            reader.expect("pong").await?;
+            sleep(BETWEEN_PINGS).await;
+        }
+        count(&mut answers, "clients that do not read cut off");
+    }
+    Ok(answers)
+}
+
+/// With small buffers, so that not reading shows soon.
+async fn connect_narrowly(stage: &Stage, user: &str) -> Result<WebSocketStream<MaybeTlsStream<TcpStream>>> {
+    let url = stage.url("");
+    let address = url.strip_prefix("http://").context("the host's address is one of HTTP")?.parse()?;
+    let socket = TcpSocket::new_v4()?;
+    socket.set_recv_buffer_size(4 << 10)?;
+    let stream = socket.connect(address).await?;
+    let mut request = stage.websocket().into_client_request()?;
+    let bearer = format!("Bearer {}", token(user, "crowd")?);
+    request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static("signalbox.v1"));
+    request.headers_mut().insert("authorization", HeaderValue::from_str(&bearer)?);
+    let (socket, _) = client_async(request, MaybeTlsStream::Plain(stream)).await?;
+    Ok(socket)
+}
+
+/// Connections of which nothing is ever heard again, and some that never say who they are.
+pub async fn fall_silent(stage: Arc<Stage>, round: usize) -> Result<Answers> {
+    let mut answers = Answers::new();
+    let (client, label) = (http_client()?, "code=\"4010\"");
+    let before = stage.metric(&client, CLOSES, label).await?;
+    let mut silent = Vec::new();
+    for number in 0..SILENT {
+        silent.push(stage.coordinator(&format!("silent-{round}-{number}"), "alpha").await?);
+    }
+    let mut nobody = Client::connect_with(stage.websocket(), &[]).await?;
+    nobody.expect_error("auth_timeout").await?;
+    ensure!(nobody.closed().await?.code == 4408);
+    count(&mut answers, "connections that never said who they are closed");
+    until("silent clients are cut off", || async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        Ok(stage.metric(&client, CLOSES, label).await? >= before + SILENT as f64)
+    })
+    .await?;
+    for _ in &silent {
+        count(&mut answers, "silent clients cut off");
+    }
+    Ok(answers)
+}

@@ -1,0 +1,44 @@
+//! What the process uses, measured whenever the metrics are read: what should be the same again after every burst.
+
+use metrics_process::Collector;
+use signalbox_sandbox::Sandbox;
+use tokio::runtime::Handle;
+
+const TASKS: &str = "signalbox_runtime_tasks";
+const INSTANCES_FREE: &str = "signalbox_sandbox_instances_free";
+
+/// Tells the recorder what the metrics mean.
+pub fn describe_metrics() {
+    Collector::default().describe();
+    metrics::describe_gauge!(TASKS, "Tasks of the runtime that have not ended.");
+    metrics::describe_gauge!(INSTANCES_FREE, "Guest calls that could start at once.");
+}
+
+/// What is measured.
+#[derive(Clone)]
+pub struct Usage {
+    sandbox: Sandbox,
+    process: Collector,
+}
+
+impl Usage {
+    /// Of this process, with this sandbox.
+    pub fn of(sandbox: Sandbox) -> Self {
+        Self { sandbox, process: Collector::default() }
+    }
+
+    /// Sets the gauges to what they are now.
+    pub async fn measure(&self) {
+        metrics::gauge!(TASKS).set(count(Handle::current().metrics().num_alive_tasks()));
+        metrics::gauge!(INSTANCES_FREE).set(count(self.sandbox.free_slots()));
+        let process = self.process.clone();
+        // Reading thousands of handles from `/proc` takes a while, and would hold up a thread of the runtime.
+        if let Err(error) = tokio::task::spawn_blocking(move || process.collect()).await {
+            tracing::warn!(%error, "what the process uses cannot be measured");
+        }
+    }
+}
+
+fn count(number: usize) -> f64 {
+    f64::from(u32::try_from(number).unwrap_or(u32::MAX))
+}
