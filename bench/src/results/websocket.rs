@@ -88,8 +88,12 @@ impl Contender {
 }
 
 pub async fn measure(report: &mut Report) -> Result<()> {
-    let bare =
-        Contender { name: "bare axum echo", server: Server::bare()?, tokens: Vec::new(), rounds: vec![Default::default(); 3] };
+    let bare = Contender {
+        name: "bare axum echo",
+        server: Server::bare()?,
+        tokens: Vec::new(),
+        rounds: vec![Default::default(); 3],
+    };
     let memory = Contender::host("host, store in memory", setup()?.store_in_memory())?;
     let stored = Contender::host("host, embedded store in a file", setup()?)?;
     let mut all = [bare, memory, stored];

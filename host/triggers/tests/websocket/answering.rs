@@ -8,6 +8,9 @@ use signalbox_store::{DecisionQuery, Order};
 
 use super::host::{Host, token};
 
+/// A busy machine must not make an acknowledgement of what waits for its decision.
+const LATE: signalbox_model::HumanDuration = signalbox_model::HumanDuration::secs(60);
+
 #[tokio::test]
 async fn a_message_is_acknowledged_then_answered_and_can_be_found() {
     let host = Host::start().await;
@@ -132,7 +135,7 @@ async fn messages_of_one_business_are_answered_in_order_and_another_business_doe
 
 #[tokio::test]
 async fn progress_is_left_out_for_who_does_not_want_it() {
-    let host = Host::start().await;
+    let host = Host::with(|settings| settings.intake.ack_after = LATE).await;
     let mut client = host.ana().await;
     let quiet = json!({
         "type": "message", "id": "m1", "businessId": "trattoria", "content": {"text": "hi"}, "progress": false

@@ -46,7 +46,7 @@ fn handles_for_the_burst() -> Result<()> {
 async fn ten_thousand_connects_in_a_burst_are_held_and_cut_off_while_a_neighbour_is_answered() -> Result<()> {
     let _alone = BURSTS.lock().await;
     handles_for_the_burst()?;
-    let limits = "[http]\nmax-connections = 12000\nconnections-per-address = 12000\nheader-timeout = \"20s\"\n";
+    let limits = "[http]\nmax-connections = 12000\nconnections-per-address = 12000\nheader-timeout = \"45s\"\n";
     let mut siege = Siege::begin(limits).await?;
     let connected = burst("127.0.0.2", siege.address()).await?;
     siege.is_borne().await?;
@@ -62,7 +62,7 @@ async fn ten_thousand_connects_in_a_burst_are_held_and_cut_off_while_a_neighbour
 async fn of_ten_thousand_connects_in_a_burst_only_so_many_are_held_as_are_allowed() -> Result<()> {
     let _alone = BURSTS.lock().await;
     handles_for_the_burst()?;
-    let limits = "[http]\nmax-connections = 500\nconnections-per-address = 400\nheader-timeout = \"20s\"\n";
+    let limits = "[http]\nmax-connections = 500\nconnections-per-address = 400\nheader-timeout = \"45s\"\n";
     let mut siege = Siege::begin(limits).await?;
     let connected = burst("127.0.0.2", siege.address()).await?;
     let held = siege.host.usage()?.files;
