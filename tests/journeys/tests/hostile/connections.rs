@@ -1,6 +1,10 @@
-use anyhow::{Result, ensure};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use signalbox_tests_support::DEADLINE;
 use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
 
 use super::Siege;
 use super::raw::Raw;
@@ -46,12 +50,18 @@ fn handles_for_the_burst() -> Result<()> {
 async fn ten_thousand_connects_in_a_burst_are_held_and_cut_off_while_a_neighbour_is_answered() -> Result<()> {
     let _alone = BURSTS.lock().await;
     handles_for_the_burst()?;
-    let limits = "[http]\nmax-connections = 12000\nconnections-per-address = 12000\nheader-timeout = \"45s\"\n";
+    let limits = "[http]\nmax-connections = 12000\nconnections-per-address = 12000\nheader-timeout = \"20s\"\n";
     let mut siege = Siege::begin(limits).await?;
     let connected = burst("127.0.0.2", siege.address()).await?;
     siege.is_borne().await?;
-    let held = siege.host.usage()?.files;
-    assert!(held >= BURST, "the host holds {held} files during the burst");
+    // The system completes connections that the host has yet to accept.
+    let all_held = async {
+        while siege.host.usage()?.files < BURST {
+            sleep(Duration::from_millis(10)).await;
+        }
+        anyhow::Ok(())
+    };
+    timeout(DEADLINE, all_held).await.context("the host does not hold the whole burst")??;
     for mut raw in connected {
         raw.closed().await?;
     }
@@ -62,7 +72,7 @@ async fn ten_thousand_connects_in_a_burst_are_held_and_cut_off_while_a_neighbour
 async fn of_ten_thousand_connects_in_a_burst_only_so_many_are_held_as_are_allowed() -> Result<()> {
     let _alone = BURSTS.lock().await;
     handles_for_the_burst()?;
-    let limits = "[http]\nmax-connections = 500\nconnections-per-address = 400\nheader-timeout = \"45s\"\n";
+    let limits = "[http]\nmax-connections = 500\nconnections-per-address = 400\nheader-timeout = \"20s\"\n";
     let mut siege = Siege::begin(limits).await?;
     let connected = burst("127.0.0.2", siege.address()).await?;
     let held = siege.host.usage()?.files;
