@@ -7,7 +7,7 @@ mod refused;
 use std::borrow::Cow;
 use std::time::Duration;
 
-pub(crate) use guests::PRIVATE;
+pub use guests::PRIVATE;
 pub(crate) use raw::raw_attempts;
 
 use crate::attempt::{Attempt, Way};

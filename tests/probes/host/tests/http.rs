@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use anyhow::Result;
 use serde_json::{Value, json};
 use signalbox_capabilities::http::{EgressConfig, Lookup};
+use signalbox_tests_probes::attempts::PRIVATE;
 use wiremock::matchers::{header_exists, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
@@ -95,41 +96,6 @@ async fn with_outgoing_requests_switched_off_the_plugin_is_told() -> Result<()> 
     assert_eq!(results[0]["error"], "NotConfigured", "{}", results[0]);
     Ok(())
 }
-
-/// Every spelling of this machine, of its neighbours, and of where clouds keep their metadata.
-const PRIVATE: [&str; 31] = [
-    "127.0.0.1",
-    "127.1",
-    "127.0.1",
-    "2130706433",
-    "0x7f000001",
-    "0x7f.1",
-    "0177.0.0.1",
-    "017700000001",
-    "127.0.0.1.",
-    "0",
-    "0.0.0.0",
-    "localhost",
-    "LOCALHOST.",
-    "[::1]",
-    "[::]",
-    "[0:0:0:0:0:0:0:1]",
-    "[::ffff:127.0.0.1]",
-    "[::ffff:7f00:1]",
-    "[::127.0.0.1]",
-    "[64:ff9b::7f00:1]",
-    "[2002:7f00:1::]",
-    "169.254.169.254",
-    "0xa9fea9fe",
-    "2852039166",
-    "[::ffff:169.254.169.254]",
-    "[fd00:ec2::254]",
-    "[fe80::1]",
-    "10.0.0.1",
-    "172.16.0.1",
-    "192.168.0.1",
-    "100.64.0.1",
-];
 
 /// Answers for every name with the next of these addresses.
 struct Changing(AtomicUsize);

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::attempt::{Attempt, Way, at, connections, rows};
 
 /// Every spelling of this machine, of its neighbours, and of where clouds keep their metadata.
-pub(crate) const PRIVATE: [&str; 31] = [
+pub const PRIVATE: [&str; 31] = [
     "127.0.0.1",
     "127.1",
     "127.0.1",
