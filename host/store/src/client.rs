@@ -6,13 +6,15 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Credentials, Region};
+use aws_sdk_dynamodb::operation::get_item::GetItemInput;
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use crate::embedded::EmbeddedClient;
+use crate::embedded::Embedded;
 use crate::item::Item;
 use crate::tables::{TableNames, provision, tables};
 use crate::{Backend, Config, StoreError};
 
+mod call;
 mod failure;
 mod read;
 mod transact;
@@ -37,6 +39,8 @@ pub struct Store {
 #[derive(Debug)]
 struct Inner {
     client: Client,
+    /// The database, when it is in this process; then only what is done to tables takes the way through the client.
+    embedded: Option<Embedded>,
     names: TableNames,
     journal_retention: Duration,
 }
@@ -45,23 +49,19 @@ impl Store {
     /// Connects, and sees to it that the tables are there: creates those that are missing when the configuration allows
     /// it, and else refuses with [`StoreError::MissingTables`].
     pub async fn open(config: Config) -> Result<Self, StoreError> {
-        let client = connect(&config.backend).await?;
+        let (client, embedded) = connect(&config.backend).await?;
         provision::provision(&client, &tables(&config.table_prefix), config.create_tables).await?;
         let names = TableNames::new(&config.table_prefix);
-        Ok(Self { inner: Arc::new(Inner { client, names, journal_retention: config.journal_retention }) })
+        Ok(Self { inner: Arc::new(Inner { client, embedded, names, journal_retention: config.journal_retention }) })
     }
 
     /// Whether the store answers: one cheap read.
     pub async fn check(&self) -> Result<(), StoreError> {
         let table = &self.names().decisions;
         let nothing = || AttributeValue::S("check".to_owned());
-        let read = self.client().get_item().table_name(table).key("id", nothing()).key("businessId", nothing());
-        read.send().await.map_err(|error| failure("GetItem", table, error))?;
+        let read = GetItemInput::builder().table_name(table).key("id", nothing()).key("businessId", nothing());
+        self.send(read).await.map_err(|error| failure("GetItem", table, error))?;
         Ok(())
-    }
-
-    pub(crate) fn client(&self) -> &Client {
-        &self.inner.client
     }
 
     pub(crate) fn names(&self) -> &TableNames {
@@ -74,8 +74,8 @@ impl Store {
 
     /// One item, as of the last finished write.
     pub(crate) async fn item(&self, table: &str, key: Item) -> Result<Option<Item>, StoreError> {
-        let read = self.client().get_item().table_name(table).set_key(Some(key)).consistent_read(true);
-        let answer = read.send().await.map_err(|error| failure("GetItem", table, error))?;
+        let read = GetItemInput::builder().table_name(table).set_key(Some(key)).consistent_read(true);
+        let answer = self.send(read).await.map_err(|error| failure("GetItem", table, error))?;
         Ok(answer.item)
     }
 }
@@ -85,14 +85,15 @@ pub(crate) fn key(partition: (&str, &str), sort: (&str, &str)) -> Item {
     HashMap::from([partition, sort].map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned()))))
 }
 
-async fn connect(backend: &Backend) -> Result<Client, StoreError> {
+async fn connect(backend: &Backend) -> Result<(Client, Option<Embedded>), StoreError> {
+    let mut embedded = None;
     let builder =
         match backend {
             // A host name that cannot exist, so that nothing leaves the process even by mistake; and nobody to sign for.
             Backend::Embedded { path } => Builder::new()
                 .endpoint_url("http://embedded.invalid")
                 .region(Region::new("local"))
-                .http_client(EmbeddedClient::open(path.as_deref()).await?)
+                .http_client(embedded.insert(Embedded::open(path.as_deref()).await?).clone())
                 .allow_no_auth(),
             Backend::Endpoint { url, region, access_key, secret } => {
                 if !(url.starts_with("http://") || url.starts_with("https://")) {
@@ -124,7 +125,7 @@ async fn connect(backend: &Backend) -> Result<Client, StoreError> {
         .behavior_version(BehaviorVersion::latest())
         .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
         .timeout_config(deadlines(attempt, CALL_DEADLINE));
-    Ok(Client::from_conf(config.build()))
+    Ok((Client::from_conf(config.build()), embedded))
 }
 
 pub(crate) fn deadlines(attempt: Duration, call: Duration) -> TimeoutConfig {

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::put_item::PutItemInput;
 use aws_sdk_dynamodb::types::{Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 use serde::{Deserialize, Serialize};
 use signalbox_model::{AgentOutput, DecisionModel, ReplySlot, Review};
@@ -117,14 +118,12 @@ impl Store {
 
     async fn put_decision(&self, item: Item) -> Result<Tried, StoreError> {
         let table = &self.names().decisions;
-        let call = self
-            .client()
-            .put_item()
+        let call = PutItemInput::builder()
             .table_name(table)
             .set_item(Some(item))
             .condition_expression("attribute_not_exists(id)")
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        match call.send().await {
+        match self.send(call).await {
             Ok(_) => Ok(Tried::Written),
             Err(SdkError::ServiceError(error)) if error.err().code() == Some("TransactionConflictException") => {
                 Ok(Tried::Conflict)

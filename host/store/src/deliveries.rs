@@ -2,6 +2,8 @@
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::put_item::PutItemInput;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemInput;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use signalbox_model::Timestamp;
@@ -63,14 +65,12 @@ impl Store {
             .text(ID, &delivery.id)
             .text(FINGERPRINT, &delivery.fingerprint)
             .expires(forget);
-        let call = self
-            .client()
-            .put_item()
+        let call = PutItemInput::builder()
             .table_name(table)
             .set_item(Some(item.build()))
             .condition_expression("attribute_not_exists(id)")
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let refused = match call.send().await {
+        let refused = match self.send(call).await {
             Ok(_) => return Ok(Claim::Open),
             Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
                 match error.into_err() {
@@ -102,16 +102,14 @@ impl Store {
             .set(STATUS, AttributeValue::N(answer.status.to_string()))
             .set(CONTENT_TYPE, AttributeValue::S(answer.content_type.clone()))
             .set(REPLY, AttributeValue::B(Blob::new(answer.body.clone())));
-        let call = self
-            .client()
-            .update_item()
+        let call = UpdateItemInput::builder()
             .table_name(table)
             .set_key(Some(key((BUSINESS, &delivery.business_id), (ID, &delivery.id))))
             .update_expression(update.expression())
             .condition_expression("attribute_exists(id)")
             .set_expression_attribute_names(Some(update.names))
             .set_expression_attribute_values(Some(update.values));
-        match call.send().await.map_err(|error| failure("UpdateItem", table, error)) {
+        match self.send(call).await.map_err(|error| failure("UpdateItem", table, error)) {
             Ok(_) => Ok(()),
             Err(StoreError::ConditionFailed { table, .. }) => {
                 let what = format!("delivery {} of business {}", delivery.id, delivery.business_id);

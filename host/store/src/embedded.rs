@@ -1,4 +1,4 @@
-//! DynamoDB without a server: what the SDK would send over HTTP is answered by Dynoxide in this process.
+//! DynamoDB without a server: what the store asks is answered by Dynoxide in this process.
 //!
 //! Dynoxide commits every write to SQLite's write-ahead log. SQLite itself would sync the log after every one of them,
 //! which makes a write as slow as the disk; instead, the calls that wait at the same moment are run together, the log is
@@ -11,20 +11,15 @@ use std::sync::mpsc as std_mpsc;
 use std::thread;
 use std::time::Duration;
 
-use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
-};
-use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
-use aws_smithy_runtime_api::client::result::ConnectorError;
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use aws_smithy_runtime_api::http::StatusCode;
-use aws_smithy_types::body::SdkBody;
 use dynoxide::{Database, DynoxideError};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::StoreError;
+
+mod tables;
+mod values;
+
+pub(crate) use values::{inward_item, outward_item};
 
 /// Calls that may wait for the database; more wait for a place, up to their deadline.
 const QUEUE: usize = 1024;
@@ -35,31 +30,31 @@ const BATCH: usize = 64;
 /// How often expired items are deleted.
 const SWEEP_EVERY: Duration = Duration::from_secs(15 * 60);
 
-/// Every request of the SDK names its operation in this header, after this prefix.
-const TARGET: (&str, &str) = ("x-amz-target", "DynamoDB_20120810.");
-
-/// The HTTP client that the SDK is given: it hands each request to the thread that owns the database.
+/// The database in this process. Cheap to clone; it is closed when the last clone is gone.
 #[derive(Clone, Debug)]
-pub(crate) struct EmbeddedClient {
+pub(crate) struct Embedded {
     calls: mpsc::Sender<Call>,
 }
 
-/// A request on its way to the database.
-#[derive(Debug)]
+/// A call on its way to the database.
 struct Call {
-    operation: String,
-    body: Vec<u8>,
-    answer: oneshot::Sender<Answer>,
+    /// Whether it may change what is stored.
+    writes: bool,
+    run: Run,
 }
 
-/// What the database says, as it would over HTTP.
-#[derive(Debug)]
-struct Answer {
-    status: u16,
-    body: String,
-}
+/// Runs a call, and gives what is to be told once it is synced; none when nobody waits for it any more.
+type Run = Box<dyn FnOnce(&Database) -> Option<Tell> + Send>;
 
-impl EmbeddedClient {
+/// Tells the caller what the database said, or why it is not to be relied on.
+type Tell = Box<dyn FnOnce(Result<(), DynoxideError>) + Send>;
+
+/// The thread that owns the database is gone.
+#[derive(Debug, thiserror::Error)]
+#[error("the embedded store has stopped; restart the host")]
+pub(crate) struct Stopped;
+
+impl Embedded {
     /// Opens or creates the database in a file, or in memory. SQLite blocks, so the database has a thread to itself that
     /// ends when the last client is gone.
     pub(crate) async fn open(path: Option<&Path>) -> Result<Self, StoreError> {
@@ -76,6 +71,32 @@ impl EmbeddedClient {
         let serving = thread::Builder::new().name("store".to_owned()).spawn(move || serve(&database, queue));
         serving.map_err(|error| failed(error.to_string()))?;
         Ok(Self { calls })
+    }
+
+    /// Has the database do something, and waits until that is synced.
+    pub(crate) async fn ask<R: Send + 'static>(
+        &self,
+        writes: bool,
+        operation: impl FnOnce(&Database) -> dynoxide::Result<R> + Send + 'static,
+    ) -> Result<dynoxide::Result<R>, Stopped> {
+        let (answer, answered) = oneshot::channel();
+        let run = Box::new(move |database: &Database| {
+            // A caller whose deadline has passed is gone; its write must not happen after it was told of the timeout.
+            if answer.is_closed() {
+                return None;
+            }
+            let said = catch_unwind(AssertUnwindSafe(|| operation(database))).unwrap_or_else(|_| {
+                tracing::error!("the embedded store panicked; restart the host");
+                Err(DynoxideError::InternalServerError("the embedded store panicked".to_owned()))
+            });
+            let tell: Tell = Box::new(move |synced| {
+                // The caller may have gone in the meantime.
+                let _ = answer.send(synced.and(said));
+            });
+            Some(tell)
+        });
+        self.calls.send(Call { writes, run }).await.map_err(|_| Stopped)?;
+        answered.await.map_err(|_| Stopped)
     }
 }
 
@@ -120,17 +141,13 @@ fn serve(opened: &Opened, mut queue: mpsc::Receiver<Call>) {
     if let Err(error) = &sweeper {
         tracing::warn!(%error, "expired items of the embedded store will not be deleted");
     }
-    let mut calls = Vec::with_capacity(BATCH);
+    let (mut calls, mut answers) = (Vec::with_capacity(BATCH), Vec::with_capacity(BATCH));
     while queue.blocking_recv_many(&mut calls, BATCH) > 0 {
         let mut wrote = false;
-        let mut answers = Vec::with_capacity(calls.len());
         for call in calls.drain(..) {
-            // A caller whose deadline has passed is gone; its write must not happen after it was told of the timeout.
-            if call.answer.is_closed() {
-                continue;
-            }
-            wrote |= writes(&call.operation);
-            answers.push((run_caught(&opened.database, &call), call.answer));
+            let Some(tell) = (call.run)(&opened.database) else { continue };
+            wrote |= call.writes;
+            answers.push(tell);
         }
         let synced = match &opened.log {
             Some(log) if wrote => log.sync_data(),
@@ -139,28 +156,19 @@ fn serve(opened: &Opened, mut queue: mpsc::Receiver<Call>) {
         if let Err(error) = &synced {
             tracing::error!(%error, "the embedded store cannot sync its log; what it writes may be lost");
         }
-        for (answer, to) in answers {
-            let answer = if synced.is_ok() { answer } else { failed("the embedded store cannot sync its log") };
-            // The caller may have gone in the meantime.
-            let _ = to.send(answer);
+        for tell in answers.drain(..) {
+            let unsafe_to_say = "the embedded store cannot sync its log";
+            tell(
+                synced
+                    .as_ref()
+                    .map_or_else(|_| Err(DynoxideError::InternalServerError(unsafe_to_say.to_owned())), |()| Ok(())),
+            );
         }
     }
     drop(stop);
     if let Ok(sweeper) = sweeper {
         let _ = sweeper.join();
     }
-}
-
-/// Whether an operation may change what is stored.
-fn writes(operation: &str) -> bool {
-    !(operation.starts_with("Describe") || matches!(operation, "GetItem" | "BatchGetItem" | "Query"))
-}
-
-fn run_caught(database: &Database, call: &Call) -> Answer {
-    catch_unwind(AssertUnwindSafe(|| run(database, &call.operation, &call.body))).unwrap_or_else(|_| {
-        tracing::error!(operation = call.operation, "the embedded store panicked; restart the host");
-        failed("the embedded store panicked")
-    })
 }
 
 /// Deletes expired items now and then, until the serving thread drops its end.
@@ -172,68 +180,4 @@ fn sweep(database: &Database, stopped: &std_mpsc::Receiver<()>) {
             Err(error) => tracing::warn!(%error, "expired items could not be deleted"),
         }
     }
-}
-
-impl HttpClient for EmbeddedClient {
-    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
-        SharedHttpConnector::new(self.clone())
-    }
-}
-
-impl HttpConnector for EmbeddedClient {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let calls = self.calls.clone();
-        HttpConnectorFuture::new(async move { answer(&calls, &request).await })
-    }
-}
-
-async fn answer(calls: &mpsc::Sender<Call>, request: &HttpRequest) -> Result<HttpResponse, ConnectorError> {
-    let target = request.headers().get(TARGET.0).unwrap_or_default();
-    let operation = target.strip_prefix(TARGET.1).unwrap_or(target).to_owned();
-    let body = request.body().bytes().ok_or_else(|| ConnectorError::user("a streamed request".into()))?.to_vec();
-    let (answer, answered) = oneshot::channel();
-    let gone = || ConnectorError::other("the embedded store has stopped; restart the host".into(), None);
-    calls.send(Call { operation, body, answer }).await.map_err(|_| gone())?;
-    let Answer { status, body } = answered.await.map_err(|_| gone())?;
-    let status = StatusCode::try_from(status).map_err(|error| ConnectorError::other(error.into(), None))?;
-    Ok(HttpResponse::new(status, SdkBody::from(body)))
-}
-
-/// Every operation that the store uses.
-fn run(database: &Database, operation: &str, body: &[u8]) -> Answer {
-    match operation {
-        "PutItem" => one(body, |request| database.put_item(request)),
-        "GetItem" => one(body, |request| database.get_item(request)),
-        "UpdateItem" => one(body, |request| database.update_item(request)),
-        "Query" => one(body, |request| database.query(request)),
-        "BatchGetItem" => one(body, |request| database.batch_get_item(request)),
-        "TransactWriteItems" => one(body, |request| database.transact_write_items(request)),
-        "CreateTable" => one(body, |request| database.create_table(request)),
-        "UpdateTable" => one(body, |request| database.update_table(request)),
-        "DescribeTable" => one(body, |request| database.describe_table(request)),
-        "UpdateTimeToLive" => one(body, |request| database.update_time_to_live(request)),
-        "DescribeTimeToLive" => one(body, |request| database.describe_time_to_live(request)),
-        other => refusal(&DynoxideError::UnsupportedCapability(format!("the embedded store does not know {other}"))),
-    }
-}
-
-fn one<Q: DeserializeOwned, R: Serialize>(body: &[u8], operation: impl FnOnce(Q) -> dynoxide::Result<R>) -> Answer {
-    let answered = serde_json::from_slice(body)
-        .map_err(|error| DynoxideError::SerializationException(error.to_string()))
-        .and_then(operation)
-        .and_then(|response| {
-            serde_json::to_string(&response).map_err(|error| DynoxideError::InternalServerError(error.to_string()))
-        });
-    match answered {
-        Ok(body) => Answer { status: 200, body },
-        Err(error) => refusal(&error),
-    }
-}
-
-fn failed(reason: &str) -> Answer {
-    refusal(&DynoxideError::InternalServerError(reason.to_owned()))
-}
-
-fn refusal(error: &DynoxideError) -> Answer {
-    Answer { status: error.status_code(), body: error.to_json() }
 }

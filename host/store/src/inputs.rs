@@ -2,6 +2,8 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::put_item::PutItemInput;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemInput;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use serde::{Deserialize, Serialize};
 use signalbox_model::{AgentInput, ReplySlot, Timestamp};
@@ -81,14 +83,12 @@ impl Store {
             .text(ID, &input.id)
             .text(WRITER, &writer)
             .attribute(BODY, body);
-        let call = self
-            .client()
-            .put_item()
+        let call = PutItemInput::builder()
             .table_name(table)
             .set_item(Some(Place::new(Lane::Pending, accepted.accepted_at, &input.id).write(item, BY_DUE).build()))
             .condition_expression("attribute_not_exists(id)")
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        match call.send().await {
+        match self.send(call).await {
             Ok(_) => Ok(Accepted::New),
             Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
                 let found = match error.into_err() {
@@ -164,9 +164,7 @@ impl Store {
         let table = &self.names().inputs;
         let now = Timestamp::now();
         let forget = now.checked_add(REMEMBERED).unwrap_or(Timestamp::MAX);
-        let call = self
-            .client()
-            .update_item()
+        let call = UpdateItemInput::builder()
             .table_name(table)
             .set_key(Some(key((BUSINESS, business_id), (ID, input_id))))
             .update_expression("SET #expires = :forget, #finished = if_not_exists(#finished, :now) REMOVE #queue, #due")
@@ -177,7 +175,7 @@ impl Store {
             .expression_attribute_names("#queue", BY_DUE.partition)
             .expression_attribute_names("#due", BY_DUE.sort)
             .expression_attribute_values(":forget", AttributeValue::N(forget.as_second().to_string()));
-        match call.send().await.map_err(|error| failure("UpdateItem", table, error)) {
+        match self.send(call).await.map_err(|error| failure("UpdateItem", table, error)) {
             Ok(_) => Ok(()),
             Err(StoreError::ConditionFailed { table, .. }) => {
                 Err(StoreError::NotFound { what: format!("input {input_id} of business {business_id}"), table })

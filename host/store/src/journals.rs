@@ -1,3 +1,4 @@
+use aws_sdk_dynamodb::operation::put_item::PutItemInput;
 use signalbox_model::Timestamp;
 use ulid::Ulid;
 
@@ -70,8 +71,8 @@ impl Store {
 
     async fn put_part(&self, item: Item) -> Result<(), StoreError> {
         let table = &self.names().journals;
-        let call = self.client().put_item().table_name(table).set_item(Some(item));
-        call.send().await.map_err(|error| failure("PutItem", table, error))?;
+        let call = PutItemInput::builder().table_name(table).set_item(Some(item));
+        self.send(call).await.map_err(|error| failure("PutItem", table, error))?;
         Ok(())
     }
 }

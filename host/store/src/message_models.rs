@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 
+use aws_sdk_dynamodb::operation::update_item::UpdateItemInput;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use signalbox_model::{MessageModel, Timestamp};
 
@@ -68,9 +69,7 @@ impl Store {
             let what = format!("message model {} {}", model.decision_code, model.version);
             return Err(StoreError::TooLarge { what, table: table.clone(), size, limit: ITEM_LIMIT });
         }
-        let call = self
-            .client()
-            .update_item()
+        let call = UpdateItemInput::builder()
             .table_name(table)
             .set_key(Some(key((CODE, &model.decision_code), (VARIANT, &variant))))
             .update_expression(
@@ -85,7 +84,7 @@ impl Store {
             .expression_attribute_values(":body", body)
             .expression_attribute_values(":none", AttributeValue::N("0".to_owned()))
             .return_values(ReturnValue::None);
-        call.send().await.map_err(|error| failure("UpdateItem", table, error))?;
+        self.send(call).await.map_err(|error| failure("UpdateItem", table, error))?;
         Ok(put)
     }
 
@@ -122,9 +121,7 @@ impl Store {
             (":n".to_owned(), AttributeValue::N(n.to_string())),
             (":at".to_owned(), AttributeValue::S(instant(at))),
         ]);
-        let call = self
-            .client()
-            .update_item()
+        let call = UpdateItemInput::builder()
             .table_name(table)
             .set_key(Some(key((CODE, &model.decision_code), (VARIANT, &variant(model)))))
             .update_expression("SET #last = :at ADD #usage :n")
@@ -133,7 +130,7 @@ impl Store {
             .expression_attribute_names("#usage", USAGE)
             .expression_attribute_names("#body", BODY)
             .set_expression_attribute_values(Some(values));
-        match call.send().await.map_err(|error| failure("UpdateItem", table, error)) {
+        match self.send(call).await.map_err(|error| failure("UpdateItem", table, error)) {
             Ok(_) => Ok(()),
             Err(StoreError::ConditionFailed { table, .. }) => {
                 let what = format!("message model {} {}", model.decision_code, model.version);

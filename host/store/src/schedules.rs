@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use aws_sdk_dynamodb::operation::update_item::UpdateItemInput;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 use signalbox_model::{CatchUp, HumanDuration, JsonObject, Overlap, Timestamp};
@@ -282,9 +283,7 @@ impl Store {
         let before = read.and_then(|item| number(item, GENERATION));
         let next = before.unwrap_or_default() + 1;
         let update = update.set(GENERATION, AttributeValue::N(next.to_string()));
-        let mut call = self
-            .client()
-            .update_item()
+        let mut call = UpdateItemInput::builder()
             .table_name(table)
             .set_key(Some(key((BUSINESS, business_id), (NAME, name))))
             .update_expression(update.expression())
@@ -296,7 +295,7 @@ impl Store {
                 .expression_attribute_values(":before", AttributeValue::N(before.to_string())),
             None => call.condition_expression("attribute_not_exists(#generation)"),
         };
-        match call.send().await.map_err(|error| failure("UpdateItem", table, error)) {
+        match self.send(call).await.map_err(|error| failure("UpdateItem", table, error)) {
             Ok(_) => Ok(true),
             Err(StoreError::ConditionFailed { .. }) => Ok(false),
             Err(error) => Err(error),

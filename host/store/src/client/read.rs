@@ -1,6 +1,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use aws_sdk_dynamodb::operation::batch_get_item::BatchGetItemInput;
+use aws_sdk_dynamodb::operation::query::QueryInput;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 
 use super::{Store, failure};
@@ -66,9 +68,7 @@ impl Store {
         loop {
             // One more than wanted, because the condition may let the upper bound itself through.
             let page = query.limit.map(|limit| i32::try_from(limit + 1 - found.len()).unwrap_or(i32::MAX));
-            let call = self
-                .client()
-                .query()
+            let call = QueryInput::builder()
                 .table_name(query.table)
                 .set_index_name(query.index.map(|index| index.name.to_owned()))
                 .consistent_read(query.index.is_none())
@@ -78,7 +78,7 @@ impl Store {
                 .scan_index_forward(!query.descending)
                 .set_limit(page)
                 .set_exclusive_start_key(start);
-            let answer = call.send().await.map_err(|error| failure("Query", query.table, error))?;
+            let answer = self.send(call).await.map_err(|error| failure("Query", query.table, error))?;
             let in_range = |item: &Item| text(item, query.sort).is_some_and(|key| query.range.contains(key));
             found.extend(answer.items.unwrap_or_default().into_iter().filter(|item| in_range(item) && keep(item)));
             if let Some(limit) = query.limit
@@ -126,8 +126,8 @@ impl Store {
                     reason: error.to_string(),
                 },
             )?;
-            let call = self.client().batch_get_item().request_items(table, asked);
-            let answer = call.send().await.map_err(|error| failure(OPERATION, table, error))?;
+            let call = BatchGetItemInput::builder().request_items(table, asked);
+            let answer = self.send(call).await.map_err(|error| failure(OPERATION, table, error))?;
             found.extend(answer.responses.unwrap_or_default().remove(table).unwrap_or_default());
             missing =
                 answer.unprocessed_keys.unwrap_or_default().remove(table).map(|left| left.keys).unwrap_or_default();

@@ -1,5 +1,6 @@
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsInput;
 use aws_sdk_dynamodb::types::TransactWriteItem;
 
 use super::{Store, failure};
@@ -28,8 +29,8 @@ impl Store {
     /// Writes all or nothing; `table` is the one that errors name.
     pub(crate) async fn transact(&self, table: &str, parts: Vec<TransactWriteItem>) -> Result<Transacted, StoreError> {
         const OPERATION: &str = "TransactWriteItems";
-        let call = self.client().transact_write_items().set_transact_items(Some(parts));
-        let error = match call.send().await {
+        let call = TransactWriteItemsInput::builder().set_transact_items(Some(parts));
+        let error = match self.send(call).await {
             Ok(_) => return Ok(Transacted::Written),
             Err(SdkError::ServiceError(error)) if error.err().is_transaction_canceled_exception() => error,
             Err(error) => return Err(failure(OPERATION, table, error)),

@@ -1,3 +1,4 @@
+use aws_sdk_dynamodb::operation::update_item::UpdateItemInput;
 use aws_sdk_dynamodb::types::AttributeValue;
 use signalbox_model::{DecisionModel, Timestamp};
 
@@ -116,9 +117,7 @@ impl Store {
                 update = update.remove(name);
             }
         }
-        let call = self
-            .client()
-            .update_item()
+        let call = UpdateItemInput::builder()
             .table_name(table)
             .set_key(Some(key((ID, &decision.id), (BUSINESS, &decision.business_id))))
             .update_expression(update.expression())
@@ -127,7 +126,7 @@ impl Store {
             .set_expression_attribute_values(Some(update.values))
             .expression_attribute_names("#read", REVISION)
             .expression_attribute_values(":read", AttributeValue::N(read.to_string()));
-        match call.send().await.map_err(|error| failure("UpdateItem", table, error)) {
+        match self.send(call).await.map_err(|error| failure("UpdateItem", table, error)) {
             Ok(_) => Ok(true),
             Err(StoreError::ConditionFailed { .. }) => Ok(false),
             Err(error) => Err(error),

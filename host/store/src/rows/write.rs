@@ -1,3 +1,4 @@
+use aws_sdk_dynamodb::operation::put_item::PutItemInput;
 use std::time::Duration;
 
 use serde::de::IgnoredAny;
@@ -145,7 +146,7 @@ impl Store {
             }
             Wanted::Nothing => item.expires(Timestamp::now().checked_add(REMEMBERED).unwrap_or(Timestamp::MAX)),
         };
-        let call = self.client().put_item().table_name(table).set_item(Some(item.build()));
+        let call = PutItemInput::builder().table_name(table).set_item(Some(item.build()));
         let call = call.expression_attribute_names("#stamp", STAMP);
         let call = match read {
             Some(stamp) => call
@@ -153,7 +154,7 @@ impl Store {
                 .expression_attribute_values(":read", aws_sdk_dynamodb::types::AttributeValue::S(stamp.to_owned())),
             None => call.condition_expression("attribute_not_exists(#stamp)"),
         };
-        match call.send().await.map_err(|error| failure("PutItem", table, error)) {
+        match self.send(call).await.map_err(|error| failure("PutItem", table, error)) {
             Ok(_) => Ok(true),
             Err(StoreError::ConditionFailed { .. }) => Ok(false),
             Err(error) => Err(error),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::error::BuildError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemInput;
 use aws_sdk_dynamodb::types::{
     AttributeValue, ConditionCheck, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
 };
@@ -165,9 +166,7 @@ impl Store {
             .set(LEASE_UNTIL, AttributeValue::S(instant(lease_until)))
             .set(WRITER, AttributeValue::S(writer.clone()))
             .set(BY_DUE.sort, AttributeValue::S(taken.place().sort));
-        let call = self
-            .client()
-            .update_item()
+        let call = UpdateItemInput::builder()
             .table_name(table)
             .set_key(Some(fire.key()))
             .update_expression(update.expression())
@@ -177,7 +176,7 @@ impl Store {
             .expression_attribute_names("#queue", BY_DUE.partition)
             .expression_attribute_values(":before", AttributeValue::S(fire.owner.clone()))
             .expression_attribute_values(":over", AttributeValue::S(instant(fire.lease_until)));
-        let claim = match call.send().await.map_err(|error| failure("UpdateItem", table, error)) {
+        let claim = match self.send(call).await.map_err(|error| failure("UpdateItem", table, error)) {
             Ok(_) => FireClaim::Won,
             Err(StoreError::ConditionFailed { .. }) => self.claimed(fire, &writer, None).await?,
             Err(error) => return Err(error),
@@ -202,9 +201,7 @@ impl Store {
         };
         let update =
             Update::default().set(END, AttributeValue::S(said.to_owned())).remove(BY_DUE.partition).remove(BY_DUE.sort);
-        let call = self
-            .client()
-            .update_item()
+        let call = UpdateItemInput::builder()
             .table_name(table)
             .set_key(Some(fire.key()))
             .update_expression(update.expression())
@@ -212,7 +209,7 @@ impl Store {
             .set_expression_attribute_names(Some(update.names))
             .set_expression_attribute_values(Some(update.values))
             .expression_attribute_names("#schedule", SCHEDULE);
-        match call.send().await.map_err(|error| failure("UpdateItem", table, error)) {
+        match self.send(call).await.map_err(|error| failure("UpdateItem", table, error)) {
             Ok(_) => Ok(()),
             Err(StoreError::ConditionFailed { table, .. }) => {
                 let what = format!("the tick of schedule {} at {}", fire.name, fire.nominal);
@@ -249,9 +246,7 @@ impl Store {
     /// Writes to the schedule of a tick, unless it is cancelled or `newest` is as late already.
     async fn advance(&self, fire: &Fire, newest: &str, update: Update) -> Result<(), StoreError> {
         let table = &self.names().schedules;
-        let call = self
-            .client()
-            .update_item()
+        let call = UpdateItemInput::builder()
             .table_name(table)
             .set_key(Some(key((BUSINESS, &fire.business_id), (NAME, &fire.name))))
             .update_expression(update.expression())
@@ -261,7 +256,7 @@ impl Store {
             .expression_attribute_names("#body", BODY)
             .expression_attribute_names("#newest", newest)
             .expression_attribute_values(":nominal", AttributeValue::S(instant(fire.nominal)));
-        match call.send().await.map_err(|error| failure("UpdateItem", table, error)) {
+        match self.send(call).await.map_err(|error| failure("UpdateItem", table, error)) {
             Ok(_) | Err(StoreError::ConditionFailed { .. }) => Ok(()),
             Err(error) => Err(error),
         }

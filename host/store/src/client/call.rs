@@ -1,0 +1,80 @@
+use std::error::Error;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::{BuildError, ErrorMetadata, SdkError};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::http::StatusCode;
+use aws_smithy_types::body::SdkBody;
+use dynoxide::{Database, DynoxideError};
+
+use super::{CALL_DEADLINE, Store};
+use crate::embedded::Embedded;
+
+mod items;
+mod queries;
+mod transactions;
+
+/// What a call answers, and how it fails.
+type Answered<C> = Result<<C as Call>::Output, SdkError<<C as Call>::Error, HttpResponse>>;
+
+/// A call to DynamoDB. The SDK sends it; the database in this process is asked without the SDK, whose signing, retrying
+/// and HTTP cost several times what the database does. Either way it is the same input with the same expressions, and the
+/// same output.
+pub(crate) trait Call: Sized + Send {
+    type Output: Send;
+    type Error: Error + Send + Sync + 'static;
+    /// The input in the words of the database.
+    type Request: Send + 'static;
+    /// The output in the words of the database.
+    type Response: Send + 'static;
+    /// Whether it may change what is stored.
+    const WRITES: bool;
+
+    fn send(self, client: &Client) -> impl Future<Output = Answered<Self>> + Send;
+    fn request(self) -> Result<Self::Request, Unsendable>;
+    fn run(database: &Database, request: Self::Request) -> dynoxide::Result<Self::Response>;
+    fn output(response: Self::Response) -> Result<Self::Output, Unsendable>;
+    fn error(error: DynoxideError, meta: ErrorMetadata) -> Self::Error;
+}
+
+/// A call that lacks something, or has what the database in this process does not know.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unsendable {
+    #[error(transparent)]
+    Incomplete(#[from] BuildError),
+    #[error(transparent)]
+    Unknown(#[from] DynoxideError),
+}
+
+impl Store {
+    /// Sends a call to whatever keeps the data.
+    pub(crate) async fn send<C: Call>(&self, call: C) -> Answered<C> {
+        match &self.inner.embedded {
+            Some(embedded) => ask(embedded, call).await,
+            None => call.send(&self.inner.client).await,
+        }
+    }
+}
+
+async fn ask<C: Call>(embedded: &Embedded, call: C) -> Answered<C> {
+    let request = call.request().map_err(SdkError::construction_failure)?;
+    let asked = embedded.ask(C::WRITES, |database| C::run(database, request));
+    match tokio::time::timeout(CALL_DEADLINE, asked).await {
+        Ok(Ok(Ok(response))) => C::output(response).map_err(SdkError::construction_failure),
+        Ok(Ok(Err(error))) => Err(refused::<C>(error)),
+        Ok(Err(stopped)) => Err(SdkError::dispatch_failure(
+            aws_smithy_runtime_api::client::result::ConnectorError::other(stopped.into(), None),
+        )),
+        Err(elapsed) => Err(SdkError::timeout_error(elapsed)),
+    }
+}
+
+/// As the SDK says what a service refuses.
+fn refused<C: Call>(error: DynoxideError) -> SdkError<C::Error, HttpResponse> {
+    let code = error.error_type().rsplit('#').next().unwrap_or_default();
+    let meta = ErrorMetadata::builder().code(code).message(error.to_string()).build();
+    match StatusCode::try_from(error.status_code()) {
+        Ok(status) => SdkError::service_error(C::error(error, meta), HttpResponse::new(status, SdkBody::empty())),
+        Err(no_status) => SdkError::construction_failure(no_status),
+    }
+}
