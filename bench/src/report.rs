@@ -25,6 +25,8 @@ struct Budget {
     promised: &'static str,
     measured: String,
     met: bool,
+    /// Why it is not met, as measured.
+    why: Option<String>,
 }
 
 impl Section {
@@ -61,7 +63,16 @@ impl Report {
     /// Holds a figure against its budget.
     pub fn budget(&mut self, what: &'static str, promised: &'static str, measured: String, met: bool) {
         println!("budget: {what}: {promised}; measured {measured}: {}\n", if met { "met" } else { "not met" });
-        self.budgets.push(Budget { what, promised, measured, met });
+        self.budgets.push(Budget { what, promised, measured, met, why: None });
+    }
+
+    /// Says why a budget is not met; nothing when it is, or was not looked at.
+    pub fn explain(&mut self, what: &str, why: impl FnOnce() -> String) {
+        if let Some(budget) = self.budgets.iter_mut().find(|budget| budget.what == what && !budget.met) {
+            let why = why();
+            println!("not met: {what}: {why}\n");
+            budget.why = Some(why);
+        }
     }
 
     /// Keeps a figure for a later part.
@@ -79,11 +90,20 @@ impl Report {
         let mut text = format!("# {title}\n\n{head}\n");
         if !self.budgets.is_empty() {
             text.push_str("## Budgets\n\n| figure | budget | measured | |\n| --- | --- | --- | --- |\n");
-            for Budget { what, promised, measured, met } in &self.budgets {
-                let met = if *met { "met" } else { "**not met**" };
+            for Budget { what, promised, measured, met, why } in &self.budgets {
+                let met = match (met, why) {
+                    (true, _) => "met",
+                    (false, Some(_)) => "**not met**, explained below",
+                    (false, None) => "**not met**",
+                };
                 let _ = writeln!(text, "| {what} | {promised} | {measured} | {met} |");
             }
             text.push('\n');
+            for Budget { what, why, .. } in &self.budgets {
+                if let Some(why) = why {
+                    let _ = writeln!(text, "**Not met: {what}.** {why}\n");
+                }
+            }
         }
         for section in &self.sections {
             let _ = write!(text, "## {}\n\n{}", section.title, section.text);

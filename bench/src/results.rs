@@ -4,6 +4,7 @@ mod graph;
 mod http;
 mod idle;
 mod peers;
+mod reasons;
 mod sandbox;
 mod share;
 mod start;
@@ -54,6 +55,7 @@ pub async fn run(only: &[Part]) -> Result<()> {
             Part::Share => share::measure(&mut report).await?,
         }
     }
+    reasons::explain(&mut report);
     if only.is_empty() {
         let head = format!("Written by `cargo xtask bench`; do not edit.\n\n{}", machine::described());
         fs::write(Path::new("bench/RESULTS.md"), report.text("Results", &head))?;

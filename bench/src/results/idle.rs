@@ -66,6 +66,9 @@ pub async fn measure(report: &mut Report) -> Result<()> {
     }
     let after = (process.private_memory()? - before) as f64 / (CONNECTIONS - 1) as f64;
 
+    drop((first, sockets, server));
+    let echo = of_the_echo().await?;
+
     let held = grouped(CONNECTIONS as f64);
     let mut section = Section::new("Ten thousand connections");
     section.say(&format!(
@@ -79,12 +82,14 @@ pub async fn measure(report: &mut Report) -> Result<()> {
             vec![format!("{held} connects, 64 at a time"), time(in_micros(connecting))],
             vec!["memory of an idle connection".to_owned(), kib(each)],
             vec![format!("the same after {ROUNDS} broadcasts"), kib(after)],
+            vec!["an idle connection to a bare axum echo".to_owned(), kib(echo)],
             vec![format!("CPU while {held} say nothing"), format!("{quiet:.1} % of a core")],
             vec!["broadcast, until the last has it".to_owned(), time(median(&last))],
             vec!["broadcast, the host's CPU for one of them".to_owned(), time(median(&cost))],
         ],
     );
     report.add(section);
+    report.keep("idle.echo", echo);
     report.budget(
         "idle WebSocket, 10,000 held",
         "at most 12 KiB resident each",
@@ -92,6 +97,21 @@ pub async fn measure(report: &mut Report) -> Result<()> {
         each.max(after) <= 12.0 * 1024.0,
     );
     Ok(())
+}
+
+/// What a server that only echoes holds for a connection.
+async fn of_the_echo() -> Result<f64> {
+    let server = Server::bare()?;
+    let first = load::connect(&server.websocket, None).await?;
+    let before = server.process().private_memory()?;
+    let sockets: Vec<Socket> = stream::iter(1..CONNECTIONS)
+        .map(|_| load::connect(&server.websocket, None))
+        .buffer_unordered(64)
+        .try_collect()
+        .await?;
+    let each = (server.process().private_memory()? - before) as f64 / sockets.len() as f64;
+    drop((first, sockets));
+    Ok(each)
 }
 
 async fn broadcast(socket: &mut Socket, word: &str) -> Result<()> {

@@ -1,6 +1,7 @@
 //! Where a decision's time goes, from the outside in: what each layer adds to the one below it.
 
 use std::collections::BTreeMap;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -9,10 +10,11 @@ use signalbox_graph::{Json, Next, Outcome, Scope, StepOutput, Stepper};
 use signalbox_sandbox::{Generation, SandboxConfig};
 use signalbox_store::{Backend, Config, Store};
 use tempfile::TempDir;
+use tokio::sync::{mpsc, oneshot};
 
 use super::graph;
 use crate::bundle;
-use crate::desk::{Desk, TEXT, input};
+use crate::desk::{BUSINESS, Desk, TEXT, input};
 use crate::figures::{ROUNDS, in_micros, median, micros};
 use crate::machine::cpu_time;
 use crate::report::{Report, Section};
@@ -53,6 +55,27 @@ async fn round(mut work: impl AsyncFnMut() -> Result<()>) -> Result<f64> {
     Ok(in_micros(cpu_time() - cpu) / f64::from(count))
 }
 
+/// A thread that answers and does nothing else: what it costs to ask one.
+struct Question(mpsc::Sender<oneshot::Sender<()>>);
+
+impl Question {
+    fn new() -> Result<Self> {
+        let (ask, mut asked) = mpsc::channel::<oneshot::Sender<()>>(1);
+        thread::Builder::new().name("question".to_owned()).spawn(move || {
+            while let Some(answer) = asked.blocking_recv() {
+                let _ = answer.send(());
+            }
+        })?;
+        Ok(Self(ask))
+    }
+
+    async fn ask(&self) -> Result<()> {
+        let (answer, answered) = oneshot::channel();
+        self.0.send(answer).await?;
+        Ok(answered.await?)
+    }
+}
+
 pub async fn measure(report: &mut Report) -> Result<()> {
     let (made, files) = (TempDir::new()?, TempDir::new()?);
     bundle::chain(made.path())?;
@@ -63,12 +86,16 @@ pub async fn measure(report: &mut Report) -> Result<()> {
     let file = Backend::Embedded { path: Some(files.path().join("store.db")) };
     let filed = Desk::with(Store::open(Config::new(file)).await?, SandboxConfig::default())?;
     filed.publish(made.path()).await?;
-    let (mut graph, mut unrecorded, mut memory, mut stored) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let question = Question::new()?;
+    let [mut graph, mut unrecorded, mut memory, mut stored, mut lookup, mut asked] = [const { Vec::new() }; 6];
     for turn in 0..=ROUNDS {
         let of_input = round(async || input(&text).map(drop)).await?;
         let of_graph = round(async || step_through(&generation)).await? - of_input;
         let of_decision = graph::cost(&desk, &text, ROUND).await?.cpu;
         let of_memory = round(async || desk.decide(input(&text)?).await).await? - of_input;
+        let of_lookup =
+            round(async || desk.store.decision("dec_unknown", BUSINESS).await.map(drop).map_err(Into::into)).await?;
+        let of_question = round(async || question.ask().await).await?;
         let of_file = round(async || filed.decide(input(&text)?).await).await? - of_input;
         if turn > 0 {
             for (all, one) in [
@@ -76,6 +103,8 @@ pub async fn measure(report: &mut Report) -> Result<()> {
                 (&mut unrecorded, of_decision),
                 (&mut memory, of_memory),
                 (&mut stored, of_file),
+                (&mut lookup, of_lookup),
+                (&mut asked, of_question),
             ] {
                 all.push(one);
             }
@@ -88,13 +117,18 @@ pub async fn measure(report: &mut Report) -> Result<()> {
         report.fact("call.warm").context(needs)?,
     );
     let (graph, unrecorded, memory, stored) = (median(&graph), median(&unrecorded), median(&memory), median(&stored));
+    let (lookup, asked) = (median(&lookup), median(&asked));
+    report.keep("share.unrecorded", unrecorded);
+    report.keep("share.store", stored - unrecorded);
+    report.keep("share.question", asked);
     let mut layers = vec![
         ("the guests' own work, arguments and results among it (3 calls of a live instance)", NODES * warm),
         ("three fresh instances of bare Wasmtime, made and dropped", NODES * (bare - warm)),
         ("the sandbox around them: limits, epochs, empty WASI, journal, breaker, conversion", NODES * (sandbox - bare)),
         ("the graph: steps, the condition in CEL, merging of channels", graph),
         ("context, record and bookkeeping of the executor", unrecorded - NODES * sandbox - graph),
-        ("looking up and committing on a store in memory: SDK, engine, SQLite", memory - unrecorded),
+        ("looking up in a store in memory whether it is decided", lookup),
+        ("committing there: engine, its five indexes, SQLite", memory - unrecorded - lookup),
         ("the same in a file: what the write-ahead log adds", stored - memory),
     ];
     if let Some(served) = report.fact("websocket.stored") {
@@ -108,6 +142,11 @@ pub async fn measure(report: &mut Report) -> Result<()> {
         "CPU of one decision through the chain of three nodes, by what each layer adds to the one below it; every line is \
          the difference of two medians of the same run, so a small one is no more than noise.",
     );
+    section.say(&format!(
+        "Looking up and committing each ask the thread that owns the database. To ask a thread that does nothing and be \
+         answered takes {} here when nothing else is asked: two threads are woken for it.",
+        micros(asked)
+    ));
     let mut sum = 0.0;
     let rows: Vec<Vec<String>> = layers
         .into_iter()

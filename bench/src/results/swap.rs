@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use cpu_time::ThreadTime;
 use hdrhistogram::Histogram;
 use serde_json::json;
 use tempfile::TempDir;
@@ -63,13 +64,17 @@ pub async fn measure(report: &mut Report) -> Result<()> {
 
     let (running, stop, failed) = begin(&desk);
     let (mut loading, mut publishing) = (Histogram::<u64>::new(3)?, Histogram::<u64>::new(3)?);
+    // What a publish computes itself, without its waiting for a core.
+    let mut computing = Histogram::<u64>::new(3)?;
     for swap in 0..SWAPS {
         let started = Instant::now();
         let generation = desk.load(if swap % 2 == 0 { other.path() } else { one.path() }).await?;
         loading.record(u64::try_from(started.elapsed().as_micros())?)?;
-        let started = Instant::now();
-        drop(desk.executor.publish(generation).await?);
+        let (started, cpu) = (Instant::now(), ThreadTime::try_now()?);
+        let replaced = desk.executor.publish(generation).await?;
+        computing.record(u64::try_from(cpu.elapsed().as_nanos())?)?;
         publishing.record(u64::try_from(started.elapsed().as_nanos())?)?;
+        drop(replaced);
         // Decisions are made on each generation, on some of them over the next swap.
         tokio::task::yield_now().await;
     }
@@ -101,9 +106,18 @@ pub async fn measure(report: &mut Report) -> Result<()> {
                 time(publishing.value_at_quantile(0.99) as f64 / 1e3),
                 time(pause),
             ],
+            vec![
+                "the same without its waiting for a core".to_owned(),
+                grouped(computing.len() as f64),
+                time(computing.value_at_quantile(0.5) as f64 / 1e3),
+                time(computing.value_at_quantile(0.99) as f64 / 1e3),
+                time(computing.max() as f64 / 1e3),
+            ],
         ],
     );
     report.add(section);
+    report.keep("swap.computing", computing.max() as f64 / 1e3);
+    report.keep("swap.publishing", publishing.value_at_quantile(0.5) as f64 / 1e3);
     report.budget(
         "hot swap under load",
         "0 failed decisions in 1,000 swaps",

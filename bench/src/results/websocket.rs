@@ -9,6 +9,7 @@ use signalbox_tests_support::{Setup, bundle};
 use crate::figures::{ROUNDS, grouped, in_micros, median, micros, rate, time};
 use crate::host::{OPEN, Server};
 use crate::load::{self, Socket};
+use crate::machine::cpu_time;
 use crate::report::{Report, Section};
 
 /// The business that is talked to.
@@ -37,6 +38,8 @@ struct Contender {
     tokens: Vec<String>,
     /// By number of connections: messages a second of each round, and what the server computed for one message.
     rounds: Vec<(Vec<f64>, Vec<f64>)>,
+    /// What the load computed for one message, by number of connections.
+    load: Vec<Vec<f64>>,
 }
 
 const CONNECTIONS: [usize; 3] = [1, 32, 200];
@@ -46,7 +49,13 @@ impl Contender {
         let most = CONNECTIONS.into_iter().max().unwrap_or(0);
         let token = |number| setup.token(&format!("user-{number}")).business(BUSINESS, &["coordinator"]).mint();
         let tokens = (0..most).map(token).collect::<Result<_>>()?;
-        Ok(Self { name, server: Server::host(setup)?, tokens, rounds: vec![Default::default(); 3] })
+        Ok(Self {
+            name,
+            server: Server::host(setup)?,
+            tokens,
+            rounds: vec![Default::default(); 3],
+            load: vec![Vec::new(); 3],
+        })
     }
 
     async fn sockets(&self, count: usize) -> Result<Vec<Socket>> {
@@ -61,12 +70,15 @@ impl Contender {
     async fn round(&mut self, keep: bool) -> Result<()> {
         for (at, count) in CONNECTIONS.into_iter().enumerate() {
             let mut sockets = self.sockets(count).await?;
-            let before = self.server.process().cpu_time()?;
+            let (before, own) = (self.server.process().cpu_time()?, cpu_time());
             let most = load::most(&mut sockets, BUSINESS, ROUND).await?;
             let cpu = self.server.process().cpu_time()? - before;
-            if keep && let Some((rates, costs)) = self.rounds.get_mut(at) {
+            let own = cpu_time() - own;
+            if keep && let (Some((rates, costs)), Some(load)) = (self.rounds.get_mut(at), self.load.get_mut(at)) {
+                let messages = most * ROUND.as_secs_f64();
                 rates.push(most);
-                costs.push(in_micros(cpu) / (most * ROUND.as_secs_f64()));
+                costs.push(in_micros(cpu) / messages);
+                load.push(in_micros(own) / messages);
             }
         }
         Ok(())
@@ -93,6 +105,7 @@ pub async fn measure(report: &mut Report) -> Result<()> {
         server: Server::bare()?,
         tokens: Vec::new(),
         rounds: vec![Default::default(); 3],
+        load: vec![Vec::new(); 3],
     };
     let memory = Contender::host("host, store in memory", setup()?.store_in_memory())?;
     let stored = Contender::host("host, embedded store in a file", setup()?)?;
@@ -143,7 +156,10 @@ pub async fn measure(report: &mut Report) -> Result<()> {
     section.table(&["server", "connections", "messages", "measured", "p50", "p99", "p99.9"], &rows);
     report.add(section);
     let [bare, memory, stored] = &all;
+    report.keep("websocket.echo", bare.cost(1));
+    report.keep("websocket.memory", memory.cost(1));
     report.keep("websocket.stored", stored.cost(1));
+    report.keep("websocket.load", stored.load.get(1).map_or(0.0, |load| median(load)));
     let share = memory.most(1) / bare.most(1);
     report.budget(
         "WebSocket message to reply, store in memory, 32 connections",

@@ -7,6 +7,8 @@ mod error;
 mod limits;
 mod process;
 
+use std::fs::File;
+use std::os::fd::AsRawFd as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -71,18 +73,21 @@ impl Compiler {
         metrics::cache("miss");
         let code = self.compile(bytes).await.inspect_err(|error| metrics::not_compiled(error.reason()))?;
         blocking(move || {
-            let component = deserialize(&self.engine, &code).map_err(|error| CompileError::invalid(&error))?;
             if let Some(cache) = &self.cache {
                 cache.write(&name, &code);
             }
-            Ok(component)
+            // From the cache it takes memory only where it runs.
+            match self.kept(&name) {
+                Some(component) => Ok(component),
+                None => deserialize(&self.engine, &code).map_err(|error| CompileError::invalid(&error)),
+            }
         })
         .await
     }
 
     fn kept(&self, name: &str) -> Option<Component> {
-        let code = self.cache.as_ref()?.read(name)?;
-        deserialize(&self.engine, &code)
+        let file = self.cache.as_ref()?.read(name)?;
+        deserialize_file(&self.engine, &file)
             .inspect_err(|error| tracing::warn!(%error, "a cached component does not load; compiling it again"))
             .ok()
     }
@@ -121,6 +126,17 @@ fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
     // key made it. A child is this very program with the same compiler, and the pipe has no other end; a component that
     // could make it write something else could do the same to a compiler in this process.
     unsafe { Component::deserialize(engine, code) }
+}
+
+/// Maps the code of a file, as an executable is mapped: pages that never run take no memory.
+#[allow(unsafe_code, reason = "native code can be loaded in no other way")]
+fn deserialize_file(engine: &Engine, file: &File) -> wasmtime::Result<Component> {
+    // The open file and not its path, which may have become another file since its seal was looked at.
+    let open_files = if cfg!(target_os = "linux") { "/proc/self/fd" } else { "/dev/fd" };
+    let path = format!("{open_files}/{}", file.as_raw_fd());
+    // SAFETY: as above, for the seal was found to fit; and the files of the cache are replaced and never written to, by us,
+    // and belong to us alone.
+    unsafe { Component::deserialize_file(engine, path) }
 }
 
 /// Stands for everything that decides whether compiled code fits: wasmtime's version and every setting.

@@ -5,7 +5,6 @@
 //! synced once, and only then are they answered. So what was answered outlives `kill -9` and power loss all the same.
 
 use std::fs::{File, OpenOptions};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::mpsc as std_mpsc;
 use std::thread;
@@ -16,10 +15,15 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::StoreError;
 
+mod call;
+mod operations;
 mod tables;
 mod values;
 
+pub(crate) use operations::Operation;
 pub(crate) use values::{inward_item, outward_item};
+
+use call::{Asked, Call, write_together};
 
 /// Calls that may wait for the database; more wait for a place, up to their deadline.
 const QUEUE: usize = 1024;
@@ -33,21 +37,8 @@ const SWEEP_EVERY: Duration = Duration::from_secs(15 * 60);
 /// The database in this process. Cheap to clone; it is closed when the last clone is gone.
 #[derive(Clone, Debug)]
 pub(crate) struct Embedded {
-    calls: mpsc::Sender<Call>,
+    calls: mpsc::Sender<Box<dyn Call>>,
 }
-
-/// A call on its way to the database.
-struct Call {
-    /// Whether it may change what is stored.
-    writes: bool,
-    run: Run,
-}
-
-/// Runs a call, and gives what is to be told once it is synced; none when nobody waits for it any more.
-type Run = Box<dyn FnOnce(&Database) -> Option<Tell> + Send>;
-
-/// Tells the caller what the database said, or why it is not to be relied on.
-type Tell = Box<dyn FnOnce(Result<(), DynoxideError>) + Send>;
 
 /// The thread that owns the database is gone.
 #[derive(Debug, thiserror::Error)]
@@ -74,28 +65,9 @@ impl Embedded {
     }
 
     /// Has the database do something, and waits until that is synced.
-    pub(crate) async fn ask<R: Send + 'static>(
-        &self,
-        writes: bool,
-        operation: impl FnOnce(&Database) -> dynoxide::Result<R> + Send + 'static,
-    ) -> Result<dynoxide::Result<R>, Stopped> {
+    pub(crate) async fn ask<O: Operation>(&self, operation: O) -> Result<dynoxide::Result<O::Response>, Stopped> {
         let (answer, answered) = oneshot::channel();
-        let run = Box::new(move |database: &Database| {
-            // A caller whose deadline has passed is gone; its write must not happen after it was told of the timeout.
-            if answer.is_closed() {
-                return None;
-            }
-            let said = catch_unwind(AssertUnwindSafe(|| operation(database))).unwrap_or_else(|_| {
-                tracing::error!("the embedded store panicked; restart the host");
-                Err(DynoxideError::InternalServerError("the embedded store panicked".to_owned()))
-            });
-            let tell: Tell = Box::new(move |synced| {
-                // The caller may have gone in the meantime.
-                let _ = answer.send(synced.and(said));
-            });
-            Some(tell)
-        });
-        self.calls.send(Call { writes, run }).await.map_err(|_| Stopped)?;
+        self.calls.send(Box::new(Asked { operation, answer })).await.map_err(|_| Stopped)?;
         answered.await.map_err(|_| Stopped)
     }
 }
@@ -134,7 +106,7 @@ fn open_database(path: Option<&Path>) -> Result<Opened, String> {
 
 /// Answers calls until the last client is gone: all that wait are run one after another, then their writes are synced,
 /// then they are answered.
-fn serve(opened: &Opened, mut queue: mpsc::Receiver<Call>) {
+fn serve(opened: &Opened, mut queue: mpsc::Receiver<Box<dyn Call>>) {
     let (stop, stopped) = std_mpsc::channel();
     let sweeping = opened.database.clone();
     let sweeper = thread::Builder::new().name("store-sweep".to_owned()).spawn(move || sweep(&sweeping, &stopped));
@@ -143,11 +115,12 @@ fn serve(opened: &Opened, mut queue: mpsc::Receiver<Call>) {
     }
     let (mut calls, mut answers) = (Vec::with_capacity(BATCH), Vec::with_capacity(BATCH));
     while queue.blocking_recv_many(&mut calls, BATCH) > 0 {
-        let mut wrote = false;
-        for call in calls.drain(..) {
-            let Some(tell) = (call.run)(&opened.database) else { continue };
-            wrote |= call.writes;
-            answers.push(tell);
+        // A caller whose deadline has passed is gone; its write must not happen after it was told of the timeout.
+        calls.retain(|call| call.is_waited_for());
+        let wrote = calls.iter().any(|call| call.writes());
+        let written = write_together(&opened.database, &calls);
+        for (place, call) in calls.drain(..).enumerate() {
+            answers.push(if written.contains(&place) { call.written() } else { call.run(&opened.database) });
         }
         let synced = match &opened.log {
             Some(log) if wrote => log.sync_data(),

@@ -107,6 +107,7 @@ guarantees! {
     decisions::a_second_commit_answers_the_first_record,
     decisions::a_second_commit_with_a_session_answers_the_first_record_and_leaves_the_session,
     decisions::of_many_concurrent_commits_exactly_one_is_new,
+    decisions::commits_that_wait_together_are_each_answered_for_themselves,
     decisions::concurrent_decisions_of_one_conversation_all_commit,
     decisions::a_decision_is_not_found_under_another_business,
     decisions::a_large_decision_is_compressed_and_read_back,

@@ -5,10 +5,10 @@ use aws_sdk_dynamodb::error::{BuildError, ErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
-use dynoxide::{Database, DynoxideError};
+use dynoxide::DynoxideError;
 
 use super::{CALL_DEADLINE, Store};
-use crate::embedded::Embedded;
+use crate::embedded::{Embedded, Operation};
 
 mod items;
 mod queries;
@@ -24,16 +24,11 @@ pub(crate) trait Call: Sized + Send {
     type Output: Send;
     type Error: Error + Send + Sync + 'static;
     /// The input in the words of the database.
-    type Request: Send + 'static;
-    /// The output in the words of the database.
-    type Response: Send + 'static;
-    /// Whether it may change what is stored.
-    const WRITES: bool;
+    type Request: Operation;
 
     fn send(self, client: &Client) -> impl Future<Output = Answered<Self>> + Send;
     fn request(self) -> Result<Self::Request, Unsendable>;
-    fn run(database: &Database, request: Self::Request) -> dynoxide::Result<Self::Response>;
-    fn output(response: Self::Response) -> Result<Self::Output, Unsendable>;
+    fn output(response: <Self::Request as Operation>::Response) -> Result<Self::Output, Unsendable>;
     fn error(error: DynoxideError, meta: ErrorMetadata) -> Self::Error;
 }
 
@@ -58,8 +53,7 @@ impl Store {
 
 async fn ask<C: Call>(embedded: &Embedded, call: C) -> Answered<C> {
     let request = call.request().map_err(SdkError::construction_failure)?;
-    let asked = embedded.ask(C::WRITES, |database| C::run(database, request));
-    match tokio::time::timeout(CALL_DEADLINE, asked).await {
+    match tokio::time::timeout(CALL_DEADLINE, embedded.ask(request)).await {
         Ok(Ok(Ok(response))) => C::output(response).map_err(SdkError::construction_failure),
         Ok(Ok(Err(error))) => Err(refused::<C>(error)),
         Ok(Err(stopped)) => Err(SdkError::dispatch_failure(

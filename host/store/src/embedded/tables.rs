@@ -12,7 +12,7 @@ use dynoxide::{Database, DynoxideError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::Embedded;
+use super::{Embedded, Operation};
 
 /// Every request of the SDK names its operation in this header, after this prefix.
 const TARGET: (&str, &str) = ("x-amz-target", "DynamoDB_20120810.");
@@ -34,13 +34,28 @@ async fn answer(database: &Embedded, request: &HttpRequest) -> Result<HttpRespon
     let target = request.headers().get(TARGET.0).unwrap_or_default();
     let operation = target.strip_prefix(TARGET.1).unwrap_or(target).to_owned();
     let body = request.body().bytes().ok_or_else(|| ConnectorError::user("a streamed request".into()))?.to_vec();
-    let answered = database.ask(true, move |database| run(database, &operation, &body)).await;
+    let answered = database.ask(Json { operation, body }).await;
     let (status, body) = match answered.map_err(|stopped| ConnectorError::other(stopped.into(), None))? {
         Ok(body) => (200, body),
         Err(error) => (error.status_code(), error.to_json()),
     };
     let status = StatusCode::try_from(status).map_err(|error| ConnectorError::other(error.into(), None))?;
     Ok(HttpResponse::new(status, SdkBody::from(body)))
+}
+
+/// An operation as it stands in a request of the SDK.
+struct Json {
+    operation: String,
+    body: Vec<u8>,
+}
+
+impl Operation for Json {
+    type Response = String;
+    const WRITES: bool = true;
+
+    fn run(self, database: &Database) -> dynoxide::Result<String> {
+        run(database, &self.operation, &self.body)
+    }
 }
 
 fn run(database: &Database, operation: &str, body: &[u8]) -> dynoxide::Result<String> {

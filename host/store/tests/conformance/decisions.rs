@@ -70,6 +70,33 @@ pub async fn of_many_concurrent_commits_exactly_one_is_new(store: &Store) {
     assert!(answered.iter().all(|first| first == winner));
 }
 
+pub async fn commits_that_wait_together_are_each_answered_for_themselves(store: &Store) {
+    let business = unique("business");
+    let old = record(&business, "in-old", minute(1));
+    assert_eq!(store.commit_decision(&old).await.unwrap(), Committed::New);
+    let commits = (0..30_u32).map(|n| {
+        let (store, business) = (store.clone(), business.clone());
+        tokio::spawn(async move {
+            // Some are there already, some come with what their conversation remembers.
+            let input = if n % 7 == 3 { "in-old".to_owned() } else { format!("in-{n}") };
+            let mut record = record(&business, &input, minute(2));
+            if n % 3 == 0 {
+                record = with_session(record, json!({ "turn": n }), at(LATER));
+            }
+            (n, store.commit_decision(&record).await.unwrap(), record)
+        })
+    });
+    for commit in commits.collect::<Vec<_>>() {
+        let (n, committed, record) = commit.await.unwrap();
+        if n % 7 == 3 {
+            assert_eq!(committed, Committed::Duplicate(Box::new(old.clone())), "commit {n}");
+        } else {
+            assert_eq!(committed, Committed::New, "commit {n}");
+            assert_eq!(store.decision(&record.decision.id, &business).await.unwrap(), Some(record), "commit {n}");
+        }
+    }
+}
+
 pub async fn concurrent_decisions_of_one_conversation_all_commit(store: &Store) {
     let business = unique("business");
     let commits = (0..6_u32).map(|n| {

@@ -7,10 +7,10 @@ use aws_sdk_dynamodb::operation::put_item::{PutItemError, PutItemOutput};
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemInputBuilder;
 use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
 use aws_sdk_dynamodb::types::error::ConditionalCheckFailedException;
+use dynoxide::DynoxideError;
 use dynoxide::actions::get_item::{GetItemRequest, GetItemResponse};
 use dynoxide::actions::put_item::{PutItemRequest, PutItemResponse};
 use dynoxide::actions::update_item::{UpdateItemRequest, UpdateItemResponse};
-use dynoxide::{Database, DynoxideError};
 
 use super::{Answered, Call, Unsendable};
 use crate::embedded::{inward_item, outward_item};
@@ -19,8 +19,6 @@ impl Call for GetItemInputBuilder {
     type Output = GetItemOutput;
     type Error = GetItemError;
     type Request = GetItemRequest;
-    type Response = GetItemResponse;
-    const WRITES: bool = false;
 
     fn send(self, client: &Client) -> impl Future<Output = Answered<Self>> + Send {
         self.send_with(client)
@@ -38,10 +36,6 @@ impl Call for GetItemInputBuilder {
         })
     }
 
-    fn run(database: &Database, request: GetItemRequest) -> dynoxide::Result<GetItemResponse> {
-        database.get_item(request)
-    }
-
     fn output(response: GetItemResponse) -> Result<GetItemOutput, Unsendable> {
         Ok(GetItemOutput::builder().set_item(response.item.map(outward_item)).build())
     }
@@ -55,8 +49,6 @@ impl Call for PutItemInputBuilder {
     type Output = PutItemOutput;
     type Error = PutItemError;
     type Request = PutItemRequest;
-    type Response = PutItemResponse;
-    const WRITES: bool = true;
 
     fn send(self, client: &Client) -> impl Future<Output = Answered<Self>> + Send {
         self.send_with(client)
@@ -78,10 +70,6 @@ impl Call for PutItemInputBuilder {
         })
     }
 
-    fn run(database: &Database, request: PutItemRequest) -> dynoxide::Result<PutItemResponse> {
-        database.put_item(request)
-    }
-
     fn output(response: PutItemResponse) -> Result<PutItemOutput, Unsendable> {
         Ok(PutItemOutput::builder().set_attributes(response.attributes.map(outward_item)).build())
     }
@@ -98,8 +86,6 @@ impl Call for UpdateItemInputBuilder {
     type Output = UpdateItemOutput;
     type Error = UpdateItemError;
     type Request = UpdateItemRequest;
-    type Response = UpdateItemResponse;
-    const WRITES: bool = true;
 
     fn send(self, client: &Client) -> impl Future<Output = Answered<Self>> + Send {
         self.send_with(client)
@@ -120,10 +106,6 @@ impl Call for UpdateItemInputBuilder {
                 .map(|wanted| wanted.as_str().to_owned()),
             ..UpdateItemRequest::default()
         })
-    }
-
-    fn run(database: &Database, request: UpdateItemRequest) -> dynoxide::Result<UpdateItemResponse> {
-        database.update_item(request)
     }
 
     fn output(response: UpdateItemResponse) -> Result<UpdateItemOutput, Unsendable> {

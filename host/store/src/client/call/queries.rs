@@ -5,11 +5,11 @@ use aws_sdk_dynamodb::operation::batch_get_item::{BatchGetItemError, BatchGetIte
 use aws_sdk_dynamodb::operation::query::builders::QueryInputBuilder;
 use aws_sdk_dynamodb::operation::query::{QueryError, QueryOutput};
 use aws_sdk_dynamodb::types::KeysAndAttributes;
+use dynoxide::DynoxideError;
 use dynoxide::actions::batch_get_item::{
     BatchGetItemRequest, BatchGetItemResponse, KeysAndAttributes as EmbeddedKeysAndAttributes,
 };
 use dynoxide::actions::query::{QueryRequest, QueryResponse};
-use dynoxide::{Database, DynoxideError};
 
 use super::{Answered, Call, Unsendable};
 use crate::embedded::{inward_item, outward_item};
@@ -18,8 +18,6 @@ impl Call for QueryInputBuilder {
     type Output = QueryOutput;
     type Error = QueryError;
     type Request = QueryRequest;
-    type Response = QueryResponse;
-    const WRITES: bool = false;
 
     fn send(self, client: &Client) -> impl Future<Output = Answered<Self>> + Send {
         self.send_with(client)
@@ -44,10 +42,6 @@ impl Call for QueryInputBuilder {
         })
     }
 
-    fn run(database: &Database, request: QueryRequest) -> dynoxide::Result<QueryResponse> {
-        database.query(request)
-    }
-
     fn output(response: QueryResponse) -> Result<QueryOutput, Unsendable> {
         let items = response.items.map(|items| items.into_iter().map(outward_item).collect());
         let last = response.last_evaluated_key.map(outward_item);
@@ -63,8 +57,6 @@ impl Call for BatchGetItemInputBuilder {
     type Output = BatchGetItemOutput;
     type Error = BatchGetItemError;
     type Request = BatchGetItemRequest;
-    type Response = BatchGetItemResponse;
-    const WRITES: bool = false;
 
     fn send(self, client: &Client) -> impl Future<Output = Answered<Self>> + Send {
         self.send_with(client)
@@ -84,10 +76,6 @@ impl Call for BatchGetItemInputBuilder {
         });
         let request_items = asked.collect::<Result<_, DynoxideError>>()?;
         Ok(BatchGetItemRequest { request_items, ..BatchGetItemRequest::default() })
-    }
-
-    fn run(database: &Database, request: BatchGetItemRequest) -> dynoxide::Result<BatchGetItemResponse> {
-        database.batch_get_item(request)
     }
 
     fn output(response: BatchGetItemResponse) -> Result<BatchGetItemOutput, Unsendable> {

@@ -6,11 +6,11 @@ use aws_sdk_dynamodb::types::error::TransactionCanceledException;
 use aws_sdk_dynamodb::types::{
     CancellationReason, ConditionCheck, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
 };
+use dynoxide::DynoxideError;
 use dynoxide::actions::transact_write_items::{
     TransactConditionCheck, TransactPut, TransactWriteItem as EmbeddedPart, TransactWriteItemsRequest,
     TransactWriteItemsResponse,
 };
-use dynoxide::{Database, DynoxideError};
 
 use super::{Answered, Call, Unsendable};
 use crate::embedded::{inward_item, outward_item};
@@ -19,8 +19,6 @@ impl Call for TransactWriteItemsInputBuilder {
     type Output = TransactWriteItemsOutput;
     type Error = TransactWriteItemsError;
     type Request = TransactWriteItemsRequest;
-    type Response = TransactWriteItemsResponse;
-    const WRITES: bool = true;
 
     fn send(self, client: &Client) -> impl Future<Output = Answered<Self>> + Send {
         self.send_with(client)
@@ -32,10 +30,6 @@ impl Call for TransactWriteItemsInputBuilder {
         let transact_items = parts.map(part).collect::<Result<_, _>>()?;
         let client_request_token = input.client_request_token;
         Ok(TransactWriteItemsRequest { transact_items, client_request_token, ..TransactWriteItemsRequest::default() })
-    }
-
-    fn run(database: &Database, request: TransactWriteItemsRequest) -> dynoxide::Result<TransactWriteItemsResponse> {
-        database.transact_write_items(request)
     }
 
     fn output(_: TransactWriteItemsResponse) -> Result<TransactWriteItemsOutput, Unsendable> {

@@ -51,9 +51,9 @@ pub(super) fn attempts() -> Vec<Attempt> {
             let component = component(1, |function| multiplications(function, 500_000));
             Ok(Loading { memory: HumanSize(96 << 20), ..Loading::new(component) })
         }),
-        load("many-branches", "take much memory to compile, with branches", "96mib of memory", || {
+        load("many-branches", "take much memory to compile, with branches", "64mib of memory", || {
             let component = component(20, |function| branches(function, 60_000));
-            Ok(Loading { memory: HumanSize(96 << 20), ..Loading::new(component) })
+            Ok(Loading { memory: HumanSize(64 << 20), ..Loading::new(component) })
         }),
         load("nested-blocks", "overflow the compiler's stack with 20,000 nested blocks", "plugin `hostile`", || {
             Ok(Loading::new(component(1, |function| blocks(function, 20_000))))

@@ -1,0 +1,91 @@
+//! Why budgets are not met, from what the same run has measured.
+
+use crate::figures::{kib, micros, rate, time};
+use crate::report::Report;
+
+const NODES: f64 = 3.0;
+
+/// Explains every budget that is not met, as far as the parts that say why were measured too.
+pub fn explain(report: &mut Report) {
+    let fact = |name: &str| report.fact(name);
+    let chain = fact("call.bare").zip(fact("call.warm")).zip(fact("chain"));
+    let echo = fact("call.bare").zip(fact("websocket.echo")).zip(fact("websocket.memory"));
+    let stored = fact("websocket.stored").zip(fact("websocket.load"));
+    let share = fact("share.unrecorded").zip(fact("share.store")).zip(fact("share.question"));
+    let (idle, first) = (fact("idle.echo"), fact("start.first"));
+    let publish = fact("swap.publishing").zip(fact("swap.computing"));
+
+    if let Some(((bare, warm), chain)) = chain {
+        report.explain("chain of 3 nodes, fresh sandbox for each, no I/O", || {
+            format!(
+                "Bare Wasmtime takes {} for the same three calls in fresh instances, with no limits, no graph and no journal; \
+                 {} of it is the guests' own work with their arguments and results, and the rest is what a fresh instance \
+                 costs. All that Signalbox adds is {}. A sandbox that is fresh for every node is what contains a plugin \
+                 (decision 0006), so the instances stay.",
+                micros(NODES * bare),
+                micros(NODES * warm),
+                micros(chain - NODES * bare)
+            )
+        });
+    }
+    if let Some(((bare, echo), memory)) = echo {
+        report.explain("WebSocket message to reply, store in memory, 32 connections", || {
+            format!(
+                "The echo computes {} for a message, so 40 % of its messages leave {} for each on the same cores. Three fresh \
+                 instances of bare Wasmtime alone take {}, which no host can go below; this one takes {} for the message with \
+                 its acknowledgement, progress, record and log line. The end of this report says where that goes.",
+                micros(echo),
+                micros(echo / 0.4),
+                micros(NODES * bare),
+                micros(memory)
+            )
+        });
+    }
+    if let (Some((served, load)), Some(((unrecorded, store), question))) = (stored, share) {
+        report.explain("the same, stored in the embedded store", || {
+            format!(
+                "The host computes {} for a message and the load beside it {}, so two cores give at most {}. One decision at a \
+                 time, the chain takes {} of it and the store {}: Dynoxide reads the table's definition, checks the \
+                 condition, writes the item and its indexes, each with an SQL statement of its own, for a lookup and a commit, \
+                 and both wait for its thread ({} to ask and be answered). With callers at the same time, commits share a \
+                 transaction and a sync. Dynoxide is DynamoDB's semantics on a laptop (decision 0001); in AWS this work is not \
+                 the host's.",
+                micros(served),
+                micros(load),
+                rate(2e6 / (served + load)),
+                micros(unrecorded),
+                micros(store),
+                micros(question)
+            )
+        });
+    }
+    if let Some(echo) = idle {
+        report.explain("idle WebSocket, 10,000 held", || {
+            format!(
+                "A connection to a bare axum echo holds {} in the same measurement: hyper's and tungstenite's buffers and the \
+                 task. The rest is the host's: who is there and what they may, the outbox with its bounds, and the timers.",
+                kib(echo)
+            )
+        });
+    }
+    if let Some((publishing, computing)) = publish {
+        report.explain("pause of a publish", || {
+            format!(
+                "A publish computes {} at most, and half of them are over after {}. The longest ones waited for a core, \
+                 because the decisions beside it keep both busy. No decision waits for a publish: it swaps a pointer, and \
+                 those that run keep their generation.",
+                time(computing),
+                time(publishing)
+            )
+        });
+    }
+    if let Some(first) = first {
+        report.explain("first call from the cache", || {
+            format!(
+                "Half of the first calls are answered within {}. A slower one shares the two cores with the load and with \
+                 what the host still does after its start.",
+                time(first)
+            )
+        });
+    }
+}

@@ -1,0 +1,167 @@
+use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use dynoxide::actions::transact_write_items::{TransactWriteItem, TransactWriteItemsRequest};
+use dynoxide::{Database, DynoxideError};
+use tokio::sync::oneshot;
+
+use super::Operation;
+
+/// DynamoDB's largest transaction, in parts.
+const PARTS: usize = 100;
+
+/// Tells the caller what the database said, or why it is not to be relied on.
+pub(super) type Tell = Box<dyn FnOnce(Result<(), DynoxideError>) + Send>;
+
+/// A call on its way to the database.
+pub(super) trait Call: Send {
+    fn is_waited_for(&self) -> bool;
+    /// Whether it may change what is stored.
+    fn writes(&self) -> bool;
+    /// The same as parts of a transaction, if it can be.
+    fn parts(&self) -> Option<Vec<TransactWriteItem>>;
+    /// Runs it; what it gives is to be told once it is synced.
+    fn run(self: Box<Self>, database: &Database) -> Tell;
+    /// Its parts have been written.
+    fn written(self: Box<Self>) -> Tell;
+}
+
+pub(super) struct Asked<O: Operation> {
+    pub(super) operation: O,
+    pub(super) answer: oneshot::Sender<dynoxide::Result<O::Response>>,
+}
+
+impl<O: Operation> Call for Asked<O> {
+    fn is_waited_for(&self) -> bool {
+        !self.answer.is_closed()
+    }
+
+    fn writes(&self) -> bool {
+        O::WRITES
+    }
+
+    fn parts(&self) -> Option<Vec<TransactWriteItem>> {
+        self.operation.parts()
+    }
+
+    fn run(self: Box<Self>, database: &Database) -> Tell {
+        let Self { operation, answer } = *self;
+        let said = caught(|| operation.run(database));
+        told(answer, said)
+    }
+
+    fn written(self: Box<Self>) -> Tell {
+        told(self.answer, Ok(O::Response::default()))
+    }
+}
+
+fn told<R: Send + 'static>(answer: oneshot::Sender<dynoxide::Result<R>>, said: dynoxide::Result<R>) -> Tell {
+    Box::new(move |synced| {
+        // The caller may have gone in the meantime.
+        let _ = answer.send(synced.and(said));
+    })
+}
+
+/// Writes in one transaction what several calls want to write, because a commit costs as much as the writes in it. Gives
+/// the places of those calls; none when one of them is refused, and then each is to be run by itself, which says which.
+pub(super) fn write_together(database: &Database, calls: &[Box<dyn Call>]) -> HashSet<usize> {
+    let (mut transact_items, mut places) = (Vec::new(), HashSet::new());
+    for (place, call) in calls.iter().enumerate() {
+        let Some(parts) = call.parts() else { continue };
+        if transact_items.len() + parts.len() > PARTS {
+            break;
+        }
+        transact_items.extend(parts);
+        places.insert(place);
+    }
+    let request = TransactWriteItemsRequest { transact_items, ..TransactWriteItemsRequest::default() };
+    if places.len() < 2 || caught(|| database.transact_write_items(request)).is_err() {
+        places.clear();
+    }
+    places
+}
+
+fn caught<R>(operation: impl FnOnce() -> dynoxide::Result<R>) -> dynoxide::Result<R> {
+    catch_unwind(AssertUnwindSafe(operation)).unwrap_or_else(|_| {
+        tracing::error!("the embedded store panicked; restart the host");
+        Err(DynoxideError::InternalServerError("the embedded store panicked".to_owned()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use dynoxide::AttributeValue;
+    use dynoxide::actions::get_item::GetItemRequest;
+    use dynoxide::actions::put_item::{PutItemRequest, PutItemResponse};
+    use serde_json::json;
+    use std::collections::HashMap;
+
+    use super::*;
+
+    type Answer = oneshot::Receiver<dynoxide::Result<PutItemResponse>>;
+
+    fn database() -> Database {
+        let database = Database::memory().unwrap();
+        let table = json!({
+            "TableName": "things",
+            "AttributeDefinitions": [{ "AttributeName": "id", "AttributeType": "S" }],
+            "KeySchema": [{ "AttributeName": "id", "KeyType": "HASH" }],
+            "BillingMode": "PAY_PER_REQUEST",
+        });
+        database.create_table(serde_json::from_value(table).unwrap()).unwrap();
+        database
+    }
+
+    fn key(id: &str) -> HashMap<String, AttributeValue> {
+        HashMap::from([("id".to_owned(), AttributeValue::S(id.to_owned()))])
+    }
+
+    fn put(id: &str) -> (Box<dyn Call>, Answer) {
+        let operation = PutItemRequest {
+            table_name: "things".to_owned(),
+            item: key(id),
+            condition_expression: Some("attribute_not_exists(id)".to_owned()),
+            ..PutItemRequest::default()
+        };
+        let (answer, answered) = oneshot::channel();
+        (Box::new(Asked { operation, answer }), answered)
+    }
+
+    fn is_there(database: &Database, id: &str) -> bool {
+        let request = GetItemRequest { table_name: "things".to_owned(), key: key(id), ..GetItemRequest::default() };
+        database.get_item(request).unwrap().item.is_some()
+    }
+
+    #[test]
+    fn writes_that_wait_are_done_together() {
+        let database = database();
+        let ((first, _first), (second, _second)) = (put("a"), put("b"));
+        assert_eq!(write_together(&database, &[first, second]), HashSet::from([0, 1]));
+        assert!(is_there(&database, "a") && is_there(&database, "b"));
+    }
+
+    #[test]
+    fn one_that_is_refused_leaves_the_others_to_be_run_by_themselves() {
+        let database = database();
+        let (there, _there) = put("a");
+        there.run(&database)(Ok(()));
+        let ((first, _first), (again, mut answered)) = (put("b"), put("a"));
+        let calls = [first, again];
+        assert_eq!(write_together(&database, &calls), HashSet::new());
+        assert!(!is_there(&database, "b"));
+        for call in calls {
+            call.run(&database)(Ok(()));
+        }
+        assert!(is_there(&database, "b"));
+        let refused = answered.try_recv().unwrap();
+        assert!(matches!(refused, Err(DynoxideError::ConditionalCheckFailedException(..))), "{refused:?}");
+    }
+
+    #[test]
+    fn one_alone_is_not_put_into_a_transaction() {
+        let database = database();
+        let (only, _only) = put("a");
+        assert_eq!(write_together(&database, &[only]), HashSet::new());
+        assert!(!is_there(&database, "a"));
+    }
+}
