@@ -43,8 +43,11 @@ pub fn kib(bytes: f64) -> String {
 
 /// A whole number with its thousands apart.
 pub fn grouped(value: f64) -> String {
-    let digits = format!("{value:.0}");
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    let digits = format!("{:.0}", value.abs());
+    let mut text = String::with_capacity(1 + digits.len() + digits.len() / 3);
+    if value <= -0.5 {
+        text.push('-');
+    }
     for (at, digit) in digits.chars().enumerate() {
         if at > 0 && (digits.len() - at).is_multiple_of(3) {
             text.push(',');
@@ -87,6 +90,7 @@ mod tests {
     fn numbers_read_naturally() {
         assert_eq!(grouped(1_234_567.4), "1,234,567");
         assert_eq!(grouped(999.0), "999");
+        assert_eq!(grouped(-245.2), "-245");
         assert_eq!(time(1_500.0), "1.50 ms");
         assert_eq!(micros(45.25), "45.2 µs");
     }

@@ -12,7 +12,7 @@ pub fn explain(report: &mut Report) {
     let echo = fact("call.bare").zip(fact("websocket.echo")).zip(fact("websocket.memory"));
     let stored = fact("websocket.stored").zip(fact("websocket.load"));
     let share = fact("share.unrecorded").zip(fact("share.store")).zip(fact("share.question"));
-    let (idle, first) = (fact("idle.echo"), fact("start.first"));
+    let (idle, first, private) = (fact("idle.echo"), fact("start.first"), fact("start.private"));
     let publish = fact("swap.publishing").zip(fact("swap.computing"));
 
     if let Some(((bare, warm), chain)) = chain {
@@ -20,7 +20,7 @@ pub fn explain(report: &mut Report) {
             format!(
                 "Bare Wasmtime takes {} for the same three calls in fresh instances, with no limits, no graph and no journal; \
                  {} of it is the guests' own work with their arguments and results, and the rest is what a fresh instance \
-                 costs. All that Signalbox adds is {}. A sandbox that is fresh for every node is what contains a plugin \
+                 costs. All that Signalbox adds to that is {}, at the speed that the machine had in that part of the run. A sandbox that is fresh for every node is what contains a plugin \
                  (decision 0006), so the instances stay.",
                 micros(NODES * bare),
                 micros(NODES * warm),
@@ -44,8 +44,8 @@ pub fn explain(report: &mut Report) {
     if let (Some((served, load)), Some(((unrecorded, store), question))) = (stored, share) {
         report.explain("the same, stored in the embedded store", || {
             format!(
-                "The host computes {} for a message and the load beside it {}, so two cores give at most {}. One decision at a \
-                 time, the chain takes {} of it and the store {}: Dynoxide reads the table's definition, checks the \
+                "The host computes {} for a message and the load beside it {}, so two cores give {} if they never wait, and \
+                 they wait for the disk's syncs. One decision at a time, the chain takes {} of it and the store {}: Dynoxide reads the table's definition, checks the \
                  condition, writes the item and its indexes, each with an SQL statement of its own, for a lookup and a commit, \
                  and both wait for its thread ({} to ask and be answered). With callers at the same time, commits share a \
                  transaction and a sync. Dynoxide is DynamoDB's semantics on a laptop (decision 0001); in AWS this work is not \
@@ -62,8 +62,10 @@ pub fn explain(report: &mut Report) {
     if let Some(echo) = idle {
         report.explain("idle WebSocket, 10,000 held", || {
             format!(
-                "A connection to a bare axum echo holds {} in the same measurement: hyper's and tungstenite's buffers and the \
-                 task. The rest is the host's: who is there and what they may, the outbox with its bounds, and the timers.",
+                "A connection to a bare axum echo, which keeps nothing but its buffers as they come, holds {} in the same \
+                 measurement. What is left here is a task with hyper's and tungstenite's state and smaller buffers, who is \
+                 there and what they may, an outbox with its bounds, and the timers, in blocks as the system's allocator \
+                 rounds them.",
                 kib(echo)
             )
         });
@@ -76,6 +78,16 @@ pub fn explain(report: &mut Report) {
                  those that run keep their generation.",
                 time(computing),
                 time(publishing)
+            )
+        });
+    }
+    if let Some(private) = private {
+        report.explain("1,000 loaded business types", || {
+            format!(
+                "{} of it is memory of the process. The rest are clean pages of the cache's file, which is mapped as an \
+                 executable is: the kernel maps what it has of the file, also code that nobody runs, and takes it back when \
+                 it needs the memory.",
+                kib(private)
             )
         });
     }

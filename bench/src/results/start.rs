@@ -55,7 +55,7 @@ async fn first_calls(server: &Server, types: usize) -> Result<(Vec<f64>, Vec<f64
 pub async fn measure(report: &mut Report, folder: &Path) -> Result<()> {
     let folder: PathBuf = folder.join("types");
     let (mut rows, mut memories, mut longest, mut alone) = (Vec::new(), Vec::new(), 0.0_f64, 0.0);
-    let mut typical = 0.0;
+    let (mut typical, mut private_alone, mut private_each) = (0.0, 0.0, 0.0);
     for types in TYPES {
         let (mut ready, mut private, mut resident) = (Vec::new(), Vec::new(), Vec::new());
         let (mut first, mut second) = (Vec::new(), Vec::new());
@@ -72,7 +72,9 @@ pub async fn measure(report: &mut Report, folder: &Path) -> Result<()> {
         }
         let (private, resident) = (median(&private), median(&resident));
         if types == 1 {
-            alone = resident;
+            (alone, private_alone) = (resident, private);
+        } else {
+            private_each = (private - private_alone) / (types - 1) as f64;
         }
         memories.push((types, resident));
         let worst = first.iter().copied().fold(0.0, f64::max);
@@ -101,6 +103,7 @@ pub async fn measure(report: &mut Report, folder: &Path) -> Result<()> {
     );
     report.add(section);
     report.keep("start.first", typical);
+    report.keep("start.private", private_each);
     let each = memories.last().map_or(0.0, |(types, resident)| (resident - alone) / (*types - 1) as f64);
     report.budget("1,000 loaded business types", "at most 300 KiB resident each", kib(each), each <= 300.0 * 1024.0);
     report.budget(
