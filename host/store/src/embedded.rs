@@ -1,8 +1,8 @@
 //! DynamoDB without a server: what the store asks is answered by Dynoxide in this process.
 //!
 //! Dynoxide commits every write to SQLite's write-ahead log. SQLite itself would sync the log after every one of them,
-//! which makes a write as slow as the disk; instead, the calls that wait at the same moment are run together, the log is
-//! synced once, and only then are they answered. So what was answered outlives `kill -9` and power loss all the same.
+//! which makes a write as slow as the disk; instead, the calls that wait at the same moment are run together, their writes
+//! in one transaction where none is refused, the log is synced once, and only then are they answered. So what was answered outlives `kill -9` and power loss all the same.
 
 use std::fs::{File, OpenOptions};
 use std::path::Path;

@@ -1,8 +1,9 @@
 //! Everything Signalbox keeps, in DynamoDB: decisions with their effects, accepted inputs, journals, conversations,
 //! message models, schedules with their fires, and the rows of plugins.
 //!
-//! There is one code path, through the AWS SDK, whether the tables are in AWS, behind any endpoint that speaks
-//! DynamoDB, or in a SQLite file inside this process ([`Backend::Embedded`]). No other crate knows DynamoDB.
+//! There is one code path, in the inputs, expressions and outputs of the AWS SDK, whether the tables are in AWS, behind
+//! any endpoint that speaks DynamoDB, or in a SQLite file inside this process ([`Backend::Embedded`]), which is asked
+//! without the SDK's HTTP. No other crate knows DynamoDB.
 //!
 //! What a call has answered is kept. In AWS that is DynamoDB's promise; the embedded store commits every write to
 //! SQLite's write-ahead log and syncs the log before it answers, so the write outlives `kill -9`, and a power loss as
