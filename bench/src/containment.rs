@@ -35,6 +35,10 @@ pub struct Options {
     /// How often each attempt is looked at: undisturbed, beside one of it, beside many; medians count.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
+    /// How often it is looked at in all where the first rounds say that the neighbour waited too long: of few waits, the
+    /// longest ones say little.
+    #[arg(long, default_value_t = 15)]
+    most_rounds: usize,
     /// Only attempts whose name contains this; nothing is written then.
     #[arg(long)]
     only: Option<String>,
@@ -89,7 +93,8 @@ async fn one(arena: &Arc<Arena>, neighbour: &Neighbour, attempt: Arc<Attempt>, o
         wrong.push(format!("took {took:?}"));
     }
     let mut row = Row::new(attempt.clone(), took);
-    for _ in 0..options.rounds {
+    let mut rounds = options.rounds;
+    while row.rounds() < rounds {
         row.undisturbed.push(neighbour.wait().await?);
         for (at_a_time, beside) in [(1, &mut row.beside_one), (many(&attempt), &mut row.beside_many)] {
             let before = memory::resident()?;
@@ -101,6 +106,10 @@ async fn one(arena: &Arc<Arena>, neighbour: &Neighbour, attempt: Arc<Attempt>, o
             beside.tried += lifted.tried;
             wrong.extend(lifted.wrong);
             arena.neighbour().await.with_context(|| format!("after {}", attempt.name))?;
+        }
+        // All of them: to stop as soon as it looks well would choose the figure.
+        if row.rounds() == options.rounds && !row.is_met() {
+            rounds = rounds.max(options.most_rounds);
         }
     }
     arena.forget().await;

@@ -11,7 +11,7 @@ use signalbox_capabilities::business::BusinessDirectory;
 use signalbox_capabilities::llm::LanguageModels;
 use signalbox_executor::{Executor, ExecutorConfig, ExecutorParts, Generations, ReviewConfig, Silent};
 use signalbox_model::{Outcome, ReplySlot};
-use signalbox_sandbox::{Bundle, Compilation, Generation, Sandbox, SandboxConfig};
+use signalbox_sandbox::{Compilation, Generation, Sandbox, SandboxConfig};
 use signalbox_store::{AcceptedInput, Backend, Config, Store};
 use signalbox_tests_support::compiled;
 
@@ -63,7 +63,7 @@ impl Desk {
 
     /// A bundle of a folder, loaded.
     pub async fn load(&self, folder: &Path) -> Result<Generation> {
-        Ok(self.sandbox.load(Bundle::read(folder, self.sandbox.largest_component())?).await?)
+        Ok(self.sandbox.load(folder).await?)
     }
 
     /// Makes the bundle of a folder the live one.

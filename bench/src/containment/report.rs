@@ -62,7 +62,13 @@ impl Row {
         self.beside_one.grown <= kib(1) && self.beside_many.grown <= kib(super::many(&self.attempt) as u64)
     }
 
-    fn is_met(&self) -> bool {
+    /// How often it was looked at.
+    pub fn rounds(&self) -> usize {
+        self.undisturbed.len()
+    }
+
+    /// Whether the neighbour waited no longer than it may.
+    pub fn is_met(&self) -> bool {
         let undisturbed = median(&self.undisturbed);
         self.beside_one.times(undisturbed) <= MOST && self.beside_many.times(undisturbed) <= MOST
     }
@@ -110,24 +116,24 @@ pub(super) fn summary(rows: &[Row]) -> String {
 
 /// The whole page.
 pub(super) fn write(rows: &[Row], options: &Options, took: Duration) -> String {
-    let Options { rate, window, rounds, pace, .. } = options;
+    let Options { rate, window, rounds, most_rounds, pace, .. } = options;
     let mut page = format!(
         "# Containment\n\n{}\n\n\
          | | |\n| --- | --- |\n| command | `cargo xtask containment` |\n| commit | {} |\n| date | {} |\n| machine | {} |\n\
          | build | {} |\n| took | {:.0} s |\n\n\
          One process with the real sandbox and executor and a store in memory. A neighbour asks its graph of three nodes \
          {rate} times a second over a socket, in an open loop: each wait counts from the moment at which it meant to ask. Each \
-         attempt is looked at in {rounds} rounds of undisturbed, beside one, beside many, {window} ms each; a figure is the median \
-         of its rounds' 99th percentiles. *Beside one*: the attempt again and again, one at a time. *Beside many*: 64 at a \
-         time, as many as `in-flight-per-business` lets one business have by default, and no more than {pace} begun a second, as \
+         attempt is looked at in {rounds} rounds of undisturbed, beside one, beside many, {window} ms each, and where the neighbour \
+         waited too long in those, in {most_rounds}; a figure is the median of all its rounds' 99th percentiles. *Beside one*: the attempt again and \
+         again, one at a time. *Beside many*: 64 at a time, as many as `in-flight-per-business` lets one business have by default, and no more than {pace} begun a second, as \
          `rate-per-business` lets it send; of components that are refused at load, as many as the host compiles at a \
          time. The breaker is off, which would end most attempts after five. \
          Nothing replays decisions yet, so no attempt writes during a replay; `handler-effect` shows that a guest causes nothing \
          where nothing is decided.\n\n\
          *Memory* is how far the process grew at most; it is bounded by what the attempt's limits allow for each that runs, and \
          {HOSTS_OWN} MiB of the host's own. *Met* says that the neighbour waited at most {MOST} times as long as undisturbed.\n\n\
-         | attempt | what it tried | what stopped it | deadline | ended after | p99 before | beside one | beside many | memory | stopped | met |\n\
-         | --- | --- | --- | --: | --: | --: | --: | --: | --: | --- | --- |\n",
+         | attempt | what it tried | what stopped it | deadline | ended after | rounds | p99 before | beside one | beside many | memory | stopped | met |\n\
+         | --- | --- | --- | --: | --: | --: | --: | --: | --: | --: | --- | --- |\n",
         summary(rows),
         output("git", &["rev-parse", "--short", "HEAD"]),
         jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M UTC"),
@@ -140,12 +146,13 @@ pub(super) fn write(rows: &[Row], options: &Options, took: Duration) -> String {
         let beside = |beside: &Beside| format!("{} ({:.1}x)", millis(median(&beside.waits)), beside.times(undisturbed));
         writeln!(
             page,
-            "| {} | {} | {} | {} s | {} | {} | {} | {} | {} / {} MiB | {} | {} |",
+            "| {} | {} | {} | {} s | {} | {} | {} | {} | {} | {} / {} MiB | {} | {} |",
             row.attempt.name,
             row.attempt.tries,
             row.attempt.guard(),
             row.attempt.deadline.as_secs(),
             millis(row.took),
+            row.rounds(),
             millis(undisturbed),
             beside(&row.beside_one),
             beside(&row.beside_many),

@@ -14,7 +14,7 @@ use crate::error::{BundleError, Refusal};
 const LARGEST_MANIFEST: u64 = 1 << 20;
 
 /// A bundle as it lies in its folder: read and checked, not yet compiled.
-pub struct Bundle {
+pub(crate) struct Bundle {
     /// `sha256:` and the hash of everything in it.
     pub digest: String,
     /// What `bundle.toml` says.
@@ -22,10 +22,16 @@ pub struct Bundle {
     /// The message models of its `models/` folder.
     pub models: Vec<MessageModel>,
     /// `bundle.toml` as reports call it.
-    pub(crate) file: String,
-    pub(crate) text: String,
-    /// Component bytes by plugin.
-    pub(crate) components: BTreeMap<String, Bytes>,
+    pub file: String,
+    pub text: String,
+    /// By plugin.
+    pub components: BTreeMap<String, ComponentFile>,
+}
+
+/// A component's bytes, and their hash in hexadecimal digits. Large ones take long to hash: it is done once.
+pub(crate) struct ComponentFile {
+    pub digest: String,
+    pub bytes: Bytes,
 }
 
 impl Bundle {
@@ -61,7 +67,7 @@ impl Bundle {
     }
 
     /// A refusal of this bundle with these problems.
-    pub(crate) fn refuse(&self, problems: Vec<Problem>) -> BundleError {
+    pub fn refuse(&self, problems: Vec<Problem>) -> BundleError {
         let report = Some(Report::new(&self.file, &self.text, problems));
         BundleError::Refused(Box::new(Refusal { report, models: Vec::new() }))
     }
@@ -75,12 +81,17 @@ fn unreadable(path: &Path, error: &std::io::Error) -> BundleError {
     BundleError::Unreadable { path: path.to_owned(), reason: error.to_string() }
 }
 
-fn read_components(folder: &Path, manifest: &Manifest, largest: u64) -> (BTreeMap<String, Bytes>, Vec<Problem>) {
+fn read_components(
+    folder: &Path,
+    manifest: &Manifest,
+    largest: u64,
+) -> (BTreeMap<String, ComponentFile>, Vec<Problem>) {
     let (mut components, mut problems) = (BTreeMap::new(), Vec::new());
     for (name, plugin) in &manifest.plugins {
         match read_component(&folder.join(&plugin.component), largest) {
             Ok(bytes) => {
-                components.insert(name.clone(), bytes.into());
+                let digest = hex(&Sha256::digest(&bytes));
+                components.insert(name.clone(), ComponentFile { digest, bytes: bytes.into() });
             }
             Err((message, help)) => problems.push(
                 Problem::new(format!("plugin `{name}`: {message}"), plugin.component_span.clone(), "this component")
@@ -115,16 +126,16 @@ fn read_component(path: &PathBuf, largest: u64) -> Result<Vec<u8>, (String, Stri
 }
 
 /// Over everything that can change a decision, each part with its length so that no two bundles collide.
-fn digest(manifest: &str, components: &BTreeMap<String, Bytes>, models: &[MessageModel]) -> String {
+fn digest(manifest: &str, components: &BTreeMap<String, ComponentFile>, models: &[MessageModel]) -> String {
     let mut hash = Sha256::new();
     let mut part = |bytes: &[u8]| {
         hash.update((bytes.len() as u64).to_be_bytes());
         hash.update(bytes);
     };
     part(manifest.as_bytes());
-    for (name, bytes) in components {
+    for (name, component) in components {
         part(name.as_bytes());
-        part(bytes);
+        part(component.digest.as_bytes());
     }
     for model in models {
         for text in [
@@ -141,6 +152,9 @@ fn digest(manifest: &str, components: &BTreeMap<String, Bytes>, models: &[Messag
             part(parameter.as_bytes());
         }
     }
-    let hex: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256:{hex}")
+    format!("sha256:{}", hex(&hash.finalize()))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -10,7 +10,6 @@ mod process;
 use std::fs::File;
 use std::os::fd::AsRawFd as _;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -18,6 +17,7 @@ use tokio::sync::Semaphore;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use crate::behind::{self, Rank};
 use crate::config::SandboxConfig;
 use crate::error::SandboxError;
 use crate::metrics;
@@ -62,27 +62,24 @@ impl Compiler {
         })
     }
 
-    /// The component, from the cache or compiled now.
-    pub async fn component(self: Arc<Self>, digest: String, bytes: Bytes) -> Result<Component, CompileError> {
+    /// The component, from the cache or compiled now. Reading, sealing and what is compiled in this process take long: this
+    /// is not for the runtime's own threads.
+    pub async fn component(&self, digest: &str, bytes: &Bytes) -> Result<Component, CompileError> {
         let name = format!("{digest}-{}", engine_name(&self.engine));
-        let (compiler, wanted) = (self.clone(), name.clone());
-        if let Some(component) = blocking(move || Ok(compiler.kept(&wanted))).await? {
+        if let Some(component) = self.kept(&name) {
             metrics::cache("hit");
             return Ok(component);
         }
         metrics::cache("miss");
         let code = self.compile(bytes).await.inspect_err(|error| metrics::not_compiled(error.reason()))?;
-        blocking(move || {
-            if let Some(cache) = &self.cache {
-                cache.write(&name, &code);
-            }
-            // From the cache it takes memory only where it runs.
-            match self.kept(&name) {
-                Some(component) => Ok(component),
-                None => deserialize(&self.engine, &code).map_err(|error| CompileError::invalid(&error)),
-            }
-        })
-        .await
+        if let Some(cache) = &self.cache {
+            cache.write(&name, &code);
+        }
+        // From the cache it takes memory only where it runs.
+        match self.kept(&name) {
+            Some(component) => Ok(component),
+            None => deserialize(&self.engine, &code).map_err(|error| CompileError::invalid(&error)),
+        }
     }
 
     fn kept(&self, name: &str) -> Option<Component> {
@@ -92,32 +89,44 @@ impl Compiler {
             .ok()
     }
 
-    async fn compile(&self, bytes: Bytes) -> Result<Vec<u8>, CompileError> {
+    async fn compile(&self, bytes: &Bytes) -> Result<Vec<u8>, CompileError> {
         // Never closed.
         let _place = self.places.acquire().await;
         let started = Instant::now();
         let code = match &self.compilation {
             Compilation::ChildProcess { program, command } => {
-                process::compile(program, command, &self.limits, &bytes).await
+                self.compile_in_child(program.clone(), command, bytes).await
             }
             Compilation::InProcess => {
-                let engine = self.engine.clone();
-                blocking(move || engine.precompile_component(&bytes).map_err(|error| CompileError::invalid(&error)))
-                    .await
+                self.engine.precompile_component(bytes).map_err(|error| CompileError::invalid(&error))
             }
         }?;
         metrics::compiled(started.elapsed());
         Ok(code)
     }
-}
 
-/// Reading, sealing and compiling take long: they are never done on the runtime's own threads.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, CompileError> + Send + 'static,
-) -> Result<T, CompileError> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .unwrap_or_else(|error| Err(CompileError::Unavailable(format!("it broke off: {error}"))))
+    /// With what nobody else wants of the machine; and on a machine that gives it nearly nothing once more, with a share.
+    async fn compile_in_child(
+        &self,
+        program: PathBuf,
+        command: &'static str,
+        bytes: &Bytes,
+    ) -> Result<Vec<u8>, CompileError> {
+        for rank in [Rank::Idle, Rank::Share] {
+            let (program, limits, bytes) = (program.clone(), self.limits, bytes.clone());
+            // The child begins with the rank of the thread that starts it.
+            let compiling = async move { process::compile(&program, command, &limits, &bytes, rank).await };
+            let compiled = behind::run("compile", rank, compiling).await;
+            let compiled = compiled.map_err(|error| CompileError::Unavailable(format!("it broke off: {error}")))?;
+            if let Some(code) = compiled? {
+                return Ok(code);
+            }
+            tracing::info!(
+                "the machine is too busy for a component to be compiled behind everything; it gets a share now"
+            );
+        }
+        Err(CompileError::Unavailable("it starved".to_owned()))
+    }
 }
 
 #[allow(unsafe_code, reason = "native code can be loaded in no other way")]

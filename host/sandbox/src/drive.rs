@@ -1,72 +1,37 @@
 //! Who computes when. Short calls run on the runtime's threads. A guest that computes for longer than a tick goes on in a thread
 //! of its own that the system puts after the host's, and as many of those compute at a time as leave a core for short calls.
-//! The calls of a business whose guests did so lately begin so many at a time that a runtime's thread is left for others.
+//! Where most calls of a plugin do so for a business, the next ones begin behind everything else.
 
-use std::collections::HashMap;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
-use tokio::runtime::Handle;
-use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
-use tracing::Instrument as _;
-use tracing::instrument::WithSubscriber as _;
 
+use crate::behind::{self, Rank};
 use crate::lane::Lane;
+use crate::lately::{Caller, Lately};
+use crate::ticker::TICK;
 
-/// Behind whatever serves others, and still some of a busy machine.
-#[cfg(target_os = "linux")]
-const NICENESS: i32 = 10;
-
-/// How long a business counts as one whose guests compute for long.
-const LATELY: Duration = Duration::from_secs(10);
+/// A guest that waited so long for a core gets its share of a busy one.
+const STARVED: Duration = Duration::from_millis(200);
 
 /// The lanes of one sandbox.
 pub(crate) struct Lanes {
-    short: Arc<Lane>,
-    long: Arc<Lane>,
+    /// For guests that compute for longer than a tick.
+    share: Arc<Lane>,
+    /// For those of plugins that keep doing so. Whoever has a turn here may wait for a core for long, which those above need
+    /// not wait for.
+    idle: Arc<Lane>,
     lately: Lately,
-}
-
-/// Businesses whose guests computed for long, and until when that counts.
-#[derive(Default)]
-struct Lately {
-    businesses: Mutex<HashMap<Arc<str>, Instant>>,
-    /// How many there are, so that in their absence nobody takes the lock.
-    count: AtomicUsize,
-}
-
-impl Lately {
-    fn note(&self, business: &Arc<str>) {
-        let now = Instant::now();
-        let mut businesses = self.businesses.lock().unwrap_or_else(PoisonError::into_inner);
-        businesses.retain(|_, until| now < *until);
-        businesses.insert(business.clone(), now + LATELY);
-        self.count.store(businesses.len(), Ordering::Relaxed);
-    }
-
-    fn has(&self, business: &Arc<str>) -> bool {
-        if self.count.load(Ordering::Relaxed) == 0 {
-            return false;
-        }
-        let mut businesses = self.businesses.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(until) = businesses.get(business) else { return false };
-        if Instant::now() < *until {
-            return true;
-        }
-        businesses.remove(business);
-        self.count.store(businesses.len(), Ordering::Relaxed);
-        false
-    }
 }
 
 /// One guest call on its way.
 pub(crate) struct Course {
-    pub business: Arc<str>,
+    pub caller: Caller,
     pub deadline: Instant,
     pub signs: Arc<Signs>,
 }
@@ -106,9 +71,11 @@ impl Signs {
         Duration::from_nanos(self.spent.swap(0, Ordering::Relaxed))
     }
 
-    /// The guest is about to compute, on this thread.
-    fn begins(&self) {
-        self.looked.store(thread_time(), Ordering::Relaxed);
+    /// The guest is about to compute, on this thread, which has computed for so long.
+    fn begins(&self) -> u64 {
+        let now = thread_time();
+        self.looked.store(now, Ordering::Relaxed);
+        now
     }
 
     /// The guest waits for something.
@@ -126,10 +93,10 @@ impl Signs {
 type Work<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 impl Lanes {
-    pub fn new(instances: usize) -> Self {
+    pub fn new() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let most = cores.saturating_sub(1).max(1);
-        Self { short: Lane::new(instances, most), long: Lane::new(most, most), lately: Lately::default() }
+        Self { share: Lane::new(most, most), idle: Lane::new(most, most), lately: Lately::default() }
     }
 
     /// Runs a guest call to its end. The work ends by itself when its signs say that it is over. An error says that there
@@ -140,43 +107,112 @@ impl Lanes {
         work: impl Future<Output = T> + Send + 'static,
     ) -> std::io::Result<T> {
         let mut work: Work<T> = Box::pin(work);
-        let lane = || self.lately.has(&course.business).then_some(&self.short);
-        if let Some(output) = in_turns(lane, &course, &mut work, false).await {
+        let caller = course.caller.clone();
+        if self.lately.is_heavy(&caller) {
+            let (output, computed) = self.apart(course, work, &[Rank::Idle, Rank::Share]).await?;
+            self.lately.note(&caller, computed >= TICK);
             return Ok(output);
         }
-        self.lately.note(&course.business);
-        apart(self.long.clone(), course, work).await
+        let (output, computed) = briefly(&course, &mut work).await;
+        // Some of what takes long is not interrupted by a tick.
+        self.lately.note(&caller, output.is_none() || computed >= TICK);
+        match output {
+            Some(output) => Ok(output),
+            None => Ok(self.apart(course, work, &[Rank::Share]).await?.0),
+        }
+    }
+
+    /// Goes on in a thread of its own, and in one of the next rank when it starves there, and tells for how long it computed.
+    /// What the guest asks of the host is done by the runtime as before.
+    async fn apart<T: Send + 'static>(
+        &self,
+        course: Course,
+        work: Work<T>,
+        ranks: &[Rank],
+    ) -> std::io::Result<(T, Duration)> {
+        course.signs.apart.store(true, Ordering::Relaxed);
+        let mut left = Left { course, work };
+        for &rank in ranks {
+            let lane = match rank {
+                Rank::Idle => self.idle.clone(),
+                Rank::Share => self.share.clone(),
+            };
+            match behind::run("guest", rank, in_turns(lane, left, rank)).await? {
+                Ok(ended) => return Ok(ended),
+                Err(starved) => left = starved,
+            }
+        }
+        Err(std::io::Error::other("it left its thread"))
     }
 }
 
-/// Lets the work compute, each time in a turn of the lane, if there is one. None when it has computed for long, unless it is to stay.
-async fn in_turns<'l, T>(
-    lane: impl Fn() -> Option<&'l Arc<Lane>>,
-    course: &Course,
-    work: &mut Work<T>,
-    stay: bool,
-) -> Option<T> {
-    let Course { business, deadline, signs } = course;
+/// How far a guest came in one go at computing.
+enum Went<T> {
+    ToItsEnd(T),
+    /// It waits for something.
+    Waits,
+    /// It is to let others compute.
+    OverATick,
+    /// The same, and it had to wait for a core long.
+    Starved,
+}
+
+/// Lets the work compute once, and tells for how long it did.
+async fn go<T>(course: &Course, work: &mut Work<T>) -> (Went<T>, Duration) {
+    let Course { deadline, signs, .. } = course;
+    // Whoever got no turn in time is past its deadline too.
+    if Instant::now() >= *deadline {
+        signs.over.store(true, Ordering::Relaxed);
+    }
+    let (began, before) = (std::time::Instant::now(), signs.begins());
+    let polled = poll_fn(|context| Poll::Ready(work.as_mut().poll(context))).await;
+    signs.pauses();
+    let computed = Duration::from_nanos(thread_time().saturating_sub(before));
+    let went = match polled {
+        Poll::Ready(output) => Went::ToItsEnd(output),
+        Poll::Pending if !signs.ticked.swap(false, Ordering::Relaxed) => Went::Waits,
+        Poll::Pending if began.elapsed().saturating_sub(computed) < STARVED => Went::OverATick,
+        Poll::Pending => Went::Starved,
+    };
+    (went, computed)
+}
+
+/// On the runtime's thread, as long as it takes no more than a tick, and tells for how long it computed. No output when it is
+/// to compute for longer.
+async fn briefly<T>(course: &Course, work: &mut Work<T>) -> (Option<T>, Duration) {
+    let mut computed = Duration::ZERO;
     loop {
-        let turn = match lane() {
-            Some(lane) => timeout_at(*deadline, lane.turn(business)).await.ok(),
-            None => None,
-        };
-        // Whoever got no turn in time is past its deadline too.
-        if Instant::now() >= *deadline {
-            signs.over.store(true, Ordering::Relaxed);
+        let (went, lately) = go(course, work).await;
+        computed += lately;
+        match went {
+            Went::ToItsEnd(output) => return (Some(output), computed),
+            // Its time is looked at above.
+            Went::Waits => drop(timeout_at(course.deadline, woken()).await),
+            Went::OverATick | Went::Starved => return (None, computed),
         }
-        signs.begins();
-        if let Poll::Ready(output) = poll_fn(|context| Poll::Ready(work.as_mut().poll(context))).await {
-            return Some(output);
-        }
-        signs.pauses();
+    }
+}
+
+/// What goes on elsewhere.
+struct Left<T> {
+    course: Course,
+    work: Work<T>,
+}
+
+/// Computes in turns of the lane, until its end, or until it starves where it is not to.
+async fn in_turns<T>(lane: Arc<Lane>, left: Left<T>, rank: Rank) -> Result<(T, Duration), Left<T>> {
+    let Left { course, mut work } = left;
+    let mut computed = Duration::ZERO;
+    loop {
+        let turn = timeout_at(course.deadline, lane.turn(&course.caller.business)).await.ok();
+        let (went, lately) = go(&course, &mut work).await;
         drop(turn);
-        if signs.ticked.swap(false, Ordering::Relaxed) && !stay {
-            return None;
+        computed += lately;
+        match went {
+            Went::ToItsEnd(output) => return Ok((output, computed)),
+            Went::Starved if rank == Rank::Idle => return Err(Left { course, work }),
+            _ => drop(timeout_at(course.deadline, woken()).await),
         }
-        // Its time is looked at above.
-        timeout_at(*deadline, woken()).await.ok();
     }
 }
 
@@ -192,40 +228,12 @@ async fn woken() {
     poll_fn(|_| if std::mem::replace(&mut slept, true) { Poll::Ready(()) } else { Poll::Pending }).await;
 }
 
-/// Goes on in a thread of its own, until the end or until nobody wants to know any more. What the guest asks of the host
-/// is done by the runtime as before.
-async fn apart<T: Send + 'static>(lane: Arc<Lane>, course: Course, mut work: Work<T>) -> std::io::Result<T> {
-    course.signs.apart.store(true, Ordering::Relaxed);
-    let (mut sender, receiver) = oneshot::channel();
-    let work = async move {
-        let output = tokio::select! {
-            biased;
-            () = sender.closed() => return,
-            output = in_turns(|| Some(&lane), &course, &mut work, true) => output,
-        };
-        if let Some(output) = output {
-            sender.send(output).ok();
-        }
-    };
-    let work = work.in_current_span().with_current_subscriber();
-    let runtime = Handle::current();
-    std::thread::Builder::new().name("guest".to_owned()).spawn(move || {
-        step_back();
-        runtime.block_on(work);
-    })?;
-    receiver.await.map_err(|_| std::io::Error::other("the thread broke off"))
-}
-
-/// Puts this thread after the host's others. On other systems niceness is the whole process's.
-fn step_back() {
-    #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::nice(NICENESS) {
-        tracing::debug!(%error, "a guest's thread keeps the niceness of the host");
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use tokio::sync::oneshot;
+
     use super::*;
 
     /// Computes so many ticks, and notes how many did so at the same time.
@@ -247,12 +255,13 @@ mod tests {
 
     fn course(business: &str, deadline: Duration) -> (Course, Arc<Signs>) {
         let signs = Arc::new(Signs::default());
-        let course = Course { business: business.into(), deadline: Instant::now() + deadline, signs: signs.clone() };
+        let caller = Caller { business: business.into(), plugin: "plugin".into() };
+        let course = Course { caller, deadline: Instant::now() + deadline, signs: signs.clone() };
         (course, signs)
     }
 
     fn lanes(most: usize) -> Lanes {
-        Lanes { short: Lane::new(100, most), long: Lane::new(most, most), lately: Lately::default() }
+        Lanes { share: Lane::new(most, most), idle: Lane::new(most, most), lately: Lately::default() }
     }
 
     const LONG: Duration = Duration::from_secs(600);
@@ -289,7 +298,7 @@ mod tests {
     #[tokio::test]
     async fn a_short_call_is_answered_while_every_long_turn_is_taken() {
         let lanes = lanes(1);
-        let taken = lanes.long.turn(&"greedy".into()).await;
+        let taken = lanes.share.turn(&"greedy".into()).await;
         let (long, long_signs) = course("greedy", LONG);
         let mut long = std::pin::pin!(lanes.run(long, computing(2, long_signs, Arc::default())));
         let (short, _) = course("neighbour", LONG);
@@ -304,15 +313,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn calls_of_a_business_that_computed_for_long_lately_leave_a_thread_to_others() {
+    async fn calls_of_a_plugin_that_computed_for_long_lately_begin_behind_the_host() {
         let lanes = lanes(1);
         let run = |business: &str, ticks| {
             let (course, signs) = course(business, LONG);
             lanes.run(course, computing(ticks, signs, Arc::default()))
         };
-        let taken = lanes.short.turn(&"one".into()).await;
-        assert_eq!(run("one", 0).await.unwrap(), Ok(()), "before, its calls need no turn");
-        assert_eq!(run("one", 1).await.unwrap(), Ok(()));
+        let taken = lanes.idle.turn(&"one".into()).await;
+        for _ in 0..3 {
+            assert_eq!(run("one", 1).await.unwrap(), Ok(()), "the first ones have their share of a core");
+        }
         let mut next = std::pin::pin!(run("one", 0));
         tokio::select! {
             biased;
@@ -323,12 +333,35 @@ mod tests {
         assert_eq!(next.await.unwrap(), Ok(()));
     }
 
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_guest_that_starves_behind_the_host_gets_its_share() {
+        fn niceness() -> String {
+            let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+            stat.rsplit(')').next().unwrap().split_whitespace().nth(16).unwrap().to_owned()
+        }
+        let (lanes, (course, signs)) = (lanes(1), course("one", LONG));
+        (0..3).for_each(|_| lanes.lately.note(&course.caller, true));
+        let work = async move {
+            let before = niceness();
+            // As if others had the core.
+            std::thread::sleep(2 * STARVED);
+            signs.yields();
+            tokio::task::yield_now().await;
+            (before, niceness())
+        };
+        let (before, after) = lanes.run(course, work).await.unwrap();
+        assert_eq!((&*before, &*after), ("0", "10"), "an idle thread's niceness counts for nothing");
+    }
+
     #[tokio::test]
     async fn a_guest_that_waits_for_its_turn_still_ends_at_its_deadline() {
         let lanes = lanes(1);
-        for lane in [&lanes.long, &lanes.short] {
-            let _taken = lane.turn(&"one".into()).await;
+        let _taken = (lanes.share.turn(&"one".into()).await, lanes.idle.turn(&"one".into()).await);
+        for heavy in [false, true] {
             let (course, signs) = course("one", Duration::from_millis(20));
+            (0..3).filter(|_| heavy).for_each(|_| lanes.lately.note(&course.caller, true));
+            assert_eq!(lanes.lately.is_heavy(&course.caller), heavy);
             assert!(lanes.run(course, ending(signs)).await.unwrap().is_err());
         }
     }
@@ -344,7 +377,7 @@ mod tests {
     #[tokio::test]
     async fn a_guest_that_waited_for_the_host_stays_among_the_short_ones_and_is_charged_for_what_it_computed() {
         let lanes = lanes(1);
-        let _taken = lanes.long.turn(&"one".into()).await;
+        let _taken = lanes.share.turn(&"one".into()).await;
         let (course, signs) = course("one", LONG);
         let work = async move {
             let began = thread_time();
@@ -371,6 +404,6 @@ mod tests {
             tokio::select! { biased; _ = run => panic!("it computes without end"), () = tokio::task::yield_now() => {} }
         }
         assert!(gone.await.is_err());
-        drop(lanes.long.turn(&"one".into()).await);
+        drop(lanes.share.turn(&"one".into()).await);
     }
 }

@@ -39,9 +39,10 @@ pub(crate) struct Inner {
     pub slots: Arc<Lane>,
     pub lanes: Lanes,
     pub ticker: Ticker,
-    pub compiler: Arc<Compiler>,
+    pub compiler: Compiler,
     pub thresholds: Thresholds,
-    component_size: u64,
+    /// The largest component that is taken, in bytes.
+    pub component_size: u64,
 }
 
 impl Sandbox {
@@ -57,7 +58,7 @@ impl Sandbox {
         let mut linker = Linker::new(&engine);
         wasi::add_to_linker(&mut linker).map_err(wrong)?;
         signalbox_capabilities::add_to_linker(&mut linker, |guest: &mut Guest| &mut guest.calls).map_err(wrong)?;
-        let compiler = Arc::new(Compiler::new(engine.clone(), config, compilation)?);
+        let compiler = Compiler::new(engine.clone(), config, compilation)?;
         let ticker =
             Ticker::start(&engine).map_err(|error| SandboxError::Engine(format!("no ticker thread: {error}")))?;
         Ok(Self {
@@ -67,17 +68,12 @@ impl Sandbox {
                 services,
                 slots: Lane::new(instances as usize, instances.div_ceil(2) as usize),
                 ticker,
-                lanes: Lanes::new(instances as usize),
+                lanes: Lanes::new(),
                 compiler,
                 thresholds: Thresholds::of(config),
                 component_size: config.component_size.0,
             }),
         })
-    }
-
-    /// The largest component that is taken, in bytes.
-    pub fn largest_component(&self) -> u64 {
-        self.inner.component_size
     }
 
     /// The backends that guests reach.

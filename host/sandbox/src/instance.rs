@@ -16,6 +16,7 @@ use crate::engine::Inner;
 use crate::generation::Plugin;
 use crate::guest::Guest;
 use crate::lane::Turn;
+use crate::lately::Caller;
 use crate::limits::MemoryLimit;
 use crate::ticker::Running;
 use crate::{metrics, wasi};
@@ -101,7 +102,7 @@ impl Inner {
             (NodeFailure::new(FailureKind::Fatal, message), left)
         })?;
         let deadline = scope.deadline.min(now + patience);
-        let business = scope.business.business_id.as_str().into();
+        let business: Arc<str> = scope.business.business_id.as_str().into();
         let Ok(slot) = tokio::time::timeout_at(deadline, self.slots.turn(&business)).await else {
             metrics::trap(&plugin.business_type, &plugin.policy.name, "no-instance");
             let message = format!("no instance was free within {patience:?}; the host is overloaded");
@@ -119,9 +120,10 @@ impl Inner {
         store.set_max_component_handles(MOST_HANDLES);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(on_tick);
+        let caller = Caller { business, plugin: plugin.policy.name.clone() };
         let (plugin, scope) = (plugin.clone(), scope.clone());
         let call = Call { plugin, scope, admitted, patience, output, started };
-        let course = Course { business, deadline, signs };
+        let course = Course { caller, deadline, signs };
         Ok(Prepared { store, call, course, slot, running: self.ticker.running() })
     }
 }

@@ -1,9 +1,10 @@
 //! Components: read with their bundle, compiled once in a child process, checked against their grants, linked, and called each time in an
 //! instance of their own that is dropped afterwards.
 //!
-//! This crate has the only `wasmtime::Config`. [`Sandbox::load`] turns a [`Bundle`] into a [`Generation`];
+//! This crate has the only `wasmtime::Config`. [`Sandbox::load`] turns the folder of a bundle into a [`Generation`];
 //! [`Sandbox::run_node`] and [`Sandbox::run_handler`] run its nodes and handlers within every limit there is.
 
+mod behind;
 mod breaker;
 mod bundle;
 mod call;
@@ -19,13 +20,13 @@ mod handle;
 mod imports;
 mod instance;
 mod lane;
+mod lately;
 mod limits;
 mod load;
 mod metrics;
 mod ticker;
 mod wasi;
 
-pub use bundle::Bundle;
 pub use call::{NodeCall, NodeRun};
 pub use compile::{ChildError, Compilation, CompileError, CompileLimits, compile_as_child};
 pub use config::SandboxConfig;

@@ -1,67 +1,64 @@
 //! Loads bundles: every component compiled, its imports held against its grants, linked, and its export found.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::future::join_all;
 use signalbox_bindings::exports::signalbox::agent::{handler, node};
 use signalbox_capabilities::{Grants, PluginPolicy};
 use signalbox_graph::{PluginSpec, Problem};
-use tokio::task::JoinSet;
 use wasmtime::component::Component;
 
+use crate::behind::{self, Rank};
 use crate::breaker::Breakers;
+use crate::bundle::Bundle;
 use crate::compile::CompileError;
 use crate::engine::Inner;
 use crate::error::BundleError;
 use crate::generation::{Export, Generation, Plugin};
-use crate::{Bundle, Sandbox, imports};
+use crate::{Sandbox, imports};
 
 /// What became of each component, by its digest.
 type Compiled = BTreeMap<String, Result<Component, CompileError>>;
 
 impl Sandbox {
-    /// Compiles, links and checks a bundle beside whatever runs. Every plugin is looked at, so that one answer names
-    /// every problem.
-    pub async fn load(&self, bundle: Bundle) -> Result<Generation, BundleError> {
-        let compiled = self.compile(&bundle).await;
-        let inner = self.inner.clone();
-        let path = bundle.file.clone().into();
-        tokio::task::spawn_blocking(move || inner.load(bundle, &compiled)).await.unwrap_or_else(|error| {
-            Err(BundleError::Unreadable { path, reason: format!("loading broke off: {error}") })
+    /// Reads, compiles, links and checks the bundle in a folder beside whatever runs and behind it: while the machine is
+    /// busy with decisions, loading takes longer. Every plugin is looked at, so that one answer names every problem.
+    pub async fn load(&self, folder: &Path) -> Result<Generation, BundleError> {
+        let (inner, path) = (self.inner.clone(), folder.to_owned());
+        behind::run("load", Rank::Share, async move { inner.load(&path).await }).await.unwrap_or_else(|error| {
+            Err(BundleError::Unreadable { path: folder.to_owned(), reason: format!("loading broke off: {error}") })
         })
-    }
-
-    /// Compiles every component of a bundle, side by side. Several plugins may share one; it is compiled once.
-    async fn compile(&self, bundle: &Bundle) -> Compiled {
-        let components: Vec<Bytes> = bundle.components.values().cloned().collect();
-        let distinct = move || components.into_iter().map(|bytes| (digest(&bytes), bytes)).collect::<BTreeMap<_, _>>();
-        let mut running = JoinSet::new();
-        for (digest, bytes) in tokio::task::spawn_blocking(distinct).await.unwrap_or_default() {
-            let compiler = self.inner.compiler.clone();
-            running.spawn(async move { (digest.clone(), compiler.component(digest, bytes).await) });
-        }
-        let mut compiled = BTreeMap::new();
-        while let Some(done) = running.join_next().await {
-            match done {
-                Ok((digest, component)) => {
-                    compiled.insert(digest, component);
-                }
-                Err(error) => tracing::error!(%error, "compiling broke off"),
-            }
-        }
-        compiled
     }
 }
 
 impl Inner {
-    fn load(&self, bundle: Bundle, compiled: &Compiled) -> Result<Generation, BundleError> {
+    async fn load(&self, folder: &Path) -> Result<Generation, BundleError> {
+        let bundle = Bundle::read(folder, self.component_size)?;
+        let compiled = self.compile(&bundle).await;
+        self.link(bundle, &compiled)
+    }
+
+    /// Compiles every component of a bundle, side by side. Several plugins may share one; it is compiled once.
+    async fn compile(&self, bundle: &Bundle) -> Compiled {
+        let distinct: BTreeMap<&str, &Bytes> =
+            bundle.components.values().map(|component| (&*component.digest, &component.bytes)).collect();
+        let compiling = distinct.into_iter().map(async |(digest, bytes)| {
+            let compiled = self.compiler.component(digest, bytes).await;
+            (digest.to_owned(), compiled)
+        });
+        join_all(compiling).await.into_iter().collect()
+    }
+
+    fn link(&self, bundle: Bundle, compiled: &Compiled) -> Result<Generation, BundleError> {
         let business_type: Arc<str> = bundle.manifest.business_type.as_str().into();
         let (mut plugins, mut problems) = (BTreeMap::new(), Vec::new());
         for (name, spec) in &bundle.manifest.plugins {
-            let bytes = bundle.components.get(name).map_or(&[][..], Bytes::as_ref);
+            let component = bundle.components.get(name).and_then(|component| compiled.get(&component.digest));
             let is_node = bundle.manifest.graph.plugins().iter().any(|used| **used == *name.as_str());
-            match self.load_plugin(name, spec, bytes, compiled, is_node, business_type.clone()) {
+            match self.link_plugin(name, spec, component, is_node, business_type.clone()) {
                 Ok(plugin) => {
                     plugins.insert(name.clone(), Arc::new(plugin));
                 }
@@ -82,12 +79,11 @@ impl Inner {
         })
     }
 
-    fn load_plugin(
+    fn link_plugin(
         &self,
         name: &str,
         spec: &PluginSpec,
-        bytes: &[u8],
-        compiled: &Compiled,
+        compiled: Option<&Result<Component, CompileError>>,
         is_node: bool,
         business_type: Arc<str>,
     ) -> Result<Plugin, Vec<Problem>> {
@@ -101,7 +97,7 @@ impl Inner {
                 .map(|error| Problem::new(format!("plugin `{name}`: {error}"), spec.span.clone(), "this plugin"))
                 .collect::<Vec<_>>()
         })?;
-        let component = match compiled.get(&digest(bytes)) {
+        let component = match compiled {
             Some(Ok(component)) => component,
             Some(Err(error)) => return Err(vec![at_component(error.to_string(), error.way_out().to_owned())]),
             None => {
@@ -142,9 +138,4 @@ impl Inner {
         let breakers = Breakers::new(self.thresholds, business_type.clone(), policy.name.clone());
         Ok(Plugin { policy: Arc::new(policy), limits: spec.limits, breakers, business_type, pre, export })
     }
-}
-
-fn digest(bytes: &[u8]) -> String {
-    use sha2::{Digest as _, Sha256};
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -9,9 +9,6 @@ use super::error::in_words;
 use super::limits::CompileLimits;
 use crate::engine::compiling_engine;
 
-/// Lets the host's own threads go first, and still gets some of a busy machine, because time is limited by the clock.
-const NICENESS: i32 = 15;
-
 /// Why a child gives no code. The parent knows them by their exit codes.
 #[derive(Debug, Error)]
 pub enum ChildError {
@@ -73,7 +70,6 @@ fn confine(limits: &CompileLimits) -> Result<(), ChildError> {
     // The three pipes are open already; nothing else will be.
     most(Resource::Nofile, 3)?;
     most(Resource::Nproc, 0)?;
-    rustix::process::nice(NICENESS).map_err(|error| ChildError::Limits(format!("niceness: {error}")))?;
     Ok(())
 }
 

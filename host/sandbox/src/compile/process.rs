@@ -1,8 +1,10 @@
 //! The parent's side: starts a child, bounds its time and its words, and says how it ended.
 
+use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use signalbox_model::{HumanDuration, HumanSize};
@@ -12,9 +14,12 @@ use tokio::process::{Child, Command};
 use super::child::ChildError;
 use super::error::{CompileError, in_words};
 use super::limits::{CompileLimits, LARGEST_CODE};
+use crate::behind::Rank;
 
 /// What a child may say about a failure, in bytes.
 const LONGEST_WORDS: u64 = 8 << 10;
+/// How often it is looked whether a child gets next to nothing of a core.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Everything that a child left.
 struct Left {
@@ -23,26 +28,58 @@ struct Left {
     words: String,
 }
 
-/// Compiles a component in a process of its own. Whatever becomes of this future, the process is gone after it.
+/// Compiles a component in a process of its own; none when that starved where it is not to. Whatever becomes of this future,
+/// the process is gone after it.
 pub(super) async fn compile(
     program: &Path,
     command: &str,
     limits: &CompileLimits,
     component: &[u8],
-) -> Result<Vec<u8>, CompileError> {
+    rank: Rank,
+) -> Result<Option<Vec<u8>>, CompileError> {
     let mut child = spawn(program, command, limits)
         .map_err(|error| CompileError::Unavailable(format!("cannot start {}: {error}", program.display())))?;
-    let Ok(left) = tokio::time::timeout(limits.time, converse(&mut child, component)).await else {
-        // An error says that it has just ended by itself.
+    let id = child.id().filter(|_| rank == Rank::Idle);
+    let ended = tokio::select! {
+        biased;
+        left = converse(&mut child, component) => Some(left),
+        () = starving(id) => None,
+        () = tokio::time::sleep(limits.time) => {
+            // An error says that it has just ended by itself.
+            child.kill().await.ok();
+            return Err(CompileError::Time(HumanDuration(limits.time)));
+        }
+    };
+    let Some(left) = ended else {
         child.kill().await.ok();
-        return Err(CompileError::Time(HumanDuration(limits.time)));
+        return Ok(None);
     };
     let left = left.map_err(|error| CompileError::Unavailable(format!("its pipes broke: {error}")))?;
     let Some(left) = left else {
         child.kill().await.ok();
         return Err(CompileError::Code(HumanSize(LARGEST_CODE)));
     };
-    judge(left, limits)
+    judge(left, limits).map(Some)
+}
+
+/// Ends when a process has waited for a core for nearly all of a second; never where the system does not tell.
+async fn starving(process: Option<u32>) {
+    let Some(process) = process else { return std::future::pending().await };
+    let file = format!("/proc/{process}/schedstat");
+    let (mut looked, mut waited_before) = (Instant::now(), Duration::ZERO);
+    while let Some(waited) = waited_for_a_core(&fs::read_to_string(&file).unwrap_or_default()) {
+        if waited.saturating_sub(waited_before) > looked.elapsed().max(LOOK) * 9 / 10 {
+            return;
+        }
+        (looked, waited_before) = (Instant::now(), waited);
+        tokio::time::sleep(LOOK).await;
+    }
+    std::future::pending().await
+}
+
+/// The second of three numbers: https://docs.kernel.org/scheduler/sched-stats.html
+fn waited_for_a_core(schedstat: &str) -> Option<Duration> {
+    schedstat.split_whitespace().nth(1)?.parse().map(Duration::from_nanos).ok()
 }
 
 fn spawn(program: &Path, command: &str, limits: &CompileLimits) -> std::io::Result<Child> {

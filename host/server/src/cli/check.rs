@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use signalbox_capabilities::Services;
 use signalbox_capabilities::business::BusinessDirectory;
 use signalbox_capabilities::llm::LanguageModels;
-use signalbox_sandbox::{Bundle, BundleError, Generation, Refusal, Sandbox, SandboxConfig};
+use signalbox_sandbox::{BundleError, Generation, Refusal, Sandbox, SandboxConfig};
 use signalbox_store::Store;
 
 use super::{Configured, output};
@@ -61,10 +61,7 @@ async fn load(folder: &Path, config: &SandboxConfig) -> anyhow::Result<Result<Ge
     let cache = config.cache.clone().filter(|cache| cache.is_dir());
     let config = SandboxConfig { instances: 1, cache, ..config.clone() };
     let sandbox = Sandbox::new(&config, Arc::new(services), crate::compiler::compilation()?).context("the sandbox")?;
-    Ok(match Bundle::read(folder, sandbox.largest_component()) {
-        Ok(bundle) => sandbox.load(bundle).await,
-        Err(error) => Err(error),
-    })
+    Ok(sandbox.load(folder).await)
 }
 
 fn praise(folder: &Path, generation: &Generation, as_json: bool) -> anyhow::Result<()> {

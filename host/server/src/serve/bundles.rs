@@ -1,9 +1,8 @@
 //! Loads the configured bundles; a host with a bad one does not start.
 
 use std::io::IsTerminal as _;
-use std::path::Path;
 
-use signalbox_sandbox::{Bundle, BundleError, Generation, Sandbox};
+use signalbox_sandbox::{BundleError, Generation, Sandbox};
 
 use super::StartError;
 
@@ -11,7 +10,7 @@ use super::StartError;
 pub async fn load(paths: &[std::path::PathBuf], sandbox: &Sandbox) -> Result<Vec<Generation>, StartError> {
     let (mut loaded, mut problems) = (Vec::<Generation>::new(), String::new());
     for path in paths {
-        match load_one(path, sandbox).await {
+        match sandbox.load(path).await {
             Ok(generation) => {
                 if let Some(other) = loaded.iter().find(|other| other.business_type == generation.business_type) {
                     problems.push_str(&format!(
@@ -39,8 +38,4 @@ pub async fn load(paths: &[std::path::PathBuf], sandbox: &Sandbox) -> Result<Vec
         }
     }
     if problems.is_empty() { Ok(loaded) } else { Err(StartError::Bundles(problems)) }
-}
-
-async fn load_one(path: &Path, sandbox: &Sandbox) -> Result<Generation, BundleError> {
-    sandbox.load(Bundle::read(path, sandbox.largest_component())?).await
 }

@@ -18,7 +18,7 @@ use wiremock::matchers::path;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::attempts::{PRIVATE, raw_attempts};
-use crate::loading::{Loading, in_children, sandbox};
+use crate::loading::{Loading, bundle_of, in_children, sandbox};
 use crate::raw;
 use crate::world::{World, copied};
 
@@ -37,7 +37,7 @@ pub struct Arena {
 /// A component that was made once, and the sandbox that does not take it.
 pub(crate) struct Loaded {
     pub sandbox: Sandbox,
-    pub component: Vec<u8>,
+    pub bundle: TempDir,
 }
 
 /// Answers for every name with the next of these addresses.
@@ -101,7 +101,7 @@ impl Arena {
             (config.compile_time, config.compile_memory, config.component_size) = (time, memory, size);
         })
         .await?;
-        let loaded = Arc::new(Loaded { sandbox, component });
+        let loaded = Arc::new(Loaded { sandbox, bundle: bundle_of(&component)? });
         loadings.insert(name.to_owned(), loaded.clone());
         Ok(loaded)
     }

@@ -113,7 +113,7 @@ impl Attempt {
             }
             Way::Load(make) => {
                 let loaded = arena.loading(name, *make).await?;
-                refusal(&loaded.sandbox, &loaded.component).await?
+                refusal(&loaded.sandbox, loaded.bundle.path()).await?
             }
             Way::Other(other) => other(arena).await?,
         };

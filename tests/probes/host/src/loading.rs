@@ -1,6 +1,7 @@
 //! Bundles of one component that is not wanted, loaded by a sandbox of their own with a compiler in a child process.
 
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -8,7 +9,7 @@ use signalbox_capabilities::Services;
 use signalbox_capabilities::business::BusinessDirectory;
 use signalbox_capabilities::llm::LanguageModels;
 use signalbox_model::{HumanDuration, HumanSize};
-use signalbox_sandbox::{Bundle, BundleError, Compilation, Sandbox, SandboxConfig};
+use signalbox_sandbox::{BundleError, Compilation, Sandbox, SandboxConfig};
 use signalbox_store::{Backend, Config, Store};
 use signalbox_tests_support::signalbox;
 use tempfile::TempDir;
@@ -72,21 +73,17 @@ pub async fn sandbox(compilation: Compilation, choose: impl FnOnce(&mut SandboxC
     Ok(Sandbox::new(&config, Arc::new(services), compilation)?)
 }
 
-/// Why a sandbox does not load a bundle of this component.
-pub async fn refusal(sandbox: &Sandbox, component: &[u8]) -> Result<String> {
-    let (component, largest) = (component.to_vec(), sandbox.largest_component());
-    // Large files are not for the runtime's threads.
-    let read = tokio::task::spawn_blocking(move || -> Result<_> {
-        let folder = TempDir::new()?;
-        fs::write(folder.path().join("bundle.toml"), MANIFEST)?;
-        fs::write(folder.path().join("hostile.wasm"), component)?;
-        Ok(Bundle::read(folder.path(), largest))
-    });
-    let loaded = match read.await?? {
-        Ok(bundle) => sandbox.load(bundle).await,
-        Err(error) => Err(error),
-    };
-    match loaded {
+/// Puts a bundle of this component into a folder.
+pub fn bundle_of(component: &[u8]) -> Result<TempDir> {
+    let folder = TempDir::new()?;
+    fs::write(folder.path().join("bundle.toml"), MANIFEST)?;
+    fs::write(folder.path().join("hostile.wasm"), component)?;
+    Ok(folder)
+}
+
+/// Why a sandbox does not load the bundle of a folder.
+pub async fn refusal(sandbox: &Sandbox, folder: &Path) -> Result<String> {
+    match sandbox.load(folder).await {
         Err(BundleError::Refused(refusal)) => {
             // Lines are wrapped for terminals.
             Ok(refusal.render(false).split_whitespace().filter(|word| *word != "│").collect::<Vec<_>>().join(" "))

@@ -18,7 +18,7 @@ use signalbox_executor::{
     Event, EventCall, Executor, ExecutorConfig, ExecutorParts, Generations, HandleError, Handled, Progress, Silent,
 };
 use signalbox_model::{BusinessInfo, Outcome, ReplySlot};
-use signalbox_sandbox::{Bundle, Compilation, Sandbox, SandboxConfig};
+use signalbox_sandbox::{Compilation, Sandbox, SandboxConfig};
 use signalbox_store::{AcceptedInput, Backend, Config, DecisionRecord, Store};
 use signalbox_tests_support::{LOADING, compiled};
 use tempfile::TempDir;
@@ -87,8 +87,7 @@ impl World {
         let config = SandboxConfig { cache: Some(compiled()?), ..options.sandbox.clone() };
         let loading = LOADING.lock().await;
         let sandbox = Sandbox::new(&config, Arc::new(services), Compilation::InProcess)?;
-        let bundle = Bundle::read(&bundle_folder(probe, &options, folder.path())?, sandbox.largest_component())?;
-        let generation = sandbox.load(bundle).await?;
+        let generation = sandbox.load(&bundle_folder(probe, &options, folder.path())?).await?;
         drop(loading);
         let loader = sandbox.clone();
         let executor = Executor::new(ExecutorParts {
@@ -161,16 +160,15 @@ impl World {
     pub async fn publish(&self, probe: &str, (text, instead): (&str, &str)) -> Result<()> {
         let folder = TempDir::new()?;
         let options = Options { replace: Some((text.to_owned(), instead.to_owned())), ..Options::default() };
-        let bundle = Bundle::read(&bundle_folder(probe, &options, folder.path())?, self.sandbox.largest_component())?;
-        self.executor.publish(self.sandbox.load(bundle).await?).await?;
+        let generation = self.sandbox.load(&bundle_folder(probe, &options, folder.path())?).await?;
+        self.executor.publish(generation).await?;
         Ok(())
     }
 
     /// Makes the bundle in a folder live too.
     pub async fn add(&self, folder: &Path) -> Result<()> {
-        let bundle = Bundle::read(folder, self.sandbox.largest_component())?;
         let loading = LOADING.lock().await;
-        let generation = self.sandbox.load(bundle).await?;
+        let generation = self.sandbox.load(folder).await?;
         drop(loading);
         self.executor.publish(generation).await?;
         Ok(())

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use signalbox_model::{HumanDuration, HumanSize, Outcome};
-use signalbox_sandbox::{Bundle, Compilation};
+use signalbox_sandbox::Compilation;
 use signalbox_tests_probes::components::{blocks, branches, component, large, multiplications};
-use signalbox_tests_probes::loading::{in_children, refusal, sandbox};
+use signalbox_tests_probes::loading::{bundle_of, in_children, refusal, sandbox};
 use signalbox_tests_support::bundle;
 use tempfile::TempDir;
 
@@ -19,7 +19,8 @@ async fn a_component_that_takes_too_long_is_refused_in_words_while_decisions_are
     let world = World::start("failures").await?;
     let slow = component(2_000, |function| multiplications(function, 500));
     let sandbox = sandbox(in_children()?, |config| config.compile_time = HumanDuration::millis(300)).await?;
-    let (refused, decided) = tokio::join!(refusal(&sandbox, &slow), world.say("hello"));
+    let slow = bundle_of(&slow)?;
+    let (refused, decided) = tokio::join!(refusal(&sandbox, slow.path()), world.say("hello"));
     let refused = refused?;
     for words in
         ["plugin `hostile` takes more than 300ms to compile", "raise `compile-time` under [sandbox]", "bundle.toml:8:"]
@@ -37,7 +38,7 @@ async fn a_component_that_takes_too_much_memory_is_refused_in_words() -> Result<
         ("one large function", component(1, |function| multiplications(function, 500_000))),
         ("many branches", component(20, |function| branches(function, 60_000))),
     ] {
-        let refused = refusal(&sandbox, &hungry).await?;
+        let refused = refusal(&sandbox, bundle_of(&hungry)?.path()).await?;
         for words in ["takes more than 96MiB of memory to compile", "raise `compile-memory` under [sandbox]"] {
             assert!(refused.contains(words), "{what}: {words} is missing in {refused}");
         }
@@ -90,7 +91,7 @@ async fn what_is_no_component_is_refused_in_words() -> Result<()> {
         ),
         ("a component that exports nothing", &wat::parse_str("(component)")?, "does not export"),
     ] {
-        let refused = refusal(&sandbox, bytes).await?;
+        let refused = refusal(&sandbox, bundle_of(bytes)?.path()).await?;
         assert!(refused.contains(words), "{what}: {words} is missing in {refused}");
     }
     Ok(())
@@ -99,7 +100,7 @@ async fn what_is_no_component_is_refused_in_words() -> Result<()> {
 #[tokio::test]
 async fn a_component_larger_than_allowed_is_refused_with_its_size_and_the_way_out() -> Result<()> {
     let sandbox = sandbox(in_children()?, |config| config.component_size = HumanSize(1_000)).await?;
-    let refused = refusal(&sandbox, &large(1_000)).await?;
+    let refused = refusal(&sandbox, bundle_of(&large(1_000))?.path()).await?;
     for words in ["more than the 1000 that are taken", "raise `component-size` under [sandbox]"] {
         assert!(refused.contains(words), "{words} is missing in {refused}");
     }
@@ -110,7 +111,7 @@ async fn a_component_larger_than_allowed_is_refused_with_its_size_and_the_way_ou
 async fn blocks_nested_without_end_break_nothing() -> Result<()> {
     let sandbox = sandbox(in_children()?, |_| {}).await?;
     let nested = component(1, |function| blocks(function, 20_000));
-    assert!(refusal(&sandbox, &nested).await?.contains("plugin `hostile`"));
+    assert!(refusal(&sandbox, bundle_of(&nested)?.path()).await?.contains("plugin `hostile`"));
     Ok(())
 }
 
@@ -122,7 +123,7 @@ async fn a_compiler_that_cannot_be_run_or_breaks_is_told_from_a_bad_component() 
         ("/bin/false", "breaks the compiler: exit status: 1"),
     ] {
         let compilation = Compilation::ChildProcess { program: PathBuf::from(program), command: "compile-component" };
-        let refused = refusal(&sandbox(compilation, |_| {}).await?, &sound).await?;
+        let refused = refusal(&sandbox(compilation, |_| {}).await?, bundle_of(&sound)?.path()).await?;
         assert!(refused.contains(words), "{words} is missing in {refused}");
     }
     Ok(())
@@ -139,7 +140,7 @@ async fn a_compiler_is_told_nothing_of_the_hosts_environment() -> Result<()> {
     fs::set_permissions(&program, fs::Permissions::from_mode(0o700))?;
     assert!(std::env::vars_os().next().is_some(), "there is something to tell");
     let compilation = Compilation::ChildProcess { program, command: "compile-component" };
-    let refused = refusal(&sandbox(compilation, |_| {}).await?, &component(1, |_| {})).await?;
+    let refused = refusal(&sandbox(compilation, |_| {}).await?, bundle_of(&component(1, |_| {}))?.path()).await?;
     assert!(refused.contains("cannot be compiled here: []"), "{refused}");
     Ok(())
 }
@@ -156,7 +157,7 @@ async fn a_child_gives_the_same_code_and_a_file_that_was_tampered_with_is_made_a
     let mut kept = Vec::new();
     for (compilation, cache) in [(Compilation::InProcess, &own), (in_children()?, &childs)] {
         let sandbox = sandbox(compilation, |config| config.cache = Some(cache.path().to_owned())).await?;
-        sandbox.load(Bundle::read(&bundle("probes/config")?, sandbox.largest_component())?).await?;
+        sandbox.load(&bundle("probes/config")?).await?;
         kept.push(native_code(cache.path())?);
     }
     let [own, childs] = kept.as_slice() else { anyhow::bail!("two were kept") };
@@ -174,7 +175,7 @@ async fn a_child_gives_the_same_code_and_a_file_that_was_tampered_with_is_made_a
     fs::write(childs, &bytes)?;
     let cache = childs.parent().map(Path::to_owned);
     let sandbox = sandbox(in_children()?, |config| config.cache = cache).await?;
-    sandbox.load(Bundle::read(&bundle("probes/config")?, sandbox.largest_component())?).await?;
+    sandbox.load(&bundle("probes/config")?).await?;
     assert!(code(childs)? == sound, "it was compiled again, and kept");
     Ok(())
 }

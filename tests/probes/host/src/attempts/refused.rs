@@ -7,7 +7,6 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use futures_util::future::BoxFuture;
 use signalbox_model::{HumanDuration, HumanSize};
-use signalbox_sandbox::Bundle;
 use tempfile::TempDir;
 
 use crate::arena::Arena;
@@ -123,7 +122,7 @@ fn tampered(_: &Arena) -> BoxFuture<'_, Result<String>> {
         let folder = signalbox_tests_support::bundle("probes/config")?;
         let load = || async {
             let sandbox = sandbox(in_children()?, |config| config.cache = Some(cache.path().to_owned())).await?;
-            sandbox.load(Bundle::read(&folder, sandbox.largest_component())?).await?;
+            sandbox.load(&folder).await?;
             let files = fs::read_dir(cache.path())?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
             let kept = files.into_iter().find(|path| path.extension().is_some_and(|end| end == "cwasm"));
             kept.context("nothing was kept")

@@ -1,0 +1,114 @@
+//! Threads that the system puts after the host's others: for what takes long and must keep nobody from an answer.
+
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use tracing::Instrument as _;
+use tracing::instrument::WithSubscriber as _;
+
+/// How far behind; other systems than Linux make no difference. Processes and threads that such a thread starts begin with
+/// its rank, and cannot leave [`Rank::Idle`] again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rank {
+    /// What nobody else wants. A thread of the host that wakes up takes such a core at once, as if nothing ran there; on a
+    /// machine without a moment to spare nearly nothing is left.
+    Idle,
+    /// About a tenth of a busy core.
+    Share,
+}
+
+/// Does the work in a thread of its own, until its end or until nobody wants to know any more. What it waits for, the runtime
+/// waits for as before. An error says that there was no thread for it, or that it panicked.
+pub(crate) async fn run<T: Send + 'static>(
+    thread: &str,
+    rank: Rank,
+    work: impl Future<Output = T> + Send + 'static,
+) -> std::io::Result<T> {
+    let (mut sender, receiver) = oneshot::channel();
+    let work = async move {
+        let output = tokio::select! {
+            biased;
+            () = sender.closed() => return,
+            output = work => output,
+        };
+        sender.send(output).ok();
+    };
+    let work = work.in_current_span().with_current_subscriber();
+    let runtime = Handle::current();
+    std::thread::Builder::new().name(thread.to_owned()).spawn(move || {
+        rank.take();
+        runtime.block_on(work);
+    })?;
+    receiver.await.map_err(|_| std::io::Error::other("the thread broke off"))
+}
+
+impl Rank {
+    #[cfg(target_os = "linux")]
+    fn take(self) {
+        use thread_priority::unix::{
+            NormalThreadSchedulePolicy, ThreadSchedulePolicy, set_thread_priority_and_policy, thread_native_id,
+        };
+        let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+        let taken = match self {
+            Self::Idle => {
+                set_thread_priority_and_policy(thread_native_id(), thread_priority::ThreadPriority::Min, idle)
+                    .map_err(|error| error.to_string())
+            }
+            Self::Share => rustix::process::setpriority_process(None, NICENESS).map_err(|error| error.to_string()),
+        };
+        if let Err(error) = taken {
+            tracing::debug!(%error, rank = ?self, "a thread keeps the rank of who started it");
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn take(self) {}
+}
+
+#[cfg(target_os = "linux")]
+const NICENESS: i32 = 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn work_that_nobody_waits_for_any_more_is_dropped() {
+        let (kept, gone) = oneshot::channel::<()>();
+        let work = async move {
+            let _kept = kept;
+            std::future::pending::<()>().await;
+        };
+        {
+            let run = std::pin::pin!(run("idle", Rank::Idle, work));
+            tokio::select! { biased; _ = run => panic!("it has no end"), () = tokio::task::yield_now() => {} }
+        }
+        assert!(gone.await.is_err());
+    }
+
+    #[tokio::test]
+    async fn work_that_panics_ends_in_an_error() {
+        let work = async { assert_eq!(1, 2, "as a defect would") };
+        assert!(run("panics", Rank::Idle, work).await.is_err());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn processes_that_it_starts_are_behind_from_their_first_moment() {
+        /// Niceness and policy, as `/proc` has them.
+        fn of_this_thread() -> (String, String) {
+            told(&std::fs::read_to_string("/proc/thread-self/stat").unwrap())
+        }
+        fn told(stat: &str) -> (String, String) {
+            let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+            (fields[16].to_owned(), fields[38].to_owned())
+        }
+        let before = of_this_thread();
+        for (rank, expected) in [(Rank::Idle, ("0", "5")), (Rank::Share, ("10", "0"))] {
+            let work = async { tokio::process::Command::new("cat").arg("/proc/self/stat").output().await };
+            let stat = run("starts", rank, work).await.unwrap().unwrap().stdout;
+            let (niceness, policy) = told(std::str::from_utf8(&stat).unwrap());
+            assert_eq!((&*niceness, &*policy), expected, "{rank:?}");
+        }
+        assert_eq!(of_this_thread(), before, "and the host stays where it was");
+    }
+}
