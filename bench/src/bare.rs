@@ -8,6 +8,9 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use serde_json::{Value, json};
 
+/// For reading and writing of a connection, in bytes, as the host has it.
+pub const BUFFER: usize = 2 * 1024;
+
 /// Serves `/ws` and `/echo` on a free port of this machine until it is killed.
 pub async fn serve() -> Result<()> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
@@ -18,6 +21,8 @@ pub async fn serve() -> Result<()> {
 }
 
 async fn upgrade(upgrade: WebSocketUpgrade) -> Response {
+    // The host's buffers: what is compared is what it does, and the default's 128 KiB are zeroed for every read.
+    let upgrade = upgrade.read_buffer_size(BUFFER).write_buffer_size(BUFFER);
     upgrade.protocols(["signalbox.v1"]).on_upgrade(answer)
 }
 

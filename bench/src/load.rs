@@ -14,9 +14,11 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
+use crate::bare::BUFFER;
 use crate::desk::TEXT;
 
 /// Far more than any answer takes that is of use.
@@ -31,7 +33,10 @@ pub async fn connect(url: &str, token: Option<&str>) -> Result<Socket> {
     if let Some(token) = token {
         request.headers_mut().insert("authorization", HeaderValue::from_str(&format!("Bearer {token}"))?);
     }
-    let (mut socket, _) = timeout(PATIENCE, connect_async(request)).await.context("nobody answers")??;
+    let buffers = WebSocketConfig::default().read_buffer_size(BUFFER).write_buffer_size(BUFFER);
+    let (mut socket, _) = timeout(PATIENCE, connect_async_with_config(request, Some(buffers), false))
+        .await
+        .context("nobody answers")??;
     if token.is_some() {
         let welcome = next(&mut socket).await?;
         if !welcome.starts_with("{\"type\":\"welcome\"") {

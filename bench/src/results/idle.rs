@@ -90,6 +90,7 @@ pub async fn measure(report: &mut Report) -> Result<()> {
     );
     report.add(section);
     report.keep("idle.echo", echo);
+    report.keep("idle.held", each.max(after));
     report.budget(
         "idle WebSocket, 10,000 held",
         "at most 12 KiB resident each",

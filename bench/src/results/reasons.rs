@@ -12,7 +12,8 @@ pub fn explain(report: &mut Report) {
     let echo = fact("call.bare").zip(fact("websocket.echo")).zip(fact("websocket.memory"));
     let stored = fact("websocket.stored").zip(fact("websocket.load"));
     let share = fact("share.unrecorded").zip(fact("share.store")).zip(fact("share.question"));
-    let (idle, first, private) = (fact("idle.echo"), fact("start.first"), fact("start.private"));
+    let (first, private) = (fact("start.first"), fact("start.private"));
+    let idle = fact("idle.echo").zip(fact("idle.held"));
     let publish = fact("swap.publishing").zip(fact("swap.computing"));
 
     if let Some(((bare, warm), chain)) = chain {
@@ -59,14 +60,14 @@ pub fn explain(report: &mut Report) {
             )
         });
     }
-    if let Some(echo) = idle {
+    if let Some((echo, held)) = idle {
         report.explain("idle WebSocket, 10,000 held", || {
             format!(
-                "A connection to a bare axum echo, which keeps nothing but its buffers as they come, holds {} in the same \
-                 measurement. What is left here is a task with hyper's and tungstenite's state and smaller buffers, who is \
-                 there and what they may, an outbox with its bounds, and the timers, in blocks as the system's allocator \
-                 rounds them.",
-                kib(echo)
+                "A connection to a bare axum echo with the same buffers, which knows nobody and has nothing else to send, holds {} \
+                 in the same measurement: a task with hyper's and tungstenite's state. The host adds {}: who is there and \
+                 what they may, an outbox with its bounds, what may be sent again, and the timers.",
+                kib(echo),
+                kib(held - echo)
             )
         });
     }

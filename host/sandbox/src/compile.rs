@@ -40,7 +40,7 @@ pub enum Compilation {
     InProcess,
 }
 
-/// Compiles for an engine, as many components at a time as there are cores.
+/// Compiles for an engine, as many components at a time as leave a core for others.
 pub(crate) struct Compiler {
     engine: Engine,
     compilation: Compilation,
@@ -58,7 +58,7 @@ impl Compiler {
             compilation,
             limits: CompileLimits::of(config),
             cache: config.cache.as_deref().map(Cache::open).transpose()?,
-            places: Semaphore::new(cores),
+            places: Semaphore::new(cores.saturating_sub(1).max(1)),
         })
     }
 

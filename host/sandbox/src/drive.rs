@@ -5,7 +5,6 @@
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -14,6 +13,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::behind::{self, Rank};
 use crate::lane::Lane;
 use crate::lately::{Caller, Lately};
+use crate::signs::{Signs, thread_time};
 use crate::ticker::TICK;
 
 /// A guest that waited so long for a core gets its share of a busy one.
@@ -34,60 +34,6 @@ pub(crate) struct Course {
     pub caller: Caller,
     pub deadline: Instant,
     pub signs: Arc<Signs>,
-}
-
-/// What a guest's store and whoever drives it tell each other.
-#[derive(Default)]
-pub(crate) struct Signs {
-    ticked: AtomicBool,
-    over: AtomicBool,
-    apart: AtomicBool,
-    /// How long its thread had computed when it was looked at last, in nanoseconds.
-    looked: AtomicU64,
-    /// What it computed before it waited for something, and was not charged for yet, in nanoseconds.
-    spent: AtomicU64,
-}
-
-impl Signs {
-    /// The guest is to let others compute.
-    pub fn yields(&self) {
-        self.ticked.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether the guest has a thread of its own.
-    pub fn is_apart(&self) -> bool {
-        self.apart.load(Ordering::Relaxed)
-    }
-
-    /// How long the guest has computed in one go since it was looked at last. A thread that had to wait for a core did not
-    /// compute.
-    pub fn computed(&self) -> Duration {
-        let now = thread_time();
-        Duration::from_nanos(now.saturating_sub(self.looked.swap(now, Ordering::Relaxed)))
-    }
-
-    /// What it computed before, and waited for something in between.
-    pub fn take_spent(&self) -> Duration {
-        Duration::from_nanos(self.spent.swap(0, Ordering::Relaxed))
-    }
-
-    /// The guest is about to compute, on this thread, which has computed for so long.
-    fn begins(&self) -> u64 {
-        let now = thread_time();
-        self.looked.store(now, Ordering::Relaxed);
-        now
-    }
-
-    /// The guest waits for something.
-    fn pauses(&self) {
-        let computed = u64::try_from(self.computed().as_nanos()).unwrap_or(u64::MAX);
-        self.spent.fetch_add(computed, Ordering::Relaxed);
-    }
-
-    /// Whether the deadline has passed, so that the guest is not to compute again.
-    pub fn is_over(&self) -> bool {
-        self.over.load(Ordering::Relaxed)
-    }
 }
 
 type Work<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -130,7 +76,7 @@ impl Lanes {
         work: Work<T>,
         ranks: &[Rank],
     ) -> std::io::Result<(T, Duration)> {
-        course.signs.apart.store(true, Ordering::Relaxed);
+        course.signs.goes_apart();
         let mut left = Left { course, work };
         for &rank in ranks {
             let lane = match rank {
@@ -162,16 +108,22 @@ async fn go<T>(course: &Course, work: &mut Work<T>) -> (Went<T>, Duration) {
     let Course { deadline, signs, .. } = course;
     // Whoever got no turn in time is past its deadline too.
     if Instant::now() >= *deadline {
-        signs.over.store(true, Ordering::Relaxed);
+        signs.ends();
     }
     let (began, before) = (std::time::Instant::now(), signs.begins());
     let polled = poll_fn(|context| Poll::Ready(work.as_mut().poll(context))).await;
+    let took = began.elapsed();
+    let polled = match polled {
+        // It has computed for no longer, and to ask the thread's clock costs as much as a short guest's own work.
+        Poll::Ready(output) if took < TICK => return (Went::ToItsEnd(output), took),
+        polled => polled,
+    };
     signs.pauses();
     let computed = Duration::from_nanos(thread_time().saturating_sub(before));
     let went = match polled {
         Poll::Ready(output) => Went::ToItsEnd(output),
-        Poll::Pending if !signs.ticked.swap(false, Ordering::Relaxed) => Went::Waits,
-        Poll::Pending if began.elapsed().saturating_sub(computed) < STARVED => Went::OverATick,
+        Poll::Pending if !signs.take_yields() => Went::Waits,
+        Poll::Pending if took.saturating_sub(computed) < STARVED => Went::OverATick,
         Poll::Pending => Went::Starved,
     };
     (went, computed)
@@ -216,12 +168,6 @@ async fn in_turns<T>(lane: Arc<Lane>, left: Left<T>, rank: Rank) -> Result<(T, D
     }
 }
 
-/// How long this thread has computed, in nanoseconds.
-fn thread_time() -> u64 {
-    let time = cpu_time::ThreadTime::try_now().map_or(Duration::ZERO, |time| time.as_duration());
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
-}
-
 /// Ends when the task is woken.
 async fn woken() {
     let mut slept = false;
@@ -230,7 +176,7 @@ async fn woken() {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicUsize;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     use tokio::sync::oneshot;
 

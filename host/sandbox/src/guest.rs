@@ -5,8 +5,8 @@ use signalbox_capabilities::Calls;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
-use crate::drive::Signs;
 use crate::limits::MemoryLimit;
+use crate::signs::Signs;
 
 /// What one guest call keeps in its store.
 pub(crate) struct Guest {

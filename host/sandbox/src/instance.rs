@@ -11,13 +11,14 @@ use signalbox_graph::FailureKind;
 use wasmtime::{Store, StoreContextMut, Trap, UpdateDeadline};
 
 use crate::breaker::{Admitted, Ended};
-use crate::drive::{Course, Lanes, Signs};
+use crate::drive::{Course, Lanes};
 use crate::engine::Inner;
 use crate::generation::Plugin;
 use crate::guest::Guest;
 use crate::lane::Turn;
 use crate::lately::Caller;
 use crate::limits::MemoryLimit;
+use crate::signs::Signs;
 use crate::ticker::Running;
 use crate::{metrics, wasi};
 

@@ -11,14 +11,14 @@ use std::{fs, iter};
 use anyhow::{Context as _, Result, ensure};
 use signalbox_capabilities::http::{EgressConfig, Lookup};
 use signalbox_model::Outcome;
-use signalbox_sandbox::Sandbox;
+use signalbox_sandbox::{Compilation, Sandbox};
 use tempfile::TempDir;
 use tokio::sync::Mutex;
 use wiremock::matchers::path;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::attempts::{PRIVATE, raw_attempts};
-use crate::loading::{Loading, bundle_of, in_children, sandbox};
+use crate::loading::{Loading, bundle_of, in_children, refusal, sandbox};
 use crate::raw;
 use crate::world::{World, copied};
 
@@ -92,16 +92,33 @@ impl Arena {
 
     /// A component and its sandbox, made when they are wanted first.
     pub(crate) async fn loading(&self, name: &str, make: fn() -> Result<Loading>) -> Result<Arc<Loaded>> {
+        self.loaded(name, async || {
+            let Loading { component, time, memory, size } = make()?;
+            let sandbox = sandbox(in_children()?, |config| {
+                (config.compile_time, config.compile_memory, config.component_size) = (time, memory, size);
+            });
+            Ok(Loaded { sandbox: sandbox.await?, bundle: bundle_of(&component)? })
+        })
+        .await
+    }
+
+    /// Why a bundle is not loaded, which is made when it is wanted first.
+    pub(crate) async fn refused(&self, name: &str, make: fn() -> Result<TempDir>) -> Result<String> {
+        let compiled = Some(signalbox_tests_support::compiled()?);
+        let loaded = self.loaded(name, async || {
+            let sandbox = sandbox(Compilation::InProcess, |config| config.cache = compiled);
+            Ok(Loaded { sandbox: sandbox.await?, bundle: make()? })
+        });
+        let loaded = loaded.await?;
+        refusal(&loaded.sandbox, loaded.bundle.path()).await
+    }
+
+    async fn loaded(&self, name: &str, make: impl AsyncFnOnce() -> Result<Loaded>) -> Result<Arc<Loaded>> {
         let mut loadings = self.loadings.lock().await;
         if let Some(loaded) = loadings.get(name) {
             return Ok(loaded.clone());
         }
-        let Loading { component, time, memory, size } = make()?;
-        let sandbox = sandbox(in_children()?, |config| {
-            (config.compile_time, config.compile_memory, config.component_size) = (time, memory, size);
-        })
-        .await?;
-        let loaded = Arc::new(Loaded { sandbox, bundle: bundle_of(&component)? });
+        let loaded = Arc::new(make().await?);
         loadings.insert(name.to_owned(), loaded.clone());
         Ok(loaded)
     }

@@ -13,7 +13,7 @@ use crate::arena::Arena;
 use crate::attempt::{Attempt, Way};
 use crate::components::{blocks, branches, component, large, multiplications, text};
 use crate::loading::{Loading, in_children, sandbox};
-use crate::world::World;
+use crate::world::copied;
 
 /// The default of `compile-time`.
 const USUAL: Duration = Duration::from_secs(60);
@@ -98,22 +98,21 @@ pub(super) fn attempts() -> Vec<Attempt> {
             Ok(Loading::new(text(&format!("(component (core module $m) {instances})"))?))
         }),
         load("exports-nothing", "export nothing", "does not export", || Ok(Loading::new(text("(component)")?))),
-        other("sockets", "use sockets of its own", "wasi:sockets", |_| {
-            Box::pin(async { not_loaded(World::start("sockets").await.map(drop)) })
+        other("sockets", "use sockets of its own", "wasi:sockets", |arena| {
+            Box::pin(arena.refused("sockets", || probe("sockets", ("", ""))))
         }),
-        other("without-grant", "use what was not granted to it", "without a grant", |_| {
-            Box::pin(async {
-                let without = ("grants = { llm = [\"default\"] }".to_owned(), String::new());
-                not_loaded(World::with("llm", |options| options.replace = Some(without)).await.map(drop))
-            })
+        other("without-grant", "use what was not granted to it", "without a grant", |arena| {
+            Box::pin(arena.refused("without-grant", || probe("llm", ("grants = { llm = [\"default\"] }", ""))))
         }),
         other("tampered-code", "change compiled code in the cache", "compiled again", tampered),
     ]
 }
 
-fn not_loaded(loaded: Result<()>) -> Result<String> {
-    let error = loaded.err().context("the bundle was loaded")?;
-    Ok(format!("{error:#}").split_whitespace().filter(|word| *word != "│").collect::<Vec<_>>().join(" "))
+/// The bundle of a probe, with another text in its manifest, in a folder of its own.
+fn probe(name: &str, replace: (&str, &str)) -> Result<TempDir> {
+    let folder = TempDir::new()?;
+    copied(&signalbox_tests_support::bundle(&format!("probes/{name}"))?, replace, folder.path())?;
+    Ok(folder)
 }
 
 fn tampered(_: &Arena) -> BoxFuture<'_, Result<String>> {
