@@ -81,7 +81,8 @@ struct Opened {
 
 /// A file that SQLite keeps in memory, for this connection alone. With `:memory:` its page cache is the database, and whoever
 /// splits a page has all of the cache looked through at the commit, so that each is dearer than the one before: splitting moves
-/// pages by way of number 262,145, which `pcache1Truncate` then takes for one to be removed.
+/// pages by way of number 262,145, which `pcache1Truncate` then takes for one to be removed. That such a file may become larger
+/// than 1 GiB is set in `.cargo/config.toml`.
 const IN_MEMORY: &str = "file:store?vfs=memdb";
 
 fn open_database(path: Option<&Path>) -> Result<Opened, String> {
