@@ -117,8 +117,8 @@ async fn one(arena: &Arc<Arena>, neighbour: &Neighbour, attempt: Arc<Attempt>, o
     Ok(row)
 }
 
-/// As many at a time as the defaults let one business have in flight; of what is loaded, as many as are compiled at a time;
-/// of what is many by itself, one.
+/// As many at a time as the defaults let one business have in flight; of what is loaded, as many as there are
+/// cores; of what is many by itself, one.
 fn many(attempt: &Attempt) -> usize {
     match attempt.way {
         Way::Load(_) => std::thread::available_parallelism().map_or(1, usize::from),

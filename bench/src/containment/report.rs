@@ -126,8 +126,7 @@ pub(super) fn write(rows: &[Row], options: &Options, took: Duration) -> String {
          attempt is looked at in {rounds} rounds of undisturbed, beside one, beside many, {window} ms each, and where the neighbour \
          waited too long in those, in {most_rounds}; a figure is the median of all its rounds' 99th percentiles. *Beside one*: the attempt again and \
          again, one at a time. *Beside many*: 64 at a time, as many as `in-flight-per-business` lets one business have by default, and no more than {pace} begun a second, as \
-         `rate-per-business` lets it send; of components that are refused at load, as many as the host compiles at a \
-         time. The breaker is off, which would end most attempts after five. \
+         `rate-per-business` lets it send; of components that are refused at load, as many as there are cores. The breaker is off, which would end most attempts after five. \
          Nothing replays decisions yet, so no attempt writes during a replay; `handler-effect` shows that a guest causes nothing \
          where nothing is decided.\n\n\
          *Memory* is how far the process grew at most; it is bounded by what the attempt's limits allow for each that runs, and \

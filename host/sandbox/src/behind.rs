@@ -1,5 +1,7 @@
 //! Threads that the system puts after the host's others: for what takes long and must keep nobody from an answer.
 
+use std::time::{Duration, Instant};
+
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tracing::Instrument as _;
@@ -41,6 +43,67 @@ pub(crate) async fn run<T: Send + 'static>(
     receiver.await.map_err(|_| std::io::Error::other("the thread broke off"))
 }
 
+/// Does work that can be begun anew: with what nobody else wants, and on a machine that gives that nearly nothing once more,
+/// with a share. An error is one of [`run`].
+pub(crate) async fn patiently<T, W>(thread: &str, work: impl Fn() -> W) -> std::io::Result<T>
+where
+    T: Send + 'static,
+    W: Future<Output = T> + Send + 'static,
+{
+    let (begins, begun) = oneshot::channel();
+    let first = work();
+    let first = run(thread, Rank::Idle, async move {
+        begins.send(this_thread()).ok();
+        first.await
+    });
+    let starved = async {
+        match begun.await {
+            Ok(Some(thread)) => starves(&thread).await,
+            _ => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        biased;
+        done = first => return done,
+        () = starved => tracing::info!(thread, "the machine is too busy for work behind everything; it gets a share now"),
+    }
+    run(thread, Rank::Share, work()).await
+}
+
+/// How often it is looked whether something gets next to nothing of a core.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Ends when a process, or a thread, has waited for a core for nearly all of a second; never where the system does not tell.
+/// It is named by its folder in `/proc`.
+pub(crate) async fn starves(folder: &str) {
+    let file = format!("{folder}/schedstat");
+    let (mut looked, mut waited_before) = (Instant::now(), Duration::ZERO);
+    while let Some(waited) = waited_for_a_core(&std::fs::read_to_string(&file).unwrap_or_default()) {
+        if waited.saturating_sub(waited_before) > looked.elapsed().max(LOOK) * 9 / 10 {
+            return;
+        }
+        (looked, waited_before) = (Instant::now(), waited);
+        tokio::time::sleep(LOOK).await;
+    }
+    std::future::pending().await
+}
+
+/// The second of three numbers: https://docs.kernel.org/scheduler/sched-stats.html
+fn waited_for_a_core(schedstat: &str) -> Option<Duration> {
+    schedstat.split_whitespace().nth(1)?.parse().map(Duration::from_nanos).ok()
+}
+
+/// Its folder in `/proc`.
+#[cfg(target_os = "linux")]
+fn this_thread() -> Option<String> {
+    Some(format!("/proc/self/task/{}", rustix::thread::gettid()))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn this_thread() -> Option<String> {
+    None
+}
+
 impl Rank {
     #[cfg(target_os = "linux")]
     fn take(self) {
@@ -69,6 +132,9 @@ const NICENESS: i32 = 10;
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use super::*;
 
     #[tokio::test]
@@ -91,15 +157,43 @@ mod tests {
         assert!(run("panics", Rank::Idle, work).await.is_err());
     }
 
+    /// Niceness and policy, as `/proc` has them: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
+    #[cfg(target_os = "linux")]
+    fn told(stat: &str) -> (i32, i32) {
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+        (fields[16].parse().unwrap(), fields[38].parse().unwrap())
+    }
+
+    #[cfg(target_os = "linux")]
+    fn of_this_thread() -> (i32, i32) {
+        told(&std::fs::read_to_string("/proc/thread-self/stat").unwrap())
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn work_that_starves_on_a_busy_machine_is_begun_anew_with_a_share() {
+        let over = Arc::new(AtomicBool::new(false));
+        let busy = || {
+            let over = over.clone();
+            std::thread::spawn(move || while !over.load(Ordering::Relaxed) {})
+        };
+        let cores = std::thread::available_parallelism().unwrap().get();
+        let busy: Vec<_> = std::iter::repeat_with(busy).take(2 * cores).collect();
+        let work = || async {
+            // The first one has no end.
+            while of_this_thread().1 == 5 {
+                tokio::task::yield_now().await;
+            }
+            of_this_thread().1
+        };
+        assert_eq!(patiently("starves", work).await.unwrap(), 0, "SCHED_OTHER");
+        over.store(true, Ordering::Relaxed);
+        busy.into_iter().for_each(|busy| busy.join().unwrap());
+    }
+
     #[cfg(target_os = "linux")]
     #[tokio::test]
     async fn processes_that_it_starts_are_behind_from_their_first_moment() {
-        /// Niceness and policy, as `/proc` has them: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
-        fn told(stat: &str) -> (i32, i32) {
-            let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
-            (fields[16].parse().unwrap(), fields[38].parse().unwrap())
-        }
-        let of_this_thread = || told(&std::fs::read_to_string("/proc/thread-self/stat").unwrap());
         let before = of_this_thread();
         for rank in [Rank::Idle, Rank::Share] {
             let work = async { tokio::process::Command::new("cat").arg("/proc/self/stat").output().await };

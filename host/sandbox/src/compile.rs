@@ -10,6 +10,7 @@ mod process;
 use std::fs::File;
 use std::os::fd::AsRawFd as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -62,34 +63,47 @@ impl Compiler {
         })
     }
 
-    /// The component, from the cache or compiled now. Reading, sealing and what is compiled in this process take long: this
-    /// is not for the runtime's own threads.
-    pub async fn component(&self, digest: &str, bytes: &Bytes) -> Result<Component, CompileError> {
-        let name = format!("{digest}-{}", engine_name(&self.engine));
-        if let Some(component) = self.kept(&name) {
-            metrics::cache("hit");
-            return Ok(component);
-        }
-        metrics::cache("miss");
-        let code = self.compile(bytes).await.inspect_err(|error| metrics::not_compiled(error.reason()))?;
+    /// The component from the cache, if it was compiled before. Reads all of it: this is not for the runtime's own threads.
+    pub fn kept(&self, digest: &str) -> Option<Component> {
+        let kept = self.mapped(&self.name(digest));
+        metrics::cache(if kept.is_some() { "hit" } else { "miss" });
+        kept
+    }
+
+    /// The component, compiled now and kept in the cache.
+    pub async fn compile(self: &Arc<Self>, digest: &str, bytes: &Bytes) -> Result<Component, CompileError> {
+        let code = self.code(bytes).await.inspect_err(|error| metrics::not_compiled(error.reason()))?;
+        let (compiler, name, code) = (self.clone(), self.name(digest), Bytes::from(code));
+        let keep = move || {
+            let (compiler, name, code) = (compiler.clone(), name.clone(), code.clone());
+            async move { compiler.keep(&name, &code) }
+        };
+        behind::patiently("compile", keep).await.map_err(broke_off)?
+    }
+
+    fn name(&self, digest: &str) -> String {
+        format!("{digest}-{}", engine_name(&self.engine))
+    }
+
+    /// From the cache it takes memory only where it runs.
+    fn keep(&self, name: &str, code: &[u8]) -> Result<Component, CompileError> {
         if let Some(cache) = &self.cache {
-            cache.write(&name, &code);
+            cache.write(name, code);
         }
-        // From the cache it takes memory only where it runs.
-        match self.kept(&name) {
+        match self.mapped(name) {
             Some(component) => Ok(component),
-            None => deserialize(&self.engine, &code).map_err(|error| CompileError::invalid(&error)),
+            None => deserialize(&self.engine, code).map_err(|error| CompileError::invalid(&error)),
         }
     }
 
-    fn kept(&self, name: &str) -> Option<Component> {
+    fn mapped(&self, name: &str) -> Option<Component> {
         let file = self.cache.as_ref()?.read(name)?;
         deserialize_file(&self.engine, &file)
             .inspect_err(|error| tracing::warn!(%error, "a cached component does not load; compiling it again"))
             .ok()
     }
 
-    async fn compile(&self, bytes: &Bytes) -> Result<Vec<u8>, CompileError> {
+    async fn code(&self, bytes: &Bytes) -> Result<Vec<u8>, CompileError> {
         // Never closed.
         let _place = self.places.acquire().await;
         let started = Instant::now();
@@ -98,7 +112,10 @@ impl Compiler {
                 self.compile_in_child(program.clone(), command, bytes).await
             }
             Compilation::InProcess => {
-                self.engine.precompile_component(bytes).map_err(|error| CompileError::invalid(&error))
+                let (engine, bytes) = (self.engine.clone(), bytes.clone());
+                let compiling = async move { engine.precompile_component(&bytes) };
+                let compiled = behind::run("compile", Rank::Share, compiling).await.map_err(broke_off)?;
+                compiled.map_err(|error| CompileError::invalid(&error))
             }
         }?;
         metrics::compiled(started.elapsed());
@@ -116,9 +133,7 @@ impl Compiler {
             let (program, limits, bytes) = (program.clone(), self.limits, bytes.clone());
             // The child begins with the rank of the thread that starts it.
             let compiling = async move { process::compile(&program, command, &limits, &bytes, rank).await };
-            let compiled = behind::run("compile", rank, compiling).await;
-            let compiled = compiled.map_err(|error| CompileError::Unavailable(format!("it broke off: {error}")))?;
-            if let Some(code) = compiled? {
+            if let Some(code) = behind::run("compile", rank, compiling).await.map_err(broke_off)?? {
                 return Ok(code);
             }
             tracing::info!(
@@ -127,6 +142,10 @@ impl Compiler {
         }
         Err(CompileError::Unavailable("it starved".to_owned()))
     }
+}
+
+fn broke_off(error: std::io::Error) -> CompileError {
+    CompileError::Unavailable(format!("it broke off: {error}"))
 }
 
 #[allow(unsafe_code, reason = "native code can be loaded in no other way")]

@@ -163,7 +163,10 @@ async fn in_turns<T>(lane: Arc<Lane>, left: Left<T>, rank: Rank) -> Result<(T, D
         match went {
             Went::ToItsEnd(output) => return Ok((output, computed)),
             Went::Starved if rank == Rank::Idle => return Err(Left { course, work }),
-            _ => drop(timeout_at(course.deadline, woken()).await),
+            // It is woken already, and its time is looked at above. Setting a timer holds the runtime's lock of timers, for
+            // which the runtime's threads would wait while this one is kept from a core.
+            Went::OverATick | Went::Starved => woken().await,
+            Went::Waits => drop(timeout_at(course.deadline, woken()).await),
         }
     }
 }

@@ -39,7 +39,7 @@ pub(crate) struct Inner {
     pub slots: Arc<Lane>,
     pub lanes: Lanes,
     pub ticker: Ticker,
-    pub compiler: Compiler,
+    pub compiler: Arc<Compiler>,
     pub thresholds: Thresholds,
     /// The largest component that is taken, in bytes.
     pub component_size: u64,
@@ -58,7 +58,7 @@ impl Sandbox {
         let mut linker = Linker::new(&engine);
         wasi::add_to_linker(&mut linker).map_err(wrong)?;
         signalbox_capabilities::add_to_linker(&mut linker, |guest: &mut Guest| &mut guest.calls).map_err(wrong)?;
-        let compiler = Compiler::new(engine.clone(), config, compilation)?;
+        let compiler = Arc::new(Compiler::new(engine.clone(), config, compilation)?);
         let ticker =
             Ticker::start(&engine).map_err(|error| SandboxError::Engine(format!("no ticker thread: {error}")))?;
         Ok(Self {

@@ -1,6 +1,6 @@
 //! Loads bundles: every component compiled, its imports held against its grants, linked, and its export found.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -27,29 +27,44 @@ impl Sandbox {
     /// Reads, compiles, links and checks the bundle in a folder beside whatever runs and behind it: while the machine is
     /// busy with decisions, loading takes longer. Every plugin is looked at, so that one answer names every problem.
     pub async fn load(&self, folder: &Path) -> Result<Generation, BundleError> {
+        let broke_off =
+            |error| BundleError::Unreadable { path: folder.to_owned(), reason: format!("loading broke off: {error}") };
         let (inner, path) = (self.inner.clone(), folder.to_owned());
-        behind::run("load", Rank::Share, async move { inner.load(&path).await }).await.unwrap_or_else(|error| {
-            Err(BundleError::Unreadable { path: folder.to_owned(), reason: format!("loading broke off: {error}") })
-        })
+        let read = move || {
+            let (inner, path) = (inner.clone(), path.clone());
+            async move { inner.read(&path) }
+        };
+        let (bundle, kept) = behind::patiently("load", read).await.map_err(broke_off)??;
+        let compiled = self.inner.compile(&bundle, kept).await;
+        let inner = self.inner.clone();
+        let link = async move { inner.link(bundle, &compiled) };
+        behind::run("load", Rank::Share, link).await.map_err(broke_off)?
     }
 }
 
 impl Inner {
-    async fn load(&self, folder: &Path) -> Result<Generation, BundleError> {
+    /// Reads a bundle, and those of its components that were compiled before.
+    fn read(&self, folder: &Path) -> Result<(Bundle, Compiled), BundleError> {
         let bundle = Bundle::read(folder, self.component_size)?;
-        let compiled = self.compile(&bundle).await;
-        self.link(bundle, &compiled)
+        let digests: BTreeSet<&str> = bundle.components.values().map(|component| &*component.digest).collect();
+        let kept = digests.into_iter().filter_map(|digest| Some((digest.to_owned(), Ok(self.compiler.kept(digest)?))));
+        let kept = kept.collect();
+        Ok((bundle, kept))
     }
 
-    /// Compiles every component of a bundle, side by side. Several plugins may share one; it is compiled once.
-    async fn compile(&self, bundle: &Bundle) -> Compiled {
-        let distinct: BTreeMap<&str, &Bytes> =
-            bundle.components.values().map(|component| (&*component.digest, &component.bytes)).collect();
-        let compiling = distinct.into_iter().map(async |(digest, bytes)| {
-            let compiled = self.compiler.component(digest, bytes).await;
+    /// Compiles the other components of a bundle, side by side. Several plugins may share one; it is compiled once.
+    async fn compile(&self, bundle: &Bundle, kept: Compiled) -> Compiled {
+        let missing: BTreeMap<&str, &Bytes> = bundle
+            .components
+            .values()
+            .filter(|component| !kept.contains_key(&component.digest))
+            .map(|component| (&*component.digest, &component.bytes))
+            .collect();
+        let compiling = missing.into_iter().map(async |(digest, bytes)| {
+            let compiled = self.compiler.compile(digest, bytes).await;
             (digest.to_owned(), compiled)
         });
-        join_all(compiling).await.into_iter().collect()
+        kept.into_iter().chain(join_all(compiling).await).collect()
     }
 
     fn link(&self, bundle: Bundle, compiled: &Compiled) -> Result<Generation, BundleError> {

@@ -1,10 +1,8 @@
 //! The parent's side: starts a child, bounds its time and its words, and says how it ended.
 
-use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
-use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use signalbox_model::{HumanDuration, HumanSize};
@@ -14,12 +12,10 @@ use tokio::process::{Child, Command};
 use super::child::ChildError;
 use super::error::{CompileError, in_words};
 use super::limits::{CompileLimits, LARGEST_CODE};
-use crate::behind::Rank;
+use crate::behind::{self, Rank};
 
 /// What a child may say about a failure, in bytes.
 const LONGEST_WORDS: u64 = 8 << 10;
-/// How often it is looked whether a child gets next to nothing of a core.
-const LOOK: Duration = Duration::from_secs(1);
 
 /// Everything that a child left.
 struct Left {
@@ -40,10 +36,16 @@ pub(super) async fn compile(
     let mut child = spawn(program, command, limits)
         .map_err(|error| CompileError::Unavailable(format!("cannot start {}: {error}", program.display())))?;
     let id = child.id().filter(|_| rank == Rank::Idle);
+    let starves = async {
+        match id {
+            Some(id) => behind::starves(&format!("/proc/{id}")).await,
+            None => std::future::pending().await,
+        }
+    };
     let ended = tokio::select! {
         biased;
         left = converse(&mut child, component) => Some(left),
-        () = starving(id) => None,
+        () = starves => None,
         () = tokio::time::sleep(limits.time) => {
             // An error says that it has just ended by itself.
             child.kill().await.ok();
@@ -60,26 +62,6 @@ pub(super) async fn compile(
         return Err(CompileError::Code(HumanSize(LARGEST_CODE)));
     };
     judge(left, limits).map(Some)
-}
-
-/// Ends when a process has waited for a core for nearly all of a second; never where the system does not tell.
-async fn starving(process: Option<u32>) {
-    let Some(process) = process else { return std::future::pending().await };
-    let file = format!("/proc/{process}/schedstat");
-    let (mut looked, mut waited_before) = (Instant::now(), Duration::ZERO);
-    while let Some(waited) = waited_for_a_core(&fs::read_to_string(&file).unwrap_or_default()) {
-        if waited.saturating_sub(waited_before) > looked.elapsed().max(LOOK) * 9 / 10 {
-            return;
-        }
-        (looked, waited_before) = (Instant::now(), waited);
-        tokio::time::sleep(LOOK).await;
-    }
-    std::future::pending().await
-}
-
-/// The second of three numbers: https://docs.kernel.org/scheduler/sched-stats.html
-fn waited_for_a_core(schedstat: &str) -> Option<Duration> {
-    schedstat.split_whitespace().nth(1)?.parse().map(Duration::from_nanos).ok()
 }
 
 fn spawn(program: &Path, command: &str, limits: &CompileLimits) -> std::io::Result<Child> {
