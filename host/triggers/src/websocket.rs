@@ -246,11 +246,15 @@ fn accept(
         );
     let tasks = shared.tasks.clone();
     let token = tasks.token();
-    upgrade.on_upgrade(move |stream| async move {
+    upgrade.on_upgrade(move |mut stream| {
         let Places { socket, stranger } = places;
-        let _counted = (socket, token);
+        let (mut connection, counted) = (Connection::new(shared, stranger, allowance), (socket, token));
         // Boxed, because hyper would otherwise keep a place for it in every connection from the first byte.
-        Box::pin(Connection::new(shared, stranger, allowance).run(stream, presented.token)).await;
+        Box::pin(async move {
+            connection.run(&mut stream, presented.token).await;
+            drop(connection);
+            drop(counted);
+        })
     })
 }
 

@@ -75,13 +75,13 @@ impl Connection {
         }
     }
 
-    /// Serves the socket until it is gone.
-    pub async fn run(self, stream: Stream, token: Option<String>) {
+    /// Serves the socket until it is gone. Both are lent, because a future has room for what it is given twice.
+    pub fn run(&mut self, stream: &mut Stream, token: Option<String>) -> impl Future<Output = ()> {
         let span = tracing::info_span!("connection", connection_id = self.id, user_id = tracing::field::Empty);
-        self.serve(stream, token).instrument(span).await;
+        self.serve(stream, token).instrument(span)
     }
 
-    async fn serve(mut self, mut stream: Stream, token: Option<String>) {
+    async fn serve(&mut self, stream: &mut Stream, token: Option<String>) {
         if let Some(token) = token {
             let frame = ClientFrame::Auth(signalbox_sessions::AuthFrame { token });
             self.handle(Event::Frame { frame, throttled: None }).await;
@@ -92,7 +92,7 @@ impl Connection {
         // A drain that began between the upgrade and now counts too.
         draining.mark_changed();
         let ended: &'static str = loop {
-            if let ControlFlow::Break(ended) = self.write(&mut stream).await {
+            if let ControlFlow::Break(ended) = self.write(stream).await {
                 break ended;
             }
             let wake = self.protocol.wake_in(self.now()).map(|after| tokio::time::Instant::now() + after);
@@ -110,7 +110,7 @@ impl Connection {
                     }
                     Received::Gone(how) => {
                         if how == CLIENT {
-                            answer_goodbye(&mut stream).await;
+                            answer_goodbye(stream).await;
                         }
                         break how;
                     }
@@ -268,7 +268,7 @@ impl Connection {
         }
     }
 
-    fn end(self, code: &'static str) {
+    fn end(&self, code: &'static str) {
         ::metrics::counter!(CLOSES, "code" => code).increment(1);
         tracing::info!(code, seconds = self.began.elapsed().as_secs(), "disconnected");
         // Whoever still has something for this connection learns that nobody will read it.
