@@ -92,6 +92,20 @@ impl Process {
         let ticks: u64 = rest.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
         Ok(Duration::from_millis(ticks * TICK_MILLIS))
     }
+
+    /// What its threads have computed so far, and for how long they waited for a core: the first two numbers of
+    /// https://docs.kernel.org/scheduler/sched-stats.html. Threads that have ended are not in it.
+    pub fn scheduled(self) -> Result<[Duration; 2]> {
+        let path = format!("/proc/{}/task", self.0);
+        let mut sums = [Duration::ZERO; 2];
+        for thread in fs::read_dir(&path).with_context(|| format!("{path} cannot be read"))? {
+            // It may end meanwhile.
+            let text = fs::read_to_string(thread?.path().join("schedstat")).unwrap_or_default();
+            let numbers = text.split_whitespace().filter_map(|number| number.parse().ok()).map(Duration::from_nanos);
+            sums.iter_mut().zip(numbers).for_each(|(sum, number)| *sum += number);
+        }
+        Ok(sums)
+    }
 }
 
 fn status_kib(path: &str, name: &str) -> Result<u64> {

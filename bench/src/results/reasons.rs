@@ -12,7 +12,8 @@ pub fn explain(report: &mut Report) {
     let echo = fact("call.bare").zip(fact("websocket.echo")).zip(fact("websocket.memory"));
     let stored = fact("websocket.stored").zip(fact("websocket.load"));
     let share = fact("share.unrecorded").zip(fact("share.store")).zip(fact("share.question"));
-    let (first, private) = (fact("start.first"), fact("start.private"));
+    let first = fact("start.first").zip(fact("start.longest.computed")).zip(fact("start.longest.waited"));
+    let private = fact("start.private");
     let idle = fact("idle.echo").zip(fact("idle.held"));
     let publish = fact("swap.publishing").zip(fact("swap.computing"));
 
@@ -92,12 +93,14 @@ pub fn explain(report: &mut Report) {
             )
         });
     }
-    if let Some(first) = first {
+    if let Some(((first, computed), waited)) = first {
         report.explain("first call from the cache", || {
             format!(
-                "Half of the first calls are answered within {}. A slower one shares the two cores with the load and with \
-                 what the host still does after its start.",
-                time(first)
+                "Half of the first calls are answered within {}. During the longest one the host's threads computed {} and \
+                 waited {} for a core; what is left of it is the client's, the disk's and the machine's own.",
+                time(first),
+                time(computed),
+                time(waited)
             )
         });
     }

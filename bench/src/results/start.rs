@@ -33,20 +33,34 @@ fn setup(folder: &Path, types: usize) -> Result<Setup> {
     Ok(setup)
 }
 
-/// How long the first message of each business takes that nobody has talked to yet, and its second, in microseconds.
-async fn first_calls(server: &Server, types: usize) -> Result<(Vec<f64>, Vec<f64>)> {
+/// One message, from frame to reply: how long it took, and what the host's threads computed and waited for a core meanwhile,
+/// in microseconds.
+#[derive(Clone, Copy, Default)]
+struct Called {
+    took: f64,
+    computed: f64,
+    waited: f64,
+}
+
+/// The first message of each business that nobody has talked to yet, and its second.
+async fn first_calls(server: &Server, types: usize) -> Result<(Vec<Called>, Vec<Called>)> {
     let setup = server.setup.as_ref().context("the host has files")?;
     let (mut first, mut second) = (Vec::new(), Vec::new());
     let called: Vec<String> = (0..types.min(CALLED)).map(|number| format!("b{number}")).collect();
     let token = called.iter().fold(setup.token("ana"), |token, id| token.business(id, &["coordinator"])).mint()?;
     let mut socket = load::connect(&server.websocket, Some(&token)).await?;
-    for times in [&mut first, &mut second] {
+    for calls in [&mut first, &mut second] {
         for business in &called {
             let id = format!("m{}", ulid::Ulid::new());
+            let [computed, waited] = server.process().scheduled()?;
             let started = Instant::now();
             socket.send(Message::text(load::message(&id, business))).await?;
             while !load::next(&mut socket).await?.starts_with("{\"type\":\"response\"") {}
-            times.push(in_micros(started.elapsed()));
+            let took = in_micros(started.elapsed());
+            let [computed_then, waited_then] = server.process().scheduled()?;
+            let [computed, waited] =
+                [computed_then.saturating_sub(computed), waited_then.saturating_sub(waited)].map(in_micros);
+            calls.push(Called { took, computed, waited });
         }
     }
     Ok((first, second))
@@ -54,7 +68,7 @@ async fn first_calls(server: &Server, types: usize) -> Result<(Vec<f64>, Vec<f64
 
 pub async fn measure(report: &mut Report, folder: &Path) -> Result<()> {
     let folder: PathBuf = folder.join("types");
-    let (mut rows, mut memories, mut longest, mut alone) = (Vec::new(), Vec::new(), 0.0_f64, 0.0);
+    let (mut rows, mut memories, mut longest, mut alone) = (Vec::new(), Vec::new(), Called::default(), 0.0);
     let (mut typical, mut private_alone, mut private_each) = (0.0, 0.0, 0.0);
     for types in TYPES {
         let (mut ready, mut private, mut resident) = (Vec::new(), Vec::new(), Vec::new());
@@ -77,18 +91,20 @@ pub async fn measure(report: &mut Report, folder: &Path) -> Result<()> {
             private_each = (private - private_alone) / (types - 1) as f64;
         }
         memories.push((types, resident));
-        let worst = first.iter().copied().fold(0.0, f64::max);
-        longest = longest.max(worst);
-        typical = median(&first);
+        let later = |one: Called, other: Called| if other.took > one.took { other } else { one };
+        let worst = first.iter().copied().fold(Called::default(), later);
+        longest = later(longest, worst);
+        let took = |calls: &[Called]| median(&calls.iter().map(|call| call.took).collect::<Vec<_>>());
+        typical = took(&first);
         rows.push(vec![
             types.to_string(),
             time(median(&ready)),
             kib(private),
             kib(resident),
             if types == 1 { String::new() } else { kib((resident - alone) / (types - 1) as f64) },
-            time(median(&first)),
-            time(worst),
-            time(median(&second)),
+            time(typical),
+            time(worst.took),
+            time(took(&second)),
         ]);
     }
     let mut section = Section::new("Cold start");
@@ -103,14 +119,16 @@ pub async fn measure(report: &mut Report, folder: &Path) -> Result<()> {
     );
     report.add(section);
     report.keep("start.first", typical);
+    report.keep("start.longest.computed", longest.computed);
+    report.keep("start.longest.waited", longest.waited);
     report.keep("start.private", private_each);
     let each = memories.last().map_or(0.0, |(types, resident)| (resident - alone) / (*types - 1) as f64);
     report.budget("1,000 loaded business types", "at most 300 KiB resident each", kib(each), each <= 300.0 * 1024.0);
     report.budget(
         "first call from the cache",
         "at most 5 ms",
-        format!("{} at most", time(longest)),
-        longest <= 5_000.0,
+        format!("{} at most", time(longest.took)),
+        longest.took <= 5_000.0,
     );
     Ok(())
 }

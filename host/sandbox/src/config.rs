@@ -1,4 +1,5 @@
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use signalbox_model::{HumanDuration, HumanSize};
@@ -25,6 +26,10 @@ pub struct SandboxConfig {
     pub breaker_window: HumanDuration,
     /// How long an open breaker refuses calls before it lets one through to see. Default 30 s.
     pub breaker_cool_down: HumanDuration,
+    /// How often a computing guest is looked at, and so how long it may keep others from a runtime thread. For who embeds the
+    /// sandbox where a millisecond is short: counted instruction by instruction, honest calls would count as long.
+    #[serde(skip)]
+    pub tick: Duration,
 }
 
 impl Default for SandboxConfig {
@@ -38,6 +43,8 @@ impl Default for SandboxConfig {
             breaker_traps: 5,
             breaker_window: HumanDuration::secs(60),
             breaker_cool_down: HumanDuration::secs(30),
+            // A debug build does so much less in a millisecond that honest calls would count as long.
+            tick: Duration::from_millis(if cfg!(debug_assertions) { 10 } else { 1 }),
         }
     }
 }

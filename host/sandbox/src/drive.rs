@@ -14,7 +14,6 @@ use crate::behind::{self, Rank};
 use crate::lane::Lane;
 use crate::lately::{Caller, Lately};
 use crate::signs::{Signs, thread_time};
-use crate::ticker::TICK;
 
 /// A guest that waited so long for a core gets its share of a busy one.
 const STARVED: Duration = Duration::from_millis(200);
@@ -33,6 +32,8 @@ pub(crate) struct Lanes {
 pub(crate) struct Course {
     pub caller: Caller,
     pub deadline: Instant,
+    /// Who computes for longer does not go on among the short ones.
+    pub tick: Duration,
     pub signs: Arc<Signs>,
 }
 
@@ -53,15 +54,15 @@ impl Lanes {
         work: impl Future<Output = T> + Send + 'static,
     ) -> std::io::Result<T> {
         let mut work: Work<T> = Box::pin(work);
-        let caller = course.caller.clone();
+        let (caller, tick) = (course.caller.clone(), course.tick);
         if self.lately.is_heavy(&caller) {
             let (output, computed) = self.apart(course, work, &[Rank::Idle, Rank::Share]).await?;
-            self.lately.note(&caller, computed >= TICK);
+            self.lately.note(&caller, computed >= tick);
             return Ok(output);
         }
         let (output, computed) = briefly(&course, &mut work).await;
         // Some of what takes long is not interrupted by a tick.
-        self.lately.note(&caller, output.is_none() || computed >= TICK);
+        self.lately.note(&caller, output.is_none() || computed >= tick);
         match output {
             Some(output) => Ok(output),
             None => Ok(self.apart(course, work, &[Rank::Share]).await?.0),
@@ -105,7 +106,7 @@ enum Went<T> {
 
 /// Lets the work compute once, and tells for how long it did.
 async fn go<T>(course: &Course, work: &mut Work<T>) -> (Went<T>, Duration) {
-    let Course { deadline, signs, .. } = course;
+    let Course { deadline, tick, signs, .. } = course;
     // Whoever got no turn in time is past its deadline too.
     if Instant::now() >= *deadline {
         signs.ends();
@@ -115,7 +116,7 @@ async fn go<T>(course: &Course, work: &mut Work<T>) -> (Went<T>, Duration) {
     let took = began.elapsed();
     let polled = match polled {
         // It has computed for no longer, and to ask the thread's clock costs as much as a short guest's own work.
-        Poll::Ready(output) if took < TICK => return (Went::ToItsEnd(output), took),
+        Poll::Ready(output) if took < *tick => return (Went::ToItsEnd(output), took),
         polled => polled,
     };
     signs.pauses();
@@ -184,6 +185,7 @@ mod tests {
     use tokio::sync::oneshot;
 
     use super::*;
+    use crate::SandboxConfig;
 
     /// Computes so many ticks, and notes how many did so at the same time.
     async fn computing(ticks: u32, signs: Arc<Signs>, at_once: Arc<[AtomicUsize; 2]>) -> Result<(), &'static str> {
@@ -205,7 +207,12 @@ mod tests {
     fn course(business: &str, deadline: Duration) -> (Course, Arc<Signs>) {
         let signs = Arc::new(Signs::default());
         let caller = Caller { business: business.into(), plugin: "plugin".into() };
-        let course = Course { caller, deadline: Instant::now() + deadline, signs: signs.clone() };
+        let course = Course {
+            caller,
+            deadline: Instant::now() + deadline,
+            tick: SandboxConfig::default().tick,
+            signs: signs.clone(),
+        };
         (course, signs)
     }
 

@@ -1,5 +1,6 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::time::Duration;
 
 use signalbox_capabilities::Services;
 use wasmtime::component::Linker;
@@ -38,6 +39,7 @@ pub(crate) struct Inner {
     pub services: Arc<Services>,
     pub slots: Arc<Lane>,
     pub lanes: Lanes,
+    pub tick: Duration,
     pub ticker: Ticker,
     pub compiler: Arc<Compiler>,
     pub thresholds: Thresholds,
@@ -59,8 +61,8 @@ impl Sandbox {
         wasi::add_to_linker(&mut linker).map_err(wrong)?;
         signalbox_capabilities::add_to_linker(&mut linker, |guest: &mut Guest| &mut guest.calls).map_err(wrong)?;
         let compiler = Arc::new(Compiler::new(engine.clone(), config, compilation)?);
-        let ticker =
-            Ticker::start(&engine).map_err(|error| SandboxError::Engine(format!("no ticker thread: {error}")))?;
+        let ticker = Ticker::start(&engine, config.tick)
+            .map_err(|error| SandboxError::Engine(format!("no ticker thread: {error}")))?;
         Ok(Self {
             inner: Arc::new(Inner {
                 engine,
@@ -69,6 +71,7 @@ impl Sandbox {
                 slots: Lane::new(instances as usize, instances.div_ceil(2) as usize),
                 ticker,
                 lanes: Lanes::new(),
+                tick: config.tick,
                 compiler,
                 thresholds: Thresholds::of(config),
                 component_size: config.component_size.0,

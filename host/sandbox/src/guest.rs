@@ -14,6 +14,7 @@ pub(crate) struct Guest {
     pub memory: MemoryLimit,
     /// How long the guest may still compute.
     pub budget: Duration,
+    pub tick: Duration,
     pub signs: Arc<Signs>,
     wasi: WasiCtx,
     table: ResourceTable,
@@ -23,10 +24,17 @@ pub(crate) struct Guest {
 const MOST_RESOURCES: usize = 256;
 
 impl Guest {
-    pub fn new(calls: Calls, memory: MemoryLimit, budget: Duration, signs: Arc<Signs>, wasi: WasiCtx) -> Self {
+    pub fn new(
+        calls: Calls,
+        memory: MemoryLimit,
+        budget: Duration,
+        tick: Duration,
+        signs: Arc<Signs>,
+        wasi: WasiCtx,
+    ) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MOST_RESOURCES);
-        Self { calls, memory, budget, signs, wasi, table }
+        Self { calls, memory, budget, tick, signs, wasi, table }
     }
 }
 

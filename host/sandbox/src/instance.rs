@@ -24,8 +24,9 @@ use crate::{metrics, wasi};
 
 /// What a guest may hand to the host in one call, in bytes of lifted values.
 const HOSTCALL_FUEL: usize = 2 << 20;
-/// Who has computed for less when a tick comes is looked at again at the next one: ticks fall into short calls by chance.
-const SHORT: Duration = Duration::from_micros(if cfg!(debug_assertions) { 2_500 } else { 250 });
+/// Who has computed for less than this part of a tick when one comes is looked at again at the next: ticks fall into short
+/// calls by chance.
+const SHORT: u32 = 4;
 /// Live handles of one instance.
 const MOST_HANDLES: usize = 1_000;
 
@@ -114,7 +115,7 @@ impl Inner {
         let calls = Calls::new(self.services.clone(), plugin.policy.clone(), scope.clone(), label.clone(), attempt);
         let (wasi, output) = wasi::context(scope.started_at, &[&scope.decision_id, label]);
         let signs = Arc::new(Signs::default());
-        let guest = Guest::new(calls, MemoryLimit::new(limits.memory), limits.cpu, signs.clone(), wasi);
+        let guest = Guest::new(calls, MemoryLimit::new(limits.memory), limits.cpu, self.tick, signs.clone(), wasi);
         let mut store = Store::new(&self.engine, guest);
         store.limiter(|guest| &mut guest.memory);
         store.set_hostcall_fuel(HOSTCALL_FUEL);
@@ -124,7 +125,7 @@ impl Inner {
         let caller = Caller { business, plugin: plugin.policy.name.clone() };
         let (plugin, scope) = (plugin.clone(), scope.clone());
         let call = Call { plugin, scope, admitted, patience, output, started };
-        let course = Course { caller, deadline, signs };
+        let course = Course { caller, deadline, tick: self.tick, signs };
         Ok(Prepared { store, call, course, slot, running: self.ticker.running() })
     }
 }
@@ -139,7 +140,7 @@ fn on_tick(mut store: StoreContextMut<'_, Guest>) -> wasmtime::Result<UpdateDead
     if guest.budget.is_zero() {
         return Ok(UpdateDeadline::Interrupt);
     }
-    if computed < SHORT && !guest.signs.is_apart() {
+    if computed < guest.tick / SHORT && !guest.signs.is_apart() {
         return Ok(UpdateDeadline::Continue(1));
     }
     guest.signs.yields();

@@ -8,9 +8,6 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use wasmtime::Engine;
 
-/// How often a computing guest is looked at, and so how long it may keep others from a runtime thread. A debug build
-/// does so much less in a millisecond that honest calls would count as long.
-pub(crate) const TICK: Duration = Duration::from_millis(if cfg!(debug_assertions) { 10 } else { 1 });
 /// So many ticks without a guest, and the ticker sleeps.
 const PATIENCE: u32 = 100;
 /// How often a sleeping ticker looks whether its engine is still there.
@@ -34,7 +31,7 @@ struct Shared {
 pub(crate) struct Running(Arc<Shared>);
 
 impl Ticker {
-    pub fn start(engine: &Engine) -> std::io::Result<Self> {
+    pub fn start(engine: &Engine, tick: Duration) -> std::io::Result<Self> {
         let (shared, engine, runtime) = (Arc::<Shared>::default(), engine.weak(), Handle::try_current().ok());
         let ticking = shared.clone();
         let thread = std::thread::Builder::new().name("epoch".to_owned()).spawn(move || {
@@ -54,7 +51,7 @@ impl Ticker {
                 }
                 begun_before = begun;
                 if idle < PATIENCE {
-                    std::thread::sleep(TICK);
+                    std::thread::sleep(tick);
                 } else {
                     ticking.sleep();
                 }

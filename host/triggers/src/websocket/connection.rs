@@ -84,7 +84,7 @@ impl Connection {
     async fn serve(&mut self, stream: &mut Stream, token: Option<String>) {
         if let Some(token) = token {
             let frame = ClientFrame::Auth(signalbox_sessions::AuthFrame { token });
-            self.handle(Event::Frame { frame, throttled: None }).await;
+            Box::pin(self.handle(Event::Frame { frame, throttled: None })).await;
         }
         let most = self.shared.config.message_size.0.saturating_mul(2).saturating_add(READ_AHEAD);
         self.allowance.set(most);
@@ -123,7 +123,8 @@ impl Connection {
                 },
                 () = sleep_until(wake.unwrap_or_else(tokio::time::Instant::now)), if wake.is_some() => Event::Tick,
             };
-            self.handle(event).await;
+            // Boxed, because a connection that waits would otherwise keep a place for it.
+            Box::pin(self.handle(event)).await;
         };
         self.end(ended);
     }
