@@ -9,7 +9,7 @@ mod process;
 
 use std::fs::File;
 use std::os::fd::AsRawFd as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -108,9 +108,7 @@ impl Compiler {
         let _place = self.places.acquire().await;
         let started = Instant::now();
         let code = match &self.compilation {
-            Compilation::ChildProcess { program, command } => {
-                self.compile_in_child(program.clone(), command, bytes).await
-            }
+            Compilation::ChildProcess { program, command } => self.compile_in_child(program, command, bytes).await,
             Compilation::InProcess => {
                 let (engine, bytes) = (self.engine.clone(), bytes.clone());
                 let compiling = async move { engine.precompile_component(&bytes) };
@@ -125,15 +123,16 @@ impl Compiler {
     /// With what nobody else wants of the machine; and on a machine that gives it nearly nothing once more, with a share.
     async fn compile_in_child(
         &self,
-        program: PathBuf,
+        program: &Path,
         command: &'static str,
-        bytes: &Bytes,
+        bytes: &[u8],
     ) -> Result<Vec<u8>, CompileError> {
         for rank in [Rank::Idle, Rank::Share] {
-            let (program, limits, bytes) = (program.clone(), self.limits, bytes.clone());
-            // The child begins with the rank of the thread that starts it.
-            let compiling = async move { process::compile(&program, command, &limits, &bytes, rank).await };
-            if let Some(code) = behind::run("compile", rank, compiling).await.map_err(broke_off)?? {
+            let (program, limits) = (program.to_owned(), self.limits);
+            // The child begins with the rank of the thread that starts it. Talking to it is for the runtime: it sets timers.
+            let starting = async move { process::start(&program, command, &limits) };
+            let child = behind::run("compile", rank, starting).await.map_err(broke_off)??;
+            if let Some(code) = process::compile(child, &self.limits, bytes, rank).await? {
                 return Ok(code);
             }
             tracing::info!(

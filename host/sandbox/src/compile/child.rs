@@ -57,7 +57,12 @@ pub fn compile(limits: &CompileLimits, from: impl Read, mut to: impl Write) -> R
     Ok(to.write_all(&code).and_then(|()| to.flush())?)
 }
 
+/// What an allocator may hold for writing before a component is read, in bytes.
+#[cfg(target_os = "linux")]
+const MOST_HELD: u64 = 64 << 20;
+
 fn confine(limits: &CompileLimits) -> Result<(), ChildError> {
+    look_at_what_is_held()?;
     close_files()?;
     let cpu = limits.cpu_seconds();
     let most = |resource, most: u64| limit(resource, most, most);
@@ -70,6 +75,26 @@ fn confine(limits: &CompileLimits) -> Result<(), ChildError> {
     // The three pipes are open already; nothing else will be.
     most(Resource::Nofile, 3)?;
     most(Resource::Nproc, 0)?;
+    Ok(())
+}
+
+/// What was taken before a limit is set stays: an allocator that took much could hand it out whatever the limit is.
+#[cfg(target_os = "linux")]
+fn look_at_what_is_held() -> Result<(), ChildError> {
+    let status = std::fs::read_to_string("/proc/self/status").map_err(|error| ChildError::Limits(error.to_string()))?;
+    let held =
+        status.lines().find_map(|line| line.strip_prefix("VmData:")?.trim().strip_suffix("kB")?.trim().parse().ok());
+    match held.map(|kib: u64| kib << 10) {
+        Some(held) if held <= MOST_HELD => Ok(()),
+        held => Err(ChildError::Limits(format!(
+            "its memory cannot be limited, because it holds {} before it begins",
+            held.map_or_else(|| "an unknown part".to_owned(), |held| format!("{held} bytes"))
+        ))),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn look_at_what_is_held() -> Result<(), ChildError> {
     Ok(())
 }
 

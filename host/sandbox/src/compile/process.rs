@@ -24,17 +24,19 @@ struct Left {
     words: String,
 }
 
-/// Compiles a component in a process of its own; none when that starved where it is not to. Whatever becomes of this future,
-/// the process is gone after it.
+/// Starts a process that compiles; it is gone when the child is dropped.
+pub(super) fn start(program: &Path, command: &str, limits: &CompileLimits) -> Result<Child, CompileError> {
+    spawn(program, command, limits)
+        .map_err(|error| CompileError::Unavailable(format!("cannot start {}: {error}", program.display())))
+}
+
+/// Has a component compiled; none when that starved where it is not to.
 pub(super) async fn compile(
-    program: &Path,
-    command: &str,
+    mut child: Child,
     limits: &CompileLimits,
     component: &[u8],
     rank: Rank,
 ) -> Result<Option<Vec<u8>>, CompileError> {
-    let mut child = spawn(program, command, limits)
-        .map_err(|error| CompileError::Unavailable(format!("cannot start {}: {error}", program.display())))?;
     let id = child.id().filter(|_| rank == Rank::Idle);
     let starves = async {
         match id {
@@ -72,6 +74,8 @@ fn spawn(program: &Path, command: &str, limits: &CompileLimits) -> std::io::Resu
         .args(["--component-size", &limits.component_size.to_string()])
         // Secrets of the host come by its environment.
         .env_clear()
+        // Else mimalloc takes a gigabyte for writing before the child can limit itself. Other allocators do not know it.
+        .env("MIMALLOC_ARENA_EAGER_COMMIT", "0")
         .current_dir("/")
         // Keys pressed in the host's terminal are for the host.
         .process_group(0)

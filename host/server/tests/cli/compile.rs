@@ -6,10 +6,17 @@ use super::program::Program;
 /// More than a pipe holds: whoever has handed it over knows that the other side has begun to read.
 const MORE_THAN_A_PIPE: usize = (64 << 10) + 1;
 
+/// Started as the host does it.
 fn compiler(program: &Program) -> Child {
+    holding(program, "0")
+}
+
+/// Whether the allocator holds memory before it is asked for it is up to this variable.
+fn holding(program: &Program, eagerly: &str) -> Child {
     let arguments =
         ["compile-component", "--time-ms", "600000", "--memory", "536870912", "--component-size", "1048576"];
     let mut command = program.command(&arguments);
+    command.env("MIMALLOC_ARENA_EAGER_COMMIT", eagerly);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
@@ -22,6 +29,16 @@ fn the_command_that_compiles_is_the_hosts_own() {
     compiler.stdin.take().unwrap().write_all(b"\0asm\x0d\0\x01\0").unwrap();
     let ran = compiler.wait_with_output().unwrap();
     assert!(ran.status.success() && ran.stdout.starts_with(b"\x7fELF"), "{}", String::from_utf8_lossy(&ran.stderr));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_compiler_whose_memory_cannot_be_limited_any_more_compiles_nothing() {
+    let program = Program::new("");
+    let ran = holding(&program, "1").wait_with_output().unwrap();
+    let words = String::from_utf8_lossy(&ran.stderr);
+    assert!(words.contains("its memory cannot be limited, because it holds"), "{words}");
+    assert_eq!((ran.status.code(), &*ran.stdout), (Some(12), &b""[..]));
 }
 
 #[cfg(target_os = "linux")]
