@@ -1,6 +1,7 @@
+use std::fs;
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 
 use crate::workspace::{Workspace, succeed};
 
@@ -16,9 +17,13 @@ pub fn run(workspace: &Workspace, target: &str, minutes: u32) -> Result<ExitCode
         bail!("there is no fuzz target `{target}`; fuzz/fuzz_targets holds them all");
     }
     let dictionary = folder.join("dictionaries").join(target);
+    let (found, corpus) = (folder.join("found").join(target), folder.join("corpus").join(target));
+    fs::create_dir_all(&found).with_context(|| format!("{} cannot be made", found.display()))?;
     let mut cargo = workspace.cargo();
     // Instrumentation is a flag of nightly compilers, which a stable one takes like this.
-    cargo.env("RUSTC_BOOTSTRAP", "1").args(["fuzz", "run", "--fuzz-dir", "fuzz", "--sanitizer", "none", target, "--"]);
+    cargo.env("RUSTC_BOOTSTRAP", "1").args(["fuzz", "run", "--fuzz-dir", "fuzz", "--sanitizer", "none", target]);
+    // libFuzzer writes what it finds into the first folder: the corpus that everybody shares is only read.
+    cargo.args([&found, &corpus]).arg("--");
     cargo.arg(format!("-max_total_time={}", u64::from(minutes) * 60));
     cargo.args([format!("-timeout={SLOWEST}"), format!("-rss_limit_mb={LARGEST}")]);
     if dictionary.is_file() {
@@ -26,4 +31,14 @@ pub fn run(workspace: &Workspace, target: &str, minutes: u32) -> Result<ExitCode
     }
     succeed(&mut cargo)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The targets are a workspace of their own, whose lock nobody looks at while the host's dependencies change: a stale one
+/// is a problem here, before it is one of whoever fuzzes next.
+pub fn check_lock(workspace: &Workspace) -> Result<()> {
+    let manifest = workspace.root.join("fuzz/Cargo.toml");
+    let mut cargo = workspace.cargo();
+    cargo.args(["update", "--workspace", "--locked", "--quiet", "--manifest-path"]).arg(manifest);
+    succeed(&mut cargo)
+        .context("run `cargo update --workspace --manifest-path fuzz/Cargo.toml`, and commit fuzz/Cargo.lock")
 }

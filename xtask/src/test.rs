@@ -9,14 +9,14 @@ use anyhow::{Context, Result, bail};
 
 use crate::steps::Steps;
 use crate::workspace::{Workspace, shown, succeed};
-use crate::{guests, soak, tidy, tools};
+use crate::{fuzz, guests, soak, tidy, tools};
 use counts::Counts;
 
 /// Long enough for memory that grows with every round to show.
 const SOAK_MINUTES: f64 = 3.0;
 
 pub fn run(workspace: &Workspace) -> Result<ExitCode> {
-    let mut steps = Steps::new(12);
+    let mut steps = Steps::new(13);
     let mut counts = Counts::default();
     let plugins = workspace.root.join("plugins");
     let probes = workspace.root.join("tests/probes/guests");
@@ -28,6 +28,7 @@ pub fn run(workspace: &Workspace) -> Result<ExitCode> {
         ExitCode::SUCCESS => Ok(()),
         _ => bail!("the problems are above"),
     });
+    steps.attempt("lock of the fuzz targets", || fuzz::check_lock(workspace));
     steps.attempt("wasm target", guests::add_target);
     steps.attempt("build of the plugins", || guests::build_plugins(workspace));
     steps.attempt("build of the probes", || guests::build_probes(workspace));

@@ -17,6 +17,7 @@ pub struct Setup {
     bundles: Vec<PathBuf>,
     llm: Option<String>,
     store: &'static str,
+    instances: u32,
     extra: String,
 }
 
@@ -26,7 +27,8 @@ impl Setup {
         let folder = TempDir::new().context("a folder for the host cannot be made")?;
         fs::create_dir(folder.path().join("business"))?;
         fs::write(folder.path().join("secret"), SECRET)?;
-        Ok(Self { folder, bundles: Vec::new(), llm: None, store: "path = \"store.db\"", extra: String::new() })
+        let (store, extra) = ("path = \"store.db\"", String::new());
+        Ok(Self { folder, bundles: Vec::new(), llm: None, store, instances: 128, extra })
     }
 
     /// With a business of that type whose role `coordinator` may do everything.
@@ -74,6 +76,12 @@ impl Setup {
         self
     }
 
+    /// With room for so many guest calls at the same time.
+    pub fn instances(mut self, instances: u32) -> Self {
+        self.instances = instances;
+        self
+    }
+
     /// With more configuration: whole TOML sections that this setup does not write itself.
     pub fn config(mut self, toml: &str) -> Self {
         self.extra.push_str(toml);
@@ -94,11 +102,12 @@ impl Setup {
              [store]\n{}\n\
              [business]\ndirectory = \"business\"\n\
              [bundles]\npaths = [{}]\n\
-             [sandbox]\ncache = {}\ncompile-time = \"10m\"\n\
+             [sandbox]\ninstances = {}\ncache = {}\ncompile-time = \"10m\"\n\
              [auth]\nkeys = [{{ algorithm = \"HS256\", key = {{ file = \"secret\" }} }}]\ndevelopment = true\n\
              {}{}",
             self.store,
             bundles.join(", "),
+            self.instances,
             json!(artefacts::compiled()?.to_string_lossy()),
             self.llm.as_deref().unwrap_or_default(),
             self.extra
