@@ -1,6 +1,6 @@
 use signalbox_sessions::ClientFrame;
 
-/// What an error may say beyond what it quotes of the frame.
+/// What an error may say, in characters, with all that it quotes of the frame.
 const WORDS: usize = 1_024;
 
 /// A text from a client: it is a frame that means the same when it is written and read again, or it is refused in words
@@ -14,7 +14,8 @@ pub fn frames(data: &[u8]) {
         }
         Err(error) => {
             let said = error.to_string();
-            assert!(said.len() <= text.len() + WORDS, "{} bytes are answered with {}", text.len(), said.len());
+            let characters = said.chars().count();
+            assert!(characters <= WORDS, "{} bytes are answered with {characters} characters", text.len());
             assert!(!error.code().is_empty());
         }
     }

@@ -1,13 +1,19 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use signalbox_model::Content;
+use signalbox_model::{Content, excerpt};
 use thiserror::Error;
 
 use super::ReviewFrame;
 
 /// The names of the frames that enter.
 const TYPES: [&str; 6] = ["auth", "refresh", "message", "review", "resume", "ping"];
+
+/// What an error repeats of a path, in characters.
+const LONGEST_PLACE: usize = 200;
+
+/// What an error says is wrong there, which may quote the client too.
+const LONGEST_PROBLEM: usize = 400;
 
 /// A frame from a client.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -105,9 +111,9 @@ pub enum FrameError {
     Field {
         /// The frame's type.
         frame: &'static str,
-        /// Path to the field.
+        /// Path to the field, its middle left out when it is long.
         field: String,
-        /// What is wrong with it.
+        /// What is wrong with it, no longer than a person reads.
         problem: String,
         /// The message's id when it could be read, so that the client knows which message is meant.
         message_id: Option<String>,
@@ -152,7 +158,9 @@ fn read<T: DeserializeOwned>(frame: &'static str, fields: Value) -> Result<T, Fr
     let message_id = message_id.map(str::to_owned);
     serde_path_to_error::deserialize(fields).map_err(|error| {
         let problem = error.inner().to_string();
-        FrameError::Field { frame, field: place(&error.path().to_string(), &problem), problem, message_id }
+        let field = place(&error.path().to_string(), &problem);
+        let (field, problem) = (excerpt(&field, LONGEST_PLACE), excerpt(&problem, LONGEST_PROBLEM));
+        FrameError::Field { frame, field: field.into_owned(), problem: problem.into_owned(), message_id }
     })
 }
 
@@ -238,6 +246,15 @@ mod tests {
             assert_eq!(error.code(), code, "{text}");
             assert!(error.to_string().contains(place), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn a_long_name_is_not_repeated_to_who_sent_it() {
+        let name = "\\n".repeat(30_000);
+        let text = format!(r#"{{"type":"review","id":"r","{name}":[]}}"#);
+        let said = ClientFrame::parse(&text).unwrap_err().to_string();
+        assert!(said.chars().count() < 700, "{} characters", said.chars().count());
+        assert!(said.contains("unknown field `") && said.contains("…") && said.ends_with("`actions`"), "{said}");
     }
 
     #[test]

@@ -4,6 +4,13 @@ use std::fmt;
 
 use serde::de::{self, Deserialize, DeserializeOwned, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
+use signalbox_model::excerpt;
+
+/// What an error repeats of a path, in characters.
+const LONGEST_PLACE: usize = 200;
+
+/// What an error says is wrong there, which may quote the caller too.
+const LONGEST_PROBLEM: usize = 400;
 
 /// Why a body is not what it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +44,9 @@ pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8], objects: &[impl AsRef<str>
 }
 
 fn located(path: &str, error: &serde_json::Error) -> String {
-    if path == "." { error.to_string() } else { format!("at `{path}`: {error}") }
+    let problem = error.to_string();
+    let (place, problem) = (excerpt(path, LONGEST_PLACE), excerpt(&problem, LONGEST_PROBLEM));
+    if path == "." { problem.into_owned() } else { format!("at `{place}`: {problem}") }
 }
 
 /// A value none of whose objects has a key twice.
@@ -154,6 +163,20 @@ mod tests {
                 panic!("{text} was read")
             };
             assert!(message.contains(expected), "{message} for {text}");
+        }
+    }
+
+    #[test]
+    fn a_long_name_is_not_repeated_to_who_sent_it() {
+        let name = "n".repeat(60_000);
+        for text in [format!(r#"{{"content":{{"{name}":1}}}}"#), format!(r#"{{"{name}":1,"{name}":2}}"#)] {
+            let (Err(BodyError::Shape(message)) | Err(BodyError::Syntax(message))) =
+                read::<Body>(text.as_bytes(), PLACES)
+            else {
+                panic!("it was read")
+            };
+            assert!(message.chars().count() < 700, "{} characters", message.chars().count());
+            assert!(message.contains("…"), "{message}");
         }
     }
 
