@@ -73,8 +73,12 @@ impl Renderer {
     }
 
     async fn models(&self, code: &str) -> Result<Arc<Vec<MessageModel>>, StoreError> {
+        if let Some(models) = self.models.get(code).await {
+            return Ok(models);
+        }
         let load = async { self.store.message_models(code).await.map(Arc::new) };
-        self.models.try_get_with_by_ref(code, load).await.map_err(|error| StoreError::clone(&error))
+        // On the heap, because most nodes need none and their futures are moved a few times.
+        Box::pin(self.models.try_get_with_by_ref(code, load)).await.map_err(|error| StoreError::clone(&error))
     }
 
     /// Counts a use of a model, some time soon.

@@ -76,7 +76,8 @@ impl Runner<'_> {
         let (mut running, mut traces, mut tokens) = (FuturesUnordered::new(), Vec::new(), Tokens::default());
         let result = loop {
             match stepper.next() {
-                Next::Run(tasks) => running.extend(tasks.into_iter().map(|task| self.attempt(task))),
+                // On the heap, because the collection moves what it is given, and an attempt is some kilobytes.
+                Next::Run(tasks) => running.extend(tasks.into_iter().map(|task| Box::pin(self.attempt(task)))),
                 Next::Wait => match tokio::time::timeout_at(self.scope.deadline, running.next()).await {
                     Ok(Some((task, outcome, trace, used))) => {
                         tokens.input += used.input;

@@ -56,7 +56,7 @@ impl Lanes {
         let mut work: Work<T> = Box::pin(work);
         let (caller, tick) = (course.caller.clone(), course.tick);
         if self.lately.is_heavy(&caller) {
-            let (output, computed) = self.apart(course, work, &[Rank::Idle, Rank::Share]).await?;
+            let (output, computed) = Box::pin(self.apart(course, work, &[Rank::Idle, Rank::Share])).await?;
             self.lately.note(&caller, computed >= tick);
             return Ok(output);
         }
@@ -65,12 +65,13 @@ impl Lanes {
         self.lately.note(&caller, output.is_none() || computed >= tick);
         match output {
             Some(output) => Ok(output),
-            None => Ok(self.apart(course, work, &[Rank::Share]).await?.0),
+            None => Ok(Box::pin(self.apart(course, work, &[Rank::Share])).await?.0),
         }
     }
 
     /// Goes on in a thread of its own, and in one of the next rank when it starves there, and tells for how long it computed.
-    /// What the guest asks of the host is done by the runtime as before.
+    /// What the guest asks of the host is done by the runtime as before. Few calls come here, so its future is kept on the
+    /// heap: every call's would be as large otherwise.
     async fn apart<T: Send + 'static>(
         &self,
         course: Course,

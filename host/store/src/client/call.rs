@@ -46,7 +46,9 @@ impl Store {
     pub(crate) async fn send<C: Call>(&self, call: C) -> Answered<C> {
         match &self.inner.embedded {
             Some(embedded) => ask(embedded, call).await,
-            None => call.send(&self.inner.client).await,
+            // The SDK's future takes many kilobytes, which every future that may wait for a call would take too, and be
+            // moved with, on its way to the heap.
+            None => Box::pin(call.send(&self.inner.client)).await,
         }
     }
 }
