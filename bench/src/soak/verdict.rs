@@ -8,8 +8,8 @@ const WARM: usize = 1;
 const MIB: u64 = 1 << 20;
 
 /// What memory may end above where it began: in the first rounds the places for guest calls fill with what hostile guests
-/// touch, and what the allocator holds back varies by some MiB. In an hour it was seen to rise from 23.5 to 30 MiB in
-/// thirteen rounds, and no further in the others. Over an hour this bound is about 50 bytes for each answer.
+/// touch, and what the allocator holds back varies by some MiB. In 144 rounds it was seen to rise from 23.5 to 30 MiB in
+/// the first thirteen, and no further in the others. Over an hour this bound is about 50 bytes for each answer.
 const SLACK: u64 = 8 * MIB;
 
 /// And this much of it in a hundred.
