@@ -58,17 +58,12 @@ pub fn run(options: &Options) -> Result<bool> {
 
 async fn measure(options: &Options) -> Result<bool> {
     let began = Instant::now();
-    let arena = Arc::new(Arena::open().await?);
-    let neighbour =
-        Neighbour { arena: arena.clone(), rate: options.rate, window: Duration::from_millis(options.window) };
-    // The first look pays for everything that is done once.
-    neighbour.wait().await?;
     let mut rows = Vec::new();
     for attempt in attempts() {
         if options.only.as_ref().is_some_and(|only| !attempt.name.contains(only.as_str())) {
             continue;
         }
-        let row = one(&arena, &neighbour, Arc::new(attempt), options).await?;
+        let row = one(Arc::new(attempt), options).await?;
         println!("{}", row.line());
         rows.push(row);
     }
@@ -80,10 +75,16 @@ async fn measure(options: &Options) -> Result<bool> {
     Ok(rows.iter().all(Row::was_stopped))
 }
 
-/// One attempt: alone once, to see that it is stopped, and then beside the neighbour.
-async fn one(arena: &Arc<Arena>, neighbour: &Neighbour, attempt: Arc<Attempt>, options: &Options) -> Result<Row> {
+/// One attempt in an arena of its own, whose store has nothing of the attempts before it: alone once, to see that it is
+/// stopped, and then beside the neighbour.
+async fn one(attempt: Arc<Attempt>, options: &Options) -> Result<Row> {
+    let arena = Arc::new(Arena::open().await?);
+    let neighbour =
+        Neighbour { arena: arena.clone(), rate: options.rate, window: Duration::from_millis(options.window) };
+    // The first look pays for everything that is done once.
+    neighbour.wait().await?;
     let began = Instant::now();
-    let ended = attempt.run(arena).await.with_context(|| format!("{} was not tried", attempt.name))?;
+    let ended = attempt.run(&arena).await.with_context(|| format!("{} was not tried", attempt.name))?;
     let took = began.elapsed();
     let mut wrong = Vec::new();
     if let Ended::Loose(told) = ended {
@@ -112,7 +113,6 @@ async fn one(arena: &Arc<Arena>, neighbour: &Neighbour, attempt: Arc<Attempt>, o
             rounds = rounds.max(options.most_rounds);
         }
     }
-    arena.forget().await;
     row.wrong = wrong;
     Ok(row)
 }

@@ -121,7 +121,7 @@ pub(super) fn write(rows: &[Row], options: &Options, took: Duration) -> String {
         "# Containment\n\n{}\n\n\
          | | |\n| --- | --- |\n| command | `cargo xtask containment` |\n| commit | {} |\n| date | {} |\n| machine | {} |\n\
          | build | {} |\n| took | {:.0} s |\n\n\
-         One process with the real sandbox and executor and a store in memory. A neighbour asks its graph of three nodes \
+         One process, and for each attempt a sandbox, an executor and a store in memory of its own. A neighbour asks its graph of three nodes \
          {rate} times a second over a socket, in an open loop: each wait counts from the moment at which it meant to ask. Each \
          attempt is looked at in {rounds} rounds of undisturbed, beside one, beside many, {window} ms each, and where the neighbour \
          waited too long in those, in {most_rounds}; a figure is the median of all its rounds' 99th percentiles. *Beside one*: the attempt again and \

@@ -38,6 +38,8 @@ const SWEEP_EVERY: Duration = Duration::from_secs(15 * 60);
 #[derive(Clone, Debug)]
 pub(crate) struct Embedded {
     calls: mpsc::Sender<Box<dyn Call>>,
+    /// What to say when nothing more fits.
+    full: &'static str,
 }
 
 /// The thread that owns the database is gone.
@@ -51,6 +53,7 @@ impl Embedded {
     pub(crate) async fn open(path: Option<&Path>) -> Result<Self, StoreError> {
         let shown = path.map_or_else(|| "in memory".to_owned(), |path| path.display().to_string());
         let failed = move |reason: String| StoreError::Open { path: shown, reason };
+        let full = path.map_or(MEMORY_IS_FULL, |_| DISK_IS_FULL);
         let path = path.map(Path::to_owned);
         let opened = tokio::task::spawn_blocking(move || open_database(path.as_deref())).await;
         let database = match opened {
@@ -61,15 +64,22 @@ impl Embedded {
         let (calls, queue) = mpsc::channel(QUEUE);
         let serving = thread::Builder::new().name("store".to_owned()).spawn(move || serve(&database, queue));
         serving.map_err(|error| failed(error.to_string()))?;
-        Ok(Self { calls })
+        Ok(Self { calls, full })
     }
 
     /// Has the database do something, and waits until that is synced.
     pub(crate) async fn ask<O: Operation>(&self, operation: O) -> Result<dynoxide::Result<O::Response>, Stopped> {
         let (answer, answered) = oneshot::channel();
         self.calls.send(Box::new(Asked { operation, answer })).await.map_err(|_| Stopped)?;
-        answered.await.map_err(|_| Stopped)
+        let said = answered.await.map_err(|_| Stopped)?;
+        Ok(said.map_err(|error| says_what_is_full(error, self.full)))
     }
+}
+
+/// SQLite says of both that "database or disk is full", and nothing of what to do.
+fn says_what_is_full(error: DynoxideError, full: &str) -> DynoxideError {
+    let is_full = error.status_code() == 500 && error.to_string().contains("disk is full");
+    if is_full { DynoxideError::InternalServerError(full.to_owned()) } else { error }
 }
 
 /// The database, and the log to sync before answers.
@@ -81,9 +91,13 @@ struct Opened {
 
 /// A file that SQLite keeps in memory, for this connection alone. With `:memory:` its page cache is the database, and whoever
 /// splits a page has all of the cache looked through at the commit, so that each is dearer than the one before: splitting moves
-/// pages by way of number 262,145, which `pcache1Truncate` then takes for one to be removed. That such a file may become larger
-/// than 1 GiB is set in `.cargo/config.toml`.
+/// pages by way of number 262,145, which `pcache1Truncate` then takes for one to be removed. How large such
+/// a file may become is set in `.cargo/config.toml`.
 const IN_MEMORY: &str = "file:store?vfs=memdb";
+
+const MEMORY_IS_FULL: &str = "a store in memory ends at 2 GiB, and nothing more fits; restart the host with \
+                              `backend = \"embedded\"`, which keeps it in a file";
+const DISK_IS_FULL: &str = "the disk of its file is full; make room, and ask again";
 
 fn open_database(path: Option<&Path>) -> Result<Opened, String> {
     let Some(path) = path else {
@@ -159,5 +173,19 @@ fn sweep(database: &Database, stopped: &std_mpsc::Receiver<()>) {
             Ok(deleted) => tracing::debug!(deleted, "deleted expired items"),
             Err(error) => tracing::warn!(%error, "expired items could not be deleted"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_full_is_named_with_the_way_out() {
+        // As SQLite's SQLITE_FULL comes out of Dynoxide, seen with a store in memory that was filled.
+        let full = DynoxideError::InternalServerError("backend: database or disk is full".to_owned());
+        assert!(says_what_is_full(full, MEMORY_IS_FULL).to_string().contains("embedded"));
+        let other = DynoxideError::InternalServerError("backend: database is locked".to_owned());
+        assert!(says_what_is_full(other, DISK_IS_FULL).to_string().contains("locked"));
     }
 }

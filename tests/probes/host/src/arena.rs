@@ -123,11 +123,6 @@ impl Arena {
         Ok(loaded)
     }
 
-    /// Lets go of components that were tried.
-    pub async fn forget(&self) {
-        self.loadings.lock().await.clear();
-    }
-
     /// The neighbour asks, and is answered.
     pub async fn neighbour(&self) -> Result<()> {
         let (outcome, reason) = self.world.ask("neighbour", "a table for four").await?;
