@@ -112,7 +112,8 @@ async fn go<T>(course: &Course, work: &mut Work<T>) -> (Went<T>, Duration) {
     if Instant::now() >= *deadline {
         signs.ends();
     }
-    let (began, before) = (std::time::Instant::now(), signs.begins());
+    let began = std::time::Instant::now();
+    let before = signs.begins(began, *tick);
     let polled = poll_fn(|context| Poll::Ready(work.as_mut().poll(context))).await;
     let took = began.elapsed();
     let polled = match polled {
