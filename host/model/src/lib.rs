@@ -28,7 +28,7 @@ pub use context::{AgentContext, RagContext};
 pub use cron::{CronError, CronExpression};
 pub use decision::{DecisionModel, Outcome, PathStep, StepResult};
 pub use error_frame::{ErrorType, WebSocketErrorResponse};
-pub use excerpt::excerpt;
+pub use excerpt::{LONGEST_PLACE, LONGEST_PROBLEM, excerpt};
 pub use id::{action_id, correlation_id, decision_id, delivery_id, fire_input_id, input_id, record_id, response_id};
 pub use input::{AgentInput, Content, InputType, Source};
 pub use message_model::MessageModel;

@@ -1,19 +1,13 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use signalbox_model::{Content, excerpt};
+use signalbox_model::{Content, LONGEST_PLACE, LONGEST_PROBLEM, excerpt};
 use thiserror::Error;
 
 use super::ReviewFrame;
 
 /// The names of the frames that enter.
 const TYPES: [&str; 6] = ["auth", "refresh", "message", "review", "resume", "ping"];
-
-/// What an error repeats of a path, in characters.
-const LONGEST_PLACE: usize = 200;
-
-/// What an error says is wrong there, which may quote the client too.
-const LONGEST_PROBLEM: usize = 400;
 
 /// A frame from a client.
 #[derive(Clone, Debug, PartialEq, Serialize)]

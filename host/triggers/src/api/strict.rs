@@ -4,13 +4,7 @@ use std::fmt;
 
 use serde::de::{self, Deserialize, DeserializeOwned, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
-use signalbox_model::excerpt;
-
-/// What an error repeats of a path, in characters.
-const LONGEST_PLACE: usize = 200;
-
-/// What an error says is wrong there, which may quote the caller too.
-const LONGEST_PROBLEM: usize = 400;
+use signalbox_model::{LONGEST_PLACE, LONGEST_PROBLEM, excerpt};
 
 /// Why a body is not what it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
