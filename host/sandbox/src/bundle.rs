@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -9,6 +10,7 @@ use signalbox_graph::{Manifest, Problem, Report};
 use signalbox_model::{MessageModel, Timestamp};
 
 use crate::error::{BundleError, Refusal};
+use crate::pieces::Pieces;
 
 /// The largest manifest that is read.
 const LARGEST_MANIFEST: u64 = 1 << 20;
@@ -114,7 +116,7 @@ fn read_component(path: &PathBuf, largest: u64) -> Result<Vec<u8>, (String, Stri
             help.to_owned(),
         ));
     }
-    let bytes = fs::read(path).map_err(|error| (format!("cannot read its component: {error}"), build.clone()))?;
+    let bytes = whole(path, size).map_err(|error| (format!("cannot read its component: {error}"), build.clone()))?;
     match bytes.get(..8) {
         Some([0, b'a', b's', b'm', 0x0d, 0, 1, 0]) => Ok(bytes),
         Some([0, b'a', b's', b'm', 1, 0, 0, 0]) => {
@@ -123,6 +125,13 @@ fn read_component(path: &PathBuf, largest: u64) -> Result<Vec<u8>, (String, Stri
         _ if bytes.starts_with(b"\x7fELF") => Err(("its file is native code, which is never loaded".to_owned(), build)),
         _ => Err(("its file is no WebAssembly component".to_owned(), build)),
     }
+}
+
+fn whole(path: &Path, size: u64) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
+    // What is written behind its end meanwhile is not taken: it would be longer than was allowed.
+    Pieces(fs::File::open(path)?).take(size).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Over everything that can change a decision, each part with its length so that no two bundles collide.

@@ -24,6 +24,7 @@ mod lately;
 mod limits;
 mod load;
 mod metrics;
+mod pieces;
 mod signs;
 mod ticker;
 mod wasi;

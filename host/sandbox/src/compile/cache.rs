@@ -10,6 +10,7 @@ use sha2::Sha256;
 
 use crate::error::SandboxError;
 use crate::metrics;
+use crate::pieces::Pieces;
 
 type Seal = Hmac<Sha256>;
 
@@ -62,9 +63,10 @@ impl Cache {
 
     /// The file of native code under a name, if its seal fits. What follows the code in it is the seal.
     pub fn read(&self, name: &str) -> Option<File> {
-        let mut file = File::open(self.path(name)).ok()?;
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).ok()?;
+        let file = File::open(self.path(name)).ok()?;
+        let size = file.metadata().ok()?.len();
+        let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
+        Pieces(&file).read_to_end(&mut bytes).ok()?;
         let (code, sealed) = bytes.split_at(bytes.len().checked_sub(SEAL_BYTES)?);
         if self.seal(name, code)?.verify_slice(sealed).is_err() {
             metrics::cache("refused");
@@ -79,7 +81,7 @@ impl Cache {
         let Some(seal) = self.seal(name, code) else { return };
         let write = || -> std::io::Result<()> {
             let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
-            file.write_all(code)?;
+            Pieces(&mut file).write_all(code)?;
             file.write_all(&seal.finalize().into_bytes())?;
             file.as_file().sync_all()?;
             file.persist(self.path(name)).map_err(|error| error.error)?;
