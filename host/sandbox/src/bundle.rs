@@ -1,6 +1,5 @@
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -10,7 +9,7 @@ use signalbox_graph::{Manifest, Problem, Report};
 use signalbox_model::{MessageModel, Timestamp};
 
 use crate::error::{BundleError, Refusal};
-use crate::pieces::Pieces;
+use crate::pieces;
 
 /// The largest manifest that is read.
 const LARGEST_MANIFEST: u64 = 1 << 20;
@@ -41,7 +40,7 @@ impl Bundle {
     pub fn read(folder: &Path, largest_component: u64) -> Result<Self, BundleError> {
         let path = folder.join("bundle.toml");
         let file = path.display().to_string();
-        let size = fs::metadata(&path).map_err(|error| unreadable(&path, &error))?.len();
+        let size = file_size(&path).map_err(|error| unreadable(&path, &error))?;
         if size > LARGEST_MANIFEST {
             let reason = format!("it has {size} bytes; a manifest has at most {LARGEST_MANIFEST}");
             return Err(BundleError::Unreadable { path, reason });
@@ -107,8 +106,7 @@ fn read_components(
 /// Reads a component far enough to know that it is one, and says what it is instead where it is not.
 fn read_component(path: &PathBuf, largest: u64) -> Result<Vec<u8>, (String, String)> {
     let build = "build it with `cargo build --release --target wasm32-wasip2`".to_owned();
-    let size =
-        fs::metadata(path).map_err(|error| (format!("cannot read its component: {error}"), build.clone()))?.len();
+    let size = file_size(path).map_err(|error| (format!("cannot read its component: {error}"), build.clone()))?;
     if size > largest {
         let help = "build it with `opt-level = \"s\"`, `lto` and `strip`, or raise `component-size` under [sandbox]";
         return Err((
@@ -116,7 +114,8 @@ fn read_component(path: &PathBuf, largest: u64) -> Result<Vec<u8>, (String, Stri
             help.to_owned(),
         ));
     }
-    let bytes = whole(path, size).map_err(|error| (format!("cannot read its component: {error}"), build.clone()))?;
+    let read = fs::File::open(path).and_then(|file| pieces::read(&file, size));
+    let bytes = read.map_err(|error| (format!("cannot read its component: {error}"), build.clone()))?;
     match bytes.get(..8) {
         Some([0, b'a', b's', b'm', 0x0d, 0, 1, 0]) => Ok(bytes),
         Some([0, b'a', b's', b'm', 1, 0, 0, 0]) => {
@@ -127,11 +126,10 @@ fn read_component(path: &PathBuf, largest: u64) -> Result<Vec<u8>, (String, Stri
     }
 }
 
-fn whole(path: &Path, size: u64) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
-    // What is written behind its end meanwhile is not taken: it would be longer than was allowed.
-    Pieces(fs::File::open(path)?).take(size).read_to_end(&mut bytes)?;
-    Ok(bytes)
+/// In bytes. What is no file, as a pipe, may keep who opens it waiting forever.
+fn file_size(path: &Path) -> std::io::Result<u64> {
+    let metadata = fs::metadata(path)?;
+    if metadata.is_file() { Ok(metadata.len()) } else { Err(std::io::Error::other("it is no file")) }
 }
 
 /// Over everything that can change a decision, each part with its length so that no two bundles collide.

@@ -11,10 +11,11 @@ use std::fs::File;
 use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep_until};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
@@ -26,6 +27,10 @@ use cache::Cache;
 pub use child::{ChildError, compile as compile_as_child};
 pub use error::CompileError;
 pub use limits::CompileLimits;
+
+/// A place is free again after this, however soon its component was refused: each takes a process to refuse, and 150 refused
+/// in a second were felt by the neighbours.
+const LEAST: Duration = Duration::from_millis(20);
 
 /// Where components are compiled.
 #[derive(Clone, Debug)]
@@ -109,15 +114,20 @@ impl Compiler {
         let started = Instant::now();
         let code = match &self.compilation {
             Compilation::ChildProcess { program, command } => self.compile_in_child(program, command, bytes).await,
-            Compilation::InProcess => {
-                let (engine, bytes) = (self.engine.clone(), bytes.clone());
-                let compiling = async move { engine.precompile_component(&bytes) };
-                let compiled = behind::run("compile", Rank::Share, compiling).await.map_err(broke_off)?;
-                compiled.map_err(|error| CompileError::invalid(&error))
-            }
-        }?;
-        metrics::compiled(started.elapsed());
-        Ok(code)
+            Compilation::InProcess => self.compile_here(bytes).await,
+        };
+        if code.is_ok() {
+            metrics::compiled(started.elapsed());
+        }
+        sleep_until(started + LEAST).await;
+        code
+    }
+
+    async fn compile_here(&self, bytes: &Bytes) -> Result<Vec<u8>, CompileError> {
+        let (engine, bytes) = (self.engine.clone(), bytes.clone());
+        let compiling = async move { engine.precompile_component(&bytes) };
+        let compiled = behind::run("compile", Rank::Share, compiling).await.map_err(broke_off)?;
+        compiled.map_err(|error| CompileError::invalid(&error))
     }
 
     /// With what nobody else wants of the machine; and on a machine that gives it nearly nothing once more, with a share.
@@ -178,6 +188,16 @@ fn engine_name(engine: &Engine) -> String {
 mod tests {
     use super::*;
     use crate::engine::{compiling_engine, engine_config};
+
+    #[tokio::test(start_paused = true)]
+    async fn refused_components_do_not_follow_one_another_at_once() {
+        let engine = compiling_engine().unwrap();
+        let config = SandboxConfig { cache: None, ..SandboxConfig::default() };
+        let compiler = Compiler::new(engine, &config, Compilation::InProcess).unwrap();
+        let started = Instant::now();
+        compiler.code(&Bytes::from_static(b"nonsense")).await.unwrap_err();
+        assert!(started.elapsed() >= LEAST);
+    }
 
     #[test]
     fn code_of_the_engine_that_only_compiles_fits_the_engine_that_runs_it() {

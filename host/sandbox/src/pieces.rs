@@ -1,6 +1,7 @@
 //! Large files in small pieces. A kernel that does not preempt itself ends a read or write before anyone else has the core, also
 //! where that is work behind everything: 12 MB took 7 ms, in which a neighbour's decision stood still.
 
+use std::fs::File;
 use std::io::{Read, Result, Write};
 
 /// Copied within some ten microseconds.
@@ -24,6 +25,13 @@ impl<F: Write> Write for Pieces<F> {
     fn flush(&mut self) -> Result<()> {
         self.0.flush()
     }
+}
+
+/// The file's first bytes. What is written behind them meanwhile is not taken: it would be longer than was allowed.
+pub(crate) fn read(file: &File, size: u64) -> Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
+    Pieces(file).take(size).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 #[cfg(test)]

@@ -175,8 +175,11 @@ pub fn read_models(
     if errors.is_empty() { Ok(models) } else { Err(errors) }
 }
 
-/// A file's text, when it is no longer than a file of message models may be.
+/// A file's text, when it is no longer than a file of message models may be. A pipe may keep who opens it waiting forever.
 fn read_model_file(path: &Path) -> Result<String, String> {
+    if !fs::metadata(path).map_err(|error| error.to_string())?.is_file() {
+        return Err("it is no file".to_owned());
+    }
     let file = fs::File::open(path).map_err(|error| error.to_string())?;
     read_model_source(file)
 }

@@ -2,7 +2,7 @@
 //! MAC. Native code runs as it is, so a file whose seal does not fit is never loaded.
 
 use std::fs::{self, File};
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use hmac::{Hmac, Mac as _};
@@ -10,7 +10,7 @@ use sha2::Sha256;
 
 use crate::error::SandboxError;
 use crate::metrics;
-use crate::pieces::Pieces;
+use crate::pieces::{self, Pieces};
 
 type Seal = Hmac<Sha256>;
 
@@ -65,8 +65,7 @@ impl Cache {
     pub fn read(&self, name: &str) -> Option<File> {
         let file = File::open(self.path(name)).ok()?;
         let size = file.metadata().ok()?.len();
-        let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
-        Pieces(&file).read_to_end(&mut bytes).ok()?;
+        let bytes = pieces::read(&file, size).ok()?;
         let (code, sealed) = bytes.split_at(bytes.len().checked_sub(SEAL_BYTES)?);
         if self.seal(name, code)?.verify_slice(sealed).is_err() {
             metrics::cache("refused");

@@ -107,6 +107,23 @@ async fn a_component_larger_than_allowed_is_refused_with_its_size_and_the_way_ou
     Ok(())
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn nobody_waits_for_a_pipe_where_a_file_should_be() -> Result<()> {
+    let sandbox = sandbox(in_children()?, |_| {}).await?;
+    for pipe in ["bundle.toml", "hostile.wasm", "models/booked.toml"] {
+        let bundle = bundle_of(&component(1, |function| multiplications(function, 1)))?;
+        let path = bundle.path().join(pipe);
+        fs::create_dir_all(path.parent().context("it has one")?)?;
+        let _ = fs::remove_file(&path);
+        let made = std::process::Command::new("mkfifo").arg(&path).status()?;
+        assert!(made.success(), "{pipe}");
+        let refused = refusal(&sandbox, bundle.path()).await.unwrap_or_else(|error| error.to_string());
+        assert!(refused.contains("it is no file"), "{pipe}: {refused}");
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn blocks_nested_without_end_break_nothing() -> Result<()> {
     let sandbox = sandbox(in_children()?, |_| {}).await?;
