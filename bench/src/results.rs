@@ -1,6 +1,7 @@
 //! Everything that has a budget or a peer, measured in one run and written to `bench/RESULTS.md`.
 
 mod graph;
+mod guest_call;
 mod http;
 mod idle;
 mod peers;
@@ -10,6 +11,7 @@ mod share;
 mod start;
 mod store;
 mod swap;
+mod turn;
 mod websocket;
 
 use std::fs;

@@ -11,12 +11,15 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::graph;
+use super::guest_call::GuestCall;
 use crate::bundle;
 use crate::desk::{Desk, TEXT};
 use crate::figures::{ROUNDS, median, micros, times};
 use crate::report::{Report, Section};
 
 const ROUND: Duration = Duration::from_secs(1);
+/// Of the graph, all of which run.
+const NODES: f64 = 3.0;
 const PEERS: &str = "bench/peers";
 
 /// What a peer's program prints: processor and wall time of one run, in microseconds.
@@ -91,12 +94,16 @@ pub async fn measure(report: &mut Report, folder: &Path) -> Result<()> {
     let (desk, made, text) = (Desk::new().await?, TempDir::new()?, json!({ "text": TEXT }));
     bundle::chain(made.path())?;
     desk.publish(made.path()).await?;
+    let call = GuestCall::new().await?;
     graph::cost(&desk, &text, ROUND).await?;
-    let (mut cpu, mut wall) = (Vec::new(), Vec::new());
+    call.bare(ROUND).await?;
+    let [mut cpu, mut wall, mut bare, mut warm] = [const { Vec::new() }; 4];
     for _ in 0..ROUNDS {
         let cost = graph::cost(&desk, &text, ROUND).await?;
         cpu.push(cost.cpu);
         wall.push(cost.wall);
+        bare.push(NODES * call.bare(ROUND).await?);
+        warm.push(NODES * call.warm(ROUND).await?);
         for peer in &mut peers {
             peer.round()?;
         }
@@ -108,6 +115,10 @@ pub async fn measure(report: &mut Report, folder: &Path) -> Result<()> {
         micros(median(&wall)),
         "1x".to_owned(),
     ]];
+    let (bare, warm) = (median(&bare), median(&warm));
+    let of_wasmtime = |name: &str, cpu: f64| vec![name.to_owned(), micros(cpu), String::new(), times(cpu / ours)];
+    rows.push(of_wasmtime("bare Wasmtime, three calls, each of a fresh instance", bare));
+    rows.push(of_wasmtime("bare Wasmtime, three calls of an instance that lives on", warm));
     for peer in &peers {
         let (cpu, wall) = (median(&peer.cpu), median(&peer.wall));
         rows.push(vec![peer.name.to_owned(), micros(cpu), micros(wall), times(cpu / ours)]);
@@ -115,12 +126,14 @@ pub async fn measure(report: &mut Report, folder: &Path) -> Result<()> {
     let mut section = Section::new("Three nodes and one condition, beside LangGraph");
     section.say(
         "The same graph without I/O: Signalbox runs each node as a component in a sandbox of its own, LangGraph runs \
-         functions of its own process. Nothing is stored by any of them. All take turns in each round; versions are those \
-         of `bench/peers`.",
+         functions of its own process. Nothing is stored by any of them. Bare Wasmtime only calls a node three times: no \
+         limits, no graph, no journal. All take turns in each round; versions are those of `bench/peers`.",
     );
     section.table(&["runtime", "CPU", "wall", "CPU beside Signalbox"], &rows);
     report.add(section);
-    report.keep("chain", ours);
+    for (name, cost) in [("chain", ours), ("chain.bare", bare), ("chain.warm", warm)] {
+        report.keep(name, cost);
+    }
     report.budget("chain of 3 nodes, fresh sandbox for each, no I/O", "at most 60 µs CPU", micros(ours), ours <= 60.0);
     Ok(())
 }

@@ -3,13 +3,11 @@
 use crate::figures::{kib, micros, rate, time};
 use crate::report::Report;
 
-const NODES: f64 = 3.0;
-
 /// Explains every budget that is not met, as far as the parts that say why were measured too.
 pub fn explain(report: &mut Report) {
     let fact = |name: &str| report.fact(name);
-    let chain = fact("call.bare").zip(fact("call.warm")).zip(fact("chain"));
-    let echo = fact("call.bare").zip(fact("websocket.echo")).zip(fact("websocket.memory"));
+    let chain = fact("chain.bare").zip(fact("chain.warm")).zip(fact("chain"));
+    let echo = fact("chain.bare").zip(fact("websocket.echo")).zip(fact("websocket.memory"));
     let stored = fact("websocket.stored").zip(fact("websocket.load"));
     let share = fact("share.unrecorded").zip(fact("share.store")).zip(fact("share.question"));
     let first = fact("start.first").zip(fact("start.longest.computed")).zip(fact("start.longest.waited"));
@@ -20,13 +18,13 @@ pub fn explain(report: &mut Report) {
     if let Some(((bare, warm), chain)) = chain {
         report.explain("chain of 3 nodes, fresh sandbox for each, no I/O", || {
             format!(
-                "Bare Wasmtime takes {} for the same three calls in fresh instances, with no limits, no graph and no journal; \
-                 {} of it is the guests' own work with their arguments and results, and the rest is what a fresh instance \
-                 costs. All that Signalbox adds to that is {}, at the speed that the machine had in that part of the run. A sandbox that is fresh for every node is what contains a plugin \
-                 (decision 0006), so the instances stay.",
-                micros(NODES * bare),
-                micros(NODES * warm),
-                micros(chain - NODES * bare)
+                "Bare Wasmtime takes {} in the same turns for three calls of fresh instances, with no limits, no graph and no \
+                 journal; {} of it is the guests' own work with their arguments and results, and the rest is what a fresh \
+                 instance costs. All that Signalbox adds to that is {}: limits, graph, context and the decision's record. A \
+                 sandbox that is fresh for every node is what contains a plugin (decision 0006), so the instances stay.",
+                micros(bare),
+                micros(warm),
+                micros(chain - bare)
             )
         });
     }
@@ -38,7 +36,7 @@ pub fn explain(report: &mut Report) {
                  its acknowledgement, progress, record and log line. The end of this report says where that goes.",
                 micros(echo),
                 micros(echo / 0.4),
-                micros(NODES * bare),
+                micros(bare),
                 micros(memory)
             )
         });

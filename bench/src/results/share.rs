@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use serde_json::json;
 use signalbox_graph::{Json, Next, Outcome, Scope, StepOutput, Stepper};
 use signalbox_sandbox::{Generation, SandboxConfig};
@@ -13,10 +13,11 @@ use tempfile::TempDir;
 use tokio::sync::{mpsc, oneshot};
 
 use super::graph;
+use super::guest_call::GuestCall;
+use super::turn::turn;
 use crate::bundle;
 use crate::desk::{BUSINESS, Desk, TEXT, input};
-use crate::figures::{ROUNDS, in_micros, median, micros};
-use crate::machine::cpu_time;
+use crate::figures::{ROUNDS, median, micros};
 use crate::report::{Report, Section};
 
 const ROUND: Duration = Duration::from_millis(500);
@@ -45,16 +46,6 @@ fn step_through(generation: &Generation) -> Result<()> {
     }
 }
 
-/// Processor time of one of whatever it does, in microseconds.
-async fn round(mut work: impl AsyncFnMut() -> Result<()>) -> Result<f64> {
-    let (cpu, started, mut count) = (cpu_time(), Instant::now(), 0_u32);
-    while started.elapsed() < ROUND {
-        work().await?;
-        count += 1;
-    }
-    Ok(in_micros(cpu_time() - cpu) / f64::from(count))
-}
-
 /// A thread that answers and does nothing else: what it costs to ask one.
 struct Question(mpsc::Sender<oneshot::Sender<()>>);
 
@@ -76,6 +67,19 @@ impl Question {
     }
 }
 
+/// What each part of one round cost: processor time of one, in microseconds.
+struct Round {
+    warm: f64,
+    bare: f64,
+    sandbox: f64,
+    graph: f64,
+    unrecorded: f64,
+    lookup: f64,
+    asked: f64,
+    memory: f64,
+    stored: f64,
+}
+
 pub async fn measure(report: &mut Report) -> Result<()> {
     let (made, files) = (TempDir::new()?, TempDir::new()?);
     bundle::chain(made.path())?;
@@ -87,46 +91,42 @@ pub async fn measure(report: &mut Report) -> Result<()> {
     let filed = Desk::with(Store::open(Config::new(file)).await?, SandboxConfig::default())?;
     filed.publish(made.path()).await?;
     let question = Question::new()?;
-    let [mut graph, mut unrecorded, mut memory, mut stored, mut lookup, mut asked] = [const { Vec::new() }; 6];
-    for turn in 0..=ROUNDS {
-        let of_input = round(async || input(&text).map(drop)).await?;
-        let of_graph = round(async || step_through(&generation)).await? - of_input;
-        let of_decision = graph::cost(&desk, &text, ROUND).await?.cpu;
-        let of_memory = round(async || desk.decide(input(&text)?).await).await? - of_input;
-        let of_lookup =
-            round(async || desk.store.decision("dec_unknown", BUSINESS).await.map(drop).map_err(Into::into)).await?;
-        let of_question = round(async || question.ask().await).await?;
-        let of_file = round(async || filed.decide(input(&text)?).await).await? - of_input;
-        if turn > 0 {
-            for (all, one) in [
-                (&mut graph, of_graph),
-                (&mut unrecorded, of_decision),
-                (&mut memory, of_memory),
-                (&mut stored, of_file),
-                (&mut lookup, of_lookup),
-                (&mut asked, of_question),
-            ] {
-                all.push(one);
-            }
+    let call = GuestCall::new().await?;
+    let mut rounds = Vec::new();
+    for at in 0..=ROUNDS {
+        let of_input = turn(ROUND, 1, async || input(&text).map(drop)).await?;
+        let round = Round {
+            warm: NODES * call.warm(ROUND).await?,
+            bare: NODES * call.bare(ROUND).await?,
+            sandbox: NODES * call.sandbox(ROUND).await?,
+            graph: turn(ROUND, 1, async || step_through(&generation)).await? - of_input,
+            unrecorded: graph::cost(&desk, &text, ROUND).await?.cpu,
+            lookup: turn(ROUND, 1, async || {
+                desk.store.decision("dec_unknown", BUSINESS).await.map(drop).map_err(Into::into)
+            })
+            .await?,
+            asked: turn(ROUND, 1, async || question.ask().await).await?,
+            memory: turn(ROUND, 1, async || desk.decide(input(&text)?).await).await? - of_input,
+            stored: turn(ROUND, 1, async || filed.decide(input(&text)?).await).await? - of_input,
+        };
+        // The first round warms up.
+        if at > 0 {
+            rounds.push(round);
         }
     }
-    let needs = "measure the part `sandbox` in the same run";
-    let (sandbox, bare, warm) = (
-        report.fact("call.sandbox").context(needs)?,
-        report.fact("call.bare").context(needs)?,
-        report.fact("call.warm").context(needs)?,
-    );
-    let (graph, unrecorded, memory, stored) = (median(&graph), median(&unrecorded), median(&memory), median(&stored));
-    let (lookup, asked) = (median(&lookup), median(&asked));
+    let of = |part: fn(&Round) -> f64| median(&rounds.iter().map(part).collect::<Vec<_>>());
+    let (warm, bare, sandbox) = (of(|round| round.warm), of(|round| round.bare), of(|round| round.sandbox));
+    let (graph, unrecorded, lookup) = (of(|round| round.graph), of(|round| round.unrecorded), of(|round| round.lookup));
+    let (memory, stored, asked) = (of(|round| round.memory), of(|round| round.stored), of(|round| round.asked));
     report.keep("share.unrecorded", unrecorded);
     report.keep("share.store", stored - unrecorded);
     report.keep("share.question", asked);
     let mut layers = vec![
-        ("the guests' own work, arguments and results among it (3 calls of a live instance)", NODES * warm),
-        ("three fresh instances of bare Wasmtime, made and dropped", NODES * (bare - warm)),
-        ("the sandbox around them: limits, epochs, empty WASI, journal, breaker, conversion", NODES * (sandbox - bare)),
+        ("the guests' own work, arguments and results among it (3 calls of a live instance)", warm),
+        ("three fresh instances of bare Wasmtime, made and dropped", bare - warm),
+        ("the sandbox around them: limits, epochs, empty WASI, journal, breaker, conversion", sandbox - bare),
         ("the graph: steps, the condition in CEL, merging of channels", graph),
-        ("context, record and bookkeeping of the executor", unrecorded - NODES * sandbox - graph),
+        ("context, record and bookkeeping of the executor", unrecorded - sandbox - graph),
         ("looking up in a store in memory whether it is decided", lookup),
         ("committing there: engine, its five indexes, SQLite", memory - unrecorded - lookup),
         ("the same in a file: what the write-ahead log adds", stored - memory),
@@ -140,7 +140,8 @@ pub async fn measure(report: &mut Report) -> Result<()> {
     let mut section = Section::new("Where a decision's time goes");
     section.say(
         "CPU of one decision through the chain of three nodes, by what each layer adds to the one below it; every line is \
-         the difference of two medians of the same run, so a small one is no more than noise.",
+         the difference of two medians of what took turns in the same rounds, so a small one is no more than noise. The last \
+         line compares with what the sockets came to above.",
     );
     section.say(&format!(
         "Looking up and committing each ask the thread that owns the database. To ask a thread that does nothing and be \
