@@ -4,6 +4,7 @@
 mod asyncapi;
 mod examples;
 mod openapi;
+mod portable;
 mod schemas;
 
 use std::collections::BTreeMap;

@@ -1,9 +1,12 @@
 //! The AsyncAPI 3.0 document: the frames of the WebSocket, a message for each, and the records of Kafka.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 use signalbox_model::AgentInput;
 use signalbox_sessions::{ClientFrame, ServerFrame};
 
+use super::portable::flattened;
 use super::schemas::{self, refer};
 use crate::kafka::{DEAD_LETTER_HEADERS, DEAD_LETTER_VALUE_SIZE};
 use crate::{KafkaConfig, SUBPROTOCOL, WEBSOCKET_PATH};
@@ -20,6 +23,7 @@ pub(super) fn document() -> Value {
     };
     messages.insert("kafka.input".to_owned(), input());
     messages.insert("kafka.deadLetter".to_owned(), dead_letter());
+    remove_unused(&mut schemas, &messages);
     json!({
         "asyncapi": "3.0.0",
         "info": {
@@ -99,6 +103,7 @@ fn input() -> Value {
         "title": "An input as a record",
         "summary": "The value is an input, decided as it stands; the same id is decided once.",
         "headers": {
+            "title": "InputHeaders",
             "type": "object",
             "properties": {
                 "correlation-id": {
@@ -125,17 +130,19 @@ fn dead_letter() -> Value {
         "title": "A dead letter",
         "summary": "A record with its key, value and headers as they were, and headers that say why it is here.",
         "headers": {
+            "title": "DeadLetterHeaders",
             "type": "object",
             "properties": headers,
             "required": ["dead-letter-reason", "dead-letter-message", "dead-letter-topic", "dead-letter-partition",
                 "dead-letter-offset", "correlation-id"],
         },
         "contentType": "application/octet-stream",
-        "payload": {"description": "The value of the record, whatever it was."},
+        "payload": {"title": "DeadLetterValue", "description": "The value of the record, whatever it was."},
     })
 }
 
-/// A message for each variant of a frame's schema, in place of the schema; gives their names.
+/// A message and a schema of its own for each variant of a frame's schema, in place of the schema; gives the messages'
+/// names. Generators name a class by its schema's title, so each has one that no other has.
 fn frames(
     schemas: &mut Map<String, Value>,
     schema: &str,
@@ -146,15 +153,48 @@ fn frames(
     let mut names = Vec::new();
     for variant in variants(&whole) {
         let Some(kind) = kind(&variant, schemas) else { continue };
+        let Value::Object(variant) = variant else { continue };
         let name = format!("{side}.{kind}");
-        let mut message = json!({"name": kind, "title": kind, "payload": variant});
-        if let (Some(message), Some(summary)) = (message.as_object_mut(), variant.get("description")) {
-            message.insert("summary".to_owned(), summary.clone());
-        }
-        messages.insert(name.clone(), message);
+        let title = format!("{}{}Frame", capitalised(side), capitalised(&kind));
+        let mut payload = flattened(variant, schemas);
+        payload.insert("title".to_owned(), title.clone().into());
+        let mut message = Map::new();
+        message.insert("name".to_owned(), kind.into());
+        message.insert("title".to_owned(), title.clone().into());
+        message.extend(payload.get("description").map(|says| ("summary".to_owned(), says.clone())));
+        message.insert("payload".to_owned(), json!({"$ref": format!("#/components/schemas/{title}")}));
+        messages.insert(name.clone(), message.into());
+        schemas.insert(title, payload.into());
         names.push(name);
     }
     names
+}
+
+/// Keeps the schemas that a message leads to, also by way of others: those that frames were made of are in them now.
+fn remove_unused(schemas: &mut Map<String, Value>, messages: &Map<String, Value>) {
+    let mut used = BTreeSet::new();
+    let mut open: Vec<&Value> = messages.values().collect();
+    while let Some(value) = open.pop() {
+        match value {
+            Value::Object(fields) => {
+                let name = fields.get("$ref").and_then(Value::as_str).and_then(|target| target.rsplit('/').next());
+                if let Some((name, schema)) = name.and_then(|name| schemas.get_key_value(name))
+                    && used.insert(name.clone())
+                {
+                    open.push(schema);
+                }
+                open.extend(fields.values());
+            }
+            Value::Array(items) => open.extend(items),
+            _ => {}
+        }
+    }
+    schemas.retain(|name, _| used.contains(name));
+}
+
+fn capitalised(name: &str) -> String {
+    let mut characters = name.chars();
+    characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
 }
 
 /// The alternatives of a schema, also when some of them stand one level deeper.

@@ -14,6 +14,7 @@ use signalbox_sessions::{ClientFrame, ServerFrame};
 use super::super::view::{
     Decision, DecisionPage, InputRequest, InputStatus, PendingReview, ProblemDetails, ReviewInput, ReviewPage,
 };
+use super::portable::{never_null, portable};
 
 /// What is done for each type: its name is the one it has in documents.
 type Visit<'a> = &'a mut dyn FnMut(&'static str, fn(&mut SchemaGenerator) -> Value);
@@ -48,6 +49,10 @@ fn leaving(visit: Visit<'_>) {
     visit("WebSocketErrorResponse", subschema::<WebSocketErrorResponse>);
 }
 
+fn settings() -> SchemaSettings {
+    SchemaSettings::draft2020_12().with_transform(portable)
+}
+
 fn subschema<T: JsonSchema>(generator: &mut SchemaGenerator) -> Value {
     generator.root_schema_for::<T>().to_value()
 }
@@ -56,23 +61,21 @@ fn subschema<T: JsonSchema>(generator: &mut SchemaGenerator) -> Value {
 pub(super) fn all() -> BTreeMap<&'static str, Value> {
     let mut found = BTreeMap::new();
     entering(&mut |name, schema| {
-        let settings = SchemaSettings::draft2020_12().for_deserialize();
-        found.insert(name, schema(&mut settings.into_generator()));
+        found.insert(name, schema(&mut settings().for_deserialize().into_generator()));
     });
     leaving(&mut |name, schema| {
-        let settings = SchemaSettings::draft2020_12().for_serialize();
-        found.insert(name, schema(&mut settings.into_generator()));
+        found.insert(name, schema(&mut settings().with_transform(never_null).for_serialize().into_generator()));
     });
     found
 }
 
-/// The schemas of two lists of types under one roof, `#/components/schemas`, with everything that they refer to.
+/// The schemas of two lists of types under one roof, `#/components/schemas`, with everything that they refer to. Each has
+/// its name as title, because generators take class names from there.
 pub(super) fn components(entering: &[Reference], leaving: &[Reference]) -> Map<String, Value> {
     let mut found = Map::new();
-    for (types, settings) in [
-        (leaving, SchemaSettings::draft2020_12().for_serialize()),
-        (entering, SchemaSettings::draft2020_12().for_deserialize()),
-    ] {
+    for (types, settings) in
+        [(leaving, settings().with_transform(never_null).for_serialize()), (entering, settings().for_deserialize())]
+    {
         let mut generator = settings
             .with(|settings| {
                 settings.definitions_path = "/components/schemas".into();
@@ -82,7 +85,10 @@ pub(super) fn components(entering: &[Reference], leaving: &[Reference]) -> Map<S
         for refer in types {
             refer(&mut generator);
         }
-        for (name, schema) in generator.take_definitions(true) {
+        for (name, mut schema) in generator.take_definitions(true) {
+            if let Some(schema) = schema.as_object_mut() {
+                schema.entry("title").or_insert_with(|| name.clone().into());
+            }
             found.insert(name, schema);
         }
     }
