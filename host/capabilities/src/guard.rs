@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 use signalbox_store::EffectKind;
 
-use crate::journal::{Answer, JournalEntry};
+use crate::journal::{self, Answer, JournalEntry};
 use crate::{Calls, metrics};
 
 /// No capability call waits longer than this for its backend, whatever the decision has left.
@@ -61,7 +61,7 @@ impl Calls {
         F: Future<Output = Result<R, E>> + Send,
     {
         let number = self.count_call()?;
-        let written = serde_json::to_value(&request).unwrap_or(Value::Null);
+        let written = journal::to_value(&request);
         let key = format!("{}/{}/{number}", self.scope.decision_id, self.node);
         let started = Instant::now();
         let patience = tokio::time::Instant::now() + function.patience;
@@ -80,7 +80,7 @@ impl Calls {
         check: impl FnOnce(&Calls, Q) -> Result<EffectKind, E>,
     ) -> wasmtime::Result<Result<(), E>> {
         let number = self.count_call()?;
-        let written = serde_json::to_value(&request).unwrap_or(Value::Null);
+        let written = journal::to_value(&request);
         let started = Instant::now();
         let answer = if self.scope.takes_effects {
             check(self, request).map(|effect| self.record.effects.push(effect))
@@ -103,8 +103,8 @@ impl Calls {
         took: Duration,
     ) {
         let answer = match answer {
-            Ok(value) => Answer::Ok(serde_json::to_value(value).unwrap_or(Value::Null)),
-            Err(error) => Answer::Err(serde_json::to_value(error).unwrap_or(Value::Null)),
+            Ok(value) => Answer::Ok(journal::to_value(value)),
+            Err(error) => Answer::Err(journal::to_value(error)),
         };
         metrics::call(function.capability, function.name, outcome(&answer), took);
         if let Answer::Err(error) = &answer {
@@ -130,21 +130,12 @@ impl Calls {
     }
 }
 
-/// `ok`, or the name of the error's case as WIT spells it. Serde writes a case as a string or as the only key of an
-/// object, in camel case.
+/// `ok`, or the name of the error's case: a string, or the only key of an object.
 fn outcome(answer: &Answer) -> String {
-    let case = match answer {
-        Answer::Ok(_) => return "ok".to_owned(),
-        Answer::Err(Value::String(case)) => case.as_str(),
-        Answer::Err(Value::Object(case)) => case.keys().next().map_or("error", String::as_str),
-        Answer::Err(_) => "error",
-    };
-    let mut kebab = String::with_capacity(case.len() + 2);
-    for (index, letter) in case.chars().enumerate() {
-        if letter.is_ascii_uppercase() && index > 0 {
-            kebab.push('-');
-        }
-        kebab.push(letter.to_ascii_lowercase());
+    match answer {
+        Answer::Ok(_) => "ok".to_owned(),
+        Answer::Err(Value::String(case)) => case.clone(),
+        Answer::Err(Value::Object(case)) => case.keys().next().cloned().unwrap_or_else(|| "error".to_owned()),
+        Answer::Err(_) => "error".to_owned(),
     }
-    kebab
 }

@@ -1,11 +1,15 @@
+mod wit_names;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+pub(crate) use wit_names::to_value;
 
 /// How a capability answered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Answer {
-    /// What it returned.
+    /// What it returned, under the names of `wit/`; journals of older hosts have Rust's names for fields and cases.
     Ok(Value),
     /// Its typed error.
     Err(Value),

@@ -35,6 +35,8 @@ impl Calls {
         }
         self.log_lines += 1;
         self.log_bytes += size;
+        // As text and not by `Display`: JSON log lines hold an object in it, and not JSON in a string.
+        let fields = (!fields.is_empty()).then_some(fields);
         // The correlation id comes from the span around the decision; control characters are escaped by the formatter.
         macro_rules! write_line {
             ($level:ident) => {
@@ -43,7 +45,7 @@ impl Calls {
                     plugin = %self.policy.name,
                     node = %self.node,
                     decision_id = %self.scope.decision_id,
-                    fields = %fields,
+                    fields,
                     "{message}"
                 )
             };

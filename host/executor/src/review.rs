@@ -167,5 +167,5 @@ fn told(first: &Resolution) -> String {
         ReviewVerdict::Reject => "rejected",
         ReviewVerdict::Expire => "expired",
     };
-    format!("{verdict} by {} at {}", first.by, first.at)
+    format!("{verdict} by {} at {}", first.by, first.at.strftime("%Y-%m-%dT%H:%M:%SZ"))
 }
