@@ -3,6 +3,7 @@
 mod check;
 mod compile_component;
 mod config;
+mod connection;
 mod cron;
 mod decisions;
 mod graph;
@@ -11,6 +12,7 @@ mod output;
 mod review;
 mod send;
 mod serve;
+mod table;
 mod tables;
 mod token;
 mod version;

@@ -1,3 +1,4 @@
+mod filter;
 mod list;
 mod show;
 mod tail;
@@ -10,8 +11,6 @@ use signalbox_store::Store;
 
 use super::Configured;
 use crate::config::{Config, StoreBackend};
-
-pub(super) use list::shorten;
 
 /// Looks at stored decisions, also while a host runs on the same store.
 ///

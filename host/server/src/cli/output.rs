@@ -1,6 +1,7 @@
 use std::io::Write as _;
 
 use serde::Serialize;
+use signalbox_model::Timestamp;
 
 /// Writes text to standard output as it is.
 pub fn text(text: &str) -> anyhow::Result<()> {
@@ -22,6 +23,16 @@ pub fn json(value: &impl Serialize) -> anyhow::Result<()> {
 /// Writes one JSON value on one line to standard output.
 pub fn json_line(value: &impl Serialize) -> anyhow::Result<()> {
     line(&serde_json::to_string(value)?)
+}
+
+/// A moment for a person, to the second, in UTC; for a column that says so.
+pub fn moment(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+/// A moment in a sentence.
+pub fn moment_utc(at: Timestamp) -> String {
+    format!("{} UTC", moment(at))
 }
 
 /// Tells a person what went wrong, on standard error.

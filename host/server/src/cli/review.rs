@@ -1,17 +1,18 @@
+mod api;
 mod list;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
+use serde_json::{Value, json};
 use signalbox_model::{EditedAction, ReviewChoice};
-use signalbox_sessions::ReviewFrame;
 
-use super::send::client::{Client, Ending};
-use super::send::story::Story;
+use super::connection::Connection;
+use super::output;
 use crate::shutdown;
+use api::Api;
 
 /// Lists what waits for a person and decides about it, through the running host, as a user with the permission `review`.
 ///
@@ -57,50 +58,28 @@ struct Request {
     #[arg(long)]
     note: Option<String>,
     #[command(flatten)]
-    reviewer: Reviewer,
+    connection: Connection,
     /// The business; may be left out when the token names exactly one.
     #[arg(long, value_name = "ID")]
     business: Option<String>,
     /// The review's own id; sending the same again with the same id is answered as the first time.
     #[arg(long)]
     id: Option<String>,
-    /// Prints every frame from the host as one line of JSON, for programs.
+    /// Prints JSON for programs: the decision as it stands afterwards.
     #[arg(long)]
     json: bool,
 }
 
-/// Who reviews, and where.
-#[derive(Debug, Args)]
-struct Reviewer {
-    /// Where the host is; the ready line of `signalbox serve` names it.
-    #[arg(long, default_value = "ws://127.0.0.1:8080/ws")]
-    url: String,
-    /// The reviewer's token.
-    #[arg(long, env = "SIGNALBOX_TOKEN", hide_env_values = true)]
-    token: String,
-    /// How long to wait for the answer, in seconds.
-    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
-    timeout: u64,
-}
-
-/// Lists, or reviews; then the exit code says whether it counted.
+/// Lists, or reviews.
 pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
     crate::serve::install_tls();
-    let (request, verdict, actions) = match &options.command {
-        Command::List(options) => return super::wait_for(list::run(options)),
-        Command::Approve(request) => (request, ReviewChoice::Approve, None),
-        Command::Reject(request) => (request, ReviewChoice::Reject, None),
-        Command::Edit(edit) => (&edit.request, ReviewChoice::Edit, Some(read(&edit.actions)?)),
-    };
     super::wait_for(async {
-        let review = send(request, verdict, actions);
-        let deadline = Duration::from_secs(request.reviewer.timeout);
-        let answered = tokio::time::timeout(deadline, review).await;
-        answered.with_context(|| {
-            let Reviewer { url, timeout: seconds, .. } = &request.reviewer;
-            let decision = &request.decision;
-            format!("{url} did not answer within {seconds} s; `signalbox decisions show {decision}` shows what counted")
-        })?
+        match &options.command {
+            Command::List(options) => list::run(options).await,
+            Command::Approve(request) => review(request, ReviewChoice::Approve, None).await,
+            Command::Reject(request) => review(request, ReviewChoice::Reject, None).await,
+            Command::Edit(edit) => review(&edit.request, ReviewChoice::Edit, Some(read(&edit.actions)?)).await,
+        }
     })
 }
 
@@ -109,22 +88,55 @@ fn read(path: &std::path::Path) -> anyhow::Result<Vec<EditedAction>> {
     serde_json::from_str(&text).with_context(|| format!("{} is no list of actions", path.display()))
 }
 
-async fn send(
+async fn review(
     request: &Request,
     verdict: ReviewChoice,
     actions: Option<Vec<EditedAction>>,
 ) -> anyhow::Result<ExitCode> {
-    let mut story = Story { json: request.json };
-    let mut client = Client::connect(&request.reviewer.url, &request.reviewer.token, &mut story).await?;
-    let business_id = match (&request.business, client.businesses.as_slice()) {
-        (Some(business), _) => business.clone(),
-        (None, [only]) => only.clone(),
-        (None, several) => bail!("the token names {} businesses; choose one with --business", several.len()),
+    let business = match &request.business {
+        Some(business) => business.clone(),
+        None => match request.connection.businesses()?.as_slice() {
+            [only] => only.clone(),
+            several => bail!("the token names {} businesses; choose one with --business", several.len()),
+        },
     };
     let id = request.id.clone().unwrap_or_else(|| signalbox_model::correlation_id().replace("cor_", "cli_"));
-    let (decision_id, note) = (request.decision.clone(), request.note.clone());
-    client.review(ReviewFrame { id, business_id, decision_id, verdict, note, actions }).await?;
-    let ending = client.until_answered(&mut story).await?;
-    client.leave().await;
-    Ok(if ending == Ending::Answered { shutdown::DONE } else { shutdown::FAILED })
+    let mut body = json!({"verdict": verdict});
+    if let Some(fields) = body.as_object_mut() {
+        fields.extend(request.note.as_ref().map(|note| ("note".to_owned(), json!(note))));
+        fields.extend(actions.map(|actions| ("actions".to_owned(), json!(actions))));
+    }
+    let api = Api::new(&request.connection)?;
+    let decision = api.review(&business, &request.decision, &id, &body).await.with_context(|| {
+        format!("the review is not confirmed; `signalbox decisions show {}` shows what counted", request.decision)
+    })?;
+    if request.json {
+        output::json(&decision)?;
+    } else {
+        output::text(&output::printable(&told(&decision, verdict)))?;
+    }
+    Ok(shutdown::DONE)
+}
+
+/// What became of the decision, and what leaves now.
+fn told(decision: &Value, verdict: ReviewChoice) -> String {
+    let text =
+        |value: &Value, pointer: &str| value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let id = text(decision, "/id");
+    let what = format!("{id} ({}) of {}", text(decision, "/decisionCode"), text(decision, "/businessId"));
+    let actions = decision.get("actions").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let leaving: String = actions
+        .iter()
+        .map(|action| format!("  {} on {} ({})\n", text(action, "/type"), text(action, "/target"), text(action, "/id")))
+        .collect();
+    let leaves = match (verdict, actions) {
+        (ReviewChoice::Reject, _) => return format!("rejected {what}: nothing of it leaves\n"),
+        (_, []) => "it has no actions; what else it withheld leaves now".to_owned(),
+        (_, [_]) => format!("this action leaves now, with what else it withheld\n{}", leaving.trim_end()),
+        (_, several) => {
+            format!("these {} actions leave now, with what else it withheld\n{}", several.len(), leaving.trim_end())
+        }
+    };
+    let done = if verdict == ReviewChoice::Edit { "approved with your changes" } else { "approved" };
+    format!("{done}: {what}; {leaves}\n`signalbox decisions show {id}` tells how each stands\n")
 }

@@ -1,5 +1,5 @@
-pub(super) mod client;
-pub(super) mod story;
+mod client;
+mod story;
 
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
@@ -9,6 +9,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
+use super::connection::Connection;
 use super::output;
 use crate::shutdown;
 use client::{Client, Ending};
@@ -25,12 +26,8 @@ use story::Story;
 pub struct Options {
     /// What to say; without it a line at a time from standard input.
     text: Option<String>,
-    /// Where the host is; the ready line of `signalbox serve` names it.
-    #[arg(long, default_value = "ws://127.0.0.1:8080/ws")]
-    url: String,
-    /// The coordinator's token.
-    #[arg(long, env = "SIGNALBOX_TOKEN", hide_env_values = true)]
-    token: String,
+    #[command(flatten)]
+    connection: Connection,
     /// The business; may be left out when the token names exactly one.
     #[arg(long, value_name = "ID")]
     business: Option<String>,
@@ -40,9 +37,6 @@ pub struct Options {
     /// The message's own id; sending the same again with the same id is answered from the record.
     #[arg(long)]
     id: Option<String>,
-    /// How long to wait for each answer, in seconds.
-    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
-    timeout: u64,
     /// Prints every frame from the host as one line of JSON, for programs.
     #[arg(long)]
     json: bool,
@@ -55,12 +49,13 @@ pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
 }
 
 async fn converse(options: &Options) -> anyhow::Result<ExitCode> {
-    let deadline = Duration::from_secs(options.timeout);
+    let Connection { url, timeout, .. } = &options.connection;
+    let deadline = Duration::from_secs(*timeout);
     let mut story = Story { json: options.json };
-    let connecting = Client::connect(&options.url, &options.token, &mut story);
+    let connecting = Client::connect(&options.connection, &mut story);
     let mut client = tokio::time::timeout(deadline, connecting)
         .await
-        .with_context(|| format!("{} did not answer within {} s", options.url, options.timeout))??;
+        .with_context(|| format!("{url} did not answer within {timeout} s"))??;
     let business = match (&options.business, client.businesses.as_slice()) {
         (Some(business), _) => business.clone(),
         (None, [only]) => only.clone(),
@@ -70,7 +65,7 @@ async fn converse(options: &Options) -> anyhow::Result<ExitCode> {
         client.send(&business, options.location.as_deref(), text, id).await?;
         let answered = client.until_answered(story);
         tokio::time::timeout(deadline, answered).await.with_context(|| {
-            format!("no answer within {} s; `signalbox decisions tail` shows whether it was decided", options.timeout)
+            format!("no answer within {timeout} s; `signalbox decisions tail` shows whether it was decided")
         })?
     };
     let mut ending = Ending::Answered;

@@ -26,7 +26,9 @@ fn decisions_are_listed_newest_first_and_shown_with_their_story_and_journal() {
     let open = Open::new(&program);
     open.commit(&record("dec_1", 1, "o masă pentru 4\u{1b}[31m"));
     open.commit(&record("dec_2", 2, "what is on the menu?"));
-    open.journal("jrn_dec_1", br#"[{"capability":"llm","function":"complete"}]"#);
+    let call = br#"[{"node":"classify","attempt":1,"call":1,"capability":"llm","function":"complete",
+        "request":{"model":"default"},"answer":{"err":"not-configured"},"micros":1500}]"#;
+    open.journal("jrn_dec_1", call);
 
     let list = program.run(&["decisions", "list", "--business", "roma", "--json"]).json();
     let ids: Vec<_> = list.as_array().unwrap().iter().map(|record| &record["decision"]["id"]).collect();
@@ -36,13 +38,54 @@ fn decisions_are_listed_newest_first_and_shown_with_their_story_and_journal() {
     assert!(!table.contains('\u{1b}'), "what a guest wrote reaches the terminal as it is: {table}");
 
     let story = program.run(&["decisions", "show", "dec_1", "--business", "roma", "--journal"]).out;
-    for part in ["classify", "1.500 ms", "booking.confirmed", "Vă așteptăm", "waiting: no Kafka cluster", "\"llm\""]
-    {
+    for part in [
+        "classify",
+        "1.500 ms",
+        "booking.confirmed",
+        "Vă așteptăm",
+        "waiting: no Kafka cluster",
+        "classify calls llm.complete",
+        "error    \"not-configured\"",
+        "2026-11-23 18:00:01 UTC",
+    ] {
         assert!(story.contains(part), "{part} is missing in\n{story}");
     }
     let shown = program.run(&["decisions", "show", "dec_1", "--business", "roma", "--journal", "--json"]).json();
     assert_eq!(shown["journal"][0]["capability"], "llm");
     program.run(&["decisions", "show", "dec_3", "--business", "roma"]).refused(&["no decision dec_3 in roma"]);
+}
+
+#[test]
+fn decisions_are_listed_by_code_outcome_user_effects_and_time() {
+    let program = Program::new("");
+    let open = Open::new(&program);
+    for second in 1..=3 {
+        open.commit(&record(&format!("dec_{second}"), second, "hello"));
+    }
+    let mut failed = record("dec_4", 4, "hello");
+    failed.decision.outcome = signalbox_model::Outcome::Failed;
+    failed.decision.decision_code = "processing_error".to_owned();
+    failed.decision.context.input.user_id = Some("ion".to_owned());
+    failed.effects.clear();
+    open.commit(&failed);
+    let listed = |filter: &[&str]| {
+        let arguments = [&["decisions", "list", "--business", "roma", "--json"], filter].concat();
+        let list = program.run(&arguments).json();
+        let ids = list.as_array().unwrap().iter().map(|record| record["decision"]["id"].as_str().unwrap().to_owned());
+        ids.collect::<Vec<_>>()
+    };
+    assert_eq!(listed(&["--outcome", "failed"]), ["dec_4"]);
+    assert_eq!(listed(&["--code", "booking."]), ["dec_3", "dec_2", "dec_1"]);
+    assert_eq!(listed(&["--code", "booking.", "--limit", "1"]), ["dec_3"]);
+    assert_eq!(listed(&["--user", "ana", "--user", "ion", "--since", "2026-11-23T18:00:03Z"]), ["dec_4", "dec_3"]);
+    assert_eq!(listed(&["--effects", "waiting", "--since", "2026-11-23T18:00:02Z"]), ["dec_3", "dec_2"]);
+    assert!(listed(&["--effects", "delivered"]).is_empty());
+    let none = program.run(&["decisions", "list", "--business", "roma", "--outcome", "rejected"]).out;
+    assert_eq!(none, "no decision is as the options say\n");
+    program.run(&["decisions", "list", "--since", "yesterday"]).refused(&["`yesterday`", "2026-11-30"]);
+    let table = program.run(&["decisions", "list", "--business", "roma"]).out;
+    assert!(table.lines().all(|line| line.chars().count() <= 110), "{table}");
+    assert!(table.contains("2026-11-23 18:00:03  dec_3"), "{table}");
 }
 
 #[test]

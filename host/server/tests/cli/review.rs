@@ -44,7 +44,12 @@ fn desk() -> (Program, Host) {
 
 fn review(program: &Program, host: &Host, access: &str, arguments: &[&str]) -> Ran {
     let token = program.run(&["token", "--user", "mara", "--business", access]).out;
-    let url = format!("ws://{}/ws", host.address);
+    // Either address of the ready line will do.
+    let url = if arguments.contains(&"--json") {
+        format!("http://{}", host.address)
+    } else {
+        format!("ws://{}/ws", host.address)
+    };
     let mut command = program.command(&["review"]);
     command.args(arguments).args(["--url", &url]).env("SIGNALBOX_TOKEN", token.trim()).output().unwrap().into()
 }
@@ -82,16 +87,22 @@ fn a_review_that_counted_leaves_the_list_and_the_story_says_who_and_how() {
     let (program, host) = desk();
     let ran = review(&program, &host, "roma", &["reject", "dec_1", "--note", "too dear"]);
     assert_eq!(ran.code, 0, "{}\n{}", ran.out, ran.err);
+    assert_eq!(ran.out, "rejected dec_1 (booking.confirmed) of roma: nothing of it leaves\n");
     assert_eq!(ids(&review(&program, &host, "roma", &["list", "--json"]).json()), ["dec_2", "dec_3"]);
     let story = program.run(&["decisions", "show", "dec_1"]).out;
     assert!(story.contains("rejected by mara") && story.contains("too dear"), "{story}");
-    assert!(story.contains("over the WebSocket"), "{story}");
+    assert!(story.contains("over the API"), "{story}");
     let again = review(&program, &host, "roma", &["approve", "dec_1"]);
-    assert_eq!(again.code, 1, "{}", again.out);
-    assert!(again.out.contains("rejected by mara"), "{}", again.out);
-    for id in ["dec_2", "dec_3"] {
-        assert_eq!(review(&program, &host, "roma", &["approve", id]).code, 0);
+    again.refused(&["dec_1", "rejected by mara", "already_reviewed"]);
+    let approved = review(&program, &host, "roma", &["approve", "dec_2"]);
+    assert_eq!(approved.code, 0, "{}", approved.err);
+    for told in
+        ["approved: dec_2 (booking.confirmed) of roma", "resource_action on booking (act_dec_2)", "decisions show"]
+    {
+        assert!(approved.out.contains(told), "{told} is missing in\n{}", approved.out);
     }
+    let json = review(&program, &host, "roma", &["approve", "dec_3", "--json"]).json();
+    assert_eq!((&json["id"], &json["outcome"]), (&json!("dec_3"), &json!("approved")));
     assert_eq!(review(&program, &host, "roma", &["list"]).out, "nothing waits for a review\n");
 }
 
@@ -101,5 +112,6 @@ fn a_host_that_is_not_there_and_a_token_that_is_none_are_told() {
     let list = |arguments: &[&str]| program.run(&[&["review", "list"], arguments].concat());
     list(&["--token", "x", "--business", "roma", "--url", "ws://127.0.0.1:9/ws"]).refused(&["is the host running?"]);
     list(&["--token", "x"]).refused(&["the token is no JWT"]);
+    list(&["--token", ""]).refused(&["no token is given", "SIGNALBOX_TOKEN", "signalbox token --user"]);
     list(&["--token", "x", "--business", "roma", "--url", "over there"]).refused(&["`over there`"]);
 }

@@ -38,7 +38,8 @@ fn a_token_that_is_not_accepted_is_told_apart_from_a_host_that_is_not_there() {
     let nobody = program.run(&["send", "--url", "ws://127.0.0.1:9/ws", "--token", "x", "--business", "roma", "hello"]);
     nobody.refused(&["connecting to ws://127.0.0.1:9/ws", "is the host running?"]);
     let no_address = program.run(&["send", "--url", "over there", "--token", "x", "--business", "roma", "hello"]);
-    no_address.refused(&["`over there` is not ws:// or wss://"]);
+    no_address.refused(&["`over there` is no address", "ws://127.0.0.1:8080/ws"]);
+    program.run(&["send", "hello"]).refused(&["no token is given", "SIGNALBOX_TOKEN", "signalbox token --user"]);
 }
 
 #[test]

@@ -1,17 +1,28 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use signalbox_model::Outcome;
+use signalbox_model::{Outcome, Timestamp};
 use signalbox_store::{DecisionQuery, DecisionRecord, Order, Store};
 
+use super::filter::{self, Filter};
 use crate::cli::output;
+use crate::cli::table::Table;
 use crate::config::Config;
 use crate::shutdown;
 
+/// As many of a business's decisions are searched for those that are meant, from the newest on.
+const MOST_LOOKED_AT: usize = 10_000;
+const PAGE: u32 = 100;
+
 /// Lists the newest decisions, a line each.
 ///
-/// Example: signalbox decisions list --business trattoria-roma --limit 5
+/// Examples:
+///
+///   signalbox decisions list --business trattoria-roma --limit 5
+///   signalbox decisions list --outcome failed --since 2h
+///   signalbox decisions list --code booking. --user ana --effects waiting
 #[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
 pub struct Options {
     /// Only this business; may be repeated. Without it every business of the directory.
     #[arg(long, value_name = "ID")]
@@ -19,52 +30,105 @@ pub struct Options {
     /// How many at most.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100))]
     limit: u32,
+    /// Only decisions made since then: a duration (2h), a day in UTC (2026-11-30) or a moment (2026-11-30T18:00:00Z).
+    #[arg(long, value_name = "WHEN")]
+    since: Option<String>,
+    #[command(flatten)]
+    filter: Filter,
     /// Prints JSON for programs: a list of whole records, the newest first.
     #[arg(long)]
     json: bool,
 }
 
 pub async fn run(config: &Config, store: &Store, options: &Options) -> anyhow::Result<ExitCode> {
-    let mut records = Vec::new();
-    for business_id in super::businesses(config, &options.business)? {
-        let query =
-            DecisionQuery { business_id, before: None, after: None, limit: options.limit, order: Order::NewestFirst };
-        records.extend(store.decisions(&query).await?.items);
+    let since = options.since.as_deref().map(|text| filter::since(text, Timestamp::now())).transpose()?;
+    let businesses = super::businesses(config, &options.business)?;
+    let (mut records, mut looked_at_all) = (Vec::new(), true);
+    for business_id in &businesses {
+        let (found, all) = search(store, business_id, since, options).await?;
+        records.extend(found);
+        looked_at_all &= all;
     }
     records.sort_by_key(|record| std::cmp::Reverse(record.decision.created_at));
     records.truncate(options.limit as usize);
     if options.json {
         output::json(&records)?;
-    } else if records.is_empty() {
+    } else if records.is_empty() && options.filter.is_everything() && since.is_none() {
         output::line("no decisions yet")?;
+    } else if records.is_empty() {
+        output::line("no decision is as the options say")?;
     } else {
-        output::line(HEADER)?;
-        for record in &records {
-            output::line(&row(record))?;
-        }
+        table(&records, businesses.len() > 1).print()?;
+    }
+    if !looked_at_all && records.len() < options.limit as usize {
+        output::problem(&format!("note: only the newest {MOST_LOOKED_AT} decisions of each business were looked at\n"));
     }
     Ok(shutdown::DONE)
 }
 
-pub const HEADER: &str = "TIME                  DECISION                              BUSINESS              CODE                         CONFIDENCE  OUTCOME         MESSAGE";
+/// The newest decisions that are meant, and whether none was left unseen.
+async fn search(
+    store: &Store,
+    business_id: &str,
+    since: Option<Timestamp>,
+    options: &Options,
+) -> anyhow::Result<(Vec<DecisionRecord>, bool)> {
+    let filter = &options.filter;
+    let page = if filter.is_everything() { options.limit } else { PAGE };
+    let (mut found, mut looked_at, mut before) = (Vec::new(), 0, None);
+    loop {
+        let query = DecisionQuery {
+            business_id: business_id.to_owned(),
+            before,
+            after: None,
+            limit: page,
+            order: Order::NewestFirst,
+        };
+        let part = store.decisions(&query).await?;
+        looked_at += part.items.len();
+        for record in part.items {
+            if since.is_some_and(|since| record.decision.created_at < since) {
+                return Ok((found, true));
+            }
+            if filter.matches(&record) {
+                found.push(record);
+            }
+        }
+        before = part.cursor;
+        if found.len() >= options.limit as usize || before.is_none() {
+            return Ok((found, true));
+        }
+        if looked_at >= MOST_LOOKED_AT {
+            return Ok((found, false));
+        }
+    }
+}
 
-/// A decision on one line.
-pub fn row(record: &DecisionRecord) -> String {
+fn table(records: &[DecisionRecord], with_business: bool) -> Table {
+    let business = with_business.then_some("BUSINESS");
+    let columns: Vec<&str> =
+        ["TIME (UTC)", "DECISION"].into_iter().chain(business).chain(["CODE", "OUTCOME", "MESSAGE"]).collect();
+    let mut table = Table::new(&columns);
+    for record in records {
+        let [time, id, code, outcome, message] = cells(record);
+        let business = with_business.then(|| record.decision.business_id.clone());
+        table.add([time, id].into_iter().chain(business).chain([code, outcome, message]));
+    }
+    table
+}
+
+/// What a line tells of a decision.
+pub fn cells(record: &DecisionRecord) -> [String; 5] {
     let decision = &record.decision;
-    let time = decision.created_at.strftime("%Y-%m-%dT%H:%M:%SZ");
     let content = &decision.context.input.content;
-    let message =
-        content.text.clone().or_else(|| content.data.as_ref().and_then(|data| serde_json::to_string(data).ok()));
-    let line = format!(
-        "{time:<20}  {:<36}  {:<20}  {:<27}  {:>10.2}  {:<14}  {}",
-        decision.id,
-        decision.business_id,
-        decision.decision_code,
-        decision.confidence,
-        outcome(decision.outcome),
-        shorten(&message.unwrap_or_default(), 60),
-    );
-    output::printable(line.trim_end())
+    let data = || content.data.as_ref().and_then(|data| serde_json::to_string(data).ok());
+    [
+        output::moment(decision.created_at),
+        decision.id.clone(),
+        decision.decision_code.clone(),
+        outcome(decision.outcome).to_owned(),
+        content.text.clone().or_else(data).unwrap_or_default(),
+    ]
 }
 
 pub fn outcome(outcome: Outcome) -> &'static str {
@@ -75,14 +139,5 @@ pub fn outcome(outcome: Outcome) -> &'static str {
         Outcome::Edited => "edited",
         Outcome::Rejected => "rejected",
         Outcome::Failed => "failed",
-    }
-}
-
-/// On one line and no longer than that.
-pub fn shorten(text: &str, limit: usize) -> String {
-    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    match words.char_indices().nth(limit) {
-        Some((end, _)) => format!("{}…", words.get(..end).unwrap_or_default()),
-        None => words,
     }
 }

@@ -1,3 +1,5 @@
+mod journal;
+
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
@@ -8,7 +10,7 @@ use signalbox_model::{Review, ReviewVerdict, Source, StepResult};
 use signalbox_store::{DecisionRecord, Effect, EffectKind, EffectState, Store};
 
 use super::list;
-use crate::cli::output;
+use crate::cli::output::{self, moment_utc};
 use crate::config::Config;
 use crate::shutdown;
 
@@ -74,7 +76,7 @@ fn story(record: &DecisionRecord, journal: Option<&Value>) -> anyhow::Result<Str
     if let Some(location) = &decision.location_id {
         writeln!(out, "location    {location}")?;
     }
-    writeln!(out, "made        {} in {} ms", decision.created_at, output.processing_time)?;
+    writeln!(out, "made        {} in {} ms", moment_utc(decision.created_at), output.processing_time)?;
     writeln!(out, "generation  {} (bundle {})", output.metadata.generation, output.metadata.bundle_version)?;
     if let Some(correlation_id) = &input.correlation_id {
         writeln!(out, "correlation {correlation_id}")?;
@@ -122,21 +124,21 @@ fn story(record: &DecisionRecord, journal: Option<&Value>) -> anyhow::Result<Str
     match journal {
         None => {}
         Some(Value::Null) => writeln!(out, "\njournal     none: no capability was called, or its time is over")?,
-        Some(journal) => writeln!(out, "\njournal\n{}", serde_json::to_string_pretty(journal)?)?,
+        Some(journal) => writeln!(out, "\njournal\n{}", journal::told(journal)?)?,
     }
     Ok(out)
 }
 
 fn reviewed(review: &Review) -> String {
     let Some(end) = &review.resolution else {
-        let until = review.expires_at.map(|at| format!(", expires at {at}")).unwrap_or_default();
-        return format!("waits since {}{until}", review.requested_at);
+        let until = review.expires_at.map(|at| format!(", expires at {}", moment_utc(at))).unwrap_or_default();
+        return format!("waits since {}{until}", moment_utc(review.requested_at));
     };
     let verdict = match end.verdict {
         ReviewVerdict::Approve => "approved",
         ReviewVerdict::Edit => "edited",
         ReviewVerdict::Reject => "rejected",
-        ReviewVerdict::Expire => return format!("expired at {}: nobody took it in time", end.at),
+        ReviewVerdict::Expire => return format!("expired at {}: nobody took it in time", moment_utc(end.at)),
     };
     let way = match end.source {
         Some(Source::Websocket) => " over the WebSocket",
@@ -146,7 +148,10 @@ fn reviewed(review: &Review) -> String {
     let note = end.note.as_deref().map(|note| format!(": {note}")).unwrap_or_default();
     format!(
         "{verdict} by {} at {}{way}{note} (input {}, waited since {})",
-        end.by, end.at, end.input_id, review.requested_at
+        end.by,
+        moment_utc(end.at),
+        end.input_id,
+        moment_utc(review.requested_at)
     )
 }
 
@@ -168,7 +173,7 @@ fn state(state: &EffectState) -> String {
     match state {
         EffectState::Pending => "pending".to_owned(),
         EffectState::Withheld => "withheld until a person has reviewed the decision".to_owned(),
-        EffectState::Delivered { at } => format!("delivered at {at}"),
+        EffectState::Delivered { at } => format!("delivered at {}", moment_utc(*at)),
         EffectState::Waiting { reason, .. } => format!("waiting: {reason}"),
         EffectState::Dropped { reason } => format!("dropped: {reason}"),
     }

@@ -5,8 +5,10 @@ use std::time::Duration;
 use clap::Args;
 use signalbox_store::{DecisionQuery, DecisionRecord, Order, Store};
 
+use super::filter::Filter;
 use super::list;
 use crate::cli::output;
+use crate::cli::table::shorten;
 use crate::config::Config;
 use crate::shutdown;
 
@@ -28,6 +30,8 @@ pub struct Options {
     /// How often the store is asked, in milliseconds.
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(100..))]
     every_ms: u64,
+    #[command(flatten)]
+    filter: Filter,
     /// Prints JSON for programs: a whole record a line.
     #[arg(long)]
     json: bool,
@@ -36,7 +40,7 @@ pub struct Options {
 pub async fn run(config: &Config, store: &Store, options: &Options) -> anyhow::Result<ExitCode> {
     let mut places: BTreeMap<String, Place> = BTreeMap::new();
     if !options.json {
-        output::line(list::HEADER)?;
+        output::line(&line(["TIME (UTC)", "DECISION", "CODE", "OUTCOME", "MESSAGE"].map(str::to_owned)))?;
     }
     for business in super::businesses(config, &options.business)? {
         let place = Place::at_the_end(store, &business, options).await?;
@@ -107,5 +111,15 @@ impl Place {
 }
 
 fn show(record: &DecisionRecord, options: &Options) -> anyhow::Result<()> {
-    if options.json { output::json_line(record) } else { output::line(&list::row(record)) }
+    match options.filter.matches(record) {
+        false => Ok(()),
+        true if options.json => output::json_line(record),
+        true => output::line(&line(list::cells(record))),
+    }
+}
+
+/// Columns of a fixed width, because nobody knows what comes next.
+fn line([time, id, code, outcome, message]: [String; 5]) -> String {
+    let message = shorten(&message, 60);
+    output::printable(format!("{time:<19}  {id:<36}  {code:<24}  {outcome:<14}  {message}").trim_end())
 }

@@ -4,8 +4,8 @@ use clap::Args;
 use signalbox_model::MessageModel;
 use signalbox_store::Store;
 
-use crate::cli::decisions::shorten;
 use crate::cli::output;
+use crate::cli::table::Table;
 use crate::shutdown;
 
 const PAGE: u32 = 100;
@@ -45,10 +45,9 @@ pub async fn run(store: &Store, options: &Options) -> anyhow::Result<ExitCode> {
     } else if models.is_empty() {
         output::line("no message models; a bundle brings its own, and `signalbox models import` adds others")?;
     } else {
-        output::line(HEADER)?;
-        for model in &models {
-            output::line(&row(model))?;
-        }
+        let mut table = Table::new(&COLUMNS);
+        models.iter().for_each(|model| table.add(row(model)));
+        table.print()?;
     }
     Ok(shutdown::DONE)
 }
@@ -65,21 +64,18 @@ async fn all(store: &Store) -> anyhow::Result<Vec<MessageModel>> {
     }
 }
 
-const HEADER: &str =
-    "CODE                         VERSION   LOCALE  TYPE          PLACE         USED  LAST USED             TEXT";
+const COLUMNS: [&str; 8] = ["CODE", "VERSION", "LOCALE", "TYPE", "PLACE", "USED", "LAST USED (UTC)", "TEXT"];
 
-fn row(model: &MessageModel) -> String {
+fn row(model: &MessageModel) -> [String; 8] {
     let or_any = |part: &Option<String>| part.clone().unwrap_or_else(|| "-".to_owned());
-    let last = model.last_used.map_or_else(|| "-".to_owned(), |at| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
-    let line = format!(
-        "{:<27}  {:<8}  {:<6}  {:<12}  {:<12}  {:>4}  {last:<20}  {}",
-        model.decision_code,
-        model.version,
+    [
+        model.decision_code.clone(),
+        model.version.clone(),
         or_any(&model.locale),
         or_any(&model.business_type),
         or_any(&model.location_context),
-        model.usage_count,
-        shorten(&model.message_template, 60),
-    );
-    output::printable(line.trim_end())
+        model.usage_count.to_string(),
+        model.last_used.map_or_else(|| "-".to_owned(), output::moment),
+        model.message_template.clone(),
+    ]
 }

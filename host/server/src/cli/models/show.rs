@@ -6,7 +6,7 @@ use clap::Args;
 use signalbox_model::MessageModel;
 use signalbox_store::Store;
 
-use crate::cli::output;
+use crate::cli::output::{self, moment_utc};
 use crate::shutdown;
 
 /// Shows every variant of a decision code's message model: template, parameters, and how often it was used.
@@ -53,9 +53,9 @@ fn story(model: &MessageModel) -> Result<String, std::fmt::Error> {
     writeln!(out, "{} {}, {}", model.decision_code, model.version, super::variant(model))?;
     let parameters = if model.parameters.is_empty() { "none".to_owned() } else { model.parameters.join(", ") };
     writeln!(out, "  parameters  {parameters}")?;
-    let last = model.last_used.map(|at| format!(", last at {at}")).unwrap_or_default();
+    let last = model.last_used.map(|at| format!(", last at {}", moment_utc(at))).unwrap_or_default();
     writeln!(out, "  used        {} times{last}", model.usage_count)?;
-    writeln!(out, "  stored      {}, changed {}", model.created_at, model.updated_at)?;
+    writeln!(out, "  stored      {}, changed {}", moment_utc(model.created_at), moment_utc(model.updated_at))?;
     writeln!(out, "  template")?;
     writeln!(out, "    {}", model.message_template.trim_end().replace('\n', "\n    "))?;
     Ok(out)

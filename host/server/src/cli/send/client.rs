@@ -3,7 +3,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use futures_util::{SinkExt as _, StreamExt as _};
 use signalbox_model::Content;
-use signalbox_sessions::{ClientFrame, MessageFrame, ReviewFrame, ServerFrame};
+use signalbox_sessions::{ClientFrame, MessageFrame, ServerFrame};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
@@ -11,6 +11,7 @@ use tokio_tungstenite::tungstenite::{Error as WireError, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 use super::story::Story;
+use crate::cli::connection::Connection;
 
 /// A coordinator's connection.
 pub struct Client {
@@ -31,9 +32,11 @@ pub enum Ending {
 
 impl Client {
     /// Connects and waits for the welcome.
-    pub async fn connect(url: &str, token: &str, story: &mut Story) -> anyhow::Result<Self> {
-        let mut request = url.into_client_request().with_context(|| format!("`{url}` is not ws:// or wss://"))?;
-        let bearer = HeaderValue::from_str(&format!("Bearer {}", token.trim())).context("the token is malformed")?;
+    pub async fn connect(connection: &Connection, story: &mut Story) -> anyhow::Result<Self> {
+        let url = connection.websocket_url()?;
+        let mut request = url.as_str().into_client_request().with_context(|| format!("connecting to {url}"))?;
+        let bearer = format!("Bearer {}", connection.token()?);
+        let bearer = HeaderValue::from_str(&bearer).context("the token has characters that no token has")?;
         request.headers_mut().insert("authorization", bearer);
         request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static("signalbox.v1"));
         let socket = match tokio_tungstenite::connect_async(request).await {
@@ -71,13 +74,6 @@ impl Client {
             progress: None,
         });
         self.socket.send(Message::text(serde_json::to_string(&frame)?)).await.context("sending the message")
-    }
-
-    /// Sends what is to become of a decision.
-    pub async fn review(&mut self, frame: ReviewFrame) -> anyhow::Result<()> {
-        self.message_id = frame.id.clone();
-        let frame = ClientFrame::Review(frame);
-        self.socket.send(Message::text(serde_json::to_string(&frame)?)).await.context("sending the review")
     }
 
     /// Shows everything until the message is answered.

@@ -78,7 +78,9 @@ fn sentence(frame: &ServerFrame) -> Option<String> {
             None => format!("! {}: {} waits for review ({})", review.business_id, review.decision_id, review.code),
         },
         ServerFrame::Reconnect { reason, .. } => format!("! the host goes away: {reason}"),
-        ServerFrame::TokenExpiring { expires_at } => format!("! the token expires at {expires_at}"),
+        ServerFrame::TokenExpiring { expires_at } => {
+            format!("! the token expires at {}", output::moment_utc(*expires_at))
+        }
         ServerFrame::Error(error) => {
             let under = error.correlation_id.as_deref().map(|id| format!(" [{id}]")).unwrap_or_default();
             format!("error ({}): {}{under}", error.error_type.as_str(), error.message)
