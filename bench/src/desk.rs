@@ -45,6 +45,7 @@ impl Desk {
             directory: Arc::new(BusinessDirectory::of([business])),
             models: Arc::new(LanguageModels::none()),
             egress: None,
+            schedules: Default::default(),
         };
         let directory = services.directory.clone();
         let config = SandboxConfig { cache: Some(compiled()?), ..config };

@@ -125,6 +125,7 @@ impl Boxed {
             started_at: Timestamp::now(),
             deadline: tokio::time::Instant::now() + Duration::from_secs(3_600),
             takes_effects: true,
+            schedules: Arc::default(),
         });
         Ok(Self { desk, generation, scope, task })
     }

@@ -6,6 +6,7 @@ use signalbox_store::EffectKind;
 use thiserror::Error;
 use tokio::time::Instant;
 
+use crate::cron::ScheduleRoom;
 use crate::{Grants, JournalEntry, Services};
 
 /// What one plugin of a generation may do, fixed when it is loaded.
@@ -42,6 +43,8 @@ pub struct Scope {
     pub deadline: Instant,
     /// Whether there is a decision that effects can join; an input handler has none.
     pub takes_effects: bool,
+    /// The room for schedules, which all calls of the decision share.
+    pub schedules: Arc<ScheduleRoom>,
 }
 
 /// What a guest call left behind.

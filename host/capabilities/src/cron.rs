@@ -1,13 +1,17 @@
 //! `signalbox:cron`: schedules of the business. Changes are effects; what is in force is read from the store.
 
+mod room;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use signalbox_bindings::signalbox::cron::cron::{Error, Host, ScheduleRequest, ScheduleStatus, Timing};
-use signalbox_model::{CronExpression, JsonObject};
+use signalbox_model::{CronExpression, HumanDuration, JsonObject};
 use signalbox_store::{EffectKind, Schedule, ScheduleTiming, StoreError};
 
 use crate::guard::{CapabilityError, EffectError, Function};
 use crate::{Calls, Capability};
+
+pub use room::{ScheduleLimits, ScheduleRoom};
 
 /// The longest name of a schedule, in bytes.
 const LONGEST_NAME: usize = 128;
@@ -30,23 +34,28 @@ impl EffectError for Error {
 
 impl Host for Calls {
     async fn schedule(&mut self, request: ScheduleRequest) -> wasmtime::Result<Result<(), Error>> {
-        self.guard_effect(Function::new("cron", "schedule"), request, |calls, request| {
-            may_schedule(calls)?;
-            let ScheduleRequest { name, timing, timezone, payload } = request;
-            check_name(&name)?;
-            let timing = to_timing(timing)?;
-            if let Some(zone) = &timezone {
-                check_zone(zone)?;
-            }
-            let payload = payload.map(|payload| to_object(&payload)).transpose()?;
-            Ok(EffectKind::Schedule { name, timing, timezone, payload })
-        })
+        let function = Function::new("cron", "schedule");
+        let (limits, name) = (self.services.schedules, request.name.clone());
+        let effect =
+            may_schedule(self).and_then(|()| self.effect(function)).and_then(|()| self.schedule_of(&request, &limits));
+        let (checked, store, scope) =
+            (effect.as_ref().map(drop).map_err(Error::clone), self.services.store.clone(), self.scope.clone());
+        let taken = self.guard(function, request, |_, _| async move {
+            checked?;
+            scope.schedules.take(&store, &scope.business.business_id, &name, &limits).await
+        });
+        let answer = taken.await?;
+        if let (Ok(()), Ok(effect)) = (&answer, effect) {
+            self.keep(effect);
+        }
+        Ok(answer)
     }
 
     async fn cancel(&mut self, name: String) -> wasmtime::Result<Result<(), Error>> {
         self.guard_effect(Function::new("cron", "cancel"), name, |calls, name| {
             may_schedule(calls)?;
             check_name(&name)?;
+            calls.scope.schedules.give_back(&name);
             Ok(EffectKind::CancelSchedule { name })
         })
     }
@@ -72,6 +81,30 @@ impl Host for Calls {
             Ok(found.into_iter().map(|schedule| status(schedule, scope.started_at)).collect())
         })
         .await
+    }
+}
+
+impl Calls {
+    /// What is asked for, if it can be.
+    fn schedule_of(&self, request: &ScheduleRequest, limits: &ScheduleLimits) -> Result<EffectKind, Error> {
+        let ScheduleRequest { name, timing, timezone, payload } = request.clone();
+        check_name(&name)?;
+        let timing = to_timing(timing, limits)?;
+        let earliest = self.scope.schedules.earliest(self.scope.started_at, limits);
+        if let (ScheduleTiming::At(at), Some(earliest)) = (&timing, earliest)
+            && *at < earliest
+        {
+            let least = HumanDuration(limits.least_interval);
+            return Err(Error::TooOften(format!(
+                "a schedule's tick asks for this decision, which may make one that ticks {least} later at the earliest \
+                 (cron.least-interval), not at {at}"
+            )));
+        }
+        if let Some(zone) = &timezone {
+            check_zone(zone)?;
+        }
+        let payload = payload.map(|payload| to_object(&payload)).transpose()?;
+        Ok(EffectKind::Schedule { name, timing, timezone, payload })
     }
 }
 
@@ -103,7 +136,7 @@ fn check_name(name: &str) -> Result<(), Error> {
     Ok(())
 }
 
-fn to_timing(timing: Timing) -> Result<ScheduleTiming, Error> {
+fn to_timing(timing: Timing, limits: &ScheduleLimits) -> Result<ScheduleTiming, Error> {
     match timing {
         Timing::At(at) => {
             let at = at.parse::<Timestamp>().map_err(|error| {
@@ -113,6 +146,14 @@ fn to_timing(timing: Timing) -> Result<ScheduleTiming, Error> {
         }
         Timing::Expression(expression) => {
             let expression: CronExpression = expression.parse().map_err(|error| Error::Invalid(format!("{error}")))?;
+            let (least, found) = (limits.least_interval, expression.least_interval());
+            if found < least {
+                let (found, least) = (HumanDuration(found), HumanDuration(least));
+                return Err(Error::TooOften(format!(
+                    "`{expression}` ticks {found} after a tick; a plugin's schedule ticks at most every {least} \
+                     (cron.least-interval)"
+                )));
+            }
             Ok(ScheduleTiming::Expression(expression.as_str().to_owned()))
         }
     }

@@ -82,7 +82,7 @@ impl Capability {
         match self {
             Self::Business | Self::Rag => Some(&["read"]),
             Self::Resources => Some(&["read", "execute"]),
-            Self::Websocket => Some(&["send", "broadcast"]),
+            Self::Websocket => Some(&crate::websocket::WORDS),
             Self::Cron => Some(&["read", "schedule"]),
             Self::Dynamodb | Self::Http | Self::Kafka | Self::Llm => None,
         }

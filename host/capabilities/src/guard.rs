@@ -82,16 +82,24 @@ impl Calls {
         let number = self.count_call()?;
         let written = journal::to_value(&request);
         let started = Instant::now();
-        let answer = if self.scope.takes_effects {
-            check(self, request).map(|effect| self.record.effects.push(effect))
-        } else {
-            let Function { capability, name, .. } = function;
-            Err(E::denied(format!(
-                "{capability}.{name} joins a decision, and an input handler makes none; give an input"
-            )))
-        };
+        let answer = self.effect(function).and_then(|()| check(self, request)).map(|effect| self.keep(effect));
         self.note(function, number, written, &answer, started.elapsed());
         Ok(answer)
+    }
+
+    /// Refuses an effect where there is no decision that it can join.
+    pub(crate) fn effect<E: EffectError>(&self, function: Function) -> Result<(), E> {
+        if self.scope.takes_effects {
+            return Ok(());
+        }
+        let Function { capability, name, .. } = function;
+        let reason = format!("{capability}.{name} joins a decision, and an input handler makes none; give an input");
+        Err(E::denied(reason))
+    }
+
+    /// Keeps an effect until the decision is stored.
+    pub(crate) fn keep(&mut self, effect: EffectKind) {
+        self.record.effects.push(effect);
     }
 
     fn note<R: Serialize, E: Serialize>(

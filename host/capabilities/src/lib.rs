@@ -14,7 +14,7 @@ mod services;
 
 pub mod business;
 mod config;
-mod cron;
+pub mod cron;
 mod dynamodb;
 pub mod http;
 mod kafka;

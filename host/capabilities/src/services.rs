@@ -3,6 +3,7 @@ use std::sync::Arc;
 use signalbox_store::Store;
 
 use crate::business::BusinessDirectory;
+use crate::cron::ScheduleLimits;
 use crate::http::Egress;
 use crate::llm::LanguageModels;
 
@@ -18,4 +19,6 @@ pub struct Services {
     pub models: Arc<LanguageModels>,
     /// The way out to other services; none when outgoing requests are switched off.
     pub egress: Option<Arc<Egress>>,
+    /// What the schedules that plugins make may come to.
+    pub schedules: ScheduleLimits,
 }

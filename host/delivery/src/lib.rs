@@ -21,4 +21,4 @@ pub use kafka::{
 pub use metrics::describe_metrics;
 pub use notice::{Audience, Notice, Recipient};
 pub use relay::{Relay, RelayTask};
-pub use review::review_view;
+pub use review::{may_review, review_view};

@@ -1,11 +1,12 @@
-use signalbox_model::{ActionType, AgentAction, JsonObject, UserAccess};
+use signalbox_model::{ActionType, AgentAction, DECISIONS_PERMISSION, JsonObject, Reach, UserAccess};
 use signalbox_sessions::{Encoded, ServerFrame, Sessions};
-use signalbox_store::{DecisionRecord, Effect, EffectKind};
+use signalbox_store::{DecisionRecord, Effect, EffectKind, Wider};
 
-/// Says who may hear what is meant for people with a permission.
+/// Says who may see what: the same for what is pushed now and for what is read or resumed later.
 pub trait Audience: Send + Sync {
-    /// Whether the user has the permission in the business now, and for the place when one is named.
-    fn permits(&self, access: &UserAccess, business_id: &str, location_id: Option<&str>, permission: &str) -> bool;
+    /// Whether the user may see what belongs there in the business, as its directory has it now; with the permission, if
+    /// one is asked for.
+    fn may_see(&self, access: &UserAccess, business_id: &str, reach: Reach<'_>, permission: Option<&str>) -> bool;
 }
 
 /// An effect that is a message to people.
@@ -24,12 +25,14 @@ pub struct Notice {
 pub enum Recipient {
     /// One user.
     User(String),
-    /// Everyone in the business who may see the place and has the permission, as far as they are given.
+    /// Everyone who may see the place and has the permission.
     Everyone {
-        /// The place.
+        /// The place; none is the business as a whole.
         location_id: Option<String>,
         /// The permission.
-        permission: Option<String>,
+        permission: String,
+        /// How much further it goes.
+        wider: Wider,
     },
 }
 
@@ -40,8 +43,10 @@ impl Notice {
             EffectKind::Notification { user_id: Some(user_id), content, .. } => {
                 (Recipient::User(user_id.clone()), content)
             }
-            EffectKind::Notification { user_id: None, location_id, permission, content } => {
-                (Recipient::Everyone { location_id: location_id.clone(), permission: permission.clone() }, content)
+            EffectKind::Notification { user_id: None, location_id, permission, wider, content } => {
+                let place = location_id.clone().or_else(|| record.decision.location_id.clone());
+                let permission = permission.clone().unwrap_or_else(|| DECISIONS_PERMISSION.to_owned());
+                (Recipient::Everyone { location_id: place, permission, wider: *wider }, content)
             }
             EffectKind::Action(action) if action.action_type == ActionType::Notification => {
                 (recipient_of(record, action)?, &action.payload)
@@ -53,17 +58,14 @@ impl Notice {
 
     /// Whether the notice is for this user.
     pub fn is_for(&self, access: &UserAccess, audience: &dyn Audience) -> bool {
-        let Some(business) = access.businesses.get(&self.business_id) else { return false };
         match &self.to {
-            Recipient::User(user_id) => *user_id == access.user_id,
-            Recipient::Everyone { location_id, permission } => {
-                let here = match (location_id, &business.locations) {
-                    (Some(location), Some(visible)) => visible.contains(location),
-                    _ => true,
-                };
-                here && permission.as_deref().is_none_or(|permission| {
-                    audience.permits(access, &self.business_id, location_id.as_deref(), permission)
-                })
+            Recipient::User(user_id) => {
+                *user_id == access.user_id && audience.may_see(access, &self.business_id, Reach::AnyPlace, None)
+            }
+            Recipient::Everyone { location_id, permission, wider } => {
+                let reach = if wider.every_place { Reach::AnyPlace } else { Reach::of(location_id.as_deref()) };
+                let permission = (!wider.everyone).then_some(permission.as_str());
+                audience.may_see(access, &self.business_id, reach, permission)
             }
         }
     }
@@ -73,21 +75,22 @@ impl Notice {
         let frame = Encoded::json(&self.frame);
         match &self.to {
             Recipient::User(user_id) => sessions.send_to_user(&self.business_id, user_id, &frame),
-            Recipient::Everyone { location_id, .. } => {
-                let hears = |access: &UserAccess| self.is_for(access, audience);
-                sessions.broadcast(&self.business_id, location_id.as_deref(), &frame, hears)
+            Recipient::Everyone { .. } => {
+                sessions.broadcast(&self.business_id, &frame, |access| self.is_for(access, audience))
             }
         }
     }
 }
 
-/// `user:<id>` is one user, `business` is everyone, narrowed to the decision's place when it has one.
+/// `user:<id>` is one user, `business` is the staff of the decision's place.
 fn recipient_of(record: &DecisionRecord, action: &AgentAction) -> Option<Recipient> {
     match action.target.strip_prefix("user:") {
         Some(user_id) if !user_id.is_empty() => Some(Recipient::User(user_id.to_owned())),
-        None if action.target == "business" => {
-            Some(Recipient::Everyone { location_id: record.decision.location_id.clone(), permission: None })
-        }
+        None if action.target == "business" => Some(Recipient::Everyone {
+            location_id: record.decision.location_id.clone(),
+            permission: DECISIONS_PERMISSION.to_owned(),
+            wider: Wider::default(),
+        }),
         _ => None,
     }
 }

@@ -39,6 +39,7 @@ pub struct RelayTask {
     alarms: BTreeSet<Timestamp>,
     found: Found,
     tell_schedules: Option<TellSchedules>,
+    schedules_per_business: usize,
 }
 
 /// Decisions that a search found lately: a copy of theirs that comes through the queue is older than what was done.
@@ -69,6 +70,7 @@ impl Relay {
                 alarms: BTreeSet::new(),
                 found: Found::default(),
                 tell_schedules: None,
+                schedules_per_business: usize::MAX,
             },
         )
     }
@@ -109,6 +111,12 @@ impl RelayTask {
     /// Has `tell` called with the business whenever its schedules were changed in the store.
     pub fn when_schedules_change(mut self, tell: impl Fn(&str) + Send + 'static) -> Self {
         self.tell_schedules = Some(Box::new(tell));
+        self
+    }
+
+    /// Makes no schedule for a business that has as many of its plugins' making already.
+    pub fn limit_schedules(mut self, per_business: usize) -> Self {
+        self.schedules_per_business = per_business;
         self
     }
 
@@ -211,7 +219,7 @@ impl RelayTask {
             self.alarms.pop_last();
         }
         let mut updates = outcome::deliver(record, now, &self.sessions, self.audience.as_ref());
-        let schedules = schedule::deliver(record, now, &self.store).await;
+        let schedules = schedule::deliver(record, now, &self.store, self.schedules_per_business).await;
         if let Some(tell) = self.tell_schedules.as_ref().filter(|_| !schedules.is_empty()) {
             tell(&record.decision.business_id);
         }

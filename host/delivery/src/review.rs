@@ -1,4 +1,4 @@
-use signalbox_model::{AgentAction, REVIEW_PERMISSION, UserAccess};
+use signalbox_model::{AgentAction, REVIEW_PERMISSION, Reach, UserAccess};
 use signalbox_sessions::{Encoded, ReviewState, ReviewView, ServerFrame, Sessions};
 use signalbox_store::{DecisionRecord, EffectKind};
 
@@ -31,11 +31,16 @@ fn actions(record: &DecisionRecord) -> Vec<AgentAction> {
     kinds.filter_map(|kind| if let EffectKind::Action(action) = kind { Some(action.clone()) } else { None }).collect()
 }
 
+/// Whether a user may see and review a decision that waits for a person.
+pub fn may_review(record: &DecisionRecord, access: &UserAccess, audience: &dyn Audience) -> bool {
+    let decision = &record.decision;
+    audience.may_see(access, &decision.business_id, Reach::of(decision.location_id.as_deref()), Some(REVIEW_PERMISSION))
+}
+
 /// Tells everyone who is connected and may review it how a review stands; says how many connections took it.
 pub(crate) fn announce(record: &DecisionRecord, sessions: &Sessions, audience: &dyn Audience) -> usize {
     let Some(view) = review_view(record) else { return 0 };
-    let (business_id, location_id) = (view.business_id.clone(), view.location_id.clone());
-    let hears = |access: &UserAccess| audience.permits(access, &business_id, location_id.as_deref(), REVIEW_PERMISSION);
+    let business_id = view.business_id.clone();
     let frame = Encoded::json(&ServerFrame::Review(Box::new(view)));
-    sessions.broadcast(&business_id, location_id.as_deref(), &frame, hears)
+    sessions.broadcast(&business_id, &frame, |access| may_review(record, access, audience))
 }

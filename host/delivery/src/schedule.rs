@@ -15,10 +15,15 @@ use crate::outcome;
 const TRY_AGAIN: Duration = Duration::from_secs(10);
 
 /// Makes and cancels what a decision's due effects ask for, in their order, and says how each stands now.
-pub(crate) async fn deliver(record: &DecisionRecord, now: Timestamp, store: &Store) -> Vec<EffectUpdate> {
+pub(crate) async fn deliver(
+    record: &DecisionRecord,
+    now: Timestamp,
+    store: &Store,
+    per_business: usize,
+) -> Vec<EffectUpdate> {
     let mut updates = Vec::new();
     for effect in record.effects.iter().filter(|effect| outcome::is_due(effect, now)) {
-        let Some(done) = change(record, effect, store).await else { continue };
+        let Some(done) = change(record, effect, store, per_business).await else { continue };
         let (state, result) = match done {
             Ok(()) => (EffectState::Delivered { at: now }, "delivered"),
             Err(error) if error.retryable() => {
@@ -39,7 +44,12 @@ pub(crate) async fn deliver(record: &DecisionRecord, now: Timestamp, store: &Sto
 
 /// The decision's time orders what decisions ask for, in whatever order it is delivered; none when the effect is no change
 /// of a schedule.
-async fn change(record: &DecisionRecord, effect: &Effect, store: &Store) -> Option<Result<(), StoreError>> {
+async fn change(
+    record: &DecisionRecord,
+    effect: &Effect,
+    store: &Store,
+    per_business: usize,
+) -> Option<Result<(), StoreError>> {
     let decision = &record.decision;
     let done = match &effect.kind {
         EffectKind::Schedule { name, timing, timezone, payload } => {
@@ -54,7 +64,10 @@ async fn change(record: &DecisionRecord, effect: &Effect, store: &Store) -> Opti
                 jitter: HumanDuration::millis(0),
                 source: ScheduleSource::Plugin { decision_id: decision.id.clone() },
             };
-            store.put_schedule(&definition, decision.created_at).await.map(drop)
+            match has_room(store, &definition, per_business).await {
+                Ok(()) => store.put_schedule(&definition, decision.created_at).await.map(drop),
+                Err(error) => Err(error),
+            }
         }
         EffectKind::CancelSchedule { name } => {
             store.cancel_schedule(&decision.business_id, name, decision.created_at).await.map(drop)
@@ -62,4 +75,23 @@ async fn change(record: &DecisionRecord, effect: &Effect, store: &Store) -> Opti
         _ => return None,
     };
     Some(done)
+}
+
+/// Whether one more schedule may be made. A decision was told that there is room when it asked; others that were made at the
+/// same time may have used it up. What replaces a schedule needs none.
+async fn has_room(store: &Store, wanted: &ScheduleDefinition, per_business: usize) -> Result<(), StoreError> {
+    let there = store.schedules(&wanted.business_id).await?;
+    if there.iter().any(|schedule| schedule.definition.name == wanted.name) {
+        return Ok(());
+    }
+    let made =
+        there.iter().filter(|schedule| matches!(schedule.definition.source, ScheduleSource::Plugin { .. })).count();
+    if made < per_business {
+        return Ok(());
+    }
+    Err(StoreError::Invalid(format!(
+        "business {} has {made} schedules of its plugins and may have {per_business} (cron.schedules-per-business), so `{}` \
+         was not made; cancel some first",
+        wanted.business_id, wanted.name
+    )))
 }

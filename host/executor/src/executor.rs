@@ -2,9 +2,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use signalbox_capabilities::business::BusinessDirectory;
+use signalbox_capabilities::cron::ScheduleRoom;
 use signalbox_capabilities::{JournalEntry, Scope};
 use signalbox_graph::{Inputs, Scope as EdgeScope, Stepper};
-use signalbox_model::{BusinessInfo, Outcome, Timestamp, UserAccess, correlation_id, decision_id};
+use signalbox_model::{BusinessInfo, Outcome, Source, Timestamp, UserAccess, correlation_id, decision_id};
 use signalbox_sandbox::{Generation, Sandbox};
 use signalbox_store::{AcceptedInput, Committed, DecisionRecord, Store, StoreError};
 
@@ -82,6 +83,11 @@ impl Executor {
     /// Every business of the directory, by id.
     pub fn businesses(&self) -> Vec<Arc<BusinessInfo>> {
         self.inner.parts.directory.all()
+    }
+
+    /// A business, as the directory has it now.
+    pub fn known_business(&self, business_id: &str) -> Option<Arc<BusinessInfo>> {
+        self.inner.parts.directory.get(business_id)
     }
 
     /// A business and where inputs for it enter, as its live bundle says; none when it is not in the directory or nothing
@@ -173,6 +179,7 @@ impl Executor {
             started_at: now,
             deadline: tokio::time::Instant::now() + generation.graph.deadline(),
             takes_effects: true,
+            schedules: Arc::new(ScheduleRoom::of(input.source == Source::Cron)),
         });
         let mut ran = self.run(&generation, &start, scope, accepted, progress).await;
         let journal = std::mem::take(&mut ran.journal);

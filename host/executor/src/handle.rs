@@ -81,6 +81,7 @@ impl Executor {
             started_at: self.now(),
             deadline: tokio::time::Instant::now() + LONGEST_HANDLING,
             takes_effects: false,
+            schedules: Arc::default(),
         });
         let name: Arc<str> = call.handler.as_str().into();
         let HandlerRun { outcome, took, .. } =

@@ -19,6 +19,11 @@ pub struct Reviewed {
 /// Why a review changes nothing.
 #[derive(Clone, Debug, Error)]
 pub enum ReviewError {
+    /// What is named cannot be a decision.
+    #[error(
+        "`decisionId` has to be 1 to 64 letters, digits or `_`; take it from the frame or list that told of the review"
+    )]
+    DecisionId,
     /// The business has no such decision.
     #[error("there is no decision {0} for you; check its id and the business")]
     NotFound(String),
@@ -56,6 +61,7 @@ impl ReviewError {
     /// A stable name for metrics, logs and programs.
     pub fn code(&self) -> &'static str {
         match self {
+            Self::DecisionId => "invalid_decision_id",
             Self::NotFound(_) => "decision_not_found",
             Self::NotUnderReview(_) => "not_under_review",
             Self::AlreadyResolved { .. } => "already_reviewed",

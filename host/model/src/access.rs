@@ -2,6 +2,16 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::BusinessInfo;
+
+/// What users need to send messages to a business, and to read its answers again. Whoever may write at all has it, a guest
+/// as well as a coordinator.
+pub const MESSAGE_PERMISSION: &str = "message";
+
+/// What users need to read all decisions of a business, and to hear what its plugins tell the staff. Those who have it are
+/// the staff.
+pub const DECISIONS_PERMISSION: &str = "decisions";
+
 /// Who is asking, as a verified token says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -23,4 +33,93 @@ pub struct BusinessAccess {
     /// The places the user may see; none is every place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub locations: Option<Vec<String>>,
+}
+
+/// What something belongs to, when it is asked who may see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach<'a> {
+    /// A place: for those who may see that place.
+    Place(&'a str),
+    /// The business as a whole: for those who may see all of its places.
+    Business,
+    /// Any place: for those who may see something of the business.
+    AnyPlace,
+}
+
+impl<'a> Reach<'a> {
+    /// What is about this place, or about none and so about the business as a whole.
+    pub fn of(location_id: Option<&'a str>) -> Self {
+        location_id.map_or(Self::Business, Self::Place)
+    }
+}
+
+impl UserAccess {
+    /// Whether the user may see what belongs there: the one rule for what is pushed, resumed, listed, read and reviewed. No
+    /// permission asks for none.
+    pub fn may_see(&self, business: &BusinessInfo, reach: Reach<'_>, permission: Option<&str>) -> bool {
+        let Some(granted) = self.businesses.get(&business.business_id) else { return false };
+        let sees = |place: &str| granted.locations.as_ref().is_none_or(|seen| seen.iter().any(|id| id == place));
+        let in_sight = match reach {
+            Reach::Place(place) => sees(place),
+            Reach::Business => business.locations.iter().all(|place| sees(&place.id)),
+            Reach::AnyPlace => true,
+        };
+        let roles = || granted.roles.iter().map(String::as_str);
+        in_sight
+            && permission.is_none_or(|permission| business.permissions_of(roles()).iter().any(|has| has == permission))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn business(places: &[&str]) -> BusinessInfo {
+        let places: Vec<_> = places.iter().map(|id| json!({"id": id, "name": id})).collect();
+        let roles = json!({"doctor": ["message", "review"], "patient": ["message"]});
+        let business = json!({
+            "businessId": "clinic", "name": "Clinic", "type": "clinic", "locations": places, "permissions": roles
+        });
+        serde_json::from_value(business).unwrap()
+    }
+
+    fn access(role: &str, places: Option<&[&str]>) -> UserAccess {
+        let locations = places.map(|places| places.iter().map(|id| (*id).to_owned()).collect());
+        let granted = BusinessAccess { roles: vec![role.to_owned()], locations };
+        UserAccess { user_id: "ana".to_owned(), businesses: BTreeMap::from([("clinic".to_owned(), granted)]) }
+    }
+
+    #[test]
+    fn a_place_is_seen_by_those_whose_token_names_it_and_the_whole_business_by_those_who_see_every_place() {
+        let clinic = business(&["north", "south"]);
+        let sees = |places: Option<&[&str]>, reach| access("doctor", places).may_see(&clinic, reach, Some("review"));
+        for (places, north, whole) in [
+            (None, true, true),
+            (Some(&["north"][..]), true, false),
+            (Some(&["south"]), false, false),
+            (Some(&["south", "north"]), true, true),
+            (Some(&[]), false, false),
+        ] {
+            assert_eq!(sees(places, Reach::Place("north")), north, "{places:?}");
+            assert_eq!(sees(places, Reach::of(None)), whole, "{places:?}");
+            assert!(sees(places, Reach::AnyPlace), "{places:?}");
+        }
+        // A place that is gone is for those who see all there is.
+        assert!(sees(None, Reach::Place("west")) && !sees(Some(&["south", "north"]), Reach::Place("west")));
+        // Where there are no places, nothing is anywhere else.
+        assert!(access("doctor", Some(&["north"])).may_see(&business(&[]), Reach::Business, Some("review")));
+    }
+
+    #[test]
+    fn nothing_is_seen_without_the_permission_or_in_another_business() {
+        let clinic = business(&[]);
+        assert!(!access("patient", None).may_see(&clinic, Reach::Business, Some("review")));
+        assert!(access("patient", None).may_see(&clinic, Reach::Business, Some("message")));
+        assert!(access("nobody", None).may_see(&clinic, Reach::Business, None));
+        assert!(!access("nobody", None).may_see(&clinic, Reach::Business, Some("message")));
+        let elsewhere = BusinessInfo { business_id: "other".to_owned(), ..clinic };
+        assert!(!access("doctor", None).may_see(&elsewhere, Reach::AnyPlace, None));
+    }
 }

@@ -1,7 +1,9 @@
 //! When a schedule ticks: cron expressions on the clock of a time zone, the same for whoever checks, keeps or fires them.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
@@ -23,6 +25,8 @@ const FIELDS: [(&str, u32, u32, &[&str]); 5] = [
 
 /// No clock has ever been set forward by more than a day.
 const LONGEST_GAP_HOURS: i64 = 49;
+
+const MINUTES_OF_A_DAY: u32 = 24 * 60;
 
 /// A cron expression of five fields: minute, hour, day of month, month, day of week. It ticks at most once a minute.
 ///
@@ -87,6 +91,20 @@ impl CronExpression {
         None
     }
 
+    /// The shortest time from one tick to the next, as far as hours and minutes decide: which days it ticks on is left out
+    /// of account, and so are clocks that are set forward or back.
+    pub fn least_interval(&self) -> Duration {
+        let mut fields = self.text.split(' ').zip(FIELDS);
+        let mut values = || fields.next().map(|(field, (_, lowest, highest, _))| numbers(field, lowest, highest));
+        let (minutes, hours) = (values().unwrap_or_default(), values().unwrap_or_default());
+        let ticks: Vec<u32> =
+            hours.iter().flat_map(|hour| minutes.iter().map(move |minute| hour * 60 + minute)).collect();
+        let day = ticks.first().map(|first| first + MINUTES_OF_A_DAY);
+        let next = ticks.iter().copied().skip(1).chain(day);
+        let least = ticks.iter().zip(next).map(|(tick, next)| next - tick).min();
+        Duration::from_secs(u64::from(least.unwrap_or(MINUTES_OF_A_DAY)) * 60)
+    }
+
     /// As it was written.
     pub fn as_str(&self) -> &str {
         &self.text
@@ -125,6 +143,20 @@ impl fmt::Display for CronExpression {
 /// Whether it ticks at all. In UTC no day lacks an hour, so only the calendar decides.
 fn ever(cron: &Cron) -> bool {
     cron.find_next_occurrence(&Timestamp::UNIX_EPOCH.to_zoned(TimeZone::UTC), true).is_ok()
+}
+
+/// The values that a field of numbers stands for, in order.
+fn numbers(field: &str, lowest: u32, highest: u32) -> BTreeSet<u32> {
+    let part = |part: &str| {
+        let (range, step) = part.split_once('/').unwrap_or((part, "1"));
+        let (from, to) = match range.split_once('-') {
+            Some((from, to)) => (from.parse().unwrap_or(lowest), to.parse().unwrap_or(highest)),
+            None if range == "*" => (lowest, highest),
+            None => range.parse().map_or((lowest, highest), |number| (number, number)),
+        };
+        (from..=to.min(highest)).step_by(step.parse().unwrap_or(1).max(1))
+    };
+    field.split(',').flat_map(part).collect()
 }
 
 fn is_part(part: &str, lowest: u32, highest: u32, names: &[&str]) -> bool {

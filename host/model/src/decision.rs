@@ -17,7 +17,7 @@ pub enum Outcome {
     Edited,
     /// A person refused it.
     Rejected,
-    /// No decision came out; the reasoning says why.
+    /// No decision came out; the operator finds why.
     Failed,
 }
 
@@ -30,6 +30,16 @@ pub enum StepResult {
     Done,
     /// It failed, and was run again or handed on to `on-error`.
     Failed(String),
+}
+
+impl StepResult {
+    /// As people hear of it: what kind of failure it was. What the plugin said is for whoever operates the host.
+    pub fn told(&self) -> Self {
+        match self {
+            Self::Done => Self::Done,
+            Self::Failed(reason) => Self::Failed(reason.split_once(':').map_or("failed", |(kind, _)| kind).to_owned()),
+        }
+    }
 }
 
 /// One run of a node on a decision's path.
@@ -80,4 +90,18 @@ pub struct DecisionModel {
     /// Anything else worth keeping.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<JsonObject>,
+}
+
+impl DecisionModel {
+    /// What people are told when no decision came out; none of another outcome. Why stands in the reasoning, which may tell of
+    /// the plugin's inside and is for whoever operates the host.
+    pub fn told_failure(&self) -> Option<String> {
+        let correlation_id = self.context.input.correlation_id.as_deref();
+        let place = correlation_id.map_or_else(|| "decision id".to_owned(), |id| format!("correlation id {id}"));
+        (self.outcome == Outcome::Failed).then(|| {
+            format!(
+                "no decision came out, because of an error at the business; its operator finds why under the {place}"
+            )
+        })
+    }
 }

@@ -59,9 +59,22 @@ fn derive(parts: &[&str]) -> String {
     hash.first_chunk::<16>().map(hex::encode).unwrap_or_default()
 }
 
+/// Whether a text may be the id of an input or a decision. Whatever else it is, nothing is found under it.
+pub fn is_record_id(text: &str) -> bool {
+    (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_derived_id_is_one_and_what_could_be_no_key_is_none() {
+        assert!(is_record_id(&decision_id("ab", "c")) && is_record_id(&input_id("ws/ana", "m1")));
+        for text in ["", "dec 1", "dec/1", "déc", &"d".repeat(65), &"d".repeat(60_000)] {
+            assert!(!is_record_id(text), "{}", text.len());
+        }
+    }
 
     #[test]
     fn parts_cannot_be_shifted_into_each_other() {

@@ -21,7 +21,7 @@ mod schedule;
 mod secret;
 mod units;
 
-pub use access::{BusinessAccess, UserAccess};
+pub use access::{BusinessAccess, DECISIONS_PERMISSION, MESSAGE_PERMISSION, Reach, UserAccess};
 pub use action::{ActionType, AgentAction, Priority, RetryPolicy};
 pub use business::{BusinessInfo, Location, Role};
 pub use context::{AgentContext, RagContext};
@@ -29,7 +29,9 @@ pub use cron::{CronError, CronExpression};
 pub use decision::{DecisionModel, Outcome, PathStep, StepResult};
 pub use error_frame::{ErrorType, WebSocketErrorResponse};
 pub use excerpt::{LONGEST_PLACE, LONGEST_PROBLEM, excerpt};
-pub use id::{action_id, correlation_id, decision_id, delivery_id, fire_input_id, input_id, record_id, response_id};
+pub use id::{
+    action_id, correlation_id, decision_id, delivery_id, fire_input_id, input_id, is_record_id, record_id, response_id,
+};
 pub use input::{AgentInput, Content, InputType, Source};
 pub use message_model::MessageModel;
 pub use output::{AgentOutput, OutputMetadata, Tokens};

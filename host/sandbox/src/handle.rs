@@ -163,8 +163,10 @@ impl Sandbox {
         let prepared = match self.inner.prepare(plugin, &scope, &name, 1, plugin.limits.time).await {
             Ok(prepared) => prepared,
             Err((failure, Left { record, took })) => {
-                // No free instance says nothing about the handler.
-                return HandlerRun { outcome: Err(Rejection::Unavailable(failure.message)), record, took };
+                // No free instance says nothing about the handler, and why there is none is nothing for its sender.
+                tracing::warn!(handler = &*name, reason = failure.message, "a handler cannot run now");
+                let told = "it cannot be handled right now; send it again in a moment".to_owned();
+                return HandlerRun { outcome: Err(Rejection::Unavailable(told)), record, took };
             }
         };
         let event = to_wit(event);

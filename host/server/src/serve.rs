@@ -84,7 +84,9 @@ pub async fn serve(config: Config, read_again: Reread, ready_json: bool) -> anyh
     let kafka = kafka::start(&config.kafka, brokers.as_ref(), &intake, &clock, &generations)?;
     let scheduler = Scheduler::new(config.cron.clone(), intake.clone(), store.clone(), clock.clone());
     let changes = scheduler.changes();
-    let relay_task = relay_task.when_schedules_change(move |business_id| changes.tell(business_id));
+    let relay_task = relay_task
+        .limit_schedules(config.cron.schedules_per_business)
+        .when_schedules_change(move |business_id| changes.tell(business_id));
     let relay_task = tokio::spawn(relay_task.run(gone.clone()));
     let api = Api::new(config.api.clone(), verifier.clone(), intake.clone(), store.clone());
     let websocket = WebSocket::new(config.websocket.clone(), verifier, intake.clone(), sessions, store.clone(), clock);

@@ -45,18 +45,43 @@ impl Outbox {
     /// Queues a frame. When the outbox is full, the client is too slow and the connection is closed as such: leaving out
     /// a frame silently would look like it was never sent.
     pub fn push(&self, frame: Encoded) -> Pushed {
-        let mut waiting = self.lock();
+        let cost = frame.len() + FRAME_OVERHEAD;
+        self.queue(self.lock(), cost, |frames| frames.push_back(frame))
+    }
+
+    /// Queues a frame before all that wait.
+    pub fn push_first(&self, frame: Encoded) -> Pushed {
+        let cost = frame.len() + FRAME_OVERHEAD;
+        self.queue(self.lock(), cost, |frames| frames.push_front(frame))
+    }
+
+    /// Calls `first` and queues frames so that nobody can take one of them out before. `first` must not wait, and must not
+    /// use this outbox. The frames go out all together or not at all.
+    pub fn push_after(&self, frames: impl IntoIterator<Item = Encoded>, first: impl FnOnce()) -> Pushed {
+        // Outside of the lock: frames may be made only now.
+        let frames: Vec<Encoded> = frames.into_iter().collect();
+        let cost: usize = frames.iter().map(|frame| frame.len() + FRAME_OVERHEAD).sum();
+        let waiting = self.lock();
+        first();
+        self.queue(waiting, cost, |queue| queue.extend(frames))
+    }
+
+    fn queue(
+        &self,
+        mut waiting: MutexGuard<'_, Waiting>,
+        cost: usize,
+        put: impl FnOnce(&mut VecDeque<Encoded>),
+    ) -> Pushed {
         if waiting.close.is_some() {
             return Pushed::Closed;
         }
-        let cost = frame.len() + FRAME_OVERHEAD;
         if waiting.bytes + cost > self.limit {
             drop(waiting);
             self.close(Close::new(CloseCode::SlowConsumer));
             return Pushed::Closed;
         }
         waiting.bytes += cost;
-        waiting.frames.push_back(frame);
+        put(&mut waiting.frames);
         drop(waiting);
         self.filled.notify_one();
         Pushed::Queued
@@ -190,6 +215,39 @@ mod tests {
         outbox.close(CloseCode::Abuse.into());
         assert_eq!(outbox.pop().unwrap().len(), 10);
         assert_eq!(outbox.close_requested().unwrap().code, CloseCode::Restart);
+    }
+
+    #[test]
+    fn a_greeting_comes_before_what_others_said_meanwhile() {
+        let outbox = Outbox::new(1_000);
+        outbox.push(frame(3));
+        assert_eq!(outbox.push_first(frame(1)), Pushed::Queued);
+        outbox.push(frame(4));
+        let lengths: Vec<_> = std::iter::from_fn(|| outbox.pop()).map(|frame| frame.len()).collect();
+        assert_eq!(lengths, [1, 3, 4]);
+    }
+
+    #[test]
+    fn whoever_takes_a_frame_out_finds_done_what_was_to_be_done_before() {
+        use std::sync::atomic::{AtomicBool, Ordering};
+        for _ in 0..200 {
+            let (outbox, done) = (Outbox::new(1_000), AtomicBool::new(false));
+            std::thread::scope(|scope| {
+                let reader = scope.spawn(|| {
+                    while outbox.pop().is_none() {
+                        std::hint::spin_loop();
+                    }
+                    done.load(Ordering::SeqCst)
+                });
+                let first = || {
+                    std::thread::yield_now();
+                    done.store(true, Ordering::SeqCst);
+                };
+                assert_eq!(outbox.push_after([frame(1), frame(2)], first), Pushed::Queued);
+                assert!(reader.join().unwrap());
+            });
+            assert_eq!(outbox.pop().unwrap().len(), 2, "in their order");
+        }
     }
 
     #[tokio::test]

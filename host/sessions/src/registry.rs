@@ -85,24 +85,11 @@ impl Sessions {
         deliver(&connections, frame, |access| access.businesses.contains_key(business_id))
     }
 
-    /// Queues a frame for everyone who may see the business, and the place when one is named, and whom `allowed` lets
-    /// hear it; says how many connections took it. The frame is serialised once, whoever hears it.
-    pub fn broadcast(
-        &self,
-        business_id: &str,
-        location_id: Option<&str>,
-        frame: &Encoded,
-        allowed: impl Fn(&UserAccess) -> bool,
-    ) -> usize {
+    /// Queues a frame for everyone whose token names the business and whom `hears` lets hear it: places and permissions
+    /// are its affair. Says how many connections took it. The frame is serialised once, whoever hears it.
+    pub fn broadcast(&self, business_id: &str, frame: &Encoded, hears: impl Fn(&UserAccess) -> bool) -> usize {
         let connections = self.lock().businesses.get(business_id).cloned().unwrap_or_default();
-        deliver(&connections, frame, |access| {
-            let here =
-                access.businesses.get(business_id).is_some_and(|business| match (location_id, &business.locations) {
-                    (Some(location), Some(visible)) => visible.iter().any(|id| id == location),
-                    _ => true,
-                });
-            here && allowed(access)
-        })
+        deliver(&connections, frame, |access| access.businesses.contains_key(business_id) && hears(access))
     }
 
     /// How many connections there are.
@@ -219,17 +206,17 @@ mod tests {
     }
 
     #[test]
-    fn a_broadcast_reaches_its_business_and_location_only() {
+    fn a_broadcast_reaches_those_of_its_business_who_may_hear_it() {
         let sessions = Sessions::new(5);
         let (_all, everywhere) = connect(&sessions, access("ana", &[("b1", None)]));
-        let (_one, terrace) = connect(&sessions, access("dan", &[("b1", Some(&["terrace"]))]));
+        let (_one, other) = connect(&sessions, access("dan", &[("b1", None)]));
         let (_other, elsewhere) = connect(&sessions, access("eva", &[("b2", None)]));
-        assert_eq!(sessions.broadcast("b1", None, &Encoded::text("1"), |_| true), 2);
-        assert_eq!(sessions.broadcast("b1", Some("bar"), &Encoded::text("2"), |_| true), 1);
-        assert_eq!(sessions.broadcast("b1", None, &Encoded::text("3"), |access| access.user_id == "dan"), 1);
+        assert_eq!(sessions.broadcast("b1", &Encoded::text("1"), |_| true), 2);
+        assert_eq!(sessions.broadcast("b1", &Encoded::text("2"), |access| access.user_id == "ana"), 1);
+        assert_eq!(sessions.broadcast("b1", &Encoded::text("3"), |access| access.user_id == "dan"), 1);
         let read = |outbox: &Outbox| std::iter::from_fn(|| outbox.pop()).map(|f| f.to_string()).collect::<Vec<_>>();
         assert_eq!(read(&everywhere), ["1", "2"]);
-        assert_eq!(read(&terrace), ["1", "3"]);
+        assert_eq!(read(&other), ["1", "3"]);
         assert!(read(&elsewhere).is_empty());
     }
 
@@ -238,8 +225,8 @@ mod tests {
         let sessions = Sessions::new(5);
         let (session, outbox) = connect(&sessions, access("ana", &[("b1", None)]));
         session.refresh(access("ana", &[("b2", None)]));
-        assert_eq!(sessions.broadcast("b1", None, &Encoded::text("old"), |_| true), 0);
-        assert_eq!(sessions.broadcast("b2", None, &Encoded::text("new"), |_| true), 1);
+        assert_eq!(sessions.broadcast("b1", &Encoded::text("old"), |_| true), 0);
+        assert_eq!(sessions.broadcast("b2", &Encoded::text("new"), |_| true), 1);
         assert_eq!(outbox.pop().unwrap().to_string(), "new");
     }
 

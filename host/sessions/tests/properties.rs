@@ -131,7 +131,7 @@ proptest! {
                     prop_assert_eq!(sent, reached);
                 }
                 Move::Broadcast { business } => {
-                    let sent = sessions.broadcast(&format!("b{business}"), None, &Encoded::text("x".to_owned()), |_| true);
+                    let sent = sessions.broadcast(&format!("b{business}"), &Encoded::text("x".to_owned()), |_| true);
                     let mut reached = 0;
                     for (_, businesses, outbox, _) in &here {
                         let expected = usize::from(businesses & (1 << business) != 0);

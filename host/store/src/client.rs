@@ -74,6 +74,7 @@ impl Store {
 
     /// One item, as of the last finished write.
     pub(crate) async fn item(&self, table: &str, key: Item) -> Result<Option<Item>, StoreError> {
+        read::check_keys(&key)?;
         let read = GetItemInput::builder().table_name(table).set_key(Some(key)).consistent_read(true);
         let answer = self.send(read).await.map_err(|error| failure("GetItem", table, error))?;
         Ok(answer.item)

@@ -7,6 +7,9 @@ use crate::StoreError;
 /// How much of the list's digest a cursor carries: enough that one list's cursor is not taken for another's by mistake.
 const TAG_BYTES: usize = 8;
 
+/// The longest position, in bytes: no sort key of DynamoDB is longer, and one byte is added to it.
+const LONGEST_POSITION: usize = 1_023;
+
 /// A cursor that points at `position` in the list that `list` names, part by part.
 pub(crate) fn seal(list: &[&str], position: &str) -> String {
     let mut bytes = tag(list);
@@ -23,6 +26,10 @@ pub(crate) fn open(list: &[&str], cursor: &str) -> Result<String, StoreError> {
         return Err(StoreError::Invalid(
             "the cursor belongs to another list; pass it with the query that returned it".to_owned(),
         ));
+    }
+    // Anybody can make a cursor up, so what it points at may be anything.
+    if position.is_empty() || position.len() > LONGEST_POSITION {
+        return Err(malformed());
     }
     String::from_utf8(position.to_vec()).map_err(|_| malformed())
 }
@@ -46,6 +53,15 @@ mod tests {
         assert_eq!(open(&["rows", "a"], &cursor).unwrap(), "position");
         assert!(matches!(open(&["rows", "b"], &cursor), Err(StoreError::Invalid(_))));
         assert!(matches!(open(&["rows"], &cursor), Err(StoreError::Invalid(_))));
+    }
+
+    #[test]
+    fn a_cursor_that_points_at_what_can_be_no_key_is_refused() {
+        for position in ["", &"x".repeat(LONGEST_POSITION + 1), &"x".repeat(60_000)] {
+            let refused = open(&["rows"], &seal(&["rows"], position));
+            assert!(matches!(refused, Err(StoreError::Invalid(_))), "{} bytes", position.len());
+        }
+        assert!(open(&["rows"], &seal(&["rows"], &"x".repeat(LONGEST_POSITION))).is_ok());
     }
 
     #[test]

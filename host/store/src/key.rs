@@ -38,6 +38,11 @@ pub(crate) struct KeyRange {
 }
 
 impl KeyRange {
+    /// The texts that it begins and ends with.
+    pub(crate) fn bounds(&self) -> impl Iterator<Item = &str> {
+        self.lower.as_deref().into_iter().chain(self.upper.as_deref())
+    }
+
     /// Every key that starts with `prefix`.
     pub(crate) fn prefix(prefix: &str) -> Self {
         Self::default().from(prefix.to_owned()).until(after_prefix(prefix))

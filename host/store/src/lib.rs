@@ -38,7 +38,7 @@ pub use document::{compressed, decompressed};
 pub use error::StoreError;
 pub use inputs::{Accepted, AcceptedInput, InputState};
 pub use message_models::Put;
-pub use record::{DecisionRecord, Effect, EffectKind, EffectState, ScheduleTiming, SessionUpdate};
+pub use record::{DecisionRecord, Effect, EffectKind, EffectState, ScheduleTiming, SessionUpdate, Wider};
 pub use rows::{Row, RowCondition, RowKey, RowPage, RowRange, RowScope};
 pub use schedules::{Fire, FireClaim, FireEnd, FireRecord, Schedule, ScheduleDefinition, ScheduleSource};
 pub use tables::{IndexSpec, TableSpec, tables};

@@ -74,12 +74,16 @@ pub enum EffectKind {
         /// One user; none is the audience that the other fields describe.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         user_id: Option<String>,
-        /// Only people with access to this place.
+        /// Only people who may see this place; none is the decision's own, or the business as a whole when it has none.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         location_id: Option<String>,
-        /// Only people with this permission.
+        /// Only people with this permission; none is [`signalbox_model::DECISIONS_PERMISSION`], which the staff has.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         permission: Option<String>,
+        /// How much further it goes than that, as a grant has allowed. What was stored before there were such grants
+        /// goes no further.
+        #[serde(default, skip_serializing_if = "Wider::is_nothing")]
+        wider: Wider,
         /// What it says.
         content: JsonObject,
     },
@@ -117,6 +121,25 @@ pub enum EffectKind {
         /// Its name within the business.
         name: String,
     },
+}
+
+/// How much further than to the staff of the decision's own place a broadcast goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Wider {
+    /// Whichever place somebody may see.
+    #[serde(default)]
+    pub every_place: bool,
+    /// Whatever permissions somebody has.
+    #[serde(default)]
+    pub everyone: bool,
+}
+
+impl Wider {
+    /// Whether it goes no further.
+    pub fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// When a schedule ticks.

@@ -208,6 +208,11 @@ impl Store {
 
     /// One schedule, as of the last finished write.
     pub async fn schedule(&self, business_id: &str, name: &str) -> Result<Option<Schedule>, StoreError> {
+        if check_name("business id", business_id, BUSINESS_LIMIT).is_err()
+            || check_name("name", name, NAME_LIMIT).is_err()
+        {
+            return Ok(None);
+        }
         match self.schedule_item(business_id, name).await?.filter(|item| item.contains_key(BODY)) {
             Some(item) => Ok(Some(self.schedule_in(&item).await?)),
             None => Ok(None),

@@ -37,9 +37,6 @@ use refusal::Refusal;
 
 pub use config::ApiConfig;
 
-/// What a user needs to read all decisions of a business; those on own inputs need no more than sending them did.
-pub const DECISIONS_PERMISSION: &str = "decisions";
-
 /// The API. Cheap to clone.
 #[derive(Clone)]
 pub struct Api {
@@ -139,9 +136,4 @@ fn after_a_panic() -> axum::response::Response {
     tracing::error!("a request of the API panicked");
     let detail = "the request could not be served because of an error in the host";
     Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail).into_response()
-}
-
-/// Whether a text from the address may be an id at all; whatever else it is, nothing is found under it.
-fn is_id(text: &str) -> bool {
-    (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }

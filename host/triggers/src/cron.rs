@@ -28,6 +28,8 @@ pub use config::CronConfig;
 const PAGE: u32 = 100;
 /// The most schedules that fire at the same time in one process.
 const FIRING: usize = 32;
+/// The most of one business, so that many schedules of one do not keep another's from firing.
+const FIRING_OF_ONE: usize = 8;
 
 /// Business and name.
 type Key = (String, String);
@@ -120,7 +122,10 @@ impl Scheduler {
     }
 
     fn wakes_at(&self) -> Timestamp {
-        let entries = self.entries.values().filter_map(Entry::wakes_at).min();
+        // What waits for its own business to finish others is looked at when one of them has ended.
+        let firing = self.firing_by_business();
+        let free = self.entries.iter().filter(|((business, _), _)| has_room(&firing, business));
+        let entries = free.filter_map(|(_, entry)| entry.wakes_at()).min();
         let idle = self.running.len() < FIRING;
         let next = self.refresh_at.min(self.scan_at);
         entries.filter(|_| idle).map_or(next, |entries| entries.min(next))
@@ -150,8 +155,10 @@ impl Scheduler {
                 Err(error) => tracing::warn!(%error, "cannot look for unfinished ticks; trying again"),
             }
         }
+        let mut busy = self.firing_by_business();
         for (key, entry) in &mut self.entries {
-            if entry.busy || self.running.len() >= FIRING || entry.wakes_at().is_none_or(|at| at > now) {
+            let full = self.running.len() >= FIRING || !has_room(&busy, &key.0);
+            if entry.busy || full || entry.wakes_at().is_none_or(|at| at > now) {
                 continue;
             }
             entry.advance(now, &self.firing.config);
@@ -160,10 +167,20 @@ impl Scheduler {
                 continue;
             }
             (entry.busy, entry.not_before) = (true, None);
+            *busy.entry(key.0.clone()).or_default() += 1;
             let (firing, key) = (self.firing.clone(), key.clone());
             let (schedule, once, claimed) = (entry.schedule.clone(), entry.is_once(), entry.claimed);
             self.running.spawn(async move { Some((key, firing.work(&schedule, once, due, claimed).await)) });
         }
+    }
+
+    /// How many schedules of each business are firing.
+    fn firing_by_business(&self) -> HashMap<String, usize> {
+        let mut firing = HashMap::new();
+        for ((business, _), _) in self.entries.iter().filter(|(_, entry)| entry.busy) {
+            *firing.entry(business.clone()).or_default() += 1;
+        }
+        firing
     }
 
     fn start_taking_up(&mut self, fire: Fire) {
@@ -268,6 +285,10 @@ impl Scheduler {
             }
         }
     }
+}
+
+fn has_room(firing: &HashMap<String, usize>, business_id: &str) -> bool {
+    firing.get(business_id).is_none_or(|count| *count < FIRING_OF_ONE)
 }
 
 fn key(schedule: &Schedule) -> Key {

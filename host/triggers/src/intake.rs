@@ -19,7 +19,7 @@ use std::time::Duration;
 use futures_util::{StreamExt as _, stream};
 use jiff::SignedDuration;
 use signalbox_delivery::Relay;
-use signalbox_model::{Content, UserAccess};
+use signalbox_model::{Content, MESSAGE_PERMISSION, UserAccess};
 use signalbox_store::{AcceptedInput, Store, StoreError};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -33,6 +33,7 @@ use flight::Flight;
 use line::Who;
 use rates::Rates;
 
+pub(crate) use check::LONGEST_MESSAGE_ID;
 pub use config::IntakeConfig;
 pub use decide::{Decide, PermissionAudience};
 pub use error::{IntakeError, RateScope};
@@ -40,9 +41,6 @@ pub use events::{Acceptance, Origin, Pending};
 pub use flight::{Receipt, Watcher};
 pub(crate) use review::MAX_ACTIONS;
 pub use review::{ReviewFailure, ReviewMessage, ReviewOutcome};
-
-/// What a user needs to send messages to a business, and to read its answers again.
-pub const MESSAGE_PERMISSION: &str = "message";
 
 /// The most accepted inputs that recovery takes from the store at once.
 const PAGE: u32 = 100;
@@ -110,8 +108,14 @@ impl Intake {
         &self.shared.decide
     }
 
+    /// Who may see what: for what is pushed, resumed, listed, read and reviewed alike.
+    pub fn audience(&self) -> PermissionAudience {
+        PermissionAudience(self.shared.decide.clone())
+    }
+
     /// Counts something that a sender brought against the rates of its user and its business; ask once for each, before
-    /// it is worked on. What the host fetches itself, from schedules, Kafka or the store, is paced by the line instead.
+    /// it is worked on. What the host fetches itself, from bundles' schedules, Kafka or the store, is paced by the line
+    /// instead; the ticks of schedules that plugins make count like what people send.
     pub fn check_rate(&self, user_id: Option<&str>, business_id: &str) -> Result<(), IntakeError> {
         self.shared.rates.check(user_id, business_id)
     }

@@ -15,14 +15,14 @@ mod problem;
 mod webhook;
 mod websocket;
 
-pub use api::{Api, ApiConfig, DECISIONS_PERMISSION};
+pub use api::{Api, ApiConfig};
 pub use auth::{AuthConfig, AuthError, JwksConfig, KeyAlgorithm, KeyConfig, KeyError, Verified, Verifier};
 pub use clock::Clock;
 pub use cron::{BUNDLE_PREFIX, CronConfig, ScheduleChanges, Scheduler};
 pub use http::{HttpConfig, serve_http};
 pub use intake::{
-    Acceptance, Decide, Intake, IntakeConfig, IntakeError, MESSAGE_PERMISSION, Message, Origin, PermissionAudience,
-    RateScope, Receipt, ReviewFailure, ReviewMessage, ReviewOutcome, Watcher,
+    Acceptance, Decide, Intake, IntakeConfig, IntakeError, Message, Origin, PermissionAudience, RateScope, Receipt,
+    ReviewFailure, ReviewMessage, ReviewOutcome, Watcher,
 };
 pub use kafka::{KafkaConfig, KafkaConsumer, KafkaError, StartAt};
 pub use metrics::describe_metrics;

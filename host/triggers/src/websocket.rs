@@ -36,7 +36,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::http::{Addresses, Allowance, Place};
 use crate::metrics::{REFUSED, SOCKETS};
-use crate::{Clock, Intake, PermissionAudience, Verifier};
+use crate::{Clock, Intake, Verifier};
 use connection::Connection;
 use handshake::{Presented, Refusal};
 use protocol::Rules;
@@ -95,7 +95,7 @@ impl WebSocket {
         let quota = Quota::per_second(config.frames_per_second).allow_burst(config.burst);
         let shared = Shared {
             rules: rules(&config, &intake),
-            audience: Arc::new(PermissionAudience(intake.decide().clone())),
+            audience: Arc::new(intake.audience()),
             rate: RateLimiter::keyed(quota),
             sockets: AtomicUsize::new(0),
             strangers_by_address: Addresses::new(config.max_unauthenticated.div_ceil(2)),

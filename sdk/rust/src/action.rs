@@ -31,7 +31,7 @@ impl Action {
         Self::new(ActionType::ResourceAction, resource_type, payload)
     }
 
-    /// A message to people of the business: `user:<id>` or `business`.
+    /// A message to people of the business: `user:<id>` is one user, `business` the staff of the decision's own place.
     pub fn notify(audience: impl Into<String>, payload: Value) -> Self {
         Self::new(ActionType::Notification, audience, payload)
     }

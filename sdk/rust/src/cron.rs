@@ -17,6 +17,12 @@ crate::error::capability_error! {
         Denied(reason: String) => stop "the grant does not cover this: {reason}",
         /// The name, expression, time zone or payload is malformed, or never ticks. A retry will not help.
         Invalid(reason: String) => stop "the schedule is malformed: {reason}",
+        /// The business has, or this decision has made, as many schedules as plugins may make. A retry will not help,
+        /// cancelling a schedule may.
+        LimitReached(reason: String) => stop "there is no room for the schedule: {reason}",
+        /// The expression ticks more often than a plugin's schedule may, or a decision that a tick asks for makes one that
+        /// ticks sooner than that. A retry will not help.
+        TooOften(reason: String) => stop "the schedule ticks too often: {reason}",
         /// The store does not answer. A retry may help.
         Unavailable(reason: String) => retry "the store does not answer: {reason}",
     }

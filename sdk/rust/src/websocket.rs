@@ -1,36 +1,51 @@
 //! Messages to people who are connected, as effects: they leave when the decision is stored, not before.
-//! Grants: `websocket = ["send"]`, `websocket = ["broadcast"]`.
+//!
+//! Grants: `websocket = ["send"]` and `websocket = ["broadcast"]`. A broadcast goes to the staff of the decision's own place;
+//! `"broadcast-other-places"` and `"broadcast-everyone"` beside `"broadcast"` let it go further.
 
 use serde::Serialize;
 
 use crate::contract::websocket as contract;
 
-pub use crate::bindings::capabilities::signalbox::websocket::websocket::Audience;
+pub use crate::bindings::capabilities::signalbox::websocket::websocket::{Audience, People, Places};
 
 crate::error::capability_error! {
     /// Why a message does not join the decision.
     websocket with json {
-        /// The grant does not cover this. A retry will not help.
+        /// A grant is missing; the text names it. A retry will not help.
         Denied(reason: String) => stop "the grant does not cover this: {reason}",
-        /// The content is not a JSON object, or larger than 64 KiB. A retry will not help.
+        /// The content is not a JSON object or larger than 64 KiB, or there is no such place. A retry will not help.
         Invalid(reason: String) => stop "the content is malformed: {reason}",
     }
 }
 
 impl Audience {
-    /// Everyone who is connected and may see this business.
-    pub fn everyone() -> Self {
-        Self { location_id: None, permission: None }
+    /// The staff of the decision's own place: those with the permission `decisions`, who may read the decision itself too.
+    /// A decision without a place is for those who may see every place of the business.
+    pub fn staff() -> Self {
+        Self { places: Places::OwnPlace, people: People::Staff }
     }
 
-    /// Everyone with a permission, for example `review`.
+    /// Those of the decision's own place who have a permission, for example `review`. Guests have `message`, which
+    /// therefore needs the grant `broadcast-everyone`.
     pub fn with_permission(permission: impl Into<String>) -> Self {
-        Self { location_id: None, permission: Some(permission.into()) }
+        Self { places: Places::OwnPlace, people: People::Permitted(permission.into()) }
     }
 
-    /// Only people of one place.
+    /// Everyone of the decision's own place, guests too; needs the grant `broadcast-everyone`.
+    pub fn everyone() -> Self {
+        Self { places: Places::OwnPlace, people: People::Everyone }
+    }
+
+    /// Of this place instead; another than the decision's own needs the grant `broadcast-other-places`.
     pub fn at(mut self, location_id: impl Into<String>) -> Self {
-        self.location_id = Some(location_id.into());
+        self.places = Places::One(location_id.into());
+        self
+    }
+
+    /// Of any place instead; needs the grant `broadcast-other-places`.
+    pub fn everywhere(mut self) -> Self {
+        self.places = Places::EveryPlace;
         self
     }
 }

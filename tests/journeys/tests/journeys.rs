@@ -12,6 +12,7 @@ mod hostile;
 mod kafka;
 mod models;
 mod operation;
+mod places;
 mod refusals;
 mod reviews;
 mod webhooks;

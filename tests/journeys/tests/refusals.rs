@@ -1,6 +1,6 @@
 use anyhow::Result;
 use serde_json::{Value, json};
-use signalbox_tests_support::{Client, Setup, Token, bad_tokens};
+use signalbox_tests_support::{Caller, Client, Setup, Token, bad_tokens};
 use tokio_tungstenite::tungstenite::Message;
 
 use super::{decisions, misbehaving};
@@ -127,5 +127,36 @@ async fn an_unknown_configuration_key_keeps_the_host_from_starting_and_is_pointe
     for part in ["signalbox.toml", "max-mesage-bytes"] {
         assert!(error.contains(part), "`{part}` is missing in:\n{error}");
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_a_plugin_says_while_it_breaks_is_told_to_the_operator_alone() -> Result<()> {
+    let host = misbehaving()?.start().await?;
+    let mut ana = host.coordinator("ana", "alpha").await?;
+    ana.say_as("m-1", "alpha", "panic").await?;
+    let error = ana.expect_error("decision_failed").await?;
+    let id = error["details"]["decisionId"].as_str().unwrap();
+    let correlation_id = error["correlationId"].as_str().unwrap();
+    assert!(error["message"].as_str().unwrap().contains(correlation_id), "{error}");
+
+    let coordinator = Caller::new(&host.setup().token("mara").business("alpha", &["coordinator"]))?;
+    let (status, decision) = coordinator.get(&host, &format!("/v1/businesses/alpha/decisions/{id}")).await?;
+    assert_eq!((status, decision["outcome"].as_str()), (200, Some("failed")), "{decision}");
+    let (_, listed) = coordinator.get(&host, "/v1/businesses/alpha/decisions").await?;
+    let body = json!({"content": {"text": "panic"}});
+    let (status, waited) = coordinator.post(&host, "/v1/businesses/alpha/inputs?wait=30", &[], &body).await?;
+    assert_eq!((status, waited["outcome"].as_str()), (200, Some("failed")), "{waited}");
+    ana.send(&json!({"type": "resume", "businessId": "alpha"})).await?;
+    let resumed = ana.expect_error("decision_failed").await?;
+    for told in [&error, &decision, &listed, &waited, &resumed] {
+        let told = told.to_string();
+        for inside in ["panicked", ".rs", "wasm", "unreachable", "src/"] {
+            assert!(!told.contains(inside), "`{inside}` is in {told}");
+        }
+    }
+    let shown = host.setup().run(&["decisions", "show", id]).await?;
+    let shown = String::from_utf8(shown.stdout)?;
+    assert!(shown.contains("panicked at") && shown.contains(".rs"), "{shown}");
     Ok(())
 }

@@ -166,7 +166,7 @@ fn check_grant(capability: &str, value: &Text, problems: &mut Problems) {
     let words: &[&str] = match capability {
         "business" | "rag" => &["read"],
         "resources" => &["read", "execute"],
-        "websocket" => &["send", "broadcast"],
+        "websocket" => &["send", "broadcast", "broadcast-other-places", "broadcast-everyone"],
         "cron" => &["schedule", "read"],
         _ => &[],
     };

@@ -155,3 +155,27 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_least_interval_is_that_of_the_closest_ticks() {
+    let cases = [
+        ("* * * * *", 1),
+        ("*/5 * * * *", 5),
+        // From the last minute of an hour to the first of the next.
+        ("*/7 * * * *", 4),
+        ("0,59 5,6 * * *", 1),
+        ("0,59 5,7 * * *", 59),
+        ("0-4/2 8 * * *", 2),
+        ("30 * * * *", 60),
+        ("0 8,12-18/3 * * *", 180),
+        // Over midnight.
+        ("50 23 * * *", 1_440),
+        ("10,50 0,23 * * *", 20),
+        ("0 8 1 1 *", 1_440),
+        ("07 08 * * MON-FRI", 1_440),
+    ];
+    for (text, minutes) in cases {
+        let expression = parse(text);
+        assert_eq!(expression.least_interval(), Duration::from_secs(minutes * 60), "{text}");
+    }
+}

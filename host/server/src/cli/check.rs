@@ -56,6 +56,7 @@ async fn load(folder: &Path, config: &SandboxConfig) -> anyhow::Result<Result<Ge
         directory: Arc::new(BusinessDirectory::of([])),
         models: Arc::new(LanguageModels::none()),
         egress: None,
+        schedules: Default::default(),
     };
     // A check leaves nothing behind: it uses the host's cache when there is one, and makes none.
     let cache = config.cache.clone().filter(|cache| cache.is_dir());

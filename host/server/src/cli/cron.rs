@@ -6,7 +6,7 @@ use anyhow::bail;
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use serde_json::json;
-use signalbox_model::decision_id;
+use signalbox_model::{LONGEST_PLACE, decision_id, excerpt};
 use signalbox_store::{Fire, FireClaim, Schedule, Store};
 
 use super::{Configured, decisions, output};
@@ -45,6 +45,9 @@ enum Command {
     /// Example: signalbox cron resume trattoria-roma bundle/daily-summary
     Resume(One),
 }
+
+/// No business and no schedule has a longer name, in bytes.
+const LONGEST_ARGUMENT: usize = 256;
 
 /// One schedule.
 #[derive(Debug, Args)]
@@ -115,12 +118,20 @@ async fn run_now(store: &Store, one: &One) -> anyhow::Result<ExitCode> {
 }
 
 async fn find(store: &Store, one: &One) -> anyhow::Result<Schedule> {
+    for (what, text) in [("BUSINESS", &one.business), ("NAME", &one.name)] {
+        if text.is_empty() || text.len() > LONGEST_ARGUMENT {
+            bail!(
+                "{what} has to have 1 to {LONGEST_ARGUMENT} bytes; `signalbox cron list` shows the schedules that there are"
+            );
+        }
+    }
     if let Some(schedule) = store.schedule(&one.business, &one.name).await? {
         return Ok(schedule);
     }
     let known = store.schedules(&one.business).await?;
     let names: Vec<&str> = known.iter().map(|schedule| schedule.definition.name.as_str()).collect();
-    let (name, business) = (output::printable(&one.name), output::printable(&one.business));
+    let shown = |text: &str| output::printable(&excerpt(text, LONGEST_PLACE));
+    let (name, business) = (shown(&one.name), shown(&one.business));
     if names.is_empty() {
         bail!("there is no schedule {name}: business {business} has none, or no host has started with its bundle yet");
     }

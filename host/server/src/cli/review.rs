@@ -93,6 +93,10 @@ async fn review(
     verdict: ReviewChoice,
     actions: Option<Vec<EditedAction>>,
 ) -> anyhow::Result<ExitCode> {
+    if !signalbox_model::is_record_id(&request.decision) {
+        let id = signalbox_model::excerpt(&request.decision, signalbox_model::LONGEST_PLACE);
+        bail!("`{}` is no decision's id; `signalbox review list` shows those that wait", output::printable(&id));
+    }
     let business = match &request.business {
         Some(business) => business.clone(),
         None => match request.connection.businesses()?.as_slice() {

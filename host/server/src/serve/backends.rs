@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use signalbox_capabilities::Services;
 use signalbox_capabilities::business::BusinessDirectory;
+use signalbox_capabilities::cron::ScheduleLimits;
 use signalbox_capabilities::http::{Egress, SystemLookup};
 use signalbox_capabilities::llm::{LanguageModels, OpenAi, Scripted};
 use signalbox_store::Store;
+use signalbox_triggers::CronConfig;
 
 use super::StartError;
 use crate::config::{Config, EgressConfig, LlmConfig, ModelConfig, StoreBackend, StoreConfig, secrets};
@@ -34,7 +36,17 @@ pub async fn open_store(config: &StoreConfig) -> Result<Store, StartError> {
 
 /// Everything plugins may ask for.
 pub fn services(config: &Config, store: Store, directory: Arc<BusinessDirectory>) -> Result<Services, StartError> {
-    Ok(Services { store, directory, models: Arc::new(models(&config.llm)?), egress: egress(&config.egress)? })
+    let models = Arc::new(models(&config.llm)?);
+    Ok(Services { store, directory, models, egress: egress(&config.egress)?, schedules: schedules(&config.cron) })
+}
+
+/// What the schedules that plugins make may come to.
+fn schedules(config: &CronConfig) -> ScheduleLimits {
+    ScheduleLimits {
+        per_business: config.schedules_per_business,
+        per_decision: config.schedules_per_decision,
+        least_interval: config.least_interval.0,
+    }
 }
 
 fn models(config: &LlmConfig) -> Result<LanguageModels, StartError> {

@@ -78,3 +78,15 @@ fn a_schedule_that_is_not_there_is_refused_with_those_that_are() {
         program.run(&["cron", command, "roma", "daily"]).refused(&["no schedule daily", "bundle/daily"]);
     }
 }
+
+#[test]
+fn a_name_that_no_schedule_can_have_is_refused_as_such() {
+    let program = Program::new("");
+    let _open = Open::new(&program);
+    for name in ["", &"x".repeat(60_000)] {
+        for command in ["run", "pause", "resume"] {
+            program.run(&["cron", command, "roma", name]).refused(&["NAME has to have 1 to 256 bytes"]);
+            program.run(&["cron", command, name, "daily"]).refused(&["BUSINESS has to have 1 to 256 bytes"]);
+        }
+    }
+}

@@ -21,6 +21,16 @@ fn a_store_in_memory_has_nothing_to_show() {
 }
 
 #[test]
+fn what_can_be_no_decisions_id_is_refused_as_such() {
+    let program = Program::new("");
+    let _open = Open::new(&program);
+    for id in ["", "dec 1", &"x".repeat(60_000)] {
+        let told = program.run(&["decisions", "show", id, "--business", "roma"]);
+        told.refused(&["is no decision's id", "signalbox decisions list"]);
+    }
+}
+
+#[test]
 fn decisions_are_listed_newest_first_and_shown_with_their_story_and_journal() {
     let program = Program::new("");
     let open = Open::new(&program);

@@ -9,6 +9,15 @@ use super::ReviewFrame;
 /// The names of the frames that enter.
 const TYPES: [&str; 6] = ["auth", "refresh", "message", "review", "resume", "ping"];
 
+/// The longest ids in a frame, in bytes; those of messages and cursors are looked at where they are used.
+const LONGEST_BUSINESS: usize = 64;
+const LONGEST_LOCATION: usize = 256;
+const LONGEST_DECISION: usize = 64;
+const LONGEST_PING: usize = 128;
+
+/// The longest id of a message that an error repeats, so that the client finds it.
+const LONGEST_MESSAGE: usize = 128;
+
 /// A frame from a client.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -133,7 +142,7 @@ impl ClientFrame {
         let Value::Object(mut fields) = value else { return Err(FrameError::NoType) };
         let Some(Value::String(kind)) = fields.remove("type") else { return Err(FrameError::NoType) };
         let fields = Value::Object(fields);
-        match kind.as_str() {
+        let frame = match kind.as_str() {
             "auth" => read("auth", fields).map(Self::Auth),
             "refresh" => read("refresh", fields).map(Self::Refresh),
             "message" => read("message", fields).map(Self::Message),
@@ -141,6 +150,37 @@ impl ClientFrame {
             "resume" => read("resume", fields).map(Self::Resume),
             "ping" => read("ping", fields).map(Self::Ping),
             other => Err(FrameError::UnknownType { found: other.chars().take(40).collect() }),
+        }?;
+        frame.check_ids()?;
+        Ok(frame)
+    }
+
+    /// Refuses ids that nothing can have, before anybody looks for what they name.
+    fn check_ids(&self) -> Result<(), FrameError> {
+        let fits = |frame, field: &str, id: &str, least, most, message_id: Option<&String>| match id.len() {
+            length if (least..=most).contains(&length) => Ok(()),
+            length => Err(FrameError::Field {
+                frame,
+                field: field.to_owned(),
+                problem: format!("has to be {least} to {most} bytes, not {length}"),
+                message_id: message_id.filter(|id| id.len() <= LONGEST_MESSAGE).cloned(),
+            }),
+        };
+        match self {
+            Self::Auth(_) | Self::Refresh(_) => Ok(()),
+            Self::Message(MessageFrame { id, business_id, location_id, .. }) => {
+                fits("message", "businessId", business_id, 1, LONGEST_BUSINESS, Some(id))?;
+                let mut location = location_id.iter();
+                location.try_for_each(|place| fits("message", "locationId", place, 1, LONGEST_LOCATION, Some(id)))
+            }
+            Self::Review(ReviewFrame { id, business_id, decision_id, .. }) => {
+                fits("review", "businessId", business_id, 1, LONGEST_BUSINESS, Some(id))?;
+                fits("review", "decisionId", decision_id, 1, LONGEST_DECISION, Some(id))
+            }
+            Self::Resume(ResumeFrame { business_id, .. }) => {
+                fits("resume", "businessId", business_id, 1, LONGEST_BUSINESS, None)
+            }
+            Self::Ping(PingFrame { id }) => id.iter().try_for_each(|id| fits("ping", "id", id, 0, LONGEST_PING, None)),
         }
     }
 }
@@ -148,7 +188,7 @@ impl ClientFrame {
 fn read<T: DeserializeOwned>(frame: &'static str, fields: Value) -> Result<T, FrameError> {
     // Only what is acknowledged is named in its errors, and only by an id that it may have.
     let named = matches!(frame, "message" | "review");
-    let message_id = fields.get("id").and_then(Value::as_str).filter(|id| named && id.len() <= 128);
+    let message_id = fields.get("id").and_then(Value::as_str).filter(|id| named && id.len() <= LONGEST_MESSAGE);
     let message_id = message_id.map(str::to_owned);
     serde_path_to_error::deserialize(fields).map_err(|error| {
         let problem = error.inner().to_string();
@@ -240,6 +280,39 @@ mod tests {
             assert_eq!(error.code(), code, "{text}");
             assert!(error.to_string().contains(place), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn an_id_that_nothing_can_have_is_the_clients_mistake_and_is_named_by_its_field() {
+        let long = "x".repeat(60_000);
+        for id in ["", &long] {
+            let review = |business: &str, decision: &str| {
+                format!(
+                    r#"{{"type":"review","id":"r","businessId":"{business}","decisionId":"{decision}","verdict":"approve"}}"#
+                )
+            };
+            let message = |business: &str, location: &str| {
+                format!(
+                    r#"{{"type":"message","id":"r","businessId":"{business}","locationId":"{location}","content":{{}}}}"#
+                )
+            };
+            let resume = format!(r#"{{"type":"resume","businessId":"{id}"}}"#);
+            for (text, place, named) in [
+                (review("b", id), "decisionId", Some("r")),
+                (review(id, "d"), "businessId", Some("r")),
+                (message(id, "l"), "businessId", Some("r")),
+                (message("b", id), "locationId", Some("r")),
+                (resume, "businessId", None),
+            ] {
+                let error = ClientFrame::parse(&text).unwrap_err();
+                let said = error.to_string();
+                let FrameError::Field { field, message_id, .. } = error else { panic!("{said}") };
+                assert_eq!((&*field, message_id.as_deref()), (place, named));
+                assert!(said.len() < 200, "{} bytes", said.len());
+            }
+        }
+        assert!(ClientFrame::parse(&format!(r#"{{"type":"ping","id":"{long}"}}"#)).is_err());
+        assert!(ClientFrame::parse(r#"{"type":"ping","id":""}"#).is_ok());
     }
 
     #[test]

@@ -280,7 +280,7 @@ fn failure_frame(decision: &DecisionModel, message_id: &str, cursor: &str) -> Se
     details.insert("retryable".to_owned(), false.into());
     ServerFrame::Error(WebSocketErrorResponse {
         error_type: ErrorType::ProcessingError,
-        message: format!("no decision came out: {}", decision.reasoning),
+        message: decision.told_failure().unwrap_or_default(),
         details: Some(details),
         timestamp: decision.created_at,
         correlation_id: decision.context.input.correlation_id.clone(),

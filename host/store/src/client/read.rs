@@ -16,6 +16,26 @@ const BATCH: usize = 100;
 /// How often keys that a batch left out are asked for again.
 const BATCH_ATTEMPTS: u32 = 8;
 
+/// The longest keys that DynamoDB has, in bytes.
+const LONGEST_PARTITION: usize = 2_048;
+const LONGEST_SORT: usize = 1_024;
+
+/// Refuses what can be no key, so that it is never taken for a fault of the store.
+fn check_key(key: &str, longest: usize) -> Result<(), StoreError> {
+    match key.len() {
+        0 => Err(StoreError::Invalid("an id is empty".to_owned())),
+        length if length > longest => {
+            Err(StoreError::Invalid(format!("an id has {length} bytes; none has more than {longest}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The same for all of an item's key.
+pub(super) fn check_keys(key: &Item) -> Result<(), StoreError> {
+    key.values().filter_map(|value| value.as_s().ok()).try_for_each(|text| check_key(text, LONGEST_PARTITION))
+}
+
 /// Which items of one partition, in the order of their sort keys.
 pub(crate) struct Query<'a> {
     pub(crate) table: &'a str,
@@ -57,6 +77,10 @@ impl Store {
         let mut found = Vec::new();
         if query.range.is_empty() || query.limit == Some(0) {
             return Ok(found);
+        }
+        check_key(query.partition.1, LONGEST_PARTITION)?;
+        for bound in query.range.bounds() {
+            check_key(bound, LONGEST_SORT)?;
         }
         let mut values = HashMap::from([(":partition".to_owned(), AttributeValue::S(query.partition.1.to_owned()))]);
         let bounds = query.range.condition(&mut values);

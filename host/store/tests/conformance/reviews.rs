@@ -51,6 +51,7 @@ pub async fn what_leaves_at_once_is_not_held_up_by_a_review(store: &Store) {
         user_id: None,
         location_id: None,
         permission: Some("review".to_owned()),
+        wider: signalbox_store::Wider::default(),
         content: object(json!({ "text": "please look" })),
     };
     let effects = vec![Effect::pending("news", news), Effect::withheld("a", action("a", None))];

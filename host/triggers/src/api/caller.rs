@@ -3,13 +3,16 @@
 use axum::extract::{FromRequestParts, OriginalUri};
 use http::header::AUTHORIZATION;
 use http::request::Parts;
+use signalbox_delivery::Audience as _;
 use signalbox_executor::Authorized;
-use signalbox_model::{AgentInput, UserAccess};
+use signalbox_model::{AgentInput, DECISIONS_PERMISSION, MESSAGE_PERMISSION, Reach, UserAccess};
+use signalbox_store::DecisionRecord;
 
 use super::refusal::Refusal;
-use super::{Api, CorrelationId, DECISIONS_PERMISSION};
+use super::view::Decision;
+use super::{Api, CorrelationId};
+use crate::AuthError;
 use crate::auth::{bearer, is_token_in_url};
-use crate::{AuthError, MESSAGE_PERMISSION};
 
 /// A caller whose token holds and who does not ask too much.
 #[derive(Debug)]
@@ -21,7 +24,7 @@ pub(super) struct Caller {
 /// How much of a business's affairs a caller sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sight {
-    /// Everything, with the permission `decisions`.
+    /// Everything of the places in sight, with the permission `decisions`, and what is the caller's own.
     All,
     /// What came of the caller's own inputs, with the permission `message`.
     Own,
@@ -53,12 +56,29 @@ impl Caller {
 
     /// Whether the caller sees what belongs to this input.
     pub fn sees(&self, api: &Api, sight: Sight, input: &AgentInput) -> bool {
-        let permission = match sight {
-            Sight::All => DECISIONS_PERMISSION,
-            Sight::Own if input.user_id.as_deref() == Some(&self.access.user_id) => MESSAGE_PERMISSION,
-            Sight::Own => return false,
-        };
-        self.may(api, &input.business_id, input.location_id.as_deref(), permission)
+        (sight == Sight::All && self.sees_as_staff(api, input)) || self.sees_as_sender(api, input)
+    }
+
+    /// A decision as the caller may see it, who sees at least that there is one.
+    pub fn view(&self, api: &Api, record: DecisionRecord) -> Decision {
+        if self.sees_as_staff(api, &record.decision.context.input) {
+            Decision::from(record)
+        } else {
+            Decision::for_sender(record, &self.access.user_id)
+        }
+    }
+
+    fn sees_as_staff(&self, api: &Api, input: &AgentInput) -> bool {
+        let reach = Reach::of(input.location_id.as_deref());
+        let audience = api.shared.intake.audience();
+        audience.may_see(&self.access, &input.business_id, reach, Some(DECISIONS_PERMISSION))
+    }
+
+    fn sees_as_sender(&self, api: &Api, input: &AgentInput) -> bool {
+        let own = input.user_id.as_deref() == Some(&self.access.user_id);
+        let reach = input.location_id.as_deref().map_or(Reach::AnyPlace, Reach::Place);
+        let audience = api.shared.intake.audience();
+        own && audience.may_see(&self.access, &input.business_id, reach, Some(MESSAGE_PERMISSION))
     }
 
     /// Whether the caller has a permission.

@@ -5,13 +5,14 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde::Deserialize;
+use signalbox_model::DECISIONS_PERMISSION;
 use signalbox_store::{DecisionQuery, DecisionRecord, Order, StoreError};
 
-use super::caller::Caller;
+use super::Api;
+use super::caller::{Caller, Sight};
 use super::refusal::Refusal;
 use super::request::{Names, Parameters};
-use super::view::{self, Decision, DecisionPage};
-use super::{Api, DECISIONS_PERMISSION};
+use super::view::{self, DecisionPage};
 
 /// Decisions of a page, when the caller does not say.
 const PAGE: u32 = 20;
@@ -36,8 +37,8 @@ enum ListOrder {
 /// Read a business's decisions
 ///
 /// Page by page: pass `nextCursor` on as `cursor`, or follow the `Link` header. Needs the permission `decisions`. Whoever
-/// sees some places of the business only gets no decisions of the others, so a page may hold fewer than `limit`. A new
-/// decision may take a moment to appear.
+/// sees some places of the business only gets no decisions of the others, and of those without a place only own ones, so a
+/// page may hold fewer than `limit`. A new decision may take a moment to appear.
 #[utoipa::path(
     get,
     path = "/v1/businesses/{businessId}/decisions",
@@ -80,10 +81,8 @@ pub(super) async fn list_decisions(
         StoreError::Invalid(reason) => Refusal::new(StatusCode::BAD_REQUEST, "invalid_query", reason),
         other => other.into(),
     })?;
-    let visible = |record: &DecisionRecord| {
-        caller.may(&api, &business_id, record.decision.location_id.as_deref(), DECISIONS_PERMISSION)
-    };
-    let items = page.items.into_iter().filter(visible).map(Decision::from).collect();
+    let visible = |record: &DecisionRecord| caller.sees(&api, Sight::All, &record.decision.context.input);
+    let items = page.items.into_iter().filter(visible).map(|record| caller.view(&api, record)).collect();
     let order = match order {
         Order::NewestFirst => "newest",
         Order::OldestFirst => "oldest",
@@ -96,8 +95,8 @@ pub(super) async fn list_decisions(
 
 /// Read one decision
 ///
-/// You see the decisions on your own inputs with the permission `message`, and all of a business with `decisions`. What
-/// is not there and what is not for you look alike.
+/// You see the decisions on your own inputs with the permission `message`, without what is said to others, and all of a
+/// business's places that you may see with `decisions`. What is not there and what is not for you look alike.
 #[utoipa::path(
     get,
     path = "/v1/businesses/{businessId}/decisions/{decisionId}",
@@ -122,12 +121,12 @@ pub(super) async fn get_decision(
 ) -> Result<Response, Refusal> {
     let missing = || Refusal::not_found("decision");
     let sight = caller.look(&api, &business_id, "decision")?;
-    if !super::is_id(&decision_id) {
+    if !signalbox_model::is_record_id(&decision_id) {
         return Err(missing());
     }
     let record = api.shared.store.decision(&decision_id, &business_id).await?.ok_or_else(missing)?;
     if !caller.sees(&api, sight, &record.decision.context.input) {
         return Err(missing());
     }
-    Ok(Json(Decision::from(record)).into_response())
+    Ok(Json(caller.view(&api, record)).into_response())
 }

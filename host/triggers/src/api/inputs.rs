@@ -12,7 +12,7 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use signalbox_executor::{Event, EventCall, Handled, NewInput, Reply};
-use signalbox_model::Source;
+use signalbox_model::{MESSAGE_PERMISSION, Source};
 use signalbox_store::{AcceptedInput, Claim, DecisionRecord, Delivery, DeliveryAnswer};
 use ulid::Ulid;
 
@@ -21,9 +21,9 @@ use super::caller::Caller;
 use super::refusal::Refusal;
 use super::request::{self, Names, PREFERENCE_APPLIED, Parameters};
 use super::states::status;
-use super::view::{Decision, InputRequest};
+use super::view::InputRequest;
 use crate::intake::Pending;
-use crate::{Acceptance, IntakeError, MESSAGE_PERMISSION, Origin};
+use crate::{Acceptance, IntakeError, Origin};
 
 /// Says that the answer is that of an earlier request with the same key.
 pub(super) const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
@@ -236,7 +236,8 @@ impl Entering<'_> {
         if let (Some(wait), [only]) = (self.wait, entered.as_mut_slice())
             && let Some(record) = self.wait_for(only, wait).await?
         {
-            let mut response = Json(Decision::from(DecisionRecord::clone(&record))).into_response();
+            let decision = self.caller.view(self.api, DecisionRecord::clone(&record));
+            let mut response = Json(decision).into_response();
             self.applied(&mut response, wait);
             return Ok(response);
         }

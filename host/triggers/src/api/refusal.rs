@@ -120,7 +120,7 @@ impl From<ReviewFailure> for Refusal {
         };
         let (code, detail) = (error.code(), error.to_string());
         match error {
-            ReviewError::NotFound(_) => Self::not_found("decision"),
+            ReviewError::DecisionId | ReviewError::NotFound(_) => Self::not_found("decision"),
             ReviewError::NotUnderReview(_) => Self::new(StatusCode::CONFLICT, code, detail),
             ReviewError::AlreadyResolved { first, .. } | ReviewError::Expired { first, .. } => {
                 let first = serde_json::to_value(first).unwrap_or_default();
@@ -156,6 +156,9 @@ impl From<HandleError> for Refusal {
 
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
+        if let StoreError::Invalid(reason) = error {
+            return Self::new(StatusCode::BAD_REQUEST, "invalid_request", reason);
+        }
         tracing::error!(%error, "the API cannot reach the store");
         let detail = "the store does not answer; send the request again in a moment";
         let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", detail);

@@ -5,6 +5,7 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode};
 use serde::Deserialize;
+use signalbox_delivery::may_review;
 use signalbox_model::{REVIEW_PERMISSION, Source};
 use signalbox_store::{DecisionRecord, StoreError};
 use ulid::Ulid;
@@ -69,9 +70,8 @@ pub(super) async fn list_reviews(
         StoreError::Invalid(reason) => Refusal::new(StatusCode::BAD_REQUEST, "invalid_query", reason),
         other => other.into(),
     })?;
-    let visible = |record: &DecisionRecord| {
-        caller.may(&api, &business_id, record.decision.location_id.as_deref(), REVIEW_PERMISSION)
-    };
+    let audience = api.shared.intake.audience();
+    let visible = |record: &DecisionRecord| may_review(record, &caller.access, &audience);
     let items = page.items.into_iter().filter(visible).map(PendingReview::from).collect();
     let path = format!("/v1/businesses/{business_id}/reviews");
     let cursor = page.cursor.clone();
@@ -133,7 +133,7 @@ pub(super) async fn review_decision(
 ) -> Result<Response, Refusal> {
     let (parts, body) = request.into_parts();
     // Before the body is read, so that strangers cost little.
-    if !super::is_id(&decision_id) {
+    if !signalbox_model::is_record_id(&decision_id) {
         return Err(Refusal::not_found("decision"));
     }
     api.shared.intake.may_review(&caller.access, &business_id, &decision_id)?;

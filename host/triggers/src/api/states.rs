@@ -45,7 +45,7 @@ pub(super) async fn get_input(
 ) -> Result<Response, Refusal> {
     let missing = || Refusal::not_found("input");
     let sight = caller.look(&api, &business_id, "input")?;
-    if !super::is_id(&input_id) {
+    if !signalbox_model::is_record_id(&input_id) {
         return Err(missing());
     }
     let (accepted, record) = api.known(&business_id, &input_id).await?.ok_or_else(missing)?;

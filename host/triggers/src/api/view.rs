@@ -7,8 +7,8 @@ use http::header::LINK;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use signalbox_model::{
-    AgentAction, AgentResponse, Content, DecisionModel, EditedAction, InputType, Outcome, OutputMetadata, Resolution,
-    Review, ReviewChoice, ReviewRequest, Timestamp,
+    ActionType, AgentAction, AgentResponse, Content, DecisionModel, EditedAction, InputType, Outcome, OutputMetadata,
+    Resolution, ResponseTarget, Review, ReviewChoice, ReviewRequest, Timestamp,
 };
 use signalbox_store::{DecisionRecord, EffectKind, EffectState};
 
@@ -109,7 +109,7 @@ pub(super) struct Decision {
     pub outcome: Outcome,
     /// From 0 to 1.
     pub confidence: f64,
-    /// Why; with the outcome `failed`, why no decision came out.
+    /// Why; with the outcome `failed`, under which correlation id the operator finds why no decision came out.
     pub reasoning: String,
     /// What is said back.
     pub responses: Vec<AgentResponse>,
@@ -133,12 +133,27 @@ pub(super) struct Decision {
     pub href: String,
 }
 
+impl Decision {
+    /// As its sender sees it, who may not read all of the business's decisions: without what is said to others.
+    pub fn for_sender(record: DecisionRecord, user_id: &str) -> Self {
+        let mut decision = Self::from(record);
+        decision.responses.retain(|response| response.target == ResponseTarget::Api || response.recipient == user_id);
+        let to_sender = format!("user:{user_id}");
+        decision.actions.retain(|action| action.action_type != ActionType::Notification || action.target == to_sender);
+        decision
+    }
+}
+
 impl From<DecisionRecord> for Decision {
     fn from(record: DecisionRecord) -> Self {
-        let DecisionRecord { decision, output, review, .. } = record;
-        let DecisionModel { id, business_id, location_id, outcome, created_at, context, reasoning, .. } = decision;
-        // A failed run has said nothing itself; why it failed stands in the decision.
-        let reasoning = if outcome == Outcome::Failed { reasoning } else { output.reasoning };
+        let DecisionRecord { decision, mut output, review, .. } = record;
+        let told = decision.told_failure();
+        let DecisionModel { id, business_id, location_id, outcome, created_at, context, .. } = decision;
+        // A failed run has said nothing itself.
+        let reasoning = told.unwrap_or(output.reasoning);
+        for step in &mut output.metadata.path {
+            step.result = step.result.told();
+        }
         Self {
             href: decision_href(&business_id, &id),
             id,

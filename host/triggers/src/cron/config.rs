@@ -17,6 +17,12 @@ pub struct CronConfig {
     pub catch_up_age: HumanDuration,
     /// The most ticks that a bundle's schedule with `catch-up = "all"` makes up for.
     pub catch_up_limit: u32,
+    /// The most schedules that a business may have of its plugins' making; those of bundles do not count.
+    pub schedules_per_business: usize,
+    /// The most schedules that one decision may make.
+    pub schedules_per_decision: usize,
+    /// How long it is at least from one tick of a plugin's schedule to the next.
+    pub least_interval: HumanDuration,
 }
 
 impl Default for CronConfig {
@@ -28,6 +34,9 @@ impl Default for CronConfig {
             late_after: HumanDuration::secs(60),
             catch_up_age: HumanDuration::secs(24 * 60 * 60),
             catch_up_limit: 100,
+            schedules_per_business: 200,
+            schedules_per_decision: 20,
+            least_interval: HumanDuration::secs(5 * 60),
         }
     }
 }

@@ -48,6 +48,8 @@ enum Ended {
     Done,
     /// The tick before it is still being decided.
     Waits,
+    /// Its business has had as many inputs lately as it may; there is room again after this time.
+    Paced(std::time::Duration),
     Stale,
 }
 
@@ -82,6 +84,10 @@ impl Firing {
                     progress.not_before = self.clock.now().checked_add(duration(LOOK_AGAIN)).ok();
                     return progress;
                 }
+                Ok(Ended::Paced(wait)) => {
+                    progress.not_before = self.clock.now().checked_add(duration(wait)).ok();
+                    return progress;
+                }
                 Ok(Ended::Stale) => {
                     progress.stale = true;
                     return progress;
@@ -109,6 +115,9 @@ impl Firing {
                 }
                 Some(running) => overlaps = running,
             }
+        }
+        if !overlaps && let Some(wait) = self.paced(definition, due.what) {
+            return Ok(Ended::Paced(wait));
         }
         let now = self.clock.now();
         let fire = Fire {
@@ -149,6 +158,16 @@ impl Firing {
             What::Fire | What::MakeUp => self.dispatch(&fire, definition, due.what == What::MakeUp).await?,
         }
         Ok(Ended::Done)
+    }
+
+    /// How long the tick of a plugin's schedule has to wait for its business's rate, which it counts against like what people
+    /// send. A tick that waits is not claimed, so that any host may fire it.
+    fn paced(&self, definition: &ScheduleDefinition, what: What) -> Option<std::time::Duration> {
+        let counts = matches!(definition.source, ScheduleSource::Plugin { .. }) && !matches!(what, What::LeaveOut(_));
+        match counts.then(|| self.intake.check_rate(None, &definition.business_id)) {
+            Some(Err(IntakeError::RateLimited { retry_after, .. })) => Some(retry_after),
+            _ => None,
+        }
     }
 
     /// Takes up a tick that somebody claimed and did not finish.

@@ -55,8 +55,11 @@ pub(super) fn input(access: &UserAccess, message: Message, permissions: Vec<Stri
     }
 }
 
+/// The longest id of a message, in bytes.
+pub(crate) const LONGEST_MESSAGE_ID: usize = 128;
+
 pub(super) fn is_message_id(id: &str) -> bool {
-    (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())
+    (1..=LONGEST_MESSAGE_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 pub(super) fn fits_object(object: &JsonObject, levels: u32) -> bool {

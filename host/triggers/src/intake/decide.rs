@@ -6,7 +6,7 @@ use signalbox_executor::{
     AccessError, Authorized, DecideError, Decided, EventCall, Executor, HandleError, Handled, Progress,
 };
 use signalbox_graph::Inputs;
-use signalbox_model::{BusinessInfo, UserAccess};
+use signalbox_model::{BusinessInfo, Reach, UserAccess};
 use signalbox_store::AcceptedInput;
 
 /// Whoever decides: the executor, and in tests something whose timing the test controls.
@@ -26,6 +26,11 @@ pub trait Decide: Send + Sync + 'static {
 
     /// Every business there is.
     fn businesses(&self) -> Vec<Arc<BusinessInfo>>;
+
+    /// A business, as the directory has it now.
+    fn business(&self, business_id: &str) -> Option<Arc<BusinessInfo>> {
+        self.businesses().into_iter().find(|business| business.business_id == business_id)
+    }
 
     /// A business and where inputs for it enter, as its live bundle says; none when there is no such business or nothing
     /// is deployed for its type.
@@ -55,6 +60,10 @@ impl Decide for Executor {
         Self::businesses(self)
     }
 
+    fn business(&self, business_id: &str) -> Option<Arc<BusinessInfo>> {
+        self.known_business(business_id)
+    }
+
     fn inputs(&self, business_id: &str) -> Option<(Arc<BusinessInfo>, Arc<Inputs>)> {
         Self::inputs(self, business_id)
     }
@@ -64,11 +73,11 @@ impl Decide for Executor {
     }
 }
 
-/// Who hears a broadcast, as the business directory says at that moment.
+/// Who may see what, as the business directory says at that moment.
 pub struct PermissionAudience(pub Arc<dyn Decide>);
 
 impl Audience for PermissionAudience {
-    fn permits(&self, access: &UserAccess, business_id: &str, location_id: Option<&str>, permission: &str) -> bool {
-        self.0.authorize(access, business_id, location_id, permission).is_ok()
+    fn may_see(&self, access: &UserAccess, business_id: &str, reach: Reach<'_>, permission: Option<&str>) -> bool {
+        self.0.business(business_id).is_some_and(|business| access.may_see(&business, reach, permission))
     }
 }

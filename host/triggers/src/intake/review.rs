@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
-use signalbox_executor::{AccessError, ReviewError};
+use signalbox_delivery::may_review;
+use signalbox_executor::ReviewError;
 use signalbox_model::{
-    AgentInput, Content, ErrorType, InputType, REVIEW_PERMISSION, ReplySlot, ReviewRequest, Source, UserAccess,
+    AgentInput, Content, ErrorType, InputType, LONGEST_PLACE, REVIEW_PERMISSION, ReplySlot, ReviewRequest, Source,
+    UserAccess, excerpt,
 };
 use signalbox_store::{AcceptedInput, DecisionRecord, StoreError};
 use thiserror::Error;
@@ -132,11 +134,8 @@ impl Intake {
         let shared = &self.shared;
         self.check_review(&message)?;
         let ReviewMessage { id, business_id, source, correlation_id, request } = message;
-        let permit = |location: Option<&str>| {
-            let authorized = shared.decide.authorize(access, &business_id, location, REVIEW_PERMISSION);
-            authorized.map_err(IntakeError::Access)
-        };
-        let authorized = permit(None)?;
+        let authorized = shared.decide.authorize(access, &business_id, None, REVIEW_PERMISSION);
+        let authorized = authorized.map_err(IntakeError::Access)?;
         if shared.stopping.is_cancelled() {
             return Err(IntakeError::Draining.into());
         }
@@ -144,14 +143,11 @@ impl Intake {
         let _room = self.room(Who::new(&business_id, Some(&access.user_id))).await?;
         let found = shared.store.decision(&request.decision_id, &business_id).await.map_err(ReviewError::from)?;
         let found = found.ok_or_else(|| ReviewError::NotFound(request.decision_id.clone()))?;
+        // Whoever may not see the place learns nothing about its decisions.
+        if !may_review(&found, access, &self.audience()) {
+            return Err(ReviewError::NotFound(request.decision_id.clone()).into());
+        }
         let location_id = found.decision.location_id;
-        permit(location_id.as_deref()).map_err(|error| match error {
-            // Whoever may not see the place learns nothing about its decisions.
-            IntakeError::Access(AccessError::NoLocation { .. }) => {
-                ReviewFailure::Review(ReviewError::NotFound(request.decision_id.clone()))
-            }
-            error => error.into(),
-        })?;
         let (user_id, now) = (&access.user_id, shared.clock.now());
         let decision_id = request.decision_id.clone();
         let fingerprint = serde_json::to_vec(&request).ok().map(|said| hex::encode(Sha256::digest(said)));
@@ -186,6 +182,9 @@ impl Intake {
         let (config, request) = (&self.shared.config, &message.request);
         if !check::is_message_id(&message.id) {
             return Err(IntakeError::MessageId.into());
+        }
+        if !signalbox_model::is_record_id(&request.decision_id) {
+            return Err(ReviewError::DecisionId.into());
         }
         let invalid = |problem: String| Err(ReviewError::Invalid(problem).into());
         if request.note.as_ref().is_some_and(|note| note.len() as u64 > config.text_size.0) {
@@ -244,6 +243,8 @@ impl Intake {
 
 fn refused(access: &UserAccess, business_id: &str, decision_id: &str, failure: &ReviewFailure) {
     let (user_id, code) = (&access.user_id, failure.code());
+    let (business_id, decision_id) = (excerpt(business_id, LONGEST_PLACE), excerpt(decision_id, LONGEST_PLACE));
+    let (business_id, decision_id) = (&*business_id, &*decision_id);
     ::metrics::counter!(REVIEWS_REFUSED, "code" => code).increment(1);
     tracing::warn!(user_id, business_id, decision_id, code, error = %failure, "refused a review");
 }

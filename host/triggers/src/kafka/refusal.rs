@@ -140,6 +140,10 @@ impl Refusal {
         let text = match self {
             // Triggers that strangers use say less; a dead letter is for operators.
             Self::Intake(IntakeError::Decide(error) | IntakeError::Delayed(error)) => error.to_string(),
+            // What a plugin says while it breaks is for the log; the topic's readers may be anybody.
+            Self::Handle(HandleError::Rejected(Rejection::Broken(_))) => {
+                "the business's handler failed; the log tells why under the correlation id".to_owned()
+            }
             other => other.to_string(),
         };
         text.chars().take(LONGEST_MESSAGE).collect()

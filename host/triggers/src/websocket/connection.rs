@@ -97,6 +97,13 @@ impl Connection {
             }
             let wake = self.protocol.wake_in(self.now()).map(|after| tokio::time::Instant::now() + after);
             let event = tokio::select! {
+                // In this order: what the client has read of is known before what it sends next.
+                biased;
+                Some(note) = self.notes.recv() => *note,
+                Ok(()) = draining.changed() => match *draining.borrow_and_update() {
+                    Some(deadline) => self.drain(deadline),
+                    None => continue,
+                },
                 received = stream.recv() => match read(received) {
                     Received::Event(event) => {
                         if event == Event::Control {
@@ -116,11 +123,6 @@ impl Connection {
                     }
                 },
                 () = self.outbox.filled() => continue,
-                Some(note) = self.notes.recv() => *note,
-                Ok(()) = draining.changed() => match *draining.borrow_and_update() {
-                    Some(deadline) => self.drain(deadline),
-                    None => continue,
-                },
                 () = sleep_until(wake.unwrap_or_else(tokio::time::Instant::now)), if wake.is_some() => Event::Tick,
             };
             // Boxed, because a connection that waits would otherwise keep a place for it.
@@ -195,7 +197,14 @@ impl Connection {
             );
             ::metrics::counter!(ERRORS, "code" => code).increment(1);
         }
-        self.outbox.push(Encoded::json(&frame));
+        let is_first = matches!(frame, ServerFrame::Welcome { .. });
+        let frame = Encoded::json(&frame);
+        // Whoever has registered may be spoken to before being greeted.
+        if is_first {
+            self.outbox.push_first(frame)
+        } else {
+            self.outbox.push(frame)
+        };
     }
 
     fn join(&mut self, verified: Verified) -> Event {
@@ -228,10 +237,10 @@ impl Connection {
     /// Has a review counted on a task of its own, because it waits for the store.
     fn review(&self, frame: ReviewFrame) {
         let Some(access) = self.session.as_ref().map(Session::access) else { return };
-        let (shared, outbox, notes) = (self.shared.clone(), self.outbox.clone(), self.notes_in.clone());
+        let (shared, notes) = (self.shared.clone(), self.notes_in.clone());
         let count = async move {
-            let error = review::count(&shared, &access, &outbox, frame).await.err();
-            let _ = notes.try_send(Box::new(Event::Reviewed { error: error.map(Box::new) }));
+            let ended = review::count(&shared, &access, frame).await;
+            let _ = notes.try_send(Box::new(Event::Reviewed(ended.map(Box::new).map_err(Box::new))));
         };
         self.shared.tasks.spawn(count.in_current_span());
     }
@@ -240,8 +249,9 @@ impl Connection {
         let Some(access) = self.session.as_ref().map(Session::access) else { return };
         let (shared, outbox, notes) = (self.shared.clone(), self.outbox.clone(), self.notes_in.clone());
         let replay = async move {
-            let result = resume::replay(&shared, &access, &outbox, frame).await;
-            let _ = notes.try_send(Box::new(Event::Resumed { error: result.err().map(Box::new) }));
+            let ended = resume::replay(&shared, &access, &outbox, frame).await;
+            let ended = ended.map(|frame| frame.map(Box::new)).map_err(Box::new);
+            let _ = notes.try_send(Box::new(Event::Resumed(ended)));
         };
         self.shared.tasks.spawn(replay.in_current_span());
     }

@@ -2,9 +2,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::Value;
-use signalbox_model::{ErrorType, JsonObject, WebSocketErrorResponse};
+use signalbox_model::{ErrorType, JsonObject, LONGEST_PLACE, WebSocketErrorResponse, excerpt};
 use signalbox_sessions::{CloseCode, FrameError, ServerFrame};
 
+use crate::intake::LONGEST_MESSAGE_ID;
 use crate::{AuthError, IntakeError};
 
 /// An error frame in the making.
@@ -43,10 +44,16 @@ impl ErrorFrame {
         self
     }
 
+    /// Repeats what a client named, no more of it than a person reads.
+    pub fn naming(self, name: &str, named: &str) -> Self {
+        self.with(name, excerpt(named, LONGEST_PLACE).into_owned())
+    }
+
+    /// Says which message is meant, if the message has an id that it may have.
     pub fn for_message(self, message_id: Option<&str>) -> Self {
         match message_id {
-            Some(id) => self.with("messageId", id),
-            None => self,
+            Some(id) if id.len() <= LONGEST_MESSAGE_ID => self.with("messageId", id),
+            _ => self,
         }
     }
 

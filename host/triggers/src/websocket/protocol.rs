@@ -2,12 +2,12 @@
 //! [`Event`], and what is to be done about it comes out as [`Action`]s, in order.
 
 mod event;
+mod phase;
 mod pings;
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use signalbox_model::ErrorType;
 use signalbox_sessions::{ClientFrame, Close, CloseCode, Heartbeat, Limits, MessageFrame, ServerFrame};
 
@@ -15,6 +15,7 @@ use super::error_frame::ErrorFrame;
 use crate::{AuthError, Verified};
 
 pub(super) use event::{Action, Event, Now, Rules};
+use phase::{Drain, Phase};
 use pings::Pings;
 
 /// What a client that has too much in flight is told to wait.
@@ -34,24 +35,6 @@ pub(super) struct Protocol {
     next_ping: Duration,
     pong_due: Option<Duration>,
     drain: Option<Drain>,
-}
-
-#[derive(Debug)]
-enum Phase {
-    /// Nobody knows who it is.
-    Joining,
-    Open {
-        user_id: String,
-        expires_at: Timestamp,
-        reminded: bool,
-    },
-    Closed,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Drain {
-    close_at: Duration,
-    give_up_at: Duration,
 }
 
 impl Protocol {
@@ -101,17 +84,14 @@ impl Protocol {
                 }
                 self.on_finished(business_id, &mut actions);
             }
-            Event::Reviewed { error } => {
+            // Whoever hears that something is over may ask for the next at once, so the room for it is free before.
+            Event::Reviewed(ended) => {
                 self.in_flight = self.in_flight.saturating_sub(1);
-                if let Some(error) = error {
-                    self.refuse(*error, now, &mut actions);
-                }
+                self.tell(ended.map(Some), now, &mut actions);
             }
-            Event::Resumed { error } => {
+            Event::Resumed(ended) => {
                 self.resuming = false;
-                if let Some(error) = error {
-                    self.refuse(*error, now, &mut actions);
-                }
+                self.tell(ended, now, &mut actions);
             }
             Event::Drain { reconnect_in, close_in, give_up_in } => {
                 self.on_drain(reconnect_in, now.elapsed + close_in, now.elapsed + give_up_in, &mut actions);
@@ -370,6 +350,14 @@ impl Protocol {
         let idle = self.in_flight == 0 && !self.resuming;
         if (idle && now.elapsed >= drain.close_at) || now.elapsed >= drain.give_up_at {
             self.close(CloseCode::Restart.into(), actions);
+        }
+    }
+
+    /// Tells the client how something ended.
+    fn tell(&mut self, ended: Result<Option<Box<ServerFrame>>, Box<ErrorFrame>>, now: Now, actions: &mut Vec<Action>) {
+        match ended {
+            Ok(frame) => actions.extend(frame.map(|frame| Action::Send(*frame))),
+            Err(error) => self.refuse(*error, now, actions),
         }
     }
 

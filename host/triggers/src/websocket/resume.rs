@@ -1,35 +1,36 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use signalbox_delivery::{Notice, review_view};
-use signalbox_model::{ErrorType, REVIEW_PERMISSION, UserAccess};
+use signalbox_delivery::{Notice, may_review, review_view};
+use signalbox_model::{ErrorType, MESSAGE_PERMISSION, UserAccess};
 use signalbox_sessions::{Encoded, Outbox, Pushed, ResumeFrame, ServerFrame, response_frames};
 use signalbox_store::{DecisionRecord, EffectState, StoreError};
 
 use super::Shared;
 use super::error_frame::ErrorFrame;
+use crate::IntakeError;
 use crate::metrics::RESUMES;
-use crate::{IntakeError, MESSAGE_PERMISSION};
 
 /// Decisions read from the store at once.
 const PAGE: u32 = 50;
 
-/// Sends again what a user has missed in one business, in order and no faster than the client reads, and ends with
-/// `resumed`. The error, if any, is for the client.
+/// Sends again what a user has missed in one business, in order and no faster than the client reads. Gives the frame
+/// `resumed`, which is for the protocol to send: it takes the next resume from then on. None when the connection is being
+/// closed. The error, if any, is for the client.
 pub(super) async fn replay(
     shared: &Shared,
     access: &UserAccess,
     outbox: &Arc<Outbox>,
     resume: ResumeFrame,
-) -> Result<(), ErrorFrame> {
+) -> Result<Option<ServerFrame>, ErrorFrame> {
     let result = send_missed(shared, access, outbox, resume).await;
     let label = match &result {
-        Ok(true) => "recovered",
-        Ok(false) => "too_much",
+        Ok(None | Some(ServerFrame::Resumed { recovered: true, .. })) => "recovered",
+        Ok(Some(_)) => "too_much",
         Err(_) => "failed",
     };
     ::metrics::counter!(RESUMES, "result" => label).increment(1);
-    result.map(|_| ())
+    result
 }
 
 async fn send_missed(
@@ -37,11 +38,11 @@ async fn send_missed(
     access: &UserAccess,
     outbox: &Arc<Outbox>,
     resume: ResumeFrame,
-) -> Result<bool, ErrorFrame> {
+) -> Result<Option<ServerFrame>, ErrorFrame> {
     let ResumeFrame { business_id, cursor: from } = resume;
     // The permission is asked for again: it may have gone since the messages were sent.
     let allowed = shared.intake.decide().authorize(access, &business_id, None, MESSAGE_PERMISSION);
-    allowed.map_err(|error| ErrorFrame::from(&IntakeError::Access(error)).with("businessId", business_id.as_str()))?;
+    allowed.map_err(|error| ErrorFrame::from(&IntakeError::Access(error)).naming("businessId", &business_id))?;
     let mut seen_until = from.clone();
     let mut page_from = from;
     let mut overlap = shared.config.resume_overlap.0;
@@ -54,7 +55,7 @@ async fn send_missed(
             .map_err(|error| store_error(&error).with("businessId", business_id.as_str()))?;
         for record in &page.items {
             if !outbox.room().await {
-                return Ok(true);
+                return Ok(None);
             }
             sent += send(shared, access, outbox, record);
             seen_until = Some(record.cursor());
@@ -67,9 +68,7 @@ async fn send_missed(
         }
         overlap = Duration::ZERO;
     };
-    let end = ServerFrame::Resumed { business_id, recovered, count: sent, cursor: seen_until };
-    outbox.push(Encoded::json(&end));
-    Ok(recovered)
+    Ok(Some(ServerFrame::Resumed { business_id, recovered, count: sent, cursor: seen_until }))
 }
 
 fn send(shared: &Shared, access: &UserAccess, outbox: &Outbox, record: &DecisionRecord) -> u64 {
@@ -84,10 +83,7 @@ fn send(shared: &Shared, access: &UserAccess, outbox: &Outbox, record: &Decision
         .filter(|notice| notice.is_for(access, shared.audience.as_ref()))
         .map(|notice| notice.frame);
     // As it stands now: a review that was missed may be over.
-    let review = review_view(record).filter(|view| {
-        let (business_id, location_id) = (&view.business_id, view.location_id.as_deref());
-        shared.audience.permits(access, business_id, location_id, REVIEW_PERMISSION)
-    });
+    let review = review_view(record).filter(|_| may_review(record, access, shared.audience.as_ref()));
     let review = review.map(|view| ServerFrame::Review(Box::new(view)));
     let pushed = responses.chain(notices).chain(review).map(|frame| outbox.push(Encoded::json(&frame)));
     pushed.filter(|pushed| *pushed == Pushed::Queued).count() as u64

@@ -1,17 +1,13 @@
 use signalbox_model::{Source, UserAccess};
-use signalbox_sessions::{AckState, Encoded, Outbox, ReviewFrame, ServerFrame};
+use signalbox_sessions::{AckState, ReviewFrame, ServerFrame};
 
 use super::Shared;
 use super::error_frame::ErrorFrame;
 use crate::{ReviewFailure, ReviewMessage};
 
-/// Has a review counted and acknowledges it. The error, if any, is for the client.
-pub(super) async fn count(
-    shared: &Shared,
-    access: &UserAccess,
-    outbox: &Outbox,
-    frame: ReviewFrame,
-) -> Result<(), ErrorFrame> {
+/// Has a review counted. Gives its acknowledgement, which is for the protocol to send: the room that the review took is free
+/// from then on. The error, if any, is for the client.
+pub(super) async fn count(shared: &Shared, access: &UserAccess, frame: ReviewFrame) -> Result<ServerFrame, ErrorFrame> {
     let (id, business_id) = (frame.id.clone(), frame.business_id.clone());
     let message = ReviewMessage {
         id: id.clone(),
@@ -23,9 +19,9 @@ pub(super) async fn count(
     let decision_id = message.request.decision_id.clone();
     let reviewed = shared.intake.review(access, message).await.map_err(|error| {
         let frame = ErrorFrame::from(&error).for_message(Some(&id));
-        frame.with("businessId", business_id.as_str()).with("decisionId", decision_id)
+        frame.naming("businessId", &business_id).naming("decisionId", &decision_id)
     })?;
-    outbox.push(Encoded::json(&ServerFrame::Ack {
+    Ok(ServerFrame::Ack {
         message_id: id,
         input_id: reviewed.receipt.input_id,
         decision_id: Some(reviewed.receipt.decision_id),
@@ -34,8 +30,7 @@ pub(super) async fn count(
         state: if reviewed.duplicate { AckState::Duplicate } else { AckState::Decided },
         reply: None,
         answers: Some(0),
-    }));
-    Ok(())
+    })
 }
 
 impl From<&ReviewFailure> for ErrorFrame {

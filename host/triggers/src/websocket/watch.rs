@@ -26,7 +26,7 @@ pub(super) struct Sender {
 impl Sender {
     /// Its handler took it, and there is nothing to decide.
     pub fn handled(&self, input_id: String, correlation_id: String, reply: Option<ResponseContent>) {
-        self.outbox.push(Encoded::json(&ServerFrame::Ack {
+        let ack = ServerFrame::Ack {
             message_id: self.message_id.clone(),
             input_id,
             decision_id: None,
@@ -35,8 +35,8 @@ impl Sender {
             state: AckState::Handled,
             reply,
             answers: Some(0),
-        }));
-        self.end(None);
+        };
+        self.end_with(vec![ack], None);
     }
 
     /// Nothing comes of it, or not yet.
@@ -47,12 +47,18 @@ impl Sender {
     /// Counts a message that is not tried, and says which it is.
     fn rejected(&self, error: ErrorFrame) -> Box<ErrorFrame> {
         ::metrics::counter!(crate::metrics::MESSAGES, "source" => "websocket", "result" => "rejected").increment(1);
-        Box::new(error.for_message(Some(&self.message_id)).with("businessId", self.business_id.as_str()))
+        Box::new(error.for_message(Some(&self.message_id)).naming("businessId", &self.business_id))
     }
 
     fn end(&self, error: Option<Box<ErrorFrame>>) {
         // There is a place for every message in flight, so this fails only when the connection is gone.
         let _ = self.notes.try_send(Box::new(Event::Finished { business_id: self.business_id.clone(), error }));
+    }
+
+    /// Ends the message with these frames. The connection knows of the end before the client can have read the frames: it
+    /// takes the client's next message.
+    fn end_with(&self, frames: Vec<ServerFrame>, error: Option<Box<ErrorFrame>>) {
+        self.outbox.push_after(frames.iter().map(Encoded::json), || self.end(error));
     }
 }
 
@@ -100,32 +106,36 @@ impl Inputs {
         change(&mut so_far);
         let count = so_far.receipts.len();
         let is_decided = so_far.finished == count && so_far.error.is_none();
-        if is_decided {
+        let ack = if is_decided {
             let state = if so_far.duplicates == count { AckState::Duplicate } else { AckState::Decided };
             let answers = so_far.answers;
-            self.acknowledge(&mut so_far, state, Some(answers));
+            self.acknowledgement(&mut so_far, state, Some(answers))
         } else if so_far.stored == count && !so_far.acknowledged {
-            self.acknowledge(&mut so_far, AckState::Accepted, None);
-        }
+            self.acknowledgement(&mut so_far, AckState::Accepted, None)
+        } else {
+            None
+        };
         if so_far.finished < count {
+            if let Some(ack) = ack {
+                self.sender.outbox.push(Encoded::json(&ack));
+            }
             return;
         }
-        for record in std::mem::take(&mut so_far.again) {
-            self.answer_again(&record);
-        }
-        self.sender.end(so_far.error.take());
+        let again = std::mem::take(&mut so_far.again);
+        let again = again.iter().flat_map(|record| self.answers_again(record));
+        self.sender.end_with(ack.into_iter().chain(again).collect(), so_far.error.take());
     }
 
-    fn acknowledge(&self, so_far: &mut SoFar, state: AckState, answers: Option<u32>) {
+    fn acknowledgement(&self, so_far: &mut SoFar, state: AckState, answers: Option<u32>) -> Option<ServerFrame> {
         let reply = self.reply.clone().filter(|_| !so_far.acknowledged);
         so_far.acknowledged = true;
         let mut receipts = so_far.receipts.iter().flatten();
-        let Some(first) = receipts.next() else { return };
+        let first = receipts.next()?;
         let other = |receipt: &Receipt| OtherInput {
             input_id: receipt.input_id.clone(),
             decision_id: receipt.decision_id.clone(),
         };
-        self.sender.outbox.push(Encoded::json(&ServerFrame::Ack {
+        Some(ServerFrame::Ack {
             message_id: self.sender.message_id.clone(),
             input_id: first.input_id.clone(),
             decision_id: Some(first.decision_id.clone()),
@@ -134,15 +144,13 @@ impl Inputs {
             state,
             reply,
             answers,
-        }));
+        })
     }
 
-    fn answer_again(&self, record: &DecisionRecord) {
-        for (recipient, frame) in response_frames(&record.decision, &record.output, &record.reply, &record.cursor()) {
-            if recipient == self.sender.user_id {
-                self.sender.outbox.push(Encoded::json(&frame));
-            }
-        }
+    /// What a decision said to the sender when it was made.
+    fn answers_again(&self, record: &DecisionRecord) -> Vec<ServerFrame> {
+        let frames = response_frames(&record.decision, &record.output, &record.reply, &record.cursor()).into_iter();
+        frames.filter(|(recipient, _)| *recipient == self.sender.user_id).map(|(_, frame)| frame).collect()
     }
 }
 

@@ -117,3 +117,26 @@ async fn what_is_not_there_and_what_is_not_yours_look_alike() {
     let (status, problem) = host.get(&stranger, DECISIONS).await;
     assert_eq!((status, problem["code"].as_str()), (404, Some("not_found")));
 }
+
+#[tokio::test]
+async fn what_belongs_to_no_place_is_for_those_who_see_all_places_and_for_its_sender() {
+    let host = Host::start().await;
+    let (_, placeless) = host.ask(&ana(), "trattoria", &json!({"content": {"text": "whole"}})).await;
+    let href = placeless["href"].as_str().unwrap();
+    let manager_at = |places: Value| {
+        token_with(json!({
+            "sub": "leo",
+            "exp": Timestamp::now().as_second() + 3_600,
+            "businesses": {"trattoria": {"roles": ["manager"], "locations": places}},
+        }))
+    };
+    let (some, all) = (manager_at(json!(["bar"])), manager_at(json!(["bar", "terrace"])));
+    assert_eq!(host.get(&some, href).await.0, 404);
+    assert!(ids(&host.get(&some, DECISIONS).await.1).is_empty());
+    assert_eq!(host.get(&all, href).await.0, 200);
+    assert_eq!(ids(&host.get(&all, DECISIONS).await.1), [placeless["id"].as_str().unwrap()]);
+    // What leo asks himself he sees, wherever he may be.
+    let (_, own) = host.ask(&some, "trattoria", &json!({"content": {"text": "own"}})).await;
+    assert_eq!(host.get(&some, own["href"].as_str().unwrap()).await.0, 200);
+    assert_eq!(ids(&host.get(&some, DECISIONS).await.1), [own["id"].as_str().unwrap()]);
+}

@@ -28,6 +28,8 @@ pub struct Desk {
     pub handler: Mutex<Option<Handler>>,
     /// While it is not, nothing is deployed here.
     pub deployed: AtomicBool,
+    /// While it is set, there is another business, whose decisions wait for nothing.
+    pub neighbours: AtomicBool,
 }
 
 pub fn business() -> BusinessInfo {
@@ -48,6 +50,7 @@ impl Desk {
             begun: Mutex::default(),
             handler: Mutex::default(),
             deployed: AtomicBool::new(true),
+            neighbours: AtomicBool::new(false),
         }
     }
 
@@ -76,7 +79,7 @@ impl Decide for Desk {
             return Ok(Decided { record: Arc::new(record), duplicate: true });
         }
         self.begun.lock().unwrap().push(accepted.input.clone());
-        if self.slow.load(Ordering::SeqCst) {
+        if self.slow.load(Ordering::SeqCst) && accepted.input.business_id == "roma" {
             self.gate.acquire().await.unwrap().forget();
         }
         let record = record(&id, accepted);
@@ -91,7 +94,8 @@ impl Decide for Desk {
     }
 
     fn inputs(&self, business_id: &str) -> Option<(Arc<BusinessInfo>, Arc<Inputs>)> {
-        let here = business_id == "roma" && self.deployed.load(Ordering::SeqCst);
+        let neighbour = business_id == "milano" && self.neighbours.load(Ordering::SeqCst);
+        let here = neighbour || (business_id == "roma" && self.deployed.load(Ordering::SeqCst));
         here.then(|| (Arc::new(business()), self.inputs.lock().unwrap().clone()))
     }
 

@@ -12,5 +12,6 @@ mod desk;
 mod firing;
 mod handling;
 mod overlapping;
+mod sharing;
 mod steering;
 mod world;

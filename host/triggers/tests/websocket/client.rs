@@ -86,6 +86,17 @@ impl Client {
         }
     }
 
+    /// The next frame of this type, past answers and progress.
+    pub async fn expect_past_answers(&mut self, kind: &str) -> Value {
+        loop {
+            let frame = self.next().await;
+            if frame["type"] == kind {
+                return frame;
+            }
+            assert!(frame["type"] == "progress" || frame["type"] == "response", "expected {kind}, got {frame}");
+        }
+    }
+
     /// The next frame that is no progress; it has to be of one of these types.
     pub async fn expect_either(&mut self, one: &str, other: &str) -> Value {
         loop {

@@ -73,7 +73,7 @@ fn business(id: &str) -> Option<BusinessInfo> {
         "name": id,
         "type": "test",
         "locations": [{"id": "terrace", "name": "Terrace"}, {"id": "bar", "name": "Bar"}],
-        "permissions": {"coordinator": ["message"], "manager": ["message", "review"], "guest": []}
+        "permissions": {"coordinator": ["message"], "manager": ["message", "review", "decisions"], "guest": []}
     });
     BUSINESSES.contains(&id).then(|| serde_json::from_value(info).unwrap())
 }
@@ -197,6 +197,7 @@ fn record(id: &str, accepted: AcceptedInput, text: &str) -> DecisionRecord {
         user_id: user_id.map(str::to_owned),
         location_id: input.location_id.clone(),
         permission: permission.map(str::to_owned),
+        wider: signalbox_store::Wider::default(),
         content: content.clone(),
     };
     let effect = match text.split_once(':') {

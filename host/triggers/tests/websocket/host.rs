@@ -101,6 +101,16 @@ impl Host {
         self.connect(&ana()).await
     }
 
+    /// Waits until nothing is left to be delivered.
+    pub async fn until_delivered(&self) {
+        let wait = async {
+            while !self.store.pending_decisions(Timestamp::now(), 10).await.unwrap().is_empty() {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        tokio::time::timeout(super::client::PATIENCE, wait).await.expect("something is never delivered");
+    }
+
     /// Waits until what another task does has happened.
     pub async fn until(&self, condition: impl Fn(&Self) -> bool) {
         let wait = async {

@@ -145,7 +145,7 @@ async fn a_client_that_does_not_read_is_cut_off_and_its_neighbours_miss_nothing(
     let mut sent = 0;
     // Far more than the sockets' own buffers take in.
     while host.sessions.count_of("dan") > 0 {
-        host.sessions.broadcast("trattoria", None, &frame, |_| true);
+        host.sessions.broadcast("trattoria", &frame, |_| true);
         sent += 1;
         assert_eq!(reads.expect("notification").await["content"]["news"].as_str().unwrap().len(), 16 * 1024);
         assert!(sent < 10_000, "the host holds more than it should");
@@ -166,7 +166,7 @@ async fn a_write_that_makes_no_progress_ends_the_connection_too() {
     let stuck = host.ana().await;
     let frame = Encoded::json(&json!({"type": "notification", "content": {"news": "x".repeat(1024 * 1024)}}));
     for _ in 0..32 {
-        host.sessions.broadcast("trattoria", None, &frame, |_| true);
+        host.sessions.broadcast("trattoria", &frame, |_| true);
     }
     host.until(|host| host.sessions.count() == 0).await;
     drop(stuck);

@@ -188,3 +188,47 @@ async fn a_reviewer_who_was_away_finds_what_waits_by_resuming() {
     ana.expect("response").await;
     ana.expect("resumed").await;
 }
+
+#[tokio::test]
+async fn a_review_of_what_can_be_no_decision_is_the_clients_mistake_and_counts_as_one() {
+    let host = Host::with(|settings| {
+        settings.websocket.burst = std::num::NonZeroU32::new(1_000).unwrap();
+        settings.websocket.max_errors = 9;
+        // However slow the machine is, all of them come within it.
+        settings.websocket.error_window = signalbox_model::HumanDuration::secs(600);
+    })
+    .await;
+    let mut mara = manager(&host, "mara").await;
+    let ids = [String::new(), "x".repeat(60_000), "x".repeat(65), "dec 1".to_owned(), "dec#1".to_owned()];
+    for (number, id) in ids.iter().cycle().take(9).enumerate() {
+        mara.send(review(&format!("r{number}"), &json!(id), "approve")).await;
+        let error = mara.expect("error").await;
+        let code = error["details"]["code"].as_str().unwrap();
+        assert!(["invalid_field", "invalid_decision_id"].contains(&code), "{error}");
+        assert_eq!(error["errorType"], "validation_error", "{error}");
+        assert_eq!(error["details"]["retryable"], false, "{error}");
+        assert_eq!(error["details"]["messageId"], format!("r{number}"), "{error}");
+        assert!(error.to_string().len() < 1_000, "{} bytes", error.to_string().len());
+    }
+    mara.send(review("r9", &json!(""), "approve")).await;
+    assert_eq!(mara.expect_close().await.code, 4429);
+}
+
+#[tokio::test]
+async fn a_cursor_that_somebody_made_up_is_the_clients_mistake() {
+    use base64::Engine as _;
+    let host = Host::start().await;
+    let mut ana = host.ana().await;
+    let id = asked(&mut ana, "hi").await;
+    let own = stored(&host, &id).await.cursor();
+    let sealed = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(&own).unwrap();
+    let (tag, position) = sealed.split_at(8);
+    let position = std::str::from_utf8(position).unwrap();
+    for made_up in [String::new(), "x".repeat(1_100), format!("{position}{}", "x".repeat(1_100))] {
+        let bytes = [tag, made_up.as_bytes()].concat();
+        let cursor = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes);
+        ana.send(json!({"type": "resume", "businessId": "trattoria", "cursor": cursor})).await;
+        let error = ana.expect_error("invalid_cursor").await;
+        assert_eq!(error["details"]["retryable"], false, "{error}");
+    }
+}

@@ -69,6 +69,7 @@ pub async fn sandbox(compilation: Compilation, choose: impl FnOnce(&mut SandboxC
         directory: Arc::new(BusinessDirectory::of([])),
         models: Arc::new(LanguageModels::none()),
         egress: None,
+        schedules: Default::default(),
     };
     Ok(Sandbox::new(&config, Arc::new(services), compilation)?)
 }

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use signalbox_capabilities::Services;
 use signalbox_capabilities::business::BusinessDirectory;
+use signalbox_capabilities::cron::ScheduleLimits;
 use signalbox_capabilities::http::{Egress, EgressConfig, Lookup, SystemLookup};
 use signalbox_capabilities::llm::{LanguageModels, Scripted};
 use signalbox_executor::{
@@ -41,6 +42,8 @@ pub struct Options {
     pub businesses: Vec<(&'static str, &'static str)>,
     /// The script of the model `default`; none is no model.
     pub script: Option<String>,
+    /// What the schedules that plugins make may come to.
+    pub schedules: ScheduleLimits,
 }
 
 /// An executor with what it stands on.
@@ -82,6 +85,7 @@ impl World {
             directory: Arc::new(BusinessDirectory::of(businesses)),
             models: Arc::new(models),
             egress: egress.transpose().map_err(anyhow::Error::msg)?.map(Arc::new),
+            schedules: options.schedules,
         };
         let directory = services.directory.clone();
         let config = SandboxConfig { cache: Some(compiled()?), ..options.sandbox.clone() };
@@ -278,7 +282,7 @@ fn business(id: &str, probe: &str) -> Result<BusinessInfo> {
     Ok(serde_json::from_value(json!({
         "businessId": id, "name": id, "type": format!("probe-{probe}"), "timezone": "Europe/Bucharest",
         "settings": {"hours": {"monday": "9-17"}},
-        "locations": [{"id": "north", "name": "North", "settings": {"hours": {"monday": "closed"}}}],
+        "locations": [{"id": "north", "name": "North", "settings": {"hours": {"monday": "closed"}}}, {"id": "south", "name": "South"}],
         "permissions": {"coordinator": ["message", "review"]},
     }))?)
 }

@@ -85,3 +85,41 @@ async fn a_plugin_sees_the_schedules_of_its_own_business_only() -> Result<()> {
     assert!(!results[2].to_string().contains("of-beta"), "{}", results[2]);
     Ok(())
 }
+
+#[tokio::test]
+async fn one_decision_cannot_make_schedules_without_end_and_hears_which_limit_is_in_the_way() -> Result<()> {
+    let world = World::start("cron").await?;
+    let schedule = |name: String| json!({"call": "schedule", "name": name, "expression": "0 8 * * *"});
+    let calls = json!((0..50).map(|number| schedule(format!("s{number}"))).collect::<Vec<_>>());
+    let decision = world.decide_calls("alpha", None, calls).await?;
+    let results = World::results(&decision)?;
+    assert!(results[..20].iter().all(|result| result.get("error").is_none()), "{results:?}");
+    for refused in &results[20..] {
+        assert_eq!((&refused["error"], &refused["retryable"]), (&json!("LimitReached"), &json!(false)), "{refused}");
+        let said = refused.to_string();
+        assert!(said.contains("made 20 schedules") && said.contains("cron.schedules-per-decision"), "{said}");
+    }
+    assert_eq!(decision.effects.len(), 20, "what was refused leaves nothing");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_business_has_a_limit_of_schedules_and_a_least_interval() -> Result<()> {
+    let world = World::with("cron", |options| options.schedules.per_business = 2).await?;
+    let calls = json!([
+        {"call": "schedule", "name": "a", "expression": "0 8 * * *"},
+        {"call": "schedule", "name": "each-minute", "expression": "* * * * *"},
+        {"call": "schedule", "name": "b", "expression": "*/5 * * * *"},
+        {"call": "schedule", "name": "c", "expression": "0 9 * * *"},
+        {"call": "schedule", "name": "a", "expression": "0 10 * * *"},
+        {"call": "cancel", "name": "b"},
+        {"call": "schedule", "name": "c", "expression": "0 9 * * *"},
+    ]);
+    let decision = world.decide_calls("alpha", None, calls).await?;
+    let results = World::results(&decision)?;
+    let errors: Vec<_> = results.iter().map(|result| result["error"].as_str().unwrap_or("none").to_owned()).collect();
+    assert_eq!(errors, ["none", "TooOften", "none", "LimitReached", "none", "none", "none"], "{results:?}");
+    assert!(results[1].to_string().contains("cron.least-interval"), "{}", results[1]);
+    assert!(results[3].to_string().contains("cron.schedules-per-business"), "{}", results[3]);
+    Ok(())
+}

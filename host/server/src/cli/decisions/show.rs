@@ -6,7 +6,9 @@ use std::process::ExitCode;
 use anyhow::bail;
 use clap::Args;
 use serde_json::{Value, json};
-use signalbox_model::{Review, ReviewVerdict, Source, StepResult};
+use signalbox_model::{
+    DECISIONS_PERMISSION, LONGEST_PLACE, Review, ReviewVerdict, Source, StepResult, excerpt, is_record_id,
+};
 use signalbox_store::{DecisionRecord, Effect, EffectKind, EffectState, Store};
 
 use super::list;
@@ -33,6 +35,13 @@ pub struct Options {
 }
 
 pub async fn run(config: &Config, store: &Store, options: &Options) -> anyhow::Result<ExitCode> {
+    if !is_record_id(&options.id) {
+        let id = excerpt(&options.id, LONGEST_PLACE);
+        bail!(
+            "`{}` is no decision's id; `signalbox decisions list` shows those that there are",
+            output::printable(&id)
+        );
+    }
     let businesses = super::businesses(config, &options.business)?;
     let Some(record) = find(store, &options.id, &businesses).await? else {
         bail!("there is no decision {} in {}", options.id, businesses.join(", "));
@@ -162,7 +171,19 @@ fn describe(effect: &Effect) -> String {
             _ => format!("action on {}", action.target),
         },
         EffectKind::Notification { user_id: Some(user_id), .. } => format!("notification to {user_id}"),
-        EffectKind::Notification { .. } => "notification to the business".to_owned(),
+        EffectKind::Notification { location_id, permission, wider, .. } => {
+            let people = match permission {
+                _ if wider.everyone => "everyone",
+                Some(permission) => permission,
+                None => DECISIONS_PERMISSION,
+            };
+            let place = match location_id {
+                _ if wider.every_place => "of every place",
+                Some(place) => &format!("of {place}"),
+                None => "of the decision's place",
+            };
+            format!("notification to `{people}` {place}")
+        }
         EffectKind::KafkaRecord { topic, .. } => format!("record for topic {topic}"),
         EffectKind::Schedule { name, .. } => format!("schedule {name}"),
         EffectKind::CancelSchedule { name } => format!("cancel schedule {name}"),

@@ -31,10 +31,11 @@ pub(in crate::websocket) enum Event {
     NoRoom { limit: usize },
     /// The end of [`Action::Decide`], with the error that nobody has sent yet.
     Finished { business_id: String, error: Option<Box<ErrorFrame>> },
-    /// The end of [`Action::Review`], with the error that nobody has sent yet.
-    Reviewed { error: Option<Box<ErrorFrame>> },
-    /// The end of [`Action::Resume`], with the error that nobody has sent yet.
-    Resumed { error: Option<Box<ErrorFrame>> },
+    /// The end of [`Action::Review`], with its acknowledgement or its error, which nobody has sent yet.
+    Reviewed(Result<Box<ServerFrame>, Box<ErrorFrame>>),
+    /// The end of [`Action::Resume`], with its last frame or its error, which nobody has sent yet; none when the connection is
+    /// being closed.
+    Resumed(Result<Option<Box<ServerFrame>>, Box<ErrorFrame>>),
     /// The host goes away.
     Drain { reconnect_in: Duration, close_in: Duration, give_up_in: Duration },
     /// Time has passed.

@@ -2,6 +2,7 @@ mod properties;
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use signalbox_model::{BusinessAccess, Content, UserAccess};
 use signalbox_sessions::{AuthFrame, FrameError, PingFrame, ResumeFrame};
 
@@ -210,6 +211,43 @@ fn faults_of_ours_are_not_counted_as_abuse() {
         let actions = protocol.on(Event::Finished { business_id: "b0".to_owned(), error: Some(error) }, at(attempt));
         assert_eq!(closed_with(&actions), None);
     }
+}
+
+#[test]
+fn whoever_hears_of_the_end_of_a_resume_may_send_the_next() {
+    let resume = || frame(ClientFrame::Resume(ResumeFrame { business_id: "b0".to_owned(), cursor: None }));
+    let ended = || ServerFrame::Resumed { business_id: "b0".to_owned(), recovered: true, count: 0, cursor: None };
+    let refused = || Box::new(ErrorFrame::new(ErrorType::ValidationError, "invalid_cursor", "no"));
+    let mut protocol = open(10_000);
+    assert!(matches!(protocol.on(resume(), at(0))[..], [Action::Resume(_)]));
+    assert_eq!(code_of(&protocol.on(resume(), at(1))).as_deref(), Some("resume_running"));
+    // The frame that tells of the end leaves with the event that makes room for the next, never before.
+    assert_eq!(protocol.on(Event::Resumed(Ok(Some(Box::new(ended())))), at(2)), [Action::Send(ended())]);
+    assert!(matches!(protocol.on(resume(), at(2))[..], [Action::Resume(_)]));
+    assert_eq!(code_of(&protocol.on(Event::Resumed(Err(refused())), at(3))).as_deref(), Some("invalid_cursor"));
+    assert!(matches!(protocol.on(resume(), at(3))[..], [Action::Resume(_)]));
+}
+
+#[test]
+fn whoever_hears_of_the_end_of_a_review_may_send_the_next() {
+    let mut protocol = open(10_000);
+    let review = |number: usize| {
+        frame(ClientFrame::Review(signalbox_sessions::ReviewFrame {
+            id: format!("r{number}"),
+            business_id: "b0".to_owned(),
+            decision_id: "dec_1".to_owned(),
+            verdict: signalbox_model::ReviewChoice::Approve,
+            note: None,
+            actions: None,
+        }))
+    };
+    for number in 0..IN_FLIGHT {
+        assert!(matches!(protocol.on(review(number), at(0))[..], [Action::Review(_)]));
+    }
+    assert_eq!(code_of(&protocol.on(review(IN_FLIGHT), at(1))).as_deref(), Some("too_many_in_flight"));
+    let ack = ServerFrame::Pong { id: Some("stands for an ack".to_owned()), server_time: at(0).wall };
+    assert_eq!(protocol.on(Event::Reviewed(Ok(Box::new(ack.clone()))), at(2)), [Action::Send(ack)]);
+    assert!(matches!(protocol.on(review(IN_FLIGHT), at(2))[..], [Action::Review(_)]));
 }
 
 #[test]

@@ -106,7 +106,7 @@ fn only_what_is_held_is_confirmed() {
     let step = host.run(appointments, &context("dec_1", "confirm"), wish("ana", true)).unwrap();
     assert_eq!(outcome(&step).unwrap().code, "appointment.confirmed");
     assert!(
-        matches!(&host.effects()[..], [Effect::Broadcast { audience, .. }] if audience.permission.is_some()),
+        matches!(&host.effects()[..], [Effect::Broadcast { audience, .. }] if *audience == websocket::Audience::with_permission("review")),
         "no patient hears of another"
     );
 }

@@ -84,7 +84,7 @@ mod tests {
             assert!(step.responses.is_empty(), "nothing is said before a doctor has looked");
             assert_eq!(step.actions[1].target, "user:ana");
             assert!(
-                matches!(&host.effects()[..], [Effect::Broadcast { audience, .. }] if audience.permission.is_some())
+                matches!(&host.effects()[..], [Effect::Broadcast { audience, .. }] if *audience == websocket::Audience::with_permission("review"))
             );
         }
     }

@@ -100,7 +100,7 @@ mod tests {
         let host = Host::new();
         run(&host, json!([weight("cough", "routine"), weight("chest-pain", "emergency")]));
         assert!(
-            matches!(&host.effects()[..], [Effect::Broadcast { audience, .. }] if audience.permission.as_deref() == Some("review"))
+            matches!(&host.effects()[..], [Effect::Broadcast { audience, .. }] if *audience == websocket::Audience::with_permission("review"))
         );
         let host = Host::new();
         run(&host, json!([weight("cough", "routine")]));

@@ -63,7 +63,7 @@ fn somebody_hurt_is_told_to_reviewers_at_once_and_goes_first() {
     assert_eq!(step.actions[0].payload["offer"], "call-now");
     let effects = host.effects();
     let [Effect::Broadcast { audience, .. }] = effects.as_slice() else { panic!("{effects:?}") };
-    assert_eq!(audience.permission.as_deref(), Some("review"));
+    assert_eq!(*audience, websocket::Audience::with_permission("review"), "of the complaint's own place");
     let host = Host::new();
     complain(&host, COLD);
     assert!(host.effects().is_empty(), "a cold soup wakes nobody");

@@ -67,7 +67,8 @@ fn confirm(context: &Context, state: &Wish, date: Date, booking: &Booking) -> Re
         "name": booking.name,
         "user": booking.user,
     });
-    websocket::broadcast(&websocket::Audience::everyone(), &json!({ "kind": "booking.confirmed", "booking": record }))?;
+    // For the staff: other guests have no business with it, and this one is answered.
+    websocket::broadcast(&websocket::Audience::staff(), &json!({ "kind": "booking.confirmed", "booking": record }))?;
     let reasoning = format!("booked {} guests on {date} at {}", booking.guests, hours::clock(booking.minute));
     let outcome = Outcome::new("booking.confirmed", data(state, date, booking), reasoning).settles();
     Ok(Step::new().update("outcome", &outcome)?.act(Action::resource("reservation", record)))

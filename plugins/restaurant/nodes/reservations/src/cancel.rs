@@ -93,7 +93,7 @@ fn confirm(context: &Context, state: &Wish, found: &Found) -> Result<Step, Failu
         "time": hours::clock(booking.minute),
         "cancelled": true,
     });
-    websocket::broadcast(&websocket::Audience::everyone(), &json!({ "kind": "booking.cancelled", "booking": record }))?;
+    websocket::broadcast(&websocket::Audience::staff(), &json!({ "kind": "booking.cancelled", "booking": record }))?;
     let reasoning = format!("called off the booking {} on {date}", booking.code());
     let outcome = Outcome::new("booking.cancelled", book::data(state, *date, booking), reasoning).settles();
     Ok(Step::new().update("outcome", &outcome)?.act(Action::resource("reservation", record)))

@@ -79,11 +79,7 @@ fn apply(day: &mut Day, event: &PosEvent, decision: &str, minute: u32, stay: u32
 
 fn tell(context: &Context, event: &PosEvent, code: &str) -> Result<Step, Failure> {
     if matches!(code, "table.opened" | "table.seated" | "table.freed") {
-        let mut audience = websocket::Audience::everyone();
-        if let Some(location) = &context.location {
-            audience = audience.at(&location.id);
-        }
-        websocket::broadcast(&audience, &json!({ "kind": code, "table": event.table }))?;
+        websocket::broadcast(&websocket::Audience::staff(), &json!({ "kind": code, "table": event.table }))?;
     }
     let (_, minute) = place::service_now(context)?;
     let reasoning = format!("the point of sale told it of table {} at {}", event.table, hours::clock(minute));

@@ -56,7 +56,8 @@ fn a_lost_race_with_room_left_books_on_the_second_reading() {
     let step = host.run(reservations, &guest("dec_1", "book"), wish(4)).unwrap();
     assert_eq!(outcome(&step).code, "booking.confirmed");
     assert_eq!(bookings(&host).len(), 2, "the other booking is still there");
-    assert!(matches!(&host.effects()[..], [Effect::Broadcast { .. }]));
+    let [Effect::Broadcast { audience, .. }] = &host.effects()[..] else { panic!("one broadcast") };
+    assert_eq!(*audience, websocket::Audience::staff(), "no guest reads another's booking");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Node `summary`: what was counted, in words, to everyone who is connected.
+//! Node `summary`: what was counted, in words, to the staff that is connected.
 
 use restaurant::summary::{self, Bookings, Complaints};
 use restaurant::{calendar, language, place};
@@ -27,7 +27,7 @@ pub fn summary(context: &Context, state: State) -> Result<Step, Failure> {
         "bookings": bookings,
         "complaints": complaints,
     });
-    websocket::broadcast(&websocket::Audience::everyone(), &told)?;
+    websocket::broadcast(&websocket::Audience::staff(), &told)?;
     info!(bookings = bookings.today, complaints = complaints.yesterday, "told the summary of the day");
     Ok(Step::new().decide(Verdict::new("summary.daily", "summary").reasoning(text)))
 }
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn everyone_reads_the_summary_in_the_language_of_the_house() {
+    fn the_staff_reads_the_summary_in_the_language_of_the_house() {
         let host = Host::new();
         let context = testing::context()
             .business("Trattoria", "ro", "Europe/Bucharest")
@@ -49,7 +49,8 @@ mod tests {
             "today": 2, "guests": 6, "cancelled": 0, "first": "12:30", "bills_yesterday": 1, "takings_yesterday": 9950,
         });
         let step = host.run(summary, &context.build(), json!({ "bookings": bookings })).unwrap();
-        let [Effect::Broadcast { content, .. }] = &host.effects()[..] else { panic!("one broadcast") };
+        let [Effect::Broadcast { audience, content }] = &host.effects()[..] else { panic!("one broadcast") };
+        assert_eq!(*audience, websocket::Audience::staff());
         let text = content.get::<String>("text").unwrap().unwrap();
         assert!(text.starts_with("Azi, joi, 26 noiembrie: 2 rezervări, 6 persoane, prima la 12:30;"), "{text}");
         assert!(text.contains("99.50 RON"), "{text}");

@@ -141,11 +141,11 @@ impl World {
             }
             Step::Reviewed => {
                 self.reviews = self.reviews.checked_sub(1)?;
-                Event::Reviewed { error: None }
+                Event::Reviewed(Ok(Box::new(ServerFrame::Pong { id: None, server_time: at(0).wall })))
             }
             Step::Resumed => {
                 std::mem::take(&mut self.resuming).then_some(())?;
-                Event::Resumed { error: None }
+                Event::Resumed(Ok(None))
             }
             Step::Drain => Event::Drain {
                 reconnect_in: Duration::from_secs(1),
