@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 use signalbox_model::HumanDuration;
 
 /// `[delivery]`: how effects leave.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
 pub struct RelayConfig {
     /// How often the store is searched for effects that are due and were not delivered, for example because the host

@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 use signalbox_model::HumanDuration;
 
 /// `[executor]`: how decisions are made.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct ExecutorConfig {
     /// How long a conversation is remembered after its last message. Default 12h.
@@ -18,7 +18,7 @@ impl Default for ExecutorConfig {
 }
 
 /// `[review]`: decisions that wait for a person.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct ReviewConfig {
     /// How long a decision waits for a person before it is rejected. Default 72h.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// Where a secret is found. Configuration never holds a secret's value: `{ env = "NAME" }` or `{ file = "path" }`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum SecretReference {
     /// In an environment variable of the host.

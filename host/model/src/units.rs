@@ -101,6 +101,36 @@ impl Serialize for HumanSize {
     }
 }
 
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for HumanDuration {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Duration".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string",
+            "description": "A length of time, for example 200ms, 5s, 2m 30s, 1h or 7d.",
+            "pattern": "^\\s*[0-9]",
+        })
+    }
+}
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for HumanSize {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Size".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string",
+            "description": "An amount of bytes, for example 900B, 64KiB or 32MiB.",
+            "pattern": "^\\s*[0-9]",
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use signalbox_model::{HumanDuration, HumanSize};
 
 /// `[sandbox]`: how much of the machine plugins may have together.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct SandboxConfig {
     /// Guest calls that may run at the same time; more wait for their turn, and one business may have half of them.

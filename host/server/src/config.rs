@@ -27,11 +27,12 @@ pub use egress::EgressConfig;
 pub use llm::{LlmConfig, ModelConfig};
 pub use load::{ConfigError, Loaded, Sources};
 pub use sections::{
-    BundlesConfig, BusinessConfig, LogFormat, MetricsAccess, ServerConfig, StoreBackend, StoreConfig, TelemetryConfig,
+    BundlesConfig, BusinessConfig, LogFormat, MetricsAccess, OnFailure, ServerConfig, StoreBackend, StoreConfig,
+    TelemetryConfig,
 };
 
 /// Everything that can be configured, a section a field.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Config {
     /// Where the host listens, and how it leaves.

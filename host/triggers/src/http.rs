@@ -32,7 +32,7 @@ pub(crate) use addresses::{Addresses, Place};
 pub(crate) use allowance::{Allowance, UsedUp};
 
 /// `[http]`: connections until they become WebSockets; those have limits of their own.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
 pub struct HttpConfig {
     /// Connections at a time that are no WebSockets; more are closed at once.

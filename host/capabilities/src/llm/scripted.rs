@@ -206,3 +206,51 @@ fn words<'a>(texts: impl IntoIterator<Item = &'a str>) -> u32 {
     let count: usize = texts.into_iter().map(|text| text.split_whitespace().count()).sum();
     u32::try_from(count).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use signalbox_bindings::signalbox::llm::llm::Message;
+
+    use super::*;
+
+    const GUIDE: &str = include_str!("../../../../docs/guide/scripted-models.md");
+
+    #[tokio::test]
+    async fn the_guides_example_answers_as_the_guide_says() {
+        let example = GUIDE.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("llm.yaml");
+        std::fs::write(&file, example).unwrap();
+        let model = Scripted::open(&file, "default").unwrap();
+        let ask = async |text: &str| {
+            let messages = vec![Message { role: Role::User, content: text.to_owned() }];
+            let request = Request {
+                model: "default".to_owned(),
+                messages,
+                max_tokens: None,
+                temperature: None,
+                response_schema: None,
+                timeout: None,
+            };
+            model.complete(&request).await.map(|completion| completion.text)
+        };
+        assert_eq!(ask("A TABLE for two").await.unwrap(), r#"{"confidence":0.96,"intent":"booking"}"#);
+        assert_eq!(ask("Salut!").await.unwrap(), "Hello!");
+        assert!(matches!(ask("slow, please").await, Err(Error::Timeout)));
+        assert!(matches!(ask("anything else").await, Err(Error::Unavailable(_))));
+        let error = Scripted::open(&file, "large").unwrap_err().to_string();
+        assert!(error.contains("has no model large"), "{error}");
+    }
+
+    #[test]
+    fn the_guide_has_every_key_and_every_error_of_a_script() {
+        for word in ["contains", "matches", "otherwise", "reply", "reply-json", "error", "delay"] {
+            assert!(GUIDE.contains(&format!("`{word}")) || GUIDE.contains(&format!("{{ {word}:")), "{word}");
+        }
+        for error in ["unavailable", "timeout", "rate-limited", "quota-exhausted", "malformed-answer"] {
+            let script = format!("models:\n  m:\n    - otherwise: true\n      error: {error}\n");
+            serde_yaml_ng::from_str::<WrittenScript>(&script).unwrap();
+            assert!(GUIDE.contains(&format!("`{error}`")), "{error}");
+        }
+    }
+}

@@ -9,7 +9,7 @@ use signalbox_model::SecretReference;
 use thiserror::Error;
 
 /// `[kafka.security]`: how brokers and host know each other.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
 pub struct KafkaSecurity {
     /// `plaintext`, `tls`, `sasl-plaintext` or `sasl-tls`.
@@ -28,7 +28,7 @@ pub struct KafkaSecurity {
 }
 
 /// What lies between host and broker.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum KafkaProtocol {
     /// Nothing: whoever reaches the broker may read along.
@@ -43,7 +43,7 @@ pub enum KafkaProtocol {
 }
 
 /// How a password is shown to the brokers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum KafkaMechanism {
     /// The password itself never travels.

@@ -23,6 +23,23 @@ fn ticks(expression: &str, zone: &str, after: &str, count: usize) -> Vec<String>
 }
 
 #[test]
+fn a_day_of_the_month_and_one_of_the_week_are_enough_each_and_a_step_counts_as_given() {
+    let days = |expression: &str| -> Vec<String> {
+        // 1 June 2026 is a Monday.
+        let found = ticks(expression, "UTC", "2026-05-31T12:00:00Z", 6);
+        found.into_iter().map(|tick| tick.get(3..5).unwrap().to_owned()).collect()
+    };
+    // Every 13th and every Friday, as POSIX has it.
+    assert_eq!(days("0 8 13 * FRI"), ["05", "12", "13", "19", "26", "03"]);
+    // `*/2` is no `*`: every odd day, and every Monday besides. Vixie's cron would take only odd Mondays.
+    assert_eq!(days("0 8 */2 * MON"), ["01", "03", "05", "07", "08", "09"]);
+    assert_eq!(days("0 8 10 * */2"), ["02", "04", "06", "07", "09", "10"]);
+    // A `*` says nothing.
+    assert_eq!(days("0 8 * * MON"), ["01", "08", "15", "22", "29", "06"]);
+    assert_eq!(days("0 8 */2 * *"), ["01", "03", "05", "07", "09", "11"]);
+}
+
+#[test]
 fn a_fixed_time_in_a_gap_ticks_once_right_after_it() {
     // 03:00 to 04:00 is missing in Bucharest on 29 March 2026, 02:00 to 03:00 in New York on 8 March.
     let bucharest = ticks("30 3 * * *", "Europe/Bucharest", "2026-03-28T12:00:00Z", 2);

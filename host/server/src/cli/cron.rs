@@ -1,5 +1,7 @@
 mod list;
 
+pub use list::next_ticks;
+
 use std::process::ExitCode;
 
 use anyhow::bail;

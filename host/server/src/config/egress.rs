@@ -7,7 +7,7 @@ use signalbox_model::SecretReference;
 use super::secrets::{self, SecretError};
 
 /// `[egress]`: what plugins with an `http` grant may reach.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct EgressConfig {
     /// Whether plugins may send requests at all; without it `http` answers `not-configured`.
@@ -25,7 +25,7 @@ pub struct EgressConfig {
 }
 
 /// `[egress.secrets.<name>]`: one secret that leaves with requests.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct EgressSecretConfig {
     /// Reference to the secret.

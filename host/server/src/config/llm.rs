@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use signalbox_model::SecretReference;
 
 /// `[llm]`: the language models that plugins may be granted.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct LlmConfig {
     /// Models by the name that bundles grant, for example `[llm.models.default]`.
@@ -13,7 +13,7 @@ pub struct LlmConfig {
 }
 
 /// `[llm.models.<name>]`: one language model.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "provider", rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum ModelConfig {
     /// Answers written down beforehand: for development and tests.

@@ -53,6 +53,14 @@ fn schedules_are_listed_paused_and_resumed_beside_a_process_that_has_the_store_o
     assert_eq!((&list[0]["name"], &list[0]["paused"]), (&"bundle/daily".into(), &false.into()));
     let next = list[0]["next"].as_str().unwrap();
     assert!(next.ends_with("T06:00:00Z") || next.ends_with("T05:00:00Z"), "08:00 in Bucharest, not {next}");
+    let ticks = list[0]["nextTicks"].as_array().unwrap();
+    assert_eq!(ticks.len(), 3);
+    for tick in ticks {
+        let tick = tick.as_str().unwrap();
+        assert!(tick.ends_with("T08:00:00+02:00") || tick.ends_with("T08:00:00+03:00"), "on its own clock, not {tick}");
+    }
+    let table = program.run(&["cron", "list"]).out;
+    assert!(table.contains("T08:00:00+0") && table.contains("then ") && table.contains("Europe/Bucharest"), "{table}");
 }
 
 #[test]

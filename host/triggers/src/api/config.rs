@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use signalbox_model::{HumanDuration, HumanSize};
 
 /// `[api]`: requests of programs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
 pub struct ApiConfig {
     /// Origins whose pages may call the API from a browser, for example `https://console.example.com`.

@@ -5,7 +5,7 @@ use signalbox_model::{HumanDuration, SecretReference};
 use super::KeyError;
 
 /// `[auth]`: whose tokens are accepted.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
 pub struct AuthConfig {
     /// The `iss` that every token must have.
@@ -23,7 +23,7 @@ pub struct AuthConfig {
 }
 
 /// One key.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct KeyConfig {
     /// `HS256`, `RS256`, `ES256` or `EdDSA`; a token signed with the key in any other way is refused.
@@ -36,7 +36,7 @@ pub struct KeyConfig {
 }
 
 /// How a key signs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub enum KeyAlgorithm {
     /// HMAC with a shared secret.
     #[serde(rename = "HS256")]
@@ -53,7 +53,7 @@ pub enum KeyAlgorithm {
 }
 
 /// `[auth.jwks]`: keys that the issuer publishes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct JwksConfig {
     /// An https address.

@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 use signalbox_model::HumanDuration;
 
 /// `[cron]`: how schedules tick.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
 pub struct CronConfig {
     /// How often all schedules are read again, to see what other hosts and commands have changed.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use signalbox_model::{HumanDuration, HumanSize};
 
 /// `[intake]`: what is admitted, from whatever trigger.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
 pub struct IntakeConfig {
     /// Inputs that are decided at the same time; more wait in line.

@@ -3,7 +3,7 @@ use signalbox_delivery::KafkaSecurity;
 use signalbox_model::{HumanDuration, HumanSize};
 
 /// `[kafka]`: the brokers, and how records are taken in.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
 pub struct KafkaConfig {
     /// Some of the brokers, `host:port` each; without one nothing is read.
@@ -43,7 +43,7 @@ pub struct KafkaConfig {
 }
 
 /// Where a group begins that has read nothing yet.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum StartAt {
     /// At the oldest record there is.

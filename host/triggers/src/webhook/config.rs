@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use signalbox_model::{HumanDuration, HumanSize, SecretReference};
 
 /// `[webhooks]`: what senders of webhooks may do, and the secrets they sign with.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
 pub struct WebhookConfig {
     /// The largest body of a delivery.

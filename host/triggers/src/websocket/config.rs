@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use signalbox_model::{HumanDuration, HumanSize};
 
 /// `[websocket]`: connections of coordinators.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
 pub struct WebSocketConfig {
     /// Origins that browsers may connect from, for example `https://console.example.com`. A connection without an

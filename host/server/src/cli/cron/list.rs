@@ -11,8 +11,10 @@ use crate::cli::output;
 use crate::shutdown;
 
 const PAGE: u32 = 100;
+/// How many ticks of each schedule are shown.
+const SHOWN: usize = 3;
 
-/// Lists schedules with their next and last tick, by business and name.
+/// Lists schedules with their next ticks, on the clock of their time zone, and their last tick, by business and name.
 ///
 /// Example: signalbox cron list --business trattoria-roma
 #[derive(Debug, Args)]
@@ -20,7 +22,7 @@ pub struct Options {
     /// Only this business; may be repeated. Without it every business that has schedules.
     #[arg(long, value_name = "ID")]
     business: Vec<String>,
-    /// Prints JSON for programs: a list with each schedule's definition, next and last tick.
+    /// Prints JSON for programs: a list with each schedule's definition, next ticks and last tick.
     #[arg(long)]
     json: bool,
 }
@@ -41,11 +43,12 @@ pub async fn run(store: &Store, options: &Options) -> anyhow::Result<ExitCode> {
     Ok(shutdown::DONE)
 }
 
-/// A schedule for programs: as it is stored, with its next tick.
+/// A schedule for programs: as it is stored, with its next tick, and the next ones on its own clock.
 pub fn shown(schedule: &Schedule, now: Timestamp) -> Value {
     let mut value = serde_json::to_value(schedule).unwrap_or_else(|_| json!({}));
     if let Some(fields) = value.as_object_mut() {
         fields.insert("next".to_owned(), json!(next(schedule, now)));
+        fields.insert("nextTicks".to_owned(), json!(next_of(schedule, now)));
     }
     value
 }
@@ -69,6 +72,33 @@ async fn read(store: &Store, businesses: &[String]) -> anyhow::Result<Vec<Schedu
     }
 }
 
+/// The next ticks of an expression, each on the clock of its time zone, as `2026-12-01T08:00:00+02:00`.
+pub fn next_ticks(expression: &CronExpression, zone: &TimeZone, now: Timestamp, count: usize) -> Vec<String> {
+    let mut after = now;
+    let next = std::iter::from_fn(|| {
+        after = expression.next_after(after, zone)?;
+        Some(on_clock(after, zone))
+    });
+    next.take(count).collect()
+}
+
+fn on_clock(at: Timestamp, zone: &TimeZone) -> String {
+    at.to_zoned(zone.clone()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
+}
+
+/// The next ticks of a schedule on its own clock; none when it is paused or over.
+fn next_of(schedule: &Schedule, now: Timestamp) -> Vec<String> {
+    let definition = &schedule.definition;
+    let Ok(zone) = TimeZone::get(&definition.timezone) else { return Vec::new() };
+    match &definition.timing {
+        _ if schedule.paused => Vec::new(),
+        ScheduleTiming::At(_) => next(schedule, now).map(|at| on_clock(at, &zone)).into_iter().collect(),
+        ScheduleTiming::Expression(text) => {
+            text.parse().map(|expression| next_ticks(&expression, &zone, now, SHOWN)).unwrap_or_default()
+        }
+    }
+}
+
 /// The nominal time of the next tick; none when it is paused or over.
 fn next(schedule: &Schedule, now: Timestamp) -> Option<Timestamp> {
     let definition = &schedule.definition;
@@ -82,7 +112,7 @@ fn next(schedule: &Schedule, now: Timestamp) -> Option<Timestamp> {
     next.filter(|_| !schedule.paused)
 }
 
-const HEADER: &str = "BUSINESS              SCHEDULE                        TIMING                ZONE                  NEXT                  LAST                  STATE";
+const HEADER: &str = "BUSINESS              SCHEDULE                        TIMING                ZONE                  NEXT                       LAST                  STATE";
 
 fn row(schedule: &Schedule, now: Timestamp) -> String {
     let definition = &schedule.definition;
@@ -90,16 +120,19 @@ fn row(schedule: &Schedule, now: Timestamp) -> String {
         ScheduleTiming::At(at) => time(Some(*at)),
         ScheduleTiming::Expression(text) => text.clone(),
     };
+    let mut ticks = next_of(schedule, now).into_iter();
     let line = format!(
-        "{:<20}  {:<30}  {timing:<20}  {:<20}  {:<20}  {:<20}  {}",
+        "{:<20}  {:<30}  {timing:<20}  {:<20}  {:<25}  {:<20}  {}",
         definition.business_id,
         definition.name,
         definition.timezone,
-        time(next(schedule, now)),
+        ticks.next().unwrap_or_else(|| "-".to_owned()),
         time(schedule.last.as_ref().map(|last| last.fired_at)),
         if schedule.paused { "paused" } else { "active" },
     );
-    output::printable(line.trim_end())
+    let then: Vec<String> = ticks.collect();
+    let then = if then.is_empty() { String::new() } else { format!("\n{:<20}  then {}", "", then.join(", ")) };
+    output::printable(&format!("{}{then}", line.trim_end()))
 }
 
 fn time(at: Option<Timestamp>) -> String {

@@ -1,0 +1,53 @@
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use schemars::generate::SchemaSettings;
+use signalbox_model::BusinessInfo;
+
+use super::output;
+use crate::config::Config;
+use crate::shutdown;
+
+/// Prints the JSON Schema of a file, for editors that complete keys and mark mistakes by it.
+///
+/// Name it in the file's first line, as Even Better TOML and taplo read it: #:schema ./bundle.schema.json
+///
+/// Example: signalbox schema bundle > bundle.schema.json
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Of which file.
+    #[arg(value_enum)]
+    of: Kind,
+}
+
+/// A file that has a schema.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Kind {
+    /// bundle.toml
+    Bundle,
+    /// signalbox.toml
+    Configuration,
+    /// A file of the business directory.
+    Business,
+}
+
+/// Prints it.
+pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
+    output::text(&schema(options.of)?)?;
+    Ok(shutdown::DONE)
+}
+
+/// The schema as it is printed. Draft 7 is what the editors' validators know.
+fn schema(of: Kind) -> anyhow::Result<String> {
+    let generator = || SchemaSettings::draft07().into_generator();
+    let (title, schema) = match of {
+        Kind::Bundle => return Ok(signalbox_graph::BUNDLE_SCHEMA.to_owned()),
+        Kind::Configuration => ("Signalbox configuration", generator().into_root_schema_for::<Config>()),
+        Kind::Business => ("Signalbox business", generator().into_root_schema_for::<BusinessInfo>()),
+    };
+    let mut value = schema.to_value();
+    if let Some(fields) = value.as_object_mut() {
+        fields.insert("title".to_owned(), title.into());
+    }
+    Ok(format!("{}\n", serde_json::to_string_pretty(&value)?))
+}
