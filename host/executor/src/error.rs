@@ -55,6 +55,14 @@ pub enum DecideError {
         /// The type.
         business_type: String,
     },
+    /// The bundle for the business's type should be loaded, and could not be.
+    #[error(
+        "the bundle for business type {business_type} could not be loaded; the log and /readyz say why, and SIGHUP tries again"
+    )]
+    NotLoaded {
+        /// The type.
+        business_type: String,
+    },
     /// Every slot of the sandbox pool is taken.
     #[error("the host is busy; come back in {} ms", .retry_after.as_millis())]
     Busy {
@@ -73,7 +81,7 @@ impl DecideError {
     /// Whether the same input may be decided in a moment.
     pub fn retryable(&self) -> bool {
         match self {
-            Self::Busy { .. } => true,
+            Self::Busy { .. } | Self::NotLoaded { .. } => true,
             Self::Store(error) => error.retryable(),
             Self::UnknownBusiness(_) | Self::NoBundle { .. } | Self::Internal(_) => false,
         }
@@ -84,6 +92,7 @@ impl DecideError {
         match self {
             Self::UnknownBusiness(_) => "unknown_business",
             Self::NoBundle { .. } => "no_bundle",
+            Self::NotLoaded { .. } => "bundle_not_loaded",
             Self::Busy { .. } => "busy",
             Self::Store(_) => "store",
             Self::Internal(_) => "internal",

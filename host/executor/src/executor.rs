@@ -98,6 +98,12 @@ impl Executor {
         Some((business, generation.inputs.clone()))
     }
 
+    /// Whether a business is not served because its bundle could not be loaded: what comes for it is to come again.
+    pub fn awaits_bundle(&self, business_id: &str) -> bool {
+        let business = self.inner.parts.directory.get(business_id);
+        business.is_some_and(|business| self.inner.parts.generations.is_absent(&business.business_type))
+    }
+
     /// What a user may do in a business, if the user may see it, and its place when one is named, and has the permission.
     pub fn authorize(
         &self,
@@ -214,8 +220,11 @@ impl Executor {
     /// The generation that decides, taken once: a swap while the decision runs does not touch it.
     pub(crate) fn generation(&self, business_id: &str) -> Result<Arc<Generation>, DecideError> {
         let business_type = &self.business(business_id)?.business_type;
-        let live = self.inner.parts.generations.live(business_type);
-        live.ok_or_else(|| DecideError::NoBundle { business_type: business_type.clone() })
+        let generations = &self.inner.parts.generations;
+        generations.live(business_type).ok_or_else(|| match generations.is_absent(business_type) {
+            true => DecideError::NotLoaded { business_type: business_type.clone() },
+            false => DecideError::NoBundle { business_type: business_type.clone() },
+        })
     }
 
     pub(crate) fn business(&self, business_id: &str) -> Result<Arc<BusinessInfo>, DecideError> {

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -8,6 +9,18 @@ use signalbox_sandbox::Generation;
 #[derive(Debug, Default)]
 pub struct Generations {
     live: ArcSwap<BTreeMap<Arc<str>, Arc<Generation>>>,
+    absent: ArcSwap<Vec<AbsentBundle>>,
+}
+
+/// A bundle that should be loaded and could not be: what comes for its business type waits, and is not given up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AbsentBundle {
+    /// The type; none when the manifest could not even say that.
+    pub business_type: Option<String>,
+    /// Its folder.
+    pub folder: PathBuf,
+    /// Why it is not loaded, in a sentence.
+    pub reason: String,
 }
 
 impl Generations {
@@ -19,6 +32,24 @@ impl Generations {
     /// Every live generation, by business type.
     pub fn all(&self) -> Vec<Arc<Generation>> {
         self.live.load().values().cloned().collect()
+    }
+
+    /// The bundles that should be loaded and could not be.
+    pub fn absent(&self) -> Arc<Vec<AbsentBundle>> {
+        self.absent.load_full()
+    }
+
+    /// Notes which bundles should be loaded and could not be.
+    pub fn note_absent(&self, absent: Vec<AbsentBundle>) {
+        self.absent.store(Arc::new(absent));
+    }
+
+    /// Whether a business type has no generation because its bundle could not be loaded. A bundle that does not say its type
+    /// may be that of any type that has none.
+    pub fn is_absent(&self, business_type: &str) -> bool {
+        let may_be =
+            |bundle: &AbsentBundle| bundle.business_type.as_deref().is_none_or(|absent| absent == business_type);
+        !self.live.load().contains_key(business_type) && self.absent.load().iter().any(may_be)
     }
 
     /// Makes a generation the live one of its business type, and gives back the one it replaces.

@@ -20,7 +20,7 @@ pub use config::{ExecutorConfig, ReviewConfig};
 pub use context::Authorized;
 pub use error::{AccessError, DecideError};
 pub use executor::{Decided, Executor, ExecutorParts};
-pub use generations::Generations;
+pub use generations::{AbsentBundle, Generations};
 pub use handle::{EventCall, HandleError};
 pub use metrics::describe as describe_metrics;
 pub use progress::{NodeEvent, Phase, Progress, Silent};

@@ -7,6 +7,26 @@ use tokio::sync::oneshot;
 use tracing::Instrument as _;
 use tracing::instrument::WithSubscriber as _;
 
+/// How much of the machine loading a bundle may take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pace {
+    /// What decisions leave of it, and at least about a tenth of a core.
+    #[default]
+    Behind,
+    /// All of it: the host serves nobody yet.
+    Full,
+}
+
+impl Pace {
+    /// For work that cannot be begun anew; none is no rank at all, since there is nobody to be behind.
+    pub(crate) fn rank(self) -> Option<Rank> {
+        match self {
+            Self::Behind => Some(Rank::Share),
+            Self::Full => None,
+        }
+    }
+}
+
 /// How far behind; other systems than Linux make no difference. Processes and threads that such a thread starts begin with
 /// its rank, and cannot leave [`Rank::Idle`] again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,13 +38,14 @@ pub(crate) enum Rank {
     Share,
 }
 
-/// Does the work in a thread of its own, until its end or until nobody wants to know any more. What it waits for, the runtime
+/// Does the work in a thread of its own, with a rank or with that of who starts it, until its end or until nobody wants to know any more. What it waits for, the runtime
 /// waits for as before. An error says that there was no thread for it, or that it panicked.
 pub(crate) async fn run<T: Send + 'static>(
     thread: &str,
-    rank: Rank,
+    rank: impl Into<Option<Rank>>,
     work: impl Future<Output = T> + Send + 'static,
 ) -> std::io::Result<T> {
+    let rank: Option<Rank> = rank.into();
     let (mut sender, receiver) = oneshot::channel();
     let work = async move {
         let output = tokio::select! {
@@ -37,19 +58,24 @@ pub(crate) async fn run<T: Send + 'static>(
     let work = work.in_current_span().with_current_subscriber();
     let runtime = Handle::current();
     std::thread::Builder::new().name(thread.to_owned()).spawn(move || {
-        rank.take();
+        if let Some(rank) = rank {
+            rank.take();
+        }
         runtime.block_on(work);
     })?;
     receiver.await.map_err(|_| std::io::Error::other("the thread broke off"))
 }
 
-/// Does work that can be begun anew: with what nobody else wants, and on a machine that gives that nearly nothing once more,
+/// Does work that can be begun anew: beside everything while nobody is served; else with what nobody else wants, and on a machine that gives that nearly nothing once more,
 /// with a share. An error is one of [`run`].
-pub(crate) async fn patiently<T, W>(thread: &str, work: impl Fn() -> W) -> std::io::Result<T>
+pub(crate) async fn patiently<T, W>(thread: &str, pace: Pace, work: impl Fn() -> W) -> std::io::Result<T>
 where
     T: Send + 'static,
     W: Future<Output = T> + Send + 'static,
 {
+    if pace == Pace::Full {
+        return run(thread, None, work()).await;
+    }
     let (begins, begun) = oneshot::channel();
     let first = work();
     let first = run(thread, Rank::Idle, async move {
@@ -186,7 +212,7 @@ mod tests {
             }
             of_this_thread().1
         };
-        assert_eq!(patiently("starves", work).await.unwrap(), 0, "SCHED_OTHER");
+        assert_eq!(patiently("starves", Pace::Behind, work).await.unwrap(), 0, "SCHED_OTHER");
         over.store(true, Ordering::Relaxed);
         busy.into_iter().for_each(|busy| busy.join().unwrap());
     }
@@ -195,13 +221,14 @@ mod tests {
     #[tokio::test]
     async fn processes_that_it_starts_are_behind_from_their_first_moment() {
         let before = of_this_thread();
-        for rank in [Rank::Idle, Rank::Share] {
+        for rank in [None, Some(Rank::Idle), Some(Rank::Share)] {
             let work = async { tokio::process::Command::new("cat").arg("/proc/self/stat").output().await };
             let stat = run("starts", rank, work).await.unwrap().unwrap().stdout;
             let (niceness, policy) = told(std::str::from_utf8(&stat).unwrap());
             match rank {
-                Rank::Idle => assert_eq!(policy, 5, "SCHED_IDLE"),
-                Rank::Share => assert_eq!((niceness, policy), (NICENESS.max(before.0), before.1)),
+                None => assert_eq!((niceness, policy), before, "while nobody is served there is nobody to be behind"),
+                Some(Rank::Idle) => assert_eq!(policy, 5, "SCHED_IDLE"),
+                Some(Rank::Share) => assert_eq!((niceness, policy), (NICENESS.max(before.0), before.1)),
             }
         }
         assert_eq!(of_this_thread(), before, "and the host stays where it was");

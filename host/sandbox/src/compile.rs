@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep_until};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-use crate::behind::{self, Rank};
+use crate::behind::{self, Pace, Rank};
 use crate::config::SandboxConfig;
 use crate::error::SandboxError;
 use crate::metrics;
@@ -46,13 +46,14 @@ pub enum Compilation {
     InProcess,
 }
 
-/// Compiles for an engine, as many components at a time as leave a core for others.
+/// Compiles for an engine: as many components at a time as leave a core for others, or as there are cores while nobody is served.
 pub(crate) struct Compiler {
     engine: Engine,
     compilation: Compilation,
     limits: CompileLimits,
     cache: Option<Cache>,
     places: Semaphore,
+    all_places: Semaphore,
 }
 
 impl Compiler {
@@ -65,6 +66,7 @@ impl Compiler {
             limits: CompileLimits::of(config),
             cache: config.cache.as_deref().map(Cache::open).transpose()?,
             places: Semaphore::new(cores.saturating_sub(1).max(1)),
+            all_places: Semaphore::new(cores),
         })
     }
 
@@ -76,14 +78,14 @@ impl Compiler {
     }
 
     /// The component, compiled now and kept in the cache.
-    pub async fn compile(self: &Arc<Self>, digest: &str, bytes: &Bytes) -> Result<Component, CompileError> {
-        let code = self.code(bytes).await.inspect_err(|error| metrics::not_compiled(error.reason()))?;
+    pub async fn compile(self: &Arc<Self>, digest: &str, bytes: &Bytes, pace: Pace) -> Result<Component, CompileError> {
+        let code = self.code(bytes, pace).await.inspect_err(|error| metrics::not_compiled(error.reason()))?;
         let (compiler, name, code) = (self.clone(), self.name(digest), Bytes::from(code));
         let keep = move || {
             let (compiler, name, code) = (compiler.clone(), name.clone(), code.clone());
             async move { compiler.keep(&name, &code) }
         };
-        behind::patiently("compile", keep).await.map_err(broke_off)?
+        behind::patiently("compile", pace, keep).await.map_err(broke_off)?
     }
 
     fn name(&self, digest: &str) -> String {
@@ -108,13 +110,19 @@ impl Compiler {
             .ok()
     }
 
-    async fn code(&self, bytes: &Bytes) -> Result<Vec<u8>, CompileError> {
+    async fn code(&self, bytes: &Bytes, pace: Pace) -> Result<Vec<u8>, CompileError> {
+        let places = match pace {
+            Pace::Behind => &self.places,
+            Pace::Full => &self.all_places,
+        };
         // Never closed.
-        let _place = self.places.acquire().await;
+        let _place = places.acquire().await;
         let started = Instant::now();
         let code = match &self.compilation {
-            Compilation::ChildProcess { program, command } => self.compile_in_child(program, command, bytes).await,
-            Compilation::InProcess => self.compile_here(bytes).await,
+            Compilation::ChildProcess { program, command } => {
+                self.compile_in_child(program, command, bytes, pace).await
+            }
+            Compilation::InProcess => self.compile_here(bytes, pace).await,
         };
         if code.is_ok() {
             metrics::compiled(started.elapsed());
@@ -123,21 +131,26 @@ impl Compiler {
         code
     }
 
-    async fn compile_here(&self, bytes: &Bytes) -> Result<Vec<u8>, CompileError> {
+    async fn compile_here(&self, bytes: &Bytes, pace: Pace) -> Result<Vec<u8>, CompileError> {
         let (engine, bytes) = (self.engine.clone(), bytes.clone());
         let compiling = async move { engine.precompile_component(&bytes) };
-        let compiled = behind::run("compile", Rank::Share, compiling).await.map_err(broke_off)?;
+        let compiled = behind::run("compile", pace.rank(), compiling).await.map_err(broke_off)?;
         compiled.map_err(|error| CompileError::invalid(&error))
     }
 
-    /// With what nobody else wants of the machine; and on a machine that gives it nearly nothing once more, with a share.
+    /// While nobody is served, like anything else. Later with what nobody else wants of the machine; and on a machine that gives it nearly nothing once more, with a share.
     async fn compile_in_child(
         &self,
         program: &Path,
         command: &'static str,
         bytes: &[u8],
+        pace: Pace,
     ) -> Result<Vec<u8>, CompileError> {
-        for rank in [Rank::Idle, Rank::Share] {
+        let ranks: &[Option<Rank>] = match pace {
+            Pace::Behind => &[Some(Rank::Idle), Some(Rank::Share)],
+            Pace::Full => &[None],
+        };
+        for rank in ranks.iter().copied() {
             let (program, limits) = (program.to_owned(), self.limits);
             // The child begins with the rank of the thread that starts it. Talking to it is for the runtime: it sets timers.
             let starting = async move { process::start(&program, command, &limits) };
@@ -195,7 +208,7 @@ mod tests {
         let config = SandboxConfig { cache: None, ..SandboxConfig::default() };
         let compiler = Compiler::new(engine, &config, Compilation::InProcess).unwrap();
         let started = Instant::now();
-        compiler.code(&Bytes::from_static(b"nonsense")).await.unwrap_err();
+        compiler.code(&Bytes::from_static(b"nonsense"), Pace::Behind).await.unwrap_err();
         assert!(started.elapsed() >= LEAST);
     }
 

@@ -13,6 +13,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use signalbox_executor::AbsentBundle;
 use signalbox_store::Store;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -31,24 +32,45 @@ pub const STORE_UP: &str = "signalbox_store_up";
 pub struct Health {
     /// What the store's last check said; none is well.
     pub store: watch::Receiver<Option<String>>,
-    /// The business types that have a bundle.
-    pub bundles: Arc<dyn Fn() -> Vec<String> + Send + Sync>,
+    /// How the bundles stand.
+    pub bundles: Arc<dyn Fn() -> BundleStates + Send + Sync>,
     /// Cancelled as soon as the host begins to leave.
     pub leaving: CancellationToken,
 }
 
+/// Which business types are served, and which are not.
+#[derive(Clone, Debug, Default)]
+pub struct BundleStates {
+    /// The types that have a bundle.
+    pub loaded: Vec<String>,
+    /// The bundles that could not be loaded.
+    pub absent: Arc<Vec<AbsentBundle>>,
+}
+
 impl Health {
-    /// Each part with its state, and whether all are well.
+    /// Each part with its state, and whether traffic may come. A bundle that could not be loaded keeps none away from the
+    /// others: the host is degraded then, and ready.
     pub fn report(&self) -> (bool, Value) {
         let store = self.store.borrow().clone();
         let (leaving, bundles) = (self.leaving.is_cancelled(), (self.bundles)());
-        let ready = store.is_none() && !bundles.is_empty() && !leaving;
+        let ready = store.is_none() && !bundles.loaded.is_empty() && !leaving;
+        // Anybody may ask, so the folder's path is left out.
+        let not_loaded: Vec<Value> = bundles
+            .absent
+            .iter()
+            .map(|bundle| json!({ "businessType": bundle.business_type, "reason": bundle.reason }))
+            .collect();
+        let degraded = ready && !not_loaded.is_empty();
         let parts = json!({
             "store": { "ok": store.is_none(), "reason": store },
-            "bundles": { "ok": !bundles.is_empty(), "loaded": bundles },
+            "bundles": {
+                "ok": !bundles.loaded.is_empty() && not_loaded.is_empty(),
+                "loaded": bundles.loaded,
+                "notLoaded": not_loaded,
+            },
             "traffic": { "ok": !leaving, "reason": leaving.then_some("the host is leaving") },
         });
-        (ready, json!({ "ready": ready, "parts": parts }))
+        (ready, json!({ "ready": ready, "degraded": degraded, "parts": parts }))
     }
 }
 
@@ -157,7 +179,8 @@ mod tests {
 
     fn health(bundles: &[&str]) -> (watch::Sender<Option<String>>, Health) {
         let (sender, store) = watch::channel(None);
-        let bundles: Vec<String> = bundles.iter().map(|name| (*name).to_owned()).collect();
+        let loaded = bundles.iter().map(|name| (*name).to_owned()).collect();
+        let bundles = BundleStates { loaded, absent: Arc::default() };
         (sender, Health { store, bundles: Arc::new(move || bundles.clone()), leaving: CancellationToken::new() })
     }
 
@@ -183,6 +206,26 @@ mod tests {
         let (_store, health) = health(&[]);
         assert_eq!(health.report().1["parts"]["bundles"]["ok"], false);
         assert!(!health.report().0);
+    }
+
+    #[test]
+    fn a_bundle_that_could_not_be_loaded_is_named_and_keeps_no_traffic_from_the_others() {
+        let (_store, mut health) = health(&["clinic"]);
+        let absent = AbsentBundle {
+            business_type: Some("restaurant".to_owned()),
+            folder: "/secret/place".into(),
+            reason: "bundle.toml:3:1: unknown key".to_owned(),
+        };
+        let states = BundleStates { loaded: vec!["clinic".to_owned()], absent: Arc::new(vec![absent]) };
+        health.bundles = Arc::new(move || states.clone());
+        let (ready, report) = health.report();
+        assert!(ready);
+        assert_eq!(report["degraded"], true);
+        let bundles = &report["parts"]["bundles"];
+        assert_eq!((&bundles["ok"], &bundles["loaded"]), (&json!(false), &json!(["clinic"])));
+        let told = json!([{ "businessType": "restaurant", "reason": "bundle.toml:3:1: unknown key" }]);
+        assert_eq!(bundles["notLoaded"], told);
+        assert!(!report.to_string().contains("/secret/place"), "anybody may ask");
     }
 
     #[test]

@@ -21,16 +21,21 @@ use signalbox_delivery::Relay;
 use signalbox_executor::{Executor, ExecutorParts, Generations};
 use signalbox_sandbox::Sandbox;
 use signalbox_sessions::Sessions;
-use signalbox_triggers::{Api, Clock, Intake, PermissionAudience, Scheduler, Verifier, WebSocket, serve_http};
+use signalbox_triggers::{
+    Api, Clock, Intake, PermissionAudience, Scheduler, Verifier, WebSocket, Webhooks, serve_http,
+};
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, secrets};
-use crate::health::{self, Health, MetricsDoor};
+use crate::health::{self, BundleStates, Health, MetricsDoor};
 use crate::shutdown::{Request, Signals};
 use crate::telemetry;
 use crate::usage::Usage;
 
+pub use bundles::BUNDLE_LOADED;
+use bundles::Bundles;
 pub use error::StartError;
 use reload::Reload;
 pub use reload::Reread;
@@ -59,10 +64,9 @@ pub async fn serve(config: Config, read_again: Reread, ready_json: bool) -> anyh
     let services = backends::services(&config, store.clone(), directory.clone())?;
     let compilation = crate::compiler::compilation()?;
     let sandbox = Sandbox::new(&config.sandbox, Arc::new(services), compilation).map_err(StartError::from)?;
-    let loaded = bundles::load(&config.bundles.paths, &sandbox).await?;
     let usage = Usage::of(sandbox.clone());
     let executor = Executor::new(ExecutorParts {
-        sandbox,
+        sandbox: sandbox.clone(),
         store: store.clone(),
         directory: directory.clone(),
         generations: Arc::default(),
@@ -71,17 +75,23 @@ pub async fn serve(config: Config, read_again: Reread, ready_json: bool) -> anyh
         clock: jiff::Timestamp::now,
     });
     let generations = executor.generations().clone();
-    for generation in loaded {
-        executor.publish(generation).await.map_err(StartError::from)?;
-    }
 
     let sessions = Sessions::new(config.websocket.connections_per_user);
     let decide = Arc::new(executor);
     let audience = Arc::new(PermissionAudience(decide.clone()));
     let (relay, relay_task) = Relay::new(config.delivery.clone(), store.clone(), sessions.clone(), audience);
     let intake = Intake::new(config.intake.clone(), decide.clone(), store.clone(), relay, clock.clone());
-    let webhooks = webhooks::open(&config.webhooks, webhook_secrets, &intake, &store, &clock, &generations)?;
-    let kafka = kafka::start(&config.kafka, brokers.as_ref(), &intake, &clock, &generations)?;
+    let webhooks =
+        Webhooks::new(config.webhooks.clone(), webhook_secrets, intake.clone(), store.clone(), clock.clone());
+    let bundles = Bundles {
+        config: config.clone(),
+        sandbox,
+        executor: decide.clone(),
+        webhooks: webhooks.clone(),
+        directory: directory.clone(),
+    };
+    bundles.load_all().await?;
+    let kafka = kafka::start(&config.kafka, brokers.as_ref(), &intake, &clock)?;
     let scheduler = Scheduler::new(config.cron.clone(), intake.clone(), store.clone(), clock.clone());
     let changes = scheduler.changes();
     let relay_task = relay_task
@@ -94,7 +104,7 @@ pub async fn serve(config: Config, read_again: Reread, ready_json: bool) -> anyh
     let leaving = CancellationToken::new();
     let health = Health {
         store: health::watch_store(store, gone.clone()),
-        bundles: Arc::new(move || loaded_types(&generations)),
+        bundles: Arc::new(move || bundle_states(&generations)),
         leaving: leaving.clone(),
     };
     let health = health::routes(health, door, metrics, usage);
@@ -115,7 +125,9 @@ pub async fn serve(config: Config, read_again: Reread, ready_json: bool) -> anyh
         tracing::warn!(%error, "nobody reads standard output; the host runs all the same");
     }
 
-    let mut reload = Reload { in_force: config, read_again, directory, log_filter };
+    let try_bundles_again = Arc::new(Notify::new());
+    let trying = tokio::spawn(bundles.keep_trying(try_bundles_again.clone(), leaving.clone()));
+    let mut reload = Reload { in_force: config, read_again, directory, log_filter, try_bundles_again };
     while signals.next().await == Request::Reload {
         reload.run();
     }
@@ -129,7 +141,7 @@ pub async fn serve(config: Config, read_again: Reread, ready_json: bool) -> anyh
             intake,
             leaving,
             gone,
-            tasks: vec![recovery, expiry, http, relay_task],
+            tasks: vec![recovery, expiry, http, trying, relay_task],
         },
     )
     .await;
@@ -179,8 +191,9 @@ async fn listen(config: &Config) -> Result<TcpListener, StartError> {
     TcpListener::bind(address).await.map_err(|reason| StartError::Listen { address, reason })
 }
 
-fn loaded_types(generations: &Generations) -> Vec<String> {
-    generations.all().iter().map(|generation| generation.business_type.to_string()).collect()
+fn bundle_states(generations: &Generations) -> BundleStates {
+    let loaded = generations.all().iter().map(|generation| generation.business_type.to_string()).collect();
+    BundleStates { loaded, absent: generations.absent() }
 }
 
 async fn keep_up(metrics: PrometheusHandle) {

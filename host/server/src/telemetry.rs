@@ -73,6 +73,7 @@ fn describe_metrics() {
     signalbox_triggers::describe_metrics();
     crate::usage::describe_metrics();
     metrics::describe_gauge!("signalbox_build_info", "Always 1; the labels say which build runs.");
+    metrics::describe_gauge!(crate::serve::BUNDLE_LOADED, "Whether the bundle of a business type is loaded.");
     metrics::describe_gauge!(crate::health::STORE_UP, "Whether the store answered the last check.");
 }
 

@@ -13,10 +13,10 @@ use crate::client::{failure, key};
 use crate::decisions::checked;
 use crate::document::{ITEM_LIMIT, pack, packed_size, unpack};
 use crate::item::{EXPIRES_AT, Item, ItemBuilder, number, text};
-use crate::key::instant;
+use crate::key::{KeyRange, instant};
 use crate::queue::{Lane, Place};
 use crate::tables::BY_DUE;
-use crate::{Store, StoreError};
+use crate::{Page, Store, StoreError};
 
 pub(crate) const BUSINESS: &str = "businessId";
 pub(crate) const ID: &str = "id";
@@ -138,25 +138,37 @@ impl Store {
     /// Inputs that were accepted and not finished, the oldest first; `limit` is from 1 to 100. A new one may take a
     /// moment to appear here.
     pub async fn pending_inputs(&self, limit: u32) -> Result<Vec<AcceptedInput>, StoreError> {
-        let table = &self.names().inputs;
-        let found = self.queued(table, BY_DUE, Lane::Pending, None, checked(limit)?).await?;
+        Ok(self.pending_inputs_after(None, limit).await?.items)
+    }
+
+    /// The same page by page: whoever leaves some of them alone gets past them with the page's cursor.
+    pub async fn pending_inputs_after(
+        &self,
+        cursor: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<AcceptedInput>, StoreError> {
+        let (table, limit) = (&self.names().inputs, checked(limit)?);
+        let range = cursor.map_or_else(KeyRange::default, |cursor| KeyRange::default().after(cursor));
+        let found = self.queued_in(table, BY_DUE, Lane::Pending, range, limit).await?;
+        let last = found.last().filter(|_| found.len() == limit).and_then(|item| text(item, BY_DUE.sort));
+        let cursor = last.map(str::to_owned);
         let keys = found.into_iter().map(|mut item| {
             item.retain(|name, _| name == ID || name == BUSINESS);
             item
         });
-        let mut inputs = Vec::new();
+        let mut items = Vec::new();
         for item in self.items(table, keys.collect()).await? {
             // The index lags behind: what was finished a moment ago may still be in it.
             if !item.contains_key(BY_DUE.partition) {
                 continue;
             }
             match self.accepted_input(&item).await {
-                Ok(input) => inputs.push(input),
+                Ok(input) => items.push(input),
                 // One that cannot be read must not hide the others.
                 Err(error) => tracing::warn!(%error, "left an input out of those that are pending"),
             }
         }
-        Ok(inputs)
+        Ok(Page { items, cursor })
     }
 
     /// Notes that an input is decided. Its id is remembered for 7 days more, so that a sender who repeats it is known.

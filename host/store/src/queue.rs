@@ -58,6 +58,18 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<Item>, StoreError> {
         let range = now.map_or_else(KeyRange::default, |now| KeyRange::default().until(after_prefix(&moment(now, ""))));
+        self.queued_in(table, index, lane, range, limit).await
+    }
+
+    /// The same within a range of sort keys.
+    pub(crate) async fn queued_in(
+        &self,
+        table: &str,
+        index: IndexSpec,
+        lane: Lane,
+        range: KeyRange,
+        limit: usize,
+    ) -> Result<Vec<Item>, StoreError> {
         let read = async |shard| {
             let partition = partition(lane, shard);
             let query = Query::of_index(table, index, &partition, range.clone(), false, limit);

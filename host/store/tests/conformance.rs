@@ -153,6 +153,7 @@ guarantees! {
     inputs::of_many_concurrent_acceptances_exactly_one_is_new,
     inputs::a_finished_input_is_no_longer_pending_and_still_known,
     inputs::pending_inputs_come_oldest_first,
+    inputs::pending_inputs_that_are_left_alone_hide_no_others,
     inputs::finishing_what_was_never_accepted_names_it,
     inputs::the_same_input_id_of_two_businesses_is_two_inputs,
     inputs::the_same_body_again_is_a_duplicate_and_another_is_a_conflict,

@@ -36,6 +36,7 @@ use rates::Rates;
 pub(crate) use check::LONGEST_MESSAGE_ID;
 pub use config::IntakeConfig;
 pub use decide::{Decide, PermissionAudience};
+pub(crate) use error::UNTIL_LOADED;
 pub use error::{IntakeError, RateScope};
 pub use events::{Acceptance, Origin, Pending};
 pub use flight::{Receipt, Watcher};
@@ -145,26 +146,37 @@ impl Intake {
     /// start `older_than` is zero; later it leaves alone what another process may be deciding right now.
     pub async fn recover(&self, older_than: Duration) -> Result<usize, StoreError> {
         let limit = SignedDuration::try_from(older_than).unwrap_or(SignedDuration::MAX);
-        let mut seen = HashSet::new();
+        let (mut seen, mut cursor) = (HashSet::new(), None);
+        let mut waiting = 0_usize;
         loop {
-            let page = self.shared.store.pending_inputs(PAGE).await?;
+            let page = self.shared.store.pending_inputs_after(cursor.as_deref(), PAGE).await?;
             let now = self.shared.clock.now();
             let mut fresh = Vec::new();
-            for accepted in page {
-                let old_enough = now.duration_since(accepted.accepted_at) >= limit;
+            let is_young = |accepted: &AcceptedInput| now.duration_since(accepted.accepted_at) < limit;
+            let ends_young = page.items.last().is_some_and(is_young);
+            for accepted in page.items {
                 let key = (accepted.input.business_id.clone(), accepted.input.id.clone());
-                if old_enough && seen.insert(key) {
+                if is_young(&accepted) || !seen.insert(key) {
+                    continue;
+                }
+                // Their bundle has to be mended first; meanwhile they stay where they are, and hide nobody else's.
+                if self.shared.decide.awaits_bundle(&accepted.input.business_id) {
+                    waiting += 1;
+                } else {
                     fresh.push(accepted);
                 }
             }
-            if fresh.is_empty() {
-                return Ok(seen.len());
-            }
             stream::iter(fresh).for_each_concurrent(RECOVERING, |accepted| self.recover_one(accepted)).await;
-            if self.shared.stopping.is_cancelled() {
-                return Ok(seen.len());
+            // The oldest come first: what follows is younger still.
+            cursor = page.cursor.filter(|_| !ends_young);
+            if cursor.is_none() || self.shared.stopping.is_cancelled() {
+                break;
             }
         }
+        if waiting > 0 {
+            tracing::warn!(count = waiting, "accepted inputs wait for a bundle that could not be loaded");
+        }
+        Ok(seen.len() - waiting)
     }
 
     /// Runs [`Intake::recover`] at start and then every now and then, until `stop`.

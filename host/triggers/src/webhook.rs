@@ -174,7 +174,11 @@ async fn deliver(
 
 impl Shared {
     fn hook(&self, business_id: &str, hook: &str) -> Result<WebhookInput, Refusal> {
-        let (_, inputs) = self.intake.decide().inputs(business_id).ok_or(Refusal::Unknown)?;
+        let decide = self.intake.decide();
+        let Some((_, inputs)) = decide.inputs(business_id) else {
+            // Whether it has the hook only its bundle knows; "not found" would make the sender give up.
+            return Err(if decide.awaits_bundle(business_id) { Refusal::NotLoaded } else { Refusal::Unknown });
+        };
         inputs.webhook.get(hook).cloned().ok_or(Refusal::Unknown)
     }
 

@@ -3,6 +3,7 @@
 
 mod answers;
 mod api;
+mod bundles;
 mod crash;
 mod cron;
 mod drain;

@@ -35,9 +35,9 @@ pub(super) async fn compile(
     mut child: Child,
     limits: &CompileLimits,
     component: &[u8],
-    rank: Rank,
+    rank: Option<Rank>,
 ) -> Result<Option<Vec<u8>>, CompileError> {
-    let id = child.id().filter(|_| rank == Rank::Idle);
+    let id = child.id().filter(|_| rank == Some(Rank::Idle));
     let starves = async {
         match id {
             Some(id) => behind::starves(&format!("/proc/{id}")).await,

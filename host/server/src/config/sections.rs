@@ -12,7 +12,7 @@ use tracing_subscriber::EnvFilter;
 use super::secrets::{self, SecretError};
 
 /// `[server]`: where the host listens, and how it leaves.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct ServerConfig {
     /// Address and port; port 0 takes a free one and the ready line names it.
@@ -28,7 +28,7 @@ impl Default for ServerConfig {
 }
 
 /// What holds the tables.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum StoreBackend {
     /// A SQLite file of this process: for the first run, development and small trials.
@@ -41,7 +41,7 @@ pub enum StoreBackend {
 }
 
 /// `[store]`: where decisions are kept.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct StoreConfig {
     /// `embedded`, `memory` or `dynamodb`.
@@ -109,7 +109,7 @@ impl StoreConfig {
 }
 
 /// `[business]`: who the businesses are.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct BusinessConfig {
     /// The folder with one TOML file per business; read again on SIGHUP.
@@ -123,15 +123,28 @@ impl Default for BusinessConfig {
 }
 
 /// `[bundles]`: what decides.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct BundlesConfig {
     /// The bundle folders, one per business type.
     pub paths: Vec<PathBuf>,
+    /// What happens at start when a bundle cannot be loaded: `serve-others` or `stop`.
+    pub on_failure: OnFailure,
+}
+
+/// What happens at start when a bundle cannot be loaded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnFailure {
+    /// Businesses of other types are served; those of its type are told to come back.
+    #[default]
+    ServeOthers,
+    /// The host does not start.
+    Stop,
 }
 
 /// How log lines are written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum LogFormat {
     /// `pretty` when standard error is a terminal, else `json`.
@@ -144,7 +157,7 @@ pub enum LogFormat {
 }
 
 /// Who may read `/metrics`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum MetricsAccess {
     /// Requests from this machine that no proxy has forwarded.
@@ -159,7 +172,7 @@ pub enum MetricsAccess {
 }
 
 /// `[telemetry]`: logs and metrics.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct TelemetryConfig {
     /// What is logged: a level, or levels per part such as `info,signalbox_executor=debug`.

@@ -1,41 +1,237 @@
-//! Loads the configured bundles; a host with a bad one does not start.
+//! Loads the configured bundles. One that cannot be loaded keeps its own business type down and nobody else's: the others are
+//! served, and it is tried again on SIGHUP.
 
 use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use signalbox_sandbox::{BundleError, Generation, Sandbox};
+use futures_util::future::join_all;
+use signalbox_capabilities::business::BusinessDirectory;
+use signalbox_executor::{AbsentBundle, Executor};
+use signalbox_sandbox::{BundleError, Generation, Pace, Sandbox};
+use signalbox_triggers::{HookError, Webhooks};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 use super::StartError;
+use crate::config::{Config, OnFailure};
+use crate::{fit, permissions};
 
-/// Loads all of them, and reports on all that are wrong at once.
-pub async fn load(paths: &[std::path::PathBuf], sandbox: &Sandbox) -> Result<Vec<Generation>, StartError> {
-    let (mut loaded, mut problems) = (Vec::<Generation>::new(), String::new());
-    for path in paths {
-        match sandbox.load(path).await {
-            Ok(generation) => {
-                if let Some(other) = loaded.iter().find(|other| other.business_type == generation.business_type) {
-                    problems.push_str(&format!(
-                        "{} decides for businesses of type {}, and so does version {} that was loaded before it; list \
-                         one of them under [bundles] paths\n",
-                        path.display(),
-                        generation.business_type,
-                        other.version
-                    ));
-                    continue;
-                }
-                tracing::info!(
-                    business_type = %generation.business_type,
-                    version = generation.version,
-                    generation = %generation.digest,
-                    folder = %path.display(),
-                    "loaded a bundle"
-                );
-                loaded.push(generation);
+/// 1 for a business type whose bundle is loaded, 0 for one whose bundle could not be.
+pub const BUNDLE_LOADED: &str = "signalbox_bundle_loaded";
+/// The most problems of one bundle that are logged one by one.
+const MOST_LOGGED: usize = 20;
+/// The longest reason that `/readyz` gives, in characters.
+const LONGEST_REASON: usize = 300;
+
+/// What bundles are held against before they are published.
+pub struct Bundles {
+    /// The configuration at start.
+    pub config: Config,
+    /// Loads.
+    pub sandbox: Sandbox,
+    /// Takes what was loaded.
+    pub executor: Arc<Executor>,
+    /// Knows the secrets of hooks.
+    pub webhooks: Webhooks,
+    /// Whose businesses they are for.
+    pub directory: Arc<BusinessDirectory>,
+}
+
+/// A bundle that is not loaded.
+struct Failed {
+    absent: AbsentBundle,
+    /// For people at a terminal.
+    report: String,
+    /// What the operator has to provide for a hook of it.
+    hook: Option<HookError>,
+}
+
+impl Bundles {
+    /// Loads all of them at once with all of the machine, since nobody is served yet, and publishes those that are as they
+    /// should be. Fails when there are some and none can be published, or when one cannot and the operator wants all or none.
+    pub async fn load_all(&self) -> Result<(), StartError> {
+        let paths = &self.config.bundles.paths;
+        let loading = paths.iter().map(|path| self.load(path, Pace::Full));
+        let (loaded, mut failed) = apart(join_all(loading).await);
+        let (loaded, mut twice) = once(loaded);
+        failed.append(&mut twice);
+        let stop = self.config.bundles.on_failure == OnFailure::Stop || loaded.is_empty();
+        if !failed.is_empty() && stop {
+            // One that lacks nothing but a secret has a page of its own.
+            return Err(match failed.as_slice() {
+                [Failed { hook: Some(hook), .. }] => StartError::Hook(hook.clone()),
+                _ => StartError::Bundles(failed.into_iter().map(|failed| failed.report).collect()),
+            });
+        }
+        for (path, generation) in loaded {
+            self.publish(&path, generation).await?;
+        }
+        for failed in &failed {
+            tell(failed);
+        }
+        self.note_absent(failed.into_iter().map(|failed| failed.absent).collect());
+        Ok(())
+    }
+
+    /// Tries those that are not loaded again whenever it is asked to, behind everything that runs, until `stop`.
+    pub async fn keep_trying(self, again: Arc<Notify>, stop: CancellationToken) {
+        let asked = async {
+            loop {
+                again.notified().await;
+                self.try_again().await;
             }
+        };
+        stop.run_until_cancelled(asked).await;
+    }
+
+    async fn try_again(&self) {
+        let generations = self.executor.generations();
+        let waiting: Vec<PathBuf> = generations.absent().iter().map(|absent| absent.folder.clone()).collect();
+        if waiting.is_empty() {
+            return;
+        }
+        tracing::info!(bundles = waiting.len(), "trying again to load the bundles that are not loaded");
+        let loading = waiting.iter().map(|path| self.load(path, Pace::Behind));
+        let (loaded, mut failed) = apart(join_all(loading).await);
+        let (loaded, mut twice) = once(loaded);
+        failed.append(&mut twice);
+        for (path, generation) in loaded {
+            if generations.live(&generation.business_type).is_some() {
+                failed.push(Failed::new(&path, Some(&generation.business_type), SECOND.to_owned(), None));
+                continue;
+            }
+            if let Err(error) = self.publish(&path, generation).await {
+                failed.push(Failed::new(&path, None, format!("its message models cannot be stored: {error}"), None));
+            }
+        }
+        for failed in &failed {
+            tell(failed);
+        }
+        self.note_absent(failed.into_iter().map(|failed| failed.absent).collect());
+    }
+
+    /// A bundle that fits the configuration, or why it is none.
+    async fn load(&self, path: &Path, pace: Pace) -> Result<(PathBuf, Generation), Failed> {
+        let generation = match self.sandbox.load_at(path, pace).await {
+            Ok(generation) => generation,
             Err(BundleError::Refused(refusal)) => {
-                problems.push_str(&refusal.render(std::io::stderr().is_terminal()));
+                let colour = std::io::stderr().is_terminal();
+                let first = refusal.report.as_ref().and_then(|report| {
+                    let first =
+                        report.problems().find(|problem| problem.severity == signalbox_graph::Severity::Error)?;
+                    Some(format!("bundle.toml:{}:{}: {}", first.line, first.column, first.message))
+                });
+                let first = first.or_else(|| refusal.models.first().map(ToString::to_string)).unwrap_or_default();
+                let reason = match refusal.errors() {
+                    0 | 1 => first,
+                    errors => format!("{first}, and {} more", errors - 1),
+                };
+                log_problems(path, refusal.report.as_ref());
+                return Err(Failed::new(path, refusal.business_type(), reason, Some(refusal.render(colour))));
             }
-            Err(error) => problems.push_str(&format!("{error}\n")),
+            Err(error) => return Err(Failed::new(path, None, error.to_string(), None)),
+        };
+        let business_type = generation.business_type.to_string();
+        let bundle = format!("the bundle for {business_type} businesses");
+        if let Err(error) = self.webhooks.check(&bundle, &generation.inputs) {
+            let failed = Failed::new(path, Some(&business_type), error.to_string(), None);
+            return Err(Failed { hook: Some(error), ..failed });
+        }
+        match self.config.kafka.check(&bundle, &generation.inputs) {
+            Ok(()) => Ok((path.to_owned(), generation)),
+            Err(error) => Err(Failed::new(path, Some(&business_type), error.to_string(), None)),
         }
     }
-    if problems.is_empty() { Ok(loaded) } else { Err(StartError::Bundles(problems)) }
+
+    async fn publish(&self, path: &Path, generation: Generation) -> Result<(), StartError> {
+        let mut warnings = generation.written.warnings.clone();
+        warnings.extend(fit::problems(&self.config, &generation.written));
+        if !warnings.is_empty() {
+            log_problems(path, Some(&generation.written.report(warnings)));
+        }
+        permissions::warn(&self.directory, &generation);
+        tracing::info!(
+            business_type = %generation.business_type,
+            version = generation.version,
+            generation = %generation.digest,
+            folder = %path.display(),
+            "loaded a bundle"
+        );
+        metrics::gauge!(BUNDLE_LOADED, "business_type" => generation.business_type.to_string()).set(1.0);
+        self.executor.publish(generation).await.map(|_| ()).map_err(StartError::from)
+    }
+
+    fn note_absent(&self, absent: Vec<AbsentBundle>) {
+        for bundle in &absent {
+            let business_type = bundle.business_type.clone().unwrap_or_else(|| "unknown".to_owned());
+            metrics::gauge!(BUNDLE_LOADED, "business_type" => business_type).set(0.0);
+        }
+        let generations = self.executor.generations();
+        let unknown = |bundles: &[AbsentBundle]| bundles.iter().any(|bundle| bundle.business_type.is_none());
+        if unknown(&generations.absent()) && !unknown(&absent) {
+            metrics::gauge!(BUNDLE_LOADED, "business_type" => "unknown").set(1.0);
+        }
+        generations.note_absent(absent);
+    }
+}
+
+const SECOND: &str = "another bundle decides for businesses of its type; list one of them under [bundles] paths";
+
+impl Failed {
+    fn new(path: &Path, business_type: Option<&str>, reason: String, report: Option<String>) -> Self {
+        let report = report.unwrap_or_else(|| format!("{}: {reason}\n", path.display()));
+        let reason = reason.chars().take(LONGEST_REASON).collect();
+        let absent = AbsentBundle { business_type: business_type.map(str::to_owned), folder: path.to_owned(), reason };
+        Self { absent, report, hook: None }
+    }
+}
+
+type Loaded = Vec<(PathBuf, Generation)>;
+
+fn apart(results: Vec<Result<(PathBuf, Generation), Failed>>) -> (Loaded, Vec<Failed>) {
+    let (mut loaded, mut failed) = (Vec::new(), Vec::new());
+    for result in results {
+        match result {
+            Ok(one) => loaded.push(one),
+            Err(one) => failed.push(one),
+        }
+    }
+    (loaded, failed)
+}
+
+/// Of several bundles for one business type none is taken: nobody but the operator knows which is meant.
+fn once(loaded: Loaded) -> (Loaded, Vec<Failed>) {
+    let types: Vec<Arc<str>> = loaded.iter().map(|(_, generation)| generation.business_type.clone()).collect();
+    let is_single =
+        |one: &(PathBuf, Generation)| types.iter().filter(|other| **other == one.1.business_type).count() == 1;
+    let (single, several): (Loaded, Loaded) = loaded.into_iter().partition(is_single);
+    let refused = |(path, generation): (PathBuf, Generation)| {
+        let business_type = &generation.business_type;
+        let reason = format!("for businesses of type {business_type}: {SECOND}");
+        Failed::new(&path, Some(business_type), reason, None)
+    };
+    (single, several.into_iter().map(refused).collect())
+}
+
+fn tell(failed: &Failed) {
+    let AbsentBundle { business_type, folder, reason } = &failed.absent;
+    tracing::error!(
+        business_type = business_type.as_deref().unwrap_or("unknown"),
+        folder = %folder.display(),
+        reason,
+        "a bundle is not loaded: businesses of its type get no decisions until it is mended and SIGHUP is sent; the others \
+         are served"
+    );
+}
+
+fn log_problems(path: &Path, report: Option<&signalbox_graph::Report>) {
+    for problem in report.iter().flat_map(|report| report.problems()).take(MOST_LOGGED) {
+        let place = format!("{}:{}:{}", path.join("bundle.toml").display(), problem.line, problem.column);
+        let help = problem.help.unwrap_or_default();
+        match problem.severity {
+            signalbox_graph::Severity::Error => tracing::error!(place, help, "bundle: {}", problem.message),
+            signalbox_graph::Severity::Warning => tracing::warn!(place, help, "bundle: {}", problem.message),
+        }
+    }
 }

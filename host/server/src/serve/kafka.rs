@@ -1,7 +1,7 @@
-//! Kafka, when there are brokers, and every loaded bundle's topics held against the configuration.
+//! Kafka, when there are brokers.
 
 use signalbox_delivery::KafkaConnection;
-use signalbox_executor::Generations;
+use signalbox_graph::Inputs;
 use signalbox_triggers::{Clock, Intake, KafkaConfig, KafkaConsumer, KafkaError};
 
 use super::StartError;
@@ -21,25 +21,15 @@ pub fn connection(config: &KafkaConfig) -> Result<Option<KafkaConnection>, Start
     Ok(Some(connection.map_err(KafkaError::from)?))
 }
 
-/// Begins to read. Without brokers a bundle may be tried out all the same, and its topics are named.
+/// Begins to read; without brokers nothing is read, and each bundle that would have topics read is told of it.
 pub fn start(
     config: &KafkaConfig,
     connection: Option<&KafkaConnection>,
     intake: &Intake,
     clock: &Clock,
-    generations: &Generations,
 ) -> Result<Option<KafkaConsumer>, StartError> {
-    for generation in generations.all() {
-        config.check(&format!("the bundle for {} businesses", generation.business_type), &generation.inputs)?;
-        if connection.is_none() && !generation.inputs.kafka.is_empty() {
-            let topics: Vec<&str> = generation.inputs.kafka.values().map(|input| input.topic.as_str()).collect();
-            tracing::warn!(
-                business_type = %generation.business_type,
-                ?topics,
-                "the bundle reads Kafka topics, but no broker is configured: nothing is read; add kafka.brokers"
-            );
-        }
-    }
+    // A topic of the host's own that is used twice is no bundle's fault.
+    config.check("no bundle", &Inputs::default())?;
     let Some(connection) = connection else { return Ok(None) };
     Ok(Some(KafkaConsumer::start(config, connection, intake.clone(), clock.clone())?))
 }

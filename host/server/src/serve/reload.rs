@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use signalbox_capabilities::business::BusinessDirectory;
+use tokio::sync::Notify;
 
 use crate::config::Config;
 use crate::telemetry::LogFilter;
@@ -21,6 +22,8 @@ pub struct Reload {
     pub directory: Arc<BusinessDirectory>,
     /// What is logged.
     pub log_filter: LogFilter,
+    /// Told to load the bundles again that could not be loaded.
+    pub try_bundles_again: Arc<Notify>,
 }
 
 impl Reload {
@@ -34,6 +37,7 @@ impl Reload {
             Ok(config) => self.apply(&config),
             Err(error) => tracing::error!("the configuration stays as it was: {error:#}"),
         }
+        self.try_bundles_again.notify_one();
     }
 
     fn apply(&mut self, config: &Config) {

@@ -1,11 +1,9 @@
-//! Webhooks with their secrets opened, and every loaded bundle's hooks held to them.
+//! The secrets of webhooks, opened.
 
 use std::collections::BTreeMap;
 
 use secrecy::SecretString;
-use signalbox_executor::Generations;
-use signalbox_store::Store;
-use signalbox_triggers::{Clock, Intake, WebhookConfig, Webhooks};
+use signalbox_triggers::WebhookConfig;
 
 use super::StartError;
 use crate::config::secrets;
@@ -22,21 +20,4 @@ pub fn secrets(config: &WebhookConfig) -> Result<Secrets, StartError> {
         opened.insert(name.clone(), open);
     }
     Ok(opened)
-}
-
-/// The endpoint; fails when a bundle has a hook that could never be verified.
-pub fn open(
-    config: &WebhookConfig,
-    secrets: Secrets,
-    intake: &Intake,
-    store: &Store,
-    clock: &Clock,
-    generations: &Generations,
-) -> Result<Webhooks, StartError> {
-    let webhooks = Webhooks::new(config.clone(), secrets, intake.clone(), store.clone(), clock.clone());
-    for generation in generations.all() {
-        let bundle = format!("the bundle for {} businesses", generation.business_type);
-        webhooks.check(&bundle, &generation.inputs)?;
-    }
-    Ok(webhooks)
 }

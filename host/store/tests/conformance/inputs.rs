@@ -45,6 +45,25 @@ pub async fn pending_inputs_come_oldest_first(store: &Store) {
     assert_eq!(ids, ["in-1", "in-2", "in-3", "in-4", "in-5"]);
 }
 
+pub async fn pending_inputs_that_are_left_alone_hide_no_others(store: &Store) {
+    let business = unique("business");
+    for n in 1..=5 {
+        store.accept_input(&accepted(&business, &format!("in-{n}"), minute(n))).await.unwrap();
+    }
+    let (mut ids, mut cursor) = (Vec::new(), None);
+    loop {
+        let page = store.pending_inputs_after(cursor.as_deref(), 2).await.unwrap();
+        assert!(page.items.len() <= 2);
+        let own = page.items.into_iter().filter(|accepted| accepted.input.business_id == business);
+        ids.extend(own.map(|accepted| accepted.input.id));
+        cursor = page.cursor;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    assert_eq!(ids, ["in-1", "in-2", "in-3", "in-4", "in-5"]);
+}
+
 pub async fn finishing_what_was_never_accepted_names_it(store: &Store) {
     let business = unique("business");
     let error = store.finish_input("in-9", &business).await.unwrap_err();

@@ -22,7 +22,8 @@ use super::refusal::Refusal;
 use super::request::{self, Names, PREFERENCE_APPLIED, Parameters};
 use super::states::status;
 use super::view::InputRequest;
-use crate::intake::Pending;
+use crate::intake::{Pending, UNTIL_LOADED};
+use crate::problem::Problem;
 use crate::{Acceptance, IntakeError, Origin};
 
 /// Says that the answer is that of an earlier request with the same key.
@@ -142,6 +143,11 @@ impl Entering<'_> {
         intake.check_content(&asked.content)?;
         let business_id = &self.origin.business_id;
         let Some((_, inputs)) = intake.decide().inputs(business_id) else {
+            if intake.decide().awaits_bundle(business_id) {
+                let detail = "this business cannot be served right now; send the request again later";
+                let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "bundle_not_loaded", detail);
+                return Err(Refusal(problem.retry_after(UNTIL_LOADED)));
+            }
             let detail = "nothing is deployed for this business; ask the operator";
             return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "no_bundle", detail));
         };

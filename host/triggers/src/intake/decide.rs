@@ -36,6 +36,11 @@ pub trait Decide: Send + Sync + 'static {
     /// is deployed for its type.
     fn inputs(&self, business_id: &str) -> Option<(Arc<BusinessInfo>, Arc<Inputs>)>;
 
+    /// Whether a business is not served because its bundle could not be loaded: what comes for it is to come again.
+    fn awaits_bundle(&self, _business_id: &str) -> bool {
+        false
+    }
+
     /// Has the bundle's handler turn an event into inputs.
     async fn handle(&self, call: EventCall) -> Result<Handled, HandleError>;
 }
@@ -66,6 +71,10 @@ impl Decide for Executor {
 
     fn inputs(&self, business_id: &str) -> Option<(Arc<BusinessInfo>, Arc<Inputs>)> {
         Self::inputs(self, business_id)
+    }
+
+    fn awaits_bundle(&self, business_id: &str) -> bool {
+        Self::awaits_bundle(self, business_id)
     }
 
     async fn handle(&self, call: EventCall) -> Result<Handled, HandleError> {

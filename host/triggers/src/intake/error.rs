@@ -4,6 +4,9 @@ use signalbox_executor::{AccessError, DecideError};
 use signalbox_model::ErrorType;
 use thiserror::Error;
 
+/// When to come back to a business whose bundle could not be loaded: somebody has to mend it first.
+pub(crate) const UNTIL_LOADED: Duration = Duration::from_secs(30);
+
 /// Whose rate it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RateScope {
@@ -97,9 +100,9 @@ impl IntakeError {
             Self::Busy { .. } | Self::RateLimited { .. } | Self::Decide(DecideError::Busy { .. }) => {
                 ErrorType::RateLimitExceeded
             }
-            Self::Draining | Self::Delayed(_) | Self::Decide(DecideError::NoBundle { .. }) => {
-                ErrorType::ProcessingError
-            }
+            Self::Draining
+            | Self::Delayed(_)
+            | Self::Decide(DecideError::NoBundle { .. } | DecideError::NotLoaded { .. }) => ErrorType::ProcessingError,
             Self::Decide(DecideError::UnknownBusiness(_)) => ErrorType::AuthFailed,
             Self::Decide(DecideError::Store(_) | DecideError::Internal(_)) => ErrorType::InternalError,
         }
@@ -120,6 +123,7 @@ impl IntakeError {
             Self::RateLimited { scope: RateScope::Business, .. } => "business_rate_limited",
             Self::Draining => "draining",
             Self::Decide(DecideError::NoBundle { .. }) => "no_bundle",
+            Self::Decide(DecideError::NotLoaded { .. }) => "bundle_not_loaded",
             Self::Decide(DecideError::Store(_)) => "store_unavailable",
             Self::Decide(DecideError::Internal(_)) => "internal",
             Self::Delayed(_) => "delayed",
@@ -141,6 +145,7 @@ impl IntakeError {
             Self::Busy { retry_after }
             | Self::RateLimited { retry_after, .. }
             | Self::Decide(DecideError::Busy { retry_after }) => Some(*retry_after),
+            Self::Decide(DecideError::NotLoaded { .. }) => Some(UNTIL_LOADED),
             Self::Decide(error) if error.retryable() => Some(Duration::from_secs(1)),
             _ => None,
         }
@@ -167,6 +172,10 @@ fn decide_message(error: &DecideError) -> String {
         }
         DecideError::NoBundle { business_type } => {
             format!("nothing is deployed for businesses of type {business_type}; ask the operator")
+        }
+        DecideError::NotLoaded { .. } => {
+            "this business cannot be served right now, because of an error on the operator's side; send it again later"
+                .to_owned()
         }
         DecideError::Busy { .. } => error.to_string(),
         DecideError::Store(_) => "the message could not be stored; send it again with the same id".to_owned(),

@@ -206,7 +206,9 @@ async fn decide_durably(shared: &Shared, flight: &Arc<Flight>) -> Result<Decided
     };
     for pause in RETRIES {
         let Err(error) = &result else { break };
-        if !error.retryable() || !flight.lock().durable {
+        // What waits for its bundle to be mended holds no room meanwhile: recovery takes it up.
+        let waits_long = matches!(error, DecideError::NotLoaded { .. });
+        if waits_long || !error.retryable() || !flight.lock().durable {
             break;
         }
         tracing::warn!(%error, pause_ms = pause.as_millis() as u64, "cannot decide an accepted input; trying again");

@@ -61,6 +61,7 @@ pub(super) fn served(business_id: &str, decide: &dyn Decide) -> Result<(Arc<Busi
     }
     let business = decide.businesses().into_iter().find(|business| business.business_id == business_id);
     Err(match business {
+        Some(business) if decide.awaits_bundle(business_id) => Refusal::NotLoaded(business.business_type.clone()),
         Some(business) => Refusal::NoBundle(business.business_type.clone()),
         None => Refusal::UnknownBusiness(business_id.chars().take(128).collect()),
     })

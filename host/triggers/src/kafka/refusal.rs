@@ -71,6 +71,9 @@ pub(super) enum Refusal {
     /// Nothing is deployed for the business's type.
     #[error("no bundle is loaded for businesses of type {0}; deploy one and send the record again")]
     NoBundle(String),
+    /// The bundle for the business's type could not be loaded.
+    #[error("the bundle for businesses of type {0} could not be loaded; the record waits until it is")]
+    NotLoaded(String),
     /// Another input with the same id was decided.
     #[error("input {0} was decided before with other content; a new input needs a new id")]
     IdReused(String),
@@ -111,6 +114,7 @@ impl Refusal {
             Self::UnknownLocation { .. } => "location_not_found",
             Self::OtherBusiness { .. } => "topic_not_read",
             Self::NoBundle(_) => "no_bundle",
+            Self::NotLoaded(_) => "bundle_not_loaded",
             Self::IdReused(_) | Self::Intake(IntakeError::IdReused) => "input_id_reused",
             Self::Handle(HandleError::Decide(error)) | Self::Intake(IntakeError::Decide(error)) => decide_code(error),
             Self::Handle(error) => error.code(),
@@ -130,6 +134,7 @@ impl Refusal {
             Self::Handle(HandleError::Decide(error)) => fate_of(error),
             Self::Intake(IntakeError::Decide(error) | IntakeError::Delayed(error)) => fate_of(error),
             Self::Intake(error) if error.retryable() => Fate::Later(error.retry_after()),
+            Self::NotLoaded(_) => Fate::Later(None),
             Self::Lost => Fate::Doubtful,
             _ => Fate::Never,
         }
@@ -163,6 +168,8 @@ fn fate_of(error: &DecideError) -> Fate {
     match error {
         DecideError::UnknownBusiness(_) | DecideError::NoBundle { .. } => Fate::Never,
         DecideError::Busy { retry_after } => Fate::Later(Some(*retry_after)),
+        // Somebody mends the bundle; until then no record is at fault.
+        DecideError::NotLoaded { .. } => Fate::Later(None),
         DecideError::Store(StoreError::TooLarge { .. } | StoreError::Invalid(_)) => Fate::Never,
         // Credentials and tables are mended by people; until then no record is at fault.
         DecideError::Store(_) => Fate::Later(None),
@@ -195,6 +202,8 @@ mod tests {
             (IntakeError::Decide(denied().into()).into(), Fate::Later(None)),
             (IntakeError::Decide(too_large().into()).into(), Fate::Never),
             (IntakeError::Decide(DecideError::NoBundle { business_type: reason() }).into(), Fate::Never),
+            (IntakeError::Decide(DecideError::NotLoaded { business_type: reason() }).into(), Fate::Later(None)),
+            (Refusal::NotLoaded(reason()), Fate::Later(None)),
             (IntakeError::Decide(DecideError::Internal(reason())).into(), Fate::Doubtful),
             (Refusal::Lost, Fate::Doubtful),
         ];

@@ -51,6 +51,9 @@ pub(super) enum Refusal {
         /// Its name.
         secret: String,
     },
+    /// The business's bundle could not be loaded.
+    #[error("this webhook cannot be served right now; send the delivery again later")]
+    NotLoaded,
     /// Too many of one hook.
     #[error("too many deliveries to this hook; come back later")]
     Rate {
@@ -90,6 +93,7 @@ impl Refusal {
             Self::Broken => "body_incomplete",
             Self::Unproven(_) => "signature_invalid",
             Self::NoSecret { .. } => "secret_missing",
+            Self::NotLoaded => "bundle_not_loaded",
             Self::Rate { .. } => "rate_limited",
             Self::IdReused | Self::Intake(IntakeError::IdReused) => "delivery_id_reused",
             Self::NoObject(_) => "body_no_json_object",
@@ -119,9 +123,13 @@ impl Refusal {
                 StatusCode::PAYLOAD_TOO_LARGE
             }
             // A handler that is broken may be mended, a store may come back: the sender keeps the delivery until then.
-            Self::Full | Self::NoSecret { .. } | Self::Handle(_) | Self::Intake(_) | Self::Store(_) | Self::Lost => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::Full
+            | Self::NoSecret { .. }
+            | Self::NotLoaded
+            | Self::Handle(_)
+            | Self::Intake(_)
+            | Self::Store(_)
+            | Self::Lost => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -150,7 +158,11 @@ impl Refusal {
 
     /// Whether the operator has to look after it.
     pub fn is_ours(&self) -> bool {
-        let crowded = matches!(self, Self::Full | Self::Intake(IntakeError::Busy { .. } | IntakeError::Draining));
+        // A bundle that is not loaded was told of once, when it was not.
+        let crowded = matches!(
+            self,
+            Self::Full | Self::NotLoaded | Self::Intake(IntakeError::Busy { .. } | IntakeError::Draining)
+        );
         self.status() == StatusCode::SERVICE_UNAVAILABLE && !crowded
     }
 
