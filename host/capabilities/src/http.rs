@@ -8,7 +8,7 @@ mod under_way;
 
 pub use address::{Network, is_public};
 pub use egress::{Egress, EgressConfig, EgressSecret, Lookup, SystemLookup};
-pub use grant::HttpGrant;
+pub use grant::{HttpGrant, forbidden_grant};
 
 use std::time::Duration;
 

@@ -8,13 +8,16 @@ use futures_util::stream::FuturesUnordered;
 use signalbox_capabilities::{CallRecord, JournalEntry, Scope};
 use signalbox_graph::{Ending, FailureKind, Next, Outcome, Payloads, RunError, StepOutput, Stepper, Task};
 use signalbox_model::{PathStep, StepResult, Tokens};
-use signalbox_sandbox::{Generation, NewAction, NodeCall, NodeFailure, NodeRun, NodeStep, Sandbox, Verdict};
+use signalbox_sandbox::{Generation, NewAction, NodeCall, NodeFailure, NodeRun, NodeStep, Plugin, Sandbox, Verdict};
 use signalbox_store::EffectKind;
 use thiserror::Error;
 
 use crate::context::Start;
 use crate::render::{Rendered, Renderer};
 use crate::{NodeEvent, Phase, Progress, metrics};
+
+/// How much is repeated of a template's name that a plugin made up, in characters.
+const LONGEST_TEMPLATE: usize = 64;
 
 /// What one node gave to the decision.
 #[derive(Debug)]
@@ -151,7 +154,10 @@ impl Runner<'_> {
         let call = NodeCall { plugin, scope: self.scope.clone(), context: &self.start.wit, task };
         let NodeRun { outcome, record, .. } = self.sandbox.run_node(call).await;
         let given = match outcome {
-            Ok(step) => self.words(step).await,
+            Ok(step) => match unlisted(plugin, &step) {
+                None => self.words(step).await,
+                Some(failure) => Err(failure),
+            },
             Err(failure) => Err(failure),
         };
         (given, record)
@@ -180,6 +186,16 @@ impl Runner<'_> {
             micros: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
         });
     }
+}
+
+/// A template that the bundle does not list for a plugin that lists some: what was checked is all that may be said.
+fn unlisted(plugin: &Plugin, step: &NodeStep) -> Option<NodeFailure> {
+    let named = step.responses.iter().filter_map(|response| response.template.as_deref());
+    let template = named.into_iter().find(|template| !plugin.may_say(template))?;
+    let template: String = template.chars().take(LONGEST_TEMPLATE).collect();
+    let message =
+        format!("a response names template `{template}`, which is not among the plugin's `templates` in bundle.toml");
+    Some(NodeFailure { kind: FailureKind::Fatal, message })
 }
 
 type Given = (Vec<(String, signalbox_graph::Json)>, Vec<String>, Contribution);

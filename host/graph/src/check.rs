@@ -2,7 +2,9 @@
 //! taken for the one that was most likely meant, so that one slip does not cause a dozen reports.
 
 mod assemble;
+mod assigned;
 mod channels;
+mod onward;
 mod parallel;
 mod paths;
 
@@ -21,11 +23,20 @@ struct Draft<'d> {
     assumed_reachable: Vec<usize>,
 }
 
+/// What a graph may name that stands elsewhere in the manifest.
+#[derive(Clone, Copy)]
+pub(crate) struct Known<'a> {
+    /// The plugins.
+    pub plugins: &'a BTreeSet<&'a str>,
+    /// The permissions that the bundle declares.
+    pub permissions: &'a [String],
+}
+
 /// Checks `[graph]` and all `[graphs.…]` against each other and against the plugins there are.
 pub(crate) fn check(
     root: &GraphDefinition,
     subgraphs: &[GraphDefinition],
-    plugins: &BTreeSet<&str>,
+    known: Known<'_>,
     source: &str,
     problems: &mut Problems,
 ) -> Arc<Graph> {
@@ -33,18 +44,19 @@ pub(crate) fn check(
     let mut finished: BTreeMap<&str, Arc<Graph>> = BTreeMap::new();
     let mut used = channels::Uses::default();
     for definition in order {
-        let draft = check_one(definition, &finished, plugins, source, problems);
+        let draft = check_one(definition, &finished, known, source, problems);
         used.add_parent(&draft.graph);
         if let Some(name) = &definition.name {
             finished.insert(&name.value, Arc::new(draft.graph));
         }
     }
-    let draft = check_one(root, &finished, plugins, source, problems);
+    let draft = check_one(root, &finished, known, source, problems);
     used.add_parent(&draft.graph);
     for definition in subgraphs {
         let Some(name) = &definition.name else { continue };
         if let Some(graph) = finished.get(name.value.as_str()) {
             channels::check(definition, graph, &used, problems);
+            assigned::check(definition, graph, &used, source, problems);
         }
         if !used.graphs.contains(name.value.as_str()) {
             let message = format!("no node runs subgraph `{}`", name.value);
@@ -52,20 +64,22 @@ pub(crate) fn check(
         }
     }
     channels::check(root, &draft.graph, &used, problems);
+    assigned::check(root, &draft.graph, &used, source, problems);
     Arc::new(draft.graph)
 }
 
 fn check_one<'d>(
     definition: &'d GraphDefinition,
     subgraphs: &BTreeMap<&str, Arc<Graph>>,
-    plugins: &BTreeSet<&str>,
+    known: Known<'_>,
     source: &str,
     problems: &mut Problems,
 ) -> Draft<'d> {
-    let mut draft = assemble::assemble(definition, subgraphs, plugins, source, problems);
+    let mut draft = assemble::assemble(definition, subgraphs, known, source, problems);
     paths::check(&draft, problems);
     paths::mark_joins(&mut draft.graph);
     parallel::check(&draft, problems);
+    onward::check(&draft, problems);
     draft
 }
 

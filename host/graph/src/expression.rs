@@ -1,5 +1,6 @@
 //! Conditions and lists in CEL: checked when a bundle is loaded, evaluated over the few values they name.
 
+mod known_values;
 mod walk;
 
 use std::ops::Range;
@@ -78,6 +79,10 @@ pub(crate) struct Expression {
     source: String,
     program: Program,
     channels: Vec<String>,
+    /// Channels of which it asks whether they have a value.
+    asked: Vec<String>,
+    /// Permissions that it looks for.
+    permissions: Vec<String>,
     reads_input: bool,
     loops: bool,
 }
@@ -105,12 +110,13 @@ impl Expression {
         let program = ENVIRONMENT.compile(source).map_err(|errors| syntax_problems(source, &errors))?;
         let mut walk = Walk::new(source, &program);
         walk.visit(program.expression(), &mut Vec::new(), false);
-        let Walk { channels, reads_input, loops, problems, .. } = walk;
+        let Walk { channels, asked, permissions, reads_input, loops, problems, .. } = walk;
         if !problems.is_empty() {
             return Err(problems);
         }
         let channels = channels.into_iter().collect();
-        Ok(Self { source: source.to_owned(), program, channels, reads_input, loops })
+        let (asked, permissions) = (asked.into_iter().collect(), permissions.into_iter().collect());
+        Ok(Self { source: source.to_owned(), program, channels, asked, permissions, reads_input, loops })
     }
 
     pub fn source(&self) -> &str {
@@ -120,6 +126,23 @@ impl Expression {
     /// The channels it reads, sorted.
     pub fn channels(&self) -> &[String] {
         &self.channels
+    }
+
+    /// Whether it asks if a channel has a value, with `has(…)`.
+    pub fn asks_for(&self, channel: &str) -> bool {
+        self.asked.iter().any(|asked| asked == channel)
+    }
+
+    /// The permissions that it looks for among the sender's, sorted.
+    pub fn permissions(&self) -> &[String] {
+        &self.permissions
+    }
+
+    /// Where in the source a text is written, for a caret.
+    pub fn place_of_text(&self, text: &str) -> Option<Range<usize>> {
+        [format!("\"{text}\""), format!("'{text}'")]
+            .iter()
+            .find_map(|written| self.source.find(written.as_str()).map(|start| start..start + written.len()))
     }
 
     /// Where in the source a channel is named, for a caret.

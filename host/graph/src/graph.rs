@@ -82,7 +82,7 @@ pub(crate) struct Edge {
 pub(crate) enum When {
     Always,
     /// When the condition holds.
-    Condition(Expression),
+    Condition(Box<Expression>),
     /// When no conditional edge from the same place was followed.
     Otherwise,
 }

@@ -100,12 +100,13 @@ pub use expression::Scope;
 pub use graph::Graph;
 pub use json::{Json, JsonError, MAX_CHANNEL_BYTES, MAX_DEPTH, MAX_UPDATE_BYTES};
 pub use manifest::{
-    ApiInput, CAPABILITIES, CatchUp, CronInput, Inputs, KafkaInput, Limits, Manifest, Overlap, PluginSpec, Verify,
-    VerifyScheme, WebhookInput, WebsocketInput, parse,
+    ApiInput, BUNDLE_SCHEMA, CAPABILITIES, CatchUp, CronInput, Examined, InputPlaces, Inputs, KafkaInput, Limits,
+    Manifest, Overlap, PluginSpec, Verify, VerifyScheme, WebhookInput, WebsocketInput, examine, parse,
 };
 pub use mermaid::mermaid;
+pub use reader::suggestion;
 pub use reducer::{ReduceError, Reducer};
-pub use report::{PlacedProblem, Problem, Report};
+pub use report::{PlacedProblem, Problem, Report, Severity, counted};
 pub use stepper::{
     Ending, FailureKind, MAX_ITEMS, Next, Outcome, Payloads, RunError, StepOutput, Stepper, Task, TaskId,
 };

@@ -1,5 +1,7 @@
 //! `bundle.toml`: read as a whole, checked as a whole.
 
+#[cfg(test)]
+mod documented;
 mod inputs;
 mod plugins;
 
@@ -9,20 +11,26 @@ use std::sync::Arc;
 
 use toml::de::DeTable;
 
-use crate::check;
-use crate::definition::{GraphDefinition, check_name};
+use crate::check::{self, Known};
+use crate::definition::{GraphDefinition, NodeDefinition, check_name};
 use crate::graph::Graph;
 use crate::reader::{Problems, Table, Text};
 use crate::report::{Problem, Report};
 
 pub use inputs::{
-    ApiInput, CatchUp, CronInput, Inputs, KafkaInput, Overlap, Verify, VerifyScheme, WebhookInput, WebsocketInput,
+    ApiInput, CatchUp, CronInput, InputPlaces, Inputs, KafkaInput, Overlap, Verify, VerifyScheme, WebhookInput,
+    WebsocketInput,
 };
 pub use plugins::{CAPABILITIES, Limits, PluginSpec};
+
+/// The JSON Schema of `bundle.toml`, for editors; a test holds it to what is read here.
+pub const BUNDLE_SCHEMA: &str = include_str!("manifest/schema.json");
 
 /// A bundle, as its `bundle.toml` describes it.
 #[derive(Debug)]
 pub struct Manifest {
+    /// What businesses may be permitted besides what the host asks for: permissions that its nodes ask for.
+    pub permissions: Vec<String>,
     /// Which businesses it decides for, for example `restaurant`.
     pub business_type: String,
     /// For people; bundles are told apart by digest.
@@ -33,21 +41,52 @@ pub struct Manifest {
     pub plugins: BTreeMap<String, PluginSpec>,
     /// Its decision graph.
     pub graph: Arc<Graph>,
+    /// What does not keep it from being loaded, and may fail where it runs.
+    pub warnings: Vec<Problem>,
+}
+
+/// As much of a manifest as can be read, whatever is wrong with the rest.
+#[derive(Debug, Default)]
+pub struct Examined {
+    /// The manifest; none when something in it is wrong.
+    pub manifest: Option<Manifest>,
+    /// Which businesses it would decide for.
+    pub business_type: Option<String>,
+    /// Its plugins. One whose component is not named, or lies outside the bundle, has an empty path.
+    pub plugins: BTreeMap<String, PluginSpec>,
+    /// Where inputs enter.
+    pub inputs: Inputs,
+    /// Where it names what an operator has to provide for them.
+    pub places: InputPlaces,
+    /// The permissions that its nodes ask for besides the host's.
+    pub permissions: Vec<String>,
+    /// The plugins that nodes run; the others are input handlers.
+    pub nodes: BTreeSet<String>,
+    /// Everything that is wrong with it. With a manifest, these are warnings, and the manifest has them.
+    pub problems: Vec<Problem>,
 }
 
 /// Reads and checks a manifest. `file` is how the report calls it; nothing is opened.
 pub fn parse(file: &str, text: &str) -> Result<Manifest, Report> {
+    let Examined { manifest, problems, .. } = examine(text);
+    manifest.ok_or_else(|| Report::new(file, text, problems))
+}
+
+/// Reads and checks a manifest, and gives what else there is to look at when it has mistakes.
+pub fn examine(text: &str) -> Examined {
     let (document, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
         let problems = errors.iter().map(|error| syntax(error, text)).collect();
-        return Err(Report::new(file, text, problems));
+        return Examined { problems, ..Examined::default() };
     }
     let mut problems = Problems::default();
-    let manifest = read(document.get_ref(), text, &mut problems);
-    match manifest {
-        Some(manifest) if problems.is_empty() => Ok(manifest),
-        _ => Err(Report::new(file, text, problems.into_list())),
-    }
+    let mut examined = Examined::default();
+    let manifest = read(document.get_ref(), text, &mut examined, &mut problems);
+    let sound = !problems.has_errors();
+    examined.problems = problems.into_list();
+    examined.manifest =
+        manifest.filter(|_| sound).map(|manifest| Manifest { warnings: examined.problems.clone(), ..manifest });
+    examined
 }
 
 fn syntax(error: &toml::de::Error, text: &str) -> Problem {
@@ -56,20 +95,26 @@ fn syntax(error: &toml::de::Error, text: &str) -> Problem {
         .with_help("TOML wants `key = value` lines and [table] headers, strings in quotes")
 }
 
-fn read(document: &DeTable<'_>, source: &str, problems: &mut Problems) -> Option<Manifest> {
+fn read(document: &DeTable<'_>, source: &str, examined: &mut Examined, problems: &mut Problems) -> Option<Manifest> {
     let mut top = Table::new("the manifest", 0..0, document);
-    let (mut business_type, mut version) = (None, None);
+    let (mut business_type, mut version, mut permissions) = (None, None, Vec::new());
     let help = "add [bundle] with `business-type` and `version`";
     if let Some(mut table) = top.require("bundle", help, problems).and_then(|item| item.table("[bundle]", problems)) {
         let help = "add `business-type = \"restaurant\"`, or whatever your businesses are";
         business_type = table.require("business-type", help, problems).and_then(|item| item.text(problems));
         let help = "add `version = \"1.0.0\"`";
         version = table.require("version", help, problems).and_then(|item| item.text(problems));
+        permissions = table.take("permissions").map(|item| item.texts(problems)).unwrap_or_default();
         table.finish(problems);
     }
     if let Some(name) = &business_type {
         check_name("business type", name, problems);
+        examined.business_type = Some(name.value.clone());
     }
+    for name in &permissions {
+        check_name("permission", name, problems);
+    }
+    let permissions: Vec<String> = permissions.into_iter().map(|name| name.value).collect();
     if let Some(version) = &version {
         check_version(version, problems);
     }
@@ -79,6 +124,7 @@ fn read(document: &DeTable<'_>, source: &str, problems: &mut Problems) -> Option
         Some(table) => plugins::read(&table, problems),
         None => BTreeMap::new(),
     };
+    examined.plugins.clone_from(&plugins);
     let inputs = match top.take("inputs").and_then(|item| item.table("[inputs]", problems)) {
         Some(table) => inputs::read(table, problems),
         None => inputs::Reading::default(),
@@ -103,15 +149,23 @@ fn read(document: &DeTable<'_>, source: &str, problems: &mut Problems) -> Option
     for handler in &inputs.handlers {
         inputs::check_handler(handler, &names, problems);
     }
+    examined.inputs.clone_from(&inputs.inputs);
+    examined.places.clone_from(&inputs.places);
+    examined.permissions.clone_from(&permissions);
+    let plugin_of = |node: &NodeDefinition| node.plugin.as_ref().map(|plugin| plugin.value.clone());
+    examined.nodes = root.iter().chain(&subgraphs).flat_map(|graph| graph.nodes.iter().filter_map(plugin_of)).collect();
     let root = root?;
-    let graph = check::check(&root, &subgraphs, &names, source, problems);
+    let known = Known { plugins: &names, permissions: &permissions };
+    let graph = check::check(&root, &subgraphs, known, source, problems);
     check_use(&plugins, &inputs.handlers, &[&root], &subgraphs, problems);
     Some(Manifest {
+        permissions,
         business_type: business_type?.value,
         version: version?.value,
         inputs: inputs.inputs,
         plugins,
         graph,
+        warnings: Vec::new(),
     })
 }
 

@@ -23,12 +23,17 @@ impl Problems {
         self.push(Problem::new(message, span.clone(), "here").with_help(help));
     }
 
+    /// Adds what does not keep the bundle from being loaded, and may fail where it runs.
+    pub fn warn(&mut self, span: &Range<usize>, message: impl Into<String>, help: impl Into<String>) {
+        self.push(Problem::warning(message, span.clone(), "here").with_help(help));
+    }
+
     pub fn push(&mut self, problem: Problem) {
         self.list.push(problem);
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.list.is_empty()
+    pub fn has_errors(&self) -> bool {
+        self.list.iter().any(Problem::is_error)
     }
 
     pub fn into_list(self) -> Vec<Problem> {
@@ -90,6 +95,8 @@ impl<'t> Table<'t> {
 
     /// Reports every key that nobody took.
     pub fn finish(self, problems: &mut Problems) {
+        #[cfg(test)]
+        tests::KNOWN.with_borrow_mut(|known| known.entry(self.place.clone()).or_default().extend(self.known.iter()));
         for (name, _) in &self.entries {
             let key: &str = name.get_ref();
             if !self.known.contains(key) {
@@ -325,10 +332,21 @@ pub(crate) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
 }
 
 /// `did you mean`, or else the list of what there is.
-pub(crate) fn suggestion<'a>(wanted: &str, kind: &str, names: impl IntoIterator<Item = &'a str>) -> String {
+pub fn suggestion<'a>(wanted: &str, kind: &str, names: impl IntoIterator<Item = &'a str>) -> String {
     let names: Vec<&str> = names.into_iter().collect();
     match nearest(wanted, names.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("{kind} are {}", listed(names)),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::cell::RefCell;
+    use std::collections::{BTreeMap, BTreeSet};
+
+    thread_local! {
+        /// Every table that this thread has read, with the keys that it may have.
+        pub static KNOWN: RefCell<BTreeMap<String, BTreeSet<&'static str>>> = const { RefCell::new(BTreeMap::new()) };
     }
 }

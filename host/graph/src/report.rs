@@ -6,9 +6,22 @@ use std::ops::Range;
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
 use serde::Serialize;
 
+/// How bad a problem is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// A bundle with it is not loaded.
+    #[default]
+    Error,
+    /// A bundle with it is loaded, and may fail where it runs.
+    Warning,
+}
+
 /// One thing that is wrong, and the way out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
+    /// How bad it is.
+    pub severity: Severity,
     /// What is wrong, naming the thing.
     pub message: String,
     /// The bytes of the file it is about.
@@ -20,9 +33,19 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// A problem with what is at `span`.
+    /// An error about what is at `span`.
     pub fn new(message: impl Into<String>, span: Range<usize>, label: impl Into<String>) -> Self {
-        Self { message: message.into(), span, label: label.into(), help: None }
+        Self { severity: Severity::Error, message: message.into(), span, label: label.into(), help: None }
+    }
+
+    /// A warning about what is at `span`.
+    pub fn warning(message: impl Into<String>, span: Range<usize>, label: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::new(message, span, label) }
+    }
+
+    /// Whether it keeps a bundle from being loaded.
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
     }
 
     /// Adds the way out.
@@ -42,6 +65,13 @@ impl fmt::Display for Problem {
 impl std::error::Error for Problem {}
 
 impl Diagnostic for Problem {
+    fn severity(&self) -> Option<miette::Severity> {
+        Some(match self.severity {
+            Severity::Error => miette::Severity::Error,
+            Severity::Warning => miette::Severity::Warning,
+        })
+    }
+
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
         self.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
     }
@@ -56,6 +86,8 @@ impl Diagnostic for Problem {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PlacedProblem<'a> {
+    /// How bad it is.
+    pub severity: Severity,
     /// The file.
     pub file: &'a str,
     /// From 1.
@@ -89,12 +121,20 @@ impl Report {
         Self { file: file.to_owned(), source: NamedSource::new(file, source.to_owned()), problems }
     }
 
+    /// The same with more problems of the file.
+    #[must_use]
+    pub fn with(self, more: Vec<Problem>) -> Self {
+        let problems = self.problems.into_iter().chain(more).collect();
+        Self::new(&self.file, self.source.inner(), problems)
+    }
+
     /// The problems with 1-based line and column.
     pub fn problems(&self) -> impl Iterator<Item = PlacedProblem<'_>> {
         self.problems.iter().map(|problem| {
             let before = self.source.inner().get(..problem.span.start).unwrap_or_default();
             let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
             PlacedProblem {
+                severity: problem.severity,
                 file: &self.file,
                 line: before.matches('\n').count() + 1,
                 column: before.get(line_start..).unwrap_or_default().chars().count() + 1,
@@ -104,9 +144,19 @@ impl Report {
         })
     }
 
-    /// How many there are; at least one.
+    /// How many there are, warnings among them; at least one.
     pub fn count(&self) -> usize {
         self.problems.len()
+    }
+
+    /// How many of them are errors.
+    pub fn errors(&self) -> usize {
+        self.problems.iter().filter(|problem| problem.is_error()).count()
+    }
+
+    /// How many of them are warnings.
+    pub fn warnings(&self) -> usize {
+        self.count() - self.errors()
     }
 
     /// The report as a person reads it in a terminal.
@@ -129,8 +179,7 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plural = if self.problems.len() == 1 { "" } else { "s" };
-        write!(f, "{} problem{plural} in {}", self.problems.len(), self.file)
+        write!(f, "{} in {}", counted(self.errors(), self.warnings()), self.file)
     }
 }
 
@@ -162,6 +211,10 @@ impl fmt::Display for InSource<'_> {
 impl std::error::Error for InSource<'_> {}
 
 impl Diagnostic for InSource<'_> {
+    fn severity(&self) -> Option<miette::Severity> {
+        self.problem.severity()
+    }
+
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
         self.problem.help()
     }
@@ -172,6 +225,16 @@ impl Diagnostic for InSource<'_> {
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
         Some(self.source)
+    }
+}
+
+/// For example `2 problems and 1 warning`.
+pub fn counted(errors: usize, warnings: usize) -> String {
+    let of = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+    match (errors, warnings) {
+        (errors, 0) => of(errors, "problem"),
+        (0, warnings) => of(warnings, "warning"),
+        (errors, warnings) => format!("{} and {}", of(errors, "problem"), of(warnings, "warning")),
     }
 }
 

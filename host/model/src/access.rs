@@ -12,6 +12,9 @@ pub const MESSAGE_PERMISSION: &str = "message";
 /// the staff.
 pub const DECISIONS_PERMISSION: &str = "decisions";
 
+/// The permissions that the host itself asks for. Bundles declare others that their nodes ask for.
+pub const HOST_PERMISSIONS: [&str; 3] = [MESSAGE_PERMISSION, crate::REVIEW_PERMISSION, DECISIONS_PERMISSION];
+
 /// Who is asking, as a verified token says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -21,7 +21,7 @@ mod schedule;
 mod secret;
 mod units;
 
-pub use access::{BusinessAccess, DECISIONS_PERMISSION, MESSAGE_PERMISSION, Reach, UserAccess};
+pub use access::{BusinessAccess, DECISIONS_PERMISSION, HOST_PERMISSIONS, MESSAGE_PERMISSION, Reach, UserAccess};
 pub use action::{ActionType, AgentAction, Priority, RetryPolicy};
 pub use business::{BusinessInfo, Location, Role};
 pub use context::{AgentContext, RagContext};

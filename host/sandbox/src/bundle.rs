@@ -1,32 +1,35 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use signalbox_capabilities::rag::{ModelFileError, read_models};
-use signalbox_graph::{Manifest, Problem, Report};
+use signalbox_graph::{Examined, Manifest, PluginSpec, Problem, suggestion};
 use signalbox_model::{MessageModel, Timestamp};
 
 use crate::error::{BundleError, Refusal};
+use crate::generation::Written;
 use crate::pieces;
 
 /// The largest manifest that is read.
 const LARGEST_MANIFEST: u64 = 1 << 20;
 
-/// A bundle as it lies in its folder: read and checked, not yet compiled.
+/// A bundle as it lies in its folder: read and checked as far as it can be, not yet compiled.
 pub(crate) struct Bundle {
-    /// `sha256:` and the hash of everything in it.
-    pub digest: String,
-    /// What `bundle.toml` says.
-    pub manifest: Manifest,
+    /// What `bundle.toml` says; none when something in it is wrong.
+    pub manifest: Option<Manifest>,
+    /// As much of it as could be read.
+    pub written: Arc<Written>,
+    /// The plugins that nodes run; the others are input handlers.
+    pub nodes: BTreeSet<String>,
     /// The message models of its `models/` folder.
-    pub models: Vec<MessageModel>,
-    /// `bundle.toml` as reports call it.
-    pub file: String,
-    pub text: String,
-    /// By plugin.
+    pub models: Result<Vec<MessageModel>, Vec<ModelFileError>>,
+    /// By plugin, those that are there.
     pub components: BTreeMap<String, ComponentFile>,
+    /// Everything that was found so far, warnings among it.
+    pub problems: Vec<Problem>,
 }
 
 /// A component's bytes, and their hash in hexadecimal digits. Large ones take long to hash: it is done once.
@@ -36,7 +39,8 @@ pub(crate) struct ComponentFile {
 }
 
 impl Bundle {
-    /// Reads a bundle's folder. Finds everything that is wrong with manifest and models, not only the first thing.
+    /// Reads a bundle's folder. Finds everything that is wrong with manifest, component files and models, not only the
+    /// first thing.
     pub fn read(folder: &Path, largest_component: u64) -> Result<Self, BundleError> {
         let path = folder.join("bundle.toml");
         let file = path.display().to_string();
@@ -46,32 +50,60 @@ impl Bundle {
             return Err(BundleError::Unreadable { path, reason });
         }
         let text = fs::read_to_string(&path).map_err(|error| unreadable(&path, &error))?;
-        let manifest = match signalbox_graph::parse(&file, &text) {
-            Ok(manifest) => manifest,
-            Err(report) => {
-                let models = models_of(folder, "").err().unwrap_or_default();
-                return Err(BundleError::Refused(Box::new(Refusal { report: Some(report), models })));
-            }
-        };
-        let (components, problems) = read_components(folder, &manifest, largest_component);
-        let models = models_of(folder, &manifest.business_type);
-        let report = (!problems.is_empty()).then(|| Report::new(&file, &text, problems));
-        match (models, report) {
-            (Ok(models), None) => {
-                let digest = digest(&text, &components, &models);
-                Ok(Self { digest, manifest, models, file, text, components })
-            }
-            (models, report) => {
-                Err(BundleError::Refused(Box::new(Refusal { report, models: models.err().unwrap_or_default() })))
-            }
+        let Examined { manifest, business_type, plugins, inputs, places, permissions, nodes, mut problems } =
+            signalbox_graph::examine(&text);
+        let (components, mut missing) = read_components(folder, &plugins, largest_component);
+        problems.append(&mut missing);
+        let models = models_of(folder, business_type.as_deref().unwrap_or_default());
+        if let Ok(models) = &models {
+            problems.append(&mut unknown_templates(&plugins, models));
         }
+        let warnings = problems.iter().filter(|problem| !problem.is_error()).cloned().collect();
+        let written = Arc::new(Written { file, text, business_type, plugins, inputs, places, permissions, warnings });
+        Ok(Self { manifest, written, nodes, models, components, problems })
     }
 
-    /// A refusal of this bundle with these problems.
-    pub fn refuse(&self, problems: Vec<Problem>) -> BundleError {
-        let report = Some(Report::new(&self.file, &self.text, problems));
-        BundleError::Refused(Box::new(Refusal { report, models: Vec::new() }))
+    /// Whether it cannot be loaded, whatever its components are.
+    pub fn is_refused(&self) -> bool {
+        self.manifest.is_none() || self.models.is_err() || self.problems.iter().any(Problem::is_error)
     }
+
+    /// The refusal of this bundle, with everything that was found and these problems.
+    pub fn refuse(self, more: Vec<Problem>) -> BundleError {
+        let problems: Vec<Problem> = self.problems.into_iter().chain(more).collect();
+        let report = (!problems.is_empty()).then(|| self.written.report(problems));
+        let models = self.models.err().unwrap_or_default();
+        BundleError::Refused(Box::new(Refusal { report, models, written: Some(self.written) }))
+    }
+
+    /// Whether something was found already where this problem is.
+    pub fn has_problem_at(&self, problem: &Problem) -> bool {
+        self.problems.iter().any(|known| known.is_error() && known.span == problem.span)
+    }
+
+    /// `sha256:` and the hash of everything in it.
+    pub fn digest(&self) -> String {
+        digest(&self.written.text, &self.components, self.models.as_deref().unwrap_or_default())
+    }
+}
+
+/// Message models that a plugin lists and the bundle does not have: a response that named one would fail its decision.
+fn unknown_templates(plugins: &BTreeMap<String, PluginSpec>, models: &[MessageModel]) -> Vec<Problem> {
+    let known: BTreeSet<&str> = models.iter().map(|model| model.decision_code.as_str()).collect();
+    let mut problems = Vec::new();
+    for (name, plugin) in plugins {
+        let listed = plugin.templates.iter().flatten().zip(&plugin.template_spans);
+        for (template, span) in listed.filter(|(template, _)| !known.contains(template.as_str())) {
+            let message =
+                format!("plugin `{name}` lists template `{template}`, and the bundle has no such message model");
+            let help = match known.len() {
+                0 => "the bundle has no message models: add the template to a file in its folder `models`".to_owned(),
+                _ => suggestion(template, "its message models", known.iter().copied()),
+            };
+            problems.push(Problem::new(message, span.clone(), "here").with_help(help));
+        }
+    }
+    problems
 }
 
 fn models_of(folder: &Path, business_type: &str) -> Result<Vec<MessageModel>, Vec<ModelFileError>> {
@@ -84,11 +116,12 @@ fn unreadable(path: &Path, error: &std::io::Error) -> BundleError {
 
 fn read_components(
     folder: &Path,
-    manifest: &Manifest,
+    plugins: &BTreeMap<String, PluginSpec>,
     largest: u64,
 ) -> (BTreeMap<String, ComponentFile>, Vec<Problem>) {
     let (mut components, mut problems) = (BTreeMap::new(), Vec::new());
-    for (name, plugin) in &manifest.plugins {
+    // Without a path the manifest has said what is wrong.
+    for (name, plugin) in plugins.iter().filter(|(_, plugin)| !plugin.component.is_empty()) {
         match read_component(&folder.join(&plugin.component), largest) {
             Ok(bytes) => {
                 let digest = hex(&Sha256::digest(&bytes));

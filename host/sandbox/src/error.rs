@@ -1,9 +1,12 @@
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use signalbox_capabilities::rag::ModelFileError;
 use signalbox_graph::Report;
 use thiserror::Error;
+
+use crate::generation::Written;
 
 /// Why the sandbox itself cannot work.
 #[derive(Debug, Error)]
@@ -44,12 +47,24 @@ pub struct Refusal {
     pub report: Option<Report>,
     /// What is wrong with its message models.
     pub models: Vec<ModelFileError>,
+    /// What could be read of the manifest; none when there was no more than the report to say.
+    pub written: Option<Arc<Written>>,
 }
 
 impl Refusal {
-    /// How many problems there are.
-    pub fn count(&self) -> usize {
-        self.report.as_ref().map_or(0, Report::count) + self.models.len()
+    /// How many errors there are.
+    pub fn errors(&self) -> usize {
+        self.report.as_ref().map_or(0, Report::errors) + self.models.len()
+    }
+
+    /// How many warnings there are besides.
+    pub fn warnings(&self) -> usize {
+        self.report.as_ref().map_or(0, Report::warnings)
+    }
+
+    /// Which businesses the bundle is for, if that much could be read.
+    pub fn business_type(&self) -> Option<&str> {
+        self.written.as_ref()?.business_type.as_deref()
     }
 
     /// The whole refusal as a person reads it in a terminal.

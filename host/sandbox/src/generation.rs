@@ -1,9 +1,9 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use signalbox_bindings::exports::signalbox::agent::{handler, node};
 use signalbox_capabilities::PluginPolicy;
-use signalbox_graph::{Graph, Inputs, Limits};
+use signalbox_graph::{Graph, InputPlaces, Inputs, Limits, PluginSpec, Problem, Report};
 use signalbox_model::MessageModel;
 use wasmtime::component::InstancePre;
 
@@ -24,6 +24,8 @@ pub struct Generation {
     pub inputs: Arc<Inputs>,
     /// Its message models.
     pub models: Vec<MessageModel>,
+    /// What its author wrote, for reports about it.
+    pub written: Arc<Written>,
     pub(crate) plugins: BTreeMap<String, Arc<Plugin>>,
 }
 
@@ -44,14 +46,50 @@ impl std::fmt::Debug for Generation {
     }
 }
 
+/// A manifest as it is written, for reports on what is found out later, for example against the operator's configuration.
+#[derive(Debug, Default)]
+pub struct Written {
+    /// `bundle.toml` as reports call it.
+    pub file: String,
+    /// What is in it.
+    pub text: String,
+    /// Which businesses it is for.
+    pub business_type: Option<String>,
+    /// Its plugins.
+    pub plugins: BTreeMap<String, PluginSpec>,
+    /// Where inputs enter.
+    pub inputs: Inputs,
+    /// Where it names what the operator provides for them.
+    pub places: InputPlaces,
+    /// The permissions that its nodes ask for besides the host's.
+    pub permissions: Vec<String>,
+    /// What does not keep it from being loaded, and may fail where it runs.
+    pub warnings: Vec<Problem>,
+}
+
+impl Written {
+    /// A report of these problems.
+    pub fn report(&self, problems: Vec<Problem>) -> Report {
+        Report::new(&self.file, &self.text, problems)
+    }
+}
+
 /// One plugin of a generation, ready to be instantiated.
 pub struct Plugin {
     pub(crate) policy: Arc<PluginPolicy>,
     pub(crate) limits: Limits,
     pub(crate) breakers: Breakers,
     pub(crate) business_type: Arc<str>,
+    pub(crate) templates: Option<BTreeSet<String>>,
     pub(crate) pre: InstancePre<Guest>,
     pub(crate) export: Export,
+}
+
+impl Plugin {
+    /// Whether a response of it may name this message model. What a bundle lists is all that its check has seen.
+    pub fn may_say(&self, template: &str) -> bool {
+        self.templates.as_ref().is_none_or(|listed| listed.contains(template))
+    }
 }
 
 /// What a plugin exports.

@@ -29,13 +29,14 @@ mod signs;
 mod ticker;
 mod wasi;
 
+pub use behind::Pace;
 pub use call::{NodeCall, NodeRun};
 pub use compile::{ChildError, Compilation, CompileError, CompileLimits, compile_as_child};
 pub use config::SandboxConfig;
 pub use convert::{NewAction, NewResponse, NodeStep, Verdict};
 pub use engine::Sandbox;
 pub use error::{BundleError, Refusal, SandboxError};
-pub use generation::{Generation, Plugin};
+pub use generation::{Generation, Plugin, Written};
 pub use handle::{Event, Handled, HandlerCall, HandlerRun, NewInput, Rejection, Reply};
 pub use instance::NodeFailure;
 pub use metrics::describe as describe_metrics;

@@ -1,17 +1,19 @@
 //! Loads bundles: every component compiled, its imports held against its grants, linked, and its export found.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use futures_util::future::join_all;
 use signalbox_bindings::exports::signalbox::agent::{handler, node};
-use signalbox_capabilities::{Grants, PluginPolicy};
+use signalbox_capabilities::{GrantError, Grants, PluginPolicy};
 use signalbox_graph::{PluginSpec, Problem};
 use wasmtime::component::Component;
 
-use crate::behind::{self, Rank};
+use crate::behind::{self, Pace};
 use crate::breaker::Breakers;
 use crate::bundle::Bundle;
 use crate::compile::CompileError;
@@ -25,8 +27,23 @@ type Compiled = BTreeMap<String, Result<Component, CompileError>>;
 
 impl Sandbox {
     /// Reads, compiles, links and checks the bundle in a folder beside whatever runs and behind it: while the machine is
-    /// busy with decisions, loading takes longer. Every plugin is looked at, so that one answer names every problem.
+    /// busy with decisions, loading takes longer.
     pub async fn load(&self, folder: &Path) -> Result<Generation, BundleError> {
+        self.load_at(folder, Pace::Behind).await
+    }
+
+    /// The same with as much of the machine as the pace allows. What cannot be loaded is refused before anything is compiled.
+    pub async fn load_at(&self, folder: &Path, pace: Pace) -> Result<Generation, BundleError> {
+        self.load_with(folder, pace, false).await
+    }
+
+    /// The same to find everything that is wrong: every component is compiled and looked at, whatever is wrong with the
+    /// manifest, so that one answer names every problem.
+    pub async fn check(&self, folder: &Path) -> Result<Generation, BundleError> {
+        self.load_with(folder, Pace::Full, true).await
+    }
+
+    async fn load_with(&self, folder: &Path, pace: Pace, everything: bool) -> Result<Generation, BundleError> {
         let broke_off =
             |error| BundleError::Unreadable { path: folder.to_owned(), reason: format!("loading broke off: {error}") };
         let (inner, path) = (self.inner.clone(), folder.to_owned());
@@ -34,11 +51,14 @@ impl Sandbox {
             let (inner, path) = (inner.clone(), path.clone());
             async move { inner.read(&path) }
         };
-        let (bundle, kept) = behind::patiently("load", read).await.map_err(broke_off)??;
-        let compiled = self.inner.compile(&bundle, kept).await;
+        let (bundle, kept) = behind::patiently("load", pace, read).await.map_err(broke_off)??;
+        if bundle.is_refused() && !everything {
+            return Err(bundle.refuse(Vec::new()));
+        }
+        let compiled = self.inner.compile(&bundle, kept, pace).await;
         let inner = self.inner.clone();
         let link = async move { inner.link(bundle, &compiled) };
-        behind::run("load", Rank::Share, link).await.map_err(broke_off)?
+        behind::run("load", pace.rank(), link).await.map_err(broke_off)?
     }
 }
 
@@ -52,44 +72,61 @@ impl Inner {
         Ok((bundle, kept))
     }
 
-    /// Compiles the other components of a bundle, side by side. Several plugins may share one; it is compiled once.
-    async fn compile(&self, bundle: &Bundle, kept: Compiled) -> Compiled {
-        let missing: BTreeMap<&str, &Bytes> = bundle
+    /// Compiles the other components of a bundle, side by side, and tells how far it is. Several plugins may share one; it is
+    /// compiled once.
+    async fn compile(&self, bundle: &Bundle, kept: Compiled, pace: Pace) -> Compiled {
+        let missing: BTreeMap<&str, (&str, &Bytes)> = bundle
             .components
-            .values()
-            .filter(|component| !kept.contains_key(&component.digest))
-            .map(|component| (&*component.digest, &component.bytes))
+            .iter()
+            .filter(|(_, component)| !kept.contains_key(&component.digest))
+            .map(|(plugin, component)| (&*component.digest, (plugin.as_str(), &component.bytes)))
             .collect();
-        let compiling = missing.into_iter().map(async |(digest, bytes)| {
-            let compiled = self.compiler.compile(digest, bytes).await;
+        let (file, all) = (&bundle.written.file, missing.len());
+        if all > 0 {
+            let behind = pace == Pace::Behind;
+            tracing::info!(bundle = file, components = all, behind, "compiling components that are not in the cache");
+        }
+        let done = AtomicUsize::new(0);
+        let compiling = missing.into_iter().map(async |(digest, (plugin, bytes))| {
+            let compiled = self.compiler.compile(digest, bytes, pace).await;
+            let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+            tracing::info!(bundle = file, plugin, done, of = all, ok = compiled.is_ok(), "compiled a component");
             (digest.to_owned(), compiled)
         });
         kept.into_iter().chain(join_all(compiling).await).collect()
     }
 
     fn link(&self, bundle: Bundle, compiled: &Compiled) -> Result<Generation, BundleError> {
-        let business_type: Arc<str> = bundle.manifest.business_type.as_str().into();
+        let business_type: Arc<str> = bundle.written.business_type.as_deref().unwrap_or_default().into();
         let (mut plugins, mut problems) = (BTreeMap::new(), Vec::new());
-        for (name, spec) in &bundle.manifest.plugins {
-            let component = bundle.components.get(name).and_then(|component| compiled.get(&component.digest));
-            let is_node = bundle.manifest.graph.plugins().iter().any(|used| **used == *name.as_str());
+        for (name, spec) in &bundle.written.plugins {
+            // One that is not there has been told of.
+            let Some(component) = bundle.components.get(name) else { continue };
+            let component = compiled.get(&component.digest);
+            let is_node = bundle.nodes.contains(name);
             match self.link_plugin(name, spec, component, is_node, business_type.clone()) {
                 Ok(plugin) => {
                     plugins.insert(name.clone(), Arc::new(plugin));
                 }
-                Err(mut found) => problems.append(&mut found),
+                // The manifest's own check has told of some grants already.
+                Err(found) => problems.extend(found.into_iter().filter(|problem| !bundle.has_problem_at(problem))),
             }
         }
-        if !problems.is_empty() {
+        if bundle.is_refused() || !problems.is_empty() {
             return Err(bundle.refuse(problems));
         }
+        let digest: Arc<str> = bundle.digest().into();
+        let Bundle { manifest: Some(manifest), models: Ok(models), written, .. } = bundle else {
+            return Err(bundle.refuse(problems));
+        };
         Ok(Generation {
-            digest: bundle.digest.as_str().into(),
+            digest,
             business_type,
-            version: bundle.manifest.version,
-            graph: bundle.manifest.graph,
-            inputs: Arc::new(bundle.manifest.inputs),
-            models: bundle.models,
+            version: manifest.version,
+            graph: manifest.graph,
+            inputs: Arc::new(manifest.inputs),
+            models,
+            written,
             plugins,
         })
     }
@@ -107,10 +144,12 @@ impl Inner {
                 .with_help(help)
         };
         let grants = Grants::parse(&spec.grants).map_err(|errors| {
-            errors
-                .into_iter()
-                .map(|error| Problem::new(format!("plugin `{name}`: {error}"), spec.span.clone(), "this plugin"))
-                .collect::<Vec<_>>()
+            let problem = |error: GrantError| {
+                let span = place_of(&error, spec).unwrap_or_else(|| spec.span.clone());
+                Problem::new(format!("plugin `{name}`: {error}"), span, "here")
+                    .with_help("write the grant as the message says")
+            };
+            errors.into_iter().map(problem).collect::<Vec<_>>()
         })?;
         let component = match compiled {
             Some(Ok(component)) => component,
@@ -151,6 +190,17 @@ impl Inner {
             max_log_bytes: spec.limits.log_bytes,
         };
         let breakers = Breakers::new(self.thresholds, business_type.clone(), policy.name.clone());
-        Ok(Plugin { policy: Arc::new(policy), limits: spec.limits, breakers, business_type, pre, export })
+        let templates = spec.templates.as_ref().map(|listed| listed.iter().cloned().collect());
+        Ok(Plugin { policy: Arc::new(policy), limits: spec.limits, breakers, business_type, templates, pre, export })
     }
+}
+
+/// Where the manifest writes the grant that an error is about.
+fn place_of(error: &GrantError, spec: &PluginSpec) -> Option<Range<usize>> {
+    let (GrantError::UnknownWord { capability, word } | GrantError::Malformed { capability, word, .. }) = error else {
+        return None;
+    };
+    let words = spec.grants.get(capability.as_str())?;
+    let position = words.iter().position(|granted| granted == word)?;
+    spec.grant_spans.get(capability.as_str())?.get(position).cloned()
 }

@@ -10,6 +10,7 @@ mod graph;
 mod models;
 mod output;
 mod review;
+mod schema;
 mod send;
 mod serve;
 mod table;
@@ -68,6 +69,7 @@ enum Command {
     Cron(cron::Options),
     Tables(tables::Options),
     Config(config::Options),
+    Schema(schema::Options),
     Version(version::Options),
     #[command(hide = true)]
     CompileComponent(compile_component::Options),
@@ -88,6 +90,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Cron(options) => cron::run(configured, &options),
         Command::Tables(options) => tables::run(configured, &options),
         Command::Config(options) => config::run(configured, &options),
+        Command::Schema(options) => schema::run(&options),
         Command::Version(options) => version::run(&options),
         Command::CompileComponent(options) => compile_component::run(&options),
     };

@@ -4,7 +4,9 @@
 mod cli;
 mod compiler;
 pub mod config;
+mod fit;
 mod health;
+mod permissions;
 mod serve;
 mod shutdown;
 mod telemetry;

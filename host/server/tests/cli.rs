@@ -12,6 +12,7 @@ mod cli {
     mod models;
     mod program;
     mod review;
+    mod schema;
     mod send;
     mod serve;
     mod token;

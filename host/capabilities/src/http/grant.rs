@@ -1,5 +1,9 @@
+use std::net::{IpAddr, Ipv4Addr};
+
 use signalbox_bindings::signalbox::http::http::Method;
-use url::Url;
+use url::{Host, Url};
+
+use super::address::{Network, is_public};
 
 /// One line of an `http` grant: `[METHOD[,METHOD] ]ORIGIN[/PATH]`. Without a method, GET and HEAD.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,6 +56,26 @@ impl HttpGrant {
     }
 }
 
+/// What the operator's rules say against a line of a grant, and the way out; none when they say nothing, and when the line
+/// is none that can be granted at all.
+pub fn forbidden_grant(line: &str, private_networks: &[Network], allow_plain_http: bool) -> Option<(String, String)> {
+    let url = Url::parse(line.trim().rsplit(' ').next()?).ok()?;
+    if url.scheme() == "http" && !allow_plain_http {
+        let message = format!("is granted `{url}`, and plain http is switched off");
+        return Some((message, "write https, or set egress.allow-plain-http".to_owned()));
+    }
+    let address = match url.host()? {
+        Host::Ipv4(address) => IpAddr::V4(address),
+        Host::Ipv6(address) => IpAddr::V6(address),
+        // Where other names lead is not known before they are asked for.
+        Host::Domain(name) if name == "localhost" || name.ends_with(".localhost") => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        Host::Domain(_) => return None,
+    };
+    let open = is_public(address) || private_networks.iter().any(|network| network.contains(address));
+    let message = format!("is granted `{url}`, which leads to the private address {address}");
+    (!open).then(|| (message, format!("add {address} to egress.private-networks, or grant a public address")))
+}
+
 fn method(name: &str) -> Result<Method, String> {
     match name {
         "GET" => Ok(Method::Get),
@@ -99,6 +123,21 @@ mod tests {
         ] {
             assert!(!allows("https://a.example", Method::Get, url), "{url}");
         }
+    }
+
+    #[test]
+    fn a_grant_that_the_operators_rules_forbid_is_told_with_the_key_that_opens_it() {
+        let none: &[Network] = &[];
+        let told =
+            |line: &str, networks: &[Network], plain| forbidden_grant(line, networks, plain).map(|(_, help)| help);
+        assert!(told("http://api.example.com/", none, false).unwrap().contains("egress.allow-plain-http"));
+        for private in ["https://10.1.2.3/", "POST https://[::1]:8443/v1", "https://localhost:8080", "https://0x7f.1/"]
+        {
+            assert!(told(private, none, false).unwrap().contains("egress.private-networks"), "{private}");
+        }
+        assert_eq!(told("http://api.example.com/", none, true), None);
+        assert_eq!(told("GET,POST https://api.example.com/v1/", none, false), None);
+        assert_eq!(told("https://10.1.2.3/", &["10.1.0.0/16".parse().unwrap()], false), None);
     }
 
     #[test]

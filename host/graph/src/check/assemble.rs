@@ -4,24 +4,27 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::Draft;
+use signalbox_model::HOST_PERMISSIONS;
+
+use super::{Draft, Known};
 use crate::definition::{EdgeDefinition, GraphDefinition, NodeDefinition};
 use crate::expression::Expression;
 use crate::graph::{Channel, Edge, Graph, Node, Retry, Target, When, Work};
-use crate::reader::{Problems, Text, nearest, suggestion};
+use crate::reader::{Problems, Text, listed, nearest, suggestion};
 
 /// What names may refer to.
 struct Names<'a> {
     place: String,
     nodes: HashMap<&'a str, usize>,
     channels: HashMap<Arc<str>, usize>,
+    permissions: &'a [String],
     source: &'a str,
 }
 
 pub(super) fn assemble<'d>(
     definition: &'d GraphDefinition,
     subgraphs: &BTreeMap<&str, Arc<Graph>>,
-    plugins: &BTreeSet<&str>,
+    known: Known<'_>,
     source: &str,
     problems: &mut Problems,
 ) -> Draft<'d> {
@@ -30,13 +33,14 @@ pub(super) fn assemble<'d>(
         place: definition.place(),
         nodes: definition.nodes.iter().enumerate().map(|(i, node)| (node.name.value.as_str(), i)).collect(),
         channels: channels.iter().enumerate().map(|(i, channel)| (Arc::clone(&channel.name), i)).collect(),
+        permissions: known.permissions,
         source,
     };
     let mut nodes: Vec<Node> = definition
         .nodes
         .iter()
         .enumerate()
-        .map(|(position, node)| names.node(position, node, &channels, subgraphs, plugins, problems))
+        .map(|(position, node)| names.node(position, node, &channels, subgraphs, known.plugins, problems))
         .collect();
     let mut start = Vec::new();
     let mut assumed_reachable = Vec::new();
@@ -255,7 +259,7 @@ impl Names<'_> {
             Some(text) => self
                 .expression(text, problems)
                 .or_else(|| Expression::compile("false").ok())
-                .map_or(When::Otherwise, When::Condition),
+                .map_or(When::Otherwise, |expression| When::Condition(Box::new(expression))),
             None if written.otherwise => When::Otherwise,
             None => When::Always,
         };
@@ -323,6 +327,20 @@ impl Names<'_> {
         found
     }
 
+    /// Who holds a permission is said in business files, and what a permission is called nobody but the host and the bundle
+    /// can know.
+    fn permission(&self, name: &str, span: &Range<usize>, problems: &mut Problems) {
+        let known = || HOST_PERMISSIONS.into_iter().chain(self.permissions.iter().map(String::as_str));
+        if known().any(|known| known == name) {
+            return;
+        }
+        let help = match nearest(name, known()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("permissions are {}; declare others as `permissions` under [bundle]", listed(known())),
+        };
+        problems.warn(span, format!("neither the host nor the bundle knows permission `{name}`"), help);
+    }
+
     fn expression(&self, text: &Text, problems: &mut Problems) -> Option<Expression> {
         let place = |at: Option<Range<usize>>| within_string(self.source, text, at);
         match Expression::compile(&text.value) {
@@ -331,6 +349,9 @@ impl Names<'_> {
                 for channel in expression.channels() {
                     let span = place(expression.place_of(channel));
                     known &= self.channel(channel, &span, "the expression reads", problems).is_some();
+                }
+                for permission in expression.permissions() {
+                    self.permission(permission, &place(expression.place_of_text(permission)), problems);
                 }
                 known.then_some(expression)
             }
@@ -345,7 +366,7 @@ impl Names<'_> {
 }
 
 /// The span of a part of a string; of the whole string where escapes make positions differ.
-fn within_string(source: &str, text: &Text, at: Option<Range<usize>>) -> Range<usize> {
+pub(super) fn within_string(source: &str, text: &Text, at: Option<Range<usize>>) -> Range<usize> {
     let exact = || {
         let written = source.get(text.span.clone())?;
         let start = text.span.start + written.find(&text.value)?;

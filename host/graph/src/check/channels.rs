@@ -18,6 +18,11 @@ pub(super) struct Uses {
 }
 
 impl Uses {
+    /// Whether a node of another graph copies a value into a channel of this subgraph.
+    pub fn is_given(&self, graph: &str, channel: usize) -> bool {
+        self.given.get(graph).is_some_and(|channels| channels.contains(&channel))
+    }
+
     pub fn add_parent(&mut self, parent: &Graph) {
         for node in &parent.nodes {
             if let (Some((name, _)), Work::Graph { copied_in, merged_back, .. }) = (subgraph_of(&node.work), &node.work)

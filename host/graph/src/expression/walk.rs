@@ -7,6 +7,7 @@ use cel::Program;
 use cel::common::ast::{CallExpr, EntryExpr, Expr, IdedExpr, LiteralValue};
 
 use super::ExpressionProblem;
+use super::known_values::{self, Compared};
 use crate::reader::{listed, suggestion};
 
 const VARIABLES: [&str; 3] = ["state", "input", "permissions"];
@@ -47,6 +48,12 @@ pub(super) struct Walk<'p> {
     source: &'p str,
     program: &'p Program,
     pub channels: BTreeSet<String>,
+    /// Channels of which `has(…)` is asked.
+    pub asked: BTreeSet<String>,
+    /// Permissions that are looked for.
+    pub permissions: BTreeSet<String>,
+    /// Variables of loops over `permissions`.
+    over_permissions: Vec<&'p str>,
     pub reads_input: bool,
     pub loops: bool,
     pub problems: Vec<ExpressionProblem>,
@@ -54,8 +61,17 @@ pub(super) struct Walk<'p> {
 
 impl<'p> Walk<'p> {
     pub fn new(source: &'p str, program: &'p Program) -> Self {
-        let channels = BTreeSet::new();
-        Self { source, program, channels, reads_input: false, loops: false, problems: Vec::new() }
+        Self {
+            source,
+            program,
+            channels: BTreeSet::new(),
+            asked: BTreeSet::new(),
+            permissions: BTreeSet::new(),
+            over_permissions: Vec::new(),
+            reads_input: false,
+            loops: false,
+            problems: Vec::new(),
+        }
     }
 
     pub fn visit(&mut self, node: &'p IdedExpr, bound: &mut Vec<&'p str>, in_loop: bool) {
@@ -65,6 +81,9 @@ impl<'p> Walk<'p> {
             Expr::Select(select) => match &select.operand.expr {
                 Expr::Ident(name) if name == "state" && !bound.contains(&"state") => {
                     self.channels.insert(select.field.clone());
+                    if select.test {
+                        self.asked.insert(select.field.clone());
+                    }
                 }
                 Expr::Ident(name) if name == "input" && !bound.contains(&"input") => {
                     self.reads_input = true;
@@ -93,6 +112,9 @@ impl<'p> Walk<'p> {
                 let depth = bound.len();
                 bound.extend([inner.iter_var.as_str(), inner.accu_var.as_str()]);
                 bound.extend(inner.iter_var2.as_deref());
+                if matches!(&inner.iter_range.expr, Expr::Ident(name) if name == "permissions") {
+                    self.over_permissions.push(&inner.iter_var);
+                }
                 for part in [&inner.loop_cond, &inner.loop_step, &inner.result] {
                     self.visit(part, bound, true);
                 }
@@ -118,6 +140,9 @@ impl<'p> Walk<'p> {
             let help = suggestion(name, "functions", FUNCTIONS.into_iter().chain(MACROS));
             self.problem(node, format!("there is no function `{name}`"), help, name);
         }
+        for compared in known_values::compared(call) {
+            self.compared(node, compared, bound);
+        }
         // `state["my-channel"]` is the only way to write a channel whose name has a dash.
         if name == "_[_]"
             && let [IdedExpr { expr: Expr::Ident(root), .. }, IdedExpr { expr: Expr::Literal(literal), .. }] =
@@ -130,6 +155,24 @@ impl<'p> Walk<'p> {
         }
         for part in call.target.iter().map(Box::as_ref).chain(&call.args) {
             self.visit(part, bound, in_loop);
+        }
+    }
+
+    /// A text that something is compared with which has a few known values.
+    fn compared(&mut self, node: &'p IdedExpr, compared: Compared<'p>, bound: &[&'p str]) {
+        match compared {
+            Compared::Field { field, text } if !bound.contains(&"input") => {
+                if let Some((message, help)) = known_values::refuse(field, text) {
+                    self.problem(node, message, help, text);
+                }
+            }
+            Compared::Permission(text) if !bound.contains(&"permissions") => {
+                self.permissions.insert(text.to_owned());
+            }
+            Compared::Variable { name, text } if self.over_permissions.contains(&name) => {
+                self.permissions.insert(text.to_owned());
+            }
+            _ => {}
         }
     }
 
@@ -179,7 +222,24 @@ fn word(source: &str, name: &str) -> Option<Range<usize>> {
 
 #[cfg(test)]
 mod tests {
-    use super::word;
+    use super::*;
+
+    #[test]
+    fn the_guide_has_every_name_that_an_expression_may_use() {
+        let guide = include_str!("../../../../docs/guide/bundle.md");
+        for function in FUNCTIONS.into_iter().chain(MACROS) {
+            assert!(guide.contains(&format!("`{function}`")), "docs/guide/bundle.md lacks the function {function}");
+        }
+        for field in INPUT_FIELDS {
+            assert!(guide.contains(&format!("| `input.{field}` |")), "docs/guide/bundle.md lacks input.{field}");
+        }
+        for value in known_values::INPUT_TYPES.into_iter().chain(known_values::SOURCES) {
+            assert!(guide.contains(&format!("`{value}`")), "docs/guide/bundle.md lacks the value {value}");
+        }
+        for variable in VARIABLES {
+            assert!(guide.contains(&format!("| `{variable}")), "docs/guide/bundle.md lacks the variable {variable}");
+        }
+    }
 
     #[test]
     fn a_caret_stands_under_whole_names() {

@@ -1,6 +1,7 @@
 //! `[inputs.…]`: where inputs enter, and which plugin reads them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -119,11 +120,21 @@ pub struct KafkaInput {
     pub handler: Option<String>,
 }
 
-/// The inputs, and every place that names a handler.
+/// Where the manifest names what an operator has to provide; the keys are the names of the inputs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InputPlaces {
+    /// The secrets of webhooks.
+    pub secrets: BTreeMap<String, Range<usize>>,
+    /// The topics of Kafka inputs.
+    pub topics: BTreeMap<String, Range<usize>>,
+}
+
+/// The inputs, every place that names a handler, and where the operator's things are named.
 #[derive(Default)]
 pub(super) struct Reading {
     pub inputs: Inputs,
     pub handlers: Vec<Text>,
+    pub places: InputPlaces,
 }
 
 pub(super) fn read(mut table: Table<'_>, problems: &mut Problems) -> Reading {
@@ -136,13 +147,21 @@ pub(super) fn read(mut table: Table<'_>, problems: &mut Problems) -> Reading {
     };
     let websocket = simple(&mut table, "websocket", problems).map(|handler| WebsocketInput { handler });
     let api = simple(&mut table, "api", problems).map(|handler| ApiInput { handler });
-    let webhook = named(&mut table, "webhook", problems, |table, problems| webhook(table, &mut handlers, problems));
-    let cron = named(&mut table, "cron", problems, |table, problems| cron(table, &mut handlers, problems));
+    let mut places = InputPlaces::default();
+    let webhook = named(&mut table, "webhook", problems, |name, table, problems| {
+        let (input, secret) = webhook(table, &mut handlers, problems)?;
+        places.secrets.insert(name.to_owned(), secret);
+        Some(input)
+    });
+    let cron = named(&mut table, "cron", problems, |_, table, problems| cron(table, &mut handlers, problems));
     let mut topics = BTreeSet::new();
-    let kafka =
-        named(&mut table, "kafka", problems, |table, problems| kafka(table, &mut topics, &mut handlers, problems));
+    let kafka = named(&mut table, "kafka", problems, |name, table, problems| {
+        let (input, topic) = kafka(table, &mut topics, &mut handlers, problems)?;
+        places.topics.insert(name.to_owned(), topic);
+        Some(input)
+    });
     table.finish(problems);
-    Reading { inputs: Inputs { websocket, webhook, cron, kafka, api }, handlers }
+    Reading { inputs: Inputs { websocket, webhook, cron, kafka, api }, handlers, places }
 }
 
 pub(super) fn check_handler(handler: &Text, plugins: &BTreeSet<&str>, problems: &mut Problems) {
@@ -159,7 +178,7 @@ fn named<T>(
     table: &mut Table<'_>,
     kind: &'static str,
     problems: &mut Problems,
-    mut read: impl FnMut(&mut Table<'_>, &mut Problems) -> Option<T>,
+    mut read: impl FnMut(&str, &mut Table<'_>, &mut Problems) -> Option<T>,
 ) -> BTreeMap<String, T> {
     let mut found = BTreeMap::new();
     let Some(table) = table.take(kind).and_then(|item| item.table(format!("[inputs.{kind}]"), problems)) else {
@@ -169,7 +188,7 @@ fn named<T>(
         let name = item.key_text();
         check_name(kind, &name, problems);
         let Some(mut table) = item.table(format!("[inputs.{kind}.{}]", name.value), problems) else { continue };
-        let value = read(&mut table, problems);
+        let value = read(&name.value, &mut table, problems);
         table.finish(problems);
         found.extend(value.map(|value| (name.value, value)));
     }
@@ -182,7 +201,11 @@ fn handler(table: &mut Table<'_>, handlers: &mut Vec<Text>, problems: &mut Probl
     Some(text.value)
 }
 
-fn webhook(table: &mut Table<'_>, handlers: &mut Vec<Text>, problems: &mut Problems) -> Option<WebhookInput> {
+fn webhook(
+    table: &mut Table<'_>,
+    handlers: &mut Vec<Text>,
+    problems: &mut Problems,
+) -> Option<(WebhookInput, Range<usize>)> {
     let handler = handler(table, handlers, problems);
     let help = "add `verify = { scheme = \"standard-webhooks\", secret = \"NAME_OF_SECRET\" }`";
     let place = format!("`verify` of {}", table.place());
@@ -200,7 +223,8 @@ fn webhook(table: &mut Table<'_>, handlers: &mut Vec<Text>, problems: &mut Probl
         check_name("secret", secret, problems);
     }
     verify.finish(problems);
-    Some(WebhookInput { handler, verify: Verify { scheme: scheme?, secret: secret?.value } })
+    let secret = secret?;
+    Some((WebhookInput { handler, verify: Verify { scheme: scheme?, secret: secret.value } }, secret.span))
 }
 
 fn kafka(
@@ -208,7 +232,7 @@ fn kafka(
     topics: &mut BTreeSet<String>,
     handlers: &mut Vec<Text>,
     problems: &mut Problems,
-) -> Option<KafkaInput> {
+) -> Option<(KafkaInput, Range<usize>)> {
     let handler = handler(table, handlers, problems);
     let topic = table.require("topic", "add `topic`", problems)?.text(problems)?;
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
@@ -220,7 +244,7 @@ fn kafka(
         let message = format!("topic `{}` is read by another input already", topic.value);
         problems.add(&topic.span, message, "remove one of the two: a record is read once");
     }
-    Some(KafkaInput { topic: topic.value, handler })
+    Some((KafkaInput { topic: topic.value, handler }, topic.span))
 }
 
 fn cron(table: &mut Table<'_>, handlers: &mut Vec<Text>, problems: &mut Problems) -> Option<CronInput> {

@@ -16,7 +16,7 @@ pub const CAPABILITIES: [&str; 9] =
 /// A plugin of the bundle.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PluginSpec {
-    /// Path of its component, relative to the manifest's folder and inside it.
+    /// Path of its component, relative to the manifest's folder and inside it; empty when the manifest names none that is.
     pub component: String,
     /// Capability to what the plugin may do with it, in the words of that capability.
     pub grants: BTreeMap<String, Vec<String>>,
@@ -24,6 +24,12 @@ pub struct PluginSpec {
     pub limits: Limits,
     /// What the plugin reads through the `config` capability.
     pub config: Map<String, Value>,
+    /// The message models that its responses may name; none leaves them open.
+    pub templates: Option<Vec<String>>,
+    /// Where the manifest names each of them.
+    pub template_spans: Vec<Range<usize>>,
+    /// Where the manifest writes each grant, by capability and in the order of the grants.
+    pub grant_spans: BTreeMap<String, Vec<Range<usize>>>,
     /// Where the manifest names it, for reports that are made later.
     pub span: Range<usize>,
     /// Where the manifest names its component.
@@ -77,11 +83,11 @@ fn plugin(item: &Item<'_>, name: &Text, problems: &mut Problems) -> Option<Plugi
     let mut table = item.table(&place, problems)?;
     let help = format!("add `component = \"{}.wasm\"`", name.value);
     let component = table.require("component", &help, problems).and_then(|item| item.text(problems));
-    if let Some(component) = &component {
-        check_path(component, problems);
-    }
+    let component_span = component.as_ref().map_or(name.span.clone(), |component| component.span.clone());
+    let component = component.filter(|component| check_path(component, problems));
+    let mut grant_spans = BTreeMap::new();
     let grants = match table.take("grants").and_then(|item| item.table(format!("`grants` of {place}"), problems)) {
-        Some(table) => grants(&table, problems),
+        Some(table) => grants(&table, &mut grant_spans, problems),
         None => BTreeMap::new(),
     };
     let limits = match table.take("limits").and_then(|item| item.table(format!("`limits` of {place}"), problems)) {
@@ -92,20 +98,23 @@ fn plugin(item: &Item<'_>, name: &Text, problems: &mut Problems) -> Option<Plugi
         item.table(format!("`config` of {place}"), problems)?;
         item.json(problems)
     });
+    let templates = table.take("templates").map(|item| item.texts(problems));
     table.finish(problems);
-    let component_span = component.as_ref().map_or(name.span.clone(), |component| component.span.clone());
     Some(PluginSpec {
         component: component.map(|component| component.value).unwrap_or_default(),
         grants,
         limits,
         config: config.and_then(|value| value.as_object().cloned()).unwrap_or_default(),
+        template_spans: templates.iter().flatten().map(|text| text.span.clone()).collect(),
+        templates: templates.map(|list| list.into_iter().map(|text| text.value).collect()),
+        grant_spans,
         span: name.span.clone(),
         component_span,
     })
 }
 
-/// A bundle is immutable and named by its digest, so nothing in it may point outside.
-fn check_path(path: &Text, problems: &mut Problems) {
+/// A bundle is immutable and named by its digest, so nothing in it may point outside; one that does is never opened.
+fn check_path(path: &Text, problems: &mut Problems) -> bool {
     let value = path.value.as_str();
     let drive = value.get(1..2) == Some(":");
     let why = if value.is_empty() {
@@ -117,13 +126,18 @@ fn check_path(path: &Text, problems: &mut Problems) {
     } else if value.split('/').any(|part| part.is_empty() || part == ".") || value.contains('\0') {
         "is not a plain path"
     } else {
-        return;
+        return true;
     };
     let message = format!("component `{value}` {why}");
     problems.add(&path.span, message, "write a path inside the bundle, with `/`, for example `plugins/classify.wasm`");
+    false
 }
 
-fn grants(table: &Table<'_>, problems: &mut Problems) -> BTreeMap<String, Vec<String>> {
+fn grants(
+    table: &Table<'_>,
+    spans: &mut BTreeMap<String, Vec<Range<usize>>>,
+    problems: &mut Problems,
+) -> BTreeMap<String, Vec<String>> {
     let mut grants = BTreeMap::new();
     for item in table.entries() {
         if matches!(item.key, "log" | "config") {
@@ -144,6 +158,7 @@ fn grants(table: &Table<'_>, problems: &mut Problems) -> BTreeMap<String, Vec<St
         for value in &values {
             check_grant(item.key, value, problems);
         }
+        spans.insert(item.key.to_owned(), values.iter().map(|text| text.span.clone()).collect());
         grants.insert(item.key.to_owned(), values.into_iter().map(|text| text.value).collect());
     }
     grants
@@ -162,14 +177,19 @@ fn example(capability: &str) -> &'static str {
     }
 }
 
-fn check_grant(capability: &str, value: &Text, problems: &mut Problems) {
-    let words: &[&str] = match capability {
+/// The words that a grant of a capability is made of; none where the author chooses names.
+pub(super) fn words(capability: &str) -> &'static [&'static str] {
+    match capability {
         "business" | "rag" => &["read"],
         "resources" => &["read", "execute"],
         "websocket" => &["send", "broadcast", "broadcast-other-places", "broadcast-everyone"],
         "cron" => &["schedule", "read"],
         _ => &[],
-    };
+    }
+}
+
+fn check_grant(capability: &str, value: &Text, problems: &mut Problems) {
+    let words = words(capability);
     let fits = match capability {
         "http" => is_http_grant(&value.value),
         "dynamodb" => is_plain_name(value.value.strip_suffix(":read").unwrap_or(&value.value)),

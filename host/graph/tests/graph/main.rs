@@ -15,3 +15,4 @@ mod properties;
 mod stepper;
 mod subgraphs;
 mod support;
+mod warnings;

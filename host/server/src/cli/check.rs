@@ -1,3 +1,5 @@
+mod schedules;
+
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -9,43 +11,85 @@ use serde_json::{Value, json};
 use signalbox_capabilities::Services;
 use signalbox_capabilities::business::BusinessDirectory;
 use signalbox_capabilities::llm::LanguageModels;
-use signalbox_sandbox::{BundleError, Generation, Refusal, Sandbox, SandboxConfig};
+use signalbox_graph::{Problem, Report, counted};
+use signalbox_sandbox::{BundleError, Generation, Refusal, Sandbox, SandboxConfig, Written};
 use signalbox_store::Store;
 
 use super::{Configured, output};
-use crate::shutdown;
+use crate::config::{Config, Loaded};
+use crate::{fit, permissions, shutdown};
 
 /// Checks a bundle as the host does when it loads it, and reports everything that is wrong at once.
 ///
 /// Looked at are the manifest, the graph, the message models, and the components: whether they are there, compile within
-/// the limits of [sandbox], and import only what they have a grant for.
+/// the limits of [sandbox], and import only what they have a grant for. Components are kept compiled where `serve` keeps
+/// them, so that neither the next check nor the first start compiles them again.
+///
+/// With a configuration, which is that of --config or the signalbox.toml in the current folder, the bundle is held against
+/// it: grants without a backend, grants that [egress] forbids, topics that nobody reads, secrets of webhooks that are missing, and
+/// permissions in business files that nobody asks for.
+///
+/// Errors keep a bundle from being loaded; warnings say what may fail where it runs. Exit codes: 0 it can be loaded, also with
+/// warnings; 1 it cannot, or has warnings and --deny-warnings is given; 2 wrong options.
 ///
 /// Example: signalbox check target/plugins/restaurant
 #[derive(Debug, Args)]
 pub struct Options {
     /// The bundle's folder.
     bundle: PathBuf,
-    /// Prints JSON for programs: `ok`, and `problems` with file, line, column, message and help.
+    /// Takes warnings for errors: for a build that is to stop at both.
+    #[arg(long)]
+    deny_warnings: bool,
+    /// Prints JSON for programs: `ok`, `problems` and `warnings` with file, line, column, message and help, and `schedules`
+    /// with the next ticks.
     #[arg(long)]
     json: bool,
 }
 
+/// What a check found.
+struct Checked {
+    /// None when it cannot be loaded.
+    generation: Option<Generation>,
+    /// About the manifest and what it names.
+    report: Option<Report>,
+    /// About business files.
+    businesses: Vec<Report>,
+    /// What has no place in a file.
+    unplaced: Vec<String>,
+    written: Option<Arc<Written>>,
+}
+
 /// Checks it; the exit code says whether the host would load it.
 pub fn run(configured: &Configured, options: &Options) -> anyhow::Result<ExitCode> {
-    let config = configured.load()?.config;
-    let loaded = super::wait_for(load(&options.bundle, &config.sandbox))?;
-    match loaded {
-        Err(BundleError::Refused(refusal)) => refuse(&refusal, options.json),
-        Err(error @ BundleError::Unreadable { .. }) if options.json => {
-            output::json(&json!({ "ok": false, "problems": [{ "message": error.to_string() }] }))?;
-            Ok(shutdown::FAILED)
-        }
-        Err(error) => Err(error.into()),
+    let loaded = configured.load()?;
+    let result = super::wait_for(load(&options.bundle, &loaded.config.sandbox))?;
+    let mut checked = match result {
         Ok(generation) => {
-            praise(&options.bundle, &generation, options.json)?;
-            Ok(shutdown::DONE)
+            let (written, warnings) = (generation.written.clone(), generation.written.warnings.clone());
+            let report = (!warnings.is_empty()).then(|| written.report(warnings));
+            Checked::new(Some(generation), report, Vec::new(), Some(written))
         }
+        Err(BundleError::Refused(refusal)) => {
+            let Refusal { report, models, written } = *refusal;
+            Checked::new(None, report, models.iter().map(ToString::to_string).collect(), written)
+        }
+        Err(error @ BundleError::Unreadable { .. }) if options.json => {
+            output::json(&json!({ "ok": false, "problems": [{ "message": error.to_string() }], "warnings": [] }))?;
+            return Ok(shutdown::FAILED);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    if loaded.file.is_some() {
+        checked.hold_against(&loaded);
     }
+    let errors = checked.errors();
+    let denied = errors > 0 || (options.deny_warnings && checked.warnings() > 0);
+    if options.json {
+        output::json(&checked.json(!denied, &loaded.config)?)?;
+    } else {
+        checked.tell(&options.bundle, denied, &loaded.config)?;
+    }
+    Ok(if denied { shutdown::FAILED } else { shutdown::DONE })
 }
 
 /// Loads it as `serve` would, only that nothing it could ask for is there.
@@ -58,50 +102,126 @@ async fn load(folder: &Path, config: &SandboxConfig) -> anyhow::Result<Result<Ge
         egress: None,
         schedules: Default::default(),
     };
-    // A check leaves nothing behind: it uses the host's cache when there is one, and makes none.
-    let cache = config.cache.clone().filter(|cache| cache.is_dir());
-    let config = SandboxConfig { instances: 1, cache, ..config.clone() };
-    let sandbox = Sandbox::new(&config, Arc::new(services), crate::compiler::compilation()?).context("the sandbox")?;
-    Ok(sandbox.load(folder).await)
+    let services = Arc::new(services);
+    let config = SandboxConfig { instances: 1, ..config.clone() };
+    let sandbox = match Sandbox::new(&config, services.clone(), crate::compiler::compilation()?) {
+        Ok(sandbox) => sandbox,
+        // A folder that may only be read is checked all the same; it is compiled anew each time.
+        Err(_) if config.cache.is_some() => {
+            let config = SandboxConfig { cache: None, ..config };
+            Sandbox::new(&config, services, crate::compiler::compilation()?).context("the sandbox")?
+        }
+        Err(error) => return Err(error).context("the sandbox"),
+    };
+    Ok(sandbox.check(folder).await)
 }
 
-fn praise(folder: &Path, generation: &Generation, as_json: bool) -> anyhow::Result<()> {
-    if as_json {
-        return output::json(&json!({
-            "ok": true,
-            "problems": [],
-            "businessType": *generation.business_type,
-            "version": generation.version,
-            "digest": *generation.digest,
-        }));
+impl Checked {
+    fn new(
+        generation: Option<Generation>,
+        report: Option<Report>,
+        unplaced: Vec<String>,
+        written: Option<Arc<Written>>,
+    ) -> Self {
+        Self { generation, report, businesses: Vec::new(), unplaced, written }
     }
-    output::line(&format!(
-        "{} is sound: version {} for businesses of type {}, {} message models\n{}",
-        folder.display(),
-        generation.version,
-        generation.business_type,
-        generation.models.len(),
-        generation.digest
-    ))
+
+    /// Adds what is found when the bundle meets the configuration.
+    fn hold_against(&mut self, loaded: &Loaded) {
+        let Some(written) = self.written.clone() else { return };
+        let config = &loaded.config;
+        let mut problems = fit::problems(config, &written);
+        problems.extend(fit::errors(config, &written));
+        self.add(&written, problems);
+        let Some(business_type) = &written.business_type else { return };
+        // That the directory cannot be read is for `serve` to say.
+        let found = permissions::reports(&config.business.directory, business_type, &written.permissions);
+        self.businesses = found.unwrap_or_default();
+    }
+
+    fn add(&mut self, written: &Written, problems: Vec<Problem>) {
+        if problems.is_empty() {
+            return;
+        }
+        self.report = Some(match self.report.take() {
+            Some(report) => report.with(problems),
+            None => written.report(problems),
+        });
+    }
+
+    fn reports(&self) -> impl Iterator<Item = &Report> {
+        self.report.iter().chain(&self.businesses)
+    }
+
+    fn errors(&self) -> usize {
+        self.reports().map(Report::errors).sum::<usize>() + self.unplaced.len()
+    }
+
+    fn warnings(&self) -> usize {
+        self.reports().map(Report::warnings).sum()
+    }
+
+    fn json(&self, ok: bool, config: &Config) -> anyhow::Result<Value> {
+        let of = |severity: signalbox_graph::Severity| {
+            let problems =
+                self.reports().flat_map(Report::problems).filter(move |problem| problem.severity == severity);
+            problems.map(|problem| serde_json::to_value(&problem)).collect::<Result<Vec<Value>, _>>()
+        };
+        let mut problems = of(signalbox_graph::Severity::Error)?;
+        problems.extend(self.unplaced.iter().map(|message| json!({ "severity": "error", "message": message })));
+        let mut value = json!({ "ok": ok, "problems": problems, "warnings": of(signalbox_graph::Severity::Warning)? });
+        if let (Some(generation), Some(fields)) = (&self.generation, value.as_object_mut()) {
+            fields.insert("businessType".to_owned(), json!(*generation.business_type));
+            fields.insert("version".to_owned(), json!(generation.version));
+            fields.insert("digest".to_owned(), json!(*generation.digest));
+            fields
+                .insert("schedules".to_owned(), schedules::json(&generation.inputs, &generation.business_type, config));
+        }
+        Ok(value)
+    }
+
+    fn tell(&self, folder: &Path, denied: bool, config: &Config) -> anyhow::Result<()> {
+        let colour = std::io::stderr().is_terminal();
+        for report in self.reports() {
+            output::problem(&report.render(colour));
+        }
+        for problem in &self.unplaced {
+            output::problem(&format!("{problem}\n"));
+        }
+        let (errors, warnings) = (self.errors(), self.warnings());
+        if denied {
+            output::problem(&format!("error[bundle-invalid]: the bundle has {}\n", counted(errors, warnings)));
+            output::problem("  docs/errors/bundle-invalid.md says what to do\n");
+            return Ok(());
+        }
+        let Some(generation) = &self.generation else { return Ok(()) };
+        let how = match warnings {
+            0 => "is sound".to_owned(),
+            warnings => format!("can be loaded, with {}", counted(0, warnings)),
+        };
+        output::line(&format!(
+            "{} {how}: version {} for businesses of type {}, {} message models\n{}",
+            folder.display(),
+            generation.version,
+            generation.business_type,
+            generation.models.len(),
+            generation.digest
+        ))?;
+        for line in schedules::lines(&generation.inputs, &generation.business_type, config) {
+            output::line(&line)?;
+        }
+        Ok(())
+    }
 }
 
 /// Reports what is wrong with a bundle: for programs on standard output, for people on standard error.
-pub fn refuse(refusal: &Refusal, as_json: bool) -> anyhow::Result<ExitCode> {
+pub fn refuse(refusal: Refusal, as_json: bool) -> anyhow::Result<ExitCode> {
+    let Refusal { report, models, written } = refusal;
+    let checked = Checked::new(None, report, models.iter().map(ToString::to_string).collect(), written);
     if as_json {
-        output::json(&json!({ "ok": false, "problems": problems(refusal)? }))?;
+        output::json(&checked.json(false, &Config::default())?)?;
     } else {
-        output::problem(&refusal.render(std::io::stderr().is_terminal()));
-        let count = refusal.count();
-        let plural = if count == 1 { "" } else { "s" };
-        output::problem(&format!("error[bundle-invalid]: the bundle has {count} problem{plural}\n"));
-        output::problem("  docs/errors/bundle-invalid.md says what to do\n");
+        checked.tell(Path::new(""), true, &Config::default())?;
     }
     Ok(shutdown::FAILED)
-}
-
-fn problems(refusal: &Refusal) -> anyhow::Result<Vec<Value>> {
-    let placed =
-        refusal.report.iter().flat_map(|report| report.problems()).map(|problem| serde_json::to_value(&problem));
-    let models = refusal.models.iter().map(|model| Ok(json!({ "message": model.to_string() })));
-    Ok(placed.chain(models).collect::<Result<_, _>>()?)
 }

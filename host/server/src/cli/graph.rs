@@ -31,8 +31,8 @@ pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let manifest = match signalbox_graph::parse(&name, &text) {
         Ok(manifest) => manifest,
         Err(report) => {
-            let refusal = Refusal { report: Some(report), models: Vec::new() };
-            return super::check::refuse(&refusal, options.json);
+            let refusal = Refusal { report: Some(report), models: Vec::new(), written: None };
+            return super::check::refuse(refusal, options.json);
         }
     };
     let mermaid = signalbox_graph::mermaid(&manifest.graph);

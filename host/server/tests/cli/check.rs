@@ -109,5 +109,94 @@ fn an_import_without_a_grant_names_plugin_interface_and_grant() {
         "grants = { llm =",
         "bundle.toml:8:",
     ]);
-    assert!(!program.path(".signalbox").exists(), "a check leaves nothing behind");
+}
+
+/// A component that exports nothing, so that its bundle is refused once it is compiled.
+const NOTHING: &[u8] = b"\0asm\x0d\0\x01\0";
+
+#[test]
+fn graph_mistakes_hide_no_component_mistakes_and_no_unknown_template() {
+    let program = Program::new("");
+    let text = MANIFEST
+        .replace("to = \"reply\"", "to = \"replay\"")
+        .replace("component = \"answer.wasm\"", "component = \"answer.wasm\"\ntemplates = [\"booking.confirmd\"]");
+    program.write("bundle/bundle.toml", &text);
+    program.write(
+        "bundle/models/booking.toml",
+        "decisionCode = \"booking.confirmed\"\nversion = \"1\"\nmessageTemplate = \"x\"\n",
+    );
+    std::fs::write(program.path("bundle/answer.wasm"), component_importing("signalbox:llm/llm@0.1.0")).unwrap();
+    program.run(&["check", "bundle"]).refused(&[
+        "node `replay`",
+        "without a grant",
+        "lists template `booking.confirmd`",
+        "did you mean `booking.confirmed`?",
+    ]);
+}
+
+#[test]
+fn a_second_check_compiles_nothing() {
+    let program = Program::new("");
+    program.write("bundle/bundle.toml", MANIFEST);
+    std::fs::write(program.path("bundle/answer.wasm"), NOTHING).unwrap();
+    program.run(&["check", "bundle"]).refused(&["does not export"]);
+    // What was compiled is found again; nothing could be compiled within this.
+    program.run(&["check", "bundle", "--set", "sandbox.compile-time=1ms"]).refused(&["does not export"]);
+    std::fs::remove_dir_all(program.path(".signalbox")).unwrap();
+    program.run(&["check", "bundle", "--set", "sandbox.compile-time=1ms"]).refused(&["takes more than 1ms to compile"]);
+}
+
+#[test]
+fn a_bundle_is_held_against_the_configuration_with_a_place_and_a_way_out_for_each() {
+    let program = Program::new(
+        "[webhooks.secrets]\nEVENTS = [{ env = 'E' }]\n[llm.models.large]\nprovider = 'scripted'\nfile = 'l.yaml'\n",
+    );
+    let text = MANIFEST
+        .replace(
+            "[inputs.websocket]",
+            "[inputs.websocket]\n[inputs.webhook.events]\nverify = { scheme = \"github\", secret = \"EVENTZ\" }\n\
+             [inputs.kafka.pos]\ntopic = \"pos.events\"\n",
+        )
+        .replace(
+            "component = \"answer.wasm\"",
+            "component = \"answer.wasm\"\ngrants = { llm = [\"lage\"], kafka = [\"orders\"], resources = [\"read\"], \
+             http = [\"http://api.example.com/\", \"https://10.0.0.1/\"] }",
+        );
+    program.write("bundle/bundle.toml", &text);
+    program.write(
+        "business/roma.toml",
+        "businessId = \"roma\"\nname = \"Roma\"\ntype = \"restaurant\"\n[permissions]\nstaff = [\"mesage\"]\n",
+    );
+    std::fs::write(program.path("bundle/answer.wasm"), NOTHING).unwrap();
+    let ran = program.run(&["check", "bundle", "--json"]);
+    assert_eq!(ran.code, 1);
+    let report: Value = serde_json::from_str(&ran.out).unwrap();
+    let told = |list: &str| -> Vec<String> {
+        let list = report[list].as_array().unwrap();
+        assert!(list.iter().all(|told| told["line"].is_u64() && told["column"].is_u64()), "{list:?}");
+        list.iter().map(|told| format!("{} ({})", told["message"].as_str().unwrap(), told["help"])).collect()
+    };
+    let (errors, warnings) = (told("problems").join("\n"), told("warnings").join("\n"));
+    assert!(
+        errors.contains("secret `EVENTZ`, which is not configured") && errors.contains("did you mean `EVENTS`?"),
+        "{errors}"
+    );
+    for part in [
+        "language model `lage`",
+        "did you mean `large`?",
+        "plain http is switched off",
+        "the private address 10.0.0.1",
+        "egress.private-networks",
+        "`resources`, which have no backend",
+        "topic `orders`",
+        "topic `pos.events`, and no broker is configured",
+        "permission `mesage`",
+        "did you mean `message`?",
+    ] {
+        assert!(warnings.contains(part), "{part} is missing in\n{warnings}");
+    }
+    // Without a configuration there is nothing to hold it against.
+    std::fs::remove_file(program.path("signalbox.toml")).unwrap();
+    let ran = program.run(&["check", "bundle", "--json"]);
+    assert!(!ran.out.contains("lage") && !ran.out.contains("mesage"), "{}", ran.out);
 }

@@ -69,7 +69,7 @@ fn a_host_tells_its_address_its_health_and_leaves_in_order() {
     assert!(host.get("/livez").starts_with("HTTP/1.1 200"));
     let ready = host.get("/readyz");
     assert!(ready.starts_with("HTTP/1.1 503"), "a host without a bundle is not ready: {ready}");
-    assert!(ready.contains(r#""bundles":{"loaded":[],"ok":false}"#), "{ready}");
+    assert!(ready.contains(r#""bundles":{"loaded":[],"notLoaded":[],"ok":false}"#), "{ready}");
     let metrics = host.get("/metrics");
     assert!(metrics.contains("# HELP signalbox_build_info") && metrics.contains("signalbox_store_up"), "{metrics}");
     assert!(host.get("/nowhere").starts_with("HTTP/1.1 404"));

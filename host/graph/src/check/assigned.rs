@@ -1,0 +1,215 @@
+//! Channels that a condition or a list reads on a way that gives them no value: such an expression fails the decision.
+
+use std::collections::{BTreeSet, HashSet};
+use std::ops::Range;
+
+use super::assemble::within_string;
+use super::channels::Uses;
+use super::paths::{any_way, forward, node_of};
+use crate::definition::GraphDefinition;
+use crate::expression::Expression;
+use crate::graph::{Edge, Graph, When};
+use crate::reader::{Problems, Text};
+
+/// The most channels of one graph that are looked at, so that no manifest keeps the check busy.
+const MOST_CHANNELS: usize = 256;
+/// The most places of one graph that are reported.
+const MOST_REPORTED: usize = 64;
+
+/// A place where an expression reads a channel.
+struct Read {
+    channel: usize,
+    /// None is start.
+    node: Option<usize>,
+    /// Whether it is read once the node has written; a list is read before.
+    after: bool,
+    span: Range<usize>,
+}
+
+pub(super) fn check(definition: &GraphDefinition, graph: &Graph, uses: &Uses, source: &str, problems: &mut Problems) {
+    let name = definition.name.as_ref().map_or("", |name| name.value.as_str());
+    let written: HashSet<usize> = graph.nodes.iter().flat_map(|node| node.writes.iter().copied()).collect();
+    // What nobody writes is a problem of its own, and what is given from outside may have a value from the start.
+    let may_lack = |read: &Read| {
+        let channel = graph.channels.get(read.channel);
+        channel.is_some_and(|channel| channel.initial.is_none())
+            && (written.contains(&read.channel) || channel.is_some_and(|channel| channel.session))
+            && !uses.is_given(name, read.channel)
+    };
+    let reads: Vec<Read> = reads(definition, graph, source).into_iter().filter(may_lack).collect();
+    let channels: BTreeSet<usize> = reads.iter().map(|read| read.channel).take(MOST_CHANNELS).collect();
+    let mut told = HashSet::new();
+    for channel in channels {
+        let without = without_value(graph, channel);
+        let lacks = |read: &&Read| {
+            read.channel == channel
+                && match read.node.and_then(|node| Some((node, graph.nodes.get(node)?))) {
+                    None => true,
+                    Some((index, node)) => {
+                        without.get(index) == Some(&true) && !(read.after && node.writes.contains(&channel))
+                    }
+                }
+        };
+        for read in reads.iter().filter(lacks) {
+            if told.len() < MOST_REPORTED && told.insert((read.node, channel)) {
+                report(graph, read, problems);
+            }
+        }
+    }
+}
+
+fn report(graph: &Graph, read: &Read, problems: &mut Problems) {
+    let Some(channel) = graph.channels.get(read.channel) else { return };
+    let name = &channel.name;
+    let at = read.node.and_then(|node| graph.nodes.get(node)).map_or("start", |node| node.name.as_ref());
+    let help = format!("give it an `initial` value, or ask with `has(state.{name}) && …` first");
+    if channel.session {
+        let message = format!("channel `{name}` may have no value at `{at}` in the first message of a conversation");
+        problems.warn(&read.span, message, help);
+        return;
+    }
+    let writers = || graph.nodes.iter().enumerate().filter(|(_, node)| node.writes.contains(&read.channel));
+    let before = ancestors(graph, read.node);
+    let is_before = |node: usize| before.get(node) == Some(&true) || (read.after && read.node == Some(node));
+    let beside = |writer: usize| runs_beside(graph, &ancestors(graph, Some(writer)), writer, &before, read.node);
+    // A branch that runs beside it may have written the value by then.
+    if writers().take(MOST_REPORTED).any(|(writer, _)| beside(writer)) {
+        return;
+    }
+    let names: Vec<String> =
+        writers().filter(|(writer, _)| is_before(*writer)).map(|(_, node)| format!("`{}`", node.name)).collect();
+    if names.is_empty() {
+        let message = format!("channel `{name}` cannot have a value at `{at}`: no node before it writes it");
+        problems.add(&read.span, message, help);
+    } else {
+        let writers = names.join(", ");
+        let message = format!("channel `{name}` may have no value at `{at}`: there is a way that avoids {writers}");
+        problems.warn(&read.span, message, help);
+    }
+}
+
+/// Every place where a condition or list reads a channel without asking whether it has a value.
+fn reads(definition: &GraphDefinition, graph: &Graph, source: &str) -> Vec<Read> {
+    let mut reads = Vec::new();
+    let mut add = |expression: &Expression, text: &Text, node: Option<usize>, after: bool| {
+        for channel in expression.channels().iter().filter(|channel| !expression.asks_for(channel)) {
+            if let Some(channel_index) = graph.channel_index.get(channel.as_str()) {
+                let span = within_string(source, text, expression.place_of(channel));
+                reads.push(Read { channel: *channel_index, node, after, span });
+            }
+        }
+    };
+    for (index, (node, written)) in graph.nodes.iter().zip(&definition.nodes).enumerate() {
+        if let (Some(expression), Some(text)) = (&node.for_each, &written.for_each) {
+            add(expression, text, Some(index), false);
+        }
+    }
+    let nodes = graph.nodes.iter().enumerate().map(|(index, node)| (Some(index), node.name.as_ref(), &node.edges));
+    for (node, name, edges) in nodes.chain([(None, "start", &graph.start)]) {
+        let conditional = edges.iter().filter_map(|edge| match &edge.when {
+            When::Condition(expression) => Some(expression),
+            When::Always | When::Otherwise => None,
+        });
+        let from_here =
+            |edge: &&crate::definition::EdgeDefinition| edge.from.as_ref().is_some_and(|from| from.value == name);
+        let mut texts = definition.edges.iter().filter(from_here).filter_map(|edge| edge.when.as_ref());
+        for expression in conditional {
+            // The edges of a place stand in the same order in both; one whose condition is wrong stands in neither's way.
+            if let Some(text) = texts.by_ref().find(|text| text.value == expression.source()) {
+                add(expression, text, node, true);
+            }
+        }
+    }
+    reads
+}
+
+/// The nodes that a run can come to while a channel has no value yet.
+fn without_value(graph: &Graph, channel: usize) -> Vec<bool> {
+    let mut reached = vec![false; graph.nodes.len()];
+    let mut joins: Option<Vec<bool>> = None;
+    let mut open: Vec<usize> = targets(&graph.start);
+    while let Some(index) = open.pop() {
+        let (Some(node), Some(seen)) = (graph.nodes.get(index), reached.get_mut(index)) else { continue };
+        if *seen {
+            continue;
+        }
+        // A join waits for all of its branches, so one of them that writes is enough.
+        if node.join {
+            let filled = joins.get_or_insert_with(|| after_writers(graph, channel));
+            if filled.get(index) == Some(&true) {
+                continue;
+            }
+        }
+        *seen = true;
+        if node.writes.contains(&channel) {
+            // What a node gives is left out when it fails.
+            open.extend(node.on_error);
+        } else {
+            open.extend(any_way(node));
+        }
+    }
+    reached
+}
+
+/// The nodes that come after one that writes a channel.
+fn after_writers(graph: &Graph, channel: usize) -> Vec<bool> {
+    let mut after = vec![false; graph.nodes.len()];
+    let mut open: Vec<usize> =
+        graph.nodes.iter().filter(|node| node.writes.contains(&channel)).flat_map(forward).collect();
+    while let Some(index) = open.pop() {
+        if let (Some(seen), Some(node)) = (after.get_mut(index).filter(|seen| !**seen), graph.nodes.get(index)) {
+            *seen = true;
+            open.extend(any_way(node));
+        }
+    }
+    after
+}
+
+/// The nodes that lead to a node, itself only where it leads back to itself.
+fn ancestors(graph: &Graph, node: Option<usize>) -> Vec<bool> {
+    let mut found = vec![false; graph.nodes.len()];
+    let Some(node) = node else { return found };
+    let mut backward: Vec<Vec<usize>> = vec![Vec::new(); graph.nodes.len()];
+    for (from, source) in graph.nodes.iter().enumerate() {
+        for to in any_way(source) {
+            backward.get_mut(to).into_iter().for_each(|list| list.push(from));
+        }
+    }
+    let mut open = backward.get(node).cloned().unwrap_or_default();
+    while let Some(index) = open.pop() {
+        if let Some(seen) = found.get_mut(index).filter(|seen| !**seen) {
+            *seen = true;
+            open.extend(backward.get(index).into_iter().flatten());
+        }
+    }
+    found
+}
+
+/// Whether a place sends a run to both nodes at once, by whatever further ways.
+fn runs_beside(graph: &Graph, to_writer: &[bool], writer: usize, to_reader: &[bool], reader: Option<usize>) -> bool {
+    let Some(reader) = reader else { return false };
+    let leads = |before: &[bool], last: usize, target: usize| target == last || before.get(target) == Some(&true);
+    let forks = |edges: &[Edge]| {
+        let ways: Vec<(bool, Vec<usize>, Vec<usize>)> = edges
+            .iter()
+            .map(|edge| {
+                let targets: Vec<usize> = edge.to.iter().filter_map(node_of).collect();
+                let of = |before: &[bool], last| {
+                    targets.iter().copied().filter(|target| leads(before, last, *target)).collect::<Vec<_>>()
+                };
+                (matches!(edge.when, When::Always), of(to_writer, writer), of(to_reader, reader))
+            })
+            .collect();
+        let differ = |ones: &[usize], others: &[usize]| ones.iter().any(|one| others.iter().any(|other| one != other));
+        ways.iter().enumerate().any(|(position, (always, writers, _))| {
+            ways.iter()
+                .enumerate()
+                .any(|(other, (also, _, readers))| (position == other || *always || *also) && differ(writers, readers))
+        })
+    };
+    forks(&graph.start) || graph.nodes.iter().any(|node| forks(&node.edges))
+}
+
+fn targets(edges: &[Edge]) -> Vec<usize> {
+    edges.iter().flat_map(|edge| &edge.to).filter_map(node_of).collect()
+}

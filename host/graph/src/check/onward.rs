@@ -1,0 +1,57 @@
+//! Places that a run may come to and cannot leave, because every edge that leaves has a condition.
+
+use super::Draft;
+use crate::graph::{Edge, When};
+use crate::reader::Problems;
+
+/// Warns of every place whose edges all have conditions: when none of them holds, the decision fails there.
+pub(super) fn check(draft: &Draft<'_>, problems: &mut Problems) {
+    let graph = &draft.graph;
+    stuck(draft, "start", &graph.start, problems);
+    // A node with `targets` can choose its way itself.
+    for node in graph.nodes.iter().filter(|node| node.targets.is_empty()) {
+        stuck(draft, &node.name, &node.edges, problems);
+    }
+}
+
+fn stuck(draft: &Draft<'_>, place: &str, edges: &[Edge], problems: &mut Problems) {
+    if edges.is_empty() || edges.iter().any(|edge| !matches!(edge.when, When::Condition(_))) || complete(edges) {
+        return;
+    }
+    let mut written = draft.definition.edges.iter().filter_map(|edge| edge.from.as_ref());
+    let Some(from) = written.find(|from| from.value == place) else { return };
+    let conditions = if edges.len() == 1 { "its only condition does not hold" } else { "none of its conditions holds" };
+    let message = format!("nothing leads on from `{place}` when {conditions}: the decision would fail there");
+    let help = format!(
+        "add an edge with `from = \"{place}\"` and `otherwise = true`, which may lead to `end`; conditions that leave \
+         nothing out are recognised where one is the `!(…)` of another"
+    );
+    problems.warn(&from.span, message, help);
+}
+
+/// Whether one condition holds wherever another does not. What cannot be told from how they are written counts as no.
+fn complete(edges: &[Edge]) -> bool {
+    let conditions: Vec<String> = edges.iter().filter_map(condition).collect();
+    let denied = |condition: &String| {
+        let mut denials = vec![format!("!({condition})")];
+        if condition.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '[' | ']' | '"' | '\'' | '(' | ')'))
+        {
+            denials.push(format!("!{condition}"));
+        }
+        // With a single comparison nothing else is turned around.
+        let simple = !["&&", "||", "?"].iter().any(|sign| condition.contains(sign));
+        if simple && condition.matches("==").count() == 1 && !condition.contains('!') {
+            denials.push(condition.replace("==", "!="));
+        }
+        denials.iter().any(|denial| conditions.contains(denial))
+    };
+    conditions.iter().any(denied)
+}
+
+/// As it is written, without white space.
+fn condition(edge: &Edge) -> Option<String> {
+    match &edge.when {
+        When::Condition(expression) => Some(expression.source().split_whitespace().collect()),
+        When::Always | When::Otherwise => None,
+    }
+}

@@ -1,0 +1,100 @@
+//! A bundle held against the configuration: what its plugins are granted and nothing here would give them.
+
+use std::ops::Range;
+
+use signalbox_capabilities::Capability;
+use signalbox_capabilities::http::forbidden_grant;
+use signalbox_graph::{Inputs, PluginSpec, Problem, suggestion};
+use signalbox_sandbox::Written;
+
+use crate::config::Config;
+
+/// Warnings about grants and inputs without a backend, each at its place in the manifest. The bundle can be loaded all the
+/// same: a plugin is told `not-configured` or `denied`, and may know what to do then.
+pub fn problems(config: &Config, written: &Written) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (name, plugin) in &written.plugins {
+        let mut warn = |span: Range<usize>, message: String, help: String| {
+            let message = format!("plugin `{name}` {message}");
+            problems.push(Problem::warning(message, span, "here").with_help(help));
+        };
+        for (model, span) in granted(plugin, Capability::Llm) {
+            if !config.llm.models.contains_key(model) {
+                let known = config.llm.models.keys().map(String::as_str);
+                let help = match config.llm.models.is_empty() {
+                    true => {
+                        format!("configure it as [llm.models.{model}]; until then the plugin is told `not-configured`")
+                    }
+                    false => suggestion(model, "the models of [llm.models]", known),
+                };
+                warn(span, format!("is granted language model `{model}`, which is not configured"), help);
+            }
+        }
+        for (line, span) in granted(plugin, Capability::Http) {
+            let egress = &config.egress;
+            let refused = if egress.enabled {
+                forbidden_grant(line, &egress.private_networks, egress.allow_plain_http)
+            } else {
+                let help = "set egress.enabled; until then the plugin is told `not-configured`";
+                Some(("is granted requests, and all outgoing requests are switched off".to_owned(), help.to_owned()))
+            };
+            if let Some((message, help)) = refused {
+                warn(span, message, help);
+            }
+        }
+        if let Some((_, span)) = granted(plugin, Capability::Resources).next() {
+            let help = "no service answers for resources in this version; the plugin is told `not-configured`";
+            warn(span, "is granted `resources`, which have no backend".to_owned(), help.to_owned());
+        }
+        for (topic, span) in granted(plugin, Capability::Kafka) {
+            let help = "records of plugins wait in the store: this version delivers none to Kafka";
+            warn(span, format!("is granted topic `{topic}`, and nothing delivers to it"), help.to_owned());
+        }
+    }
+    if config.kafka.brokers.is_empty() {
+        for (name, input) in &written.inputs.kafka {
+            let span = written.places.topics.get(name).cloned().unwrap_or_default();
+            let message = format!("[inputs.kafka.{name}] reads topic `{}`, and no broker is configured", input.topic);
+            problems.push(
+                Problem::warning(message, span, "here").with_help("add kafka.brokers; until then nothing is read"),
+            );
+        }
+    }
+    problems
+}
+
+/// Errors that keep `serve` from loading the bundle: a webhook that nothing could verify, a topic that has another use.
+pub fn errors(config: &Config, written: &Written) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (name, hook) in &written.inputs.webhook {
+        let secret = &hook.verify.secret;
+        if config.webhooks.secrets.get(secret).is_none_or(|references| references.is_empty()) {
+            let span = written.places.secrets.get(name).cloned().unwrap_or_default();
+            let message =
+                format!("[inputs.webhook.{name}] is verified with secret `{secret}`, which is not configured");
+            let known = config.webhooks.secrets.keys().map(String::as_str);
+            let help = match config.webhooks.secrets.is_empty() {
+                true => format!("add `{secret} = [{{ env = \"NAME\" }}]` under [webhooks.secrets]"),
+                false => suggestion(secret, "the secrets of [webhooks.secrets]", known),
+            };
+            problems.push(Problem::new(message, span, "here").with_help(help));
+        }
+    }
+    for (name, input) in &written.inputs.kafka {
+        let one = Inputs { kafka: [(name.clone(), input.clone())].into(), ..Inputs::default() };
+        if let Err(error) = config.kafka.check("the bundle", &one) {
+            let span = written.places.topics.get(name).cloned().unwrap_or_default();
+            problems
+                .push(Problem::new(error.to_string(), span, "here").with_help("choose another topic for one of them"));
+        }
+    }
+    problems
+}
+
+/// What of a capability a plugin is granted, with the place of each word.
+fn granted(plugin: &PluginSpec, capability: Capability) -> impl Iterator<Item = (&str, Range<usize>)> {
+    let name = capability.as_str();
+    let words = plugin.grants.get(name).into_iter().flatten();
+    let spans = plugin.grant_spans.get(name).into_iter().flatten();
+    words.map(String::as_str).zip(spans.cloned())
+}

@@ -1,0 +1,91 @@
+//! Permissions that business files give and nobody asks for: most often a slip of the pen.
+
+use std::path::Path;
+
+use signalbox_capabilities::business::BusinessDirectory;
+use signalbox_graph::{Problem, Report, suggestion};
+use signalbox_model::{BusinessInfo, HOST_PERMISSIONS};
+use signalbox_sandbox::Generation;
+use toml::de::{DeTable, DeValue};
+
+/// Says for every business of a generation's type which of its permissions nobody asks for.
+pub fn warn(directory: &BusinessDirectory, generation: &Generation) {
+    let of_the_type = |business: &&std::sync::Arc<BusinessInfo>| *business.business_type == *generation.business_type;
+    for business in directory.all().iter().filter(of_the_type) {
+        for (role, permissions) in &business.permissions {
+            for permission in permissions {
+                if let Some(help) = unknown(permission, &generation.written.permissions) {
+                    let business_id = &business.business_id;
+                    tracing::warn!(business_id, role, permission, help, "a role has a permission that nobody asks for");
+                }
+            }
+        }
+    }
+}
+
+/// A report for each file in a business directory that gives such permissions to roles of a business of the type.
+pub fn reports(folder: &Path, business_type: &str, declared: &[String]) -> std::io::Result<Vec<Report>> {
+    let mut paths =
+        std::fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<std::io::Result<Vec<_>>>()?;
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
+    paths.sort();
+    let mut reports = Vec::new();
+    for path in paths {
+        let text = std::fs::read_to_string(&path)?;
+        let problems = problems(&text, business_type, declared);
+        if !problems.is_empty() {
+            reports.push(Report::new(&path.display().to_string(), &text, problems));
+        }
+    }
+    Ok(reports)
+}
+
+fn problems(text: &str, business_type: &str, declared: &[String]) -> Vec<Problem> {
+    // A file that is wrong as a whole is told of by the directory's own reader.
+    let Ok(document) = DeTable::parse(text) else { return Vec::new() };
+    let table = document.get_ref();
+    let is_of_type = table.get("type").is_some_and(|found| found.get_ref().as_str() == Some(business_type));
+    let Some(DeValue::Table(roles)) = table.get("permissions").map(|found| found.get_ref()).filter(|_| is_of_type)
+    else {
+        return Vec::new();
+    };
+    let given = roles.values().filter_map(|given| given.get_ref().as_array()).flat_map(|given| given.iter());
+    given
+        .filter_map(|given| {
+            let permission = given.get_ref().as_str()?;
+            let help = unknown(permission, declared)?;
+            let message = format!("neither the host nor the bundle knows permission `{permission}`");
+            Some(Problem::warning(message, given.span(), "nobody asks for it").with_help(help))
+        })
+        .collect()
+}
+
+/// What to write instead of a permission that nobody asks for.
+fn unknown(permission: &str, declared: &[String]) -> Option<String> {
+    let known = || HOST_PERMISSIONS.into_iter().chain(declared.iter().map(String::as_str));
+    let is_known = known().any(|known| known == permission);
+    let help =
+        || suggestion(permission, "permissions (a bundle declares its own as `permissions` under [bundle])", known());
+    (!is_known).then(help)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = "businessId = \"roma\"\nname = \"Roma\"\ntype = \"restaurant\"\n[permissions]\n\
+                        coordinator = [\"message\", \"reviw\"]\nmanager = [\"menu\"]\n";
+
+    #[test]
+    fn a_misspelt_permission_is_placed_and_the_right_one_named() {
+        let found = problems(FILE, "restaurant", &["menu".to_owned()]);
+        let [problem] = found.as_slice() else { panic!("{found:?}") };
+        assert_eq!(FILE.get(problem.span.clone()), Some("\"reviw\""));
+        assert_eq!(problem.help.as_deref(), Some("did you mean `review`?"));
+        let undeclared = problems(FILE, "restaurant", &[]);
+        assert_eq!(undeclared.len(), 2);
+        let help = undeclared.last().and_then(|problem| problem.help.clone()).unwrap();
+        assert!(help.contains("`message`, `review`, `decisions`"), "{help}");
+        assert!(problems(FILE, "clinic", &[]).is_empty(), "another bundle knows the permissions of other businesses");
+    }
+}
