@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 use signalbox_tests_support::{Caller, Client, Host, Setup, bundle};
 
+use super::cron::{YEARLY, tick};
 use super::webhooks::{HOOK, SECRET, deliver};
 use super::{misbehaving_with, text_at, until};
 
@@ -14,7 +15,8 @@ use super::{misbehaving_with, text_at, until};
 const MISTAKE: &str = "\n[nonsense]\n";
 
 /// What waited is taken up soon after its bundle is there.
-const SOON: &str = "[intake]\nrecovery-interval = \"100ms\"\nrecover-after = \"100ms\"\n";
+const SOON: &str =
+    "[cron]\nscan-interval = \"100ms\"\n[intake]\nrecovery-interval = \"100ms\"\nrecover-after = \"100ms\"\n";
 
 fn spoil(folder: &Path, spoilt: bool) -> Result<()> {
     let manifest = folder.join("bundle.toml");
@@ -49,7 +51,7 @@ async fn is_decided(host: &Host, business: &str, text: &str) -> Result<()> {
 
 #[tokio::test]
 async fn a_bad_bundle_keeps_its_own_businesses_waiting_and_nobody_else_and_nothing_accepted_is_lost() -> Result<()> {
-    let (_folder, path) = misbehaving_with(HOOK)?;
+    let (_folder, path) = misbehaving_with(&format!("{HOOK}{YEARLY}"))?;
     let setup = Setup::new()?.business("alpha", "probe-failures")?.bundle(path.clone());
     let mut host = with_a_neighbour(setup, BOTH)?.config(SOON).start().await?;
     let mut ana = host.coordinator("ana", "alpha").await?;
@@ -57,6 +59,11 @@ async fn a_bad_bundle_keeps_its_own_businesses_waiting_and_nobody_else_and_nothi
     let accepted = ana.expect_for("ack", "m-1").await?;
     assert_eq!(accepted["state"], "accepted");
     let decision = text_at(&accepted, "/decisionId").context("it has an id")?.to_owned();
+    until("its schedule is in the store", async || {
+        let listed = host.setup().run(&["cron", "list", "--business", "alpha", "--json"]).await?;
+        Ok(String::from_utf8_lossy(&listed.stdout).contains("bundle/yearly"))
+    })
+    .await?;
     host.kill().await?;
     spoil(&path, true)?;
     host.restart().await?;
@@ -87,12 +94,14 @@ async fn a_bad_bundle_keeps_its_own_businesses_waiting_and_nobody_else_and_nothi
     assert_eq!((status, &problem["code"]), (503, &json!("bundle_not_loaded")), "{problem}");
     let (status, problem) = deliver(&host, "msg_1", r#"{"order":7}"#, SECRET).await?;
     assert_eq!((status, &problem["code"]), (503, &json!("bundle_not_loaded")), "{problem}");
+    let ticked = tick(host.setup()).await?.context("the schedule is still there")?;
     assert!(host.decision(&decision).await?.is_none(), "it still waits");
 
     // Mended, it is loaded without a restart, and decides what waited.
     spoil(&path, false)?;
     host.reload()?;
     until("what was accepted is decided", async || Ok(host.decision(&decision).await?.is_some())).await?;
+    until("the tick is decided", async || Ok(host.decision(&ticked).await?.is_some())).await?;
     is_decided(&host, "alpha", "hello").await?;
     assert_eq!(deliver(&host, "msg_1", r#"{"order":7}"#, SECRET).await?.0, 202);
     let (status, ready) = readiness(&host).await?;

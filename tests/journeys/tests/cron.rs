@@ -7,10 +7,10 @@ use signalbox_tests_support::{Host, Setup};
 use super::{all_decisions, misbehaving_with, text_at, until};
 
 /// Once a year, so that only `signalbox cron run` makes it tick.
-const YEARLY: &str = "[inputs.cron.yearly]\nschedule = \"0 0 1 1 *\"\ntimezone = \"UTC\"\ncatch-up = \"none\"\n";
+pub const YEARLY: &str = "[inputs.cron.yearly]\nschedule = \"0 0 1 1 *\"\ntimezone = \"UTC\"\ncatch-up = \"none\"\n";
 
 /// The id of the decision on a tick made now.
-async fn tick(setup: &Setup) -> Result<Option<String>> {
+pub async fn tick(setup: &Setup) -> Result<Option<String>> {
     let output = setup.run(&["cron", "run", "alpha", "bundle/yearly", "--json"]).await?;
     if !output.status.success() {
         return Ok(None);

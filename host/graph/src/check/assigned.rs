@@ -13,6 +13,8 @@ use crate::reader::{Problems, Text};
 
 /// The most channels of one graph that are looked at, so that no manifest keeps the check busy.
 const MOST_CHANNELS: usize = 256;
+/// The most nodes that write a channel and are looked at, and named, for one place.
+const MOST_WRITERS: usize = 16;
 /// The most places of one graph that are reported.
 const MOST_REPORTED: usize = 64;
 
@@ -37,9 +39,10 @@ pub(super) fn check(definition: &GraphDefinition, graph: &Graph, uses: &Uses, so
             && !uses.is_given(name, read.channel)
     };
     let reads: Vec<Read> = reads(definition, graph, source).into_iter().filter(may_lack).collect();
-    let channels: BTreeSet<usize> = reads.iter().map(|read| read.channel).take(MOST_CHANNELS).collect();
+    let channels: BTreeSet<usize> = reads.iter().map(|read| read.channel).collect();
+    let backward = backward(graph);
     let mut told = HashSet::new();
-    for channel in channels {
+    for channel in channels.into_iter().take(MOST_CHANNELS) {
         let without = without_value(graph, channel);
         let lacks = |read: &&Read| {
             read.channel == channel
@@ -52,13 +55,13 @@ pub(super) fn check(definition: &GraphDefinition, graph: &Graph, uses: &Uses, so
         };
         for read in reads.iter().filter(lacks) {
             if told.len() < MOST_REPORTED && told.insert((read.node, channel)) {
-                report(graph, read, problems);
+                report(graph, &backward, read, problems);
             }
         }
     }
 }
 
-fn report(graph: &Graph, read: &Read, problems: &mut Problems) {
+fn report(graph: &Graph, backward: &[Vec<usize>], read: &Read, problems: &mut Problems) {
     let Some(channel) = graph.channels.get(read.channel) else { return };
     let name = &channel.name;
     let at = read.node.and_then(|node| graph.nodes.get(node)).map_or("start", |node| node.name.as_ref());
@@ -69,15 +72,15 @@ fn report(graph: &Graph, read: &Read, problems: &mut Problems) {
         return;
     }
     let writers = || graph.nodes.iter().enumerate().filter(|(_, node)| node.writes.contains(&read.channel));
-    let before = ancestors(graph, read.node);
+    let before = ancestors(backward, read.node);
     let is_before = |node: usize| before.get(node) == Some(&true) || (read.after && read.node == Some(node));
-    let beside = |writer: usize| runs_beside(graph, &ancestors(graph, Some(writer)), writer, &before, read.node);
+    let beside = |writer: usize| runs_beside(graph, &ancestors(backward, Some(writer)), writer, &before, read.node);
     // A branch that runs beside it may have written the value by then.
-    if writers().take(MOST_REPORTED).any(|(writer, _)| beside(writer)) {
+    if writers().take(MOST_WRITERS).any(|(writer, _)| beside(writer)) {
         return;
     }
-    let names: Vec<String> =
-        writers().filter(|(writer, _)| is_before(*writer)).map(|(_, node)| format!("`{}`", node.name)).collect();
+    let before = writers().filter(|(writer, _)| is_before(*writer)).take(MOST_WRITERS);
+    let names: Vec<String> = before.map(|(_, node)| format!("`{}`", node.name)).collect();
     if names.is_empty() {
         let message = format!("channel `{name}` cannot have a value at `{at}`: no node before it writes it");
         problems.add(&read.span, message, help);
@@ -165,17 +168,21 @@ fn after_writers(graph: &Graph, channel: usize) -> Vec<bool> {
     after
 }
 
-/// The nodes that lead to a node, itself only where it leads back to itself.
-fn ancestors(graph: &Graph, node: Option<usize>) -> Vec<bool> {
-    let mut found = vec![false; graph.nodes.len()];
-    let Some(node) = node else { return found };
+/// For each node those that lead to it.
+fn backward(graph: &Graph) -> Vec<Vec<usize>> {
     let mut backward: Vec<Vec<usize>> = vec![Vec::new(); graph.nodes.len()];
     for (from, source) in graph.nodes.iter().enumerate() {
         for to in any_way(source) {
             backward.get_mut(to).into_iter().for_each(|list| list.push(from));
         }
     }
-    let mut open = backward.get(node).cloned().unwrap_or_default();
+    backward
+}
+
+/// The nodes that lead to a node by whatever way, itself only where it leads back to itself.
+fn ancestors(backward: &[Vec<usize>], node: Option<usize>) -> Vec<bool> {
+    let mut found = vec![false; backward.len()];
+    let mut open = node.and_then(|node| backward.get(node)).cloned().unwrap_or_default();
     while let Some(index) = open.pop() {
         if let Some(seen) = found.get_mut(index).filter(|seen| !**seen) {
             *seen = true;

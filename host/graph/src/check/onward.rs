@@ -1,5 +1,7 @@
 //! Places that a run may come to and cannot leave, because every edge that leaves has a condition.
 
+use std::collections::HashSet;
+
 use super::Draft;
 use crate::graph::{Edge, When};
 use crate::reader::Problems;
@@ -31,7 +33,8 @@ fn stuck(draft: &Draft<'_>, place: &str, edges: &[Edge], problems: &mut Problems
 
 /// Whether one condition holds wherever another does not. What cannot be told from how they are written counts as no.
 fn complete(edges: &[Edge]) -> bool {
-    let conditions: Vec<String> = edges.iter().filter_map(condition).collect();
+    // A set, because a manifest may give one place thousands of conditions.
+    let conditions: HashSet<String> = edges.iter().filter_map(condition).collect();
     let denied = |condition: &String| {
         let mut denials = vec![format!("!({condition})")];
         if condition.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '[' | ']' | '"' | '\'' | '(' | ')'))

@@ -236,6 +236,8 @@ mod tests {
         for value in known_values::INPUT_TYPES.into_iter().chain(known_values::SOURCES) {
             assert!(guide.contains(&format!("`{value}`")), "docs/guide/bundle.md lacks the value {value}");
         }
+        let limits = format!("{} bytes and {} brackets", super::super::MAX_SOURCE_BYTES, super::super::MAX_NESTING);
+        assert!(guide.contains(&limits), "docs/guide/bundle.md lacks: {limits}");
         for variable in VARIABLES {
             assert!(guide.contains(&format!("| `{variable}")), "docs/guide/bundle.md lacks the variable {variable}");
         }

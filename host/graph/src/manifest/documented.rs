@@ -160,7 +160,8 @@ fn the_schema_has_exactly_the_keys_that_are_read() {
     let grants = keys("/properties/plugins/additionalProperties/properties/grants");
     assert_eq!(grants, CAPABILITIES.map(str::to_owned).into());
     for capability in CAPABILITIES {
-        let pointer = format!("/properties/plugins/additionalProperties/properties/grants/properties/{capability}/items");
+        let pointer =
+            format!("/properties/plugins/additionalProperties/properties/grants/properties/{capability}/items");
         let items = schema.pointer(&pointer).unwrap();
         let listed: Vec<Value> = match (&items["enum"], &items["const"]) {
             (Value::Array(listed), _) => listed.clone(),

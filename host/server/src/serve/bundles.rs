@@ -87,6 +87,10 @@ impl Bundles {
 
     async fn try_again(&self) {
         let generations = self.executor.generations();
+        // The business directory has just been read again.
+        for generation in generations.all() {
+            permissions::warn(&self.directory, &generation);
+        }
         let waiting: Vec<PathBuf> = generations.absent().iter().map(|absent| absent.folder.clone()).collect();
         if waiting.is_empty() {
             return;
