@@ -137,15 +137,17 @@ impl Lookup {
         Ok(found.into_iter().map(|decision| self.past_decision(decision)).collect())
     }
 
-    /// What another business's guests said stays with that business: its decisions come without reasoning and place.
+    /// What another business's guests said stays with that business: its decisions come without reasoning and place. Why a
+    /// decision failed tells of the inside of plugins, and is for the operator.
     fn past_decision(&self, decision: DecisionModel) -> PastDecision {
         let same_business = decision.business_id == self.business.business_id;
+        let failed = decision.outcome == Outcome::Failed;
         PastDecision {
             id: if same_business { decision.id } else { String::new() },
             decision_code: decision.decision_code,
             decision_type: decision.decision_type,
             confidence: decision.confidence,
-            reasoning: if same_business { decision.reasoning } else { String::new() },
+            reasoning: if same_business && !failed { decision.reasoning } else { String::new() },
             outcome: outcome(decision.outcome).to_owned(),
             location_id: if same_business { decision.location_id } else { None },
             created_at: decision.created_at.to_string(),

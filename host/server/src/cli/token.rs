@@ -51,6 +51,11 @@ struct Claims<'a> {
 
 /// Mints it.
 pub fn run(configured: &Configured, options: &Options) -> anyhow::Result<ExitCode> {
+    let user = &options.user;
+    // As a host asks of every token.
+    if user.is_empty() || user.len() > 128 || user.chars().any(char::is_control) {
+        bail!("--user has to name the user in 1 to 128 bytes, without control characters");
+    }
     let auth = configured.load()?.config.auth;
     let key = development_key(&auth)?;
     let secret = secrets::open("auth.keys", &key.key)?;
@@ -59,7 +64,7 @@ pub fn run(configured: &Configured, options: &Options) -> anyhow::Result<ExitCod
     let claims = Claims {
         iss: &auth.issuer,
         aud: &auth.audience,
-        sub: &options.user,
+        sub: user,
         jti: signalbox_model::correlation_id().replace("cor_", "dev_"),
         iat: now.as_second(),
         nbf: now.as_second(),

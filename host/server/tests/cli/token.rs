@@ -45,3 +45,11 @@ fn a_secret_that_is_missing_is_named() {
     let program = Program::new(&DEVELOPMENT.replace("{ file = 'secret' }", "{ env = 'NO_SUCH_SECRET' }"));
     program.run(&["token", "--user", "ana", "--business", "roma"]).refused(&["auth.keys", "NO_SUCH_SECRET"]);
 }
+
+#[test]
+fn no_token_is_minted_that_no_host_would_take() {
+    let program = Program::new(DEVELOPMENT);
+    for user in ["", "ana\nadmin", &"x".repeat(129)] {
+        program.run(&["token", "--user", user, "--business", "roma"]).refused(&["--user has to name the user"]);
+    }
+}

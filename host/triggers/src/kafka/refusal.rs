@@ -140,16 +140,27 @@ impl Refusal {
         }
     }
 
-    /// For people, of a length that fits a header.
+    /// For operators, in the log.
+    pub fn reason(&self) -> String {
+        match self {
+            // Triggers that strangers use say less.
+            Self::Intake(IntakeError::Decide(error) | IntakeError::Delayed(error)) => error.to_string(),
+            other => other.to_string(),
+        }
+    }
+
+    /// For whoever reads dead letters, who may be anybody: of a length that fits a header, and without what a plugin or the
+    /// host says while it breaks.
     pub fn message(&self) -> String {
         let text = match self {
-            // Triggers that strangers use say less; a dead letter is for operators.
-            Self::Intake(IntakeError::Decide(error) | IntakeError::Delayed(error)) => error.to_string(),
-            // What a plugin says while it breaks is for the log; the topic's readers may be anybody.
             Self::Handle(HandleError::Rejected(Rejection::Broken(_))) => {
                 "the business's handler failed; the log tells why under the correlation id".to_owned()
             }
-            other => other.to_string(),
+            Self::Handle(HandleError::Decide(DecideError::Internal(_)))
+            | Self::Intake(
+                IntakeError::Decide(DecideError::Internal(_)) | IntakeError::Delayed(DecideError::Internal(_)),
+            ) => Self::Lost.to_string(),
+            other => other.reason(),
         };
         text.chars().take(LONGEST_MESSAGE).collect()
     }
@@ -211,6 +222,21 @@ mod tests {
             assert_eq!(refusal.fate(), fate, "{refusal}");
         }
         assert!(matches!(Refusal::from(IntakeError::Draining).fate(), Fate::Later(_)));
+    }
+
+    #[test]
+    fn a_dead_letter_tells_nothing_of_a_plugins_or_the_hosts_inside() {
+        let inside = || "panicked at nodes/triage/src/lib.rs:7:5".to_owned();
+        let failure = signalbox_executor::NodeFailure { kind: signalbox_graph::FailureKind::Trap, message: inside() };
+        let refusals: [Refusal; 4] = [
+            HandleError::from(Rejection::Broken(failure)).into(),
+            HandleError::from(DecideError::Internal(inside())).into(),
+            IntakeError::Decide(DecideError::Internal(inside())).into(),
+            IntakeError::Delayed(DecideError::Internal(inside())).into(),
+        ];
+        for refusal in refusals {
+            assert!(!refusal.message().contains("lib.rs"), "{}", refusal.message());
+        }
     }
 
     #[test]
