@@ -3,7 +3,6 @@
 mod room;
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use signalbox_bindings::signalbox::cron::cron::{Error, Host, ScheduleRequest, ScheduleStatus, Timing};
 use signalbox_model::{CronExpression, HumanDuration, JsonObject};
 use signalbox_store::{EffectKind, Schedule, ScheduleTiming, StoreError};
@@ -160,7 +159,7 @@ fn to_timing(timing: Timing, limits: &ScheduleLimits) -> Result<ScheduleTiming, 
 }
 
 fn check_zone(zone: &str) -> Result<(), Error> {
-    TimeZone::get(zone).map(drop).map_err(|_| {
+    signalbox_model::time_zone(zone).map(drop).ok_or_else(|| {
         let zone = zone.escape_debug();
         Error::Invalid(format!("there is no time zone `{zone}`; use an IANA name, for example `Europe/Bucharest`"))
     })
@@ -183,7 +182,7 @@ fn status(schedule: Schedule, now: Timestamp) -> ScheduleStatus {
             (Timing::At(at.to_string()), (!over).then_some(at))
         }
         ScheduleTiming::Expression(text) => {
-            let zone = TimeZone::get(&definition.timezone).ok();
+            let zone = signalbox_model::time_zone(&definition.timezone);
             let expression = text.parse::<CronExpression>().ok();
             let next = expression.zip(zone).and_then(|(expression, zone)| expression.next_after(now, &zone));
             (Timing::Expression(text), next)

@@ -100,7 +100,7 @@ pub(crate) fn start(
 /// The moment on the clock of the place, or of the business. The directory has checked that the zones exist.
 fn local(now: Timestamp, location: Option<&Location>, business: &BusinessInfo) -> String {
     let zone = location.and_then(|location| location.timezone.as_ref()).unwrap_or(&business.timezone);
-    let zone = TimeZone::get(zone).unwrap_or(TimeZone::UTC);
+    let zone = signalbox_model::time_zone(zone).unwrap_or(TimeZone::UTC);
     now.to_zoned(zone).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
 }
 

@@ -13,6 +13,7 @@ mod excerpt;
 mod id;
 mod input;
 mod message_model;
+mod name;
 mod output;
 mod reply;
 mod response;
@@ -20,6 +21,8 @@ mod review;
 mod schedule;
 mod secret;
 mod units;
+mod visible;
+mod zone;
 
 pub use access::{BusinessAccess, DECISIONS_PERMISSION, HOST_PERMISSIONS, MESSAGE_PERMISSION, Reach, UserAccess};
 pub use action::{ActionType, AgentAction, Priority, RetryPolicy};
@@ -31,16 +34,20 @@ pub use error_frame::{ErrorType, WebSocketErrorResponse};
 pub use excerpt::{LONGEST_PLACE, LONGEST_PROBLEM, excerpt};
 pub use id::{
     action_id, correlation_id, decision_id, delivery_id, fire_input_id, input_id, is_record_id, record_id, response_id,
+    signature_id,
 };
 pub use input::{AgentInput, Content, InputType, Source};
 pub use message_model::MessageModel;
+pub use name::{find_named, folded_name};
 pub use output::{AgentOutput, OutputMetadata, Tokens};
 pub use reply::ReplySlot;
 pub use response::{AgentResponse, ResponseContent, ResponseTarget};
 pub use review::{EditedAction, REVIEW_PERMISSION, Resolution, Review, ReviewChoice, ReviewRequest, ReviewVerdict};
 pub use schedule::{CatchUp, Overlap};
-pub use secret::SecretReference;
+pub use secret::{SecretReference, SecretTextError, secret_text};
 pub use units::{HumanDuration, HumanSize, UnitError};
+pub use visible::{is_hidden, name_of_hidden, visible, visible_json, visible_line};
+pub use zone::{time_zone, time_zone_names};
 
 /// A JSON object as it stands in settings, payloads and metadata.
 pub type JsonObject = serde_json::Map<String, serde_json::Value>;

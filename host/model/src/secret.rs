@@ -2,6 +2,9 @@ use std::fmt;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::visible::{is_hidden, name_of_hidden};
 
 /// Where a secret is found. Configuration never holds a secret's value: `{ env = "NAME" }` or `{ file = "path" }`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -23,6 +26,54 @@ impl fmt::Display for SecretReference {
     }
 }
 
+/// Why something cannot be a secret, key or token. Says nothing of its text but the character that is wrong.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum SecretTextError {
+    /// There is nothing but white space.
+    #[error("is empty")]
+    Empty,
+    /// As editors and shells of Windows save it.
+    #[error("is text in UTF-16; save it as UTF-8")]
+    Utf16,
+    /// Some other encoding, or no text at all.
+    #[error("is no text in UTF-8; save it as UTF-8")]
+    NoText,
+    /// Something that nobody sees and the other side does not have.
+    #[error("has a {} as its character {place}; type or copy it anew without that", name_of_hidden(*.character))]
+    Hidden {
+        /// Which.
+        character: char,
+        /// Where, counted from 1 after the white space before it.
+        place: usize,
+    },
+}
+
+/// The one rule for every secret, key and token that is read, from wherever. A byte order mark at the very beginning and
+/// spaces, tabs and line breaks around are how editors save files, and no part of it. What is left holds nothing that cannot
+/// be seen: no control or format character, and no space but the ordinary one. Keys in PEM have lines.
+pub fn secret_text(bytes: &[u8]) -> Result<&str, SecretTextError> {
+    let text = match std::str::from_utf8(bytes) {
+        Ok(text) if !text.contains('\0') => text,
+        _ if matches!(bytes, [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) => return Err(SecretTextError::Utf16),
+        Ok(text) => text,
+        Err(_) => return Err(SecretTextError::NoText),
+    };
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text).trim_matches([' ', '\t', '\r', '\n']);
+    if text.is_empty() {
+        return Err(SecretTextError::Empty);
+    }
+    let has_lines = text.starts_with("-----BEGIN ");
+    let is_wrong = |character: char| match character {
+        '\n' | '\r' => !has_lines,
+        ' ' => false,
+        _ => is_hidden(character) || character.is_whitespace() || character == char::REPLACEMENT_CHARACTER,
+    };
+    match text.chars().enumerate().find(|(_, character)| is_wrong(*character)) {
+        Some((before, character)) => Err(SecretTextError::Hidden { character, place: before + 1 }),
+        None => Ok(text),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -33,5 +84,62 @@ mod tests {
         assert_eq!(reference.to_string(), "environment variable TOKEN_SECRET");
         assert!(serde_json::from_str::<SecretReference>(r#""s3cret""#).is_err());
         assert!(serde_json::from_str::<SecretReference>(r#"{"value":"s3cret"}"#).is_err());
+    }
+
+    #[test]
+    fn what_an_editor_puts_around_a_secret_is_no_part_of_it() {
+        for text in ["s3cret pass", "s3cret pass\n", "\u{feff}s3cret pass\r\n", " \t s3cret pass \n\n"] {
+            assert_eq!(secret_text(text.as_bytes()), Ok("s3cret pass"), "{text:?}");
+        }
+        assert_eq!(secret_text("pässwörd".as_bytes()), Ok("pässwörd"));
+        let pem = "-----BEGIN PUBLIC KEY-----\r\nMCow\r\n-----END PUBLIC KEY-----";
+        assert_eq!(secret_text(format!("\u{feff}{pem}\r\n").as_bytes()), Ok(pem));
+    }
+
+    #[test]
+    fn nothing_that_cannot_be_seen_becomes_part_of_a_secret() {
+        for hidden in [
+            '\u{feff}',
+            '\u{200b}',
+            '\u{200d}',
+            '\u{2060}',
+            '\u{ad}',
+            '\u{202e}',
+            '\u{2066}',
+            '\u{e0041}',
+            '\u{fe0f}',
+            '\0',
+            '\u{1b}',
+            '\u{7f}',
+            '\u{9b}',
+            '\t',
+            '\n',
+            '\r',
+            '\u{a0}',
+            '\u{2003}',
+            '\u{3000}',
+            '\u{2028}',
+            '\u{fffd}',
+        ] {
+            let (inside, number) = (format!("s3{hidden}cret\n"), format!("U+{:04X}", u32::from(hidden)));
+            let error = secret_text(inside.as_bytes()).unwrap_err();
+            assert_eq!(error, SecretTextError::Hidden { character: hidden, place: 3 });
+            assert!(error.to_string().contains(&number) && !error.to_string().contains("cret"), "{error}");
+            let trimmed = matches!(hidden, '\t' | '\n' | '\r');
+            assert_eq!(secret_text(format!("s3cret{hidden}").as_bytes()).is_ok(), trimmed, "{hidden:?}");
+        }
+        assert!(secret_text("\u{feff}\u{feff}s3cret".as_bytes()).is_err());
+        assert!(secret_text("-----BEGIN PUBLIC KEY-----\nMC\u{200b}ow".as_bytes()).is_err());
+    }
+
+    #[test]
+    fn what_is_no_text_says_how_to_save_it() {
+        let utf16: Vec<u8> =
+            [0xff, 0xfe].into_iter().chain("s3cret".encode_utf16().flat_map(u16::to_le_bytes)).collect();
+        assert_eq!(secret_text(&utf16), Err(SecretTextError::Utf16));
+        assert_eq!(secret_text(b"s3cr\xe9t"), Err(SecretTextError::NoText));
+        for nothing in ["", "\n", "\u{feff}", " \r\n"] {
+            assert_eq!(secret_text(nothing.as_bytes()), Err(SecretTextError::Empty), "{nothing:?}");
+        }
     }
 }

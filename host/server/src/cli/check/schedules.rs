@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 use signalbox_capabilities::business::BusinessDirectory;
 use signalbox_graph::{CronInput, Inputs};
@@ -44,7 +43,7 @@ fn ticks<'a>(inputs: &'a Inputs, business_type: &str, config: &Config) -> Vec<Ti
         let zones = input.timezone.clone().map_or_else(zones, |zone| BTreeSet::from([zone]));
         zones.into_iter().filter_map(move |timezone| {
             let expression = input.schedule.parse().ok()?;
-            let next = next_ticks(&expression, &TimeZone::get(&timezone).ok()?, now, SHOWN);
+            let next = next_ticks(&expression, &signalbox_model::time_zone(&timezone)?, now, SHOWN);
             Some(Ticks { name, schedule: &input.schedule, timezone, next })
         })
     };
