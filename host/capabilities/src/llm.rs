@@ -92,7 +92,8 @@ impl Calls {
         if !self.policy.grants.allows(Capability::Llm, model) {
             return Err(Error::Denied(format!("plugin {} has no grant `llm = [\"{model}\"]`", self.policy.name)));
         }
-        self.services.models.models.get(model).cloned().ok_or(Error::NotConfigured)
+        let found = signalbox_model::find_named(&self.services.models.models, model);
+        found.map(|(_, provider)| provider.clone()).ok_or(Error::NotConfigured)
     }
 }
 

@@ -13,6 +13,7 @@ use crate::inputs::{BUSINESS, ID, REMEMBERED};
 use crate::item::{Item, ItemBuilder, Update, bytes, number, text};
 use crate::{Store, StoreError};
 
+const ADDRESS: &str = "address";
 const FINGERPRINT: &str = "fingerprint";
 const STATUS: &str = "status";
 const CONTENT_TYPE: &str = "contentType";
@@ -27,6 +28,17 @@ pub struct Delivery {
     pub id: String,
     /// SHA-256 of its body, in hexadecimal.
     pub fingerprint: String,
+    /// When it came.
+    pub received_at: Timestamp,
+}
+
+/// A signature that would be believed at several addresses, and the one where it was shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignatureUse {
+    /// The id of what was signed, `sig_…`.
+    pub id: String,
+    /// Business and hook.
+    pub address: String,
     /// When it came.
     pub received_at: Timestamp,
 }
@@ -54,6 +66,31 @@ pub enum Claim {
 }
 
 impl Store {
+    /// Notes where a signature was shown, and says whether it was shown nowhere else before. It is remembered for as long as
+    /// the delivery itself.
+    pub async fn claim_signature(&self, used: &SignatureUse) -> Result<bool, StoreError> {
+        let table = &self.names().inputs;
+        let forget = used.received_at.checked_add(REMEMBERED).unwrap_or(Timestamp::MAX);
+        // It belongs to no business, and no business is called so.
+        let nobody = format!("~{}", used.id);
+        let item = ItemBuilder::default()
+            .text(BUSINESS, nobody)
+            .text(ID, &used.id)
+            .text(ADDRESS, &used.address)
+            .expires(forget);
+        let call = PutItemInput::builder()
+            .table_name(table)
+            .set_item(Some(item.build()))
+            .condition_expression("attribute_not_exists(id) OR #address = :address")
+            .expression_attribute_names("#address", ADDRESS)
+            .expression_attribute_values(":address", AttributeValue::S(used.address.clone()));
+        match self.send(call).await {
+            Ok(_) => Ok(true),
+            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => Ok(false),
+            Err(error) => Err(failure("PutItem", table, error)),
+        }
+    }
+
     /// Notes that a delivery has come, once per business and id, and says what became of it before. It is remembered for
     /// 7 days; senders of webhooks repeat for up to 4.
     pub async fn claim_delivery(&self, delivery: &Delivery) -> Result<Claim, StoreError> {

@@ -33,7 +33,7 @@ mod tables;
 pub use client::Store;
 pub use config::{Backend, Config};
 pub use decisions::{Committed, DecisionQuery, EffectUpdate, Order, Page, Resolved, ReviewDecision};
-pub use deliveries::{Claim, Delivery, DeliveryAnswer};
+pub use deliveries::{Claim, Delivery, DeliveryAnswer, SignatureUse};
 pub use document::{compressed, decompressed};
 pub use error::StoreError;
 pub use inputs::{Accepted, AcceptedInput, InputState};

@@ -124,6 +124,7 @@ guarantees! {
     deliveries::another_body_under_the_id_of_a_delivery_is_a_conflict,
     deliveries::a_delivery_is_never_taken_for_a_pending_input,
     deliveries::answering_a_delivery_that_never_came_names_it,
+    deliveries::a_signature_counts_where_it_was_shown_first_and_nowhere_else,
     effects::a_decision_without_effects_is_never_pending,
     effects::delivered_effects_leave_the_pending_decisions,
     effects::withheld_effects_are_pending_once_they_are_released,

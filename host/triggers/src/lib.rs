@@ -27,6 +27,7 @@ pub use intake::{
 pub use kafka::{KafkaConfig, KafkaConsumer, KafkaError, StartAt};
 pub use metrics::describe_metrics;
 pub use webhook::{
-    HookError, PATH as WEBHOOK_PATH, SigningKey, Unproven, WebhookConfig, Webhooks, verify as verify_delivery,
+    HookError, PATH as WEBHOOK_PATH, SigningKey, Unproven, WebhookConfig, WebhookSecrets, Webhooks,
+    verify as verify_delivery,
 };
 pub use websocket::{PATH as WEBSOCKET_PATH, SUBPROTOCOL, WebSocket, WebSocketConfig};

@@ -4,6 +4,7 @@
 //! it, has it handled, and stores its inputs before the sender is told that they are taken in.
 
 mod config;
+mod keys;
 mod receive;
 mod refusal;
 mod take_in;
@@ -22,7 +23,6 @@ use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use secrecy::SecretString;
 use signalbox_graph::{Inputs, WebhookInput};
 use signalbox_store::{DeliveryAnswer, Store};
 use thiserror::Error;
@@ -32,10 +32,12 @@ use tracing::Instrument as _;
 use crate::metrics::{SIGNATURES_REFUSED, WEBHOOKS};
 use crate::problem::CORRELATION_HEADER;
 use crate::{Clock, Intake};
+use keys::Keys;
 use refusal::Refusal;
-use take_in::Proven;
+use take_in::{Proven, Signature};
 
 pub use config::WebhookConfig;
+pub use keys::WebhookSecrets;
 pub use verify::{SigningKey, Unproven, verify};
 
 /// Where webhooks are.
@@ -52,7 +54,7 @@ pub struct Webhooks {
 
 struct Shared {
     config: WebhookConfig,
-    keys: BTreeMap<String, Vec<SigningKey>>,
+    keys: Keys,
     intake: Intake,
     store: Store,
     clock: Clock,
@@ -61,13 +63,21 @@ struct Shared {
     room: Arc<Semaphore>,
 }
 
+/// A hook that exists.
+struct Hook {
+    input: WebhookInput,
+    /// Whether no other hook of the bundle is verified with its secret.
+    is_alone: bool,
+}
+
 /// Why a bundle's hooks could not be verified.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum HookError {
     /// The configuration does not have the secret.
     #[error(
         "webhook `{hook}` of {bundle} is verified with the secret `{secret}`, which is not configured; add it as \
-         `{secret}` under [webhooks.secrets], for example `{secret} = [{{ env = \"NAME\" }}]`"
+         `{secret}` under [webhooks.business-secrets.BUSINESS] for each business, or under [webhooks.secrets] for all of \
+         them, for example `{secret} = [{{ env = \"NAME\" }}]`"
     )]
     UnknownSecret {
         /// Whose hook it is.
@@ -76,6 +86,37 @@ pub enum HookError {
         hook: String,
         /// The secret.
         secret: String,
+    },
+    /// One business has no secret, though others have.
+    #[error(
+        "webhook `{hook}` of {bundle} is verified with the secret `{secret}`, which business `{business}` does not have; add \
+         it as `{secret} = [{{ env = \"NAME\" }}]` under [webhooks.business-secrets.{business}]"
+    )]
+    BusinessWithout {
+        /// Whose hook it is.
+        bundle: String,
+        /// The hook.
+        hook: String,
+        /// The secret.
+        secret: String,
+        /// The business.
+        business: String,
+    },
+    /// The secret is so short that it could be tried out.
+    #[error(
+        "webhook `{hook}` of {bundle}: its secret `{secret}` is a key of {bytes} bytes, and {least} are the least; let the \
+         sender make a new one, or take what `openssl rand -base64 32` prints after `whsec_`",
+        least = verify::SHORTEST_KEY
+    )]
+    Short {
+        /// Whose hook it is.
+        bundle: String,
+        /// The hook.
+        hook: String,
+        /// The secret.
+        secret: String,
+        /// How many bytes it has as a key.
+        bytes: usize,
     },
     /// The secret cannot be a key of the scheme.
     #[error(
@@ -94,17 +135,10 @@ pub enum HookError {
 
 impl Webhooks {
     /// An endpoint that nobody reaches until its router is served; `secrets` are those of the configuration, opened.
-    pub fn new(
-        config: WebhookConfig,
-        secrets: BTreeMap<String, Vec<SecretString>>,
-        intake: Intake,
-        store: Store,
-        clock: Clock,
-    ) -> Self {
-        let keys = |secrets: Vec<SecretString>| secrets.into_iter().map(SigningKey::new).collect();
+    pub fn new(config: WebhookConfig, secrets: WebhookSecrets, intake: Intake, store: Store, clock: Clock) -> Self {
         let quota = Quota::per_second(config.deliveries_per_second).allow_burst(config.burst);
         let shared = Shared {
-            keys: secrets.into_iter().map(|(name, secrets)| (name, keys(secrets))).collect(),
+            keys: Keys::new(secrets),
             room: Arc::new(Semaphore::new(config.in_flight.min(Semaphore::MAX_PERMITS))),
             rate: RateLimiter::keyed(quota),
             config,
@@ -115,22 +149,17 @@ impl Webhooks {
         Self { shared: Arc::new(shared) }
     }
 
-    /// Whether every hook of a bundle can be verified with the secrets there are.
-    pub fn check(&self, bundle: &str, inputs: &Inputs) -> Result<(), HookError> {
-        for (hook, input) in &inputs.webhook {
-            let secret = &input.verify.secret;
-            let named = || (bundle.to_owned(), hook.clone(), secret.clone());
-            let keys = self.shared.keys.get(secret).filter(|keys| !keys.is_empty());
-            let Some(keys) = keys else {
-                let (bundle, hook, secret) = named();
-                return Err(HookError::UnknownSecret { bundle, hook, secret });
-            };
-            if !keys.iter().all(|key| key.fits(input.verify.scheme)) {
-                let (bundle, hook, secret) = named();
-                return Err(HookError::NoKey { bundle, hook, secret });
-            }
-        }
-        Ok(())
+    /// Whether every hook of the bundle for a business type can be verified for every business of that type.
+    pub fn check(&self, business_type: &str, inputs: &Inputs) -> Result<(), HookError> {
+        let mut businesses = self.shared.intake.decide().businesses();
+        businesses.retain(|business| business.business_type == business_type);
+        self.shared.keys.check(&format!("the bundle for {business_type} businesses"), inputs, &businesses)
+    }
+
+    /// What an operator should know of who shares which secret, a sentence each; `hooks` are the inputs of every business
+    /// type's bundle.
+    pub fn remarks(&self, hooks: &BTreeMap<String, Arc<Inputs>>) -> Vec<String> {
+        self.shared.keys.remarks(&self.shared.intake.decide().businesses(), hooks)
     }
 
     /// The route of the endpoint.
@@ -173,20 +202,23 @@ async fn deliver(
 }
 
 impl Shared {
-    fn hook(&self, business_id: &str, hook: &str) -> Result<WebhookInput, Refusal> {
+    fn hook(&self, business_id: &str, hook: &str) -> Result<Hook, Refusal> {
         let decide = self.intake.decide();
         let Some((_, inputs)) = decide.inputs(business_id) else {
             // Whether it has the hook only its bundle knows; "not found" would make the sender give up.
             return Err(if decide.awaits_bundle(business_id) { Refusal::NotLoaded } else { Refusal::Unknown });
         };
-        inputs.webhook.get(hook).cloned().ok_or(Refusal::Unknown)
+        let input = inputs.webhook.get(hook).cloned().ok_or(Refusal::Unknown)?;
+        let same_secret = |other: &&WebhookInput| other.verify.secret == input.verify.secret;
+        let is_alone = inputs.webhook.values().filter(same_secret).count() == 1;
+        Ok(Hook { input, is_alone })
     }
 
     async fn receive(
         self: Arc<Self>,
         business_id: String,
         hook: String,
-        input: WebhookInput,
+        Hook { input, is_alone }: Hook,
         headers: HeaderMap,
         body: Body,
         correlation_id: &str,
@@ -195,15 +227,21 @@ impl Shared {
         let room = self.room.clone().try_acquire_owned().map_err(|_| Refusal::Full)?;
         let body = receive::body(&headers, body, self.config.body_size.0, self.config.body_timeout.0).await?;
         let secret = &input.verify.secret;
-        let keys = self.keys.get(secret).ok_or_else(|| Refusal::NoSecret { secret: secret.clone() })?;
-        let now = self.clock.now();
-        let sender_id = verify::verify(input.verify.scheme, keys, &headers, &body, now).map_err(Refusal::Unproven)?;
+        let keys = self.keys.of(&business_id, secret).ok_or_else(|| Refusal::NoSecret { secret: secret.clone() })?;
+        let (scheme, now) = (input.verify.scheme, self.clock.now());
+        let sender_id = verify::verify(scheme, keys.keys, &headers, &body, now).map_err(Refusal::Unproven)?;
+        // The signature says nothing of the address: where it would be believed at several, only the first one counts.
+        let signature = (keys.shared || !is_alone).then(|| Signature {
+            id: signalbox_model::signature_id(&keys.name, &verify::signed_identity(scheme, &sender_id, &body)),
+            address: format!("{business_id}/{hook}"),
+        });
         // Only what is proven counts, so that strangers cannot use up what the sender is allowed.
         self.throttle(&business_id, &hook)?;
         self.intake.check_rate(None, &business_id)?;
         let delivery = Proven {
             headers: receive::for_handler(&headers),
             handler: input.handler,
+            signature,
             correlation_id: correlation_id.to_owned(),
             business_id,
             hook,
@@ -236,10 +274,12 @@ impl Shared {
             Refusal::NoSecret { secret } => {
                 tracing::error!(secret, "the hook's secret is not configured; add it under [webhooks.secrets]");
             }
-            Refusal::IdReused => tracing::warn!("refused a delivery: {refusal}"),
+            Refusal::IdReused | Refusal::UsedElsewhere => tracing::warn!("refused a delivery: {refusal}"),
             refusal if refusal.is_ours() => {
                 tracing::error!(code = refusal.code(), "cannot take in a delivery: {refusal}")
             }
+            // The reasons of these repeat words of the delivery, and are its sender's alone.
+            Refusal::NoObject(_) | Refusal::Handle(_) => tracing::info!(code = refusal.code(), "refused a delivery"),
             refusal => tracing::info!(code = refusal.code(), "refused a delivery: {refusal}"),
         }
         let problem = refusal.problem(self.config.retry_after.0).correlated(correlation_id);

@@ -13,6 +13,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use signalbox_bindings::signalbox::http::http::{Error, Method, Request, Response};
+use signalbox_model::find_named;
 use url::{Host, Url};
 
 use super::address::{Network, is_public};
@@ -51,6 +52,8 @@ pub struct EgressConfig {
     pub allow_plain_http: bool,
     /// Secrets that requests may carry, by the name plugins use in `{{secret:NAME}}`.
     pub secrets: BTreeMap<String, EgressSecret>,
+    /// The same of single businesses, by business and name, in place of those that all share.
+    pub business_secrets: BTreeMap<String, BTreeMap<String, EgressSecret>>,
     /// Requests that may be under way at the same time.
     pub requests: usize,
     /// The same for one business, so that none takes all of them.
@@ -63,6 +66,7 @@ impl Default for EgressConfig {
             private_networks: Vec::new(),
             allow_plain_http: false,
             secrets: BTreeMap::new(),
+            business_secrets: BTreeMap::new(),
             requests: 256,
             requests_per_business: 64,
         }
@@ -172,7 +176,7 @@ impl Egress {
             return Err(Error::Denied(format!("plugin {plugin} has no grant for {:?} {origin}", request.method)));
         }
         self.check_literal_address(&url)?;
-        let mut headers = self.headers(&url, &request.headers)?;
+        let mut headers = self.headers(business, &url, &request.headers)?;
         if !matches!(request.method, Method::Get | Method::Head) {
             let key = HeaderValue::from_str(idempotency_key)
                 .map_err(|_| Error::Invalid("the idempotency key is no header value".to_owned()))?;
@@ -227,7 +231,7 @@ impl Egress {
         Err(Error::Denied(PrivateAddress { host: address.to_string(), address }.to_string()))
     }
 
-    fn headers(&self, url: &Url, written: &[(String, String)]) -> Result<HeaderMap, Error> {
+    fn headers(&self, business: &str, url: &Url, written: &[(String, String)]) -> Result<HeaderMap, Error> {
         if written.len() > MOST_HEADERS {
             return Err(Error::Invalid(format!("{} headers; at most {MOST_HEADERS} are sent", written.len())));
         }
@@ -238,7 +242,7 @@ impl Egress {
             if RESERVED_HEADERS.contains(&name.as_str()) {
                 return Err(wrong("is set by the host"));
             }
-            let (value, secret) = self.with_secrets(url, value)?;
+            let (value, secret) = self.with_secrets(business, url, value)?;
             let mut value = HeaderValue::from_str(&value).map_err(|_| wrong("has a malformed value"))?;
             value.set_sensitive(secret);
             headers.append(name, value);
@@ -246,17 +250,21 @@ impl Egress {
         Ok(headers)
     }
 
+    /// A business's own secret of that name, else the one that businesses share.
+    fn secret(&self, business: &str, name: &str) -> Option<&EgressSecret> {
+        let own = self.config.business_secrets.get(business).and_then(|own| find_named(own, name));
+        own.or_else(|| find_named(&self.config.secrets, name)).map(|(_, secret)| secret)
+    }
+
     /// Puts secrets in place of their placeholders, and says whether there were any.
-    fn with_secrets(&self, url: &Url, value: &str) -> Result<(String, bool), Error> {
+    fn with_secrets(&self, business: &str, url: &Url, value: &str) -> Result<(String, bool), Error> {
         let (mut filled, mut rest, mut secret) = (String::new(), value, false);
         while let Some((before, after)) = rest.split_once("{{secret:") {
             let (name, after) = after
                 .split_once("}}")
                 .ok_or_else(|| Error::Invalid("a `{{secret:` in a header is not closed by `}}`".to_owned()))?;
             let known = self
-                .config
-                .secrets
-                .get(name)
+                .secret(business, name)
                 .filter(|secret| secret.hosts.iter().any(|host| Some(host.as_str()) == url.host_str()))
                 .ok_or_else(|| {
                     Error::Denied(format!("secret {name} may not go to {}", url.host_str().unwrap_or("?")))

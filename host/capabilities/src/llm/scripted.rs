@@ -110,7 +110,8 @@ impl Scripted {
         let malformed = |reason: String| ScriptError::Malformed { path: path.to_owned(), reason };
         let mut script: WrittenScript = serde_yaml_ng::from_str(&text).map_err(|error| malformed(error.to_string()))?;
         let known = script.models.keys().cloned().collect::<Vec<_>>().join(", ");
-        let written = script.models.remove(model).ok_or_else(|| ScriptError::NoModel {
+        let own = signalbox_model::find_named(&script.models, model).map(|(name, _)| name.to_owned());
+        let written = own.and_then(|own| script.models.remove(&own)).ok_or_else(|| ScriptError::NoModel {
             path: path.to_owned(),
             model: model.to_owned(),
             known,

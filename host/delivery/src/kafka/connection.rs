@@ -190,8 +190,9 @@ impl KafkaConnection {
             let authorities = match &security.ca_file {
                 Some(path) => {
                     let path = path.display().to_string();
-                    if let Err(error) = std::fs::read(&path) {
-                        return Err(KafkaConnectionError::Authorities { path, reason: error.to_string() });
+                    let read = std::fs::read(&path).map_err(|error| error.to_string());
+                    if let Err(reason) = read.and_then(|bytes| check_authorities(&bytes)) {
+                        return Err(KafkaConnectionError::Authorities { path, reason });
                     }
                     path
                 }
@@ -207,6 +208,19 @@ impl KafkaConnection {
     pub fn client_config(&self) -> ClientConfig {
         self.config.clone()
     }
+}
+
+/// OpenSSL reads the file itself, and passes over a first certificate that something invisible stands before. Names and
+/// comments between certificates are in whatever encoding their makers liked.
+fn check_authorities(bytes: &[u8]) -> Result<(), String> {
+    const BEGIN: &[u8] = b"-----BEGIN ";
+    if bytes.starts_with("\u{feff}".as_bytes()) {
+        return Err("it begins with a byte order mark, after which no certificate is found; save it without".to_owned());
+    }
+    if !bytes.windows(BEGIN.len()).any(|window| window == BEGIN) {
+        return Err("there is no certificate in PEM in it; save it as UTF-8 text".to_owned());
+    }
+    Ok(())
 }
 
 impl fmt::Debug for KafkaConnection {
@@ -256,6 +270,16 @@ mod tests {
         let connection = connect(&with_password(KafkaProtocol::SaslPlaintext, KafkaMechanism::Plain)).unwrap();
         assert_eq!(connection.client_config().get("sasl.password"), Some("s3cret"));
         assert!(!format!("{connection:?}").contains("s3cret"));
+    }
+
+    #[test]
+    fn authorities_that_would_silently_be_passed_over_are_refused() {
+        let pem = "# Autoridad de Certificaci\u{f3}n\n-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----\n";
+        assert_eq!(check_authorities(pem.as_bytes()), Ok(()));
+        assert!(check_authorities(format!("\u{feff}{pem}").as_bytes()).unwrap_err().contains("byte order mark"));
+        let utf16: Vec<u8> = pem.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert!(check_authorities(&utf16).unwrap_err().contains("UTF-8"));
+        assert!(check_authorities(b"").is_err());
     }
 
     #[cfg(not(feature = "kafka-tls"))]

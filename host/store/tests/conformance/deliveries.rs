@@ -1,4 +1,4 @@
-use signalbox_store::{Claim, Delivery, DeliveryAnswer, Store, StoreError};
+use signalbox_store::{Claim, Delivery, DeliveryAnswer, SignatureUse, Store, StoreError};
 
 use crate::samples::{minute, unique};
 
@@ -42,6 +42,16 @@ pub async fn answering_a_delivery_that_never_came_names_it(store: &Store) {
     let answer = DeliveryAnswer { status: 200, content_type: "text/plain".to_owned(), body: Vec::new() };
     let error = store.answer_delivery(&delivery(&unique("business"), "abc"), &answer).await.unwrap_err();
     assert!(matches!(&error, StoreError::NotFound { what, .. } if what.contains("dlv_1")), "{error}");
+}
+
+pub async fn a_signature_counts_where_it_was_shown_first_and_nowhere_else(store: &Store) {
+    let first = SignatureUse { id: unique("sig"), address: "roma/orders".to_owned(), received_at: minute(1) };
+    let elsewhere = SignatureUse { address: "napoli/orders".to_owned(), ..first.clone() };
+    assert!(store.claim_signature(&first).await.unwrap());
+    assert!(!store.claim_signature(&elsewhere).await.unwrap());
+    assert!(store.claim_signature(&first).await.unwrap(), "a repetition is no other place");
+    let pending = store.pending_inputs(100).await.unwrap();
+    assert!(pending.iter().all(|accepted| !accepted.input.id.contains(&first.id)));
 }
 
 fn delivery(business_id: &str, fingerprint: &str) -> Delivery {

@@ -140,8 +140,21 @@ impl Refusal {
         }
     }
 
-    /// For operators, in the log.
-    pub fn reason(&self) -> String {
+    /// For operators, in the log: everything but what repeats words of the record, which its dead letter has.
+    pub fn in_log(&self) -> String {
+        match self {
+            Self::NotJson(_)
+            | Self::NoInput(_)
+            | Self::Content(_)
+            | Self::Handle(HandleError::Rejected(Rejection::Invalid(_) | Rejection::Forbidden(_))) => {
+                "the reason repeats words of the record, and stands in its dead letter".to_owned()
+            }
+            other => other.reason(),
+        }
+    }
+
+    /// Everything there is to say.
+    fn reason(&self) -> String {
         match self {
             // Triggers that strangers use say less.
             Self::Intake(IntakeError::Decide(error) | IntakeError::Delayed(error)) => error.to_string(),

@@ -88,7 +88,7 @@ impl Worker {
                 Fate::Doubtful => None,
                 Fate::Later(wait) => wait,
             };
-            tracing::warn!(code = refusal.code(), attempts, "cannot decide a record yet: {}", refusal.reason());
+            tracing::warn!(code = refusal.code(), attempts, "cannot decide a record yet: {}", refusal.in_log());
             if !self.pause(running, &mut pauses, refusal.code(), wait).await {
                 return false;
             }
@@ -126,7 +126,7 @@ impl Worker {
         }
         ::metrics::counter!(KAFKA_RECORDS, "topic" => record.topic.to_string(), "result" => "dead_letter").increment(1);
         ::metrics::counter!(KAFKA_DEAD_LETTERS, "reason" => code).increment(1);
-        tracing::warn!(code, dead_letters = self.dead_letters.topic, "put a record aside: {}", refusal.reason());
+        tracing::warn!(code, dead_letters = self.dead_letters.topic, "put a record aside: {}", refusal.in_log());
         true
     }
 

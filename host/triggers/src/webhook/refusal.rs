@@ -63,6 +63,9 @@ pub(super) enum Refusal {
     /// Another body under an id.
     #[error("this delivery id was used before with another body; a new event needs a new id")]
     IdReused,
+    /// It was signed for another business or hook, which has the same secret.
+    #[error("this delivery came to another webhook before, which has the same secret; a new event needs a new id")]
+    UsedElsewhere,
     /// No handler, and no JSON object.
     #[error("the body has to be a JSON object: {0}")]
     NoObject(String),
@@ -96,6 +99,7 @@ impl Refusal {
             Self::NotLoaded => "bundle_not_loaded",
             Self::Rate { .. } => "rate_limited",
             Self::IdReused | Self::Intake(IntakeError::IdReused) => "delivery_id_reused",
+            Self::UsedElsewhere => "delivery_used_elsewhere",
             Self::NoObject(_) => "body_no_json_object",
             Self::Handle(error) => error.code(),
             Self::Intake(error) => error.code(),
@@ -115,7 +119,7 @@ impl Refusal {
             Self::Broken | Self::NoObject(_) => StatusCode::BAD_REQUEST,
             Self::Unproven(_) => StatusCode::UNAUTHORIZED,
             Self::Rate { .. } | Self::Intake(IntakeError::RateLimited { .. }) => StatusCode::TOO_MANY_REQUESTS,
-            Self::IdReused | Self::Intake(IntakeError::IdReused) => StatusCode::CONFLICT,
+            Self::IdReused | Self::UsedElsewhere | Self::Intake(IntakeError::IdReused) => StatusCode::CONFLICT,
             Self::Handle(HandleError::Rejected(Rejection::Invalid(_))) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Handle(HandleError::Rejected(Rejection::Forbidden(_))) => StatusCode::FORBIDDEN,
             Self::Handle(HandleError::Decide(DecideError::UnknownBusiness(_))) => StatusCode::NOT_FOUND,

@@ -5,10 +5,18 @@ use sha2::{Digest as _, Sha256};
 use signalbox_executor::{Event, EventCall, Handled, NewInput};
 use signalbox_graph::Json;
 use signalbox_model::{Content, InputType, JsonObject, Source};
-use signalbox_store::{Claim, Delivery, DeliveryAnswer, Store};
+use signalbox_store::{Claim, Delivery, DeliveryAnswer, SignatureUse, Store};
 
 use super::refusal::Refusal;
 use crate::{Acceptance, Intake, Origin};
+
+/// What proves a delivery, where it would prove it at other addresses too.
+pub(super) struct Signature {
+    /// Of what was signed.
+    pub id: String,
+    /// Where it came: business and hook.
+    pub address: String,
+}
 
 /// A delivery whose sender is known.
 pub(super) struct Proven {
@@ -16,6 +24,8 @@ pub(super) struct Proven {
     pub hook: String,
     /// The plugin that reads it; none is the default mapping.
     pub handler: Option<String>,
+    /// None when its secret is of use at this address only.
+    pub signature: Option<Signature>,
     /// What the sender calls it.
     pub sender_id: String,
     /// Without those that carry secrets.
@@ -28,6 +38,12 @@ pub(super) struct Proven {
 /// Stores what the delivery asks for and says what to answer. Whatever fails on the way, the same delivery may come again:
 /// its inputs have the ids they had before, so that none is decided twice.
 pub(super) async fn take_in(intake: &Intake, store: &Store, proven: Proven) -> Result<DeliveryAnswer, Refusal> {
+    if let Some(Signature { id, address }) = &proven.signature {
+        let used = SignatureUse { id: id.clone(), address: address.clone(), received_at: proven.received_at };
+        if !store.claim_signature(&used).await? {
+            return Err(Refusal::UsedElsewhere);
+        }
+    }
     let delivery = Delivery {
         id: signalbox_model::delivery_id(&proven.business_id, &proven.hook, &proven.sender_id),
         business_id: proven.business_id.clone(),

@@ -10,7 +10,7 @@ use hmac::{Hmac, Mac as _};
 use http::HeaderMap;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
-use sha2::Sha256;
+use sha2::{Digest as _, Sha256};
 use signalbox_graph::VerifyScheme;
 use thiserror::Error;
 
@@ -23,6 +23,9 @@ const MOST_SIGNATURES: usize = 16;
 
 /// The longest id of a delivery.
 const LONGEST_ID: usize = 256;
+
+/// The shortest key, in bytes, which is what Standard Webhooks asks for; shorter ones could be tried out.
+pub(super) const SHORTEST_KEY: usize = 24;
 
 /// What Standard Webhooks writes before a symmetric secret.
 const PREFIX: &str = "whsec_";
@@ -89,12 +92,25 @@ impl SigningKey {
         scheme != VerifyScheme::StandardWebhooks || self.decoded.is_some()
     }
 
-    fn key(&self, scheme: VerifyScheme) -> Option<&[u8]> {
+    /// The secret as its owner wrote it.
+    pub(super) fn text(&self) -> &SecretString {
+        &self.text
+    }
+
+    pub(super) fn key(&self, scheme: VerifyScheme) -> Option<&[u8]> {
         match scheme {
             VerifyScheme::StandardWebhooks => self.decoded.as_ref().map(|key| key.expose_secret()),
             // Stripe's secrets begin with `whsec_` too, but are used as they are written.
             VerifyScheme::Github | VerifyScheme::Stripe => Some(self.text.expose_secret().as_bytes()),
         }
+    }
+}
+
+/// What tells a proven delivery from every other that the same key signed: its id where that is signed, else its body.
+pub(super) fn signed_identity(scheme: VerifyScheme, id: &str, body: &[u8]) -> String {
+    match scheme {
+        VerifyScheme::StandardWebhooks | VerifyScheme::Stripe => format!("id {id}"),
+        VerifyScheme::Github => format!("body {}", hex::encode(Sha256::digest(body))),
     }
 }
 

@@ -187,12 +187,14 @@ impl Connection {
             let correlation_id = error.correlation_id.get_or_insert_with(signalbox_model::correlation_id);
             let detail = |name: &str| error.details.as_ref().and_then(|details| details.get(name)?.as_str());
             let code = detail("code").unwrap_or_default().to_owned();
+            // What is wrong with a message is told with words of the message, which are nobody else's business.
+            let is_about_words = matches!(error.error_type, signalbox_model::ErrorType::ValidationError);
             tracing::info!(
                 correlation_id,
                 code,
                 error_type = error.error_type.as_str(),
                 message_id = detail("messageId"),
-                error = error.message,
+                error = (!is_about_words).then_some(&*error.message),
                 "told the client of an error"
             );
             ::metrics::counter!(ERRORS, "code" => code).increment(1);

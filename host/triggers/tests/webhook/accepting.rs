@@ -1,9 +1,11 @@
+use hmac::{Hmac, Mac as _};
 use serde_json::{Value, json};
+use sha2::Sha256;
 use signalbox_model::{InputType, Source, Timestamp};
 use signalbox_store::{Config, Store};
 use signalbox_triggers::Clock;
 
-use super::host::{Host, NEXT_SECRET, SECRET, now, signed};
+use super::host::{CLINICS_SECRET, Host, NEXT_SECRET, SECRET, now, signed};
 
 const BODY: &str = r#"{"type":"table.booked","data":{"guests":4}}"#;
 
@@ -65,13 +67,70 @@ async fn of_many_identical_deliveries_at_once_one_is_decided_and_all_are_accepte
 }
 
 #[tokio::test]
-async fn the_same_id_at_other_hooks_and_businesses_are_other_deliveries() {
-    let host = Host::start().await;
-    let headers = signed(SECRET, "msg_1", now(), BODY);
-    for path in ["/webhooks/trattoria/plain", "/webhooks/trattoria/read", "/webhooks/clinic/plain"] {
-        assert_eq!(host.post(path, &headers, BODY).await.status, 202, "{path}");
+async fn the_same_id_signed_with_another_secret_is_another_delivery() {
+    let host = Host::with(|settings| settings.own.push(("clinic", vec![CLINICS_SECRET]))).await;
+    for (path, secret) in [("/webhooks/trattoria/plain", SECRET), ("/webhooks/clinic/plain", CLINICS_SECRET)] {
+        let answer = host.post(path, &signed(secret, "msg_1", now(), BODY), BODY).await;
+        assert_eq!(answer.status, 202, "{path}: {answer:?}");
     }
-    host.decided(3).await;
+    host.decided(2).await;
+}
+
+#[tokio::test]
+async fn a_delivery_signed_for_one_business_is_refused_for_another() {
+    let host = Host::with(|settings| settings.own.push(("clinic", vec![CLINICS_SECRET]))).await;
+    // Neither the other one's own secret counts, nor the shared one for a business that has its own.
+    for (path, secret) in [("/webhooks/trattoria/plain", CLINICS_SECRET), ("/webhooks/clinic/plain", SECRET)] {
+        let answer = host.post(path, &signed(secret, "msg_1", now(), BODY), BODY).await;
+        assert_eq!((answer.status, answer.code().as_str()), (401, "signature_invalid"), "{path}");
+    }
+    let answer = host.post("/webhooks/clinic/plain", &signed(CLINICS_SECRET, "msg_1", now(), BODY), BODY).await;
+    assert_eq!(answer.status, 202, "{answer:?}");
+    host.decided(1).await;
+}
+
+#[tokio::test]
+async fn a_businesss_own_secret_is_changed_without_a_gap() {
+    let host = Host::with(|settings| settings.own.push(("clinic", vec![CLINICS_SECRET, NEXT_SECRET]))).await;
+    for (id, secret) in [("msg_1", CLINICS_SECRET), ("msg_2", NEXT_SECRET)] {
+        let answer = host.post("/webhooks/clinic/plain", &signed(secret, id, now(), BODY), BODY).await;
+        assert_eq!(answer.status, 202, "{answer:?}");
+    }
+    host.decided(2).await;
+}
+
+#[tokio::test]
+async fn what_a_shared_secret_signed_is_taken_in_at_one_address_only() {
+    let store = Store::open(Config::memory()).await.unwrap();
+    let host = Host::on(store.clone(), |_| {}).await;
+    let headers = signed(SECRET, "msg_1", now(), BODY);
+    assert_eq!(host.post("/webhooks/trattoria/plain", &headers, BODY).await.status, 202);
+    // Played again at another business, another hook, and to another host; at its own address it is known.
+    for host in [&host, &Host::on(store, |_| {}).await] {
+        for path in ["/webhooks/clinic/plain", "/webhooks/trattoria/read"] {
+            let answer = host.post(path, &headers, BODY).await;
+            assert_eq!((answer.status, answer.code().as_str()), (409, "delivery_used_elsewhere"), "{path}");
+            assert!(!answer.body.contains("trattoria/plain"), "{answer:?}");
+        }
+        assert_eq!(host.post("/webhooks/trattoria/plain", &headers, BODY).await.status, 202);
+    }
+    host.decided(1).await;
+}
+
+#[tokio::test]
+async fn a_delivery_whose_id_is_not_signed_is_known_elsewhere_by_its_body() {
+    let host = Host::start().await;
+    let body = r#"{"zen":"Design for failure."}"#;
+    let headers = |id: &str| {
+        let mut mac = Hmac::<Sha256>::new_from_slice(b"It's a Secret to Everybody").unwrap();
+        mac.update(body.as_bytes());
+        let signature = format!("sha256={}", hex::encode(mac.finalize().into_bytes()));
+        [("x-github-delivery", id.to_owned()), ("x-hub-signature-256", signature)]
+    };
+    assert_eq!(host.post("/webhooks/trattoria/code", &headers("d-1"), body).await.status, 202);
+    let answer = host.post("/webhooks/clinic/code", &headers("d-2"), body).await;
+    assert_eq!((answer.status, answer.code().as_str()), (409, "delivery_used_elsewhere"));
+    host.decided(1).await;
 }
 
 #[tokio::test]

@@ -1,8 +1,11 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use metrics_exporter_prometheus::PrometheusBuilder;
 use serde_json::Value;
 use signalbox_triggers::HookError;
 
-use super::host::{Answer, Host, RETIRED_SECRET, SECRET, now, signed};
+use super::host::{Answer, CLINICS_SECRET, Host, RETIRED_SECRET, SECRET, now, signed};
 use super::reader::inputs;
 
 const BODY: &str = r#"{"type":"table.booked"}"#;
@@ -108,13 +111,49 @@ async fn a_hook_whose_secret_is_not_there_is_named_at_start_and_closed() {
     assert_eq!((answer.status, answer.code().as_str()), (503, "secret_missing"));
     assert!(!answer.body.contains("LOST"), "{answer:?}");
 
-    let error = host.webhooks.check("the bundle", &inputs()).unwrap_err();
+    let error = host.webhooks.check("test", &inputs()).unwrap_err();
     let HookError::UnknownSecret { hook, secret, .. } = &error else { panic!("{error}") };
     assert_eq!((hook.as_str(), secret.as_str()), ("lost", "LOST"));
     let mut known = inputs();
     known.webhook.remove("lost");
-    host.webhooks.check("the bundle", &known).unwrap();
+    host.webhooks.check("test", &known).unwrap();
     known.webhook.get_mut("plain").unwrap().verify.secret = "CODE".to_owned();
-    let error = host.webhooks.check("the bundle", &known).unwrap_err();
+    let error = host.webhooks.check("test", &known).unwrap_err();
     assert!(matches!(&error, HookError::NoKey { hook, .. } if hook == "plain"), "{error}");
+}
+
+#[tokio::test]
+async fn a_secret_that_could_be_tried_out_is_refused_at_start() {
+    // One byte, and one less than the least.
+    for (short, bytes) in [("whsec_AA==", 1), ("whsec_c2lnbmFsYm94LTIzLWJ5dGVzLWtleSE=", 23)] {
+        let host = Host::with(|settings| settings.own.push(("clinic", vec![CLINICS_SECRET, short]))).await;
+        let mut known = inputs();
+        known.webhook.retain(|hook, _| hook == "plain");
+        let error = host.webhooks.check("test", &known).unwrap_err();
+        assert!(matches!(&error, HookError::Short { bytes: found, .. } if *found == bytes), "{error}");
+        let said = error.to_string();
+        assert!(said.contains("business-secrets.clinic.BOOKINGS") && said.contains("24"), "{said}");
+        assert!(!said.contains(short), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn who_shares_a_secret_is_said_at_start_and_who_has_none_is_named() {
+    let hooks = BTreeMap::from([("test".to_owned(), Arc::new(inputs()))]);
+    let host = Host::start().await;
+    let said = host.webhooks.remarks(&hooks).join("\n");
+    assert!(said.contains("webhook `plain`") && said.contains("share"), "{said}");
+
+    let host = Host::with(|settings| settings.own.push(("nobody", vec![SECRET]))).await;
+    let said = host.webhooks.remarks(&hooks).join("\n");
+    assert!(said.contains("business-secrets.nobody") && said.contains("not in the directory"), "{said}");
+    assert!(said.contains("hold the same secret") && !said.contains(SECRET), "{said}");
+
+    let host = Host::with(|settings| settings.own.push(("clinic", Vec::new()))).await;
+    let mut known = inputs();
+    known.webhook.retain(|hook, _| hook == "plain");
+    let error = host.webhooks.check("test", &known).unwrap_err();
+    assert!(matches!(&error, HookError::BusinessWithout { business, .. } if business == "clinic"), "{error}");
+    let answer = host.post("/webhooks/clinic/plain", &signed(SECRET, "msg_1", now(), BODY), BODY).await;
+    assert_eq!((answer.status, answer.code().as_str()), (503, "secret_missing"));
 }

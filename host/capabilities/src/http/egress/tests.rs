@@ -182,6 +182,29 @@ async fn a_secret_goes_only_to_its_hosts() {
 }
 
 #[tokio::test]
+async fn a_businesss_own_secret_leaves_for_that_business_and_no_other() {
+    let server = MockServer::start().await;
+    for (secret, status) in [("Bearer shared", 201), ("Bearer alphas", 202)] {
+        Mock::given(header("authorization", secret)).respond_with(ResponseTemplate::new(status)).mount(&server).await;
+    }
+    let secret = |value: &str| EgressSecret { value: SecretString::from(value), hosts: vec!["127.0.0.1".to_owned()] };
+    let of = |value: &str| BTreeMap::from([("API".to_owned(), secret(value))]);
+    let business_secrets = BTreeMap::from([("alpha".to_owned(), of("alphas"))]);
+    let config = EgressConfig { secrets: of("shared"), business_secrets: business_secrets.clone(), ..loopback_open() };
+    let mut request = get(&server.uri());
+    request.headers.push(("authorization".to_owned(), "Bearer {{secret:API}}".to_owned()));
+    let grants = grants(&[&server.uri()]);
+    let egress = open(config, Arc::new(SystemLookup));
+    for (business, status) in [("alpha", 202), ("beta", 201)] {
+        let answer = egress.send(business, "p", &grants, request.clone(), "k").await.unwrap();
+        assert_eq!(answer.status, status, "{business}");
+    }
+    let egress = open(EgressConfig { business_secrets, ..loopback_open() }, Arc::new(SystemLookup));
+    let answer = egress.send("beta", "p", &grants, request, "k").await;
+    assert!(matches!(answer, Err(Error::Denied(_))), "{answer:?}");
+}
+
+#[tokio::test]
 async fn an_answer_over_the_limit_is_cut_off() {
     let server = MockServer::start().await;
     let huge = ResponseTemplate::new(200).set_body_bytes(vec![b'x'; LARGEST_BODY + 1]);
