@@ -16,6 +16,7 @@ pub mod business;
 mod config;
 pub mod cron;
 mod dynamodb;
+pub mod folder;
 pub mod http;
 mod kafka;
 pub mod llm;

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
 use serde::Serialize;
+use signalbox_model::{is_hidden, visible};
 
 /// How bad a problem is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -116,9 +117,16 @@ impl Report {
         for problem in &mut problems {
             problem.span = within(source, &problem.span);
         }
+        // Names and excerpts are somebody else's text, and this is read on a terminal.
+        for problem in &mut problems {
+            problem.message = visible(&problem.message).into_owned();
+            problem.label = visible(&problem.label).into_owned();
+            problem.help = problem.help.take().map(|help| visible(&help).into_owned());
+        }
         problems.sort_by_key(|problem| problem.span.start);
         problems.dedup();
-        Self { file: file.to_owned(), source: NamedSource::new(file, source.to_owned()), problems }
+        let file = visible(file).into_owned();
+        Self { source: NamedSource::new(&file, without_hidden(source)), file, problems }
     }
 
     /// The same with more problems of the file.
@@ -242,4 +250,43 @@ fn within(source: &str, span: &Range<usize>) -> Range<usize> {
     let start = source.floor_char_boundary(span.start);
     let end = source.ceil_char_boundary(span.end.max(start));
     start..end
+}
+
+/// The source as a terminal may show it, with every byte where it was, so that spans still fit.
+fn without_hidden(source: &str) -> String {
+    let mut shown = String::with_capacity(source.len());
+    let mut characters = source.chars().peekable();
+    while let Some(character) = characters.next() {
+        let ends_line = character == '\n' || (character == '\r' && characters.peek() == Some(&'\n'));
+        if !is_hidden(character) || character == '\t' || ends_line {
+            shown.push(character);
+            continue;
+        }
+        shown.push_str(match character.len_utf8() {
+            1 => "?",
+            2 => "??",
+            3 => "\u{fffd}",
+            _ => "\u{fffd}?",
+        });
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_of_strangers_text_commands_no_terminal_and_still_points_at_the_place() {
+        let source = "a = 1\r\nname = \"\u{202e}gnp\u{1b}[2J\u{e0041}\u{9b}\" # ă\n";
+        let shown = without_hidden(source);
+        assert_eq!(shown.len(), source.len());
+        let start = source.find('#').unwrap();
+        assert!(shown[start..].starts_with("# ă"), "{shown}");
+        let problem = Problem::new("`\u{202e}gnp` is unknown", start..start + 1, "\u{1b}[2J").with_help("\u{200b}");
+        let report = Report::new("bun\u{202e}dle.toml", source, vec![problem]);
+        let text = report.render(false);
+        assert!(!text.chars().any(|character| is_hidden(character) && character != '\n'), "{text:?}");
+        assert!(text.contains("\\u{202e}gnp") && text.contains(":2:"), "{text}");
+    }
 }

@@ -1,10 +1,11 @@
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::io::Read as _;
+use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
+use signalbox_capabilities::folder::Folder;
 use signalbox_capabilities::rag::{ModelFileError, read_models};
 use signalbox_graph::{Examined, Manifest, PluginSpec, Problem, suggestion};
 use signalbox_model::{MessageModel, Timestamp};
@@ -12,6 +13,9 @@ use signalbox_model::{MessageModel, Timestamp};
 use crate::error::{BundleError, Refusal};
 use crate::generation::Written;
 use crate::pieces;
+
+/// What a bundle's manifest is called.
+const MANIFEST: &str = "bundle.toml";
 
 /// The largest manifest that is read.
 const LARGEST_MANIFEST: u64 = 1 << 20;
@@ -42,19 +46,22 @@ impl Bundle {
     /// Reads a bundle's folder. Finds everything that is wrong with manifest, component files and models, not only the
     /// first thing.
     pub fn read(folder: &Path, largest_component: u64) -> Result<Self, BundleError> {
-        let path = folder.join("bundle.toml");
+        let path = folder.join(MANIFEST);
         let file = path.display().to_string();
-        let size = file_size(&path).map_err(|error| unreadable(&path, &error))?;
+        let folder = Folder::open(folder).map_err(|error| unreadable(&path, &error))?;
+        let manifest = folder.file(Path::new(MANIFEST)).map_err(|error| unreadable(&path, &error))?;
+        let size = manifest.metadata().map_err(|error| unreadable(&path, &error))?.len();
         if size > LARGEST_MANIFEST {
             let reason = format!("it has {size} bytes; a manifest has at most {LARGEST_MANIFEST}");
             return Err(BundleError::Unreadable { path, reason });
         }
-        let text = fs::read_to_string(&path).map_err(|error| unreadable(&path, &error))?;
+        let text =
+            std::io::read_to_string(manifest.take(LARGEST_MANIFEST)).map_err(|error| unreadable(&path, &error))?;
         let Examined { manifest, business_type, plugins, inputs, places, permissions, nodes, mut problems } =
             signalbox_graph::examine(&text);
-        let (components, mut missing) = read_components(folder, &plugins, largest_component);
+        let (components, mut missing) = read_components(&folder, &plugins, largest_component);
         problems.append(&mut missing);
-        let models = models_of(folder, business_type.as_deref().unwrap_or_default());
+        let models = models_of(&folder, business_type.as_deref().unwrap_or_default());
         if let Ok(models) = &models {
             problems.append(&mut unknown_templates(&plugins, models));
         }
@@ -106,8 +113,8 @@ fn unknown_templates(plugins: &BTreeMap<String, PluginSpec>, models: &[MessageMo
     problems
 }
 
-fn models_of(folder: &Path, business_type: &str) -> Result<Vec<MessageModel>, Vec<ModelFileError>> {
-    read_models(&folder.join("models"), business_type, Timestamp::now())
+fn models_of(folder: &Folder, business_type: &str) -> Result<Vec<MessageModel>, Vec<ModelFileError>> {
+    read_models(folder, business_type, Timestamp::now())
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> BundleError {
@@ -115,14 +122,14 @@ fn unreadable(path: &Path, error: &std::io::Error) -> BundleError {
 }
 
 fn read_components(
-    folder: &Path,
+    folder: &Folder,
     plugins: &BTreeMap<String, PluginSpec>,
     largest: u64,
 ) -> (BTreeMap<String, ComponentFile>, Vec<Problem>) {
     let (mut components, mut problems) = (BTreeMap::new(), Vec::new());
     // Without a path the manifest has said what is wrong.
     for (name, plugin) in plugins.iter().filter(|(_, plugin)| !plugin.component.is_empty()) {
-        match read_component(&folder.join(&plugin.component), largest) {
+        match read_component(folder, Path::new(&plugin.component), largest) {
             Ok(bytes) => {
                 let digest = hex(&Sha256::digest(&bytes));
                 components.insert(name.clone(), ComponentFile { digest, bytes: bytes.into() });
@@ -137,9 +144,11 @@ fn read_components(
 }
 
 /// Reads a component far enough to know that it is one, and says what it is instead where it is not.
-fn read_component(path: &PathBuf, largest: u64) -> Result<Vec<u8>, (String, String)> {
+fn read_component(folder: &Folder, path: &Path, largest: u64) -> Result<Vec<u8>, (String, String)> {
     let build = "build it with `cargo build --release --target wasm32-wasip2`".to_owned();
-    let size = file_size(path).map_err(|error| (format!("cannot read its component: {error}"), build.clone()))?;
+    let unreadable = |error: std::io::Error| (format!("cannot read its component: {error}"), build.clone());
+    let file = folder.file(path).map_err(unreadable)?;
+    let size = file.metadata().map_err(unreadable)?.len();
     if size > largest {
         let help = "build it with `opt-level = \"s\"`, `lto` and `strip`, or raise `component-size` under [sandbox]";
         return Err((
@@ -147,8 +156,7 @@ fn read_component(path: &PathBuf, largest: u64) -> Result<Vec<u8>, (String, Stri
             help.to_owned(),
         ));
     }
-    let read = fs::File::open(path).and_then(|file| pieces::read(&file, size));
-    let bytes = read.map_err(|error| (format!("cannot read its component: {error}"), build.clone()))?;
+    let bytes = pieces::read(&file, size).map_err(unreadable)?;
     match bytes.get(..8) {
         Some([0, b'a', b's', b'm', 0x0d, 0, 1, 0]) => Ok(bytes),
         Some([0, b'a', b's', b'm', 1, 0, 0, 0]) => {
@@ -157,12 +165,6 @@ fn read_component(path: &PathBuf, largest: u64) -> Result<Vec<u8>, (String, Stri
         _ if bytes.starts_with(b"\x7fELF") => Err(("its file is native code, which is never loaded".to_owned(), build)),
         _ => Err(("its file is no WebAssembly component".to_owned(), build)),
     }
-}
-
-/// In bytes. What is no file, as a pipe, may keep who opens it waiting forever.
-fn file_size(path: &Path) -> std::io::Result<u64> {
-    let metadata = fs::metadata(path)?;
-    if metadata.is_file() { Ok(metadata.len()) } else { Err(std::io::Error::other("it is no file")) }
 }
 
 /// Over everything that can change a decision, each part with its length so that no two bundles collide.

@@ -71,7 +71,7 @@ impl Refusal {
     pub fn render(&self, colour: bool) -> String {
         let mut out = self.report.as_ref().map(|report| report.render(colour)).unwrap_or_default();
         for model in &self.models {
-            out.push_str(&format!("{model}\n"));
+            out.push_str(&format!("{}\n", signalbox_model::visible(&model.to_string())));
         }
         out
     }

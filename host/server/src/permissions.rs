@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use signalbox_capabilities::business::BusinessDirectory;
+use signalbox_capabilities::folder::Folder;
 use signalbox_graph::{Problem, Report, suggestion};
 use signalbox_model::{BusinessInfo, HOST_PERMISSIONS};
 use signalbox_sandbox::Generation;
@@ -25,16 +26,15 @@ pub fn warn(directory: &BusinessDirectory, generation: &Generation) {
 
 /// A report for each file in a business directory that gives such permissions to roles of a business of the type.
 pub fn reports(folder: &Path, business_type: &str, declared: &[String]) -> std::io::Result<Vec<Report>> {
-    let mut paths =
-        std::fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<std::io::Result<Vec<_>>>()?;
-    paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
-    paths.sort();
+    let opened = Folder::open(folder)?;
+    let mut files = opened.list(Path::new(""))?;
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
     let mut reports = Vec::new();
-    for path in paths {
-        let text = std::fs::read_to_string(&path)?;
+    for file in files {
+        let text = std::io::read_to_string(opened.file(&file)?)?;
         let problems = problems(&text, business_type, declared);
         if !problems.is_empty() {
-            reports.push(Report::new(&path.display().to_string(), &text, problems));
+            reports.push(Report::new(&folder.join(&file).display().to_string(), &text, problems));
         }
     }
     Ok(reports)

@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::StoreError;
 
 mod call;
+mod files;
 mod operations;
 mod tables;
 mod values;
@@ -104,9 +105,7 @@ fn open_database(path: Option<&Path>) -> Result<Opened, String> {
         let database = Database::new(IN_MEMORY).map_err(|error| error.to_string())?;
         return Ok(Opened { database, log: None });
     };
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(|error| format!("its folder cannot be made: {error}"))?;
-    }
+    files::keep_private(path)?;
     let name = path.to_str().ok_or("its path is not UTF-8")?;
     let database = Database::new(name).map_err(|error| error.to_string())?;
     // SQLite puts the log beside the file itself, not beside a link to it.

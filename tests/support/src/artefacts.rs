@@ -1,3 +1,4 @@
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
@@ -23,7 +24,9 @@ pub fn bundle(path: &str) -> Result<PathBuf> {
 /// Where compiled components are kept between tests and runs: compiling takes longer than any test.
 pub fn compiled() -> Result<PathBuf> {
     let folder = profile_folder()?.parent().context("the target folder has no parent")?.join("tmp/compiled");
-    std::fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+    // As the host makes it: what others can write is not used.
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
+    made.with_context(|| format!("{} cannot be made", folder.display()))?;
     Ok(folder)
 }
 

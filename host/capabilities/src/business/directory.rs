@@ -1,11 +1,12 @@
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use signalbox_model::BusinessInfo;
 use thiserror::Error;
+
+use crate::folder::Folder;
 
 /// The businesses, from a folder with one TOML file each. A reload replaces all of them or none.
 #[derive(Debug)]
@@ -97,14 +98,13 @@ fn read(folder: &Path) -> Result<BTreeMap<String, Arc<BusinessInfo>>, DirectoryE
         path: path.to_owned(),
         reason: error.to_string(),
     };
-    let mut files = fs::read_dir(folder)
-        .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>())
-        .map_err(|error| unreadable(folder, error))?;
+    let opened = Folder::open(folder).map_err(|error| unreadable(folder, error))?;
+    let mut files = opened.list(Path::new("")).map_err(|error| unreadable(folder, error))?;
     files.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
-    files.sort();
     let mut found: BTreeMap<String, (PathBuf, Arc<BusinessInfo>)> = BTreeMap::new();
-    for path in files {
-        let text = fs::read_to_string(&path).map_err(|error| unreadable(&path, error))?;
+    for file in files {
+        let path = folder.join(&file);
+        let text = opened.file(&file).and_then(std::io::read_to_string).map_err(|error| unreadable(&path, error))?;
         let business = parse(&text).map_err(|reason| DirectoryError::Malformed { path: path.clone(), reason })?;
         if let Some((first, _)) = found.get(&business.business_id) {
             return Err(DirectoryError::Twice { id: business.business_id, first: first.clone(), second: path });
@@ -125,8 +125,8 @@ fn parse(text: &str) -> Result<BusinessInfo, String> {
     }
     let zones = business.locations.iter().filter_map(|location| location.timezone.as_ref());
     for zone in zones.chain([&business.timezone]) {
-        jiff::tz::TimeZone::get(zone)
-            .map_err(|_| format!("timezone `{zone}` is no IANA time zone; write for example `Europe/Bucharest`"))?;
+        signalbox_model::time_zone(zone)
+            .ok_or_else(|| format!("timezone `{zone}` is no IANA time zone; write for example `Europe/Bucharest`"))?;
     }
     let mut places: Vec<&str> = business.locations.iter().map(|location| location.id.as_str()).collect();
     places.sort_unstable();
@@ -138,6 +138,8 @@ fn parse(text: &str) -> Result<BusinessInfo, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     const GOOD: &str =

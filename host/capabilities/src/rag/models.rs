@@ -3,17 +3,21 @@
 mod written;
 
 use std::cmp::Ordering;
-use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use signalbox_model::{BusinessInfo, MessageModel, Timestamp};
 use thiserror::Error;
 
+use crate::folder::Folder;
+
 pub use written::{ModelFormat, ModelProblem, WrittenModel, is_locale, read_model_text};
 
 /// The largest file of message models, in bytes.
 const LARGEST_FILE: u64 = 1 << 20;
+
+/// Where a bundle has its models.
+const FOLDER: &str = "models";
 
 /// Which model is looked for.
 #[derive(Clone, Copy, Debug)]
@@ -139,25 +143,26 @@ pub enum ModelFileError {
     },
 }
 
-/// Reads every `*.toml` of a folder, for one business type unless a model names another. A folder that is not there has
-/// no models. Everything that is wrong is reported, not only the first.
+/// Reads every `*.toml` of a bundle's folder `models`, for one business type unless a model names another. A folder that is
+/// not there has no models. Everything that is wrong is reported, not only the first.
 pub fn read_models(
-    folder: &Path,
+    bundle: &Folder,
     business_type: &str,
     now: Timestamp,
 ) -> Result<Vec<MessageModel>, Vec<ModelFileError>> {
-    let mut files: Vec<PathBuf> = match fs::read_dir(folder) {
-        Ok(entries) => entries.flatten().map(|entry| entry.path()).collect(),
+    let mut files: Vec<PathBuf> = match bundle.list(Path::new(FOLDER)) {
+        Ok(files) => files,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => {
-            return Err(vec![ModelFileError::Unreadable { path: folder.to_owned(), reason: error.to_string() }]);
+            let path = bundle.path().join(FOLDER);
+            return Err(vec![ModelFileError::Unreadable { path, reason: error.to_string() }]);
         }
     };
     files.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
-    files.sort();
     let (mut models, mut errors) = (Vec::new(), Vec::new());
-    for path in files {
-        let text = match read_model_file(&path) {
+    for file in files {
+        let path = bundle.path().join(&file);
+        let text = match bundle.file(&file).map_err(|error| error.to_string()).and_then(read_model_source) {
             Ok(text) => text,
             Err(reason) => {
                 errors.push(ModelFileError::Unreadable { path, reason });
@@ -175,16 +180,7 @@ pub fn read_models(
     if errors.is_empty() { Ok(models) } else { Err(errors) }
 }
 
-/// A file's text, when it is no longer than a file of message models may be. A pipe may keep who opens it waiting forever.
-fn read_model_file(path: &Path) -> Result<String, String> {
-    if !fs::metadata(path).map_err(|error| error.to_string())?.is_file() {
-        return Err("it is no file".to_owned());
-    }
-    let file = fs::File::open(path).map_err(|error| error.to_string())?;
-    read_model_source(file)
-}
-
-/// The same from anything that can be read.
+/// A text, when it is no longer than a file of message models may be.
 pub fn read_model_source(source: impl Read) -> Result<String, String> {
     let mut text = String::new();
     source.take(LARGEST_FILE + 1).read_to_string(&mut text).map_err(|error| error.to_string())?;
@@ -196,6 +192,8 @@ pub fn read_model_source(source: impl Read) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn model(version: &str, locale: Option<&str>, place: Option<&str>, kind: Option<&str>) -> MessageModel {
@@ -267,13 +265,16 @@ mod tests {
 
     #[test]
     fn every_wrong_file_is_reported() {
-        let folder = tempfile::tempdir().unwrap();
+        let bundle = tempfile::tempdir().unwrap();
+        let folder = bundle.path().join("models");
+        fs::create_dir(&folder).unwrap();
         let good = "decisionCode = \"a\"\nversion = \"1\"\nparameters = [\"name\"]\n";
-        fs::write(folder.path().join("a.toml"), format!("{good}messageTemplate = \"Hi {{{{ name }}}}\"")).unwrap();
-        fs::write(folder.path().join("b.toml"), format!("{good}messageTemplate = \"Hi {{{{ name\"")).unwrap();
-        fs::write(folder.path().join("c.toml"), "decisionCode = 7").unwrap();
-        fs::write(folder.path().join("d.toml"), format!("{good}messageTemplate = \"Hi {{{{ nmae }}}}\"")).unwrap();
-        let errors = read_models(folder.path(), "restaurant", Timestamp::UNIX_EPOCH).unwrap_err();
+        fs::write(folder.join("a.toml"), format!("{good}messageTemplate = \"Hi {{{{ name }}}}\"")).unwrap();
+        fs::write(folder.join("b.toml"), format!("{good}messageTemplate = \"Hi {{{{ name\"")).unwrap();
+        fs::write(folder.join("c.toml"), "decisionCode = 7").unwrap();
+        fs::write(folder.join("d.toml"), format!("{good}messageTemplate = \"Hi {{{{ nmae }}}}\"")).unwrap();
+        let errors =
+            read_models(&Folder::open(bundle.path()).unwrap(), "restaurant", Timestamp::UNIX_EPOCH).unwrap_err();
         let told: Vec<String> = errors.iter().map(ToString::to_string).collect();
         for (file, problem) in [("b.toml:4:", "syntax"), ("c.toml:1:", "decisionCode"), ("d.toml:4:", "nmae")] {
             assert!(told.iter().any(|told| told.contains(file) && told.contains(problem)), "{file} in {told:#?}");

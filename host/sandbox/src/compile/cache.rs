@@ -1,11 +1,13 @@
 //! The folder of compiled components: native code under the component's digest and the engine's settings, sealed with a
 //! MAC. Native code runs as it is, so a file whose seal does not fit is never loaded.
 
-use std::fs::{self, File};
-use std::io::Write as _;
+use std::fs::{DirBuilder, File, Permissions};
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use hmac::{Hmac, Mac as _};
+use rustix::fs::{Mode, OFlags};
 use sha2::Sha256;
 
 use crate::error::SandboxError;
@@ -20,14 +22,19 @@ const KEY_FILE: &str = "seal.key";
 /// The folder of compiled components.
 pub(crate) struct Cache {
     folder: PathBuf,
+    opened: File,
     key: [u8; 32],
 }
 
 impl Cache {
     /// Opens a folder, making it and its key when they are not there yet.
     pub fn open(folder: &Path) -> Result<Self, SandboxError> {
-        let wrong = |error: std::io::Error| SandboxError::Cache { path: folder.to_owned(), reason: error.to_string() };
-        fs::create_dir_all(folder).map_err(wrong)?;
+        let refused = |reason: String| SandboxError::Cache { path: folder.to_owned(), reason };
+        let wrong = |error: std::io::Error| refused(error.to_string());
+        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(wrong)?;
+        // Kept open: what is read later is in the folder that was looked at, wherever its name may lead by then.
+        let opened = File::open(folder).map_err(wrong)?;
+        check_owner(&opened, "the folder").map_err(refused)?;
         let path = folder.join(KEY_FILE);
         if !path.exists() {
             let key: [u8; 32] = rand::random();
@@ -41,12 +48,21 @@ impl Cache {
                 Err(error) => return Err(wrong(error.error)),
             }
         }
-        let key = fs::read(&path).map_err(wrong)?;
-        let key = <[u8; 32]>::try_from(key).map_err(|_| SandboxError::Cache {
-            path: folder.to_owned(),
-            reason: format!("{KEY_FILE} has not 32 bytes; remove the folder, and it will be made anew"),
+        let mut cache = Self { folder: folder.to_owned(), opened, key: [0; 32] };
+        let file = cache.file(KEY_FILE).map_err(wrong)?;
+        check_owner(&file, KEY_FILE).map_err(refused)?;
+        let mut key = Vec::new();
+        file.take(cache.key.len() as u64 + 1).read_to_end(&mut key).map_err(wrong)?;
+        cache.key = <[u8; 32]>::try_from(key).map_err(|_| {
+            refused(format!("{KEY_FILE} has not 32 bytes; remove the folder, and it will be made anew"))
         })?;
-        Ok(Self { folder: folder.to_owned(), key })
+        Ok(cache)
+    }
+
+    /// A file of the folder itself, and not where a link leads.
+    fn file(&self, name: &str) -> std::io::Result<File> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        Ok(File::from(rustix::fs::openat(&self.opened, name, flags, Mode::empty())?))
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -63,11 +79,14 @@ impl Cache {
 
     /// The file of native code under a name, if its seal fits. What follows the code in it is the seal.
     pub fn read(&self, name: &str) -> Option<File> {
-        let file = File::open(self.path(name)).ok()?;
-        let size = file.metadata().ok()?.len();
+        let file = self.file(&format!("{name}.cwasm")).ok()?;
+        let metadata = file.metadata().ok()?;
+        let size = metadata.is_file().then_some(metadata.len())?;
         let bytes = pieces::read(&file, size).ok()?;
         let (code, sealed) = bytes.split_at(bytes.len().checked_sub(SEAL_BYTES)?);
-        if self.seal(name, code)?.verify_slice(sealed).is_err() {
+        let sealed = self.seal(name, code)?.verify_slice(sealed).is_ok();
+        // Whoever may write the file may change it after this look at it.
+        if !sealed || check_owner(&file, name).is_err() {
             metrics::cache("refused");
             tracing::warn!(file = %self.path(name).display(), "compiled component does not match its seal; compiling it again");
             return None;
@@ -92,9 +111,97 @@ impl Cache {
     }
 }
 
+/// What is in the cache is run as it is, so it has to come from the user of this process or from root. What others may only
+/// read is closed to them; `what` is what an error calls it.
+fn check_owner(file: &File, what: &str) -> Result<(), String> {
+    let metadata = file.metadata().map_err(|error| error.to_string())?;
+    let (owner, mode, own) = (metadata.uid(), metadata.mode() & 0o7777, rustix::process::geteuid().as_raw());
+    if owner != own && owner != 0 {
+        return Err(format!(
+            "{what} belongs to user {owner}, and this process is user {own}: native code from there would be run; name a \
+             folder of its own under `cache` in [sandbox]"
+        ));
+    }
+    if mode & 0o022 != 0 {
+        return Err(format!(
+            "others may write {what} (mode {mode:03o}), and native code from there would be run; remove the folder, and it \
+             will be made anew for this user alone, or name another under `cache` in [sandbox]"
+        ));
+    }
+    if owner == own && mode & 0o077 != 0 {
+        let closed = file.set_permissions(Permissions::from_mode(mode & !0o077));
+        closed.map_err(|error| format!("{what} cannot be closed to others: {error}"))?;
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
+
+    #[test]
+    fn a_cache_that_others_can_write_is_refused_in_words() {
+        let mode = |path: &Path, mode: u32| fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("compiled");
+        let refused = || match Cache::open(&path) {
+            Err(error) => error.to_string(),
+            Ok(_) => "it is used".to_owned(),
+        };
+        Cache::open(&path).unwrap().write("one", b"native code");
+        for open in [0o777, 0o770, 0o1777, 0o702] {
+            mode(&path, open);
+            let said = refused();
+            assert!(said.contains("others may write the folder") && said.contains("[sandbox]"), "{open:o}: {said}");
+        }
+        mode(&path, 0o755);
+        for open in [0o666, 0o620] {
+            mode(&path.join(KEY_FILE), open);
+            assert!(refused().contains("others may write seal.key"), "{open:o}: {}", refused());
+        }
+        mode(&path.join(KEY_FILE), 0o644);
+        let cache = Cache::open(&path).unwrap();
+        let found = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
+        assert_eq!(
+            (found(&path), found(&path.join(KEY_FILE))),
+            (0o700, 0o600),
+            "what others may read is closed to them"
+        );
+        assert!(cache.read("one").is_some());
+        mode(&cache.path("one"), 0o646);
+        assert!(cache.read("one").is_none(), "it could be changed while it is run");
+    }
+
+    #[test]
+    fn a_cache_of_another_user_is_refused_in_words() {
+        if !rustix::process::geteuid().is_root() {
+            println!("skipped: only root can give a folder away");
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("compiled");
+        Cache::open(&path).unwrap();
+        for given in [path.join(KEY_FILE), path.clone()] {
+            std::os::unix::fs::chown(&given, Some(12345), None).unwrap();
+            let Err(error) = Cache::open(&path) else { panic!("it is used") };
+            assert!(error.to_string().contains("belongs to user 12345"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_link_in_the_cache_leads_nowhere() {
+        let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (cache, others) = (Cache::open(folder.path()).unwrap(), Cache::open(other.path()).unwrap());
+        cache.write("one", b"native code");
+        fs::rename(cache.path("one"), other.path().join("one.cwasm")).unwrap();
+        std::os::unix::fs::symlink(other.path().join("one.cwasm"), cache.path("one")).unwrap();
+        assert!(cache.read("one").is_none());
+        fs::remove_file(folder.path().join(KEY_FILE)).unwrap();
+        std::os::unix::fs::symlink(others.folder.join(KEY_FILE), folder.path().join(KEY_FILE)).unwrap();
+        assert!(Cache::open(folder.path()).is_err());
+    }
 
     #[test]
     fn code_that_was_tampered_with_is_never_read() {
@@ -118,10 +225,8 @@ mod tests {
         assert!(keys.iter().all(|key| *key == keys[0]));
     }
 
-    #[cfg(unix)]
     #[test]
     fn nobody_else_may_read_the_key() {
-        use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().unwrap();
         Cache::open(folder.path()).unwrap();
         let mode = fs::metadata(folder.path().join(KEY_FILE)).unwrap().permissions().mode();

@@ -1,9 +1,10 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Args;
 use serde_json::json;
+use signalbox_capabilities::folder::Folder;
 use signalbox_sandbox::Refusal;
 
 use super::output;
@@ -27,7 +28,7 @@ pub struct Options {
 pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let path = manifest_path(&options.bundle);
     let name = path.display().to_string();
-    let text = std::fs::read_to_string(&path).with_context(|| format!("reading {name}"))?;
+    let text = read(&path).with_context(|| format!("reading {name}"))?;
     let manifest = match signalbox_graph::parse(&name, &text) {
         Ok(manifest) => manifest,
         Err(report) => {
@@ -41,12 +42,18 @@ pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
             "businessType": manifest.business_type, "version": manifest.version, "mermaid": mermaid,
         }))?;
     } else {
-        output::text(&mermaid)?;
+        output::text(&output::printable(&mermaid))?;
     }
     Ok(shutdown::DONE)
 }
 
+fn read(path: &Path) -> std::io::Result<String> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let name = path.file_name().unwrap_or_default();
+    std::io::read_to_string(Folder::open(folder)?.file(Path::new(name))?)
+}
+
 /// The manifest of a bundle that is named by its folder or by its manifest.
-pub fn manifest_path(bundle: &std::path::Path) -> PathBuf {
+pub fn manifest_path(bundle: &Path) -> PathBuf {
     if bundle.is_dir() { bundle.join("bundle.toml") } else { bundle.to_path_buf() }
 }
