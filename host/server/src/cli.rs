@@ -128,14 +128,16 @@ fn wait_for<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<
 }
 
 fn explain(error: &anyhow::Error) -> String {
-    let Some(error) = error.downcast_ref::<StartError>() else { return format!("error: {error:#}\n") };
+    // The paths, names and answers that errors repeat may be strangers'.
+    let told = output::printable(&format!("{error:#}"));
+    let Some(error) = error.downcast_ref::<StartError>() else { return format!("error: {told}\n") };
     let details = match error {
         StartError::Config(problems) => problems.render(std::io::stderr().is_terminal()),
         StartError::Bundles(report) => report.clone(),
         _ => String::new(),
     };
     let code = error.code();
-    format!("{details}error[{code}]: {error}\n  docs/errors/{code}.md says what to do\n")
+    format!("{details}error[{code}]: {told}\n  docs/errors/{code}.md says what to do\n")
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

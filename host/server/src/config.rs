@@ -10,6 +10,7 @@ mod reader;
 pub mod secrets;
 mod sections;
 mod tree;
+mod variables;
 
 use std::path::PathBuf;
 
@@ -76,6 +77,14 @@ pub struct Config {
 }
 
 impl Config {
+    /// The names of all sections, the longest first.
+    fn sections() -> Vec<String> {
+        let Ok(serde_json::Value::Object(sections)) = serde_json::to_value(Self::default()) else { return Vec::new() };
+        let mut names: Vec<String> = sections.into_iter().map(|(name, _)| name).collect();
+        names.sort_by_key(|name| std::cmp::Reverse(name.len()));
+        names
+    }
+
     /// Every path of the configuration with its key.
     fn each_path(&mut self, visit: &mut dyn FnMut(&[&str], &mut PathBuf)) {
         visit(&["store", "path"], &mut self.store.path);
@@ -117,6 +126,13 @@ impl Config {
                 visit(&["webhooks", "secrets", name], reference);
             }
         }
+        for (business, secrets) in &mut self.webhooks.business_secrets {
+            for (name, references) in secrets {
+                for reference in references {
+                    visit(&["webhooks", "business-secrets", business, name], reference);
+                }
+            }
+        }
         if let Some(reference) = &mut self.kafka.security.password {
             visit(&["kafka", "security", "password"], reference);
         }
@@ -127,6 +143,11 @@ impl Config {
         }
         for (name, secret) in &mut self.egress.secrets {
             visit(&["egress", "secrets", name, "value"], &mut secret.value);
+        }
+        for (business, secrets) in &mut self.egress.business_secrets {
+            for (name, secret) in secrets {
+                visit(&["egress", "business-secrets", business, name, "value"], &mut secret.value);
+            }
         }
         if let Some(reference) = &mut self.telemetry.metrics_token {
             visit(&["telemetry", "metrics-token"], reference);

@@ -43,12 +43,24 @@ pub use reload::Reread;
 /// Histograms are folded this often, so that their memory does not grow between scrapes.
 const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 
-/// Runs the host until it is told to leave; the exit code says whether everything was finished.
-pub async fn serve(config: Config, read_again: Reread, ready_json: bool) -> anyhow::Result<ExitCode> {
+/// Whoever reaches the port may try one after another.
+const SHORTEST_METRICS_TOKEN: usize = 16;
+
+/// Runs the host until it is told to leave; the exit code says whether everything was finished. `remarks` are what the
+/// operator should know of how the configuration was read.
+pub async fn serve(
+    config: Config,
+    remarks: &[String],
+    read_again: Reread,
+    ready_json: bool,
+) -> anyhow::Result<ExitCode> {
     install_tls();
     let log_filter = telemetry::start_logs(&config.telemetry)?;
     let metrics = telemetry::start_metrics()?;
     files::allow(&config);
+    for remark in remarks {
+        tracing::warn!("{remark}");
+    }
     let mut signals = Signals::listen()?;
     let gone = CancellationToken::new();
     tokio::spawn(gone.clone().run_until_cancelled_owned(keep_up(metrics.clone())));
@@ -56,10 +68,10 @@ pub async fn serve(config: Config, read_again: Reread, ready_json: bool) -> anyh
     // What only looks at the configuration comes first, so that a mistake there leaves no store behind.
     let clock = Clock::system();
     let verifier = verifier(&config, &clock)?;
-    let webhook_secrets = webhooks::secrets(&config.webhooks)?;
     let door = metrics_door(&config)?;
     let brokers = kafka::connection(&config.kafka)?;
     let directory = open_directory(&config)?;
+    let webhook_secrets = webhooks::secrets(&config.webhooks, &directory)?;
     let store = backends::open_store(&config.store).await?;
     let services = backends::services(&config, store.clone(), directory.clone())?;
     let compilation = crate::compiler::compilation()?;
@@ -91,6 +103,7 @@ pub async fn serve(config: Config, read_again: Reread, ready_json: bool) -> anyh
         directory: directory.clone(),
     };
     bundles.load_all().await?;
+    webhooks::tell_what_is_shared(&webhooks, &generations);
     let kafka = kafka::start(&config.kafka, brokers.as_ref(), &intake, &clock)?;
     let scheduler = Scheduler::new(config.cron.clone(), intake.clone(), store.clone(), clock.clone());
     let changes = scheduler.changes();
@@ -180,7 +193,7 @@ fn verifier(config: &Config, clock: &Clock) -> Result<Arc<Verifier>, StartError>
 
 fn metrics_door(config: &Config) -> Result<MetricsDoor, StartError> {
     let token = match &config.telemetry.metrics_token {
-        Some(reference) => Some(secrets::open("telemetry.metrics-token", reference)?),
+        Some(reference) => Some(secrets::open_long("telemetry.metrics-token", reference, SHORTEST_METRICS_TOKEN)?),
         None => None,
     };
     Ok(MetricsDoor { access: config.telemetry.metrics_access, token })

@@ -1,36 +1,42 @@
 //! Log lines on standard error, metrics for Prometheus, panics as log lines.
 
 mod json_lines;
+mod rules;
 
 use std::backtrace::BacktraceStatus;
 use std::io::IsTerminal as _;
 
 use anyhow::Context as _;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tracing_subscriber::field::MakeExt as _;
+use tracing_subscriber::fmt::format;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{EnvFilter, Layer as _, Registry, reload};
+use tracing_subscriber::{Layer as _, Registry, reload};
 
 use crate::config::{LogFormat, TelemetryConfig};
 use json_lines::JsonLines;
+use rules::LogRules;
 
 /// From a cache hit to a language model that takes its time, in seconds.
 const DURATION_BUCKETS: [f64; 16] =
     [0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 20.0];
 
 /// What is logged, which may change while the host runs.
-pub struct LogFilter(reload::Handle<EnvFilter, Registry>);
+pub struct LogFilter(reload::Handle<LogRules, Registry>);
 
 impl LogFilter {
-    /// Logs as this filter says from now on.
-    pub fn change(&self, filter: &str) -> anyhow::Result<()> {
-        self.0.reload(read_filter(filter)?).context("changing what is logged")
+    /// Logs as this configuration says from now on.
+    pub fn change(&self, config: &TelemetryConfig) -> anyhow::Result<()> {
+        self.0.reload(read_rules(config)?).context("changing what is logged")?;
+        warn_of_libraries(config);
+        Ok(())
     }
 }
 
 /// Starts logging, for the whole process.
 pub fn start_logs(config: &TelemetryConfig) -> anyhow::Result<LogFilter> {
-    let (filter, handle) = reload::Layer::new(read_filter(&config.log)?);
+    let (filter, handle) = reload::Layer::new(read_rules(config)?);
     let terminal = std::io::stderr().is_terminal();
     let pretty = match config.log_format {
         LogFormat::Auto => terminal,
@@ -38,17 +44,47 @@ pub fn start_logs(config: &TelemetryConfig) -> anyhow::Result<LogFilter> {
         LogFormat::Pretty => true,
     };
     let lines = if pretty {
-        tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(terminal).boxed()
+        tracing_subscriber::fmt::layer()
+            .with_writer(std::io::stderr)
+            .with_ansi(terminal)
+            .fmt_fields(visible_fields())
+            .boxed()
     } else {
         JsonLines::to(std::io::stderr).boxed()
     };
     tracing_subscriber::registry().with(filter).with(lines).try_init().context("logs were started already")?;
     std::panic::set_hook(Box::new(log_panic));
+    warn_of_libraries(config);
     Ok(LogFilter(handle))
 }
 
-fn read_filter(filter: &str) -> anyhow::Result<EnvFilter> {
-    EnvFilter::try_new(filter).with_context(|| format!("telemetry.log = {filter:?}"))
+fn read_rules(config: &TelemetryConfig) -> anyhow::Result<LogRules> {
+    LogRules::read(&config.log, &config.library_log)
+}
+
+fn warn_of_libraries(config: &TelemetryConfig) {
+    if read_rules(config).is_ok_and(|rules| rules.lets_libraries_tell_all()) {
+        tracing::warn!(
+            "telemetry.library-log lets libraries print what passes through them, tokens and people's messages among it; \
+             keep these lines to yourself, and set it back to `info`"
+        );
+    }
+}
+
+/// Fields as people read them, with what strangers wrote made safe for a terminal: a line stays one line, in its order.
+fn visible_fields() -> impl for<'writer> tracing_subscriber::fmt::FormatFields<'writer> + Send + Sync + 'static {
+    format::debug_fn(|writer, field, value| {
+        let text = format!("{value:?}");
+        let text = signalbox_model::visible_line(&text);
+        match field.name() {
+            "message" => write!(writer, "{text}"),
+            // Where a line of the crate `log` was written.
+            name if name.starts_with("log.") => Ok(()),
+            name if writer.has_ansi_escapes() => write!(writer, "\u{1b}[3m{name}\u{1b}[0m\u{1b}[2m=\u{1b}[0m{text}"),
+            name => write!(writer, "{name}={text}"),
+        }
+    })
+    .delimited(" ")
 }
 
 /// Starts collecting metrics, for the whole process.

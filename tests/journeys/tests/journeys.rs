@@ -16,6 +16,7 @@ mod operation;
 mod places;
 mod refusals;
 mod reviews;
+mod secrecy;
 mod webhooks;
 
 use std::fs;

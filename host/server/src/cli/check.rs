@@ -186,7 +186,7 @@ impl Checked {
             output::problem(&report.render(colour));
         }
         for problem in &self.unplaced {
-            output::problem(&format!("{problem}\n"));
+            output::problem(&output::printable(&format!("{problem}\n")));
         }
         let (errors, warnings) = (self.errors(), self.warnings());
         if denied {
@@ -199,16 +199,16 @@ impl Checked {
             0 => "is sound".to_owned(),
             warnings => format!("can be loaded, with {}", counted(0, warnings)),
         };
-        output::line(&format!(
+        output::line(&output::printable(&format!(
             "{} {how}: version {} for businesses of type {}, {} message models\n{}",
             folder.display(),
             generation.version,
             generation.business_type,
             generation.models.len(),
             generation.digest
-        ))?;
+        )))?;
         for line in schedules::lines(&generation.inputs, &generation.business_type, config) {
-            output::line(&line)?;
+            output::line(&output::printable(&line))?;
         }
         Ok(())
     }

@@ -21,7 +21,11 @@ pub struct Options {
 
 /// Prints and says whether it is valid by the exit code.
 pub fn run(configured: &Configured, options: &Options) -> anyhow::Result<ExitCode> {
-    print(&configured.load()?, options.json)
+    let loaded = configured.load()?;
+    for remark in &loaded.remarks {
+        output::problem(&format!("note: {remark}\n"));
+    }
+    print(&loaded, options.json)
 }
 
 /// Shared with `serve --check-config`.

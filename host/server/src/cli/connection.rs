@@ -24,7 +24,7 @@ impl Connection {
     /// The token, or how to come by one.
     pub fn token(&self) -> anyhow::Result<&str> {
         match self.token.as_deref().map(str::trim) {
-            Some(token) if !token.is_empty() => Ok(token),
+            Some(token) if !token.is_empty() => crate::config::secrets::given_token(token),
             _ => bail!(
                 "no token is given; set SIGNALBOX_TOKEN (or --token) to a token of your issuer, in development to one \
                  of `signalbox token`:\n  export SIGNALBOX_TOKEN=\"$(signalbox token --user ana --business \

@@ -2,6 +2,7 @@ use std::io::Write as _;
 
 use serde::Serialize;
 use signalbox_model::Timestamp;
+use unicode_width::UnicodeWidthStr;
 
 /// Writes text to standard output as it is.
 pub fn text(text: &str) -> anyhow::Result<()> {
@@ -17,12 +18,12 @@ pub fn line(line: &str) -> anyhow::Result<()> {
 
 /// Writes JSON for programs to standard output: readable, ending in a newline.
 pub fn json(value: &impl Serialize) -> anyhow::Result<()> {
-    line(&serde_json::to_string_pretty(value)?)
+    line(&signalbox_model::visible_json(&serde_json::to_string_pretty(value)?))
 }
 
 /// Writes one JSON value on one line to standard output.
 pub fn json_line(value: &impl Serialize) -> anyhow::Result<()> {
-    line(&serde_json::to_string(value)?)
+    line(&signalbox_model::visible_json(&serde_json::to_string(value)?))
 }
 
 /// A moment for a person, to the second, in UTC; for a column that says so.
@@ -41,13 +42,34 @@ pub fn problem(text: &str) {
     let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
-/// What came from outside, made safe for a terminal: control characters are shown, not obeyed.
+/// What came from outside, made safe for a terminal: what would command it, reorder a line or hide is shown, not obeyed.
 pub fn printable(text: &str) -> String {
-    text.chars()
-        .flat_map(|character| match character {
-            '\n' => vec![character],
-            _ if character.is_control() => character.escape_default().collect(),
-            _ => vec![character],
-        })
-        .collect()
+    signalbox_model::visible(text).into_owned()
+}
+
+/// The same for a cell of a table: on one line, and filled up with spaces to so many columns of the terminal.
+pub fn cell(text: &str, columns: usize) -> String {
+    let mut cell = signalbox_model::visible_line(text).into_owned();
+    let free = columns.saturating_sub(UnicodeWidthStr::width(cell.as_str()));
+    cell.extend(std::iter::repeat_n(' ', free));
+    cell
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_takes_its_columns_whatever_somebody_wrote_into_it() {
+        for (text, shown) in [
+            ("abc", "abc     "),
+            ("寿司", "寿司    "),
+            ("s\u{326}i", "s\u{326}i      "),
+            ("a\nb", "a\\nb    "),
+            ("\u{202e}", "\\u{202e}"),
+            ("longer than that", "longer than that"),
+        ] {
+            assert_eq!(cell(text, 8), shown);
+        }
+    }
 }

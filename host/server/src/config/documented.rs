@@ -30,8 +30,13 @@ api-key = { env = "D" }
 [egress.secrets.crm]
 value = { env = "E" }
 hosts = ["crm.example"]
+[egress.business-secrets.roma.crm]
+value = { env = "J" }
+hosts = ["crm.example"]
 [webhooks.secrets]
 payments = [{ env = "G" }]
+[webhooks.business-secrets.roma]
+payments = [{ env = "I" }]
 [kafka.security]
 username = "u"
 password = { env = "H" }
@@ -41,7 +46,10 @@ metrics-token = { env = "F" }
 "#;
 
 /// Tables whose keys the operator chooses.
-const NAMED: [&str; 3] = ["llm.models", "egress.secrets", "webhooks.secrets"];
+fn is_named(path: &str) -> bool {
+    let tables = super::variables::CHOSEN.map(|table| table.join(".").replace('*', "<name>"));
+    tables.iter().any(|table| table == path)
+}
 
 fn json(text: &str) -> Value {
     serde_json::to_value(Config::deserialize(Node::parse(text).unwrap()).unwrap()).unwrap()
@@ -56,7 +64,7 @@ fn keys(value: &Value, path: &str, found: &mut BTreeMap<String, Value>) {
                 found.insert(path.to_owned(), value.clone());
             }
             for (key, child) in children {
-                let key = if NAMED.contains(&path) { "<name>" } else { key };
+                let key = if is_named(path) { "<name>" } else { key };
                 keys(child, &if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }, found);
             }
         }

@@ -18,6 +18,8 @@ pub struct EgressConfig {
     pub allow_plain_http: bool,
     /// Secrets that requests may carry, by the name plugins write in `{{secret:NAME}}`.
     pub secrets: BTreeMap<String, EgressSecretConfig>,
+    /// The same of single businesses, by business and name, in place of those that all share.
+    pub business_secrets: BTreeMap<String, BTreeMap<String, EgressSecretConfig>>,
     /// Requests of plugins that may be under way at the same time; more are answered `unavailable`.
     pub requests: usize,
     /// The same for one business, so that none takes all of them.
@@ -37,24 +39,50 @@ pub struct EgressSecretConfig {
 impl Default for EgressConfig {
     fn default() -> Self {
         let Rules { private_networks, allow_plain_http, requests, requests_per_business, .. } = Rules::default();
-        let secrets = BTreeMap::new();
-        Self { enabled: true, private_networks, allow_plain_http, secrets, requests, requests_per_business }
+        Self {
+            enabled: true,
+            private_networks,
+            allow_plain_http,
+            secrets: BTreeMap::new(),
+            business_secrets: BTreeMap::new(),
+            requests,
+            requests_per_business,
+        }
     }
 }
 
 impl EgressConfig {
-    /// The rules with their secrets opened; none when nothing may leave.
-    pub fn resolve(&self) -> Result<Option<Rules>, SecretError> {
+    /// The rules with their secrets opened; none when nothing may leave. `business_of` says which business a key means.
+    pub fn resolve(&self, business_of: impl Fn(&str) -> String) -> Result<Option<Rules>, SecretError> {
         if !self.enabled {
             return Ok(None);
         }
-        let open = |(name, secret): (&String, &EgressSecretConfig)| {
-            let value = secrets::open(&format!("egress.secrets.{name}.value"), &secret.value)?;
-            Ok((name.clone(), EgressSecret { value, hosts: secret.hosts.clone() }))
-        };
-        let secrets = self.secrets.iter().map(open).collect::<Result<_, SecretError>>()?;
+        let secrets = open_all("egress.secrets", &self.secrets)?;
+        let mut business_secrets = BTreeMap::<String, BTreeMap<String, EgressSecret>>::new();
+        for (business, own) in &self.business_secrets {
+            let opened = open_all(&format!("egress.business-secrets.{business}"), own)?;
+            business_secrets.entry(business_of(business)).or_default().extend(opened);
+        }
         let private_networks = self.private_networks.clone();
         let Self { allow_plain_http, requests, requests_per_business, .. } = *self;
-        Ok(Some(Rules { private_networks, allow_plain_http, secrets, requests, requests_per_business }))
+        Ok(Some(Rules {
+            private_networks,
+            allow_plain_http,
+            secrets,
+            business_secrets,
+            requests,
+            requests_per_business,
+        }))
     }
+}
+
+fn open_all(
+    place: &str,
+    secrets: &BTreeMap<String, EgressSecretConfig>,
+) -> Result<BTreeMap<String, EgressSecret>, SecretError> {
+    let open = |(name, secret): (&String, &EgressSecretConfig)| {
+        let value = secrets::open(&format!("{place}.{name}.value"), &secret.value)?;
+        Ok((name.clone(), EgressSecret { value, hosts: secret.hosts.clone() }))
+    };
+    secrets.iter().map(open).collect()
 }

@@ -4,16 +4,16 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use signalbox_graph::{Problem, Report};
+use signalbox_model::SecretReference;
 
 use super::Config;
 use super::reader::{Fault, FaultKind};
 use super::tree::{Content, Node, Origin};
+use super::variables;
 use serde::Deserialize;
 
 /// The file that is read when no other is named and it is there.
 const USUAL_FILE: &str = "signalbox.toml";
-/// Variables that begin like this and hold `__` are configuration.
-const PREFIX: &str = "SIGNALBOX_";
 /// A guard against faults that cannot be set aside; nobody reads further than this.
 const MOST_PROBLEMS: usize = 50;
 
@@ -38,6 +38,8 @@ pub struct Loaded {
     /// The file that was read.
     pub file: Option<PathBuf>,
     source: String,
+    /// What looks like configuration and is none, a sentence each.
+    pub remarks: Vec<String>,
 }
 
 /// Everything that is wrong with a configuration.
@@ -77,11 +79,8 @@ impl Sources {
         let name = file.as_deref().map(|path| path.display().to_string()).unwrap_or_default();
         let mut tree = Node::parse(&source).map_err(|error| ConfigError::syntax(&name, &source, &error))?;
         let mut elsewhere = Vec::new();
-        for (variable, value) in self.variables {
-            if let Some(path) = path_of_variable(&variable) {
-                tree.set(&path, Node::text(value, Origin::Variable(variable)));
-            }
-        }
+        let sections = Config::sections();
+        let mut remarks = variables::lay_over(&mut tree, self.variables, &sections, &mut elsewhere);
         for (flag, option) in self.options {
             match option.split_once('=') {
                 Some((key, value)) if !key.trim().is_empty() => {
@@ -96,7 +95,14 @@ impl Sources {
         }
         match (read(&tree, &name, &source, &mut elsewhere), elsewhere.is_empty()) {
             (Ok(config), true) => {
-                let mut loaded = Loaded { config, tree, file, source };
+                let mut loaded = Loaded { config, tree, file, source, remarks: Vec::new() };
+                // A secret's variable is of use, whatever it is called.
+                loaded.config.each_secret(&mut |_, reference| {
+                    if let SecretReference::Env(name) = reference {
+                        remarks.retain(|remark| !remark.contains(&format!(" {name} ")));
+                    }
+                });
+                loaded.remarks = remarks;
                 loaded.anchor_paths();
                 Ok(loaded)
             }
@@ -135,15 +141,9 @@ impl Loaded {
 }
 
 impl Node {
-    fn text(value: String, origin: Origin) -> Self {
+    pub(super) fn text(value: String, origin: Origin) -> Self {
         Self { content: Content::Text(value), key_origin: origin.clone(), origin }
     }
-}
-
-/// `SIGNALBOX_WEBSOCKET__MAX_FRAME` is `websocket.max-frame`; none is a variable that is no configuration.
-fn path_of_variable(name: &str) -> Option<Vec<String>> {
-    let rest = name.strip_prefix(PREFIX)?;
-    rest.contains("__").then(|| rest.split("__").map(|part| part.to_lowercase().replace('_', "-")).collect())
 }
 
 /// Reads the tree; a fault is noted and set aside, so that one report tells of all of them.
@@ -237,7 +237,7 @@ impl ConfigError {
     pub fn render(&self, colour: bool) -> String {
         let mut out = self.in_file.as_ref().map(|report| report.render(colour)).unwrap_or_default();
         for problem in &self.elsewhere {
-            out.push_str(&format!("  × {problem}\n"));
+            out.push_str(&format!("  × {}\n", signalbox_model::visible(problem)));
         }
         out
     }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use signalbox_model::{HumanDuration, SecretReference};
 use signalbox_store::Backend;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
 
 use super::secrets::{self, SecretError};
 
@@ -178,6 +179,10 @@ pub struct TelemetryConfig {
     /// What is logged: a level, or levels per part such as `info,signalbox_executor=debug`.
     #[serde(deserialize_with = "log_filter")]
     pub log: String,
+    /// What libraries below the host may log at most, whatever `log` says: a level, or levels per library. From `debug` on
+    /// they print tokens and what people write.
+    #[serde(deserialize_with = "library_filter")]
+    pub library_log: String,
     /// `auto`, `json` or `pretty`.
     pub log_format: LogFormat,
     /// `loopback`, `token`, `open` or `off`.
@@ -190,11 +195,21 @@ impl Default for TelemetryConfig {
     fn default() -> Self {
         Self {
             log: "info".to_owned(),
+            library_log: "info".to_owned(),
             log_format: LogFormat::default(),
             metrics_access: MetricsAccess::default(),
             metrics_token: None,
         }
     }
+}
+
+fn library_filter<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse::<Targets>().map_err(|error| {
+        let advice = "write a level (error, warn, info, debug, trace) or levels per library, `info,hyper=debug`";
+        serde::de::Error::custom(format!("`{text}` is not a filter for libraries ({error}); {advice}"))
+    })?;
+    Ok(text)
 }
 
 fn log_filter<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {

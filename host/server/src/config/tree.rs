@@ -68,6 +68,12 @@ impl Node {
             *self = node;
             return;
         };
+        // A table that one variable wrote as a whole stays when another sets a key of it.
+        if let Content::Text(text) = &self.content
+            && let Some(written) = Self::parse_inline(text.trim(), &self.origin)
+        {
+            self.content = written.content;
+        }
         if !matches!(self.content, Content::Table(_)) {
             *self = Self::empty(node.origin.clone());
         }

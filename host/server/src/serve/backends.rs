@@ -10,7 +10,7 @@ use signalbox_capabilities::llm::{LanguageModels, OpenAi, Scripted};
 use signalbox_store::Store;
 use signalbox_triggers::CronConfig;
 
-use super::StartError;
+use super::{StartError, webhooks};
 use crate::config::{Config, EgressConfig, LlmConfig, ModelConfig, StoreBackend, StoreConfig, secrets};
 
 /// Opens the store, and says plainly when it is none for production.
@@ -22,11 +22,6 @@ pub async fn open_store(config: &StoreConfig) -> Result<Store, StartError> {
                 "the embedded store is for the first run, development and small trials, not for production; \
                  docs/guide/dynamodb.md leads to DynamoDB"
             );
-            if let Some(folder) = config.path.parent() {
-                std::fs::create_dir_all(folder).map_err(|error| {
-                    StartError::Internal(format!("cannot make the store's folder {}: {error}", folder.display()))
-                })?;
-            }
         }
         StoreBackend::Memory => tracing::warn!("the store is in memory: everything is lost when the host ends"),
         StoreBackend::Dynamodb => {}
@@ -36,8 +31,8 @@ pub async fn open_store(config: &StoreConfig) -> Result<Store, StartError> {
 
 /// Everything plugins may ask for.
 pub fn services(config: &Config, store: Store, directory: Arc<BusinessDirectory>) -> Result<Services, StartError> {
-    let models = Arc::new(models(&config.llm)?);
-    Ok(Services { store, directory, models, egress: egress(&config.egress)?, schedules: schedules(&config.cron) })
+    let (models, egress) = (Arc::new(models(&config.llm)?), egress(&config.egress, &directory)?);
+    Ok(Services { store, directory, models, egress, schedules: schedules(&config.cron) })
 }
 
 /// What the schedules that plugins make may come to.
@@ -71,8 +66,11 @@ fn models(config: &LlmConfig) -> Result<LanguageModels, StartError> {
     Ok(models)
 }
 
-fn egress(config: &EgressConfig) -> Result<Option<Arc<Egress>>, StartError> {
-    let Some(rules) = config.resolve()? else { return Ok(None) };
+fn egress(config: &EgressConfig, directory: &BusinessDirectory) -> Result<Option<Arc<Egress>>, StartError> {
+    let Some(rules) = config.resolve(|written| webhooks::business_of(written, directory))? else { return Ok(None) };
+    for business in rules.business_secrets.keys().filter(|business| directory.get(business).is_none()) {
+        tracing::warn!(business, "[egress.business-secrets] names a business that is not in the directory");
+    }
     let egress = Egress::new(rules, Arc::new(SystemLookup))
         .map_err(|reason| StartError::Internal(format!("outgoing requests cannot be set up: {reason}")))?;
     Ok(Some(Arc::new(egress)))

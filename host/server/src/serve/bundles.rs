@@ -138,7 +138,7 @@ impl Bundles {
         };
         let business_type = generation.business_type.to_string();
         let bundle = format!("the bundle for {business_type} businesses");
-        if let Err(error) = self.webhooks.check(&bundle, &generation.inputs) {
+        if let Err(error) = self.webhooks.check(&business_type, &generation.inputs) {
             let failed = Failed::new(path, Some(&business_type), error.to_string(), None);
             return Err(Failed { hook: Some(error), ..failed });
         }
@@ -184,7 +184,9 @@ const SECOND: &str = "another bundle decides for businesses of its type; list on
 
 impl Failed {
     fn new(path: &Path, business_type: Option<&str>, reason: String, report: Option<String>) -> Self {
-        let report = report.unwrap_or_else(|| format!("{}: {reason}\n", path.display()));
+        // A report has made itself safe for a terminal, with colours that have to stay.
+        let visible = |text: &str| signalbox_model::visible(text).into_owned();
+        let report = report.unwrap_or_else(|| visible(&format!("{}: {reason}\n", path.display())));
         let reason = reason.chars().take(LONGEST_REASON).collect();
         let absent = AbsentBundle { business_type: business_type.map(str::to_owned), folder: path.to_owned(), reason };
         Self { absent, report, hook: None }

@@ -15,7 +15,7 @@ pub enum StartError {
     /// The configuration has mistakes.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// A secret is not where the configuration says.
+    /// A secret is not where the configuration says, or is none.
     #[error(transparent)]
     Secret(#[from] SecretError),
     /// No token could be verified.
@@ -65,6 +65,7 @@ impl StartError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Config(_) => "config-invalid",
+            Self::Secret(SecretError::Malformed { .. } | SecretError::Short { .. }) => "secret-malformed",
             Self::Secret(_) => "secret-missing",
             Self::Keys(_) => "auth-keys-invalid",
             Self::Store(StoreError::MissingTables(_)) => "store-tables-missing",
@@ -98,6 +99,11 @@ mod tests {
         let all = [
             StartError::Config(config.load().unwrap_err()),
             StartError::Secret(crate::config::secrets::open("auth.keys", &unset).unwrap_err()),
+            StartError::Secret(SecretError::Malformed {
+                key: String::new(),
+                reference: String::new(),
+                problem: signalbox_model::SecretTextError::Utf16,
+            }),
             StartError::Keys(KeyError::None),
             StartError::Store(StoreError::MissingTables(Vec::new())),
             StartError::Store(StoreError::Config(String::new())),

@@ -41,12 +41,13 @@ impl Reload {
     }
 
     fn apply(&mut self, config: &Config) {
-        let wanted = &config.telemetry.log;
-        if *wanted != self.in_force.telemetry.log {
+        let (wanted, own) = (&config.telemetry, &mut self.in_force.telemetry);
+        if (&wanted.log, &wanted.library_log) != (&own.log, &own.library_log) {
             match self.log_filter.change(wanted) {
                 Ok(()) => {
-                    self.in_force.telemetry.log.clone_from(wanted);
-                    tracing::info!(filter = wanted, "changed what is logged");
+                    own.log.clone_from(&wanted.log);
+                    own.library_log.clone_from(&wanted.library_log);
+                    tracing::info!(filter = wanted.log, libraries = wanted.library_log, "changed what is logged");
                 }
                 Err(error) => tracing::error!("what is logged stays as it was: {error:#}"),
             }

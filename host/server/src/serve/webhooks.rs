@@ -1,23 +1,78 @@
-//! The secrets of webhooks, opened.
+//! The secrets of webhooks, opened, and whose they are.
 
 use std::collections::BTreeMap;
 
 use secrecy::SecretString;
-use signalbox_triggers::WebhookConfig;
+use signalbox_capabilities::business::BusinessDirectory;
+use signalbox_executor::Generations;
+use signalbox_model::{SecretReference, folded_name};
+use signalbox_triggers::{WebhookConfig, WebhookSecrets, Webhooks};
 
 use super::StartError;
 use crate::config::secrets;
 
-/// The secrets by name, each with all that are valid.
-pub type Secrets = BTreeMap<String, Vec<SecretString>>;
-
 /// Opens every secret that senders sign with.
-pub fn secrets(config: &WebhookConfig) -> Result<Secrets, StartError> {
-    let mut opened = Secrets::new();
-    for (name, references) in &config.secrets {
-        let key = format!("webhooks.secrets.{name}");
+pub fn secrets(config: &WebhookConfig, directory: &BusinessDirectory) -> Result<WebhookSecrets, StartError> {
+    let mut opened = WebhookSecrets { shared: open_all("webhooks.secrets", &config.secrets)?, own: BTreeMap::new() };
+    for (business, references) in &config.business_secrets {
+        let own = open_all(&format!("webhooks.business-secrets.{business}"), references)?;
+        opened.own.entry(business_of(business, directory)).or_default().extend(own);
+    }
+    Ok(opened)
+}
+
+type References = BTreeMap<String, Vec<SecretReference>>;
+
+fn open_all(place: &str, references: &References) -> Result<BTreeMap<String, Vec<SecretString>>, StartError> {
+    let mut opened = BTreeMap::new();
+    for (name, references) in references {
+        let key = format!("{place}.{name}");
         let open = references.iter().map(|reference| secrets::open(&key, reference)).collect::<Result<_, _>>()?;
         opened.insert(name.clone(), open);
     }
     Ok(opened)
+}
+
+/// The business that a key means, which a variable cannot write as it is; where two might be meant, none is.
+pub fn business_of(written: &str, directory: &BusinessDirectory) -> String {
+    if directory.get(written).is_some() {
+        return written.to_owned();
+    }
+    let businesses = directory.all();
+    let mut alike = businesses.iter().filter(|business| folded_name(&business.business_id) == folded_name(written));
+    match (alike.next(), alike.next()) {
+        (Some(business), None) => business.business_id.clone(),
+        _ => written.to_owned(),
+    }
+}
+
+/// Says who shares which secret, for the bundles that are loaded.
+pub fn tell_what_is_shared(webhooks: &Webhooks, generations: &Generations) {
+    let hooks = generations.all().into_iter().map(|generation| {
+        let generation = generation.clone();
+        (generation.business_type.to_string(), generation.inputs.clone())
+    });
+    for remark in webhooks.remarks(&hooks.collect()) {
+        tracing::warn!("{remark}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use signalbox_model::BusinessInfo;
+
+    use super::*;
+
+    fn business(id: &str) -> BusinessInfo {
+        serde_json::from_value(serde_json::json!({ "businessId": id, "name": id, "type": "restaurant" })).unwrap()
+    }
+
+    #[test]
+    fn a_business_is_meant_as_a_variable_can_write_it_unless_two_could_be() {
+        let directory = BusinessDirectory::of(["trattoria-roma", "da-gino", "DA_GINO"].map(business));
+        assert_eq!(business_of("TRATTORIA_ROMA", &directory), "trattoria-roma");
+        assert_eq!(business_of("da-gino", &directory), "da-gino");
+        assert_eq!(business_of("DA_GINO", &directory), "DA_GINO");
+        assert_eq!(business_of("Da_Gino", &directory), "Da_Gino", "nobody is guessed");
+    }
 }

@@ -63,7 +63,8 @@ where
         line.0.insert("timestamp".to_owned(), jiff::Timestamp::now().to_string().into());
         line.0.insert("level".to_owned(), event.metadata().level().as_str().into());
         line.0.insert("target".to_owned(), event.metadata().target().into());
-        let mut text = escape(&Value::Object(line.0).to_string());
+        // JSON itself escapes control characters below 0x20 only; what else commands or reorders a terminal gets there too.
+        let mut text = signalbox_model::visible_json(&Value::Object(line.0).to_string()).into_owned();
         text.push('\n');
         // There is nowhere left to say that logging failed.
         let _ = (self.open)().write_all(text.as_bytes());
@@ -107,18 +108,6 @@ impl Visit for Fields {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         self.0.insert(field.name().to_owned(), format!("{value:?}").into());
     }
-}
-
-/// JSON escapes control characters below 0x20 only; those above reach terminals too.
-fn escape(json: &str) -> String {
-    let mut out = String::with_capacity(json.len() + 1);
-    for character in json.chars() {
-        match character {
-            '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' => out.push_str(&format!("\\u{:04x}", u32::from(character))),
-            _ => out.push(character),
-        }
-    }
-    out
 }
 
 #[cfg(test)]
@@ -186,14 +175,14 @@ mod tests {
     #[test]
     fn what_a_plugin_logs_cannot_break_out_of_its_line_or_pass_for_another() {
         let lines = lines(|| {
-            let nasty = "a\r\nb\u{1b}[31m\u{7f}\u{9b}0m\u{2028}{\"level\":1}";
+            let nasty = "a\r\nb\u{1b}[31m\u{7f}\u{9b}0m\u{2028}\u{202e}\u{200b}\u{e0041}{\"level\":1}";
             tracing::info!(level = "ERROR", target = "bank", "{nasty}");
         });
         assert_eq!(lines.len(), 1);
-        assert!(lines[0].chars().all(|character| !character.is_control() && character != '\u{2028}'), "{}", lines[0]);
+        assert!(!lines[0].chars().any(signalbox_model::is_hidden), "{}", lines[0]);
         let line: Value = serde_json::from_str(&lines[0]).unwrap();
         assert_eq!(line["level"], "INFO");
         assert!(line["target"].as_str().unwrap().contains("json_lines"));
-        assert_eq!(line["message"], "a\r\nb\u{1b}[31m\u{7f}\u{9b}0m\u{2028}{\"level\":1}");
+        assert_eq!(line["message"], "a\r\nb\u{1b}[31m\u{7f}\u{9b}0m\u{2028}\u{202e}\u{200b}\u{e0041}{\"level\":1}");
     }
 }

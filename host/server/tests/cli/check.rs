@@ -63,6 +63,55 @@ fn a_message_model_and_a_missing_component_are_reported_together() {
 }
 
 #[test]
+fn nothing_of_a_bundle_is_read_from_where_a_link_leads_out_of_it() {
+    let program = Program::new("");
+    let outside = component_importing("signalbox:llm/llm@0.1.0");
+    std::fs::write(program.path("outside.wasm"), &outside).unwrap();
+    program.write("models-elsewhere/reply.toml", "a secret that no report repeats = 1\n");
+    program.write("bundle/bundle.toml", MANIFEST);
+    let link = |to: &str, at: &str| std::os::unix::fs::symlink(to, program.path(at)).unwrap();
+    link("../outside.wasm", "bundle/answer.wasm");
+    link("../models-elsewhere", "bundle/models");
+    let ran = program.run(&["check", "bundle"]);
+    ran.refused(&["plugin `answer`", "bundle/models", "leads out of the folder"]);
+    assert!(!ran.err.contains("a secret that"), "{}", ran.err);
+
+    program.write("manifest-elsewhere.toml", "a secret that no report repeats = 1\n");
+    std::fs::remove_file(program.path("bundle/bundle.toml")).unwrap();
+    link("../manifest-elsewhere.toml", "bundle/bundle.toml");
+    for command in [["check", "bundle"], ["graph", "bundle"]] {
+        let ran = program.run(&command);
+        ran.refused(&["leads out of the folder"]);
+        assert!(!ran.err.contains("a secret that"), "{}", ran.err);
+    }
+}
+
+#[test]
+fn a_bundle_that_kubernetes_mounts_with_links_inside_it_is_read() {
+    let program = Program::new("");
+    program.write("bundle/..2026_11_30/bundle.toml", MANIFEST);
+    let component = component_importing("signalbox:llm/llm@0.1.0");
+    std::fs::write(program.path("bundle/..2026_11_30/answer.wasm"), component).unwrap();
+    let link = |to: &str, at: &str| std::os::unix::fs::symlink(to, program.path(at)).unwrap();
+    link("..2026_11_30", "bundle/..data");
+    link("..data/bundle.toml", "bundle/bundle.toml");
+    link("..data/answer.wasm", "bundle/answer.wasm");
+    // It gets as far as what the component asks for.
+    program.run(&["check", "bundle"]).refused(&["plugin `answer`", "without a grant"]);
+}
+
+#[test]
+fn what_a_bundle_says_reaches_no_terminal_as_it_is() {
+    let program = Program::new("");
+    let text = MANIFEST.replace("intent = \"last\"", "intent = \"\u{202e}tsal\u{9b}2J\u{e0041}\"");
+    program.write("bundle/bundle.toml", &text);
+    let ran = program.run(&["check", "bundle"]);
+    ran.refused(&["\\u{202e}tsal"]);
+    let hidden = ran.err.chars().find(|character| *character != '\n' && signalbox_model::is_hidden(*character));
+    assert_eq!(hidden, None, "{}", ran.err);
+}
+
+#[test]
 fn a_graph_is_drawn_without_its_components() {
     let program = Program::new("");
     program.write("bundle/bundle.toml", MANIFEST);

@@ -65,3 +65,34 @@ fn the_tables_are_printed_for_programs_and_for_a_shell() {
     let shell = program.run(&["tables", "--format", "aws-cli"]).out;
     assert_eq!(shell.matches("aws dynamodb create-table ").count(), names.len());
 }
+
+#[test]
+fn a_variable_sets_the_operators_own_key_as_the_bundle_spells_it() {
+    let program = Program::new("[llm.models.default]\nprovider = 'scripted'\nfile = 'a.yaml'\n");
+    let output = program
+        .command(&["config", "--json"])
+        .env("SIGNALBOX_WEBHOOKS__SECRETS__RESERVATIONS_WEBHOOK", "[{ env = 'HOOK' }]")
+        .env("SIGNALBOX_LLM__MODELS__DEFAULT__FILE", "b.yaml")
+        .env("SIGNALBOX_SERVER_LISTEN", "127.0.0.1:9")
+        .output()
+        .unwrap();
+    let ran = super::program::Ran::from(output);
+    let said =
+        "SIGNALBOX_SERVER_LISTEN sets nothing: between section and key stand two `_`, as in SIGNALBOX_SERVER__LISTEN";
+    assert!(ran.err.contains(said), "{}", ran.err);
+    let settings = ran.json();
+    let find = |section: &str, key: &str| {
+        let all = settings.as_array().unwrap();
+        all.iter().find(|setting| setting["section"] == section && setting["key"] == key).cloned()
+    };
+    assert!(find("webhooks.secrets", "RESERVATIONS_WEBHOOK").is_some(), "{settings}");
+    assert_eq!(find("llm.models.default", "file").unwrap()["value"], "b.yaml");
+    assert!(find("llm.models.DEFAULT", "file").is_none(), "{settings}");
+}
+
+#[test]
+fn a_variable_that_could_mean_two_keys_is_refused() {
+    let program = Program::new("[webhooks.secrets]\na-b = [{ env = 'X' }]\nA-b = [{ env = 'X' }]\n");
+    let ran = program.command(&["config"]).env("SIGNALBOX_WEBHOOKS__SECRETS__A_B", "[{ env = 'Y' }]").output().unwrap();
+    super::program::Ran::from(ran).refused(&["SIGNALBOX_WEBHOOKS__SECRETS__A_B could mean `A-b` or `a-b`"]);
+}

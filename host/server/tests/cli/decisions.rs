@@ -36,16 +36,24 @@ fn decisions_are_listed_newest_first_and_shown_with_their_story_and_journal() {
     let open = Open::new(&program);
     open.commit(&record("dec_1", 1, "o masă pentru 4\u{1b}[31m"));
     open.commit(&record("dec_2", 2, "what is on the menu?"));
+    open.commit(&record("dec_0", 0, "\u{202e}unem\u{2066} \u{200b}\u{e0041}\u{9b}2J"));
     let call = br#"[{"node":"classify","attempt":1,"call":1,"capability":"llm","function":"complete",
         "request":{"model":"default"},"answer":{"err":"not-configured"},"micros":1500}]"#;
     open.journal("jrn_dec_1", call);
 
     let list = program.run(&["decisions", "list", "--business", "roma", "--json"]).json();
     let ids: Vec<_> = list.as_array().unwrap().iter().map(|record| &record["decision"]["id"]).collect();
-    assert_eq!(ids, ["dec_2", "dec_1"]);
+    assert_eq!(ids, ["dec_2", "dec_1", "dec_0"]);
     let table = program.run(&["decisions", "list", "--business", "roma"]).out;
     assert!(table.contains("booking.confirmed") && table.contains("what is on the menu?"), "{table}");
-    assert!(!table.contains('\u{1b}'), "what a guest wrote reaches the terminal as it is: {table}");
+    let shown = program.run(&["decisions", "show", "dec_0", "--business", "roma"]).out;
+    let json = program.run(&["decisions", "show", "dec_0", "--business", "roma", "--json"]).out;
+    let listed = program.run(&["decisions", "list", "--business", "roma", "--json"]).out;
+    for said in [&table, &shown, &json, &listed] {
+        let hidden = said.chars().find(|character| *character != '\n' && signalbox_model::is_hidden(*character));
+        assert_eq!(hidden, None, "what a guest wrote reaches the terminal as it is: {said}");
+    }
+    assert!(table.contains("\\u{202e}unem") && json.contains("\\u202eunem"), "{table}{json}");
 
     let story = program.run(&["decisions", "show", "dec_1", "--business", "roma", "--journal"]).out;
     for part in [

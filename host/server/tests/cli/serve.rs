@@ -35,6 +35,88 @@ fn a_wrong_business_keeps_the_host_from_starting_and_is_named() {
 }
 
 #[test]
+fn an_invisible_character_in_a_secret_keeps_the_host_from_starting_and_is_named() {
+    let program = Program::new(&format!("{SERVER}{AUTH}[store]\nbackend = 'memory'\n"));
+    program.write("secret", "\u{200b}0123456789abcdef0123456789abcdef\n");
+    let ran = program.run(&["serve"]);
+    ran.refused(&["auth.keys", "file secret", "zero-width space U+200B"]);
+    assert!(!ran.err.contains("0123456789"), "{}", ran.err);
+    // What editors put before and after is no part of it.
+    program.write("secret", "\u{feff}0123456789abcdef0123456789abcdef\r\n");
+    assert!(Host::start(&program).get("/livez").starts_with("HTTP/1.1 200"));
+
+    let hook = "[webhooks.secrets]\nHOOK = [{ env = 'HOOK_SECRET' }]\n";
+    let program = Program::new(&format!("{SERVER}{AUTH}[store]\nbackend = 'memory'\n{hook}"));
+    let ran = program.command(&["serve"]).env("HOOK_SECRET", "whsec_\u{a0}C2FVsBQIhrscChlQIMV+b5sSYspob7oD").output();
+    let said = ["error[secret-malformed]", "webhooks.secrets.HOOK", "HOOK_SECRET", "no-break space U+00A0"];
+    super::program::Ran::from(ran.unwrap()).refused(&said);
+    let metrics = "[telemetry]\nmetrics-access = 'token'\nmetrics-token = { env = 'SCRAPE' }\n";
+    let program = Program::new(&format!("{SERVER}{AUTH}[store]\nbackend = 'memory'\n{metrics}"));
+    let ran = program.command(&["serve"]).env("SCRAPE", "short").output().unwrap();
+    super::program::Ran::from(ran).refused(&["error[secret-malformed]", "5 bytes", "at least 16"]);
+}
+
+#[test]
+fn whatever_the_umask_the_hosts_files_are_nobody_elses() {
+    use std::os::unix::fs::MetadataExt as _;
+    let program =
+        Program::new(&format!("{SERVER}{AUTH}[store]\npath = 'kept/store.db'\n[sandbox]\ncache = 'made/compiled'\n"));
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "umask 0; exec \"$0\" serve"]).arg(env!("CARGO_BIN_EXE_signalbox")).current_dir(program.path(""));
+    let mut host = Host::start_as(shell);
+    let mode = |name: &str| std::fs::metadata(program.path(name)).unwrap().mode() & 0o777;
+    for name in ["kept", "made", "made/compiled"] {
+        assert_eq!(mode(name), 0o700, "{name}");
+    }
+    for name in ["kept/store.db", "kept/store.db-wal", "kept/store.db-shm", "made/compiled/seal.key"] {
+        assert_eq!(mode(name), 0o600, "{name}");
+    }
+    host.signal("-TERM");
+    assert_eq!(host.process.wait().unwrap().code(), Some(0));
+    // A store that an older version has left open to others.
+    let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o664);
+    std::fs::set_permissions(program.path("kept/store.db"), permissions).unwrap();
+    let mut host = Host::start(&program);
+    assert!(host.log("others could use a file of the store")["file"].as_str().unwrap().ends_with("store.db"));
+    assert_eq!(mode("kept/store.db"), 0o600);
+}
+
+#[test]
+fn compiled_code_from_where_others_can_write_is_not_run() {
+    let program = Program::new(&format!("{SERVER}{AUTH}[store]\nbackend = 'memory'\n[sandbox]\ncache = 'compiled'\n"));
+    let open = |mode| std::os::unix::fs::PermissionsExt::from_mode(mode);
+    std::fs::create_dir(program.path("compiled")).unwrap();
+    std::fs::set_permissions(program.path("compiled"), open(0o777)).unwrap();
+    program.run(&["serve"]).refused(&["error[sandbox-unavailable]", "others may write the folder", "compiled"]);
+    std::fs::set_permissions(program.path("compiled"), open(0o700)).unwrap();
+    program.write("compiled/seal.key", "a key that somebody else has made");
+    std::fs::set_permissions(program.path("compiled/seal.key"), open(0o666)).unwrap();
+    program.run(&["serve"]).refused(&["error[sandbox-unavailable]", "others may write seal.key"]);
+}
+
+#[test]
+fn time_zones_are_known_where_the_system_has_none() {
+    let program = Program::new(&format!("{SERVER}{AUTH}[store]\nbackend = 'memory'\n"));
+    program.write(
+        "business/roma.toml",
+        "businessId = 'roma'\nname = 'Roma'\ntype = 'restaurant'\ntimezone = 'Europe/Rome'\n",
+    );
+    std::fs::create_dir(program.path("empty")).unwrap();
+    let mut command = program.command(&["serve"]);
+    command.env("TZDIR", program.path("empty"));
+    assert!(Host::start_as(command).get("/livez").starts_with("HTTP/1.1 200"));
+    // What one command takes for a zone, the other does too.
+    program.write(
+        "business/roma.toml",
+        "businessId = 'roma'\nname = 'Roma'\ntype = 'restaurant'\ntimezone = 'Etc/Unknown'\n",
+    );
+    program.run(&["serve"]).refused(&["no IANA time zone"]);
+    let cron = "[inputs.websocket]\n[inputs.cron.daily]\nschedule = '0 8 * * *'\ntimezone = 'Etc/Unknown'\n";
+    program.write("bundle/bundle.toml", &MANIFEST.replace("[inputs.websocket]\n", cron));
+    program.run(&["check", "bundle"]).refused(&["there is no time zone `Etc/Unknown`"]);
+}
+
+#[test]
 fn an_address_that_is_taken_is_named() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();

@@ -89,7 +89,7 @@ fn on_clock(at: Timestamp, zone: &TimeZone) -> String {
 /// The next ticks of a schedule on its own clock; none when it is paused or over.
 fn next_of(schedule: &Schedule, now: Timestamp) -> Vec<String> {
     let definition = &schedule.definition;
-    let Ok(zone) = TimeZone::get(&definition.timezone) else { return Vec::new() };
+    let Some(zone) = signalbox_model::time_zone(&definition.timezone) else { return Vec::new() };
     match &definition.timing {
         _ if schedule.paused => Vec::new(),
         ScheduleTiming::At(_) => next(schedule, now).map(|at| on_clock(at, &zone)).into_iter().collect(),
@@ -106,7 +106,7 @@ fn next(schedule: &Schedule, now: Timestamp) -> Option<Timestamp> {
         ScheduleTiming::At(at) => Some(*at).filter(|at| schedule.handled_until.is_none_or(|handled| handled < *at)),
         ScheduleTiming::Expression(text) => {
             let expression: CronExpression = text.parse().ok()?;
-            expression.next_after(now, &TimeZone::get(&definition.timezone).ok()?)
+            expression.next_after(now, &signalbox_model::time_zone(&definition.timezone)?)
         }
     };
     next.filter(|_| !schedule.paused)
@@ -122,10 +122,11 @@ fn row(schedule: &Schedule, now: Timestamp) -> String {
     };
     let mut ticks = next_of(schedule, now).into_iter();
     let line = format!(
-        "{:<20}  {:<30}  {timing:<20}  {:<20}  {:<25}  {:<20}  {}",
-        definition.business_id,
-        definition.name,
-        definition.timezone,
+        "{}  {}  {}  {}  {:<25}  {:<20}  {}",
+        output::cell(&definition.business_id, 20),
+        output::cell(&definition.name, 30),
+        output::cell(&timing, 20),
+        output::cell(&definition.timezone, 20),
         ticks.next().unwrap_or_else(|| "-".to_owned()),
         time(schedule.last.as_ref().map(|last| last.fired_at)),
         if schedule.paused { "paused" } else { "active" },

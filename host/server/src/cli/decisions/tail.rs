@@ -121,5 +121,6 @@ fn show(record: &DecisionRecord, options: &Options) -> anyhow::Result<()> {
 /// Columns of a fixed width, because nobody knows what comes next.
 fn line([time, id, code, outcome, message]: [String; 5]) -> String {
     let message = shorten(&message, 60);
-    output::printable(format!("{time:<19}  {id:<36}  {code:<24}  {outcome:<14}  {message}").trim_end())
+    let (id, code, message) = (output::cell(&id, 36), output::cell(&code, 24), output::cell(&message, 0));
+    format!("{time:<19}  {id}  {code}  {outcome:<14}  {message}").trim_end().to_owned()
 }

@@ -15,7 +15,7 @@ impl Story {
     /// Tells of one frame.
     pub fn tell(&mut self, frame: &ServerFrame, text: &str) -> anyhow::Result<()> {
         if self.json {
-            return output::line(text);
+            return output::line(&signalbox_model::visible_json(text));
         }
         match sentence(frame) {
             Some(sentence) => output::line(&output::printable(&sentence)),
