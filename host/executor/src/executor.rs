@@ -127,12 +127,14 @@ impl Executor {
             metrics::duplicate();
             return Ok(Decided { record: Arc::new(record), duplicate: true });
         }
-        let Drafted { written, journal } = self.draft(&accepted, id, &*progress).await?;
+        let Drafted { mut written, journal } = self.draft(&accepted, id, &*progress).await?;
         if !journal.is_empty() {
             // Before the decision: a decision in the store always has its journal.
             let text = serde_json::to_vec(&journal).map_err(|error| DecideError::Internal(error.to_string()))?;
             parts.store.put_journal(&written.record.output.metadata.journal_id, &text).await?;
         }
+        // By the order that all hosts share, not by this machine's clock: cursors point at it.
+        written.record.decision.created_at = parts.store.moment().await?;
         match parts.store.commit_decision(&written.record).await? {
             Committed::New => {}
             Committed::Duplicate(record) => {

@@ -32,6 +32,8 @@ pub enum InputType {
     ApiRequest,
     /// A coordinator approved, edited or rejected an earlier decision.
     Review,
+    /// A record was read from a topic of a bundle. Inputs that versions before it have stored say `webhook`.
+    KafkaRecord,
 }
 
 /// The content of an input; at least one field is set.

@@ -16,6 +16,8 @@ mod operation;
 mod places;
 mod refusals;
 mod reviews;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod store;
 mod webhooks;
 
 use std::fs;

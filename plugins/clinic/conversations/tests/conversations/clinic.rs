@@ -230,6 +230,7 @@ impl Clinic {
             InputType::Webhook => ("external_api", "webhook"),
             InputType::ApiRequest => ("external_api", "api_request"),
             InputType::Review => ("websocket", "review"),
+            InputType::KafkaRecord => ("kafka", "kafka_record"),
         };
         let mut content = Map::new();
         content.extend(input.text.clone().map(|text| ("text".to_owned(), text.into())));

@@ -106,6 +106,13 @@ impl Restaurant {
         self.decide(decision, &Input::of(Source::Kafka, &handled.inputs[0]))
     }
 
+    /// A program brings what a guest wrote, on the topic of inputs.
+    pub fn bring(&self, decision: &str, user: &str, text: &str) -> Answer {
+        let (user, text) = (Some(user.to_owned()), Some(text.to_owned()));
+        let (source, input_type) = (Source::Kafka, InputType::UserMessage);
+        self.decide(decision, &Input { source, input_type, user, text, data: None })
+    }
+
     /// The schedule ticks.
     pub fn tick(&self) -> Answer {
         let data = Some(json!({ "task": "daily-summary" }));
@@ -255,6 +262,7 @@ impl Input {
             InputType::Webhook => "webhook",
             InputType::ApiRequest => "api_request",
             InputType::Review => "review",
+            InputType::KafkaRecord => "kafka_record",
         };
         let mut content = Map::new();
         content.extend(self.text.clone().map(|text| ("text".to_owned(), text.into())));

@@ -1,0 +1,217 @@
+//! The files of a database on a disk: whether they are still those that were opened, and whether what they hold is sound.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
+
+/// How long other processes may keep a file to themselves.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The name of the log for people.
+const LOG: &str = "log";
+
+/// What is read of the log at once.
+const PIECE: usize = 256 * 1024;
+
+/// The files, for as long as the database is open.
+#[derive(Debug)]
+pub(super) struct Files {
+    watched: Vec<Watched>,
+    log: PathBuf,
+    /// While it lives nobody is the last to close the database. Whoever is moves the log into the file, which must not happen
+    /// to files that are not to be relied on.
+    keeper: Connection,
+}
+
+/// What has happened to the files, and what that means for what only the log has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Change {
+    pub reason: String,
+    pub log: LogIs,
+}
+
+/// What is known of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LogIs {
+    /// Nothing has happened to it.
+    Untouched,
+    /// Nobody else finds it, but whoever has it open can read all of it.
+    OutOfReach,
+    /// A part of it is gone.
+    Cut,
+}
+
+/// A file as it was when it was looked at last.
+#[derive(Debug)]
+struct Watched {
+    path: PathBuf,
+    what: &'static str,
+    id: FileId,
+    size: u64,
+}
+
+/// The same for a file whatever it is called, and different for every other one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct FileId {
+    device: u64,
+    inode: u64,
+}
+
+impl Files {
+    /// The files of the database that is open at this path.
+    pub fn open(path: &Path) -> Result<Self, String> {
+        // SQLite puts the others beside the file itself, not beside a link to it.
+        let path = path.canonicalize().map_err(|error| format!("its file cannot be looked at: {error}"))?;
+        let log = beside(&path, "-wal");
+        let keeper = keeper(&path)?;
+        let mut watched = Vec::new();
+        for (path, what) in [(path.clone(), "file"), (log.clone(), LOG), (beside(&path, "-shm"), "log's index")] {
+            let (id, size) = look(&path).map_err(|error| format!("its {what} cannot be looked at: {error}"))?;
+            watched.push(Watched { path, what, id, size });
+        }
+        Ok(Self { watched, log, keeper })
+    }
+
+    /// The log, to be synced.
+    pub fn log(&self) -> io::Result<File> {
+        OpenOptions::new().write(true).open(&self.log)
+    }
+
+    /// The file that holds the database.
+    pub fn id(&self) -> Option<FileId> {
+        self.watched.first().map(|file| file.id)
+    }
+
+    /// What has become of a file that SQLite, which has it open, would not notice. None of them ever shrinks while it is open.
+    pub fn changed(&mut self) -> Option<Change> {
+        self.watched.iter_mut().find_map(|file| {
+            let what = file.what;
+            let (reason, cut) = match look(&file.path) {
+                Ok((id, _)) if id != file.id => (format!("its {what} was replaced by another one"), false),
+                // An empty log may be one that another process has moved into the file.
+                Ok((_, size)) if size < file.size => {
+                    (format!("its {what} was cut from {} to {size} bytes", file.size), size > 0)
+                }
+                Ok((_, size)) => {
+                    file.size = size;
+                    return None;
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => (format!("its {what} is gone"), false),
+                Err(error) => (format!("its {what} cannot be looked at: {error}"), false),
+            };
+            let log = match (what == LOG, cut) {
+                (false, _) => LogIs::Untouched,
+                (true, false) => LogIs::OutOfReach,
+                (true, true) => LogIs::Cut,
+            };
+            Some(Change { reason, log })
+        })
+    }
+
+    /// Moves what only the log has into the file. The log has to be whole, and nothing may be wrong with the disk.
+    pub fn move_log_into_file(&self) -> bool {
+        let moved = self.keeper.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+        match moved {
+            Ok(busy) => busy == 0,
+            Err(error) => {
+                tracing::error!(%error, "what only the embedded store's log has cannot be moved into its file");
+                false
+            }
+        }
+    }
+
+    /// From now on whoever closes the database last moves the log into the file, as at an orderly end.
+    pub fn release(self) {
+        if let Err(error) = self.keeper.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false) {
+            tracing::debug!(%error, "the log stays beside the embedded store's file");
+        }
+    }
+}
+
+/// Whether a database that was closed because of some trouble may be opened again: the file is the one that was open, all of its
+/// log is on the disk, and everything in it hangs together. Takes as long as reading the whole file does.
+pub(super) fn verify(path: &Path, opened: Option<FileId>) -> Result<(), String> {
+    let found = match look(path) {
+        Ok((found, _)) => found,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err("its file is gone; put it back, or restart the host to begin with an empty one".to_owned());
+        }
+        Err(error) => return Err(format!("its file cannot be looked at: {error}")),
+    };
+    if opened.is_some_and(|opened| opened != found) {
+        return Err(
+            "its file was replaced by another one; put the file back that the host has opened, or restart the \
+                    host to go on with this one"
+                .to_owned(),
+        );
+    }
+    let path = path.canonicalize().map_err(|error| format!("its file cannot be looked at: {error}"))?;
+    let database = keeper(&path).map_err(|error| {
+        let is_damaged = ["malformed", "not a database"].iter().any(|said| error.contains(said));
+        if is_damaged { damaged(&error) } else { error }
+    })?;
+    // Nobody else writes while the log is written.
+    database.execute_batch("BEGIN IMMEDIATE").map_err(|error| format!("it cannot be written to: {error}"))?;
+    write_again(&beside(&path, "-wal")).map_err(|error| format!("its log cannot be synced: {error}"))?;
+    database.execute_batch("ROLLBACK").map_err(|error| error.to_string())?;
+    let said: String = database
+        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+        .map_err(|error| damaged(&error.to_string()))?;
+    if said == "ok" {
+        return Ok(());
+    }
+    Err(damaged(&said.split_whitespace().collect::<Vec<_>>().join(" ")))
+}
+
+fn damaged(said: &str) -> String {
+    format!("its file is damaged ({said}); restore it from a backup and restart the host")
+}
+
+/// A connection that leaves the log alone when it is closed.
+fn keeper(path: &Path) -> Result<Connection, String> {
+    let open = || {
+        // Without CREATE: a file that is gone must not come back empty.
+        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        connection.busy_timeout(PATIENCE)?;
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        // Only after a read does SQLite count it among those that have the log open.
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+        Ok(connection)
+    };
+    open().map_err(|error: rusqlite::Error| format!("its file cannot be read: {error}"))
+}
+
+/// After a sync that failed, the kernel takes pages for written that are not, and the next sync succeeds. So all of the log is
+/// written once more, the same bytes at the same place, before it is synced.
+fn write_again(log: &Path) -> io::Result<()> {
+    let file = match OpenOptions::new().read(true).write(true).open(log) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let (mut piece, mut at) = (vec![0; PIECE], 0);
+    loop {
+        let read = file.read_at(&mut piece, at)?;
+        if read == 0 {
+            return file.sync_all();
+        }
+        file.write_all_at(piece.get(..read).unwrap_or_default(), at)?;
+        at += read as u64;
+    }
+}
+
+fn look(path: &Path) -> io::Result<(FileId, u64)> {
+    let found = std::fs::metadata(path)?;
+    Ok((FileId { device: found.dev(), inode: found.ino() }, found.len()))
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
