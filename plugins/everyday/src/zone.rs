@@ -18,7 +18,8 @@ mod tests {
 
     #[test]
     fn the_hour_that_clocks_skip_is_never_shown_and_the_one_that_comes_twice_is() {
-        let bucharest = |month, day, hour, minute| shows("Europe/Bucharest", date(2027, month, day).at(hour, minute, 0, 0));
+        let bucharest =
+            |month, day, hour, minute| shows("Europe/Bucharest", date(2027, month, day).at(hour, minute, 0, 0));
         assert!(bucharest(3, 28, 2, 59));
         assert!(!bucharest(3, 28, 3, 0) && !bucharest(3, 28, 3, 30));
         assert!(bucharest(3, 28, 4, 0));

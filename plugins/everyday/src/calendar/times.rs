@@ -48,6 +48,9 @@ pub(super) struct Heard {
     pub(super) part: Option<usize>,
 }
 
+/// One way of saying a time, tried at a position.
+type Way = fn(&[Word], usize) -> Option<Found>;
+
 /// A time at a position.
 struct Found {
     said: Option<Said>,
@@ -75,7 +78,7 @@ impl Found {
 pub(super) fn read(words: &[Word], when: &mut When) -> Heard {
     let part = (0..words.len()).find_map(|index| part(words, index).map(|part| (index, part)));
     when.part = part.map(|(_, part)| part);
-    let ways: [fn(&[Word], usize) -> Option<Found>; 2] =
+    let ways: [Way; 2] =
         [spoken, |words, index| clock(words, index).or_else(|| hour(words, index))];
     let found = ways.iter().find_map(|way| (0..words.len()).find_map(|index| way(words, index)));
     let mut heard = Heard { part: part.map(|(index, _)| index), ..Heard::default() };

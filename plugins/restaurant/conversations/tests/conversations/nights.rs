@@ -199,11 +199,19 @@ fn an_hour_that_the_clocks_skip_is_not_booked_and_one_that_comes_twice_is_booked
     assert_eq!(answer.code, "booking.skipped-hour");
     assert!(answer.text.to_lowercase().starts_with("duminică, 28 martie, ora 03:30 nu există"), "{answer:?}");
     let answer = trattoria.say("ana", "04:15");
-    assert_eq!((answer.code.as_str(), &answer.payloads[0]["date"]), ("booking.confirmed", &json!("2027-03-28")), "{answer:?}");
+    assert_eq!(
+        (answer.code.as_str(), &answer.payloads[0]["date"]),
+        ("booking.confirmed", &json!("2027-03-28")),
+        "{answer:?}"
+    );
 
     trattoria.at_time("2027-10-28T12:30:00.000Z", "2027-10-28T15:30:00+03:00");
     let answer = trattoria.say("ion", "masă pentru 2 duminică la 03:30");
-    assert_eq!((answer.code.as_str(), &answer.payloads[0]["date"]), ("booking.confirmed", &json!("2027-10-31")), "{answer:?}");
+    assert_eq!(
+        (answer.code.as_str(), &answer.payloads[0]["date"]),
+        ("booking.confirmed", &json!("2027-10-31")),
+        "{answer:?}"
+    );
     assert_eq!(trattoria.bookings("2027-10-30").len(), 1);
 }
 
