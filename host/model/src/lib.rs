@@ -19,6 +19,7 @@ mod response;
 mod review;
 mod schedule;
 mod secret;
+mod text;
 mod units;
 
 pub use access::{BusinessAccess, DECISIONS_PERMISSION, HOST_PERMISSIONS, MESSAGE_PERMISSION, Reach, UserAccess};
@@ -40,6 +41,7 @@ pub use response::{AgentResponse, ResponseContent, ResponseTarget};
 pub use review::{EditedAction, REVIEW_PERMISSION, Resolution, Review, ReviewChoice, ReviewRequest, ReviewVerdict};
 pub use schedule::{CatchUp, Overlap};
 pub use secret::SecretReference;
+pub use text::composed;
 pub use units::{HumanDuration, HumanSize, UnitError};
 
 /// A JSON object as it stands in settings, payloads and metadata.

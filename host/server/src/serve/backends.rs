@@ -6,7 +6,7 @@ use signalbox_capabilities::Services;
 use signalbox_capabilities::business::BusinessDirectory;
 use signalbox_capabilities::cron::ScheduleLimits;
 use signalbox_capabilities::http::{Egress, SystemLookup};
-use signalbox_capabilities::llm::{LanguageModels, OpenAi, Scripted};
+use signalbox_capabilities::llm::{LanguageModels, OpenAi, OpenAiSettings, Scripted};
 use signalbox_store::Store;
 use signalbox_triggers::CronConfig;
 
@@ -58,12 +58,20 @@ fn models(config: &LlmConfig) -> Result<LanguageModels, StartError> {
                 let scripted = Scripted::open(file, name).map_err(|error| refused(error.to_string()))?;
                 models.with(name, Arc::new(scripted))
             }
-            ModelConfig::Openai { base_url, model, api_key, max_tokens } => {
+            ModelConfig::Openai { base_url, model, api_key, api_key_header, max_tokens, max_tokens_parameter } => {
                 let key = match api_key {
                     Some(reference) => Some(secrets::open(&format!("llm.models.{name}.api-key"), reference)?),
                     None => None,
                 };
-                let endpoint = OpenAi::new(base_url, model, key, *max_tokens).map_err(refused)?;
+                let settings = OpenAiSettings {
+                    base_url: base_url.clone(),
+                    model: model.clone(),
+                    api_key: key,
+                    api_key_header: api_key_header.clone(),
+                    max_tokens: *max_tokens,
+                    max_tokens_parameter: *max_tokens_parameter,
+                };
+                let endpoint = OpenAi::new(settings).map_err(refused)?;
                 models.with(name, Arc::new(endpoint))
             }
         };

@@ -72,6 +72,12 @@ impl Clinic {
         self
     }
 
+    /// The same with a setting of its own.
+    pub fn setting(mut self, name: &str, value: Value) -> Self {
+        self.business["settings"][name] = value;
+        self
+    }
+
     /// Another moment: in UTC, and on the clinic's clock.
     pub fn at(&mut self, now: &'static str, local: &'static str) {
         self.now = (now, local);

@@ -76,6 +76,12 @@ impl Restaurant {
         self
     }
 
+    /// The same with a setting of its own.
+    pub fn setting(mut self, name: &str, value: Value) -> Self {
+        self.business["settings"][name] = value;
+        self
+    }
+
     /// A guest writes, and is answered.
     pub fn say(&self, user: &str, text: &str) -> Answer {
         self.decisions.set(self.decisions.get() + 1);
