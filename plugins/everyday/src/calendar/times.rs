@@ -78,8 +78,7 @@ impl Found {
 pub(super) fn read(words: &[Word], when: &mut When) -> Heard {
     let part = (0..words.len()).find_map(|index| part(words, index).map(|part| (index, part)));
     when.part = part.map(|(_, part)| part);
-    let ways: [Way; 2] =
-        [spoken, |words, index| clock(words, index).or_else(|| hour(words, index))];
+    let ways: [Way; 2] = [spoken, |words, index| clock(words, index).or_else(|| hour(words, index))];
     let found = ways.iter().find_map(|way| (0..words.len()).find_map(|index| way(words, index)));
     let mut heard = Heard { part: part.map(|(index, _)| index), ..Heard::default() };
     let Some(Found { said, first, last, mut ends_day }) = found else { return heard };

@@ -9,7 +9,7 @@ use super::refusal::Told;
 use super::strict::strict;
 
 /// What a provider calls the bound of an answer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum TokenParameter {
     /// `max_completion_tokens`, and the other one after the provider refused it by name.
