@@ -125,6 +125,7 @@ mod tests {
 
     use super::*;
 
+    #[allow(clippy::result_large_err, reason = "the SDK's own error, as a call gives it")]
     fn answered(status: u16, code: &str) -> Result<(), SdkError<PutItemError, HttpResponse>> {
         let error = PutItemError::generic(ErrorMetadata::builder().code(code).message("why").build());
         let raw = HttpResponse::new(StatusCode::try_from(status).unwrap(), SdkBody::empty());
