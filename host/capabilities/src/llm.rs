@@ -20,6 +20,8 @@ use crate::{Calls, Capability, metrics};
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(15);
 /// The longest a plugin may ask to wait.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(60);
+/// The longest completion, in bytes.
+const LARGEST_ANSWER: usize = 1 << 20;
 /// All messages of a request together, in bytes.
 const LARGEST_REQUEST: usize = 256 * 1024;
 
@@ -58,6 +60,14 @@ impl CapabilityError for Error {
     fn timeout() -> Self {
         Self::Timeout
     }
+
+    fn exhausted(reason: String) -> Self {
+        Self::Exhausted(reason)
+    }
+
+    fn unavailable(reason: String) -> Self {
+        Self::Unavailable(reason)
+    }
 }
 
 impl Host for Calls {
@@ -65,7 +75,7 @@ impl Host for Calls {
         let provider = self.provider(&request.model);
         let patience =
             request.timeout.map_or(DEFAULT_TIMEOUT, |millis| Duration::from_millis(millis.into()).min(LONGEST_TIMEOUT));
-        let function = Function::new("llm", "complete").patient(patience);
+        let function = Function::new("llm", "complete").patient(patience).answers(LARGEST_ANSWER);
         let answer = self
             .guard(function, request, |request, _| async move {
                 let provider = provider?;

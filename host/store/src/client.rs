@@ -20,7 +20,7 @@ mod read;
 mod transact;
 
 pub(crate) use failure::failure;
-pub(crate) use read::Query;
+pub(crate) use read::{Found, Query};
 pub(crate) use transact::{Part, Transacted};
 
 /// One try of a call, connecting included.

@@ -202,6 +202,7 @@ guarantees! {
     rows::of_concurrent_writers_on_one_version_one_wins,
     rows::ranges_give_the_rows_between_their_bounds,
     rows::pages_give_every_row_once_in_both_directions,
+    rows::a_page_ends_before_it_is_larger_than_it_may_be,
     rows::a_cursor_of_another_partition_scope_or_direction_is_refused,
     rows::malformed_keys_items_and_ranges_are_refused,
     rows::a_large_row_is_read_back,

@@ -53,6 +53,9 @@ crate::error::capability_error! {
         QuotaExhausted => stop "the provider's quota is used up",
         /// The provider does not answer or failed. A retry may help.
         Unavailable(reason: String) => retry "the provider does not answer: {reason}",
+        /// The answer is larger than one call may give, or this decision has been answered as much as one may be. A retry
+        /// will not help: ask for less.
+        Exhausted(reason: String) => stop "there is no room for the answer: {reason}",
         /// No answer within the time. A retry may help.
         Timeout => retry "the provider did not answer in time",
         /// The answer is not what was asked for. A retry may help.

@@ -15,6 +15,9 @@ pub use written::{ModelFormat, ModelProblem, WrittenModel, is_locale, read_model
 /// The largest file of message models, in bytes.
 const LARGEST_FILE: u64 = 1 << 20;
 
+/// The most files of message models of one bundle.
+const MOST_FILES: usize = 1_000;
+
 /// Which model is looked for.
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted<'a> {
@@ -155,6 +158,10 @@ pub fn read_models(
     };
     files.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
     files.sort();
+    if files.len() > MOST_FILES {
+        let reason = format!("it has {} files, more than {MOST_FILES}; put several models into one", files.len());
+        return Err(vec![ModelFileError::Unreadable { path: folder.to_owned(), reason }]);
+    }
     let (mut models, mut errors) = (Vec::new(), Vec::new());
     for path in files {
         let text = match read_model_file(&path) {

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use signalbox_capabilities::Services;
 use signalbox_capabilities::business::BusinessDirectory;
 use signalbox_capabilities::cron::ScheduleLimits;
 use signalbox_capabilities::http::{Egress, SystemLookup};
 use signalbox_capabilities::llm::{LanguageModels, OpenAi, Scripted};
+use signalbox_capabilities::{AnswerLedger, Services};
 use signalbox_store::Store;
 use signalbox_triggers::CronConfig;
 
 use super::StartError;
-use crate::config::{Config, EgressConfig, LlmConfig, ModelConfig, StoreBackend, StoreConfig, secrets};
+use crate::config::{Config, ConfigError, EgressConfig, LlmConfig, ModelConfig, StoreBackend, StoreConfig, secrets};
 
 /// Opens the store, and says plainly when it is none for production.
 pub async fn open_store(config: &StoreConfig) -> Result<Store, StartError> {
@@ -36,8 +36,15 @@ pub async fn open_store(config: &StoreConfig) -> Result<Store, StartError> {
 
 /// Everything plugins may ask for.
 pub fn services(config: &Config, store: Store, directory: Arc<BusinessDirectory>) -> Result<Services, StartError> {
-    let models = Arc::new(models(&config.llm)?);
-    Ok(Services { store, directory, models, egress: egress(&config.egress)?, schedules: schedules(&config.cron) })
+    let limits = config.answers.resolve().map_err(ConfigError::elsewhere)?;
+    Ok(Services {
+        store,
+        directory,
+        models: Arc::new(models(&config.llm)?),
+        egress: egress(&config.egress)?,
+        schedules: schedules(&config.cron),
+        answers: AnswerLedger::new(limits),
+    })
 }
 
 /// What the schedules that plugins make may come to.
