@@ -29,8 +29,9 @@ impl Pattern {
             .configure(NFA::config().nfa_size_limit(Some(LARGEST)))
             .build(pattern)
             .map_err(|error| why(&error, error.size_limit().is_some()))?;
+        // It makes another automaton that reads backwards, which is larger where a class is all of Unicode.
         let limits = meta::Config::new()
-            .nfa_size_limit(Some(LARGEST))
+            .nfa_size_limit(Some(4 * LARGEST))
             .hybrid_cache_capacity(CACHE_BYTES)
             .dfa_size_limit(Some(CACHE_BYTES))
             .onepass_size_limit(Some(CACHE_BYTES));
