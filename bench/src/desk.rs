@@ -46,6 +46,7 @@ impl Desk {
             models: Arc::new(LanguageModels::none()),
             egress: None,
             schedules: Default::default(),
+            answers: Arc::default(),
         };
         let directory = services.directory.clone();
         let config = SandboxConfig { cache: Some(compiled()?), ..config };

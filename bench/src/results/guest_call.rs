@@ -126,6 +126,7 @@ impl Boxed {
             deadline: tokio::time::Instant::now() + Duration::from_secs(3_600),
             takes_effects: true,
             schedules: Arc::default(),
+            answers: Default::default(),
         });
         Ok(Self { desk, generation, scope, task })
     }

@@ -41,6 +41,7 @@ fn step_through(generation: &Generation) -> Result<()> {
                 }
             }
             Next::Ended(_) => return Ok(()),
+            Next::Pause => {}
             Next::Wait => bail!("the graph waits for a node that is done"),
         }
     }

@@ -13,17 +13,30 @@ use crate::config::at_path;
 use crate::guard::{CapabilityError, Function};
 use crate::{Calls, Capability};
 
+/// A business with all its places and settings, in bytes.
+const WHOLE_BUSINESS: usize = 1 << 20;
+
 impl CapabilityError for Error {
     fn timeout() -> Self {
         Self::Unavailable("no answer within the deadline".to_owned())
+    }
+
+    fn exhausted(reason: String) -> Self {
+        Self::Exhausted(reason)
+    }
+
+    fn unavailable(reason: String) -> Self {
+        Self::Unavailable(reason)
     }
 }
 
 impl Host for Calls {
     async fn get_info(&mut self) -> wasmtime::Result<Result<wit::BusinessInfo, Error>> {
         let found = self.current_business();
-        self.guard(Function::new("business", "get-info"), (), |(), _| async move { found.map(|found| to_wit(&found)) })
-            .await
+        self.guard(Function::new("business", "get-info").answers(WHOLE_BUSINESS), (), |(), _| async move {
+            found.map(|found| to_wit(&found))
+        })
+        .await
     }
 
     async fn get_location(&mut self, id: String) -> wasmtime::Result<Result<Option<wit::Location>, Error>> {

@@ -1,13 +1,13 @@
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
-use signalbox_model::{BusinessInfo, Location, Timestamp, Tokens};
+use signalbox_model::{BusinessInfo, HumanSize, Location, Timestamp, Tokens};
 use signalbox_store::EffectKind;
 use thiserror::Error;
 use tokio::time::Instant;
 
 use crate::cron::ScheduleRoom;
-use crate::{Grants, JournalEntry, Services};
+use crate::{Answers, Grants, JournalEntry, Services};
 
 /// What one plugin of a generation may do, fixed when it is loaded.
 #[derive(Debug)]
@@ -45,6 +45,8 @@ pub struct Scope {
     pub takes_effects: bool,
     /// The room for schedules, which all calls of the decision share.
     pub schedules: Arc<ScheduleRoom>,
+    /// What its plugins have been answered; begins with the first call.
+    pub answers: OnceLock<Answers>,
 }
 
 /// What a guest call left behind.
@@ -66,6 +68,13 @@ pub enum LimitExceeded {
     /// Too many capability calls.
     #[error("more than {0} host calls in one run; raise `limits.host-calls` of the plugin if it needs them")]
     HostCalls(u32),
+    /// It asked on after all of the decision's room for answers was taken.
+    #[error(
+        "asked for more than the {} that the journal of one decision may hold, and went on when it was told; read less, or \
+         keep a summary",
+        HumanSize(*.0 as u64)
+    )]
+    Journal(usize),
 }
 
 /// One guest call's view of the capabilities. It implements the `Host` trait of every WIT interface.
@@ -114,6 +123,11 @@ impl Calls {
             );
         }
         self.record
+    }
+
+    /// What the decision's plugins have been answered so far.
+    pub(crate) fn answers(&self) -> &Answers {
+        self.scope.answers.get_or_init(|| self.services.answers.begin(&self.scope.business.business_id))
     }
 
     /// Counts a capability call against the limit.

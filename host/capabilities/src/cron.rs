@@ -16,12 +16,22 @@ pub use room::{ScheduleLimits, ScheduleRoom};
 const LONGEST_NAME: usize = 128;
 /// The largest payload, in bytes.
 const LARGEST_PAYLOAD: usize = 64 * 1024;
+/// The list of all schedules of a business, in bytes.
+const LARGEST_LIST: usize = 1 << 20;
 /// Names that belong to schedules of bundles.
 const OF_BUNDLES: &str = "bundle/";
 
 impl CapabilityError for Error {
     fn timeout() -> Self {
         Self::Unavailable("no answer within the deadline".to_owned())
+    }
+
+    fn exhausted(reason: String) -> Self {
+        Self::Exhausted(reason)
+    }
+
+    fn unavailable(reason: String) -> Self {
+        Self::Unavailable(reason)
     }
 }
 
@@ -74,7 +84,7 @@ impl Host for Calls {
 
     async fn list(&mut self) -> wasmtime::Result<Result<Vec<ScheduleStatus>, Error>> {
         let (granted, store, scope) = (may_read(self), self.services.store.clone(), self.scope.clone());
-        self.guard(Function::new("cron", "list"), (), |(), _| async move {
+        self.guard(Function::new("cron", "list").answers(LARGEST_LIST), (), |(), _| async move {
             granted?;
             let found = store.schedules(&scope.business.business_id).await.map_err(unavailable)?;
             Ok(found.into_iter().map(|schedule| status(schedule, scope.started_at)).collect())

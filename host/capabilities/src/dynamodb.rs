@@ -5,14 +5,24 @@ use signalbox_bindings::signalbox::dynamodb::dynamodb::{Condition, Error, Host, 
 use signalbox_store::{RowCondition, RowKey, RowRange, RowScope, StoreError};
 
 use crate::Calls;
-use crate::guard::{CapabilityError, Function};
+use crate::guard::{CapabilityError, Function, SMALL_ANSWER};
 
+/// What a page takes besides its rows, a cursor above all.
+const PAGE_BYTES: usize = 4 * 1024;
 /// The largest row.
 const LARGEST_ITEM: usize = 256 * 1024;
 
 impl CapabilityError for Error {
     fn timeout() -> Self {
         Self::Timeout
+    }
+
+    fn exhausted(reason: String) -> Self {
+        Self::Exhausted(reason)
+    }
+
+    fn unavailable(reason: String) -> Self {
+        Self::Unavailable(reason)
     }
 }
 
@@ -29,7 +39,8 @@ impl Host for Calls {
     async fn query(&mut self, table: String, partition: String, range: Range) -> wasmtime::Result<Result<Page, Error>> {
         let (store, scope) = (self.services.store.clone(), self.readable(&table));
         let request = (table, partition, range);
-        self.guard(Function::new("dynamodb", "query"), request, |(_, partition, range), _| async move {
+        let function = Function::new("dynamodb", "query").answers(usize::MAX);
+        self.guard(function, request, |(_, partition, range), asked| async move {
             let range = RowRange {
                 prefix: range.prefix,
                 from: range.from,
@@ -37,6 +48,7 @@ impl Host for Calls {
                 descending: range.descending,
                 limit: range.limit,
                 cursor: range.cursor,
+                bytes: Some(asked.bytes.saturating_sub(PAGE_BYTES)),
             };
             let page = store.query_rows(&scope?, &partition, &range).await.map_err(to_wit_error)?;
             Ok(Page { rows: page.rows.into_iter().map(to_wit_row).collect(), cursor: page.cursor })
@@ -53,13 +65,11 @@ impl Host for Calls {
     ) -> wasmtime::Result<Result<u64, Error>> {
         let (store, scope) = (self.services.store.clone(), self.writable(&table));
         let request = (table, key, item, condition);
-        self.guard(Function::new("dynamodb", "put"), request, |(_, key, item, condition), idempotency_key| async move {
+        let function = Function::new("dynamodb", "put").answers(SMALL_ANSWER);
+        self.guard(function, request, |(_, key, item, condition), asked| async move {
             let (scope, key) = (scope?, to_row_key(key)?);
             check_item(&item)?;
-            store
-                .put_row(&scope, &key, &item, to_row_condition(condition), &idempotency_key)
-                .await
-                .map_err(to_wit_error)
+            store.put_row(&scope, &key, &item, to_row_condition(condition), &asked.key).await.map_err(to_wit_error)
         })
         .await
     }
@@ -67,9 +77,10 @@ impl Host for Calls {
     async fn delete(&mut self, table: String, key: Key, condition: Condition) -> wasmtime::Result<Result<bool, Error>> {
         let (store, scope) = (self.services.store.clone(), self.writable(&table));
         let request = (table, key, condition);
-        self.guard(Function::new("dynamodb", "delete"), request, |(_, key, condition), idempotency_key| async move {
+        let function = Function::new("dynamodb", "delete").answers(SMALL_ANSWER);
+        self.guard(function, request, |(_, key, condition), asked| async move {
             let (scope, key) = (scope?, to_row_key(key)?);
-            store.delete_row(&scope, &key, to_row_condition(condition), &idempotency_key).await.map_err(to_wit_error)
+            store.delete_row(&scope, &key, to_row_condition(condition), &asked.key).await.map_err(to_wit_error)
         })
         .await
     }

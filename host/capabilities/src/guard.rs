@@ -8,6 +8,8 @@ use serde::Serialize;
 use serde_json::Value;
 use signalbox_store::EffectKind;
 
+use crate::answers::{NoRoom, Room, weight};
+use crate::calls::LimitExceeded;
 use crate::journal::{self, Answer, JournalEntry};
 use crate::{Calls, metrics};
 
@@ -15,9 +17,20 @@ use crate::{Calls, metrics};
 const LONGEST_CALL: Duration = Duration::from_secs(10);
 
 /// A capability's WIT error.
-pub(crate) trait CapabilityError: Serialize {
+pub(crate) trait CapabilityError: Serialize + Sized {
     /// No answer came within the deadline.
     fn timeout() -> Self;
+
+    /// This decision gets no more of such answers; says why.
+    fn exhausted(reason: String) -> Self;
+
+    /// There is no answer now; says why.
+    fn unavailable(reason: String) -> Self;
+
+    /// There is no room for the answer.
+    fn no_room(why: NoRoom) -> Self {
+        if why.may_pass() { Self::unavailable(why.to_string()) } else { Self::exhausted(why.to_string()) }
+    }
 }
 
 /// The WIT error of a capability that asks for effects.
@@ -33,43 +46,89 @@ pub(crate) struct Function {
     pub name: &'static str,
     /// How long this function may wait when the decision has the time.
     pub patience: Duration,
+    /// The largest answer, in bytes.
+    pub answer: usize,
 }
+
+/// What a call is run with.
+pub(crate) struct Asked {
+    /// The idempotency key of this very call: made of decision, node and call number, so it is the same when the decision
+    /// is repeated.
+    pub key: String,
+    /// How many bytes the answer may have.
+    pub bytes: usize,
+}
+
+/// What an answer takes that is a number or a word, or a short list of them.
+pub(crate) const SMALL_ANSWER: usize = 16 << 10;
+
+/// What an answer takes that is one document.
+const DOCUMENT: usize = 320 << 10;
 
 impl Function {
     pub(crate) const fn new(capability: &'static str, name: &'static str) -> Self {
-        Self { capability, name, patience: LONGEST_CALL }
+        Self { capability, name, patience: LONGEST_CALL, answer: DOCUMENT }
     }
 
     pub(crate) const fn patient(self, patience: Duration) -> Self {
         Self { patience, ..self }
     }
+
+    pub(crate) const fn answers(self, answer: usize) -> Self {
+        Self { answer, ..self }
+    }
 }
 
 impl Calls {
-    /// Runs a call that asks a backend. `key` is the idempotency key of this very call: made of decision, node and call
-    /// number, so it is the same when the decision is repeated.
+    /// Runs a call that asks a backend, once there is room for its answer.
     pub(crate) async fn guard<Q, R, E, F>(
         &mut self,
         function: Function,
         request: Q,
-        run: impl FnOnce(Q, String) -> F,
+        run: impl FnOnce(Q, Asked) -> F + Send,
     ) -> wasmtime::Result<Result<R, E>>
     where
-        Q: Serialize,
+        Q: Serialize + Send,
         R: Serialize,
         E: CapabilityError,
         F: Future<Output = Result<R, E>> + Send,
     {
         let number = self.count_call()?;
-        let written = journal::to_value(&request);
+        let written = self.written(&request)?;
         let key = format!("{}/{}/{number}", self.scope.decision_id, self.node);
         let started = Instant::now();
         let patience = tokio::time::Instant::now() + function.patience;
-        let answer = tokio::time::timeout_at(self.scope.deadline.min(patience), run(request, key))
+        let answers = self.answers().clone();
+        let asking = async {
+            let room = answers.room(function.answer).await.map_err(E::no_room)?;
+            Ok::<(R, Room), E>((run(request, Asked { key, bytes: room.bytes() }).await?, room))
+        };
+        let answer = tokio::time::timeout_at(self.scope.deadline.min(patience), asking)
             .await
             .unwrap_or_else(|_| Err(E::timeout()));
-        self.note(function, number, written, &answer, started.elapsed());
+        let (answer, kept) = match answer {
+            Ok((answer, room)) => {
+                let kept = journal::to_value(&answer);
+                match room.keep(weight(&kept)) {
+                    Ok(()) => (Ok(answer), Answer::Ok(kept)),
+                    Err(why) => refused(E::no_room(why)),
+                }
+            }
+            Err(error) => refused(error),
+        };
+        if let Answer::Err(told) = &kept {
+            // Where there is no more room for it, the next call ends the plugin's run.
+            self.answers().keep(weight(told));
+        }
+        self.note(function, number, written, kept, started.elapsed());
         Ok(answer)
+    }
+
+    /// What was asked, for the journal, where it takes room whatever comes of it.
+    fn written<Q: Serialize>(&self, request: &Q) -> Result<Value, LimitExceeded> {
+        let written = journal::to_value(request);
+        let answers = self.answers();
+        if answers.keep(weight(&written)) { Ok(written) } else { Err(LimitExceeded::Journal(answers.per_decision())) }
     }
 
     /// Checks a call that asks for an effect, and keeps the effect until the decision is stored.
@@ -80,10 +139,14 @@ impl Calls {
         check: impl FnOnce(&Calls, Q) -> Result<EffectKind, E>,
     ) -> wasmtime::Result<Result<(), E>> {
         let number = self.count_call()?;
-        let written = journal::to_value(&request);
+        let written = self.written(&request)?;
         let started = Instant::now();
         let answer = self.effect(function).and_then(|()| check(self, request)).map(|effect| self.keep(effect));
-        self.note(function, number, written, &answer, started.elapsed());
+        let (answer, kept) = match answer {
+            Ok(()) => (Ok(()), Answer::Ok(Value::Null)),
+            Err(error) => refused(error),
+        };
+        self.note(function, number, written, kept, started.elapsed());
         Ok(answer)
     }
 
@@ -102,18 +165,7 @@ impl Calls {
         self.record.effects.push(effect);
     }
 
-    fn note<R: Serialize, E: Serialize>(
-        &mut self,
-        function: Function,
-        call: u32,
-        request: Value,
-        answer: &Result<R, E>,
-        took: Duration,
-    ) {
-        let answer = match answer {
-            Ok(value) => Answer::Ok(journal::to_value(value)),
-            Err(error) => Answer::Err(journal::to_value(error)),
-        };
+    fn note(&mut self, function: Function, call: u32, request: Value, answer: Answer, took: Duration) {
         metrics::call(function.capability, function.name, outcome(&answer), took);
         if let Answer::Err(error) = &answer {
             tracing::debug!(
@@ -136,6 +188,11 @@ impl Calls {
             micros: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
         });
     }
+}
+
+fn refused<R, E: Serialize>(error: E) -> (Result<R, E>, Answer) {
+    let kept = Answer::Err(journal::to_value(&error));
+    (Err(error), kept)
 }
 
 /// `ok`, or the name of the error's case: a string, or the only key of an object.

@@ -20,12 +20,22 @@ use crate::guard::{CapabilityError, Function};
 
 /// How long an exchange may take when the plugin does not say.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
+/// What an answer takes in the journal: a body of 1 MiB that is no text, and the headers.
+const LARGEST_ANSWER: usize = 2 << 20;
 /// The longest a plugin may ask to wait.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl CapabilityError for Error {
     fn timeout() -> Self {
         Self::Timeout
+    }
+
+    fn exhausted(reason: String) -> Self {
+        Self::Exhausted(reason)
+    }
+
+    fn unavailable(reason: String) -> Self {
+        Self::Unavailable(reason)
     }
 }
 
@@ -34,12 +44,15 @@ impl Host for Calls {
         let (egress, policy, scope) = (self.services.egress.clone(), self.policy.clone(), self.scope.clone());
         let patience =
             request.timeout.map_or(DEFAULT_TIMEOUT, |millis| Duration::from_millis(millis.into()).min(LONGEST_TIMEOUT));
-        let function = Function::new("http", "send").patient(patience);
+        let function = Function::new("http", "send").patient(patience).answers(LARGEST_ANSWER);
         let answer = self
-            .guard(function, JournaledRequest(request), |JournaledRequest(request), key| async move {
+            .guard(function, JournaledRequest(request), |JournaledRequest(request), asked| async move {
                 let egress = egress.ok_or(Error::NotConfigured)?;
                 let business = &scope.business.business_id;
-                egress.send(business, &policy.name, policy.grants.http(), request, &key).await.map(JournaledResponse)
+                egress
+                    .send(business, &policy.name, policy.grants.http(), request, &asked.key)
+                    .await
+                    .map(JournaledResponse)
             })
             .await?;
         Ok(answer.map(|JournaledResponse(response)| response))

@@ -5,6 +5,8 @@ use serde_json::Value;
 
 pub(crate) use wit_names::to_value;
 
+use crate::answers::weight;
+
 /// How a capability answered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -36,4 +38,12 @@ pub struct JournalEntry {
     pub answer: Answer,
     /// How long it took, in microseconds.
     pub micros: u64,
+}
+
+impl JournalEntry {
+    /// Whether writing it takes a time that somebody else would notice.
+    pub fn is_large(&self) -> bool {
+        let (Answer::Ok(answer) | Answer::Err(answer)) = &self.answer;
+        weight(answer) + weight(&self.request) > 64 << 10
+    }
 }

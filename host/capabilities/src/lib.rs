@@ -4,6 +4,7 @@
 //! knows whose call it is, checks grants and limits, keeps the journal and collects effects. Reads answer at once;
 //! effects wait in [`Calls`] until the executor commits them with the decision.
 
+mod answers;
 mod calls;
 mod grants;
 mod guard;
@@ -25,6 +26,7 @@ pub mod rag;
 mod resources;
 mod websocket;
 
+pub use answers::{AnswerLedger, AnswerLimits, Answers, NoRoom, weight as json_weight};
 pub use calls::{CallRecord, Calls, LimitExceeded, PluginPolicy, Scope};
 pub use grants::{Capability, GrantError, Grants};
 pub use journal::{Answer, JournalEntry};

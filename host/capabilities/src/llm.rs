@@ -3,15 +3,17 @@
 
 mod openai;
 mod scripted;
+mod shape;
 
-pub use openai::OpenAi;
+pub use openai::{OpenAi, OpenAiSettings, TokenParameter};
 pub use scripted::{ScriptError, Scripted};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use signalbox_bindings::signalbox::llm::llm::{Completion, Error, Host, Request};
+use serde_json::Value;
+use signalbox_bindings::signalbox::llm::llm::{Completion, Error, FinishReason, Host, Request};
 
 use crate::guard::{CapabilityError, Function};
 use crate::{Calls, Capability, metrics};
@@ -20,8 +22,12 @@ use crate::{Calls, Capability, metrics};
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(15);
 /// The longest a plugin may ask to wait.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(60);
+/// The longest completion, in bytes.
+const LARGEST_ANSWER: usize = 1 << 20;
 /// All messages of a request together, in bytes.
 const LARGEST_REQUEST: usize = 256 * 1024;
+/// The largest schema of an answer, in bytes.
+const LARGEST_SCHEMA: usize = 64 * 1024;
 
 /// Someone who completes a conversation.
 #[async_trait::async_trait]
@@ -58,6 +64,14 @@ impl CapabilityError for Error {
     fn timeout() -> Self {
         Self::Timeout
     }
+
+    fn exhausted(reason: String) -> Self {
+        Self::Exhausted(reason)
+    }
+
+    fn unavailable(reason: String) -> Self {
+        Self::Unavailable(reason)
+    }
 }
 
 impl Host for Calls {
@@ -65,15 +79,14 @@ impl Host for Calls {
         let provider = self.provider(&request.model);
         let patience =
             request.timeout.map_or(DEFAULT_TIMEOUT, |millis| Duration::from_millis(millis.into()).min(LONGEST_TIMEOUT));
-        let function = Function::new("llm", "complete").patient(patience);
+        let function = Function::new("llm", "complete").patient(patience).answers(LARGEST_ANSWER);
         let answer = self
             .guard(function, request, |request, _| async move {
                 let provider = provider?;
                 check(&request)?;
-                let completion = provider.complete(&request).await?;
-                if request.response_schema.is_some() {
-                    serde_json::from_str::<serde::de::IgnoredAny>(&completion.text)
-                        .map_err(|error| Error::MalformedAnswer(format!("not JSON: {error}")))?;
+                let mut completion = provider.complete(&request).await?;
+                if let Some(schema) = &request.response_schema {
+                    completion.text = document(&completion, schema)?;
                 }
                 metrics::tokens(&request.model, completion.input_tokens, completion.output_tokens);
                 Ok(completion)
@@ -109,10 +122,33 @@ fn check(request: &Request) -> Result<(), Error> {
         return Err(Error::Invalid("temperature must be from 0 to 2".to_owned()));
     }
     if let Some(schema) = &request.response_schema {
+        let size = schema.len();
+        if size > LARGEST_SCHEMA {
+            return Err(Error::Invalid(format!(
+                "response-schema has {size} bytes; at most {LARGEST_SCHEMA} are taken"
+            )));
+        }
         serde_json::from_str::<signalbox_model::JsonObject>(schema)
             .map_err(|error| Error::Invalid(format!("response-schema is not a JSON object: {error}")))?;
     }
     Ok(())
+}
+
+/// The document of an answer, which must have the shape that was asked for.
+fn document(completion: &Completion, schema: &str) -> Result<String, Error> {
+    let text = shape::document(&completion.text);
+    let document = serde_json::from_str::<Value>(text).map_err(|error| match completion.finish_reason {
+        FinishReason::ContentFilter => Error::Refused("the provider's filter held the answer back".to_owned()),
+        FinishReason::Length => Error::MalformedAnswer("the answer was cut off at its limit of tokens".to_owned()),
+        _ => Error::MalformedAnswer(format!("not JSON: {error}")),
+    })?;
+    let schema = serde_json::from_str::<Value>(schema)
+        .map_err(|error| Error::Invalid(format!("response-schema is not a JSON object: {error}")))?;
+    match shape::check(&document, &schema) {
+        Ok(()) => Ok(text.to_owned()),
+        Err(shape::Misshapen::Wrong(why)) => Err(Error::MalformedAnswer(format!("not of the shape asked for: {why}"))),
+        Err(too_much @ shape::Misshapen::TooMuch) => Err(Error::Invalid(format!("response-schema: {too_much}"))),
+    }
 }
 
 #[cfg(test)]

@@ -16,6 +16,8 @@ use signalbox_store::StoreError;
 use crate::guard::{CapabilityError, Function};
 use crate::{Calls, Capability};
 
+/// A list of message models, or everything about a decision code, in bytes.
+const LARGEST_LIST: usize = 1 << 20;
 /// How many versions of a code's models are listed.
 const MOST_VERSIONS: usize = 50;
 /// How many past decisions one call may ask for.
@@ -26,6 +28,14 @@ const CONTEXT_DECISIONS: u32 = 5;
 impl CapabilityError for Error {
     fn timeout() -> Self {
         Self::Unavailable("no answer within the deadline".to_owned())
+    }
+
+    fn exhausted(reason: String) -> Self {
+        Self::Exhausted(reason)
+    }
+
+    fn unavailable(reason: String) -> Self {
+        Self::Unavailable(reason)
     }
 }
 
@@ -49,7 +59,7 @@ impl Host for Calls {
         decision_code: String,
     ) -> wasmtime::Result<Result<Vec<MessageModel>, Error>> {
         let lookup = self.lookup();
-        let function = Function::new("rag", "list-message-model-versions");
+        let function = Function::new("rag", "list-message-model-versions").answers(LARGEST_LIST);
         self.guard(function, decision_code, |code, _| async move { lookup?.versions(&code).await }).await
     }
 
@@ -71,7 +81,7 @@ impl Host for Calls {
 
     async fn get_context(&mut self, decision_code: String) -> wasmtime::Result<Result<RagContext, Error>> {
         let lookup = self.lookup();
-        self.guard(Function::new("rag", "get-context"), decision_code, |code, _| async move {
+        self.guard(Function::new("rag", "get-context").answers(LARGEST_LIST), decision_code, |code, _| async move {
             let lookup = lookup?;
             let message_model = lookup.message_model(&code, None, None).await?;
             let similar_decisions = lookup.similar(&code, CONTEXT_DECISIONS).await?;

@@ -9,6 +9,14 @@ impl CapabilityError for Error {
     fn timeout() -> Self {
         Self::Timeout
     }
+
+    fn exhausted(reason: String) -> Self {
+        Self::Exhausted(reason)
+    }
+
+    fn unavailable(reason: String) -> Self {
+        Self::Unavailable(reason)
+    }
 }
 
 impl Host for Calls {

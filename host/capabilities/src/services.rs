@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use signalbox_store::Store;
 
+use crate::AnswerLedger;
 use crate::business::BusinessDirectory;
 use crate::cron::ScheduleLimits;
 use crate::http::Egress;
@@ -21,4 +22,6 @@ pub struct Services {
     pub egress: Option<Arc<Egress>>,
     /// What the schedules that plugins make may come to.
     pub schedules: ScheduleLimits,
+    /// How much of what plugins were answered the host holds.
+    pub answers: Arc<AnswerLedger>,
 }

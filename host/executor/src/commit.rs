@@ -8,7 +8,7 @@ use signalbox_model::{
     Timestamp, action_id, response_id,
 };
 use signalbox_sandbox::{Generation, Verdict};
-use signalbox_store::{AcceptedInput, DecisionRecord, Effect, EffectKind, SessionUpdate};
+use signalbox_store::{AcceptedInput, DecisionRecord, Effect, EffectKind, SessionUpdate, StoreError};
 
 use crate::context::Start;
 use crate::run::{Failure, Finished, Ran};
@@ -34,6 +34,34 @@ pub(crate) struct Draft<'a> {
 pub(crate) struct Written {
     pub record: DecisionRecord,
     pub models: Vec<Arc<MessageModel>>,
+}
+
+/// The most steps that are kept of the path of a decision that does not fit into the store.
+const STEPS_KEPT: usize = 200;
+
+impl Written {
+    /// The record of a decision that does not fit into the store: it says so, and causes nothing.
+    pub fn too_large(mut self, error: &StoreError) -> Self {
+        let Verdict { code, decision_type, confidence, reasoning, .. } = failed(format!(
+            "what the graph's nodes gave is too large to keep: {error}; let them say and cause less, or keep it in a table"
+        ));
+        let DecisionRecord { decision, output, session, review, effects, .. } = &mut self.record;
+        (decision.decision_code, output.decision_code) = (code.clone(), code);
+        (decision.decision_type, output.decision_type) = (decision_type.clone(), decision_type);
+        (decision.reasoning, output.reasoning) = (reasoning.clone(), reasoning);
+        (decision.confidence, output.confidence) = (confidence, confidence);
+        decision.outcome = Outcome::Failed;
+        decision.context.session_data = None;
+        output.actions.clear();
+        output.responses.clear();
+        output.requires_human_review = false;
+        output.metadata.plugin = None;
+        output.metadata.path.truncate(STEPS_KEPT);
+        (*session, *review) = (None, None);
+        effects.clear();
+        self.models.clear();
+        self
+    }
 }
 
 impl Draft<'_> {
@@ -177,15 +205,19 @@ impl Given {
 
     /// A run that failed says nothing and causes nothing; only why it failed is kept.
     fn none(failure: &Failure) -> Self {
-        let verdict = Verdict {
-            code: FAILED_CODE.to_owned(),
-            decision_type: FAILED_TYPE.to_owned(),
-            confidence: 0.0,
-            reasoning: failure.to_string(),
-            requires_human_review: false,
-            metadata: None,
-        };
+        let verdict = failed(failure.to_string());
         let (actions, responses, effects, models) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         Self { verdict, actions, responses, effects, models, session: None }
+    }
+}
+
+fn failed(reasoning: String) -> Verdict {
+    Verdict {
+        code: FAILED_CODE.to_owned(),
+        decision_type: FAILED_TYPE.to_owned(),
+        confidence: 0.0,
+        reasoning,
+        requires_human_review: false,
+        metadata: None,
     }
 }

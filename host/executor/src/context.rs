@@ -119,6 +119,7 @@ fn input_to_wit(input: &AgentInput, correlation_id: &str) -> wit::Input {
             InputType::Webhook => wit::InputType::Webhook,
             InputType::ApiRequest => wit::InputType::ApiRequest,
             InputType::Review => wit::InputType::Review,
+            InputType::KafkaRecord => wit::InputType::KafkaRecord,
         },
         user_id: input.user_id.clone(),
         business_id: input.business_id.clone(),

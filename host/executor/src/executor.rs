@@ -57,6 +57,8 @@ pub struct Decided {
 struct Drafted {
     written: Written,
     journal: Vec<JournalEntry>,
+    /// Keeps the journal's room until it is stored.
+    scope: Arc<Scope>,
 }
 
 impl Executor {
@@ -127,13 +129,24 @@ impl Executor {
             metrics::duplicate();
             return Ok(Decided { record: Arc::new(record), duplicate: true });
         }
-        let Drafted { written, journal } = self.draft(&accepted, id, &*progress).await?;
+        let Drafted { mut written, journal, scope } = self.draft(&accepted, id, &*progress).await?;
         if !journal.is_empty() {
             // Before the decision: a decision in the store always has its journal.
-            let text = serde_json::to_vec(&journal).map_err(|error| DecideError::Internal(error.to_string()))?;
+            let text = journal_text(journal).await?;
             parts.store.put_journal(&written.record.output.metadata.journal_id, &text).await?;
         }
-        match parts.store.commit_decision(&written.record).await? {
+        // By the order that all hosts share, not by this machine's clock: cursors point at it.
+        written.record.decision.created_at = parts.store.moment().await?;
+        drop(scope);
+        let committed = match parts.store.commit_decision(&written.record).await {
+            // It would be as large the next time: that it is too large is what is kept of it.
+            Err(error @ StoreError::TooLarge { .. }) => {
+                written = written.too_large(&error);
+                parts.store.commit_decision(&written.record).await?
+            }
+            committed => committed?,
+        };
+        match committed {
             Committed::New => {}
             Committed::Duplicate(record) => {
                 metrics::duplicate();
@@ -186,8 +199,9 @@ impl Executor {
             deadline: tokio::time::Instant::now() + generation.graph.deadline(),
             takes_effects: true,
             schedules: Arc::new(ScheduleRoom::of(input.source == Source::Cron)),
+            answers: Default::default(),
         });
-        let mut ran = self.run(&generation, &start, scope, accepted, progress).await;
+        let mut ran = self.run(&generation, &start, scope.clone(), accepted, progress).await;
         let journal = std::mem::take(&mut ran.journal);
         let draft = Draft {
             decision_id: &id,
@@ -200,7 +214,7 @@ impl Executor {
             processing_time: began.elapsed(),
             now: (parts.clock)(),
         };
-        Ok(Drafted { written: draft.write(ran), journal })
+        Ok(Drafted { written: draft.write(ran), journal, scope })
     }
 
     async fn run(
@@ -239,6 +253,20 @@ impl Executor {
     pub(crate) fn now(&self) -> Timestamp {
         (self.inner.parts.clock)()
     }
+}
+
+/// Calls from which a journal is written off the async threads: it may have megabytes.
+const LONG_JOURNAL: usize = 64;
+
+async fn journal_text(journal: Vec<JournalEntry>) -> Result<Vec<u8>, DecideError> {
+    let large = journal.len() >= LONG_JOURNAL || journal.iter().any(JournalEntry::is_large);
+    let write = move || serde_json::to_vec(&journal).map_err(|error| DecideError::Internal(error.to_string()));
+    if !large {
+        return write();
+    }
+    // A thread that may block begins with the rank of the one that wants it, which may be a guest's, and serves others later.
+    let apart = tokio::spawn(async move { tokio::task::spawn_blocking(write).await });
+    apart.await.and_then(|done| done).map_err(|error| DecideError::Internal(error.to_string()))?
 }
 
 /// One line and the figures for every decision.

@@ -82,6 +82,7 @@ impl Executor {
             deadline: tokio::time::Instant::now() + LONGEST_HANDLING,
             takes_effects: false,
             schedules: Arc::default(),
+            answers: Default::default(),
         });
         let name: Arc<str> = call.handler.as_str().into();
         let HandlerRun { outcome, took, .. } =

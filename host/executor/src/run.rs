@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use signalbox_capabilities::{CallRecord, JournalEntry, Scope};
+use signalbox_capabilities::{CallRecord, JournalEntry, Scope, json_weight};
 use signalbox_graph::{Ending, FailureKind, Next, Outcome, Payloads, RunError, StepOutput, Stepper, Task};
-use signalbox_model::{PathStep, StepResult, Tokens};
+use signalbox_model::{JsonObject, PathStep, StepResult, Tokens};
 use signalbox_sandbox::{Generation, NewAction, NodeCall, NodeFailure, NodeRun, NodeStep, Plugin, Sandbox, Verdict};
 use signalbox_store::EffectKind;
 use thiserror::Error;
@@ -28,6 +28,38 @@ pub(crate) struct Contribution {
     pub effects: Vec<EffectKind>,
 }
 
+/// The most that the actions, answers and effects of one decision take together, in bytes: its record is one item of the
+/// store, which takes less, compressed.
+const MOST_GIVEN: usize = 1 << 20;
+
+impl Contribution {
+    /// What it takes in the decision's record, more or less.
+    fn bytes(&self) -> usize {
+        const EACH: usize = 256;
+        let object = |object: Option<&JsonObject>| -> usize {
+            object.into_iter().flatten().map(|(key, value)| key.len() + json_weight(value)).sum()
+        };
+        let text = |text: Option<&String>| text.map_or(0, String::len);
+        let actions = self.actions.iter().map(|action| EACH + action.target.len() + object(Some(&action.payload)));
+        let responses = self.responses.iter().map(|response| {
+            let content = &response.content;
+            EACH + response.recipient.len() + text(content.text.as_ref()) + object(content.data.as_ref())
+        });
+        let effects = self.effects.iter().map(|effect| match effect {
+            EffectKind::Action(action) => EACH + object(Some(&action.payload)),
+            EffectKind::Notification { content, .. } => EACH + object(Some(content)),
+            EffectKind::KafkaRecord { value, headers, .. } => {
+                EACH + 2 * value.len() + headers.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>()
+            }
+            EffectKind::Schedule { payload, .. } => EACH + object(payload.as_ref()),
+            EffectKind::CancelSchedule { .. } => EACH,
+        });
+        let verdict =
+            self.verdict.as_ref().map_or(0, |verdict| verdict.reasoning.len() + object(verdict.metadata.as_ref()));
+        actions.chain(responses).chain(effects).sum::<usize>() + verdict
+    }
+}
+
 /// Why no decision came out.
 #[derive(Debug, Error)]
 pub(crate) enum Failure {
@@ -35,6 +67,11 @@ pub(crate) enum Failure {
     Run(#[from] RunError),
     #[error("no decision within {0:?}; raise `deadline` under [graph], or find the slow node in the path")]
     Deadline(Duration),
+    #[error(
+        "node `{node}` makes what this decision says and causes {bytes} bytes, more than the {MOST_GIVEN} of one decision; \
+         let it send less, or keep it in a table"
+    )]
+    TooMuch { node: String, bytes: usize },
     #[error("the graph ended, and no node had decided")]
     NoVerdict,
     #[error("the graph waits for a node that does not run; this is a bug of the host")]
@@ -77,15 +114,27 @@ impl Runner<'_> {
     pub async fn run(&self, mut stepper: Stepper<Contribution>) -> Ran {
         let deadline = self.generation.graph.deadline();
         let (mut running, mut traces, mut tokens) = (FuturesUnordered::new(), Vec::new(), Tokens::default());
+        let mut given = 0_usize;
         let result = loop {
             match stepper.next() {
                 // On the heap, because the collection moves what it is given, and an attempt is some kilobytes.
                 Next::Run(tasks) => running.extend(tasks.into_iter().map(|task| Box::pin(self.attempt(task)))),
+                // Here the deadline holds too: nobody else looks at it while the graph computes.
+                Next::Pause if tokio::time::Instant::now() >= self.scope.deadline => {
+                    break Err(Failure::Deadline(deadline));
+                }
+                Next::Pause => tokio::task::yield_now().await,
                 Next::Wait => match tokio::time::timeout_at(self.scope.deadline, running.next()).await {
                     Ok(Some((task, outcome, trace, used))) => {
                         tokens.input += used.input;
                         tokens.output += used.output;
                         traces.push(trace);
+                        if let Outcome::Done(output) = &outcome {
+                            given = given.saturating_add(output.payload.bytes());
+                            if given > MOST_GIVEN {
+                                break Err(Failure::TooMuch { node: task.node.to_string(), bytes: given });
+                            }
+                        }
                         stepper.complete(task.id, outcome);
                     }
                     Ok(None) => break Err(Failure::Stuck),

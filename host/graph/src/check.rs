@@ -8,12 +8,15 @@ mod onward;
 mod parallel;
 mod paths;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use crate::definition::GraphDefinition;
+use crate::definition::{GraphDefinition, NodeDefinition};
 use crate::graph::{Graph, Work};
 use crate::reader::Problems;
+
+/// How deep subgraphs may run subgraphs.
+const MAX_LEVELS: usize = 16;
 
 /// A graph with the definition it was made from; nodes and channels stand at the same positions in both.
 struct Draft<'d> {
@@ -84,76 +87,101 @@ fn check_one<'d>(
 }
 
 /// Subgraphs in an order in which each comes after those it runs. Those that run themselves, by whatever detour, are
-/// problems and come last.
+/// problems and come last, and so is one that nests too deep.
 fn innermost_first<'d>(
     root: &GraphDefinition,
     subgraphs: &'d [GraphDefinition],
     problems: &mut Problems,
 ) -> Vec<&'d GraphDefinition> {
     let names: BTreeSet<&str> = subgraphs.iter().filter_map(name_of).collect();
-    for node in &root.nodes {
+    for node in std::iter::once(root).chain(subgraphs).flat_map(|graph| &graph.nodes) {
         unknown_subgraph(node, &names, problems);
     }
-    let mut ordered: Vec<&GraphDefinition> = Vec::new();
-    let mut waiting: Vec<&GraphDefinition> = subgraphs.iter().collect();
-    for definition in subgraphs {
-        for node in &definition.nodes {
-            unknown_subgraph(node, &names, problems);
-        }
-    }
-    loop {
-        let done: BTreeSet<&str> = ordered.iter().copied().filter_map(name_of).collect();
-        let ready = |definition: &&GraphDefinition| {
-            let mut runs = definition.nodes.iter().filter_map(|node| node.graph.as_ref());
-            runs.all(|graph| done.contains(graph.value.as_str()) || !names.contains(graph.value.as_str()))
-        };
-        let (now, later): (Vec<_>, Vec<_>) = waiting.into_iter().partition(ready);
-        waiting = later;
-        if now.is_empty() {
-            break;
-        }
-        ordered.extend(now);
-    }
-    let circle: BTreeSet<&str> = waiting.iter().copied().filter_map(name_of).collect();
-    for definition in &waiting {
-        for (node, graph) in definition.nodes.iter().filter_map(|node| Some((node, node.graph.as_ref()?))) {
-            if circle.contains(graph.value.as_str()) && reaches(&graph.value, name_of(definition), subgraphs) {
-                let name = name_of(definition).unwrap_or_default();
-                let message =
-                    format!("node `{}` makes subgraph `{name}` run itself, through `{}`", node.name.value, graph.value);
-                problems.add(&graph.span, message, "use an edge back to an earlier node for a loop");
+    let positions: HashMap<&str, usize> =
+        subgraphs.iter().enumerate().filter_map(|(position, graph)| Some((name_of(graph)?, position))).collect();
+    let runs: Vec<Vec<usize>> = subgraphs
+        .iter()
+        .map(|graph| {
+            let inner = graph.nodes.iter().filter_map(|node| node.graph.as_ref());
+            inner
+                .filter_map(|name| positions.get(name.value.as_str()).copied())
+                .collect::<BTreeSet<_>>()
+                .into_iter()
+                .collect()
+        })
+        .collect();
+    // Strongly connected parts come out innermost first.
+    let parts = paths::circles(subgraphs.len(), &|graph| runs.get(graph).cloned().unwrap_or_default());
+    let (mut ordered, mut last) = (Vec::new(), Vec::new());
+    let mut levels = vec![0_usize; subgraphs.len()];
+    for part in &parts {
+        let within = |graph: &usize| part.contains(graph);
+        let circle =
+            part.len() > 1 || part.iter().any(|graph| runs.get(*graph).is_some_and(|runs| runs.contains(graph)));
+        for position in part {
+            let Some(definition) = subgraphs.get(*position) else { continue };
+            let inner = runs.get(*position).into_iter().flatten().filter(|inner| !within(inner));
+            let level = 1 + inner.filter_map(|inner| levels.get(*inner)).max().copied().unwrap_or(0);
+            levels.get_mut(*position).into_iter().for_each(|known| *known = level);
+            if circle {
+                let theirs = |node: &&NodeDefinition| {
+                    node.graph.as_ref().and_then(|name| positions.get(name.value.as_str())).is_some_and(within)
+                };
+                for node in definition.nodes.iter().filter(theirs) {
+                    runs_itself(node, definition, problems);
+                }
+                last.push(definition);
+            } else if level > MAX_LEVELS {
+                // What is above it too would be told the same.
+                if level == MAX_LEVELS + 1
+                    && let Some(name) = &definition.name
+                {
+                    let message =
+                        format!("subgraph `{}` runs subgraphs within subgraphs, {level} levels deep", name.value);
+                    problems.add(
+                        &name.span,
+                        message,
+                        format!("nest at most {MAX_LEVELS} levels: flatten some of them"),
+                    );
+                }
+                last.push(definition);
+            } else {
+                ordered.push(definition);
             }
         }
     }
-    ordered.extend(waiting);
+    // In the file's order, as everything is told.
+    last.sort_by_key(|definition| definition.span.start);
+    if last.iter().any(|definition| levels_of(definition, &positions, &levels) > MAX_LEVELS) {
+        // Graphs that are dropped one within another take the thread's stack.
+        return ordered;
+    }
+    ordered.extend(last);
     ordered
 }
 
-/// Whether subgraph `from` runs subgraph `to`, itself or through others.
-fn reaches(from: &str, to: Option<&str>, subgraphs: &[GraphDefinition]) -> bool {
-    let mut seen = BTreeSet::from([from]);
-    let mut open = vec![from];
-    while let Some(name) = open.pop() {
-        if Some(name) == to {
-            return true;
-        }
-        let nodes = subgraphs.iter().filter(|graph| name_of(graph) == Some(name)).flat_map(|graph| &graph.nodes);
-        for inner in nodes.filter_map(|node| node.graph.as_ref()) {
-            if seen.insert(&inner.value) {
-                open.push(&inner.value);
-            }
-        }
+fn levels_of(definition: &GraphDefinition, positions: &HashMap<&str, usize>, levels: &[usize]) -> usize {
+    let position = name_of(definition).and_then(|name| positions.get(name));
+    position.and_then(|position| levels.get(*position)).copied().unwrap_or_default()
+}
+
+fn runs_itself(node: &NodeDefinition, definition: &GraphDefinition, problems: &mut Problems) {
+    if let Some(graph) = &node.graph {
+        let name = name_of(definition).unwrap_or_default();
+        let message =
+            format!("node `{}` makes subgraph `{name}` run itself, through `{}`", node.name.value, graph.value);
+        problems.add(&graph.span, message, "use an edge back to an earlier node for a loop");
     }
-    false
 }
 
 fn name_of(definition: &GraphDefinition) -> Option<&str> {
     definition.name.as_ref().map(|name| name.value.as_str())
 }
 
-fn unknown_subgraph(node: &crate::definition::NodeDefinition, names: &BTreeSet<&str>, problems: &mut Problems) {
+fn unknown_subgraph(node: &NodeDefinition, names: &BTreeSet<&str>, problems: &mut Problems) {
     if let Some(graph) = &node.graph
         && !names.contains(graph.value.as_str())
+        && !problems.is_full()
     {
         let message = format!("node `{}` runs subgraph `{}`, which is not declared", node.name.value, graph.value);
         let help = match crate::reader::nearest(&graph.value, names.iter().copied()) {

@@ -10,6 +10,10 @@ use crate::reducer::Reducer;
 
 /// The most nodes of one graph.
 const MAX_NODES: usize = 2_000;
+/// The most channels of one graph.
+const MAX_CHANNELS: usize = 500;
+/// The most places that edges, gotos and `on-error` of one graph lead to.
+const MAX_WAYS: usize = 6_000;
 
 /// `[graph]`, or one of `[graphs.…]`.
 #[derive(Debug)]
@@ -89,10 +93,6 @@ impl GraphDefinition {
             table.require("nodes", &help, problems).and_then(|item| item.table(format!("[{prefix}.nodes]"), problems))
         {
             nodes = table.entries().iter().filter_map(|item| node(item, &prefix, problems)).collect();
-            if nodes.len() > MAX_NODES {
-                let message = format!("[{prefix}] has {} nodes", nodes.len());
-                problems.add(&span, message, format!("use at most {MAX_NODES}"));
-            }
         }
         let place = format!("[[{prefix}.edges]]");
         let help = format!("declare {place} with `from = \"start\"` and `to` a node");
@@ -103,6 +103,37 @@ impl GraphDefinition {
         table.finish(problems);
         let deadline = deadline.unwrap_or(Duration::from_secs(20));
         Self { name, span, step_limit: step_limit.unwrap_or(25), deadline, session, channels, nodes, edges }
+    }
+}
+
+impl GraphDefinition {
+    /// How many places edges, gotos and `on-error` lead to.
+    pub fn ways(&self) -> usize {
+        let of_nodes = self.nodes.iter().map(|node| node.targets.len() + usize::from(node.on_error.is_some()));
+        self.edges.iter().map(|edge| edge.to.len()).chain(of_nodes).sum()
+    }
+
+    /// How many expressions there are.
+    pub fn expressions(&self) -> usize {
+        let conditions = self.edges.iter().filter(|edge| edge.when.is_some()).count();
+        conditions + self.nodes.iter().filter(|node| node.for_each.is_some()).count()
+    }
+
+    /// Whether it is no larger than one graph may be.
+    pub fn is_within_limits(&self, problems: &mut Problems) -> bool {
+        let mut fits = true;
+        for (what, count, limit) in [
+            ("nodes", self.nodes.len(), MAX_NODES),
+            ("channels", self.channels.len(), MAX_CHANNELS),
+            ("edges, gotos and takeovers", self.ways(), MAX_WAYS),
+        ] {
+            if count > limit {
+                fits = false;
+                let message = format!("{} has {count} {what}", self.place());
+                problems.add(&self.span, message, format!("use at most {limit}, or make a subgraph of a part"));
+            }
+        }
+        fits
     }
 }
 

@@ -1,19 +1,33 @@
-//! Conditions and lists in CEL: checked when a bundle is loaded, evaluated over the few values they name.
+//! Conditions and lists in CEL: checked when a bundle is loaded, priced before each evaluation, evaluated over the few
+//! values they name.
 
+mod cost;
 mod known_values;
+mod meter;
+mod pattern;
+mod value;
 mod walk;
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 
-use cel::objects::{Key, Map};
+use cel::extractors::This;
 use cel::{Context, Env, ExecutionError, Program, Value};
+use serde_json::Value as JsonValue;
 use signalbox_model::AgentInput;
 
-use crate::json::Json;
+use crate::json::{Json, count_nodes};
+use cost::{Measure, Sizes};
+use pattern::Pattern;
+use value::{cel_map, cel_texts, cel_value};
 use walk::Walk;
 
-/// The longest expression: evaluation has no fuel, so what it may cost is bounded by what may be written.
+pub(crate) use meter::Meter;
+pub use meter::{EVALUATION_LIMIT, RUN_LIMIT, STEP_LIMIT};
+
+/// The longest expression: what it may cost to read is bounded by what may be written.
 const MAX_SOURCE_BYTES: usize = 1024;
 
 /// The most brackets, `?`, comparisons and sums, which are what may nest: parser and evaluation recurse, and an overflow
@@ -23,8 +37,8 @@ const MAX_NESTING: usize = 32;
 /// The stack that parsing gets; only what is used of it is ever backed by memory.
 const PARSER_STACK_BYTES: usize = 32 << 20;
 
-/// The most text that an expression with `map`, `filter`, `all` or `exists` may read.
-const MAX_READ_BYTES: usize = 32 << 10;
+/// The most values in the list of a `for-each` that is a channel alone, all levels counted.
+const MAX_LIST_NODES: usize = 50_000;
 
 static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| {
     let mut environment = Env::stdlib();
@@ -40,28 +54,30 @@ static CONTEXT: LazyLock<Context<'static, 'static>> = LazyLock::new(|| Context::
 /// always has its type: a missing text or location is `""`, missing data is `{}`.
 #[derive(Clone, Debug)]
 pub struct Scope {
-    input: Value,
-    input_bytes: usize,
-    permissions: Value,
+    input: BTreeMap<&'static str, JsonValue>,
+    input_sizes: BTreeMap<&'static str, Measure>,
+    permissions: Vec<String>,
 }
 
 impl Scope {
     /// What edges see of this input.
     pub fn new(input: &AgentInput, permissions: &[String]) -> Self {
-        let data = input.content.data.clone().map_or(serde_json::json!({}), serde_json::Value::Object);
-        let text = input.content.text.clone().unwrap_or_default();
-        let input_bytes = text.len() + data.to_string().len();
-        let field = |name: &str, value: serde_json::Value| (Key::from(name.to_owned()), cel_value(&value));
-        let of = |value: serde_json::Result<serde_json::Value>| value.unwrap_or_default();
-        let fields = [
-            field("text", text.into()),
-            field("type", of(serde_json::to_value(input.input_type))),
-            field("source", of(serde_json::to_value(input.source))),
-            field("data", data),
-            field("locationId", input.location_id.clone().unwrap_or_default().into()),
-        ];
-        let permissions = permissions.iter().map(|name| Value::from(name.as_str())).collect::<Vec<_>>();
-        Self { input: map_of(fields), input_bytes, permissions: Value::List(Arc::new(permissions)) }
+        let of = |value: serde_json::Result<JsonValue>| value.unwrap_or_default();
+        Self::of(
+            BTreeMap::from([
+                ("text", input.content.text.clone().unwrap_or_default().into()),
+                ("type", of(serde_json::to_value(input.input_type))),
+                ("source", of(serde_json::to_value(input.source))),
+                ("data", JsonValue::Object(input.content.data.clone().unwrap_or_default())),
+                ("locationId", input.location_id.clone().unwrap_or_default().into()),
+            ]),
+            permissions,
+        )
+    }
+
+    fn of(input: BTreeMap<&'static str, JsonValue>, permissions: &[String]) -> Self {
+        let input_sizes = input.iter().map(|(name, value)| (*name, measure(value))).collect();
+        Self { input, input_sizes, permissions: permissions.to_vec() }
     }
 }
 
@@ -74,7 +90,6 @@ pub(crate) struct ExpressionProblem {
 }
 
 /// A compiled expression and the values it reads.
-#[derive(Debug)]
 pub(crate) struct Expression {
     source: String,
     program: Program,
@@ -83,8 +98,17 @@ pub(crate) struct Expression {
     asked: Vec<String>,
     /// Permissions that it looks for.
     permissions: Vec<String>,
-    reads_input: bool,
-    loops: bool,
+    input_fields: BTreeSet<String>,
+    reads_permissions: bool,
+    patterns: Arc<BTreeMap<String, Pattern>>,
+    /// Knows `matches`, when the expression uses it.
+    context: Option<Context<'static, 'static>>,
+}
+
+impl fmt::Debug for Expression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Expression").field("source", &self.source).finish_non_exhaustive()
+    }
 }
 
 impl Expression {
@@ -110,13 +134,15 @@ impl Expression {
         let program = ENVIRONMENT.compile(source).map_err(|errors| syntax_problems(source, &errors))?;
         let mut walk = Walk::new(source, &program);
         walk.visit(program.expression(), &mut Vec::new(), false);
-        let Walk { channels, asked, permissions, reads_input, loops, problems, .. } = walk;
+        let Walk { channels, asked, permissions, input_fields, reads_permissions, patterns, problems, .. } = walk;
         if !problems.is_empty() {
             return Err(problems);
         }
-        let channels = channels.into_iter().collect();
+        let (channels, patterns) = (channels.into_iter().collect(), Arc::new(patterns));
         let (asked, permissions) = (asked.into_iter().collect(), permissions.into_iter().collect());
-        Ok(Self { source: source.to_owned(), program, channels, asked, permissions, reads_input, loops })
+        let context = context_with(&patterns);
+        let source = source.to_owned();
+        Ok(Self { source, program, channels, asked, permissions, input_fields, reads_permissions, patterns, context })
     }
 
     pub fn source(&self) -> &str {
@@ -153,8 +179,13 @@ impl Expression {
     }
 
     /// Evaluates a condition.
-    pub fn condition<'j>(&self, read: impl Fn(&str) -> Option<&'j Json>, scope: &Scope) -> Result<bool, String> {
-        match self.evaluate(read, scope)? {
+    pub fn condition<'j>(
+        &self,
+        read: impl Fn(&str) -> Option<&'j Json>,
+        scope: &Scope,
+        meter: &mut Meter,
+    ) -> Result<bool, String> {
+        match self.evaluate(read, scope, meter)? {
             Value::Bool(answer) => Ok(answer),
             other => Err(format!("it gives {}, not true or false", kind(&other))),
         }
@@ -165,18 +196,25 @@ impl Expression {
         &self,
         read: impl Fn(&str) -> Option<&'j Json>,
         scope: &Scope,
-    ) -> Result<Vec<serde_json::Value>, String> {
+        meter: &mut Meter,
+    ) -> Result<Vec<JsonValue>, String> {
         // A channel alone is taken as it is: no number changes its type on the way through CEL.
         if let [channel] = self.channels.as_slice()
             && self.source.trim().strip_prefix("state.") == Some(channel.as_str())
         {
-            return match read(channel).map(Json::value) {
-                Some(serde_json::Value::Array(items)) => Ok(items.clone()),
-                Some(other) => Err(format!("`state.{channel}` is no list but {other:.60}")),
-                None => Err(missing(channel)),
+            let Some(json) = read(channel) else { return Err(missing(channel)) };
+            if json.nodes() > MAX_LIST_NODES {
+                return Err(format!(
+                    "`state.{channel}` holds {} values, more than the {MAX_LIST_NODES} of a list; let a node cut it into parts",
+                    json.nodes()
+                ));
+            }
+            return match json.value() {
+                JsonValue::Array(items) => Ok(items.clone()),
+                other => Err(format!("`state.{channel}` is no list but {other:.60}")),
             };
         }
-        match self.evaluate(read, scope)? {
+        match self.evaluate(read, scope, meter)? {
             Value::List(items) => {
                 items.iter().map(|item| item.json().map_err(|_| "an item has no form in JSON".to_owned())).collect()
             }
@@ -184,29 +222,85 @@ impl Expression {
         }
     }
 
-    fn evaluate<'j>(&self, read: impl Fn(&str) -> Option<&'j Json>, scope: &Scope) -> Result<Value, String> {
-        let mut bytes = if self.reads_input { scope.input_bytes } else { 0 };
-        let mut fields = Vec::new();
-        for channel in &self.channels {
-            if let Some(json) = read(channel) {
-                bytes += json.text().len();
-                fields.push((Key::from(channel.clone()), cel_value(json.value())));
-            }
+    fn evaluate<'j>(
+        &self,
+        read: impl Fn(&str) -> Option<&'j Json>,
+        scope: &Scope,
+        meter: &mut Meter,
+    ) -> Result<Value, String> {
+        let found: Vec<(&str, &Json)> =
+            self.channels.iter().filter_map(|channel| Some((channel.as_str(), read(channel)?))).collect();
+        let size = |name: &&String| scope.input_sizes.get_key_value(name.as_str()).map(|(name, size)| (*name, *size));
+        let input: BTreeMap<&str, Measure> = self.input_fields.iter().filter_map(|name| size(&name)).collect();
+        let permissions = if self.reads_permissions { of_texts(&scope.permissions) } else { Measure::default() };
+        // Before a value is parsed, and again when its shape is known.
+        let of_text = |json: &Json| Measure { nodes: json.nodes() as u64, bytes: json.text().len() as u64, items: 0 };
+        let reading = found.iter().map(|(_, json)| of_text(json).work()).chain(input.values().map(|size| size.work()));
+        let reading = reading.fold(permissions.work(), u64::saturating_add);
+        meter.check(reading)?;
+        let channels = found.iter().map(|(name, json)| {
+            let items = match json.value() {
+                JsonValue::Array(list) => list.len(),
+                JsonValue::Object(object) => object.len(),
+                _ => 0,
+            };
+            (*name, Measure { items: items as u64, ..of_text(json) })
+        });
+        let sizes = Sizes { channels: channels.collect(), input, permissions, patterns: &self.patterns };
+        meter.pay(reading.saturating_add(cost::work(self.program.expression(), &sizes)))?;
+
+        let mut inner = self.context.as_ref().unwrap_or(&CONTEXT).new_inner_scope();
+        inner.add_variable_as_val("state", cel_map(found.iter().map(|(name, json)| (*name, cel_value(json.value())))));
+        let fields = scope.input.iter().filter(|(name, _)| self.input_fields.contains(**name));
+        inner.add_variable_as_val("input", cel_map(fields.map(|(name, value)| (*name, cel_value(value)))));
+        if self.reads_permissions {
+            inner.add_variable_as_val("permissions", cel_texts(&scope.permissions));
         }
-        if self.loops && bytes > MAX_READ_BYTES {
-            return Err(format!("it loops over {bytes} bytes, more than {MAX_READ_BYTES}; let a node compute it"));
-        }
-        let mut inner = CONTEXT.new_inner_scope();
-        inner.add_variable_from_value("state", map_of(fields));
-        if self.reads_input {
-            inner.add_variable_from_value("input", scope.input.clone());
-        }
-        inner.add_variable_from_value("permissions", scope.permissions.clone());
         self.program.execute(&inner).map_err(|error| match error {
             ExecutionError::NoSuchKey(key) if self.channels.contains(&key) => missing(&key),
             ExecutionError::NoSuchKey(key) => format!("there is no `{key}`; ask with `has(...)` first"),
-            other => other.to_string(),
+            other => cut(&other.to_string()),
         })
+    }
+}
+
+/// A context of its own for an expression with patterns: `matches` finds them there compiled, and compiles none.
+fn context_with(patterns: &Arc<BTreeMap<String, Pattern>>) -> Option<Context<'static, 'static>> {
+    if patterns.is_empty() {
+        return None;
+    }
+    let mut context = Context::with_env(Arc::clone(&ENVIRONMENT));
+    let patterns = Arc::clone(patterns);
+    let matches = move |This(text): This<Arc<String>>, pattern: Arc<String>| match patterns.get(pattern.as_str()) {
+        Some(pattern) => Ok(pattern.is_match(&text)),
+        None => Err(ExecutionError::function_error("matches", "the pattern was not written as a string")),
+    };
+    // The environment has no function of this name, because `cel` is built without its own regular expressions.
+    let _ = context.add_function("matches", matches);
+    Some(context)
+}
+
+/// How large a value is.
+fn measure(value: &JsonValue) -> Measure {
+    let (nodes, bytes) = count_nodes(value);
+    let items = match value {
+        JsonValue::Array(list) => list.len(),
+        JsonValue::Object(object) => object.len(),
+        _ => 0,
+    };
+    Measure { nodes: nodes as u64, bytes: bytes as u64, items: items as u64 }
+}
+
+fn of_texts(texts: &[String]) -> Measure {
+    let bytes = texts.iter().map(String::len).sum::<usize>() as u64;
+    Measure { nodes: texts.len() as u64 + 1, bytes, items: texts.len() as u64 }
+}
+
+/// What CEL says of a failure repeats whole values.
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(500) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
     }
 }
 
@@ -238,28 +332,6 @@ fn kind(value: &Value) -> &'static str {
     }
 }
 
-fn map_of(fields: impl IntoIterator<Item = (Key, Value)>) -> Value {
-    Value::Map(Map { map: Arc::new(fields.into_iter().collect()) })
-}
-
-/// JSON as CEL sees it: whole numbers are `int`, not `uint`, so that `state.guests + 1` works.
-fn cel_value(json: &serde_json::Value) -> Value {
-    match json {
-        serde_json::Value::Null => Value::Null,
-        serde_json::Value::Bool(flag) => Value::Bool(*flag),
-        serde_json::Value::Number(number) => match (number.as_i64(), number.as_u64()) {
-            (Some(integer), _) => Value::Int(integer),
-            (None, Some(integer)) => Value::UInt(integer),
-            (None, None) => Value::Float(number.as_f64().unwrap_or_default()),
-        },
-        serde_json::Value::String(text) => Value::from(text.as_str()),
-        serde_json::Value::Array(list) => Value::List(Arc::new(list.iter().map(cel_value).collect())),
-        serde_json::Value::Object(object) => {
-            map_of(object.iter().map(|(key, value)| (Key::from(key.clone()), cel_value(value))))
-        }
-    }
-}
-
 fn syntax_problems(source: &str, errors: &cel::ParseErrors) -> Vec<ExpressionProblem> {
     let problem = |error: &cel::ParseError| ExpressionProblem {
         message: format!("the expression is no CEL: {}", error.msg.trim_start_matches("Syntax error: ")),
@@ -280,109 +352,4 @@ fn offset(source: &str, (line, column): (isize, isize)) -> Option<Range<usize>> 
 }
 
 #[cfg(test)]
-mod tests {
-    use super::walk::FUNCTIONS;
-    use super::*;
-
-    fn scope() -> Scope {
-        let strings = ["message", "review"].map(Value::from).to_vec();
-        let input = [(Key::from("text".to_owned()), Value::from("Masă la 8"))];
-        Scope { input: map_of(input), input_bytes: 10, permissions: Value::List(Arc::new(strings)) }
-    }
-
-    fn evaluate(source: &str, x: &str) -> Result<bool, String> {
-        let expression = Expression::compile(source).map_err(|problems| format!("{problems:?}"))?;
-        let x = Json::parse(x).unwrap();
-        expression.condition(|name| (name == "x").then_some(&x), &scope())
-    }
-
-    #[test]
-    fn every_function_that_is_let_in_works() {
-        for (function, source) in FUNCTIONS.iter().zip([
-            "bool('true')",
-            "bytes('a') == b'a'",
-            "'abc'.charAt(1) == 'b'",
-            "input.text.contains('Masă')",
-            "double('1.5') > 1.0",
-            "dyn(1) == 1",
-            "'abc'.endsWith('c')",
-            "has(state.x) && !has(state.y)",
-            "'abc'.indexOf('c') == 2",
-            "int('3') == 3",
-            "'abca'.lastIndexOf('a') == 3",
-            "input.text.lowerAscii() == 'masă la 8'",
-            "'aaa'.matches('^a+$')",
-            "'abc'.reverse() == 'cba'",
-            "size(permissions) == 2",
-            "'a b'.split(' ') == ['a', 'b']",
-            "input.text.startsWith('M')",
-            "string(1) == '1'",
-            "'abc'.substring(1) == 'bc'",
-            "' a '.trim() == 'a'",
-            "type(1) == int",
-            "uint(1) == 1u",
-            "'a'.upperAscii() == 'A'",
-        ]) {
-            assert!(source.contains(function), "{source} is about {function}");
-            assert_eq!(evaluate(source, "1"), Ok(true), "{source}");
-        }
-        for source in [
-            "permissions.all(p, size(p) > 2)",
-            "permissions.exists(p, p == 'review')",
-            "permissions.exists_one(p, p == 'review')",
-            "permissions.filter(p, p == 'review') == ['review']",
-            "permissions.map(p, size(p)) == [7, 6]",
-        ] {
-            assert_eq!(evaluate(source, "1"), Ok(true), "{source}");
-        }
-    }
-
-    #[test]
-    fn numbers_compare_as_people_expect() {
-        for (source, x) in
-            [("state.x == 1", "1"), ("state.x + 1 == 2", "1"), ("state.x > 1", "1.5"), ("state.x == 1", "1.0")]
-        {
-            assert_eq!(evaluate(source, x), Ok(true), "{source} with {x}");
-        }
-    }
-
-    #[test]
-    fn what_cannot_be_answered_is_an_error_that_says_why() {
-        let why = |source: &str, x: &str| evaluate(source, x).unwrap_err();
-        assert!(why("state.y == 1", "1").contains("channel `y` has no value yet"));
-        assert!(why("state.x.kind == 1", "{}").contains("there is no `kind`; ask with `has(...)`"));
-        assert!(why("state.x", "3").contains("it gives a number, not true or false"));
-        assert!(why("state.x > 1", "\"1\"").contains("no matching overload"));
-        assert!(why("1 / state.x == 1", "0").contains("ivision by zero"), "{}", why("1 / state.x == 1", "0"));
-        let long = format!("[{}0]", "1,".repeat(20_000));
-        assert!(why("state.x.exists(n, n > 3)", &long).contains("it loops over"));
-        assert_eq!(evaluate("size(state.x) > 3", &long), Ok(true), "without a loop, size does not matter");
-    }
-
-    #[test]
-    fn an_expression_nested_too_deep_is_refused_and_overflows_no_stack() {
-        for source in [
-            format!("{}1{}", "(".repeat(500), ")".repeat(500)),
-            format!("{}1{}", "[".repeat(500), "]".repeat(500)),
-            format!("1{}", "+1".repeat(500)),
-            format!("{}1", "1?2:".repeat(250)),
-            format!("1{}", " in 1".repeat(200)),
-        ] {
-            assert!(evaluate(&source, "1").unwrap_err().contains("more than"), "{source}");
-        }
-        // The most that is let in.
-        let most = MAX_NESTING - 1;
-        for source in [
-            format!("{}true{}", "(".repeat(most), ")".repeat(most)),
-            format!("{}true{} != []", "[".repeat(most - 1), "]".repeat(most - 1)),
-            format!("{}true", "false ? false : ".repeat(most)),
-            format!("0{} != 3", "+1".repeat(most)),
-            format!("{}true", "!".repeat(1_000)),
-            format!("true{}", "||true".repeat(150)),
-        ] {
-            assert_eq!(evaluate(&source, "1"), Ok(true), "{source}");
-        }
-        let fields = format!("has(state.x{})", ".y".repeat(500));
-        assert!(evaluate(&fields, "1").is_err());
-    }
-}
+mod tests;

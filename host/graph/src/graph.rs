@@ -1,6 +1,6 @@
 //! A checked decision graph, with every index that a run needs computed once.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -132,20 +132,33 @@ impl Graph {
 
     /// The plugins that nodes of this graph and its subgraphs run, sorted, each once.
     pub fn plugins(&self) -> Vec<Arc<str>> {
-        let mut names = Vec::new();
-        self.collect_plugins(&mut names);
+        let own = |graph: &Self| -> Vec<Arc<str>> {
+            let works = graph.nodes.iter().map(|node| &node.work);
+            works
+                .filter_map(|work| if let Work::Plugin(plugin) = work { Some(Arc::clone(plugin)) } else { None })
+                .collect()
+        };
+        let mut names = own(self);
+        names.extend(self.subgraphs().values().flat_map(|graph| own(graph)));
         names.sort();
         names.dedup();
         names
     }
 
-    fn collect_plugins(&self, names: &mut Vec<Arc<str>>) {
-        for node in &self.nodes {
-            match &node.work {
-                Work::Plugin(plugin) => names.push(Arc::clone(plugin)),
-                Work::Graph { graph, .. } => graph.collect_plugins(names),
+    /// Every subgraph that its nodes run, themselves or through others, by name: each once, however many run it.
+    pub(crate) fn subgraphs(&self) -> BTreeMap<&str, &Graph> {
+        let mut found: BTreeMap<&str, &Graph> = BTreeMap::new();
+        let mut open = vec![self];
+        while let Some(graph) = open.pop() {
+            for node in &graph.nodes {
+                if let Work::Graph { graph, name, .. } = &node.work
+                    && found.insert(name, graph).is_none()
+                {
+                    open.push(graph);
+                }
             }
         }
+        found
     }
 
     pub(crate) fn target_name(&self, target: Target) -> &str {

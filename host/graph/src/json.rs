@@ -41,6 +41,8 @@ pub struct Json(Arc<Document>);
 struct Document {
     text: Box<str>,
     depth: usize,
+    /// How many values there are, on all levels.
+    nodes: usize,
     value: OnceLock<Value>,
 }
 
@@ -56,14 +58,15 @@ impl Json {
         if text.len() > limit {
             return Err(JsonError::TooLarge { bytes: text.len(), limit });
         }
-        let mut depth = 0;
+        let mut shape = Shape::default();
         let mut reader = serde_json::Deserializer::from_str(&text);
-        let checked = Depth { level: 0, deepest: &mut depth }.deserialize(&mut reader).and_then(|()| reader.end());
-        if depth > MAX_DEPTH {
+        let checked = Depth { level: 0, shape: &mut shape }.deserialize(&mut reader).and_then(|()| reader.end());
+        if shape.depth > MAX_DEPTH {
             return Err(JsonError::TooDeep);
         }
         checked.map_err(|error| JsonError::Syntax(error.to_string()))?;
-        Ok(Self(Arc::new(Document { text, depth, value: OnceLock::new() })))
+        let Shape { depth, nodes } = shape;
+        Ok(Self(Arc::new(Document { text, depth, nodes, value: OnceLock::new() })))
     }
 
     /// Writes a value as text.
@@ -76,19 +79,20 @@ impl Json {
         if text.len() > MAX_CHANNEL_BYTES {
             return Err(JsonError::TooLarge { bytes: text.len(), limit: MAX_CHANNEL_BYTES });
         }
-        Ok(Self(Arc::new(Document { text, depth, value: OnceLock::from(value) })))
+        let (nodes, _) = count_nodes(&value);
+        Ok(Self(Arc::new(Document { text, depth, nodes, value: OnceLock::from(value) })))
     }
 
     /// Joins texts that are known to be valid into a list, without parsing any of them.
     pub(crate) fn from_elements<'a>(parts: impl Iterator<Item = &'a Json>, limit: usize) -> Result<Self, JsonError> {
         let mut text = String::from("[");
-        let mut depth = 1;
+        let (mut depth, mut nodes) = (1, 1);
         for part in parts {
-            let (elements, deepest) = match part.elements() {
-                Some(elements) => (elements, part.0.depth),
-                None => (part.text().trim(), part.0.depth + 1),
+            let (elements, deepest, inside) = match part.elements() {
+                Some(elements) => (elements, part.0.depth, part.0.nodes - 1),
+                None => (part.text().trim(), part.0.depth + 1, part.0.nodes),
             };
-            depth = depth.max(deepest);
+            (depth, nodes) = (depth.max(deepest), nodes + inside);
             if elements.is_empty() {
                 continue;
             }
@@ -104,12 +108,17 @@ impl Json {
         if depth > MAX_DEPTH {
             return Err(JsonError::TooDeep);
         }
-        Ok(Self(Arc::new(Document { text: text.into_boxed_str(), depth, value: OnceLock::new() })))
+        Ok(Self(Arc::new(Document { text: text.into_boxed_str(), depth, nodes, value: OnceLock::new() })))
     }
 
     /// The text as it came in.
     pub fn text(&self) -> &str {
         &self.0.text
+    }
+
+    /// How many values it is made of, on all levels, without parsing.
+    pub fn nodes(&self) -> usize {
+        self.0.nodes
     }
 
     /// The value, parsed on the first call.
@@ -178,27 +187,52 @@ fn depth_of(value: &Value) -> usize {
     }
 }
 
-/// Reads a document for its depth alone, and as strictly as reading its value would: numbers in range, escapes whole.
+/// How many values there are in one, itself included, and how many bytes of text and keys.
+pub(crate) fn count_nodes(value: &Value) -> (usize, usize) {
+    let sum = |(nodes, bytes): (usize, usize), inner: &Value| {
+        let (more, longer) = count_nodes(inner);
+        (nodes + more, bytes + longer)
+    };
+    match value {
+        Value::Array(list) => list.iter().fold((1, 0), sum),
+        Value::Object(map) => {
+            let keys = map.keys().map(String::len).sum();
+            map.values().fold((1, keys), sum)
+        }
+        Value::String(text) => (1, text.len()),
+        _ => (1, 0),
+    }
+}
+
+/// What reading a document found out.
+#[derive(Default)]
+struct Shape {
+    depth: usize,
+    nodes: usize,
+}
+
+/// Reads a document for its shape alone, and as strictly as reading its value would: numbers in range, escapes whole.
 struct Depth<'d> {
     level: usize,
-    deepest: &'d mut usize,
+    shape: &'d mut Shape,
 }
 
 impl<'de> DeserializeSeed<'de> for Depth<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        self.shape.nodes += 1;
         deserializer.deserialize_any(self)
     }
 }
 
 impl Depth<'_> {
     fn inner(&mut self) -> Depth<'_> {
-        Depth { level: self.level + 1, deepest: self.deepest }
+        Depth { level: self.level + 1, shape: self.shape }
     }
 
     fn enter<E: serde::de::Error>(&mut self) -> Result<(), E> {
-        *self.deepest = (*self.deepest).max(self.level + 1);
+        self.shape.depth = self.shape.depth.max(self.level + 1);
         if self.level >= MAX_DEPTH { Err(E::custom("too deep")) } else { Ok(()) }
     }
 }
@@ -243,6 +277,8 @@ impl<'de> Visitor<'de> for Depth<'_> {
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
         self.enter()?;
         while map.next_key_seed(self.inner())?.is_some() {
+            // A key is no value.
+            self.shape.nodes -= 1;
             map.next_value_seed(self.inner())?;
         }
         Ok(())

@@ -93,10 +93,11 @@ mod mermaid;
 mod reader;
 mod reducer;
 mod report;
+mod source;
 mod stepper;
 pub mod units;
 
-pub use expression::Scope;
+pub use expression::{EVALUATION_LIMIT, RUN_LIMIT, STEP_LIMIT, Scope};
 pub use graph::Graph;
 pub use json::{Json, JsonError, MAX_CHANNEL_BYTES, MAX_DEPTH, MAX_UPDATE_BYTES};
 pub use manifest::{
@@ -107,6 +108,8 @@ pub use mermaid::mermaid;
 pub use reader::suggestion;
 pub use reducer::{ReduceError, Reducer};
 pub use report::{PlacedProblem, Problem, Report, Severity, counted};
+pub use source::{MAX_MANIFEST_BYTES, Unread, check_toml};
 pub use stepper::{
-    Ending, FailureKind, MAX_ITEMS, Next, Outcome, Payloads, RunError, StepOutput, Stepper, Task, TaskId,
+    Ending, FailureKind, MAX_ITEMS, MAX_NODE_RUNS, MAX_STATE_BYTES, Next, Outcome, Payloads, RunError, StepOutput,
+    Stepper, Task, TaskId,
 };

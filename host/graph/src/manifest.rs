@@ -15,7 +15,8 @@ use crate::check::{self, Known};
 use crate::definition::{GraphDefinition, NodeDefinition, check_name};
 use crate::graph::Graph;
 use crate::reader::{Problems, Table, Text};
-use crate::report::{Problem, Report};
+use crate::report::{MAX_PROBLEMS, Problem, Report};
+use crate::source::{MAX_MANIFEST_BYTES, Unread, check_toml};
 
 pub use inputs::{
     ApiInput, CatchUp, CronInput, InputPlaces, Inputs, KafkaInput, Overlap, Verify, VerifyScheme, WebhookInput,
@@ -25,6 +26,17 @@ pub use plugins::{CAPABILITIES, Limits, PluginSpec};
 
 /// The JSON Schema of `bundle.toml`, for editors; a test holds it to what is read here.
 pub const BUNDLE_SCHEMA: &str = include_str!("manifest/schema.json");
+
+/// The most plugins of a bundle.
+const MAX_PLUGINS: usize = 500;
+/// The most subgraphs of a bundle.
+const MAX_SUBGRAPHS: usize = 500;
+/// The most nodes of all graphs of a bundle.
+const MAX_NODES_TOGETHER: usize = 10_000;
+/// The most places that edges, gotos and `on-error` of all graphs of a bundle lead to.
+const MAX_WAYS_TOGETHER: usize = 20_000;
+/// The most expressions of a bundle.
+const MAX_EXPRESSIONS: usize = 2_000;
 
 /// A bundle, as its `bundle.toml` describes it.
 #[derive(Debug)]
@@ -74,9 +86,13 @@ pub fn parse(file: &str, text: &str) -> Result<Manifest, Report> {
 
 /// Reads and checks a manifest, and gives what else there is to look at when it has mistakes.
 pub fn examine(text: &str) -> Examined {
+    if let Err(Unread { message, help, at }) = check_toml(text, MAX_MANIFEST_BYTES) {
+        let problems = vec![Problem::new(message, at, "here").with_help(help)];
+        return Examined { problems, ..Examined::default() };
+    }
     let (document, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
-        let problems = errors.iter().map(|error| syntax(error, text)).collect();
+        let problems = errors.iter().take(MAX_PROBLEMS + 1).map(|error| syntax(error, text)).collect();
         return Examined { problems, ..Examined::default() };
     }
     let mut problems = Problems::default();
@@ -155,6 +171,10 @@ fn read(document: &DeTable<'_>, source: &str, examined: &mut Examined, problems:
     let plugin_of = |node: &NodeDefinition| node.plugin.as_ref().map(|plugin| plugin.value.clone());
     examined.nodes = root.iter().chain(&subgraphs).flat_map(|graph| graph.nodes.iter().filter_map(plugin_of)).collect();
     let root = root?;
+    // Every further look at them costs more than their number.
+    if !within_limits(&root, &subgraphs, &plugins, problems) {
+        return None;
+    }
     let known = Known { plugins: &names, permissions: &permissions };
     let graph = check::check(&root, &subgraphs, known, source, problems);
     check_use(&plugins, &inputs.handlers, &[&root], &subgraphs, problems);
@@ -167,6 +187,34 @@ fn read(document: &DeTable<'_>, source: &str, examined: &mut Examined, problems:
         graph,
         warnings: Vec::new(),
     })
+}
+
+/// Whether a bundle is no larger than one that can be checked while somebody waits.
+fn within_limits(
+    root: &GraphDefinition,
+    subgraphs: &[GraphDefinition],
+    plugins: &BTreeMap<String, PluginSpec>,
+    problems: &mut Problems,
+) -> bool {
+    let graphs = || std::iter::once(root).chain(subgraphs);
+    let mut fits = true;
+    for (what, count, limit) in [
+        ("plugins", plugins.len(), MAX_PLUGINS),
+        ("subgraphs", subgraphs.len(), MAX_SUBGRAPHS),
+        ("nodes in all its graphs", graphs().map(|graph| graph.nodes.len()).sum(), MAX_NODES_TOGETHER),
+        ("edges, gotos and takeovers in all its graphs", graphs().map(GraphDefinition::ways).sum(), MAX_WAYS_TOGETHER),
+        ("conditions and lists", graphs().map(GraphDefinition::expressions).sum(), MAX_EXPRESSIONS),
+    ] {
+        if count > limit {
+            fits = false;
+            let message = format!("the bundle has {count} {what}, more than {limit}");
+            problems.add(&root.span, message, "make several bundles of it, or let nodes do more");
+        }
+    }
+    for graph in graphs() {
+        fits &= graph.is_within_limits(problems);
+    }
+    fits
 }
 
 fn check_version(version: &Text, problems: &mut Problems) {
@@ -186,6 +234,7 @@ fn check_use(
     problems: &mut Problems,
 ) {
     let graphs = root.iter().copied().chain(subgraphs);
+    let handled: BTreeSet<&str> = handlers.iter().map(|handler| handler.value.as_str()).collect();
     let nodes: BTreeMap<&str, Range<usize>> = graphs
         .flat_map(|graph| &graph.nodes)
         .filter_map(|node| node.plugin.as_ref())
@@ -196,7 +245,7 @@ fn check_use(
         problems.add(&handler.span, message, "a component is one of the two: make two plugins of it");
     }
     for (name, plugin) in plugins {
-        let used = nodes.contains_key(name.as_str()) || handlers.iter().any(|handler| handler.value == *name);
+        let used = nodes.contains_key(name.as_str()) || handled.contains(name.as_str());
         if !used {
             let message = format!("nothing uses plugin `{name}`");
             problems.add(&plugin.span, message, "use it in a node or as a `handler`, or remove it");

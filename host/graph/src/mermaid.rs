@@ -4,15 +4,41 @@ use std::fmt::Write;
 
 use crate::graph::{Edge, Graph, Node, Target, When, Work};
 
+/// The most nodes that are drawn where they run; a bundle with more has each of its subgraphs drawn once, beside the graph.
+const MOST_IN_PLACE: usize = 300;
+
 /// The graph as a Mermaid flowchart. Solid arrows are edges, with their conditions; dotted ones are gotos and what takes
 /// over on an error. Hexagons wait for every branch that can still reach them; double boxes run once for each item.
 pub fn mermaid(graph: &Graph) -> String {
     let mut out = String::from("flowchart TD\n");
-    draw(graph, "n", 1, &mut out);
+    let in_place = size(graph, MOST_IN_PLACE) <= MOST_IN_PLACE;
+    draw(graph, "n", (1, in_place), &mut out);
+    if !in_place {
+        for (position, (name, graph)) in graph.subgraphs().into_iter().enumerate() {
+            line(&mut out, "    ", format_args!("subgraph g{position}[\"{}\"]", escaped(name)));
+            draw(graph, &format!("g{position}_"), (2, false), &mut out);
+            line(&mut out, "    ", format_args!("end"));
+        }
+    }
     out
 }
 
-fn draw(graph: &Graph, prefix: &str, depth: usize, out: &mut String) {
+/// How many nodes there are when every subgraph is drawn where it runs; counts no further than just above `most`.
+fn size(graph: &Graph, most: usize) -> usize {
+    let mut count = 0;
+    for node in &graph.nodes {
+        count += 1;
+        if let Work::Graph { graph, .. } = &node.work {
+            count += size(graph, most.saturating_sub(count));
+        }
+        if count > most {
+            break;
+        }
+    }
+    count
+}
+
+fn draw(graph: &Graph, prefix: &str, (depth, in_place): (usize, bool), out: &mut String) {
     let indent = "    ".repeat(depth);
     line(out, &indent, format_args!("{prefix}_start([start])"));
     for (index, node) in graph.nodes.iter().enumerate() {
@@ -28,9 +54,12 @@ fn draw(graph: &Graph, prefix: &str, depth: usize, out: &mut String) {
                 };
                 line(out, &indent, format_args!("{id}{open}\"{}\"{close}", label(node, None)));
             }
+            Work::Graph { name, .. } if !in_place => {
+                line(out, &indent, format_args!("{id}[[\"{}\"]]", label(node, Some(name))));
+            }
             Work::Graph { graph, name, .. } => {
                 line(out, &indent, format_args!("subgraph {id}[\"{}\"]", label(node, Some(name))));
-                draw(graph, &format!("{id}_"), depth + 1, out);
+                draw(graph, &format!("{id}_"), (depth + 1, true), out);
                 line(out, &indent, format_args!("end"));
             }
         }

@@ -1,20 +1,23 @@
 //! Walks a parsed TOML document key by key and collects every problem on the way instead of stopping at the first.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::ops::{Range, RangeInclusive};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value as JsonValue;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-use crate::report::Problem;
+use crate::report::{MAX_PROBLEMS, Problem};
 use crate::units;
 
 /// The problems found so far.
 #[derive(Debug, Default)]
 pub(crate) struct Problems {
     list: Vec<Problem>,
+    errors: usize,
 }
 
 impl Problems {
@@ -29,11 +32,23 @@ impl Problems {
     }
 
     pub fn push(&mut self, problem: Problem) {
-        self.list.push(problem);
+        let is_error = problem.is_error();
+        self.errors += usize::from(is_error);
+        // One more than is told says that there are more; an error is told rather than a warning.
+        if self.list.len() <= MAX_PROBLEMS {
+            self.list.push(problem);
+        } else if is_error && let Some(warning) = self.list.iter_mut().rfind(|problem| !problem.is_error()) {
+            *warning = problem;
+        }
+    }
+
+    /// Whether further problems would not be told: what costs time to say need not be found out.
+    pub fn is_full(&self) -> bool {
+        self.errors > MAX_PROBLEMS
     }
 
     pub fn has_errors(&self) -> bool {
-        self.list.iter().any(Problem::is_error)
+        self.errors > 0
     }
 
     pub fn into_list(self) -> Vec<Problem> {
@@ -50,7 +65,7 @@ pub(crate) struct Text {
 
 /// One table: keys are taken out of it, and what is left in the end is unknown.
 pub(crate) struct Table<'t> {
-    place: String,
+    place: Arc<str>,
     span: Range<usize>,
     entries: Vec<(&'t Spanned<DeString<'t>>, &'t Spanned<DeValue<'t>>)>,
     known: HashSet<&'static str>,
@@ -61,7 +76,8 @@ impl<'t> Table<'t> {
     pub fn new(place: impl Into<String>, span: Range<usize>, table: &'t DeTable<'t>) -> Self {
         let mut entries: Vec<_> = table.iter().collect();
         entries.sort_by_key(|(key, _)| key.span().start);
-        Self { place: place.into(), span, entries, known: HashSet::new() }
+        let place: String = place.into();
+        Self { place: excerpt(&place).as_ref().into(), span, entries, known: HashSet::new() }
     }
 
     pub fn span(&self) -> Range<usize> {
@@ -96,10 +112,11 @@ impl<'t> Table<'t> {
     /// Reports every key that nobody took.
     pub fn finish(self, problems: &mut Problems) {
         #[cfg(test)]
-        tests::KNOWN.with_borrow_mut(|known| known.entry(self.place.clone()).or_default().extend(self.known.iter()));
+        tests::KNOWN
+            .with_borrow_mut(|known| known.entry(self.place.to_string()).or_default().extend(self.known.iter()));
         for (name, _) in &self.entries {
             let key: &str = name.get_ref();
-            if !self.known.contains(key) {
+            if !self.known.contains(key) && !problems.is_full() {
                 let mut known: Vec<&str> = self.known.iter().copied().collect();
                 known.sort_unstable();
                 let help = match nearest(key, known.iter().copied()) {
@@ -112,7 +129,7 @@ impl<'t> Table<'t> {
     }
 
     fn item(&self, name: &'t Spanned<DeString<'t>>, value: &'t Spanned<DeValue<'t>>) -> Item<'t> {
-        Item { key: name.get_ref(), key_span: name.span(), place: self.place.clone(), value }
+        Item { key: name.get_ref(), key_span: name.span(), place: Arc::clone(&self.place), value }
     }
 }
 
@@ -120,7 +137,7 @@ impl<'t> Table<'t> {
 pub(crate) struct Item<'t> {
     pub key: &'t str,
     pub key_span: Range<usize>,
-    place: String,
+    place: Arc<str>,
     value: &'t Spanned<DeValue<'t>>,
 }
 
@@ -213,7 +230,7 @@ impl<'t> Item<'t> {
         let mut texts = Vec::new();
         for element in array.iter() {
             let element =
-                Item { key: self.key, key_span: self.key_span.clone(), place: self.place.clone(), value: element };
+                Item { key: self.key, key_span: self.key_span.clone(), place: Arc::clone(&self.place), value: element };
             texts.extend(element.text(problems));
         }
         let mut seen = HashSet::new();
@@ -315,10 +332,33 @@ fn article(value: &DeValue<'_>) -> &'static str {
     }
 }
 
+/// The longest word for which another is suggested: comparing takes time with both lengths multiplied.
+const LONGEST_WORD: usize = 64;
+
+/// The most names in a list of what there is.
+const MOST_LISTED: usize = 30;
+
+/// The start of a text that may be of any length, for a message.
+pub(crate) fn excerpt(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(200) {
+        Some((end, _)) => Cow::Owned(format!("{}…", text.get(..end).unwrap_or_default())),
+        None => Cow::Borrowed(text),
+    }
+}
+
 /// The candidate that was most likely meant.
 pub(crate) fn nearest<'a>(wanted: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if wanted.len() > LONGEST_WORD {
+        return None;
+    }
+    // A word whose length is very different is none that was meant; letters of other scripts have up to four bytes.
+    let alike = |candidate: &&str| {
+        let (one, other) = (candidate.chars().count(), wanted.chars().count());
+        candidate.len() <= LONGEST_WORD && one.abs_diff(other) <= one.max(other) / 3
+    };
     candidates
         .into_iter()
+        .filter(alike)
         .map(|candidate| (strsim::damerau_levenshtein(wanted, candidate), candidate))
         .filter(|(distance, candidate)| *distance <= candidate.chars().count().max(wanted.chars().count()) / 3)
         .min_by_key(|(distance, _)| *distance)
@@ -327,8 +367,14 @@ pub(crate) fn nearest<'a>(wanted: &str, candidates: impl IntoIterator<Item = &'a
 
 /// The names in quotes, for a message.
 pub(crate) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
-    let quoted: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
-    if quoted.is_empty() { "none".to_owned() } else { quoted.join(", ") }
+    let mut names = names.into_iter();
+    let quoted: Vec<String> = names.by_ref().take(MOST_LISTED).map(|name| format!("`{}`", excerpt(name))).collect();
+    let more = names.count();
+    match (quoted.is_empty(), more) {
+        (true, _) => "none".to_owned(),
+        (false, 0) => quoted.join(", "),
+        (false, more) => format!("{} and {more} more", quoted.join(", ")),
+    }
 }
 
 /// `did you mean`, or else the list of what there is.

@@ -3,9 +3,21 @@
 use std::fmt;
 use std::ops::Range;
 
-use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
+use miette::{
+    Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents, NamedSource,
+    SourceCode, SourceSpan, SpanContents,
+};
 use serde::Serialize;
 use signalbox_model::{is_hidden, visible};
+
+/// The most problems that a report tells.
+pub(crate) const MAX_PROBLEMS: usize = 100;
+
+/// The longest message and the longest help, in characters: a name that somebody wrote may be of any length.
+const LONGEST_TEXT: usize = 1_000;
+
+/// How much of a line is drawn on each side of what a caret points at, and how much of that, in bytes.
+const DRAWN: usize = 120;
 
 /// How bad a problem is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -36,7 +48,7 @@ pub struct Problem {
 impl Problem {
     /// An error about what is at `span`.
     pub fn new(message: impl Into<String>, span: Range<usize>, label: impl Into<String>) -> Self {
-        Self { severity: Severity::Error, message: message.into(), span, label: label.into(), help: None }
+        Self { severity: Severity::Error, message: cut(message.into()), span, label: label.into(), help: None }
     }
 
     /// A warning about what is at `span`.
@@ -52,7 +64,7 @@ impl Problem {
     /// Adds the way out.
     #[must_use]
     pub fn with_help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+        self.help = Some(cut(help.into()));
         self
     }
 }
@@ -125,6 +137,14 @@ impl Report {
         }
         problems.sort_by_key(|problem| problem.span.start);
         problems.dedup();
+        if problems.len() > MAX_PROBLEMS {
+            problems.truncate(MAX_PROBLEMS);
+            let end = source.len()..source.len();
+            let (message, is_error) =
+                ("there are more problems than are told here", problems.iter().any(Problem::is_error));
+            let more = if is_error { Problem::new(message, end, "") } else { Problem::warning(message, end, "") };
+            problems.push(more.with_help("mend these first"));
+        }
         let file = visible(file).into_owned();
         Self { source: NamedSource::new(&file, without_hidden(source)), file, problems }
     }
@@ -138,17 +158,32 @@ impl Report {
 
     /// The problems with 1-based line and column.
     pub fn problems(&self) -> impl Iterator<Item = PlacedProblem<'_>> {
-        self.problems.iter().map(|problem| {
-            let before = self.source.inner().get(..problem.span.start).unwrap_or_default();
-            let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-            PlacedProblem {
-                severity: problem.severity,
-                file: &self.file,
-                line: before.matches('\n').count() + 1,
-                column: before.get(line_start..).unwrap_or_default().chars().count() + 1,
-                message: &problem.message,
-                help: problem.help.as_deref(),
+        self.places().map(|(problem, place)| PlacedProblem {
+            severity: problem.severity,
+            file: &self.file,
+            line: place.line + 1,
+            column: place.column + 1,
+            message: &problem.message,
+            help: problem.help.as_deref(),
+        })
+    }
+
+    /// Every problem with its place, found in one pass over the text, because problems come in its order.
+    fn places(&self) -> impl Iterator<Item = (&Problem, Place)> {
+        let text = self.source.inner();
+        let mut place = Place::default();
+        self.problems.iter().map(move |problem| {
+            let skipped = text.get(place.offset..problem.span.start).unwrap_or_default();
+            match skipped.rfind('\n') {
+                Some(newline) => {
+                    place.line += skipped.bytes().filter(|byte| *byte == b'\n').count();
+                    place.line_start = place.offset + newline + 1;
+                    place.column = skipped.get(newline + 1..).unwrap_or_default().chars().count();
+                }
+                None => place.column += skipped.chars().count(),
             }
+            place.offset = problem.span.start;
+            (problem, place)
         })
     }
 
@@ -172,8 +207,9 @@ impl Report {
         let theme = if colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
         let handler = GraphicalReportHandler::new_themed(theme).with_width(100).with_links(false);
         let mut out = String::new();
-        for problem in &self.problems {
-            let placed = InSource { problem, source: &self.source };
+        for (problem, place) in self.places() {
+            let placed =
+                InSource { problem, excerpt: Excerpt::around(&self.file, self.source.inner(), problem, place) };
             // Writing to a string cannot fail; a source that miette cannot slice still leaves the message.
             if handler.render_report(&mut out, &placed).is_err() {
                 out.push_str(&problem.message);
@@ -203,11 +239,93 @@ impl Diagnostic for Report {
     }
 }
 
+/// Where a problem begins, counted from 0.
+#[derive(Clone, Copy, Debug, Default)]
+struct Place {
+    offset: usize,
+    line: usize,
+    line_start: usize,
+    column: usize,
+}
+
+/// The part of a file that is drawn with a caret: never more than some lines of a terminal, however long the file's are.
+#[derive(Debug)]
+struct Excerpt<'a> {
+    file: &'a str,
+    text: &'a str,
+    line: usize,
+    column: usize,
+    /// What the caret points at, within the text.
+    span: Range<usize>,
+}
+
+impl<'a> Excerpt<'a> {
+    fn around(file: &'a str, source: &'a str, problem: &Problem, place: Place) -> Self {
+        let Range { start, end } = problem.span.clone();
+        let end = source.floor_char_boundary(end.min(start + DRAWN)).max(start);
+        let before = source.get(..place.line_start).unwrap_or_default();
+        let line_before =
+            before.strip_suffix('\n').map_or(0, |before| before.rfind('\n').map_or(0, |newline| newline + 1));
+        let after = source.get(end..).unwrap_or_default();
+        let line_end = after.find('\n').map_or(source.len(), |length| end + length);
+        let line_after = source
+            .get(line_end + 1..)
+            .map_or(source.len(), |rest| rest.find('\n').map_or(source.len(), |length| line_end + 1 + length));
+        let from_line_before = start - line_before <= 2 * DRAWN;
+        let (from, line, column) = if from_line_before {
+            (line_before, place.line - usize::from(line_before < place.line_start), 0)
+        } else if start - place.line_start <= DRAWN {
+            (place.line_start, place.line, 0)
+        } else {
+            let from = source.ceil_char_boundary(start - DRAWN);
+            let shown = source.get(from..start).unwrap_or_default().chars().count();
+            (from, place.line, place.column.saturating_sub(shown))
+        };
+        let to = if line_after - end <= 2 * DRAWN {
+            line_after
+        } else {
+            line_end.min(source.floor_char_boundary(end + DRAWN))
+        };
+        Self { file, text: source.get(from..to).unwrap_or_default(), line, column, span: start - from..end - from }
+    }
+}
+
+impl SourceCode for Excerpt<'_> {
+    fn read_span<'s>(
+        &'s self,
+        span: &SourceSpan,
+        lines_before: usize,
+        lines_after: usize,
+    ) -> Result<Box<dyn SpanContents<'s> + 's>, MietteError> {
+        let found = self.text.read_span(span, lines_before, lines_after)?;
+        let column = found.column() + if found.line() == 0 { self.column } else { 0 };
+        Ok(Box::new(MietteSpanContents::new_named(
+            self.file.to_owned(),
+            found.data(),
+            *found.span(),
+            found.line() + self.line,
+            column,
+            found.line_count(),
+        )))
+    }
+}
+
+/// A text that is too long without its middle: the end says what is wrong with the name before it.
+fn cut(text: String) -> String {
+    let length = text.chars().count();
+    if length <= LONGEST_TEXT {
+        return text;
+    }
+    let head: String = text.chars().take(LONGEST_TEXT / 2).collect();
+    let tail: String = text.chars().skip(length - LONGEST_TEXT / 4).collect();
+    format!("{head}…{tail}")
+}
+
 /// A problem with the source that its caret needs.
 #[derive(Debug)]
 struct InSource<'a> {
     problem: &'a Problem,
-    source: &'a NamedSource<String>,
+    excerpt: Excerpt<'a>,
 }
 
 impl fmt::Display for InSource<'_> {
@@ -228,11 +346,12 @@ impl Diagnostic for InSource<'_> {
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        self.problem.labels()
+        let label = (!self.problem.label.is_empty()).then(|| self.problem.label.clone());
+        Some(Box::new(std::iter::once(LabeledSpan::new_with_span(label, self.excerpt.span.clone()))))
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
-        Some(self.source)
+        Some(&self.excerpt)
     }
 }
 

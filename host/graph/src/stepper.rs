@@ -5,6 +5,7 @@
 //! always waits for all its nodes, even after one has failed for good, so that what a failed run reports does not depend
 //! on which node was quicker.
 
+mod budget;
 mod error;
 mod frame;
 mod retry;
@@ -14,15 +15,27 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::expression::Scope;
+use crate::expression::{STEP_LIMIT, Scope};
 use crate::graph::{Graph, Target};
 use crate::json::Json;
 
+use budget::Budget;
 pub use error::{FailureKind, RunError};
 use frame::{Frame, Settled};
 
 /// The most items of one `for-each`.
 pub const MAX_ITEMS: usize = 1_000;
+
+/// The most runs of nodes in one run of a graph, its subgraphs included: each item of a `for-each` is one, and so is each
+/// further attempt and each run of a subgraph.
+pub const MAX_NODE_RUNS: usize = 10_000;
+
+/// The most that the channels of one run may hold together, those of its subgraphs and what its nodes have just given
+/// included, in bytes of JSON.
+pub const MAX_STATE_BYTES: usize = 8 << 20;
+
+/// So much work in one call of [`Stepper::next`] is enough for a thread that others wait for.
+const ENOUGH_WORK: u64 = STEP_LIMIT / 2;
 
 /// Names one attempt of one node within one run of a graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -85,6 +98,8 @@ pub enum Outcome<P> {
 pub enum Next<P> {
     /// Start these, side by side.
     Run(Vec<Task>),
+    /// Ask again, and let others have the thread before: there was much to compute, and there is more.
+    Pause,
     /// Wait until one of the started tasks has ended.
     Wait,
     /// The run is over.
@@ -126,6 +141,7 @@ pub struct Stepper<P> {
     /// Frames of which all tasks have ended, or none has begun.
     due: Vec<usize>,
     next_id: u64,
+    budget: Budget,
     ending: Option<Ending<P>>,
 }
 
@@ -147,6 +163,7 @@ impl<P> Stepper<P> {
             ready: Vec::new(),
             due: vec![ROOT],
             next_id: 0,
+            budget: Budget::default(),
             ending: None,
         }
     }
@@ -154,8 +171,12 @@ impl<P> Stepper<P> {
     /// What to do now. Tasks come in declared order.
     #[expect(clippy::should_implement_trait, reason = "it is no iterator: `Wait` is no end")]
     pub fn next(&mut self) -> Next<P> {
+        let before = self.budget.work();
         while let Some(frame) = self.due.pop() {
             self.advance(frame);
+            if !self.due.is_empty() && self.budget.work() - before > ENOUGH_WORK {
+                return Next::Pause;
+            }
         }
         if !self.ready.is_empty() {
             let mut tasks = std::mem::take(&mut self.ready);
@@ -175,7 +196,7 @@ impl<P> Stepper<P> {
     pub fn complete(&mut self, task: TaskId, outcome: Outcome<P>) {
         let Some((at, run)) = self.outstanding.remove(&task) else { return };
         let Some(mut frame) = self.frames.get_mut(at).and_then(Option::take) else { return };
-        if frame.settle_task(run, outcome) {
+        if frame.settle_task(run, outcome, &mut self.budget) {
             self.hand_out(at, &mut frame, run);
         } else if frame.outstanding == 0 {
             self.due.push(at);
@@ -204,24 +225,23 @@ impl<P> Stepper<P> {
         payloads
     }
 
-    /// Ends the step that a frame is in, if any, and begins the next one, until there is something to wait for.
+    /// Ends the step that a frame is in, if any, and begins the next one.
     fn advance(&mut self, at: usize) {
         let Some(mut frame) = self.frames.get_mut(at).and_then(Option::take) else { return };
-        loop {
-            let begun = frame.end_step(&self.scope).and_then(|()| frame.begin_step(&self.scope));
-            match begun {
-                Ok(true) => {
-                    for run in 0..frame.runs.len() {
-                        self.start(at, &mut frame, run);
-                    }
-                    if frame.outstanding > 0 {
-                        self.put(at, frame);
-                        return;
-                    }
+        let ended = frame.end_step(&self.scope, &mut self.budget);
+        match ended.and_then(|()| frame.begin_step(&self.scope, &mut self.budget)) {
+            Ok(true) => {
+                for run in 0..frame.runs.len() {
+                    self.start(at, &mut frame, run);
                 }
-                Ok(false) => return self.end(at, frame, None),
-                Err(error) => return self.end(at, frame, Some(error)),
+                // A step of empty lists has nothing to wait for.
+                if frame.outstanding == 0 {
+                    self.due.push(at);
+                }
+                self.put(at, frame);
             }
+            Ok(false) => self.end(at, frame, None),
+            Err(error) => self.end(at, frame, Some(error)),
         }
     }
 
@@ -261,6 +281,7 @@ impl<P> Stepper<P> {
         };
         self.free.push(at);
         let Some(mut outer) = self.frames.get_mut(parent).and_then(Option::take) else { return };
+        outer.ended += frame.held();
         let settled = match error {
             Some(error) => Settled::Failed { error, payloads },
             None => Settled::Done { updates: outer.given_back(run, &frame), goto: Vec::new(), payloads },

@@ -82,6 +82,7 @@ fn bytes_of_a_run(graph: &Arc<Graph>) -> u64 {
                 }
             }
             Next::Wait => panic!("nothing is outstanding"),
+            Next::Pause => {}
             Next::Ended(_) => return BYTES.with(Cell::get) - before,
         }
     }

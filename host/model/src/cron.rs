@@ -111,10 +111,18 @@ impl CronExpression {
     }
 }
 
+/// The longest expression, in bytes: every minute of the hour written out has 170.
+const LONGEST: usize = 1_024;
+
 impl FromStr for CronExpression {
     type Err = CronError;
 
     fn from_str(text: &str) -> Result<Self, CronError> {
+        if text.len() > LONGEST {
+            let start: String = text.chars().take(60).collect();
+            let reason = format!("it has {} bytes, more than {LONGEST}", text.len());
+            return Err(CronError::Unreadable { text: format!("{start}…"), reason });
+        }
         let fields: Vec<&str> = text.split_whitespace().collect();
         let text = fields.join(" ");
         if fields.len() != FIELDS.len() {

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{JsonObject, Timestamp};
+use crate::{JsonObject, Timestamp, composed};
 
 /// Where an input entered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -32,6 +32,8 @@ pub enum InputType {
     ApiRequest,
     /// A coordinator approved, edited or rejected an earlier decision.
     Review,
+    /// A record was read from a topic of a bundle. Inputs that versions before it have stored say `webhook`.
+    KafkaRecord,
 }
 
 /// The content of an input; at least one field is set.
@@ -39,7 +41,7 @@ pub enum InputType {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Content {
-    /// What a person wrote, as they wrote it.
+    /// What a person wrote, in Unicode's composed form.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
     /// Structured data.
@@ -48,6 +50,14 @@ pub struct Content {
     /// Facts about the message that are not part of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<JsonObject>,
+}
+
+impl Content {
+    /// The content as the host keeps it: with its text in Unicode's composed form. `data` and `metadata` are other programs'
+    /// words, which they may compare byte for byte, and stay as they were sent.
+    pub fn composed(self) -> Self {
+        Self { text: self.text.map(composed), ..self }
+    }
 }
 
 /// One thing to decide.

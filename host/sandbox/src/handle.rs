@@ -280,6 +280,7 @@ fn input(input: wit::NewInput) -> Result<NewInput, String> {
             wit_types::InputType::ScheduledTask => InputType::ScheduledTask,
             wit_types::InputType::Webhook => InputType::Webhook,
             wit_types::InputType::ApiRequest => InputType::ApiRequest,
+            wit_types::InputType::KafkaRecord => InputType::KafkaRecord,
             // A review is a person's word on a decision; no handler can speak it.
             wit_types::InputType::Review => {
                 return Err("gave an input of type review, which only people give".to_owned());

@@ -1,5 +1,6 @@
 //! `signalbox.toml`: read, laid over the defaults, overridden by the environment and options, checked, and shown.
 
+mod answers;
 #[cfg(test)]
 mod documented;
 mod effective;
@@ -23,6 +24,7 @@ use signalbox_triggers::{
     ApiConfig, AuthConfig, CronConfig, HttpConfig, IntakeConfig, KafkaConfig, WebSocketConfig, WebhookConfig,
 };
 
+pub use answers::AnswersConfig;
 pub use effective::{settings, to_toml};
 pub use egress::EgressConfig;
 pub use llm::{LlmConfig, ModelConfig};
@@ -70,6 +72,8 @@ pub struct Config {
     pub llm: LlmConfig,
     /// What plugins with an `http` grant may reach.
     pub egress: EgressConfig,
+    /// How much of what plugins ask for is held in memory.
+    pub answers: AnswersConfig,
     /// How much of the machine plugins may have together.
     pub sandbox: SandboxConfig,
     /// Logs and metrics.

@@ -21,8 +21,12 @@ use tokio_util::sync::CancellationToken;
 use crate::config::MetricsAccess;
 use crate::usage::Usage;
 
-/// How often the store is asked whether it answers; requests to `/readyz` ask nothing and so cannot burden it.
-const CHECK_EVERY: Duration = Duration::from_secs(2);
+/// While the store is not well, and after calls of others have failed, it is asked this often; requests to `/readyz` ask
+/// nothing and so cannot burden it.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// However many calls fail, the store is asked no more often than this.
+const AT_MOST_EVERY: Duration = Duration::from_millis(250);
 
 /// Whether the store answered the last check.
 pub const STORE_UP: &str = "signalbox_store_up";
@@ -74,20 +78,29 @@ impl Health {
     }
 }
 
-/// Asks the store from time to time until the host is gone.
+/// Has the store write something small from time to time until the host is gone, and heeds how the calls of everybody else end.
 pub fn watch_store(store: Store, gone: CancellationToken) -> watch::Receiver<Option<String>> {
     // It was opened a moment ago.
     let (sender, receiver) = watch::channel(None);
     metrics::gauge!(STORE_UP).set(1.0);
     let task = async move {
-        let mut ticks = tokio::time::interval(CHECK_EVERY);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            ticks.tick().await;
-            let state = store.check().await.err().map(|error| error.to_string());
+            let state = match store.check().await {
+                Ok(()) => store.keeps_failing(),
+                Err(error) => Some(error.to_string()),
+            };
             note_change(sender.borrow().as_deref(), state.as_deref());
             metrics::gauge!(STORE_UP).set(if state.is_none() { 1.0 } else { 0.0 });
+            let well = state.is_none();
             sender.send_replace(state);
+            if well {
+                let failed = tokio::time::timeout(store.check_interval(), store.failing()).await.is_ok();
+                if failed {
+                    tokio::time::sleep(AT_MOST_EVERY).await;
+                }
+            } else {
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
         }
     };
     tokio::spawn(gone.run_until_cancelled_owned(task));
@@ -96,8 +109,8 @@ pub fn watch_store(store: Store, gone: CancellationToken) -> watch::Receiver<Opt
 
 fn note_change(before: Option<&str>, now: Option<&str>) {
     match (before, now) {
-        (None, Some(reason)) => tracing::error!(reason, "the store does not answer; not ready"),
-        (Some(_), None) => tracing::info!("the store answers again"),
+        (None, Some(reason)) => tracing::error!(reason, "the store cannot be relied on; not ready"),
+        (Some(_), None) => tracing::info!("the store can be relied on again"),
         _ => {}
     }
 }

@@ -10,8 +10,10 @@ use aws_sdk_dynamodb::operation::get_item::GetItemInput;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::embedded::Embedded;
+use crate::health::Outcomes;
 use crate::item::Item;
 use crate::tables::{TableNames, provision, tables};
+use crate::timeline::Timeline;
 use crate::{Backend, Config, StoreError};
 
 mod call;
@@ -20,7 +22,7 @@ mod read;
 mod transact;
 
 pub(crate) use failure::failure;
-pub(crate) use read::Query;
+pub(crate) use read::{Found, Query};
 pub(crate) use transact::{Part, Transacted};
 
 /// One try of a call, connecting included.
@@ -43,6 +45,8 @@ struct Inner {
     embedded: Option<Embedded>,
     names: TableNames,
     journal_retention: Duration,
+    timeline: Timeline,
+    outcomes: Outcomes,
 }
 
 impl Store {
@@ -52,16 +56,21 @@ impl Store {
         let (client, embedded) = connect(&config.backend).await?;
         provision::provision(&client, &tables(&config.table_prefix), config.create_tables).await?;
         let names = TableNames::new(&config.table_prefix);
-        Ok(Self { inner: Arc::new(Inner { client, embedded, names, journal_retention: config.journal_retention }) })
+        let (journal_retention, timeline) = (config.journal_retention, Timeline::new(config.wall));
+        let outcomes = Outcomes::default();
+        Ok(Self { inner: Arc::new(Inner { client, embedded, names, journal_retention, timeline, outcomes }) })
     }
 
-    /// Whether the store answers: one cheap read.
-    pub async fn check(&self) -> Result<(), StoreError> {
-        let table = &self.names().decisions;
-        let nothing = || AttributeValue::S("check".to_owned());
-        let read = GetItemInput::builder().table_name(table).key("id", nothing()).key("businessId", nothing());
-        self.send(read).await.map_err(|error| failure("GetItem", table, error))?;
-        Ok(())
+    pub(crate) fn timeline(&self) -> &Timeline {
+        &self.inner.timeline
+    }
+
+    pub(crate) fn outcomes(&self) -> &Outcomes {
+        &self.inner.outcomes
+    }
+
+    pub(crate) fn is_embedded(&self) -> bool {
+        self.inner.embedded.is_some()
     }
 
     pub(crate) fn names(&self) -> &TableNames {

@@ -1,6 +1,9 @@
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
+
+use signalbox_model::Timestamp;
 
 /// Where the tables are.
 #[derive(Clone)]
@@ -44,6 +47,32 @@ impl fmt::Debug for Backend {
     }
 }
 
+/// Where the store reads the machine's time. Tests put in their own.
+#[derive(Clone)]
+pub struct WallClock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
+
+impl WallClock {
+    /// The machine's clock.
+    pub fn system() -> Self {
+        Self::from_fn(Timestamp::now)
+    }
+
+    /// Whatever `read` says.
+    pub fn from_fn(read: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        Self(Arc::new(read))
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for WallClock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WallClock")
+    }
+}
+
 /// How to open a [`Store`](crate::Store).
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -55,6 +84,8 @@ pub struct Config {
     pub create_tables: bool,
     /// How long journals are kept.
     pub journal_retention: Duration,
+    /// Where the time is read.
+    pub wall: WallClock,
 }
 
 impl Config {
@@ -66,6 +97,7 @@ impl Config {
             table_prefix: "signalbox-".to_owned(),
             create_tables: true,
             journal_retention: Duration::from_secs(30 * 24 * 60 * 60),
+            wall: WallClock::system(),
         }
     }
 

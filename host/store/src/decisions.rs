@@ -21,7 +21,7 @@ mod reviews;
 
 pub use effects::EffectUpdate;
 pub(crate) use queries::checked;
-pub use queries::{DecisionQuery, Order, Page};
+pub use queries::{DecisionQuery, Missed, Order, Page};
 pub use reviews::{Resolved, ReviewDecision};
 
 /// A transaction that meets another on the same item is tried again so often.
@@ -202,7 +202,7 @@ impl Store {
             .attribute(BODY, body)
             .attribute(EFFECTS, packed)
             .number(REVISION, 1);
-        if let Some(due) = effects::due(decision, effects) {
+        if let Some(due) = effects::due(decision, effects, self.timeline().wall()) {
             item = due.write(item, BY_DUE);
         }
         if let Some(review) = review {

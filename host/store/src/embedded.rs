@@ -4,9 +4,9 @@
 //! which makes a write as slow as the disk; instead, the calls that wait at the same moment are run together, their writes
 //! in one transaction where none is refused, the log is synced once, and only then are they answered. So what was answered outlives `kill -9` and power loss all the same.
 
-use std::fs::{File, OpenOptions};
 use std::path::Path;
 use std::sync::mpsc as std_mpsc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
 
@@ -17,14 +17,18 @@ use crate::StoreError;
 
 mod call;
 mod files;
+mod opened;
 mod operations;
+mod private;
 mod tables;
 mod values;
 
 pub(crate) use operations::Operation;
 pub(crate) use values::{inward_item, outward_item};
 
-use call::{Asked, Call, write_together};
+use call::{Asked, Call, Trouble, write_together};
+use files::{Change, LogIs};
+use opened::{Closed, Opened};
 
 /// Calls that may wait for the database; more wait for a place, up to their deadline.
 const QUEUE: usize = 1024;
@@ -56,14 +60,16 @@ impl Embedded {
         let failed = move |reason: String| StoreError::Open { path: shown, reason };
         let full = path.map_or(MEMORY_IS_FULL, |_| DISK_IS_FULL);
         let path = path.map(Path::to_owned);
-        let opened = tokio::task::spawn_blocking(move || open_database(path.as_deref())).await;
-        let database = match opened {
+        let of_file = path.clone();
+        let opened = tokio::task::spawn_blocking(move || Opened::open(of_file.as_deref())).await;
+        let opened = match opened {
             Ok(Ok(opened)) => opened,
             Ok(Err(reason)) => return Err(failed(reason)),
             Err(error) => return Err(failed(error.to_string())),
         };
         let (calls, queue) = mpsc::channel(QUEUE);
-        let serving = thread::Builder::new().name("store".to_owned()).spawn(move || serve(&database, queue));
+        let serving =
+            thread::Builder::new().name("store".to_owned()).spawn(move || serve(opened, path.as_deref(), queue));
         serving.map_err(|error| failed(error.to_string()))?;
         Ok(Self { calls, full })
     }
@@ -83,91 +89,100 @@ fn says_what_is_full(error: DynoxideError, full: &str) -> DynoxideError {
     if is_full { DynoxideError::InternalServerError(full.to_owned()) } else { error }
 }
 
-/// The database, and the log to sync before answers.
-struct Opened {
-    database: Database,
-    /// None when there is no file, or when SQLite syncs the log itself.
-    log: Option<File>,
-}
-
-/// A file that SQLite keeps in memory, for this connection alone. With `:memory:` its page cache is the database, and whoever
-/// splits a page has all of the cache looked through at the commit, so that each is dearer than the one before: splitting moves
-/// pages by way of number 262,145, which `pcache1Truncate` then takes for one to be removed. How large such
-/// a file may become is set in `.cargo/config.toml`.
-const IN_MEMORY: &str = "file:store?vfs=memdb";
-
 const MEMORY_IS_FULL: &str = "a store in memory ends at 2 GiB, and nothing more fits; restart the host with \
                               `backend = \"embedded\"`, which keeps it in a file";
 const DISK_IS_FULL: &str = "the disk of its file is full; make room, and ask again";
 
-fn open_database(path: Option<&Path>) -> Result<Opened, String> {
-    let Some(path) = path else {
-        let database = Database::new(IN_MEMORY).map_err(|error| error.to_string())?;
-        return Ok(Opened { database, log: None });
-    };
-    files::keep_private(path)?;
-    let name = path.to_str().ok_or("its path is not UTF-8")?;
-    let database = Database::new(name).map_err(|error| error.to_string())?;
-    // SQLite puts the log beside the file itself, not beside a link to it.
-    let log = path.canonicalize().map(|path| format!("{}-wal", path.display()));
-    let log = match log.and_then(|log| OpenOptions::new().write(true).open(log)) {
-        Ok(log) => {
-            // Sets `synchronous=NORMAL`: the log is synced by us, and by SQLite before it moves the log into the file.
-            database.disable_bulk_loading().map_err(|error| error.to_string())?;
-            Some(log)
-        }
-        Err(error) => {
-            tracing::warn!(%error, "the embedded store syncs after every write, which is slow");
-            None
-        }
-    };
-    Ok(Opened { database, log })
-}
-
 /// Answers calls until the last client is gone: all that wait are run one after another, then their writes are synced,
-/// then they are answered.
-fn serve(opened: &Opened, mut queue: mpsc::Receiver<Box<dyn Call>>) {
+/// then they are answered. Once something has happened after which nobody knows what the files hold, all that wait are told
+/// so and the database is closed; it takes calls again when it was verified.
+fn serve(opened: Opened, path: Option<&Path>, mut queue: mpsc::Receiver<Box<dyn Call>>) {
     let (stop, stopped) = std_mpsc::channel();
-    let sweeping = opened.database.clone();
+    let swept = Arc::new(Mutex::new(Arc::downgrade(&opened.database)));
+    let sweeping = swept.clone();
     let sweeper = thread::Builder::new().name("store-sweep".to_owned()).spawn(move || sweep(&sweeping, &stopped));
     if let Err(error) = &sweeper {
         tracing::warn!(%error, "expired items of the embedded store will not be deleted");
     }
-    let (mut calls, mut answers) = (Vec::with_capacity(BATCH), Vec::with_capacity(BATCH));
+    let mut state = State::Open(opened);
+    let mut calls = Vec::with_capacity(BATCH);
     while queue.blocking_recv_many(&mut calls, BATCH) > 0 {
         // A caller whose deadline has passed is gone; its write must not happen after it was told of the timeout.
         calls.retain(|call| call.is_waited_for());
-        let wrote = calls.iter().any(|call| call.writes());
-        let written = write_together(&opened.database, &calls);
-        for (place, call) in calls.drain(..).enumerate() {
-            answers.push(if written.contains(&place) { call.written() } else { call.run(&opened.database) });
-        }
-        let synced = match &opened.log {
-            Some(log) if wrote => log.sync_data(),
-            _ => Ok(()),
+        state = match state {
+            State::Open(opened) => batch(opened, path, &mut calls),
+            State::Closed(closed) => again(closed, path, &mut calls, &swept),
         };
-        if let Err(error) = &synced {
-            tracing::error!(%error, "the embedded store cannot sync its log; what it writes may be lost");
-        }
-        for tell in answers.drain(..) {
-            let unsafe_to_say = "the embedded store cannot sync its log";
-            tell(
-                synced
-                    .as_ref()
-                    .map_or_else(|_| Err(DynoxideError::InternalServerError(unsafe_to_say.to_owned())), |()| Ok(())),
-            );
-        }
     }
     drop(stop);
+    if let State::Open(opened) = state {
+        opened.close();
+    }
     if let Ok(sweeper) = sweeper {
         let _ = sweeper.join();
     }
 }
 
+/// How the database stands.
+enum State {
+    Open(Opened),
+    Closed(Closed),
+}
+
+/// Runs calls and answers them.
+fn batch(mut opened: Opened, path: Option<&Path>, calls: &mut Vec<Box<dyn Call>>) -> State {
+    let wrote = calls.iter().any(|call| call.writes());
+    let mut trouble = Trouble::default();
+    let written = write_together(&opened.database, calls, &mut trouble);
+    let mut answers = Vec::with_capacity(calls.len());
+    for (place, call) in calls.drain(..).enumerate() {
+        answers.push(match written.contains(&place) {
+            true => call.written(),
+            false => call.run(&opened.database, &mut trouble),
+        });
+    }
+    let said = trouble.reason.map(|reason| Change { reason, log: LogIs::Untouched });
+    let Some(change) = opened.trouble(wrote).or(said).filter(|_| opened.has_files()) else {
+        for tell in answers {
+            tell(Ok(()));
+        }
+        return State::Open(opened);
+    };
+    tracing::error!(
+        reason = change.reason,
+        path = ?path.map(Path::display),
+        "the embedded store is closed; what was asked last may or may not have happened"
+    );
+    let closed = Closed::of(opened, path.unwrap_or(Path::new("")), change);
+    for tell in answers {
+        tell(Err(DynoxideError::InternalServerError(closed.reason())));
+    }
+    State::Closed(closed)
+}
+
+/// Answers calls when the database was opened again, else refuses them.
+fn again(
+    mut closed: Closed,
+    path: Option<&Path>,
+    calls: &mut Vec<Box<dyn Call>>,
+    swept: &Mutex<Weak<Database>>,
+) -> State {
+    let Some(opened) = closed.opened_again() else {
+        for call in calls.drain(..) {
+            call.refuse(DynoxideError::InternalServerError(closed.reason()));
+        }
+        return State::Closed(closed);
+    };
+    tracing::info!(path = ?path.map(Path::display), "the embedded store was verified and takes calls again");
+    *swept.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&opened.database);
+    batch(opened, path, calls)
+}
+
 /// Deletes expired items now and then, until the serving thread drops its end.
-fn sweep(database: &Database, stopped: &std_mpsc::Receiver<()>) {
+fn sweep(database: &Mutex<Weak<Database>>, stopped: &std_mpsc::Receiver<()>) {
     while let Err(std_mpsc::RecvTimeoutError::Timeout) = stopped.recv_timeout(SWEEP_EVERY) {
-        match database.sweep_ttl() {
+        let database = database.lock().unwrap_or_else(PoisonError::into_inner).upgrade();
+        match database.map_or(Ok(0), |database| database.sweep_ttl()) {
             Ok(0) => {}
             Ok(deleted) => tracing::debug!(deleted, "deleted expired items"),
             Err(error) => tracing::warn!(%error, "expired items could not be deleted"),
@@ -177,7 +192,49 @@ fn sweep(database: &Database, stopped: &std_mpsc::Receiver<()>) {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
+    use dynoxide::AttributeValue;
+    use dynoxide::actions::get_item::GetItemRequest;
+    use dynoxide::actions::put_item::PutItemRequest;
+    use serde_json::json;
+
     use super::*;
+
+    fn put(id: &str) -> PutItemRequest {
+        let item = HashMap::from([("id".to_owned(), AttributeValue::S(id.to_owned()))]);
+        PutItemRequest { table_name: "things".to_owned(), item, ..PutItemRequest::default() }
+    }
+
+    #[tokio::test]
+    async fn after_a_failed_sync_nothing_is_acknowledged_until_the_file_was_verified() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        let mut opened = Opened::open(Some(&path)).unwrap();
+        let table = json!({
+            "TableName": "things",
+            "AttributeDefinitions": [{ "AttributeName": "id", "AttributeType": "S" }],
+            "KeySchema": [{ "AttributeName": "id", "KeyType": "HASH" }],
+            "BillingMode": "PAY_PER_REQUEST",
+        });
+        opened.database.create_table(serde_json::from_value(table).unwrap()).unwrap();
+        // No pipe can be synced.
+        let (_reader, pipe) = std::io::pipe().unwrap();
+        opened.log = Some(std::fs::File::from(std::os::fd::OwnedFd::from(pipe)));
+        let (calls, queue) = mpsc::channel(QUEUE);
+        let serving = thread::spawn(move || serve(opened, Some(&path), queue));
+        let store = Embedded { calls, full: DISK_IS_FULL };
+
+        let error = store.ask(put("a")).await.unwrap().unwrap_err();
+        assert!(error.to_string().contains("its log cannot be synced"), "{error}");
+        while let Err(error) = store.ask(put("b")).await.unwrap() {
+            assert!(error.to_string().contains("takes nothing until its file was verified"), "{error}");
+        }
+        let read = GetItemRequest { table_name: "things".to_owned(), key: put("b").item, ..GetItemRequest::default() };
+        assert!(store.ask(read).await.unwrap().unwrap().item.is_some());
+        drop(store);
+        serving.join().unwrap();
+    }
 
     #[test]
     fn what_is_full_is_named_with_the_way_out() {

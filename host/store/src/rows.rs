@@ -1,7 +1,7 @@
 //! The rows that plugins keep. A row belongs to one business, one plugin and one of the plugin's tables: all three are
 //! part of its key, in a way in which no two scopes ever give the same key.
 
-use crate::client::{Query, key};
+use crate::client::{Found, Query, key};
 use crate::document::unpack_text;
 use crate::item::{Item, number, text};
 use crate::key::{KeyRange, after_prefix, compose};
@@ -76,7 +76,12 @@ pub struct RowRange {
     pub limit: u32,
     /// From the page before.
     pub cursor: Option<String>,
+    /// The page ends before rows that would make it larger, but not before its first; none is no limit.
+    pub bytes: Option<usize>,
 }
+
+/// What a row takes in a page besides its key and item.
+const ROW_BYTES: usize = 512;
 
 /// Rows of one partition in the order of their sort keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,12 +116,19 @@ impl Store {
         }
         query.descending = range.descending;
         query.limit = Some(limit + 1);
-        let mut items = self.query(&query, is_there).await?;
-        let more = items.len() > limit;
+        let Found { mut items, ended_early } = self.query_within(&query, is_there, range.bytes).await?;
+        let mut more = ended_early || items.len() > limit;
         items.truncate(limit);
-        let mut rows = Vec::with_capacity(items.len());
-        for item in &items {
-            rows.push(self.read_row(partition, item).await?);
+        let (mut rows, mut bytes) = (Vec::with_capacity(items.len()), 0_usize);
+        // An item may unpack to more than it has in the table.
+        for item in items {
+            let row = self.read_row(partition, &item).await?;
+            bytes = bytes.saturating_add(ROW_BYTES + row.key.partition.len() + row.key.sort.len() + row.item.len());
+            if !rows.is_empty() && range.bytes.is_some_and(|most| bytes > most) {
+                more = true;
+                break;
+            }
+            rows.push(row);
         }
         let cursor = rows.last().filter(|_| more).map(|row| cursor::seal(&list, &row.key.sort));
         Ok(RowPage { rows, cursor })

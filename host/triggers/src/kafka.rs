@@ -18,6 +18,7 @@ mod read;
 mod reader;
 mod record;
 mod refusal;
+mod start;
 mod take_in;
 mod work;
 
@@ -37,6 +38,7 @@ use crate::{Clock, Decide, Intake};
 use dead_letters::DeadLetters;
 use flow::Flow;
 use reader::{Ending, Reader};
+use start::Start;
 use take_in::TakeIn;
 use work::{Patience, Worker};
 
@@ -124,13 +126,9 @@ impl KafkaConfig {
             // An offset is committed when its record is done with, and by nobody but us.
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")
-            .set(
-                "auto.offset.reset",
-                match self.start_at {
-                    StartAt::Earliest => "earliest",
-                    StartAt::Latest => "latest",
-                },
-            )
+            // Where nothing is committed the host says itself where it begins. This is for what was committed and is there
+            // no more, because the brokers keep no record for that long: what they still have is read.
+            .set("auto.offset.reset", "earliest")
             .set("session.timeout.ms", millis(session))
             .set("heartbeat.interval.ms", millis(session / 3))
             // The reader polls all the time but while it gives partitions away.
@@ -179,6 +177,7 @@ impl KafkaConsumer {
             topics: Box::new(move || own.topics(intake.decide().as_ref())),
             commit_interval: config.commit_interval.0,
             revoke_timeout: config.revoke_timeout.0,
+            start: Start { at: config.start_at, patience: config.session_timeout.0 / 2 },
             runtime: Handle::current(),
             ending: told,
         };

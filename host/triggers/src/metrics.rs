@@ -122,7 +122,8 @@ pub fn describe_metrics() {
     describe_counter!(
         KAFKA_RECORDS,
         Unit::Count,
-        "Kafka records that are done with, by topic and result (decided, duplicate, nothing, dead_letter)"
+        "Kafka records that are done with, by topic and result (decided, failed, duplicate, nothing, \
+         dead_letter)"
     );
     describe_counter!(KAFKA_DEAD_LETTERS, Unit::Count, "Kafka records put with the dead letters, by reason");
     describe_counter!(KAFKA_RETRIES, Unit::Count, "Times that a Kafka record had to wait to be tried again, by reason");

@@ -7,7 +7,7 @@ use jiff::civil::{Date, DateTime, Time};
 
 use crate::text::{Word, words};
 
-pub use dates::{day_name, day_of_week_name, short_date};
+pub use dates::{day_name, day_of_week_name, night_name, short_date};
 
 /// The part of the day that a message speaks of.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -40,8 +40,13 @@ pub struct When {
     pub time: Option<Said>,
     /// The part of the day, when it names one.
     pub part: Option<DayPart>,
-    /// A day that does not exist, as it was written (`30 februarie`).
+    /// The time belongs to the night that follows the day named: `vineri la 24:00`, `vineri noaptea`, `diseară`. An hour
+    /// after midnight then has the next day's date, see [`moment`].
+    pub late: bool,
+    /// A day that does not exist, as it was written (`30 februarie`, or a Saturday that is a Friday).
     pub impossible: Option<String>,
+    /// A time that does not exist, as it was written (`25:00`).
+    pub impossible_time: Option<String>,
     /// Which words were read as day or time, so that nobody reads them as something else.
     pub used: Vec<bool>,
 }
@@ -57,12 +62,38 @@ pub fn read_words(words: &[Word], now: DateTime) -> When {
     if times::from_now(words, now, &mut when) {
         return when;
     }
-    times::read(words, &mut when);
-    dates::read(words, now, &mut when);
+    let heard = times::read(words, &mut when);
+    when.late = heard.ends_day;
+    let day = dates::read(words, now, &mut when);
+    when.late |= dates::names_the_night(words, day, &heard, now, &when);
     when
 }
 
+/// The hour before which a night still belongs to the evening that it began in.
+const DAWN: i8 = 6;
+
+/// The moment that a day and a time mean: an hour after midnight that was said of the night after the day is on the next one.
+pub fn moment(day: Date, time: Time, late: bool) -> DateTime {
+    let date = if late && time.hour() < DAWN { day.tomorrow().unwrap_or(day) } else { day };
+    date.to_datetime(time)
+}
+
+impl When {
+    /// Whether a message says anything of when, possible or not.
+    pub fn says_something(&self) -> bool {
+        let possible = self.date.is_some() || self.time.is_some() || self.part.is_some();
+        possible || self.impossible.is_some() || self.impossible_time.is_some()
+    }
+}
+
 impl Said {
+    /// Twelve hours later: what `12` means at night.
+    fn half_a_day_on(self) -> Self {
+        match self {
+            Self::Exact(time) | Self::Either(time) => Self::Exact(later_by_half_a_day(time)),
+        }
+    }
+
     /// The time that is meant: of two, the one in the part of the day spoken of, else the one that `fits`, else the later,
     /// because tables are booked for the evening.
     pub fn resolve(self, fits: impl Fn(Time) -> bool) -> Time {

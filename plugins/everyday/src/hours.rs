@@ -123,6 +123,17 @@ impl Hours {
     }
 }
 
+/// The date that the calendar shows at a minute of service: past midnight it is no longer that of the day it began on.
+pub fn calendar_day(day: Date, minute: u32) -> Date {
+    day.checked_add(Span::new().days(i64::from(minute / DAY))).unwrap_or(day)
+}
+
+/// Minutes from the midnight that begins a day until a moment; 0 for one before it.
+pub fn minutes_since(day: Date, moment: DateTime) -> u32 {
+    let days = day.until(moment.date()).map_or(0, |span| span.get_days());
+    u32::try_from(days).map_or(0, |days| days.saturating_mul(DAY).saturating_add(minute_of(moment.time())))
+}
+
 /// Minutes since midnight.
 pub fn minute_of(time: Time) -> u32 {
     u32::from(time.hour().unsigned_abs()) * 60 + u32::from(time.minute().unsigned_abs())

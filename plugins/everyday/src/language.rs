@@ -231,7 +231,12 @@ fn score(words: &[Word], known: &[&str]) -> usize {
 }
 
 fn diacritics(text: &str) -> usize {
-    text.chars().filter(|letter| matches!(letter, 'ă' | 'â' | 'î' | 'ș' | 'ş' | 'ț' | 'ţ' | 'Ș' | 'Ț' | 'Î')).count()
+    let letters = crate::text::composed(text);
+    letters
+        .chars()
+        .flat_map(char::to_lowercase)
+        .filter(|letter| matches!(letter, 'ă' | 'â' | 'î' | 'ș' | 'ş' | 'ț' | 'ţ'))
+        .count()
 }
 
 #[cfg(test)]
@@ -247,6 +252,13 @@ mod tests {
         }
         for text in ["A table for two, please", "tomorrow at 7 pm", "What vegetarian dishes do you have?"] {
             assert_eq!(detect(text), Some(Language::En), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_message_is_in_the_same_language_however_it_is_spelt() {
+        for text in ["Tus\u{326}esc", "TUS\u{326}ESC", "tu\u{15f}esc", "ȚESĂTURĂ", "T\u{326}ESA\u{306}TURA\u{306}"] {
+            assert_eq!(detect(text), Some(Language::Ro), "{text}");
         }
     }
 

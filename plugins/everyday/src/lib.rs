@@ -4,4 +4,6 @@
 pub mod calendar;
 pub mod hours;
 pub mod language;
+pub mod spellings;
 pub mod text;
+pub mod zone;

@@ -51,6 +51,9 @@ crate::error::capability_error! {
         ConditionFailed => retry "the row was changed meanwhile",
         /// The store does not answer or is throttled. A retry may help.
         Unavailable(reason: String) => retry "the store does not answer: {reason}",
+        /// The answer is larger than one call may give, or this decision has been answered as much as one may be. A retry
+        /// will not help: ask for less.
+        Exhausted(reason: String) => stop "there is no room for the answer: {reason}",
         /// The answer did not come within the deadline. Whether a write happened is unknown; calling again in the same
         /// decision is safe.
         Timeout => retry "the store did not answer in time",

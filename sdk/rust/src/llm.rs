@@ -13,8 +13,9 @@
 //! fn intent(text: &str) -> String {
 //!     let schema = json!({
 //!         "type": "object",
-//!         "properties": { "intent": { "enum": ["booking", "question"] } },
+//!         "properties": { "intent": { "type": "string", "enum": ["booking", "question"] } },
 //!         "required": ["intent"],
+//!         "additionalProperties": false,
 //!     });
 //!     let asked = llm::Request::new("default").system("What does the guest want?").user(text).ask_json::<Answer>(&schema);
 //!     match asked {
@@ -47,12 +48,19 @@ crate::error::capability_error! {
         Denied(reason: String) => stop "the grant does not name this model: {reason}",
         /// The request is malformed or too large. A retry will not help.
         Invalid(reason: String) => stop "the request is malformed: {reason}",
+        /// The provider does not take the operator's key, model or address. A retry will not help until an operator acts.
+        Misconfigured(reason: String) => stop "the provider does not take what is configured: {reason}",
+        /// The model, or the provider's filter, declines to answer this. A retry will not help.
+        Refused(words: String) => stop "the model declines to answer: {words}",
         /// The provider limits our rate. A retry may help after this many milliseconds, when it says so.
         RateLimited(after: Option<u32>) => retry "the provider limits our rate",
         /// Quota or credit is used up. A retry will not help until an operator acts.
         QuotaExhausted => stop "the provider's quota is used up",
         /// The provider does not answer or failed. A retry may help.
         Unavailable(reason: String) => retry "the provider does not answer: {reason}",
+        /// The answer is larger than one call may give, or this decision has been answered as much as one may be. A retry
+        /// will not help: ask for less.
+        Exhausted(reason: String) => stop "there is no room for the answer: {reason}",
         /// No answer within the time. A retry may help.
         Timeout => retry "the provider did not answer in time",
         /// The answer is not what was asked for. A retry may help.
@@ -121,6 +129,9 @@ impl Request {
     }
 
     /// Asks once for a JSON document of a shape; an answer of another shape is [`Error::MalformedAnswer`].
+    ///
+    /// Every provider keeps to a schema whose objects name their `type`, require all their properties and say
+    /// `"additionalProperties": false`. Others are asked for as well, and the host checks the answer.
     pub fn ask_json<T: DeserializeOwned>(mut self, schema: &Value) -> Result<T, Error> {
         self.0.response_schema = Some(schema.to_string());
         let completion = self.ask()?;

@@ -49,6 +49,7 @@ fn run(graph: &Arc<Graph>, value: &str) -> String {
                     stepper.complete(task.id, outcome);
                 }
             }
+            Next::Pause => {}
             Next::Wait => panic!("it waits for nothing"),
             Next::Ended(ending) => return format!("{ran} {ending:?}"),
         }

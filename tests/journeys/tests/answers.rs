@@ -1,6 +1,6 @@
 use anyhow::Result;
 use serde_json::{Value, json};
-use signalbox_tests_support::{Client, Token};
+use signalbox_tests_support::{Caller, Client, Token};
 
 use super::{decisions, misbehaving};
 
@@ -33,6 +33,32 @@ async fn a_message_is_acknowledged_followed_answered_and_kept() -> Result<()> {
     assert_eq!(decision["output"]["decisionCode"], "probe.answered");
     assert_eq!(decision["decision"]["context"]["input"]["content"]["text"], "bună ziua");
     assert_eq!(decision["output"]["metadata"]["path"][0]["node"], "echo");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_text_enters_in_one_spelling_whatever_way_it_comes() -> Result<()> {
+    let host = misbehaving()?.start().await?;
+    let (decomposed, composed) = ("Tus\u{326}esc cu sa\u{302}nge", "Tușesc cu sânge");
+    let mut ana = host.coordinator("ana", "alpha").await?;
+    ana.say_as("m-1", "alpha", decomposed).await?;
+    let answer = ana.expect_for("response", "m-1").await?;
+    assert_eq!(answer["content"]["text"], composed, "as the plugin was given it");
+    ana.say_as("m-1", "alpha", composed).await?;
+    assert_eq!(ana.expect_for("ack", "m-1").await?["state"], "duplicate", "the same text in another spelling");
+
+    let shop = Caller::new(&host.setup().token("shop").business("alpha", &["coordinator"]))?;
+    let body = json!({"content": {"text": decomposed, "data": {"file": decomposed}}});
+    let (status, decision) = shop.post(&host, "/v1/businesses/alpha/inputs", &[("prefer", "wait=30")], &body).await?;
+    assert_eq!(status, 200, "{decision}");
+    assert_eq!(decision["responses"][0]["content"]["text"], composed);
+    let record = host.decision(decision["id"].as_str().unwrap()).await?.expect("the decision is in the store");
+    let content = &record["decision"]["context"]["input"]["content"];
+    assert_eq!(
+        (&content["text"], &content["data"]["file"]),
+        (&json!(composed), &json!(decomposed)),
+        "data as it was sent"
+    );
     Ok(())
 }
 

@@ -17,6 +17,8 @@ mod places;
 mod refusals;
 mod reviews;
 mod secrecy;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod store;
 mod webhooks;
 
 use std::fs;

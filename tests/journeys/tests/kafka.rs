@@ -173,3 +173,62 @@ async fn a_host_whose_brokers_are_away_is_ready_all_the_same_and_says_so() -> Re
     assert_eq!(host.get("/readyz").await?.0, 200);
     Ok(())
 }
+
+#[tokio::test]
+async fn a_group_that_begins_at_the_end_misses_nothing_through_a_kill_9_and_its_lag_is_seen() -> Result<()> {
+    let (_folder, bundle) = with_a_topic()?;
+    let kafka = Kafka::start()?;
+    kafka.topic(TOPIC, 2)?;
+    for number in 0..5 {
+        send_order(&kafka, number).await?;
+    }
+    let mut host = reading(&kafka, bundle)?.config("start-at = \"latest\"").start().await?;
+    for partition in ["partition=\"0\"", "partition=\"1\""] {
+        let seen = async {
+            while host.metric("signalbox_kafka_lag", &["topic=\"orders\"", partition]).await?.is_none() {
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            }
+            anyhow::Ok(())
+        };
+        tokio::time::timeout(DEADLINE, seen).await.with_context(|| format!("no lag of {partition}"))??;
+    }
+    host.kill().await?;
+    for number in 5..9 {
+        send_order(&kafka, number).await?;
+    }
+    host.restart().await?;
+    decided(&host, "alpha", 4).await?;
+    committed(&kafka, 9).await
+}
+
+#[tokio::test]
+async fn a_record_whose_decision_fails_is_a_dead_letter_and_counts_as_failed() -> Result<()> {
+    let (_folder, bundle) = with_a_topic()?;
+    let kafka = Kafka::start()?;
+    for topic in [TOPIC, "inputs", "signalbox.dead-letters"] {
+        kafka.topic(topic, 1)?;
+    }
+    let host = reading(&kafka, bundle)?.start().await?;
+    let input = json!({
+        "id": "i-1", "source": "kafka", "userId": "u-1", "businessId": "beta", "type": "user_message",
+        "content": {"text": "panic"}, "timestamp": "2026-11-23T08:00:00Z"
+    });
+    let value = input.to_string();
+    kafka.send("inputs", Sent { key: Some("k"), value: Some(&value), ..Sent::default() }).await?;
+    let dead = kafka.read("signalbox.dead-letters", 1).await?;
+    assert_eq!(dead[0].header("dead-letter-reason"), Some("decision_failed"));
+    assert_eq!(dead[0].value.as_deref(), Some(value.as_bytes()));
+    decided(&host, "beta", 1).await?;
+    let of_inputs = async |result: &str| {
+        host.metric("signalbox_kafka_records_total", &["topic=\"inputs\"", &format!("result=\"{result}\"")]).await
+    };
+    let counted = async {
+        while of_inputs("failed").await?.is_none() {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        anyhow::Ok(())
+    };
+    tokio::time::timeout(DEADLINE, counted).await.context("it is not counted")??;
+    assert_eq!((of_inputs("failed").await?, of_inputs("decided").await?), (Some(1.0), None));
+    Ok(())
+}

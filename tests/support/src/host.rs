@@ -139,6 +139,7 @@ async fn spawn(setup: &Setup, log: &Log) -> Result<(Child, Ready)> {
     let mut process = Command::new(artefacts::signalbox()?)
         .args(["serve", "--config"])
         .arg(setup.config_file()?)
+        .envs(setup.environment().iter().cloned())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .kill_on_drop(true)

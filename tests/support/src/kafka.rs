@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use rdkafka::bindings::{rd_kafka_handle_mock_cluster, rd_kafka_mock_group_initial_rebalance_delay_ms};
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::message::{Header, Headers as _, OwnedHeaders};
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{BaseProducer, DefaultProducerContext, FutureProducer, FutureRecord, Producer as _};
@@ -132,6 +132,14 @@ impl Kafka {
         let list = consumer.committed_offsets(list, DEADLINE).context("the offsets cannot be read")?;
         let offset = |offset| if let Offset::Offset(offset) = offset { Some(offset) } else { None };
         Ok(list.elements().iter().filter_map(|own| Some((own.partition(), offset(own.offset())?))).collect())
+    }
+
+    /// Has a group commit, as a host of it would have.
+    pub fn commit(&self, group: &str, topic: &str, partition: i32, offset: i64) -> Result<()> {
+        let consumer: BaseConsumer = self.client().set("group.id", group).create()?;
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, partition, Offset::Offset(offset))?;
+        consumer.commit(&list, CommitMode::Sync).context("the brokers keep no commit")
     }
 
     /// The first records of a topic, waiting until there are so many; in the order of their partitions.

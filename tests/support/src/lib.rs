@@ -7,6 +7,8 @@ mod client;
 mod host;
 mod kafka;
 mod log;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod machine;
 mod setup;
 mod token;
 mod usage;
@@ -19,6 +21,8 @@ pub use client::{Client, Closed};
 pub use host::Host;
 pub use kafka::{Kafka, Read, Sent};
 pub use log::Log;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+pub use machine::Machine;
 pub use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 pub use setup::Setup;
 pub use token::{BadToken, Token, bad_tokens};

@@ -1,3 +1,4 @@
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -19,6 +20,7 @@ pub struct Setup {
     store: &'static str,
     instances: u32,
     extra: String,
+    environment: Vec<(OsString, OsString)>,
 }
 
 impl Setup {
@@ -28,7 +30,8 @@ impl Setup {
         fs::create_dir(folder.path().join("business"))?;
         fs::write(folder.path().join("secret"), SECRET)?;
         let (store, extra) = ("path = \"store.db\"", String::new());
-        Ok(Self { folder, bundles: Vec::new(), llm: None, store, instances: 128, extra })
+        let environment = Vec::new();
+        Ok(Self { folder, bundles: Vec::new(), llm: None, store, instances: 128, extra, environment })
     }
 
     /// With a business of that type whose role `coordinator` may do everything.
@@ -87,6 +90,18 @@ impl Setup {
         self.extra.push_str(toml);
         self.extra.push('\n');
         self
+    }
+
+    /// On a machine whose disk and clock the test commands.
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    pub fn on(mut self, machine: &crate::Machine) -> Self {
+        self.environment.extend(machine.environment());
+        self
+    }
+
+    /// What the host's process is started with besides the test's own environment.
+    pub(crate) fn environment(&self) -> &[(OsString, OsString)] {
+        &self.environment
     }
 
     /// The host's folder.

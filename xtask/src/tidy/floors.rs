@@ -43,6 +43,7 @@ const FENCES: &[Fence] = &[
     Fence { library: "rdkafka*", crates: &["signalbox-delivery", "signalbox-triggers", "signalbox-tests-support"] },
     Fence { library: "aws-*", crates: &["signalbox-store"] },
     Fence { library: "dynoxide*", crates: &["signalbox-store"] },
+    Fence { library: "rusqlite*", crates: &["signalbox-store"] },
     Fence { library: "axum*", crates: &["signalbox-triggers", "signalbox-server", "signalbox-bench"] },
     Fence { library: "hyper*", crates: &["signalbox-triggers", "signalbox-server"] },
     Fence { library: "clap*", crates: &["signalbox-server", "signalbox-bench", "xtask"] },

@@ -93,6 +93,9 @@ impl BusinessDirectory {
     }
 }
 
+/// The largest file of a business, in bytes.
+const LARGEST_FILE: usize = 1 << 20;
+
 fn read(folder: &Path) -> Result<BTreeMap<String, Arc<BusinessInfo>>, DirectoryError> {
     let unreadable = |path: &Path, error: std::io::Error| DirectoryError::Unreadable {
         path: path.to_owned(),
@@ -104,7 +107,13 @@ fn read(folder: &Path) -> Result<BTreeMap<String, Arc<BusinessInfo>>, DirectoryE
     let mut found: BTreeMap<String, (PathBuf, Arc<BusinessInfo>)> = BTreeMap::new();
     for file in files {
         let path = folder.join(&file);
-        let text = opened.file(&file).and_then(std::io::read_to_string).map_err(|error| unreadable(&path, error))?;
+        let opened = opened.file(&file).map_err(|error| unreadable(&path, error))?;
+        let size = opened.metadata().map_err(|error| unreadable(&path, error))?.len();
+        if size > LARGEST_FILE as u64 {
+            let reason = format!("it has {size} bytes, more than the {LARGEST_FILE} of a business");
+            return Err(DirectoryError::Unreadable { path, reason });
+        }
+        let text = std::io::read_to_string(opened).map_err(|error| unreadable(&path, error))?;
         let business = parse(&text).map_err(|reason| DirectoryError::Malformed { path: path.clone(), reason })?;
         if let Some((first, _)) = found.get(&business.business_id) {
             return Err(DirectoryError::Twice { id: business.business_id, first: first.clone(), second: path });
@@ -115,6 +124,7 @@ fn read(folder: &Path) -> Result<BTreeMap<String, Arc<BusinessInfo>>, DirectoryE
 }
 
 fn parse(text: &str) -> Result<BusinessInfo, String> {
+    signalbox_graph::check_toml(text, LARGEST_FILE).map_err(|unread| format!("{unread}; {}", unread.help))?;
     let business: BusinessInfo = toml::from_str(text).map_err(|error| error.to_string())?;
     let id = &business.business_id;
     if id.is_empty()
@@ -144,6 +154,12 @@ mod tests {
 
     const GOOD: &str =
         "businessId = \"roma\"\nname = \"Roma\"\ntype = \"restaurant\"\ntimezone = \"Europe/Bucharest\"\n";
+
+    #[test]
+    fn a_file_that_nests_without_end_is_refused_before_it_is_parsed() {
+        let told = parse(&format!("{GOOD}settings = {}", "[".repeat(100_000))).unwrap_err();
+        assert!(told.contains("nest deeper than 64 levels"), "{told}");
+    }
 
     #[test]
     fn a_wrong_file_is_named_with_its_line() {

@@ -1,181 +1,231 @@
-use std::time::Duration;
+//! A provider that speaks OpenAI's chat completions: OpenAI itself, Azure, or vLLM, Ollama, LiteLLM and others. No two of them
+//! speak it alike, so requests adapt to what a provider takes, and answers are read as loosely as they are written.
 
+mod answer;
+mod body;
+mod dialect;
+mod endpoint;
+mod refusal;
+mod strict;
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use reqwest::header::{HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
-use serde_json::{Value, json};
-use signalbox_bindings::signalbox::llm::llm::{Completion, Error, FinishReason, Request, Role};
-use signalbox_model::JsonObject;
+use serde_json::Value;
+use signalbox_bindings::signalbox::llm::llm::{Completion, Error, Request};
 
 use super::Provider;
+use answer::NoAnswer;
+use dialect::{Dialect, Sent};
+use refusal::Told;
 
-/// The largest answer that is read, in bytes.
-const LARGEST_ANSWER: usize = 1024 * 1024;
+pub use dialect::TokenParameter;
+
 /// No exchange takes longer, whatever the caller's own deadline.
 const LONGEST_EXCHANGE: Duration = Duration::from_secs(60);
+/// How often one request is put differently before the provider's refusal stands.
+const MOST_WORDINGS: usize = 6;
 
-/// A provider that speaks OpenAI's chat completions: OpenAI itself, or vLLM, Ollama, LiteLLM and others.
+/// Where a model is, and how it is asked.
+#[derive(Debug)]
+pub struct OpenAiSettings {
+    /// The API's address with its version, for example `https://api.openai.com/v1`; a query stays in every request.
+    pub base_url: String,
+    /// The model's name there.
+    pub model: String,
+    /// What the provider asks for.
+    pub api_key: Option<SecretString>,
+    /// The header that carries the key alone; `Authorization: Bearer` otherwise.
+    pub api_key_header: Option<String>,
+    /// Bounds every answer.
+    pub max_tokens: u32,
+    /// What the provider calls that bound.
+    pub max_tokens_parameter: TokenParameter,
+}
+
+/// A provider that speaks OpenAI's chat completions.
 pub struct OpenAi {
     client: reqwest::Client,
-    url: String,
+    url: reqwest::Url,
     model: String,
-    key: Option<SecretString>,
+    key: Option<Key>,
     max_tokens: u32,
+    parameter: TokenParameter,
+    /// What the provider is known to take; learned from its refusals.
+    dialect: Mutex<Dialect>,
+}
+
+struct Key {
+    secret: SecretString,
+    header: Option<HeaderName>,
 }
 
 impl OpenAi {
-    /// `base` is the API's address with its version, for example `https://api.openai.com/v1`. `max_tokens` bounds every
-    /// answer. The endpoint is the operator's choice, so the egress guard for plugins does not apply to it.
-    pub fn new(base: &str, model: &str, key: Option<SecretString>, max_tokens: u32) -> Result<Self, String> {
+    /// Refuses, in words, an address or key that no request could be sent with. The endpoint is the operator's choice, so the
+    /// egress guard for plugins does not apply to it.
+    pub fn new(settings: OpenAiSettings) -> Result<Self, String> {
+        let OpenAiSettings { base_url, model, api_key, api_key_header, max_tokens, max_tokens_parameter } = settings;
         let client = reqwest::Client::builder()
             .timeout(LONGEST_EXCHANGE)
             .connect_timeout(Duration::from_secs(5))
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .map_err(|error| error.to_string())?;
-        let url = format!("{}/chat/completions", base.trim_end_matches('/'));
-        reqwest::Url::parse(&url).map_err(|error| format!("`{base}` is no URL: {error}"))?;
-        Ok(Self { client, url, model: model.to_owned(), key, max_tokens })
+        let url = endpoint::completions(&base_url)?;
+        let header = api_key_header.map(|name| {
+            HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("`{name}` is no name of a header"))
+        });
+        let key = match (api_key, header.transpose()?) {
+            (Some(secret), header) => {
+                HeaderValue::from_str(secret.expose_secret())
+                    .map_err(|_| "the key has a character that no header may carry, such as a line break".to_owned())?;
+                Some(Key { secret, header })
+            }
+            (None, Some(header)) => return Err(format!("`{header}` is to carry the key, and there is no `api-key`")),
+            (None, None) => None,
+        };
+        let dialect = Mutex::new(Dialect::new(max_tokens_parameter));
+        Ok(Self { client, url, model, key, max_tokens, parameter: max_tokens_parameter, dialect })
     }
 
-    fn body(&self, request: &Request) -> Value {
-        let messages: Vec<Value> = request
-            .messages
-            .iter()
-            .map(|message| json!({ "role": role(message.role), "content": message.content }))
-            .collect();
-        let max_tokens = request.max_tokens.map_or(self.max_tokens, |wanted| wanted.min(self.max_tokens));
-        let mut body = JsonObject::new();
-        body.insert("model".to_owned(), json!(self.model));
-        body.insert("messages".to_owned(), json!(messages));
-        body.insert("max_tokens".to_owned(), json!(max_tokens));
-        if let Some(temperature) = request.temperature {
-            body.insert("temperature".to_owned(), json!(temperature));
+    fn dialect(&self) -> Dialect {
+        *self.dialect.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn remember(&self, learned: Dialect) {
+        *self.dialect.lock().unwrap_or_else(PoisonError::into_inner) = learned;
+    }
+
+    /// Sends one wording and reads what comes back.
+    async fn exchange(&self, sent: &Sent) -> Result<Completion, Failure> {
+        // Whoever compresses all the same is understood, within bounds.
+        let mut call = self.client.post(self.url.clone()).header("accept-encoding", "identity").json(&sent.body);
+        if let Some(key) = &self.key {
+            let secret = key.secret.expose_secret();
+            let (name, text) = match &key.header {
+                Some(name) => (name.clone(), secret.to_owned()),
+                None => (reqwest::header::AUTHORIZATION, format!("Bearer {secret}")),
+            };
+            let mut value = HeaderValue::try_from(text)
+                .map_err(|_| Failure::of(Error::Misconfigured("the key cannot be sent in a header".to_owned())))?;
+            value.set_sensitive(true);
+            call = call.header(name, value);
         }
-        let schema = request.response_schema.as_deref().and_then(|schema| serde_json::from_str::<Value>(schema).ok());
-        if let Some(schema) = schema {
-            let schema = json!({ "name": "answer", "schema": schema, "strict": true });
-            body.insert("response_format".to_owned(), json!({ "type": "json_schema", "json_schema": schema }));
+        let response = call.send().await.map_err(|error| Failure::of(self.broken(&error)))?;
+        let status = response.status().as_u16();
+        let retry_after = refusal::retry_after(response.headers(), SystemTime::now());
+        let success = response.status().is_success();
+        let text = body::read(response)
+            .await
+            .map_err(|error| Failure { status: Some(status), ..Failure::of(self.unread(error)) })?;
+        let secret = self.key.as_ref().map(|key| key.secret.expose_secret());
+        let refused = |status: Option<u16>, told: Told| Failure {
+            error: told.error(status, retry_after, secret),
+            reason: told.words(secret),
+            status,
+            told: Some(told),
+        };
+        if !success {
+            return Err(refused(Some(status), Told::read(&text)));
         }
-        Value::Object(body)
+        let read = serde_json::from_str::<Value>(&text).map_err(|error| {
+            let start = refusal::bounded(&text, secret);
+            Failure {
+                status: Some(status),
+                ..Failure::of(Error::MalformedAnswer(format!("no completion: {error}: {start}")))
+            }
+        })?;
+        answer::read(&read, &self.model).map_err(|none| match none {
+            NoAnswer::Failed(told) => refused(told.status(), *told),
+            NoAnswer::Refused(words) => Failure::of(Error::Refused(refusal::bounded(&words, secret))),
+            NoAnswer::Malformed(why) => Failure::of(Error::MalformedAnswer(why)),
+        })
+    }
+
+    /// What went wrong on the wire, without the address, which may hold what the operator keeps to himself.
+    fn broken(&self, error: &reqwest::Error) -> Error {
+        if error.is_timeout() {
+            return Error::Timeout;
+        }
+        let host = self.url.host_str().unwrap_or_default();
+        let mut words =
+            vec![if error.is_connect() { "no connection".to_owned() } else { "the exchange broke off".to_owned() }];
+        let mut source = std::error::Error::source(error);
+        while let Some(cause) = source {
+            let text = cause.to_string();
+            if !text.contains(host) && !words.contains(&text) {
+                words.push(text);
+            }
+            source = cause.source();
+        }
+        Error::Unavailable(refusal::bounded(&words.join(": "), None))
+    }
+
+    fn unread(&self, error: body::Unread) -> Error {
+        match error {
+            body::Unread::Broken(error) => self.broken(&error),
+            body::Unread::Malformed(why) => Error::MalformedAnswer(why),
+        }
     }
 }
 
-fn role(role: Role) -> &'static str {
-    match role {
-        Role::System => "system",
-        Role::User => "user",
-        Role::Assistant => "assistant",
+/// Why one wording gave no completion.
+struct Failure {
+    error: Error,
+    status: Option<u16>,
+    reason: String,
+    told: Option<Told>,
+}
+
+impl Failure {
+    fn of(error: Error) -> Self {
+        let reason = match &error {
+            Error::Misconfigured(why) | Error::Refused(why) | Error::Unavailable(why) | Error::MalformedAnswer(why) => {
+                why.clone()
+            }
+            Error::Timeout => "no answer in time".to_owned(),
+            _ => String::new(),
+        };
+        Self { error, status: None, reason, told: None }
     }
-}
-
-#[derive(Deserialize)]
-struct Answer {
-    #[serde(default)]
-    model: String,
-    choices: Vec<Choice>,
-    usage: Option<Usage>,
-}
-
-#[derive(Deserialize)]
-struct Choice {
-    message: Message,
-    finish_reason: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Message {
-    content: Option<String>,
-}
-
-#[derive(Clone, Copy, Default, Deserialize)]
-struct Usage {
-    #[serde(default)]
-    prompt_tokens: u32,
-    #[serde(default)]
-    completion_tokens: u32,
-}
-
-#[derive(Deserialize)]
-struct Refusal {
-    error: RefusalBody,
-}
-
-#[derive(Deserialize)]
-struct RefusalBody {
-    #[serde(default)]
-    code: Option<Value>,
-    #[serde(default, rename = "type")]
-    kind: Option<String>,
 }
 
 #[async_trait::async_trait]
 impl Provider for OpenAi {
     async fn complete(&self, request: &Request) -> Result<Completion, Error> {
-        let mut call = self.client.post(&self.url).json(&self.body(request));
-        if let Some(key) = &self.key {
-            call = call.bearer_auth(key.expose_secret());
+        let known = self.dialect();
+        let mut dialect = known;
+        let mut learned = known;
+        for _wording in 0..MOST_WORDINGS {
+            let sent = dialect.wording(request, &self.model, self.max_tokens);
+            let failure = match self.exchange(&sent).await {
+                Ok(completion) => {
+                    if learned != known {
+                        tracing::info!(model = request.model, wording = ?learned, "learned what the provider takes");
+                        self.remember(learned);
+                    }
+                    return Ok(completion);
+                }
+                Err(failure) => failure,
+            };
+            let another = failure
+                .told
+                .as_ref()
+                .zip(failure.status)
+                .and_then(|(told, status)| dialect.after(told, status, &sent, self.parameter));
+            let Some(another) = another else {
+                let Failure { error, status, reason, .. } = failure;
+                tracing::warn!(model = request.model, status, reason, "the language model gave no answer");
+                return Err(error);
+            };
+            tracing::debug!(model = request.model, reason = failure.reason, "asking again in other words");
+            dialect = another.dialect;
+            if another.lasting {
+                learned = learned.with(&another);
+            }
         }
-        let response = call.send().await.map_err(broken)?;
-        let status = response.status().as_u16();
-        let retry_after = retry_after(&response);
-        let body = read(response).await?;
-        if status != 200 {
-            return Err(refused(status, retry_after, &body));
-        }
-        let answer: Answer =
-            serde_json::from_slice(&body).map_err(|error| Error::MalformedAnswer(format!("no completion: {error}")))?;
-        let usage = answer.usage.unwrap_or_default();
-        let choice = answer.choices.into_iter().next();
-        let choice = choice.ok_or_else(|| Error::MalformedAnswer("the completion has no choice".to_owned()))?;
-        Ok(Completion {
-            text: choice.message.content.unwrap_or_default(),
-            finish_reason: match choice.finish_reason.as_deref() {
-                Some("stop") => FinishReason::Stop,
-                Some("length") => FinishReason::Length,
-                Some("content_filter") => FinishReason::ContentFilter,
-                _ => FinishReason::Other,
-            },
-            input_tokens: usage.prompt_tokens,
-            output_tokens: usage.completion_tokens,
-            model: answer.model,
-        })
-    }
-}
-
-/// What went wrong on the wire, without the URL, which may hold what the operator keeps to himself.
-fn broken(error: reqwest::Error) -> Error {
-    if error.is_timeout() { Error::Timeout } else { Error::Unavailable(error.without_url().to_string()) }
-}
-
-async fn read(mut response: reqwest::Response) -> Result<Vec<u8>, Error> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(broken)? {
-        if body.len() + chunk.len() > LARGEST_ANSWER {
-            return Err(Error::MalformedAnswer(format!("the answer is larger than {LARGEST_ANSWER} bytes")));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
-}
-
-fn retry_after(response: &reqwest::Response) -> Option<u32> {
-    let seconds: f64 = response.headers().get("retry-after")?.to_str().ok()?.parse().ok()?;
-    (0.0..=86_400.0).contains(&seconds).then_some((seconds * 1_000.0) as u32)
-}
-
-/// 429 means two different things: too fast, or no credit left. Only the body tells.
-fn refused(status: u16, retry_after: Option<u32>, body: &[u8]) -> Error {
-    let refusal = serde_json::from_slice::<Refusal>(body).ok().map(|refusal| refusal.error);
-    let says = |word: &str| {
-        refusal.as_ref().is_some_and(|refusal| {
-            refusal.kind.as_deref() == Some(word) || refusal.code.as_ref().and_then(Value::as_str) == Some(word)
-        })
-    };
-    match status {
-        429 if says("insufficient_quota") => Error::QuotaExhausted,
-        402 => Error::QuotaExhausted,
-        429 => Error::RateLimited(retry_after),
-        400 | 404 | 413 | 422 => Error::Invalid(format!("the provider refused the request with status {status}")),
-        _ => Error::Unavailable(format!("the provider answered with status {status}")),
+        Err(Error::Invalid("the provider refused the request however it was put".to_owned()))
     }
 }

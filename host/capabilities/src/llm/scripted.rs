@@ -5,7 +5,7 @@ use regex::{Regex, RegexBuilder};
 use serde::Deserialize;
 use serde_json::Value;
 use signalbox_bindings::signalbox::llm::llm::{Completion, Error, FinishReason, Request, Role};
-use signalbox_model::HumanDuration;
+use signalbox_model::{HumanDuration, composed};
 use thiserror::Error;
 
 use super::Provider;
@@ -99,6 +99,8 @@ enum WrittenError {
     Timeout,
     RateLimited,
     QuotaExhausted,
+    Misconfigured,
+    Refused,
     MalformedAnswer,
 }
 
@@ -132,7 +134,7 @@ impl WrittenRule {
         let when = match (self.when, self.otherwise) {
             (None, true) => None,
             (Some(WrittenWhen { contains: Some(words), matches: None }), false) => {
-                Some(When::Contains(words.iter().map(|word| word.to_lowercase()).collect()))
+                Some(When::Contains(words.iter().map(|word| composed(word.to_lowercase())).collect()))
             }
             (Some(WrittenWhen { contains: None, matches: Some(pattern) }), false) => Some(When::Matches(
                 RegexBuilder::new(&pattern).case_insensitive(true).build().map_err(|error| error.to_string())?,
@@ -160,6 +162,8 @@ impl WrittenError {
             Self::Timeout => Error::Timeout,
             Self::RateLimited => Error::RateLimited(Some(1_000)),
             Self::QuotaExhausted => Error::QuotaExhausted,
+            Self::Misconfigured => Error::Misconfigured("the script says so".to_owned()),
+            Self::Refused => Error::Refused("the script says so".to_owned()),
             Self::MalformedAnswer => Error::MalformedAnswer("the script says so".to_owned()),
         }
     }
@@ -170,7 +174,7 @@ impl Rule {
         match &self.when {
             None => true,
             Some(When::Contains(words)) => {
-                let message = message.to_lowercase();
+                let message = composed(message.to_lowercase());
                 words.iter().any(|word| message.contains(word))
             }
             Some(When::Matches(pattern)) => pattern.is_match(message),

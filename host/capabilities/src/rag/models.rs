@@ -19,6 +19,9 @@ const LARGEST_FILE: u64 = 1 << 20;
 /// Where a bundle has its models.
 const FOLDER: &str = "models";
 
+/// The most files of message models of one bundle.
+const MOST_FILES: usize = 1_000;
+
 /// Which model is looked for.
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted<'a> {
@@ -159,6 +162,11 @@ pub fn read_models(
         }
     };
     files.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
+    if files.len() > MOST_FILES {
+        let (path, found) = (bundle.path().join(FOLDER), files.len());
+        let reason = format!("it has {found} files, more than {MOST_FILES}; put several models into one");
+        return Err(vec![ModelFileError::Unreadable { path, reason }]);
+    }
     let (mut models, mut errors) = (Vec::new(), Vec::new());
     for file in files {
         let path = bundle.path().join(&file);

@@ -44,7 +44,7 @@ pub(super) fn assemble<'d>(
         .collect();
     let mut start = Vec::new();
     let mut assumed_reachable = Vec::new();
-    let mut seen = HashSet::new();
+    let mut seen: HashSet<Written<'_>> = HashSet::new();
     for edge in &definition.edges {
         let (from, assembled) = names.edge(edge, &mut seen, problems);
         match from {
@@ -77,11 +77,12 @@ pub(super) fn assemble<'d>(
 }
 
 fn channels(definition: &GraphDefinition, problems: &mut Problems) -> Vec<Channel> {
+    let declared: HashSet<&str> = definition.channels.iter().map(|channel| channel.name.value.as_str()).collect();
     let mut session: HashSet<&str> = HashSet::new();
     for name in &definition.session {
-        if definition.channels.iter().any(|channel| channel.name.value == name.value) {
+        if declared.contains(name.value.as_str()) {
             session.insert(&name.value);
-        } else {
+        } else if !problems.is_full() {
             let channels = definition.channels.iter().map(|channel| channel.name.value.as_str());
             let help = suggestion(&name.value, "channels", channels);
             problems.add(&name.span, format!("`session` names channel `{}`, which is not declared", name.value), help);
@@ -105,6 +106,14 @@ fn lonely_otherwise(definition: &GraphDefinition, problems: &mut Problems) {
         let message = format!("`otherwise` from `{name}`, which has no edge with `when`");
         problems.add(&edge.span, message, "remove `otherwise`, or add the condition");
     }
+}
+
+/// An edge as it is written, for finding another that says the same: whence, when, whither, and whether it is otherwise.
+type Written<'d> = (&'d [u8], Option<&'d [u8]>, &'d [u8], bool);
+
+/// As much of a text as tells it apart from every other that is valid.
+fn start_of(text: &str) -> &[u8] {
+    text.as_bytes().get(..1_100).unwrap_or(text.as_bytes())
 }
 
 /// Where an edge leaves.
@@ -142,7 +151,7 @@ impl Names<'_> {
                 None => Work::Plugin(Arc::from("")),
             },
             (Some(plugin), None) => {
-                if !plugins.contains(plugin.value.as_str()) {
+                if !plugins.contains(plugin.value.as_str()) && !problems.is_full() {
                     let message = format!("node `{name}` runs plugin `{}`, which is not declared", plugin.value);
                     let help = match nearest(&plugin.value, plugins.iter().copied()) {
                         Some(near) => format!("did you mean `{near}`?"),
@@ -242,14 +251,19 @@ impl Names<'_> {
         }
     }
 
-    fn edge(&self, written: &EdgeDefinition, seen: &mut HashSet<String>, problems: &mut Problems) -> (From, Edge) {
+    fn edge<'d>(
+        &self,
+        written: &'d EdgeDefinition,
+        seen: &mut HashSet<Written<'d>>,
+        problems: &mut Problems,
+    ) -> (From, Edge) {
         let from = written.from.as_ref().map_or(From::Unknown, |text| self.from(text, problems));
         let mut to = Vec::new();
         for text in &written.to {
             to.push(self.target(text, "an edge", problems));
             let from = written.from.as_ref().map_or("", |from| from.value.as_str());
-            let condition = written.when.as_ref().map(|when| when.value.as_str());
-            if !seen.insert(format!("{from} {} {condition:?} {}", text.value, written.otherwise)) {
+            let condition = written.when.as_ref().map(|when| start_of(&when.value));
+            if !seen.insert((start_of(from), condition, start_of(&text.value), written.otherwise)) {
                 let message = format!("the edge from `{from}` to `{}` stands twice", text.value);
                 problems.add(&text.span, message, "remove one of them");
             }
@@ -278,6 +292,9 @@ impl Names<'_> {
         if let Some(node) = self.nodes.get(text.value.as_str()) {
             return From::Node(*node);
         }
+        if problems.is_full() {
+            return From::Unknown;
+        }
         self.unknown_node(text, "an edge leaves", problems);
         let near = nearest(&text.value, self.nodes.keys().copied());
         near.and_then(|near| self.nodes.get(near)).map_or(From::Unknown, |node| From::Node(*node))
@@ -295,6 +312,9 @@ impl Names<'_> {
         }
         if let Some(node) = self.nodes.get(text.value.as_str()) {
             return Target::Node(*node);
+        }
+        if problems.is_full() {
+            return Target::End;
         }
         self.unknown_node(text, &format!("{what} leads to"), problems);
         let near = nearest(&text.value, self.nodes.keys().copied());
@@ -318,7 +338,7 @@ impl Names<'_> {
 
     fn channel(&self, name: &str, span: &Range<usize>, what: &str, problems: &mut Problems) -> Option<usize> {
         let found = self.channels.get(name).copied();
-        if found.is_none() {
+        if found.is_none() && !problems.is_full() {
             let mut names: Vec<&str> = self.channels.keys().map(AsRef::as_ref).collect();
             names.sort_unstable();
             let message = format!("{what} channel `{name}`, which is not declared in {}", self.place);
@@ -342,6 +362,9 @@ impl Names<'_> {
     }
 
     fn expression(&self, text: &Text, problems: &mut Problems) -> Option<Expression> {
+        if problems.is_full() {
+            return None;
+        }
         let place = |at: Option<Range<usize>>| within_string(self.source, text, at);
         match Expression::compile(&text.value) {
             Ok(expression) => {

@@ -16,7 +16,7 @@ const MOST_CHANNELS: usize = 256;
 /// The most nodes that write a channel and are looked at, and named, for one place.
 const MOST_WRITERS: usize = 16;
 /// The most places of one graph that are reported.
-const MOST_REPORTED: usize = 64;
+const MOST_REPORTED: usize = 20;
 
 /// A place where an expression reads a channel.
 struct Read {
@@ -144,7 +144,7 @@ fn without_value(graph: &Graph, channel: usize) -> Vec<bool> {
             }
         }
         *seen = true;
-        if node.writes.contains(&channel) {
+        if node.writes.binary_search(&channel).is_ok() {
             // What a node gives is left out when it fails.
             open.extend(node.on_error);
         } else {
@@ -192,27 +192,35 @@ fn ancestors(backward: &[Vec<usize>], node: Option<usize>) -> Vec<bool> {
     found
 }
 
+/// Whether one of these is another than one of those.
+fn differ(ones: &[usize], others: &[usize]) -> bool {
+    let (Some(one), Some(other)) = (ones.first(), others.first()) else { return false };
+    ones.iter().any(|one| one != other) || others.iter().any(|other| other != one)
+}
+
 /// Whether a place sends a run to both nodes at once, by whatever further ways.
 fn runs_beside(graph: &Graph, to_writer: &[bool], writer: usize, to_reader: &[bool], reader: Option<usize>) -> bool {
     let Some(reader) = reader else { return false };
     let leads = |before: &[bool], last: usize, target: usize| target == last || before.get(target) == Some(&true);
     let forks = |edges: &[Edge]| {
-        let ways: Vec<(bool, Vec<usize>, Vec<usize>)> = edges
-            .iter()
-            .map(|edge| {
-                let targets: Vec<usize> = edge.to.iter().filter_map(node_of).collect();
-                let of = |before: &[bool], last| {
-                    targets.iter().copied().filter(|target| leads(before, last, *target)).collect::<Vec<_>>()
-                };
-                (matches!(edge.when, When::Always), of(to_writer, writer), of(to_reader, reader))
-            })
-            .collect();
-        let differ = |ones: &[usize], others: &[usize]| ones.iter().any(|one| others.iter().any(|other| one != other));
-        ways.iter().enumerate().any(|(position, (always, writers, _))| {
-            ways.iter()
-                .enumerate()
-                .any(|(other, (also, _, readers))| (position == other || *always || *also) && differ(writers, readers))
-        })
+        // What all edges lead to, and those that are always followed: in time with their number, however many there are.
+        let (mut all, mut always) = ((Vec::new(), Vec::new()), (Vec::new(), Vec::new()));
+        for edge in edges {
+            let of = |before: &[bool], last| -> Vec<usize> {
+                edge.to.iter().filter_map(node_of).filter(|target| leads(before, last, *target)).collect()
+            };
+            let (writers, readers) = (of(to_writer, writer), of(to_reader, reader));
+            if differ(&writers, &readers) {
+                return true;
+            }
+            if matches!(edge.when, When::Always) {
+                always.0.extend(&writers);
+                always.1.extend(&readers);
+            }
+            all.0.extend(writers);
+            all.1.extend(readers);
+        }
+        differ(&always.0, &all.1) || differ(&all.0, &always.1)
     };
     forks(&graph.start) || graph.nodes.iter().any(|node| forks(&node.edges))
 }

@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::subgraph_of;
 use crate::definition::GraphDefinition;
 use crate::graph::{Graph, When, Work};
-use crate::reader::Problems;
+use crate::reader::{Problems, Text};
 
 /// What nodes of other graphs do with the channels of a subgraph, by the subgraph's name.
 #[derive(Default)]
@@ -80,13 +80,16 @@ fn asked(definition: &GraphDefinition, graph: &Graph) -> HashMap<usize, Range<us
             expression.channels().iter().for_each(|channel| ask(channel, &text.span));
         }
     }
+    let mut written: HashMap<&str, &Text> = HashMap::new();
+    for text in definition.edges.iter().filter_map(|edge| edge.when.as_ref()) {
+        written.entry(&text.value).or_insert(text);
+    }
     let edges = graph.start.iter().chain(graph.nodes.iter().flat_map(|node| &node.edges));
     for edge in edges {
-        if let When::Condition(expression) = &edge.when {
-            let text = definition.edges.iter().filter_map(|edge| edge.when.as_ref());
-            if let Some(text) = text.into_iter().find(|text| text.value == expression.source()) {
-                expression.channels().iter().for_each(|channel| ask(channel, &text.span));
-            }
+        if let When::Condition(expression) = &edge.when
+            && let Some(text) = written.get(expression.source())
+        {
+            expression.channels().iter().for_each(|channel| ask(channel, &text.span));
         }
     }
     asked

@@ -1,6 +1,6 @@
 //! Finds nodes that may run in the same step and write the same channel, where only one value could stand.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::Draft;
 use super::paths::{any_way, node_of};
@@ -19,13 +19,18 @@ pub(super) fn check(draft: &Draft<'_>, problems: &mut Problems) {
             add(draft, position, channel, &message, problems);
         }
     }
-    if graph.nodes.iter().filter(|node| !single_writer(graph, node).is_empty()).count() < 2 {
+    let written: Vec<Vec<u64>> = graph.nodes.iter().map(|node| bits(&single_writer(graph, node))).collect();
+    if written.iter().filter(|channels| !channels.is_empty()).count() < 2 {
         return;
     }
     let mut reported = HashSet::new();
     for (one, other) in pairs(graph) {
         let (Some(first), Some(second)) = (graph.nodes.get(one), graph.nodes.get(other)) else { continue };
-        let theirs = single_writer(graph, second);
+        let (Some(ours), Some(theirs)) = (written.get(one), written.get(other)) else { continue };
+        if ours.iter().zip(theirs).all(|(ours, theirs)| ours & theirs == 0) {
+            continue;
+        }
+        let theirs: HashSet<usize> = single_writer(graph, second).into_iter().collect();
         for channel in single_writer(graph, first).into_iter().filter(|channel| theirs.contains(channel)) {
             if reported.insert(channel) {
                 let message = format!(
@@ -52,6 +57,17 @@ fn channel_name(graph: &Graph, channel: usize) -> &str {
     graph.channels.get(channel).map_or("", |channel| &channel.name)
 }
 
+/// A bit for each of these, as few words as that takes.
+fn bits(channels: &[usize]) -> Vec<u64> {
+    let mut words = vec![0; channels.iter().max().map_or(0, |last| last / 64 + 1)];
+    for channel in channels {
+        if let Some(word) = words.get_mut(channel / 64) {
+            *word |= 1 << (channel % 64);
+        }
+    }
+    words
+}
+
 fn single_writer(graph: &Graph, node: &Node) -> Vec<usize> {
     let single = |channel: &usize| graph.channels.get(*channel).is_some_and(|c| c.reducer.takes_one_writer());
     node.writes.iter().copied().filter(single).collect()
@@ -65,7 +81,11 @@ fn pairs(graph: &Graph) -> Vec<(usize, usize)> {
     let mut search = Search {
         graph,
         size: graph.nodes.len(),
-        next: graph.nodes.iter().map(any_way).collect(),
+        next: graph
+            .nodes
+            .iter()
+            .map(|node| any_way(node).into_iter().collect::<BTreeSet<_>>().into_iter().collect())
+            .collect(),
         found: vec![0; (graph.nodes.len() * graph.nodes.len()).div_ceil(64)],
         waits: vec![false; graph.nodes.len()],
         open: Vec::new(),
@@ -102,17 +122,17 @@ impl Search<'_> {
     /// Two unconditional ways are taken together; so are an unconditional and a conditional one when the condition
     /// holds, and all the ways of one edge. Two conditions are taken to exclude each other.
     fn fan_out(&mut self, edges: &[Edge]) {
-        for (position, edge) in edges.iter().enumerate() {
-            let ways: Vec<usize> = edge.to.iter().filter_map(node_of).collect();
-            for (index, one) in ways.iter().enumerate() {
-                ways.iter().skip(index + 1).for_each(|other| self.add(*one, *other));
-            }
-            for later in edges.iter().skip(position + 1) {
-                if matches!(edge.when, When::Always) || matches!(later.when, When::Always) {
-                    for one in &ways {
-                        later.to.iter().filter_map(node_of).for_each(|other| self.add(*one, other));
-                    }
-                }
+        let ways = |edge: &Edge| -> BTreeSet<usize> { edge.to.iter().filter_map(node_of).collect() };
+        let always: BTreeSet<usize> =
+            edges.iter().filter(|edge| matches!(edge.when, When::Always)).flat_map(&ways).collect();
+        let all: BTreeSet<usize> = edges.iter().flat_map(&ways).collect();
+        for one in &always {
+            all.iter().for_each(|other| self.add(*one, *other));
+        }
+        for edge in edges.iter().filter(|edge| !matches!(edge.when, When::Always)) {
+            let ways = ways(edge);
+            for one in &ways {
+                ways.iter().for_each(|other| self.add(*one, *other));
             }
         }
     }

@@ -159,7 +159,7 @@ fn drawn<'a>(circle: &[usize], name: &dyn Fn(usize) -> &'a str) -> String {
 
 /// Strongly connected parts, by Tarjan, each in the order in which its nodes follow each other where it is a plain
 /// cycle.
-fn circles(count: usize, next: &dyn Fn(usize) -> Vec<usize>) -> Vec<Vec<usize>> {
+pub(super) fn circles(count: usize, next: &dyn Fn(usize) -> Vec<usize>) -> Vec<Vec<usize>> {
     let mut search =
         Tarjan { next, order: vec![None; count], low: vec![0; count], stack: Vec::new(), found: Vec::new() };
     for node in 0..count {

@@ -64,6 +64,7 @@ pub(super) fn refuse(field: &str, text: &str) -> Option<(String, String)> {
         ("source", "schedule" | "timer") => "did you mean `cron`?".to_owned(),
         ("type", "message" | "chat" | "text") => "did you mean `user_message`?".to_owned(),
         ("type", "api" | "request") => "did you mean `api_request`?".to_owned(),
+        ("type", "kafka" | "record" | "entry") => "did you mean `kafka_record`?".to_owned(),
         ("type", "cron" | "schedule" | "scheduled" | "tick" | "task") => "did you mean `scheduled_task`?".to_owned(),
         _ => suggestion(text, &format!("values of `input.{field}`"), values.iter().copied()),
     };
@@ -89,12 +90,13 @@ fn text_of(node: &IdedExpr) -> Option<&str> {
 }
 
 /// What `input.type` may be.
-pub(super) const INPUT_TYPES: [&str; 5] = [
+pub(super) const INPUT_TYPES: [&str; 6] = [
     type_name(InputType::UserMessage),
     type_name(InputType::ScheduledTask),
     type_name(InputType::Webhook),
     type_name(InputType::ApiRequest),
     type_name(InputType::Review),
+    type_name(InputType::KafkaRecord),
 ];
 
 /// What `input.source` may be.
@@ -113,6 +115,7 @@ const fn type_name(input_type: InputType) -> &'static str {
         InputType::Webhook => "webhook",
         InputType::ApiRequest => "api_request",
         InputType::Review => "review",
+        InputType::KafkaRecord => "kafka_record",
     }
 }
 
@@ -137,6 +140,7 @@ mod tests {
             InputType::Webhook,
             InputType::ApiRequest,
             InputType::Review,
+            InputType::KafkaRecord,
         ];
         for (known, value) in INPUT_TYPES.iter().zip(types) {
             assert_eq!(serde_json::to_value(value).unwrap(), *known);

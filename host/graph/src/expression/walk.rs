@@ -1,13 +1,15 @@
 //! What an expression may name, and which of it it names.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use cel::Program;
 use cel::common::ast::{CallExpr, EntryExpr, Expr, IdedExpr, LiteralValue};
 
 use super::ExpressionProblem;
+use super::cost::literal_text;
 use super::known_values::{self, Compared};
+use super::pattern::Pattern;
 use crate::reader::{listed, suggestion};
 
 const VARIABLES: [&str; 3] = ["state", "input", "permissions"];
@@ -52,10 +54,11 @@ pub(super) struct Walk<'p> {
     pub asked: BTreeSet<String>,
     /// Permissions that are looked for.
     pub permissions: BTreeSet<String>,
-    /// Variables of loops over `permissions`.
     over_permissions: Vec<&'p str>,
-    pub reads_input: bool,
-    pub loops: bool,
+    pub input_fields: BTreeSet<String>,
+    pub reads_permissions: bool,
+    /// Every pattern of a `matches`, compiled.
+    pub patterns: BTreeMap<String, Pattern>,
     pub problems: Vec<ExpressionProblem>,
 }
 
@@ -68,8 +71,9 @@ impl<'p> Walk<'p> {
             asked: BTreeSet::new(),
             permissions: BTreeSet::new(),
             over_permissions: Vec::new(),
-            reads_input: false,
-            loops: false,
+            input_fields: BTreeSet::new(),
+            reads_permissions: false,
+            patterns: BTreeMap::new(),
             problems: Vec::new(),
         }
     }
@@ -86,7 +90,7 @@ impl<'p> Walk<'p> {
                     }
                 }
                 Expr::Ident(name) if name == "input" && !bound.contains(&"input") => {
-                    self.reads_input = true;
+                    self.input_fields.insert(select.field.clone());
                     if !INPUT_FIELDS.contains(&select.field.as_str()) {
                         let help = suggestion(&select.field, "fields of `input`", INPUT_FIELDS);
                         self.problem(node, format!("`input` has no field `{}`", select.field), help, &select.field);
@@ -106,7 +110,6 @@ impl<'p> Walk<'p> {
                     let help = "let a node compute it into a channel".to_owned();
                     self.problem(node, "a loop inside a loop may take too long".to_owned(), help, "");
                 }
-                self.loops = true;
                 self.visit(&inner.iter_range, bound, in_loop);
                 self.visit(&inner.accu_init, bound, in_loop);
                 let depth = bound.len();
@@ -139,6 +142,9 @@ impl<'p> Walk<'p> {
         if !operator && !FUNCTIONS.contains(&name) {
             let help = suggestion(name, "functions", FUNCTIONS.into_iter().chain(MACROS));
             self.problem(node, format!("there is no function `{name}`"), help, name);
+        }
+        if name == "matches" {
+            self.pattern(node, call);
         }
         for compared in known_values::compared(call) {
             self.compared(node, compared, bound);
@@ -176,6 +182,36 @@ impl<'p> Walk<'p> {
         }
     }
 
+    /// A pattern is compiled here, once, and never while a decision waits for it.
+    fn pattern(&mut self, node: &'p IdedExpr, call: &'p CallExpr) {
+        let written = match (&call.target, call.args.as_slice()) {
+            (Some(_), [pattern]) | (None, [_, pattern]) => literal_text(pattern),
+            _ => None,
+        };
+        let Some(written) = written else {
+            let help = "write the pattern as a string, or let a node compare".to_owned();
+            self.problem(node, "the pattern of `matches` is computed".to_owned(), help, "matches");
+            return;
+        };
+        if self.patterns.contains_key(written) {
+            return;
+        }
+        match Pattern::compile(written) {
+            Ok(pattern) => {
+                self.patterns.insert(written.to_owned(), pattern);
+            }
+            Err(message) => {
+                let help =
+                    "write a shorter one, `[0-9]` for `\\d` and `[a-z]` for `\\pL`, or let a node compare".to_owned();
+                let at = self.source.find(written).map(|start| start..start + written.len());
+                match at.filter(|at| !at.is_empty()) {
+                    Some(at) => self.problems.push(ExpressionProblem { message, help, at: Some(at) }),
+                    None => self.problem(node, message, help, "matches"),
+                }
+            }
+        }
+    }
+
     fn variable(&mut self, node: &'p IdedExpr, name: &'p str, bound: &[&'p str]) {
         if name.starts_with('@') || bound.contains(&name) {
             return;
@@ -189,7 +225,7 @@ impl<'p> Walk<'p> {
                 let help = format!("write `input.` and a field: {}", listed(INPUT_FIELDS));
                 self.problem(node, "`input` must be followed by the name of a field".to_owned(), help, name);
             }
-            "permissions" => {}
+            "permissions" => self.reads_permissions = true,
             _ if TYPES.contains(&name) => {}
             _ => {
                 let help = suggestion(name, "variables", VARIABLES);

@@ -120,6 +120,9 @@ pub struct KafkaInput {
     pub handler: Option<String>,
 }
 
+/// The most inputs of one kind.
+const MAX_INPUTS: usize = 500;
+
 /// Where the manifest names what an operator has to provide; the keys are the names of the inputs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct InputPlaces {
@@ -165,7 +168,7 @@ pub(super) fn read(mut table: Table<'_>, problems: &mut Problems) -> Reading {
 }
 
 pub(super) fn check_handler(handler: &Text, plugins: &BTreeSet<&str>, problems: &mut Problems) {
-    if !plugins.contains(handler.value.as_str()) {
+    if !plugins.contains(handler.value.as_str()) && !problems.is_full() {
         let help = match nearest(&handler.value, plugins.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("declare it as [plugins.{}] with its `component`", handler.value),
@@ -184,7 +187,13 @@ fn named<T>(
     let Some(table) = table.take(kind).and_then(|item| item.table(format!("[inputs.{kind}]"), problems)) else {
         return found;
     };
-    for item in table.entries() {
+    let entries = table.entries();
+    if entries.len() > MAX_INPUTS {
+        let message = format!("[inputs.{kind}] has {} inputs", entries.len());
+        problems.add(&table.span(), message, format!("use at most {MAX_INPUTS}"));
+        return found;
+    }
+    for item in entries {
         let name = item.key_text();
         check_name(kind, &name, problems);
         let Some(mut table) = item.table(format!("[inputs.{kind}.{}]", name.value), problems) else { continue };

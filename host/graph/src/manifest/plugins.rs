@@ -13,6 +13,9 @@ use crate::reader::{Item, Problems, Table, Text, suggestion};
 pub const CAPABILITIES: [&str; 9] =
     ["business", "resources", "rag", "dynamodb", "http", "kafka", "websocket", "cron", "llm"];
 
+/// The most that one grant lists: every call looks through it.
+const MAX_GRANTS: usize = 200;
+
 /// A plugin of the bundle.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PluginSpec {
@@ -151,6 +154,11 @@ fn grants(
             continue;
         }
         let values = item.texts(problems);
+        if values.len() > MAX_GRANTS {
+            let message = format!("the grant of `{}` lists {} things", item.key, values.len());
+            problems.add(&item.span(), message, format!("list at most {MAX_GRANTS}"));
+            continue;
+        }
         if values.is_empty() {
             let message = format!("the grant of `{}` allows nothing", item.key);
             problems.add(&item.span(), message, format!("list what it allows, for example {}", example(item.key)));

@@ -128,6 +128,34 @@ pub enum RunError {
         /// How many there may be.
         limit: usize,
     },
+    /// The run began more nodes than it may.
+    #[error(
+        "node `{node}` makes it {runs} runs of nodes in this decision, more than {limit}; let a node work on the whole list, \
+         or cut the input into several"
+    )]
+    TooManyRuns {
+        /// The node that went over the limit.
+        node: String,
+        /// How many there would be.
+        runs: usize,
+        /// How many there may be.
+        limit: usize,
+    },
+    /// The channels of the run, those of its subgraphs included, hold more than they may.
+    #[error(
+        "node `{node}` wrote channel `{channel}`, and with it the channels of this run hold {bytes} bytes, more than {limit}; \
+         keep less in them, or keep it in a table"
+    )]
+    StateTooLarge {
+        /// The node that went over the limit.
+        node: String,
+        /// The channel that it wrote.
+        channel: String,
+        /// How much they would hold.
+        bytes: usize,
+        /// How much they may hold.
+        limit: usize,
+    },
     /// The run has ended before, and its ending was handed over.
     #[error("the run is over")]
     Over,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::budget::Budget;
 use super::{FailureKind, Outcome, Payloads, RunError, Task, TaskId, resolve_goto, retry};
 use crate::graph::{Graph, Node, Target, Work};
 use crate::json::Json;
@@ -29,6 +30,28 @@ pub(super) struct Frame<P> {
     pub runs: Vec<Run<P>>,
     pub outstanding: usize,
     pub payloads: Payloads<P>,
+    /// What the nodes of this step have given for its channels, the most that any step gave so far, and the same of what
+    /// the channels that they wrote hold: the sizes that count for the run until the step above ends.
+    pub given: Peak,
+    pub kept: Peak,
+    /// What subgraphs that ended in this step held.
+    pub ended: usize,
+}
+
+/// A size and the largest that it was.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Peak {
+    pub now: usize,
+    pub most: usize,
+}
+
+impl Peak {
+    /// Sets the size, and says how far it rises above what it was at most.
+    pub fn set(&mut self, size: usize) -> usize {
+        let rise = size.saturating_sub(self.most);
+        (self.now, self.most) = (size, self.most.max(size));
+        rise
+    }
 }
 
 pub(super) struct Run<P> {
@@ -70,8 +93,16 @@ impl<P> Frame<P> {
             runs: Vec::new(),
             outstanding: 0,
             payloads: Vec::new(),
+            given: Peak::default(),
+            kept: Peak::default(),
+            ended: 0,
             graph,
         }
+    }
+
+    /// What the run gives back when this frame is no longer there.
+    pub fn held(&self) -> usize {
+        self.given.most + self.kept.most + self.ended
     }
 
     /// Sets a session channel to what the conversation left.
@@ -159,18 +190,22 @@ impl<P> Frame<P> {
     }
 
     /// Takes the outcome of an attempt; true when the run is to be tried again.
-    pub fn settle_task(&mut self, run: usize, outcome: Outcome<P>) -> bool {
+    pub fn settle_task(&mut self, run: usize, outcome: Outcome<P>, budget: &mut Budget) -> bool {
         let Some(node) = self.runs.get(run).and_then(|run| self.graph.nodes.get(run.node)) else { return false };
         let attempts = node.retry.max_attempts;
         let settled = match outcome {
-            Outcome::Done(output) => self.check_output(run, output),
+            Outcome::Done(output) => self.check_output(run, output, budget),
             Outcome::Failed { kind, message } => {
                 let Some(run) = self.runs.get_mut(run) else { return false };
-                if kind.may_pass() && run.attempt < attempts {
-                    run.attempt += 1;
-                    return true;
+                let again = kind.may_pass() && run.attempt < attempts;
+                match again.then(|| budget.begin_runs(&run.path, 1)) {
+                    Some(Ok(())) => {
+                        run.attempt += 1;
+                        return true;
+                    }
+                    Some(Err(error)) => Settled::Failed { error, payloads: Vec::new() },
+                    None => failed(run, kind, message),
                 }
-                failed(run, kind, message)
             }
         };
         self.settle(run, settled);
@@ -186,18 +221,23 @@ impl<P> Frame<P> {
     }
 
     /// Holds a node to what the manifest says about it.
-    fn check_output(&self, run: usize, output: super::StepOutput<P>) -> Settled<P> {
+    fn check_output(&mut self, run: usize, output: super::StepOutput<P>, budget: &mut Budget) -> Settled<P> {
         let path = self.runs.get(run).map_or_else(|| Arc::from(""), |run| Arc::clone(&run.path));
         let payloads = vec![(Arc::clone(&path), output.payload)];
         let node = path.to_string();
         let Some(declared) = self.node(run) else { return Settled::Done { updates: vec![], goto: vec![], payloads } };
         let mut updates = Vec::new();
+        let mut given = self.given;
         for (channel, value) in output.updates {
             let index = self.graph.channel_index.get(channel.as_str());
-            match index.filter(|index| declared.writes.contains(index)) {
-                Some(index) => updates.push((*index, value)),
-                None => return Settled::Failed { error: RunError::UndeclaredChannel { node, channel }, payloads },
+            let Some(index) = index.filter(|index| declared.writes.contains(index)) else {
+                return Settled::Failed { error: RunError::UndeclaredChannel { node, channel }, payloads };
+            };
+            let rise = given.set(given.now + value.text().len());
+            if let Err(error) = budget.hold(&node, &channel, rise) {
+                return Settled::Failed { error, payloads };
             }
+            updates.push((*index, value));
         }
         let mut goto = Vec::new();
         for target in output.goto {
@@ -206,6 +246,7 @@ impl<P> Frame<P> {
                 None => return Settled::Failed { error: RunError::GotoOutsideTargets { node, target }, payloads },
             }
         }
+        self.given = given;
         Settled::Done { updates, goto, payloads }
     }
 }

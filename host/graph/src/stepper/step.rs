@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::budget::Budget;
 use super::frame::{Frame, Run, Settled};
 use super::{MAX_ITEMS, RunError};
 use crate::expression::Scope;
@@ -12,19 +13,22 @@ use crate::json::{Json, JsonError};
 impl<P> Frame<P> {
     /// Merges what the nodes of this step gave and finds the nodes of the next one. Before the first step it follows the
     /// edges out of start.
-    pub fn end_step(&mut self, scope: &Scope) -> Result<(), RunError> {
+    pub fn end_step(&mut self, scope: &Scope, budget: &mut Budget) -> Result<(), RunError> {
         let mut next = BTreeSet::new();
+        budget.meter.begin_step();
         if self.step == 0 {
             let graph = Arc::clone(&self.graph);
-            self.follow(&graph.start, "start", scope, &mut next)?;
+            self.follow(&graph.start, "start", scope, budget, &mut next)?;
         } else {
             let failed = self.failed_nodes()?;
             for node in &failed {
                 next.extend(self.graph.nodes.get(*node).and_then(|node| node.on_error).map(Target::Node));
             }
-            self.merge(&failed)?;
-            self.route(&failed, scope, &mut next)?;
+            self.merge(&failed, budget)?;
+            self.route(&failed, scope, budget, &mut next)?;
             self.runs.clear();
+            self.given.set(0);
+            budget.release(std::mem::take(&mut self.ended));
         }
         self.active.clear();
         for target in next {
@@ -41,7 +45,7 @@ impl<P> Frame<P> {
     }
 
     /// Prepares the runs of the next step; false when there is none.
-    pub fn begin_step(&mut self, scope: &Scope) -> Result<bool, RunError> {
+    pub fn begin_step(&mut self, scope: &Scope, budget: &mut Budget) -> Result<bool, RunError> {
         self.release_joins();
         if self.active.is_empty() {
             return Ok(false);
@@ -56,9 +60,13 @@ impl<P> Frame<P> {
         for index in self.active.clone() {
             let Some(node) = graph.nodes.get(index) else { continue };
             let path = self.path(index);
-            match self.items(node, &path, scope)? {
-                None => self.runs.push(Run::new(index, path, None)),
+            match self.items(node, &path, scope, budget)? {
+                None => {
+                    budget.begin_runs(&path, 1)?;
+                    self.runs.push(Run::new(index, path, None));
+                }
                 Some(items) => {
+                    budget.begin_runs(&path, items.len())?;
                     for (position, item) in (0_u32..).zip(items) {
                         let path = Arc::from(format!("{path}[{position}]"));
                         self.runs.push(Run::new(index, path, Some((position, item))));
@@ -79,10 +87,16 @@ impl<P> Frame<P> {
     }
 
     /// None for a node that runs once.
-    fn items(&self, node: &Node, path: &str, scope: &Scope) -> Result<Option<Vec<Json>>, RunError> {
+    fn items(
+        &self,
+        node: &Node,
+        path: &str,
+        scope: &Scope,
+        budget: &mut Budget,
+    ) -> Result<Option<Vec<Json>>, RunError> {
         let Some(list) = &node.for_each else { return Ok(None) };
         let failed = |reason: String| RunError::ForEach { node: path.to_owned(), reason };
-        let items = list.items(|channel| self.value(channel), scope).map_err(failed)?;
+        let items = list.items(|channel| self.value(channel), scope, &mut budget.meter).map_err(failed)?;
         if items.len() > MAX_ITEMS {
             return Err(RunError::TooManyItems { node: path.to_owned(), items: items.len(), limit: MAX_ITEMS });
         }
@@ -127,7 +141,7 @@ impl<P> Frame<P> {
         Ok(failed)
     }
 
-    fn merge(&mut self, failed: &BTreeSet<usize>) -> Result<(), RunError> {
+    fn merge(&mut self, failed: &BTreeSet<usize>, budget: &mut Budget) -> Result<(), RunError> {
         let graph = Arc::clone(&self.graph);
         let mut by_channel: BTreeMap<usize, Vec<(&Arc<str>, &Json)>> = BTreeMap::new();
         for run in self.runs.iter().filter(|run| !failed.contains(&run.node)) {
@@ -137,6 +151,7 @@ impl<P> Frame<P> {
                 }
             }
         }
+        let mut merged = Vec::new();
         for (index, updates) in by_channel {
             let Some(channel) = graph.channels.get(index) else { continue };
             let named = || channel.name.to_string();
@@ -153,10 +168,12 @@ impl<P> Frame<P> {
                 let node = updates.get(position).map_or_else(String::new, |(path, _)| path.to_string());
                 RunError::Reduce { node, channel: named(), error }
             })?;
-            if let (Some(slot), Some(written)) = (self.state.get_mut(index), self.written.get_mut(index)) {
-                *slot = reduced;
-                *written = true;
-            }
+            let writer = updates.last().map_or_else(String::new, |(path, _)| path.to_string());
+            merged.push((index, reduced, writer));
+        }
+        for (index, value, writer) in merged {
+            let channel = graph.channels.get(index).map_or("", |channel| &channel.name);
+            self.keep(index, value, (&writer, channel), budget)?;
         }
         for run in &mut self.runs {
             let payloads = run.take_payloads();
@@ -167,8 +184,35 @@ impl<P> Frame<P> {
         Ok(())
     }
 
+    /// Gives a channel its new value, and counts what it holds more.
+    fn keep(
+        &mut self,
+        index: usize,
+        value: Option<Json>,
+        (writer, channel): (&str, &str),
+        budget: &mut Budget,
+    ) -> Result<(), RunError> {
+        let size = |json: Option<&Json>| json.map_or(0, |json| json.text().len());
+        let (Some(slot), Some(written)) = (self.state.get_mut(index), self.written.get_mut(index)) else {
+            return Ok(());
+        };
+        // A value from outside, or of the manifest, is shared with what it came from.
+        let before = if *written { size(slot.as_ref()) } else { 0 };
+        let after = size(value.as_ref());
+        (*slot, *written) = (value, true);
+        budget.merged(after);
+        let rise = self.kept.set(self.kept.now.saturating_sub(before) + after);
+        budget.hold(writer, channel, rise)
+    }
+
     /// Each run goes where it said, or follows the node's edges; the edges are evaluated once for all runs of a node.
-    fn route(&self, failed: &BTreeSet<usize>, scope: &Scope, next: &mut BTreeSet<Target>) -> Result<(), RunError> {
+    fn route(
+        &self,
+        failed: &BTreeSet<usize>,
+        scope: &Scope,
+        budget: &mut Budget,
+        next: &mut BTreeSet<Target>,
+    ) -> Result<(), RunError> {
         let mut follows: BTreeSet<usize> = self.active.iter().copied().filter(|node| !failed.contains(node)).collect();
         let mut by_edges = BTreeSet::new();
         for run in self.runs.iter().filter(|run| !failed.contains(&run.node)) {
@@ -185,20 +229,28 @@ impl<P> Frame<P> {
         follows.extend(by_edges);
         for node in follows {
             if let Some(found) = self.graph.nodes.get(node) {
-                self.follow(&found.edges, &self.path(node), scope, next)?;
+                self.follow(&found.edges, &self.path(node), scope, budget, next)?;
             }
         }
         Ok(())
     }
 
-    fn follow(&self, edges: &[Edge], from: &str, scope: &Scope, next: &mut BTreeSet<Target>) -> Result<(), RunError> {
+    fn follow(
+        &self,
+        edges: &[Edge],
+        from: &str,
+        scope: &Scope,
+        budget: &mut Budget,
+        next: &mut BTreeSet<Target>,
+    ) -> Result<(), RunError> {
         let (mut followed, mut matched) = (false, false);
         for edge in edges {
             let holds = match &edge.when {
                 When::Always => true,
                 When::Otherwise => continue,
                 When::Condition(condition) => {
-                    let holds = condition.condition(|channel| self.value(channel), scope).map_err(|reason| {
+                    let read = |channel: &str| self.value(channel);
+                    let holds = condition.condition(read, scope, &mut budget.meter).map_err(|reason| {
                         let condition = condition.source().to_owned();
                         RunError::Condition { node: from.to_owned(), condition, reason }
                     })?;

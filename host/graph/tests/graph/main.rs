@@ -10,6 +10,7 @@
 
 mod check;
 mod keys;
+mod limits;
 mod manifest;
 mod properties;
 mod stepper;

@@ -141,6 +141,7 @@ fn run(graph: &Arc<Graph>, seed: u64, mut shuffle: u64) -> (usize, String) {
                 assert!(tasks.iter().all(|task| task.step <= 25), "within the step limit");
                 outstanding.extend(tasks);
             }
+            Next::Pause => {}
             Next::Wait => assert!(!outstanding.is_empty(), "waits for nothing"),
             Next::Ended(Ending::Finished { payloads, state, session }) => {
                 assert!(outstanding.is_empty());

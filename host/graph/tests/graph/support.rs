@@ -90,6 +90,7 @@ pub fn run_from(
                     stepper.complete(task.id, outcome);
                 }
             }
+            Next::Pause => {}
             Next::Wait => panic!("nothing is outstanding, so nothing can be waited for"),
             Next::Ended(ending) => return Ran { tasks, ending },
         }

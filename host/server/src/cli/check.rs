@@ -101,6 +101,7 @@ async fn load(folder: &Path, config: &SandboxConfig) -> anyhow::Result<Result<Ge
         models: Arc::new(LanguageModels::none()),
         egress: None,
         schedules: Default::default(),
+        answers: Arc::default(),
     };
     let services = Arc::new(services);
     let config = SandboxConfig { instances: 1, ..config.clone() };

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use signalbox_capabilities::llm::TokenParameter;
 use signalbox_model::SecretReference;
 
 /// `[llm]`: the language models that plugins may be granted.
@@ -23,16 +24,22 @@ pub enum ModelConfig {
     },
     /// Any endpoint that speaks the OpenAI chat completions API.
     Openai {
-        /// For example `https://api.openai.com/v1`.
+        /// For example `https://api.openai.com/v1`; a query such as Azure's `?api-version=` is kept.
         base_url: String,
         /// The model's name at the endpoint.
         model: String,
         /// Reference to the key that the endpoint asks for, if it does.
         #[serde(default)]
         api_key: Option<SecretReference>,
+        /// The header that carries the key alone, for example `api-key`; `Authorization: Bearer` when not set.
+        #[serde(default)]
+        api_key_header: Option<String>,
         /// The longest answer, in tokens, when the plugin does not say.
         #[serde(default = "default_max_tokens")]
         max_tokens: u32,
+        /// What the endpoint calls that bound.
+        #[serde(default)]
+        max_tokens_parameter: TokenParameter,
     },
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use signalbox_graph::{Problem, Report};
+use signalbox_graph::{Problem, Report, Unread, check_toml};
 use signalbox_model::SecretReference;
 
 use super::Config;
@@ -77,6 +77,10 @@ impl Sources {
     pub fn read(self, source: String) -> Result<Loaded, ConfigError> {
         let file = self.file;
         let name = file.as_deref().map(|path| path.display().to_string()).unwrap_or_default();
+        check_toml(&source, LARGEST_FILE).map_err(|Unread { message, help, at }| {
+            let problem = Problem::new(message, at, "here").with_help(help);
+            ConfigError { in_file: Some(Box::new(Report::new(&name, &source, vec![problem]))), elsewhere: Vec::new() }
+        })?;
         let mut tree = Node::parse(&source).map_err(|error| ConfigError::syntax(&name, &source, &error))?;
         let mut elsewhere = Vec::new();
         let sections = Config::sections();
@@ -222,8 +226,11 @@ fn nearest(word: &str, known: &[&'static str]) -> Option<&'static str> {
         .map(|(_, candidate)| candidate)
 }
 
+/// The largest configuration file, in bytes.
+const LARGEST_FILE: usize = 1 << 20;
+
 impl ConfigError {
-    fn elsewhere(problem: String) -> Self {
+    pub(crate) fn elsewhere(problem: String) -> Self {
         Self { in_file: None, elsewhere: vec![problem] }
     }
 

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use signalbox_capabilities::Services;
 use signalbox_capabilities::business::BusinessDirectory;
 use signalbox_capabilities::cron::ScheduleLimits;
 use signalbox_capabilities::http::{Egress, SystemLookup};
-use signalbox_capabilities::llm::{LanguageModels, OpenAi, Scripted};
+use signalbox_capabilities::llm::{LanguageModels, OpenAi, OpenAiSettings, Scripted};
+use signalbox_capabilities::{AnswerLedger, Services};
 use signalbox_store::Store;
 use signalbox_triggers::CronConfig;
 
 use super::{StartError, webhooks};
-use crate::config::{Config, EgressConfig, LlmConfig, ModelConfig, StoreBackend, StoreConfig, secrets};
+use crate::config::{Config, ConfigError, EgressConfig, LlmConfig, ModelConfig, StoreBackend, StoreConfig, secrets};
 
 /// Opens the store, and says plainly when it is none for production.
 pub async fn open_store(config: &StoreConfig) -> Result<Store, StartError> {
@@ -31,8 +31,16 @@ pub async fn open_store(config: &StoreConfig) -> Result<Store, StartError> {
 
 /// Everything plugins may ask for.
 pub fn services(config: &Config, store: Store, directory: Arc<BusinessDirectory>) -> Result<Services, StartError> {
+    let limits = config.answers.resolve().map_err(ConfigError::elsewhere)?;
     let (models, egress) = (Arc::new(models(&config.llm)?), egress(&config.egress, &directory)?);
-    Ok(Services { store, directory, models, egress, schedules: schedules(&config.cron) })
+    Ok(Services {
+        store,
+        directory,
+        models,
+        egress,
+        schedules: schedules(&config.cron),
+        answers: AnswerLedger::new(limits),
+    })
 }
 
 /// What the schedules that plugins make may come to.
@@ -53,12 +61,20 @@ fn models(config: &LlmConfig) -> Result<LanguageModels, StartError> {
                 let scripted = Scripted::open(file, name).map_err(|error| refused(error.to_string()))?;
                 models.with(name, Arc::new(scripted))
             }
-            ModelConfig::Openai { base_url, model, api_key, max_tokens } => {
+            ModelConfig::Openai { base_url, model, api_key, api_key_header, max_tokens, max_tokens_parameter } => {
                 let key = match api_key {
                     Some(reference) => Some(secrets::open(&format!("llm.models.{name}.api-key"), reference)?),
                     None => None,
                 };
-                let endpoint = OpenAi::new(base_url, model, key, *max_tokens).map_err(refused)?;
+                let settings = OpenAiSettings {
+                    base_url: base_url.clone(),
+                    model: model.clone(),
+                    api_key: key,
+                    api_key_header: api_key_header.clone(),
+                    max_tokens: *max_tokens,
+                    max_tokens_parameter: *max_tokens_parameter,
+                };
+                let endpoint = OpenAi::new(settings).map_err(refused)?;
                 models.with(name, Arc::new(endpoint))
             }
         };

@@ -36,6 +36,26 @@ fn five_mistakes_are_reported_at_once_with_their_lines() {
 }
 
 #[test]
+fn a_bundle_that_would_keep_check_busy_is_refused_in_words() {
+    let program = Program::new("");
+    let condition = r#"'state.intent == "x" && "b".matches("(\\pL{1,30}){1,5}\\pN$")'"#;
+    let pattern = MANIFEST
+        .replace("from = \"reply\"\nto = \"end\"", &format!("from = \"reply\"\nto = \"end\"\nwhen = {condition}"));
+    assert_ne!(pattern, MANIFEST);
+    for (text, why) in [
+        ("x=[".repeat(100_000), "nest deeper than 64 levels"),
+        ("x=[\n".repeat(100_000), "nest deeper than 64 levels"),
+        ("=\n".repeat(40_000), "there are more problems than are told here"),
+        (pattern, "the pattern compiles to more than 128 KiB"),
+    ] {
+        program.write("bundle/bundle.toml", &text);
+        let ran = program.run(&["check", "bundle"]);
+        ran.refused(&["error[bundle-invalid]"]);
+        assert!(ran.err.contains(why), "{why} is missing in\n{:.4000}", ran.err);
+    }
+}
+
+#[test]
 fn a_program_gets_the_same_mistakes_as_json() {
     let program = Program::new("");
     let (text, lines) = broken();

@@ -1,7 +1,7 @@
 use std::error::Error;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::{BuildError, ErrorMetadata, SdkError};
+use aws_sdk_dynamodb::error::{BuildError, ErrorMetadata, ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
@@ -22,7 +22,7 @@ type Answered<C> = Result<<C as Call>::Output, SdkError<<C as Call>::Error, Http
 /// same output.
 pub(crate) trait Call: Sized + Send {
     type Output: Send;
-    type Error: Error + Send + Sync + 'static;
+    type Error: Error + ProvideErrorMetadata + Send + Sync + 'static;
     /// The input in the words of the database.
     type Request: Operation;
 
@@ -44,6 +44,13 @@ pub(crate) enum Unsendable {
 impl Store {
     /// Sends a call to whatever keeps the data.
     pub(crate) async fn send<C: Call>(&self, call: C) -> Answered<C> {
+        let answered = self.ask(call).await;
+        self.outcomes().note(C::Request::WRITES, &answered);
+        answered
+    }
+
+    /// The same, when it does not count as what the store does for others.
+    pub(crate) async fn ask<C: Call>(&self, call: C) -> Answered<C> {
         match &self.inner.embedded {
             Some(embedded) => ask(embedded, call).await,
             // The SDK's future takes many kilobytes, which every future that may wait for a call would take too, and be

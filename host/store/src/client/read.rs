@@ -7,6 +7,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 
 use super::{Store, failure};
 use crate::StoreError;
+use crate::document::packed_size;
 use crate::item::{Item, text};
 use crate::key::KeyRange;
 use crate::tables::IndexSpec;
@@ -34,6 +35,13 @@ fn check_key(key: &str, longest: usize) -> Result<(), StoreError> {
 /// The same for all of an item's key.
 pub(super) fn check_keys(key: &Item) -> Result<(), StoreError> {
     key.values().filter_map(|value| value.as_s().ok()).try_for_each(|text| check_key(text, LONGEST_PARTITION))
+}
+
+/// What a query found.
+pub(crate) struct Found {
+    pub(crate) items: Vec<Item>,
+    /// There may be more, and what was found has the most bytes that were wanted.
+    pub(crate) ended_early: bool,
 }
 
 /// Which items of one partition, in the order of their sort keys.
@@ -74,9 +82,20 @@ impl<'a> Query<'a> {
 impl Store {
     /// The items that a query describes and `keep` lets through.
     pub(crate) async fn query(&self, query: &Query<'_>, keep: impl Fn(&Item) -> bool) -> Result<Vec<Item>, StoreError> {
+        Ok(self.query_within(query, keep, None).await?.items)
+    }
+
+    /// The same, until what was found has so many bytes: no further page is asked for then.
+    pub(crate) async fn query_within(
+        &self,
+        query: &Query<'_>,
+        keep: impl Fn(&Item) -> bool,
+        bytes: Option<usize>,
+    ) -> Result<Found, StoreError> {
         let mut found = Vec::new();
+        let mut size = 0_usize;
         if query.range.is_empty() || query.limit == Some(0) {
-            return Ok(found);
+            return Ok(Found { items: found, ended_early: false });
         }
         check_key(query.partition.1, LONGEST_PARTITION)?;
         for bound in query.range.bounds() {
@@ -104,16 +123,21 @@ impl Store {
                 .set_exclusive_start_key(start);
             let answer = self.send(call).await.map_err(|error| failure("Query", query.table, error))?;
             let in_range = |item: &Item| text(item, query.sort).is_some_and(|key| query.range.contains(key));
-            found.extend(answer.items.unwrap_or_default().into_iter().filter(|item| in_range(item) && keep(item)));
+            let items = answer.items.unwrap_or_default().into_iter().filter(|item| in_range(item) && keep(item));
+            for item in items {
+                size = size.saturating_add(item.values().map(packed_size).sum());
+                found.push(item);
+            }
             if let Some(limit) = query.limit
                 && found.len() >= limit
             {
                 found.truncate(limit);
-                return Ok(found);
+                return Ok(Found { items: found, ended_early: false });
             }
             start = answer.last_evaluated_key;
-            if start.is_none() {
-                return Ok(found);
+            let ended_early = start.is_some() && !found.is_empty() && bytes.is_some_and(|most| size >= most);
+            if start.is_none() || ended_early {
+                return Ok(Found { items: found, ended_early });
             }
         }
     }

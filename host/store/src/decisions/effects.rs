@@ -42,7 +42,7 @@ impl Store {
         let found = self.queued(&self.names().decisions, BY_DUE, Lane::Pending, Some(now), checked(limit)?).await?;
         let mut records = self.decisions_under(found).await?;
         // The index lags behind: what was delivered a moment ago may still be in it.
-        records.retain(|record| record.effects.iter().any(|effect| due_at(&record.decision, effect).is_some()));
+        records.retain(|record| record.effects.iter().any(|effect| due_at(&record.decision, effect, now).is_some()));
         Ok(records)
     }
 
@@ -105,7 +105,7 @@ impl Store {
         self.check_size(&decision.id, body + packed_size(&effects), REWRITE_LIMIT)?;
         let mut update =
             Update::default().set(EFFECTS, effects).set(REVISION, AttributeValue::N((read + 1).to_string()));
-        update = match due(decision, &record.effects) {
+        update = match due(decision, &record.effects, self.timeline().wall()) {
             Some(place) => update
                 .set(BY_DUE.partition, AttributeValue::S(place.partition))
                 .set(BY_DUE.sort, AttributeValue::S(place.sort)),
@@ -152,9 +152,10 @@ fn apply(effect: &mut Effect, state: &EffectState) -> bool {
     true
 }
 
-/// Where a decision stands in the queue; nowhere when nothing of it is left to do.
-pub(super) fn due(decision: &DecisionModel, effects: &[Effect]) -> Option<Place> {
-    let first = effects.iter().filter_map(|effect| due_at(decision, effect)).min();
+/// Where a decision stands in the queue; nowhere when nothing of it is left to do. The queue is looked through by the machine's
+/// clock, `wall`, which may have been set back behind the moment of the decision.
+pub(super) fn due(decision: &DecisionModel, effects: &[Effect], wall: Timestamp) -> Option<Place> {
+    let first = effects.iter().filter_map(|effect| due_at(decision, effect, wall)).min();
     match first {
         Some(at) => Some(Place::new(Lane::Pending, at, &decision.id)),
         None if effects.iter().any(waits) => Some(Place::new(Lane::Waiting, decision.created_at, &decision.id)),
@@ -163,12 +164,13 @@ pub(super) fn due(decision: &DecisionModel, effects: &[Effect]) -> Option<Place>
 }
 
 /// When an effect is to be tried next; never when it is done with or somebody has to act first.
-fn due_at(decision: &DecisionModel, effect: &Effect) -> Option<Timestamp> {
+fn due_at(decision: &DecisionModel, effect: &Effect, wall: Timestamp) -> Option<Timestamp> {
+    let created_at = decision.created_at.min(wall);
     match (&effect.state, &effect.kind) {
         (EffectState::Pending, EffectKind::Action(action)) => {
-            Some(action.execute_at.unwrap_or(decision.created_at).max(decision.created_at))
+            Some(action.execute_at.unwrap_or(created_at).max(created_at))
         }
-        (EffectState::Pending, _) => Some(decision.created_at),
+        (EffectState::Pending, _) => Some(created_at),
         (EffectState::Waiting { until, .. }, _) => *until,
         _ => None,
     }

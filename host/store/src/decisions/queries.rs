@@ -7,6 +7,7 @@ use crate::client::Query;
 use crate::item::{Item, text};
 use crate::key::{KeyRange, instant, moment, time_of};
 use crate::tables::{BY_BUSINESS, BY_CODE};
+use crate::timeline::APART;
 use crate::{DecisionRecord, Store, StoreError, cursor};
 
 /// Which of two decisions comes first.
@@ -44,6 +45,17 @@ pub struct Page<T> {
     pub cursor: Option<String>,
 }
 
+/// What was decided since a cursor.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Missed {
+    /// The first of it; [`Store::decisions_since`] gives what follows.
+    pub page: Page<DecisionRecord>,
+    /// Whether it is certain that nothing is missing between the cursor and this.
+    pub complete: bool,
+    /// Where whoever asked stands when nothing was found.
+    pub position: Option<String>,
+}
+
 impl Store {
     /// A business's decisions by the time they were made. A decision may take a moment to appear here.
     pub async fn decisions(&self, query: &DecisionQuery) -> Result<Page<DecisionRecord>, StoreError> {
@@ -58,9 +70,45 @@ impl Store {
         self.decision_page(&query.business_id, range, query.order == Order::NewestFirst, query.limit).await
     }
 
-    /// What a client that has seen everything up to `cursor` has missed, oldest first. Decisions are made in parallel
-    /// and become visible a little out of order, so the first page of a resume looks back by `overlap` and repeats some
-    /// that the client knows; pass zero for the pages that follow. No cursor starts with the first decision.
+    /// What a client that has seen everything up to `cursor` has missed, oldest first: the first page of it. Decisions are made
+    /// in parallel and become visible a little out of order, and other hosts may stand a little behind the one that gave the
+    /// cursor; so it looks back by `overlap` and by what hosts may be apart, and repeats some that the client knows. No cursor
+    /// starts with the first decision.
+    pub async fn missed_since(
+        &self,
+        business_id: &str,
+        cursor: Option<&str>,
+        overlap: Duration,
+        limit: u32,
+    ) -> Result<Missed, StoreError> {
+        let Some(cursor) = cursor else {
+            let page = self.decisions_since(business_id, None, overlap, limit).await?;
+            return Ok(Missed { page, complete: true, position: None });
+        };
+        let at = Self::moment_of(business_id, cursor)?;
+        let stand = self.stand().await?;
+        let (from, complete) = match &stand {
+            Some(stand) => stand.unseen_from(at, overlap),
+            // No host has decided anything since this is kept, so the cursor is of an earlier version.
+            None => (at.checked_sub(overlap.saturating_add(APART)).unwrap_or(Timestamp::MIN), true),
+        };
+        let page = self.decision_page(business_id, KeyRange::default().from(instant(from)), false, limit).await?;
+        // A cursor ahead of everything would keep what comes next from ever being found.
+        let position = match stand.filter(|_| !complete) {
+            Some(stand) if stand.high < at => cursor::seal(&list(business_id), &moment(stand.high, "")),
+            _ => cursor.to_owned(),
+        };
+        Ok(Missed { page, complete, position: Some(position) })
+    }
+
+    fn moment_of(business_id: &str, cursor: &str) -> Result<Timestamp, StoreError> {
+        let position = cursor::open(&list(business_id), cursor)?;
+        let invalid = || StoreError::Invalid("the cursor points at no moment; start without one".to_owned());
+        time_of(&position).ok_or_else(invalid)
+    }
+
+    /// What was decided after `cursor`, oldest first, for the pages that follow [`Store::missed_since`]; or everything that was
+    /// decided since `overlap` before it. No cursor starts with the first decision.
     pub async fn decisions_since(
         &self,
         business_id: &str,

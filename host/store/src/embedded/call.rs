@@ -10,6 +10,8 @@ use super::Operation;
 /// DynamoDB's largest transaction, in parts.
 const PARTS: usize = 100;
 
+const PANICKED: &str = "the embedded store panicked";
+
 /// Tells the caller what the database said, or why it is not to be relied on.
 pub(super) type Tell = Box<dyn FnOnce(Result<(), DynoxideError>) + Send>;
 
@@ -21,9 +23,40 @@ pub(super) trait Call: Send {
     /// The same as parts of a transaction, if it can be.
     fn parts(&self) -> Option<Vec<TransactWriteItem>>;
     /// Runs it; what it gives is to be told once it is synced.
-    fn run(self: Box<Self>, database: &Database) -> Tell;
+    fn run(self: Box<Self>, database: &Database, trouble: &mut Trouble) -> Tell;
     /// Its parts have been written.
     fn written(self: Box<Self>) -> Tell;
+    /// It is not run, because of this.
+    fn refuse(self: Box<Self>, error: DynoxideError);
+}
+
+/// What the database said that leaves open what its files hold.
+#[derive(Debug, Default)]
+pub(super) struct Trouble {
+    pub(super) reason: Option<String>,
+}
+
+/// What SQLite says of such things: its texts for I/O errors, for what is damaged or no database, and for a file that cannot be
+/// opened or written any more. That nothing more fits is none of these: then a write has simply not happened.
+const GRAVE: [&str; 6] = [
+    "I/O error",
+    "malformed",
+    "not a valid database",
+    "not a database",
+    "readonly database",
+    "unable to open database file",
+];
+
+impl Trouble {
+    fn note(&mut self, error: &DynoxideError) {
+        if error.status_code() != 500 {
+            return;
+        }
+        let text = error.to_string();
+        if text == PANICKED || GRAVE.iter().any(|grave| text.contains(grave)) {
+            self.reason.get_or_insert(text);
+        }
+    }
 }
 
 pub(super) struct Asked<O: Operation> {
@@ -44,10 +77,17 @@ impl<O: Operation> Call for Asked<O> {
         self.operation.parts()
     }
 
-    fn run(self: Box<Self>, database: &Database) -> Tell {
+    fn run(self: Box<Self>, database: &Database, trouble: &mut Trouble) -> Tell {
         let Self { operation, answer } = *self;
         let said = caught(|| operation.run(database));
+        if let Err(error) = &said {
+            trouble.note(error);
+        }
         told(answer, said)
+    }
+
+    fn refuse(self: Box<Self>, error: DynoxideError) {
+        let _ = self.answer.send(Err(error));
     }
 
     fn written(self: Box<Self>) -> Tell {
@@ -64,7 +104,7 @@ fn told<R: Send + 'static>(answer: oneshot::Sender<dynoxide::Result<R>>, said: d
 
 /// Writes in one transaction what several calls want to write, because a commit costs as much as the writes in it. Gives
 /// the places of those calls; none when one of them is refused, and then each is to be run by itself, which says which.
-pub(super) fn write_together(database: &Database, calls: &[Box<dyn Call>]) -> HashSet<usize> {
+pub(super) fn write_together(database: &Database, calls: &[Box<dyn Call>], trouble: &mut Trouble) -> HashSet<usize> {
     let (mut transact_items, mut places) = (Vec::new(), HashSet::new());
     for (place, call) in calls.iter().enumerate() {
         let Some(parts) = call.parts() else { continue };
@@ -74,17 +114,23 @@ pub(super) fn write_together(database: &Database, calls: &[Box<dyn Call>]) -> Ha
         transact_items.extend(parts);
         places.insert(place);
     }
-    let request = TransactWriteItemsRequest { transact_items, ..TransactWriteItemsRequest::default() };
-    if places.len() < 2 || caught(|| database.transact_write_items(request)).is_err() {
-        places.clear();
+    if places.len() < 2 {
+        return HashSet::new();
     }
-    places
+    let request = TransactWriteItemsRequest { transact_items, ..TransactWriteItemsRequest::default() };
+    match caught(|| database.transact_write_items(request)) {
+        Ok(_) => places,
+        Err(error) => {
+            trouble.note(&error);
+            HashSet::new()
+        }
+    }
 }
 
 fn caught<R>(operation: impl FnOnce() -> dynoxide::Result<R>) -> dynoxide::Result<R> {
     catch_unwind(AssertUnwindSafe(operation)).unwrap_or_else(|_| {
-        tracing::error!("the embedded store panicked; restart the host");
-        Err(DynoxideError::InternalServerError("the embedded store panicked".to_owned()))
+        tracing::error!("the embedded store panicked");
+        Err(DynoxideError::InternalServerError(PANICKED.to_owned()))
     })
 }
 
@@ -136,7 +182,7 @@ mod tests {
     fn writes_that_wait_are_done_together() {
         let database = database();
         let ((first, _first), (second, _second)) = (put("a"), put("b"));
-        assert_eq!(write_together(&database, &[first, second]), HashSet::from([0, 1]));
+        assert_eq!(write_together(&database, &[first, second], &mut Trouble::default()), HashSet::from([0, 1]));
         assert!(is_there(&database, "a") && is_there(&database, "b"));
     }
 
@@ -144,13 +190,13 @@ mod tests {
     fn one_that_is_refused_leaves_the_others_to_be_run_by_themselves() {
         let database = database();
         let (there, _there) = put("a");
-        there.run(&database)(Ok(()));
+        there.run(&database, &mut Trouble::default())(Ok(()));
         let ((first, _first), (again, mut answered)) = (put("b"), put("a"));
         let calls = [first, again];
-        assert_eq!(write_together(&database, &calls), HashSet::new());
+        assert_eq!(write_together(&database, &calls, &mut Trouble::default()), HashSet::new());
         assert!(!is_there(&database, "b"));
         for call in calls {
-            call.run(&database)(Ok(()));
+            call.run(&database, &mut Trouble::default())(Ok(()));
         }
         assert!(is_there(&database, "b"));
         let refused = answered.try_recv().unwrap();
@@ -161,7 +207,7 @@ mod tests {
     fn one_alone_is_not_put_into_a_transaction() {
         let database = database();
         let (only, _only) = put("a");
-        assert_eq!(write_together(&database, &[only]), HashSet::new());
+        assert_eq!(write_together(&database, &[only], &mut Trouble::default()), HashSet::new());
         assert!(!is_there(&database, "a"));
     }
 }

@@ -1,97 +1,217 @@
-//! The files of the embedded store hold what people wrote: they are their owner's alone, whatever the umask says.
+//! The files of a database on a disk: whether they are still those that were opened, and whether what they hold is sound.
 
-use std::fs::{self, DirBuilder, OpenOptions, Permissions};
+use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
-use std::path::Path;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-/// What SQLite writes beside the file itself, with the permissions of that file when it makes them.
-const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
 
-/// Permissions of others.
-const OTHERS: u32 = 0o077;
+/// How long other processes may keep a file to themselves.
+const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Makes the store's file, if it is not there yet, and takes away what others may do with it and with what lies beside it.
-pub(super) fn keep_private(path: &Path) -> Result<(), String> {
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
-        made.map_err(|error| format!("its folder cannot be made: {error}"))?;
-    }
-    if !path.exists() {
-        let made = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
-        made.map_err(|error| format!("it cannot be made: {error}"))?;
-    }
-    close_to_others(path)?;
-    // SQLite puts them beside the file itself, not beside a link to it.
-    let real = path.canonicalize().map_err(|error| error.to_string())?;
-    for suffix in BESIDE {
-        let mut name = real.clone().into_os_string();
-        name.push(suffix);
-        close_to_others(Path::new(&name))?;
-    }
-    Ok(())
+/// The name of the log for people.
+const LOG: &str = "log";
+
+/// What is read of the log at once.
+const PIECE: usize = 256 * 1024;
+
+/// The files, for as long as the database is open.
+#[derive(Debug)]
+pub(super) struct Files {
+    watched: Vec<Watched>,
+    log: PathBuf,
+    /// While it lives nobody is the last to close the database. Whoever is moves the log into the file, which must not happen
+    /// to files that are not to be relied on.
+    keeper: Connection,
 }
 
-/// By its path: whoever opens a file of SQLite a second time in one process, and closes it, takes away SQLite's locks.
-fn close_to_others(path: &Path) -> Result<(), String> {
-    let metadata = match fs::metadata(path) {
-        Ok(metadata) => metadata,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(format!("{} cannot be looked at: {error}", path.display())),
+/// What has happened to the files, and what that means for what only the log has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Change {
+    pub reason: String,
+    pub log: LogIs,
+}
+
+/// What is known of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LogIs {
+    /// Nothing has happened to it.
+    Untouched,
+    /// Nobody else finds it, but whoever has it open can read all of it.
+    OutOfReach,
+    /// A part of it is gone.
+    Cut,
+}
+
+/// A file as it was when it was looked at last.
+#[derive(Debug)]
+struct Watched {
+    path: PathBuf,
+    what: &'static str,
+    id: FileId,
+    size: u64,
+}
+
+/// The same for a file whatever it is called, and different for every other one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct FileId {
+    device: u64,
+    inode: u64,
+}
+
+impl Files {
+    /// The files of the database that is open at this path.
+    pub fn open(path: &Path) -> Result<Self, String> {
+        // SQLite puts the others beside the file itself, not beside a link to it.
+        let path = path.canonicalize().map_err(|error| format!("its file cannot be looked at: {error}"))?;
+        let log = beside(&path, "-wal");
+        let keeper = keeper(&path)?;
+        let mut watched = Vec::new();
+        for (path, what) in [(path.clone(), "file"), (log.clone(), LOG), (beside(&path, "-shm"), "log's index")] {
+            let (id, size) = look(&path).map_err(|error| format!("its {what} cannot be looked at: {error}"))?;
+            watched.push(Watched { path, what, id, size });
+        }
+        Ok(Self { watched, log, keeper })
+    }
+
+    /// The log, to be synced.
+    pub fn log(&self) -> io::Result<File> {
+        OpenOptions::new().write(true).open(&self.log)
+    }
+
+    /// The file that holds the database.
+    pub fn id(&self) -> Option<FileId> {
+        self.watched.first().map(|file| file.id)
+    }
+
+    /// What has become of a file that SQLite, which has it open, would not notice. None of them ever shrinks while it is open.
+    pub fn changed(&mut self) -> Option<Change> {
+        self.watched.iter_mut().find_map(|file| {
+            let what = file.what;
+            let (reason, cut) = match look(&file.path) {
+                Ok((id, _)) if id != file.id => (format!("its {what} was replaced by another one"), false),
+                // An empty log may be one that another process has moved into the file.
+                Ok((_, size)) if size < file.size => {
+                    (format!("its {what} was cut from {} to {size} bytes", file.size), size > 0)
+                }
+                Ok((_, size)) => {
+                    file.size = size;
+                    return None;
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => (format!("its {what} is gone"), false),
+                Err(error) => (format!("its {what} cannot be looked at: {error}"), false),
+            };
+            let log = match (what == LOG, cut) {
+                (false, _) => LogIs::Untouched,
+                (true, false) => LogIs::OutOfReach,
+                (true, true) => LogIs::Cut,
+            };
+            Some(Change { reason, log })
+        })
+    }
+
+    /// Moves what only the log has into the file. The log has to be whole, and nothing may be wrong with the disk.
+    pub fn move_log_into_file(&self) -> bool {
+        let moved = self.keeper.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+        match moved {
+            Ok(busy) => busy == 0,
+            Err(error) => {
+                tracing::error!(%error, "what only the embedded store's log has cannot be moved into its file");
+                false
+            }
+        }
+    }
+
+    /// From now on whoever closes the database last moves the log into the file, as at an orderly end.
+    pub fn release(self) {
+        if let Err(error) = self.keeper.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false) {
+            tracing::debug!(%error, "the log stays beside the embedded store's file");
+        }
+    }
+}
+
+/// Whether a database that was closed because of some trouble may be opened again: the file is the one that was open, all of its
+/// log is on the disk, and everything in it hangs together. Takes as long as reading the whole file does.
+pub(super) fn verify(path: &Path, opened: Option<FileId>) -> Result<(), String> {
+    let found = match look(path) {
+        Ok((found, _)) => found,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err("its file is gone; put it back, or restart the host to begin with an empty one".to_owned());
+        }
+        Err(error) => return Err(format!("its file cannot be looked at: {error}")),
     };
-    let mode = metadata.mode() & 0o777;
-    if mode & OTHERS == 0 || !metadata.is_file() {
+    if opened.is_some_and(|opened| opened != found) {
+        return Err(
+            "its file was replaced by another one; put the file back that the host has opened, or restart the \
+                    host to go on with this one"
+                .to_owned(),
+        );
+    }
+    let path = path.canonicalize().map_err(|error| format!("its file cannot be looked at: {error}"))?;
+    let database = keeper(&path).map_err(|error| {
+        let is_damaged = ["malformed", "not a database"].iter().any(|said| error.contains(said));
+        if is_damaged { damaged(&error) } else { error }
+    })?;
+    // Nobody else writes while the log is written.
+    database.execute_batch("BEGIN IMMEDIATE").map_err(|error| format!("it cannot be written to: {error}"))?;
+    write_again(&beside(&path, "-wal")).map_err(|error| format!("its log cannot be synced: {error}"))?;
+    database.execute_batch("ROLLBACK").map_err(|error| error.to_string())?;
+    let said: String = database
+        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+        .map_err(|error| damaged(&error.to_string()))?;
+    if said == "ok" {
         return Ok(());
     }
-    match fs::set_permissions(path, Permissions::from_mode(mode & !OTHERS)) {
-        Ok(()) => {
-            let mode = format!("{mode:03o}");
-            tracing::warn!(file = %path.display(), mode, "others could use a file of the store; now they cannot");
-            Ok(())
+    Err(damaged(&said.split_whitespace().collect::<Vec<_>>().join(" ")))
+}
+
+fn damaged(said: &str) -> String {
+    format!("its file is damaged ({said}); restore it from a backup and restart the host")
+}
+
+/// A connection that leaves the log alone when it is closed.
+fn keeper(path: &Path) -> Result<Connection, String> {
+    let open = || {
+        // Without CREATE: a file that is gone must not come back empty.
+        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        connection.busy_timeout(PATIENCE)?;
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        // Only after a read does SQLite count it among those that have the log open.
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+        Ok(connection)
+    };
+    open().map_err(|error: rusqlite::Error| format!("its file cannot be read: {error}"))
+}
+
+/// After a sync that failed, the kernel takes pages for written that are not, and the next sync succeeds. So all of the log is
+/// written once more, the same bytes at the same place, before it is synced.
+fn write_again(log: &Path) -> io::Result<()> {
+    let file = match OpenOptions::new().read(true).write(true).open(log) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let (mut piece, mut at) = (vec![0; PIECE], 0);
+    loop {
+        let read = file.read_at(&mut piece, at)?;
+        if read == 0 {
+            return file.sync_all();
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(format!(
-            "others may use {} (mode {mode:03o}, of user {}), and that cannot be changed: {error}; let it belong to the user \
-             of the host, and run `chmod 600` on it",
-            path.display(),
-            metadata.uid()
-        )),
+        file.write_all_at(piece.get(..read).unwrap_or_default(), at)?;
+        at += read as u64;
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+fn look(path: &Path) -> io::Result<(FileId, u64)> {
+    let found = std::fs::metadata(path)?;
+    Ok((FileId { device: found.dev(), inode: found.ino() }, found.len()))
+}
 
-    fn mode(path: &Path) -> u32 {
-        fs::metadata(path).unwrap().mode() & 0o777
-    }
-
-    #[test]
-    fn the_stores_files_are_nobody_elses_whoever_made_them() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("made/deep/store.db");
-        keep_private(&path).unwrap();
-        assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
-        for name in ["store.db", "store.db-wal", "store.db-shm"] {
-            let path = path.with_file_name(name);
-            fs::write(&path, "").unwrap();
-            fs::set_permissions(&path, Permissions::from_mode(0o664)).unwrap();
-        }
-        keep_private(&path).unwrap();
-        for name in ["store.db", "store.db-wal", "store.db-shm"] {
-            assert_eq!(mode(&path.with_file_name(name)), 0o600, "{name}");
-        }
-    }
-
-    #[tokio::test]
-    async fn what_sqlite_writes_beside_the_file_is_nobody_elses_either() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("store.db");
-        let backend = crate::Backend::Embedded { path: Some(path.clone()) };
-        let _store = crate::Store::open(crate::Config::new(backend)).await.unwrap();
-        for name in ["store.db", "store.db-wal", "store.db-shm"] {
-            assert_eq!(mode(&path.with_file_name(name)), 0o600, "{name}");
-        }
-    }
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
 }

@@ -1,13 +1,15 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::create_table::CreateTableError;
+use aws_sdk_dynamodb::operation::update_time_to_live::UpdateTimeToLiveError;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, CreateGlobalSecondaryIndexAction, GlobalSecondaryIndex,
-    GlobalSecondaryIndexUpdate, IndexStatus, KeySchemaElement, KeyType, Projection, ProjectionType,
-    ScalarAttributeType, TableDescription, TableStatus, TimeToLiveSpecification, TimeToLiveStatus,
+    GlobalSecondaryIndexDescription, GlobalSecondaryIndexUpdate, IndexStatus, KeySchemaElement, KeyType, Projection,
+    ProjectionType, ScalarAttributeType, TableDescription, TableStatus, TimeToLiveSpecification, TimeToLiveStatus,
 };
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use tokio::time::{Instant, sleep};
 
 use super::{IndexSpec, TableSpec};
@@ -23,40 +25,51 @@ const ACTIVE_DEADLINE: Duration = Duration::from_secs(120);
 const INDEX_DEADLINE: Duration = Duration::from_secs(600);
 const ASK_AGAIN: Duration = Duration::from_millis(500);
 
-/// Sees to it that every table is there and fits.
+/// Sees to it that every table is there, fits and can be used. Any number of processes may do so at the same moment: what
+/// another one has done or is doing is not done again, and waited for.
 pub(crate) async fn provision(client: &Client, specs: &[TableSpec], create: bool) -> Result<(), StoreError> {
-    let (mut missing, mut incomplete) = (Vec::new(), Vec::new());
+    let (mut missing, mut found) = (Vec::new(), Vec::new());
     for spec in specs {
         match describe(client, &spec.name).await? {
-            Some(table) => incomplete.extend(fits(spec, &table)?.into_iter().map(|index| (spec, index))),
-            None => missing.push(spec),
+            Some(table) => {
+                let lacking = fits(spec, &table)?;
+                if let Some(index) = lacking.first().filter(|_| !create) {
+                    let problem = format!("it has no index {}", index.name);
+                    return Err(StoreError::WrongTable { table: spec.name.clone(), problem });
+                }
+                found.push((spec, Some(table)));
+            }
+            None => {
+                missing.push(spec);
+                found.push((spec, None));
+            }
         }
     }
-    if !create {
-        if !missing.is_empty() {
-            return Err(StoreError::MissingTables(missing.iter().map(|spec| spec.name.clone()).collect()));
-        }
-        return match incomplete.first() {
-            None => Ok(()),
-            Some((spec, index)) => Err(StoreError::WrongTable {
-                table: spec.name.clone(),
-                problem: format!("it has no index {}", index.name),
-            }),
-        };
+    if !create && !missing.is_empty() {
+        return Err(StoreError::MissingTables(missing.iter().map(|spec| spec.name.clone()).collect()));
     }
+    // All before any is waited for: AWS makes several at a time.
     for spec in &missing {
         create_table(client, spec).await?;
     }
-    for spec in specs {
-        if missing.iter().any(|created| created.name == spec.name) {
-            wait_until_active(client, spec).await?;
-        }
-        for (_, index) in incomplete.iter().filter(|(table, _)| table.name == spec.name) {
+    for (spec, table) in found {
+        let table = match table.filter(is_active) {
+            Some(table) => table,
+            None => wait_until_active(client, spec).await?,
+        };
+        if create {
             // One after another: AWS adds one index to a table at a time.
-            add_index(client, spec, index).await?;
+            for index in fits(spec, &table)? {
+                add_index(client, spec, index).await?;
+            }
         }
-        // Also for tables that were there: the process that created one may have died before this.
-        enable_expiry(client, spec).await?;
+        if !spec.indexes.iter().all(|index| has_active(&table, index)) {
+            wait_until_indexed(client, spec).await?;
+        }
+        if create {
+            // Also for tables that were there: the process that created one may have died before this.
+            enable_expiry(client, spec).await?;
+        }
     }
     Ok(())
 }
@@ -124,20 +137,34 @@ async fn create_table(client: &Client, spec: &TableSpec) -> Result<(), StoreErro
         let index = GlobalSecondaryIndex::builder().index_name(index.name).set_key_schema(Some(keys));
         call = call.global_secondary_indexes(index.projection(keys_only).build().map_err(invalid)?);
     }
-    match call.customize().config_override(patient()).send().await {
-        Ok(_) => {
-            tracing::info!(table = spec.name, "created a table");
-            Ok(())
+    let deadline = Instant::now() + ACTIVE_DEADLINE;
+    loop {
+        let error = match call.clone().customize().config_override(patient()).send().await {
+            Ok(_) => {
+                tracing::info!(table = spec.name, "created a table");
+                return Ok(());
+            }
+            Err(error) => error,
+        };
+        match &error {
+            // Another process creates it at this moment, or an earlier try of this call did.
+            SdkError::ServiceError(error) if matches!(error.err(), CreateTableError::ResourceInUseException(_)) => {
+                return Ok(());
+            }
+            error if passes(error) && Instant::now() < deadline => sleep(ASK_AGAIN).await,
+            _ => return Err(failure(OPERATION, &spec.name, error)),
         }
-        // Another process creates it at this moment, or an earlier try of this call did.
-        Err(SdkError::ServiceError(error)) if matches!(error.err(), CreateTableError::ResourceInUseException(_)) => {
-            Ok(())
-        }
-        Err(error) => Err(failure(OPERATION, &spec.name, error)),
     }
 }
 
-/// Adds an index to a table that was there, and waits until it is filled.
+/// Whether AWS only asks to come back, because too much is done to tables at this moment.
+fn passes<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
+    let SdkError::ServiceError(error) = error else { return false };
+    let code = error.err().code().unwrap_or_default();
+    matches!(code, "ResourceInUseException" | "LimitExceededException" | "ThrottlingException" | "Throttling")
+}
+
+/// Adds an index to a table that was there.
 async fn add_index(client: &Client, spec: &TableSpec, index: &IndexSpec) -> Result<(), StoreError> {
     const OPERATION: &str = "UpdateTable";
     let invalid = |error: aws_sdk_dynamodb::error::BuildError| StoreError::Refused {
@@ -157,34 +184,49 @@ async fn add_index(client: &Client, spec: &TableSpec, index: &IndexSpec) -> Resu
         .attribute_definitions(text_attribute(index.partition).map_err(invalid)?)
         .attribute_definitions(text_attribute(index.sort).map_err(invalid)?)
         .global_secondary_index_updates(GlobalSecondaryIndexUpdate::builder().create(added).build());
-    match call.customize().config_override(patient()).send().await {
-        Ok(_) => tracing::info!(table = spec.name, index = index.name, "added an index"),
-        // Another process adds it at this moment, or has added it since this one looked.
-        Err(error) => {
-            let error = failure(OPERATION, &spec.name, error);
-            let table = describe(client, &spec.name).await?;
-            let there = table.is_some_and(|table| {
-                table.global_secondary_indexes().iter().any(|found| found.index_name() == Some(index.name))
-            });
-            if !there {
-                return Err(error);
+    let deadline = Instant::now() + INDEX_DEADLINE;
+    loop {
+        let error = match call.clone().customize().config_override(patient()).send().await {
+            Ok(_) => {
+                tracing::info!(table = spec.name, index = index.name, "added an index");
+                return Ok(());
             }
+            Err(error) => error,
+        };
+        // Another process adds it at this moment, or has added it since this one looked.
+        if describe(client, &spec.name).await?.is_some_and(|table| index_of(&table, index).is_some()) {
+            return Ok(());
         }
+        // Or it changes something else of the table, and this has to wait.
+        if !passes(&error) || Instant::now() > deadline {
+            return Err(failure(OPERATION, &spec.name, error));
+        }
+        sleep(ASK_AGAIN).await;
     }
+}
+
+fn is_active(table: &TableDescription) -> bool {
+    table.table_status() == Some(&TableStatus::Active)
+}
+
+fn index_of<'a>(table: &'a TableDescription, index: &IndexSpec) -> Option<&'a GlobalSecondaryIndexDescription> {
+    table.global_secondary_indexes().iter().find(|found| found.index_name() == Some(index.name))
+}
+
+fn has_active(table: &TableDescription, index: &IndexSpec) -> bool {
+    index_of(table, index).is_some_and(|found| found.index_status() == Some(&IndexStatus::Active))
+}
+
+/// Waits until every index is filled, whoever added it.
+async fn wait_until_indexed(client: &Client, spec: &TableSpec) -> Result<(), StoreError> {
     let deadline = Instant::now() + INDEX_DEADLINE;
     loop {
         let table = describe(client, &spec.name).await?;
-        let ready = table.is_some_and(|table| {
-            let mut indexes = table.global_secondary_indexes().iter();
-            let index = indexes.find(|found| found.index_name() == Some(index.name));
-            table.table_status() == Some(&TableStatus::Active)
-                && index.is_some_and(|index| index.index_status() == Some(&IndexStatus::Active))
-        });
-        if ready {
+        if table.is_some_and(|table| is_active(&table) && spec.indexes.iter().all(|index| has_active(&table, index))) {
             return Ok(());
         }
         if Instant::now() > deadline {
-            return Err(StoreError::Timeout { table: spec.name.clone(), operation: OPERATION });
+            return Err(StoreError::Timeout { table: spec.name.clone(), operation: "UpdateTable" });
         }
         sleep(ASK_AGAIN).await;
     }
@@ -206,12 +248,12 @@ fn key_schema(
     Ok(keys)
 }
 
-async fn wait_until_active(client: &Client, spec: &TableSpec) -> Result<(), StoreError> {
+async fn wait_until_active(client: &Client, spec: &TableSpec) -> Result<TableDescription, StoreError> {
     let deadline = Instant::now() + ACTIVE_DEADLINE;
     loop {
-        let table = describe(client, &spec.name).await?;
-        if table.is_some_and(|table| table.table_status() == Some(&TableStatus::Active)) {
-            return Ok(());
+        // A table that another process has just begun to create may be unknown for a moment.
+        if let Some(table) = describe(client, &spec.name).await?.filter(is_active) {
+            return Ok(table);
         }
         if Instant::now() > deadline {
             return Err(StoreError::Timeout { table: spec.name.clone(), operation: "CreateTable" });
@@ -221,21 +263,54 @@ async fn wait_until_active(client: &Client, spec: &TableSpec) -> Result<(), Stor
 }
 
 async fn enable_expiry(client: &Client, spec: &TableSpec) -> Result<(), StoreError> {
+    const OPERATION: &str = "UpdateTimeToLive";
     let Some(attribute) = spec.expires else { return Ok(()) };
-    let call = client.describe_time_to_live().table_name(&spec.name).customize().config_override(patient());
-    let answer = call.send().await.map_err(|error| failure("DescribeTimeToLive", &spec.name, error))?;
-    let status = answer.time_to_live_description().and_then(|description| description.time_to_live_status());
-    if matches!(status, Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling)) {
-        return Ok(());
-    }
     let wanted = TimeToLiveSpecification::builder().enabled(true).attribute_name(attribute).build();
     let wanted = wanted.map_err(|error| StoreError::Refused {
         table: spec.name.clone(),
-        operation: "UpdateTimeToLive",
+        operation: OPERATION,
         reason: error.to_string(),
     })?;
-    let call = client.update_time_to_live().table_name(&spec.name).time_to_live_specification(wanted);
-    let answer = call.customize().config_override(patient()).send().await;
-    answer.map_err(|error| failure("UpdateTimeToLive", &spec.name, error))?;
-    Ok(())
+    let deadline = Instant::now() + ACTIVE_DEADLINE;
+    loop {
+        if expires_by(client, spec, attribute).await? {
+            return Ok(());
+        }
+        let call = client.update_time_to_live().table_name(&spec.name).time_to_live_specification(wanted.clone());
+        let error = match call.customize().config_override(patient()).send().await {
+            Ok(_) => return Ok(()),
+            Err(error) => error,
+        };
+        if !is_being_changed(&error) || Instant::now() > deadline {
+            return Err(failure(OPERATION, &spec.name, error));
+        }
+        // Another process was faster, and the next look says so; or AWS wants some time between two changes.
+        sleep(ASK_AGAIN).await;
+    }
+}
+
+/// Whether items expire by this attribute, or are about to; an error when they expire by another one.
+async fn expires_by(client: &Client, spec: &TableSpec, attribute: &str) -> Result<bool, StoreError> {
+    let call = client.describe_time_to_live().table_name(&spec.name).customize().config_override(patient());
+    let answer = call.send().await.map_err(|error| failure("DescribeTimeToLive", &spec.name, error))?;
+    let Some(found) = answer.time_to_live_description() else { return Ok(false) };
+    if !matches!(found.time_to_live_status(), Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling)) {
+        return Ok(false);
+    }
+    match found.attribute_name().filter(|found| *found != attribute) {
+        None => Ok(true),
+        Some(other) => {
+            let problem = format!("its items expire by {other}; they must by {attribute}");
+            Err(StoreError::WrongTable { table: spec.name.clone(), problem })
+        }
+    }
+}
+
+/// Whether time to live could not be set because of what another process does or has done to it. AWS says of both, and of
+/// changes that follow each other too fast, that the request is not valid.
+fn is_being_changed(error: &SdkError<UpdateTimeToLiveError, HttpResponse>) -> bool {
+    let SdkError::ServiceError(service) = error else { return false };
+    let message = service.err().message().unwrap_or_default();
+    let said = ["already enabled", "multiple times", "is active"].iter().any(|said| message.contains(said));
+    passes(error) || service.err().code() == Some("ValidationException") && said
 }

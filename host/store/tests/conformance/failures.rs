@@ -96,7 +96,7 @@ async fn connection(mut client: TcpStream, upstream: String, mode: watch::Sender
 }
 
 /// One HTTP request or answer with its body; none when the other side has closed.
-async fn message(stream: &mut TcpStream) -> Option<Vec<u8>> {
+pub async fn message(stream: &mut TcpStream) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut wanted = None;
     while wanted.is_none_or(|length| bytes.len() < length) {
@@ -129,12 +129,12 @@ async fn a_throttled_call_is_tried_again_and_then_says_so() {
 async fn a_failing_server_is_tried_again_and_then_unavailable() {
     let faulty = faulty().await;
     faulty.set(Mode::Answer(500, r#"{"__type":"InternalServerError","message":"sorry"}"#));
-    let error = faulty.store.check().await.unwrap_err();
+    let error = faulty.store.decision("dec_1", "business").await.unwrap_err();
     assert!(matches!(&error, StoreError::Unavailable { reason, .. } if reason.contains("sorry")), "{error:?}");
     assert!(error.retryable());
     assert_eq!(faulty.requests(), 3);
     faulty.set(Mode::Pass);
-    faulty.store.check().await.unwrap();
+    faulty.store.decision("dec_1", "business").await.unwrap();
 }
 
 #[tokio::test]
@@ -142,7 +142,7 @@ async fn a_call_without_permission_is_denied_at_once() {
     let faulty = faulty().await;
     let denied = r#"{"__type":"com.amazon.coral.service#AccessDeniedException","Message":"not yours"}"#;
     faulty.set(Mode::Answer(400, denied));
-    let error = faulty.store.check().await.unwrap_err();
+    let error = faulty.store.decision("dec_1", "business").await.unwrap_err();
     assert!(matches!(&error, StoreError::Denied { reason, .. } if reason.contains("not yours")), "{error:?}");
     assert!(!error.retryable());
     assert_eq!(faulty.requests(), 1);
@@ -153,7 +153,7 @@ async fn an_answer_that_makes_no_sense_is_an_error_without_a_dump() {
     let faulty = faulty().await;
     for answer in [Mode::Answer(200, "<html>"), Mode::Answer(400, "<html>"), Mode::Answer(302, "")] {
         faulty.set(answer);
-        let error = faulty.store.check().await.unwrap_err();
+        let error = faulty.store.decision("dec_1", "business").await.unwrap_err();
         let text = error.to_string();
         assert!(text.contains("GetItem") && text.contains("signalbox-decisions"), "{text}");
         assert!(text.len() < 300 && !text.contains("SdkError") && !text.contains("Response"), "{text}");
@@ -166,7 +166,7 @@ async fn a_server_that_does_not_answer_is_a_timeout() {
     faulty.set(Mode::Silence);
     // From here on the clock jumps to the next deadline as soon as nothing else happens.
     tokio::time::pause();
-    let error = faulty.store.check().await.unwrap_err();
+    let error = faulty.store.decision("dec_1", "business").await.unwrap_err();
     assert!(matches!(error, StoreError::Timeout { operation: "GetItem", .. }), "{error:?}");
     assert!(error.retryable());
 }
@@ -274,4 +274,36 @@ async fn a_claim_whose_answer_was_lost_is_won_all_the_same() {
     let (claim, taken) = faulty.store.reclaim_fire(&fire, "host-2", minute(40)).await.unwrap();
     assert_eq!((claim, taken.owner.as_str()), (FireClaim::Won, "host-2"));
     assert_eq!(faulty.store.claim_fire(&fire).await.unwrap(), FireClaim::Lost);
+}
+
+#[tokio::test]
+async fn moments_cost_no_calls_but_the_first() {
+    let faulty = faulty().await;
+    faulty.set(Mode::Pass);
+    for _ in 0..1_000 {
+        faulty.store.moment().await.unwrap();
+    }
+    assert!(faulty.requests() < 10, "{} calls", faulty.requests());
+}
+
+#[tokio::test]
+async fn a_store_that_takes_no_writes_fails_its_check_and_is_told_of_until_a_write_succeeds() {
+    let faulty = faulty().await;
+    faulty.store.check().await.unwrap();
+    let throttled = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"}"#;
+    faulty.set(Mode::Answer(400, throttled));
+    let error = faulty.store.check().await.unwrap_err();
+    assert!(matches!(error, StoreError::Throttled { operation: "UpdateItem", .. }), "{error:?}");
+    let record = record("business", "in-1", minute(1));
+    for _ in 0..3 {
+        assert_eq!(faulty.store.keeps_failing(), None);
+        faulty.store.commit_decision(&record).await.unwrap_err();
+    }
+    // One table may be throttled while the check, which is another one's, succeeds.
+    faulty.set(Mode::Pass);
+    faulty.store.check().await.unwrap();
+    assert!(faulty.store.keeps_failing().unwrap().contains("3 writes in a row"));
+    faulty.store.failing().await;
+    faulty.store.commit_decision(&record).await.unwrap();
+    assert_eq!(faulty.store.keeps_failing(), None);
 }

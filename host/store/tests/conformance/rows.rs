@@ -171,6 +171,38 @@ pub async fn pages_give_every_row_once_in_both_directions(store: &Store) {
     }
 }
 
+pub async fn a_page_ends_before_it_is_larger_than_it_may_be(store: &Store) {
+    let scope = scope(&unique("business"));
+    // Compressed and not, so that a row may have more bytes than its item.
+    let items = [format!(r#"{{"n":"{}"}}"#, "x".repeat(200_000)), format!(r#"{{"n":"{}"}}"#, "y".repeat(100_000))];
+    for n in 0..12 {
+        let item = &items[n % 2];
+        put(store, &scope, &row_key("p", &format!("s{n:02}")), item, RowCondition::Always).await.unwrap();
+    }
+    for descending in [false, true] {
+        let mut range = RowRange { descending, limit: 100, bytes: Some(500_000), ..RowRange::default() };
+        let (mut seen, mut pages) = (Vec::new(), 0);
+        loop {
+            let page = store.query_rows(&scope, "p", &range).await.unwrap();
+            let bytes: usize = page.rows.iter().map(|row| row.item.len()).sum();
+            assert!(bytes <= 500_000 && !page.rows.is_empty(), "{bytes} bytes in {} rows", page.rows.len());
+            seen.extend(page.rows.into_iter().map(|row| row.key.sort));
+            (range.cursor, pages) = (page.cursor, pages + 1);
+            if range.cursor.is_none() {
+                break;
+            }
+        }
+        if descending {
+            seen.reverse();
+        }
+        let all: Vec<String> = (0..12).map(|n| format!("s{n:02}")).collect();
+        assert_eq!(seen, all);
+        assert!(pages >= 4, "{pages} pages");
+    }
+    let small = RowRange { limit: 100, bytes: Some(1), ..RowRange::default() };
+    assert_eq!(sorts(store, &scope, "p", &small).await, ["s00"], "a page has its first row, whatever it takes");
+}
+
 pub async fn a_cursor_of_another_partition_scope_or_direction_is_refused(store: &Store) {
     let (own, other) = (scope(&unique("business")), scope(&unique("business")));
     for sort in ["a", "b"] {

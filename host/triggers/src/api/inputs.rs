@@ -141,6 +141,7 @@ impl Entering<'_> {
     async fn enter(&self, asked: InputRequest) -> Result<Response, Refusal> {
         let intake = &self.api.shared.intake;
         intake.check_content(&asked.content)?;
+        let asked = InputRequest { content: asked.content.composed(), ..asked };
         let business_id = &self.origin.business_id;
         let Some((_, inputs)) = intake.decide().inputs(business_id) else {
             if intake.decide().awaits_bundle(business_id) {

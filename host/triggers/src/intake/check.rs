@@ -44,7 +44,7 @@ pub(super) fn input(access: &UserAccess, message: Message, permissions: Vec<Stri
             business_id: message.business_id,
             location_id: message.location_id,
             input_type: InputType::UserMessage,
-            content: message.content,
+            content: message.content.composed(),
             timestamp: now,
             correlation_id: Some(signalbox_model::correlation_id()),
         },
@@ -122,6 +122,16 @@ mod tests {
         for value in at_limit {
             super::message(&message(&"x".repeat(128), value), &config).unwrap();
         }
+    }
+
+    #[test]
+    fn text_enters_in_one_spelling_and_data_as_it_was_sent() {
+        let decomposed = "Tus\u{326}esc cu sa\u{302}nge";
+        let ana = UserAccess { user_id: "ana".to_owned(), businesses: Default::default() };
+        let sent = message("m", json!({"text": decomposed, "data": {"name": decomposed}}));
+        let content = input(&ana, sent, vec![], Timestamp::from_second(1).unwrap()).input.content;
+        assert_eq!(content.text.as_deref(), Some("Tușesc cu sânge"));
+        assert_eq!(content.data.unwrap()["name"], decomposed);
     }
 
     #[test]

@@ -55,7 +55,7 @@ impl Intake {
                 business_id: origin.business_id.clone(),
                 location_id: new.location_id,
                 input_type: new.input_type,
-                content: new.content,
+                content: new.content.composed(),
                 timestamp: now,
                 correlation_id: Some(origin.correlation_id.clone()),
             },

@@ -133,7 +133,8 @@ impl Intake {
     async fn review_now(&self, access: &UserAccess, message: ReviewMessage) -> Result<ReviewOutcome, ReviewFailure> {
         let shared = &self.shared;
         self.check_review(&message)?;
-        let ReviewMessage { id, business_id, source, correlation_id, request } = message;
+        let ReviewMessage { id, business_id, source, correlation_id, mut request } = message;
+        request.note = request.note.map(signalbox_model::composed);
         let authorized = shared.decide.authorize(access, &business_id, None, REVIEW_PERMISSION);
         let authorized = authorized.map_err(IntakeError::Access)?;
         if shared.stopping.is_cancelled() {

@@ -100,6 +100,13 @@ impl Flow {
         ::metrics::gauge!(KAFKA_ASSIGNED).set(state.partitions.len() as f64);
     }
 
+    /// A partition is begun at this offset, and the brokers have that.
+    pub fn begin_at(&self, place: &Place, offset: i64) {
+        if let Some(assigned) = self.lock().partitions.get_mut(place) {
+            assigned.progress.begin_at(offset);
+        }
+    }
+
     /// A record was read; it is given back when it may run now. One of a partition that went meanwhile is left to whom it
     /// went to.
     pub fn begin(&self, record: Record) -> Option<Running> {
@@ -193,6 +200,12 @@ impl Flow {
                 assigned.progress.not_committed();
             }
         }
+    }
+
+    /// Every partition that is this host's, with the first offset that is not done with, where that is known.
+    pub fn low_waters(&self) -> Vec<(Place, Option<i64>)> {
+        let state = self.lock();
+        state.partitions.iter().map(|(place, assigned)| (place.clone(), assigned.progress.low_water())).collect()
     }
 
     /// Every partition that is this host's.

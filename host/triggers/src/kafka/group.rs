@@ -5,13 +5,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext, Rebalance};
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext, RebalanceProtocol};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, Offset, Statistics, TopicPartitionList};
 use signalbox_delivery::KafkaLog;
 
 use super::flow::{Commit, Flow};
 use super::record::Place;
+use super::start::{Begun, Start};
 use crate::metrics::{KAFKA_COMMITS_FAILED, KAFKA_LAG, KAFKA_REBALANCES, KAFKA_UP};
 
 /// Hears librdkafka's callbacks, on the reader's thread.
@@ -22,6 +24,11 @@ pub(super) struct Group {
     pub revoke_timeout: Duration,
     /// Set when the reader has committed all it will.
     pub closing: AtomicBool,
+    /// Where partitions are begun that the group has read nothing of.
+    pub start: Start,
+    /// Set when the brokers did not say, or did not keep, where partitions are begun: nothing may be read of them, and another
+    /// consumer has to ask again.
+    pub unresolved: AtomicBool,
 }
 
 impl ClientContext for Group {
@@ -36,37 +43,74 @@ impl ClientContext for Group {
     fn stats(&self, statistics: Statistics) {
         let up = statistics.brokers.values().any(|broker| broker.state == "UP");
         ::metrics::gauge!(KAFKA_UP).set(f64::from(u8::from(up)));
-        for (topic, partition) in self.flow.places() {
+        for ((topic, partition), low_water) in self.flow.low_waters() {
             let of_topic = statistics.topics.get(&*topic);
-            let lag = of_topic.and_then(|topic| topic.partitions.get(&partition)).map(|found| found.consumer_lag);
+            let Some(found) = of_topic.and_then(|topic| topic.partitions.get(&partition)) else { continue };
             // Below zero nobody knows yet.
-            if let Some(lag) = lag.filter(|lag| *lag >= 0) {
-                let labels = [("topic", topic.to_string()), ("partition", partition.to_string())];
-                ::metrics::gauge!(KAFKA_LAG, &labels).set(lag as f64);
+            let told = Some(found.consumer_lag).filter(|lag| *lag >= 0);
+            let end = Some(found.hi_offset).filter(|end| *end >= 0);
+            // What librdkafka tells counts from what is committed, and is missing where nothing is.
+            let own = end.zip(low_water).map(|(end, low_water)| end.saturating_sub(low_water).max(0));
+            if let Some(lag) = told.or(own) {
+                lag_of(&topic, partition, lag);
             }
         }
     }
 }
 
+fn lag_of(topic: &str, partition: i32, lag: i64) {
+    let labels = [("topic", topic.to_owned()), ("partition", partition.to_string())];
+    ::metrics::gauge!(KAFKA_LAG, &labels).set(lag as f64);
+}
+
 impl ConsumerContext for Group {
-    fn pre_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
-        match rebalance {
-            Rebalance::Assign(list) => {
-                let places = places(list);
-                ::metrics::counter!(KAFKA_REBALANCES, "kind" => "assigned").increment(1);
-                tracing::info!(partitions = ?names(&places), "partitions were assigned");
-                self.flow.assign(places);
+    /// As the crate does it, but with the offsets that partitions are begun at.
+    fn rebalance(&self, consumer: &BaseConsumer<Self>, kind: RDKafkaRespErr, list: &mut TopicPartitionList) {
+        let cooperative = matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative);
+        let done = match kind {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
+                self.assign(consumer, list);
+                if cooperative { consumer.incremental_assign(list) } else { consumer.assign(list) }
             }
-            Rebalance::Revoke(list) => self.revoke(consumer, &places(list)),
-            Rebalance::Error(error) => {
-                ::metrics::counter!(KAFKA_REBALANCES, "kind" => "failed").increment(1);
-                tracing::warn!(%error, "a rebalance failed; the group tries again");
+            other => {
+                if other == RDKafkaRespErr::RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS {
+                    self.revoke(consumer, &places(list));
+                } else {
+                    ::metrics::counter!(KAFKA_REBALANCES, "kind" => "failed").increment(1);
+                    let error = KafkaError::Rebalance(RDKafkaErrorCode::from(other));
+                    tracing::warn!(%error, "a rebalance failed; the group tries again");
+                }
+                if cooperative { consumer.incremental_unassign(list) } else { consumer.unassign() }
             }
+        };
+        if let Err(error) = done {
+            self.log.error(&error, &format!("cannot take or give partitions: {error}"));
         }
     }
 }
 
 impl Group {
+    /// Partitions come: those that the group has read nothing of are begun where they should be.
+    fn assign(&self, consumer: &BaseConsumer<Self>, list: &mut TopicPartitionList) {
+        let places = places(list);
+        ::metrics::counter!(KAFKA_REBALANCES, "kind" => "assigned").increment(1);
+        tracing::info!(partitions = ?names(&places), "partitions were assigned");
+        self.flow.assign(places);
+        match self.start.resolve(consumer, list) {
+            Ok(begun) => {
+                for Begun { place, offset, lag } in begun {
+                    tracing::info!(topic = &*place.0, partition = place.1, offset, "begins a partition");
+                    lag_of(&place.0, place.1, lag);
+                    self.flow.begin_at(&place, offset);
+                }
+            }
+            Err(error) => {
+                self.unresolved.store(true, Ordering::SeqCst);
+                self.log.error(&error, &format!("the brokers do not keep where partitions are begun: {error}"));
+            }
+        }
+    }
+
     /// The partitions go to another host: what is finished is committed before they do.
     fn revoke(&self, consumer: &BaseConsumer<Self>, places: &[Place]) {
         // Nobody waits for a member that was thrown out, and its commits are refused.

@@ -11,6 +11,12 @@ pub(super) struct Progress {
 }
 
 impl Progress {
+    /// Where it is begun, which the brokers have.
+    pub fn begin_at(&mut self, offset: i64) {
+        self.next = Some(offset);
+        self.committed = Some(offset);
+    }
+
     /// A record was read. False when it is being worked on already.
     pub fn begin(&mut self, offset: i64) -> bool {
         // Not the largest one ever: a topic that was made anew begins with small offsets again.

@@ -32,7 +32,7 @@ pub(super) fn default_mapping(record: &Record, intake: &Intake) -> Result<NewInp
     }
     let content = Content { text: None, data: Some(data), metadata: Some(metadata) };
     intake.check_content(&content).map_err(Refusal::Content)?;
-    Ok(NewInput { id: None, input_type: InputType::Webhook, user_id: None, location_id: None, content })
+    Ok(NewInput { id: None, input_type: InputType::KafkaRecord, user_id: None, location_id: None, content })
 }
 
 /// On the topic of inputs the value is the input.

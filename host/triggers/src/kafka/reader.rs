@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use super::flow::Flow;
 use super::group::Group;
 use super::record::{Place, Record};
+use super::start::Start;
 use super::work::Worker;
 use crate::metrics::KAFKA_UP;
 
@@ -50,6 +51,7 @@ pub(super) struct Reader {
     pub topics: Box<dyn Fn() -> BTreeSet<String> + Send>,
     pub commit_interval: Duration,
     pub revoke_timeout: Duration,
+    pub start: Start,
     pub runtime: Handle,
     pub ending: watch::Receiver<Ending>,
 }
@@ -90,6 +92,8 @@ impl Reader {
             log: KafkaLog::default(),
             revoke_timeout: self.revoke_timeout,
             closing: AtomicBool::new(false),
+            start: self.start,
+            unresolved: AtomicBool::new(false),
         };
         let consumer = self.config.create_with_context(group)?;
         let now = Instant::now();
@@ -108,7 +112,15 @@ impl Reader {
             self.subscribe(&mut session);
             self.turn(&session.consumer);
             self.commit(&mut session);
-            let Some(polled) = session.consumer.poll(POLL) else { continue };
+            let polled = session.consumer.poll(POLL);
+            if session.consumer.context().unresolved.load(Ordering::SeqCst) {
+                tracing::error!(
+                    "where partitions are begun could not be settled; another consumer takes this one's place"
+                );
+                self.leave(&session, None);
+                return None;
+            }
+            let Some(polled) = polled else { continue };
             match polled {
                 Ok(message) => {
                     if let Some(running) = self.flow.begin(Record::of(&message)) {

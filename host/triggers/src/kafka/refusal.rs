@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use signalbox_executor::{DecideError, HandleError, Rejection};
-use signalbox_store::StoreError;
+use signalbox_store::{DecisionRecord, StoreError};
 use thiserror::Error;
 
 use crate::IntakeError;
@@ -83,9 +83,30 @@ pub(super) enum Refusal {
     /// It could not be admitted or decided.
     #[error(transparent)]
     Intake(#[from] IntakeError),
+    /// It was decided, and what is recorded is that the decision failed.
+    #[error("decision {} failed: {}; mend the cause, `signalbox decisions show {}` shows it", .0.id, .0.reason, .0.id)]
+    Failed(FailedDecision),
     /// Our fault.
     #[error("the record could not be decided because of an error in the host")]
     Lost,
+}
+
+/// A decision that is recorded as failed. Nodes were tried again as their graph says before it was recorded, and a recorded
+/// decision stands: the same input is never decided a second time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct FailedDecision {
+    /// Its id.
+    pub id: String,
+    /// Why it failed.
+    pub reason: String,
+}
+
+impl FailedDecision {
+    /// What a record of the store says.
+    pub fn of(record: &DecisionRecord) -> Self {
+        let decision = &record.decision;
+        Self { id: decision.id.clone(), reason: decision.reasoning.chars().take(LONGEST_MESSAGE / 2).collect() }
+    }
 }
 
 /// What becomes of a record that is not decided.
@@ -119,6 +140,7 @@ impl Refusal {
             Self::Handle(HandleError::Decide(error)) | Self::Intake(IntakeError::Decide(error)) => decide_code(error),
             Self::Handle(error) => error.code(),
             Self::Intake(error) => error.code(),
+            Self::Failed(_) => "decision_failed",
             Self::Lost => "internal",
         }
     }

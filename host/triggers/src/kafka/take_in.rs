@@ -1,13 +1,13 @@
 //! From a record to decisions.
 
 use signalbox_executor::{Decided, EventCall};
-use signalbox_model::{ReplySlot, Source};
+use signalbox_model::{Outcome, ReplySlot, Source};
 use signalbox_store::AcceptedInput;
 
 use super::business;
 use super::read;
 use super::record::Record;
-use super::refusal::Refusal;
+use super::refusal::{FailedDecision, Refusal};
 use crate::{Clock, Intake, IntakeError, Origin};
 
 /// Takes records in.
@@ -29,6 +29,8 @@ pub(super) struct Made {
     /// How many are decided.
     done: usize,
     fresh: bool,
+    /// The first decision that is recorded as failed.
+    failed: Option<FailedDecision>,
 }
 
 /// What became of a record.
@@ -80,7 +82,7 @@ impl TakeIn {
             None => vec![read::default_mapping(record, &self.intake)?],
         };
         let inputs = made.into_iter().enumerate().map(|(index, new)| self.intake.new_input(&origin, index, new));
-        Ok(Made { inputs: inputs.collect(), ids_are_ours: true, done: 0, fresh: false })
+        Ok(Made { inputs: inputs.collect(), ids_are_ours: true, done: 0, fresh: false, failed: None })
     }
 
     fn input(&self, record: &Record, correlation_id: &str) -> Result<Made, Refusal> {
@@ -104,7 +106,7 @@ impl TakeIn {
             accepted_at: self.clock.now(),
             fingerprint: None,
         };
-        Ok(Made { inputs: vec![accepted], ids_are_ours: false, done: 0, fresh: false })
+        Ok(Made { inputs: vec![accepted], ids_are_ours: false, done: 0, fresh: false, failed: None })
     }
 
     /// Has the inputs decided, one after the other, and returns once the decisions are stored. Called again after an
@@ -112,7 +114,13 @@ impl TakeIn {
     pub async fn decide(&self, made: &mut Made) -> Result<Taken, Refusal> {
         while let Some(accepted) = made.inputs.get(made.done) {
             match self.intake.decide_now(accepted.clone()).await {
-                Ok(Decided { duplicate, .. }) => made.fresh |= !duplicate,
+                Ok(Decided { duplicate, record }) => {
+                    made.fresh |= !duplicate;
+                    // Also one that was recorded before: the host may have died before the record was put aside.
+                    if record.decision.outcome == Outcome::Failed {
+                        made.failed.get_or_insert_with(|| FailedDecision::of(&record));
+                    }
+                }
                 // The handler once said something else of the same record; what was decided then stands.
                 Err(IntakeError::IdReused) if made.ids_are_ours => {}
                 Err(IntakeError::IdReused) => return Err(Refusal::IdReused(accepted.input.id.clone())),
@@ -122,6 +130,9 @@ impl TakeIn {
                 Err(error) => return Err(error.into()),
             }
             made.done += 1;
+        }
+        if let Some(failed) = &made.failed {
+            return Err(Refusal::Failed(failed.clone()));
         }
         Ok(match made {
             Made { inputs, .. } if inputs.is_empty() => Taken::Nothing,

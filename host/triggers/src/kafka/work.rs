@@ -124,7 +124,8 @@ impl Worker {
                 return false;
             }
         }
-        ::metrics::counter!(KAFKA_RECORDS, "topic" => record.topic.to_string(), "result" => "dead_letter").increment(1);
+        let result = if matches!(refusal, Refusal::Failed(_)) { "failed" } else { "dead_letter" };
+        ::metrics::counter!(KAFKA_RECORDS, "topic" => record.topic.to_string(), "result" => result).increment(1);
         ::metrics::counter!(KAFKA_DEAD_LETTERS, "reason" => code).increment(1);
         tracing::warn!(code, dead_letters = self.dead_letters.topic, "put a record aside: {}", refusal.in_log());
         true

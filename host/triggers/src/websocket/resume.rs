@@ -43,16 +43,12 @@ async fn send_missed(
     // The permission is asked for again: it may have gone since the messages were sent.
     let allowed = shared.intake.decide().authorize(access, &business_id, None, MESSAGE_PERMISSION);
     allowed.map_err(|error| ErrorFrame::from(&IntakeError::Access(error)).naming("businessId", &business_id))?;
-    let mut seen_until = from.clone();
-    let mut page_from = from;
-    let mut overlap = shared.config.resume_overlap.0;
+    let failed = |error: StoreError| store_error(&error).with("businessId", business_id.as_str());
+    let overlap = shared.config.resume_overlap.0;
+    let missed = shared.store.missed_since(&business_id, from.as_deref(), overlap, PAGE).await.map_err(failed)?;
+    let (mut page, mut seen_until) = (missed.page, missed.position);
     let (mut looked_at, mut sent) = (0, 0);
     let recovered = loop {
-        let page = shared
-            .store
-            .decisions_since(&business_id, page_from.as_deref(), overlap, PAGE)
-            .await
-            .map_err(|error| store_error(&error).with("businessId", business_id.as_str()))?;
         for record in &page.items {
             if !outbox.room().await {
                 return Ok(None);
@@ -62,11 +58,13 @@ async fn send_missed(
         }
         looked_at += page.items.len();
         match page.cursor {
-            None => break true,
+            None => break missed.complete,
             Some(_) if looked_at >= shared.config.resume_limit => break false,
-            Some(next) => page_from = Some(next),
+            Some(next) => {
+                let rest = shared.store.decisions_since(&business_id, Some(&next), Duration::ZERO, PAGE).await;
+                page = rest.map_err(failed)?;
+            }
         }
-        overlap = Duration::ZERO;
     };
     Ok(Some(ServerFrame::Resumed { business_id, recovered, count: sent, cursor: seen_until }))
 }

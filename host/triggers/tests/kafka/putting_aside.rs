@@ -225,3 +225,52 @@ async fn a_record_is_kept_until_the_topic_of_dead_letters_takes_it() {
     committed(&kafka, INPUTS, 2).await;
     second.decided("trattoria", 1).await;
 }
+
+#[tokio::test]
+async fn a_record_whose_decision_failed_is_put_aside_with_the_reason_and_the_next_one_is_decided() {
+    let kafka = cluster();
+    let host = Host::start(&kafka).await;
+    send_input(&kafka, "i-1", "fail").await;
+    send_input(&kafka, "i-2", "fine").await;
+    let dead = kafka.read(DEAD, 1).await.unwrap();
+    assert_eq!(dead[0].value.as_deref(), Some(input("i-1", "fail").to_string().as_bytes()));
+    assert_eq!(dead[0].header("dead-letter-reason"), Some("decision_failed"));
+    let told = dead[0].header("dead-letter-message").unwrap();
+    assert!(told.contains("node `desk` failed") && told.contains("decisions show dec_"), "{told}");
+    host.decided("trattoria", 2).await;
+    committed(&kafka, INPUTS, 2).await;
+    assert_eq!(host.reader.desk.begun().iter().filter(|text| *text == "fail").count(), 1, "a recorded decision stands");
+}
+
+#[tokio::test]
+async fn a_record_of_several_inputs_is_put_aside_once_and_only_after_all_of_them_are_decided() {
+    let kafka = cluster();
+    let host = Host::start(&kafka).await;
+    let value = json!({"texts": ["one", "fail", "three"]}).to_string();
+    kafka
+        .send("till", Sent { key: Some("k"), value: Some(&value), partition: Some(0), ..Sent::default() })
+        .await
+        .unwrap();
+    committed(&kafka, "till", 1).await;
+    let dead = kafka.read(DEAD, 1).await.unwrap();
+    assert_eq!(dead[0].header("dead-letter-reason"), Some("decision_failed"));
+    host.decided("trattoria", 3).await;
+}
+
+#[tokio::test]
+async fn a_failed_decision_whose_host_died_before_its_record_was_put_aside_is_put_aside_by_the_next() {
+    let (kafka, store) = (cluster(), memory().await);
+    let refused = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED; 1_000];
+    send_input(&kafka, "i-1", "fail").await;
+    kafka.fail(RDKafkaApiKey::Produce, &refused);
+    let mut first = Host::on(&kafka, store.clone(), |_| {}).await;
+    first.decided("trattoria", 1).await;
+    first.crash();
+    kafka.mend(RDKafkaApiKey::Produce);
+
+    let second = Host::on(&kafka, store, |_| {}).await;
+    let dead = kafka.read(DEAD, 1).await.unwrap();
+    assert_eq!(dead[0].header("dead-letter-reason"), Some("decision_failed"));
+    committed(&kafka, INPUTS, 1).await;
+    assert!(second.reader.desk.begun().is_empty(), "it is not decided again");
+}

@@ -31,7 +31,7 @@ async fn a_record_of_a_bundles_topic_is_the_data_of_an_input_that_says_where_it_
     let decisions = host.decided("clinic", 1).await;
     assert_eq!(data(&decisions[0]), json!({"order": 7}));
     let input = &decisions[0].decision.context.input;
-    assert_eq!((input.source, input.input_type), (Source::Kafka, InputType::Webhook));
+    assert_eq!((input.source, input.input_type), (Source::Kafka, InputType::KafkaRecord));
     assert_eq!((input.user_id.as_deref(), input.correlation_id.as_deref()), (None, Some("cor-7")));
     let mut metadata = input.content.metadata.clone().unwrap();
     assert!(metadata.remove("timestamp").unwrap().is_string());

@@ -84,6 +84,9 @@ pub struct Day {
     pub appointments: Vec<Appointment>,
 }
 
+/// The last minute of a day by the clock.
+const LAST_MINUTE: u32 = 24 * 60 - 1;
+
 impl Appointment {
     /// Whether it takes its time at a moment: confirmed, or still held.
     pub fn stands(&self, now: Moment) -> bool {
@@ -139,7 +142,8 @@ impl Day {
                 while minute + length <= window.until {
                     let day = ask.date.to_string();
                     let slot = Slot { practitioner: practitioner.id.clone(), day, minute, until: minute + length };
-                    let wanted = (ask.request.not_before..ask.request.before).contains(&minute);
+                    // Past midnight it is still the night that was asked for.
+                    let wanted = (ask.request.not_before..ask.request.before).contains(&minute.min(LAST_MINUTE));
                     if minute >= ask.earliest && wanted && self.is_free(&slot, &ask.request.patient, now) {
                         free.push(slot);
                     }

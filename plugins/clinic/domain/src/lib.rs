@@ -13,4 +13,4 @@ pub mod results;
 pub mod symptoms;
 pub mod triage;
 
-pub use everyday::{calendar, hours, language, text};
+pub use everyday::{calendar, hours, language, text, zone};

@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 use crate::appointments::Practitioner;
 use crate::calendar::{self, DayPart};
 use crate::channels::{Awaited, Conversation, Slot};
-use crate::hours::Hours;
+use crate::hours::{self, Hours};
 use crate::intent;
 use crate::language::Language;
 use crate::symptoms::Speciality;
-use crate::text::{contains, fold, words};
+use crate::text::{self, contains, words};
 
 /// Channel `request`: what is asked for.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
@@ -32,6 +32,9 @@ pub struct Request {
     /// At what time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time: Option<Time>,
+    /// A day or time that was named and does not exist, as it was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub impossible: Option<String>,
     /// Not before this minute of the day, when only a part of the day is named.
     #[serde(default)]
     pub not_before: u32,
@@ -106,25 +109,30 @@ pub fn read(
     let words = words(text);
     let when = calendar::read_words(&words, now);
     let named = practitioners.iter().find(|practitioner| {
-        let surname = fold(practitioner.name.split_whitespace().next_back().unwrap_or_default());
-        !surname.is_empty() && contains(&words, &surname)
+        let surname = text::words(practitioner.name.split_whitespace().next_back().unwrap_or_default());
+        let surname: Vec<&str> = surname.iter().map(|word| word.folded.as_str()).collect();
+        !surname.is_empty() && contains(&words, &surname.join(" "))
     });
     let field = FIELDS.iter().find(|(_, sign)| contains(&words, sign)).map(|(speciality, _)| *speciality);
-    let date = when.date;
     let time = when.time.map(|said| {
-        let day = date.unwrap_or(now.date());
-        said.resolve(|time| hours.service_at(day.to_datetime(time)).is_some())
+        let day = when.date.unwrap_or(now.date());
+        said.resolve(|time| hours.service_at(calendar::moment(day, time, when.late)).is_some())
     });
+    // The date by the calendar: `vineri la 24:00` is on Saturday.
+    let date = when.date.map(|day| time.map_or(day, |time| calendar::moment(day, time, when.late).date()));
     let (not_before, until) = match when.part {
         Some(DayPart::Morning) => (0, 12 * 60),
         Some(DayPart::Afternoon) => (12 * 60, 18 * 60),
         Some(DayPart::Evening | DayPart::Night) => (16 * 60, whole_day()),
         None => (0, whole_day()),
     };
-    let says_when = date.is_some() || time.is_some() || when.part.is_some();
+    let says_when = when.says_something();
     let agrees = before.awaited == Some(Awaited::Agreement) && intent::agrees(&words) && !says_when;
     // `La 10` alone, after an offer, is said of the day that was offered.
-    let offered_day = before.offer.as_ref().and_then(|offer| offer.day.parse().ok());
+    let offered_day = before
+        .offer
+        .as_ref()
+        .and_then(|offer| offer.day.parse().ok().map(|day| hours::calendar_day(day, offer.minute)));
     Request {
         patient: patient.to_owned(),
         name: None,
@@ -132,6 +140,7 @@ pub fn read(
         speciality: field.or(if named.is_none() { before.speciality } else { None }),
         date: date.or(if time.is_some() { offered_day } else { None }),
         time,
+        impossible: when.impossible.or(when.impossible_time),
         not_before,
         before: until,
         agreed: before.offer.clone().filter(|_| agrees),
@@ -191,11 +200,12 @@ pub fn of_program(
     }
     Ok(Request {
         patient: patient.to_owned(),
-        name: request.name.clone(),
+        name: request.name.as_deref().map(text::composed),
         practitioner: request.practitioner.clone(),
         speciality: request.speciality,
         date: request.date,
         time: request.time,
+        impossible: None,
         not_before: 0,
         before: whole_day(),
         agreed: None,
@@ -234,6 +244,16 @@ mod tests {
         let request = first("appointment with Dr. Ionescu tomorrow morning", &Conversation::default());
         assert_eq!(request.practitioner.as_deref(), Some("ionescu"));
         assert_eq!((request.not_before, request.before, request.time), (0, 720, None));
+    }
+
+    #[test]
+    fn a_night_has_the_date_of_the_calendar_and_what_does_not_exist_is_kept_as_it_was_said() {
+        let of = |text: &str| first(text, &Conversation::default());
+        let request = of("o programare vineri la 24:00");
+        assert_eq!((request.date, request.time), (Some(date(2026, 11, 28)), Some(time(0, 0, 0, 0))));
+        assert_eq!(of("o programare pe 31 februarie la 10").impossible.as_deref(), Some("31 februarie"));
+        assert_eq!(of("o programare joi la 25:00").impossible.as_deref(), Some("25:00"));
+        assert_eq!(of("o programare joi la 10").impossible, None);
     }
 
     #[test]

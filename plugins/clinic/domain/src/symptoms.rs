@@ -4,7 +4,7 @@ mod known;
 
 use serde::{Deserialize, Serialize};
 
-use crate::text::{Word, contains, find, number_or_article, words};
+use crate::text::{Word, composed, contains, find, fold, number_or_article, words};
 
 pub use known::{Known, Speciality, known};
 
@@ -57,14 +57,14 @@ pub fn read(text: &str) -> Vec<Symptom> {
     let hurts = any(&words(text), PAIN);
     let mut found: Vec<Symptom> = Vec::new();
     for clause in clauses(text) {
-        let words = words(clause);
+        let words = words(&clause);
         for symptom in known() {
             let parts: &[&str] = if hurts { symptom.parts } else { &[] };
             let named = symptom.signs.iter().chain(parts).filter_map(|sign| find(&words, sign)).min();
             // A sign may hold its own negation (`nu pot respira`), so only words before it deny it.
             let stands = named.is_some_and(|position| !is_denied(&words, position));
             if stands && found.iter().all(|other| other.code != symptom.code) {
-                found.push(Symptom { code: symptom.code.to_owned(), said: clause.trim().to_owned() });
+                found.push(Symptom { code: symptom.code.to_owned(), said: clause.clone() });
             }
         }
     }
@@ -100,25 +100,41 @@ pub fn any(words: &[Word], signs: &[&str]) -> bool {
 }
 
 /// A message cut where a person would draw breath. Decimal points and commas hold together.
-fn clauses(text: &str) -> Vec<&str> {
-    let bytes = text.as_bytes();
-    let digit = |index: Option<usize>| index.and_then(|index| bytes.get(index)).is_some_and(u8::is_ascii_digit);
-    let (mut clauses, mut start) = (Vec::new(), 0);
-    for (index, letter) in text.char_indices() {
+fn clauses(text: &str) -> Vec<String> {
+    let letters: Vec<char> = composed(text).chars().collect();
+    let digit = |index: Option<usize>| index.and_then(|index| letters.get(index)).is_some_and(char::is_ascii_digit);
+    let mut clauses = vec![String::new()];
+    for (index, letter) in letters.iter().enumerate() {
         let joins_digits = digit(index.checked_sub(1)) && digit(Some(index + 1));
-        let ends = matches!(letter, ';' | '!' | '?' | '\n') || (matches!(letter, '.' | ',') && !joins_digits);
-        if ends {
-            clauses.extend(text.get(start..index));
-            start = index + letter.len_utf8();
+        let ends = match fold(letter.encode_utf8(&mut [0; 4])).as_str() {
+            ";" | "!" | "?" | "\n" => true,
+            "." | "," => !joins_digits,
+            _ => *letter == '…',
+        };
+        match clauses.last_mut() {
+            Some(clause) if !ends => clause.push(*letter),
+            _ => clauses.push(String::new()),
         }
     }
-    clauses.extend(text.get(start..));
-    let joints = [" și ", " si ", " and ", " dar ", " but ", " plus "];
-    for joint in joints {
-        clauses = clauses.into_iter().flat_map(|clause| clause.split(joint)).collect();
+    clauses.iter().flat_map(|clause| parted(clause)).filter(|clause| !clause.is_empty()).collect()
+}
+
+/// A clause parted at the words that join two.
+fn parted(clause: &str) -> Vec<String> {
+    let mut parts = vec![String::new()];
+    for word in clause.split_whitespace() {
+        let joint = matches!(fold(word).as_str(), "si" | "and" | "dar" | "but" | "plus" | "iar" | "&" | "+");
+        match parts.last_mut() {
+            Some(part) if !joint => {
+                if !part.is_empty() {
+                    part.push(' ');
+                }
+                part.push_str(word);
+            }
+            _ => parts.push(String::new()),
+        }
     }
-    clauses.retain(|clause| !clause.trim().is_empty());
-    clauses
+    parts
 }
 
 /// How strong it is said to be, in words or on a scale to ten.
@@ -172,7 +188,9 @@ fn unit_days(word: &str) -> Option<u32> {
 /// A body temperature in tenths of a degree Celsius, when one is said.
 pub fn temperature(words: &[Word]) -> Option<u32> {
     words.iter().find_map(|word| {
-        let (degrees, tenths) = word.folded.split_once(['.', ',']).unwrap_or((&word.folded, "0"));
+        // Of `39-40` the higher counts.
+        let said = word.folded.rsplit('-').next().unwrap_or(&word.folded).trim_start_matches('+');
+        let (degrees, tenths) = said.split_once(['.', ',']).unwrap_or((said, "0"));
         let tenths = tenths.get(..1)?.parse::<u32>().ok()?;
         let degrees = degrees.parse::<u32>().ok().filter(|degrees| (34..=43).contains(degrees))?;
         Some(degrees * 10 + tenths)
@@ -234,6 +252,22 @@ mod tests {
         assert_eq!(temperature(&words("febră 38,5")), Some(385));
         assert_eq!(temperature(&words("fever of 40")), Some(400));
         assert_eq!(temperature(&words("de 3 zile")), None);
+        assert_eq!(temperature(&words("39-40 de grade")), Some(400));
+    }
+
+    #[test]
+    fn clauses_end_the_same_in_every_spelling() {
+        let whole = codes("Mă doare gâtul și tușesc dar nu am febră");
+        assert_eq!(whole, ["throat", "cough"]);
+        for text in [
+            "MĂ DOARE GÂTUL ȘI TUȘESC DAR NU AM FEBRĂ",
+            "Ma\u{306} doare ga\u{302}tul s\u{326}i tus\u{326}esc dar nu am febra\u{306}",
+            "Mă doare gâtul\u{a0}și\u{a0}tușesc\u{a0}dar\u{202f}nu am febră",
+            "Mă doare gâtul \u{15f}i tu\u{15f}esc dar nu am febră",
+            "Mă doare gâtul\u{ff0c} tușesc\u{ff1b} nu am febră",
+        ] {
+            assert_eq!(codes(text), whole, "{text}");
+        }
     }
 
     #[test]

@@ -3,9 +3,9 @@
 use jiff::Span;
 use jiff::civil::{Date, DateTime, Weekday};
 
-use super::{When, word, word_before};
+use super::{DayPart, When, times, word, word_before};
 use crate::language::Language;
-use crate::text::{Word, number, number_or_article};
+use crate::text::{Word, is_numeric, number, number_or_article};
 
 const MONTHS: [(&str, &str, &str); 12] = [
     ("ianuarie", "january", "jan"),
@@ -32,26 +32,87 @@ const WEEKDAYS: [(Weekday, &str, &str, &str); 7] = [
     (Weekday::Sunday, "duminica", "duminica", "sunday"),
 ];
 
-/// Finds the day and marks its words as used. The most explicit way of saying it wins, wherever it stands; a day that does
-/// not exist is not replaced by a vaguer reading.
-pub(super) fn read(words: &[Word], now: DateTime, when: &mut When) {
+/// Finds the day and marks its words as used; says where they stand. The most explicit way of saying it wins, wherever it
+/// stands; a day that does not exist is not replaced by a vaguer reading.
+pub(super) fn read(words: &[Word], now: DateTime, when: &mut When) -> Option<(usize, usize)> {
     let today = now.date();
+    let in_words = |when: &When| {
+        (0..words.len())
+            .any(|index| relative(words, index, today).or_else(|| weekday(words, index, now, when)).is_some())
+    };
     let ways: [&Way<'_>; 5] = [
         &|index, _| with_month(words, index, today),
-        &|index, _| numeric(words, index, today),
+        // `Pentru 2.5` beside a day in words is an odd number of guests.
+        &|index, when| numeric(words, index, today).filter(|_| !(counts_guests(words, index) && in_words(when))),
         &|index, _| relative(words, index, today),
         &|index, when| weekday(words, index, now, when),
         &|index, _| day_of_month(words, index, today),
     ];
     let free: Vec<usize> = (0..words.len()).filter(|index| when.used.get(*index) == Some(&false)).collect();
     let found = ways.iter().find_map(|way| free.iter().find_map(|index| way(*index, when)));
-    let Some(Found { date, first, last }) = found else { return };
+    let Found { date, first, last } = contradicted(found?, words);
     when.used.get_mut(first..=last).into_iter().flatten().for_each(|used| *used = true);
     when.date = date;
     if date.is_none() {
-        let written = words.get(first..=last).unwrap_or_default().iter().map(|word| word.written.as_str());
-        when.impossible = Some(written.collect::<Vec<_>>().join(" "));
+        when.impossible = Some(times::written(words, first, last));
     }
+    Some((first, last))
+}
+
+/// A date that stands beside the name of another day, as in `sâmbătă, 27 noiembrie` of a Friday, is no day of any calendar.
+fn contradicted(found: Found, words: &[Word]) -> Found {
+    let Found { date: Some(date), first, last } = found else { return found };
+    let named = |index: Option<usize>| {
+        let index = index?;
+        day_of_week(word(words, index)).map(|named| (named, index))
+    };
+    let filler = |index: &usize| matches!(word(words, *index), "pe" | "in" | "data" | "de" | "on" | "the");
+    let before = (0..first).rev().find(|index| !filler(index));
+    match named(before).or_else(|| named(Some(last + 1))) {
+        Some((named, index)) if named != date.weekday() && !(first..=last).contains(&index) => {
+            let is_numbered = words.get(first..=last).unwrap_or_default().iter().any(|word| is_numeric(&word.folded));
+            let date = if is_numbered { None } else { Some(date) };
+            Found { date, first: first.min(index), last: last.max(index) }
+        }
+        _ => Found { date: Some(date), first, last },
+    }
+}
+
+/// Whether an hour after midnight belongs to the night after the day: the evening or night is said of the day itself (`vineri
+/// noaptea`, `noaptea de vineri spre sâmbătă`, `diseară`), or of today when that hour of today is over.
+pub(super) fn names_the_night(
+    words: &[Word],
+    day: Option<(usize, usize)>,
+    heard: &times::Heard,
+    now: DateTime,
+    when: &When,
+) -> bool {
+    let Some((first, last)) = day else { return false };
+    let is_today = when.date == Some(now.date());
+    if is_today && now.hour() < super::DAWN {
+        return false;
+    }
+    let towards_another = matches!(word(words, last + 1), "spre") && day_of_week(word(words, last + 2)).is_some();
+    let Some(part) = heard.part.filter(|_| matches!(when.part, Some(DayPart::Evening | DayPart::Night))) else {
+        return towards_another;
+    };
+    let of_the_hour = heard.time.is_some_and(|(_, last)| part == last + 1);
+    let binds = matches!(word(words, part + 1), "de" | "of" | "from" | "dintre" | "between");
+    let of_the_day =
+        (first..=last).contains(&part) || part == last + 1 || part + 1 == first || (part + 2 == first && binds);
+    towards_another || is_today || (of_the_day && !of_the_hour)
+}
+
+/// Whether a number is announced as one of guests.
+fn counts_guests(words: &[Word], index: usize) -> bool {
+    matches!(word_before(words, index, 1), "pentru" | "for" | "suntem" | "fim")
+        || (matches!(word_before(words, index, 1), "de" | "of")
+            && matches!(word_before(words, index, 2), "masa" | "table" | "party" | "grup" | "group"))
+}
+
+fn day_of_week(name: &str) -> Option<Weekday> {
+    let known = WEEKDAYS.iter().find(|(_, plain, articled, english)| [*plain, *articled, *english].contains(&name));
+    known.map(|(weekday, ..)| *weekday)
 }
 
 /// One way of naming a day, tried at a position.
@@ -100,12 +161,9 @@ fn relative(words: &[Word], index: usize, today: Date) -> Option<Found> {
 
 /// `sâmbătă`, `joia viitoare`, `next friday`. Without `next` it is the nearest such day from today on.
 fn weekday(words: &[Word], index: usize, now: DateTime, when: &When) -> Option<Found> {
-    let name = word(words, index);
-    let (weekday, ..) = WEEKDAYS
-        .iter()
-        .find(|(_, plain, articled, english)| name == *plain || name == *articled || name == *english)?;
+    let weekday = day_of_week(word(words, index))?;
     let today = now.date();
-    let mut days = today.weekday().until(*weekday).unsigned_abs().into();
+    let mut days = today.weekday().until(weekday).unsigned_abs().into();
     let after = word(words, index + 1);
     let in_romanian = matches!(after, "viitoare" | "urmatoare" | "viitor" | "urmator");
     let in_english = word_before(words, index, 1) == "next";
@@ -115,15 +173,26 @@ fn weekday(words: &[Word], index: usize, now: DateTime, when: &When) -> Option<F
         if days == 0 || left_of_this_week + days < 7 {
             days += 7;
         }
-    } else if days == 0 && matches!(when.time, Some(super::Said::Exact(time)) if time <= now.time()) {
+    } else if days == 0 && is_over(words, index, now, when) {
         days = 7;
     }
     Found::new(later(today, days), if in_english { index - 1 } else { index }, index + usize::from(in_romanian))
 }
 
+/// Whether the time that was said is over today. An hour after midnight may belong to the night to come.
+fn is_over(words: &[Word], index: usize, now: DateTime, when: &When) -> bool {
+    let Some(super::Said::Exact(time)) = when.time else { return false };
+    let night = matches!(when.part, Some(DayPart::Evening | DayPart::Night));
+    let to_come = time.hour() < super::DAWN && (night || when.late || word(words, index + 1) == "spre");
+    time <= now.time() && !to_come
+}
+
 /// `25.12`, `25/12/2026`, `2026-12-25`.
 fn numeric(words: &[Word], index: usize, today: Date) -> Option<Found> {
     let text = word(words, index);
+    if times::counted(words, index) || text.starts_with('-') {
+        return None;
+    }
     let separator = ['.', '/', '-'].into_iter().find(|separator| text.contains(*separator))?;
     let parts: Vec<&str> = text.split(separator).collect();
     let parse = |part: &str| part.parse::<i16>().ok();
@@ -150,8 +219,11 @@ fn numeric(words: &[Word], index: usize, today: Date) -> Option<Found> {
 
 /// `25 decembrie`, `december 25th`, `25th of december 2026`.
 fn with_month(words: &[Word], index: usize, today: Date) -> Option<Found> {
-    let month = month_number(word(words, index))?;
-    let day_at = |at: usize| number(word(words, at)).filter(|day| (1..=31).contains(day));
+    let month = month_number(word(words, index)).filter(|_| !is_more(words, index))?;
+    // A thirty-second of December is a day that does not exist, and no number of guests.
+    let of_people =
+        |at: usize| times::counted(words, at) && !matches!(word(words, at + 1), "st" | "nd" | "rd" | "th" | "of");
+    let day_at = |at: usize| number(word(words, at)).filter(|day| *day < 100 && !of_people(at));
     let ordinal = |at: usize| usize::from(matches!(word(words, at), "st" | "nd" | "rd" | "th"));
     let before = [1, 2, 3].into_iter().find_map(|back| {
         let at = index.checked_sub(back)?;
@@ -159,7 +231,10 @@ fn with_month(words: &[Word], index: usize, today: Date) -> Option<Found> {
         let only_fillers = between.iter().all(|word| matches!(word.folded.as_str(), "of" | "st" | "nd" | "rd" | "th"));
         if only_fillers { day_at(at).map(|day| (day, at, index)) } else { None }
     });
-    let after = || day_at(index + 1).map(|day| (day, index, index + 1 + ordinal(index + 2)));
+    let after = || {
+        let day = day_at(index + 1).filter(|day| (1..=31).contains(day))?;
+        Some((day, index, index + 1 + ordinal(index + 2)))
+    };
     let (day, first, last) = before.or_else(after)?;
     let (day, year) = (i16::try_from(day).ok()?, number(word(words, last + 1)).filter(|year| *year >= 2000));
     match year.and_then(|year| i16::try_from(year).ok()) {
@@ -186,6 +261,18 @@ fn day_of_month(words: &[Word], index: usize, today: Date) -> Option<Found> {
     Found::new(this_month.or_else(next_month), index, index + usize::from(ordinal))
 }
 
+/// `Mai` is May, and `more`: `4 mai devreme`, `mai mulți`.
+fn is_more(words: &[Word], index: usize) -> bool {
+    let next = word(words, index + 1);
+    let compared = ["mult", "putin", "tarziu", "devreme", "bine", "mare", "mic", "departe", "aproape", "incolo"];
+    word(words, index) == "mai" && compared.iter().any(|stem| next.starts_with(stem))
+}
+
+/// Whether a word names a month.
+pub(super) fn is_month(name: &str) -> bool {
+    month_number(name).is_some()
+}
+
 fn month_number(name: &str) -> Option<i16> {
     let position = MONTHS.iter().position(|(romanian, english, short)| {
         name == *romanian || name == *english || name == *short || (name == "sept" && *short == "sep")
@@ -208,6 +295,16 @@ fn upcoming(today: Date, month: i16, day: i16) -> Option<Date> {
 /// `sâmbătă, 28 noiembrie`, `Saturday, 28 November`.
 pub fn day_name(date: Date, language: Language) -> String {
     format!("{}, {}", day_of_week_name(date.weekday(), language), short_date(date, language))
+}
+
+/// The night that begins on a day: `noaptea de vineri spre sâmbătă`, `the night from Friday to Saturday`.
+pub fn night_name(begins: Date, language: Language) -> String {
+    let (from, to) = (begins.weekday(), begins.weekday().next());
+    let (from, to) = (day_of_week_name(from, language), day_of_week_name(to, language));
+    match language {
+        Language::Ro => format!("noaptea de {from} spre {to}"),
+        Language::En => format!("the night from {from} to {to}"),
+    }
 }
 
 /// `sâmbătă`, `Saturday`.

@@ -207,3 +207,157 @@ fn no_sentence_breaks_the_reading() {
         assert!(when.date.is_none() || when.impossible.is_none(), "{sentence}");
     }
 }
+
+/// The moment that a text means at a place that opens at noon and closes after midnight.
+fn meant(text: &str, now: DateTime) -> Option<DateTime> {
+    let when = read(text, now);
+    Some(moment(when.date?, when.time?.resolve(evening_restaurant), when.late))
+}
+
+#[test]
+fn an_hour_after_midnight_has_the_date_that_was_meant() {
+    let (friday, saturday, sunday) = (date(2026, 11, 27), date(2026, 11, 28), date(2026, 11, 29));
+    let cases = [
+        ("sâmbătă la 00:30", saturday.at(0, 30, 0, 0)),
+        ("Saturday at 0:30", saturday.at(0, 30, 0, 0)),
+        ("sâmbătă 28 noiembrie la 00:30", saturday.at(0, 30, 0, 0)),
+        ("vineri la 24:00", saturday.at(0, 0, 0, 0)),
+        ("vineri la 24", saturday.at(0, 0, 0, 0)),
+        ("vineri 24h", saturday.at(0, 0, 0, 0)),
+        ("vineri la 24:30", saturday.at(0, 30, 0, 0)),
+        ("vineri la miezul nopții", saturday.at(0, 0, 0, 0)),
+        ("vineri la miez de noapte", saturday.at(0, 0, 0, 0)),
+        ("Friday at midnight", saturday.at(0, 0, 0, 0)),
+        ("Friday at 12 midnight", saturday.at(0, 0, 0, 0)),
+        ("vineri la 12 noaptea", saturday.at(0, 0, 0, 0)),
+        ("vineri la 12 și jumătate noaptea", saturday.at(0, 30, 0, 0)),
+        ("vineri noaptea la 12", saturday.at(0, 0, 0, 0)),
+        ("Friday night at 12", saturday.at(0, 0, 0, 0)),
+        ("vineri noaptea la 1", saturday.at(1, 0, 0, 0)),
+        ("vineri seara la 00:30", saturday.at(0, 30, 0, 0)),
+        ("Friday night at 1 am", saturday.at(1, 0, 0, 0)),
+        ("noaptea de vineri spre sâmbătă la 00:30", saturday.at(0, 30, 0, 0)),
+        ("vineri spre sâmbătă la 00:30", saturday.at(0, 30, 0, 0)),
+        ("the night from Friday to Saturday at 00:30", saturday.at(0, 30, 0, 0)),
+        ("noaptea de vineri spre sâmbătă la 23:30", friday.at(23, 30, 0, 0)),
+        ("sâmbătă noaptea la 00:30", sunday.at(0, 30, 0, 0)),
+        ("sâmbătă la 1 noaptea", saturday.at(1, 0, 0, 0)),
+        ("sâmbătă dimineața la 00:30", saturday.at(0, 30, 0, 0)),
+        ("vineri la 12", friday.at(12, 0, 0, 0)),
+        ("vineri la 12 la prânz", friday.at(12, 0, 0, 0)),
+        ("Friday 12 pm", friday.at(12, 0, 0, 0)),
+        ("Friday 12 am", friday.at(0, 0, 0, 0)),
+        ("diseară la 00:30", date(2026, 11, 26).at(0, 30, 0, 0)),
+        ("tonight at midnight", date(2026, 11, 26).at(0, 0, 0, 0)),
+        ("azi la 1 noaptea", date(2026, 11, 26).at(1, 0, 0, 0)),
+        ("miercuri la 24:00", date(2026, 11, 26).at(0, 0, 0, 0)),
+        ("31 decembrie la 24:00", date(2027, 1, 1).at(0, 0, 0, 0)),
+        ("1 ianuarie la 00:30", date(2027, 1, 1).at(0, 30, 0, 0)),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(meant(text, now()), Some(expected), "{text}");
+    }
+}
+
+#[test]
+fn after_midnight_today_and_tonight_are_those_of_the_clock() {
+    let now = date(2026, 11, 28).at(0, 20, 0, 0);
+    let cases = [
+        ("azi la 01:00", date(2026, 11, 28).at(1, 0, 0, 0)),
+        ("diseară la 00:45", date(2026, 11, 28).at(0, 45, 0, 0)),
+        ("diseară la 20", date(2026, 11, 28).at(20, 0, 0, 0)),
+        ("peste o oră", date(2026, 11, 28).at(1, 20, 0, 0)),
+        ("sâmbătă la 01:00", date(2026, 11, 28).at(1, 0, 0, 0)),
+        ("mâine la 00:30", date(2026, 11, 29).at(0, 30, 0, 0)),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(meant(text, now), Some(expected), "{text}");
+    }
+}
+
+#[test]
+fn times_are_read_in_every_way_of_saying_them() {
+    let cases = [
+        ("la 8.30", time(20, 30, 0, 0)),
+        ("la 8,30", time(20, 30, 0, 0)),
+        ("20h30", time(20, 30, 0, 0)),
+        ("la 20h", time(20, 0, 0, 0)),
+        ("mâine 8 jumate", time(20, 30, 0, 0)),
+        ("la 8 jumătate", time(20, 30, 0, 0)),
+        ("la 8 și jumate", time(20, 30, 0, 0)),
+        ("la 9 fără un sfert", time(20, 45, 0, 0)),
+        ("la nouă fără zece", time(20, 50, 0, 0)),
+        ("1 fără un sfert", time(12, 45, 0, 0)),
+        ("la 21 fără un sfert", time(20, 45, 0, 0)),
+        ("la 8 și sfert", time(20, 15, 0, 0)),
+        ("ora 20 și 15 minute", time(20, 15, 0, 0)),
+        ("la nouăsprezece treizeci", time(19, 30, 0, 0)),
+        ("la douăzeci și două", time(22, 0, 0, 0)),
+        ("la douăzeci și trei și treizeci", time(23, 30, 0, 0)),
+        ("ten to nine", time(20, 50, 0, 0)),
+        ("twenty past eight", time(20, 20, 0, 0)),
+        ("at half eight", time(20, 30, 0, 0)),
+        ("19:00-21:00", time(19, 0, 0, 0)),
+        ("la 8 luni", time(20, 0, 0, 0)),
+        ("la ora 0", time(0, 0, 0, 0)),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(at(text), Some(expected), "{text}");
+    }
+}
+
+#[test]
+fn a_time_or_day_that_does_not_exist_is_told_as_such() {
+    for (text, written) in [
+        ("mâine la 25:00", "25:00"),
+        ("la 19:75", "19:75"),
+        ("ora 31", "31"),
+        ("la 24:60", "24:60"),
+        ("la 29.30", "29.30"),
+    ] {
+        let when = read(text, now());
+        assert_eq!((when.time, when.impossible_time.as_deref()), (None, Some(written)), "{text}");
+    }
+    for (text, written) in [
+        ("31 februarie", "31 februarie"),
+        ("31.02", "31.02"),
+        ("30/02/2027", "30/02/2027"),
+        ("29 februarie 2027", "29 februarie 2027"),
+        ("32 decembrie", "32 decembrie"),
+        ("31 aprilie la 19", "31 aprilie"),
+        ("sâmbătă, 27 noiembrie", "sâmbătă 27 noiembrie"),
+        ("Friday, November 28", "Friday November 28"),
+        ("vineri pe 28.11", "vineri pe 28.11"),
+    ] {
+        let when = read(text, now());
+        assert_eq!((when.date, when.impossible.as_deref()), (None, Some(written)), "{text}");
+    }
+    assert_eq!(day("sâmbătă, 28 noiembrie"), Some(date(2026, 11, 28)));
+    assert_eq!(day("29 februarie 2028"), Some(date(2028, 2, 29)));
+}
+
+#[test]
+fn odd_numbers_of_guests_are_no_days() {
+    assert_eq!(day("masă pentru 3/4 persoane mâine la 19"), Some(date(2026, 11, 26)));
+    assert_eq!(day("masă pentru 2.5 mâine la 19"), Some(date(2026, 11, 26)));
+    assert_eq!(day("pentru 25.12 la 19"), Some(date(2026, 12, 25)));
+    assert_eq!(day("putem veni 4 mai devreme"), None);
+}
+
+#[test]
+fn every_spelling_of_a_text_says_the_same_day_and_time() {
+    let spellings = |text: &str| {
+        use unicode_normalization::UnicodeNormalization as _;
+        let soft = text.chars().flat_map(|letter| [Some(letter), letter.is_alphabetic().then_some('\u{ad}')]).flatten();
+        [text.nfd().collect::<String>(), text.to_uppercase(), text.replace(' ', "\u{a0}"), soft.collect()]
+    };
+    for text in
+        ["Sâmbătă la 8 și jumătate seara", "poimâine la nouă fără zece", "noaptea de vineri spre sâmbătă la 00:30"]
+    {
+        let expected = read(text, now());
+        for spelling in spellings(text) {
+            let when = read(&spelling, now());
+            assert_eq!((when.date, when.time, when.late), (expected.date, expected.time, expected.late), "{spelling}");
+        }
+    }
+}

@@ -37,19 +37,76 @@ pub(super) fn from_now(words: &[Word], now: DateTime, when: &mut When) -> bool {
     false
 }
 
-/// Finds the time and the part of the day, and marks their words as used.
-pub(super) fn read(words: &[Word], when: &mut When) {
-    when.part = (0..words.len()).find_map(|index| part(words, index));
-    for index in 0..words.len() {
-        let Some((said, first, last)) =
-            spoken(words, index).or_else(|| clock(words, index)).or_else(|| hour(words, index))
-        else {
-            continue;
-        };
-        mark(when, first, last);
-        when.time = Some(in_part(said, when.part));
-        return;
+/// What was read as a time, beside what stands in [`When`].
+#[derive(Clone, Debug, Default)]
+pub(super) struct Heard {
+    /// It ends the day that is named: `24:00`, `miezul nopții`, `12 noaptea`.
+    pub(super) ends_day: bool,
+    /// The words of the time.
+    pub(super) time: Option<(usize, usize)>,
+    /// The word of the part of the day.
+    pub(super) part: Option<usize>,
+}
+
+/// One way of saying a time, tried at a position.
+type Way = fn(&[Word], usize) -> Option<Found>;
+
+/// A time at a position.
+struct Found {
+    said: Option<Said>,
+    first: usize,
+    last: usize,
+    ends_day: bool,
+}
+
+impl Found {
+    fn new(said: Option<Said>, first: usize, last: usize) -> Option<Self> {
+        Some(Self { said: Some(said?), first, last, ends_day: false })
     }
+
+    /// An hour of a clock: from 24 on it belongs to the night that ends the day.
+    fn clock(hour: u32, minute: u32, exact_hour: bool, first: usize, last: usize) -> Option<Self> {
+        match hour {
+            24 => Some(Self { said: exact(0, minute), first, last, ends_day: true }),
+            _ if exact_hour => Self::new(exact(hour, minute), first, last),
+            _ => Self::new(either(hour, minute), first, last),
+        }
+    }
+}
+
+/// Finds the time and the part of the day, and marks their words as used.
+pub(super) fn read(words: &[Word], when: &mut When) -> Heard {
+    let part = (0..words.len()).find_map(|index| part(words, index).map(|part| (index, part)));
+    when.part = part.map(|(_, part)| part);
+    let ways: [Way; 2] = [spoken, |words, index| clock(words, index).or_else(|| hour(words, index))];
+    let found = ways.iter().find_map(|way| (0..words.len()).find_map(|index| way(words, index)));
+    let mut heard = Heard { part: part.map(|(index, _)| index), ..Heard::default() };
+    let Some(Found { said, first, last, mut ends_day }) = found else { return heard };
+    mark(when, first, last);
+    match said {
+        None => when.impossible_time = Some(written(words, first, last)),
+        Some(said) => {
+            // Twelve at night is midnight, and not noon.
+            let noon = matches!(said, Said::Exact(time) if time.hour() == 12);
+            let at_night = matches!(when.part, Some(DayPart::Evening | DayPart::Night));
+            let by_the_sun = ["pm", "am"].contains(&word(words, last)) || spoken(words, first).is_some();
+            if noon && at_night && !by_the_sun {
+                ends_day = true;
+                when.time = Some(said.half_a_day_on());
+            } else {
+                when.time = Some(in_part(said, when.part));
+            }
+        }
+    }
+    heard.ends_day = ends_day;
+    heard.time = Some((first, last));
+    heard
+}
+
+/// Words as they were written.
+pub(super) fn written(words: &[Word], first: usize, last: usize) -> String {
+    let words = words.get(first..=last).unwrap_or_default().iter().map(|word| word.written.as_str());
+    words.collect::<Vec<_>>().join(" ")
 }
 
 fn mark(when: &mut When, first: usize, last: usize) {
@@ -57,49 +114,76 @@ fn mark(when: &mut When, first: usize, last: usize) {
 }
 
 fn part(words: &[Word], index: usize) -> Option<DayPart> {
+    // `Bună seara` is a greeting and tells nothing about the table.
+    let greets = word_before(words, index, 1) == "buna" || word_before(words, index, 1) == "good";
     match word(words, index) {
+        _ if greets => None,
         "dimineata" | "morning" => Some(DayPart::Morning),
         "pranz" | "pranzul" | "lunch" | "amiaza" | "amiezi" | "afternoon" => Some(DayPart::Afternoon),
-        "diseara" | "tonight" | "evening" | "dinner" | "cina" => Some(DayPart::Evening),
-        // `Bună seara` is a greeting and tells nothing about the table.
-        "seara" if word_before(words, index, 1) != "buna" => Some(DayPart::Evening),
-        "noaptea" | "night" => Some(DayPart::Night),
+        "diseara" | "tonight" | "evening" | "dinner" | "cina" | "seara" => Some(DayPart::Evening),
+        "noapte" if word(words, index + 1) == "buna" || word_before(words, index, 2) == "miez" => None,
+        "noaptea" | "night" | "noapte" => Some(DayPart::Night),
         _ => None,
     }
 }
 
-/// `noon`, `miezul nopții`.
-fn spoken(words: &[Word], index: usize) -> Option<(Said, usize, usize)> {
+/// `noon`, `miezul nopții`, `half past seven`, `ten to nine`.
+fn spoken(words: &[Word], index: usize) -> Option<Found> {
+    let hour_at = |at: usize| number(word(words, at)).filter(|hour| (1..=12).contains(hour) && !counted(words, at));
+    let twelve_before = matches!(word_before(words, index, 1), "12" | "24" | "twelve" | "00:00" | "24:00" | "0:00");
+    let first = if twelve_before { index - 1 } else { index };
+    let midnight = |last: usize| Some(Found { said: exact(0, 0), first, last, ends_day: true });
     match word(words, index) {
-        "noon" | "midday" => Some((exact(12, 0)?, index, index)),
-        "midnight" => Some((exact(0, 0)?, index, index)),
-        "miezul" if word(words, index + 1).starts_with("nop") => Some((exact(0, 0)?, index, index + 1)),
-        "half" if word(words, index + 1) == "past" => {
-            let hour = number(word(words, index + 2))?;
-            Some((either(hour, 30)?, index, index + 2))
+        "noon" | "midday" => Found::new(exact(12, 0), first, index),
+        "midnight" => midnight(index),
+        "miezul" | "miezu" if word(words, index + 1).starts_with("nop") => midnight(index + 1),
+        "miez" if word(words, index + 1) == "de" && word(words, index + 2).starts_with("noapte") => midnight(index + 2),
+        "half" if word(words, index + 1) == "past" => Found::new(either(hour_at(index + 2)?, 30), index, index + 2),
+        // As the British say it.
+        "half" if announces_hour(words, index) => Found::new(either(hour_at(index + 1)?, 30), index, index + 1),
+        minutes => {
+            let minutes = match minutes {
+                "quarter" => 15,
+                other => number(other).filter(|minutes| matches!(minutes, 5 | 10 | 20 | 25))?,
+            };
+            let relation = index + 1 + usize::from(matches!(word(words, index + 1), "minutes"));
+            let spelt = !word(words, index).starts_with(|first: char| first.is_ascii_digit());
+            let hour = hour_at(relation + 1)?;
+            match word(words, relation) {
+                "past" => Found::new(either(hour, minutes), index, relation + 1),
+                // `From 5 to 9` and `for 10 to 12` are no times.
+                "to" if (spelt && word_before(words, index, 1) != "for") || announces_hour(words, index) => {
+                    Found::new(either((hour + 11) % 12, 60 - minutes), index, relation + 1)
+                }
+                _ => None,
+            }
         }
-        "quarter" if matches!(word(words, index + 1), "past" | "to") => {
-            let hour = number(word(words, index + 2)).filter(|hour| (1..=12).contains(hour))?;
-            let said = if word(words, index + 1) == "past" { either(hour, 15) } else { either((hour + 11) % 12, 45) };
-            Some((said?, index, index + 2))
-        }
-        _ => None,
     }
 }
 
-/// `19:30`, `7:30 pm`, `19.30`, `19h30`, `7 pm`.
-fn clock(words: &[Word], index: usize) -> Option<(Said, usize, usize)> {
+/// `19:30`, `7:30 pm`, `19.30`, `19h30`, `7 pm`; of `19:00-21:00` the beginning. A clock that shows what no clock can is found too.
+fn clock(words: &[Word], index: usize) -> Option<Found> {
     let text = word(words, index);
+    let text = text.split_once('-').map_or(
+        text,
+        |(from, until)| {
+            if from.contains(':') && until.contains(':') { from } else { text }
+        },
+    );
     let (hour, minute, last) = if let Some((hour, minute)) = text.split_once(':') {
-        (digits(hour)?, two_digits(minute)?, index)
-    } else if let Some((hour, minute)) = text.split_once('.') {
+        let (Some(hour), Some(minute)) = (digits(hour), two_digits(minute)) else { return no_clock(text, index) };
+        (hour, minute, index)
+    } else if let Some((hour, minute)) = text.split_once(['.', ',']) {
         // `19.30` is a time where a date would need a thirtieth month, or where the hour is announced.
         let minute = two_digits(minute)?;
-        if (1..=12).contains(&minute) && !announces_hour(words, index) {
+        let announced = announces_hour(words, index);
+        let hour = digits(hour)?;
+        let no_time = (1..=12).contains(&minute) || text.contains(',') || hour > 24;
+        if (no_time && !announced) || counted(words, index) {
             return None;
         }
-        (digits(hour)?, minute, index)
-    } else if word(words, index + 1) == "h" {
+        (hour, minute, index)
+    } else if matches!(word(words, index + 1), "h" | "hrs") {
         match two_digits(word(words, index + 2)) {
             Some(minute) => (digits(text)?, minute, index + 2),
             None => (digits(text)?, 0, index + 1),
@@ -113,38 +197,95 @@ fn clock(words: &[Word], index: usize) -> Option<(Said, usize, usize)> {
         (hour, 0, index)
     };
     match word(words, last + 1) {
-        "pm" if (1..=12).contains(&hour) => Some((exact(hour % 12 + 12, minute)?, index, last + 1)),
-        "am" if (1..=12).contains(&hour) => Some((exact(hour % 12, minute)?, index, last + 1)),
+        "pm" if (1..=12).contains(&hour) => Found::new(exact(hour % 12 + 12, minute), index, last + 1),
+        "am" if (1..=12).contains(&hour) => Found::new(exact(hour % 12, minute), index, last + 1),
+        _ if hour > 24 => Some(Found { said: None, first: index, last, ends_day: false }),
         // A clock of two digits (`08:30`) or past noon means what it says; `8:30` may be the evening.
-        _ if text.starts_with('0') || hour >= 12 => Some((exact(hour, minute)?, index, last)),
-        _ => Some((either(hour, minute)?, index, last)),
+        _ => Found::clock(hour, minute, text.starts_with('0') || hour >= 12, index, last),
     }
 }
 
-/// `la 8`, `ora 20`, `at 8 o'clock`, `la 7 și jumătate`, `8 seara`.
-fn hour(words: &[Word], index: usize) -> Option<(Said, usize, usize)> {
-    let hour = number(word(words, index)).filter(|hour| *hour <= 24)?;
+/// Digits with a colon that are no time: `25:99`.
+fn no_clock(text: &str, index: usize) -> Option<Found> {
+    let looks_like_one = text.len() <= 5 && text.bytes().filter(|byte| *byte == b':').count() == 1;
+    looks_like_one.then_some(Found { said: None, first: index, last: index, ends_day: false })
+}
+
+/// `la 8`, `ora 20`, `at 8 o'clock`, `la 7 și jumătate`, `8 jumate`, `9 fără un sfert`, `8 seara`.
+fn hour(words: &[Word], index: usize) -> Option<Found> {
+    let hour = number(word(words, index))?;
     let next = word(words, index + 1);
-    let followed_by_part = matches!(next, "seara" | "dimineata" | "noaptea")
+    let (minute, last) = minutes(words, index);
+    let of_people = matches!(word_before(words, index, 1), "pentru" | "for" | "suntem" | "fim");
+    let followed_by_part = matches!(next, "seara" | "dimineata" | "noaptea" | "diseara")
         || (next == "dupa" && word(words, index + 2).starts_with("ami"))
         || (next == "o" && word(words, index + 2) == "clock")
-        || ((next, word(words, index + 2)) == ("in", "the"));
-    let counts_something = counts(next) || (next == "de" && counts(word(words, index + 2)));
-    if counts_something || !(announces_hour(words, index) || followed_by_part) {
+        || ((next, word(words, index + 2)) == ("in", "the"))
+        || ((next, word(words, index + 2)) == ("at", "night"))
+        || (matches!(minute, Minutes::Spoken(_) | Minutes::Missing(_)) && !of_people);
+    if counted(words, index) || !(announces_hour(words, index) || followed_by_part) {
         return None;
     }
-    let (minute, last) = match (next, word(words, index + 2), word(words, index + 3)) {
-        ("si", "jumatate", _) => (30, index + 2),
-        ("si", "un", "sfert") => (15, index + 3),
-        ("si", minutes, _) if number(minutes).is_some_and(|minutes| (1..60).contains(&minutes)) => {
-            (number(minutes)?, index + 2)
+    if hour > 24 {
+        let announced = matches!(word_before(words, index, 1), "ora" | "orele");
+        return announced.then_some(Found { said: None, first: index, last: index, ends_day: false });
+    }
+    let (hour, minute) = match minute {
+        Minutes::None => (hour, 0),
+        Minutes::Counted(minutes) | Minutes::Spoken(minutes) => (hour, minutes),
+        Minutes::Missing(minutes) => {
+            let said = if hour > 12 { exact(hour - 1, 60 - minutes) } else { either((hour + 11) % 12, 60 - minutes) };
+            return Found::new(said, index, last);
         }
-        ("o", "clock", _) => (0, index + 2),
-        _ => (0, index),
     };
-    let hour = if hour == 24 { 0 } else { hour };
-    let said = if hour == 0 || hour >= 12 { exact(hour, minute)? } else { either(hour, minute)? };
-    Some((said, index, last))
+    Found::clock(hour, minute, hour == 0 || hour >= 12, index, last)
+}
+
+/// What follows an hour.
+enum Minutes {
+    None,
+    /// `19 și 30`, `nouăsprezece treizeci`.
+    Counted(u32),
+    /// `și jumătate`, `jumate`, `și un sfert`.
+    Spoken(u32),
+    /// `fără un sfert`, `fără zece`.
+    Missing(u32),
+}
+
+fn minutes(words: &[Word], index: usize) -> (Minutes, usize) {
+    let at = |ahead: usize| word(words, index + ahead);
+    let counted_at = |ahead: usize, range: std::ops::Range<u32>| {
+        let month = super::dates::is_month(at(ahead + 1));
+        number(at(ahead)).filter(|minutes| range.contains(minutes) && !counted(words, index + ahead) && !month)
+    };
+    // `Și 30 de minute` ends with the minutes.
+    let end = |ahead: usize| match (at(ahead + 1), at(ahead + 2)) {
+        ("minute" | "minutes" | "min", _) => index + ahead + 1,
+        ("de", "minute") => index + ahead + 2,
+        _ => index + ahead,
+    };
+    match (at(1), at(2), at(3)) {
+        ("jumate" | "jumatate", ..) => (Minutes::Spoken(30), index + 1),
+        ("si", "jumatate" | "jumate" | "juma", _) => (Minutes::Spoken(30), index + 2),
+        ("si", "un", "sfert") => (Minutes::Spoken(15), index + 3),
+        ("si", "sfert", _) => (Minutes::Spoken(15), index + 2),
+        ("fara", "un", "sfert") => (Minutes::Missing(15), index + 3),
+        ("fara", "sfert", _) => (Minutes::Missing(15), index + 2),
+        ("o", "clock", _) => (Minutes::None, index + 2),
+        ("fara", ..) => {
+            counted_at(2, 1..31).map_or((Minutes::None, index), |minutes| (Minutes::Missing(minutes), end(2)))
+        }
+        ("si", ..) => {
+            counted_at(2, 1..60).map_or((Minutes::None, index), |minutes| (Minutes::Counted(minutes), end(2)))
+        }
+        _ => counted_at(1, 10..60).map_or((Minutes::None, index), |minutes| (Minutes::Counted(minutes), end(1))),
+    }
+}
+
+/// Whether the number at a position counts something else than hours.
+pub(super) fn counted(words: &[Word], index: usize) -> bool {
+    let next = word(words, index + 1);
+    counts(next) || (next == "de" && counts(word(words, index + 2)))
 }
 
 /// Whether the word after a number says that it counts something else than hours.
@@ -158,6 +299,10 @@ fn counts(word: &str) -> bool {
             | "insi"
             | "adulti"
             | "copii"
+            | "copil"
+            | "adult"
+            | "person"
+            | "pax"
             | "people"
             | "persons"
             | "guests"
@@ -170,7 +315,6 @@ fn counts(word: &str) -> bool {
             | "days"
             | "saptamani"
             | "weeks"
-            | "luni"
             | "months"
             | "th"
             | "st"

@@ -3,9 +3,9 @@
 use jiff::civil::{Date, DateTime, Time};
 use serde::{Deserialize, Serialize};
 
-use crate::calendar::{self, DayPart, Said};
-use crate::hours::Hours;
-use crate::party;
+use crate::calendar::{self, Said};
+use crate::hours::{self, Hours};
+use crate::party::{self, Size};
 use crate::text::words;
 
 /// What is still to be said before a table can be looked for.
@@ -26,12 +26,18 @@ pub struct Request {
     /// For how many.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guests: Option<u32>,
-    /// On which day.
+    /// On which day, as it was named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub date: Option<Date>,
     /// At what time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time: Option<Time>,
+    /// An hour after midnight is meant of the night that follows the day, see [`Request::moment`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub late: bool,
+    /// The day whose service other times were offered of; a time alone is then one of that service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_day: Option<Date>,
     /// Under which name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
@@ -47,6 +53,12 @@ pub struct Request {
     /// A day that was named and does not exist.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub impossible_day: Option<String>,
+    /// A time that was named and does not exist.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub impossible_time: Option<String>,
+    /// What was said for how many, and is no number of people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unclear_guests: Option<String>,
 }
 
 /// Reads what a message says about a table on top of what was said before. `awaited` is the detail the guest was just asked
@@ -60,45 +72,72 @@ pub fn read(text: &str, now: DateTime, hours: &Hours, before: &Request, awaited:
         when.time = announced.time;
         when.used.iter_mut().for_each(|used| *used |= announced.time.is_some());
     }
-    let guests = party::size(&words, &when.used, awaited == Some(Detail::Guests));
-    let date = when.date.or(before.date.filter(|_| when.impossible.is_none()));
-    let time = when.time.map(|said| resolve(said, date.unwrap_or(now.date()), hours));
-    let after_midnight = time.is_some_and(|time| time.hour() < 5);
-    let tonight = matches!(when.part, Some(DayPart::Evening | DayPart::Night)) && when.date == Some(now.date());
-    let date = match date {
-        // `Diseară la 00:30` is said of the night that follows, which the calendar calls tomorrow.
-        Some(date) if tonight && after_midnight && now.hour() >= 5 => date.tomorrow().ok(),
-        other => other,
+    let size = party::size(&words, &when.used, awaited == Some(Detail::Guests));
+    let guests_said = size.is_some();
+    let (guests, unclear_guests) = match size {
+        Some(Size::Of(guests)) => (Some(guests), None),
+        Some(Size::Unclear(said)) => (None, Some(said)),
+        None => (before.guests, None),
     };
-    let mut heard = Vec::new();
-    if guests.is_some() {
-        heard.push(Detail::Guests);
-    }
-    if when.date.is_some() || when.impossible.is_some() {
-        heard.push(Detail::Date);
-    }
-    if time.is_some() {
-        heard.push(Detail::Time);
-    }
+    let (date_said, time_said) = (when.date.is_some(), when.time.is_some());
     let mut request = Request {
-        guests: guests.or(before.guests),
-        date,
-        time: time.or(before.time),
+        guests,
+        date: when.date.or(before.date.filter(|_| when.impossible.is_none())),
+        time: before.time.filter(|_| when.impossible_time.is_none()),
+        late: when.late || (before.late && !(date_said && time_said)),
+        service_day: before.service_day.filter(|_| !date_said),
         name: party::name(&words).or_else(|| before.name.clone()),
-        guest: None,
-        complete: false,
-        heard,
-        impossible_day: when.impossible,
+        ..Request::default()
     };
+    if let Some(said) = when.time {
+        match request.service_day.and_then(|day| of_service(said, day, hours)) {
+            Some((time, late)) => {
+                (request.date, request.time, request.late) = (request.service_day, Some(time), late);
+            }
+            None => request.time = Some(resolve(said, request.date.unwrap_or(now.date()), request.late, hours)),
+        }
+    }
+    if guests_said {
+        request.heard.push(Detail::Guests);
+    }
+    if date_said || when.impossible.is_some() {
+        request.heard.push(Detail::Date);
+    }
+    if time_said || when.impossible_time.is_some() {
+        request.heard.push(Detail::Time);
+    }
+    request.impossible_day = when.impossible;
+    request.impossible_time = when.impossible_time;
+    request.unclear_guests = unclear_guests;
     request.complete = request.missing().is_none();
     request
 }
 
-fn resolve(said: Said, date: Date, hours: &Hours) -> Time {
-    said.resolve(|time| hours.service_at(date.to_datetime(time)).is_some())
+fn resolve(said: Said, date: Date, late: bool, hours: &Hours) -> Time {
+    said.resolve(|time| hours.service_at(calendar::moment(date, time, late)).is_some())
+}
+
+/// The time of a service that is meant, and whether it is past midnight.
+fn of_service(said: Said, day: Date, hours: &Hours) -> Option<(Time, bool)> {
+    let open = |minute: u32| hours.on(day).iter().any(|window| (window.from..window.until).contains(&minute));
+    let minutes = |time: Time| [hours::minute_of(time), hours::minute_of(time) + 24 * 60];
+    let times = match said {
+        Said::Exact(time) => vec![time],
+        Said::Either(time) => vec![said.resolve(|_| true), time],
+    };
+    times
+        .into_iter()
+        .flat_map(minutes)
+        .find(|minute| open(*minute))
+        .map(|minute| (hours::time_of(minute), minute >= 24 * 60))
 }
 
 impl Request {
+    /// The moment that is asked for, as the calendar has it.
+    pub fn moment(&self) -> Option<DateTime> {
+        Some(calendar::moment(self.date?, self.time?, self.late))
+    }
+
     /// The next detail to ask for.
     pub fn missing(&self) -> Option<Detail> {
         if self.guests.is_none() {
@@ -178,7 +217,48 @@ mod tests {
     #[test]
     fn tonight_after_midnight_is_the_next_day_of_the_calendar() {
         let request = first("diseară la 00:30 pentru 2");
-        assert_eq!((request.date, request.time), (Some(date(2026, 11, 26)), Some(time(0, 30, 0, 0))));
+        assert_eq!(request.moment(), Some(date(2026, 11, 26).at(0, 30, 0, 0)));
+    }
+
+    #[test]
+    fn a_night_is_kept_over_several_messages() {
+        let request = first("la miezul nopții pentru 2");
+        assert_eq!(request.missing(), Some(Detail::Date));
+        let request = read("vineri", now(), &hours(), &request, Some(Detail::Date));
+        assert_eq!(request.moment(), Some(date(2026, 11, 28).at(0, 0, 0, 0)));
+        let request = read("la 1", now(), &hours(), &first("vineri noaptea, 2 persoane"), Some(Detail::Time));
+        assert_eq!(request.time, Some(time(13, 0, 0, 0)), "one is open at noon too, and nobody said at night");
+        let request = read("la 01:00", now(), &hours(), &first("vineri noaptea, 2 persoane"), Some(Detail::Time));
+        assert_eq!(request.moment(), Some(date(2026, 11, 28).at(1, 0, 0, 0)));
+        let anew = read("de fapt sâmbătă la 00:30", now(), &hours(), &request, None);
+        assert_eq!(anew.moment(), Some(date(2026, 11, 28).at(0, 30, 0, 0)), "a day and a time are said anew");
+    }
+
+    #[test]
+    fn a_time_that_answers_an_offer_is_one_of_the_same_service() {
+        let offered = Request {
+            guests: Some(2),
+            date: Some(date(2026, 11, 28)),
+            service_day: Some(date(2026, 11, 27)),
+            ..Request::default()
+        };
+        let at = |text: &str| read(text, now(), &hours(), &offered, Some(Detail::Time)).moment();
+        assert_eq!(at("23:00"), Some(date(2026, 11, 27).at(23, 0, 0, 0)));
+        assert_eq!(at("00:30"), Some(date(2026, 11, 28).at(0, 30, 0, 0)));
+        assert_eq!(at("luni la 23:00"), Some(date(2026, 11, 30).at(23, 0, 0, 0)));
+    }
+
+    #[test]
+    fn an_odd_number_of_guests_or_an_odd_time_is_asked_for_again() {
+        let before = Request { guests: Some(4), time: Some(time(20, 0, 0, 0)), ..Request::default() };
+        let request = read("pentru -3, mâine la 25:00", now(), &hours(), &before, None);
+        assert_eq!((request.guests, request.time), (None, None), "what was said before is not what is meant now");
+        assert_eq!(
+            (request.unclear_guests.as_deref(), request.impossible_time.as_deref()),
+            (Some("-3"), Some("25:00"))
+        );
+        assert_eq!(request.missing(), Some(Detail::Guests));
+        assert_eq!(request.heard, [Detail::Guests, Detail::Date, Detail::Time]);
     }
 
     #[test]

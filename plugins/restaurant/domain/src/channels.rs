@@ -1,5 +1,6 @@
 //! What the nodes of the graph hand to each other: one type per channel of `bundle.toml`.
 
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -56,6 +57,9 @@ pub struct Outcome {
     /// The detail that the guest is asked for next.
     #[serde(default)]
     pub awaited: Option<Detail>,
+    /// The day whose service other times are offered of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_day: Option<Date>,
     /// The request is settled; the next one starts afresh.
     #[serde(default)]
     pub settled: bool,
@@ -72,6 +76,7 @@ impl Outcome {
             review: false,
             decided: false,
             awaited: None,
+            service_day: None,
             settled: false,
         }
     }
@@ -91,6 +96,12 @@ impl Outcome {
     /// Asks the guest for a detail.
     pub fn awaits(mut self, detail: Detail) -> Self {
         self.awaited = Some(detail);
+        self
+    }
+
+    /// Offers other times of the same service.
+    pub fn of_service(mut self, day: Date) -> Self {
+        self.service_day = Some(day);
         self
     }
 

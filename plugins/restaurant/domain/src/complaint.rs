@@ -190,7 +190,7 @@ pub fn assess(text: &str) -> Complaint {
         }
     }
     let wants_refund = REFUND.iter().any(|sign| contains(&words, sign));
-    let shouting = text.matches('!').count() >= 3;
+    let shouting = crate::text::fold(text).matches('!').count() >= 3;
     let severity = match subject {
         Subject::Safety => Severity::Critical,
         Subject::Money => Severity::Serious,

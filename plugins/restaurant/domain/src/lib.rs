@@ -14,4 +14,4 @@ pub mod pos;
 pub mod summary;
 pub mod tables;
 
-pub use everyday::{calendar, hours, language, text};
+pub use everyday::{calendar, hours, language, text, zone};

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use signalbox_sdk::{Context, Failure, InputType, Source};
 
 use crate::booking::Request;
+use crate::text::composed;
 
 /// What a portal posts, and the data of the input that the handler makes of it.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -65,7 +66,7 @@ impl Booking {
             guests: Some(self.guests),
             date: Some(self.date),
             time: Some(self.time),
-            name: self.name.clone(),
+            name: self.name.as_deref().map(composed),
             guest: Some(format!("portal:{}", self.booking_id)),
             complete: true,
             ..Request::default()
@@ -98,7 +99,8 @@ mod tests {
 
     #[test]
     fn a_booking_is_a_complete_request_of_a_guest_of_its_own() {
-        let request = booking(json!({ "name": "Popescu" })).unwrap().request();
+        let request = booking(json!({ "name": "S\u{326}tefan" })).unwrap().request();
+        assert_eq!(request.name.as_deref(), Some("Ștefan"), "data comes as it was sent");
         assert!(request.complete && request.missing().is_none());
         assert_eq!(request.guest.as_deref(), Some("portal:P-1"));
     }

@@ -10,11 +10,11 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use signalbox_capabilities::Services;
 use signalbox_capabilities::business::BusinessDirectory;
 use signalbox_capabilities::cron::ScheduleLimits;
 use signalbox_capabilities::http::{Egress, EgressConfig, Lookup, SystemLookup};
 use signalbox_capabilities::llm::{LanguageModels, Scripted};
+use signalbox_capabilities::{AnswerLedger, AnswerLimits, Services};
 use signalbox_executor::{
     Event, EventCall, Executor, ExecutorConfig, ExecutorParts, Generations, HandleError, Handled, Progress, Silent,
 };
@@ -44,12 +44,16 @@ pub struct Options {
     pub script: Option<String>,
     /// What the schedules that plugins make may come to.
     pub schedules: ScheduleLimits,
+    /// How much of what plugins ask for is held.
+    pub answers: AnswerLimits,
 }
 
 /// An executor with what it stands on.
 pub struct World {
     /// Where its decisions are.
     pub store: Store,
+    /// What plugins have been answered that is held.
+    pub answers: Arc<AnswerLedger>,
     executor: Executor,
     sandbox: Sandbox,
     messages: AtomicU64,
@@ -80,12 +84,14 @@ impl World {
         }
         let lookup = options.lookup.take().unwrap_or_else(|| Arc::new(SystemLookup));
         let egress = options.egress.take().map(|config| Egress::new(config, lookup));
+        let answers = AnswerLedger::new(options.answers.clone());
         let services = Services {
             store: store.clone(),
             directory: Arc::new(BusinessDirectory::of(businesses)),
             models: Arc::new(models),
             egress: egress.transpose().map_err(anyhow::Error::msg)?.map(Arc::new),
             schedules: options.schedules,
+            answers: answers.clone(),
         };
         let directory = services.directory.clone();
         let config = SandboxConfig { cache: Some(compiled()?), ..options.sandbox.clone() };
@@ -105,7 +111,7 @@ impl World {
         });
         executor.publish(generation).await?;
         let slots = loader.free_slots();
-        Ok(Self { store, executor, sandbox: loader, messages: AtomicU64::new(1), slots })
+        Ok(Self { store, answers, executor, sandbox: loader, messages: AtomicU64::new(1), slots })
     }
 
     /// What came back for each call that the probe made for business `alpha`.

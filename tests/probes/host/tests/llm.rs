@@ -11,6 +11,8 @@ models:
     - { when: { contains: ["garbled"] }, reply: "no json at all" }
     - { when: { contains: ["slow"] }, reply: "late", delay: 1h }
     - { when: { contains: ["limit"] }, error: rate-limited }
+    - { when: { contains: ["key"] }, error: misconfigured }
+    - { when: { contains: ["secret"] }, error: refused }
     - { otherwise: true, error: unavailable }
 "#;
 
@@ -26,6 +28,9 @@ pub async fn the_probe_is_answered() -> Result<()> {
             {"call": "complete", "model": "default", "user": "limit"},
             {"call": "complete", "model": "default", "user": "anything else"},
             {"call": "complete", "model": "expensive", "user": "a table"},
+            {"call": "complete", "model": "default", "user": "key"},
+            {"call": "complete", "model": "default", "user": "secret"},
+            {"call": "complete", "model": "default", "user": "json", "schema": {"type": "array"}},
         ]))
         .await?;
     assert_eq!(results[0], json!({"ok": "a table it is"}));
@@ -36,6 +41,9 @@ pub async fn the_probe_is_answered() -> Result<()> {
         (4, "RateLimited", true),
         (5, "Unavailable", true),
         (6, "Denied", false),
+        (7, "Misconfigured", false),
+        (8, "Refused", false),
+        (9, "MalformedAnswer", true),
     ] {
         assert_eq!(results[index]["error"], case, "{}", results[index]);
         assert_eq!(results[index]["retryable"], retryable, "{}", results[index]);

@@ -87,11 +87,9 @@ impl Place {
     }
 
     async fn advance(&mut self, store: &Store, business: &str, options: &Options) -> anyhow::Result<()> {
-        let mut overlap = OVERLAP;
         let mut seen = HashSet::new();
-        let mut from = self.cursor.clone();
+        let mut page = store.missed_since(business, self.cursor.as_deref(), OVERLAP, PAGE).await?.page;
         loop {
-            let page = store.decisions_since(business, from.as_deref(), overlap, PAGE).await?;
             for record in &page.items {
                 if !self.shown.contains(&record.decision.id) {
                     show(record, options)?;
@@ -100,7 +98,7 @@ impl Place {
                 self.cursor = Some(record.cursor());
             }
             let Some(next) = page.cursor else { break };
-            (from, overlap) = (Some(next), Duration::ZERO);
+            page = store.decisions_since(business, Some(&next), Duration::ZERO, PAGE).await?;
         }
         // Only what the next look back can bring again has to be remembered.
         if !seen.is_empty() {

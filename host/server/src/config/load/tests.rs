@@ -155,3 +155,9 @@ fn the_effective_configuration_reads_back_as_the_same_and_says_where_each_value_
     let again = Written::new(&text).load(&[], &[]).unwrap();
     assert_eq!(serde_json::to_value(again.config).unwrap(), serde_json::to_value(loaded.config).unwrap());
 }
+
+#[test]
+fn a_file_that_nests_without_end_is_refused_before_it_is_parsed() {
+    let refused = Sources::default().read("x=[".repeat(100_000)).unwrap_err();
+    assert!(refused.render(false).contains("nest deeper than 64 levels"), "{}", refused.render(false));
+}

@@ -72,6 +72,12 @@ impl Clinic {
         self
     }
 
+    /// The same with a setting of its own.
+    pub fn setting(mut self, name: &str, value: Value) -> Self {
+        self.business["settings"][name] = value;
+        self
+    }
+
     /// Another moment: in UTC, and on the clinic's clock.
     pub fn at(&mut self, now: &'static str, local: &'static str) {
         self.now = (now, local);
@@ -230,6 +236,7 @@ impl Clinic {
             InputType::Webhook => ("external_api", "webhook"),
             InputType::ApiRequest => ("external_api", "api_request"),
             InputType::Review => ("websocket", "review"),
+            InputType::KafkaRecord => ("kafka", "kafka_record"),
         };
         let mut content = Map::new();
         content.extend(input.text.clone().map(|text| ("text".to_owned(), text.into())));

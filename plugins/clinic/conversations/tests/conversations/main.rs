@@ -3,6 +3,10 @@
 
 #[cfg(test)]
 mod clinic;
+#[cfg(test)]
+mod nights;
+#[cfg(test)]
+mod spellings;
 
 mod complaints {
     use super::clinic::Clinic;

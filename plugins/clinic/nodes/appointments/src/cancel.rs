@@ -17,11 +17,14 @@ pub fn run(wish: &Wish<'_>) -> Result<Step, Failure> {
         return tell(wish, day, done);
     }
     let minute = wish.request.time.map(hours::minute_of);
+    let is_on = |day: &str, one: &Appointment| {
+        wish.request.date.is_none_or(|date| day::calendar_day(day, one.minute).is_ok_and(|own| own == date))
+    };
     let meant: Vec<&(String, Appointment)> = found
         .iter()
         .filter(|(_, one)| one.is_confirmed())
-        .filter(|(day, _)| wish.request.date.is_none_or(|date| date.to_string() == *day))
-        .filter(|(_, one)| minute.is_none_or(|minute| minute == one.minute))
+        .filter(|(day, one)| is_on(day, one))
+        .filter(|(_, one)| minute.is_none_or(|minute| minute == one.minute % (24 * 60)))
         .collect();
     let (day, appointment) = match meant.as_slice() {
         [] => {
@@ -51,17 +54,18 @@ pub fn run(wish: &Wish<'_>) -> Result<Step, Failure> {
 /// Every appointment of the patient from now on, called off or not, with its day.
 fn of_patient(wish: &Wish<'_>) -> Result<Vec<(String, Appointment)>, Failure> {
     let now = place::now(wish.context)?;
-    let (today, minute) = (now.date().to_string(), hours::minute_of(now.time()));
+    // Last night's row may hold what is still to come after midnight.
+    let first = now.date().yesterday().unwrap_or(now.date()).to_string();
     let (mut found, mut cursor) = (Vec::new(), None::<String>);
     loop {
-        let mut range = Range::all().from(today.as_str());
+        let mut range = Range::all().from(first.as_str());
         if let Some(cursor) = cursor {
             range = range.after(cursor);
         }
         let page = dynamodb::query::<Day>(TABLE, place::partition(wish.context), range)?;
         for row in page.rows {
-            let to_come =
-                |one: &Appointment| one.patient == wish.request.patient && (row.sort != today || one.until > minute);
+            let since = row.sort.parse().map_or(0, |day| hours::minutes_since(day, now));
+            let to_come = |one: &Appointment| one.patient == wish.request.patient && one.until > since;
             let own = row.item.appointments.into_iter().filter(to_come);
             found.extend(own.map(|one| (row.sort.clone(), one)));
         }
@@ -73,7 +77,7 @@ fn of_patient(wish: &Wish<'_>) -> Result<Vec<(String, Appointment)>, Failure> {
 }
 
 fn tell(wish: &Wish<'_>, day: &str, appointment: &Appointment) -> Result<Step, Failure> {
-    let record = wish.record(day, appointment);
+    let record = wish.record(day, appointment)?;
     let staff = websocket::Audience::with_permission("review");
     websocket::broadcast(&staff, &json!({ "kind": "appointment.cancelled", "appointment": record }))?;
     let reasoning = format!("called off the appointment {} on {day}", place::reference(&appointment.decision));

@@ -24,7 +24,7 @@ pub fn run(wish: &Wish<'_>, slot: Found) -> Result<Step, Failure> {
         let why = "the time was no longer held".to_owned();
         return day::without_slot(&wish.taken(&slot.day, slot.minute, &[], why)?);
     };
-    let record = wish.record(&slot.day, &appointment);
+    let record = wish.record(&slot.day, &appointment)?;
     let staff = websocket::Audience::with_permission("review");
     websocket::broadcast(&staff, &json!({ "kind": "appointment.confirmed", "appointment": record }))?;
     let reasoning = format!("confirmed {} at {}", slot.day, hours::clock(slot.minute));

@@ -1,6 +1,6 @@
 //! The row of a day.
 
-use clinic::appointments::{Appointment, Day};
+use clinic::appointments::{Appointment, Day, Practitioner};
 use clinic::channels::{Awaited, Found, Outcome, Slot};
 use clinic::language::Language;
 use clinic::request::Request;
@@ -72,8 +72,8 @@ impl Wish<'_> {
     /// The parameters of message models that tell of a time.
     pub fn data(&self, slot: &Slot) -> Result<Value, Failure> {
         Ok(json!({
-            "day": self.day_name(&slot.day)?,
-            "date": slot.day,
+            "day": self.day_name(&slot.day, slot.minute)?,
+            "date": calendar_day(&slot.day, slot.minute)?,
             "time": hours::clock(slot.minute),
             "doctor": doctor(self.context, &slot.practitioner)?,
             "practitioner": slot.practitioner,
@@ -92,29 +92,46 @@ impl Wish<'_> {
     /// That a time is not free, with the times near it that are.
     pub fn taken(&self, day: &str, minute: u32, near: &[Slot], why: String) -> Result<Outcome, Failure> {
         let alternatives: Vec<String> = near.iter().map(|slot| hours::clock(slot.minute)).collect();
-        let data = json!({ "day": self.day_name(day)?, "time": hours::clock(minute), "alternatives": alternatives });
+        let data =
+            json!({ "day": self.day_name(day, minute)?, "time": hours::clock(minute), "alternatives": alternatives });
         Ok(Outcome::new("appointment.taken", data, why).awaits(Awaited::When))
     }
 
-    /// A day in words.
-    pub fn day_name(&self, day: &str) -> Result<String, Failure> {
-        let date: Date = day.parse().map_err(|error| Failure::fatal(format!("`{day}` is no day: {error}")))?;
-        Ok(calendar::day_name(date, self.language))
+    /// The date of a minute of a day in words.
+    pub fn day_name(&self, day: &str, minute: u32) -> Result<String, Failure> {
+        Ok(calendar::day_name(calendar_day(day, minute)?, self.language))
     }
 
     /// What other services are told of an appointment.
-    pub fn record(&self, day: &str, appointment: &Appointment) -> Value {
-        json!({
+    pub fn record(&self, day: &str, appointment: &Appointment) -> Result<Value, Failure> {
+        Ok(json!({
             "code": place::reference(&appointment.decision),
             "place": place::partition(self.context),
             "patient": appointment.patient,
             "name": appointment.name,
             "practitioner": appointment.practitioner,
-            "date": day,
+            "date": calendar_day(day, appointment.minute)?,
             "time": hours::clock(appointment.minute),
             "cancelled": appointment.cancelled_by.is_some(),
-        })
+        }))
     }
+}
+
+/// The date by the calendar of a minute of a day: past midnight it is the next one.
+pub fn calendar_day(day: &str, minute: u32) -> Result<Date, Failure> {
+    let date: Date = day.parse().map_err(|error| Failure::fatal(format!("`{day}` is no day: {error}")))?;
+    Ok(hours::calendar_day(date, minute))
+}
+
+/// Whether anybody at the clinic works past midnight on a day, so that the row of the day holds times of the next.
+pub fn goes_on_past_midnight(context: &Context, date: Date) -> Result<bool, Failure> {
+    let (week, special_days) = (context.setting("hours")?, context.setting("special-days")?);
+    let hours = hours::Hours { week: week.unwrap_or_default(), special_days: special_days.unwrap_or_default() };
+    let past_midnight = |windows: &[hours::Window]| windows.iter().any(|window| window.until > 24 * 60);
+    let practitioners = context.setting::<Vec<Practitioner>>("practitioners")?.unwrap_or_default();
+    let own = practitioners.into_iter().filter_map(|one| one.hours);
+    let mut own = own.map(|week| hours::Hours { week, ..hours.clone() });
+    Ok(past_midnight(hours.on(date)) || own.any(|hours| past_midnight(hours.on(date))))
 }
 
 /// The name of a practitioner; of one who has left, the id.

@@ -2,7 +2,7 @@
 
 use clinic::appointments::Ask;
 use clinic::channels::{Awaited, Found, Outcome, Slot};
-use clinic::{hours, place};
+use clinic::{hours, place, zone};
 use jiff::Span;
 use jiff::civil::{Date, DateTime};
 use signalbox_sdk::prelude::*;
@@ -11,6 +11,8 @@ use crate::day::{self, Wish};
 
 /// How many days are looked through for somebody who names none.
 const DAYS: i64 = 14;
+/// The minutes of a day.
+const DAY: u32 = 24 * 60;
 /// How many free times a program is told at most.
 const MOST_LISTED: usize = 50;
 /// How many other times a patient is told.
@@ -20,6 +22,19 @@ const MOST_OFFERED: usize = 3;
 pub fn run(wish: &Wish<'_>) -> Result<Step, Failure> {
     if let Some(slot) = &wish.request.agreed {
         return give(slot.clone(), true);
+    }
+    if let Some(said) = &wish.request.impossible {
+        let reasoning = format!("`{said}` is no day or time");
+        let outcome = Outcome::new("appointment.impossible", json!({ "said": said }), reasoning);
+        return day::without_slot(&outcome.awaits(Awaited::When));
+    }
+    if let (Some(date), Some(time)) = (wish.request.date, wish.request.time)
+        && !zone::shows(wish.context.timezone(), date.to_datetime(time))
+    {
+        let said = format!("{}, {}", wish.day_name(&date.to_string(), 0)?, hours::clock(hours::minute_of(time)));
+        let reasoning = format!("the clocks of {} never show {date} {time}", wish.context.timezone());
+        let outcome = Outcome::new("appointment.impossible", json!({ "said": said }), reasoning);
+        return day::without_slot(&outcome.awaits(Awaited::When));
     }
     let (now, rules) = (place::now(wish.context)?, place::rules(wish.context)?);
     let minute = wish.request.time.map(hours::minute_of);
@@ -38,7 +53,7 @@ pub fn run(wish: &Wish<'_>) -> Result<Step, Failure> {
     for days in 0..DAYS.min(i64::from(rules.days_ahead) + 1) {
         let Ok(date) = now.date().checked_add(Span::new().days(days)) else { break };
         let mut free = free(wish, date, now)?;
-        free.retain(|slot| minute.is_none_or(|minute| slot.minute == minute));
+        free.retain(|slot| minute.is_none_or(|minute| by_the_clock(slot) == minute));
         all.append(&mut free);
         if all.len() >= if wish.request.list { MOST_LISTED } else { 1 } {
             break;
@@ -47,14 +62,34 @@ pub fn run(wish: &Wish<'_>) -> Result<Step, Failure> {
     if wish.request.list { list(wish, &all) } else { first(wish, all.into_iter().next()) }
 }
 
+/// The free times of a date by the calendar, those after midnight of the night before among them.
 fn free(wish: &Wish<'_>, date: Date, now: DateTime) -> Result<Vec<Slot>, Failure> {
+    let mut free = Vec::new();
+    if let Some(before) = night_before(wish, date)? {
+        free.extend(free_of_row(wish, before, now)?.into_iter().filter(|slot| slot.minute >= DAY));
+    }
+    free.extend(free_of_row(wish, date, now)?.into_iter().filter(|slot| slot.minute < DAY));
+    Ok(free)
+}
+
+/// The day before, when its row holds times of the date.
+fn night_before(wish: &Wish<'_>, date: Date) -> Result<Option<Date>, Failure> {
+    let Ok(before) = date.yesterday() else { return Ok(None) };
+    Ok(day::goes_on_past_midnight(wish.context, before)?.then_some(before))
+}
+
+fn free_of_row(wish: &Wish<'_>, date: Date, now: DateTime) -> Result<Vec<Slot>, Failure> {
     let (hours, rules) = (place::hours(wish.context)?, place::rules(wish.context)?);
     let practitioners = place::practitioners(wish.context)?;
-    let earliest = if date == now.date() { hours::minute_of(now.time()) + rules.notice_minutes } else { 0 };
+    let earliest = if date <= now.date() { hours::minutes_since(date, now) + rules.notice_minutes } else { 0 };
     let request = wish.request;
     let ask = Ask { date, request, hours: &hours, practitioners: &practitioners, rules: &rules, earliest };
     let (day, _) = day::read(place::partition(wish.context), &date.to_string())?;
     Ok(day.free(&ask, wish.context.now()?))
+}
+
+fn by_the_clock(slot: &Slot) -> u32 {
+    slot.minute % DAY
 }
 
 fn give(slot: Slot, firm: bool) -> Result<Step, Failure> {
@@ -73,28 +108,31 @@ fn first(wish: &Wish<'_>, slot: Option<Slot>) -> Result<Step, Failure> {
 
 /// Exactly this time, or word of the nearest ones.
 fn exactly(wish: &Wish<'_>, mut free: Vec<Slot>, minute: u32, date: Date) -> Result<Step, Failure> {
-    if let Some(slot) = free.iter().find(|slot| slot.minute == minute) {
+    if let Some(slot) = free.iter().find(|slot| by_the_clock(slot) == minute) {
         return give(slot.clone(), wish.request.firm);
     }
     // A program that takes up again what it has booked is told so by `hold`, not that somebody has taken it.
     if let Some(own) = own(wish, minute, date)? {
         return give(own, wish.request.firm);
     }
-    free.sort_by_key(|slot| slot.minute.abs_diff(minute));
+    free.sort_by_key(|slot| by_the_clock(slot).abs_diff(minute));
     free.truncate(MOST_OFFERED);
-    free.sort_by_key(|slot| slot.minute);
+    free.sort_by_key(by_the_clock);
     let why = format!("{date} at {} is not free", hours::clock(minute));
     day::without_slot(&wish.taken(&date.to_string(), minute, &free, why)?)
 }
 
 fn own(wish: &Wish<'_>, minute: u32, date: Date) -> Result<Option<Slot>, Failure> {
-    let date = date.to_string();
-    let (day, _) = day::read(place::partition(wish.context), &date)?;
-    let own = day
-        .appointments
-        .iter()
-        .find(|one| one.is_confirmed() && one.patient == wish.request.patient && one.minute == minute);
-    Ok(own.map(|one| one.slot(&date)))
+    let rows = [Some((date, minute)), night_before(wish, date)?.map(|before| (before, minute + DAY))];
+    for (row, minute) in rows.into_iter().flatten() {
+        let row = row.to_string();
+        let (day, _) = day::read(place::partition(wish.context), &row)?;
+        let mut own = day.appointments.iter().filter(|one| one.is_confirmed() && one.patient == wish.request.patient);
+        if let Some(own) = own.find(|one| one.minute == minute) {
+            return Ok(Some(own.slot(&row)));
+        }
+    }
+    Ok(None)
 }
 
 fn list(wish: &Wish<'_>, free: &[Slot]) -> Result<Step, Failure> {
@@ -110,7 +148,7 @@ fn not_in_time(wish: &Wish<'_>, date: Date, now: DateTime, days_ahead: u32) -> R
         far if far > latest => "appointment.too-early",
         _ => return Ok(None),
     };
-    let data = json!({ "day": wish.day_name(&date.to_string())?, "days_ahead": days_ahead });
+    let data = json!({ "day": wish.day_name(&date.to_string(), 0)?, "days_ahead": days_ahead });
     let reasoning = format!("{date} is not from today to {latest}");
     Ok(Some(Outcome::new(code, data, reasoning).awaits(Awaited::When)))
 }

@@ -3,7 +3,8 @@
 
 use clinic::appointments::Appointment;
 use clinic::channels::Reminders;
-use clinic::{calendar, notices, place};
+use clinic::{calendar, hours, notices, place};
+use jiff::civil::Date;
 use signalbox_sdk::prelude::*;
 
 use crate::day::{self, Changed};
@@ -11,26 +12,37 @@ use crate::day::{self, Changed};
 /// How many patients one run reminds.
 pub const BATCH: usize = 50;
 
-/// An appointment that is due, and where it stands: its place and the decision that made it.
-type Due = ((String, String), Appointment);
+/// An appointment that is due, where it stands (its place and the decision that made it), and the day of its row.
+type Due = ((String, String), Date, Appointment);
 
 /// Reminds the next patients.
 pub fn run(context: &Context, before: Reminders) -> Result<Step, Failure> {
-    let tomorrow = place::now(context)?.date().tomorrow().map_err(Failure::fatal)?;
+    let today = place::now(context)?.date();
+    let tomorrow = today.tomorrow().map_err(Failure::fatal)?;
     let day = tomorrow.to_string();
+    // What is tomorrow by the calendar may belong to the night that begins today.
+    let mut rows = vec![tomorrow];
+    if day::goes_on_past_midnight(context, today)? {
+        rows.push(today);
+    }
     let mut due: Vec<Due> = Vec::new();
     for partition in place::partitions(context) {
-        let (row, _) = day::read(partition, &day)?;
-        let of_place = row.appointments.into_iter().filter(|one| is_due(one, &context.decision_id));
-        due.extend(of_place.map(|one| ((partition.to_owned(), one.decision.clone()), one)));
+        for row in &rows {
+            let (read, _) = day::read(partition, &row.to_string())?;
+            let is_due = |one: &Appointment| {
+                is_due(one, &context.decision_id) && hours::calendar_day(*row, one.minute) == tomorrow
+            };
+            let of_place = read.appointments.into_iter().filter(is_due);
+            due.extend(of_place.map(|one| ((partition.to_owned(), one.decision.clone()), *row, one)));
+        }
     }
-    due.sort_by(|(one, _), (other, _)| one.cmp(other));
-    due.retain(|(key, _)| before.after.as_ref().is_none_or(|after| key > after));
+    due.sort_by(|(one, ..), (other, ..)| one.cmp(other));
+    due.retain(|(key, ..)| before.after.as_ref().is_none_or(|after| key > after));
     let more = due.len() > BATCH;
     due.truncate(BATCH);
 
     let mut step = Step::new();
-    for ((partition, decision), appointment) in &due {
+    for ((partition, decision), _, appointment) in &due {
         let language = appointment.language;
         let (name, doctor) = (calendar::day_name(tomorrow, language), day::doctor(context, &appointment.practitioner)?);
         let phone = phone_of(context, partition)?;
@@ -38,10 +50,12 @@ pub fn run(context: &Context, before: Reminders) -> Result<Step, Failure> {
         let payload = json!({ "kind": "appointment.reminder", "code": place::reference(decision), "text": text });
         step = step.act(Action::notify(format!("user:{}", appointment.patient), payload));
     }
-    mark(context, &day, &due)?;
+    for row in &rows {
+        mark(context, *row, &due)?;
+    }
 
     let sent = before.sent + u32::try_from(due.len()).unwrap_or(u32::MAX);
-    let after = due.into_iter().next_back().map(|(key, _)| key).or(before.after);
+    let after = due.into_iter().next_back().map(|(key, ..)| key).or(before.after);
     info!(day = day, sent = sent, "reminded patients");
     let code = if sent == 0 { "reminders.none" } else { "reminders.sent" };
     let verdict = Verdict::new(code, "reminders")
@@ -57,13 +71,14 @@ fn is_due(appointment: &Appointment, decision: &str) -> bool {
 }
 
 /// Marks them as reminded, place by place, so that a schedule that is run twice reminds once.
-fn mark(context: &Context, day: &str, due: &[Due]) -> Result<(), Failure> {
+fn mark(context: &Context, day: Date, due: &[Due]) -> Result<(), Failure> {
     for partition in place::partitions(context) {
-        let here: Vec<&str> = due.iter().filter(|(key, _)| key.0 == partition).map(|(key, _)| key.1.as_str()).collect();
+        let here = due.iter().filter(|(key, row, _)| key.0 == partition && *row == day);
+        let here: Vec<&str> = here.map(|(key, ..)| key.1.as_str()).collect();
         if here.is_empty() {
             continue;
         }
-        day::change(partition, day, |row| {
+        day::change(partition, &day.to_string(), |row| {
             for one in row.appointments.iter_mut().filter(|one| here.contains(&one.decision.as_str())) {
                 one.reminded_by.get_or_insert_with(|| context.decision_id.clone());
             }

@@ -54,7 +54,7 @@ fn by_rules(context: &Context, text: &str, conversation: &Conversation) -> Resul
     let open = matches!(guess.intent, Intent::Agreement | Intent::Refusal | Intent::Greeting | Intent::Unclear);
     let Some(awaited) = conversation.awaited.filter(|_| open) else { return Ok(guess) };
     let (said, when) = (words(text), calendar::read(text, place::now(context)?));
-    let says_when = when.date.is_some() || when.time.is_some() || when.part.is_some();
+    let says_when = when.says_something();
     Ok(match awaited {
         _ if says_when => Guess { intent: Intent::Appointment, confidence: 0.85 },
         Awaited::Wish | Awaited::Agreement if intent::agrees(&said) => {
@@ -68,7 +68,7 @@ fn ask_model(text: &str, language: Language, conversation: &Conversation) -> Res
     let schema = json!({
         "type": "object",
         "properties": {
-            "intent": { "enum": intent::NAMES },
+            "intent": { "type": "string", "enum": intent::NAMES },
             "confidence": { "type": "number", "minimum": 0, "maximum": 1 },
         },
         "required": ["intent", "confidence"],

@@ -85,6 +85,14 @@ mod point_of_sale {
     }
 
     #[test]
+    fn a_guests_words_that_a_program_brings_by_kafka_are_answered_like_any_guests() {
+        let bistro = Restaurant::open("bistro-central");
+        let answer = bistro.bring("dec_1", "guest-7", "a table for 4 today at 19:00");
+        assert_eq!(answer.code, "booking.confirmed");
+        assert!(!answer.path.contains(&"floor".to_owned()), "{:?}", answer.path);
+    }
+
+    #[test]
     fn a_party_with_a_booking_is_not_counted_twice() {
         let bistro = Restaurant::open("bistro-central");
         bistro.say_as("dec_00abc123", "bob", "a table for 6 today at 19:00");

@@ -4,7 +4,11 @@
 #[cfg(test)]
 mod inputs;
 #[cfg(test)]
+mod nights;
+#[cfg(test)]
 mod restaurant;
+#[cfg(test)]
+mod spellings;
 
 mod bookings {
     use super::restaurant::Restaurant;

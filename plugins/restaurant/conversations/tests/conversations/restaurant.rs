@@ -76,6 +76,12 @@ impl Restaurant {
         self
     }
 
+    /// The same with a setting of its own.
+    pub fn setting(mut self, name: &str, value: Value) -> Self {
+        self.business["settings"][name] = value;
+        self
+    }
+
     /// A guest writes, and is answered.
     pub fn say(&self, user: &str, text: &str) -> Answer {
         self.decisions.set(self.decisions.get() + 1);
@@ -104,6 +110,13 @@ impl Restaurant {
         let entry = Entry { topic, partition: 0, offset: 1, key: None, headers, value, timestamp: None };
         let handled = self.host.handle(restaurant_pos::pos, Event::Kafka(entry)).unwrap();
         self.decide(decision, &Input::of(Source::Kafka, &handled.inputs[0]))
+    }
+
+    /// A program brings what a guest wrote, on the topic of inputs.
+    pub fn bring(&self, decision: &str, user: &str, text: &str) -> Answer {
+        let (user, text) = (Some(user.to_owned()), Some(text.to_owned()));
+        let (source, input_type) = (Source::Kafka, InputType::UserMessage);
+        self.decide(decision, &Input { source, input_type, user, text, data: None })
     }
 
     /// The schedule ticks.
@@ -255,6 +268,7 @@ impl Input {
             InputType::Webhook => "webhook",
             InputType::ApiRequest => "api_request",
             InputType::Review => "review",
+            InputType::KafkaRecord => "kafka_record",
         };
         let mut content = Map::new();
         content.extend(self.text.clone().map(|text| ("text".to_owned(), text.into())));

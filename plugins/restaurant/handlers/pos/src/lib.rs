@@ -27,7 +27,7 @@ pub fn pos(event: Event) -> Result<Handled, Rejection> {
     }
     let Some(told): Option<PosEvent> = entry.json()? else { return Ok(Handled::new()) };
     told.check().map_err(Rejection::Invalid)?;
-    let mut input = NewInput::new(InputType::Webhook).id(&told.event_id).data(&told)?;
+    let mut input = NewInput::new(InputType::KafkaRecord).id(&told.event_id).data(&told)?;
     if let Some(location) = &told.location_id {
         input = input.location(location);
     }

@@ -1,12 +1,12 @@
 //! Node `availability`: whether the party fits, before anything is written.
 
 use jiff::Span;
-use jiff::civil::{Date, DateTime, Time};
+use jiff::civil::DateTime;
 use restaurant::booking::Detail;
 use restaurant::channels::{Outcome, Table};
 use restaurant::hours::{self, Hours, Service};
 use restaurant::tables::Rules;
-use restaurant::{calendar, place};
+use restaurant::{calendar, place, zone};
 use signalbox_sdk::prelude::*;
 
 use crate::Wish;
@@ -14,11 +14,18 @@ use crate::day::{self, Ask};
 
 /// Looks for a table.
 pub fn run(context: &Context, state: &Wish) -> Result<Step, Failure> {
-    let (Some(guests), Some(date), Some(time)) = (state.request.guests, state.request.date, state.request.time) else {
+    let (Some(guests), Some(asked)) = (state.request.guests, state.request.moment()) else {
         return Err(Failure::invalid("a table is looked for only when party, day and time are known"));
     };
     let (now, hours, rules) = (place::now(context)?, place::hours(context)?, place::rules(context)?);
-    let asked = date.to_datetime(time);
+    if !zone::shows(context.timezone(), asked) {
+        let reasoning = format!("the clocks of {} never show {asked}", context.timezone());
+        let data = json!({
+            "day": calendar::day_name(asked.date(), state.language),
+            "time": hours::clock(hours::minute_of(asked.time())),
+        });
+        return refuse(&Outcome::new("booking.skipped-hour", data, reasoning).awaits(Detail::Time));
+    }
     if guests > rules.largest_party {
         return large_party(context, state, guests, asked, &rules);
     }
@@ -26,17 +33,18 @@ pub fn run(context: &Context, state: &Wish) -> Result<Step, Failure> {
         return refuse(&outcome);
     }
     let Some(service) = hours.service_at(asked) else {
-        return refuse(&closed(state, date, time, &hours));
+        return refuse(&closed(state, asked, &hours));
     };
     let last = rules.last_seating(service.window);
     if service.minute > last {
         let data = json!({
-            "day": calendar::day_name(service.day, state.language),
+            "day": calendar::day_name(hours::calendar_day(service.day, last), state.language),
             "time": hours::clock(service.minute),
             "last": hours::clock(last),
         });
         let reasoning = format!("{} is after the last seating at {}", hours::clock(service.minute), hours::clock(last));
-        return refuse(&Outcome::new("booking.too-late", data, reasoning).awaits(Detail::Time));
+        let too_late = Outcome::new("booking.too-late", data, reasoning);
+        return refuse(&too_late.awaits(Detail::Time).of_service(service.day));
     }
     look(context, state, guests, service, now, &hours, &rules)
 }
@@ -54,13 +62,14 @@ fn look(
     let until = minute + rules.stay_minutes;
     let day = day::read(context, date)?.day;
     let own = day.made_by(&context.decision_id).is_some();
+    let day = day::with_neighbours(context, date, &day, rules)?;
     if own || day.fits(guests, minute, until, rules) {
         let table = Table { free: true, day: date.to_string(), minute, until };
         let taken = day.most_guests(minute, until);
         let note = format!("{taken} of {} seats are taken on {date} at {}", rules.seats, hours::clock(minute));
         return Ok(Step::new().update("table", &table)?.update("notes", &note)?);
     }
-    let not_before = if now.date() == date { hours::minute_of(now.time()) } else { 0 };
+    let not_before = hours::minutes_since(date, now);
     let ask = Ask { date, guests, minute, windows: hours.on(date), not_before, rules, language: state.language };
     refuse(&day::full(&day, &ask))
 }
@@ -109,18 +118,30 @@ fn not_in_time(state: &Wish, asked: DateTime, now: DateTime, rules: &Rules) -> O
     None
 }
 
-fn closed(state: &Wish, date: Date, time: Time, hours: &Hours) -> Outcome {
-    let of_day = place::day_facts(date, hours.on(date), state.language);
+/// Closed, on the day as the guest named it. An hour after midnight may be meant of the night before or after that day: where
+/// the other one is open, the guest is told how to say it.
+fn closed(state: &Wish, asked: DateTime, hours: &Hours) -> Outcome {
+    let (request, language) = (&state.request, state.language);
+    let date = request.date.unwrap_or(asked.date());
+    let of_day = place::day_facts(date, hours.on(date), language);
     let next = date.tomorrow().ok().and_then(|tomorrow| hours.next_open_day(tomorrow));
-    let next = next.map(|next| place::day_facts(next, hours.on(next), state.language));
+    let next = next.map(|next| place::day_facts(next, hours.on(next), language));
+    let other = request.time.map(|time| calendar::moment(date, time, !request.late)).filter(|other| *other != asked);
+    let other = other.and_then(|other| hours.service_at(other));
     let closed_all_day = of_day.windows.is_empty();
-    let reasoning = format!("closed on {date} at {}", hours::clock(hours::minute_of(time)));
+    let time = hours::clock(hours::minute_of(asked.time()));
+    let reasoning = format!("closed on {} at {time}", asked.date());
+    let (other_day, other_night) =
+        other.map(|other| day::day_and_night(other.day, other.minute, language)).unwrap_or_default();
     let data = json!({
         "day": of_day.name,
-        "time": hours::clock(hours::minute_of(time)),
+        "time": time,
         "windows": of_day.windows,
         "next_day": next.as_ref().map(|next| next.name.clone()).unwrap_or_default(),
         "next_windows": next.map(|next| next.windows).unwrap_or_default(),
+        "other_day": other_day,
+        "other_night": other_night,
     });
-    Outcome::new("booking.closed", data, reasoning).awaits(if closed_all_day { Detail::Date } else { Detail::Time })
+    let awaited = if closed_all_day && other.is_none() { Detail::Date } else { Detail::Time };
+    Outcome::new("booking.closed", data, reasoning).awaits(awaited)
 }

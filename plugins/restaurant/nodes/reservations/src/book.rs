@@ -3,8 +3,8 @@
 use jiff::civil::Date;
 use restaurant::channels::Outcome;
 use restaurant::hours;
+use restaurant::place;
 use restaurant::tables::Booking;
-use restaurant::{calendar, place};
 use signalbox_sdk::prelude::*;
 
 use crate::Wish;
@@ -31,12 +31,13 @@ pub fn run(context: &Context, state: &Wish) -> Result<Step, Failure> {
         if let Some(booking) = read.day.of_user(place::guest_of(context, &state.request), table.minute, table.until) {
             return Ok(Step::new().update("outcome", &already(state, date, booking))?);
         }
-        if !read.day.fits(guests, table.minute, table.until, &rules) {
+        let seated = day::with_neighbours(context, date, &read.day, &rules)?;
+        if !seated.fits(guests, table.minute, table.until, &rules) {
             let now = place::now(context)?;
-            let not_before = if now.date() == date { hours::minute_of(now.time()) } else { 0 };
+            let not_before = hours::minutes_since(date, now);
             let (minute, windows, language) = (table.minute, hours.on(date), state.language);
             let ask = Ask { date, guests, minute, windows, not_before, rules: &rules, language };
-            return Ok(Step::new().update("outcome", &day::full(&read.day, &ask))?);
+            return Ok(Step::new().update("outcome", &day::full(&seated, &ask))?);
         }
         let booking = Booking {
             decision: context.decision_id.clone(),
@@ -61,8 +62,9 @@ fn confirm(context: &Context, state: &Wish, date: Date, booking: &Booking) -> Re
     let record = json!({
         "code": booking.code(),
         "place": place::partition(context),
-        "date": date,
+        "date": hours::calendar_day(date, booking.minute),
         "time": hours::clock(booking.minute),
+        "serviceDay": date,
         "guests": booking.guests,
         "name": booking.name,
         "user": booking.user,
@@ -81,9 +83,11 @@ fn already(state: &Wish, date: Date, booking: &Booking) -> Outcome {
 
 /// The parameters of the message models that tell of a booking.
 pub fn data(state: &Wish, date: Date, booking: &Booking) -> Value {
+    let (day, night) = day::day_and_night(date, booking.minute, state.language);
     json!({
         "code": booking.code(),
-        "day": calendar::day_name(date, state.language),
+        "day": day,
+        "night": night,
         "time": hours::clock(booking.minute),
         "guests": booking.guests,
         "name": booking.name.as_deref().unwrap_or_default(),

@@ -26,12 +26,19 @@ pub fn run(context: &Context, state: &Wish) -> Result<Step, Failure> {
     }
     let request = &state.request;
     let minute = request.time.map(hours::minute_of);
-    let mut meant: Vec<&Found> = found
-        .iter()
-        .filter(|found| found.booking.cancelled_by.is_none())
-        .filter(|found| request.date.is_none_or(|date| date == found.date))
-        .filter(|found| minute.is_none_or(|minute| minute == found.booking.minute % (24 * 60)))
-        .collect();
+    let standing = || {
+        found
+            .iter()
+            .filter(|found| found.booking.cancelled_by.is_none())
+            .filter(|found| minute.is_none_or(|minute| minute == found.booking.minute % (24 * 60)))
+    };
+    let day = request.moment().map(|moment| moment.date()).or(request.date);
+    let on = |found: &Found| hours::calendar_day(found.date, found.booking.minute);
+    let mut meant: Vec<&Found> = standing().filter(|found| day.is_none_or(|day| day == on(found))).collect();
+    if meant.is_empty() {
+        // `The one on Friday` may be one after midnight that Friday's evening goes on to.
+        meant = standing().filter(|found| request.date == Some(found.date)).collect();
+    }
     let Some(only) = meant.pop() else {
         let reasoning = "the guest has no such booking to come";
         return Ok(Step::new().update("outcome", &Outcome::new("booking.none-found", json!({}), reasoning))?);
@@ -61,7 +68,7 @@ fn bookings_of_guest(context: &Context, guest: &str) -> Result<Vec<Found>, Failu
         for row in page.rows {
             let Ok(date) = row.sort.parse::<Date>() else { continue };
             let to_come = |booking: &&Booking| {
-                let over = date < first || (date == first && booking.until <= 24 * 60 + hours::minute_of(now.time()));
+                let over = booking.until <= hours::minutes_since(date, now);
                 booking.user == guest && !over
             };
             let own: Vec<Booking> = row.item.bookings.iter().filter(to_come).cloned().collect();
@@ -89,8 +96,9 @@ fn confirm(context: &Context, state: &Wish, found: &Found) -> Result<Step, Failu
     let record = json!({
         "code": booking.code(),
         "place": place::partition(context),
-        "date": date,
+        "date": hours::calendar_day(*date, booking.minute),
         "time": hours::clock(booking.minute),
+        "serviceDay": date,
         "cancelled": true,
     });
     websocket::broadcast(&websocket::Audience::staff(), &json!({ "kind": "booking.cancelled", "booking": record }))?;

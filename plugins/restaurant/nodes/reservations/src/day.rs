@@ -5,7 +5,7 @@ use restaurant::booking::Detail;
 use restaurant::channels::Outcome;
 use restaurant::hours::{self, Window};
 use restaurant::language::Language;
-use restaurant::tables::{Day, Rules};
+use restaurant::tables::{Booking, Day, Rules};
 use restaurant::{calendar, place};
 use signalbox_sdk::dynamodb::Condition;
 use signalbox_sdk::prelude::*;
@@ -28,9 +28,48 @@ pub fn read(context: &Context, date: Date) -> Result<Read, dynamodb::Error> {
     })
 }
 
+/// The bookings of a day, with those of the nights before and after that sit into it: a place that is open around the clock
+/// has parties at its tables at midnight. Where services lie hours apart, no other row is read.
+pub fn with_neighbours(context: &Context, date: Date, day: &Day, rules: &Rules) -> Result<Day, Failure> {
+    const DAY: u32 = 24 * 60;
+    let hours = place::hours(context)?;
+    let begins = |date: Date| hours.on(date).iter().map(|window| window.from).min();
+    let ends = |date: Date| hours.on(date).iter().map(|window| rules.last_seating(*window) + rules.stay_minutes).max();
+    let meet = |first: Date, second: Date| matches!((ends(first), begins(second)), (Some(end), Some(begin)) if end > DAY + begin);
+    let mut all = day.clone();
+    if let Ok(before) = date.yesterday()
+        && meet(before, date)
+    {
+        let sitting = read(context, before)?.day.bookings.into_iter().filter(|booking| booking.until > DAY);
+        all.bookings.extend(sitting.map(|booking| Booking {
+            minute: booking.minute.saturating_sub(DAY),
+            until: booking.until - DAY,
+            ..booking
+        }));
+    }
+    if let Ok(after) = date.tomorrow()
+        && meet(date, after)
+    {
+        let coming = read(context, after)?.day.bookings.into_iter();
+        all.bookings.extend(coming.map(|booking| Booking {
+            minute: booking.minute + DAY,
+            until: booking.until + DAY,
+            ..booking
+        }));
+    }
+    Ok(all)
+}
+
 /// Writes a day back, unless somebody else was faster.
 pub fn write(context: &Context, date: Date, read: Read) -> Result<u64, dynamodb::Error> {
     dynamodb::put(TABLE, place::partition(context), &date.to_string(), &read.day, read.condition)
+}
+
+/// The date of a minute of service in words, and the night it lies in when that is past midnight; empty otherwise.
+pub fn day_and_night(service_day: Date, minute: u32, language: Language) -> (String, String) {
+    let date = hours::calendar_day(service_day, minute);
+    let night = if date == service_day { String::new() } else { calendar::night_name(service_day, language) };
+    (calendar::day_name(date, language), night)
 }
 
 /// What is asked of a day.
@@ -56,12 +95,16 @@ pub fn full(day: &Day, ask: &Ask<'_>) -> Outcome {
         ask.rules.seats,
         if free.is_empty() { "no other time".to_owned() } else { free.join(", ") },
     );
+    let (day_name, night) = day_and_night(ask.date, ask.minute, ask.language);
+    let is_full = free.is_empty();
     let data = json!({
-        "day": calendar::day_name(ask.date, ask.language),
+        "day": day_name,
+        "night": night,
         "time": hours::clock(ask.minute),
         "guests": ask.guests,
         "alternatives": free,
     });
-    let awaited = if free.is_empty() { Detail::Date } else { Detail::Time };
-    Outcome::new("booking.full", data, reasoning).awaits(awaited)
+    let awaited = if is_full { Detail::Date } else { Detail::Time };
+    let full = Outcome::new("booking.full", data, reasoning).awaits(awaited);
+    if is_full { full } else { full.of_service(ask.date) }
 }

@@ -106,12 +106,15 @@ fn from_facts(context: &Context, state: &State, language: Language) -> Result<Ou
 /// is empty.
 fn ask(request: &Request, language: Language) -> Outcome {
     let missing = request.missing().unwrap_or(Detail::Date);
+    let day = request.moment().map(|moment| moment.date()).or(request.date);
     let data = json!({
         "missing": missing,
         "guests": request.guests.unwrap_or(0),
-        "day": request.date.map(|date| calendar::day_name(date, language)).unwrap_or_default(),
+        "day": day.map(|day| calendar::day_name(day, language)).unwrap_or_default(),
         "time": request.time.map(|time| time.strftime("%H:%M").to_string()).unwrap_or_default(),
         "impossible_day": request.impossible_day.as_deref().unwrap_or_default(),
+        "impossible_time": request.impossible_time.as_deref().unwrap_or_default(),
+        "unclear_guests": request.unclear_guests.as_deref().unwrap_or_default(),
     });
     Outcome::new("booking.details-needed", data, format!("still to know: {}", missing.name())).awaits(missing)
 }
@@ -120,7 +123,10 @@ fn ask(request: &Request, language: Language) -> Outcome {
 fn remember(state: &State, outcome: &Outcome, language: Language) -> Conversation {
     let mut request = if outcome.settled { Request::default() } else { state.request.clone() };
     request.heard.clear();
-    request.impossible_day = None;
+    (request.impossible_day, request.impossible_time, request.unclear_guests) = (None, None, None);
+    if outcome.decision_type == "booking" {
+        request.service_day = outcome.service_day;
+    }
     request.complete = false;
     // What the restaurant could not do must be said anew, what was right is kept.
     match outcome.awaited {

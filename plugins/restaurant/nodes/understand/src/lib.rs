@@ -73,7 +73,7 @@ fn ask_model(text: &str, language: Language, conversation: &Conversation) -> Res
     let schema = json!({
         "type": "object",
         "properties": {
-            "intent": { "enum": names },
+            "intent": { "type": "string", "enum": names },
             "confidence": { "type": "number", "minimum": 0, "maximum": 1 },
         },
         "required": ["intent", "confidence"],

@@ -6,10 +6,41 @@ use signalbox_sdk::prelude::*;
 #[derive(Deserialize)]
 #[serde(tag = "call", rename_all = "kebab-case")]
 enum Call {
-    Get { table: String, partition: String, sort: String },
-    Query { table: String, partition: String, prefix: Option<String>, limit: Option<u32>, cursor: Option<String> },
-    Put { table: String, partition: String, sort: String, item: Value, when: Option<When> },
-    Delete { table: String, partition: String, sort: String, when: Option<When> },
+    Get {
+        table: String,
+        partition: String,
+        sort: String,
+    },
+    Query {
+        table: String,
+        partition: String,
+        prefix: Option<String>,
+        limit: Option<u32>,
+        cursor: Option<String>,
+    },
+    Put {
+        table: String,
+        partition: String,
+        sort: String,
+        item: Value,
+        when: Option<When>,
+    },
+    Delete {
+        table: String,
+        partition: String,
+        sort: String,
+        when: Option<When>,
+    },
+    /// Reads the partition from its beginning, so many times or until it is refused.
+    ReadOn {
+        table: String,
+        partition: String,
+        times: u32,
+    },
+    /// Asks for what cannot be there, whatever the answer is.
+    AskOn {
+        table: String,
+    },
 }
 
 /// What must hold for a write to happen; anything goes when unset.
@@ -44,10 +75,34 @@ fn node(context: &Context) -> Result<Step, Failure> {
         Call::Put { table, partition, sort, item, when } => {
             probe::outcome(dynamodb::put(&table, &partition, &sort, &item, condition(when)), Error::retryable)
         }
+        Call::ReadOn { table, partition, times } => read_on(&table, &partition, times),
+        Call::AskOn { table } => loop {
+            let _ = dynamodb::get::<Value>(&table, "p", &"x".repeat(100_000));
+        },
         Call::Delete { table, partition, sort, when } => {
             probe::outcome(dynamodb::delete(&table, &partition, &sort, condition(when)), Error::retryable)
         }
     })
+}
+
+fn read_on(table: &str, partition: &str, times: u32) -> Value {
+    let (mut pages, mut most) = (0, 0);
+    for _ in 0..times {
+        match dynamodb::query::<Value>(table, partition, Range::all()) {
+            Ok(page) => {
+                pages += 1;
+                most = most.max(page.rows.len());
+                if page.cursor.is_none() {
+                    return json!({ "pages": pages, "most": most, "whole": true });
+                }
+            }
+            Err(error) => {
+                let refused = probe::outcome::<(), _>(Err(error), Error::retryable);
+                return json!({ "pages": pages, "most": most, "refused": refused });
+            }
+        }
+    }
+    json!({ "pages": pages, "most": most })
 }
 
 fn condition(when: Option<When>) -> Condition {

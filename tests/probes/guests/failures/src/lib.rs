@@ -47,6 +47,8 @@ fn node(context: &Context) -> Result<Step, Failure> {
         "bad-json" => Ok(raw("{\"open\": ".to_owned())),
         "deep-json" => Ok(raw(format!("{}{}", "[".repeat(10_000), "]".repeat(10_000)))),
         "huge-update" => Ok(raw(format!("\"{}\"", "x".repeat(1024 * 1024)))),
+        "say-much" => Ok(say(25)),
+        "say-too-much" => Ok(say(50)),
         "read-env" => answer(json!(std::env::vars().collect::<Vec<_>>())),
         "read-file" => answer(json!(["/", "/etc/passwd", "."].map(read))),
         "wall-clock" => answer(json!([unix_millis(), context.now()?.unix_millis()])),
@@ -99,6 +101,23 @@ fn raw(text: String) -> Step {
     let mut step = Step::new();
     step.updates.push(("result".to_owned(), text));
     step
+}
+
+/// A step with so many actions of 30 KB that no compression makes smaller than three quarters.
+fn say(actions: u32) -> Step {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut chance: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mut letter = || {
+        chance ^= chance << 13;
+        chance ^= chance >> 7;
+        chance ^= chance << 17;
+        char::from(LETTERS[usize::try_from(chance % 64).unwrap_or_default()])
+    };
+    let verdict = Verdict::new("probe.said", "probe").reasoning("it says much");
+    (0..actions).fold(Step::new().decide(verdict), |step, _| {
+        let text: String = (0..30_000).map(|_| letter()).collect();
+        step.act(Action::notify("business", json!({ "text": text })))
+    })
 }
 
 fn spin() -> Result<Step, Failure> {

@@ -1,17 +1,27 @@
+use signalbox_graph::check_toml;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::{Draft, Field, Found, Unreadable};
 
+/// The largest text, in bytes; files are bounded before they are read.
+const LARGEST: usize = 4 << 20;
+
+/// The most mistakes in what is no TOML that are told.
+const MOST_MISTAKES: usize = 100;
+
 /// The models of a text: the one at its top level, or those under `[[models]]`.
 pub(super) fn drafts(text: &str) -> (Vec<Draft>, Vec<Unreadable>) {
+    if let Err(unread) = check_toml(text, LARGEST) {
+        return (Vec::new(), vec![Unreadable { at: unread.at.start, message: format!("{unread}; {}", unread.help) }]);
+    }
     let (document, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
         let unreadable = |error: toml::de::Error| Unreadable {
             at: error.span().map_or(0, |span| span.start),
             message: error.message().to_owned(),
         };
-        return (Vec::new(), errors.into_iter().map(unreadable).collect());
+        return (Vec::new(), errors.into_iter().take(MOST_MISTAKES).map(unreadable).collect());
     }
     let (mut fields, mut models) = (Vec::new(), None);
     for (key, value) in document.into_inner() {

@@ -1,0 +1,194 @@
+//! How a request is put, and how it is put differently after a provider said which part of it it does not take.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use signalbox_bindings::signalbox::llm::llm::{Request, Role};
+use signalbox_model::JsonObject;
+
+use super::refusal::Told;
+use super::strict::strict;
+
+/// What a provider calls the bound of an answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum TokenParameter {
+    /// `max_completion_tokens`, and the other one after the provider refused it by name.
+    #[default]
+    Auto,
+    /// `max_completion_tokens`, as newer models want it.
+    MaxCompletionTokens,
+    /// `max_tokens`, for servers that pass over the newer name without a word.
+    MaxTokens,
+}
+
+/// What a provider is asked with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Dialect {
+    limit: Limit,
+    temperature: bool,
+    form: Form,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Limit {
+    MaxCompletionTokens,
+    MaxTokens,
+}
+
+/// How a JSON document is asked for, from the strictest way to the loosest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Strict,
+    Schema,
+    JsonObject,
+    Words,
+}
+
+/// A request as it was sent.
+pub(super) struct Sent {
+    pub(super) body: Value,
+    limit: Limit,
+    temperature: bool,
+    /// None when no document was asked for.
+    form: Option<Form>,
+}
+
+/// Another way to put a request.
+pub(super) struct Another {
+    pub(super) dialect: Dialect,
+    change: Change,
+    /// Whether it holds for every later request too, and not only for this one's schema.
+    pub(super) lasting: bool,
+}
+
+#[derive(Clone, Copy)]
+enum Change {
+    Limit(Limit),
+    NoTemperature,
+    Form(Form),
+}
+
+impl Dialect {
+    pub(super) fn new(parameter: TokenParameter) -> Self {
+        let limit = match parameter {
+            TokenParameter::Auto | TokenParameter::MaxCompletionTokens => Limit::MaxCompletionTokens,
+            TokenParameter::MaxTokens => Limit::MaxTokens,
+        };
+        Self { limit, temperature: true, form: Form::Strict }
+    }
+
+    /// The same with a change that another request taught.
+    pub(super) fn with(self, another: &Another) -> Self {
+        self.changed(another.change)
+    }
+
+    fn changed(mut self, change: Change) -> Self {
+        match change {
+            Change::Limit(limit) => self.limit = limit,
+            Change::NoTemperature => self.temperature = false,
+            Change::Form(form) => self.form = form,
+        }
+        self
+    }
+
+    /// A request in this dialect.
+    pub(super) fn wording(self, request: &Request, model: &str, most_tokens: u32) -> Sent {
+        let mut messages: Vec<Value> = request
+            .messages
+            .iter()
+            .map(|message| json!({ "role": role(message.role), "content": message.content }))
+            .collect();
+        let mut body = JsonObject::new();
+        let schema = request.response_schema.as_deref().and_then(|schema| serde_json::from_str::<Value>(schema).ok());
+        let form = schema.map(|schema| {
+            let (form, format) = self.form.of(&schema);
+            body.extend(format.map(|format| ("response_format".to_owned(), format)));
+            if matches!(form, Form::JsonObject | Form::Words) {
+                messages.insert(0, json!({ "role": "system", "content": in_words(&schema) }));
+            }
+            form
+        });
+        let limit = request.max_tokens.map_or(most_tokens, |wanted| wanted.min(most_tokens));
+        body.insert("model".to_owned(), json!(model));
+        body.insert("messages".to_owned(), json!(messages));
+        body.insert(self.limit.name().to_owned(), json!(limit));
+        let temperature = request.temperature.filter(|_| self.temperature);
+        body.extend(temperature.map(|temperature| ("temperature".to_owned(), json!(temperature))));
+        Sent { body: Value::Object(body), limit: self.limit, temperature: temperature.is_some(), form }
+    }
+
+    /// What to try after a refusal; none when it names nothing that can be put differently. `parameter` is the operator's
+    /// word, which no provider's word overrules.
+    pub(super) fn after(self, told: &Told, status: u16, sent: &Sent, parameter: TokenParameter) -> Option<Another> {
+        if !matches!(status, 400 | 422) {
+            return None;
+        }
+        let limit =
+            Some(sent.limit).filter(|_| parameter == TokenParameter::Auto && sent.limit == Self::new(parameter).limit);
+        let parts: [(&[&str], Option<Change>); 3] = [
+            (&[sent.limit.name()], limit.map(|_| Change::Limit(Limit::MaxTokens))),
+            (&["temperature"], sent.temperature.then_some(Change::NoTemperature)),
+            (&FORMATS, sent.form.and_then(Form::looser).map(Change::Form)),
+        ];
+        // The first that is named is what the refusal is about: the rest of the sentence may name what to use instead.
+        let named = |names: &[&str]| names.iter().filter_map(|name| told.names(name)).min();
+        let (names, change) =
+            parts.into_iter().filter(|(names, _)| named(names).is_some()).min_by_key(|(names, _)| named(names))?;
+        let about_form = names == FORMATS;
+        if !about_form && !told.says_unsupported() {
+            return None;
+        }
+        let change = change?;
+        Some(Another { dialect: self.changed(change), change, lasting: !(about_form && told.is_about_one_schema()) })
+    }
+}
+
+/// What a refusal calls the form of an answer.
+const FORMATS: [&str; 5] = ["response_format", "json_schema", "schema", "strict", "structured output"];
+
+impl Limit {
+    fn name(self) -> &'static str {
+        match self {
+            Self::MaxCompletionTokens => "max_completion_tokens",
+            Self::MaxTokens => "max_tokens",
+        }
+    }
+}
+
+impl Form {
+    /// This form, or the next that can say a schema, and how it says it.
+    fn of(self, schema: &Value) -> (Self, Option<Value>) {
+        let format = |schema: Value| json!({ "type": "json_schema", "json_schema": schema });
+        match self {
+            Self::Strict => match strict(schema) {
+                Some(schema) => (self, Some(format(json!({ "name": "answer", "schema": schema, "strict": true })))),
+                None => Self::Schema.of(schema),
+            },
+            // Not `"strict": false`, which is the default and a word that some servers do not know.
+            Self::Schema => (self, Some(format(json!({ "name": "answer", "schema": schema })))),
+            Self::JsonObject => (self, Some(json!({ "type": "json_object" }))),
+            Self::Words => (self, None),
+        }
+    }
+
+    fn looser(self) -> Option<Self> {
+        match self {
+            Self::Strict => Some(Self::Schema),
+            Self::Schema => Some(Self::JsonObject),
+            Self::JsonObject => Some(Self::Words),
+            Self::Words => None,
+        }
+    }
+}
+
+fn in_words(schema: &Value) -> String {
+    format!("Answer with one JSON document that meets this JSON Schema, and with nothing else: {schema}")
+}
+
+fn role(role: Role) -> &'static str {
+    match role {
+        Role::System => "system",
+        Role::User => "user",
+        Role::Assistant => "assistant",
+    }
+}

@@ -1,0 +1,166 @@
+//! The database while it is open, and while it is closed because of some trouble and looked at again.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, TryRecvError};
+use std::sync::{Arc, Weak};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use dynoxide::Database;
+
+use super::files::{Change, FileId, Files, LogIs, verify};
+use super::private;
+
+/// After a try to open the database again, the next one is made at the earliest after this time.
+const TRY_AGAIN: Duration = Duration::from_millis(500);
+
+/// A file that SQLite keeps in memory, for this connection alone. With `:memory:` its page cache is the database, and whoever
+/// splits a page has all of the cache looked through at the commit, so that each is dearer than the one before: splitting moves
+/// pages by way of number 262,145, which `pcache1Truncate` then takes for one to be removed. How large such
+/// a file may become is set in `.cargo/config.toml`.
+const IN_MEMORY: &str = "file:store?vfs=memdb";
+
+/// The database, and the log to sync before answers.
+pub(super) struct Opened {
+    pub database: Arc<Database>,
+    /// None when there is no file, or when SQLite syncs the log itself.
+    pub log: Option<File>,
+    /// None when there is no file.
+    files: Option<Files>,
+}
+
+impl Opened {
+    pub fn open(path: Option<&Path>) -> Result<Self, String> {
+        let Some(path) = path else {
+            let database = Database::new(IN_MEMORY).map_err(|error| error.to_string())?;
+            return Ok(Self { database: Arc::new(database), log: None, files: None });
+        };
+        private::keep_private(path)?;
+        let name = path.to_str().ok_or("its path is not UTF-8")?;
+        let database = Database::new(name).map_err(|error| error.to_string())?;
+        let files = Files::open(path)?;
+        let log = match files.log() {
+            Ok(log) => {
+                // Sets `synchronous=NORMAL`: the log is synced by us, and by SQLite before it moves the log into the file.
+                database.disable_bulk_loading().map_err(|error| error.to_string())?;
+                Some(log)
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the embedded store syncs after every write, which is slow");
+                None
+            }
+        };
+        Ok(Self { database: Arc::new(database), log, files: Some(files) })
+    }
+
+    /// Why what was written just now is not to be relied on.
+    pub fn trouble(&mut self, wrote: bool) -> Option<Change> {
+        if let (Some(log), true) = (&self.log, wrote)
+            && let Err(error) = log.sync_data()
+        {
+            return Some(Change { reason: format!("its log cannot be synced: {error}"), log: LogIs::Untouched });
+        }
+        self.files.as_mut().and_then(Files::changed)
+    }
+
+    /// Whether there is a file that can be closed and opened again.
+    pub fn has_files(&self) -> bool {
+        self.files.is_some()
+    }
+
+    /// Closes it as at an orderly end.
+    pub fn close(self) {
+        let Self { database, log, files } = self;
+        drop((database, log));
+        if let Some(files) = files {
+            files.release();
+        }
+    }
+}
+
+/// A database that is closed because of some trouble. Nothing is read from it or written to it until it was verified.
+pub(super) struct Closed {
+    path: PathBuf,
+    id: Option<FileId>,
+    reason: String,
+    /// What was acknowledged may be gone, which only a person can answer for.
+    lost: bool,
+    /// Who still has the old one open.
+    old: Weak<Database>,
+    /// Closed after everybody else, so that the log is left alone.
+    files: Option<Files>,
+    verifying: Option<mpsc::Receiver<Result<Opened, String>>>,
+    next: Instant,
+}
+
+impl Closed {
+    /// Closes a database without touching its files, but to keep what is in a log that nobody else finds.
+    pub fn of(opened: Opened, path: &Path, change: Change) -> Self {
+        let (old, id) = (Arc::downgrade(&opened.database), opened.files.as_ref().and_then(Files::id));
+        let lost = match change.log {
+            LogIs::Untouched => false,
+            LogIs::OutOfReach => !opened.files.as_ref().is_some_and(Files::move_log_into_file),
+            LogIs::Cut => true,
+        };
+        let Opened { database, log, files } = opened;
+        drop((database, log));
+        let (path, reason, next) = (path.to_owned(), change.reason, Instant::now());
+        Self { path, id, reason, lost, old, files, verifying: None, next }
+    }
+
+    /// What to tell whoever asks meanwhile.
+    pub fn reason(&self) -> String {
+        if self.lost {
+            return format!(
+                "the embedded store takes nothing, because {}, and with it what was stored last: restore a backup, or \
+                 restart the host to go on with what is left",
+                self.reason
+            );
+        }
+        format!("the embedded store takes nothing until its file was verified: {}", self.reason)
+    }
+
+    /// The database, once it was verified and opened again. Never waits: a thread of its own reads the file.
+    pub fn opened_again(&mut self) -> Option<Opened> {
+        let Some(verifying) = &self.verifying else {
+            if !self.lost && Instant::now() >= self.next && self.old.strong_count() == 0 {
+                self.files = None;
+                self.verify();
+            }
+            return None;
+        };
+        let verified = match verifying.try_recv() {
+            Ok(verified) => verified,
+            Err(TryRecvError::Empty) => return None,
+            Err(TryRecvError::Disconnected) => Err("the thread that verifies it has ended".to_owned()),
+        };
+        self.verifying = None;
+        self.next = Instant::now() + TRY_AGAIN;
+        match verified {
+            Ok(opened) => Some(opened),
+            Err(reason) => {
+                if reason != self.reason {
+                    tracing::error!(reason, path = %self.path.display(), "the embedded store stays closed");
+                    self.reason = reason;
+                }
+                None
+            }
+        }
+    }
+
+    fn verify(&mut self) {
+        let (tell, told) = mpsc::sync_channel(1);
+        let (path, id) = (self.path.clone(), self.id);
+        let work = move || {
+            let _ = tell.send(verify(&path, id).and_then(|()| Opened::open(Some(&path))));
+        };
+        match thread::Builder::new().name("store-verify".to_owned()).spawn(work) {
+            Ok(_) => self.verifying = Some(told),
+            Err(error) => {
+                tracing::error!(%error, "the embedded store cannot be verified");
+                self.next = Instant::now() + TRY_AGAIN;
+            }
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! What looks the same is understood the same: nobody in danger is overheard because of how a keyboard composes letters.
+
+use everyday::spellings;
+
+use crate::clinic::Clinic;
+
+const SENTENCES: [&str; 13] = [
+    "Tușesc cu sânge",
+    "Mă doare capul de trei zile și am febră 39",
+    "Mă doare pieptul și transpir",
+    "Nu pot respira și mă doare în piept",
+    "Am amețeli, dar nu am febră",
+    "Mă doare gâtul și nu pot înghiți",
+    "copilul are febră și vărsături cu sânge",
+    "Au venit rezultatele analizelor?",
+    "Aș vrea o programare la dermatolog joi după-amiază",
+    "Vreau să anulez programarea de sâmbătă",
+    "I can't breathe",
+    "I have had a cough for three weeks, my throat hurts",
+    "fever of 40 since yesterday and a stiff neck",
+];
+
+#[test]
+fn every_spelling_of_a_sentence_has_the_same_triage() {
+    for sentence in SENTENCES {
+        let expected = Clinic::open("clinica-sanatatea").say("ana", sentence);
+        for (name, spelling) in spellings::of(sentence) {
+            let answer = Clinic::open("clinica-sanatatea").say("ana", &spelling);
+            assert_eq!(
+                (&answer.code, answer.review, &answer.path, answer.actions.len()),
+                (&expected.code, expected.review, &expected.path, expected.actions.len()),
+                "{name}: {spelling}"
+            );
+        }
+    }
+}
+
+#[test]
+fn blood_in_a_cough_is_urgent_however_it_is_spelt() {
+    for spelling in ["Tușesc cu sânge", "Tus\u{326}esc cu sa\u{302}nge", "TU\u{15e}ESC CU SÂNGE"] {
+        let answer = Clinic::open("clinica-sanatatea").say("ana", spelling);
+        assert_eq!((answer.code.as_str(), answer.review), ("triage.urgent", true), "{spelling}: {answer:?}");
+    }
+}
