@@ -1,5 +1,7 @@
 //! Everything that is wrong with a manifest, in one report: each problem with its file, line, column and a caret.
 
+mod source;
+
 use std::fmt;
 use std::ops::Range;
 
@@ -8,7 +10,8 @@ use miette::{
     SourceCode, SourceSpan, SpanContents,
 };
 use serde::Serialize;
-use signalbox_model::{is_hidden, visible};
+use signalbox_model::visible;
+use source::without_hidden;
 
 /// The most problems that a report tells.
 pub(crate) const MAX_PROBLEMS: usize = 100;
@@ -371,28 +374,10 @@ fn within(source: &str, span: &Range<usize>) -> Range<usize> {
     start..end
 }
 
-/// The source as a terminal may show it, with every byte where it was, so that spans still fit.
-fn without_hidden(source: &str) -> String {
-    let mut shown = String::with_capacity(source.len());
-    let mut characters = source.chars().peekable();
-    while let Some(character) = characters.next() {
-        let ends_line = character == '\n' || (character == '\r' && characters.peek() == Some(&'\n'));
-        if !is_hidden(character) || character == '\t' || ends_line {
-            shown.push(character);
-            continue;
-        }
-        shown.push_str(match character.len_utf8() {
-            1 => "?",
-            2 => "??",
-            3 => "\u{fffd}",
-            _ => "\u{fffd}?",
-        });
-    }
-    shown
-}
-
 #[cfg(test)]
 mod tests {
+    use signalbox_model::is_hidden;
+
     use super::*;
 
     #[test]
