@@ -195,6 +195,10 @@ impl Refusal {
             | Self::Intake(
                 IntakeError::Decide(DecideError::Internal(_)) | IntakeError::Delayed(DecideError::Internal(_)),
             ) => Self::Lost.to_string(),
+            // Why is for those who may read decisions.
+            Self::Failed(FailedDecision { id, .. }) => {
+                format!("decision {id} failed; `signalbox decisions show {id}` tells why: mend the cause")
+            }
             other => other.reason(),
         };
         text.chars().take(LONGEST_MESSAGE).collect()
