@@ -209,6 +209,7 @@ impl Expression {
                     json.nodes()
                 ));
             }
+            meter.pay_copy(json.nodes(), json.text().len())?;
             return match json.value() {
                 JsonValue::Array(items) => Ok(items.clone()),
                 other => Err(format!("`state.{channel}` is no list but {other:.60}")),

@@ -42,6 +42,15 @@ impl Meter {
     /// Takes the price of an evaluation, before it begins.
     pub fn pay(&mut self, work: u64) -> Result<(), String> {
         self.check(work)?;
+        self.add(work)
+    }
+
+    /// Takes the price of a list that is only copied: each value is a quarter of what it costs to look at it.
+    pub fn pay_copy(&mut self, nodes: usize, bytes: usize) -> Result<(), String> {
+        self.add((nodes as u64).saturating_mul(8).saturating_add(bytes as u64 / 8))
+    }
+
+    fn add(&mut self, work: u64) -> Result<(), String> {
         (self.step, self.run) = (self.step.saturating_add(work), self.run.saturating_add(work));
         if self.step > STEP_LIMIT {
             return Err(format!(

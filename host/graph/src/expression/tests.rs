@@ -164,6 +164,17 @@ fn expressions_of_moderate_cost_add_up_to_the_limits_of_step_and_run() {
 }
 
 #[test]
+fn lists_that_are_copied_whole_add_up_to_the_limit_of_a_step_too() {
+    let expression = Expression::compile("state.x").unwrap();
+    let x = Json::parse_within(list_of(900, "[1,2,3,4,5,6,7,8,9]"), 1 << 20).unwrap();
+    let mut meter = Meter::default();
+    let mut items = || expression.items(|name| (name == "x").then_some(&x), &scope(), &mut meter);
+    assert_eq!(items().unwrap().len(), 900);
+    let why = (0..100).find_map(|_| items().err()).unwrap();
+    assert!(why.contains("the expressions of this step"), "{why}");
+}
+
+#[test]
 fn a_pattern_is_compiled_when_it_is_read_and_never_when_it_is_used() {
     let problem = |source: &str| Expression::compile(source).unwrap_err().remove(0);
     for source in ["state.x.matches(state.x)", "'a'.matches('a' + 'b')", "matches('a', state.x)", "'a'.matches()"] {
