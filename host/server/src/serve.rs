@@ -7,10 +7,12 @@ mod error;
 mod files;
 mod kafka;
 mod leave;
+mod metrics_listener;
 mod ready;
 mod reload;
 mod webhooks;
 
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +24,7 @@ use signalbox_executor::{Executor, ExecutorParts, Generations};
 use signalbox_sandbox::Sandbox;
 use signalbox_sessions::Sessions;
 use signalbox_triggers::{
-    Api, Clock, Intake, PermissionAudience, Scheduler, Verifier, WebSocket, Webhooks, serve_http,
+    Api, Clock, HttpEnding, Intake, PermissionAudience, Scheduler, Verifier, WebSocket, Webhooks, serve_http,
 };
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -114,17 +116,19 @@ pub async fn serve(
     let api = Api::new(config.api.clone(), verifier.clone(), intake.clone(), store.clone());
     let websocket = WebSocket::new(config.websocket.clone(), verifier, intake.clone(), sessions, store.clone(), clock);
 
-    let leaving = CancellationToken::new();
+    let (unready, leaving) = (CancellationToken::new(), CancellationToken::new());
     let health = Health {
         store: health::watch_store(store, gone.clone()),
         bundles: Arc::new(move || bundle_states(&generations)),
-        leaving: leaving.clone(),
+        leaving: unready.clone(),
     };
-    let health = health::routes(health, door, metrics, usage);
-    let router = websocket.router().merge(api.router()).merge(webhooks.router()).merge(health);
-    let listener = listen(&config).await?;
+    let router = websocket.router().merge(api.router()).merge(webhooks.router()).merge(health::routes(health));
+    let ending = HttpEnding { leaving: unready.clone(), stop: gone.child_token() };
+    let (router, metrics_listener) =
+        metrics_listener::open(&config, health::metrics_route(door, metrics, usage), router, &ending).await?;
+    let listener = listen("server.listen", config.server.listen).await?;
     let address = listener.local_addr()?;
-    let http = tokio::spawn(serve_http(config.http.clone(), listener, router, gone.child_token()));
+    let http = tokio::spawn(serve_http(config.http.clone(), listener, router, ending));
     let recovery = tokio::spawn({
         let (intake, leaving) = (intake.clone(), leaving.clone());
         async move { intake.keep_recovering(leaving).await }
@@ -134,15 +138,23 @@ pub async fn serve(
         async move { intake.keep_expiring_reviews(every, leaving).await }
     });
     let scheduler = tokio::spawn(scheduler.run(leaving.clone()));
-    if let Err(error) = ready::tell(address, ready_json) {
+    let metrics_address = metrics_listener.as_ref().map(|listener| listener.address);
+    if let Err(error) = ready::tell(address, metrics_address, ready_json) {
         tracing::warn!(%error, "nobody reads standard output; the host runs all the same");
     }
 
     let try_bundles_again = Arc::new(Notify::new());
     let trying = tokio::spawn(bundles.keep_trying(try_bundles_again.clone(), leaving.clone()));
     let mut reload = Reload { in_force: config, read_again, directory, log_filter, try_bundles_again };
-    while signals.next().await == Request::Reload {
-        reload.run();
+    let request = loop {
+        match signals.next().await {
+            Request::Reload => reload.run(),
+            request => break request,
+        }
+    };
+    unready.cancel();
+    if request == Request::Leave {
+        leave::serve_on(reload.in_force.server.shutdown_delay.0, &mut signals).await;
     }
     let hurry = signals.end_at_next();
     let left = leave::in_order(
@@ -154,7 +166,10 @@ pub async fn serve(
             intake,
             leaving,
             gone,
-            tasks: vec![recovery, expiry, http, trying, relay_task],
+            tasks: [recovery, expiry, http, trying, relay_task]
+                .into_iter()
+                .chain(metrics_listener.map(|listener| listener.task))
+                .collect(),
         },
     )
     .await;
@@ -199,9 +214,8 @@ fn metrics_door(config: &Config) -> Result<MetricsDoor, StartError> {
     Ok(MetricsDoor { access: config.telemetry.metrics_access, token })
 }
 
-async fn listen(config: &Config) -> Result<TcpListener, StartError> {
-    let address = config.server.listen;
-    TcpListener::bind(address).await.map_err(|reason| StartError::Listen { address, reason })
+async fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).await.map_err(|reason| StartError::Listen { key, address, reason })
 }
 
 fn bundle_states(generations: &Generations) -> BundleStates {

@@ -1,4 +1,5 @@
-//! Signals: the first SIGTERM or SIGINT asks to leave, the second does not wait; SIGHUP asks to read again.
+//! Signals: SIGTERM asks to leave, SIGINT to leave without a time of not being ready, each further one not to wait for
+//! what the one before began; SIGHUP asks to read again.
 
 use std::process::ExitCode;
 
@@ -10,14 +11,16 @@ pub const DONE: ExitCode = ExitCode::SUCCESS;
 pub const FAILED: ExitCode = ExitCode::FAILURE;
 /// The shutdown deadline passed with work unfinished; what was acknowledged is decided at the next start.
 pub const UNFINISHED: u8 = 3;
-/// A second signal ended the process at once.
+/// One more signal ended the process at once.
 pub const INTERRUPTED: i32 = 130;
 
 /// What an operator asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Request {
-    /// Leave, in order.
+    /// Leave, in order, once nobody sends anything any more.
     Leave,
+    /// Leave, in order, from now on: a person at a terminal waits for it.
+    LeaveNow,
     /// Read again what can be read again.
     Reload,
 }
@@ -43,7 +46,7 @@ impl Signals {
     pub async fn next(&mut self) -> Request {
         tokio::select! {
             _ = self.terminate.recv() => Request::Leave,
-            _ = self.interrupt.recv() => Request::Leave,
+            _ = self.interrupt.recv() => Request::LeaveNow,
             _ = self.hangup.recv() => Request::Reload,
         }
     }
@@ -51,8 +54,8 @@ impl Signals {
     /// Ends the process at the next request to leave.
     pub fn end_at_next(mut self) -> tokio::task::JoinHandle<()> {
         tokio::spawn(async move {
-            while self.next().await != Request::Leave {}
-            tracing::warn!("second signal: leaving at once; what was acknowledged is decided at the next start");
+            while self.next().await == Request::Reload {}
+            tracing::warn!("one more signal: leaving at once; what was acknowledged is decided at the next start");
             std::process::exit(INTERRUPTED);
         })
     }

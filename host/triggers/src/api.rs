@@ -82,7 +82,7 @@ impl Api {
     fn cors(&self) -> CorsLayer {
         let allowed = &self.shared.config.allowed_origins;
         let origins: Vec<HeaderValue> =
-            allowed.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()).collect();
+            allowed.iter().filter_map(|origin| HeaderValue::from_str(origin.as_str()).ok()).collect();
         CorsLayer::new()
             .allow_origin(AllowOrigin::list(origins))
             .allow_methods([Method::GET, Method::POST])

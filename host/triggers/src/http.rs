@@ -1,32 +1,30 @@
 //! Accepts TCP connections and serves HTTP/1.1 on them, with the limits that `axum::serve` does not set: how long
-//! headers may take, how large they may be, how many connections there may be, and how long nothing of an answer may be
-//! read.
+//! headers may take, how long a connection may be idle, how large headers may be, how many connections there may be, and
+//! how long nothing of an answer may be read.
 
 mod addresses;
 mod allowance;
+mod body;
+mod connection;
+mod message;
+mod places;
+mod progress;
+mod stream;
 
-use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::ConnectInfo;
-use hyper::Request;
-use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use serde::{Deserialize, Serialize};
 use signalbox_model::{HumanDuration, HumanSize};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::net::TcpListener;
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tower::ServiceExt as _;
 
 use crate::metrics::{HTTP_CONNECTIONS, HTTP_REFUSED};
-use allowance::Allowed;
+use places::Places;
+use progress::Progress;
 
 pub(crate) use addresses::{Addresses, Place};
 pub(crate) use allowance::{Allowance, UsedUp};
@@ -35,13 +33,18 @@ pub(crate) use allowance::{Allowance, UsedUp};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
 pub struct HttpConfig {
-    /// Connections at a time that are no WebSockets; more are closed at once.
+    /// Connections at a time that are no WebSockets. When there are as many, a new one takes the place of the longest idle
+    /// one; without an idle one it is closed at once.
     pub max_connections: usize,
-    /// Those of them that come from one address, or one /64 of IPv6; more are closed at once. Everybody behind a proxy
-    /// has the proxy's address.
+    /// Those of them that come from one address, or one /64 of IPv6; further ones are treated alike. Everybody behind a
+    /// proxy has the proxy's address.
     pub connections_per_address: usize,
-    /// How long a client may take to send the headers of a request, also the first.
+    /// How long a client may take to send the headers of a request: of the first since it connected, of every other since
+    /// its first byte.
     pub header_timeout: HumanDuration,
+    /// How long a connection may wait for its next request. Longer than the idle timeout of a balancer before the host,
+    /// so that it is the balancer that ends idle connections, and never sends a request on one that is just ending.
+    pub idle_timeout: HumanDuration,
     /// The most headers of a request.
     pub max_headers: usize,
     /// The most bytes that all headers of a request may have.
@@ -56,6 +59,7 @@ impl Default for HttpConfig {
             max_connections: 2_000,
             connections_per_address: 1_000,
             header_timeout: HumanDuration::secs(10),
+            idle_timeout: HumanDuration::secs(90),
             max_headers: 64,
             header_size: HumanSize(32 * 1024),
             write_timeout: HumanDuration::secs(30),
@@ -66,23 +70,38 @@ impl Default for HttpConfig {
 /// How long after a failed accept the next is tried: mostly there are no file descriptors left, and some come back.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves `router` until `stop`, and then until the requests under way are answered; each request carries its peer as
-/// [`ConnectInfo`]. Upgraded connections go on: whoever upgraded them ends them.
-pub async fn serve_http(config: HttpConfig, listener: TcpListener, router: Router, stop: CancellationToken) {
-    // HTTP/1.1 only: the builder that also guesses HTTP/2 waits for its first bytes without a deadline.
+/// When a listener is to end.
+#[derive(Clone, Debug, Default)]
+pub struct HttpEnding {
+    /// From then on every answer is the last of its connection, so that clients and balancers go elsewhere with the next.
+    pub leaving: CancellationToken,
+    /// From then on no connection is accepted, and those that there are end with the request under way.
+    pub stop: CancellationToken,
+}
+
+impl From<CancellationToken> for HttpEnding {
+    /// Without a time of leaving.
+    fn from(stop: CancellationToken) -> Self {
+        Self { leaving: CancellationToken::new(), stop }
+    }
+}
+
+/// Serves `router` until it is to stop, and then until the requests under way are answered; each request carries its peer
+/// as [`axum::extract::ConnectInfo`]. Upgraded connections go on: whoever upgraded them ends them.
+pub async fn serve_http(config: HttpConfig, listener: TcpListener, router: Router, ending: impl Into<HttpEnding>) {
+    let ending = ending.into();
+    // HTTP/1.1 only: the builder that also guesses HTTP/2 waits for its first bytes without a deadline. The library's
+    // limit on the time for headers also runs while a connection is idle, so that time is kept by ourselves.
     let mut builder = http1::Builder::new();
     builder
-        .timer(TokioTimer::new())
-        .header_read_timeout(config.header_timeout.0)
         .max_headers(config.max_headers)
         // The library's least.
         .max_buf_size(usize::try_from(config.header_size.0).unwrap_or(usize::MAX).max(8 * 1024));
-    let places = Arc::new(Semaphore::new(config.max_connections.min(Semaphore::MAX_PERMITS)));
-    let addresses = Addresses::new(config.connections_per_address);
+    let places = Places::new(config.max_connections, config.connections_per_address);
     let connections = TaskTracker::new();
     loop {
         let accepted = tokio::select! {
-            () = stop.cancelled() => break,
+            () = ending.stop.cancelled() => break,
             accepted = listener.accept() => accepted,
         };
         let (stream, peer) = match accepted {
@@ -93,55 +112,27 @@ pub async fn serve_http(config: HttpConfig, listener: TcpListener, router: Route
                 continue;
             }
         };
-        let Ok(place) = places.clone().try_acquire_owned() else {
-            ::metrics::counter!(HTTP_REFUSED, "reason" => "all").increment(1);
-            continue;
+        let held = match places.take(peer.ip()) {
+            Ok(held) => held,
+            Err(full) => {
+                ::metrics::counter!(HTTP_REFUSED, "reason" => full.label()).increment(1);
+                continue;
+            }
         };
-        let Some(of_address) = addresses.take(peer.ip()) else {
-            ::metrics::counter!(HTTP_REFUSED, "reason" => "address").increment(1);
-            continue;
-        };
+        let (head, idle) = (config.header_timeout.0, config.idle_timeout.0);
+        let progress = Progress::new(places.clone(), held, peer.ip(), head, idle, ending.stop.child_token());
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(config.write_timeout.0));
-        let serve = serve_one(builder.clone(), stream, peer, router.clone(), stop.clone());
+        let leaving = ending.leaving.clone();
+        let serve = connection::serve(builder.clone(), stream, router.clone(), peer, progress, leaving);
         connections.spawn(async move {
             ::metrics::gauge!(HTTP_CONNECTIONS).increment(1);
             serve.await;
             ::metrics::gauge!(HTTP_CONNECTIONS).decrement(1);
-            drop((place, of_address));
         });
     }
+    // Nobody is to wait in the backlog of a listener that accepts nothing.
+    drop(listener);
     connections.close();
     connections.wait().await;
-}
-
-async fn serve_one(
-    builder: http1::Builder,
-    stream: TimeoutStream<TcpStream>,
-    peer: SocketAddr,
-    router: Router,
-    stop: CancellationToken,
-) {
-    // Answers are small and waited for; holding them back to fill packets only delays them.
-    let _ = stream.get_ref().set_nodelay(true);
-    let allowance = Allowance::default();
-    let stream = Box::pin(stream);
-    let stream = Allowed::new(stream, allowance.clone());
-    let service = router.map_request(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(ConnectInfo(peer));
-        request.extensions_mut().insert(allowance.clone());
-        request
-    });
-    let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
-    let mut connection = std::pin::pin!(connection.with_upgrades());
-    let result = tokio::select! {
-        result = connection.as_mut() => result,
-        () = stop.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = result {
-        tracing::debug!(%error, "a connection ended early");
-    }
 }

@@ -5,6 +5,7 @@
 
 mod api;
 mod auth;
+mod browser_origin;
 mod clock;
 mod cron;
 mod http;
@@ -17,9 +18,10 @@ mod websocket;
 
 pub use api::{Api, ApiConfig};
 pub use auth::{AuthConfig, AuthError, JwksConfig, KeyAlgorithm, KeyConfig, KeyError, Verified, Verifier};
+pub use browser_origin::{BrowserOrigin, OriginError};
 pub use clock::Clock;
 pub use cron::{BUNDLE_PREFIX, CronConfig, ScheduleChanges, Scheduler};
-pub use http::{HttpConfig, serve_http};
+pub use http::{HttpConfig, HttpEnding, serve_http};
 pub use intake::{
     Acceptance, Decide, Intake, IntakeConfig, IntakeError, Message, Origin, PermissionAudience, RateScope, Receipt,
     ReviewFailure, ReviewMessage, ReviewOutcome, Watcher,

@@ -36,6 +36,8 @@ pub(crate) const REVIEWS_REFUSED: &str = "signalbox_reviews_refused_total";
 pub(crate) const HTTP_CONNECTIONS: &str = "signalbox_http_connections";
 /// HTTP connections turned away.
 pub(crate) const HTTP_REFUSED: &str = "signalbox_http_connections_refused_total";
+/// HTTP requests that were not looked at any further.
+pub(crate) const HTTP_MALFORMED: &str = "signalbox_http_requests_malformed_total";
 /// Ticks of schedules by what became of them.
 pub(crate) const CRON_TICKS: &str = "signalbox_cron_ticks_total";
 /// From a tick's nominal time until its input was accepted.
@@ -108,6 +110,11 @@ pub fn describe_metrics() {
         HTTP_REFUSED,
         Unit::Count,
         "HTTP connections that were closed at once because there were too many, by reason (all, address)"
+    );
+    describe_counter!(
+        HTTP_MALFORMED,
+        Unit::Count,
+        "HTTP requests that are ambiguous and so were refused unread, by reason (the code of the refusal)"
     );
     describe_counter!(
         CRON_TICKS,

@@ -1,17 +1,19 @@
 //! The protocol `signalbox.v1` over WebSocket: `docs/guide/websocket.md` is its description for clients.
 //!
-//! A socket's way: [`handshake`] looks at the upgrade request, [`connection`] owns the socket and asks [`protocol`] what
+//! A socket's way: [`upgrade`] and [`handshake`] look at the request, [`frames`] at the bytes, [`connection`] owns the socket and asks [`protocol`] what
 //! to do about each thing that happens; [`message`] has what people write decided and [`watch`] brings back what becomes of
 //! it, [`resume`] brings what was missed.
 
 mod config;
 mod connection;
 mod error_frame;
+mod frames;
 mod handshake;
 mod message;
 mod protocol;
 mod resume;
 mod review;
+mod upgrade;
 mod watch;
 
 use std::net::SocketAddr;
@@ -20,18 +22,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use axum::extract::ws::{WebSocketUpgrade, rejection::WebSocketUpgradeRejection};
-use axum::extract::{ConnectInfo, OriginalUri, State};
+use axum::extract::{ConnectInfo, OriginalUri, Request, State};
 use axum::response::Response;
 use axum::routing::get;
 use axum::{Extension, Router};
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
-use http::HeaderMap;
+use http::request::Parts;
 use signalbox_delivery::Audience;
 use signalbox_sessions::{Limits, Sessions};
 use signalbox_store::Store;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch as watch_channel};
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig as WireConfig;
 use tokio_util::task::TaskTracker;
 
 use crate::http::{Addresses, Allowance, Place};
@@ -40,6 +42,7 @@ use crate::{Clock, Intake, Verifier};
 use connection::Connection;
 use handshake::{Presented, Refusal};
 use protocol::Rules;
+use upgrade::Upgrade;
 
 pub use config::WebSocketConfig;
 
@@ -115,7 +118,7 @@ impl WebSocket {
 
     /// The route of the endpoint.
     pub fn router(&self) -> Router {
-        Router::new().route(PATH, get(upgrade)).with_state(self.shared.clone())
+        Router::new().route(PATH, get(enter)).with_state(self.shared.clone())
     }
 
     /// How many sockets are open, authenticated or not.
@@ -186,17 +189,16 @@ impl Shared {
     }
 }
 
-async fn upgrade(
+async fn enter(
     State(shared): State<Arc<Shared>>,
     OriginalUri(uri): OriginalUri,
-    headers: HeaderMap,
     peer: Option<Extension<ConnectInfo<SocketAddr>>>,
     allowance: Option<Extension<Allowance>>,
-    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    request: Request,
 ) -> Response {
     let allowance = allowance.map(|Extension(allowance)| allowance).unwrap_or_default();
     let peer = peer.map(|Extension(ConnectInfo(peer))| peer);
-    match admit(&shared, &uri, &headers, peer, upgrade) {
+    match admit(&shared, &uri, &mut request.into_parts().0, peer) {
         Ok((upgrade, presented, places)) => accept(shared, upgrade, presented, places, allowance),
         Err(refusal) => {
             ::metrics::counter!(REFUSED, "reason" => refusal.code()).increment(1);
@@ -210,15 +212,14 @@ async fn upgrade(
 fn admit(
     shared: &Arc<Shared>,
     uri: &http::Uri,
-    headers: &HeaderMap,
+    request: &mut Parts,
     peer: Option<SocketAddr>,
-    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
-) -> Result<(WebSocketUpgrade, Presented, Places), Refusal> {
+) -> Result<(Upgrade, Presented, Places), Refusal> {
     if shared.draining.borrow().is_some() {
         return Err(Refusal::Draining);
     }
-    let presented = handshake::read(uri, headers, &shared.config.allowed_origins)?;
-    let upgrade = upgrade.map_err(|rejection| Refusal::NoWebSocket(rejection.body_text()))?;
+    let upgrade = upgrade::read(request)?;
+    let presented = handshake::read(uri, &request.headers, &shared.config.allowed_origins)?;
     let socket = Socket::open(shared).ok_or(Refusal::Full)?;
     let place = shared.strangers.clone().try_acquire_owned().map_err(|_| Refusal::Strangers)?;
     let of_address =
@@ -228,34 +229,32 @@ fn admit(
 
 fn accept(
     shared: Arc<Shared>,
-    upgrade: WebSocketUpgrade,
+    upgrade: Upgrade,
     presented: Presented,
     places: Places,
     allowance: Allowance,
 ) -> Response {
     let message_size = usize::try_from(shared.config.message_size.0).unwrap_or(usize::MAX);
-    let upgrade = upgrade
-        .protocols([SUBPROTOCOL])
-        .max_message_size(message_size)
-        .max_frame_size(message_size)
+    let outbox_size = usize::try_from(shared.config.outbox_size.0).unwrap_or(usize::MAX);
+    let config = WireConfig::default()
+        .max_message_size(Some(message_size))
+        .max_frame_size(Some(message_size))
         // Small buffers: with the library's own, 10,000 idle connections would take more than a gigabyte.
         .read_buffer_size(2 * 1024)
         .write_buffer_size(2 * 1024)
-        .max_write_buffer_size(
-            usize::try_from(shared.config.outbox_size.0).unwrap_or(usize::MAX).saturating_add(4 * 1024),
-        );
+        .max_write_buffer_size(outbox_size.saturating_add(4 * 1024));
     let tasks = shared.tasks.clone();
-    let token = tasks.token();
-    upgrade.on_upgrade(move |mut stream| {
+    let counted = tasks.token();
+    let response = upgrade.response();
+    tokio::spawn(async move {
         let Places { socket, stranger } = places;
-        let (mut connection, counted) = (Connection::new(shared, stranger, allowance), (socket, token));
-        // Boxed, because hyper would otherwise keep a place for it in every connection from the first byte.
-        Box::pin(async move {
-            connection.run(&mut stream, presented.token).await;
-            drop(connection);
-            drop(counted);
-        })
-    })
+        let Some(mut stream) = upgrade.stream(config).await else { return };
+        let mut connection = Connection::new(shared, stranger, allowance);
+        connection.run(&mut stream, presented.token).await;
+        drop(connection);
+        drop((socket, counted));
+    });
+    response
 }
 
 fn rules(config: &WebSocketConfig, intake: &Intake) -> Rules {

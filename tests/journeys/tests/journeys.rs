@@ -4,6 +4,7 @@
 mod answers;
 mod api;
 mod bundles;
+mod connections;
 mod crash;
 mod cron;
 mod drain;

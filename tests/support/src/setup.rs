@@ -18,6 +18,7 @@ pub struct Setup {
     bundles: Vec<PathBuf>,
     llm: Option<String>,
     store: &'static str,
+    shutdown_delay: &'static str,
     instances: u32,
     extra: String,
     environment: Vec<(OsString, OsString)>,
@@ -31,7 +32,9 @@ impl Setup {
         fs::write(folder.path().join("secret"), SECRET)?;
         let (store, extra) = ("path = \"store.db\"", String::new());
         let environment = Vec::new();
-        Ok(Self { folder, bundles: Vec::new(), llm: None, store, instances: 128, extra, environment })
+        // Nobody balances between hosts under test.
+        let shutdown_delay = "0s";
+        Ok(Self { folder, bundles: Vec::new(), llm: None, store, shutdown_delay, instances: 128, extra, environment })
     }
 
     /// With a business of that type whose role `coordinator` may do everything.
@@ -79,6 +82,12 @@ impl Setup {
         self
     }
 
+    /// With so long a time of serving on after SIGTERM.
+    pub fn shutdown_delay(mut self, delay: &'static str) -> Self {
+        self.shutdown_delay = delay;
+        self
+    }
+
     /// With room for so many guest calls at the same time.
     pub fn instances(mut self, instances: u32) -> Self {
         self.instances = instances;
@@ -113,13 +122,14 @@ impl Setup {
     pub fn config_file(&self) -> Result<PathBuf> {
         let bundles: Vec<_> = self.bundles.iter().map(|folder| json!(folder.to_string_lossy()).to_string()).collect();
         let text = format!(
-            "[server]\nlisten = \"127.0.0.1:0\"\n\
+            "[server]\nlisten = \"127.0.0.1:0\"\nshutdown-delay = \"{}\"\n\
              [store]\n{}\n\
              [business]\ndirectory = \"business\"\n\
              [bundles]\npaths = [{}]\n\
              [sandbox]\ninstances = {}\ncache = {}\ncompile-time = \"10m\"\n\
              [auth]\nkeys = [{{ algorithm = \"HS256\", key = {{ file = \"secret\" }} }}]\ndevelopment = true\n\
              {}{}",
+            self.shutdown_delay,
             self.store,
             bundles.join(", "),
             self.instances,

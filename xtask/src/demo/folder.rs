@@ -10,6 +10,8 @@ use crate::workspace::Workspace;
 const CONFIGURATION: &str = r#"# Written by `cargo xtask demo`, fresh for each run.
 [server]
 listen = "127.0.0.1:0"
+# No balancer has to notice that it leaves.
+shutdown-delay = "0s"
 
 [store]
 path = "store.db"

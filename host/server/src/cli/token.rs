@@ -3,12 +3,12 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use jsonwebtoken::{EncodingKey, Header};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use serde_json::json;
 use signalbox_model::{BusinessAccess, HumanDuration};
-use signalbox_triggers::{AuthConfig, KeyAlgorithm, KeyConfig};
+use signalbox_triggers::{AuthConfig, KeyConfig};
 
 use super::{Configured, output};
 use crate::config::secrets;
@@ -71,7 +71,7 @@ pub fn run(configured: &Configured, options: &Options) -> anyhow::Result<ExitCod
         exp: expires.as_second(),
         businesses: options.business.iter().map(|text| access(text)).collect::<anyhow::Result<_>>()?,
     };
-    let header = Header { kid: key.kid.clone(), ..Header::new(Algorithm::HS256) };
+    let header = Header { kid: key.kid.clone(), ..Header::new(key.algorithm.into()) };
     let encoding = EncodingKey::from_secret(secret.expose_secret().as_bytes());
     let token = jsonwebtoken::encode(&header, &claims, &encoding).context("signing the token")?;
     if options.json {
@@ -97,7 +97,7 @@ fn development_key(auth: &AuthConfig) -> anyhow::Result<&KeyConfig> {
             jwks.url
         );
     }
-    if let Some(public) = auth.keys.iter().find(|key| key.algorithm != KeyAlgorithm::Hs256) {
+    if let Some(public) = auth.keys.iter().find(|key| !key.algorithm.is_shared()) {
         bail!(
             "tokens are verified with the public key in {}; only whoever has the private one can mint them. For \
              development configure an HS256 key alone under [[auth.keys]]",

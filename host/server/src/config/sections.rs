@@ -18,13 +18,21 @@ use super::secrets::{self, SecretError};
 pub struct ServerConfig {
     /// Address and port; port 0 takes a free one and the ready line names it.
     pub listen: SocketAddr,
-    /// How long running decisions and open connections have to end after SIGTERM.
+    /// How long after SIGTERM the host goes on as ever while `/readyz` says 503, so that balancers have stopped sending
+    /// before it takes no more. An interrupt (Ctrl-C) and a second signal skip it.
+    pub shutdown_delay: HumanDuration,
+    /// How long running decisions and open connections have to end after that.
     pub shutdown_deadline: HumanDuration,
 }
 
 impl Default for ServerConfig {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8080)), shutdown_deadline: HumanDuration::secs(30) }
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            // Both together are less than the 30 s that Kubernetes waits unless it is told otherwise.
+            shutdown_delay: HumanDuration::secs(5),
+            shutdown_deadline: HumanDuration::secs(20),
+        }
     }
 }
 
@@ -161,12 +169,12 @@ pub enum LogFormat {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum MetricsAccess {
-    /// Requests from this machine that no proxy has forwarded.
+    /// Requests from this machine, to this machine by a name of its own, that nothing says a proxy has forwarded.
     #[default]
     Loopback,
     /// Requests that carry `metrics-token` as a bearer token.
     Token,
-    /// Everyone who reaches the port.
+    /// Everyone who reaches the address.
     Open,
     /// Nobody.
     Off,
@@ -185,6 +193,9 @@ pub struct TelemetryConfig {
     pub library_log: String,
     /// `auto`, `json` or `pretty`.
     pub log_format: LogFormat,
+    /// An address of their own for the metrics, which are nowhere else then; port 0 takes a free one and the ready line
+    /// names it. Without it they are at `server.listen`.
+    pub metrics_listen: Option<SocketAddr>,
     /// `loopback`, `token`, `open` or `off`.
     pub metrics_access: MetricsAccess,
     /// Reference to the token that `metrics-access = "token"` asks for.
@@ -197,6 +208,7 @@ impl Default for TelemetryConfig {
             log: "info".to_owned(),
             library_log: "info".to_owned(),
             log_format: LogFormat::default(),
+            metrics_listen: None,
             metrics_access: MetricsAccess::default(),
             metrics_token: None,
         }

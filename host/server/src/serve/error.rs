@@ -48,8 +48,10 @@ pub enum StartError {
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
     /// The address cannot be taken.
-    #[error("cannot listen on {address}: {reason}; free it, or choose another with server.listen (port 0 takes any)")]
+    #[error("cannot listen on {address}: {reason}; free it, or choose another with {key} (port 0 takes any)")]
     Listen {
+        /// The key of the configuration that says so.
+        key: &'static str,
         /// Which.
         address: SocketAddr,
         /// What the system says.
@@ -118,6 +120,7 @@ mod tests {
             StartError::Model { name: String::new(), reason: String::new() },
             StartError::Sandbox(SandboxError::Engine(String::new())),
             StartError::Listen {
+                key: "server.listen",
                 address: SocketAddr::from(([127, 0, 0, 1], 0)),
                 reason: std::io::ErrorKind::AddrInUse.into(),
             },

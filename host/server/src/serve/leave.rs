@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use signalbox_triggers::{Intake, KafkaConsumer, WebSocket};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use crate::shutdown;
+use crate::shutdown::{self, Request, Signals};
 
 /// What has to end.
 pub struct Running {
@@ -26,6 +26,18 @@ pub struct Running {
     pub gone: CancellationToken,
     /// What ends when `gone` says so.
     pub tasks: Vec<JoinHandle<()>>,
+}
+
+/// Goes on as ever while `/readyz` says otherwise, until balancers have seen it; one more signal ends the wait.
+pub async fn serve_on(delay: Duration, signals: &mut Signals) {
+    if delay.is_zero() {
+        return;
+    }
+    tracing::info!(?delay, "not ready any more: serving on until balancers have noticed");
+    let again = async { while signals.next().await == Request::Reload {} };
+    if timeout(delay, again).await.is_ok() {
+        tracing::info!("one more signal: no longer waiting for balancers");
+    }
 }
 
 /// Ends everything within the deadline; the exit code says whether anything was left.

@@ -16,6 +16,20 @@ fn a_mistake_in_the_file_is_shown_with_line_column_and_caret() {
 }
 
 #[test]
+fn an_origin_that_can_never_match_is_refused_with_the_spelling_that_would() {
+    for (section, written, right) in [
+        ("websocket", "https://c.example.com/", "`https://c.example.com`"),
+        ("api", "https://C.example.com:443", "`https://c.example.com`"),
+        ("api", "c.example.com", "`https://c.example.com`"),
+        ("websocket", "*", "list every origin"),
+    ] {
+        let text = format!("[{section}]\nallowed-origins = ['https://good.example.com', '{written}']\n");
+        let ran = Program::new(&text).run(&["config"]);
+        ran.refused(&["signalbox.toml:2", &format!("`{section}.allowed-origins"), &format!("`{written}`"), right]);
+    }
+}
+
+#[test]
 fn a_mistake_in_the_environment_names_the_variable() {
     let program = Program::new("");
     let ran = program.command(&["config"]).env("SIGNALBOX_WEBSOCKET__MAX_CONNECTIONS", "many").output().unwrap();

@@ -8,7 +8,7 @@ use super::decisions::{Open, record};
 use super::program::{Program, Ran};
 use super::serve::Host;
 
-const CONFIGURATION: &str = "[server]\nlisten = '127.0.0.1:0'\n\
+const CONFIGURATION: &str = "[server]\nlisten = '127.0.0.1:0'\nshutdown-delay = '0s'\n\
     [auth]\ndevelopment = true\nkeys = [{ algorithm = 'HS256', key = { file = 'secret' } }]\n";
 const BUSINESS: &str = "businessId = 'roma'\nname = 'Roma'\ntype = 'restaurant'\n\
     [[locations]]\nid = 'bar'\nname = 'Bar'\n[[locations]]\nid = 'terrace'\nname = 'Terrace'\n\

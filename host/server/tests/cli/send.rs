@@ -3,7 +3,7 @@ use serde_json::Value;
 use super::program::Program;
 use super::serve::Host;
 
-const CONFIGURATION: &str = "[server]\nlisten = '127.0.0.1:0'\n[store]\nbackend = 'memory'\n\
+const CONFIGURATION: &str = "[server]\nlisten = '127.0.0.1:0'\nshutdown-delay = '0s'\n[store]\nbackend = 'memory'\n\
     [auth]\ndevelopment = true\nkeys = [{ algorithm = 'HS256', key = { file = 'secret' } }]\n";
 
 fn send(program: &Program, host: &Host, token: &str, arguments: &[&str]) -> super::program::Ran {

@@ -10,7 +10,7 @@ use tokio_tungstenite::tungstenite::http::HeaderValue;
 use super::program::{MANIFEST, Program};
 
 const AUTH: &str = "[auth]\nkeys = [{ algorithm = 'HS256', key = { file = 'secret' } }]\n";
-const SERVER: &str = "[server]\nlisten = '127.0.0.1:0'\n";
+const SERVER: &str = "[server]\nlisten = '127.0.0.1:0'\nshutdown-delay = '0s'\n";
 
 #[test]
 fn a_bad_bundle_keeps_the_host_from_starting_and_is_reported() {
@@ -160,6 +160,72 @@ fn a_host_tells_its_address_its_health_and_leaves_in_order() {
 }
 
 #[test]
+fn metrics_are_not_for_who_was_forwarded_or_comes_by_another_name() {
+    let program = Program::new(&format!("{SERVER}{AUTH}[store]\nbackend = 'memory'\n"));
+    let host = Host::start(&program);
+    let ask = |version: &str, headers: &str| {
+        host.send(&format!("GET /metrics HTTP/{version}\r\n{headers}connection: close\r\n\r\n"))
+    };
+    for name in ["localhost", "127.0.0.1", "[::1]:8080"] {
+        assert!(ask("1.1", &format!("host: {name}\r\n")).starts_with("HTTP/1.1 200"), "{name}");
+    }
+    let foreign = ask("1.1", "host: rebound.example.com\r\n");
+    assert!(foreign.starts_with("HTTP/1.1 403") && foreign.contains("under localhost"), "{foreign}");
+    for header in
+        ["Forwarded: for=192.0.2.1", "X-Forwarded-For: 192.0.2.1", "X-Forwarded-Proto: https", "Via: 1.1 proxy"]
+    {
+        let forwarded = ask("1.1", &format!("host: localhost\r\n{header}\r\n"));
+        assert!(forwarded.starts_with("HTTP/1.1 403") && forwarded.contains("forwarded"), "{header}: {forwarded}");
+    }
+    assert!(ask("1.0", "host: localhost\r\n").starts_with("HTTP/1.0 403"), "as nginx asks its upstreams");
+}
+
+#[test]
+fn metrics_with_an_address_of_their_own_are_nowhere_else() {
+    let apart = "[telemetry]\nmetrics-listen = '127.0.0.1:0'\n";
+    let program = Program::new(&format!("{SERVER}{AUTH}[store]\nbackend = 'memory'\n{apart}"));
+    let mut host = Host::start(&program);
+    let metrics = host.ready["metrics"].as_str().unwrap().to_owned();
+    let address = metrics.strip_prefix("http://").unwrap().strip_suffix("/metrics").unwrap().to_owned();
+    assert_ne!(address, host.address);
+    assert!(host.get("/metrics").starts_with("HTTP/1.1 404"));
+    let other =
+        Host::exchange(&address, &format!("GET /metrics HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n"));
+    assert!(other.contains("signalbox_build_info"), "{other}");
+    let livez =
+        Host::exchange(&address, &format!("GET /livez HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n"));
+    assert!(livez.starts_with("HTTP/1.1 404"), "nothing else is there: {livez}");
+    host.signal("-TERM");
+    assert_eq!(host.process.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn an_address_for_the_metrics_that_is_taken_is_named() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let program = Program::new(&format!(
+        "{SERVER}{AUTH}[store]\nbackend = 'memory'\n[telemetry]\nmetrics-listen = '{address}'\n"
+    ));
+    program.run(&["serve"]).refused(&["error[listen-failed]", &address, "telemetry.metrics-listen"]);
+}
+
+#[test]
+fn an_interrupt_leaves_without_a_time_of_not_being_ready() {
+    let server = SERVER.replace("'0s'", "'600s'");
+    let program = Program::new(&format!("{server}{AUTH}[store]\nbackend = 'memory'\n"));
+    let mut host = Host::start(&program);
+    host.signal("-INT");
+    assert_eq!(host.process.wait().unwrap().code(), Some(0));
+    let mut host = Host::start(&program);
+    host.signal("-TERM");
+    assert_eq!(host.log("not ready any more")["level"], "INFO");
+    assert!(host.get("/livez").starts_with("HTTP/1.1 200"), "it serves on");
+    assert!(host.get("/readyz").contains(r#""traffic":{"ok":false"#));
+    host.signal("-TERM");
+    assert_eq!(host.process.wait().unwrap().code(), Some(0), "the second signal ends the wait and not the process");
+}
+
+#[test]
 fn sighup_takes_up_what_is_right_and_keeps_what_was_when_it_is_wrong() {
     let configuration = format!("{SERVER}{AUTH}[store]\nbackend = 'memory'\n");
     let program = Program::new(&configuration);
@@ -213,6 +279,7 @@ async fn next(socket: &mut Socket) -> Value {
 pub struct Host {
     pub process: Child,
     pub address: String,
+    ready: Value,
     log: Lines<BufReader<ChildStderr>>,
 }
 
@@ -229,15 +296,23 @@ impl Host {
         let ready: Value = serde_json::from_str(&line).unwrap();
         assert_eq!(ready["ready"], true);
         let address = ready["url"].as_str().unwrap().strip_prefix("http://").unwrap().to_owned();
-        Self { process, address, log }
+        Self { process, address, ready, log }
     }
 
-    fn get(&self, path: &str) -> String {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", self.address).unwrap();
+    fn send(&self, request: &str) -> String {
+        Self::exchange(&self.address, request)
+    }
+
+    fn exchange(address: &str, request: &str) -> String {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         answer
+    }
+
+    fn get(&self, path: &str) -> String {
+        self.send(&format!("GET {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", self.address))
     }
 
     fn signal(&self, signal: &str) {

@@ -1,7 +1,6 @@
 //! Who calls: every request but those for documents carries a token of its own.
 
 use axum::extract::{FromRequestParts, OriginalUri};
-use http::header::AUTHORIZATION;
 use http::request::Parts;
 use signalbox_delivery::Audience as _;
 use signalbox_executor::Authorized;
@@ -12,7 +11,7 @@ use super::refusal::Refusal;
 use super::view::Decision;
 use super::{Api, CorrelationId};
 use crate::AuthError;
-use crate::auth::{bearer, is_token_in_url};
+use crate::auth::{authorization, is_token_in_url};
 
 /// A caller whose token holds and who does not ask too much.
 #[derive(Debug)]
@@ -95,14 +94,7 @@ impl FromRequestParts<Api> for Caller {
         if is_token_in_url(uri) {
             return Err(AuthError::InUrl.into());
         }
-        let mut headers = parts.headers.get_all(AUTHORIZATION).iter();
-        let token = match (headers.next(), headers.next()) {
-            (Some(header), None) => bearer(header),
-            (None, _) => return Err(AuthError::Missing.into()),
-            (Some(_), Some(_)) => {
-                return Err(AuthError::Malformed("there is more than one `Authorization` header".to_owned()).into());
-            }
-        };
+        let token = authorization(&parts.headers)?.ok_or(AuthError::Missing)?;
         let verified = api.shared.verifier.verify(&token).await?;
         if let Some(wait) = api.shared.limits.user(&verified.access.user_id) {
             let (rate, burst) = (api.shared.config.requests_per_second, api.shared.config.burst);

@@ -3,12 +3,15 @@ use std::num::NonZeroU32;
 use serde::{Deserialize, Serialize};
 use signalbox_model::{HumanDuration, HumanSize};
 
+use crate::BrowserOrigin;
+
 /// `[api]`: requests of programs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
 pub struct ApiConfig {
-    /// Origins whose pages may call the API from a browser, for example `https://console.example.com`.
-    pub allowed_origins: Vec<String>,
+    /// Origins whose pages may call the API from a browser, for example `https://console.example.com`: written as a
+    /// browser sends them.
+    pub allowed_origins: Vec<BrowserOrigin>,
     /// The largest body; larger ones are answered 413.
     pub body_size: HumanSize,
     /// How long a body may take to arrive.

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use signalbox_model::{BusinessAccess, UserAccess};
 
@@ -24,8 +24,8 @@ impl Header {
             alg: String,
             #[serde(default)]
             kid: Option<String>,
-            #[serde(default)]
-            crit: Option<Value>,
+            #[serde(default, deserialize_with = "present")]
+            crit: bool,
         }
         let malformed = |reason: &str| AuthError::Malformed(reason.to_owned());
         let mut parts = token.split('.');
@@ -34,16 +34,25 @@ impl Header {
         };
         let bytes = URL_SAFE_NO_PAD.decode(first).map_err(|_| malformed("its header is not base64url"))?;
         let fields: Fields = serde_json::from_slice(&bytes).map_err(|_| malformed("its header cannot be read"))?;
-        if fields.crit.is_some() {
+        if fields.crit {
             return Err(malformed("it uses critical header fields, of which none is supported"));
         }
         Ok(Self { algorithm: fields.alg.chars().take(16).collect(), key_id: fields.kid })
     }
 }
 
-/// What a token says. Everything but the times and the user is free to be there or not.
+/// Whatever value a member has, it is there.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    serde::de::IgnoredAny::deserialize(deserializer).map(|_| true)
+}
+
+/// What a token says. What is missing is told apart from what is wrong by whoever needs it.
 #[derive(Debug, Deserialize)]
 pub(super) struct Claims {
+    #[serde(default)]
+    iss: Option<Value>,
+    #[serde(default)]
+    aud: Option<Value>,
     #[serde(default)]
     sub: Option<String>,
     #[serde(default)]
@@ -57,6 +66,27 @@ pub(super) struct Claims {
 }
 
 impl Claims {
+    /// The claims of a token whose signature holds.
+    pub fn read(token: &str) -> Result<Self, AuthError> {
+        let malformed = |reason: &str| AuthError::Malformed(reason.to_owned());
+        let body = token.split('.').nth(1).unwrap_or_default();
+        let bytes = URL_SAFE_NO_PAD.decode(body).map_err(|_| malformed("its claims are not base64url"))?;
+        serde_json::from_slice(&bytes).map_err(|error| AuthError::Claims(error.to_string()))
+    }
+
+    pub fn is_from(&self, issuer: &str) -> bool {
+        self.iss.as_ref().is_some_and(|iss| iss == issuer)
+    }
+
+    /// `aud` is one name or a list of them, RFC 7519, 4.1.3.
+    pub fn is_for(&self, audience: &str) -> bool {
+        match &self.aud {
+            Some(Value::Array(all)) => all.iter().any(|one| one == audience),
+            Some(one) => one == audience,
+            None => false,
+        }
+    }
+
     pub fn expires_at(&self) -> Result<Timestamp, AuthError> {
         match &self.exp {
             Some(value) => moment("exp", value),

@@ -17,11 +17,11 @@ pub enum AuthError {
     /// Not a JWT.
     #[error("the token is no valid JWT: {0}")]
     Malformed(String),
-    /// Signed, or said to be signed, with another algorithm than its key has.
-    #[error("the token's algorithm `{0}` is not the one of its key")]
+    /// Said to be signed with an algorithm that is not supported, or that none of the keys it may be signed with has.
+    #[error("the token's algorithm `{0}` is not supported, or not the one of its key")]
     Algorithm(String),
-    /// Signed with a key that is not configured.
-    #[error("the token's key is not known here")]
+    /// Signed with a key that is neither configured nor published.
+    #[error("the token's key is not known here: no key with its `kid` is configured or published by the issuer")]
     UnknownKey,
     /// The signature is not by the key.
     #[error("the token's signature is wrong")]
@@ -114,16 +114,25 @@ pub enum KeyError {
         reason: String,
     },
     /// Too short to be safe.
-    #[error("[auth] key {key}: an HS256 secret needs at least 32 bytes and this one has {bytes}")]
+    #[error("[auth] key {key}: a secret for {algorithm} needs at least 32 bytes and this one has {bytes}")]
     Short {
         /// Its reference.
         key: String,
+        /// The algorithm.
+        algorithm: &'static str,
         /// Its length.
         bytes: usize,
     },
     /// A public key where a secret belongs: everybody could sign with it.
-    #[error("[auth] key {0}: a PEM key cannot be an HS256 secret, because everybody who has the public key could sign")]
-    PemAsSecret(String),
+    #[error(
+        "[auth] key {key}: a PEM key cannot be a secret for {algorithm}, because everybody who has the public key could sign"
+    )]
+    PemAsSecret {
+        /// Its reference.
+        key: String,
+        /// The algorithm.
+        algorithm: &'static str,
+    },
     /// Not a public key of the algorithm.
     #[error("[auth] key {key}: not a PEM public key for {algorithm}: {reason}")]
     Unreadable {

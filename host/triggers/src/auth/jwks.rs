@@ -2,7 +2,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use jsonwebtoken::jwk::Jwk;
 use reqwest::redirect;
 use serde::Deserialize;
 use tokio::sync::{mpsc, oneshot};
@@ -12,8 +11,9 @@ use url::{Host, Url};
 use super::keys::Key;
 use super::{JwksConfig, KeyError};
 
-/// A key set with hundreds of keys is a mistake or an attack.
+/// A key set with hundreds of keys is a mistake or an attack: a token without a `kid` is tried with every one.
 const MAX_BYTES: usize = 256 * 1024;
+const MAX_KEYS: usize = 64;
 
 /// The keys an issuer publishes. One task fetches them; everybody reads what it found last.
 #[derive(Debug)]
@@ -24,8 +24,8 @@ pub(super) struct Jwks {
 }
 
 #[derive(Debug, Default)]
-struct Known {
-    keys: Vec<Key>,
+pub(super) struct Known {
+    pub keys: Vec<Key>,
     looked_at: Option<Instant>,
     /// Whether the latest look succeeded.
     fetched: bool,
@@ -46,8 +46,9 @@ impl Jwks {
         Ok(Self { known, asks, max_age: config.max_age.0 })
     }
 
-    pub fn keys(&self) -> Vec<Key> {
-        self.known.load().keys.clone()
+    /// What was found at the latest look that succeeded.
+    pub fn known(&self) -> Arc<Known> {
+        self.known.load_full()
     }
 
     /// Has the keys fetched in the background when the last look is long ago.
@@ -131,8 +132,23 @@ async fn fetch(client: &reqwest::Client, url: &Url) -> Result<Vec<Key>, String> 
         body.extend_from_slice(&chunk);
     }
     let set: Set = serde_json::from_slice(&body).map_err(|error| format!("the answer is no key set: {error}"))?;
-    // Key sets hold keys for other purposes too; those are left alone.
-    let jwks = set.keys.into_iter().filter_map(|key| serde_json::from_value::<Jwk>(key).ok());
-    let keys: Vec<Key> = jwks.filter_map(|jwk| Key::from_jwk(&jwk)).collect();
-    if keys.is_empty() { Err("the key set has no key that can verify tokens".to_owned()) } else { Ok(keys) }
+    Ok(usable(set.keys))
+}
+
+/// The keys that can verify tokens. Sets hold keys for other purposes too, and one that nobody can read concerns no other.
+fn usable(published: Vec<serde_json::Value>) -> Vec<Key> {
+    let mut keys = Vec::new();
+    for (index, jwk) in published.into_iter().enumerate() {
+        let kid =
+            jwk.get("kid").and_then(serde_json::Value::as_str).map(|kid| kid.chars().take(64).collect::<String>());
+        match Key::from_jwk(jwk) {
+            Ok(key) if keys.len() < MAX_KEYS => keys.push(key),
+            Ok(_) => tracing::warn!(index, kid, "a published key is passed over: there are more than {MAX_KEYS}"),
+            Err(reason) => tracing::debug!(index, kid, "a published key is passed over: {reason}"),
+        }
+    }
+    if keys.is_empty() {
+        tracing::warn!("the issuer publishes no key that can verify tokens");
+    }
+    keys
 }

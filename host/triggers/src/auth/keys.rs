@@ -1,19 +1,23 @@
 use std::fmt;
 
 use jsonwebtoken::DecodingKey;
-use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm as JwkAlgorithm, PublicKeyUse};
+use jsonwebtoken::errors::ErrorKind;
+use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk};
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
 use signalbox_model::SecretReference;
 
 use super::{KeyAlgorithm, KeyConfig, KeyError};
 
-/// The least that makes guessing an HS256 secret as hard as forging its signature.
+/// The least that makes guessing a shared secret as hard as forging its signature.
 const MIN_SECRET_BYTES: usize = 32;
 
-/// A key with the one algorithm that it may be used with.
+/// A key with the algorithms that it may be used with.
 #[derive(Clone)]
 pub(super) struct Key {
-    pub algorithm: KeyAlgorithm,
+    /// A configured key has one. A published one that names none has those of its kind: they all verify with the public
+    /// half, so that no token can turn it into a secret.
+    algorithms: Vec<KeyAlgorithm>,
     id: Option<String>,
     pub decoding: DecodingKey,
 }
@@ -26,64 +30,93 @@ impl Key {
         let name = config.key.to_string();
         let secret = resolve(&config.key).map_err(|reason| KeyError::Unresolved { key: name.clone(), reason })?;
         let bytes = secret.expose_secret().as_bytes();
-        let decoding = match config.algorithm {
-            KeyAlgorithm::Hs256 if secret.expose_secret().contains("-----BEGIN") => {
-                return Err(KeyError::PemAsSecret(name));
+        let algorithm = config.algorithm;
+        let decoding = match algorithm {
+            KeyAlgorithm::Hs256 | KeyAlgorithm::Hs384 | KeyAlgorithm::Hs512 => {
+                if secret.expose_secret().contains("-----BEGIN") {
+                    return Err(KeyError::PemAsSecret { key: name, algorithm: algorithm.name() });
+                }
+                if bytes.len() < MIN_SECRET_BYTES {
+                    return Err(KeyError::Short { key: name, algorithm: algorithm.name(), bytes: bytes.len() });
+                }
+                Ok(DecodingKey::from_secret(bytes))
             }
-            KeyAlgorithm::Hs256 if bytes.len() < MIN_SECRET_BYTES => {
-                return Err(KeyError::Short { key: name, bytes: bytes.len() });
-            }
-            KeyAlgorithm::Hs256 => Ok(DecodingKey::from_secret(bytes)),
-            KeyAlgorithm::Rs256 => DecodingKey::from_rsa_pem(bytes),
-            KeyAlgorithm::Es256 => DecodingKey::from_ec_pem(bytes),
+            KeyAlgorithm::Es256 => DecodingKey::from_ec_pem(bytes).and_then(|key| of_curve(key, 32)),
+            KeyAlgorithm::Es384 => DecodingKey::from_ec_pem(bytes).and_then(|key| of_curve(key, 48)),
             KeyAlgorithm::EdDsa => DecodingKey::from_ed_pem(bytes),
+            KeyAlgorithm::Rs256
+            | KeyAlgorithm::Rs384
+            | KeyAlgorithm::Rs512
+            | KeyAlgorithm::Ps256
+            | KeyAlgorithm::Ps384
+            | KeyAlgorithm::Ps512 => DecodingKey::from_rsa_pem(bytes),
         };
         let decoding = decoding.map_err(|error| KeyError::Unreadable {
             key: name,
-            algorithm: config.algorithm.name(),
+            algorithm: algorithm.name(),
             reason: error.to_string(),
         })?;
-        Ok(Self { algorithm: config.algorithm, id: config.kid.clone(), decoding })
+        Ok(Self { algorithms: vec![algorithm], id: config.kid.clone(), decoding })
     }
 
-    /// A published key, if it is for signing and of a kind that is accepted here. Shared secrets are not: whoever
-    /// publishes one has none.
-    pub fn from_jwk(jwk: &Jwk) -> Option<Self> {
-        if !matches!(jwk.common.public_key_use, None | Some(PublicKeyUse::Signature)) {
-            return None;
+    /// A published key, if it is for verifying and of a kind that is accepted here; else why it is passed over. Shared
+    /// secrets are not: whoever publishes one has none.
+    pub fn from_jwk(mut published: Value) -> Result<Self, &'static str> {
+        // The library knows neither the newer names of algorithms nor that an unknown one concerns nobody else.
+        let algorithm = published.as_object_mut().and_then(|members| members.remove("alg"));
+        if published.get("use").is_some_and(|purpose| purpose != "sig") {
+            return Err("it is not for signatures");
         }
-        let by_kind = match &jwk.algorithm {
-            AlgorithmParameters::RSA(_) => KeyAlgorithm::Rs256,
-            AlgorithmParameters::EllipticCurve(curve) if curve.curve == EllipticCurve::P256 => KeyAlgorithm::Es256,
-            AlgorithmParameters::OctetKeyPair(curve) if curve.curve == EllipticCurve::Ed25519 => KeyAlgorithm::EdDsa,
-            _ => return None,
+        let verifies = |operations: &Value| {
+            operations.as_array().is_some_and(|operations| operations.iter().any(|operation| operation == "verify"))
         };
-        let agrees = match jwk.common.key_algorithm {
-            None => true,
-            Some(JwkAlgorithm::RS256) => by_kind == KeyAlgorithm::Rs256,
-            Some(JwkAlgorithm::ES256) => by_kind == KeyAlgorithm::Es256,
-            Some(JwkAlgorithm::EdDSA) => by_kind == KeyAlgorithm::EdDsa,
-            Some(_) => false,
-        };
-        if !agrees {
-            return None;
+        if published.get("key_ops").is_some_and(|operations| !verifies(operations)) {
+            return Err("it is not for verifying");
         }
-        let decoding = DecodingKey::from_jwk(jwk).ok()?;
-        Some(Self { algorithm: by_kind, id: jwk.common.key_id.clone(), decoding })
+        let jwk: Jwk = serde_json::from_value(published).map_err(|_| "it cannot be read")?;
+        let by_kind: &[KeyAlgorithm] = match &jwk.algorithm {
+            AlgorithmParameters::RSA(_) => &KeyAlgorithm::RSA,
+            AlgorithmParameters::EllipticCurve(curve) if curve.curve == EllipticCurve::P256 => &[KeyAlgorithm::Es256],
+            AlgorithmParameters::EllipticCurve(curve) if curve.curve == EllipticCurve::P384 => &[KeyAlgorithm::Es384],
+            AlgorithmParameters::OctetKeyPair(curve) if curve.curve == EllipticCurve::Ed25519 => &[KeyAlgorithm::EdDsa],
+            _ => return Err("its kind is not accepted here"),
+        };
+        let algorithms = match algorithm {
+            None => by_kind.to_vec(),
+            Some(named) => {
+                let named = named.as_str().and_then(KeyAlgorithm::of_name).filter(|named| by_kind.contains(named));
+                vec![named.ok_or("its algorithm is not accepted here, or not one of its kind")?]
+            }
+        };
+        let decoding = DecodingKey::from_jwk(&jwk).map_err(|_| "it is no public key")?;
+        Ok(Self { algorithms, id: jwk.common.key_id, decoding })
     }
 
-    /// Whether a token that names this key, or none, may be signed by it.
-    pub fn may_be(&self, named: Option<&str>) -> bool {
-        match (&self.id, named) {
-            (Some(own), Some(named)) => own == named,
-            _ => true,
-        }
+    /// Its name, if it has one.
+    pub fn id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+
+    /// Whether it may be used so.
+    pub fn signs_with(&self, algorithm: KeyAlgorithm) -> bool {
+        self.algorithms.contains(&algorithm)
+    }
+}
+
+/// The library looks at the curve only when it verifies, and then every signature is wrong.
+fn of_curve(key: DecodingKey, coordinate_bytes: usize) -> Result<DecodingKey, jsonwebtoken::errors::Error> {
+    let point = key.try_get_as_bytes()?.len();
+    // Both coordinates, or one and the sign of the other.
+    if [1 + 2 * coordinate_bytes, 1 + coordinate_bytes].contains(&point) {
+        Ok(key)
+    } else {
+        Err(jsonwebtoken::errors::new_error(ErrorKind::InvalidEcdsaKey))
     }
 }
 
 impl fmt::Debug for Key {
     /// Leaves the key itself out.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Key").field("algorithm", &self.algorithm).field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("Key").field("algorithms", &self.algorithms).field("id", &self.id).finish_non_exhaustive()
     }
 }

@@ -3,13 +3,15 @@ use std::num::NonZeroU32;
 use serde::{Deserialize, Serialize};
 use signalbox_model::{HumanDuration, HumanSize};
 
+use crate::BrowserOrigin;
+
 /// `[websocket]`: connections of coordinators.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
 pub struct WebSocketConfig {
-    /// Origins that browsers may connect from, for example `https://console.example.com`. A connection without an
-    /// `Origin` header comes from no browser and passes.
-    pub allowed_origins: Vec<String>,
+    /// Origins that browsers may connect from, for example `https://console.example.com`: written as a browser sends
+    /// them. A connection without an `Origin` header comes from no browser and passes.
+    pub allowed_origins: Vec<BrowserOrigin>,
     /// WebSocket connections at a time; more are answered 503.
     pub max_connections: usize,
     /// Those of them that have not authenticated, of which one address may have half; more are answered 503.

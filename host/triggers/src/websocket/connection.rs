@@ -2,18 +2,21 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::extract::ws::{CloseFrame, Message as Wire, Utf8Bytes, WebSocket as Stream};
 use bytes::Bytes;
-use futures_util::SinkExt;
+use futures_util::{SinkExt as _, StreamExt as _};
 use signalbox_sessions::{
     ClientFrame, Close, CloseCode, Encoded, MessageFrame, Outbox, ResumeFrame, ReviewFrame, ServerFrame, Session,
 };
 use tokio::sync::mpsc;
 use tokio::time::{sleep_until, timeout};
-use tokio_tungstenite::tungstenite::Error as WireError;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::{Error as WireError, Message as Wire, Utf8Bytes};
 use tracing::Instrument;
 
+use super::frames::FrameError;
 use super::protocol::{Action, Event, Now, Protocol};
+use super::upgrade::Stream;
 use super::watch::Sender;
 use super::{Shared, Stranger};
 use super::{message, resume, review};
@@ -104,7 +107,7 @@ impl Connection {
                     Some(deadline) => self.drain(deadline),
                     None => continue,
                 },
-                received = stream.recv() => match read(received) {
+                received = stream.next() => match read(received) {
                     Received::Event(event) => {
                         if event == Event::Control {
                             self.allowance.add(CONTROL_FRAME, most);
@@ -120,6 +123,10 @@ impl Connection {
                             answer_goodbye(stream).await;
                         }
                         break how;
+                    }
+                    Received::Closed(code) => {
+                        echo_close(stream, code).await;
+                        break CLIENT;
                     }
                 },
                 () = self.outbox.filled() => continue,
@@ -322,7 +329,7 @@ async fn feed(stream: &mut Stream, message: Wire, patience: Duration) -> Result<
 
 async fn within(
     patience: Duration,
-    write: impl Future<Output = Result<(), axum::Error>>,
+    write: impl Future<Output = Result<(), WireError>>,
 ) -> Result<(), Option<CloseCode>> {
     match timeout(patience, write).await {
         Ok(Ok(())) => Ok(()),
@@ -334,7 +341,7 @@ async fn within(
 /// Closes with code and advice, and reads what is under way until the client closes too: a socket that is dropped with
 /// unread bytes is reset, and the client might never see the close.
 async fn say_goodbye(stream: &mut Stream, close: &Close, patience: Duration) {
-    let frame = CloseFrame { code: close.code.code(), reason: close.reason().into() };
+    let frame = CloseFrame { code: close.code.code().into(), reason: close.reason().into() };
     // A slow consumer gets a short moment; its buffers are full as it is.
     let patience = if close.code == CloseCode::SlowConsumer { patience.min(Duration::from_secs(1)) } else { patience };
     if matches!(timeout(patience, stream.send(Wire::Close(Some(frame)))).await, Ok(Ok(()))) {
@@ -344,39 +351,50 @@ async fn say_goodbye(stream: &mut Stream, close: &Close, patience: Duration) {
 
 /// Answers the client's close with ours (RFC 6455, 5.5.1): the library has it ready and writes it while it is read from.
 async fn answer_goodbye(stream: &mut Stream) {
-    let _ = timeout(CLOSE_TIMEOUT, async { while let Some(Ok(_)) = stream.recv().await {} }).await;
+    let _ = timeout(CLOSE_TIMEOUT, async { while let Some(Ok(_)) = stream.next().await {} }).await;
+}
+
+/// Answers a close that the library was not shown, with the code that it has.
+async fn echo_close(stream: &mut Stream, code: u16) {
+    let frame = CloseFrame { code: code.into(), reason: Utf8Bytes::default() };
+    let _ = timeout(CLOSE_TIMEOUT, stream.send(Wire::Close(Some(frame)))).await;
 }
 
 enum Received {
     Event(Event),
     Text(Utf8Bytes),
+    /// The client closes, with a code that the library does not know.
+    Closed(u16),
     /// There is nobody any more.
     Gone(&'static str),
 }
 
-fn read(received: Option<Result<Wire, axum::Error>>) -> Received {
+fn read(received: Option<Result<Wire, WireError>>) -> Received {
     match received {
         Some(Ok(Wire::Text(text))) => Received::Text(text),
         Some(Ok(Wire::Binary(_))) => Received::Event(Event::Broken(CloseCode::Binary)),
         Some(Ok(Wire::Ping(_) | Wire::Pong(_))) => Received::Event(Event::Control),
         Some(Ok(Wire::Close(_))) => Received::Gone(CLIENT),
-        None => Received::Gone(GONE),
-        Some(Err(error)) => match broken_rule(error) {
-            Some(code) => Received::Event(Event::Broken(code)),
-            None => Received::Gone(GONE),
-        },
+        // Frames themselves are only sent, never received.
+        Some(Ok(Wire::Frame(_))) | None => Received::Gone(GONE),
+        Some(Err(error)) => broken_rule(&error),
     }
 }
 
 /// The rule that a client broke, as far as the socket can still be written to.
-fn broken_rule(error: axum::Error) -> Option<CloseCode> {
-    let error = error.into_inner().downcast::<WireError>().ok()?;
-    match &*error {
-        WireError::Capacity(_) => Some(CloseCode::TooLarge),
-        WireError::Io(error) if error.get_ref().is_some_and(|inner| inner.is::<UsedUp>()) => Some(CloseCode::TooLarge),
-        WireError::Utf8(_) => Some(CloseCode::InvalidText),
-        WireError::Protocol(tokio_tungstenite::tungstenite::error::ProtocolError::ResetWithoutClosingHandshake) => None,
-        WireError::Protocol(_) => Some(CloseCode::ProtocolError),
-        _ => None,
+fn broken_rule(error: &WireError) -> Received {
+    let broken = |code| Received::Event(Event::Broken(code));
+    match error {
+        WireError::Capacity(_) => broken(CloseCode::TooLarge),
+        WireError::Utf8(_) => broken(CloseCode::InvalidText),
+        WireError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Received::Gone(GONE),
+        WireError::Protocol(_) => broken(CloseCode::ProtocolError),
+        WireError::Io(error) if error.get_ref().is_some_and(|inner| inner.is::<UsedUp>()) => broken(CloseCode::TooLarge),
+        WireError::Io(error) => match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+            Some(FrameError::Length) => broken(CloseCode::ProtocolError),
+            Some(FrameError::Closed(code)) => Received::Closed(*code),
+            None => Received::Gone(GONE),
+        },
+        _ => Received::Gone(GONE),
     }
 }

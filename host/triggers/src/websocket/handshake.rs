@@ -1,14 +1,14 @@
 use axum::Json;
 use axum::response::{IntoResponse, Response};
-use http::header::{AUTHORIZATION, ORIGIN, RETRY_AFTER, SEC_WEBSOCKET_PROTOCOL};
+use http::header::{ORIGIN, RETRY_AFTER, SEC_WEBSOCKET_PROTOCOL};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use jiff::Timestamp;
 use signalbox_model::ErrorType;
 
-use super::SUBPROTOCOL;
 use super::error_frame::ErrorFrame;
-use crate::AuthError;
-use crate::auth::{bearer, is_token_in_url};
+use super::{SUBPROTOCOL, upgrade};
+use crate::auth::{authorization, is_token_in_url};
+use crate::{AuthError, BrowserOrigin};
 
 /// What an upgrade request says about who asks.
 #[derive(Debug, PartialEq, Eq)]
@@ -21,11 +21,21 @@ pub(super) struct Presented {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
     /// Not an upgrade request.
-    NoWebSocket(String),
+    NoWebSocket(&'static str),
+    /// An upgrade to another version of WebSocket, or to none that it names.
+    Version,
+    /// The handshake's key is none.
+    Key,
+    /// An upgrade request with a body.
+    Body,
     /// The client does not ask for our protocol.
     Subprotocol,
     /// A token where it does not belong.
     TokenInUrl,
+    /// A header for a token that cannot be read in one way only.
+    Token(AuthError),
+    /// Two tokens.
+    TokensDiffer,
     /// A browser page of somebody else.
     Origin(String),
     /// Too many connections.
@@ -37,12 +47,12 @@ pub(super) enum Refusal {
 }
 
 /// Reads the request; what is wrong with it is said before there is a WebSocket.
-pub(super) fn read(uri: &Uri, headers: &HeaderMap, allowed_origins: &[String]) -> Result<Presented, Refusal> {
+pub(super) fn read(uri: &Uri, headers: &HeaderMap, allowed_origins: &[BrowserOrigin]) -> Result<Presented, Refusal> {
     if is_token_in_url(uri) {
         return Err(Refusal::TokenInUrl);
     }
     if let Some(origin) = headers.get(ORIGIN)
-        && !allowed_origins.iter().any(|allowed| allowed.as_bytes() == origin.as_bytes())
+        && !allowed_origins.iter().any(|allowed| allowed.as_str().as_bytes() == origin.as_bytes())
     {
         return Err(Refusal::Origin(String::from_utf8_lossy(origin.as_bytes()).into_owned()));
     }
@@ -50,9 +60,20 @@ pub(super) fn read(uri: &Uri, headers: &HeaderMap, allowed_origins: &[String]) -
     if !protocols.contains(&SUBPROTOCOL) {
         return Err(Refusal::Subprotocol);
     }
-    let in_header = headers.get(AUTHORIZATION).map(bearer);
-    let in_protocol = protocols.iter().find_map(|protocol| protocol.strip_prefix("bearer.")).map(str::to_owned);
-    Ok(Presented { token: in_header.or(in_protocol) })
+    Ok(Presented { token: token(headers, &protocols)? })
+}
+
+/// The token of the header or of a subprotocol. Two different ones would leave it to us who it is that connects.
+fn token(headers: &HeaderMap, protocols: &[&str]) -> Result<Option<String>, Refusal> {
+    let in_header = authorization(headers).map_err(Refusal::Token)?;
+    let mut in_protocols = protocols.iter().filter_map(|protocol| protocol.strip_prefix("bearer."));
+    let Some(in_protocol) = in_protocols.next() else { return Ok(in_header) };
+    // A header of another scheme is for somebody before the host: it has no token that could differ.
+    let differs = |header: &String| !header.is_empty() && header != in_protocol;
+    if in_protocols.any(|other| other != in_protocol) || in_header.as_ref().is_some_and(differs) {
+        return Err(Refusal::TokensDiffer);
+    }
+    Ok(Some(in_protocol.to_owned()))
 }
 
 fn protocols(headers: &HeaderMap) -> Vec<&str> {
@@ -64,8 +85,13 @@ impl Refusal {
     pub fn code(&self) -> &'static str {
         match self {
             Self::NoWebSocket(_) => "no_websocket",
+            Self::Version => "websocket_version",
+            Self::Key => "websocket_key",
+            Self::Body => "upgrade_with_body",
             Self::Subprotocol => "subprotocol_required",
             Self::TokenInUrl => "token_in_url",
+            Self::Token(error) => error.code(),
+            Self::TokensDiffer => "tokens_differ",
             Self::Origin(_) => "origin_not_allowed",
             Self::Full => "too_many_connections",
             Self::Strangers => "too_many_unauthenticated",
@@ -75,18 +101,28 @@ impl Refusal {
 
     fn status(&self) -> StatusCode {
         match self {
-            Self::NoWebSocket(_) => StatusCode::UPGRADE_REQUIRED,
-            Self::Subprotocol | Self::TokenInUrl => StatusCode::BAD_REQUEST,
+            Self::NoWebSocket(_) | Self::Version => StatusCode::UPGRADE_REQUIRED,
+            Self::Key | Self::Body | Self::Subprotocol | Self::TokenInUrl | Self::Token(_) | Self::TokensDiffer => {
+                StatusCode::BAD_REQUEST
+            }
             Self::Origin(_) => StatusCode::FORBIDDEN,
             Self::Full | Self::Strangers | Self::Draining => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
-    fn message(&self) -> String {
+    pub fn message(&self) -> String {
         match self {
             Self::NoWebSocket(problem) => format!("this address speaks WebSocket only: {problem}"),
+            Self::Version => "this address speaks version 13 of WebSocket only, RFC 6455".to_owned(),
+            Self::Key => "`Sec-WebSocket-Key` has to be 16 random bytes in Base64, RFC 6455, 4.1".to_owned(),
+            Self::Body => "a request that asks for a WebSocket has no body".to_owned(),
             Self::Subprotocol => format!("ask for the subprotocol {SUBPROTOCOL} in Sec-WebSocket-Protocol"),
             Self::TokenInUrl => AuthError::InUrl.to_string(),
+            Self::Token(error) => error.to_string(),
+            Self::TokensDiffer => {
+                "the request carries different tokens, in the `Authorization` header and in subprotocols; send one"
+                    .to_owned()
+            }
             Self::Origin(origin) => format!(
                 "pages of {origin} may not connect; the operator allows origins under [websocket] allowed-origins"
             ),
@@ -101,8 +137,10 @@ impl Refusal {
 
     fn error_type(&self) -> ErrorType {
         match self {
-            Self::NoWebSocket(_) | Self::Subprotocol => ErrorType::ValidationError,
-            Self::TokenInUrl | Self::Origin(_) => ErrorType::AuthFailed,
+            Self::NoWebSocket(_) | Self::Version | Self::Key | Self::Body | Self::Subprotocol => {
+                ErrorType::ValidationError
+            }
+            Self::TokenInUrl | Self::Token(_) | Self::TokensDiffer | Self::Origin(_) => ErrorType::AuthFailed,
             Self::Full | Self::Strangers => ErrorType::RateLimitExceeded,
             Self::Draining => ErrorType::ProcessingError,
         }
@@ -117,6 +155,9 @@ impl Refusal {
             .with("retryable", again)
             .correlated(correlation_id);
         let mut response = (self.status(), Json(frame.into_response(Timestamp::now()))).into_response();
+        if response.status() == StatusCode::UPGRADE_REQUIRED {
+            upgrade::offer(response.headers_mut());
+        }
         if again {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
         }
@@ -133,7 +174,7 @@ mod tests {
         for (name, value) in headers {
             map.append(*name, HeaderValue::from_str(value).unwrap());
         }
-        let origins = ["https://console.example.com".to_owned()];
+        let origins = ["https://console.example.com".parse().unwrap()];
         read(&uri.parse().unwrap(), &map, &origins).map(|presented| presented.token).map_err(|refusal| refusal.code())
     }
 
@@ -153,6 +194,21 @@ mod tests {
         for (headers, token) in cases {
             assert_eq!(request("/ws", headers), Ok(token.map(str::to_owned)), "{headers:?}");
         }
+    }
+
+    #[test]
+    fn two_different_tokens_are_refused_and_the_same_one_twice_is_one() {
+        let both =
+            |header, protocols| request("/ws", &[("authorization", header), ("sec-websocket-protocol", protocols)]);
+        let taken = |token: &str| Ok(Some(token.to_owned()));
+        assert_eq!(both("Bearer a.b.c", "signalbox.v1, bearer.a.b.c"), taken("a.b.c"));
+        assert_eq!(both("Bearer a.b.c", "signalbox.v1, bearer.x.y.z"), Err("tokens_differ"));
+        assert_eq!(both("Basic YW5hOnB3", "signalbox.v1, bearer.x.y.z"), taken("x.y.z"), "a proxy's own password");
+        let protocols = |list| request("/ws", &[("sec-websocket-protocol", list)]);
+        assert_eq!(protocols("bearer.a.b.c, signalbox.v1, bearer.a.b.c"), taken("a.b.c"));
+        assert_eq!(protocols("bearer.a.b.c, signalbox.v1, bearer.x.y.z"), Err("tokens_differ"));
+        let twice = [PROTOCOL, ("authorization", "Bearer a.b.c"), ("authorization", "Bearer a.b.c")];
+        assert_eq!(request("/ws", &twice), Err("token_malformed"), "a header has one line");
     }
 
     #[test]

@@ -147,10 +147,7 @@ async fn headers_that_are_too_large_or_too_many_are_refused() {
 async fn connections_beyond_the_limit_are_closed_at_once() {
     let host = Host::with(|settings| settings.http.max_connections = 1).await;
     let mut first = TcpStream::connect(host.address).await.unwrap();
-    first.write_all(b"GET /elsewhere HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
-    let mut answer = [0; 12];
-    first.read_exact(&mut answer).await.unwrap();
-    assert_eq!(&answer, b"HTTP/1.1 404");
+    first.write_all(b"GET /elsewhere HTTP/1.1\r\n").await.unwrap();
     let mut second = TcpStream::connect(host.address).await.unwrap();
     let mut nothing = Vec::new();
     let read = tokio::time::timeout(PATIENCE, second.read_to_end(&mut nothing)).await.unwrap();

@@ -69,7 +69,7 @@ async fn every_bad_token_gets_its_error_and_its_close_and_disturbs_nobody() {
 #[tokio::test]
 async fn an_upgrade_that_cannot_work_is_refused_with_its_reason() {
     let host = Host::with(|settings| {
-        settings.websocket.allowed_origins = vec!["https://console.example.com".to_owned()];
+        settings.websocket.allowed_origins = vec!["https://console.example.com".parse().unwrap()];
     })
     .await;
     let refused = async |path: &str, headers: &[(&str, &str)]| match Client::open_at(host.address, path, headers).await

@@ -16,6 +16,7 @@ mod draining;
 mod entering;
 mod flooding;
 mod handling;
+mod handshaking;
 mod host;
 mod limiting;
 mod recovering;

@@ -32,8 +32,8 @@ async fn headers_that_dribble_in_are_cut_off_while_a_neighbour_is_answered() -> 
 }
 
 #[tokio::test]
-async fn a_connection_without_a_request_is_cut_off_before_the_first_and_after_an_answer() -> Result<()> {
-    let mut siege = Siege::begin("[http]\nheader-timeout = \"700ms\"\n").await?;
+async fn a_connection_without_a_request_is_ended_before_the_first_and_after_an_answer() -> Result<()> {
+    let mut siege = Siege::begin("[http]\nheader-timeout = \"700ms\"\nidle-timeout = \"900ms\"\n").await?;
     let mut silent = Raw::connect(siege.address()).await?;
     let mut idle = Raw::connect(siege.address()).await?;
     idle.send(b"GET /livez HTTP/1.1\r\nHost: signalbox\r\n\r\n").await?;
