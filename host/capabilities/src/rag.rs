@@ -4,10 +4,10 @@ mod models;
 mod template;
 
 pub use models::{
-    ModelFileError, ModelFormat, ModelProblem, Wanted, WrittenModel, compare_versions, is_locale, nearest,
+    ModelFileError, ModelFormat, ModelProblem, SpeaksFor, Wanted, WrittenModel, compare_versions, is_locale, nearest,
     read_model_source, read_model_text, read_models,
 };
-pub use template::{TemplateError, Templates};
+pub use template::{Template, TemplateError, Work};
 
 use signalbox_bindings::signalbox::rag::rag::{Error, Host, MessageModel, PastDecision, RagContext};
 use signalbox_model::{DecisionModel, Outcome};

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use signalbox_model::{
-    AgentAction, AgentOutput, AgentResponse, DecisionModel, JsonObject, MessageModel, Outcome, OutputMetadata, Review,
-    Timestamp, action_id, response_id,
+    AgentAction, AgentOutput, AgentResponse, DEAD_LETTER, DecisionModel, JsonObject, MessageModel, Outcome,
+    OutputMetadata, Review, Timestamp, action_id, response_id,
 };
 use signalbox_sandbox::{Generation, Verdict};
 use signalbox_store::{AcceptedInput, DecisionRecord, Effect, EffectKind, SessionUpdate, StoreError};
@@ -107,7 +107,7 @@ impl Draft<'_> {
             business_type: self.start.business.business_type.clone(),
             location_id: input.location_id.clone(),
             created_at: self.now,
-            metadata: None,
+            metadata: failure.as_ref().and_then(dead_letter),
             context: self.start.model,
         };
         let output = AgentOutput {
@@ -175,6 +175,17 @@ impl Draft<'_> {
                 timestamp: self.now,
             })
             .collect()
+    }
+}
+
+/// The mark of an input that is given up: nobody decides it again, and a person has to look.
+fn dead_letter(failure: &Failure) -> Option<JsonObject> {
+    match failure {
+        Failure::EndedTheHost { attempts } => {
+            let mark = serde_json::json!({ DEAD_LETTER: { "reason": "ended_the_host", "attempts": attempts } });
+            mark.as_object().cloned()
+        }
+        _ => None,
     }
 }
 

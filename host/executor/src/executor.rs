@@ -12,7 +12,7 @@ use signalbox_store::{AcceptedInput, Committed, DecisionRecord, Store, StoreErro
 use crate::commit::{Draft, Written};
 use crate::context;
 use crate::render::Renderer;
-use crate::run::{Ran, Runner};
+use crate::run::{Failure, Ran, Runner};
 use crate::{AccessError, Authorized, DecideError, ExecutorConfig, Generations, Progress, ReviewConfig, metrics};
 
 /// What an executor is built from.
@@ -58,7 +58,7 @@ struct Drafted {
     written: Written,
     journal: Vec<JournalEntry>,
     /// Keeps the journal's room until it is stored.
-    scope: Arc<Scope>,
+    scope: Option<Arc<Scope>>,
 }
 
 impl Executor {
@@ -77,6 +77,14 @@ impl Executor {
     /// keep the one they began with.
     pub async fn publish(&self, generation: Generation) -> Result<Option<Arc<Generation>>, StoreError> {
         for model in &generation.models {
+            if model.business_type.as_deref() != Some(&*generation.business_type) {
+                // Reading the bundle has refused it; this is the second lock on the same door.
+                tracing::error!(
+                    code = model.decision_code,
+                    "left out a message model that is not of its bundle's type"
+                );
+                continue;
+            }
             self.inner.parts.store.put_message_model(model).await?;
         }
         Ok(self.inner.parts.generations.publish(Arc::new(generation)))
@@ -129,7 +137,31 @@ impl Executor {
             metrics::duplicate();
             return Ok(Decided { record: Arc::new(record), duplicate: true });
         }
-        let Drafted { mut written, journal, scope } = self.draft(&accepted, id, &*progress).await?;
+        let drafted = self.draft(&accepted, id, &*progress).await?;
+        self.commit(drafted, began).await
+    }
+
+    /// Records an input as failed that ended the host so many times, and marks it as a dead letter. Nothing is run.
+    pub async fn give_up(&self, accepted: AcceptedInput, attempts: u32) -> Result<Decided, DecideError> {
+        let parts = &self.inner.parts;
+        let (began, input) = (Instant::now(), &accepted.input);
+        let id: Arc<str> = decision_id(&input.business_id, &input.id).into();
+        if let Some(record) = parts.store.decision(&id, &input.business_id).await? {
+            metrics::duplicate();
+            return Ok(Decided { record: Arc::new(record), duplicate: true });
+        }
+        let generation = self.generation(&input.business_id)?;
+        let now = (parts.clock)();
+        let correlation = input.correlation_id.clone().unwrap_or_else(correlation_id);
+        // Without what is remembered of the user: that may be what ended the host.
+        let start = context::start(&parts.directory, &accepted, &id, &correlation, None, now)?;
+        let ran = Ran::failed(Failure::EndedTheHost { attempts });
+        let drafted = self.drafted(&accepted, &id, start, &generation, ran, began);
+        self.commit(drafted, began).await
+    }
+
+    async fn commit(&self, drafted: Drafted, began: Instant) -> Result<Decided, DecideError> {
+        let (parts, Drafted { mut written, journal, scope }) = (&self.inner.parts, drafted);
         if !journal.is_empty() {
             // Before the decision: a decision in the store always has its journal.
             let text = journal_text(journal).await?;
@@ -201,20 +233,34 @@ impl Executor {
             schedules: Arc::new(ScheduleRoom::of(input.source == Source::Cron)),
             answers: Default::default(),
         });
-        let mut ran = self.run(&generation, &start, scope.clone(), accepted, progress).await;
+        let ran = self.run(&generation, &start, scope.clone(), accepted, progress).await;
+        let drafted = self.drafted(accepted, &id, start, &generation, ran, began);
+        Ok(Drafted { scope: Some(scope), ..drafted })
+    }
+
+    fn drafted(
+        &self,
+        accepted: &AcceptedInput,
+        id: &str,
+        start: context::Start,
+        generation: &Generation,
+        mut ran: Ran,
+        began: Instant,
+    ) -> Drafted {
+        let parts = &self.inner.parts;
         let journal = std::mem::take(&mut ran.journal);
         let draft = Draft {
-            decision_id: &id,
+            decision_id: id,
             journal_id: format!("jrn_{}", ulid::Ulid::new()),
             accepted,
             start,
-            generation: &generation,
+            generation,
             session_lifetime: parts.config.session_lifetime.0,
             review_expires_after: parts.review.expires_after.0,
             processing_time: began.elapsed(),
             now: (parts.clock)(),
         };
-        Ok(Drafted { written: draft.write(ran), journal, scope })
+        Drafted { written: draft.write(ran), journal, scope: None }
     }
 
     async fn run(

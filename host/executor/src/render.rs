@@ -1,15 +1,18 @@
 //! Responses get their words: the nearest message model, rendered with the response's data.
 
+mod template;
+
 use std::sync::Arc;
 
 use moka::future::Cache;
-use signalbox_capabilities::rag::{Templates, Wanted, nearest};
-use signalbox_model::{AgentInput, BusinessInfo, JsonObject, MessageModel, ResponseContent, ResponseTarget, Timestamp};
+use signalbox_capabilities::rag::{Wanted, nearest};
+use signalbox_model::{AgentInput, BusinessInfo, MessageModel, ResponseContent, ResponseTarget, Timestamp};
 use signalbox_sandbox::NewResponse;
 use signalbox_store::{Store, StoreError};
 use tokio::sync::mpsc;
 
 use crate::config::ExecutorConfig;
+use template::{Prepared, Rendering};
 
 /// How many decision codes' models are kept at hand.
 const MOST_CODES: u64 = 10_000;
@@ -29,8 +32,8 @@ pub(crate) struct Rendered {
 /// Renders responses, and keeps count of the models used.
 pub(crate) struct Renderer {
     store: Store,
-    templates: Templates,
-    models: Cache<String, Arc<Vec<MessageModel>>>,
+    rendering: Rendering,
+    models: Cache<String, Arc<Vec<Prepared>>>,
     uses: mpsc::Sender<Arc<MessageModel>>,
 }
 
@@ -42,7 +45,7 @@ impl Renderer {
         let (uses, waiting) = mpsc::channel(MOST_USES);
         tokio::spawn(count_uses(store.clone(), waiting, clock));
         let models = Cache::builder().max_capacity(MOST_CODES).time_to_live(config.message_model_lifetime.0).build();
-        Self { store, templates: Templates::new(), models, uses }
+        Self { store, rendering: Rendering::new(), models, uses }
     }
 
     /// The response with its words. The error says what the plugin or the model's author has to mend.
@@ -60,23 +63,24 @@ impl Renderer {
         let models = self.models(&code).await.map_err(|error| format!("message model {code}: {error}"))?;
         let locale = response.locale.as_deref();
         let wanted = Wanted::of(business, input.location_id.as_deref(), None, locale);
-        let model = nearest(&models, &wanted).ok_or_else(|| {
+        let prepared = nearest(&models, &wanted).cloned().ok_or_else(|| {
             format!("there is no message model {code} for {} in {}", business.business_type, wanted.locale)
         })?;
-        let empty = JsonObject::new();
-        let text = self
-            .templates
-            .render(model, response.data.as_ref().unwrap_or(&empty))
-            .map_err(|error| format!("message model {code} {}: {error}", model.version))?;
-        let content = ResponseContent { text: Some(text), data: response.data, template: Some(code) };
-        Ok(Rendered { target: response.target, recipient, content, model: Some(Arc::new(model.clone())) })
+        let model = prepared.model().clone();
+        let (text, data) = self.rendering.words(prepared, response.data).await;
+        let text = text.map_err(|error| format!("message model {code} {}: {error}", model.version))?;
+        let content = ResponseContent { text: Some(text), data, template: Some(code) };
+        Ok(Rendered { target: response.target, recipient, content, model: Some(model) })
     }
 
-    async fn models(&self, code: &str) -> Result<Arc<Vec<MessageModel>>, StoreError> {
+    async fn models(&self, code: &str) -> Result<Arc<Vec<Prepared>>, StoreError> {
         if let Some(models) = self.models.get(code).await {
             return Ok(models);
         }
-        let load = async { self.store.message_models(code).await.map(Arc::new) };
+        let load = async {
+            let models = self.store.message_models(code).await?;
+            Ok(Arc::new(models.into_iter().map(Prepared::new).collect::<Vec<_>>()))
+        };
         // On the heap, because most nodes need none and their futures are moved a few times.
         Box::pin(self.models.try_get_with_by_ref(code, load)).await.map_err(|error| StoreError::clone(&error))
     }

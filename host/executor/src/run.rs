@@ -19,6 +19,9 @@ use crate::{NodeEvent, Phase, Progress, metrics};
 /// How much is repeated of a template's name that a plugin made up, in characters.
 const LONGEST_TEMPLATE: usize = 64;
 
+/// How many responses are rendered without letting others have the thread.
+const AT_A_TIME: usize = 4;
+
 /// What one node gave to the decision.
 #[derive(Debug)]
 pub(crate) struct Contribution {
@@ -76,6 +79,12 @@ pub(crate) enum Failure {
     NoVerdict,
     #[error("the graph waits for a node that does not run; this is a bug of the host")]
     Stuck,
+    #[error(
+        "the host ended {attempts} times while it decided this input, so it is not decided any more; the end of its log \
+         before each start says how (a crash, an abort, the system's out-of-memory killer or kill -9); once that is mended, \
+         send the input again under a new id"
+    )]
+    EndedTheHost { attempts: u32 },
 }
 
 /// A run of a graph, ended one way or the other.
@@ -90,6 +99,13 @@ pub(crate) struct Ran {
 pub(crate) struct Finished {
     pub contributions: Payloads<Contribution>,
     pub session: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Ran {
+    /// Instead of a run that was not made.
+    pub fn failed(failure: Failure) -> Self {
+        Self { result: Err(failure), path: Vec::new(), journal: Vec::new(), tokens: Tokens::default() }
+    }
 }
 
 /// What every task of a run shares.
@@ -217,7 +233,11 @@ impl Runner<'_> {
     async fn words(&self, step: NodeStep) -> Result<Given, NodeFailure> {
         let NodeStep { updates, goto, verdict, actions, responses } = step;
         let mut rendered = Vec::with_capacity(responses.len());
-        for response in responses {
+        for (index, response) in responses.into_iter().enumerate() {
+            if index % AT_A_TIME == AT_A_TIME - 1 {
+                // Many answers of one node are many times the work that may be done at once.
+                tokio::task::yield_now().await;
+            }
             let words = self.renderer.render(response, &self.start.model.input, &self.start.business).await;
             rendered.push(words.map_err(|message| NodeFailure { kind: FailureKind::Fatal, message })?);
         }

@@ -59,6 +59,16 @@ pub struct PathStep {
     pub result: StepResult,
 }
 
+/// Under which a decision's metadata say that its input was given up: `reason`, and how many `attempts` there were.
+pub const DEAD_LETTER: &str = "deadLetter";
+
+impl DecisionModel {
+    /// Whether its input was given up, so that a person has to look.
+    pub fn is_dead_letter(&self) -> bool {
+        self.metadata.as_ref().is_some_and(|metadata| metadata.contains_key(DEAD_LETTER))
+    }
+}
+
 /// A decision as it is stored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

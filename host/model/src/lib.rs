@@ -30,7 +30,7 @@ pub use action::{ActionType, AgentAction, Priority, RetryPolicy};
 pub use business::{BusinessInfo, Location, Role};
 pub use context::{AgentContext, RagContext};
 pub use cron::{CronError, CronExpression};
-pub use decision::{DecisionModel, Outcome, PathStep, StepResult};
+pub use decision::{DEAD_LETTER, DecisionModel, Outcome, PathStep, StepResult};
 pub use error_frame::{ErrorType, WebSocketErrorResponse};
 pub use excerpt::{LONGEST_PLACE, LONGEST_PROBLEM, excerpt};
 pub use id::{

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use signalbox_capabilities::folder::Folder;
-use signalbox_capabilities::rag::{ModelFileError, read_models};
+use signalbox_capabilities::rag::{ModelFileError, SpeaksFor, read_models};
 use signalbox_graph::{Examined, Manifest, PluginSpec, Problem, suggestion};
 use signalbox_model::{MessageModel, Timestamp};
 
@@ -61,7 +61,7 @@ impl Bundle {
             signalbox_graph::examine(&text);
         let (components, mut missing) = read_components(&folder, &plugins, largest_component);
         problems.append(&mut missing);
-        let models = models_of(&folder, business_type.as_deref().unwrap_or_default());
+        let models = models_of(&folder, business_type.as_deref().map_or(SpeaksFor::Any(None), SpeaksFor::Only));
         if let Ok(models) = &models {
             problems.append(&mut unknown_templates(&plugins, models));
         }
@@ -113,8 +113,8 @@ fn unknown_templates(plugins: &BTreeMap<String, PluginSpec>, models: &[MessageMo
     problems
 }
 
-fn models_of(folder: &Folder, business_type: &str) -> Result<Vec<MessageModel>, Vec<ModelFileError>> {
-    read_models(folder, business_type, Timestamp::now())
+fn models_of(folder: &Folder, speaks_for: SpeaksFor<'_>) -> Result<Vec<MessageModel>, Vec<ModelFileError>> {
+    read_models(folder, speaks_for, Timestamp::now())
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> BundleError {

@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemInput;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemInput;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use serde::{Deserialize, Serialize};
 use signalbox_model::{AgentInput, ReplySlot, Timestamp};
 use ulid::Ulid;
@@ -23,6 +23,9 @@ pub(crate) const ID: &str = "id";
 const BODY: &str = "body";
 const WRITER: &str = "writer";
 const FINISHED_AT: &str = "finishedAt";
+/// How often a host began to decide it again, after one had ended while it was at it. Not there at first, and in items of
+/// earlier versions.
+const ATTEMPTS: &str = "attempts";
 
 /// How long a finished input's id is remembered; senders of webhooks repeat for up to 4 days.
 pub(crate) const REMEMBERED: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -42,6 +45,15 @@ pub struct AcceptedInput {
     /// SHA-256 of the body as the sender sent it, in hexadecimal; none when the way in takes none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<String>,
+}
+
+/// An input that was accepted and not finished.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PendingInput {
+    /// As it was accepted.
+    pub accepted: AcceptedInput,
+    /// How often a host began to decide it again, and neither finished nor said that it gave up.
+    pub attempts: u32,
 }
 
 /// What became of an input.
@@ -138,6 +150,12 @@ impl Store {
     /// Inputs that were accepted and not finished, the oldest first; `limit` is from 1 to 100. A new one may take a
     /// moment to appear here.
     pub async fn pending_inputs(&self, limit: u32) -> Result<Vec<AcceptedInput>, StoreError> {
+        let pending = self.inputs_to_recover(limit).await?;
+        Ok(pending.into_iter().map(|pending| pending.accepted).collect())
+    }
+
+    /// The same, with how often it was tried to decide each.
+    pub async fn inputs_to_recover(&self, limit: u32) -> Result<Vec<PendingInput>, StoreError> {
         Ok(self.pending_inputs_after(None, limit).await?.items)
     }
 
@@ -146,7 +164,7 @@ impl Store {
         &self,
         cursor: Option<&str>,
         limit: u32,
-    ) -> Result<Page<AcceptedInput>, StoreError> {
+    ) -> Result<Page<PendingInput>, StoreError> {
         let (table, limit) = (&self.names().inputs, checked(limit)?);
         let range = cursor.map_or_else(KeyRange::default, |cursor| KeyRange::default().after(cursor));
         let found = self.queued_in(table, BY_DUE, Lane::Pending, range, limit).await?;
@@ -163,12 +181,54 @@ impl Store {
                 continue;
             }
             match self.accepted_input(&item).await {
-                Ok(input) => items.push(input),
+                Ok(accepted) => items.push(PendingInput { accepted, attempts: attempts(&item) }),
                 // One that cannot be read must not hide the others.
                 Err(error) => tracing::warn!(%error, "left an input out of those that are pending"),
             }
         }
         Ok(Page { items, cursor })
+    }
+
+    /// Notes that an input is about to be decided again, and says how often that was now; none when it is finished, or
+    /// was never accepted. Whoever ends without finishing it has to say so by [`Store::end_attempts`]: who cannot is dead.
+    pub async fn begin_attempt(&self, input_id: &str, business_id: &str) -> Result<Option<u32>, StoreError> {
+        let table = &self.names().inputs;
+        let call = UpdateItemInput::builder()
+            .table_name(table)
+            .set_key(Some(key((BUSINESS, business_id), (ID, input_id))))
+            .update_expression("ADD #attempts :one")
+            .condition_expression("attribute_exists(#queue)")
+            .expression_attribute_names("#attempts", ATTEMPTS)
+            .expression_attribute_names("#queue", BY_DUE.partition)
+            .expression_attribute_values(":one", AttributeValue::N("1".to_owned()))
+            .return_values(ReturnValue::UpdatedNew);
+        match self.send(call).await.map_err(|error| failure("UpdateItem", table, error)) {
+            Ok(done) => Ok(Some(done.attributes.as_ref().map_or(1, attempts))),
+            Err(StoreError::ConditionFailed { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// How often it was begun to decide an input again; zero when it is finished, or was never accepted.
+    pub async fn attempts_at_input(&self, input_id: &str, business_id: &str) -> Result<u32, StoreError> {
+        let item = self.item(&self.names().inputs, key((BUSINESS, business_id), (ID, input_id))).await?;
+        let pending = item.filter(|item| item.contains_key(BY_DUE.partition));
+        Ok(pending.as_ref().map_or(0, attempts))
+    }
+
+    /// Notes that nobody is at an input any more, though it is not finished: no host ended because of it.
+    pub async fn end_attempts(&self, input_id: &str, business_id: &str) -> Result<(), StoreError> {
+        let table = &self.names().inputs;
+        let call = UpdateItemInput::builder()
+            .table_name(table)
+            .set_key(Some(key((BUSINESS, business_id), (ID, input_id))))
+            .update_expression("REMOVE #attempts")
+            .condition_expression("attribute_exists(id)")
+            .expression_attribute_names("#attempts", ATTEMPTS);
+        match self.send(call).await.map_err(|error| failure("UpdateItem", table, error)) {
+            Ok(_) | Err(StoreError::ConditionFailed { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Notes that an input is decided. Its id is remembered for 7 days more, so that a sender who repeats it is known.
@@ -203,6 +263,10 @@ impl Store {
             reason,
         })
     }
+}
+
+fn attempts(item: &Item) -> u32 {
+    number(item, ATTEMPTS).and_then(|attempts| u32::try_from(attempts).ok()).unwrap_or(0)
 }
 
 /// When an input was finished. Items of earlier versions say only when they expire, which they do a fixed time later.

@@ -47,7 +47,8 @@ impl Store {
             )));
         }
         let (mut stored, mut put) = (model.clone(), Put::Created);
-        if let Some(item) = self.item(table, key((CODE, &model.decision_code), (VARIANT, &variant))).await? {
+        let item = self.item(table, key((CODE, &model.decision_code), (VARIANT, &variant))).await?;
+        if let Some(item) = item.filter(|item| item.contains_key(BODY)) {
             let found = self.message_model(&item).await?;
             put = match same_words(&stored, &found) {
                 true => Put::Unchanged,
@@ -102,9 +103,28 @@ impl Store {
         Ok(self.readable_models(items).await)
     }
 
+    /// Takes a message model away; false when it was not there. It comes back, with its count, when it is stored again.
+    pub async fn remove_message_model(&self, model: &MessageModel) -> Result<bool, StoreError> {
+        let table = &self.names().message_models;
+        let call = UpdateItemInput::builder()
+            .table_name(table)
+            .set_key(Some(key((CODE, &model.decision_code), (VARIANT, &variant(model)))))
+            .update_expression("REMOVE #body, #list, #listed")
+            .condition_expression("attribute_exists(#body)")
+            .expression_attribute_names("#body", BODY)
+            .expression_attribute_names("#list", BY_LIST.partition)
+            .expression_attribute_names("#listed", BY_LIST.sort);
+        match self.send(call).await.map_err(|error| failure("UpdateItem", table, error)) {
+            Ok(_) => Ok(true),
+            Err(StoreError::ConditionFailed { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     async fn readable_models(&self, items: Vec<Item>) -> Vec<MessageModel> {
         let mut models = Vec::with_capacity(items.len());
-        for item in items {
+        // One that was taken away leaves an item without a body.
+        for item in items.into_iter().filter(|item| item.contains_key(BODY)) {
             match self.message_model(&item).await {
                 Ok(model) => models.push(model),
                 // One that cannot be read must not hide the others.

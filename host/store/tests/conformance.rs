@@ -167,6 +167,7 @@ guarantees! {
     inputs::the_same_body_again_is_a_duplicate_and_another_is_a_conflict,
     inputs::an_inputs_state_tells_whether_it_is_finished,
     inputs::a_delivery_of_a_webhook_is_no_input,
+    inputs::attempts_at_an_input_are_counted_until_one_ends,
     journals::a_journal_is_read_back,
     journals::a_journal_of_many_parts_is_read_back,
     journals::a_shorter_journal_replaces_a_longer_one,

@@ -2,6 +2,7 @@
 //! and sees to it that whatever is acknowledged is decided, also after a crash.
 
 mod admission;
+mod attempts;
 mod check;
 mod config;
 mod decide;
@@ -20,7 +21,7 @@ use futures_util::{StreamExt as _, stream};
 use jiff::SignedDuration;
 use signalbox_delivery::Relay;
 use signalbox_model::{Content, MESSAGE_PERMISSION, UserAccess};
-use signalbox_store::{AcceptedInput, Store, StoreError};
+use signalbox_store::{AcceptedInput, PendingInput, Store, StoreError};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -29,6 +30,7 @@ use tracing::Instrument;
 use crate::Clock;
 use crate::metrics::RECOVERED;
 use admission::{Admission, Entry, Patience, Permit};
+use attempts::Attempts;
 use flight::Flight;
 use line::Who;
 use rates::Rates;
@@ -63,9 +65,21 @@ struct Shared {
     clock: Clock,
     admission: Arc<Admission>,
     rates: Rates,
+    attempts: Attempts,
     flights: Mutex<HashMap<String, Arc<Flight>>>,
     tasks: TaskTracker,
     stopping: CancellationToken,
+}
+
+/// How an input enters.
+#[derive(Debug, Default)]
+struct Way {
+    /// It is stored already.
+    durable: bool,
+    /// Room that was taken for it.
+    permit: Option<Permit>,
+    /// It ended the host so many times, and is not decided any more.
+    given_up: Option<u32>,
 }
 
 /// Something a user sent.
@@ -87,6 +101,7 @@ impl Intake {
         let shared = Shared {
             admission: Arc::new(Admission::new(&config)),
             rates: Rates::new(&config),
+            attempts: Attempts::default(),
             config,
             decide,
             store,
@@ -139,7 +154,7 @@ impl Intake {
         if self.shared.stopping.is_cancelled() {
             return Err(IntakeError::Draining);
         }
-        self.start(accepted, Some(watcher), false, None).map(|_| ())
+        self.start(accepted, Some(watcher), Way::default()).map(|_| ())
     }
 
     /// Takes up every input that was accepted and not decided, for example because the host died. Says how many. At
@@ -151,23 +166,30 @@ impl Intake {
         loop {
             let page = self.shared.store.pending_inputs_after(cursor.as_deref(), PAGE).await?;
             let now = self.shared.clock.now();
-            let mut fresh = Vec::new();
+            let (mut suspects, mut fresh) = (Vec::new(), Vec::new());
             // What was accepted far in the future was so by another clock, which says nothing of its age.
-            let is_young = |accepted: &AcceptedInput| now.duration_since(accepted.accepted_at).abs() < limit;
+            let is_young = |pending: &PendingInput| now.duration_since(pending.accepted.accepted_at).abs() < limit;
             let ends_young = page.items.last().is_some_and(is_young);
-            for accepted in page.items {
-                let key = (accepted.input.business_id.clone(), accepted.input.id.clone());
-                if is_young(&accepted) || !seen.insert(key) {
+            for pending in page.items {
+                let key = (pending.accepted.input.business_id.clone(), pending.accepted.input.id.clone());
+                if is_young(&pending) || !seen.insert(key) {
                     continue;
                 }
+                let PendingInput { accepted, attempts } = pending;
                 // Their bundle has to be mended first; meanwhile they stay where they are, and hide nobody else's.
                 if self.shared.decide.awaits_bundle(&accepted.input.business_id) {
                     waiting += 1;
+                } else if attempts > 0 {
+                    suspects.push(accepted);
                 } else {
                     fresh.push(accepted);
                 }
             }
-            stream::iter(fresh).for_each_concurrent(RECOVERING, |accepted| self.recover_one(accepted)).await;
+            // Before the others, so that none of them is under way should a suspect end this host too.
+            for accepted in suspects {
+                self.recover_one(accepted, true).await;
+            }
+            stream::iter(fresh).for_each_concurrent(RECOVERING, |accepted| self.recover_one(accepted, false)).await;
             // The oldest come first: what follows is younger still.
             cursor = page.cursor.filter(|_| !ends_young);
             if cursor.is_none() || self.shared.stopping.is_cancelled() {
@@ -205,13 +227,15 @@ impl Intake {
         self.shared.admission.close();
         self.shared.tasks.close();
         let _ = tokio::time::timeout(deadline, self.shared.tasks.wait()).await;
+        self.end_attempts().await;
         self.shared.tasks.len()
     }
 
-    async fn recover_one(&self, accepted: AcceptedInput) {
+    async fn recover_one(&self, accepted: AcceptedInput, is_suspect: bool) {
         let input_id = accepted.input.id.clone();
-        let result = match self.start(accepted, None, true, None) {
-            Ok(done) => done.await.map_or("failed", |decided| if decided { "decided" } else { "failed" }),
+        let result = match self.decide_again(accepted, is_suspect, None).await {
+            Ok(true) => "decided",
+            Ok(false) => "failed",
             Err(IntakeError::Draining) => return,
             Err(error) => {
                 tracing::warn!(input_id, %error, "cannot take up an accepted input");
@@ -226,14 +250,24 @@ impl Intake {
         self.shared.admission.enter(who, Patience::Short)?.room().await
     }
 
+    /// The same for an input that is taken up again. One that is given up is recorded, and not decided.
+    fn start_again(
+        &self,
+        accepted: AcceptedInput,
+        watcher: Option<Arc<dyn Watcher>>,
+        given_up: Option<u32>,
+    ) -> Result<oneshot::Receiver<bool>, IntakeError> {
+        self.start(accepted, watcher, Way { durable: true, permit: None, given_up })
+    }
+
     /// Starts a flight, or joins the one that decides the same input; the receiver hears whether it was decided.
     fn start(
         &self,
         accepted: AcceptedInput,
         watcher: Option<Arc<dyn Watcher>>,
-        durable: bool,
-        permit: Option<Permit>,
+        way: Way,
     ) -> Result<oneshot::Receiver<bool>, IntakeError> {
+        let Way { durable, permit, given_up } = way;
         let receipt = Receipt::of(&accepted);
         let (done, wait) = oneshot::channel();
         let mut flights = self.shared.flights.lock().unwrap_or_else(PoisonError::into_inner);
@@ -251,7 +285,7 @@ impl Intake {
                 self.shared.admission.enter(Who::of(&accepted.input), patience)?
             }
         };
-        let flight = Arc::new(Flight::new(receipt, accepted, durable));
+        let flight = Arc::new(Flight::new(receipt, accepted, durable, given_up));
         flight.join(watcher, done, durable);
         flights.insert(flight.receipt.decision_id.clone(), flight.clone());
         drop(flights);

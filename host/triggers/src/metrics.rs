@@ -16,6 +16,8 @@ pub(crate) const WAIT_SECONDS: &str = "signalbox_admission_wait_seconds";
 pub(crate) const SHED: &str = "signalbox_inputs_shed_total";
 /// Inputs taken up again.
 pub(crate) const RECOVERED: &str = "signalbox_inputs_recovered_total";
+/// Inputs that are given up, by reason.
+pub(crate) const DEAD_LETTERS: &str = "signalbox_inputs_dead_letters_total";
 /// Sockets, authenticated or not.
 pub(crate) const SOCKETS: &str = "signalbox_websocket_sockets";
 /// Closes by code.
@@ -76,6 +78,11 @@ pub fn describe_metrics() {
     );
     describe_histogram!(MESSAGE_SECONDS, Unit::Seconds, "Time from admission of an input to its stored decision");
     describe_gauge!(IN_FLIGHT, Unit::Count, "Inputs that are being decided");
+    describe_counter!(
+        DEAD_LETTERS,
+        Unit::Count,
+        "Inputs that are given up and recorded as failed, by reason (ended_the_host); each needs a person"
+    );
     describe_gauge!(WAITING, Unit::Count, "Inputs that wait in line for room to be decided");
     describe_histogram!(WAIT_SECONDS, Unit::Seconds, "How long inputs that found no room waited until they had some");
     describe_counter!(

@@ -11,6 +11,8 @@ mod frames;
 mod items;
 mod manifest;
 #[cfg(feature = "host")]
+mod template;
+#[cfg(feature = "host")]
 mod webhook;
 
 #[cfg(feature = "host")]
@@ -21,6 +23,8 @@ pub use frames::frames;
 pub use items::items;
 pub use manifest::manifest;
 #[cfg(feature = "host")]
+pub use template::template;
+#[cfg(feature = "host")]
 pub use webhook::webhook;
 
 /// What takes the bytes of one target.
@@ -28,11 +32,12 @@ pub type Target = fn(&[u8]);
 
 /// Every target under its name, which is also that of its corpus.
 #[cfg(feature = "host")]
-pub const TARGETS: [(&str, Target); 6] = [
+pub const TARGETS: [(&str, Target); 7] = [
     ("frames", frames),
     ("webhook", webhook),
     ("manifest", manifest),
     ("expression", expression),
+    ("template", template),
     ("items", items),
     ("configuration", configuration),
 ];

@@ -129,6 +129,11 @@ fn whatever_an_expression_says_it_is_refused_or_ends_the_same_every_time() {
 }
 
 #[test]
+fn whatever_a_template_says_it_is_refused_or_renders_within_its_work_to_the_same_message() {
+    run("template", 1_000);
+}
+
+#[test]
 fn whatever_an_item_holds_it_is_read_within_limits_and_kept_as_it_was() {
     run("items", 1_000);
 }

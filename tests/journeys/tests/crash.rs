@@ -1,7 +1,10 @@
-use anyhow::Result;
-use serde_json::json;
+use std::fs;
 
-use super::{decisions, misbehaving};
+use anyhow::Result;
+use serde_json::{Value, json};
+use signalbox_tests_support::Setup;
+
+use super::{decisions, misbehaving, misbehaving_with};
 
 #[tokio::test]
 async fn kill_9_after_the_acknowledgement_loses_nothing() -> Result<()> {
@@ -66,5 +69,65 @@ async fn many_acknowledged_messages_survive_a_kill_9_in_the_middle() -> Result<(
         let frame = ana.expect("response").await?;
         acknowledged.retain(|id| frame["decisionId"] != json!(id));
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_input_that_ends_every_host_becomes_a_dead_letter_and_others_are_decided() -> Result<()> {
+    // A decision that is never made in time: the test ends the process long before it could be.
+    let (folder, bundle) = misbehaving_with("")?;
+    let manifest = bundle.join("bundle.toml");
+    let text = fs::read_to_string(&manifest)?;
+    let text = text.replace("time = \"2s\"", "time = \"10m\"").replace("deadline = \"10s\"", "deadline = \"10m\"");
+    fs::write(&manifest, text)?;
+    let setup = Setup::new()?.business("alpha", "probe-failures")?.bundle(bundle);
+    let mut host = setup.config("[intake]\nrecovery-attempts = 2").start().await?;
+    let mut ana = host.coordinator("ana", "alpha").await?;
+    let mut decisions_of = Vec::new();
+    for (message, text) in [("killer", "sleep"), ("innocent", "nap")] {
+        ana.say_as(message, "alpha", text).await?;
+        let ack = ana.expect_for("ack", message).await?;
+        assert_eq!(ack["state"], "accepted", "both are acknowledged, and neither is decided");
+        decisions_of.push(ack["decisionId"].as_str().unwrap().to_owned());
+    }
+    let [killer, innocent]: [String; 2] = decisions_of.try_into().expect("there are two");
+    host.kill().await?;
+    // As an input does that ends every host that is at it: the process is gone before the decision is made.
+    for ended in 0..2 {
+        host.restart().await?;
+        let again = |line: &Value| {
+            line["decision_id"] == json!(killer) && line["attempts"] == json!(ended) && line["level"] == "INFO"
+        };
+        host.log().wait_for("the killer is tried again", again).await?;
+        host.kill().await?;
+    }
+    host.restart().await?;
+    host.log()
+        .wait_for("the killer is given up", |line| line["level"] == "ERROR" && line["decision_id"] == json!(killer))
+        .await?;
+
+    let mut ana = host.coordinator("ana", "alpha").await?;
+    ana.send(&json!({"type": "resume", "businessId": "alpha"})).await?;
+    let answer = ana.expect_for("response", "innocent").await?;
+    assert_eq!(answer["decisionId"], json!(innocent), "what was under way beside it is decided and answered");
+    let decision = host.decision(&killer).await?.expect("it is on record")["decision"].clone();
+    assert_eq!(decision["outcome"], "failed");
+    assert_eq!(decision["metadata"]["deadLetter"], json!({"reason": "ended_the_host", "attempts": 2}));
+    let reasoning = decision["reasoning"].as_str().unwrap_or_default();
+    assert!(reasoning.contains("the host ended 2 times") && reasoning.contains("under a new id"), "{reasoning}");
+    let listed = host.setup().run(&["decisions", "list", "--outcome", "dead-letter"]).await?;
+    let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+    assert!(listed.contains(&killer) && listed.contains("dead-letter") && !listed.contains(&innocent), "{listed}");
+    let counted = host.metric("signalbox_inputs_dead_letters_total", &["ended_the_host"]).await?;
+    assert_eq!(counted, Some(1.0));
+
+    // It is over: the next start finds nothing to do.
+    host.kill().await?;
+    host.restart().await?;
+    ana = host.coordinator("ana", "alpha").await?;
+    ana.say_as("m-3", "alpha", "remember me").await?;
+    ana.expect_for("response", "m-3").await?;
+    assert_eq!(decisions(&host, "alpha").await?, 3);
+    drop(folder);
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 mod written;
 
+use std::borrow::Borrow;
 use std::cmp::Ordering;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -11,10 +12,13 @@ use thiserror::Error;
 
 use crate::folder::Folder;
 
-pub use written::{ModelFormat, ModelProblem, WrittenModel, is_locale, read_model_text};
+pub use written::{ModelFormat, ModelProblem, SpeaksFor, WrittenModel, is_locale, read_model_text};
 
 /// The largest file of message models, in bytes.
 const LARGEST_FILE: u64 = 1 << 20;
+/// The most message models of a bundle. Those of all types for one decision code are read together, so what one bundle
+/// brings is a burden on others.
+const MOST_MODELS: usize = 1_000;
 
 /// Where a bundle has its models.
 const FOLDER: &str = "models";
@@ -107,12 +111,12 @@ fn language(locale: &str) -> String {
 }
 
 /// The nearest model, and of equally near ones the newest.
-pub fn nearest<'a>(models: &'a [MessageModel], wanted: &Wanted<'_>) -> Option<&'a MessageModel> {
+pub fn nearest<'a, M: Borrow<MessageModel>>(models: &'a [M], wanted: &Wanted<'_>) -> Option<&'a M> {
     models
         .iter()
-        .filter_map(|model| wanted.nearness(model).map(|nearness| (nearness, model)))
+        .filter_map(|model| wanted.nearness(model.borrow()).map(|nearness| (nearness, model)))
         .max_by(|(near, one), (nearer, other)| {
-            near.cmp(nearer).then_with(|| compare_versions(&one.version, &other.version))
+            near.cmp(nearer).then_with(|| compare_versions(&(*one).borrow().version, &(*other).borrow().version))
         })
         .map(|(_, model)| model)
 }
@@ -146,11 +150,11 @@ pub enum ModelFileError {
     },
 }
 
-/// Reads every `*.toml` of a bundle's folder `models`, for one business type unless a model names another. A folder that is
-/// not there has no models. Everything that is wrong is reported, not only the first.
+/// Reads every `*.toml` of a bundle's folder `models`. A folder that is not there has no models. Everything that is wrong is
+/// reported, not only the first.
 pub fn read_models(
     bundle: &Folder,
-    business_type: &str,
+    speaks_for: SpeaksFor<'_>,
     now: Timestamp,
 ) -> Result<Vec<MessageModel>, Vec<ModelFileError>> {
     let mut files: Vec<PathBuf> = match bundle.list(Path::new(FOLDER)) {
@@ -177,13 +181,17 @@ pub fn read_models(
                 continue;
             }
         };
-        match read_model_text(&text, ModelFormat::Toml, Some(business_type), now) {
+        match read_model_text(&text, ModelFormat::Toml, speaks_for, now) {
             Ok(written) => models.extend(written.into_iter().map(|written| written.model)),
             Err(problems) => {
                 let wrong = |problem| ModelFileError::Wrong { path: path.clone(), problem };
                 errors.extend(problems.into_iter().map(wrong));
             }
         }
+    }
+    if models.len() > MOST_MODELS {
+        let reason = format!("it has {} message models; a bundle brings at most {MOST_MODELS}", models.len());
+        errors.push(ModelFileError::Unreadable { path: bundle.path().join(FOLDER), reason });
     }
     if errors.is_empty() { Ok(models) } else { Err(errors) }
 }
@@ -282,7 +290,8 @@ mod tests {
         fs::write(folder.join("c.toml"), "decisionCode = 7").unwrap();
         fs::write(folder.join("d.toml"), format!("{good}messageTemplate = \"Hi {{{{ nmae }}}}\"")).unwrap();
         let errors =
-            read_models(&Folder::open(bundle.path()).unwrap(), "restaurant", Timestamp::UNIX_EPOCH).unwrap_err();
+            read_models(&Folder::open(bundle.path()).unwrap(), SpeaksFor::Only("restaurant"), Timestamp::UNIX_EPOCH)
+                .unwrap_err();
         let told: Vec<String> = errors.iter().map(ToString::to_string).collect();
         for (file, problem) in [("b.toml:4:", "syntax"), ("c.toml:1:", "decisionCode"), ("d.toml:4:", "nmae")] {
             assert!(told.iter().any(|told| told.contains(file) && told.contains(problem)), "{file} in {told:#?}");

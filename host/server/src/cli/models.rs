@@ -1,5 +1,6 @@
 mod import;
 mod list;
+mod remove;
 mod render;
 mod show;
 
@@ -34,6 +35,7 @@ enum Command {
     List(list::Options),
     Show(show::Options),
     Render(render::Options),
+    Remove(remove::Options),
 }
 
 /// Looks after them.
@@ -44,6 +46,7 @@ pub fn run(configured: &Configured, options: &Options) -> anyhow::Result<ExitCod
             Command::Import(options) => import::run(&config, options).await,
             Command::List(options) => list::run(&decisions::open(&config).await?, options).await,
             Command::Show(options) => show::run(&decisions::open(&config).await?, options).await,
+            Command::Remove(options) => remove::run(&decisions::open(&config).await?, options).await,
             Command::Render(options) => render::run(&config, options).await,
         }
     })

@@ -132,6 +132,37 @@ fn what_a_bundle_says_reaches_no_terminal_as_it_is() {
 }
 
 #[test]
+fn a_bundle_that_speaks_for_another_type_is_refused_with_file_and_line() {
+    let program = Program::new("");
+    program.write("bundle/bundle.toml", MANIFEST);
+    let model = "decisionCode = \"reply\"\nversion = \"9\"\nbusinessType = \"clinic\"\nmessageTemplate = \"hi\"\n";
+    program.write("bundle/models/reply.toml", model);
+    program.run(&["check", "bundle"]).refused(&[
+        "reply.toml:3:",
+        "`clinic`",
+        "a bundle for `restaurant`",
+        "models import",
+    ]);
+    program.write("bundle/models/reply.toml", &model.replace("clinic", "restaurant"));
+    assert!(!program.run(&["check", "bundle"]).err.contains("reply.toml"), "its own type may be named");
+}
+
+#[test]
+fn what_templates_do_not_have_is_told_by_check_with_file_and_line() {
+    let program = Program::new("");
+    program.write("bundle/bundle.toml", MANIFEST);
+    let template = "\"\"\"\nHello\n{{ name | uper }}\n{{ name.strip() }}{% include 'x' %}\"\"\"";
+    let model =
+        format!("decisionCode = \"reply\"\nversion = \"1\"\nparameters = [\"name\"]\nmessageTemplate = {template}\n");
+    program.write("bundle/models/reply.toml", &model);
+    program.run(&["check", "bundle"]).refused(&[
+        "reply.toml:6: the template: there is no filter `uper`; did you mean `upper`?",
+        "reply.toml:7: the template: there is no method `strip`",
+        "reply.toml:7: the template: syntax error: templates of messages have no `{% include %}`",
+    ]);
+}
+
+#[test]
 fn a_graph_is_drawn_without_its_components() {
     let program = Program::new("");
     program.write("bundle/bundle.toml", MANIFEST);

@@ -241,3 +241,36 @@ fn what_cannot_be_rendered_says_why() {
     import(&program, &["endless.toml"]);
     program.run(&["models", "render", "spin", "--business", "roma"]).refused(&["spin 1", "too much work"]);
 }
+
+#[test]
+fn a_template_that_uses_what_there_is_not_is_not_imported() {
+    let (program, _open) = desk();
+    program.write("bad.toml", &MODELS.replace("{{ name }}", "{{ name | titel }} {{ name.upper() }}"));
+    import(&program, &["bad.toml"]).refused(&[
+        "there is no filter `titel`; did you mean `title`?",
+        "there is no method `upper`; there is a filter of that name",
+        "nothing was imported",
+    ]);
+    assert!(stored(&program).is_empty());
+}
+
+#[test]
+fn models_that_nobody_brings_any_more_are_taken_away_by_version_and_type() {
+    let (program, _open) = desk();
+    program.write("models.toml", MODELS);
+    import(&program, &["models.toml", "--business-type", "restaurant"]);
+    import(&program, &["models.toml", "--business-type", "clinic"]);
+    let remove = |arguments: &[&str]| program.run(&[&["models", "remove", "chat.hello"], arguments].concat());
+    let count = || stored(&program).iter().filter(|model| model.decision_code == "chat.hello").count();
+    assert_eq!(count(), 4);
+    let tried = remove(&["--version", "1.9", "--business-type", "clinic", "--dry-run"]);
+    assert!(tried.out.starts_with("would remove  chat.hello 1.9") && count() == 4, "{}", tried.out);
+    let ran = remove(&["--version", "1.9", "--business-type", "clinic"]);
+    assert!(ran.out.starts_with("removed  chat.hello 1.9") && ran.out.lines().count() == 1, "{}{}", ran.out, ran.err);
+    let left = stored(&program);
+    assert!(!left.iter().any(|model| model.version == "1.9" && model.business_type.as_deref() == Some("clinic")));
+    assert_eq!(count(), 3, "the other type's and the other version stay");
+    remove(&["--version", "1.9", "--business-type", "clinic"]).refused(&["no such message model", "models show"]);
+    assert_eq!(import(&program, &["models.toml", "--business-type", "clinic", "--json"]).code, 0);
+    assert_eq!(count(), 4, "it can be stored again");
+}

@@ -54,8 +54,8 @@ pub async fn pending_inputs_that_are_left_alone_hide_no_others(store: &Store) {
     loop {
         let page = store.pending_inputs_after(cursor.as_deref(), 2).await.unwrap();
         assert!(page.items.len() <= 2);
-        let own = page.items.into_iter().filter(|accepted| accepted.input.business_id == business);
-        ids.extend(own.map(|accepted| accepted.input.id));
+        let own = page.items.into_iter().filter(|pending| pending.accepted.input.business_id == business);
+        ids.extend(own.map(|pending| pending.accepted.input.id));
         cursor = page.cursor;
         if cursor.is_none() {
             break;
@@ -112,6 +112,34 @@ pub async fn an_inputs_state_tells_whether_it_is_finished(store: &Store) {
     store.finish_input("in-1", &business).await.unwrap();
     let again = store.input_state(&business, "in-1").await.unwrap().unwrap();
     assert_eq!(again, finished, "the first time counts");
+}
+
+pub async fn attempts_at_an_input_are_counted_until_one_ends(store: &Store) {
+    let business = unique("business");
+    store.accept_input(&accepted(&business, "in-1", minute(1))).await.unwrap();
+    assert_eq!(attempts(store, &business).await, [0], "as in items of earlier versions, nothing is counted at first");
+    for attempt in 1..4 {
+        assert_eq!(store.begin_attempt("in-1", &business).await.unwrap(), Some(attempt));
+        assert_eq!(attempts(store, &business).await, [attempt]);
+        assert_eq!(store.attempts_at_input("in-1", &business).await.unwrap(), attempt);
+    }
+    store.end_attempts("in-1", &business).await.unwrap();
+    assert_eq!(attempts(store, &business).await, [0]);
+    assert_eq!(store.begin_attempt("in-1", &business).await.unwrap(), Some(1));
+    store.finish_input("in-1", &business).await.unwrap();
+    assert_eq!(store.begin_attempt("in-1", &business).await.unwrap(), None, "it is finished");
+    assert_eq!(store.begin_attempt("in-2", &business).await.unwrap(), None, "it was never accepted");
+    for id in ["in-1", "in-2"] {
+        assert_eq!(store.attempts_at_input(id, &business).await.unwrap(), 0);
+    }
+    store.end_attempts("in-2", &business).await.unwrap();
+    assert_eq!(store.input_state(&business, "in-2").await.unwrap(), None);
+}
+
+async fn attempts(store: &Store, business_id: &str) -> Vec<u32> {
+    let all = store.inputs_to_recover(100).await.unwrap();
+    let own = all.into_iter().filter(|pending| pending.accepted.input.business_id == business_id);
+    own.map(|pending| pending.attempts).collect()
 }
 
 pub async fn a_delivery_of_a_webhook_is_no_input(store: &Store) {

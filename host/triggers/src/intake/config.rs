@@ -39,6 +39,8 @@ pub struct IntakeConfig {
     pub recovery_interval: HumanDuration,
     /// Only inputs acknowledged longer ago are taken up while the host runs, because another host may be at them.
     pub recover_after: HumanDuration,
+    /// How often an input is taken up again while a host ends each time; then it is recorded as failed, as a dead letter.
+    pub recovery_attempts: NonZeroU32,
 }
 
 impl Default for IntakeConfig {
@@ -61,6 +63,8 @@ impl Default for IntakeConfig {
             ack_after: HumanDuration::millis(50),
             recovery_interval: HumanDuration::secs(30),
             recover_after: HumanDuration::secs(120),
+            // More than restarts by hand or by a scheduler come to in a row, and fewer than anybody would watch.
+            recovery_attempts: const { NonZeroU32::new(5).unwrap() },
         }
     }
 }

@@ -24,6 +24,9 @@ pub trait Decide: Send + Sync + 'static {
     /// Decides an input once and stores the decision.
     async fn decide(&self, accepted: AcceptedInput, progress: Arc<dyn Progress>) -> Result<Decided, DecideError>;
 
+    /// Records an input as failed, and as a dead letter, that ended the host so many times; decides nothing.
+    async fn give_up(&self, accepted: AcceptedInput, attempts: u32) -> Result<Decided, DecideError>;
+
     /// Every business there is.
     fn businesses(&self) -> Vec<Arc<BusinessInfo>>;
 
@@ -59,6 +62,10 @@ impl Decide for Executor {
 
     async fn decide(&self, accepted: AcceptedInput, progress: Arc<dyn Progress>) -> Result<Decided, DecideError> {
         Self::decide(self, accepted, progress).await
+    }
+
+    async fn give_up(&self, accepted: AcceptedInput, attempts: u32) -> Result<Decided, DecideError> {
+        Self::give_up(self, accepted, attempts).await
     }
 
     fn businesses(&self) -> Vec<Arc<BusinessInfo>> {

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use signalbox_executor::{DecideError, Decided, NewInput, NodeEvent};
 use signalbox_model::{AgentInput, Content, ReplySlot, Source};
-use signalbox_store::{Accepted, AcceptedInput};
+use signalbox_store::{Accepted, AcceptedInput, StoreError};
 use tokio::sync::oneshot;
 use tracing::Instrument as _;
 
 use super::admission::Permit;
 use super::line::Who;
-use super::{Intake, IntakeError, Receipt, Watcher, check};
+use super::{Intake, IntakeError, Receipt, Watcher, Way, check};
 
 /// What became of an input that was to be stored before it is acknowledged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,7 +111,7 @@ impl Intake {
         let stored = self.shared.store.accept_input(&accepted).await;
         match stored.map_err(|error| IntakeError::Decide(error.into()))? {
             Accepted::New => {
-                self.start(accepted, watcher, true, Some(permit))?;
+                self.start(accepted, watcher, Way { durable: true, permit: Some(permit), given_up: None })?;
                 Ok(Acceptance::New(receipt))
             }
             Accepted::Duplicate => Ok(Acceptance::Duplicate(receipt)),
@@ -124,6 +124,31 @@ impl Intake {
         let (waiter, pending) = waiter();
         self.submit(accepted, waiter)?;
         pending.decided().await
+    }
+}
+
+impl Intake {
+    /// Like [`Intake::decide_now`], for an input that may have been under way when another host, or this one before,
+    /// ended: it is stored and counted first, so that one that ends every host is given up at last.
+    pub async fn decide_redelivered(&self, accepted: AcceptedInput) -> Result<Decided, IntakeError> {
+        if self.shared.stopping.is_cancelled() {
+            return Err(IntakeError::Draining);
+        }
+        let store = &self.shared.store;
+        let stored = async {
+            // One that was there may have been under way when its host ended.
+            Ok(match store.accept_input(&accepted).await? {
+                Accepted::New | Accepted::Conflict => false,
+                Accepted::Duplicate => {
+                    store.attempts_at_input(&accepted.input.id, &accepted.input.business_id).await? > 0
+                }
+            })
+        };
+        let is_suspect = stored.await.map_err(|error: StoreError| IntakeError::Decide(error.into()))?;
+        let (waiter, pending) = waiter();
+        let (again, decided) = tokio::join!(self.decide_again(accepted, is_suspect, Some(waiter)), pending.decided());
+        again?;
+        decided
     }
 }
 

@@ -42,6 +42,8 @@ pub trait Watcher: Send + Sync {
 pub(super) struct Flight {
     pub receipt: Receipt,
     pub accepted: AcceptedInput,
+    /// It ended the host so many times, and is recorded as failed instead of being decided.
+    given_up: Option<u32>,
     waiting: Mutex<Waiting>,
 }
 
@@ -63,9 +65,9 @@ impl Receipt {
 }
 
 impl Flight {
-    pub fn new(receipt: Receipt, accepted: AcceptedInput, durable: bool) -> Self {
+    pub fn new(receipt: Receipt, accepted: AcceptedInput, durable: bool, given_up: Option<u32>) -> Self {
         let waiting = Waiting { watchers: Vec::new(), done: Vec::new(), durable };
-        Self { receipt, accepted, waiting: Mutex::new(waiting) }
+        Self { receipt, accepted, given_up, waiting: Mutex::new(waiting) }
     }
 
     pub fn is_same(&self, other: &AcceptedInput) -> bool {
@@ -198,6 +200,9 @@ impl Drop for Landing<'_> {
 
 /// Decides; when that takes long, the input is stored and acknowledged meanwhile, and from then on tried again.
 async fn decide_durably(shared: &Shared, flight: &Arc<Flight>) -> Result<Decided, DecideError> {
+    if let Some(attempts) = flight.given_up {
+        return shared.decide.give_up(flight.accepted.clone(), attempts).await;
+    }
     let mut decision = shared.decide.decide(flight.accepted.clone(), flight.clone());
     let mut result = match tokio::time::timeout(shared.config.ack_after.0, &mut decision).await {
         Ok(result) => result,

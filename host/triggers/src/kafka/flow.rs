@@ -40,6 +40,10 @@ struct Assigned {
     progress: Progress,
     lanes: Lanes,
     running: usize,
+    /// The offset of the first record that was read.
+    first: Option<i64>,
+    /// So many records from the first on may have been under way elsewhere.
+    most_records: i64,
     /// Records that are to be tried again; while there are any, the partition is not read on.
     held: usize,
     paused: bool,
@@ -60,6 +64,8 @@ pub(super) struct Ticket {
     assignment: u64,
     /// Cancelled when its partition goes to another host.
     pub gone: CancellationToken,
+    /// Whoever had the partition before may have been at it when it ended.
+    pub may_be_redelivered: bool,
 }
 
 /// Which partitions to read on and which not.
@@ -91,6 +97,8 @@ impl Flow {
                 progress: Progress::default(),
                 lanes: Lanes::default(),
                 running: 0,
+                first: None,
+                most_records: i64::try_from(self.most_records).unwrap_or(i64::MAX),
                 held: 0,
                 paused: false,
                 gone: CancellationToken::new(),
@@ -115,6 +123,7 @@ impl Flow {
         if !assigned.progress.begin(record.offset) {
             return None;
         }
+        assigned.first.get_or_insert(record.offset);
         let size = record.size();
         let running = assigned.lanes.enter(record).map(|record| assigned.run(record));
         state.records += 1;
@@ -270,7 +279,10 @@ impl State {
 impl Assigned {
     fn run(&mut self, record: Record) -> Running {
         self.running += 1;
-        Running { record, ticket: Ticket { assignment: self.assignment, gone: self.gone.clone() } }
+        let first = self.first.unwrap_or(record.offset);
+        let may_be_redelivered = record.offset.saturating_sub(first) < self.most_records;
+        let ticket = Ticket { assignment: self.assignment, gone: self.gone.clone(), may_be_redelivered };
+        Running { record, ticket }
     }
 }
 

@@ -109,11 +109,16 @@ impl TakeIn {
         Ok(Made { inputs: vec![accepted], ids_are_ours: false, done: 0, fresh: false, failed: None })
     }
 
-    /// Has the inputs decided, one after the other, and returns once the decisions are stored. Called again after an
+    /// Has the inputs decided, one after the other, those that a host may have ended with stored and counted first, and
+    /// returns once the decisions are stored. Called again after an
     /// error it goes on where it was.
-    pub async fn decide(&self, made: &mut Made) -> Result<Taken, Refusal> {
+    pub async fn decide(&self, made: &mut Made, may_be_redelivered: bool) -> Result<Taken, Refusal> {
         while let Some(accepted) = made.inputs.get(made.done) {
-            match self.intake.decide_now(accepted.clone()).await {
+            let decided = match may_be_redelivered {
+                true => self.intake.decide_redelivered(accepted.clone()).await,
+                false => self.intake.decide_now(accepted.clone()).await,
+            };
+            match decided {
                 Ok(Decided { duplicate, record }) => {
                     made.fresh |= !duplicate;
                     // Also one that was recorded before: the host may have died before the record was put aside.

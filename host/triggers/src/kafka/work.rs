@@ -71,7 +71,7 @@ impl Worker {
             if running.ticket.gone.is_cancelled() {
                 return false;
             }
-            let refusal = match self.attempt(record, &correlation_id, &mut made).await {
+            let refusal = match self.attempt(running, &correlation_id, &mut made).await {
                 Ok(taken) => {
                     count(record, taken);
                     return true;
@@ -97,13 +97,19 @@ impl Worker {
     }
 
     /// One try. A panic on the way is one record's affair.
-    async fn attempt(&self, record: &Record, correlation_id: &str, made: &mut Option<Made>) -> Result<Taken, Refusal> {
+    async fn attempt(
+        &self,
+        running: &Running,
+        correlation_id: &str,
+        made: &mut Option<Made>,
+    ) -> Result<Taken, Refusal> {
+        let Running { record, ticket } = running;
         let trying = async {
             let made = match made {
                 Some(made) => made,
                 None => made.insert(self.take_in.make(record, correlation_id).await?),
             };
-            self.take_in.decide(made).await
+            self.take_in.decide(made, ticket.may_be_redelivered).await
         };
         AssertUnwindSafe(trying).catch_unwind().await.unwrap_or(Err(Refusal::Lost))
     }

@@ -389,7 +389,9 @@ fn broken_rule(error: &WireError) -> Received {
         WireError::Utf8(_) => broken(CloseCode::InvalidText),
         WireError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Received::Gone(GONE),
         WireError::Protocol(_) => broken(CloseCode::ProtocolError),
-        WireError::Io(error) if error.get_ref().is_some_and(|inner| inner.is::<UsedUp>()) => broken(CloseCode::TooLarge),
+        WireError::Io(error) if error.get_ref().is_some_and(|inner| inner.is::<UsedUp>()) => {
+            broken(CloseCode::TooLarge)
+        }
         WireError::Io(error) => match error.get_ref().and_then(|inner| inner.downcast_ref()) {
             Some(FrameError::Length) => broken(CloseCode::ProtocolError),
             Some(FrameError::Closed(code)) => Received::Closed(*code),

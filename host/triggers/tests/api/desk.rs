@@ -104,6 +104,10 @@ impl Decide for Desk {
         }
     }
 
+    async fn give_up(&self, accepted: AcceptedInput, _attempts: u32) -> Result<Decided, DecideError> {
+        unreachable!("nothing ends this host: {accepted:?}")
+    }
+
     fn businesses(&self) -> Vec<Arc<BusinessInfo>> {
         ["trattoria", "clinic", "handled", "closed"].into_iter().filter_map(business).map(Arc::new).collect()
     }

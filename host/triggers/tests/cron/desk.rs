@@ -89,6 +89,10 @@ impl Decide for Desk {
         }
     }
 
+    async fn give_up(&self, accepted: AcceptedInput, _attempts: u32) -> Result<Decided, DecideError> {
+        unreachable!("nothing ends this host: {accepted:?}")
+    }
+
     fn businesses(&self) -> Vec<Arc<BusinessInfo>> {
         vec![Arc::new(business())]
     }

@@ -101,6 +101,24 @@ async fn what_was_read_and_not_decided_is_decided_by_the_next_host() {
 }
 
 #[tokio::test]
+async fn a_record_that_ends_every_host_that_decides_it_is_given_up_and_the_next_one_is_decided() {
+    let (kafka, store) = (cluster(), memory().await);
+    send_input(&kafka, "i-1", "wait:never").await;
+    let twice = |settings: &mut Settings| settings.intake.recovery_attempts = 2.try_into().unwrap();
+    for _ in 0..2 {
+        let mut host = Host::on(&kafka, store.clone(), twice).await;
+        host.begun(1).await;
+        host.crash();
+    }
+    send_input(&kafka, "i-2", "after").await;
+    let last = Host::on(&kafka, store, twice).await;
+    committed(&kafka, INPUTS, 2).await;
+    assert_eq!(*last.reader.desk.given_up.lock().unwrap(), [("wait:never".to_owned(), 2)]);
+    assert_eq!(last.reader.desk.begun(), ["after"]);
+    last.decided("trattoria", 2).await;
+}
+
+#[tokio::test]
 async fn a_commit_that_got_lost_is_made_again() {
     let kafka = cluster();
     kafka.fail(RDKafkaApiKey::OffsetCommit, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED; 3]);

@@ -66,6 +66,10 @@ impl Decide for Reader {
         self.desk.decide(accepted, progress).await
     }
 
+    async fn give_up(&self, accepted: AcceptedInput, attempts: u32) -> Result<Decided, DecideError> {
+        self.desk.give_up(accepted, attempts).await
+    }
+
     fn businesses(&self) -> Vec<Arc<BusinessInfo>> {
         self.desk.businesses()
     }

@@ -33,6 +33,8 @@ pub struct Desk {
     pub handled: Mutex<Vec<String>>,
     /// How often the store was not there.
     pub downs: AtomicUsize,
+    /// Texts that were given up, and after how many attempts.
+    pub given_up: Mutex<Vec<(String, u32)>>,
     /// Until it is, `down` fails.
     pub mended: AtomicUsize,
 }
@@ -45,6 +47,7 @@ impl Desk {
             begun: Mutex::default(),
             handled: Mutex::default(),
             downs: AtomicUsize::new(0),
+            given_up: Mutex::default(),
             mended: AtomicUsize::new(0),
         }
     }
@@ -135,6 +138,15 @@ impl Decide for Desk {
             Committed::New => Ok(Decided { record: Arc::new(record), duplicate: false }),
             Committed::Duplicate(first) => Ok(Decided { record: Arc::new(*first), duplicate: true }),
         }
+    }
+
+    async fn give_up(&self, accepted: AcceptedInput, attempts: u32) -> Result<Decided, DecideError> {
+        let id = decision_id(&accepted.input.business_id, &accepted.input.id);
+        let text = accepted.input.content.text.clone().unwrap_or_default();
+        self.given_up.lock().unwrap().push((text, attempts));
+        let record = record(&id, accepted, "fail");
+        self.store.commit_decision(&record).await?;
+        Ok(Decided { record: Arc::new(record), duplicate: false })
     }
 
     fn businesses(&self) -> Vec<Arc<BusinessInfo>> {

@@ -99,3 +99,78 @@ async fn recovery_goes_on_while_the_host_runs() {
     stop.cancel();
     recovering.await.unwrap();
 }
+
+/// A store in which these messages are accepted, each with so many attempts that never ended.
+async fn interrupted(messages: &[(&str, u32)]) -> Store {
+    let store = Store::open(Config::memory()).await.unwrap();
+    let first = Host::on(store.clone(), |settings| settings.intake.ack_after = HumanDuration::millis(0)).await;
+    let mut client = first.ana().await;
+    for (number, (text, attempts)) in messages.iter().enumerate() {
+        client.say(&format!("m{number}"), text).await;
+        assert_eq!(client.expect("ack").await["state"], "accepted");
+        let pending = store.pending_inputs(10).await.unwrap();
+        let input = pending.iter().find(|pending| pending.input.content.text.as_deref() == Some(text)).unwrap();
+        for _ in 0..*attempts {
+            store.begin_attempt(&input.input.id, &input.input.business_id).await.unwrap();
+        }
+    }
+    // The first host never gets to decide any of them.
+    store
+}
+
+#[tokio::test]
+async fn an_input_that_keeps_ending_the_host_is_given_up_and_its_neighbours_are_decided() {
+    let store = interrupted(&[("wait:old", 1), ("wait:killer", 3), ("wait:new", 0)]).await;
+    let host = Host::on(store, |settings| settings.intake.recovery_attempts = 3.try_into().unwrap()).await;
+    for gate in ["old", "killer", "new"] {
+        host.desk.open(gate);
+    }
+    assert_eq!(host.intake.recover(Duration::ZERO).await.unwrap(), 3);
+    assert_eq!(host.desk.begun(), ["wait:old", "wait:new"], "what is given up is not decided");
+    assert_eq!(*host.desk.given_up.lock().unwrap(), [("wait:killer".to_owned(), 3)]);
+    assert!(host.store.pending_inputs(10).await.unwrap().is_empty(), "nothing is left for the next start");
+    assert_eq!(host.intake.recover(Duration::ZERO).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn suspects_are_decided_alone_and_before_the_others() {
+    let store = interrupted(&[("wait:one", 1), ("wait:other", 1), ("wait:new", 0)]).await;
+    let host = Host::on(store, |_| {}).await;
+    let recovering = tokio::spawn({
+        let intake = host.intake.clone();
+        async move { intake.recover(Duration::ZERO).await }
+    });
+    for (gate, begun) in [("one", vec!["wait:one"]), ("other", vec!["wait:one", "wait:other"])] {
+        host.until(|host| !host.desk.begun().is_empty() && host.desk.begun().len() >= begun.len()).await;
+        assert_eq!(host.desk.begun(), begun, "nothing else is under way that could be blamed");
+        let pending = host.store.inputs_to_recover(10).await.unwrap();
+        assert!(pending.iter().any(|pending| pending.attempts == 2), "counted before it was begun: {pending:?}");
+        host.desk.open(gate);
+    }
+    host.desk.open("new");
+    assert_eq!(recovering.await.unwrap().unwrap(), 3);
+}
+
+#[tokio::test]
+async fn a_host_that_leaves_is_not_blamed_on_what_it_was_deciding() {
+    let store = interrupted(&[("wait:slow", 1)]).await;
+    let host = Host::on(store, |_| {}).await;
+    let recovering = tokio::spawn({
+        let intake = host.intake.clone();
+        async move { intake.recover(Duration::ZERO).await }
+    });
+    host.until(|host| host.desk.begun() == ["wait:slow"]).await;
+    assert_eq!(host.store.inputs_to_recover(10).await.unwrap()[0].attempts, 2);
+    assert_eq!(host.intake.drain(Duration::from_millis(10)).await, 1, "it is still under way");
+    assert_eq!(host.store.inputs_to_recover(10).await.unwrap()[0].attempts, 0);
+    recovering.abort();
+}
+
+#[tokio::test]
+async fn an_attempt_that_fails_in_order_is_not_counted_as_an_end_of_the_host() {
+    let store = interrupted(&[("lost", 1)]).await;
+    let host = Host::on(store, |_| {}).await;
+    assert_eq!(host.intake.recover(Duration::ZERO).await.unwrap(), 1);
+    let pending = host.store.inputs_to_recover(10).await.unwrap();
+    assert_eq!((pending.len(), pending[0].attempts), (1, 0), "a panic of one decision leaves the host up");
+}

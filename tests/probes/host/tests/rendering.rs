@@ -70,13 +70,29 @@ async fn a_template_that_works_or_talks_without_end_fails_its_decision_alone() -
     let world = World::start("failures").await?;
     let spin = "{% for a in range(10000) %}{% for b in range(10000) %}{% endfor %}{% endfor %}";
     let long = "{% for a in range(2000) %}{{ name }}{{ name }}{% endfor %}";
-    world.store.put_message_model(&model("spin", spin, &json!({}))?).await?;
-    world.store.put_message_model(&model("long", long, &json!({}))?).await?;
+    // Two values that share their parts, compared; and all the memory there is. Both stopped a whole host once.
+    let shared = "{% set ns = namespace(x=[1],y=[1]) %}{% for i in range(40) %}{% set ns.x = [ns.x,ns.x] %}\
+                  {% set ns.y = [ns.y,ns.y] %}{% endfor %}{{ ns.x == ns.y }}";
+    let doubled = "{% set x = [x,x] %}{% set y = [y,y] %}".repeat(100);
+    let doubled = format!("{{% set x = [1] %}}{{% set y = [1] %}}{doubled}{{{{ x == y }}}}");
+    let memory = "{{ (['a'*90000]*90000)|join|length }}";
+    let deep = format!("{{{{ {}1 }}}}", "-".repeat(16_000));
+    let hostile = [
+        ("spin", spin, "too much work"),
+        ("long", long, "message of over"),
+        ("shared", shared, "no function `namespace`"),
+        ("doubled", &doubled, "too much work"),
+        ("memory", memory, "too much work"),
+        ("deep", &deep, "more than 100 times in a row"),
+    ];
+    for (code, template, _) in hostile {
+        world.store.put_message_model(&model(code, template, &json!({}))?).await?;
+    }
     world.store.put_message_model(&model("greeting", "Hi {{ name }}", &json!({}))?).await?;
-    for code in ["spin", "long"] {
+    for (code, _, told) in hostile {
         let record = words(&world, None, &json!({"code": code, "data": {"name": "Ana Maria"}})).await?;
         assert_eq!(record.decision.outcome, Outcome::Failed, "{code}");
-        assert!(record.decision.reasoning.contains("too much work"), "{}", record.decision.reasoning);
+        assert!(record.decision.reasoning.contains(told), "{code}: {}", record.decision.reasoning);
     }
     let record = words(&world, None, &json!({"code": "greeting", "data": {"name": "Ana"}})).await?;
     assert_eq!(text(&record), "Hi Ana");

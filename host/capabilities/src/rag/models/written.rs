@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use signalbox_model::{MessageModel, Timestamp};
 use thiserror::Error;
 
-use crate::rag::template::{TemplateError, Templates};
+use crate::rag::template::{Template, TemplateError};
 
 /// How a text of message models is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,12 +80,20 @@ const OWN: [&str; 4] = ["usageCount", "lastUsed", "createdAt", "updatedAt"];
 /// The longest name, in bytes.
 const LONGEST_NAME: usize = 128;
 
-/// Reads a text of message models, for one business type unless a model names another; none is every type. Everything
-/// that is wrong is reported, not only the first.
+/// For whom the models of a text may speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SpeaksFor<'a> {
+    /// For whatever type each names, and for this one where one names none; none is every type. An operator may.
+    Any(Option<&'a str>),
+    /// For this type only. So do those of a bundle: what it says, no business of another type ever says.
+    Only(&'a str),
+}
+
+/// Reads a text of message models. Everything that is wrong is reported, not only the first.
 pub fn read_model_text(
     text: &str,
     format: ModelFormat,
-    business_type: Option<&str>,
+    speaks_for: SpeaksFor<'_>,
     now: Timestamp,
 ) -> Result<Vec<WrittenModel>, Vec<ModelProblem>> {
     let lines = Lines::of(text);
@@ -96,11 +104,10 @@ pub fn read_model_text(
     let problem = |Unreadable { at, message }| ModelProblem { line: lines.at(at), message };
     let mut problems: Vec<ModelProblem> = unreadable.into_iter().map(problem).collect();
     let mut models = Vec::with_capacity(drafts.len());
-    let templates = Templates::new();
     for draft in drafts {
         let line = lines.at(draft.at);
         let mut reading = Reading { text, lines: &lines, format, problems: Vec::new() };
-        let model = reading.model(draft, business_type, &templates, now);
+        let model = reading.model(draft, speaks_for, now);
         problems.append(&mut reading.problems);
         models.extend(model.map(|model| WrittenModel { model, line }));
     }
@@ -155,13 +162,7 @@ struct Reading<'a> {
 
 impl Reading<'_> {
     /// The model, when nothing is wrong with it.
-    fn model(
-        &mut self,
-        draft: Draft,
-        business_type: Option<&str>,
-        templates: &Templates,
-        now: Timestamp,
-    ) -> Option<MessageModel> {
+    fn model(&mut self, draft: Draft, speaks_for: SpeaksFor<'_>, now: Timestamp) -> Option<MessageModel> {
         let at = draft.at;
         let mut fields = self.known(draft.fields);
         let decision_code = self.required(&mut fields, at, "decisionCode", name_problem);
@@ -169,13 +170,13 @@ impl Reading<'_> {
         let template_at = fields.get("messageTemplate").map_or(at, |field| field.at);
         let message_template = self.required(&mut fields, at, "messageTemplate", |_| None);
         let parameters = self.parameters(&mut fields);
-        let own_type = self.optional(&mut fields, "businessType", name_problem);
+        let business_type = self.business_type(&mut fields, speaks_for);
         let model = MessageModel {
             decision_code,
             version,
             message_template,
             parameters: parameters.clone().unwrap_or_default(),
-            business_type: own_type.or_else(|| business_type.map(str::to_owned)),
+            business_type,
             location_context: self.optional(&mut fields, "locationContext", name_problem),
             locale: self.optional(&mut fields, "locale", locale_problem),
             usage_count: 0,
@@ -184,9 +185,9 @@ impl Reading<'_> {
             updated_at: now,
         };
         // Without its parameters a template would be blamed for using them.
-        let errors = if parameters.is_some() { templates.problems(&model) } else { Vec::new() };
+        let errors = if parameters.is_some() { Template::read(&model).err().unwrap_or_default() } else { Vec::new() };
         for error in errors {
-            let line = self.template_line(template_at, &model.message_template, &error);
+            let line = self.template_line(template_at, &error);
             self.problems.push(ModelProblem { line, message: format!("the template: {error}") });
         }
         self.problems.is_empty().then_some(model)
@@ -242,6 +243,26 @@ impl Reading<'_> {
         None
     }
 
+    /// The type that a model speaks for.
+    fn business_type(&mut self, fields: &mut HashMap<String, Field>, speaks_for: SpeaksFor<'_>) -> Option<String> {
+        let at = fields.get("businessType").map_or(0, |field| field.at);
+        let named = self.optional(fields, "businessType", name_problem);
+        match speaks_for {
+            SpeaksFor::Any(otherwise) => named.or_else(|| otherwise.map(str::to_owned)),
+            SpeaksFor::Only(own) => {
+                if let Some(other) = named.filter(|named| named != own) {
+                    let message = format!(
+                        "`businessType` is `{other}`, and a bundle for `{own}` speaks for businesses of type `{own}` only; \
+                         leave `businessType` out, or let the operator import the model with `signalbox models import` \
+                         (what an earlier version stored of it is taken away with `signalbox models remove`)"
+                    );
+                    self.tell(at, message);
+                }
+                Some(own.to_owned())
+            }
+        }
+    }
+
     fn parameters(&mut self, fields: &mut HashMap<String, Field>) -> Option<Vec<String>> {
         let Some(Field { at, value, .. }) = fields.remove("parameters") else { return Some(Vec::new()) };
         match value {
@@ -258,7 +279,7 @@ impl Reading<'_> {
     }
 
     /// The line of the file in which a template goes wrong.
-    fn template_line(&self, at: usize, template: &str, error: &TemplateError) -> usize {
+    fn template_line(&self, at: usize, error: &TemplateError) -> usize {
         let begins = self.lines.at(at);
         let written = self.text.get(at..).unwrap_or_default();
         let Some(rest) = written.strip_prefix("\"\"\"").or_else(|| written.strip_prefix("'''")) else {
@@ -266,14 +287,7 @@ impl Reading<'_> {
             return begins;
         };
         let first = begins + usize::from(rest.starts_with('\n') || rest.starts_with("\r\n"));
-        let within = match error {
-            TemplateError::Syntax { line, .. } => *line,
-            TemplateError::Undeclared(name) => {
-                let odd = |character: char| !character.is_alphanumeric() && character != '_';
-                template.lines().position(|line| line.split(odd).any(|word| word == name)).unwrap_or(0) + 1
-            }
-            _ => 1,
-        };
+        let within = error.line().unwrap_or(1);
         first + within - 1
     }
 }

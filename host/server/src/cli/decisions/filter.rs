@@ -27,7 +27,10 @@ enum ByOutcome {
     Approved,
     Edited,
     Rejected,
+    /// Dead letters too.
     Failed,
+    /// Failed, and its input is given up.
+    DeadLetter,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -55,8 +58,12 @@ impl Filter {
         let code = |wanted: &String| matches_code(wanted, &record.decision.decision_code);
         let user = record.decision.context.input.user_id.as_ref();
         let state = |wanted: &ByEffects| record.effects.iter().any(|effect| *wanted == by_effects(&effect.state));
+        let outcome = |wanted: &ByOutcome| match wanted {
+            ByOutcome::DeadLetter => record.decision.is_dead_letter(),
+            other => *other == by_outcome(record.decision.outcome),
+        };
         (self.code.is_empty() || self.code.iter().any(code))
-            && (self.outcome.is_empty() || self.outcome.contains(&by_outcome(record.decision.outcome)))
+            && (self.outcome.is_empty() || self.outcome.iter().any(outcome))
             && (self.user.is_empty() || user.is_some_and(|user| self.user.contains(user)))
             && (self.effects.is_empty() || self.effects.iter().any(state))
     }

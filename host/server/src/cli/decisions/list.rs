@@ -1,7 +1,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use signalbox_model::{Outcome, Timestamp};
+use signalbox_model::{DecisionModel, Outcome, Timestamp};
 use signalbox_store::{DecisionQuery, DecisionRecord, Order, Store};
 
 use super::filter::{self, Filter};
@@ -126,9 +126,14 @@ pub fn cells(record: &DecisionRecord) -> [String; 5] {
         output::moment(decision.created_at),
         decision.id.clone(),
         decision.decision_code.clone(),
-        outcome(decision.outcome).to_owned(),
+        outcome_of(decision).to_owned(),
         content.text.clone().or_else(data).unwrap_or_default(),
     ]
+}
+
+/// The outcome, and of those that failed which are dead letters.
+pub fn outcome_of(decision: &DecisionModel) -> &'static str {
+    if decision.is_dead_letter() { "dead-letter" } else { outcome(decision.outcome) }
 }
 
 pub fn outcome(outcome: Outcome) -> &'static str {

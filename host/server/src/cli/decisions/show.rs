@@ -109,6 +109,9 @@ fn story(record: &DecisionRecord, journal: Option<&Value>) -> anyhow::Result<Str
     }
     writeln!(out, "\nverdict     {} ({})", decision.decision_code, decision.decision_type)?;
     writeln!(out, "outcome     {}", list::outcome(decision.outcome))?;
+    if decision.is_dead_letter() {
+        writeln!(out, "dead letter yes: nobody decides its input again; the reasoning says what to do")?;
+    }
     if let Some(review) = &record.review {
         writeln!(out, "review      {}", reviewed(review))?;
     }

@@ -9,7 +9,7 @@ use clap::Args;
 use jiff::Timestamp;
 use serde_json::json;
 use signalbox_capabilities::business::BusinessDirectory;
-use signalbox_capabilities::rag::{ModelFormat, read_model_source, read_model_text};
+use signalbox_capabilities::rag::{ModelFormat, SpeaksFor, read_model_source, read_model_text};
 use signalbox_model::MessageModel;
 use signalbox_store::{Put, Store};
 
@@ -83,7 +83,7 @@ fn read(options: &Options, problems: &mut Vec<String>) -> anyhow::Result<Vec<Pla
                 continue;
             }
         };
-        let written = match read_model_text(&text, format, options.business_type.as_deref(), now) {
+        let written = match read_model_text(&text, format, SpeaksFor::Any(options.business_type.as_deref()), now) {
             Ok(written) => written,
             Err(wrong) => {
                 problems

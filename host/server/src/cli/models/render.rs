@@ -5,7 +5,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use serde_json::json;
 use signalbox_capabilities::business::BusinessDirectory;
-use signalbox_capabilities::rag::{Templates, Wanted, is_locale, nearest, read_model_source};
+use signalbox_capabilities::rag::{Template, Wanted, Work, is_locale, nearest, read_model_source};
 use signalbox_model::JsonObject;
 
 use crate::cli::{decisions, output};
@@ -68,8 +68,12 @@ pub async fn run(config: &Config, options: &Options) -> anyhow::Result<ExitCode>
             wanted.locale
         );
     };
-    let text = Templates::new()
-        .render(model, &data)
+    let template = Template::read(model).map_err(|errors| {
+        let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        anyhow::anyhow!("{}", errors.join("; "))
+    });
+    let text = template
+        .and_then(|template| Ok(template.render(&data, Work::FULL)?))
         .with_context(|| format!("message model {code} {}, {}", model.version, super::variant(model)))?;
     let near = wanted.why(model).unwrap_or_default();
     let newest = if version.is_some() { "as asked for" } else { "the newest of these" };

@@ -1,7 +1,7 @@
 use super::*;
 
 fn read(text: &str, format: ModelFormat) -> Result<Vec<WrittenModel>, Vec<ModelProblem>> {
-    read_model_text(text, format, None, Timestamp::UNIX_EPOCH)
+    read_model_text(text, format, SpeaksFor::Any(None), Timestamp::UNIX_EPOCH)
 }
 
 /// Everything that is wrong, each as `line: message`.
@@ -74,6 +74,7 @@ parameters = "a"
             (10, "`c`"),
             (13, "not a number"),
             (15, "has no `text`"),
+            (16, "`a`"),
             (17, "syntax error"),
             (19, "needs a `messageTemplate`"),
             (22, "a list of names"),
@@ -126,4 +127,23 @@ fn a_language_tag_is_one_of_bcp_47() {
     for bad in ["", "romanian language", "ro_RO", "r", "-", "ro-"] {
         assert!(!is_locale(bad), "{bad}");
     }
+}
+
+#[test]
+fn a_bundles_models_speak_for_its_own_type_and_an_operators_for_any() {
+    let model = |kind: &str| format!("decisionCode = \"a\"\nversion = \"1\"\n{kind}\nmessageTemplate = \"x\"\n");
+    let read = |text: &str, speaks_for| read_model_text(text, ModelFormat::Toml, speaks_for, Timestamp::UNIX_EPOCH);
+    let kind = |read: Result<Vec<WrittenModel>, _>| read.unwrap()[0].model.business_type.clone();
+    let (none, own, other) = (model(""), model("businessType = \"clinic\""), model("businessType = \"restaurant\""));
+    for text in [&none, &own] {
+        assert_eq!(kind(read(text, SpeaksFor::Only("clinic"))).as_deref(), Some("clinic"), "never for all types");
+    }
+    let problems = read(&other, SpeaksFor::Only("clinic")).unwrap_err();
+    assert_eq!((problems.len(), problems[0].line), (1, 3));
+    for part in ["`restaurant`", "a bundle for `clinic`", "leave `businessType` out", "models import"] {
+        assert!(problems[0].message.contains(part), "{}", problems[0].message);
+    }
+    assert_eq!(kind(read(&none, SpeaksFor::Any(None))), None);
+    assert_eq!(kind(read(&none, SpeaksFor::Any(Some("clinic")))).as_deref(), Some("clinic"));
+    assert_eq!(kind(read(&other, SpeaksFor::Any(Some("clinic")))).as_deref(), Some("restaurant"));
 }

@@ -1,0 +1,242 @@
+//! From text to statements. The tokens are minijinja's; its parser is not used, because chains of `-`, `not`, `elif` or
+//! parentheses take it as deep as the text is long. Names are resolved here, so that what is not there is told when a
+//! template is read.
+
+mod expression;
+mod operator;
+mod primary;
+mod statement;
+
+use std::collections::{HashMap, HashSet};
+
+use minijinja::machinery::{Token, Tokenizer};
+
+use super::TemplateError;
+use super::language::{Body, Name, Target};
+
+/// How deep statements, parentheses, lists and maps may be nested.
+const DEEPEST: usize = 40;
+/// The most names that a template uses.
+const MOST_NAMES: usize = 1_000;
+
+/// What cannot be in a name.
+const WORDS: [&str; 8] = ["and", "else", "if", "in", "is", "not", "loop", "self"];
+const LITERALS: [&str; 6] = ["true", "True", "false", "False", "none", "None"];
+
+/// A template that was read.
+#[derive(Debug)]
+pub(super) struct Read {
+    pub body: Body,
+    pub names: Vec<String>,
+}
+
+/// Why reading goes no further.
+struct Stop(TemplateError);
+
+type Reading<T> = Result<T, Stop>;
+
+struct Reader<'s> {
+    tokens: Tokenizer<'s>,
+    /// The next token and the one after it, each with its line.
+    next: Option<(Token<'s>, u16)>,
+    after: Option<(Token<'s>, u16)>,
+    /// Why there are no more tokens, when it is not the end.
+    failure: Option<TemplateError>,
+    /// The line of the next token.
+    line: u16,
+    names: Vec<String>,
+    places: HashMap<&'s str, Name>,
+    /// The names that are assigned, by scope.
+    scopes: Vec<Vec<Name>>,
+    parameters: HashSet<&'s str>,
+    loops: usize,
+    depth: usize,
+    problems: Vec<TemplateError>,
+}
+
+/// Reads a template that uses these parameters. Everything that is wrong is told, as far as the text can be followed.
+pub(super) fn read<'s>(template: &'s str, parameters: &'s [String]) -> Result<Read, Vec<TemplateError>> {
+    let tokens = Tokenizer::new(template, "template", false, minijinja::syntax::SyntaxConfig::default());
+    let mut reader = Reader {
+        tokens,
+        next: None,
+        after: None,
+        failure: None,
+        line: 1,
+        names: Vec::new(),
+        places: HashMap::new(),
+        scopes: vec![Vec::new()],
+        parameters: parameters.iter().map(String::as_str).collect(),
+        loops: 0,
+        depth: 0,
+        problems: Vec::new(),
+    };
+    reader.after = reader.pull();
+    let body = reader.advance().and_then(|_| reader.body(&[])).map(|(body, _)| body);
+    match body {
+        Ok(body) if reader.problems.is_empty() => Ok(Read { body, names: reader.names }),
+        Ok(_) => Err(reader.problems),
+        Err(Stop(error)) => {
+            reader.problems.push(error);
+            Err(reader.problems)
+        }
+    }
+}
+
+impl<'s> Reader<'s> {
+    fn pull(&mut self) -> Option<(Token<'s>, u16)> {
+        if self.failure.is_some() {
+            return None;
+        }
+        match self.tokens.next_token() {
+            Ok(token) => token.map(|(token, span)| (token, span.start_line)),
+            Err(error) => {
+                let reason = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
+                let line = error.line().unwrap_or(self.line.into());
+                self.failure = Some(TemplateError::Syntax { reason, line });
+                None
+            }
+        }
+    }
+
+    /// Takes the next token.
+    fn advance(&mut self) -> Reading<Option<Token<'s>>> {
+        let after = self.pull();
+        let taken = std::mem::replace(&mut self.next, std::mem::replace(&mut self.after, after));
+        if let Some((_, line)) = &self.next {
+            self.line = *line;
+        }
+        match (taken, &self.failure) {
+            (Some((token, _)), _) => Ok(Some(token)),
+            (None, Some(failure)) if self.next.is_none() => Err(Stop(failure.clone())),
+            (None, _) => Ok(None),
+        }
+    }
+
+    fn syntax<T>(&self, reason: impl Into<String>) -> Reading<T> {
+        Err(Stop(TemplateError::Syntax { reason: reason.into(), line: self.line.into() }))
+    }
+
+    fn unexpected<T>(&self, wanted: &str) -> Reading<T> {
+        match (&self.next, &self.failure) {
+            (Some((Token::Ident(name), _)), _) => {
+                self.syntax(format!("unexpected `{}`, expected {wanted}", excerpt(name)))
+            }
+            (Some((token, _)), _) => self.syntax(format!("unexpected {token}, expected {wanted}")),
+            (None, Some(failure)) => Err(Stop(failure.clone())),
+            (None, None) => self.syntax(format!("unexpected end of the template, expected {wanted}")),
+        }
+    }
+
+    fn is(&self, wanted: impl Fn(&Token<'s>) -> bool) -> bool {
+        self.next.as_ref().is_some_and(|(token, _)| wanted(token))
+    }
+
+    fn is_word(&self, word: &str) -> bool {
+        self.is(|token| matches!(token, Token::Ident(name) if *name == word))
+    }
+
+    /// Takes the next token when it is this one.
+    fn skip(&mut self, wanted: impl Fn(&Token<'s>) -> bool) -> Reading<bool> {
+        let found = self.is(wanted);
+        if found {
+            self.advance()?;
+        }
+        Ok(found)
+    }
+
+    fn skip_word(&mut self, word: &str) -> Reading<bool> {
+        let found = self.is_word(word);
+        if found {
+            self.advance()?;
+        }
+        Ok(found)
+    }
+
+    fn expect(&mut self, name: &str, wanted: impl Fn(&Token<'s>) -> bool) -> Reading<()> {
+        if self.skip(wanted)? { Ok(()) } else { self.unexpected(name) }
+    }
+
+    fn block_end(&mut self) -> Reading<()> {
+        self.expect("the end of the block `%}`", |token| matches!(token, Token::BlockEnd))
+    }
+
+    /// A name that is to come.
+    fn word(&mut self, wanted: &str) -> Reading<&'s str> {
+        match self.next {
+            Some((Token::Ident(name), _)) => {
+                self.advance()?;
+                Ok(name)
+            }
+            _ => self.unexpected(wanted),
+        }
+    }
+
+    /// Goes one level down for as long as `inner` takes.
+    fn within<T>(&mut self, inner: impl FnOnce(&mut Self) -> Reading<T>) -> Reading<T> {
+        if self.depth >= DEEPEST {
+            return self.syntax(format!("the template is nested deeper than {DEEPEST} levels"));
+        }
+        self.depth += 1;
+        let given = inner(self);
+        self.depth -= 1;
+        given
+    }
+
+    /// Notes a name that is not there, and goes on.
+    fn unknown(&mut self, what: &str, name: &str, known: &[&str], line: u16) {
+        let name = excerpt(name);
+        let way_out = match nearest(&name, known) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("there are: {}", known.join(", ")),
+        };
+        self.problems.push(TemplateError::Unknown { what: format!("{what} `{name}`"), way_out, line: line.into() });
+    }
+
+    fn place(&mut self, name: &'s str) -> Reading<Name> {
+        if let Some(place) = self.places.get(name) {
+            return Ok(*place);
+        }
+        let place = match Name::try_from(self.names.len()) {
+            Ok(place) if self.names.len() < MOST_NAMES => place,
+            _ => return self.syntax(format!("the template uses more than {MOST_NAMES} names")),
+        };
+        self.names.push(name.to_owned());
+        self.places.insert(name, place);
+        Ok(place)
+    }
+
+    /// A name that is read here.
+    fn used(&mut self, name: &'s str, line: u16) -> Reading<Name> {
+        let place = self.place(name)?;
+        let assigned = self.scopes.iter().any(|scope| scope.contains(&place));
+        if !assigned && !self.parameters.contains(name) {
+            // Told once, not wherever it stands.
+            if let Some(root) = self.scopes.first_mut() {
+                root.push(place);
+            }
+            self.problems.push(TemplateError::Undeclared { name: excerpt(name), line: line.into() });
+        }
+        Ok(place)
+    }
+
+    fn assign(&mut self, target: &Target) {
+        if let Some(scope) = self.scopes.last_mut() {
+            match target {
+                Target::One(name) => scope.push(*name),
+                Target::Each(names) => scope.extend(names),
+            }
+        }
+    }
+}
+
+/// As much of a name as an error repeats.
+fn excerpt(name: &str) -> String {
+    name.chars().take(64).collect()
+}
+
+fn nearest<'a>(wanted: &str, known: &[&'a str]) -> Option<&'a str> {
+    let near = known.iter().map(|known| (strsim::damerau_levenshtein(wanted, known), *known));
+    let (distance, name) = near.min_by_key(|(distance, _)| *distance)?;
+    (distance <= 1 + wanted.chars().count() / 4).then_some(name)
+}
