@@ -6,6 +6,7 @@ mod compiler;
 pub mod config;
 mod fit;
 mod health;
+mod metrics_endpoint;
 mod permissions;
 mod serve;
 mod shutdown;

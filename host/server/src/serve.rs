@@ -31,7 +31,8 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, secrets};
-use crate::health::{self, BundleStates, Health, MetricsDoor};
+use crate::health::{self, BundleStates, Health};
+use crate::metrics_endpoint::{self, MetricsDoor};
 use crate::shutdown::{Request, Signals};
 use crate::telemetry;
 use crate::usage::Usage;
@@ -125,7 +126,7 @@ pub async fn serve(
     let router = websocket.router().merge(api.router()).merge(webhooks.router()).merge(health::routes(health));
     let ending = HttpEnding { leaving: unready.clone(), stop: gone.child_token() };
     let (router, metrics_listener) =
-        metrics_listener::open(&config, health::metrics_route(door, metrics, usage), router, &ending).await?;
+        metrics_listener::open(&config, metrics_endpoint::metrics_route(door, metrics, usage), router, &ending).await?;
     let listener = listen("server.listen", config.server.listen).await?;
     let address = listener.local_addr()?;
     let http = tokio::spawn(serve_http(config.http.clone(), listener, router, ending));

@@ -11,6 +11,7 @@ mod frames;
 mod handshake;
 mod message;
 mod protocol;
+mod received;
 mod resume;
 mod review;
 mod upgrade;

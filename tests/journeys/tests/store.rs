@@ -1,8 +1,9 @@
 //! The store in its file goes bad and is mended, and clocks are set, under a host that runs.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 use signalbox_tests_support::{Client, DEADLINE, Host, Machine};
 
@@ -19,7 +20,7 @@ async fn ready(host: &Host, wanted: bool) -> Result<String> {
                 let reason = report.pointer("/parts/store/reason").and_then(Value::as_str);
                 return Ok(reason.unwrap_or_default().to_owned());
             }
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
     let ready = tokio::time::timeout(DEADLINE, waiting).await;
@@ -140,14 +141,35 @@ async fn a_host_whose_databases_log_was_deleted_acknowledges_nothing_that_only_t
     let mut ana = host.coordinator("ana", "alpha").await?;
     std::fs::remove_file(beside(&file, "-wal"))?;
     is_refused(&mut ana, "m-2").await?;
-    // What is in the file is whole, so the store goes on with a new log; what was refused comes again.
-    ready(&host, true).await?;
-    let answer = is_answered(&mut ana, "m-2").await?;
+    // What is in the file is whole, so the store goes on with a new log; what was refused comes again until it is taken.
+    let answer = is_answered_at_last(&mut ana, "m-2").await?;
     let mut host = host;
     host.kill().await?;
     host.restart().await?;
     ensure!(host.decision(answer["decisionId"].as_str().unwrap_or_default()).await?.is_some());
     Ok(())
+}
+
+/// Says it again for as long as the host asks for that.
+async fn is_answered_at_last(client: &mut Client, id: &str) -> Result<Value> {
+    let answered = async {
+        loop {
+            client.say_as(id, "alpha", "hello").await?;
+            loop {
+                let frame = client.next().await?;
+                let again = frame.pointer("/details/retryable").and_then(Value::as_bool);
+                match frame.get("type").and_then(Value::as_str) {
+                    Some("response") => return anyhow::Ok(frame),
+                    Some("error") if again == Some(true) => break,
+                    Some("error") => bail!("{frame}"),
+                    _ => {}
+                }
+            }
+            // The time that the host asks for between two tries.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, answered).await.context("the message is refused again and again")?
 }
 
 fn beside(file: &Path, ending: &str) -> PathBuf {

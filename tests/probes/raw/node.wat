@@ -18,7 +18,7 @@
       (export "json" (type (eq 0)))
       (type (enum "websocket" "cron" "external-api" "kafka"))
       (export "source" (type (eq 2)))
-      (type (enum "user-message" "scheduled-task" "webhook" "api-request" "review"))
+      (type (enum "user-message" "scheduled-task" "webhook" "api-request" "review" "kafka-record"))
       (export "input-type" (type (eq 4)))
       (type (option string))
       (type (option 1))
@@ -189,7 +189,7 @@
   (component $signalbox:agent/node@0.1.0-shim-component
     (type (enum "websocket" "cron" "external-api" "kafka"))
     (import "import-type-source" (type (eq 0)))
-    (type (enum "user-message" "scheduled-task" "webhook" "api-request" "review"))
+    (type (enum "user-message" "scheduled-task" "webhook" "api-request" "review" "kafka-record"))
     (import "import-type-input-type" (type (eq 2)))
     (type string)
     (import "import-type-json" (type (eq 4)))

@@ -9,18 +9,17 @@ use signalbox_sessions::{
 };
 use tokio::sync::mpsc;
 use tokio::time::{sleep_until, timeout};
-use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error as WireError, Message as Wire, Utf8Bytes};
 use tracing::Instrument;
 
-use super::frames::FrameError;
 use super::protocol::{Action, Event, Now, Protocol};
+use super::received::{CLIENT, GONE, Received, read};
 use super::upgrade::Stream;
 use super::watch::Sender;
 use super::{Shared, Stranger};
 use super::{message, resume, review};
-use crate::http::{Allowance, UsedUp};
+use crate::http::Allowance;
 use crate::metrics::{CLOSES, ERRORS};
 use crate::{Message, Verified};
 
@@ -35,10 +34,6 @@ const READ_AHEAD: u64 = 4 * 1024;
 
 /// The largest control frame (RFC 6455, 5.5) with its head.
 const CONTROL_FRAME: u64 = 125 + 6;
-
-/// How a connection ended that the host did not close: the client closed it, or the network did.
-const CLIENT: &str = "client";
-const GONE: &str = "gone";
 
 /// One socket and everything about it, owned by one task.
 pub(super) struct Connection {
@@ -358,45 +353,4 @@ async fn answer_goodbye(stream: &mut Stream) {
 async fn echo_close(stream: &mut Stream, code: u16) {
     let frame = CloseFrame { code: code.into(), reason: Utf8Bytes::default() };
     let _ = timeout(CLOSE_TIMEOUT, stream.send(Wire::Close(Some(frame)))).await;
-}
-
-enum Received {
-    Event(Event),
-    Text(Utf8Bytes),
-    /// The client closes, with a code that the library does not know.
-    Closed(u16),
-    /// There is nobody any more.
-    Gone(&'static str),
-}
-
-fn read(received: Option<Result<Wire, WireError>>) -> Received {
-    match received {
-        Some(Ok(Wire::Text(text))) => Received::Text(text),
-        Some(Ok(Wire::Binary(_))) => Received::Event(Event::Broken(CloseCode::Binary)),
-        Some(Ok(Wire::Ping(_) | Wire::Pong(_))) => Received::Event(Event::Control),
-        Some(Ok(Wire::Close(_))) => Received::Gone(CLIENT),
-        // Frames themselves are only sent, never received.
-        Some(Ok(Wire::Frame(_))) | None => Received::Gone(GONE),
-        Some(Err(error)) => broken_rule(&error),
-    }
-}
-
-/// The rule that a client broke, as far as the socket can still be written to.
-fn broken_rule(error: &WireError) -> Received {
-    let broken = |code| Received::Event(Event::Broken(code));
-    match error {
-        WireError::Capacity(_) => broken(CloseCode::TooLarge),
-        WireError::Utf8(_) => broken(CloseCode::InvalidText),
-        WireError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Received::Gone(GONE),
-        WireError::Protocol(_) => broken(CloseCode::ProtocolError),
-        WireError::Io(error) if error.get_ref().is_some_and(|inner| inner.is::<UsedUp>()) => {
-            broken(CloseCode::TooLarge)
-        }
-        WireError::Io(error) => match error.get_ref().and_then(|inner| inner.downcast_ref()) {
-            Some(FrameError::Length) => broken(CloseCode::ProtocolError),
-            Some(FrameError::Closed(code)) => Received::Closed(*code),
-            None => Received::Gone(GONE),
-        },
-        _ => Received::Gone(GONE),
-    }
 }

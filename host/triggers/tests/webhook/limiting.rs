@@ -152,7 +152,11 @@ async fn store_that_takes(prefix: &'static str) -> Store {
         if target.ends_with("DescribeTable") {
             let specs = serde_json::to_value(tables("signalbox-")).unwrap();
             let mut specs = specs.as_array().unwrap().iter().map(|spec| &spec["CreateTable"]);
-            let table = specs.find(|table| table["TableName"] == asked["TableName"]).unwrap();
+            let mut table = specs.find(|table| table["TableName"] == asked["TableName"]).unwrap().clone();
+            table["TableStatus"] = json!("ACTIVE");
+            for index in table["GlobalSecondaryIndexes"].as_array_mut().into_iter().flatten() {
+                index["IndexStatus"] = json!("ACTIVE");
+            }
             return (StatusCode::OK, json!({ "Table": table }).to_string());
         }
         let ids = [&asked["Item"]["id"]["S"], &asked["Key"]["id"]["S"]];

@@ -131,7 +131,7 @@ impl Decide for Desk {
             let timeout = StoreError::Timeout { table: "decisions".to_owned(), operation: "PutItem" };
             return Err(DecideError::Store(timeout));
         }
-        assert_ne!(text, "lost", "the desk was asked to panic");
+        assert!(!text.ends_with("lost"), "the desk was asked to panic");
         progress.node(event(Phase::Done));
         let record = record(&id, accepted, &text);
         match self.store.commit_decision(&record).await? {

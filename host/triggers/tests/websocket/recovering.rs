@@ -104,8 +104,9 @@ async fn recovery_goes_on_while_the_host_runs() {
 async fn interrupted(messages: &[(&str, u32)]) -> Store {
     let store = Store::open(Config::memory()).await.unwrap();
     let first = Host::on(store.clone(), |settings| settings.intake.ack_after = HumanDuration::millis(0)).await;
-    let mut client = first.ana().await;
     for (number, (text, attempts)) in messages.iter().enumerate() {
+        // Messages of one connection are decided one after the other.
+        let mut client = first.ana().await;
         client.say(&format!("m{number}"), text).await;
         assert_eq!(client.expect("ack").await["state"], "accepted");
         let pending = store.pending_inputs(10).await.unwrap();
@@ -168,8 +169,9 @@ async fn a_host_that_leaves_is_not_blamed_on_what_it_was_deciding() {
 
 #[tokio::test]
 async fn an_attempt_that_fails_in_order_is_not_counted_as_an_end_of_the_host() {
-    let store = interrupted(&[("lost", 1)]).await;
+    let store = interrupted(&[("wait:lost", 1)]).await;
     let host = Host::on(store, |_| {}).await;
+    host.desk.open("lost");
     assert_eq!(host.intake.recover(Duration::ZERO).await.unwrap(), 1);
     let pending = host.store.inputs_to_recover(10).await.unwrap();
     assert_eq!((pending.len(), pending[0].attempts), (1, 0), "a panic of one decision leaves the host up");

@@ -57,8 +57,8 @@ pub(super) fn apply<'a>(
     match filter {
         Filter::Default => default(value, given),
         Filter::Bool => value.holds().map(Value::Bool),
-        Filter::Safe => Ok(value),
-        Filter::String => value.to_text(meter).map(Value::Text),
+        // Nothing is escaped, so a safe text is any text.
+        Filter::Safe | Filter::String => value.to_text(meter).map(Value::Text),
         Filter::Abs => numbers::absolute(&value),
         Filter::Int => numbers::int(&value, given, meter),
         Filter::Float => numbers::float(&value, given, meter),

@@ -195,12 +195,13 @@ impl<'a> Run<'a> {
 
     fn loop_field(&self, field: LoopField) -> Value<'a> {
         let Some(Loop { items, at }) = self.loops.last() else { return Value::Undefined };
-        let (at, count, depth) = (*at, items.len(), self.loops.len());
+        let (at, count) = (*at, items.len());
         let number = |value: usize| Value::Integer(value as i128);
         let item = |at: Option<usize>| at.and_then(|at| items.get(at).cloned()).unwrap_or(Value::Undefined);
         match field {
-            LoopField::Depth => number(depth),
-            LoopField::Depth0 => number(depth.saturating_sub(1)),
+            // Jinja counts how often a recursive loop has called itself, and there are no recursive loops here.
+            LoopField::Depth => number(1),
+            LoopField::Depth0 => number(0),
             LoopField::First => Value::Bool(at == 0),
             LoopField::Index => number(at + 1),
             LoopField::Index0 => number(at),

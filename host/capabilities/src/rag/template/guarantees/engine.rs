@@ -122,7 +122,7 @@ fn the_languages_parts_do_what_the_engine_does() {
         "{{ 'a\nb\r\nc' | lines }}{{ 'a\nb\n\nc' | indent }}{{ 'a\nb\n\nc\n' | indent(2, true, true) }}{{ 'a\nb' | indent(width=1, first=true) }}",
         "{{ x | round }}{{ 3.5 | round }}{{ 2.675 | round(2) }}{{ x | round(method='ceil') }}{{ y | round(1, 'floor') }}{{ n | round(2) }}{{ minus | abs }}{{ y | abs }}",
         "{{ '12' | int }}{{ 'x' | int(7) }}{{ x | int }}{{ '2.9' | int }}{{ '1.5' | float }}{{ n | float }}{{ 'x' | float(default=1.5) }}{{ yes | int }}",
-        "{{ n | string }}{{ list | string }}{{ n | bool }}{{ nothing | bool }}{{ name | safe }}{{ missing_is_not_there | default('d') if no else 'k' }}",
+        "{{ n | string }}{{ list | string }}{{ n | bool }}{{ nothing | bool }}{{ name | safe }}{{ map.missing | default('d') if no else 'k' }}",
         "{{ map.missing | default('d') }}{{ map.missing | d }}{{ empty | default('e', true) }}{{ zero | default(5) }}{{ map.missing is defined }}{{ name is defined }}",
         "{{ n is odd }}{{ n is even }}{{ n is divisibleby 3 }}{{ n is divisibleby(2) }}{{ n is number }}{{ yes is number }}{{ n is integer }}{{ x is float }}{{ name is string }}",
         "{{ list is sequence }}{{ map is mapping }}{{ name is iterable }}{{ n is iterable }}{{ none.0 is none }}{{ yes is true }}{{ no is false }}{{ yes is boolean }}{{ map is sequence }}",

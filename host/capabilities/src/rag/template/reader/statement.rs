@@ -179,7 +179,7 @@ impl<'s> Reader<'s> {
         if !self.skip(|token| matches!(token, Token::ParenOpen))? {
             return Ok(Target::One(self.assigned_name()?));
         }
-        let target = self.target()?;
+        let target = self.within(Self::target)?;
         self.expect("`)`", |token| matches!(token, Token::ParenClose))?;
         Ok(target)
     }
