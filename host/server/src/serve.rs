@@ -74,7 +74,8 @@ pub async fn serve(
     let door = metrics_door(&config)?;
     let brokers = kafka::connection(&config.kafka)?;
     let directory = open_directory(&config)?;
-    let webhook_secrets = webhooks::secrets(&config.webhooks, &directory)?;
+    let webhooks::Opened { secrets: webhook_secrets, missing: missing_secrets } =
+        webhooks::secrets(&config.webhooks, &directory)?;
     let store = backends::open_store(&config.store).await?;
     let services = backends::services(&config, store.clone(), directory.clone())?;
     let compilation = crate::compiler::compilation()?;
@@ -103,6 +104,7 @@ pub async fn serve(
         sandbox,
         executor: decide.clone(),
         webhooks: webhooks.clone(),
+        missing_secrets,
         directory: directory.clone(),
     };
     bundles.load_all().await?;

@@ -113,13 +113,16 @@ async fn a_bad_bundle_keeps_its_own_businesses_waiting_and_nobody_else_and_nothi
 
 #[tokio::test]
 async fn a_bundle_without_its_secret_keeps_only_its_own_businesses_waiting() -> Result<()> {
-    let (_folder, path) = misbehaving_with(HOOK)?;
-    let host =
-        with_a_neighbour(Setup::new()?.business("alpha", "probe-failures")?.bundle(path), NEIGHBOURS)?.start().await?;
-    is_decided(&host, "beta", "hello").await?;
-    let (_, ready) = readiness(&host).await?;
-    let reason = text_at(&ready, "/parts/bundles/notLoaded/0/reason").context("it says why")?;
-    assert!(reason.contains("`EVENTS`"), "{reason}");
+    let unset = format!("{NEIGHBOURS}EVENTS = [{{ env = \"A_SECRET_THAT_NOBODY_SET\" }}]\n");
+    for (secrets, why) in [(NEIGHBOURS, "`EVENTS`"), (unset.as_str(), "A_SECRET_THAT_NOBODY_SET")] {
+        let (_folder, path) = misbehaving_with(HOOK)?;
+        let setup = Setup::new()?.business("alpha", "probe-failures")?.bundle(path);
+        let host = with_a_neighbour(setup, secrets)?.start().await?;
+        is_decided(&host, "beta", "hello").await?;
+        let (_, ready) = readiness(&host).await?;
+        let reason = text_at(&ready, "/parts/bundles/notLoaded/0/reason").context("it says why")?;
+        assert!(reason.contains(why), "{reason}");
+    }
     Ok(())
 }
 

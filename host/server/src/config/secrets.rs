@@ -8,7 +8,7 @@ use thiserror::Error;
 const LARGEST_FILE: u64 = 64 * 1024;
 
 /// A secret that cannot be had.
-#[derive(Debug, Error, PartialEq, Eq)]
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum SecretError {
     /// The variable is not there.
     #[error("`{key}` refers to environment variable {name}, which is not set; set it before the start")]

@@ -1,6 +1,7 @@
 //! Loads the configured bundles. One that cannot be loaded keeps its own business type down and nobody else's: the others are
 //! served, and it is tried again on SIGHUP.
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,12 +9,14 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use signalbox_capabilities::business::BusinessDirectory;
 use signalbox_executor::{AbsentBundle, Executor};
+use signalbox_model::folded_name;
 use signalbox_sandbox::{BundleError, Generation, Pace, Sandbox};
 use signalbox_triggers::{HookError, Webhooks};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::StartError;
+use crate::config::secrets::SecretError;
 use crate::config::{Config, OnFailure};
 use crate::{fit, permissions};
 
@@ -34,6 +37,8 @@ pub struct Bundles {
     pub executor: Arc<Executor>,
     /// Knows the secrets of hooks.
     pub webhooks: Webhooks,
+    /// Those that could not be opened.
+    pub missing_secrets: BTreeMap<String, SecretError>,
     /// Whose businesses they are for.
     pub directory: Arc<BusinessDirectory>,
 }
@@ -44,7 +49,7 @@ struct Failed {
     /// For people at a terminal.
     report: String,
     /// What the operator has to provide for a hook of it.
-    hook: Option<HookError>,
+    cause: Option<StartError>,
 }
 
 impl Bundles {
@@ -59,10 +64,9 @@ impl Bundles {
         let stop = self.config.bundles.on_failure == OnFailure::Stop || loaded.is_empty();
         if !failed.is_empty() && stop {
             // One that lacks nothing but a secret has a page of its own.
-            return Err(match failed.as_slice() {
-                [Failed { hook: Some(hook), .. }] => StartError::Hook(hook.clone()),
-                _ => StartError::Bundles(failed.into_iter().map(|failed| failed.report).collect()),
-            });
+            let cause = failed.first_mut().and_then(|failed| failed.cause.take()).filter(|_| failed.len() == 1);
+            let report = || StartError::Bundles(failed.into_iter().map(|failed| failed.report).collect());
+            return Err(cause.unwrap_or_else(report));
         }
         for (path, generation) in loaded {
             self.publish(&path, generation).await?;
@@ -139,8 +143,15 @@ impl Bundles {
         let business_type = generation.business_type.to_string();
         let bundle = format!("the bundle for {business_type} businesses");
         if let Err(error) = self.webhooks.check(&business_type, &generation.inputs) {
-            let failed = Failed::new(path, Some(&business_type), error.to_string(), None);
-            return Err(Failed { hook: Some(error), ..failed });
+            let missing = match &error {
+                HookError::UnknownSecret { secret, .. } | HookError::BusinessWithout { secret, .. } => {
+                    self.missing_secrets.get(&folded_name(secret)).cloned()
+                }
+                _ => None,
+            };
+            let cause = missing.map_or_else(|| StartError::from(error), StartError::from);
+            let failed = Failed::new(path, Some(&business_type), cause.to_string(), None);
+            return Err(Failed { cause: Some(cause), ..failed });
         }
         match self.config.kafka.check(&bundle, &generation.inputs) {
             Ok(()) => Ok((path.to_owned(), generation)),
@@ -189,7 +200,7 @@ impl Failed {
         let report = report.unwrap_or_else(|| visible(&format!("{}: {reason}\n", path.display())));
         let reason = reason.chars().take(LONGEST_REASON).collect();
         let absent = AbsentBundle { business_type: business_type.map(str::to_owned), folder: path.to_owned(), reason };
-        Self { absent, report, hook: None }
+        Self { absent, report, cause: None }
     }
 }
 

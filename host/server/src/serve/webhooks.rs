@@ -9,28 +9,42 @@ use signalbox_model::{SecretReference, folded_name};
 use signalbox_triggers::{WebhookConfig, WebhookSecrets, Webhooks};
 
 use super::StartError;
-use crate::config::secrets;
+use crate::config::secrets::{self, SecretError};
 
-/// Opens every secret that senders sign with.
-pub fn secrets(config: &WebhookConfig, directory: &BusinessDirectory) -> Result<WebhookSecrets, StartError> {
-    let mut opened = WebhookSecrets { shared: open_all("webhooks.secrets", &config.secrets)?, own: BTreeMap::new() };
-    for (business, references) in &config.business_secrets {
-        let own = open_all(&format!("webhooks.business-secrets.{business}"), references)?;
-        opened.own.entry(business_of(business, directory)).or_default().extend(own);
-    }
-    Ok(opened)
+/// What could be opened, and why the rest could not.
+pub struct Opened {
+    /// Those that are there.
+    pub secrets: WebhookSecrets,
+    /// The shared ones that are not, by their folded names: a bundle whose hooks need one is not loaded, and the others are.
+    pub missing: BTreeMap<String, SecretError>,
 }
 
-type References = BTreeMap<String, Vec<SecretReference>>;
-
-fn open_all(place: &str, references: &References) -> Result<BTreeMap<String, Vec<SecretString>>, StartError> {
-    let mut opened = BTreeMap::new();
-    for (name, references) in references {
-        let key = format!("{place}.{name}");
-        let open = references.iter().map(|reference| secrets::open(&key, reference)).collect::<Result<_, _>>()?;
-        opened.insert(name.clone(), open);
+/// Opens every secret that senders sign with. A shared one that is not there is the affair of the bundles that need it. One
+/// that is there and wrong, or a business's own, is told at once: without its own a business would fall back to the shared one.
+pub fn secrets(config: &WebhookConfig, directory: &BusinessDirectory) -> Result<Opened, StartError> {
+    let (mut shared, mut missing) = (BTreeMap::new(), BTreeMap::new());
+    for (name, references) in &config.secrets {
+        match open(&format!("webhooks.secrets.{name}"), references) {
+            Ok(secrets) => drop(shared.insert(name.clone(), secrets)),
+            Err(error @ (SecretError::Variable { .. } | SecretError::File { .. })) => {
+                tracing::error!(%error, "a secret of webhooks is not there; bundles that need it are not loaded");
+                missing.insert(folded_name(name), error);
+            }
+            Err(error) => return Err(error.into()),
+        }
     }
-    Ok(opened)
+    let mut opened = WebhookSecrets { shared, own: BTreeMap::new() };
+    for (business, references) in &config.business_secrets {
+        let own = opened.own.entry(business_of(business, directory)).or_default();
+        for (name, references) in references {
+            own.insert(name.clone(), open(&format!("webhooks.business-secrets.{business}.{name}"), references)?);
+        }
+    }
+    Ok(Opened { secrets: opened, missing })
+}
+
+fn open(key: &str, references: &[SecretReference]) -> Result<Vec<SecretString>, SecretError> {
+    references.iter().map(|reference| secrets::open(key, reference)).collect()
 }
 
 /// The business that a key means, which a variable cannot write as it is; where two might be meant, none is.
