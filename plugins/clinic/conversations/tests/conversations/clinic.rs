@@ -137,6 +137,7 @@ impl Clinic {
                     }
                 }
                 Next::Wait => panic!("nothing is outstanding here"),
+                Next::Pause => {}
                 Next::Ended(Ending::Finished { payloads, session, .. }) => break (payloads, session),
                 Next::Ended(Ending::Failed { error, .. }) => panic!("{input:?}: {error} after {path:?}"),
             }

@@ -146,6 +146,7 @@ impl Restaurant {
                     }
                 }
                 Next::Wait => panic!("nothing is outstanding here"),
+                Next::Pause => {}
                 Next::Ended(Ending::Finished { payloads, session, .. }) => break (payloads, session),
                 Next::Ended(Ending::Failed { error, .. }) => panic!("{input:?}: {error} after {path:?}"),
             }
