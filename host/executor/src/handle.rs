@@ -87,7 +87,7 @@ impl Executor {
         let name: Arc<str> = call.handler.as_str().into();
         let HandlerRun { outcome, took, .. } =
             self.sandbox().run_handler(HandlerCall { plugin, scope, name, event: call.event }).await;
-        let outcome = outcome.and_then(|handled| placed(handled, &business));
+        let outcome = outcome.and_then(|handled| placed(handled, &business)).map_err(HandleError::from);
         match &outcome {
             Ok(handled) => tracing::debug!(
                 handler = call.handler,
@@ -95,9 +95,13 @@ impl Executor {
                 micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
                 "handled an event"
             ),
-            Err(rejection) => tracing::info!(handler = call.handler, "rejected an event: {rejection}"),
+            Err(HandleError::Rejected(broken @ Rejection::Broken(_))) => {
+                tracing::info!(handler = call.handler, code = "handler_broken", reason = %broken, "a handler broke at an event");
+            }
+            // Why is said in words of the event, which its sender is told and nobody else.
+            Err(error) => tracing::info!(handler = call.handler, code = error.code(), "rejected an event"),
         }
-        Ok(outcome?)
+        outcome
     }
 }
 

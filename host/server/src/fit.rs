@@ -5,6 +5,7 @@ use std::ops::Range;
 use signalbox_capabilities::Capability;
 use signalbox_capabilities::http::forbidden_grant;
 use signalbox_graph::{Inputs, PluginSpec, Problem, suggestion};
+use signalbox_model::find_named;
 use signalbox_sandbox::Written;
 
 use crate::config::Config;
@@ -68,13 +69,18 @@ pub fn errors(config: &Config, written: &Written) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (name, hook) in &written.inputs.webhook {
         let secret = &hook.verify.secret;
-        if config.webhooks.secrets.get(secret).is_none_or(|references| references.is_empty()) {
+        let own = config.webhooks.business_secrets.values();
+        let mut places = own.chain(std::iter::once(&config.webhooks.secrets));
+        if !places.any(|secrets| find_named(secrets, secret).is_some_and(|(_, references)| !references.is_empty())) {
             let span = written.places.secrets.get(name).cloned().unwrap_or_default();
             let message =
                 format!("[inputs.webhook.{name}] is verified with secret `{secret}`, which is not configured");
             let known = config.webhooks.secrets.keys().map(String::as_str);
             let help = match config.webhooks.secrets.is_empty() {
-                true => format!("add `{secret} = [{{ env = \"NAME\" }}]` under [webhooks.secrets]"),
+                true => format!(
+                    "add `{secret} = [{{ env = \"NAME\" }}]` under [webhooks.business-secrets.BUSINESS] for each business, or \
+                     under [webhooks.secrets] for all of them"
+                ),
                 false => suggestion(secret, "the secrets of [webhooks.secrets]", known),
             };
             problems.push(Problem::new(message, span, "here").with_help(help));

@@ -138,7 +138,10 @@ const FORWARDING: [&str; 9] = [
 fn is_forwarded(request: &Request) -> bool {
     let names = || request.headers().keys().map(HeaderName::as_str);
     let tells = |name: &str| FORWARDING.contains(&name) || name.starts_with("x-forwarded-");
-    request.version() < Version::HTTP_11 || names().any(tells) || request.headers().contains_key(header::ORIGIN)
+    // Browsers say so of every request, also of those without an `Origin`; what a person types in is `none`.
+    let site = request.headers().get("sec-fetch-site").is_some_and(|site| site != "none" && site != "same-origin");
+    let by_a_page = site || request.headers().contains_key(header::ORIGIN);
+    request.version() < Version::HTTP_11 || names().any(tells) || by_a_page
 }
 
 /// Whether a request names this machine as one does who sits at it.
@@ -228,6 +231,9 @@ mod tests {
             "origin",
         ] {
             assert_eq!(local(&[("host", "localhost"), (name, "x")]), Err(Refused::Forwarded), "{name}");
+        }
+        for (site, admitted) in [("none", Ok(())), ("same-origin", Ok(())), ("cross-site", Err(Refused::Forwarded))] {
+            assert_eq!(local(&[("host", "localhost"), ("sec-fetch-site", site)]), admitted, "{site}");
         }
         let (door, mut old) = (MetricsDoor { access: MetricsAccess::Loopback, token: None }, asked(&[]));
         *old.version_mut() = Version::HTTP_10;

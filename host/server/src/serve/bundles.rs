@@ -25,7 +25,7 @@ pub const BUNDLE_LOADED: &str = "signalbox_bundle_loaded";
 /// The most problems of one bundle that are logged one by one.
 const MOST_LOGGED: usize = 20;
 /// The longest reason that `/readyz` gives, in characters.
-const LONGEST_REASON: usize = 300;
+const LONGEST_REASON: usize = 1_000;
 
 /// What bundles are held against before they are published.
 pub struct Bundles {
@@ -198,7 +198,10 @@ impl Failed {
         // A report has made itself safe for a terminal, with colours that have to stay.
         let visible = |text: &str| signalbox_model::visible(text).into_owned();
         let report = report.unwrap_or_else(|| visible(&format!("{}: {reason}\n", path.display())));
-        let reason = reason.chars().take(LONGEST_REASON).collect();
+        let reason = match reason.char_indices().nth(LONGEST_REASON) {
+            Some((end, _)) => format!("{}…", reason.get(..end).unwrap_or_default()),
+            None => reason,
+        };
         let absent = AbsentBundle { business_type: business_type.map(str::to_owned), folder: path.to_owned(), reason };
         Self { absent, report, cause: None }
     }
