@@ -131,6 +131,14 @@ enum State {
 
 /// Runs calls and answers them.
 fn batch(mut opened: Opened, path: Option<&Path>, calls: &mut Vec<Box<dyn Call>>) -> State {
+    // Before anything is written: a log that was cut grows again with the next write, and then nobody sees the gap in it.
+    if let Some(change) = opened.changed() {
+        let closed = close(opened, path, change);
+        for call in calls.drain(..) {
+            call.refuse(DynoxideError::InternalServerError(closed.reason()));
+        }
+        return State::Closed(closed);
+    }
     let wrote = calls.iter().any(|call| call.writes());
     let mut trouble = Trouble::default();
     let written = write_together(&opened.database, calls, &mut trouble);
@@ -148,16 +156,20 @@ fn batch(mut opened: Opened, path: Option<&Path>, calls: &mut Vec<Box<dyn Call>>
         }
         return State::Open(opened);
     };
+    let closed = close(opened, path, change);
+    for tell in answers {
+        tell(Err(DynoxideError::InternalServerError(closed.reason())));
+    }
+    State::Closed(closed)
+}
+
+fn close(opened: Opened, path: Option<&Path>, change: Change) -> Closed {
     tracing::error!(
         reason = change.reason,
         path = ?path.map(Path::display),
         "the embedded store is closed; what was asked last may or may not have happened"
     );
-    let closed = Closed::of(opened, path.unwrap_or(Path::new("")), change);
-    for tell in answers {
-        tell(Err(DynoxideError::InternalServerError(closed.reason())));
-    }
-    State::Closed(closed)
+    Closed::of(opened, path.unwrap_or(Path::new("")), change)
 }
 
 /// Answers calls when the database was opened again, else refuses them.

@@ -150,6 +150,23 @@ async fn a_host_whose_databases_log_was_deleted_acknowledges_nothing_that_only_t
     Ok(())
 }
 
+#[tokio::test]
+async fn a_host_whose_databases_log_was_cut_is_not_ready_and_acknowledges_nothing() -> Result<()> {
+    for whole_log in [true, false] {
+        let host = misbehaving()?.start().await?;
+        let mut ana = host.coordinator("ana", "alpha").await?;
+        is_answered(&mut ana, "m-1").await?;
+        let log = std::fs::OpenOptions::new().write(true).open(host.setup().path().join("store.db-wal"))?;
+        let size = log.metadata()?.len();
+        ensure!(size > 0, "what was decided is in the log");
+        log.set_len(if whole_log { 0 } else { size / 2 })?;
+        is_refused(&mut ana, "m-2").await?;
+        ready(&host, false).await?;
+        is_refused(&mut ana, "m-2").await?;
+    }
+    Ok(())
+}
+
 /// Says it again for as long as the host asks for that.
 async fn is_answered_at_last(client: &mut Client, id: &str) -> Result<Value> {
     let answered = async {

@@ -61,6 +61,11 @@ impl Opened {
         {
             return Some(Change { reason: format!("its log cannot be synced: {error}"), log: LogIs::Untouched });
         }
+        self.changed()
+    }
+
+    /// What has become of the files since they were looked at last.
+    pub fn changed(&mut self) -> Option<Change> {
         self.files.as_mut().and_then(Files::changed)
     }
 
