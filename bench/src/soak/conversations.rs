@@ -153,7 +153,7 @@ pub async fn spread_news(stage: Arc<Stage>, round: usize) -> Result<Answers> {
     let mut speaker = stage.coordinator(&format!("speaker-{round}"), "news").await?;
     for number in 0..NEWS {
         let content = json!({"round": round, "number": number});
-        let calls = json!([{"call": "broadcast", "permission": "message", "content": content}]);
+        let calls = json!([{"call": "broadcast", "content": content}]);
         let id = format!("news-{number}");
         let content_of_message = json!({"data": {"calls": calls}});
         speaker

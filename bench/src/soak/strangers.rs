@@ -4,12 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use futures_util::SinkExt as _;
 use serde_json::{Value, json};
 use signalbox_tests_support::{Client, DEADLINE, bad_tokens};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
@@ -22,9 +21,10 @@ use super::{Answers, count};
 const STUCK: usize = 2;
 /// Clients that say nothing any more.
 const SILENT: usize = 3;
-/// What they ask is more than all buffers on the way can take, and no more at a time than a user may.
-const MOST_PINGS: usize = 1_000;
-const BETWEEN_PINGS: Duration = Duration::from_millis(11);
+/// What they are told is more than all buffers on the way can take.
+const MOST_NEWS: usize = 1_000;
+/// Of each of them, in bytes.
+const LONG: usize = 40 << 10;
 
 const CLOSES: &str = "signalbox_websocket_closes_total";
 
@@ -157,25 +157,26 @@ async fn break_off(stage: &Stage, answers: &mut Answers) -> Result<()> {
     Ok(())
 }
 
-/// Asks and never reads what is answered, until the host has enough; whoever reads is answered meanwhile.
+/// Is told much and never reads it, until the host has enough; whoever reads is answered meanwhile.
 pub async fn stop_reading(stage: Arc<Stage>, round: usize) -> Result<Answers> {
     let mut answers = Answers::new();
     let (client, label) = (http_client()?, "code=\"4008\"");
     let before = stage.metric(&client, CLOSES, label).await?;
     let mut reader = stage.coordinator(&format!("reader-{round}"), "crowd").await?;
     for number in 0..STUCK {
-        let mut stuck = connect_narrowly(&stage, &format!("stuck-{round}-{number}")).await?;
-        let long = json!({"type": "ping", "id": "x".repeat(48 << 10)}).to_string();
-        let mut asked = 0;
+        let user = format!("stuck-{round}-{number}");
+        let stuck = connect_narrowly(&stage, &user).await?;
+        let calls = json!([{"call": "send", "user": user, "content": {"long": "x".repeat(LONG)}}]);
+        let mut told = 0;
         while stage.metric(&client, CLOSES, label).await? <= before + number as f64 {
-            ensure!(asked < MOST_PINGS, "a client that does not read is never cut off");
-            // A host that closes takes nothing more.
-            let _ = timeout(Duration::from_secs(1), stuck.send(Message::text(long.clone()))).await;
-            asked += 1;
-            reader.send(&json!({"type": "ping", "id": "reader"})).await?;
-            reader.expect("pong").await?;
-            sleep(BETWEEN_PINGS).await;
+            ensure!(told < MOST_NEWS, "a client that does not read is never cut off");
+            let id = format!("{user}-{told}");
+            let content = json!({"data": {"calls": calls}});
+            reader.send(&json!({"type": "message", "id": id, "businessId": "crowd", "content": content})).await?;
+            reader.expect_for("response", &id).await?;
+            told += 1;
         }
+        drop(stuck);
         count(&mut answers, "clients that do not read cut off");
     }
     Ok(answers)
