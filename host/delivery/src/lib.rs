@@ -5,7 +5,6 @@
 //! them again in the store. Answers are no effects; they are served from the record, now or when a client resumes.
 
 mod config;
-mod kafka;
 mod metrics;
 mod notice;
 mod outcome;
@@ -14,10 +13,6 @@ mod review;
 mod schedule;
 
 pub use config::RelayConfig;
-pub use kafka::{
-    KafkaConnection, KafkaConnectionError, KafkaLog, KafkaMechanism, KafkaProducer, KafkaProtocol, KafkaSecurity,
-    OutgoingRecord, SendError,
-};
 pub use metrics::describe_metrics;
 pub use notice::{Audience, Notice, Recipient};
 pub use relay::{Relay, RelayTask};

@@ -1,10 +1,11 @@
 //! The data model of Signalbox: plain serde types, camelCase on every wire, ISO-8601 times in UTC.
 //!
-//! Types that enter from outside refuse unknown fields. Nothing here does I/O or reads a clock.
+//! Types that enter from outside refuse unknown fields. Nothing here does I/O; of clocks, only [`Clock`] knows.
 
 mod access;
 mod action;
 mod business;
+mod clock;
 mod context;
 mod cron;
 mod decision;
@@ -20,6 +21,7 @@ mod response;
 mod review;
 mod schedule;
 mod secret;
+pub mod strict_json;
 mod text;
 mod units;
 mod visible;
@@ -28,6 +30,7 @@ mod zone;
 pub use access::{BusinessAccess, DECISIONS_PERMISSION, HOST_PERMISSIONS, MESSAGE_PERMISSION, Reach, UserAccess};
 pub use action::{ActionType, AgentAction, Priority, RetryPolicy};
 pub use business::{BusinessInfo, Location, Role};
+pub use clock::Clock;
 pub use context::{AgentContext, RagContext};
 pub use cron::{CronError, CronExpression};
 pub use decision::{DEAD_LETTER, DecisionModel, Outcome, PathStep, StepResult};

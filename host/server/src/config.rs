@@ -18,11 +18,15 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use signalbox_delivery::RelayConfig;
 use signalbox_executor::{ExecutorConfig, ReviewConfig};
+use signalbox_http::{AuthConfig, HttpConfig};
+use signalbox_intake::IntakeConfig;
 use signalbox_model::SecretReference;
 use signalbox_sandbox::SandboxConfig;
-use signalbox_triggers::{
-    ApiConfig, AuthConfig, CronConfig, HttpConfig, IntakeConfig, KafkaConfig, WebSocketConfig, WebhookConfig,
-};
+use signalbox_trigger_api::ApiConfig;
+use signalbox_trigger_cron::CronConfig;
+use signalbox_trigger_kafka::KafkaConfig;
+use signalbox_trigger_webhook::WebhookConfig;
+use signalbox_trigger_websocket::WebSocketConfig;
 
 pub use answers::AnswersConfig;
 pub use effective::{settings, to_toml};

@@ -4,6 +4,7 @@
 mod cli;
 mod compiler;
 pub mod config;
+pub mod documents;
 mod fit;
 mod health;
 mod metrics_endpoint;

@@ -21,11 +21,15 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use signalbox_capabilities::business::BusinessDirectory;
 use signalbox_delivery::Relay;
 use signalbox_executor::{Executor, ExecutorParts, Generations};
+use signalbox_http::{HttpEnding, Verifier, serve_http};
+use signalbox_intake::{Intake, PermissionAudience};
+use signalbox_model::Clock;
 use signalbox_sandbox::Sandbox;
 use signalbox_sessions::Sessions;
-use signalbox_triggers::{
-    Api, Clock, HttpEnding, Intake, PermissionAudience, Scheduler, Verifier, WebSocket, Webhooks, serve_http,
-};
+use signalbox_trigger_api::Api;
+use signalbox_trigger_cron::Scheduler;
+use signalbox_trigger_webhook::Webhooks;
+use signalbox_trigger_websocket::WebSocket;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -125,7 +129,11 @@ pub async fn serve(
         bundles: Arc::new(move || bundle_states(&generations)),
         leaving: unready.clone(),
     };
-    let router = websocket.router().merge(api.router()).merge(webhooks.router()).merge(health::routes(health));
+    let router = websocket
+        .router()
+        .merge(api.router(crate::documents::routes()))
+        .merge(webhooks.router())
+        .merge(health::routes(health));
     let ending = HttpEnding { leaving: unready.clone(), stop: gone.child_token() };
     let (router, metrics_listener) =
         metrics_listener::open(&config, metrics_endpoint::metrics_route(door, metrics, usage), router, &ending).await?;

@@ -106,7 +106,13 @@ fn describe_metrics() {
     signalbox_executor::describe_metrics();
     signalbox_sessions::describe_metrics();
     signalbox_delivery::describe_metrics();
-    signalbox_triggers::describe_metrics();
+    signalbox_http::describe_metrics();
+    signalbox_intake::describe_metrics();
+    signalbox_trigger_api::describe_metrics();
+    signalbox_trigger_cron::describe_metrics();
+    signalbox_trigger_kafka::describe_metrics();
+    signalbox_trigger_webhook::describe_metrics();
+    signalbox_trigger_websocket::describe_metrics();
     crate::usage::describe_metrics();
     metrics::describe_gauge!("signalbox_build_info", "Always 1; the labels say which build runs.");
     metrics::describe_gauge!(crate::serve::BUNDLE_LOADED, "Whether the bundle of a business type is loaded.");

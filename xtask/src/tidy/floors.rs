@@ -12,21 +12,20 @@ const FLOORS: &[(&str, u8)] = &[
     ("signalbox-graph", 1),
     ("signalbox-store", 1),
     ("signalbox-sessions", 1),
+    ("signalbox-kafka", 1),
     ("signalbox-capabilities", 2),
     ("signalbox-sandbox", 3),
+    ("signalbox-http", 3),
     ("signalbox-executor", 4),
     ("signalbox-delivery", 5),
-    ("signalbox-triggers", 5),
-    ("signalbox-ops", 5),
-    ("signalbox-server", 6),
+    ("signalbox-intake", 6),
+    ("signalbox-trigger-api", 7),
+    ("signalbox-trigger-cron", 7),
+    ("signalbox-trigger-kafka", 7),
+    ("signalbox-trigger-webhook", 7),
+    ("signalbox-trigger-websocket", 7),
+    ("signalbox-server", 8),
 ];
-
-/// Imports on the same floor that have a reason.
-const NEIGHBOURS: &[(&str, &str, &str)] = &[(
-    "signalbox-triggers",
-    "signalbox-delivery",
-    "a trigger hands each committed decision to the relay; the relay knows no trigger",
-)];
 
 /// A library that only some crates may use, so that what it brings stays behind their doors.
 struct Fence {
@@ -40,12 +39,22 @@ const FENCES: &[Fence] = &[
         library: "wasmtime*",
         crates: &["signalbox-bindings", "signalbox-capabilities", "signalbox-sandbox", "signalbox-bench"],
     },
-    Fence { library: "rdkafka*", crates: &["signalbox-delivery", "signalbox-triggers", "signalbox-tests-support"] },
+    Fence { library: "rdkafka*", crates: &["signalbox-kafka", "signalbox-trigger-kafka", "signalbox-tests-support"] },
     Fence { library: "aws-*", crates: &["signalbox-store"] },
     Fence { library: "dynoxide*", crates: &["signalbox-store"] },
     Fence { library: "rusqlite*", crates: &["signalbox-store"] },
-    Fence { library: "axum*", crates: &["signalbox-triggers", "signalbox-server", "signalbox-bench"] },
-    Fence { library: "hyper*", crates: &["signalbox-triggers", "signalbox-server"] },
+    Fence {
+        library: "axum*",
+        crates: &[
+            "signalbox-http",
+            "signalbox-trigger-api",
+            "signalbox-trigger-webhook",
+            "signalbox-trigger-websocket",
+            "signalbox-server",
+            "signalbox-bench",
+        ],
+    },
+    Fence { library: "hyper*", crates: &["signalbox-http", "signalbox-trigger-websocket", "signalbox-server"] },
     Fence { library: "clap*", crates: &["signalbox-server", "signalbox-bench", "xtask"] },
 ];
 
@@ -108,12 +117,11 @@ fn refused(importer: &str, part: Part, imported: &str, dev: bool) -> Option<Stri
     match part {
         Part::Host(own) => match floor {
             Some(floor) if floor < own => None,
-            Some(_) if NEIGHBOURS.iter().any(|(from, to, _)| *from == importer && *to == imported) => None,
             Some(floor) => Some(format!(
                 "`{importer}` is on floor {own} and may not import `{imported}` on floor {floor}; imports run downward: \
                  move what both need down, or hand it in as data or a trait"
             )),
-            None if dev && imported == "signalbox-tests-support" => None,
+            None if dev && imported.starts_with("signalbox-tests-") => None,
             None => Some(format!("`{importer}` is part of the host and may not import `{imported}`")),
         },
         Part::Sdk if imported.starts_with("signalbox-sdk") => None,
@@ -202,11 +210,14 @@ mod tests {
     }
 
     #[test]
-    fn a_neighbour_with_a_reason_may_be_imported_one_way() {
-        let one_way = vec![host("delivery", &[]), host("triggers", &[("signalbox-delivery", None)])];
-        assert_eq!(problems(one_way, &[]), Vec::<String>::new());
-        let other_way = vec![host("delivery", &[("signalbox-triggers", None)]), host("triggers", &[])];
-        assert_eq!(problems(other_way, &[]).len(), 1);
+    fn no_trigger_imports_another() {
+        let trigger = |name: &str, dependencies: &[(&str, Option<&str>)]| {
+            package(&format!("signalbox-trigger-{name}"), &format!("host/triggers/{name}"), dependencies)
+        };
+        let cron = trigger("cron", &[("signalbox-intake", None)]);
+        assert_eq!(problems(vec![host("intake", &[]), cron.clone()], &[]), Vec::<String>::new());
+        let api = trigger("api", &[("signalbox-trigger-cron", None)]);
+        assert_eq!(problems(vec![host("intake", &[]), cron, api], &[]).len(), 1);
     }
 
     #[test]

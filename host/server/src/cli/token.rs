@@ -7,8 +7,8 @@ use jsonwebtoken::{EncodingKey, Header};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use serde_json::json;
+use signalbox_http::{AuthConfig, KeyConfig};
 use signalbox_model::{BusinessAccess, HumanDuration};
-use signalbox_triggers::{AuthConfig, KeyConfig};
 
 use super::{Configured, output};
 use crate::config::secrets;

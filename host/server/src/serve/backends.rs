@@ -8,7 +8,7 @@ use signalbox_capabilities::http::{Egress, SystemLookup};
 use signalbox_capabilities::llm::{LanguageModels, OpenAi, OpenAiSettings, Scripted};
 use signalbox_capabilities::{AnswerLedger, Services};
 use signalbox_store::Store;
-use signalbox_triggers::CronConfig;
+use signalbox_trigger_cron::CronConfig;
 
 use super::{StartError, webhooks};
 use crate::config::{Config, ConfigError, EgressConfig, LlmConfig, ModelConfig, StoreBackend, StoreConfig, secrets};

@@ -11,7 +11,7 @@ use signalbox_capabilities::business::BusinessDirectory;
 use signalbox_executor::{AbsentBundle, Executor};
 use signalbox_model::folded_name;
 use signalbox_sandbox::{BundleError, Generation, Pace, Sandbox};
-use signalbox_triggers::{HookError, Webhooks};
+use signalbox_trigger_webhook::{HookError, Webhooks};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 

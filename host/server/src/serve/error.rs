@@ -1,9 +1,11 @@
 use std::net::SocketAddr;
 
 use signalbox_capabilities::business::DirectoryError;
+use signalbox_http::KeyError;
 use signalbox_sandbox::SandboxError;
 use signalbox_store::StoreError;
-use signalbox_triggers::{HookError, KafkaError, KeyError};
+use signalbox_trigger_kafka::KafkaError;
+use signalbox_trigger_webhook::HookError;
 use thiserror::Error;
 
 use crate::config::ConfigError;

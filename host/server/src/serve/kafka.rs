@@ -1,8 +1,10 @@
 //! Kafka, when there are brokers.
 
-use signalbox_delivery::KafkaConnection;
 use signalbox_graph::Inputs;
-use signalbox_triggers::{Clock, Intake, KafkaConfig, KafkaConsumer, KafkaError};
+use signalbox_intake::Intake;
+use signalbox_kafka::KafkaConnection;
+use signalbox_model::Clock;
+use signalbox_trigger_kafka::{KafkaConfig, KafkaConsumer, KafkaError};
 
 use super::StartError;
 use crate::config::secrets;

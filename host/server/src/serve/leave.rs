@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use signalbox_triggers::{Intake, KafkaConsumer, WebSocket};
+use signalbox_intake::Intake;
+use signalbox_trigger_kafka::KafkaConsumer;
+use signalbox_trigger_websocket::WebSocket;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use axum::Router;
-use signalbox_triggers::{HttpEnding, serve_http};
+use signalbox_http::{HttpEnding, serve_http};
 use tokio::task::JoinHandle;
 
 use crate::config::Config;

@@ -3,7 +3,7 @@ use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use serde_json::json;
-use signalbox_triggers::WEBSOCKET_PATH;
+use signalbox_trigger_websocket::PATH as WEBSOCKET_PATH;
 
 /// Says on standard output, once and in one piece, that the host can be reached.
 pub fn tell(address: SocketAddr, metrics: Option<SocketAddr>, as_json: bool) -> std::io::Result<()> {

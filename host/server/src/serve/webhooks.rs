@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use signalbox_capabilities::business::BusinessDirectory;
 use signalbox_executor::Generations;
 use signalbox_model::{SecretReference, folded_name};
-use signalbox_triggers::{WebhookConfig, WebhookSecrets, Webhooks};
+use signalbox_trigger_webhook::{WebhookConfig, WebhookSecrets, Webhooks};
 
 use super::StartError;
 use crate::config::secrets::{self, SecretError};

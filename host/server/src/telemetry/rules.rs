@@ -104,7 +104,7 @@ mod tests {
             tracing::trace!(target: "hyper::proto", "authorization: Bearer ey");
             tracing::debug!(target: "tungstenite::protocol", "frame");
             tracing::warn!(target: "hyper::proto", "odd");
-            tracing::trace!(target: "signalbox_triggers::http", "ours");
+            tracing::trace!(target: "signalbox_http", "ours");
             tracing::trace!(target: "signalbox::plugin", "a plugin's");
             tracing::trace!(target: "signalboxing", "not ours");
         });
@@ -115,7 +115,7 @@ mod tests {
     fn no_filter_for_the_host_lets_libraries_tell_what_passes_through_them() {
         for log in [
             "trace",
-            "info,hyper=trace,tungstenite=trace,signalbox_triggers=trace,signalbox=trace",
+            "info,hyper=trace,tungstenite=trace,signalbox_http=trace,signalbox=trace",
             "trace,[connection]=trace",
         ] {
             let lines = written(log, "info");
@@ -125,7 +125,7 @@ mod tests {
             );
             assert!(!lines.contains(&"TRACE signalboxing".to_owned()), "{lines:?}");
             assert!(lines.contains(&"WARN hyper::proto".to_owned()), "{lines:?}");
-            assert!(lines.contains(&"TRACE signalbox_triggers::http".to_owned()), "{lines:?}");
+            assert!(lines.contains(&"TRACE signalbox_http".to_owned()), "{lines:?}");
         }
     }
 

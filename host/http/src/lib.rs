@@ -1,0 +1,30 @@
+//! What every trigger over HTTP stands on: connections that are accepted within limits, tokens that are verified, and
+//! errors that are told as problem details.
+//!
+//! [`serve_http`] accepts connections, [`Verifier`] checks who speaks, [`BrowserOrigin`] is where a browser's page may
+//! come from, [`Problem`] is an answer that says what went wrong.
+
+mod addresses;
+mod allowance;
+mod auth;
+mod body;
+mod browser_origin;
+mod connection;
+mod message;
+mod metrics;
+mod places;
+mod problem;
+mod progress;
+mod serve;
+mod stream;
+
+pub use addresses::{Addresses, Place};
+pub use allowance::{Allowance, UsedUp};
+pub use auth::{
+    AuthConfig, AuthError, JwksConfig, KeyAlgorithm, KeyConfig, KeyError, Verified, Verifier, authorization,
+    is_token_in_url,
+};
+pub use browser_origin::{BrowserOrigin, OriginError};
+pub use metrics::describe_metrics;
+pub use problem::{CORRELATION_HEADER, PROBLEM_JSON, Problem};
+pub use serve::{HttpConfig, HttpEnding, serve_http};

@@ -1,0 +1,217 @@
+//! How far a connection is with its requests: decides how long it is borne, and whether its place may be given away.
+
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::places::{Held, Places, Ticket};
+
+/// Shared by those who see parts of it: the stream sees bytes come, the service sees requests and answers, and whoever
+/// drives the connection sees the time.
+pub(super) struct Progress {
+    places: Places,
+    address: IpAddr,
+    header_timeout: Duration,
+    idle_timeout: Duration,
+    /// Cancelled when the connection is to end after the request under way.
+    end: CancellationToken,
+    /// Whether the next byte makes a difference; asked for every read, so that most reads take no lock.
+    awaits_byte: AtomicBool,
+    state: Mutex<State>,
+}
+
+struct State {
+    stage: Stage,
+    held: Option<Held>,
+    /// Whether the latest answer was given before its request was read to the end.
+    unread: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// The head of a request is awaited, or comes in.
+    Head { since: Instant, begun: bool },
+    /// A request is being answered.
+    Serving,
+    /// The last request is answered, and nothing of the next has come. Whose place is kept has a ticket for it.
+    Idle { since: Instant, ticket: Option<Ticket> },
+    /// The connection is over, or no longer one of HTTP.
+    Over,
+}
+
+/// What has taken too long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Overdue {
+    /// The head of a request: there is nothing to wait for.
+    Head,
+    /// The next request: the connection may end in peace.
+    Idle,
+}
+
+impl Progress {
+    /// Of a connection that was accepted just now.
+    pub fn new(
+        places: Places,
+        held: Held,
+        address: IpAddr,
+        header_timeout: Duration,
+        idle_timeout: Duration,
+        end: CancellationToken,
+    ) -> Arc<Self> {
+        let stage = Stage::Head { since: Instant::now(), begun: false };
+        let state = Mutex::new(State { stage, held: Some(held), unread: false });
+        let awaits_byte = AtomicBool::new(true);
+        Arc::new(Self { places, address, header_timeout, idle_timeout, end, awaits_byte, state })
+    }
+
+    /// Cancelled when the connection is to end.
+    pub fn end(&self) -> &CancellationToken {
+        &self.end
+    }
+
+    /// Bytes have come.
+    pub fn heard(&self) {
+        if !self.awaits_byte.load(Ordering::Relaxed) {
+            return;
+        }
+        let mut state = self.state();
+        match state.stage {
+            Stage::Head { since, .. } => state.stage = Stage::Head { since, begun: true },
+            Stage::Idle { .. } => {
+                self.claim(&mut state);
+                state.stage = Stage::Head { since: Instant::now(), begun: true };
+            }
+            Stage::Serving | Stage::Over => {}
+        }
+        self.awaits_byte.store(false, Ordering::Relaxed);
+    }
+
+    /// The head of a request is complete.
+    pub fn asked(&self) {
+        let mut state = self.state();
+        self.claim(&mut state);
+        state.stage = Stage::Serving;
+        state.unread = false;
+        self.awaits_byte.store(false, Ordering::Relaxed);
+    }
+
+    /// The answer is given although the request has not been read to its end, so that the connection has to end with it.
+    pub fn answered_unread(&self) {
+        self.state().unread = true;
+    }
+
+    /// The answer has been handed over to be written.
+    pub fn answered(&self) {
+        let mut state = self.state();
+        if state.stage != Stage::Serving {
+            return;
+        }
+        let ticket = state.held.take().map(|held| self.places.keep(self.address, held, self.end.clone()));
+        state.stage = Stage::Idle { since: Instant::now(), ticket };
+        self.awaits_byte.store(true, Ordering::Relaxed);
+    }
+
+    /// From now on the connection has as long to end as the head of a request has to come.
+    pub fn ending(&self) {
+        let mut state = self.state();
+        self.claim(&mut state);
+        state.stage = Stage::Head { since: Instant::now(), begun: false };
+        self.awaits_byte.store(true, Ordering::Relaxed);
+    }
+
+    /// The connection is over, or no longer one of HTTP; its place is free.
+    pub fn over(&self) {
+        let mut state = self.state();
+        self.claim(&mut state);
+        state.held = None;
+        state.stage = Stage::Over;
+        self.awaits_byte.store(false, Ordering::Relaxed);
+    }
+
+    /// Until when the client has to do something, and what it is late with then.
+    pub fn deadline(&self) -> Option<(Instant, Overdue)> {
+        let (since, time, overdue) = match self.state().stage {
+            Stage::Head { since, .. } => (since, self.header_timeout, Overdue::Head),
+            Stage::Idle { since, .. } => (since, self.idle_timeout, Overdue::Idle),
+            Stage::Serving | Stage::Over => return None,
+        };
+        // So far away that it cannot be told is as good as never.
+        since.checked_add(time).map(|deadline| (deadline, overdue))
+    }
+
+    /// Whether the client may still be sending what nobody reads.
+    pub fn may_be_sending(&self) -> bool {
+        let state = self.state();
+        state.unread || matches!(state.stage, Stage::Head { begun: true, .. })
+    }
+
+    fn claim(&self, state: &mut State) {
+        if let Stage::Idle { ticket: Some(ticket), .. } = state.stage {
+            // Without its place the connection has been told to end, and does so after this request.
+            state.held = self.places.claim(ticket);
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ADDRESS: &str = "192.0.2.1";
+
+    fn progress(places: &Places) -> Arc<Progress> {
+        let address: IpAddr = ADDRESS.parse().unwrap();
+        let held = places.take(address).unwrap();
+        let (head, idle) = (Duration::from_secs(10), Duration::from_secs(600));
+        Progress::new(places.clone(), held, address, head, idle, CancellationToken::new())
+    }
+
+    fn late_with(progress: &Progress) -> Option<Overdue> {
+        progress.deadline().map(|(_, overdue)| overdue)
+    }
+
+    #[tokio::test]
+    async fn a_request_is_awaited_longer_than_its_head_may_take() {
+        let places = Places::new(1, 1);
+        let progress = progress(&places);
+        assert_eq!(late_with(&progress), Some(Overdue::Head), "before the first request");
+        assert!(!progress.may_be_sending());
+        progress.heard();
+        assert!(progress.may_be_sending());
+        progress.asked();
+        assert_eq!(late_with(&progress), None);
+        progress.answered();
+        assert_eq!(late_with(&progress), Some(Overdue::Idle));
+        let idle = progress.deadline().unwrap().0;
+        progress.heard();
+        let (head, overdue) = progress.deadline().unwrap();
+        assert!(overdue == Overdue::Head && head < idle, "the first byte begins the head");
+        progress.heard();
+        assert_eq!(progress.deadline().unwrap().0, head, "more bytes do not prolong it");
+    }
+
+    #[tokio::test]
+    async fn an_idle_connection_whose_place_was_given_away_is_told_to_end_and_frees_nothing_of_others() {
+        let places = Places::new(1, 1);
+        let progress = progress(&places);
+        progress.asked();
+        assert!(places.take(ADDRESS.parse().unwrap()).is_err(), "whoever is being answered keeps the place");
+        progress.answered();
+        let newcomer = places.take(ADDRESS.parse().unwrap()).unwrap();
+        assert!(progress.end().is_cancelled());
+        progress.asked();
+        progress.answered();
+        progress.over();
+        assert!(places.take(ADDRESS.parse().unwrap()).is_err(), "the newcomer's place");
+        drop(newcomer);
+        assert!(places.take(ADDRESS.parse().unwrap()).is_ok());
+    }
+}

@@ -1,0 +1,147 @@
+use jiff::Timestamp;
+use serde_json::Value;
+use signalbox_model::{AgentInput, Content, InputType, JsonObject, ReplySlot, Source, UserAccess};
+use signalbox_store::AcceptedInput;
+
+use crate::{IntakeConfig, IntakeError, Message};
+
+/// What a message may be called, and contain.
+pub(super) fn message(message: &Message, config: &IntakeConfig) -> Result<(), IntakeError> {
+    if !is_message_id(&message.id) {
+        return Err(IntakeError::MessageId);
+    }
+    content(&message.content, config)
+}
+
+/// What an input may contain.
+pub(super) fn content(content: &Content, config: &IntakeConfig) -> Result<(), IntakeError> {
+    let Content { text, data, metadata } = content;
+    let has_text = text.as_deref().is_some_and(|text| !text.trim().is_empty());
+    if !has_text && data.is_none() {
+        return Err(IntakeError::Empty);
+    }
+    if let Some(text) = text
+        && text.len() as u64 > config.text_size.0
+    {
+        return Err(IntakeError::TextTooLong { found: text.len(), limit: config.text_size.0 });
+    }
+    for (field, object) in [("data", data), ("metadata", metadata)] {
+        if object.as_ref().is_some_and(|object| !fits_object(object, config.json_depth)) {
+            return Err(IntakeError::TooDeep { field, limit: config.json_depth });
+        }
+    }
+    Ok(())
+}
+
+/// The input that a checked message is. Its id derives from user and message id, so that a message sent twice is one.
+pub(super) fn input(access: &UserAccess, message: Message, permissions: Vec<String>, now: Timestamp) -> AcceptedInput {
+    let user_id = &access.user_id;
+    AcceptedInput {
+        input: AgentInput {
+            id: signalbox_model::input_id(&format!("ws/{user_id}"), &message.id),
+            source: Source::Websocket,
+            user_id: Some(user_id.clone()),
+            business_id: message.business_id,
+            location_id: message.location_id,
+            input_type: InputType::UserMessage,
+            content: message.content.composed(),
+            timestamp: now,
+            correlation_id: Some(signalbox_model::correlation_id()),
+        },
+        permissions,
+        reply: ReplySlot::Websocket { user_id: user_id.clone(), message_id: message.id },
+        accepted_at: now,
+        fingerprint: None,
+    }
+}
+
+/// The longest id of a message, in bytes.
+pub const LONGEST_MESSAGE_ID: usize = 128;
+
+pub(super) fn is_message_id(id: &str) -> bool {
+    (1..=LONGEST_MESSAGE_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+pub(super) fn fits_object(object: &JsonObject, levels: u32) -> bool {
+    levels > 0 && object.values().all(|value| fits(value, levels - 1))
+}
+
+fn fits(value: &Value, levels: u32) -> bool {
+    match value {
+        Value::Array(items) => levels > 0 && items.iter().all(|item| fits(item, levels - 1)),
+        Value::Object(object) => fits_object(object, levels),
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn message(id: &str, content: Value) -> Message {
+        Message {
+            id: id.to_owned(),
+            business_id: "b".to_owned(),
+            location_id: None,
+            content: serde_json::from_value(content).unwrap(),
+        }
+    }
+
+    fn nested(levels: usize) -> Value {
+        (1..levels).fold(json!({}), |inner, _| json!({ "in": inner }))
+    }
+
+    #[test]
+    fn content_that_breaks_a_limit_is_named_by_its_code() {
+        let config = IntakeConfig::default();
+        let long = "x".repeat(16 * 1024 + 1);
+        let cases = [
+            ("", json!({"text": "hi"}), "invalid_message_id"),
+            ("with space", json!({"text": "hi"}), "invalid_message_id"),
+            ("diacritică", json!({"text": "hi"}), "invalid_message_id"),
+            (&*"x".repeat(129), json!({"text": "hi"}), "invalid_message_id"),
+            ("m", json!({}), "content_empty"),
+            ("m", json!({"text": " \n"}), "content_empty"),
+            ("m", json!({"metadata": {"a": 1}}), "content_empty"),
+            ("m", json!({"text": long}), "text_too_long"),
+            ("m", json!({"data": nested(33)}), "content_too_deep"),
+            ("m", json!({"data": {"a": nested(32)}}), "content_too_deep"),
+            ("m", json!({"text": "hi", "metadata": nested(33)}), "content_too_deep"),
+        ];
+        for (id, value, code) in cases {
+            assert_eq!(super::message(&message(id, value), &config).unwrap_err().code(), code, "{id}");
+        }
+    }
+
+    #[test]
+    fn content_at_the_limit_is_accepted() {
+        let config = IntakeConfig::default();
+        let at_limit = [json!({"text": "x".repeat(16 * 1024)}), json!({"data": nested(32)}), json!({"data": {}})];
+        for value in at_limit {
+            super::message(&message(&"x".repeat(128), value), &config).unwrap();
+        }
+    }
+
+    #[test]
+    fn text_enters_in_one_spelling_and_data_as_it_was_sent() {
+        let decomposed = "Tus\u{326}esc cu sa\u{302}nge";
+        let ana = UserAccess { user_id: "ana".to_owned(), businesses: Default::default() };
+        let sent = message("m", json!({"text": decomposed, "data": {"name": decomposed}}));
+        let content = input(&ana, sent, vec![], Timestamp::from_second(1).unwrap()).input.content;
+        assert_eq!(content.text.as_deref(), Some("Tușesc cu sânge"));
+        assert_eq!(content.data.unwrap()["name"], decomposed);
+    }
+
+    #[test]
+    fn the_input_id_depends_on_user_and_message_only() {
+        let user = |id: &str| UserAccess { user_id: id.to_owned(), businesses: Default::default() };
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let first = input(&user("ana"), message("m", json!({"text": "a"})), vec![], at(1)).input.id;
+        let again = input(&user("ana"), message("m", json!({"text": "b"})), vec![], at(2)).input.id;
+        let other = input(&user("dan"), message("m", json!({"text": "a"})), vec![], at(1)).input.id;
+        assert_eq!(first, again);
+        assert_ne!(first, other);
+    }
+}

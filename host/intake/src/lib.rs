@@ -1,0 +1,305 @@
+//! Admission: checks what enters, bounds how much of it and how much at once, lets businesses and users have their turn,
+//! and sees to it that whatever is acknowledged is decided, also after a crash.
+
+mod admission;
+mod attempts;
+mod check;
+mod config;
+mod decide;
+mod error;
+mod events;
+mod flight;
+mod line;
+mod metrics;
+mod rates;
+mod review;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::{StreamExt as _, stream};
+use jiff::SignedDuration;
+use signalbox_delivery::Relay;
+use signalbox_model::{Content, MESSAGE_PERMISSION, UserAccess};
+use signalbox_store::{AcceptedInput, PendingInput, Store, StoreError};
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::Instrument;
+
+use crate::metrics::RECOVERED;
+use admission::{Admission, Entry, Patience, Permit};
+use attempts::Attempts;
+use flight::Flight;
+use line::Who;
+use rates::Rates;
+use signalbox_model::Clock;
+
+pub use check::LONGEST_MESSAGE_ID;
+pub use config::IntakeConfig;
+pub use decide::{Decide, PermissionAudience};
+pub use error::UNTIL_LOADED;
+pub use error::{IntakeError, RateScope};
+pub use events::{Acceptance, Origin, Pending};
+pub use flight::{Receipt, Watcher};
+pub use metrics::{MESSAGES, describe_metrics};
+pub use review::MAX_ACTIONS;
+pub use review::{ReviewFailure, ReviewMessage, ReviewOutcome};
+
+/// The most accepted inputs that recovery takes from the store at once.
+const PAGE: u32 = 100;
+
+/// How many of them are decided, or wait for their turn, at the same time.
+const RECOVERING: usize = 16;
+
+/// Admits inputs and has them decided. Cheap to clone.
+#[derive(Clone)]
+pub struct Intake {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    config: IntakeConfig,
+    decide: Arc<dyn Decide>,
+    store: Store,
+    relay: Relay,
+    clock: Clock,
+    admission: Arc<Admission>,
+    rates: Rates,
+    attempts: Attempts,
+    flights: Mutex<HashMap<String, Arc<Flight>>>,
+    tasks: TaskTracker,
+    stopping: CancellationToken,
+}
+
+/// How an input enters.
+#[derive(Debug, Default)]
+struct Way {
+    /// It is stored already.
+    durable: bool,
+    /// Room that was taken for it.
+    permit: Option<Permit>,
+    /// It ended the host so many times, and is not decided any more.
+    given_up: Option<u32>,
+}
+
+/// Something a user sent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Message {
+    /// The user's own id of it.
+    pub id: String,
+    /// Whose affair it is.
+    pub business_id: String,
+    /// The place it is about.
+    pub location_id: Option<String>,
+    /// What it says.
+    pub content: Content,
+}
+
+impl Intake {
+    /// Decides with `decide`, keeps accepted inputs in `store` and hands decisions to `relay`.
+    pub fn new(config: IntakeConfig, decide: Arc<dyn Decide>, store: Store, relay: Relay, clock: Clock) -> Self {
+        let shared = Shared {
+            admission: Arc::new(Admission::new(&config)),
+            rates: Rates::new(&config),
+            attempts: Attempts::default(),
+            config,
+            decide,
+            store,
+            relay,
+            clock,
+            flights: Mutex::default(),
+            tasks: TaskTracker::new(),
+            stopping: CancellationToken::new(),
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// The limits that apply.
+    pub fn config(&self) -> &IntakeConfig {
+        &self.shared.config
+    }
+
+    /// Who decides.
+    pub fn decide(&self) -> &Arc<dyn Decide> {
+        &self.shared.decide
+    }
+
+    /// Who may see what: for what is pushed, resumed, listed, read and reviewed alike.
+    pub fn audience(&self) -> PermissionAudience {
+        PermissionAudience(self.shared.decide.clone())
+    }
+
+    /// Counts something that a sender brought against the rates of its user and its business; ask once for each, before
+    /// it is worked on. What the host fetches itself, from bundles' schedules, Kafka or the store, is paced by the line
+    /// instead; the ticks of schedules that plugins make count like what people send.
+    pub fn check_rate(&self, user_id: Option<&str>, business_id: &str) -> Result<(), IntakeError> {
+        self.shared.rates.check(user_id, business_id)
+    }
+
+    /// Checks a message and makes it an input: its content, whether the user may send it there, and whether not too many
+    /// came before it.
+    pub fn check(&self, access: &UserAccess, message: Message) -> Result<AcceptedInput, IntakeError> {
+        let shared = &self.shared;
+        check::message(&message, &shared.config)?;
+        let business_id = &message.business_id;
+        let authorized =
+            shared.decide.authorize(access, business_id, message.location_id.as_deref(), MESSAGE_PERMISSION)?;
+        self.check_rate(Some(&access.user_id), business_id)?;
+        Ok(check::input(access, message, authorized.permissions, shared.clock.now()))
+    }
+
+    /// Has an input decided, and tells `watcher` how it goes. Returns at once, also when the input waits in line for room.
+    /// One that is being decided already, or waits to be, is not decided a second time; its watcher joins the others.
+    pub fn submit(&self, accepted: AcceptedInput, watcher: Arc<dyn Watcher>) -> Result<(), IntakeError> {
+        if self.shared.stopping.is_cancelled() {
+            return Err(IntakeError::Draining);
+        }
+        self.start(accepted, Some(watcher), Way::default()).map(|_| ())
+    }
+
+    /// Takes up every input that was accepted and not decided, for example because the host died. Says how many. At
+    /// start `older_than` is zero; later it leaves alone what another process may be deciding right now.
+    pub async fn recover(&self, older_than: Duration) -> Result<usize, StoreError> {
+        let limit = SignedDuration::try_from(older_than).unwrap_or(SignedDuration::MAX);
+        let (mut seen, mut cursor) = (HashSet::new(), None);
+        let mut waiting = 0_usize;
+        loop {
+            let page = self.shared.store.pending_inputs_after(cursor.as_deref(), PAGE).await?;
+            let now = self.shared.clock.now();
+            let (mut suspects, mut fresh) = (Vec::new(), Vec::new());
+            // What was accepted far in the future was so by another clock, which says nothing of its age.
+            let is_young = |pending: &PendingInput| now.duration_since(pending.accepted.accepted_at).abs() < limit;
+            let ends_young = page.items.last().is_some_and(is_young);
+            for pending in page.items {
+                let key = (pending.accepted.input.business_id.clone(), pending.accepted.input.id.clone());
+                if is_young(&pending) || !seen.insert(key) {
+                    continue;
+                }
+                let PendingInput { accepted, attempts } = pending;
+                // Their bundle has to be mended first; meanwhile they stay where they are, and hide nobody else's.
+                if self.shared.decide.awaits_bundle(&accepted.input.business_id) {
+                    waiting += 1;
+                } else if attempts > 0 {
+                    suspects.push(accepted);
+                } else {
+                    fresh.push(accepted);
+                }
+            }
+            // Before the others, so that none of them is under way should a suspect end this host too.
+            for accepted in suspects {
+                self.recover_one(accepted, true).await;
+            }
+            stream::iter(fresh).for_each_concurrent(RECOVERING, |accepted| self.recover_one(accepted, false)).await;
+            // The oldest come first: what follows is younger still.
+            cursor = page.cursor.filter(|_| !ends_young);
+            if cursor.is_none() || self.shared.stopping.is_cancelled() {
+                break;
+            }
+        }
+        if waiting > 0 {
+            tracing::warn!(count = waiting, "accepted inputs wait for a bundle that could not be loaded");
+        }
+        Ok(seen.len() - waiting)
+    }
+
+    /// Runs [`Intake::recover`] at start and then every now and then, until `stop`.
+    pub async fn keep_recovering(&self, stop: CancellationToken) {
+        let period = self.shared.config.recovery_interval.0.max(Duration::from_millis(10));
+        let mut older_than = Duration::ZERO;
+        loop {
+            match self.recover(older_than).await {
+                Ok(0) => {}
+                Ok(count) => tracing::info!(count, "took up accepted inputs that were not decided"),
+                Err(error) => tracing::warn!(%error, "cannot look for accepted inputs; trying again later"),
+            }
+            older_than = self.shared.config.recover_after.0;
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(period) => {}
+            }
+        }
+    }
+
+    /// Takes no more inputs, sends away those in line, and waits for those that are being decided, at most until
+    /// `deadline`; says how many of these are left. Accepted ones among all of them are taken up at the next start.
+    pub async fn drain(&self, deadline: Duration) -> usize {
+        self.shared.stopping.cancel();
+        self.shared.admission.close();
+        self.shared.tasks.close();
+        let _ = tokio::time::timeout(deadline, self.shared.tasks.wait()).await;
+        self.end_attempts().await;
+        self.shared.tasks.len()
+    }
+
+    async fn recover_one(&self, accepted: AcceptedInput, is_suspect: bool) {
+        let input_id = accepted.input.id.clone();
+        let result = match self.decide_again(accepted, is_suspect, None).await {
+            Ok(true) => "decided",
+            Ok(false) => "failed",
+            Err(IntakeError::Draining) => return,
+            Err(error) => {
+                tracing::warn!(input_id, %error, "cannot take up an accepted input");
+                "failed"
+            }
+        };
+        ::metrics::counter!(RECOVERED, "result" => result).increment(1);
+    }
+
+    /// Room for one decision, as soon as it is this sender's turn.
+    async fn room(&self, who: Who) -> Result<Permit, IntakeError> {
+        self.shared.admission.enter(who, Patience::Short)?.room().await
+    }
+
+    /// The same for an input that is taken up again. One that is given up is recorded, and not decided.
+    fn start_again(
+        &self,
+        accepted: AcceptedInput,
+        watcher: Option<Arc<dyn Watcher>>,
+        given_up: Option<u32>,
+    ) -> Result<oneshot::Receiver<bool>, IntakeError> {
+        self.start(accepted, watcher, Way { durable: true, permit: None, given_up })
+    }
+
+    /// Starts a flight, or joins the one that decides the same input; the receiver hears whether it was decided.
+    fn start(
+        &self,
+        accepted: AcceptedInput,
+        watcher: Option<Arc<dyn Watcher>>,
+        way: Way,
+    ) -> Result<oneshot::Receiver<bool>, IntakeError> {
+        let Way { durable, permit, given_up } = way;
+        let receipt = Receipt::of(&accepted);
+        let (done, wait) = oneshot::channel();
+        let mut flights = self.shared.flights.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(flight) = flights.get(&receipt.decision_id) {
+            if !flight.is_same(&accepted) {
+                return Err(IntakeError::IdReused);
+            }
+            flight.join(watcher, done, durable);
+            return Ok(wait);
+        }
+        let entry = match permit {
+            Some(permit) => Entry::Room(permit),
+            None => {
+                let patience = if durable { Patience::Endless } else { Patience::Short };
+                self.shared.admission.enter(Who::of(&accepted.input), patience)?
+            }
+        };
+        let flight = Arc::new(Flight::new(receipt, accepted, durable, given_up));
+        flight.join(watcher, done, durable);
+        flights.insert(flight.receipt.decision_id.clone(), flight.clone());
+        drop(flights);
+        let input = &flight.accepted.input;
+        let span = tracing::info_span!(
+            "input",
+            correlation_id = flight.receipt.correlation_id,
+            business_id = input.business_id,
+            input_id = input.id,
+        );
+        let run = flight::run(self.shared.clone(), flight.clone(), entry).instrument(span);
+        self.shared.tasks.spawn(run);
+        Ok(wait)
+    }
+}

@@ -1,0 +1,251 @@
+//! What people say to decisions that wait for them, and what happens when nobody says anything.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sha2::{Digest as _, Sha256};
+use signalbox_delivery::may_review;
+use signalbox_executor::ReviewError;
+use signalbox_model::{
+    AgentInput, Content, ErrorType, InputType, LONGEST_PLACE, REVIEW_PERMISSION, ReplySlot, ReviewRequest, Source,
+    UserAccess, excerpt,
+};
+use signalbox_store::{AcceptedInput, DecisionRecord, StoreError};
+use thiserror::Error;
+use tokio_util::sync::CancellationToken;
+
+use crate::line::Who;
+use crate::metrics::REVIEWS_REFUSED;
+use crate::{Intake, IntakeError, PAGE, Receipt, check};
+
+/// The most actions an edit may bring.
+pub const MAX_ACTIONS: usize = 100;
+
+/// What a person says to a decision, and how it came.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReviewMessage {
+    /// The sender's own id of it.
+    pub id: String,
+    /// Whose affair it is.
+    pub business_id: String,
+    /// The trigger.
+    pub source: Source,
+    /// Under which the logs tell of it; none makes one up.
+    pub correlation_id: Option<String>,
+    /// What is said.
+    pub request: ReviewRequest,
+}
+
+/// A review that counts.
+#[derive(Clone, Debug)]
+pub struct ReviewOutcome {
+    /// What its input is called; the decision is the one that was reviewed.
+    pub receipt: Receipt,
+    /// The decision afterwards.
+    pub record: Arc<DecisionRecord>,
+    /// True when it counted before and came again.
+    pub duplicate: bool,
+}
+
+/// Why a review does not count.
+#[derive(Clone, Debug, Error)]
+pub enum ReviewFailure {
+    /// It is not admitted.
+    #[error(transparent)]
+    Intake(#[from] IntakeError),
+    /// It is not possible, or not any more.
+    #[error(transparent)]
+    Review(#[from] ReviewError),
+}
+
+impl ReviewFailure {
+    /// What kind of error a client is told of.
+    pub fn error_type(&self) -> ErrorType {
+        match self {
+            Self::Intake(error) => error.error_type(),
+            Self::Review(ReviewError::Store(_)) => ErrorType::InternalError,
+            Self::Review(ReviewError::AlreadyResolved { .. } | ReviewError::Expired { .. }) => {
+                ErrorType::ProcessingError
+            }
+            Self::Review(_) => ErrorType::ValidationError,
+        }
+    }
+
+    /// A stable name for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Intake(error) => error.code(),
+            Self::Review(error) => error.code(),
+        }
+    }
+
+    /// Whether the same review may be sent again and then count.
+    pub fn retryable(&self) -> bool {
+        match self {
+            Self::Intake(error) => error.retryable(),
+            Self::Review(error) => error.retryable(),
+        }
+    }
+
+    /// When to send it again.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Intake(error) => error.retry_after(),
+            Self::Review(error) => error.retryable().then_some(Duration::from_secs(1)),
+        }
+    }
+}
+
+impl Intake {
+    /// Checks a review and ends it; then what may leave is on its way, and everyone who may review knows.
+    pub async fn review(&self, access: &UserAccess, message: ReviewMessage) -> Result<ReviewOutcome, ReviewFailure> {
+        let (decision_id, business_id) = (message.request.decision_id.clone(), message.business_id.clone());
+        let result = self.shared.tasks.track_future(self.review_now(access, message)).await;
+        let user_id = &access.user_id;
+        match &result {
+            Ok(outcome) => tracing::info!(
+                user_id,
+                business_id,
+                decision_id,
+                input_id = outcome.receipt.input_id,
+                correlation_id = outcome.receipt.correlation_id,
+                outcome = ?outcome.record.decision.outcome,
+                duplicate = outcome.duplicate,
+                "decision reviewed"
+            ),
+            Err(error) => refused(access, &business_id, &decision_id, error),
+        }
+        result
+    }
+
+    /// Whether the user may review anything in a business, asked before a review is read: whoever may not is refused, and
+    /// that counts as a review refused.
+    pub fn may_review(&self, access: &UserAccess, business_id: &str, decision_id: &str) -> Result<(), ReviewFailure> {
+        let authorized = self.shared.decide.authorize(access, business_id, None, REVIEW_PERMISSION);
+        authorized.map(|_| ()).map_err(|error| {
+            let failure = IntakeError::Access(error).into();
+            refused(access, business_id, decision_id, &failure);
+            failure
+        })
+    }
+
+    async fn review_now(&self, access: &UserAccess, message: ReviewMessage) -> Result<ReviewOutcome, ReviewFailure> {
+        let shared = &self.shared;
+        self.check_review(&message)?;
+        let ReviewMessage { id, business_id, source, correlation_id, mut request } = message;
+        request.note = request.note.map(signalbox_model::composed);
+        let authorized = shared.decide.authorize(access, &business_id, None, REVIEW_PERMISSION);
+        let authorized = authorized.map_err(IntakeError::Access)?;
+        if shared.stopping.is_cancelled() {
+            return Err(IntakeError::Draining.into());
+        }
+        self.check_rate(Some(&access.user_id), &business_id)?;
+        let _room = self.room(Who::new(&business_id, Some(&access.user_id))).await?;
+        let found = shared.store.decision(&request.decision_id, &business_id).await.map_err(ReviewError::from)?;
+        let found = found.ok_or_else(|| ReviewError::NotFound(request.decision_id.clone()))?;
+        // Whoever may not see the place learns nothing about its decisions.
+        if !may_review(&found, access, &self.audience()) {
+            return Err(ReviewError::NotFound(request.decision_id.clone()).into());
+        }
+        let location_id = found.decision.location_id;
+        let (user_id, now) = (&access.user_id, shared.clock.now());
+        let decision_id = request.decision_id.clone();
+        let fingerprint = serde_json::to_vec(&request).ok().map(|said| hex::encode(Sha256::digest(said)));
+        let data = serde_json::to_value(request).ok().and_then(|value| value.as_object().cloned());
+        let correlation_id = correlation_id.unwrap_or_else(signalbox_model::correlation_id);
+        let accepted = AcceptedInput {
+            input: AgentInput {
+                id: signalbox_model::input_id(&format!("review/{user_id}/{decision_id}"), &id),
+                source,
+                user_id: Some(user_id.clone()),
+                business_id,
+                location_id,
+                input_type: InputType::Review,
+                content: Content { data, ..Content::default() },
+                timestamp: now,
+                correlation_id: Some(correlation_id.clone()),
+            },
+            permissions: authorized.permissions,
+            reply: ReplySlot::None,
+            accepted_at: now,
+            fingerprint,
+        };
+        let reviewed = signalbox_executor::review(&shared.store, &accepted).await?;
+        if !reviewed.duplicate {
+            shared.relay.reviewed(&reviewed.record);
+        }
+        let receipt = Receipt { input_id: accepted.input.id, decision_id, correlation_id };
+        Ok(ReviewOutcome { receipt, record: reviewed.record, duplicate: reviewed.duplicate })
+    }
+
+    fn check_review(&self, message: &ReviewMessage) -> Result<(), ReviewFailure> {
+        let (config, request) = (&self.shared.config, &message.request);
+        if !check::is_message_id(&message.id) {
+            return Err(IntakeError::MessageId.into());
+        }
+        if !signalbox_model::is_record_id(&request.decision_id) {
+            return Err(ReviewError::DecisionId.into());
+        }
+        let invalid = |problem: String| Err(ReviewError::Invalid(problem).into());
+        if request.note.as_ref().is_some_and(|note| note.len() as u64 > config.text_size.0) {
+            return invalid(format!("`note` is longer than {} bytes", config.text_size.0));
+        }
+        let actions = request.actions.as_deref().unwrap_or_default();
+        if actions.len() > MAX_ACTIONS {
+            return invalid(format!("{} actions are too many; at most {MAX_ACTIONS} are accepted", actions.len()));
+        }
+        for (index, action) in actions.iter().enumerate() {
+            if action.target.trim().is_empty() {
+                return invalid(format!("`actions[{index}].target` is empty"));
+            }
+            if !check::fits_object(&action.payload, config.json_depth) {
+                let limit = config.json_depth;
+                return invalid(format!("`actions[{index}].payload` is nested deeper than {limit} levels"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends every review whose time is over; says how many.
+    pub async fn expire_reviews(&self) -> Result<usize, StoreError> {
+        let (shared, now) = (&self.shared, self.shared.clock.now());
+        let (mut seen, mut expired) = (HashSet::new(), 0);
+        loop {
+            let mut due = shared.store.expired_reviews(now, PAGE).await?;
+            // The index lags behind: a page with nothing new ends the search.
+            due.retain(|record| seen.insert(record.decision.id.clone()));
+            if due.is_empty() {
+                return Ok(expired);
+            }
+            for record in due {
+                if let Some(record) = signalbox_executor::expire_review(&shared.store, &record, now).await? {
+                    shared.relay.reviewed(&record);
+                    expired += 1;
+                }
+            }
+        }
+    }
+
+    /// Runs [`Intake::expire_reviews`] every now and then, until `stop`.
+    pub async fn keep_expiring_reviews(&self, every: Duration, stop: CancellationToken) {
+        let every = every.max(Duration::from_millis(10));
+        loop {
+            if let Err(error) = self.expire_reviews().await {
+                tracing::warn!(%error, "cannot look for reviews whose time is over; trying again later");
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(every) => {}
+            }
+        }
+    }
+}
+
+fn refused(access: &UserAccess, business_id: &str, decision_id: &str, failure: &ReviewFailure) {
+    let (user_id, code) = (&access.user_id, failure.code());
+    let (business_id, decision_id) = (excerpt(business_id, LONGEST_PLACE), excerpt(decision_id, LONGEST_PLACE));
+    let (business_id, decision_id) = (&*business_id, &*decision_id);
+    ::metrics::counter!(REVIEWS_REFUSED, "code" => code).increment(1);
+    tracing::warn!(user_id, business_id, decision_id, code, error = %failure, "refused a review");
+}

@@ -1,0 +1,119 @@
+//! JSON Schemas (2020-12) of every model that enters or leaves.
+
+use std::collections::BTreeMap;
+
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, SchemaGenerator};
+use serde_json::{Map, Value};
+use signalbox_model::{
+    AgentAction, AgentContext, AgentInput, AgentOutput, AgentResponse, BusinessInfo, Content, DecisionModel,
+    MessageModel, RagContext, Review, WebSocketErrorResponse,
+};
+use signalbox_sessions::{ClientFrame, ServerFrame};
+
+use super::portable::{never_null, portable};
+use signalbox_trigger_api::{
+    Decision, DecisionPage, InputRequest, InputStatus, PendingReview, ProblemDetails, ReviewInput, ReviewPage,
+};
+
+/// What is done for each type: its name is the one it has in documents.
+type Visit<'a> = &'a mut dyn FnMut(&'static str, fn(&mut SchemaGenerator) -> Value);
+
+/// What enters: what may be left out is not required.
+fn entering(visit: Visit<'_>) {
+    visit("AgentInput", subschema::<AgentInput>);
+    visit("BusinessInfo", subschema::<BusinessInfo>);
+    visit("ClientFrame", subschema::<ClientFrame>);
+    visit("Content", subschema::<Content>);
+    visit("InputRequest", subschema::<InputRequest>);
+    visit("MessageModel", subschema::<MessageModel>);
+    visit("ReviewInput", subschema::<ReviewInput>);
+}
+
+/// What leaves: what is always there is required.
+fn leaving(visit: Visit<'_>) {
+    visit("AgentAction", subschema::<AgentAction>);
+    visit("AgentContext", subschema::<AgentContext>);
+    visit("AgentOutput", subschema::<AgentOutput>);
+    visit("AgentResponse", subschema::<AgentResponse>);
+    visit("Decision", subschema::<Decision>);
+    visit("DecisionModel", subschema::<DecisionModel>);
+    visit("DecisionPage", subschema::<DecisionPage>);
+    visit("InputStatus", subschema::<InputStatus>);
+    visit("PendingReview", subschema::<PendingReview>);
+    visit("Problem", subschema::<ProblemDetails>);
+    visit("RagContext", subschema::<RagContext>);
+    visit("Review", subschema::<Review>);
+    visit("ReviewPage", subschema::<ReviewPage>);
+    visit("ServerFrame", subschema::<ServerFrame>);
+    visit("WebSocketErrorResponse", subschema::<WebSocketErrorResponse>);
+}
+
+fn settings() -> SchemaSettings {
+    SchemaSettings::draft2020_12().with_transform(portable)
+}
+
+fn subschema<T: JsonSchema>(generator: &mut SchemaGenerator) -> Value {
+    generator.root_schema_for::<T>().to_value()
+}
+
+/// Every schema by name, each complete in itself.
+pub(super) fn all() -> BTreeMap<&'static str, Value> {
+    let mut found = BTreeMap::new();
+    entering(&mut |name, schema| {
+        found.insert(name, schema(&mut settings().for_deserialize().into_generator()));
+    });
+    leaving(&mut |name, schema| {
+        found.insert(name, schema(&mut settings().with_transform(never_null).for_serialize().into_generator()));
+    });
+    found
+}
+
+/// The schemas of two lists of types under one roof, `#/components/schemas`, with everything that they refer to. Each has
+/// its name as title, because generators take class names from there.
+pub(super) fn components(entering: &[Reference], leaving: &[Reference]) -> Map<String, Value> {
+    let mut found = Map::new();
+    for (types, settings) in
+        [(leaving, settings().with_transform(never_null).for_serialize()), (entering, settings().for_deserialize())]
+    {
+        let mut generator = settings
+            .with(|settings| {
+                settings.definitions_path = "/components/schemas".into();
+                settings.meta_schema = None;
+            })
+            .into_generator();
+        for refer in types {
+            refer(&mut generator);
+        }
+        for (name, mut schema) in generator.take_definitions(true) {
+            if let Some(schema) = schema.as_object_mut() {
+                schema.entry("title").or_insert_with(|| name.clone().into());
+            }
+            found.insert(name, schema);
+        }
+    }
+    found
+}
+
+/// Makes a generator know a type.
+pub(super) type Reference = fn(&mut SchemaGenerator);
+
+/// A [`Reference`] to a type.
+pub(super) fn refer<T: JsonSchema>(generator: &mut SchemaGenerator) {
+    generator.subschema_for::<T>();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_schema_is_a_valid_schema_under_its_own_name() {
+        let all = all();
+        assert_eq!(all.len(), 22);
+        for (name, schema) in all {
+            jsonschema::draft202012::meta::validate(&schema).unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert_eq!(schema["title"], name);
+        }
+    }
+}

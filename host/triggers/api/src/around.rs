@@ -1,0 +1,81 @@
+//! What holds for every request: a correlation id, a line in the log, figures, and problems written out.
+
+use std::time::Instant;
+
+use axum::extract::{MatchedPath, Request};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use http::{HeaderValue, Method};
+use tracing::Instrument as _;
+
+use crate::CorrelationId;
+use crate::metrics::{API_REQUESTS, API_SECONDS};
+use crate::refusal::Refusal;
+use signalbox_http::CORRELATION_HEADER;
+
+/// Serves one request.
+pub(super) async fn serve(mut request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let id = correlation_id(&request);
+    let method = request.method().clone();
+    let path = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
+    request.extensions_mut().insert(CorrelationId(id.clone()));
+    let span = tracing::info_span!("api", correlation_id = id, %method, path);
+    let mut response = next.run(request).instrument(span.clone()).await;
+    if let Some(Refusal(problem)) = response.extensions_mut().remove::<Refusal>() {
+        span.in_scope(|| {
+            tracing::info!(status = problem.status().as_u16(), code = problem.code(), "refused a request")
+        });
+        let headers = std::mem::take(response.headers_mut());
+        response = problem.correlated(&id).into_response();
+        for (name, value) in headers.into_iter().filter_map(|(name, value)| Some((name?, value))) {
+            response.headers_mut().entry(name).or_insert(value);
+        }
+    }
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(CORRELATION_HEADER, value);
+    }
+    let status = response.status().as_str().to_owned();
+    ::metrics::counter!(API_REQUESTS, "method" => label(&method), "path" => path.clone(), "status" => status)
+        .increment(1);
+    ::metrics::histogram!(API_SECONDS, "path" => path).record(started.elapsed().as_secs_f64());
+    response
+}
+
+/// A method as a label. Strangers may make up methods, so those that HTTP does not define are one.
+fn label(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        Method::CONNECT => "CONNECT",
+        Method::TRACE => "TRACE",
+        _ => "other",
+    }
+}
+
+/// The caller's id when it can be one, else a new one.
+fn correlation_id(request: &Request) -> String {
+    let given = request.headers().get(CORRELATION_HEADER).and_then(|value| value.to_str().ok());
+    let fits = |id: &&str| (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
+    given.filter(fits).map_or_else(signalbox_model::correlation_id, str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn methods_that_strangers_make_up_are_one_label() {
+        for name in ["GET", "POST", "OPTIONS"] {
+            assert_eq!(label(&name.parse().unwrap()), name);
+        }
+        for name in ["get", "PROPFIND", "A-MILLION-1", "A-MILLION-2"] {
+            assert_eq!(label(&name.parse().unwrap()), "other");
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Who calls: every request but those for documents carries a token of its own.
+
+use axum::extract::{FromRequestParts, OriginalUri};
+use http::request::Parts;
+use signalbox_delivery::Audience as _;
+use signalbox_executor::Authorized;
+use signalbox_model::{AgentInput, DECISIONS_PERMISSION, MESSAGE_PERMISSION, Reach, UserAccess};
+use signalbox_store::DecisionRecord;
+
+use crate::refusal::Refusal;
+use crate::view::Decision;
+use crate::{Api, CorrelationId};
+use signalbox_http::AuthError;
+use signalbox_http::{authorization, is_token_in_url};
+
+/// A caller whose token holds and who does not ask too much.
+#[derive(Debug)]
+pub(super) struct Caller {
+    pub access: UserAccess,
+    pub correlation_id: String,
+}
+
+/// How much of a business's affairs a caller sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sight {
+    /// Everything of the places in sight, with the permission `decisions`, and what is the caller's own.
+    All,
+    /// What came of the caller's own inputs, with the permission `message`.
+    Own,
+}
+
+impl Caller {
+    /// What the caller may do in a business, if anything.
+    pub fn authorize(
+        &self,
+        api: &Api,
+        business_id: &str,
+        location_id: Option<&str>,
+        permission: &str,
+    ) -> Result<Authorized, Refusal> {
+        let decide = api.shared.intake.decide();
+        Ok(decide.authorize(&self.access, business_id, location_id, permission)?)
+    }
+
+    /// Lets the caller look at what a business has decided: all of it, or what is the caller's own.
+    pub fn look(&self, api: &Api, business_id: &str, what: &str) -> Result<Sight, Refusal> {
+        if self.may(api, business_id, None, DECISIONS_PERMISSION) {
+            Ok(Sight::All)
+        } else if self.may(api, business_id, None, MESSAGE_PERMISSION) {
+            Ok(Sight::Own)
+        } else {
+            Err(Refusal::not_found(what))
+        }
+    }
+
+    /// Whether the caller sees what belongs to this input.
+    pub fn sees(&self, api: &Api, sight: Sight, input: &AgentInput) -> bool {
+        (sight == Sight::All && self.sees_as_staff(api, input)) || self.sees_as_sender(api, input)
+    }
+
+    /// A decision as the caller may see it, who sees at least that there is one.
+    pub fn view(&self, api: &Api, record: DecisionRecord) -> Decision {
+        if self.sees_as_staff(api, &record.decision.context.input) {
+            Decision::from(record)
+        } else {
+            Decision::for_sender(record, &self.access.user_id)
+        }
+    }
+
+    fn sees_as_staff(&self, api: &Api, input: &AgentInput) -> bool {
+        let reach = Reach::of(input.location_id.as_deref());
+        let audience = api.shared.intake.audience();
+        audience.may_see(&self.access, &input.business_id, reach, Some(DECISIONS_PERMISSION))
+    }
+
+    fn sees_as_sender(&self, api: &Api, input: &AgentInput) -> bool {
+        let own = input.user_id.as_deref() == Some(&self.access.user_id);
+        let reach = input.location_id.as_deref().map_or(Reach::AnyPlace, Reach::Place);
+        let audience = api.shared.intake.audience();
+        own && audience.may_see(&self.access, &input.business_id, reach, Some(MESSAGE_PERMISSION))
+    }
+
+    /// Whether the caller has a permission.
+    pub fn may(&self, api: &Api, business_id: &str, location_id: Option<&str>, permission: &str) -> bool {
+        api.shared.intake.decide().authorize(&self.access, business_id, location_id, permission).is_ok()
+    }
+}
+
+impl FromRequestParts<Api> for Caller {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Refusal> {
+        let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |OriginalUri(uri)| uri);
+        if is_token_in_url(uri) {
+            return Err(AuthError::InUrl.into());
+        }
+        let token = authorization(&parts.headers)?.ok_or(AuthError::Missing)?;
+        let verified = api.shared.verifier.verify(&token).await?;
+        if let Some(wait) = api.shared.limits.user(&verified.access.user_id) {
+            let (rate, burst) = (api.shared.config.requests_per_second, api.shared.config.burst);
+            let detail = format!("more than {rate} requests per second (and {burst} at once); slow down");
+            return Err(Refusal::limited(&detail, wait));
+        }
+        let correlation_id = parts.extensions.get::<CorrelationId>().map(|id| id.0.clone()).unwrap_or_default();
+        Ok(Self { access: verified.access, correlation_id })
+    }
+}

@@ -1,0 +1,151 @@
+//! The HTTP API: programs give in what is to be decided, wait for the decision or come back for it, read decisions and
+//! review those that wait for a person. It describes itself: OpenAPI, AsyncAPI and JSON Schemas are made from this code
+//! and served beside it.
+
+mod around;
+mod caller;
+mod config;
+mod decisions;
+mod inputs;
+mod limits;
+mod metrics;
+mod refusal;
+mod request;
+mod reviews;
+mod states;
+mod view;
+
+use std::fmt;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn;
+use axum::routing::any;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, LINK, LOCATION, RETRY_AFTER};
+use http::{HeaderValue, Method, StatusCode};
+use signalbox_store::Store;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::cors::{AllowOrigin, CorsLayer};
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use limits::Limits;
+
+use signalbox_http::CORRELATION_HEADER;
+use signalbox_http::Verifier;
+use signalbox_intake::Intake;
+
+pub use config::ApiConfig;
+pub use metrics::describe_metrics;
+pub use refusal::Refusal;
+pub use view::{
+    Decision, DecisionPage, InputRequest, InputStatus, PendingReview, ProblemDetails, ReviewInput, ReviewPage,
+};
+
+/// The API. Cheap to clone.
+#[derive(Clone)]
+pub struct Api {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    config: ApiConfig,
+    verifier: Arc<Verifier>,
+    intake: Intake,
+    store: Store,
+    limits: Limits,
+}
+
+/// The correlation id of a request, from its first moment on.
+#[derive(Clone, Debug)]
+struct CorrelationId(String);
+
+impl Api {
+    /// An API that nobody reaches until its router is served.
+    pub fn new(config: ApiConfig, verifier: Arc<Verifier>, intake: Intake, store: Store) -> Self {
+        let limits = Limits::new(&config);
+        Self { shared: Arc::new(Shared { config, verifier, intake, store, limits }) }
+    }
+
+    /// What its operations take and answer, for the OpenAPI document.
+    pub fn description() -> OpenApi {
+        operations().into_openapi()
+    }
+
+    /// Its routes under `/v1`, the routes of the `documents` that describe them, and the answer to whatever has no route
+    /// at all.
+    pub fn router(&self, documents: Router) -> Router {
+        let (routes, _) = operations().split_for_parts();
+        routes
+            // More specific routes win; this keeps problem details for whatever else begins alike.
+            .route("/v1/", any(no_such_address))
+            .route("/v1/{*rest}", any(no_such_address))
+            .with_state(self.clone())
+            .merge(documents)
+            .method_not_allowed_fallback(method_not_allowed)
+            // Also for what begins unlike anything that is served.
+            .fallback(no_such_address)
+            .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| after_a_panic()))
+            .layer(from_fn(around::serve))
+            .layer(self.cors())
+    }
+
+    fn cors(&self) -> CorsLayer {
+        let allowed = &self.shared.config.allowed_origins;
+        let origins: Vec<HeaderValue> =
+            allowed.iter().filter_map(|origin| HeaderValue::from_str(origin.as_str()).ok()).collect();
+        CorsLayer::new()
+            .allow_origin(AllowOrigin::list(origins))
+            .allow_methods([Method::GET, Method::POST])
+            .allow_headers([
+                ACCEPT,
+                AUTHORIZATION,
+                CONTENT_TYPE,
+                CORRELATION_HEADER,
+                request::IDEMPOTENCY_KEY,
+                request::PREFER,
+            ])
+            .expose_headers([
+                CORRELATION_HEADER,
+                LINK,
+                LOCATION,
+                RETRY_AFTER,
+                inputs::REPLAYED,
+                request::PREFERENCE_APPLIED,
+            ])
+    }
+}
+
+impl fmt::Debug for Api {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Api").finish_non_exhaustive()
+    }
+}
+
+/// Every operation with its description.
+fn operations() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(inputs::create_input))
+        .routes(routes!(states::get_input))
+        .routes(routes!(decisions::list_decisions))
+        .routes(routes!(decisions::get_decision))
+        .routes(routes!(reviews::list_reviews))
+        .routes(routes!(reviews::review_decision))
+}
+
+async fn no_such_address() -> Refusal {
+    Refusal::not_found("address")
+}
+
+async fn method_not_allowed() -> Refusal {
+    let detail = "this address is not for this method; see /openapi.json";
+    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
+}
+
+fn after_a_panic() -> axum::response::Response {
+    use axum::response::IntoResponse as _;
+    tracing::error!("a request of the API panicked");
+    let detail = "the request could not be served because of an error in the host";
+    Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail).into_response()
+}

@@ -1,0 +1,113 @@
+//! How inputs stand.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use signalbox_model::Outcome;
+use signalbox_store::{AcceptedInput, DecisionRecord};
+
+use crate::Api;
+use crate::caller::Caller;
+use crate::refusal::Refusal;
+use crate::request::Names;
+use crate::view::{InputState, InputStatus, decision_href, input_href};
+
+/// Ask how an input stands
+///
+/// You see your own inputs with the permission `message`, and all of a business with `decisions`. What is not there and
+/// what is not for you look alike. An input is remembered for seven days after it was decided; its decision for ever.
+#[utoipa::path(
+    get,
+    path = "/v1/businesses/{businessId}/inputs/{inputId}",
+    operation_id = "getInput",
+    tag = "inputs",
+    params(
+        ("businessId" = String, Path, description = "The business", example = "trattoria-roma"),
+        ("inputId" = String, Path, description = "The input", example = "in_9d1cbb5b2f0a4c7e8d6f3a2b1c0d9e8f"),
+    ),
+    responses(
+        (status = 200, description = "How it stands.", body = ref("#/components/schemas/InputStatus"),
+            content_type = "application/json",
+            example = json!({"inputId": "in_9d1cbb5b2f0a4c7e8d6f3a2b1c0d9e8f", "businessId": "trattoria-roma",
+                "state": "decided", "decisionId": "dec_0f1e2d3c4b5a69788796a5b4c3d2e1f0",
+                "acceptedAt": "2026-11-23T08:00:00Z", "decidedAt": "2026-11-23T08:00:01Z",
+                "href": "/v1/businesses/trattoria-roma/inputs/in_9d1cbb5b2f0a4c7e8d6f3a2b1c0d9e8f",
+                "decisionHref":
+                    "/v1/businesses/trattoria-roma/decisions/dec_0f1e2d3c4b5a69788796a5b4c3d2e1f0"})),
+        (status = 404, description = "There is no such input for you."),
+    ),
+    security(("token" = []))
+)]
+pub(super) async fn get_input(
+    State(api): State<Api>,
+    caller: Caller,
+    Names((business_id, input_id)): Names<(String, String)>,
+) -> Result<Response, Refusal> {
+    let missing = || Refusal::not_found("input");
+    let sight = caller.look(&api, &business_id, "input")?;
+    if !signalbox_model::is_record_id(&input_id) {
+        return Err(missing());
+    }
+    let (accepted, record) = api.known(&business_id, &input_id).await?.ok_or_else(missing)?;
+    if !caller.sees(&api, sight, &accepted.input) {
+        return Err(missing());
+    }
+    Ok(Json(status(accepted, record.as_ref())).into_response())
+}
+
+impl Api {
+    /// An input with its decision, if it is made; inputs that were decided at once are known by their decision alone.
+    async fn known(
+        &self,
+        business_id: &str,
+        input_id: &str,
+    ) -> Result<Option<(AcceptedInput, Option<DecisionRecord>)>, Refusal> {
+        let store = &self.shared.store;
+        let decision_id = signalbox_model::decision_id(business_id, input_id);
+        let (input, record) =
+            tokio::try_join!(store.input_state(business_id, input_id), store.decision(&decision_id, business_id))?;
+        Ok(match (input, record) {
+            (Some(input), record) => Some((input.accepted, record)),
+            (None, Some(record)) => Some((of_record(&record), Some(record))),
+            (None, None) => None,
+        })
+    }
+
+    pub(super) async fn status(&self, accepted: &AcceptedInput) -> Result<Option<InputStatus>, Refusal> {
+        let known = self.known(&accepted.input.business_id, &accepted.input.id).await?;
+        Ok(known.map(|(accepted, record)| status(accepted, record.as_ref())))
+    }
+}
+
+fn of_record(record: &DecisionRecord) -> AcceptedInput {
+    let input = record.decision.context.input.clone();
+    AcceptedInput {
+        permissions: record.decision.context.user_permissions.clone().unwrap_or_default(),
+        reply: record.reply.clone(),
+        accepted_at: input.timestamp,
+        fingerprint: None,
+        input,
+    }
+}
+
+/// An input's state as the API tells it.
+pub(super) fn status(accepted: AcceptedInput, record: Option<&DecisionRecord>) -> InputStatus {
+    let AcceptedInput { input, accepted_at, .. } = accepted;
+    let decision_id = signalbox_model::decision_id(&input.business_id, &input.id);
+    InputStatus {
+        state: match record.map(|record| record.decision.outcome) {
+            None => InputState::Accepted,
+            Some(Outcome::Failed) => InputState::Failed,
+            Some(_) => InputState::Decided,
+        },
+        href: input_href(&input.business_id, &input.id),
+        decision_href: record.map(|_| decision_href(&input.business_id, &decision_id)),
+        decided_at: record.map(|record| record.decision.created_at),
+        input_id: input.id,
+        business_id: input.business_id,
+        decision_id,
+        correlation_id: input.correlation_id,
+        accepted_at,
+        others: Vec::new(),
+    }
+}

@@ -1,0 +1,58 @@
+//! The schedules that bundles declare, as they stand in the store.
+
+use signalbox_graph::{CatchUp as BundleCatchUp, CronInput, Inputs, Overlap as BundleOverlap};
+use signalbox_model::{BusinessInfo, CatchUp, HumanDuration, Overlap, Timestamp};
+use signalbox_store::{ScheduleDefinition, ScheduleSource, ScheduleTiming, Store, StoreError};
+
+use crate::CronConfig;
+
+/// Names of bundles' schedules begin like this, and no others do.
+pub const BUNDLE_PREFIX: &str = "bundle/";
+
+/// What a business's bundle declares.
+pub(super) fn declared(business: &BusinessInfo, inputs: &Inputs, config: &CronConfig) -> Vec<ScheduleDefinition> {
+    inputs.cron.iter().map(|(hook, input)| definition(business, hook, input, config)).collect()
+}
+
+fn definition(business: &BusinessInfo, hook: &str, input: &CronInput, config: &CronConfig) -> ScheduleDefinition {
+    ScheduleDefinition {
+        business_id: business.business_id.clone(),
+        name: format!("{BUNDLE_PREFIX}{hook}"),
+        timing: ScheduleTiming::Expression(input.schedule.clone()),
+        timezone: input.timezone.clone().unwrap_or_else(|| business.timezone.clone()),
+        payload: input.payload.clone(),
+        overlap: match input.overlap {
+            BundleOverlap::Skip => Overlap::Skip,
+            BundleOverlap::Queue => Overlap::Queue,
+            BundleOverlap::Allow => Overlap::Allow,
+        },
+        catch_up: match input.catch_up {
+            BundleCatchUp::None => CatchUp::None,
+            BundleCatchUp::Last => CatchUp::Last,
+            BundleCatchUp::All => CatchUp::All { limit: config.catch_up_limit },
+        },
+        jitter: HumanDuration(input.jitter),
+        source: ScheduleSource::Bundle { hook: hook.to_owned() },
+    }
+}
+
+/// Writes what the bundle declares, and forgets what it no longer does.
+pub(super) async fn write(
+    store: &Store,
+    business_id: &str,
+    declared: &[ScheduleDefinition],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    for schedule in store.schedules(business_id).await? {
+        let definition = &schedule.definition;
+        let from_bundle = matches!(definition.source, ScheduleSource::Bundle { .. });
+        if from_bundle && !declared.iter().any(|declared| declared.name == definition.name) {
+            store.cancel_schedule(business_id, &definition.name, now).await?;
+            tracing::info!(business_id, schedule = definition.name, "forgot a schedule that the bundle no longer has");
+        }
+    }
+    for definition in declared {
+        store.put_schedule(definition, now).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,221 @@
+//! One schedule in the timetable: which of its ticks are due, and which were missed. No clock and no store.
+
+use std::collections::VecDeque;
+
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use signalbox_model::{CatchUp, CronExpression, fire_input_id};
+use signalbox_store::{Schedule, ScheduleTiming};
+
+use crate::CronConfig;
+
+/// The most ticks of one schedule that wait for their turn; of more, the oldest are left out.
+const WAITING: usize = 100;
+
+/// A schedule that ticks.
+pub(super) struct Entry {
+    pub schedule: Schedule,
+    timing: Timing,
+    /// How long after its nominal time this schedule fires.
+    jitter: SignedDuration,
+    /// All ticks until here were looked at.
+    cursor: Timestamp,
+    /// What is due, in order.
+    pub due: VecDeque<Due>,
+    /// The newest tick that somebody has claimed, as far as this process knows.
+    pub claimed: Option<Timestamp>,
+    /// Whether a task is at what was due.
+    pub busy: bool,
+    /// Not before this moment is what is due tried again.
+    pub not_before: Option<Timestamp>,
+    /// When it was last read from the store.
+    pub read_at: Timestamp,
+}
+
+enum Timing {
+    Once(Timestamp),
+    Cron(Box<CronExpression>, TimeZone),
+}
+
+/// A tick whose time has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Due {
+    pub nominal: Timestamp,
+    pub what: What,
+}
+
+/// What to do with a tick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum What {
+    /// It is time.
+    Fire,
+    /// It was missed and is made up for.
+    MakeUp,
+    /// It, and so many in all before it, are left out.
+    LeaveOut(u64),
+}
+
+impl Entry {
+    /// The entry of a schedule; says why when there can be none.
+    pub fn new(schedule: Schedule, now: Timestamp) -> Result<Self, String> {
+        let definition = &schedule.definition;
+        let timing = match &definition.timing {
+            ScheduleTiming::At(at) => Timing::Once(*at),
+            ScheduleTiming::Expression(expression) => {
+                let expression = expression.parse().map_err(|error| format!("{error}"))?;
+                let zone = signalbox_model::time_zone(&definition.timezone)
+                    .ok_or_else(|| format!("there is no time zone `{}`", definition.timezone))?;
+                Timing::Cron(Box::new(expression), zone)
+            }
+        };
+        // What lay before a change, a pause or a resumption is none of the schedule's as it is now.
+        let cursor = schedule.updated_at.max(schedule.handled_until.unwrap_or(schedule.created_at));
+        let jitter = jitter(&schedule);
+        let (due, claimed, busy, not_before) = (VecDeque::new(), None, false, None);
+        Ok(Self { schedule, timing, jitter, cursor, due, claimed, busy, not_before, read_at: now })
+    }
+
+    /// Whether it ticks once and is then gone.
+    pub fn is_once(&self) -> bool {
+        matches!(self.timing, Timing::Once(_))
+    }
+
+    /// When there is something to do next; none when never again.
+    pub fn wakes_at(&self) -> Option<Timestamp> {
+        if self.busy {
+            return None;
+        }
+        if !self.due.is_empty() {
+            return Some(self.not_before.unwrap_or(Timestamp::MIN));
+        }
+        self.upcoming()?.checked_add(self.jitter).ok()
+    }
+
+    /// The nominal time of the first tick that was not looked at.
+    fn upcoming(&self) -> Option<Timestamp> {
+        match &self.timing {
+            Timing::Once(at) => {
+                let over = self.schedule.handled_until.is_some_and(|handled| handled >= *at);
+                let looked_at = self.claimed.is_some_and(|claimed| claimed >= *at) || !self.due.is_empty();
+                (!over && !looked_at).then_some(*at)
+            }
+            Timing::Cron(expression, zone) => expression.next_after(self.cursor, zone),
+        }
+    }
+
+    /// Takes up the ticks whose time has come by `now`.
+    pub fn advance(&mut self, now: Timestamp, config: &CronConfig) {
+        let Ok(latest) = now.checked_sub(self.jitter) else { return };
+        let due = match &self.timing {
+            Timing::Once(at) => self.upcoming().filter(|_| *at <= latest).map(|at| self.once(at, latest, config)),
+            Timing::Cron(expression, zone) => {
+                let (due, cursor) = missed(expression, zone, self.cursor, latest, &self.schedule, config);
+                self.cursor = cursor;
+                self.due.extend(due);
+                None
+            }
+        };
+        self.due.extend(due);
+        while self.due.len() > WAITING {
+            let count = self.due.pop_front().map_or(0, |oldest| oldest.left_out());
+            if let Some(next) = self.due.front_mut() {
+                next.what = What::LeaveOut(count + next.left_out());
+            }
+        }
+    }
+
+    /// One that was asked for with a moment in the past is not late: it ticks at once.
+    fn once(&self, at: Timestamp, latest: Timestamp, config: &CronConfig) -> Due {
+        let definition = &self.schedule.definition;
+        let asked_late = at <= self.schedule.updated_at;
+        let late = is_over(at, latest, config.late_after.0);
+        let too_old = is_over(at.max(self.schedule.updated_at), latest, config.catch_up_age.0);
+        let what = match (late && !asked_late, too_old || definition.catch_up == CatchUp::None) {
+            (true, true) => What::LeaveOut(1),
+            (true, false) => What::MakeUp,
+            (false, _) => What::Fire,
+        };
+        Due { nominal: at, what }
+    }
+}
+
+impl Due {
+    fn left_out(&self) -> u64 {
+        match self.what {
+            What::LeaveOut(count) => count,
+            What::Fire | What::MakeUp => 1,
+        }
+    }
+}
+
+/// The ticks after `cursor` until `latest`, as the policy has it, and how far was looked.
+fn missed(
+    expression: &CronExpression,
+    zone: &TimeZone,
+    cursor: Timestamp,
+    latest: Timestamp,
+    schedule: &Schedule,
+    config: &CronConfig,
+) -> (Vec<Due>, Timestamp) {
+    let horizon = latest.checked_sub(duration(config.catch_up_age.0)).unwrap_or(Timestamp::MIN);
+    let Some(mut tick) = expression.next_after(cursor, zone).filter(|tick| *tick <= latest) else {
+        return (Vec::new(), cursor);
+    };
+    let keep = match schedule.definition.catch_up {
+        CatchUp::None => 0,
+        CatchUp::Last => 1,
+        CatchUp::All { limit } => usize::try_from(limit).unwrap_or(usize::MAX).min(WAITING),
+    };
+    let (mut left_out, mut last_left_out) = (0, None);
+    let (mut made_up, mut on_time) = (VecDeque::new(), Vec::new());
+    let mut looked_until;
+    loop {
+        looked_until = tick;
+        if !is_over(tick, latest, config.late_after.0) {
+            on_time.push(Due { nominal: tick, what: What::Fire });
+        } else if tick < horizon {
+            // How many there were before the horizon does not matter, so they are not gone through one by one.
+            (left_out, last_left_out) = (left_out + 1, Some(tick));
+            looked_until = horizon;
+        } else {
+            made_up.push_back(tick);
+            if made_up.len() > keep {
+                (left_out, last_left_out) = (left_out + 1, made_up.pop_front());
+            }
+        }
+        match expression.next_after(looked_until, zone).filter(|tick| *tick <= latest) {
+            Some(next) => tick = next,
+            None => break,
+        }
+    }
+    if schedule.definition.catch_up == CatchUp::Last && !on_time.is_empty() {
+        // The newest of all is on time, which is as good as made up for.
+        left_out += made_up.len() as u64;
+        last_left_out = made_up.pop_back().or(last_left_out);
+        made_up.clear();
+    }
+    let left_out = last_left_out.map(|nominal| Due { nominal, what: What::LeaveOut(left_out) });
+    let made_up = made_up.into_iter().map(|nominal| Due { nominal, what: What::MakeUp });
+    (left_out.into_iter().chain(made_up).chain(on_time).collect(), looked_until)
+}
+
+fn is_over(tick: Timestamp, latest: Timestamp, age: std::time::Duration) -> bool {
+    latest.duration_since(tick) > duration(age)
+}
+
+pub(super) fn duration(duration: std::time::Duration) -> SignedDuration {
+    SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
+}
+
+/// The same for a schedule at every tick and in every process, and spread evenly over schedules.
+fn jitter(schedule: &Schedule) -> SignedDuration {
+    let definition = &schedule.definition;
+    let span = duration(definition.jitter.0).as_millis();
+    if span <= 0 {
+        return SignedDuration::ZERO;
+    }
+    let id = fire_input_id(&definition.business_id, &definition.name, Timestamp::UNIX_EPOCH);
+    let digits = id.rsplit('_').next().and_then(|digits| digits.get(..12)).unwrap_or_default();
+    let chance = i128::from_str_radix(digits, 16).unwrap_or_default();
+    SignedDuration::from_millis(i64::try_from(chance % (span + 1)).unwrap_or_default())
+}

@@ -1,0 +1,379 @@
+//! A tick becomes an input: claimed once in the cluster, handled, accepted, and noted.
+
+use std::collections::VecDeque;
+
+use jiff::Timestamp;
+use signalbox_executor::{Event, EventCall, NewInput};
+use signalbox_model::{Content, InputType, JsonObject, Overlap, Source, correlation_id};
+use signalbox_store::{
+    AcceptedInput, Fire, FireClaim, FireEnd, Schedule, ScheduleDefinition, ScheduleSource, Store, StoreError,
+};
+
+use crate::CronConfig;
+use crate::entry::{Due, What, duration};
+use crate::metrics::{CRON_LATENESS, CRON_TICKS};
+use signalbox_intake::Acceptance;
+use signalbox_intake::{Intake, IntakeError, Origin};
+use signalbox_model::Clock;
+
+/// How often a tick that waits for the one before it looks again.
+const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
+/// How often room for an input is asked for before the tick is left to be taken up again.
+const TRIES: u32 = 5;
+
+/// What every task that fires needs.
+pub(super) struct Firing {
+    pub config: CronConfig,
+    pub intake: Intake,
+    pub store: Store,
+    pub clock: Clock,
+    /// This process, in claims.
+    pub owner: String,
+}
+
+/// How far a task came with what was due of one schedule.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    /// What is left, in order.
+    pub left: VecDeque<Due>,
+    /// Not before this moment is it worth trying again.
+    pub not_before: Option<Timestamp>,
+    /// The newest tick that is claimed, by whomever.
+    pub claimed: Option<Timestamp>,
+    /// The schedule is not as it was known: read it again.
+    pub stale: bool,
+}
+
+/// What became of one tick.
+enum Ended {
+    Done,
+    /// The tick before it is still being decided.
+    Waits,
+    /// Its business has had as many inputs lately as it may; there is room again after this time.
+    Paced(std::time::Duration),
+    Stale,
+}
+
+/// Why a tick gave no input.
+enum NoInput {
+    /// Not now; it stays claimed and is taken up again.
+    Later(String),
+    /// Never.
+    Refused(String),
+}
+
+impl Firing {
+    /// Works through what is due of one schedule, in order.
+    pub async fn work(
+        &self,
+        schedule: &Schedule,
+        once: bool,
+        due: VecDeque<Due>,
+        claimed: Option<Timestamp>,
+    ) -> Progress {
+        let mut progress = Progress { left: due, claimed, ..Progress::default() };
+        while let Some(tick) = progress.left.front().copied() {
+            match self.tick(schedule, tick, progress.claimed).await {
+                Ok(Ended::Done) => {
+                    progress.left.pop_front();
+                    progress.claimed = progress.claimed.max(Some(tick.nominal));
+                    if once {
+                        self.forget(schedule).await;
+                    }
+                }
+                Ok(Ended::Waits) => {
+                    progress.not_before = self.clock.now().checked_add(duration(LOOK_AGAIN)).ok();
+                    return progress;
+                }
+                Ok(Ended::Paced(wait)) => {
+                    progress.not_before = self.clock.now().checked_add(duration(wait)).ok();
+                    return progress;
+                }
+                Ok(Ended::Stale) => {
+                    progress.stale = true;
+                    return progress;
+                }
+                Err(error) => {
+                    let name = &schedule.definition.name;
+                    tracing::warn!(schedule = name, nominal = %tick.nominal, %error, "cannot fire a tick; trying again");
+                    progress.not_before = self.clock.now().checked_add(duration(self.config.scan_interval.0)).ok();
+                    return progress;
+                }
+            }
+        }
+        progress
+    }
+
+    async fn tick(&self, schedule: &Schedule, due: Due, claimed: Option<Timestamp>) -> Result<Ended, StoreError> {
+        let definition = &schedule.definition;
+        let waits_for_the_last = definition.overlap != Overlap::Allow && !matches!(due.what, What::LeaveOut(_));
+        let mut overlaps = false;
+        if waits_for_the_last {
+            match self.last_is_running(definition, claimed).await? {
+                None => return Ok(Ended::Stale),
+                Some(true) if definition.overlap == Overlap::Queue || due.what == What::MakeUp => {
+                    return Ok(Ended::Waits);
+                }
+                Some(running) => overlaps = running,
+            }
+        }
+        if !overlaps && let Some(wait) = self.paced(definition, due.what) {
+            return Ok(Ended::Paced(wait));
+        }
+        let now = self.clock.now();
+        let fire = Fire {
+            business_id: definition.business_id.clone(),
+            name: definition.name.clone(),
+            nominal: due.nominal,
+            generation: schedule.generation,
+            owner: self.owner.clone(),
+            lease_until: now.checked_add(duration(self.config.lease.0)).unwrap_or(Timestamp::MAX),
+        };
+        match self.store.claim_fire(&fire).await? {
+            FireClaim::Won => {}
+            FireClaim::Lost => return Ok(Ended::Done),
+            FireClaim::Stale => return Ok(Ended::Stale),
+        }
+        match due.what {
+            What::LeaveOut(count) => {
+                self.store.finish_fire(&fire, FireEnd::Skipped).await?;
+                count_ticks("missed", count);
+                tracing::warn!(
+                    business_id = fire.business_id,
+                    schedule = fire.name,
+                    newest = %fire.nominal,
+                    count,
+                    "left out ticks that were missed"
+                );
+            }
+            _ if overlaps => {
+                self.store.finish_fire(&fire, FireEnd::Skipped).await?;
+                count_ticks("skipped", 1);
+                tracing::warn!(
+                    business_id = fire.business_id,
+                    schedule = fire.name,
+                    nominal = %fire.nominal,
+                    "left out a tick, because the last one is still being decided"
+                );
+            }
+            What::Fire | What::MakeUp => self.dispatch(&fire, definition, due.what == What::MakeUp).await?,
+        }
+        Ok(Ended::Done)
+    }
+
+    /// How long the tick of a plugin's schedule has to wait for its business's rate, which it counts against like what people
+    /// send. A tick that waits is not claimed, so that any host may fire it.
+    fn paced(&self, definition: &ScheduleDefinition, what: What) -> Option<std::time::Duration> {
+        let counts = matches!(definition.source, ScheduleSource::Plugin { .. }) && !matches!(what, What::LeaveOut(_));
+        match counts.then(|| self.intake.check_rate(None, &definition.business_id)) {
+            Some(Err(IntakeError::RateLimited { retry_after, .. })) => Some(retry_after),
+            _ => None,
+        }
+    }
+
+    /// Takes up a tick that somebody claimed and did not finish.
+    pub async fn take_up(&self, fire: &Fire) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let schedule = self.store.schedule(&fire.business_id, &fire.name).await?;
+        let too_old = now.duration_since(fire.nominal) > duration(self.config.catch_up_age.0);
+        let served = self.intake.decide().inputs(&fire.business_id).is_some();
+        if schedule.is_some() && !too_old && !served {
+            // Another host may serve this business.
+            return Ok(());
+        }
+        let lease_until = now.checked_add(duration(self.config.lease.0)).unwrap_or(Timestamp::MAX);
+        let (claim, fire) = self.store.reclaim_fire(fire, &self.owner, lease_until).await?;
+        if claim != FireClaim::Won {
+            return Ok(());
+        }
+        match schedule.filter(|_| !too_old) {
+            Some(schedule) => {
+                self.dispatch(&fire, &schedule.definition, false).await?;
+                if matches!(schedule.definition.timing, signalbox_store::ScheduleTiming::At(at) if at == fire.nominal) {
+                    self.forget(&schedule).await;
+                }
+                Ok(())
+            }
+            None => {
+                count_ticks("dropped", 1);
+                tracing::warn!(
+                    business_id = fire.business_id,
+                    schedule = fire.name,
+                    nominal = %fire.nominal,
+                    "dropped a tick: it is too old, or its schedule is cancelled"
+                );
+                self.store.finish_fire(&fire, FireEnd::Skipped).await
+            }
+        }
+    }
+
+    async fn dispatch(&self, fire: &Fire, definition: &ScheduleDefinition, made_up: bool) -> Result<(), StoreError> {
+        let inputs = match self.inputs(fire, definition).await {
+            Ok(inputs) => inputs,
+            Err(NoInput::Later(reason)) => return self.leave(fire, &reason).await,
+            Err(NoInput::Refused(reason)) => {
+                count_ticks("rejected", 1);
+                tracing::warn!(
+                    business_id = fire.business_id,
+                    schedule = fire.name,
+                    nominal = %fire.nominal,
+                    reason,
+                    "a tick gave no input"
+                );
+                return self.store.finish_fire(fire, FireEnd::Skipped).await;
+            }
+        };
+        let count = inputs.len();
+        for input in inputs {
+            if let Err(error) = self.accept(input).await {
+                return self.leave(fire, &error.to_string()).await;
+            }
+        }
+        let at = self.clock.now();
+        self.store.finish_fire(fire, FireEnd::Fired { at }).await?;
+        let late = at.duration_since(fire.nominal);
+        count_ticks(if made_up { "made_up" } else { "fired" }, 1);
+        ::metrics::histogram!(CRON_LATENESS).record(late.as_secs_f64().max(0.0));
+        tracing::info!(
+            business_id = fire.business_id,
+            schedule = fire.name,
+            nominal = %fire.nominal,
+            late_ms = i64::try_from(late.as_millis()).unwrap_or(i64::MAX),
+            made_up,
+            inputs = count,
+            input_id = fire.input_id(),
+            "a schedule ticked"
+        );
+        Ok(())
+    }
+
+    /// The inputs of a tick. The first has the tick's own id, so that whoever fires it again gives the same one.
+    async fn inputs(&self, fire: &Fire, definition: &ScheduleDefinition) -> Result<Vec<AcceptedInput>, NoInput> {
+        let decide = self.intake.decide();
+        let Some((_, inputs)) = decide.inputs(&fire.business_id) else {
+            return Err(NoInput::Later("nothing decides for this business here".to_owned()));
+        };
+        let (schedule, handler) = match &definition.source {
+            ScheduleSource::Bundle { hook } => {
+                (hook.as_str(), inputs.cron.get(hook).and_then(|cron| cron.handler.clone()))
+            }
+            ScheduleSource::Plugin { .. } => (definition.name.as_str(), None),
+        };
+        let origin = Origin {
+            source: Source::Cron,
+            scope: format!("cron/{}/{}", fire.business_id, fire.name),
+            event_id: fire.input_id(),
+            business_id: fire.business_id.clone(),
+            permissions: Vec::new(),
+            correlation_id: correlation_id(),
+            fingerprint: None,
+        };
+        let new = match handler {
+            None => vec![tick_input(schedule, fire.nominal, definition.payload.clone())],
+            Some(handler) => {
+                let event = Event::Cron {
+                    schedule: schedule.to_owned(),
+                    nominal: fire.nominal,
+                    payload: definition.payload.clone(),
+                };
+                let call = EventCall {
+                    business_id: fire.business_id.clone(),
+                    handler,
+                    event_id: origin.event_id.clone(),
+                    correlation_id: origin.correlation_id.clone(),
+                    event,
+                };
+                match decide.handle(call).await {
+                    Ok(handled) => handled.inputs,
+                    Err(error) if error.retryable() => return Err(NoInput::Later(error.to_string())),
+                    Err(error) => return Err(NoInput::Refused(error.to_string())),
+                }
+            }
+        };
+        let mut inputs: Vec<_> =
+            new.into_iter().enumerate().map(|(index, new)| self.intake.new_input(&origin, index, new)).collect();
+        if let Some(first) = inputs.first_mut() {
+            first.input.id = fire.input_id();
+        }
+        Ok(inputs)
+    }
+
+    async fn accept(&self, input: AcceptedInput) -> Result<(), IntakeError> {
+        let mut tries = 0;
+        loop {
+            match self.intake.accept(input.clone()).await {
+                // A tick that is fired again finds what it has accepted before, whatever its handler says now.
+                Ok(Acceptance::New(_) | Acceptance::Duplicate(_) | Acceptance::Conflict(_)) => return Ok(()),
+                Err(IntakeError::Busy { retry_after }) if tries < TRIES => {
+                    tries += 1;
+                    let again = self.clock.now().checked_add(duration(retry_after)).unwrap_or(Timestamp::MAX);
+                    self.clock.sleep_until(again).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Leaves a claimed tick to whoever looks next, this process or another.
+    async fn leave(&self, fire: &Fire, reason: &str) -> Result<(), StoreError> {
+        count_ticks("delayed", 1);
+        tracing::warn!(
+            business_id = fire.business_id,
+            schedule = fire.name,
+            nominal = %fire.nominal,
+            reason,
+            "a tick could not be fired; it is taken up again"
+        );
+        self.store.reclaim_fire(fire, &self.owner, self.clock.now()).await.map(|_| ())
+    }
+
+    /// Whether the newest input of the schedule is still to be decided; none when the schedule is gone.
+    async fn last_is_running(
+        &self,
+        definition: &ScheduleDefinition,
+        claimed: Option<Timestamp>,
+    ) -> Result<Option<bool>, StoreError> {
+        let Some(now) = self.store.schedule(&definition.business_id, &definition.name).await? else { return Ok(None) };
+        // Somebody claimed a tick and has not yet noted what became of it.
+        if claimed.is_some_and(|claimed| now.handled_until.is_none_or(|handled| handled < claimed)) {
+            return Ok(Some(true));
+        }
+        let Some(last) = now.last else { return Ok(Some(false)) };
+        let state = self.store.input_state(&definition.business_id, &last.input_id).await?;
+        Ok(Some(state.is_some_and(|state| state.finished_at.is_none())))
+    }
+
+    /// A schedule that ticks once is forgotten afterwards, unless it was replaced meanwhile.
+    async fn forget(&self, schedule: &Schedule) {
+        let definition = &schedule.definition;
+        let (business_id, name) = (&definition.business_id, &definition.name);
+        match self.store.schedule(business_id, name).await {
+            // It stays until its tick is finished, by whomever.
+            Ok(Some(now)) if now.handled_until.is_none() => {}
+            Ok(_) => {
+                if let Err(error) = self.store.cancel_schedule(business_id, name, schedule.updated_at).await {
+                    tracing::warn!(schedule = name, %error, "cannot forget a schedule that has ticked");
+                }
+            }
+            Err(error) => tracing::warn!(schedule = name, %error, "cannot read a schedule that has ticked"),
+        }
+    }
+}
+
+/// The input of a tick without a handler.
+fn tick_input(schedule: &str, nominal: Timestamp, payload: Option<JsonObject>) -> NewInput {
+    let mut metadata = JsonObject::new();
+    metadata.insert("schedule".to_owned(), schedule.into());
+    metadata.insert("nominal".to_owned(), nominal.to_string().into());
+    NewInput {
+        id: None,
+        input_type: InputType::ScheduledTask,
+        user_id: None,
+        location_id: None,
+        content: Content { text: None, data: payload, metadata: Some(metadata) },
+    }
+}
+
+fn count_ticks(result: &'static str, count: u64) {
+    ::metrics::counter!(CRON_TICKS, "result" => result).increment(count);
+}

@@ -1,0 +1,299 @@
+//! Schedules: one task keeps the timetable, and whatever falls due is fired once in the whole cluster.
+//!
+//! What ticks when is in the store, so a host that starts or takes over knows it. The timetable in here says only when to
+//! look; whether a tick may be fired is decided by the claim in the store.
+
+mod bundles;
+mod config;
+mod entry;
+mod fire;
+mod metrics;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+use signalbox_store::{Fire, Schedule, ScheduleDefinition, Store, StoreError};
+use tokio::sync::Notify;
+use tokio::task::{JoinError, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use entry::{Entry, duration};
+use fire::{Firing, Progress};
+use signalbox_intake::Intake;
+use signalbox_model::Clock;
+
+pub use bundles::BUNDLE_PREFIX;
+pub use config::CronConfig;
+pub use metrics::describe_metrics;
+
+/// The most schedules read at once, and the most unfinished ticks.
+const PAGE: u32 = 100;
+/// The most schedules that fire at the same time in one process.
+const FIRING: usize = 32;
+/// The most of one business, so that many schedules of one do not keep another's from firing.
+const FIRING_OF_ONE: usize = 8;
+
+/// Business and name.
+type Key = (String, String);
+
+/// Tells the scheduler of this process that schedules of a business have changed. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct ScheduleChanges {
+    inner: Arc<Changes>,
+}
+
+#[derive(Debug, Default)]
+struct Changes {
+    businesses: Mutex<HashSet<String>>,
+    wake: Notify,
+}
+
+impl ScheduleChanges {
+    /// Schedules of this business were made, replaced or cancelled.
+    pub fn tell(&self, business_id: &str) {
+        self.lock().insert(business_id.to_owned());
+        self.inner.wake.notify_one();
+    }
+
+    fn take(&self) -> HashSet<String> {
+        std::mem::take(&mut *self.lock())
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashSet<String>> {
+        self.inner.businesses.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Owns the timetable; has to be run.
+pub struct Scheduler {
+    firing: Arc<Firing>,
+    changes: ScheduleChanges,
+    entries: HashMap<Key, Entry>,
+    /// What each business's bundle declared when it was last written to the store.
+    declared: HashMap<String, Vec<ScheduleDefinition>>,
+    refresh_at: Timestamp,
+    scan_at: Timestamp,
+    running: JoinSet<Option<(Key, Progress)>>,
+}
+
+impl Scheduler {
+    /// A scheduler that has its ticks decided by `intake`.
+    pub fn new(config: CronConfig, intake: Intake, store: Store, clock: Clock) -> Self {
+        let owner = ulid::Ulid::new().to_string();
+        Self {
+            firing: Arc::new(Firing { config, intake, store, clock, owner }),
+            changes: ScheduleChanges::default(),
+            entries: HashMap::new(),
+            declared: HashMap::new(),
+            refresh_at: Timestamp::MIN,
+            scan_at: Timestamp::MIN,
+            running: JoinSet::new(),
+        }
+    }
+
+    /// Where changes made in this process are told.
+    pub fn changes(&self) -> ScheduleChanges {
+        self.changes.clone()
+    }
+
+    /// Fires what falls due until `stop`; then no more is claimed, and what is being fired ends.
+    pub async fn run(mut self, stop: CancellationToken) {
+        let (clock, changes) = (self.firing.clock.clone(), self.changes.clone());
+        loop {
+            self.start_due().await;
+            let wake = self.wakes_at();
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = changes.inner.wake.notified() => {}
+                Some(ended) = self.running.join_next() => self.note(ended),
+                () = clock.sleep_until(wake) => {}
+            }
+        }
+        while let Some(ended) = self.running.join_next().await {
+            self.note(ended);
+        }
+    }
+
+    /// Fires everything that is due at this moment, and returns when that is done.
+    pub async fn run_due(&mut self) {
+        self.start_due().await;
+        while let Some(ended) = self.running.join_next().await {
+            self.note(ended);
+            self.start_due().await;
+        }
+    }
+
+    fn wakes_at(&self) -> Timestamp {
+        // What waits for its own business to finish others is looked at when one of them has ended.
+        let firing = self.firing_by_business();
+        let free = self.entries.iter().filter(|((business, _), _)| has_room(&firing, business));
+        let entries = free.filter_map(|(_, entry)| entry.wakes_at()).min();
+        let idle = self.running.len() < FIRING;
+        let next = self.refresh_at.min(self.scan_at);
+        entries.filter(|_| idle).map_or(next, |entries| entries.min(next))
+    }
+
+    async fn start_due(&mut self) {
+        let now = self.firing.clock.now();
+        if now >= self.refresh_at {
+            self.changes.take();
+            match self.refresh(now).await {
+                Ok(()) => {}
+                Err(error) => tracing::warn!(%error, "cannot read the schedules; trying again"),
+            }
+            self.refresh_at =
+                now.checked_add(duration(self.firing.config.refresh_interval.0)).unwrap_or(Timestamp::MAX);
+        }
+        for business_id in self.changes.take() {
+            if let Err(error) = self.refresh_business(&business_id, now).await {
+                tracing::warn!(business_id, %error, "cannot read a business's schedules; trying again");
+                self.refresh_at = now;
+            }
+        }
+        if now >= self.scan_at {
+            self.scan_at = now.checked_add(duration(self.firing.config.scan_interval.0)).unwrap_or(Timestamp::MAX);
+            match self.firing.store.unfinished_fires(now, PAGE).await {
+                Ok(fires) => fires.into_iter().for_each(|fire| self.start_taking_up(fire)),
+                Err(error) => tracing::warn!(%error, "cannot look for unfinished ticks; trying again"),
+            }
+        }
+        let mut busy = self.firing_by_business();
+        for (key, entry) in &mut self.entries {
+            let full = self.running.len() >= FIRING || !has_room(&busy, &key.0);
+            if entry.busy || full || entry.wakes_at().is_none_or(|at| at > now) {
+                continue;
+            }
+            entry.advance(now, &self.firing.config);
+            let due = std::mem::take(&mut entry.due);
+            if due.is_empty() {
+                continue;
+            }
+            (entry.busy, entry.not_before) = (true, None);
+            *busy.entry(key.0.clone()).or_default() += 1;
+            let (firing, key) = (self.firing.clone(), key.clone());
+            let (schedule, once, claimed) = (entry.schedule.clone(), entry.is_once(), entry.claimed);
+            self.running.spawn(async move { Some((key, firing.work(&schedule, once, due, claimed).await)) });
+        }
+    }
+
+    /// How many schedules of each business are firing.
+    fn firing_by_business(&self) -> HashMap<String, usize> {
+        let mut firing = HashMap::new();
+        for ((business, _), _) in self.entries.iter().filter(|(_, entry)| entry.busy) {
+            *firing.entry(business.clone()).or_default() += 1;
+        }
+        firing
+    }
+
+    fn start_taking_up(&mut self, fire: Fire) {
+        let firing = self.firing.clone();
+        self.running.spawn(async move {
+            if let Err(error) = firing.take_up(&fire).await {
+                tracing::warn!(schedule = fire.name, nominal = %fire.nominal, %error, "cannot take up a tick");
+            }
+            None
+        });
+    }
+
+    fn note(&mut self, ended: Result<Option<(Key, Progress)>, JoinError>) {
+        let (key, progress) = match ended {
+            Ok(Some(done)) => done,
+            Ok(None) => return,
+            Err(error) => {
+                tracing::error!(%error, "a task that fires ticks ended before it was done");
+                // Whose it was is not known any more; the store knows what was claimed.
+                self.entries.clear();
+                self.refresh_at = Timestamp::MIN;
+                return;
+            }
+        };
+        let Some(entry) = self.entries.get_mut(&key) else { return };
+        (entry.busy, entry.not_before, entry.claimed) = (false, progress.not_before, progress.claimed);
+        let later = std::mem::replace(&mut entry.due, progress.left);
+        entry.due.extend(later);
+        if progress.stale {
+            let business_id = key.0.clone();
+            self.entries.remove(&key);
+            self.changes.tell(&business_id);
+        }
+    }
+
+    /// Reads all schedules, and writes those of bundles that have changed.
+    async fn refresh(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        let decide = self.firing.intake.decide().clone();
+        let mut written = Vec::new();
+        for business in decide.businesses() {
+            let Some((business, inputs)) = decide.inputs(&business.business_id) else { continue };
+            let declared = bundles::declared(&business, &inputs, &self.firing.config);
+            if self.declared.get(&business.business_id) != Some(&declared) {
+                bundles::write(&self.firing.store, &business.business_id, &declared, now).await?;
+                self.declared.insert(business.business_id.clone(), declared);
+                written.push(business.business_id.clone());
+            }
+        }
+        let mut cursor = None;
+        let mut found = HashSet::new();
+        loop {
+            let page = self.firing.store.all_schedules(cursor.as_deref(), PAGE).await?;
+            for schedule in page.items {
+                found.insert(key(&schedule));
+                self.enter(schedule, now);
+            }
+            cursor = page.cursor;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        // The list of all may lag behind what was just read business by business; a claim finds out what is really gone.
+        let settled = now.checked_sub(duration(self.firing.config.refresh_interval.0)).unwrap_or(Timestamp::MIN);
+        self.entries.retain(|key, entry| entry.busy || found.contains(key) || entry.read_at > settled);
+        for business_id in written {
+            self.refresh_business(&business_id, now).await?;
+        }
+        Ok(())
+    }
+
+    async fn refresh_business(&mut self, business_id: &str, now: Timestamp) -> Result<(), StoreError> {
+        let schedules = self.firing.store.schedules(business_id).await?;
+        let found: HashSet<Key> = schedules.iter().map(key).collect();
+        self.entries.retain(|key, entry| entry.busy || key.0 != business_id || found.contains(key));
+        schedules.into_iter().for_each(|schedule| self.enter(schedule, now));
+        Ok(())
+    }
+
+    /// Puts a schedule into the timetable, unless this host has nothing that decides its ticks.
+    fn enter(&mut self, schedule: Schedule, now: Timestamp) {
+        let key = key(&schedule);
+        if let Some(entry) = self.entries.get_mut(&key)
+            && (entry.busy || entry.schedule.generation == schedule.generation)
+        {
+            // A task that is at an older one finds out by its claim.
+            if entry.schedule.generation == schedule.generation {
+                entry.schedule = schedule;
+            }
+            entry.read_at = now;
+            return;
+        }
+        self.entries.remove(&key);
+        if schedule.paused || self.firing.intake.decide().inputs(&key.0).is_none() {
+            return;
+        }
+        match Entry::new(schedule, now) {
+            Ok(entry) => {
+                self.entries.insert(key, entry);
+            }
+            Err(reason) => {
+                tracing::warn!(business_id = key.0, schedule = key.1, reason, "a schedule cannot tick");
+            }
+        }
+    }
+}
+
+fn has_room(firing: &HashMap<String, usize>, business_id: &str) -> bool {
+    firing.get(business_id).is_none_or(|count| *count < FIRING_OF_ONE)
+}
+
+fn key(schedule: &Schedule) -> Key {
+    (schedule.definition.business_id.clone(), schedule.definition.name.clone())
+}

@@ -1,0 +1,89 @@
+use std::time::Duration;
+
+use signalbox_executor::{Event, Handled, NewInput, Rejection};
+use signalbox_graph::CronInput;
+use signalbox_intake::IntakeConfig;
+use signalbox_model::{Content, InputType, JsonObject, fire_input_id};
+
+use super::world::{Host, World, at, declared};
+
+fn handled(texts: &[&str]) -> Handled {
+    let input = |text: &&str| NewInput {
+        id: None,
+        input_type: InputType::ScheduledTask,
+        user_id: None,
+        location_id: None,
+        content: Content {
+            text: Some((*text).to_owned()),
+            data: None,
+            metadata: Some(JsonObject::from_iter([("nominal".to_owned(), "by the handler".into())])),
+        },
+    };
+    Handled { inputs: texts.iter().map(input).collect(), reply: None }
+}
+
+async fn host_with_handler(world: &World) -> Host {
+    let mut host = world.host();
+    host.desk.declare(&[("report", CronInput { handler: Some("reporter".to_owned()), ..declared("0 * * * *") })]);
+    host.scheduler.run_due().await;
+    world.move_to("2026-06-01T10:00:00Z");
+    host
+}
+
+#[tokio::test]
+async fn a_handler_makes_the_inputs_of_a_tick() {
+    let world = World::at("2026-06-01T09:30:00Z").await;
+    let mut host = host_with_handler(&world).await;
+    *host.desk.handler.lock().unwrap() = Some(Box::new(|call| {
+        assert_eq!(call.handler, "reporter");
+        let Event::Cron { schedule, nominal, .. } = &call.event else { panic!("{:?}", call.event) };
+        assert_eq!((schedule.as_str(), *nominal), ("report", at("2026-06-01T10:00:00Z")));
+        Ok(handled(&["one", "two"]))
+    }));
+    host.scheduler.run_due().await;
+    host.until(|desk| desk.begun.lock().unwrap().len() == 2).await;
+    let begun = host.desk.begun.lock().unwrap();
+    let mut texts: Vec<_> = begun.iter().filter_map(|input| input.content.text.clone()).collect();
+    texts.sort();
+    assert_eq!(texts, ["one", "two"]);
+    let id = fire_input_id("roma", "bundle/report", at("2026-06-01T10:00:00Z"));
+    assert!(begun.iter().any(|input| input.id == id), "the first has the tick's own id");
+}
+
+#[tokio::test]
+async fn a_tick_that_its_handler_refuses_is_over_and_one_that_it_cannot_take_now_comes_again() {
+    let world = World::at("2026-06-01T09:30:00Z").await;
+    let mut host = host_with_handler(&world).await;
+    *host.desk.handler.lock().unwrap() = Some(Box::new(|_| Err(Rejection::Unavailable("later".to_owned()).into())));
+    host.scheduler.run_due().await;
+    assert!(world.schedule("bundle/report").await.unwrap().handled_until.is_none(), "it is not over");
+    *host.desk.handler.lock().unwrap() = Some(Box::new(|_| Ok(handled(&["now"]))));
+    world.move_to("2026-06-01T10:00:05Z");
+    host.scheduler.run_due().await;
+    host.until(|desk| desk.begun.lock().unwrap().len() == 1).await;
+    let first = fire_input_id("roma", "bundle/report", at("2026-06-01T10:00:00Z"));
+    host.decided(&world.store, &first).await;
+
+    *host.desk.handler.lock().unwrap() = Some(Box::new(|_| Err(Rejection::Invalid("never".to_owned()).into())));
+    world.move_to("2026-06-01T11:00:00Z");
+    host.scheduler.run_due().await;
+    let schedule = world.schedule("bundle/report").await.unwrap();
+    assert_eq!(schedule.handled_until, Some(at("2026-06-01T11:00:00Z")));
+    assert_eq!(schedule.last.unwrap().nominal, at("2026-06-01T10:00:00Z"));
+    assert_eq!(host.begun().len(), 1);
+}
+
+#[tokio::test]
+async fn a_host_that_takes_no_inputs_any_more_hands_the_tick_over_at_once() {
+    let world = World::at("2026-06-01T09:30:00Z").await;
+    world.hourly(|_| {}).await;
+    let mut leaving = world.host_with(IntakeConfig::default());
+    leaving.scheduler.run_due().await;
+    leaving.intake.drain(Duration::ZERO).await;
+    world.move_to("2026-06-01T10:00:00Z");
+    leaving.scheduler.run_due().await;
+    assert!(leaving.begun().is_empty());
+    let mut staying = world.host();
+    staying.scheduler.run_due().await;
+    assert_eq!(staying.ticks(1).await, ["2026-06-01T10:00:00Z"]);
+}

@@ -1,0 +1,169 @@
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use signalbox_delivery::{Relay, RelayConfig};
+use signalbox_graph::CronInput;
+use signalbox_intake::{Decide, Intake, IntakeConfig, PermissionAudience};
+use signalbox_model::Clock;
+use signalbox_model::{CatchUp, HumanDuration, Overlap, Timestamp};
+use signalbox_sessions::Sessions;
+use signalbox_store::{Config, Fire, Schedule, ScheduleDefinition, ScheduleSource, ScheduleTiming, Store};
+use signalbox_trigger_cron::{CronConfig, Scheduler};
+use tokio::sync::watch;
+
+use super::desk::Desk;
+
+pub fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+/// One store, one clock, and hosts that share them.
+pub struct World {
+    pub store: Store,
+    pub time: watch::Sender<Timestamp>,
+}
+
+pub struct Host {
+    pub desk: Arc<Desk>,
+    pub intake: Intake,
+    pub scheduler: Scheduler,
+}
+
+impl World {
+    pub async fn at(now: &str) -> Self {
+        let (time, _) = watch::channel(at(now));
+        Self { store: Store::open(Config::memory()).await.unwrap(), time }
+    }
+
+    pub fn host(&self) -> Host {
+        self.host_with(IntakeConfig::default())
+    }
+
+    pub fn host_with(&self, intake: IntakeConfig) -> Host {
+        let desk = Arc::new(Desk::new(self.store.clone()));
+        let decide: Arc<dyn Decide> = desk.clone();
+        let clock = Clock::from_watch(self.time.subscribe());
+        let audience = Arc::new(PermissionAudience(decide.clone()));
+        let (relay, _) = Relay::new(RelayConfig::default(), self.store.clone(), Sessions::new(1), audience);
+        let intake = Intake::new(intake, decide, self.store.clone(), relay, clock.clone());
+        let scheduler = Scheduler::new(CronConfig::default(), intake.clone(), self.store.clone(), clock);
+        Host { desk, intake, scheduler }
+    }
+
+    pub fn move_to(&self, now: &str) {
+        self.time.send_replace(at(now));
+    }
+
+    pub fn now(&self) -> Timestamp {
+        *self.time.borrow()
+    }
+
+    /// A schedule that a plugin made now.
+    pub async fn put(&self, name: &str, timing: ScheduleTiming, change: impl FnOnce(&mut ScheduleDefinition)) {
+        let mut definition = ScheduleDefinition {
+            business_id: "roma".to_owned(),
+            name: name.to_owned(),
+            timing,
+            timezone: "UTC".to_owned(),
+            payload: None,
+            overlap: Overlap::Allow,
+            catch_up: CatchUp::Last,
+            jitter: HumanDuration::millis(0),
+            source: ScheduleSource::Plugin { decision_id: "dec_0".to_owned() },
+        };
+        change(&mut definition);
+        self.store.put_schedule(&definition, self.now()).await.unwrap();
+    }
+
+    pub async fn hourly(&self, change: impl FnOnce(&mut ScheduleDefinition)) {
+        self.put("hourly", ScheduleTiming::Expression("0 * * * *".to_owned()), change).await;
+    }
+
+    pub async fn schedule(&self, name: &str) -> Option<Schedule> {
+        self.store.schedule("roma", name).await.unwrap()
+    }
+
+    /// What a host leaves that claims a tick and dies.
+    pub async fn claimed_by_the_dead(&self, name: &str, nominal: &str) -> Fire {
+        let schedule = self.schedule(name).await.unwrap();
+        let fire = Fire {
+            business_id: "roma".to_owned(),
+            name: name.to_owned(),
+            nominal: at(nominal),
+            generation: schedule.generation,
+            owner: "dead".to_owned(),
+            lease_until: self.now().checked_add(Duration::from_secs(60)).unwrap(),
+        };
+        assert_eq!(self.store.claim_fire(&fire).await.unwrap(), signalbox_store::FireClaim::Won);
+        fire
+    }
+}
+
+impl Host {
+    /// The nominal times of the ticks that this host began to decide, in order, once there are so many.
+    pub async fn ticks(&self, count: usize) -> Vec<String> {
+        self.until(|desk| desk.begun.lock().unwrap().len() >= count).await;
+        self.begun()
+    }
+
+    pub fn begun(&self) -> Vec<String> {
+        let nominal = |metadata: &signalbox_model::JsonObject| metadata["nominal"].as_str().unwrap().to_owned();
+        let begun = self.desk.begun.lock().unwrap();
+        begun.iter().map(|input| nominal(input.content.metadata.as_ref().unwrap())).collect()
+    }
+
+    /// Waits until what other tasks do has happened.
+    pub async fn until(&self, condition: impl Fn(&Desk) -> bool) {
+        let wait = async {
+            while !condition(&self.desk) {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), wait).await.expect("it never happened");
+    }
+
+    /// Waits until the input is known to be decided.
+    pub async fn decided(&self, store: &Store, input_id: &str) {
+        let wait = async {
+            loop {
+                let state = store.input_state("roma", input_id).await.unwrap();
+                if state.is_some_and(|state| state.finished_at.is_some()) {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), wait).await.expect("it was never decided");
+    }
+
+    pub fn slow_down(&self) {
+        self.desk.slow.store(true, Ordering::SeqCst);
+    }
+
+    /// Lets one decision through, and waits until it is stored.
+    pub async fn let_through(&self, store: &Store) {
+        let ids: Vec<String> = self.desk.begun.lock().unwrap().iter().map(|input| input.id.clone()).collect();
+        for id in ids {
+            if store.input_state("roma", &id).await.unwrap().is_some_and(|state| state.finished_at.is_none()) {
+                self.desk.gate.add_permits(1);
+                self.decided(store, &id).await;
+                return;
+            }
+        }
+        panic!("nothing waits");
+    }
+}
+
+/// `[inputs.cron.…]` with what is left out as a bundle would have it.
+pub fn declared(schedule: &str) -> CronInput {
+    CronInput {
+        schedule: schedule.to_owned(),
+        timezone: None,
+        payload: None,
+        overlap: signalbox_graph::Overlap::default(),
+        catch_up: signalbox_graph::CatchUp::default(),
+        jitter: Duration::ZERO,
+        handler: None,
+    }
+}

@@ -1,0 +1,389 @@
+//! What of the assigned partitions is being worked on. The reader's thread and the tasks that decide meet here.
+
+use std::collections::HashMap;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::lanes::Lanes;
+use crate::metrics::{KAFKA_ASSIGNED, KAFKA_IN_FLIGHT, KAFKA_LAG, KAFKA_PAUSED};
+use crate::progress::Progress;
+use crate::record::{Place, Record};
+
+/// An offset to be committed: the first one that is to be read again.
+pub(super) type Commit = (Place, i64);
+
+/// The partitions that are this host's, and their records.
+#[derive(Debug)]
+pub(super) struct Flow {
+    most_records: usize,
+    most_bytes: u64,
+    state: Mutex<State>,
+    /// Told whenever a record has ended.
+    ended: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    partitions: HashMap<Place, Assigned>,
+    /// Tells an assignment from an earlier one of the same partition.
+    assignments: u64,
+    records: usize,
+    bytes: u64,
+    full: bool,
+}
+
+#[derive(Debug)]
+struct Assigned {
+    assignment: u64,
+    progress: Progress,
+    lanes: Lanes,
+    running: usize,
+    /// The offset of the first record that was read.
+    first: Option<i64>,
+    /// So many records from the first on may have been under way elsewhere.
+    most_records: i64,
+    /// Records that are to be tried again; while there are any, the partition is not read on.
+    held: usize,
+    paused: bool,
+    /// Cancelled when the partition goes: whoever waits to try again stops.
+    gone: CancellationToken,
+}
+
+/// A record that runs.
+#[derive(Debug)]
+pub(super) struct Running {
+    pub record: Record,
+    pub ticket: Ticket,
+}
+
+/// What a running record is known by.
+#[derive(Clone, Debug)]
+pub(super) struct Ticket {
+    assignment: u64,
+    /// Cancelled when its partition goes to another host.
+    pub gone: CancellationToken,
+    /// Whoever had the partition before may have been at it when it ended.
+    pub may_be_redelivered: bool,
+}
+
+/// Which partitions to read on and which not.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Turn {
+    pub pause: Vec<Place>,
+    pub resume: Vec<Place>,
+}
+
+/// Keeps a partition from being read on for as long as it lives.
+pub(super) struct Hold<'a> {
+    flow: &'a Flow,
+    place: Place,
+    assignment: u64,
+}
+
+impl Flow {
+    pub fn new(most_records: usize, most_bytes: u64) -> Self {
+        Self { most_records: most_records.max(1), most_bytes, state: Mutex::default(), ended: Condvar::new() }
+    }
+
+    /// These partitions are this host's from now on.
+    pub fn assign(&self, places: impl IntoIterator<Item = Place>) {
+        let mut state = self.lock();
+        for place in places {
+            state.assignments += 1;
+            let assigned = Assigned {
+                assignment: state.assignments,
+                progress: Progress::default(),
+                lanes: Lanes::default(),
+                running: 0,
+                first: None,
+                most_records: i64::try_from(self.most_records).unwrap_or(i64::MAX),
+                held: 0,
+                paused: false,
+                gone: CancellationToken::new(),
+            };
+            state.partitions.insert(place, assigned);
+        }
+        ::metrics::gauge!(KAFKA_ASSIGNED).set(state.partitions.len() as f64);
+    }
+
+    /// A partition is begun at this offset, and the brokers have that.
+    pub fn begin_at(&self, place: &Place, offset: i64) {
+        if let Some(assigned) = self.lock().partitions.get_mut(place) {
+            assigned.progress.begin_at(offset);
+        }
+    }
+
+    /// A record was read; it is given back when it may run now. One of a partition that went meanwhile is left to whom it
+    /// went to.
+    pub fn begin(&self, record: Record) -> Option<Running> {
+        let mut state = self.lock();
+        let assigned = state.partitions.get_mut(&record.place()).filter(|assigned| !assigned.gone.is_cancelled())?;
+        if !assigned.progress.begin(record.offset) {
+            return None;
+        }
+        assigned.first.get_or_insert(record.offset);
+        let size = record.size();
+        let running = assigned.lanes.enter(record).map(|record| assigned.run(record));
+        state.records += 1;
+        state.bytes += size;
+        state.measure();
+        running
+    }
+
+    /// A record has ended: `finished` when it is done with for good, else it is left to whoever reads it next. The next
+    /// one of its lane is given back.
+    pub fn end(&self, ended: &Running, finished: bool) -> Option<Running> {
+        let mut state = self.lock();
+        state.records = state.records.saturating_sub(1);
+        state.bytes = state.bytes.saturating_sub(ended.record.size());
+        state.measure();
+        let place = ended.record.place();
+        let assigned = state.partitions.get_mut(&place);
+        let next = assigned.filter(|assigned| assigned.assignment == ended.ticket.assignment).and_then(|assigned| {
+            assigned.running = assigned.running.saturating_sub(1);
+            if finished {
+                assigned.progress.finish(ended.record.offset);
+            }
+            assigned.lanes.next(&ended.record.key).map(|record| assigned.run(record))
+        });
+        self.ended.notify_all();
+        next
+    }
+
+    /// Keeps the record's partition from being read on, because the record has to be tried again.
+    pub fn hold(&self, running: &Running) -> Hold<'_> {
+        let (place, assignment) = (running.record.place(), running.ticket.assignment);
+        self.lock().with(&place, assignment, |assigned| assigned.held += 1);
+        Hold { flow: self, place, assignment }
+    }
+
+    /// Which partitions are to be paused and which read on, since this was asked last.
+    pub fn turn(&self) -> Turn {
+        let mut state = self.lock();
+        let state = &mut *state;
+        let (most_records, most_bytes) = (self.most_records, self.most_bytes);
+        state.full = if state.full {
+            // Only well below the limit, so that reading does not stop and go for each record.
+            state.records > most_records / 2 || state.bytes > most_bytes / 2
+        } else {
+            state.records >= most_records || state.bytes >= most_bytes
+        };
+        let mut turn = Turn::default();
+        let mut paused = 0_u32;
+        for (place, assigned) in &mut state.partitions {
+            let pause = state.full || assigned.held > 0;
+            paused += u32::from(pause);
+            if pause != assigned.paused {
+                assigned.paused = pause;
+                if pause { turn.pause.push(place.clone()) } else { turn.resume.push(place.clone()) }
+            }
+        }
+        ::metrics::gauge!(KAFKA_PAUSED).set(f64::from(paused));
+        turn
+    }
+
+    /// A pause or resume did not happen: it is asked for again.
+    pub fn not_turned(&self, places: &[Place]) {
+        let mut state = self.lock();
+        for place in places {
+            if let Some(assigned) = state.partitions.get_mut(place) {
+                assigned.paused = !assigned.paused;
+            }
+        }
+    }
+
+    /// Low-water marks that are not committed yet; from now on they count as committed.
+    pub fn commits(&self) -> Vec<Commit> {
+        let mut state = self.lock();
+        let partitions = state.partitions.iter_mut();
+        partitions.filter_map(|(place, assigned)| Some((place.clone(), assigned.progress.commit()?))).collect()
+    }
+
+    /// A commit of these partitions did not reach the brokers.
+    pub fn not_committed<'a>(&self, places: impl IntoIterator<Item = &'a Place>) {
+        let mut state = self.lock();
+        for place in places {
+            if let Some(assigned) = state.partitions.get_mut(place) {
+                assigned.progress.not_committed();
+            }
+        }
+    }
+
+    /// Every partition that is this host's, with the first offset that is not done with, where that is known.
+    pub fn low_waters(&self) -> Vec<(Place, Option<i64>)> {
+        let state = self.lock();
+        state.partitions.iter().map(|(place, assigned)| (place.clone(), assigned.progress.low_water())).collect()
+    }
+
+    /// Every partition that is this host's.
+    pub fn places(&self) -> Vec<Place> {
+        self.lock().partitions.keys().cloned().collect()
+    }
+
+    /// Gives partitions away: nothing more of them is started, and what runs is waited for, at most so long. Gives what is
+    /// to be committed, and how many records still run.
+    pub fn release(&self, places: &[Place], wait: Duration) -> (Vec<Commit>, usize) {
+        let until = Instant::now() + wait;
+        let mut state = self.lock();
+        for place in places {
+            let Some(assigned) = state.partitions.get_mut(place) else { continue };
+            assigned.gone.cancel();
+            let waiting = assigned.lanes.clear();
+            state.records = state.records.saturating_sub(waiting.len());
+            state.bytes = state.bytes.saturating_sub(waiting.iter().map(Record::size).sum());
+        }
+        while state.running(places) > 0 {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            state = self.ended.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        let running = state.running(places);
+        let mut commits = Vec::new();
+        for place in places {
+            let Some(mut assigned) = state.partitions.remove(place) else { continue };
+            commits.extend(assigned.progress.commit().map(|offset| (place.clone(), offset)));
+            // It is another host's to say now.
+            ::metrics::gauge!(KAFKA_LAG, "topic" => place.0.to_string(), "partition" => place.1.to_string()).set(0.0);
+        }
+        state.measure();
+        ::metrics::gauge!(KAFKA_ASSIGNED).set(state.partitions.len() as f64);
+        (commits, running)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn with(&mut self, place: &Place, assignment: u64, change: impl FnOnce(&mut Assigned)) {
+        let assigned = self.partitions.get_mut(place);
+        if let Some(assigned) = assigned.filter(|assigned| assigned.assignment == assignment) {
+            change(assigned);
+        }
+    }
+
+    fn running(&self, places: &[Place]) -> usize {
+        places.iter().filter_map(|place| self.partitions.get(place)).map(|assigned| assigned.running).sum()
+    }
+
+    fn measure(&self) {
+        ::metrics::gauge!(KAFKA_IN_FLIGHT).set(self.records as f64);
+    }
+}
+
+impl Assigned {
+    fn run(&mut self, record: Record) -> Running {
+        self.running += 1;
+        let first = self.first.unwrap_or(record.offset);
+        let may_be_redelivered = record.offset.saturating_sub(first) < self.most_records;
+        let ticket = Ticket { assignment: self.assignment, gone: self.gone.clone(), may_be_redelivered };
+        Running { record, ticket }
+    }
+}
+
+impl Drop for Hold<'_> {
+    fn drop(&mut self) {
+        let Self { flow, place, assignment } = self;
+        flow.lock().with(place, *assignment, |assigned| assigned.held = assigned.held.saturating_sub(1));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(offset: i64, key: &str) -> Record {
+        Record { key: Some(key.as_bytes().to_vec()), value: Some(vec![0; 9]), ..Record::at("t", 0, offset) }
+    }
+
+    fn place() -> Place {
+        ("t".into(), 0)
+    }
+
+    fn flow(most_records: usize) -> Flow {
+        let flow = Flow::new(most_records, 1_000);
+        flow.assign([place()]);
+        flow
+    }
+
+    #[test]
+    fn what_is_committed_waits_for_the_slowest_and_a_failed_commit_is_made_again() {
+        let flow = flow(10);
+        let slow = flow.begin(record(1, "a")).unwrap();
+        let quick = flow.begin(record(2, "b")).unwrap();
+        flow.end(&quick, true);
+        assert_eq!(flow.commits(), [(place(), 1)]);
+        flow.end(&slow, true);
+        assert_eq!(flow.commits(), [(place(), 3)]);
+        assert_eq!(flow.commits(), []);
+        flow.not_committed(&[place()]);
+        assert_eq!(flow.commits(), [(place(), 3)]);
+    }
+
+    #[test]
+    fn reading_pauses_at_the_limit_and_goes_on_well_below_it() {
+        let flow = flow(4);
+        let mut running: Vec<_> =
+            (0..4).map(|offset| flow.begin(record(offset, &offset.to_string())).unwrap()).collect();
+        assert_eq!(flow.turn(), Turn { pause: vec![place()], resume: vec![] });
+        flow.end(&running.pop().unwrap(), true);
+        assert_eq!(flow.turn(), Turn::default());
+        flow.end(&running.pop().unwrap(), true);
+        assert_eq!(flow.turn(), Turn { pause: vec![], resume: vec![place()] });
+        let bytes = Flow::new(10, 10);
+        bytes.assign([place()]);
+        bytes.begin(record(1, "a")).unwrap();
+        assert_eq!(bytes.turn().pause, [place()], "its bytes count too");
+    }
+
+    #[test]
+    fn a_record_that_is_tried_again_holds_its_partition_and_no_other() {
+        let flow = flow(10);
+        let other: Place = ("t".into(), 1);
+        flow.assign([other]);
+        let running = flow.begin(record(1, "a")).unwrap();
+        let hold = flow.hold(&running);
+        assert_eq!(flow.turn(), Turn { pause: vec![place()], resume: vec![] });
+        drop(hold);
+        assert_eq!(flow.turn(), Turn { pause: vec![], resume: vec![place()] });
+    }
+
+    #[test]
+    fn a_partition_that_goes_starts_nothing_more_and_keeps_what_is_unfinished() {
+        let flow = flow(10);
+        let first = flow.begin(record(1, "a")).unwrap();
+        assert!(flow.begin(record(2, "a")).is_none(), "it waits behind the first");
+        let second = flow.begin(record(3, "b")).unwrap();
+        let next = flow.end(&first, true).unwrap();
+        assert!(flow.begin(record(4, "a")).is_none(), "it waits behind the second");
+        let (commits, running) = std::thread::scope(|scope| {
+            let released = scope.spawn(|| flow.release(&[place()], Duration::from_secs(30)));
+            while !next.ticket.gone.is_cancelled() {
+                std::thread::yield_now();
+            }
+            flow.end(&second, true);
+            assert!(flow.end(&next, false).is_none(), "nothing more is started");
+            released.join().unwrap()
+        });
+        assert_eq!((commits, running), (vec![(place(), 2)], 0));
+        assert!(flow.begin(record(4, "a")).is_none(), "it is somebody else's");
+    }
+
+    #[test]
+    fn a_record_of_an_earlier_assignment_changes_nothing_of_the_next() {
+        let flow = flow(10);
+        let old = flow.begin(record(1, "a")).unwrap();
+        flow.release(&[place()], Duration::ZERO);
+        flow.assign([place()]);
+        let new = flow.begin(record(1, "a")).unwrap();
+        assert!(flow.end(&old, true).is_none());
+        assert_eq!(flow.commits(), [(place(), 1)], "the new one is not finished");
+        flow.end(&new, true);
+        assert_eq!(flow.commits(), [(place(), 2)]);
+    }
+}

@@ -1,0 +1,159 @@
+//! What the consumer group is told and says: partitions come and go, offsets are committed, figures arrive.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext, RebalanceProtocol};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::types::RDKafkaRespErr;
+use rdkafka::{ClientContext, Offset, Statistics, TopicPartitionList};
+use signalbox_kafka::KafkaLog;
+
+use crate::flow::{Commit, Flow};
+use crate::metrics::{KAFKA_COMMITS_FAILED, KAFKA_LAG, KAFKA_REBALANCES, KAFKA_UP};
+use crate::record::Place;
+use crate::start::{Begun, Start};
+
+/// Hears librdkafka's callbacks, on the reader's thread.
+pub(super) struct Group {
+    pub flow: Arc<Flow>,
+    pub log: KafkaLog,
+    /// How long running records are waited for when their partition goes.
+    pub revoke_timeout: Duration,
+    /// Set when the reader has committed all it will.
+    pub closing: AtomicBool,
+    /// Where partitions are begun that the group has read nothing of.
+    pub start: Start,
+    /// Set when the brokers did not say, or did not keep, where partitions are begun: nothing may be read of them, and another
+    /// consumer has to ask again.
+    pub unresolved: AtomicBool,
+}
+
+impl ClientContext for Group {
+    fn log(&self, level: RDKafkaLogLevel, kind: &str, text: &str) {
+        self.log.line(level, kind, text);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.log.error(&error, reason);
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        let up = statistics.brokers.values().any(|broker| broker.state == "UP");
+        ::metrics::gauge!(KAFKA_UP).set(f64::from(u8::from(up)));
+        for ((topic, partition), low_water) in self.flow.low_waters() {
+            let of_topic = statistics.topics.get(&*topic);
+            let Some(found) = of_topic.and_then(|topic| topic.partitions.get(&partition)) else { continue };
+            // Below zero nobody knows yet.
+            let told = Some(found.consumer_lag).filter(|lag| *lag >= 0);
+            let end = Some(found.hi_offset).filter(|end| *end >= 0);
+            // What librdkafka tells counts from what is committed, and is missing where nothing is.
+            let own = end.zip(low_water).map(|(end, low_water)| end.saturating_sub(low_water).max(0));
+            if let Some(lag) = told.or(own) {
+                lag_of(&topic, partition, lag);
+            }
+        }
+    }
+}
+
+fn lag_of(topic: &str, partition: i32, lag: i64) {
+    let labels = [("topic", topic.to_owned()), ("partition", partition.to_string())];
+    ::metrics::gauge!(KAFKA_LAG, &labels).set(lag as f64);
+}
+
+impl ConsumerContext for Group {
+    /// As the crate does it, but with the offsets that partitions are begun at.
+    fn rebalance(&self, consumer: &BaseConsumer<Self>, kind: RDKafkaRespErr, list: &mut TopicPartitionList) {
+        let cooperative = matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative);
+        let done = match kind {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
+                self.assign(consumer, list);
+                if cooperative { consumer.incremental_assign(list) } else { consumer.assign(list) }
+            }
+            other => {
+                if other == RDKafkaRespErr::RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS {
+                    self.revoke(consumer, &places(list));
+                } else {
+                    ::metrics::counter!(KAFKA_REBALANCES, "kind" => "failed").increment(1);
+                    let error = KafkaError::Rebalance(RDKafkaErrorCode::from(other));
+                    tracing::warn!(%error, "a rebalance failed; the group tries again");
+                }
+                if cooperative { consumer.incremental_unassign(list) } else { consumer.unassign() }
+            }
+        };
+        if let Err(error) = done {
+            self.log.error(&error, &format!("cannot take or give partitions: {error}"));
+        }
+    }
+}
+
+impl Group {
+    /// Partitions come: those that the group has read nothing of are begun where they should be.
+    fn assign(&self, consumer: &BaseConsumer<Self>, list: &mut TopicPartitionList) {
+        let places = places(list);
+        ::metrics::counter!(KAFKA_REBALANCES, "kind" => "assigned").increment(1);
+        tracing::info!(partitions = ?names(&places), "partitions were assigned");
+        self.flow.assign(places);
+        match self.start.resolve(consumer, list) {
+            Ok(begun) => {
+                for Begun { place, offset, lag } in begun {
+                    tracing::info!(topic = &*place.0, partition = place.1, offset, "begins a partition");
+                    lag_of(&place.0, place.1, lag);
+                    self.flow.begin_at(&place, offset);
+                }
+            }
+            Err(error) => {
+                self.unresolved.store(true, Ordering::SeqCst);
+                self.log.error(&error, &format!("the brokers do not keep where partitions are begun: {error}"));
+            }
+        }
+    }
+
+    /// The partitions go to another host: what is finished is committed before they do.
+    fn revoke(&self, consumer: &BaseConsumer<Self>, places: &[Place]) {
+        // Nobody waits for a member that was thrown out, and its commits are refused.
+        let lost = consumer.assignment_lost();
+        let closing = self.closing.load(Ordering::SeqCst);
+        let wait = if lost || closing { Duration::ZERO } else { self.revoke_timeout };
+        ::metrics::counter!(KAFKA_REBALANCES, "kind" => if lost { "lost" } else { "revoked" }).increment(1);
+        let (commits, running) = self.flow.release(places, wait);
+        tracing::info!(partitions = ?names(places), lost, running, "gave partitions away");
+        if !lost && !closing {
+            // If it fails, the next host reads them again and finds them decided.
+            self.commit(consumer, &commits);
+        }
+    }
+
+    /// Commits, and returns once the brokers have said whether they have it; false when they have not. It is waited for
+    /// because rdkafka 0.39 sets no callback for commits: one that is not waited for fails without a word to us.
+    pub fn commit(&self, consumer: &BaseConsumer<Self>, commits: &[Commit]) -> bool {
+        if commits.is_empty() {
+            return true;
+        }
+        let committed = list(commits).and_then(|list| consumer.commit(&list, CommitMode::Sync));
+        if let Err(error) = &committed {
+            ::metrics::counter!(KAFKA_COMMITS_FAILED).increment(1);
+            self.log.line(RDKafkaLogLevel::Warning, "COMMIT", &format!("cannot commit what is finished: {error}"));
+        }
+        committed.is_ok()
+    }
+}
+
+/// Offsets as librdkafka takes them.
+fn list(commits: &[Commit]) -> KafkaResult<TopicPartitionList> {
+    let mut list = TopicPartitionList::with_capacity(commits.len());
+    for ((topic, partition), offset) in commits {
+        list.add_partition_offset(topic, *partition, Offset::Offset(*offset))?;
+    }
+    Ok(list)
+}
+
+fn places(list: &TopicPartitionList) -> Vec<Place> {
+    list.elements().iter().map(|element| (element.topic().into(), element.partition())).collect()
+}
+
+fn names(places: &[Place]) -> Vec<String> {
+    places.iter().map(|(topic, partition)| format!("{topic}/{partition}")).collect()
+}

@@ -1,0 +1,88 @@
+use std::collections::{HashMap, VecDeque};
+
+use crate::record::Record;
+
+/// The records of a partition, a lane for each key: one record of a lane runs, the others wait behind it in order.
+/// Records without a key share a lane, because only the order of the partition says how they belong together.
+#[derive(Debug, Default)]
+pub(super) struct Lanes {
+    waiting: HashMap<Option<Vec<u8>>, VecDeque<Record>>,
+}
+
+impl Lanes {
+    /// The record itself when it may run now; else it waits.
+    pub fn enter(&mut self, record: Record) -> Option<Record> {
+        match self.waiting.get_mut(&record.key) {
+            Some(lane) => {
+                lane.push_back(record);
+                None
+            }
+            None => {
+                self.waiting.insert(record.key.clone(), VecDeque::new());
+                Some(record)
+            }
+        }
+    }
+
+    /// The next record of a lane whose record has ended.
+    pub fn next(&mut self, key: &Option<Vec<u8>>) -> Option<Record> {
+        let next = self.waiting.get_mut(key)?.pop_front();
+        if next.is_none() {
+            self.waiting.remove(key);
+        }
+        next
+    }
+
+    /// Everything that waits; what runs goes on.
+    pub fn clear(&mut self) -> Vec<Record> {
+        self.waiting.values_mut().flat_map(|lane| lane.drain(..)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn record(offset: i64, key: Option<u8>) -> Record {
+        Record { key: key.map(|key| vec![key]), ..Record::at("t", 0, offset) }
+    }
+
+    #[test]
+    fn an_idle_lane_costs_nothing() {
+        let mut lanes = Lanes::default();
+        assert!(lanes.enter(record(1, Some(1))).is_some());
+        assert!(lanes.next(&Some(vec![1])).is_none());
+        assert!(lanes.waiting.is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn records_with_the_same_key_run_one_at_a_time_and_in_order(
+            keys in proptest::collection::vec(proptest::option::of(0..4_u8), 1..60),
+            picks in proptest::collection::vec(any::<prop::sample::Index>(), 120),
+        ) {
+            let mut lanes = Lanes::default();
+            let (mut running, mut ended): (Vec<Record>, Vec<Record>) = (Vec::new(), Vec::new());
+            let mut coming = keys.iter().enumerate().map(|(offset, key)| record(offset as i64, *key));
+            for pick in picks {
+                running.extend(coming.next().and_then(|record| lanes.enter(record)));
+                let mut busy: Vec<_> = running.iter().map(|record| record.key.clone()).collect();
+                busy.sort();
+                prop_assert!(busy.windows(2).all(|pair| pair[0] != pair[1]), "two of a key run at once");
+                if !running.is_empty() {
+                    let record = running.swap_remove(pick.index(running.len()));
+                    running.extend(lanes.next(&record.key));
+                    ended.push(record);
+                }
+            }
+            prop_assert_eq!(ended.len(), keys.len());
+            for key in 0..5_u8 {
+                let key = (key < 4).then(|| vec![key]);
+                let offsets: Vec<_> = ended.iter().filter(|own| own.key == key).map(|own| own.offset).collect();
+                prop_assert!(offsets.is_sorted(), "{:?} ended in the order {:?}", key, offsets);
+            }
+        }
+    }
+}

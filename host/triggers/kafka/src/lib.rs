@@ -1,0 +1,253 @@
+//! Kafka: records of topics become inputs, each decided once. `docs/guide/kafka.md` is their description for senders
+//! and operators.
+//!
+//! A record's way: the [`reader`]'s thread takes it from librdkafka and enters it into the [`flow`], which lets records
+//! with the same key run one after the other; a task [`work`]s on it: it is [`take_in`] and decided, or put with the
+//! [`dead_letters`]. Only what lies below every unfinished record of a partition is committed, so that whatever happens
+//! to the process the next reader begins with the first record that is not done with, and what it finds decided is
+//! answered from the record.
+
+mod business;
+mod config;
+mod dead_letters;
+mod flow;
+mod group;
+mod lanes;
+mod metrics;
+mod progress;
+mod read;
+mod reader;
+mod record;
+mod refusal;
+mod start;
+mod take_in;
+mod work;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rdkafka::ClientConfig;
+use signalbox_graph::Inputs;
+use signalbox_kafka::{KafkaConnection, KafkaConnectionError, KafkaProducer};
+use thiserror::Error;
+use tokio::runtime::Handle;
+use tokio::sync::{oneshot, watch};
+
+use dead_letters::DeadLetters;
+use flow::Flow;
+use reader::{Ending, Reader};
+use signalbox_intake::{Decide, Intake};
+use signalbox_model::Clock;
+use start::Start;
+use take_in::TakeIn;
+use work::{Patience, Worker};
+
+pub use config::{KafkaConfig, StartAt};
+pub use dead_letters::{HEADERS as DEAD_LETTER_HEADERS, VALUE_SIZE as DEAD_LETTER_VALUE_SIZE};
+pub use metrics::describe_metrics;
+
+/// How often librdkafka says how far behind the group is.
+const STATISTICS: Duration = Duration::from_secs(5);
+
+/// How often brokers are asked for topics that were not there.
+const METADATA: Duration = Duration::from_secs(15);
+
+/// Of a deadline, what is left for committing and leaving the group.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// Reads Kafka for this host. Dropping it ends it as a crash would: nothing more is committed.
+pub struct KafkaConsumer {
+    ending: watch::Sender<Ending>,
+    ended: Option<oneshot::Receiver<usize>>,
+}
+
+/// Why nothing is read.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum KafkaError {
+    /// There is no way to the brokers.
+    #[error(transparent)]
+    Connection(#[from] KafkaConnectionError),
+    /// A topic is used for two things.
+    #[error("topic {topic} is {one} and {other}; each needs a topic of its own")]
+    Topic {
+        /// The topic.
+        topic: String,
+        /// What it is used for.
+        one: String,
+        /// What else.
+        other: &'static str,
+    },
+    /// The operating system gives no thread.
+    #[error("the thread that reads Kafka cannot be started: {0}")]
+    Thread(String),
+}
+
+impl KafkaConfig {
+    /// Whether a bundle's topics are none that the host itself has another use for.
+    pub fn check(&self, bundle: &str, inputs: &Inputs) -> Result<(), KafkaError> {
+        let taken = |topic: &str, one: String| {
+            let other = match topic {
+                _ if topic == self.dead_letter_topic => "kafka.dead-letter-topic",
+                _ if self.inputs_topic.as_deref() == Some(topic) => "kafka.inputs-topic",
+                _ => return Ok(()),
+            };
+            Err(KafkaError::Topic { topic: topic.to_owned(), one, other })
+        };
+        if self.inputs_topic.as_ref() == Some(&self.dead_letter_topic) {
+            taken(&self.dead_letter_topic, "kafka.inputs-topic".to_owned())?;
+        }
+        inputs
+            .kafka
+            .iter()
+            .try_for_each(|(name, input)| taken(&input.topic, format!("[inputs.kafka.{name}] of {bundle}")))
+    }
+
+    /// What the host subscribes to at this moment: its own topic, and those of every business's bundle.
+    fn topics(&self, decide: &dyn Decide) -> BTreeSet<String> {
+        let businesses = decide.businesses();
+        let inputs = businesses.iter().filter_map(|business| decide.inputs(&business.business_id));
+        let mut topics: BTreeSet<String> = inputs
+            .flat_map(|(_, inputs)| inputs.kafka.values().map(|input| input.topic.clone()).collect::<Vec<_>>())
+            .collect();
+        topics.extend(self.inputs_topic.clone());
+        // Whatever a later bundle says: dead letters that are read would come back for ever.
+        topics.remove(&self.dead_letter_topic);
+        topics
+    }
+
+    fn consumer(&self, connection: &KafkaConnection) -> ClientConfig {
+        let millis = |duration: Duration| duration.as_millis().max(1).to_string();
+        let session = self.session_timeout.0;
+        // What is read ahead of need; librdkafka counts in KiB and up to 2 GiB.
+        let queue = (self.in_flight_size.0 / 1024).clamp(1, 2_097_151);
+        let mut config = connection.client_config();
+        config
+            .set("group.id", &self.group_id)
+            .set("partition.assignment.strategy", "cooperative-sticky")
+            // An offset is committed when its record is done with, and by nobody but us.
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            // Where nothing is committed the host says itself where it begins. This is for what was committed and is there
+            // no more, because the brokers keep no record for that long: what they still have is read.
+            .set("auto.offset.reset", "earliest")
+            .set("session.timeout.ms", millis(session))
+            .set("heartbeat.interval.ms", millis(session / 3))
+            // The reader polls all the time but while it gives partitions away.
+            .set("max.poll.interval.ms", millis(Duration::from_secs(300).max(session * 2 + self.revoke_timeout.0)))
+            .set("queued.max.messages.kbytes", queue.to_string())
+            // How long a commit to brokers that are away keeps the reader.
+            .set("socket.timeout.ms", millis(session))
+            .set("topic.metadata.refresh.interval.ms", millis(METADATA))
+            .set("statistics.interval.ms", millis(STATISTICS));
+        config
+    }
+}
+
+impl KafkaConsumer {
+    /// Begins to read; has to be called within a runtime, on which records are worked on. Brokers that cannot be reached
+    /// are no error: they are tried until they can be.
+    pub fn start(
+        config: &KafkaConfig,
+        connection: &KafkaConnection,
+        intake: Intake,
+        clock: Clock,
+    ) -> Result<Self, KafkaError> {
+        let flow = Arc::new(Flow::new(config.in_flight, config.in_flight_size.0));
+        let producer = KafkaProducer::new(connection, config.send_timeout.0)?;
+        let worker = Worker {
+            take_in: TakeIn {
+                intake: intake.clone(),
+                clock,
+                inputs_topic: config.inputs_topic.clone(),
+                limit: config.record_size.0,
+            },
+            dead_letters: DeadLetters { producer, topic: config.dead_letter_topic.clone() },
+            flow: flow.clone(),
+            patience: Patience {
+                attempts: config.handler_attempts,
+                first: config.retry_after.0,
+                longest: config.longest_retry_after.0,
+            },
+        };
+        let (ending, told) = watch::channel(Ending::NotYet);
+        let own = config.clone();
+        let reader = Reader {
+            config: config.consumer(connection),
+            flow,
+            worker: Arc::new(worker),
+            topics: Box::new(move || own.topics(intake.decide().as_ref())),
+            commit_interval: config.commit_interval.0,
+            revoke_timeout: config.revoke_timeout.0,
+            start: Start { at: config.start_at, patience: config.session_timeout.0 / 2 },
+            runtime: Handle::current(),
+            ending: told,
+        };
+        // A configuration that librdkafka refuses is told now.
+        let session = reader.connect().map_err(|error| KafkaConnectionError::Refused(error.to_string()))?;
+        let (tell, ended) = oneshot::channel();
+        let run = move || {
+            let _ = tell.send(reader.run(session));
+        };
+        let thread = std::thread::Builder::new().name("kafka-reader".to_owned()).spawn(run);
+        thread.map_err(|error| KafkaError::Thread(error.to_string()))?;
+        Ok(Self { ending, ended: Some(ended) })
+    }
+
+    /// Reads no more, lets running records end, commits and leaves the group, all within the deadline; says how many records
+    /// were left unfinished. They are read again by whoever gets their partitions.
+    pub async fn leave(mut self, deadline: Duration) -> usize {
+        let until = tokio::time::Instant::now() + deadline;
+        self.ending.send_replace(Ending::Orderly(Instant::now() + deadline.saturating_sub(FAREWELL)));
+        let Some(ended) = self.ended.take() else { return 0 };
+        match tokio::time::timeout_at(until, ended).await {
+            Ok(unfinished) => unfinished.unwrap_or_default(),
+            Err(_) => {
+                tracing::warn!(
+                    "the Kafka group could not be left in time; the brokers give up on this host by themselves"
+                );
+                1
+            }
+        }
+    }
+}
+
+impl Drop for KafkaConsumer {
+    fn drop(&mut self) {
+        if self.ended.is_some() {
+            self.ending.send_replace(Ending::AtOnce);
+        }
+    }
+}
+
+impl fmt::Debug for KafkaConsumer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KafkaConsumer")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use signalbox_graph::KafkaInput;
+
+    use super::*;
+
+    #[test]
+    fn a_topic_that_the_host_has_another_use_for_is_refused_with_both() {
+        let config = KafkaConfig { inputs_topic: Some("inputs".to_owned()), ..KafkaConfig::default() };
+        let check = |topic: &str| {
+            let input = KafkaInput { topic: topic.to_owned(), handler: None };
+            config.check("the bundle", &Inputs { kafka: [("k".to_owned(), input)].into(), ..Inputs::default() })
+        };
+        check("orders").unwrap();
+        for (topic, other) in [("inputs", "kafka.inputs-topic"), ("signalbox.dead-letters", "kafka.dead-letter-topic")]
+        {
+            let error = check(topic).unwrap_err().to_string();
+            assert!(error.contains("[inputs.kafka.k] of the bundle") && error.contains(other), "{error}");
+        }
+        let dead = Some("signalbox.dead-letters".to_owned());
+        let config = KafkaConfig { inputs_topic: dead, ..KafkaConfig::default() };
+        assert!(config.check("the bundle", &Inputs::default()).is_err());
+    }
+}

@@ -1,0 +1,71 @@
+//! From a record's bytes to inputs, without a handler.
+
+use serde_json::json;
+use signalbox_executor::NewInput;
+use signalbox_model::{AgentInput, Content, InputType, JsonObject};
+
+use crate::record::{Record, is_correlation_id};
+use crate::refusal::Refusal;
+use signalbox_intake::Intake;
+use signalbox_model::strict_json::{self, BodyError};
+
+/// The longest id of a user or place.
+const LONGEST_NAME: usize = 256;
+
+/// Without a handler the value is the data of one input, and the metadata say where it stood.
+pub(super) fn default_mapping(record: &Record, intake: &Intake) -> Result<NewInput, Refusal> {
+    let data: JsonObject = object(record, &[]).map_err(|error| {
+        let (BodyError::Syntax(reason) | BodyError::Shape(reason)) = error;
+        Refusal::NotJson(reason)
+    })?;
+    let mut metadata = JsonObject::from_iter([
+        ("topic".to_owned(), json!(&*record.topic)),
+        ("partition".to_owned(), json!(record.partition)),
+        ("offset".to_owned(), json!(record.offset)),
+    ]);
+    // A key that is no text means something to a handler at most.
+    if let Some(key) = record.key.as_deref().and_then(|key| std::str::from_utf8(key).ok()) {
+        metadata.insert("key".to_owned(), json!(key));
+    }
+    if let Some(at) = record.timestamp() {
+        metadata.insert("timestamp".to_owned(), json!(at.to_string()));
+    }
+    let content = Content { text: None, data: Some(data), metadata: Some(metadata) };
+    intake.check_content(&content).map_err(Refusal::Content)?;
+    Ok(NewInput { id: None, input_type: InputType::KafkaRecord, user_id: None, location_id: None, content })
+}
+
+/// On the topic of inputs the value is the input.
+pub(super) fn input(record: &Record, intake: &Intake) -> Result<AgentInput, Refusal> {
+    let objects = ["/content", "/content/data", "/content/metadata"];
+    let input: AgentInput = object(record, &objects).map_err(|error| match error {
+        BodyError::Syntax(reason) => Refusal::NotJson(reason),
+        BodyError::Shape(reason) => Refusal::NoInput(reason),
+    })?;
+    let wrong = |reason: &str| Err(Refusal::NoInput(reason.to_owned()));
+    if !(1..=128).contains(&input.id.len()) || !input.id.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return wrong("`id` has to be 1 to 128 visible ASCII characters");
+    }
+    if input.input_type == InputType::Review {
+        return wrong("a `type` of `review` is a person's word on a decision, which no record can speak");
+    }
+    if input.correlation_id.as_ref().is_some_and(|id| !is_correlation_id(id.as_bytes())) {
+        return wrong("`correlationId` has to be 1 to 128 visible ASCII characters");
+    }
+    for (field, name) in [("userId", &input.user_id), ("locationId", &input.location_id)] {
+        if name.as_ref().is_some_and(|name| name.is_empty() || name.len() > LONGEST_NAME) {
+            return wrong(&format!("`{field}` has to be 1 to {LONGEST_NAME} bytes"));
+        }
+    }
+    intake.check_content(&input.content).map_err(Refusal::Content)?;
+    Ok(input)
+}
+
+fn object<T: serde::de::DeserializeOwned>(record: &Record, objects: &[&str]) -> Result<T, BodyError> {
+    let value = record.value.as_deref().unwrap_or_default();
+    // A derived reader would take a list of the fields too.
+    if value.trim_ascii_start().first() != Some(&b'{') {
+        return Err(BodyError::Syntax("it does not begin with `{`".to_owned()));
+    }
+    strict_json::read(value, objects)
+}

@@ -1,0 +1,286 @@
+use std::time::Duration;
+
+use signalbox_executor::{DecideError, HandleError, Rejection};
+use signalbox_store::{DecisionRecord, StoreError};
+use thiserror::Error;
+
+use signalbox_intake::IntakeError;
+
+/// The longest message of a dead letter, in characters.
+const LONGEST_MESSAGE: usize = 500;
+
+/// Why a record is not decided.
+#[derive(Clone, Debug, Error)]
+pub(super) enum Refusal {
+    /// A tombstone, or nothing at all, where a JSON object is needed.
+    #[error("the record has no value; only a handler can read a record without one")]
+    Empty,
+    /// More than is taken.
+    #[error("the record has {size} bytes; at most {limit} are taken (kafka.record-size): send a reference to the data")]
+    TooLarge {
+        /// Its bytes.
+        size: u64,
+        /// How many are taken.
+        limit: u64,
+    },
+    /// A header's name is no text.
+    #[error("a header of the record has a name that is no UTF-8")]
+    Headers,
+    /// The value cannot be read.
+    #[error("the value is no JSON object that can be read: {0}")]
+    NotJson(String),
+    /// On the topic of inputs: not an input.
+    #[error("the value is no input: {0}")]
+    NoInput(String),
+    /// The input may not say this.
+    #[error("the input is not accepted: {0}")]
+    Content(IntakeError),
+    /// Nothing says whose affair it is.
+    #[error(
+        "nothing says which business the record is for: give it the header `business-id`, or the business's id as its \
+         key; {readers} businesses read topic {topic}"
+    )]
+    NoBusiness {
+        /// Where it was read.
+        topic: String,
+        /// How many it could be for.
+        readers: usize,
+    },
+    /// The header `business-id` cannot be one.
+    #[error("the header `business-id` has to be there once at most, and text")]
+    BusinessHeader,
+    /// There is no such business.
+    #[error("there is no business {0}; add it to the business directory, or correct the record")]
+    UnknownBusiness(String),
+    /// The business has no such place.
+    #[error("business {business} has no location {location}; correct the record")]
+    UnknownLocation {
+        /// Whose affair it is.
+        business: String,
+        /// What it does not have.
+        location: String,
+    },
+    /// The business's bundle does not read this topic.
+    #[error("the bundle of business {business} reads no topic {topic}: list it under [inputs.kafka] of the bundle")]
+    OtherBusiness {
+        /// Whose affair it should be.
+        business: String,
+        /// Where it was read.
+        topic: String,
+    },
+    /// Nothing is deployed for the business's type.
+    #[error("no bundle is loaded for businesses of type {0}; deploy one and send the record again")]
+    NoBundle(String),
+    /// The bundle for the business's type could not be loaded.
+    #[error("the bundle for businesses of type {0} could not be loaded; the record waits until it is")]
+    NotLoaded(String),
+    /// Another input with the same id was decided.
+    #[error("input {0} was decided before with other content; a new input needs a new id")]
+    IdReused(String),
+    /// The handler did not take it, or could not be asked.
+    #[error(transparent)]
+    Handle(#[from] HandleError),
+    /// It could not be admitted or decided.
+    #[error(transparent)]
+    Intake(#[from] IntakeError),
+    /// It was decided, and what is recorded is that the decision failed.
+    #[error("decision {} failed: {}; mend the cause, `signalbox decisions show {}` shows it", .0.id, .0.reason, .0.id)]
+    Failed(FailedDecision),
+    /// Our fault.
+    #[error("the record could not be decided because of an error in the host")]
+    Lost,
+}
+
+/// A decision that is recorded as failed. Nodes were tried again as their graph says before it was recorded, and a recorded
+/// decision stands: the same input is never decided a second time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct FailedDecision {
+    /// Its id.
+    pub id: String,
+    /// Why it failed.
+    pub reason: String,
+}
+
+impl FailedDecision {
+    /// What a record of the store says.
+    pub fn of(record: &DecisionRecord) -> Self {
+        let decision = &record.decision;
+        Self { id: decision.id.clone(), reason: decision.reasoning.chars().take(LONGEST_MESSAGE / 2).collect() }
+    }
+}
+
+/// What becomes of a record that is not decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It will be the same next time: it becomes a dead letter.
+    Never,
+    /// It may be this record, or something that is mended in a moment: after a few more times it becomes a dead letter.
+    Doubtful,
+    /// It is not the record's fault: it is tried until it works, at the earliest after this time.
+    Later(Option<Duration>),
+}
+
+impl Refusal {
+    /// A stable name for programs, logs and metrics.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Empty => "value_empty",
+            Self::TooLarge { .. } => "record_too_large",
+            Self::Headers => "header_invalid",
+            Self::NotJson(_) => "value_no_json_object",
+            Self::NoInput(_) => "input_invalid",
+            Self::Content(error) => error.code(),
+            Self::NoBusiness { .. } | Self::BusinessHeader => "business_missing",
+            Self::UnknownBusiness(_) => "business_not_found",
+            Self::UnknownLocation { .. } => "location_not_found",
+            Self::OtherBusiness { .. } => "topic_not_read",
+            Self::NoBundle(_) => "no_bundle",
+            Self::NotLoaded(_) => "bundle_not_loaded",
+            Self::IdReused(_) | Self::Intake(IntakeError::IdReused) => "input_id_reused",
+            Self::Handle(HandleError::Decide(error)) | Self::Intake(IntakeError::Decide(error)) => decide_code(error),
+            Self::Handle(error) => error.code(),
+            Self::Intake(error) => error.code(),
+            Self::Failed(_) => "decision_failed",
+            Self::Lost => "internal",
+        }
+    }
+
+    /// What becomes of the record.
+    pub fn fate(&self) -> Fate {
+        match self {
+            Self::Handle(HandleError::Rejected(rejection)) => match rejection {
+                Rejection::Invalid(_) | Rejection::Forbidden(_) => Fate::Never,
+                Rejection::Unavailable(_) => Fate::Later(None),
+                Rejection::Broken(_) => Fate::Doubtful,
+            },
+            Self::Handle(HandleError::Decide(error)) => fate_of(error),
+            Self::Intake(IntakeError::Decide(error) | IntakeError::Delayed(error)) => fate_of(error),
+            Self::Intake(error) if error.retryable() => Fate::Later(error.retry_after()),
+            Self::NotLoaded(_) => Fate::Later(None),
+            Self::Lost => Fate::Doubtful,
+            _ => Fate::Never,
+        }
+    }
+
+    /// For operators, in the log: everything but what repeats words of the record, which its dead letter has.
+    pub fn in_log(&self) -> String {
+        match self {
+            Self::NotJson(_)
+            | Self::NoInput(_)
+            | Self::Content(_)
+            | Self::Handle(HandleError::Rejected(Rejection::Invalid(_) | Rejection::Forbidden(_))) => {
+                "the reason repeats words of the record, and stands in its dead letter".to_owned()
+            }
+            other => other.reason(),
+        }
+    }
+
+    /// Everything there is to say.
+    fn reason(&self) -> String {
+        match self {
+            // Triggers that strangers use say less.
+            Self::Intake(IntakeError::Decide(error) | IntakeError::Delayed(error)) => error.to_string(),
+            other => other.to_string(),
+        }
+    }
+
+    /// For whoever reads dead letters, who may be anybody: of a length that fits a header, and without what a plugin or the
+    /// host says while it breaks.
+    pub fn message(&self) -> String {
+        let text = match self {
+            Self::Handle(HandleError::Rejected(Rejection::Broken(_))) => {
+                "the business's handler failed; the log tells why under the correlation id".to_owned()
+            }
+            Self::Handle(HandleError::Decide(DecideError::Internal(_)))
+            | Self::Intake(
+                IntakeError::Decide(DecideError::Internal(_)) | IntakeError::Delayed(DecideError::Internal(_)),
+            ) => Self::Lost.to_string(),
+            // Why is for those who may read decisions.
+            Self::Failed(FailedDecision { id, .. }) => {
+                format!("decision {id} failed; `signalbox decisions show {id}` tells why: mend the cause")
+            }
+            other => other.reason(),
+        };
+        text.chars().take(LONGEST_MESSAGE).collect()
+    }
+}
+
+fn decide_code(error: &DecideError) -> &'static str {
+    match error {
+        DecideError::UnknownBusiness(_) => "business_not_found",
+        DecideError::Store(StoreError::TooLarge { .. }) => "record_too_large",
+        DecideError::Store(_) => "store_unavailable",
+        other => other.code(),
+    }
+}
+
+fn fate_of(error: &DecideError) -> Fate {
+    match error {
+        DecideError::UnknownBusiness(_) | DecideError::NoBundle { .. } => Fate::Never,
+        DecideError::Busy { retry_after } => Fate::Later(Some(*retry_after)),
+        // Somebody mends the bundle; until then no record is at fault.
+        DecideError::NotLoaded { .. } => Fate::Later(None),
+        DecideError::Store(StoreError::TooLarge { .. } | StoreError::Invalid(_)) => Fate::Never,
+        // Credentials and tables are mended by people; until then no record is at fault.
+        DecideError::Store(_) => Fate::Later(None),
+        DecideError::Internal(_) => Fate::Doubtful,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_can_never_work_is_given_up() {
+        let timeout = || StoreError::Timeout { table: "t".to_owned(), operation: "PutItem" };
+        let too_large =
+            || StoreError::TooLarge { what: "a decision".to_owned(), table: "t".to_owned(), size: 2, limit: 1 };
+        let denied =
+            || StoreError::Denied { table: "t".to_owned(), operation: "PutItem", reason: "no credentials".to_owned() };
+        let busy = Duration::from_millis(7);
+        let reason = || "400 guests".to_owned();
+        let cases: Vec<(Refusal, Fate)> = vec![
+            (Refusal::Empty, Fate::Never),
+            (HandleError::from(Rejection::Invalid(reason())).into(), Fate::Never),
+            (HandleError::from(Rejection::Forbidden(reason())).into(), Fate::Never),
+            (HandleError::from(Rejection::Unavailable(reason())).into(), Fate::Later(None)),
+            (HandleError::from(DecideError::Internal(reason())).into(), Fate::Doubtful),
+            (IntakeError::Busy { retry_after: busy }.into(), Fate::Later(Some(busy))),
+            (IntakeError::Decide(timeout().into()).into(), Fate::Later(None)),
+            (IntakeError::Delayed(timeout().into()).into(), Fate::Later(None)),
+            (IntakeError::Decide(denied().into()).into(), Fate::Later(None)),
+            (IntakeError::Decide(too_large().into()).into(), Fate::Never),
+            (IntakeError::Decide(DecideError::NoBundle { business_type: reason() }).into(), Fate::Never),
+            (IntakeError::Decide(DecideError::NotLoaded { business_type: reason() }).into(), Fate::Later(None)),
+            (Refusal::NotLoaded(reason()), Fate::Later(None)),
+            (IntakeError::Decide(DecideError::Internal(reason())).into(), Fate::Doubtful),
+            (Refusal::Lost, Fate::Doubtful),
+        ];
+        for (refusal, fate) in cases {
+            assert_eq!(refusal.fate(), fate, "{refusal}");
+        }
+        assert!(matches!(Refusal::from(IntakeError::Draining).fate(), Fate::Later(_)));
+    }
+
+    #[test]
+    fn a_dead_letter_tells_nothing_of_a_plugins_or_the_hosts_inside() {
+        let inside = || "panicked at nodes/triage/src/lib.rs:7:5".to_owned();
+        let failure = signalbox_executor::NodeFailure { kind: signalbox_graph::FailureKind::Trap, message: inside() };
+        let refusals: [Refusal; 4] = [
+            HandleError::from(Rejection::Broken(failure)).into(),
+            HandleError::from(DecideError::Internal(inside())).into(),
+            IntakeError::Decide(DecideError::Internal(inside())).into(),
+            IntakeError::Delayed(DecideError::Internal(inside())).into(),
+        ];
+        for refusal in refusals {
+            assert!(!refusal.message().contains("lib.rs"), "{}", refusal.message());
+        }
+    }
+
+    #[test]
+    fn a_message_fits_a_header() {
+        let refusal: Refusal = HandleError::from(Rejection::Invalid("ă".repeat(10_000))).into();
+        assert_eq!(refusal.message().chars().count(), LONGEST_MESSAGE);
+    }
+}

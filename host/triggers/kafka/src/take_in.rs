@@ -1,0 +1,156 @@
+//! From a record to decisions.
+
+use signalbox_executor::{Decided, EventCall};
+use signalbox_model::{Outcome, ReplySlot, Source};
+use signalbox_store::AcceptedInput;
+
+use crate::business;
+use crate::read;
+use crate::record::Record;
+use crate::refusal::{FailedDecision, Refusal};
+use signalbox_intake::{Intake, IntakeError, Origin};
+use signalbox_model::Clock;
+
+/// Takes records in.
+pub(super) struct TakeIn {
+    pub intake: Intake,
+    pub clock: Clock,
+    pub inputs_topic: Option<String>,
+    /// The largest record.
+    pub limit: u64,
+}
+
+/// The inputs of a record. They are made once and kept while the record is tried again: a handler that is asked twice may
+/// say two things.
+#[derive(Debug)]
+pub(super) struct Made {
+    inputs: Vec<AcceptedInput>,
+    /// Whether the ids are the record's own, so that no other record can have them.
+    ids_are_ours: bool,
+    /// How many are decided.
+    done: usize,
+    fresh: bool,
+    /// The first decision that is recorded as failed.
+    failed: Option<FailedDecision>,
+}
+
+/// What became of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// At least one of its inputs was decided now.
+    Decided,
+    /// All of them had been decided before.
+    Duplicate,
+    /// Its handler asks for no decision.
+    Nothing,
+}
+
+impl TakeIn {
+    /// The inputs that the record is, or that are made of it.
+    pub async fn make(&self, record: &Record, correlation_id: &str) -> Result<Made, Refusal> {
+        let size = record.size();
+        if size > self.limit {
+            return Err(Refusal::TooLarge { size, limit: self.limit });
+        }
+        if record.has_unreadable_headers {
+            return Err(Refusal::Headers);
+        }
+        if self.inputs_topic.as_deref() == Some(&*record.topic) {
+            return self.input(record, correlation_id);
+        }
+        let reader = business::of(record, self.intake.decide().as_ref())?;
+        let origin = Origin {
+            source: Source::Kafka,
+            scope: format!("kafka/{}/{}", reader.business_id, record.topic),
+            event_id: record.id(),
+            business_id: reader.business_id,
+            permissions: Vec::new(),
+            correlation_id: correlation_id.to_owned(),
+            fingerprint: None,
+        };
+        let made = match reader.handler {
+            Some(handler) => {
+                let call = EventCall {
+                    business_id: origin.business_id.clone(),
+                    handler,
+                    event_id: origin.event_id.clone(),
+                    correlation_id: correlation_id.to_owned(),
+                    event: record.event(),
+                };
+                self.intake.decide().handle(call).await?.inputs
+            }
+            None if record.value.as_ref().is_none_or(Vec::is_empty) => return Err(Refusal::Empty),
+            None => vec![read::default_mapping(record, &self.intake)?],
+        };
+        let inputs = made.into_iter().enumerate().map(|(index, new)| self.intake.new_input(&origin, index, new));
+        Ok(Made { inputs: inputs.collect(), ids_are_ours: true, done: 0, fresh: false, failed: None })
+    }
+
+    fn input(&self, record: &Record, correlation_id: &str) -> Result<Made, Refusal> {
+        if record.value.as_ref().is_none_or(Vec::is_empty) {
+            return Err(Refusal::Empty);
+        }
+        let mut input = read::input(record, &self.intake)?;
+        let (business, _) = business::served(&input.business_id, self.intake.decide().as_ref())?;
+        // Nobody may see a place that is not there, so nobody could see or review what is decided about it either.
+        if let Some(place) = input.location_id.as_deref().filter(|place| business.location(place).is_none()) {
+            return Err(Refusal::UnknownLocation {
+                business: input.business_id.clone(),
+                location: place.chars().take(128).collect(),
+            });
+        }
+        input.correlation_id.get_or_insert_with(|| correlation_id.to_owned());
+        let accepted = AcceptedInput {
+            input,
+            permissions: Vec::new(),
+            reply: ReplySlot::None,
+            accepted_at: self.clock.now(),
+            fingerprint: None,
+        };
+        Ok(Made { inputs: vec![accepted], ids_are_ours: false, done: 0, fresh: false, failed: None })
+    }
+
+    /// Has the inputs decided, one after the other, those that a host may have ended with stored and counted first, and
+    /// returns once the decisions are stored. Called again after an
+    /// error it goes on where it was.
+    pub async fn decide(&self, made: &mut Made, may_be_redelivered: bool) -> Result<Taken, Refusal> {
+        while let Some(accepted) = made.inputs.get(made.done) {
+            let decided = match may_be_redelivered {
+                true => self.intake.decide_redelivered(accepted.clone()).await,
+                false => self.intake.decide_now(accepted.clone()).await,
+            };
+            match decided {
+                Ok(Decided { duplicate, record }) => {
+                    made.fresh |= !duplicate;
+                    // Also one that was recorded before: the host may have died before the record was put aside.
+                    if record.decision.outcome == Outcome::Failed {
+                        made.failed.get_or_insert_with(|| FailedDecision::of(&record));
+                    }
+                }
+                // The handler once said something else of the same record; what was decided then stands.
+                Err(IntakeError::IdReused) if made.ids_are_ours => {}
+                Err(IntakeError::IdReused) => return Err(Refusal::IdReused(accepted.input.id.clone())),
+                Err(IntakeError::Delayed(error)) if !error.retryable() => {
+                    tracing::warn!(%error, input_id = accepted.input.id, "an input is stored and waits to be decided");
+                }
+                Err(error) => return Err(error.into()),
+            }
+            made.done += 1;
+        }
+        if let Some(failed) = &made.failed {
+            return Err(Refusal::Failed(failed.clone()));
+        }
+        Ok(match made {
+            Made { inputs, .. } if inputs.is_empty() => Taken::Nothing,
+            Made { fresh: true, .. } => Taken::Decided,
+            _ => Taken::Duplicate,
+        })
+    }
+}
+
+impl Made {
+    /// Under which its sender looks for it, when the input itself says so.
+    pub fn correlation_id(&self) -> Option<&str> {
+        self.inputs.first()?.input.correlation_id.as_deref()
+    }
+}

@@ -1,0 +1,179 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use signalbox_delivery::{Relay, RelayConfig};
+use signalbox_intake::{Decide, Intake, IntakeConfig, PermissionAudience};
+use signalbox_kafka::KafkaConnection;
+use signalbox_model::Clock;
+use signalbox_model::HumanDuration;
+use signalbox_sessions::Sessions;
+use signalbox_store::{Config, DecisionQuery, DecisionRecord, Order, Store};
+use signalbox_tests_support::{Kafka, Sent};
+use signalbox_trigger_kafka::{KafkaConfig, KafkaConsumer};
+
+use super::reader::Reader;
+
+/// Far more than anything here takes; only a hang takes longer.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub const GROUP: &str = "signalbox";
+pub const INPUTS: &str = "inputs";
+pub const DEAD: &str = "dead";
+
+/// A host with everything but an executor.
+pub struct Host {
+    pub reader: Arc<Reader>,
+    pub store: Store,
+    consumer: Option<KafkaConsumer>,
+}
+
+/// What a test may change.
+pub struct Settings {
+    pub kafka: KafkaConfig,
+    pub intake: IntakeConfig,
+}
+
+/// A cluster with the topics of the tests, two partitions each.
+pub fn cluster() -> Kafka {
+    let kafka = Kafka::start().unwrap();
+    for topic in [INPUTS, "orders", "events", "till", DEAD] {
+        kafka.topic(topic, 2).unwrap();
+    }
+    kafka
+}
+
+pub async fn memory() -> Store {
+    Store::open(Config::memory()).await.unwrap()
+}
+
+/// An input for the trattoria with this id and text.
+pub fn input(id: &str, text: &str) -> Value {
+    json!({
+        "id": id,
+        "source": "kafka",
+        "businessId": "trattoria",
+        "type": "api_request",
+        "content": {"text": text},
+        "timestamp": "2026-11-23T08:00:00Z",
+        "correlationId": format!("cor-{id}"),
+    })
+}
+
+/// Sends an input, with its id as the key.
+pub async fn send_input(kafka: &Kafka, id: &str, text: &str) -> (i32, i64) {
+    send_keyed(kafka, id, id, text).await
+}
+
+pub async fn send_keyed(kafka: &Kafka, key: &str, id: &str, text: &str) -> (i32, i64) {
+    let value = input(id, text).to_string();
+    let record = Sent { key: Some(key), value: Some(&value), partition: Some(0), ..Sent::default() };
+    kafka.send(INPUTS, record).await.unwrap()
+}
+
+/// Waits until something has happened.
+pub async fn until(what: &str, mut happened: impl AsyncFnMut() -> bool) {
+    let wait = async {
+        while !happened().await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("it never happened: {what}"));
+}
+
+/// Waits until the group has committed this offset of the topic's first partition.
+pub async fn committed(kafka: &Kafka, topic: &str, offset: i64) {
+    until(&format!("a commit of {offset}"), async || {
+        kafka.committed(GROUP, topic, 1).unwrap().get(&0) == Some(&offset)
+    })
+    .await;
+}
+
+impl Host {
+    pub async fn start(kafka: &Kafka) -> Self {
+        Self::on(kafka, memory().await, |_| {}).await
+    }
+
+    pub async fn with(kafka: &Kafka, change: impl FnOnce(&mut Settings)) -> Self {
+        Self::on(kafka, memory().await, change).await
+    }
+
+    /// A host on a store that may have seen other hosts.
+    pub async fn on(kafka: &Kafka, store: Store, change: impl FnOnce(&mut Settings)) -> Self {
+        let quick = KafkaConfig {
+            brokers: vec![kafka.brokers()],
+            group_id: GROUP.to_owned(),
+            inputs_topic: Some(INPUTS.to_owned()),
+            dead_letter_topic: DEAD.to_owned(),
+            commit_interval: HumanDuration::millis(20),
+            retry_after: HumanDuration::millis(5),
+            longest_retry_after: HumanDuration::millis(50),
+            session_timeout: HumanDuration::secs(6),
+            send_timeout: HumanDuration::secs(2),
+            ..KafkaConfig::default()
+        };
+        let mut settings = Settings { kafka: quick, intake: IntakeConfig::default() };
+        change(&mut settings);
+        let Settings { kafka: config, intake } = settings;
+        let reader = Arc::new(Reader::new(store.clone()));
+        let decide: Arc<dyn Decide> = reader.clone();
+        let audience = Arc::new(PermissionAudience(decide.clone()));
+        let (relay, _) = Relay::new(RelayConfig::default(), store.clone(), Sessions::new(1), audience);
+        let intake = Intake::new(intake, decide, store.clone(), relay, Clock::system());
+        let connection = KafkaConnection::new(&config.brokers, "test", &config.security, None).unwrap();
+        let consumer = KafkaConsumer::start(&config, &connection, intake, Clock::system()).unwrap();
+        Self { reader, store, consumer: Some(consumer) }
+    }
+
+    /// Leaves in order; says how many records were left unfinished.
+    pub async fn leave(&mut self) -> usize {
+        self.leave_within(PATIENCE).await
+    }
+
+    pub async fn leave_within(&mut self, deadline: Duration) -> usize {
+        self.consumer.take().unwrap().leave(deadline).await
+    }
+
+    /// Ends without a commit, as far as a thread can be ended.
+    pub fn crash(&mut self) {
+        self.consumer = None;
+    }
+
+    /// Waits until so many inputs were begun.
+    pub async fn begun(&self, count: usize) -> Vec<String> {
+        until(&format!("{count} begun"), async || self.reader.desk.begun().len() >= count).await;
+        self.reader.desk.begun()
+    }
+
+    /// Waits until the store has so many decisions for a business, and gives them; more are a failure.
+    pub async fn decided(&self, business_id: &str, count: usize) -> Vec<DecisionRecord> {
+        until(&format!("{count} decisions"), async || self.decisions(business_id).await.len() >= count).await;
+        let decisions = self.decisions(business_id).await;
+        assert_eq!(decisions.len(), count);
+        decisions
+    }
+
+    pub async fn decisions(&self, business_id: &str) -> Vec<DecisionRecord> {
+        let business_id = business_id.to_owned();
+        let order = Order::OldestFirst;
+        let mut query = DecisionQuery { business_id, before: None, after: None, limit: 100, order };
+        let mut found = Vec::new();
+        loop {
+            let page = self.store.decisions(&query).await.unwrap();
+            found.extend(page.items);
+            match page.cursor {
+                Some(cursor) => query.after = Some(cursor),
+                None => return found,
+            }
+        }
+    }
+
+    /// What the decisions of the trattoria were about, sorted.
+    pub async fn texts(&self) -> Vec<String> {
+        let decisions = self.decisions("trattoria").await;
+        let text = |decision: DecisionRecord| decision.decision.context.input.content.text.unwrap_or_default();
+        let mut texts: Vec<String> = decisions.into_iter().map(text).collect();
+        texts.sort();
+        texts
+    }
+}

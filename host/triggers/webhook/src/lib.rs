@@ -1,0 +1,315 @@
+//! Webhooks: `POST /webhooks/{business}/{hook}`. `docs/guide/webhooks.md` is their description for senders.
+//!
+//! A delivery's way: [`receive`] reads it, [`verify`] looks whether it comes from whom it should, [`take_in`] remembers
+//! it, has it handled, and stores its inputs before the sender is told that they are taken in.
+
+mod config;
+mod keys;
+mod metrics;
+mod receive;
+mod refusal;
+mod take_in;
+mod verify;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::post;
+use governor::clock::{Clock as _, DefaultClock};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use signalbox_graph::{Inputs, WebhookInput};
+use signalbox_store::{DeliveryAnswer, Store};
+use thiserror::Error;
+use tokio::sync::Semaphore;
+use tracing::Instrument as _;
+
+use crate::metrics::{SIGNATURES_REFUSED, WEBHOOKS};
+use keys::Keys;
+use refusal::Refusal;
+use signalbox_http::CORRELATION_HEADER;
+use signalbox_intake::Intake;
+use signalbox_model::Clock;
+use take_in::{Proven, Signature};
+
+pub use config::WebhookConfig;
+pub use keys::WebhookSecrets;
+pub use metrics::describe_metrics;
+pub use verify::{SigningKey, Unproven, verify};
+
+/// Where webhooks are.
+pub const PATH: &str = "/webhooks/{business}/{hook}";
+
+/// In metrics, the hook of a delivery that reaches none: bundles cannot name a hook so.
+const NO_HOOK: &str = "-";
+
+/// The webhook endpoint. Cheap to clone.
+#[derive(Clone)]
+pub struct Webhooks {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    config: WebhookConfig,
+    keys: Keys,
+    intake: Intake,
+    store: Store,
+    clock: Clock,
+    /// By business and hook, which both exist: it does not grow with what strangers ask for.
+    rate: DefaultKeyedRateLimiter<(String, String)>,
+    room: Arc<Semaphore>,
+}
+
+/// A hook that exists.
+struct Hook {
+    input: WebhookInput,
+    /// Whether no other hook of the bundle is verified with its secret.
+    is_alone: bool,
+}
+
+/// Why a bundle's hooks could not be verified.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum HookError {
+    /// The configuration does not have the secret.
+    #[error(
+        "webhook `{hook}` of {bundle} is verified with the secret `{secret}`, which is not configured; add it as \
+         `{secret}` under [webhooks.business-secrets.BUSINESS] for each business, or under [webhooks.secrets] for all of \
+         them, for example `{secret} = [{{ env = \"NAME\" }}]`"
+    )]
+    UnknownSecret {
+        /// Whose hook it is.
+        bundle: String,
+        /// The hook.
+        hook: String,
+        /// The secret.
+        secret: String,
+    },
+    /// One business has no secret, though others have.
+    #[error(
+        "webhook `{hook}` of {bundle} is verified with the secret `{secret}`, which business `{business}` does not have; add \
+         it as `{secret} = [{{ env = \"NAME\" }}]` under [webhooks.business-secrets.{business}]"
+    )]
+    BusinessWithout {
+        /// Whose hook it is.
+        bundle: String,
+        /// The hook.
+        hook: String,
+        /// The secret.
+        secret: String,
+        /// The business.
+        business: String,
+    },
+    /// The secret is so short that it could be tried out.
+    #[error(
+        "webhook `{hook}` of {bundle}: its secret `{secret}` is a key of {bytes} bytes, and {least} are the least; let the \
+         sender make a new one, or take what `openssl rand -base64 32` prints after `whsec_`",
+        least = verify::SHORTEST_KEY
+    )]
+    Short {
+        /// Whose hook it is.
+        bundle: String,
+        /// The hook.
+        hook: String,
+        /// The secret.
+        secret: String,
+        /// How many bytes it has as a key.
+        bytes: usize,
+    },
+    /// The secret cannot be a key of the scheme.
+    #[error(
+        "webhook `{hook}` of {bundle} is verified by Standard Webhooks, but its secret `{secret}` is not of the form \
+         `whsec_` and Base64; take it over from the sender as it is"
+    )]
+    NoKey {
+        /// Whose hook it is.
+        bundle: String,
+        /// The hook.
+        hook: String,
+        /// The secret.
+        secret: String,
+    },
+}
+
+impl Webhooks {
+    /// An endpoint that nobody reaches until its router is served; `secrets` are those of the configuration, opened.
+    pub fn new(config: WebhookConfig, secrets: WebhookSecrets, intake: Intake, store: Store, clock: Clock) -> Self {
+        let quota = Quota::per_second(config.deliveries_per_second).allow_burst(config.burst);
+        let shared = Shared {
+            keys: Keys::new(secrets),
+            room: Arc::new(Semaphore::new(config.in_flight.min(Semaphore::MAX_PERMITS))),
+            rate: RateLimiter::keyed(quota),
+            config,
+            intake,
+            store,
+            clock,
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Whether every hook of the bundle for a business type can be verified for every business of that type.
+    pub fn check(&self, business_type: &str, inputs: &Inputs) -> Result<(), HookError> {
+        let mut businesses = self.shared.intake.decide().businesses();
+        businesses.retain(|business| business.business_type == business_type);
+        self.shared.keys.check(&format!("the bundle for {business_type} businesses"), inputs, &businesses)
+    }
+
+    /// What an operator should know of who shares which secret, a sentence each; `hooks` are the inputs of every business
+    /// type's bundle.
+    pub fn remarks(&self, hooks: &BTreeMap<String, Arc<Inputs>>) -> Vec<String> {
+        self.shared.keys.remarks(&self.shared.intake.decide().businesses(), hooks)
+    }
+
+    /// The route of the endpoint.
+    pub fn router(&self) -> Router {
+        let methods = post(deliver).fallback(refuse_method);
+        Router::new().route(PATH, methods).with_state(self.shared.clone())
+    }
+}
+
+async fn deliver(
+    State(shared): State<Arc<Shared>>,
+    path: Result<Path<(String, String)>, PathRejection>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let correlation_id = signalbox_model::correlation_id();
+    let (business_id, hook) = path.map(|Path(path)| path).unwrap_or_default();
+    let found = shared.hook(&business_id, &hook);
+    // A label is written only for what exists, so that strangers add no time series.
+    let label = if found.is_ok() { hook.clone() } else { NO_HOOK.to_owned() };
+    let span = tracing::info_span!("webhook", correlation_id, business_id, hook = label);
+    let answered = async {
+        let input = found?;
+        shared.clone().receive(business_id, hook, input, headers, body, &correlation_id).await
+    };
+    let answered = answered.instrument(span.clone()).await;
+    let result = match &answered {
+        Ok(_) => "accepted",
+        Err(refusal) => refusal.code(),
+    };
+    ::metrics::counter!(WEBHOOKS, "hook" => label, "result" => result).increment(1);
+    let mut response = match answered {
+        Ok(answer) => respond(answer),
+        Err(refusal) => span.in_scope(|| shared.refuse(&refusal, &correlation_id)),
+    };
+    if let Ok(id) = HeaderValue::from_str(&correlation_id) {
+        response.headers_mut().insert(CORRELATION_HEADER, id);
+    }
+    response
+}
+
+impl Shared {
+    fn hook(&self, business_id: &str, hook: &str) -> Result<Hook, Refusal> {
+        let decide = self.intake.decide();
+        let Some((_, inputs)) = decide.inputs(business_id) else {
+            // Whether it has the hook only its bundle knows; "not found" would make the sender give up.
+            return Err(if decide.awaits_bundle(business_id) { Refusal::NotLoaded } else { Refusal::Unknown });
+        };
+        let input = inputs.webhook.get(hook).cloned().ok_or(Refusal::Unknown)?;
+        let same_secret = |other: &&WebhookInput| other.verify.secret == input.verify.secret;
+        let is_alone = inputs.webhook.values().filter(same_secret).count() == 1;
+        Ok(Hook { input, is_alone })
+    }
+
+    async fn receive(
+        self: Arc<Self>,
+        business_id: String,
+        hook: String,
+        Hook { input, is_alone }: Hook,
+        headers: HeaderMap,
+        body: Body,
+        correlation_id: &str,
+    ) -> Result<DeliveryAnswer, Refusal> {
+        // Held until the end, so that bodies and handlers together take a bounded part of the memory.
+        let room = self.room.clone().try_acquire_owned().map_err(|_| Refusal::Full)?;
+        let body = receive::body(&headers, body, self.config.body_size.0, self.config.body_timeout.0).await?;
+        let secret = &input.verify.secret;
+        let keys = self.keys.of(&business_id, secret).ok_or_else(|| Refusal::NoSecret { secret: secret.clone() })?;
+        let (scheme, now) = (input.verify.scheme, self.clock.now());
+        let sender_id = verify::verify(scheme, keys.keys, &headers, &body, now).map_err(Refusal::Unproven)?;
+        // The signature says nothing of the address: where it would be believed at several, only the first one counts.
+        let signature = (keys.shared || !is_alone).then(|| Signature {
+            id: signalbox_model::signature_id(&keys.name, &verify::signed_identity(scheme, &sender_id, &body)),
+            address: format!("{business_id}/{hook}"),
+        });
+        // Only what is proven counts, so that strangers cannot use up what the sender is allowed.
+        self.throttle(&business_id, &hook)?;
+        self.intake.check_rate(None, &business_id)?;
+        let delivery = Proven {
+            headers: receive::for_handler(&headers),
+            handler: input.handler,
+            signature,
+            correlation_id: correlation_id.to_owned(),
+            business_id,
+            hook,
+            sender_id,
+            body,
+            received_at: now,
+        };
+        // A task of its own, so that a sender that hangs up does not stop it half-way.
+        let taking = async move {
+            let answer = take_in::take_in(&self.intake, &self.store, delivery).await;
+            drop(room);
+            answer
+        };
+        tokio::spawn(taking.in_current_span()).await.unwrap_or(Err(Refusal::Lost))
+    }
+
+    fn throttle(&self, business_id: &str, hook: &str) -> Result<(), Refusal> {
+        let refused = self.rate.check_key(&(business_id.to_owned(), hook.to_owned())).err();
+        refused.map_or(Ok(()), |refused| {
+            Err(Refusal::Rate { wait: refused.wait_time_from(DefaultClock::default().now()) })
+        })
+    }
+
+    fn refuse(&self, refusal: &Refusal, correlation_id: &str) -> Response {
+        match refusal {
+            Refusal::Unproven(reason) => {
+                ::metrics::counter!(SIGNATURES_REFUSED, "reason" => reason.reason()).increment(1);
+                tracing::warn!(reason = reason.reason(), "refused a delivery: {reason}");
+            }
+            Refusal::NoSecret { secret } => {
+                tracing::error!(secret, "the hook's secret is not configured; add it under [webhooks.secrets]");
+            }
+            Refusal::IdReused | Refusal::UsedElsewhere => tracing::warn!("refused a delivery: {refusal}"),
+            refusal if refusal.is_ours() => {
+                tracing::error!(code = refusal.code(), "cannot take in a delivery: {refusal}")
+            }
+            // The reasons of these repeat words of the delivery, and are its sender's alone.
+            Refusal::NoObject(_) | Refusal::Handle(_) => tracing::info!(code = refusal.code(), "refused a delivery"),
+            refusal => tracing::info!(code = refusal.code(), "refused a delivery: {refusal}"),
+        }
+        let problem = refusal.problem(self.config.retry_after.0).correlated(correlation_id);
+        let mut response = problem.into_response();
+        if refusal.closes() {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+}
+
+async fn refuse_method(State(shared): State<Arc<Shared>>) -> Response {
+    let correlation_id = signalbox_model::correlation_id();
+    let refusal = Refusal::Method;
+    ::metrics::counter!(WEBHOOKS, "hook" => NO_HOOK, "result" => refusal.code()).increment(1);
+    let span = tracing::info_span!("webhook", correlation_id);
+    let mut response = span.in_scope(|| shared.refuse(&refusal, &correlation_id));
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+    response
+}
+
+fn respond(answer: DeliveryAnswer) -> Response {
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::ACCEPTED);
+    let mut headers = HeaderMap::new();
+    let content_type = HeaderValue::from_str(&answer.content_type);
+    headers.insert(CONTENT_TYPE, content_type.unwrap_or(HeaderValue::from_static("application/octet-stream")));
+    // What a handler replies is for the sender, and never a page of this host.
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    (status, headers, Body::from(answer.body)).into_response()
+}

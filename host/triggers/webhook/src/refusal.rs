@@ -1,0 +1,185 @@
+use std::time::Duration;
+
+use http::StatusCode;
+use signalbox_executor::{DecideError, HandleError, Rejection};
+use signalbox_store::StoreError;
+use thiserror::Error;
+
+use crate::verify::Unproven;
+use signalbox_http::Problem;
+use signalbox_intake::IntakeError;
+
+/// The longest reason of a handler that is passed on, in characters.
+const LONGEST_REASON: usize = 500;
+
+/// Why a delivery is not taken in.
+#[derive(Clone, Debug, Error)]
+pub(super) enum Refusal {
+    /// No such business, or no such hook: nobody learns which.
+    #[error("there is no such webhook; its address is /webhooks/BUSINESS/HOOK, with a hook of the business's bundle")]
+    Unknown,
+    /// Not a POST.
+    #[error("deliveries are sent with POST")]
+    Method,
+    /// Too many deliveries are read or taken in.
+    #[error("too many deliveries are being taken in; send it again a little later")]
+    Full,
+    /// The body is compressed or otherwise changed on its way.
+    #[error("a body with a content-encoding cannot be verified; send it as it was signed, uncompressed")]
+    Encoded,
+    /// The body is too large.
+    #[error("the body has more than {limit} bytes; send a reference to the data, or ask the operator for more")]
+    TooLarge {
+        /// The most that is read.
+        limit: u64,
+    },
+    /// The body did not end in time.
+    #[error("the body did not end within {} seconds", .limit.as_secs())]
+    TooSlow {
+        /// The longest that is waited.
+        limit: Duration,
+    },
+    /// The body broke off.
+    #[error("the body broke off before its end")]
+    Broken,
+    /// Nothing proves where it comes from. The sender is told this and no more.
+    #[error("the delivery's signature could not be verified")]
+    Unproven(#[source] Unproven),
+    /// The hook's secret is not configured.
+    #[error("the hook is not set up completely; the operator finds the reason in the log")]
+    NoSecret {
+        /// Its name.
+        secret: String,
+    },
+    /// The business's bundle could not be loaded.
+    #[error("this webhook cannot be served right now; send the delivery again later")]
+    NotLoaded,
+    /// Too many of one hook.
+    #[error("too many deliveries to this hook; come back later")]
+    Rate {
+        /// When there is room for the next.
+        wait: Duration,
+    },
+    /// Another body under an id.
+    #[error("this delivery id was used before with another body; a new event needs a new id")]
+    IdReused,
+    /// It was signed for another business or hook, which has the same secret.
+    #[error("this delivery came to another webhook before, which has the same secret; a new event needs a new id")]
+    UsedElsewhere,
+    /// No handler, and no JSON object.
+    #[error("the body has to be a JSON object: {0}")]
+    NoObject(String),
+    /// The handler did not take it, or could not be asked.
+    #[error(transparent)]
+    Handle(#[from] HandleError),
+    /// It could not be stored or admitted.
+    #[error(transparent)]
+    Intake(#[from] IntakeError),
+    /// What became of it could not be stored.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Our fault.
+    #[error("the delivery could not be taken in because of an error in the host; send it again")]
+    Lost,
+}
+
+impl Refusal {
+    /// A stable name for programs, logs and metrics.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unknown => "webhook_not_found",
+            Self::Method => "method_not_allowed",
+            Self::Full => "busy",
+            Self::Encoded => "content_encoding_refused",
+            Self::TooLarge { .. } => "body_too_large",
+            Self::TooSlow { .. } => "body_timeout",
+            Self::Broken => "body_incomplete",
+            Self::Unproven(_) => "signature_invalid",
+            Self::NoSecret { .. } => "secret_missing",
+            Self::NotLoaded => "bundle_not_loaded",
+            Self::Rate { .. } => "rate_limited",
+            Self::IdReused | Self::Intake(IntakeError::IdReused) => "delivery_id_reused",
+            Self::UsedElsewhere => "delivery_used_elsewhere",
+            Self::NoObject(_) => "body_no_json_object",
+            Self::Handle(error) => error.code(),
+            Self::Intake(error) => error.code(),
+            Self::Store(_) => "store_unavailable",
+            Self::Lost => "internal",
+        }
+    }
+
+    /// 4xx for what will never work as it is, 429 and 503 for what may.
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Unknown => StatusCode::NOT_FOUND,
+            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Encoded => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooSlow { .. } => StatusCode::REQUEST_TIMEOUT,
+            Self::Broken | Self::NoObject(_) => StatusCode::BAD_REQUEST,
+            Self::Unproven(_) => StatusCode::UNAUTHORIZED,
+            Self::Rate { .. } | Self::Intake(IntakeError::RateLimited { .. }) => StatusCode::TOO_MANY_REQUESTS,
+            Self::IdReused | Self::UsedElsewhere | Self::Intake(IntakeError::IdReused) => StatusCode::CONFLICT,
+            Self::Handle(HandleError::Rejected(Rejection::Invalid(_))) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Handle(HandleError::Rejected(Rejection::Forbidden(_))) => StatusCode::FORBIDDEN,
+            Self::Handle(HandleError::Decide(DecideError::UnknownBusiness(_))) => StatusCode::NOT_FOUND,
+            Self::Intake(IntakeError::Decide(DecideError::Store(StoreError::TooLarge { .. }))) => {
+                StatusCode::PAYLOAD_TOO_LARGE
+            }
+            // A handler that is broken may be mended, a store may come back: the sender keeps the delivery until then.
+            Self::Full
+            | Self::NoSecret { .. }
+            | Self::NotLoaded
+            | Self::Handle(_)
+            | Self::Intake(_)
+            | Self::Store(_)
+            | Self::Lost => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// What the sender is told: the reason where it is the sender's, and nothing of the inside.
+    fn detail(&self) -> String {
+        match self {
+            Self::Handle(HandleError::Rejected(Rejection::Invalid(reason) | Rejection::Forbidden(reason))) => {
+                reason.chars().take(LONGEST_REASON).collect()
+            }
+            Self::Handle(HandleError::Decide(DecideError::UnknownBusiness(_))) => Self::Unknown.to_string(),
+            Self::Handle(_) => "the delivery cannot be handled right now; send it again later".to_owned(),
+            Self::Intake(_) if self.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+                "the delivery is too large to be stored; send a reference to the data".to_owned()
+            }
+            Self::Store(_) | Self::Intake(IntakeError::Decide(_)) => {
+                "the delivery could not be stored; send it again later with the same id".to_owned()
+            }
+            other => other.to_string(),
+        }
+    }
+
+    /// Whether the connection is of no more use, because nobody read the rest of the body.
+    pub fn closes(&self) -> bool {
+        matches!(self, Self::TooLarge { .. } | Self::TooSlow { .. } | Self::Broken)
+    }
+
+    /// Whether the operator has to look after it.
+    pub fn is_ours(&self) -> bool {
+        // A bundle that is not loaded was told of once, when it was not.
+        let crowded = matches!(
+            self,
+            Self::Full | Self::NotLoaded | Self::Intake(IntakeError::Busy { .. } | IntakeError::Draining)
+        );
+        self.status() == StatusCode::SERVICE_UNAVAILABLE && !crowded
+    }
+
+    /// As the sender reads it; `later` is when to come back if nothing better is known.
+    pub fn problem(&self, later: Duration) -> Problem {
+        let problem = Problem::new(self.status(), self.code(), self.detail());
+        match self {
+            Self::Rate { wait } => problem.retry_after(*wait),
+            Self::Intake(IntakeError::Busy { retry_after } | IntakeError::RateLimited { retry_after, .. }) => {
+                problem.retry_after(*retry_after)
+            }
+            _ if self.status() == StatusCode::SERVICE_UNAVAILABLE => problem.retry_after(later),
+            _ => problem,
+        }
+    }
+}

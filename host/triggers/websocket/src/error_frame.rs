@@ -1,0 +1,124 @@
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::Value;
+use signalbox_model::{ErrorType, JsonObject, LONGEST_PLACE, WebSocketErrorResponse, excerpt};
+use signalbox_sessions::{CloseCode, FrameError, ServerFrame};
+
+use signalbox_http::AuthError;
+use signalbox_intake::IntakeError;
+use signalbox_intake::LONGEST_MESSAGE_ID;
+
+/// An error frame in the making.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct ErrorFrame {
+    error_type: ErrorType,
+    code: &'static str,
+    message: String,
+    details: JsonObject,
+    correlation_id: Option<String>,
+}
+
+impl ErrorFrame {
+    /// What the wire broke, which ends the connection; a message has at most `limit` bytes.
+    pub fn broken(code: CloseCode, limit: u64) -> Self {
+        let (name, message) = match code {
+            CloseCode::Binary => {
+                ("binary_frame", "binary frames are not part of the protocol; send JSON as text".to_owned())
+            }
+            CloseCode::InvalidText => ("invalid_utf8", "the text is not UTF-8".to_owned()),
+            CloseCode::TooLarge => ("message_too_large", format!("the message is larger than {limit} bytes")),
+            _ => ("websocket_violation", "the frames on the wire break the WebSocket protocol".to_owned()),
+        };
+        Self::new(ErrorType::ValidationError, name, message)
+    }
+
+    pub fn new(error_type: ErrorType, code: &'static str, message: impl Into<String>) -> Self {
+        let mut details = JsonObject::new();
+        details.insert("code".to_owned(), code.into());
+        details.insert("retryable".to_owned(), false.into());
+        Self { error_type, code, message: message.into(), details, correlation_id: None }
+    }
+
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.details.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Repeats what a client named, no more of it than a person reads.
+    pub fn naming(self, name: &str, named: &str) -> Self {
+        self.with(name, excerpt(named, LONGEST_PLACE).into_owned())
+    }
+
+    /// Says which message is meant, if the message has an id that it may have.
+    pub fn for_message(self, message_id: Option<&str>) -> Self {
+        match message_id {
+            Some(id) if id.len() <= LONGEST_MESSAGE_ID => self.with("messageId", id),
+            _ => self,
+        }
+    }
+
+    pub fn retry_after(self, after: Duration) -> Self {
+        // Rounded up: coming back a fraction too early would only be refused again.
+        let millis = after.as_nanos().div_ceil(1_000_000) as u64;
+        self.with("retryable", true).with("retryAfterMs", millis.max(1))
+    }
+
+    pub fn correlated(mut self, correlation_id: &str) -> Self {
+        self.correlation_id = Some(correlation_id.to_owned());
+        self
+    }
+
+    /// Whether it is the client's doing; what is ours does not count as abuse.
+    pub fn blames_client(&self) -> bool {
+        match self.error_type {
+            ErrorType::ValidationError | ErrorType::AuthFailed => true,
+            // Others may have used up what there is.
+            ErrorType::RateLimitExceeded => !matches!(self.code, "busy" | "business_rate_limited"),
+            ErrorType::ProcessingError | ErrorType::InternalError => false,
+        }
+    }
+
+    pub fn into_response(self, now: Timestamp) -> WebSocketErrorResponse {
+        WebSocketErrorResponse {
+            error_type: self.error_type,
+            message: self.message,
+            details: Some(self.details),
+            timestamp: now,
+            correlation_id: self.correlation_id,
+        }
+    }
+
+    pub fn into_frame(self, now: Timestamp) -> ServerFrame {
+        ServerFrame::Error(self.into_response(now))
+    }
+}
+
+impl From<&AuthError> for ErrorFrame {
+    fn from(error: &AuthError) -> Self {
+        let error_type = if error.retryable() { ErrorType::InternalError } else { ErrorType::AuthFailed };
+        Self::new(error_type, error.code(), error.to_string()).with("retryable", error.retryable())
+    }
+}
+
+impl From<&FrameError> for ErrorFrame {
+    fn from(error: &FrameError) -> Self {
+        let frame = Self::new(ErrorType::ValidationError, error.code(), error.to_string());
+        match error {
+            FrameError::Field { field, message_id, .. } => {
+                frame.with("field", field.as_str()).for_message(message_id.as_deref())
+            }
+            _ => frame,
+        }
+    }
+}
+
+impl From<&IntakeError> for ErrorFrame {
+    fn from(error: &IntakeError) -> Self {
+        let frame = Self::new(error.error_type(), error.code(), error.to_string()).with("retryable", error.retryable());
+        match error.retry_after() {
+            Some(after) => frame.retry_after(after),
+            None => frame,
+        }
+    }
+}

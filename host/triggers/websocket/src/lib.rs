@@ -1,0 +1,285 @@
+//! The protocol `signalbox.v1` over WebSocket: `docs/guide/websocket.md` is its description for clients.
+//!
+//! A socket's way: [`upgrade`] and [`handshake`] look at the request, [`frames`] at the bytes, [`connection`] owns the socket and asks [`protocol`] what
+//! to do about each thing that happens; [`message`] has what people write decided and [`watch`] brings back what becomes of
+//! it, [`resume`] brings what was missed.
+
+mod config;
+mod connection;
+mod error_frame;
+mod frames;
+mod handshake;
+mod message;
+mod metrics;
+mod protocol;
+mod received;
+mod resume;
+mod review;
+mod upgrade;
+mod watch;
+
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use axum::extract::{ConnectInfo, OriginalUri, Request, State};
+use axum::response::Response;
+use axum::routing::get;
+use axum::{Extension, Router};
+use governor::clock::{Clock as _, DefaultClock};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use http::request::Parts;
+use signalbox_delivery::Audience;
+use signalbox_sessions::{Limits, Sessions};
+use signalbox_store::Store;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch as watch_channel};
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig as WireConfig;
+use tokio_util::task::TaskTracker;
+
+use crate::metrics::{REFUSED, SOCKETS};
+use connection::Connection;
+use handshake::{Presented, Refusal};
+use protocol::Rules;
+use signalbox_http::Verifier;
+use signalbox_http::{Addresses, Allowance, Place};
+use signalbox_intake::Intake;
+use signalbox_model::Clock;
+use upgrade::Upgrade;
+
+pub use config::WebSocketConfig;
+pub use metrics::describe_metrics;
+
+/// Where the WebSocket is.
+pub const PATH: &str = "/ws";
+
+/// The subprotocol that every client has to ask for.
+pub const SUBPROTOCOL: &str = "signalbox.v1";
+
+/// How far apart the closes of a drain are, on average, when there is time enough.
+const DRAIN_PACE: Duration = Duration::from_millis(10);
+
+/// How often the rate limiter forgets users who have not sent anything for a while, in closed connections.
+const FORGET_EVERY: usize = 256;
+
+/// The WebSocket endpoint. Cheap to clone.
+#[derive(Clone)]
+pub struct WebSocket {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    config: WebSocketConfig,
+    rules: Rules,
+    verifier: Arc<Verifier>,
+    intake: Intake,
+    audience: Arc<dyn Audience>,
+    sessions: Sessions,
+    store: Store,
+    clock: Clock,
+    rate: DefaultKeyedRateLimiter<String>,
+    sockets: AtomicUsize,
+    /// Places of connections that have not authenticated.
+    strangers: Arc<Semaphore>,
+    /// The same by address, so that nobody can take all of them.
+    strangers_by_address: Addresses,
+    closed: AtomicUsize,
+    tasks: TaskTracker,
+    /// The time that a drain has, once there is one.
+    draining: watch_channel::Sender<Option<Duration>>,
+}
+
+impl WebSocket {
+    /// An endpoint that nobody reaches until its router is served.
+    pub fn new(
+        config: WebSocketConfig,
+        verifier: Arc<Verifier>,
+        intake: Intake,
+        sessions: Sessions,
+        store: Store,
+        clock: Clock,
+    ) -> Self {
+        let quota = Quota::per_second(config.frames_per_second).allow_burst(config.burst);
+        let shared = Shared {
+            rules: rules(&config, &intake),
+            audience: Arc::new(intake.audience()),
+            rate: RateLimiter::keyed(quota),
+            sockets: AtomicUsize::new(0),
+            strangers_by_address: Addresses::new(config.max_unauthenticated.div_ceil(2)),
+            strangers: Arc::new(Semaphore::new(config.max_unauthenticated.min(Semaphore::MAX_PERMITS))),
+            closed: AtomicUsize::new(0),
+            tasks: TaskTracker::new(),
+            draining: watch_channel::Sender::new(None),
+            config,
+            verifier,
+            intake,
+            sessions,
+            store,
+            clock,
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// The route of the endpoint.
+    pub fn router(&self) -> Router {
+        Router::new().route(PATH, get(enter)).with_state(self.shared.clone())
+    }
+
+    /// How many sockets are open, authenticated or not.
+    pub fn sockets(&self) -> usize {
+        self.shared.sockets.load(Ordering::Relaxed)
+    }
+
+    /// Takes no more connections, tells everyone when to reconnect, lets running decisions finish, and closes spread over
+    /// time. Ends when all sockets are gone, or at the deadline; says how many are left.
+    pub async fn drain(&self, deadline: Duration) -> usize {
+        self.shared.draining.send_replace(Some(deadline));
+        self.shared.tasks.close();
+        // Connections give up a little before the deadline, so that their closes are still written.
+        let _ = tokio::time::timeout(deadline, self.shared.tasks.wait()).await;
+        self.sockets()
+    }
+}
+
+/// What a new connection takes up.
+struct Places {
+    socket: Socket,
+    stranger: Stranger,
+}
+
+/// The place of a connection until somebody knows whose it is.
+struct Stranger {
+    _place: OwnedSemaphorePermit,
+    _of_address: Option<Place>,
+}
+
+/// Counts a socket for as long as it is there.
+struct Socket(Arc<Shared>);
+
+impl Socket {
+    fn open(shared: &Arc<Shared>) -> Option<Self> {
+        let limit = shared.config.max_connections;
+        let before = shared
+            .sockets
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| (count < limit).then_some(count + 1));
+        before.ok()?;
+        ::metrics::gauge!(SOCKETS).increment(1);
+        Some(Self(shared.clone()))
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        self.0.sockets.fetch_sub(1, Ordering::Relaxed);
+        ::metrics::gauge!(SOCKETS).decrement(1);
+        if self.0.closed.fetch_add(1, Ordering::Relaxed) % FORGET_EVERY == FORGET_EVERY - 1 {
+            self.0.rate.retain_recent();
+            self.0.rate.shrink_to_fit();
+        }
+    }
+}
+
+impl Shared {
+    /// Few connections need not wait for each other.
+    fn drain_spread(&self) -> Duration {
+        let needed = DRAIN_PACE.saturating_mul(u32::try_from(self.sockets.load(Ordering::Relaxed)).unwrap_or(u32::MAX));
+        self.config.drain_spread.0.min(needed)
+    }
+
+    /// How long the user has to wait; none when the frame is within the rate.
+    fn throttle(&self, user_id: &str) -> Option<Duration> {
+        let refused = self.rate.check_key(&user_id.to_owned()).err()?;
+        Some(refused.wait_time_from(DefaultClock::default().now()))
+    }
+}
+
+async fn enter(
+    State(shared): State<Arc<Shared>>,
+    OriginalUri(uri): OriginalUri,
+    peer: Option<Extension<ConnectInfo<SocketAddr>>>,
+    allowance: Option<Extension<Allowance>>,
+    request: Request,
+) -> Response {
+    let allowance = allowance.map(|Extension(allowance)| allowance).unwrap_or_default();
+    let peer = peer.map(|Extension(ConnectInfo(peer))| peer);
+    match admit(&shared, &uri, &mut request.into_parts().0, peer) {
+        Ok((upgrade, presented, places)) => accept(shared, upgrade, presented, places, allowance),
+        Err(refusal) => {
+            ::metrics::counter!(REFUSED, "reason" => refusal.code()).increment(1);
+            let correlation_id = signalbox_model::correlation_id();
+            tracing::info!(correlation_id, reason = refusal.code(), "refused a WebSocket upgrade");
+            refusal.into_response(&correlation_id)
+        }
+    }
+}
+
+fn admit(
+    shared: &Arc<Shared>,
+    uri: &http::Uri,
+    request: &mut Parts,
+    peer: Option<SocketAddr>,
+) -> Result<(Upgrade, Presented, Places), Refusal> {
+    if shared.draining.borrow().is_some() {
+        return Err(Refusal::Draining);
+    }
+    let upgrade = upgrade::read(request)?;
+    let presented = handshake::read(uri, &request.headers, &shared.config.allowed_origins)?;
+    let socket = Socket::open(shared).ok_or(Refusal::Full)?;
+    let place = shared.strangers.clone().try_acquire_owned().map_err(|_| Refusal::Strangers)?;
+    let of_address =
+        peer.map(|peer| shared.strangers_by_address.take(peer.ip()).ok_or(Refusal::Strangers)).transpose()?;
+    Ok((upgrade, presented, Places { socket, stranger: Stranger { _place: place, _of_address: of_address } }))
+}
+
+fn accept(
+    shared: Arc<Shared>,
+    upgrade: Upgrade,
+    presented: Presented,
+    places: Places,
+    allowance: Allowance,
+) -> Response {
+    let message_size = usize::try_from(shared.config.message_size.0).unwrap_or(usize::MAX);
+    let outbox_size = usize::try_from(shared.config.outbox_size.0).unwrap_or(usize::MAX);
+    let config = WireConfig::default()
+        .max_message_size(Some(message_size))
+        .max_frame_size(Some(message_size))
+        // Small buffers: with the library's own, 10,000 idle connections would take more than a gigabyte.
+        .read_buffer_size(2 * 1024)
+        .write_buffer_size(2 * 1024)
+        .max_write_buffer_size(outbox_size.saturating_add(4 * 1024));
+    let tasks = shared.tasks.clone();
+    let counted = tasks.token();
+    let response = upgrade.response();
+    tokio::spawn(async move {
+        let Places { socket, stranger } = places;
+        let Some(mut stream) = upgrade.stream(config).await else { return };
+        let mut connection = Connection::new(shared, stranger, allowance);
+        connection.run(&mut stream, presented.token).await;
+        drop(connection);
+        drop((socket, counted));
+    });
+    response
+}
+
+fn rules(config: &WebSocketConfig, intake: &Intake) -> Rules {
+    let count = |value: NonZeroU32| value.get();
+    Rules {
+        auth_timeout: config.auth_timeout.0,
+        expiry_notice: config.expiry_notice.0,
+        ping_interval: config.ping_interval.0,
+        pong_timeout: config.pong_timeout.0,
+        in_flight: config.in_flight,
+        max_errors: config.max_errors,
+        error_window: config.error_window.0,
+        max_pings: config.max_pings,
+        limits: Limits {
+            message_bytes: config.message_size.0,
+            text_bytes: intake.config().text_size.0,
+            json_depth: intake.config().json_depth,
+            in_flight: u32::try_from(config.in_flight).unwrap_or(u32::MAX),
+            frames_per_second: count(config.frames_per_second),
+            burst: count(config.burst),
+        },
+    }
+}

@@ -1,0 +1,397 @@
+//! What one connection may do when: a state machine without socket, clock or tasks. Whatever happens goes in as an
+//! [`Event`], and what is to be done about it comes out as [`Action`]s, in order.
+
+mod event;
+mod phase;
+mod pings;
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use signalbox_model::ErrorType;
+use signalbox_sessions::{ClientFrame, Close, CloseCode, Heartbeat, Limits, MessageFrame, ServerFrame};
+
+use crate::error_frame::ErrorFrame;
+use signalbox_http::{AuthError, Verified};
+
+pub(super) use event::{Action, Event, Now, Rules};
+use phase::{Drain, Phase};
+use pings::Pings;
+
+/// What a client that has too much in flight is told to wait.
+const IN_FLIGHT_PAUSE: Duration = Duration::from_millis(250);
+
+#[derive(Debug)]
+pub(super) struct Protocol {
+    rules: Rules,
+    connection_id: String,
+    phase: Phase,
+    /// Businesses with a message being decided, and what waits behind it.
+    lanes: HashMap<String, VecDeque<MessageFrame>>,
+    in_flight: usize,
+    resuming: bool,
+    errors: VecDeque<Duration>,
+    pings: Pings,
+    next_ping: Duration,
+    pong_due: Option<Duration>,
+    drain: Option<Drain>,
+}
+
+impl Protocol {
+    pub fn new(rules: Rules, connection_id: String) -> Self {
+        let next_ping = rules.ping_interval;
+        Self {
+            rules,
+            connection_id,
+            phase: Phase::Joining,
+            lanes: HashMap::new(),
+            in_flight: 0,
+            resuming: false,
+            errors: VecDeque::new(),
+            pings: Pings::default(),
+            next_ping,
+            pong_due: None,
+            drain: None,
+        }
+    }
+
+    /// What to do about an event.
+    pub fn on(&mut self, event: Event, now: Now) -> Vec<Action> {
+        let mut actions = Vec::new();
+        self.check_time(now, &mut actions);
+        if matches!(self.phase, Phase::Closed) {
+            return actions;
+        }
+        match event {
+            Event::Tick => {}
+            Event::Heard => self.pong_due = None,
+            Event::Control => self.on_control(now, &mut actions),
+            Event::Frame { frame, throttled } => self.on_frame(frame, throttled, now, &mut actions),
+            Event::NoFrame(error) => self.refuse(ErrorFrame::from(&error), now, &mut actions),
+            Event::Broken(code) => self.on_broken(code, now, &mut actions),
+            Event::Verified(result) => self.on_verified(result, now, &mut actions),
+            Event::Joined(verified) => self.on_joined(verified, now, &mut actions),
+            Event::NoRoom { limit } => {
+                let message = format!("you have {limit} connections, which is the limit; close one of them first");
+                let error = ErrorFrame::new(ErrorType::RateLimitExceeded, "too_many_connections", message);
+                let after = CloseCode::TooManyConnections.reconnect_after_ms().unwrap_or_default();
+                actions.push(Action::Send(error.retry_after(Duration::from_millis(after)).into_frame(now.wall)));
+                self.close(CloseCode::TooManyConnections.into(), &mut actions);
+            }
+            Event::Finished { business_id, error } => {
+                if let Some(error) = error {
+                    self.refuse(*error, now, &mut actions);
+                }
+                self.on_finished(business_id, &mut actions);
+            }
+            // Whoever hears that something is over may ask for the next at once, so the room for it is free before.
+            Event::Reviewed(ended) => {
+                self.in_flight = self.in_flight.saturating_sub(1);
+                self.tell(ended.map(Some), now, &mut actions);
+            }
+            Event::Resumed(ended) => {
+                self.resuming = false;
+                self.tell(ended, now, &mut actions);
+            }
+            Event::Drain { reconnect_in, close_in, give_up_in } => {
+                self.on_drain(reconnect_in, now.elapsed + close_in, now.elapsed + give_up_in, &mut actions);
+            }
+        }
+        self.check_drained(now, &mut actions);
+        actions
+    }
+
+    /// When to come back with [`Event::Tick`] at the latest.
+    pub fn wake_in(&self, now: Now) -> Option<Duration> {
+        let until = |at: Duration| at.saturating_sub(now.elapsed);
+        let timers = match &self.phase {
+            Phase::Closed => return None,
+            Phase::Joining => [Some(until(self.rules.auth_timeout)), None, None],
+            Phase::Open { expires_at, reminded, .. } => {
+                let left = Duration::try_from(expires_at.duration_since(now.wall)).unwrap_or_default();
+                let notice = if *reminded { left } else { left.saturating_sub(self.rules.expiry_notice) };
+                [Some(notice), Some(until(self.next_ping)), self.pong_due.map(until)]
+            }
+        };
+        let drained = self.drain.map(|drain| {
+            // With messages in flight only their end or the last moment can close; waking before would be in vain.
+            until(if self.in_flight == 0 && !self.resuming { drain.close_at } else { drain.give_up_at })
+        });
+        timers.into_iter().flatten().chain(drained).min()
+    }
+
+    fn check_time(&mut self, now: Now, actions: &mut Vec<Action>) {
+        match &mut self.phase {
+            Phase::Closed => {}
+            Phase::Joining => {
+                if now.elapsed >= self.rules.auth_timeout {
+                    let seconds = self.rules.auth_timeout.as_secs_f64();
+                    let message = format!("no token came within {seconds} s; send an auth frame first");
+                    let error = ErrorFrame::new(ErrorType::AuthFailed, "auth_timeout", message);
+                    actions.push(Action::Send(error.into_frame(now.wall)));
+                    self.close(CloseCode::AuthTimeout.into(), actions);
+                }
+            }
+            Phase::Open { expires_at, reminded, .. } => {
+                let expires_at = *expires_at;
+                let left = Duration::try_from(expires_at.duration_since(now.wall)).unwrap_or_default();
+                if left.is_zero() {
+                    let error = ErrorFrame::from(&AuthError::Expired { at: expires_at });
+                    actions.push(Action::Send(error.into_frame(now.wall)));
+                    self.close(CloseCode::TokenExpired.into(), actions);
+                    return;
+                }
+                if left <= self.rules.expiry_notice && !*reminded {
+                    *reminded = true;
+                    actions.push(Action::Send(ServerFrame::TokenExpiring { expires_at }));
+                }
+                self.check_heartbeat(now, actions);
+            }
+        }
+    }
+
+    fn check_heartbeat(&mut self, now: Now, actions: &mut Vec<Action>) {
+        if self.pong_due.is_some_and(|due| now.elapsed >= due) {
+            self.close(CloseCode::HeartbeatMissed.into(), actions);
+        } else if now.elapsed >= self.next_ping {
+            actions.push(Action::Ping);
+            self.next_ping = now.elapsed + self.rules.ping_interval;
+            self.pong_due.get_or_insert(now.elapsed + self.rules.pong_timeout);
+        }
+    }
+
+    /// A pong is an answer and a ping is a sign of life; too many of them are neither.
+    fn on_control(&mut self, now: Now, actions: &mut Vec<Action>) {
+        self.pong_due = None;
+        let (most, window) = (self.rules.max_pings, self.rules.error_window);
+        if self.pings.is_flood(now.elapsed, most, window) {
+            let message = format!("more than {most} WebSocket pings and pongs within {} s", window.as_secs_f64());
+            let error = ErrorFrame::new(ErrorType::RateLimitExceeded, "too_many_pings", message).into_frame(now.wall);
+            actions.push(Action::Send(error));
+            self.close(CloseCode::Abuse.into(), actions);
+        }
+    }
+
+    fn on_frame(&mut self, frame: ClientFrame, throttled: Option<Duration>, now: Now, actions: &mut Vec<Action>) {
+        let open = matches!(self.phase, Phase::Open { .. });
+        match frame {
+            ClientFrame::Auth(auth) if !open => actions.push(Action::Verify(auth.token)),
+            _ if !open => {
+                let message = "this connection has not authenticated; the first frame has to be `auth`";
+                let error = ErrorFrame::new(ErrorType::AuthFailed, "not_authenticated", message).into_frame(now.wall);
+                actions.push(Action::Send(error));
+                self.close(CloseCode::AuthFailed.into(), actions);
+            }
+            frame => match throttled {
+                Some(after) => {
+                    let id = match &frame {
+                        ClientFrame::Message(message) => Some(message.id.as_str()),
+                        ClientFrame::Review(review) => Some(review.id.as_str()),
+                        _ => None,
+                    };
+                    let Limits { frames_per_second, burst, .. } = self.rules.limits;
+                    let message =
+                        format!("more than {frames_per_second} frames per second (and {burst} at once); slow down");
+                    let error = ErrorFrame::new(ErrorType::RateLimitExceeded, "too_many_frames", message);
+                    self.refuse(error.for_message(id).retry_after(after), now, actions);
+                }
+                None => self.on_open_frame(frame, now, actions),
+            },
+        }
+    }
+
+    fn on_open_frame(&mut self, frame: ClientFrame, now: Now, actions: &mut Vec<Action>) {
+        match frame {
+            ClientFrame::Auth(_) => {
+                let message = "this connection has authenticated already; use `refresh` for a new token";
+                let error = ErrorFrame::new(ErrorType::ValidationError, "already_authenticated", message);
+                self.refuse(error, now, actions);
+            }
+            ClientFrame::Refresh(auth) => actions.push(Action::Verify(auth.token)),
+            ClientFrame::Ping(ping) => {
+                actions.push(Action::Send(ServerFrame::Pong { id: ping.id, server_time: now.wall }));
+            }
+            ClientFrame::Resume(_) if self.resuming => {
+                let message = "a resume is running on this connection; wait for its `resumed`";
+                self.refuse(ErrorFrame::new(ErrorType::ValidationError, "resume_running", message), now, actions);
+            }
+            ClientFrame::Resume(resume) => {
+                self.resuming = true;
+                actions.push(Action::Resume(resume));
+            }
+            ClientFrame::Message(message) => self.on_message(message, now, actions),
+            // Reviews of different decisions have no order among each other, and of one decision only one counts.
+            ClientFrame::Review(review) => {
+                if self.has_room(&review.id, now, actions) {
+                    self.in_flight += 1;
+                    actions.push(Action::Review(review));
+                }
+            }
+        }
+    }
+
+    fn on_message(&mut self, message: MessageFrame, now: Now, actions: &mut Vec<Action>) {
+        if !self.has_room(&message.id, now, actions) {
+            return;
+        }
+        self.in_flight += 1;
+        match self.lanes.get_mut(&message.business_id) {
+            Some(lane) => lane.push_back(message),
+            None => {
+                self.lanes.insert(message.business_id.clone(), VecDeque::new());
+                actions.push(Action::Decide(message));
+            }
+        }
+    }
+
+    /// Whether one more may be taken; when not, the client is told.
+    fn has_room(&mut self, id: &str, now: Now, actions: &mut Vec<Action>) -> bool {
+        if self.drain.is_some() {
+            let error = ErrorFrame::from(&signalbox_intake::IntakeError::Draining);
+            self.refuse(error.for_message(Some(id)), now, actions);
+            return false;
+        }
+        if self.in_flight >= self.rules.in_flight {
+            let text = format!("{} messages of this connection are in flight; wait for an answer", self.in_flight);
+            let error = ErrorFrame::new(ErrorType::RateLimitExceeded, "too_many_in_flight", text);
+            self.refuse(error.for_message(Some(id)).retry_after(IN_FLIGHT_PAUSE), now, actions);
+            return false;
+        }
+        true
+    }
+
+    fn on_finished(&mut self, business_id: String, actions: &mut Vec<Action>) {
+        let Some(lane) = self.lanes.get_mut(&business_id) else { return };
+        self.in_flight = self.in_flight.saturating_sub(1);
+        if matches!(self.phase, Phase::Closed) {
+            return;
+        }
+        match lane.pop_front() {
+            Some(next) => actions.push(Action::Decide(next)),
+            None => {
+                self.lanes.remove(&business_id);
+            }
+        }
+    }
+
+    fn on_verified(&mut self, result: Result<Verified, AuthError>, now: Now, actions: &mut Vec<Action>) {
+        match (&mut self.phase, result) {
+            (Phase::Closed, _) => {}
+            (Phase::Joining, Ok(verified)) => actions.push(Action::Join(verified)),
+            (Phase::Joining, Err(error)) => {
+                actions.push(Action::Send(ErrorFrame::from(&error).into_frame(now.wall)));
+                self.close(close_code(&error).into(), actions);
+            }
+            // A refresh that fails takes nothing away: the old token holds as long as it holds.
+            (Phase::Open { .. }, Err(error)) => self.refuse(ErrorFrame::from(&error), now, actions),
+            (Phase::Open { user_id, expires_at, reminded }, Ok(verified)) => {
+                if *user_id != verified.access.user_id {
+                    let message = "the new token is of another user; open another connection for another user";
+                    let error = ErrorFrame::new(ErrorType::AuthFailed, "token_other_user", message);
+                    actions.push(Action::Send(error.into_frame(now.wall)));
+                    self.close(CloseCode::Forbidden.into(), actions);
+                    return;
+                }
+                let until = verified.expires_at;
+                (*expires_at, *reminded) = (until, false);
+                actions.push(Action::Refresh(verified));
+                actions.push(Action::Send(ServerFrame::Refreshed { expires_at: until }));
+            }
+        }
+    }
+
+    fn on_joined(&mut self, verified: Verified, now: Now, actions: &mut Vec<Action>) {
+        if !matches!(self.phase, Phase::Joining) {
+            return;
+        }
+        let Verified { access, expires_at, .. } = verified;
+        let millis = |duration: Duration| duration.as_millis() as u64;
+        actions.push(Action::Send(ServerFrame::Welcome {
+            connection_id: self.connection_id.clone(),
+            user_id: access.user_id.clone(),
+            businesses: access.businesses.into_keys().collect(),
+            expires_at,
+            heartbeat: Heartbeat {
+                ping_every_ms: millis(self.rules.ping_interval),
+                pong_timeout_ms: millis(self.rules.pong_timeout),
+            },
+            limits: self.rules.limits,
+            server_time: now.wall,
+        }));
+        self.phase = Phase::Open { user_id: access.user_id, expires_at, reminded: false };
+        self.next_ping = now.elapsed + self.rules.ping_interval;
+    }
+
+    fn on_broken(&mut self, code: CloseCode, now: Now, actions: &mut Vec<Action>) {
+        let error = ErrorFrame::broken(code, self.rules.limits.message_bytes).into_frame(now.wall);
+        actions.push(Action::Send(error));
+        self.close(code.into(), actions);
+    }
+
+    fn on_drain(
+        &mut self,
+        reconnect_in: Duration,
+        close_at: Duration,
+        give_up_at: Duration,
+        actions: &mut Vec<Action>,
+    ) {
+        if self.drain.is_some() {
+            return;
+        }
+        self.drain = Some(Drain { close_at: close_at.min(give_up_at), give_up_at });
+        if matches!(self.phase, Phase::Open { .. }) {
+            let (after_ms, reason) = (reconnect_in.as_millis() as u64, "the host restarts".to_owned());
+            actions.push(Action::Send(ServerFrame::Reconnect { after_ms, reason }));
+        }
+    }
+
+    fn check_drained(&mut self, now: Now, actions: &mut Vec<Action>) {
+        let Some(drain) = self.drain else { return };
+        let idle = self.in_flight == 0 && !self.resuming;
+        if (idle && now.elapsed >= drain.close_at) || now.elapsed >= drain.give_up_at {
+            self.close(CloseCode::Restart.into(), actions);
+        }
+    }
+
+    /// Tells the client how something ended.
+    fn tell(&mut self, ended: Result<Option<Box<ServerFrame>>, Box<ErrorFrame>>, now: Now, actions: &mut Vec<Action>) {
+        match ended {
+            Ok(frame) => actions.extend(frame.map(|frame| Action::Send(*frame))),
+            Err(error) => self.refuse(*error, now, actions),
+        }
+    }
+
+    /// Tells the client what is wrong with what it sent. Who does not stop is shown out.
+    fn refuse(&mut self, error: ErrorFrame, now: Now, actions: &mut Vec<Action>) {
+        let counts = error.blames_client();
+        actions.push(Action::Send(error.into_frame(now.wall)));
+        if !counts {
+            return;
+        }
+        let recent = now.elapsed.saturating_sub(self.rules.error_window);
+        self.errors.retain(|at| *at >= recent);
+        self.errors.push_back(now.elapsed);
+        if self.errors.len() > self.rules.max_errors {
+            self.close(CloseCode::Abuse.into(), actions);
+        }
+    }
+
+    fn close(&mut self, close: Close, actions: &mut Vec<Action>) {
+        if !matches!(self.phase, Phase::Closed) {
+            self.phase = Phase::Closed;
+            actions.push(Action::Close(close));
+        }
+    }
+}
+
+/// How a connection ends that presents a token that is not accepted.
+fn close_code(error: &AuthError) -> CloseCode {
+    match error {
+        AuthError::Expired { .. } => CloseCode::TokenExpired,
+        AuthError::KeysUnavailable => CloseCode::Internal,
+        _ => CloseCode::AuthFailed,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,56 @@
+//! What a read from a client's socket comes to.
+
+use signalbox_sessions::CloseCode;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
+use tokio_tungstenite::tungstenite::{Error as WireError, Message as Wire, Utf8Bytes};
+
+use crate::frames::FrameError;
+use crate::protocol::Event;
+use signalbox_http::UsedUp;
+
+/// How a connection ended that the host did not close: the client closed it, or the network did.
+pub(super) const CLIENT: &str = "client";
+pub(super) const GONE: &str = "gone";
+
+/// What comes of a read from a client's socket.
+pub(super) enum Received {
+    Event(Event),
+    Text(Utf8Bytes),
+    /// The client closes, with a code that the library does not know.
+    Closed(u16),
+    /// There is nobody any more.
+    Gone(&'static str),
+}
+
+/// What it means for the connection.
+pub(super) fn read(received: Option<Result<Wire, WireError>>) -> Received {
+    match received {
+        Some(Ok(Wire::Text(text))) => Received::Text(text),
+        Some(Ok(Wire::Binary(_))) => Received::Event(Event::Broken(CloseCode::Binary)),
+        Some(Ok(Wire::Ping(_) | Wire::Pong(_))) => Received::Event(Event::Control),
+        Some(Ok(Wire::Close(_))) => Received::Gone(CLIENT),
+        // Frames themselves are only sent, never received.
+        Some(Ok(Wire::Frame(_))) | None => Received::Gone(GONE),
+        Some(Err(error)) => broken_rule(&error),
+    }
+}
+
+/// The rule that a client broke, as far as the socket can still be written to.
+fn broken_rule(error: &WireError) -> Received {
+    let broken = |code| Received::Event(Event::Broken(code));
+    match error {
+        WireError::Capacity(_) => broken(CloseCode::TooLarge),
+        WireError::Utf8(_) => broken(CloseCode::InvalidText),
+        WireError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Received::Gone(GONE),
+        WireError::Protocol(_) => broken(CloseCode::ProtocolError),
+        WireError::Io(error) if error.get_ref().is_some_and(|inner| inner.is::<UsedUp>()) => {
+            broken(CloseCode::TooLarge)
+        }
+        WireError::Io(error) => match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+            Some(FrameError::Length) => broken(CloseCode::ProtocolError),
+            Some(FrameError::Closed(code)) => Received::Closed(*code),
+            None => Received::Gone(GONE),
+        },
+        _ => Received::Gone(GONE),
+    }
+}

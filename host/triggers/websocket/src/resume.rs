@@ -1,0 +1,102 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use signalbox_delivery::{Notice, may_review, review_view};
+use signalbox_model::{ErrorType, MESSAGE_PERMISSION, UserAccess};
+use signalbox_sessions::{Encoded, Outbox, Pushed, ResumeFrame, ServerFrame, response_frames};
+use signalbox_store::{DecisionRecord, EffectState, StoreError};
+
+use crate::Shared;
+use crate::error_frame::ErrorFrame;
+use crate::metrics::RESUMES;
+use signalbox_intake::IntakeError;
+
+/// Decisions read from the store at once.
+const PAGE: u32 = 50;
+
+/// Sends again what a user has missed in one business, in order and no faster than the client reads. Gives the frame
+/// `resumed`, which is for the protocol to send: it takes the next resume from then on. None when the connection is being
+/// closed. The error, if any, is for the client.
+pub(super) async fn replay(
+    shared: &Shared,
+    access: &UserAccess,
+    outbox: &Arc<Outbox>,
+    resume: ResumeFrame,
+) -> Result<Option<ServerFrame>, ErrorFrame> {
+    let result = send_missed(shared, access, outbox, resume).await;
+    let label = match &result {
+        Ok(None | Some(ServerFrame::Resumed { recovered: true, .. })) => "recovered",
+        Ok(Some(_)) => "too_much",
+        Err(_) => "failed",
+    };
+    ::metrics::counter!(RESUMES, "result" => label).increment(1);
+    result
+}
+
+async fn send_missed(
+    shared: &Shared,
+    access: &UserAccess,
+    outbox: &Arc<Outbox>,
+    resume: ResumeFrame,
+) -> Result<Option<ServerFrame>, ErrorFrame> {
+    let ResumeFrame { business_id, cursor: from } = resume;
+    // The permission is asked for again: it may have gone since the messages were sent.
+    let allowed = shared.intake.decide().authorize(access, &business_id, None, MESSAGE_PERMISSION);
+    allowed.map_err(|error| ErrorFrame::from(&IntakeError::Access(error)).naming("businessId", &business_id))?;
+    let failed = |error: StoreError| store_error(&error).with("businessId", business_id.as_str());
+    let overlap = shared.config.resume_overlap.0;
+    let missed = shared.store.missed_since(&business_id, from.as_deref(), overlap, PAGE).await.map_err(failed)?;
+    let (mut page, mut seen_until) = (missed.page, missed.position);
+    let (mut looked_at, mut sent) = (0, 0);
+    let recovered = loop {
+        for record in &page.items {
+            if !outbox.room().await {
+                return Ok(None);
+            }
+            sent += send(shared, access, outbox, record);
+            seen_until = Some(record.cursor());
+        }
+        looked_at += page.items.len();
+        match page.cursor {
+            None => break missed.complete,
+            Some(_) if looked_at >= shared.config.resume_limit => break false,
+            Some(next) => {
+                let rest = shared.store.decisions_since(&business_id, Some(&next), Duration::ZERO, PAGE).await;
+                page = rest.map_err(failed)?;
+            }
+        }
+    };
+    Ok(Some(ServerFrame::Resumed { business_id, recovered, count: sent, cursor: seen_until }))
+}
+
+fn send(shared: &Shared, access: &UserAccess, outbox: &Outbox, record: &DecisionRecord) -> u64 {
+    let responses = response_frames(&record.decision, &record.output, &record.reply, &record.cursor())
+        .into_iter()
+        .filter(|(recipient, _)| *recipient == access.user_id)
+        .map(|(_, frame)| frame);
+    // What has not left yet comes by itself when it does.
+    let delivered = record.effects.iter().filter(|effect| matches!(effect.state, EffectState::Delivered { .. }));
+    let notices = delivered
+        .filter_map(|effect| Notice::of(record, effect))
+        .filter(|notice| notice.is_for(access, shared.audience.as_ref()))
+        .map(|notice| notice.frame);
+    // As it stands now: a review that was missed may be over.
+    let review = review_view(record).filter(|_| may_review(record, access, shared.audience.as_ref()));
+    let review = review.map(|view| ServerFrame::Review(Box::new(view)));
+    let pushed = responses.chain(notices).chain(review).map(|frame| outbox.push(Encoded::json(&frame)));
+    pushed.filter(|pushed| *pushed == Pushed::Queued).count() as u64
+}
+
+fn store_error(error: &StoreError) -> ErrorFrame {
+    match error {
+        StoreError::Invalid(problem) => {
+            let message = format!("the cursor cannot be resumed from: {problem}; start without one");
+            ErrorFrame::new(ErrorType::ValidationError, "invalid_cursor", message)
+        }
+        error => {
+            tracing::warn!(%error, "cannot read decisions for a resume");
+            let message = "what you missed cannot be read right now; resume again in a moment";
+            ErrorFrame::new(ErrorType::InternalError, "store_unavailable", message).retry_after(Duration::from_secs(1))
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! Brings back to one connection what becomes of one of its messages.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use signalbox_executor::{Decided, NodeEvent};
+use signalbox_model::ResponseContent;
+use signalbox_sessions::{AckState, Encoded, OtherInput, Outbox, ServerFrame, count_answers, response_frames};
+use signalbox_store::DecisionRecord;
+use tokio::sync::mpsc;
+
+use crate::error_frame::ErrorFrame;
+use crate::protocol::Event;
+use signalbox_intake::{IntakeError, Receipt, Watcher};
+
+/// A message, and the connection that it came from.
+pub(super) struct Sender {
+    pub outbox: Arc<Outbox>,
+    pub notes: mpsc::Sender<Box<Event>>,
+    pub user_id: String,
+    pub business_id: String,
+    pub message_id: String,
+    pub progress: bool,
+}
+
+impl Sender {
+    /// Its handler took it, and there is nothing to decide.
+    pub fn handled(&self, input_id: String, correlation_id: String, reply: Option<ResponseContent>) {
+        let ack = ServerFrame::Ack {
+            message_id: self.message_id.clone(),
+            input_id,
+            decision_id: None,
+            others: Vec::new(),
+            correlation_id,
+            state: AckState::Handled,
+            reply,
+            answers: Some(0),
+        };
+        self.end_with(vec![ack], None);
+    }
+
+    /// Nothing comes of it, or not yet.
+    pub fn refused(&self, error: ErrorFrame) {
+        self.end(Some(self.rejected(error)));
+    }
+
+    /// Counts a message that is not tried, and says which it is.
+    fn rejected(&self, error: ErrorFrame) -> Box<ErrorFrame> {
+        ::metrics::counter!(signalbox_intake::MESSAGES, "source" => "websocket", "result" => "rejected").increment(1);
+        Box::new(error.for_message(Some(&self.message_id)).naming("businessId", &self.business_id))
+    }
+
+    fn end(&self, error: Option<Box<ErrorFrame>>) {
+        // There is a place for every message in flight, so this fails only when the connection is gone.
+        let _ = self.notes.try_send(Box::new(Event::Finished { business_id: self.business_id.clone(), error }));
+    }
+
+    /// Ends the message with these frames. The connection knows of the end before the client can have read the frames: it
+    /// takes the client's next message.
+    fn end_with(&self, frames: Vec<ServerFrame>, error: Option<Box<ErrorFrame>>) {
+        self.outbox.push_after(frames.iter().map(Encoded::json), || self.end(error));
+    }
+}
+
+/// The inputs that a message became: one, or as many as its handler made. They are acknowledged together, because whoever
+/// hears of an acknowledgement does not send the message again.
+pub(super) struct Inputs {
+    sender: Sender,
+    /// Goes out with the first acknowledgement.
+    reply: Option<ResponseContent>,
+    so_far: Mutex<SoFar>,
+}
+
+#[derive(Default)]
+struct SoFar {
+    /// Of each input, once something is known of it.
+    receipts: Vec<Option<Receipt>>,
+    stored: usize,
+    finished: usize,
+    duplicates: usize,
+    answers: u32,
+    /// Answers that were given before, for the connection that asks again.
+    again: Vec<Arc<DecisionRecord>>,
+    acknowledged: bool,
+    error: Option<Box<ErrorFrame>>,
+}
+
+/// Watches one of the inputs.
+pub(super) struct InputWatcher {
+    inputs: Arc<Inputs>,
+    index: usize,
+    stored: AtomicBool,
+}
+
+impl Inputs {
+    /// A watcher for each of `count` inputs, of which there is at least one.
+    pub fn watchers(sender: Sender, reply: Option<ResponseContent>, count: usize) -> Vec<Arc<InputWatcher>> {
+        let so_far = SoFar { receipts: vec![None; count], ..SoFar::default() };
+        let inputs = Arc::new(Self { sender, reply, so_far: Mutex::new(so_far) });
+        let watcher = |index| Arc::new(InputWatcher { inputs: inputs.clone(), index, stored: AtomicBool::new(false) });
+        (0..count).map(watcher).collect()
+    }
+
+    fn change(&self, change: impl FnOnce(&mut SoFar)) {
+        let mut so_far = self.so_far.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut so_far);
+        let count = so_far.receipts.len();
+        let is_decided = so_far.finished == count && so_far.error.is_none();
+        let ack = if is_decided {
+            let state = if so_far.duplicates == count { AckState::Duplicate } else { AckState::Decided };
+            let answers = so_far.answers;
+            self.acknowledgement(&mut so_far, state, Some(answers))
+        } else if so_far.stored == count && !so_far.acknowledged {
+            self.acknowledgement(&mut so_far, AckState::Accepted, None)
+        } else {
+            None
+        };
+        if so_far.finished < count {
+            if let Some(ack) = ack {
+                self.sender.outbox.push(Encoded::json(&ack));
+            }
+            return;
+        }
+        let again = std::mem::take(&mut so_far.again);
+        let again = again.iter().flat_map(|record| self.answers_again(record));
+        self.sender.end_with(ack.into_iter().chain(again).collect(), so_far.error.take());
+    }
+
+    fn acknowledgement(&self, so_far: &mut SoFar, state: AckState, answers: Option<u32>) -> Option<ServerFrame> {
+        let reply = self.reply.clone().filter(|_| !so_far.acknowledged);
+        so_far.acknowledged = true;
+        let mut receipts = so_far.receipts.iter().flatten();
+        let first = receipts.next()?;
+        let other = |receipt: &Receipt| OtherInput {
+            input_id: receipt.input_id.clone(),
+            decision_id: receipt.decision_id.clone(),
+        };
+        Some(ServerFrame::Ack {
+            message_id: self.sender.message_id.clone(),
+            input_id: first.input_id.clone(),
+            decision_id: Some(first.decision_id.clone()),
+            others: receipts.map(other).collect(),
+            correlation_id: first.correlation_id.clone(),
+            state,
+            reply,
+            answers,
+        })
+    }
+
+    /// What a decision said to the sender when it was made.
+    fn answers_again(&self, record: &DecisionRecord) -> Vec<ServerFrame> {
+        let frames = response_frames(&record.decision, &record.output, &record.reply, &record.cursor()).into_iter();
+        frames.filter(|(recipient, _)| *recipient == self.sender.user_id).map(|(_, frame)| frame).collect()
+    }
+}
+
+impl InputWatcher {
+    /// It is not even tried.
+    pub fn refused(&self, error: &IntakeError) {
+        let frame = self.inputs.sender.rejected(ErrorFrame::from(error));
+        self.inputs.change(|so_far| {
+            so_far.finished += 1;
+            so_far.error.get_or_insert(frame);
+        });
+    }
+
+    /// How many inputs this adds to those that are safe.
+    fn newly_stored(&self) -> usize {
+        usize::from(!self.stored.swap(true, Ordering::Relaxed))
+    }
+}
+
+impl SoFar {
+    fn receipt(&mut self, index: usize, receipt: Receipt) {
+        if let Some(place) = self.receipts.get_mut(index) {
+            *place = Some(receipt);
+        }
+    }
+}
+
+impl Watcher for InputWatcher {
+    fn node(&self, event: &NodeEvent) {
+        let sender = &self.inputs.sender;
+        if sender.progress {
+            // A client that reads slowly can do without progress, but not without its answer.
+            sender.outbox.push_unimportant(Encoded::json(&ServerFrame::Progress {
+                message_id: sender.message_id.clone(),
+                decision_id: event.decision_id.to_string(),
+                node: event.node.to_string(),
+                step: event.step,
+                attempt: event.attempt,
+                phase: event.phase.as_str().to_owned(),
+            }));
+        }
+    }
+
+    fn accepted(&self, receipt: &Receipt) {
+        let stored = self.newly_stored();
+        self.inputs.change(|so_far| {
+            so_far.receipt(self.index, receipt.clone());
+            so_far.stored += stored;
+        });
+    }
+
+    fn finished(&self, receipt: &Receipt, result: Result<&Decided, &IntakeError>) {
+        let sender = &self.inputs.sender;
+        match result {
+            Ok(decided) => {
+                let (record, stored) = (&decided.record, self.newly_stored());
+                // A message that comes again is told of under the id that it had first.
+                let first = record.decision.context.input.correlation_id.clone();
+                let correlation_id = first.unwrap_or_else(|| receipt.correlation_id.clone());
+                let answers = count_answers(&record.decision, &record.output, &sender.user_id);
+                self.inputs.change(|so_far| {
+                    so_far.receipt(self.index, Receipt { correlation_id, ..receipt.clone() });
+                    so_far.stored += stored;
+                    so_far.finished += 1;
+                    so_far.answers += answers;
+                    if decided.duplicate {
+                        so_far.duplicates += 1;
+                        so_far.again.push(record.clone());
+                    }
+                });
+            }
+            Err(error) => {
+                let frame = ErrorFrame::from(error).for_message(Some(&sender.message_id));
+                let frame = frame.with("decisionId", receipt.decision_id.as_str());
+                let frame = frame.correlated(&receipt.correlation_id);
+                self.inputs.change(|so_far| {
+                    so_far.finished += 1;
+                    so_far.error.get_or_insert_with(|| Box::new(frame));
+                });
+            }
+        }
+    }
+}
