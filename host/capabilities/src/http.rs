@@ -4,7 +4,6 @@ mod address;
 mod egress;
 mod grant;
 mod journaled;
-mod under_way;
 
 pub use address::{Network, is_public};
 pub use egress::{Egress, EgressConfig, EgressSecret, Lookup, SystemLookup};

@@ -12,7 +12,7 @@ use signalbox_model::{MessageModel, Timestamp};
 
 use crate::error::{BundleError, Refusal};
 use crate::generation::Written;
-use crate::pieces;
+use crate::scheduler::chunked_io;
 
 /// What a bundle's manifest is called.
 const MANIFEST: &str = "bundle.toml";
@@ -156,7 +156,7 @@ fn read_component(folder: &Folder, path: &Path, largest: u64) -> Result<Vec<u8>,
             help.to_owned(),
         ));
     }
-    let bytes = pieces::read(&file, size).map_err(unreadable)?;
+    let bytes = chunked_io::read(&file, size).map_err(unreadable)?;
     match bytes.get(..8) {
         Some([0, b'a', b's', b'm', 0x0d, 0, 1, 0]) => Ok(bytes),
         Some([0, b'a', b's', b'm', 1, 0, 0, 0]) => {

@@ -11,7 +11,7 @@ use wasmtime::Store;
 
 use crate::generation::{Export, Plugin};
 use crate::guest::Guest;
-use crate::instance::{Left, NodeFailure};
+use crate::instance::{CallReport, NodeFailure};
 use crate::{NodeStep, Sandbox, convert};
 
 /// What a node is run with.
@@ -45,15 +45,15 @@ impl Sandbox {
         let patience = task.timeout.unwrap_or(limits.time).min(limits.time);
         let prepared = match self.inner.prepare(plugin, &scope, &task.node, task.attempt, patience).await {
             Ok(prepared) => prepared,
-            Err((failure, Left { record, took })) => return NodeRun { outcome: Err(failure), record, took },
+            Err((failure, CallReport { record, took })) => return NodeRun { outcome: Err(failure), record, took },
         };
         let mut context = context.clone();
         context.node = task.name.to_string();
         context.item = task.item.as_ref().map(|(index, item)| (*index, item.text().to_owned()));
         let state: Vec<(String, String)> =
             task.state.iter().map(|(channel, value)| (channel.to_string(), value.text().to_owned())).collect();
-        let (answer, Left { record, took }) = prepared
-            .run(&self.inner.lanes, move |store, plugin| {
+        let (answer, CallReport { record, took }) = prepared
+            .run(&self.inner.scheduler, move |store, plugin| {
                 Box::pin(async move { run(store, plugin, &context, &state).await })
             })
             .await;

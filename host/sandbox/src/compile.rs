@@ -19,16 +19,17 @@ use tokio::time::{Instant, sleep_until};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-use crate::behind::{self, Pace, Rank};
 use crate::config::SandboxConfig;
 use crate::error::SandboxError;
 use crate::metrics;
+use crate::scheduler::LoadPriority;
+use crate::scheduler::background::{self, ThreadPriority};
 use cache::Cache;
 pub use child::{ChildError, compile as compile_as_child};
 pub use error::CompileError;
 pub use limits::CompileLimits;
 
-/// A place is free again after this, however soon its component was refused: each takes a process to refuse, and 150 refused
+/// A permit is free again after this, however soon its component was refused: each takes a process to refuse, and 150 refused
 /// in a second were felt by the neighbours.
 const LEAST: Duration = Duration::from_millis(20);
 
@@ -46,14 +47,15 @@ pub enum Compilation {
     InProcess,
 }
 
-/// Compiles for an engine: as many components at a time as leave a core for others, or as there are cores while nobody is served.
+/// Compiles for an engine: as many components at a time as leave a core for others, or as there are cores while nobody is
+/// served.
 pub(crate) struct Compiler {
     engine: Engine,
     compilation: Compilation,
     limits: CompileLimits,
     cache: Option<Cache>,
-    places: Semaphore,
-    all_places: Semaphore,
+    background_permits: Semaphore,
+    foreground_permits: Semaphore,
 }
 
 impl Compiler {
@@ -65,8 +67,8 @@ impl Compiler {
             compilation,
             limits: CompileLimits::of(config),
             cache: config.cache.as_deref().map(Cache::open).transpose()?,
-            places: Semaphore::new(cores.saturating_sub(1).max(1)),
-            all_places: Semaphore::new(cores),
+            background_permits: Semaphore::new(cores.saturating_sub(1).max(1)),
+            foreground_permits: Semaphore::new(cores),
         })
     }
 
@@ -78,14 +80,19 @@ impl Compiler {
     }
 
     /// The component, compiled now and kept in the cache.
-    pub async fn compile(self: &Arc<Self>, digest: &str, bytes: &Bytes, pace: Pace) -> Result<Component, CompileError> {
-        let code = self.code(bytes, pace).await.inspect_err(|error| metrics::not_compiled(error.reason()))?;
+    pub async fn compile(
+        self: &Arc<Self>,
+        digest: &str,
+        bytes: &Bytes,
+        priority: LoadPriority,
+    ) -> Result<Component, CompileError> {
+        let code = self.code(bytes, priority).await.inspect_err(|error| metrics::not_compiled(error.reason()))?;
         let (compiler, name, code) = (self.clone(), self.name(digest), Bytes::from(code));
         let keep = move || {
             let (compiler, name, code) = (compiler.clone(), name.clone(), code.clone());
             async move { compiler.keep(&name, &code) }
         };
-        behind::patiently("compile", pace, keep).await.map_err(broke_off)?
+        background::run_restartable("compile", priority, keep).await.map_err(broke_off)?
     }
 
     fn name(&self, digest: &str) -> String {
@@ -110,19 +117,19 @@ impl Compiler {
             .ok()
     }
 
-    async fn code(&self, bytes: &Bytes, pace: Pace) -> Result<Vec<u8>, CompileError> {
-        let places = match pace {
-            Pace::Behind => &self.places,
-            Pace::Full => &self.all_places,
+    async fn code(&self, bytes: &Bytes, priority: LoadPriority) -> Result<Vec<u8>, CompileError> {
+        let permits = match priority {
+            LoadPriority::Background => &self.background_permits,
+            LoadPriority::Foreground => &self.foreground_permits,
         };
         // Never closed.
-        let _place = places.acquire().await;
+        let _permit = permits.acquire().await;
         let started = Instant::now();
         let code = match &self.compilation {
             Compilation::ChildProcess { program, command } => {
-                self.compile_in_child(program, command, bytes, pace).await
+                self.compile_in_child(program, command, bytes, priority).await
             }
-            Compilation::InProcess => self.compile_here(bytes, pace).await,
+            Compilation::InProcess => self.compile_here(bytes, priority).await,
         };
         if code.is_ok() {
             metrics::compiled(started.elapsed());
@@ -131,35 +138,38 @@ impl Compiler {
         code
     }
 
-    async fn compile_here(&self, bytes: &Bytes, pace: Pace) -> Result<Vec<u8>, CompileError> {
+    async fn compile_here(&self, bytes: &Bytes, priority: LoadPriority) -> Result<Vec<u8>, CompileError> {
         let (engine, bytes) = (self.engine.clone(), bytes.clone());
         let compiling = async move { engine.precompile_component(&bytes) };
-        let compiled = behind::run("compile", pace.rank(), compiling).await.map_err(broke_off)?;
+        let compiled =
+            background::run_on_thread("compile", priority.of_thread(), compiling).await.map_err(broke_off)?;
         compiled.map_err(|error| CompileError::invalid(&error))
     }
 
-    /// While nobody is served, like anything else. Later with what nobody else wants of the machine; and on a machine that gives it nearly nothing once more, with a share.
+    /// With the host's own priority while it serves nobody. Later with idle priority, and once more with low priority when
+    /// it starves there.
     async fn compile_in_child(
         &self,
         program: &Path,
         command: &'static str,
         bytes: &[u8],
-        pace: Pace,
+        priority: LoadPriority,
     ) -> Result<Vec<u8>, CompileError> {
-        let ranks: &[Option<Rank>] = match pace {
-            Pace::Behind => &[Some(Rank::Idle), Some(Rank::Share)],
-            Pace::Full => &[None],
+        let priorities: &[Option<ThreadPriority>] = match priority {
+            LoadPriority::Background => &[Some(ThreadPriority::Idle), Some(ThreadPriority::Low)],
+            LoadPriority::Foreground => &[None],
         };
-        for rank in ranks.iter().copied() {
+        for priority in priorities.iter().copied() {
             let (program, limits) = (program.to_owned(), self.limits);
-            // The child begins with the rank of the thread that starts it. Talking to it is for the runtime: it sets timers.
+            // The child begins with the priority of the thread that starts it. Talking to it is for the runtime: it sets
+            // timers.
             let starting = async move { process::start(&program, command, &limits) };
-            let child = behind::run("compile", rank, starting).await.map_err(broke_off)??;
-            if let Some(code) = process::compile(child, &self.limits, bytes, rank).await? {
+            let child = background::run_on_thread("compile", priority, starting).await.map_err(broke_off)??;
+            if let Some(code) = process::compile(child, &self.limits, bytes, priority).await? {
                 return Ok(code);
             }
             tracing::info!(
-                "the machine is too busy for a component to be compiled behind everything; it gets a share now"
+                "the machine is too busy to compile a component with idle priority; it is compiled again with low priority"
             );
         }
         Err(CompileError::Unavailable("it starved".to_owned()))
@@ -208,7 +218,7 @@ mod tests {
         let config = SandboxConfig { cache: None, ..SandboxConfig::default() };
         let compiler = Compiler::new(engine, &config, Compilation::InProcess).unwrap();
         let started = Instant::now();
-        compiler.code(&Bytes::from_static(b"nonsense"), Pace::Behind).await.unwrap_err();
+        compiler.code(&Bytes::from_static(b"nonsense"), LoadPriority::Background).await.unwrap_err();
         assert!(started.elapsed() >= LEAST);
     }
 

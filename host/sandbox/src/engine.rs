@@ -1,20 +1,6 @@
 use std::num::NonZeroUsize;
-use std::sync::Arc;
-use std::time::Duration;
 
-use signalbox_capabilities::Services;
-use wasmtime::component::Linker;
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Strategy};
-
-use crate::breaker::Thresholds;
-use crate::compile::{Compilation, Compiler};
-use crate::config::SandboxConfig;
-use crate::drive::Lanes;
-use crate::error::SandboxError;
-use crate::guest::Guest;
-use crate::lane::Lane;
-use crate::ticker::Ticker;
-use crate::wasi;
 
 /// Native stack of a guest; the rest of the fiber is the host functions'.
 const GUEST_STACK: usize = 512 << 10;
@@ -26,69 +12,6 @@ const LARGEST_MEMORY: usize = 256 << 20;
 const KEPT_MEMORY: usize = 1 << 20;
 const KEPT_TABLE: usize = 64 << 10;
 const KEPT_STACK: usize = 32 << 10;
-
-/// The engine, its pool of instances, and everything that guests may ask. Cheap to clone.
-#[derive(Clone)]
-pub struct Sandbox {
-    pub(crate) inner: Arc<Inner>,
-}
-
-pub(crate) struct Inner {
-    pub engine: Engine,
-    pub linker: Linker<Guest>,
-    pub services: Arc<Services>,
-    pub slots: Arc<Lane>,
-    pub lanes: Lanes,
-    pub tick: Duration,
-    pub ticker: Ticker,
-    pub compiler: Arc<Compiler>,
-    pub thresholds: Thresholds,
-    /// The largest component that is taken, in bytes.
-    pub component_size: u64,
-}
-
-impl Sandbox {
-    /// Sets up engine, pool and cache.
-    pub fn new(
-        config: &SandboxConfig,
-        services: Arc<Services>,
-        compilation: Compilation,
-    ) -> Result<Self, SandboxError> {
-        let wrong = |error: wasmtime::Error| SandboxError::Engine(format!("{error:#}"));
-        let instances = config.instances.clamp(1, 1_000);
-        let engine = Engine::new(&engine_config(Some(instances))).map_err(wrong)?;
-        let mut linker = Linker::new(&engine);
-        wasi::add_to_linker(&mut linker).map_err(wrong)?;
-        signalbox_capabilities::add_to_linker(&mut linker, |guest: &mut Guest| &mut guest.calls).map_err(wrong)?;
-        let compiler = Arc::new(Compiler::new(engine.clone(), config, compilation)?);
-        let ticker = Ticker::start(&engine, config.tick)
-            .map_err(|error| SandboxError::Engine(format!("no ticker thread: {error}")))?;
-        Ok(Self {
-            inner: Arc::new(Inner {
-                engine,
-                linker,
-                services,
-                slots: Lane::new(instances as usize, instances.div_ceil(2) as usize),
-                ticker,
-                lanes: Lanes::new(),
-                tick: config.tick,
-                compiler,
-                thresholds: Thresholds::of(config),
-                component_size: config.component_size.0,
-            }),
-        })
-    }
-
-    /// The backends that guests reach.
-    pub fn services(&self) -> &Arc<Services> {
-        &self.inner.services
-    }
-
-    /// Guest calls that could start at once now.
-    pub fn free_slots(&self) -> usize {
-        self.inner.slots.free()
-    }
-}
 
 /// An engine for a process that does nothing but compile: it reserves no pool, and one component takes one core, so that
 /// a hostile one takes no more.

@@ -6,7 +6,7 @@ use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use crate::limits::MemoryLimit;
-use crate::signs::Signs;
+use crate::scheduler::CallState;
 
 /// What one guest call keeps in its store.
 pub(crate) struct Guest {
@@ -15,7 +15,7 @@ pub(crate) struct Guest {
     /// How long the guest may still compute.
     pub budget: Duration,
     pub tick: Duration,
-    pub signs: Arc<Signs>,
+    pub state: Arc<CallState>,
     wasi: WasiCtx,
     table: ResourceTable,
 }
@@ -29,12 +29,12 @@ impl Guest {
         memory: MemoryLimit,
         budget: Duration,
         tick: Duration,
-        signs: Arc<Signs>,
+        state: Arc<CallState>,
         wasi: WasiCtx,
     ) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MOST_RESOURCES);
-        Self { calls, memory, budget, tick, signs, wasi, table }
+        Self { calls, memory, budget, tick, state, wasi, table }
     }
 }
 

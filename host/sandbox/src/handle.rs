@@ -12,7 +12,7 @@ use wasmtime::Store;
 use crate::Sandbox;
 use crate::generation::{Export, Plugin};
 use crate::guest::Guest;
-use crate::instance::{Left, NodeFailure};
+use crate::instance::{CallReport, NodeFailure};
 
 /// The most inputs that one event may become.
 const MOST_INPUTS: usize = 1_000;
@@ -162,7 +162,7 @@ impl Sandbox {
         let HandlerCall { plugin, scope, name, event } = call;
         let prepared = match self.inner.prepare(plugin, &scope, &name, 1, plugin.limits.time).await {
             Ok(prepared) => prepared,
-            Err((failure, Left { record, took })) => {
+            Err((failure, CallReport { record, took })) => {
                 // No free instance says nothing about the handler, and why there is none is nothing for its sender.
                 tracing::warn!(handler = &*name, reason = failure.message, "a handler cannot run now");
                 let told = "it cannot be handled right now; send it again in a moment".to_owned();
@@ -170,8 +170,10 @@ impl Sandbox {
             }
         };
         let event = to_wit(event);
-        let (answer, Left { record, took }) = prepared
-            .run(&self.inner.lanes, move |store, plugin| Box::pin(async move { handle(store, plugin, &event).await }))
+        let (answer, CallReport { record, took }) = prepared
+            .run(&self.inner.scheduler, move |store, plugin| {
+                Box::pin(async move { handle(store, plugin, &event).await })
+            })
             .await;
         let outcome = match answer {
             Ok(Ok(handled)) => from_wit(handled)

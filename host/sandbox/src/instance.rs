@@ -8,25 +8,22 @@ use std::time::{Duration, Instant};
 
 use signalbox_capabilities::{CallRecord, Calls, LimitExceeded, Scope, guest_output};
 use signalbox_graph::FailureKind;
+use signalbox_limits::FairPermit;
 use wasmtime::{Store, StoreContextMut, Trap, UpdateDeadline};
 
 use crate::breaker::{Admitted, Ended};
-use crate::drive::{Course, Lanes};
-use crate::engine::Inner;
 use crate::generation::Plugin;
 use crate::guest::Guest;
-use crate::lane::Turn;
-use crate::lately::Caller;
 use crate::limits::MemoryLimit;
-use crate::signs::Signs;
-use crate::ticker::Running;
+use crate::sandbox::SandboxInner;
+use crate::scheduler::{ActiveGuest, BusinessPlugin, CallState, ScheduledCall, Scheduler};
 use crate::{metrics, wasi};
 
 /// What a guest may hand to the host in one call, in bytes of lifted values.
 const HOSTCALL_FUEL: usize = 2 << 20;
-/// Who has computed for less than this part of a tick when one comes is looked at again at the next: ticks fall into short
+/// A guest of the foreground that has computed for less than this part of a tick when one comes goes on: ticks fall into short
 /// calls by chance.
-const SHORT: u32 = 4;
+const SHORT_PART_OF_TICK: u32 = 4;
 /// Live handles of one instance.
 const MOST_HANDLES: usize = 1_000;
 
@@ -55,17 +52,17 @@ fn cut(mut message: String) -> String {
     message
 }
 
-/// A store with every limit armed, and a place among the instances that may run.
-pub(crate) struct Prepared {
+/// A store with every limit armed, and the permit for an instance.
+pub(crate) struct PreparedCall {
     store: Store<Guest>,
-    call: Call,
-    course: Course,
-    slot: Turn,
-    running: Running,
+    call: CallContext,
+    scheduled: ScheduledCall,
+    instance: FairPermit<Arc<str>>,
+    active: ActiveGuest,
 }
 
 /// What is known of a guest call besides its store.
-struct Call {
+struct CallContext {
     plugin: Arc<Plugin>,
     scope: Arc<Scope>,
     admitted: Admitted,
@@ -75,20 +72,20 @@ struct Call {
 }
 
 /// A call of one of the guest's functions, under way.
-pub(crate) type Calling<'s, T> = Pin<Box<dyn Future<Output = wasmtime::Result<T>> + Send + 's>>;
+pub(crate) type GuestFuture<'s, T> = Pin<Box<dyn Future<Output = wasmtime::Result<T>> + Send + 's>>;
 
 /// The deadline passed before the guest ended.
-struct Elapsed;
+struct DeadlinePassed;
 
 /// What a guest call came to, besides its answer.
-pub(crate) struct Left {
+pub(crate) struct CallReport {
     pub record: CallRecord,
     pub took: Duration,
 }
 
-impl Inner {
-    /// Waits for a free instance, in turn with other businesses, and prepares its store, unless the plugin kept trapping for the business. `label` is the
-    /// node's path or the handler's name.
+impl SandboxInner {
+    /// Waits for a free instance, in fair order with other businesses, and prepares its store, unless the plugin kept
+    /// trapping for the business. `label` is the node's path or the handler's name.
     pub async fn prepare(
         &self,
         plugin: &Arc<Plugin>,
@@ -96,107 +93,107 @@ impl Inner {
         label: &Arc<str>,
         attempt: u32,
         patience: Duration,
-    ) -> Result<Prepared, (NodeFailure, Left)> {
+    ) -> Result<PreparedCall, (NodeFailure, CallReport)> {
         let started = Instant::now();
         let now = tokio::time::Instant::now();
         let admitted = plugin.breakers.admit(&scope.business.business_id, now).map_err(|message| {
-            let left = Left { record: CallRecord::default(), took: started.elapsed() };
-            (NodeFailure::new(FailureKind::Fatal, message), left)
+            let report = CallReport { record: CallRecord::default(), took: started.elapsed() };
+            (NodeFailure::new(FailureKind::Fatal, message), report)
         })?;
         let deadline = scope.deadline.min(now + patience);
         let business: Arc<str> = scope.business.business_id.as_str().into();
-        let Ok(slot) = tokio::time::timeout_at(deadline, self.slots.turn(&business)).await else {
+        let Ok(instance) = tokio::time::timeout_at(deadline, self.instances.acquire(&business)).await else {
             metrics::trap(&plugin.business_type, &plugin.policy.name, "no-instance");
             let message = format!("no instance was free within {patience:?}; the host is overloaded");
-            let left = Left { record: CallRecord::default(), took: started.elapsed() };
-            return Err((NodeFailure::new(FailureKind::Timeout, message), left));
+            let report = CallReport { record: CallRecord::default(), took: started.elapsed() };
+            return Err((NodeFailure::new(FailureKind::Timeout, message), report));
         };
         let limits = plugin.limits;
         let calls = Calls::new(self.services.clone(), plugin.policy.clone(), scope.clone(), label.clone(), attempt);
         let (wasi, output) = wasi::context(scope.started_at, &[&scope.decision_id, label]);
-        let signs = Arc::new(Signs::default());
-        let guest = Guest::new(calls, MemoryLimit::new(limits.memory), limits.cpu, self.tick, signs.clone(), wasi);
+        let state = Arc::new(CallState::default());
+        let guest = Guest::new(calls, MemoryLimit::new(limits.memory), limits.cpu, self.tick, state.clone(), wasi);
         let mut store = Store::new(&self.engine, guest);
         store.limiter(|guest| &mut guest.memory);
         store.set_hostcall_fuel(HOSTCALL_FUEL);
         store.set_max_component_handles(MOST_HANDLES);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(on_tick);
-        let caller = Caller { business, plugin: plugin.policy.name.clone() };
+        let caller = BusinessPlugin { business, plugin: plugin.policy.name.clone() };
         let (plugin, scope) = (plugin.clone(), scope.clone());
-        let call = Call { plugin, scope, admitted, patience, output, started };
-        let course = Course { caller, deadline, tick: self.tick, signs };
-        Ok(Prepared { store, call, course, slot, running: self.ticker.running() })
+        let call = CallContext { plugin, scope, admitted, patience, output, started };
+        let scheduled = ScheduledCall { caller, deadline, tick: self.tick, state };
+        Ok(PreparedCall { store, call, scheduled, instance, active: self.ticker.begin() })
     }
 }
 
 /// Called when the epoch has moved on: charges the guest for what it has computed, until its budget is used up, and has it
-/// let others compute. A guest that has only begun, that has just waited for the host or whose thread had to wait for a core
-/// goes on at once, and is looked at again at the next tick.
+/// yield. A guest that has only begun, that has just waited for the host or whose thread had to wait for a core goes on at
+/// once, until the next tick.
 fn on_tick(mut store: StoreContextMut<'_, Guest>) -> wasmtime::Result<UpdateDeadline> {
     let guest = store.data_mut();
-    let computed = guest.signs.computed();
-    guest.budget = guest.budget.saturating_sub(computed + guest.signs.take_spent());
+    let cpu_time = guest.state.cpu.lap();
+    guest.budget = guest.budget.saturating_sub(cpu_time + guest.state.cpu.take_uncharged());
     if guest.budget.is_zero() {
         return Ok(UpdateDeadline::Interrupt);
     }
-    if computed < guest.tick / SHORT && !guest.signs.is_apart() {
+    if cpu_time < guest.tick / SHORT_PART_OF_TICK && !guest.state.is_in_background() {
         return Ok(UpdateDeadline::Continue(1));
     }
-    guest.signs.yields();
+    guest.state.preempt();
     Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
 }
 
-impl Prepared {
-    /// Calls the guest in its turns, tears the instance down where it ran, and says in words why there is no answer where
-    /// there is none.
+impl PreparedCall {
+    /// Calls the guest as the scheduler has it, tears the instance down on the thread where it ended, and says in words why
+    /// there is no answer where there is none.
     pub async fn run<T: Send + 'static>(
         self,
-        lanes: &Lanes,
-        begin: impl for<'s> FnOnce(&'s mut Store<Guest>, &'s Plugin) -> Calling<'s, T> + Send + 'static,
-    ) -> (Result<T, NodeFailure>, Left) {
-        let Self { mut store, call, course, slot, running } = self;
-        let (signs, started) = (course.signs.clone(), call.started);
+        scheduler: &Scheduler,
+        begin: impl for<'s> FnOnce(&'s mut Store<Guest>, &'s Plugin) -> GuestFuture<'s, T> + Send + 'static,
+    ) -> (Result<T, NodeFailure>, CallReport) {
+        let Self { mut store, call, scheduled, instance, active } = self;
+        let (state, started) = (scheduled.state.clone(), call.started);
         let work = async move {
             let mut calling = begin(&mut store, &call.plugin);
             let answer = poll_fn(|context| {
-                if signs.is_over() {
-                    return Poll::Ready(Err(Elapsed));
+                if state.is_expired() {
+                    return Poll::Ready(Err(DeadlinePassed));
                 }
                 calling.as_mut().poll(context).map(Ok)
             })
             .await;
             drop(calling);
             let concluded = call.conclude(store, answer);
-            drop((slot, running));
+            drop((instance, active));
             concluded
         };
-        lanes.run(course, work).await.unwrap_or_else(|error| {
+        scheduler.run(scheduled, work).await.unwrap_or_else(|error| {
             let message = format!("computes long, and the host has no thread for it: {error}");
-            let left = Left { record: CallRecord::default(), took: started.elapsed() };
-            (Err(NodeFailure::new(FailureKind::Timeout, message)), left)
+            let report = CallReport { record: CallRecord::default(), took: started.elapsed() };
+            (Err(NodeFailure::new(FailureKind::Timeout, message)), report)
         })
     }
 }
 
-impl Call {
+impl CallContext {
     fn conclude<T>(
         self,
         store: Store<Guest>,
-        answer: Result<wasmtime::Result<T>, Elapsed>,
-    ) -> (Result<T, NodeFailure>, Left) {
+        answer: Result<wasmtime::Result<T>, DeadlinePassed>,
+    ) -> (Result<T, NodeFailure>, CallReport) {
         let lines = self.output.lines();
         let ended = match &answer {
             Ok(Ok(_)) => Ended::Answered,
             Ok(Err(_)) => Ended::Trapped,
-            Err(Elapsed) => Ended::GivenUp,
+            Err(DeadlinePassed) => Ended::GivenUp,
         };
         let (business, now) = (&self.scope.business.business_id, tokio::time::Instant::now());
         self.plugin.breakers.ended(business, self.admitted, ended, now);
         let answer = match answer {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => Err(trapped(&error, &store, &self.plugin, &lines)),
-            Err(Elapsed) => {
+            Err(DeadlinePassed) => {
                 metrics::trap(&self.plugin.business_type, &self.plugin.policy.name, "timeout");
                 Err(NodeFailure::new(FailureKind::Timeout, format!("gave no answer within {:?}", self.patience)))
             }
@@ -205,7 +202,7 @@ impl Call {
         for line in &lines {
             guest_output(&mut calls, line);
         }
-        (answer, Left { record: calls.finish(), took: self.started.elapsed() })
+        (answer, CallReport { record: calls.finish(), took: self.started.elapsed() })
     }
 }
 

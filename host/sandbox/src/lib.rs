@@ -1,17 +1,15 @@
-//! Components: read with their bundle, compiled once in a child process, checked against their grants, linked, and called each time in an
-//! instance of their own that is dropped afterwards.
+//! Components: read with their bundle, compiled once in a child process, checked against their grants, linked, and called
+//! each time in an instance of their own that is dropped afterwards.
 //!
 //! This crate has the only `wasmtime::Config`. [`Sandbox::load`] turns the folder of a bundle into a [`Generation`];
 //! [`Sandbox::run_node`] and [`Sandbox::run_handler`] run its nodes and handlers within every limit there is.
 
-mod behind;
 mod breaker;
 mod bundle;
 mod call;
 mod compile;
 mod config;
 mod convert;
-mod drive;
 mod engine;
 mod error;
 mod generation;
@@ -19,24 +17,21 @@ mod guest;
 mod handle;
 mod imports;
 mod instance;
-mod lane;
-mod lately;
 mod limits;
 mod load;
 mod metrics;
-mod pieces;
-mod signs;
-mod ticker;
+mod sandbox;
+mod scheduler;
 mod wasi;
 
-pub use behind::Pace;
 pub use call::{NodeCall, NodeRun};
 pub use compile::{ChildError, Compilation, CompileError, CompileLimits, compile_as_child};
 pub use config::SandboxConfig;
 pub use convert::{NewAction, NewResponse, NodeStep, Verdict};
-pub use engine::Sandbox;
 pub use error::{BundleError, Refusal, SandboxError};
 pub use generation::{Generation, Plugin, Written};
 pub use handle::{Event, Handled, HandlerCall, HandlerRun, NewInput, Rejection, Reply};
 pub use instance::NodeFailure;
 pub use metrics::describe as describe_metrics;
+pub use sandbox::Sandbox;
+pub use scheduler::LoadPriority;

@@ -13,37 +13,42 @@ use signalbox_capabilities::{GrantError, Grants, PluginPolicy};
 use signalbox_graph::{PluginSpec, Problem};
 use wasmtime::component::Component;
 
-use crate::behind::{self, Pace};
 use crate::breaker::Breakers;
 use crate::bundle::Bundle;
 use crate::compile::CompileError;
-use crate::engine::Inner;
 use crate::error::BundleError;
 use crate::generation::{Export, Generation, Plugin};
+use crate::sandbox::SandboxInner;
+use crate::scheduler::{LoadPriority, background};
 use crate::{Sandbox, imports};
 
 /// What became of each component, by its digest.
 type Compiled = BTreeMap<String, Result<Component, CompileError>>;
 
 impl Sandbox {
-    /// Reads, compiles, links and checks the bundle in a folder beside whatever runs and behind it: while the machine is
-    /// busy with decisions, loading takes longer.
+    /// Reads, compiles, links and checks the bundle in a folder in the background: while the machine is busy with
+    /// decisions, loading takes longer.
     pub async fn load(&self, folder: &Path) -> Result<Generation, BundleError> {
-        self.load_at(folder, Pace::Behind).await
+        self.load_at(folder, LoadPriority::Background).await
     }
 
-    /// The same with as much of the machine as the pace allows. What cannot be loaded is refused before anything is compiled.
-    pub async fn load_at(&self, folder: &Path, pace: Pace) -> Result<Generation, BundleError> {
-        self.load_with(folder, pace, false).await
+    /// The same with this priority. What cannot be loaded is refused before anything is compiled.
+    pub async fn load_at(&self, folder: &Path, priority: LoadPriority) -> Result<Generation, BundleError> {
+        self.load_with(folder, priority, false).await
     }
 
     /// The same to find everything that is wrong: every component is compiled and looked at, whatever is wrong with the
     /// manifest, so that one answer names every problem.
     pub async fn check(&self, folder: &Path) -> Result<Generation, BundleError> {
-        self.load_with(folder, Pace::Full, true).await
+        self.load_with(folder, LoadPriority::Foreground, true).await
     }
 
-    async fn load_with(&self, folder: &Path, pace: Pace, everything: bool) -> Result<Generation, BundleError> {
+    async fn load_with(
+        &self,
+        folder: &Path,
+        priority: LoadPriority,
+        everything: bool,
+    ) -> Result<Generation, BundleError> {
         let broke_off =
             |error| BundleError::Unreadable { path: folder.to_owned(), reason: format!("loading broke off: {error}") };
         let (inner, path) = (self.inner.clone(), folder.to_owned());
@@ -51,18 +56,18 @@ impl Sandbox {
             let (inner, path) = (inner.clone(), path.clone());
             async move { inner.read(&path) }
         };
-        let (bundle, kept) = behind::patiently("load", pace, read).await.map_err(broke_off)??;
+        let (bundle, kept) = background::run_restartable("load", priority, read).await.map_err(broke_off)??;
         if bundle.is_refused() && !everything {
             return Err(bundle.refuse(Vec::new()));
         }
-        let compiled = self.inner.compile(&bundle, kept, pace).await;
+        let compiled = self.inner.compile(&bundle, kept, priority).await;
         let inner = self.inner.clone();
         let link = async move { inner.link(bundle, &compiled) };
-        behind::run("load", pace.rank(), link).await.map_err(broke_off)?
+        background::run_on_thread("load", priority.of_thread(), link).await.map_err(broke_off)?
     }
 }
 
-impl Inner {
+impl SandboxInner {
     /// Reads a bundle, and those of its components that were compiled before.
     fn read(&self, folder: &Path) -> Result<(Bundle, Compiled), BundleError> {
         let bundle = Bundle::read(folder, self.component_size)?;
@@ -74,7 +79,7 @@ impl Inner {
 
     /// Compiles the other components of a bundle, side by side, and tells how far it is. Several plugins may share one; it is
     /// compiled once.
-    async fn compile(&self, bundle: &Bundle, kept: Compiled, pace: Pace) -> Compiled {
+    async fn compile(&self, bundle: &Bundle, kept: Compiled, priority: LoadPriority) -> Compiled {
         let missing: BTreeMap<&str, (&str, &Bytes)> = bundle
             .components
             .iter()
@@ -83,12 +88,17 @@ impl Inner {
             .collect();
         let (file, all) = (&bundle.written.file, missing.len());
         if all > 0 {
-            let behind = pace == Pace::Behind;
-            tracing::info!(bundle = file, components = all, behind, "compiling components that are not in the cache");
+            let in_background = priority == LoadPriority::Background;
+            tracing::info!(
+                bundle = file,
+                components = all,
+                in_background,
+                "compiling components that are not in the cache"
+            );
         }
         let done = AtomicUsize::new(0);
         let compiling = missing.into_iter().map(async |(digest, (plugin, bytes))| {
-            let compiled = self.compiler.compile(digest, bytes, pace).await;
+            let compiled = self.compiler.compile(digest, bytes, priority).await;
             let done = done.fetch_add(1, Ordering::Relaxed) + 1;
             tracing::info!(bundle = file, plugin, done, of = all, ok = compiled.is_ok(), "compiled a component");
             (digest.to_owned(), compiled)

@@ -30,7 +30,7 @@ impl Usage {
     /// Sets the gauges to what they are now.
     pub async fn measure(&self) {
         metrics::gauge!(TASKS).set(count(Handle::current().metrics().num_alive_tasks()));
-        metrics::gauge!(INSTANCES_FREE).set(count(self.sandbox.free_slots()));
+        metrics::gauge!(INSTANCES_FREE).set(count(self.sandbox.free_instances()));
         let process = self.process.clone();
         // Reading thousands of handles from `/proc` takes a while, and would hold up a thread of the runtime.
         if let Err(error) = tokio::task::spawn_blocking(move || process.collect()).await {

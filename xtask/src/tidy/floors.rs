@@ -9,6 +9,7 @@ use crate::workspace::{Package, Workspace};
 const FLOORS: &[(&str, u8)] = &[
     ("signalbox-model", 0),
     ("signalbox-bindings", 0),
+    ("signalbox-limits", 0),
     ("signalbox-graph", 1),
     ("signalbox-store", 1),
     ("signalbox-sessions", 1),

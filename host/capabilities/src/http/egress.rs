@@ -13,12 +13,12 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use signalbox_bindings::signalbox::http::http::{Error, Method, Request, Response};
+use signalbox_limits::{ConcurrencyLimit, ConcurrencyPermit, LimitReached};
 use signalbox_model::find_named;
 use url::{Host, Url};
 
 use super::address::{Network, is_public};
 use super::grant::HttpGrant;
-use super::under_way::UnderWay;
 
 /// The largest body in either direction, in bytes.
 const LARGEST_BODY: usize = 1024 * 1024;
@@ -108,7 +108,8 @@ pub struct Egress {
     client: reqwest::Client,
     config: EgressConfig,
     networks: Arc<[Network]>,
-    under_way: UnderWay,
+    /// Requests under way, by business, so that no business holds every connection.
+    requests: ConcurrencyLimit<String>,
 }
 
 /// Resolves a name and refuses it when any of its addresses is private: a name that is half public is a trap.
@@ -157,8 +158,8 @@ impl Egress {
             .user_agent(concat!("signalbox/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| error.to_string())?;
-        let under_way = UnderWay::new(config.requests, config.requests_per_business);
-        Ok(Self { client, config, networks, under_way })
+        let requests = ConcurrencyLimit::new(config.requests, config.requests_per_business);
+        Ok(Self { client, config, networks, requests })
     }
 
     /// Sends one request for a plugin of a business. The caller keeps the time.
@@ -186,9 +187,21 @@ impl Egress {
         if body.len() > LARGEST_BODY {
             return Err(Error::Invalid(format!("the body has {} bytes; at most {LARGEST_BODY} leave", body.len())));
         }
-        let _under_way = self.under_way.begin(business).map_err(Error::Unavailable)?;
+        let _permit = self.permit(business)?;
         let response = self.client.request(method(request.method), url).headers(headers).body(body).send().await;
         read(response.map_err(broken)?).await
+    }
+
+    /// Counts a request until the permit is dropped, or says why it may not leave now.
+    fn permit(&self, business: &str) -> Result<ConcurrencyPermit<String>, Error> {
+        let EgressConfig { requests, requests_per_business, .. } = &self.config;
+        let in_words = |limit| match limit {
+            LimitReached::Key => {
+                format!("business {business} has {requests_per_business} requests under way, as many as one may have")
+            }
+            LimitReached::Total => format!("{requests} requests are under way, as many as the host sends at a time"),
+        };
+        self.requests.try_acquire(business.to_owned()).map_err(|limit| Error::Unavailable(in_words(limit)))
     }
 
     fn check_url(&self, request: &Request) -> Result<Url, Error> {

@@ -12,7 +12,7 @@ use sha2::Sha256;
 
 use crate::error::SandboxError;
 use crate::metrics;
-use crate::pieces::{self, Pieces};
+use crate::scheduler::chunked_io::{self, Chunked};
 
 type Seal = Hmac<Sha256>;
 
@@ -82,7 +82,7 @@ impl Cache {
         let file = self.file(&format!("{name}.cwasm")).ok()?;
         let metadata = file.metadata().ok()?;
         let size = metadata.is_file().then_some(metadata.len())?;
-        let bytes = pieces::read(&file, size).ok()?;
+        let bytes = chunked_io::read(&file, size).ok()?;
         let (code, sealed) = bytes.split_at(bytes.len().checked_sub(SEAL_BYTES)?);
         let sealed = self.seal(name, code)?.verify_slice(sealed).is_ok();
         // Whoever may write the file may change it after this look at it.
@@ -99,7 +99,7 @@ impl Cache {
         let Some(seal) = self.seal(name, code) else { return };
         let write = || -> std::io::Result<()> {
             let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
-            Pieces(&mut file).write_all(code)?;
+            Chunked(&mut file).write_all(code)?;
             file.write_all(&seal.finalize().into_bytes())?;
             file.as_file().sync_all()?;
             file.persist(self.path(name)).map_err(|error| error.error)?;

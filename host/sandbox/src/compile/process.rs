@@ -12,13 +12,13 @@ use tokio::process::{Child, Command};
 use super::child::ChildError;
 use super::error::{CompileError, in_words};
 use super::limits::{CompileLimits, LARGEST_CODE};
-use crate::behind::{self, Rank};
+use crate::scheduler::background::{self, ThreadPriority};
 
 /// What a child may say about a failure, in bytes.
 const LONGEST_WORDS: u64 = 8 << 10;
 
 /// Everything that a child left.
-struct Left {
+struct ChildOutput {
     status: ExitStatus,
     code: Vec<u8>,
     words: String,
@@ -30,24 +30,24 @@ pub(super) fn start(program: &Path, command: &str, limits: &CompileLimits) -> Re
         .map_err(|error| CompileError::Unavailable(format!("cannot start {}: {error}", program.display())))
 }
 
-/// Has a component compiled; none when that starved where it is not to.
+/// Has a component compiled; none when that starved with idle priority.
 pub(super) async fn compile(
     mut child: Child,
     limits: &CompileLimits,
     component: &[u8],
-    rank: Option<Rank>,
+    priority: Option<ThreadPriority>,
 ) -> Result<Option<Vec<u8>>, CompileError> {
-    let id = child.id().filter(|_| rank == Some(Rank::Idle));
-    let starves = async {
+    let id = child.id().filter(|_| priority == Some(ThreadPriority::Idle));
+    let starved = async {
         match id {
-            Some(id) => behind::starves(&format!("/proc/{id}")).await,
+            Some(id) => background::starved(&format!("/proc/{id}")).await,
             None => std::future::pending().await,
         }
     };
     let ended = tokio::select! {
         biased;
         left = converse(&mut child, component) => Some(left),
-        () = starves => None,
+        () = starved => None,
         () = tokio::time::sleep(limits.time) => {
             // An error says that it has just ended by itself.
             child.kill().await.ok();
@@ -87,7 +87,7 @@ fn spawn(program: &Path, command: &str, limits: &CompileLimits) -> std::io::Resu
 }
 
 /// Hands over the component and waits for the child's end; none when it has more to say than it may.
-async fn converse(child: &mut Child, component: &[u8]) -> std::io::Result<Option<Left>> {
+async fn converse(child: &mut Child, component: &[u8]) -> std::io::Result<Option<ChildOutput>> {
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let give = async {
         if let Some(mut stdin) = stdin {
@@ -101,7 +101,7 @@ async fn converse(child: &mut Child, component: &[u8]) -> std::io::Result<Option
         return Ok(None);
     }
     let status = child.wait().await?;
-    Ok(Some(Left { status, code, words: in_words(&String::from_utf8_lossy(&words)) }))
+    Ok(Some(ChildOutput { status, code, words: in_words(&String::from_utf8_lossy(&words)) }))
 }
 
 /// Reads to a limit, and closes.
@@ -113,8 +113,8 @@ async fn read(from: Option<impl AsyncRead + Unpin>, most: u64) -> std::io::Resul
     Ok(bytes)
 }
 
-fn judge(left: Left, limits: &CompileLimits) -> Result<Vec<u8>, CompileError> {
-    let Left { status, code, words } = left;
+fn judge(output: ChildOutput, limits: &CompileLimits) -> Result<Vec<u8>, CompileError> {
+    let ChildOutput { status, code, words } = output;
     let memory = || CompileError::Memory(HumanSize(limits.memory));
     if let Some(signal) = status.signal() {
         return Err(match signal {

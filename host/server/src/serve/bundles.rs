@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use signalbox_capabilities::business::BusinessDirectory;
 use signalbox_executor::{AbsentBundle, Executor};
 use signalbox_model::folded_name;
-use signalbox_sandbox::{BundleError, Generation, Pace, Sandbox};
+use signalbox_sandbox::{BundleError, Generation, LoadPriority, Sandbox};
 use signalbox_trigger_webhook::{HookError, Webhooks};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -57,7 +57,7 @@ impl Bundles {
     /// should be. Fails when there are some and none can be published, or when one cannot and the operator wants all or none.
     pub async fn load_all(&self) -> Result<(), StartError> {
         let paths = &self.config.bundles.paths;
-        let loading = paths.iter().map(|path| self.load(path, Pace::Full));
+        let loading = paths.iter().map(|path| self.load(path, LoadPriority::Foreground));
         let (loaded, mut failed) = apart(join_all(loading).await);
         let (loaded, mut twice) = once(loaded);
         failed.append(&mut twice);
@@ -78,7 +78,7 @@ impl Bundles {
         Ok(())
     }
 
-    /// Tries those that are not loaded again whenever it is asked to, behind everything that runs, until `stop`.
+    /// Tries those that are not loaded again whenever it is asked to, in the background, until `stop`.
     pub async fn keep_trying(self, again: Arc<Notify>, stop: CancellationToken) {
         let asked = async {
             loop {
@@ -100,7 +100,7 @@ impl Bundles {
             return;
         }
         tracing::info!(bundles = waiting.len(), "trying again to load the bundles that are not loaded");
-        let loading = waiting.iter().map(|path| self.load(path, Pace::Behind));
+        let loading = waiting.iter().map(|path| self.load(path, LoadPriority::Background));
         let (loaded, mut failed) = apart(join_all(loading).await);
         let (loaded, mut twice) = once(loaded);
         failed.append(&mut twice);
@@ -120,8 +120,8 @@ impl Bundles {
     }
 
     /// A bundle that fits the configuration, or why it is none.
-    async fn load(&self, path: &Path, pace: Pace) -> Result<(PathBuf, Generation), Failed> {
-        let generation = match self.sandbox.load_at(path, pace).await {
+    async fn load(&self, path: &Path, priority: LoadPriority) -> Result<(PathBuf, Generation), Failed> {
+        let generation = match self.sandbox.load_at(path, priority).await {
             Ok(generation) => generation,
             Err(BundleError::Refused(refusal)) => {
                 let colour = std::io::stderr().is_terminal();

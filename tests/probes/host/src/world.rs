@@ -57,7 +57,7 @@ pub struct World {
     executor: Executor,
     sandbox: Sandbox,
     messages: AtomicU64,
-    slots: usize,
+    instances: usize,
 }
 
 impl World {
@@ -110,8 +110,8 @@ impl World {
             clock: Timestamp::now,
         });
         executor.publish(generation).await?;
-        let slots = loader.free_slots();
-        Ok(Self { store, answers, executor, sandbox: loader, messages: AtomicU64::new(1), slots })
+        let instances = loader.free_instances();
+        Ok(Self { store, answers, executor, sandbox: loader, messages: AtomicU64::new(1), instances })
     }
 
     /// What came back for each call that the probe made for business `alpha`.
@@ -208,7 +208,7 @@ impl World {
 
     /// Waits until no guest runs any more.
     pub async fn idle(&self) {
-        while self.sandbox.free_slots() < self.slots {
+        while self.sandbox.free_instances() < self.instances {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }

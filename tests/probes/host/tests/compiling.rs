@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use signalbox_model::{HumanDuration, HumanSize, Outcome};
-use signalbox_sandbox::{Compilation, Pace};
+use signalbox_sandbox::{Compilation, LoadPriority};
 use signalbox_tests_probes::components::{blocks, branches, component, large, multiplications};
 use signalbox_tests_probes::loading::{bundle_of, in_children, refusal, sandbox};
 use signalbox_tests_support::bundle;
@@ -164,7 +164,7 @@ async fn a_compiler_is_told_nothing_of_the_hosts_environment() -> Result<()> {
 
 /// Niceness and policy of whoever reads this, as `/proc` has them.
 #[cfg(target_os = "linux")]
-fn rank() -> Result<(i32, i32)> {
+fn priority() -> Result<(i32, i32)> {
     let stat = fs::read_to_string("/proc/thread-self/stat")?;
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
     Ok((fields.get(16).context("niceness")?.parse()?, fields.get(38).context("policy")?.parse()?))
@@ -172,28 +172,28 @@ fn rank() -> Result<(i32, i32)> {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_compiler_is_behind_nobody_while_nobody_is_served_and_behind_the_host_later() -> Result<()> {
+async fn a_compiler_has_the_hosts_priority_while_nobody_is_served_and_a_lower_one_later() -> Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = TempDir::new()?;
     let program = folder.path().join("tells");
-    // Its own rank; the exit code is that of a compiler in trouble.
+    // Its own priority; the exit code is that of a compiler in trouble.
     let script = "#!/bin/sh\nread -r line < /proc/$$/stat\nset -- ${line##*)}\necho \"[${17} ${39}]\" >&2\nexit 12\n";
     fs::write(&program, script)?;
     fs::set_permissions(&program, fs::Permissions::from_mode(0o700))?;
     let compilation = Compilation::ChildProcess { program, command: "compile-component" };
     let sandbox = sandbox(compilation, |_| {}).await?;
     let bundle = bundle_of(&component(1, |_| {}))?;
-    let (niceness, policy) = rank()?;
-    let told = async |pace| match sandbox.load_at(bundle.path(), pace).await {
+    let (niceness, policy) = priority()?;
+    let told = async |priority| match sandbox.load_at(bundle.path(), priority).await {
         Err(error) => error.to_string(),
         Ok(generation) => format!("{generation:?}"),
     };
-    let full = told(Pace::Full).await;
-    assert!(full.contains(&format!("[{niceness} {policy}]")), "{full}");
-    let behind = told(Pace::Behind).await;
-    // Where the machine gives that nothing, it has a share.
-    let share = format!("[{} {policy}]", niceness.max(10));
-    assert!(behind.contains(" 5]") || behind.contains(&share), "{behind}");
+    let foreground = told(LoadPriority::Foreground).await;
+    assert!(foreground.contains(&format!("[{niceness} {policy}]")), "{foreground}");
+    let background = told(LoadPriority::Background).await;
+    // Where the machine gives idle priority nothing, it has low priority.
+    let low = format!("[{} {policy}]", niceness.max(10));
+    assert!(background.contains(" 5]") || background.contains(&low), "{background}");
     Ok(())
 }
 

@@ -227,3 +227,19 @@ async fn what_is_not_granted_or_plain_is_denied_by_name() {
     let odd = strict.send("alpha", "p", &[], get("file:///etc/passwd"), "k").await;
     assert!(matches!(odd, Err(Error::Invalid(_))), "{odd:?}");
 }
+
+#[test]
+fn a_business_that_holds_its_requests_is_refused_and_another_is_not() {
+    let config = EgressConfig { requests: 3, requests_per_business: 2, ..EgressConfig::default() };
+    let egress = open(config, answers(&[&["192.0.2.1"]]));
+    let reason = |business| match egress.permit(business) {
+        Err(Error::Unavailable(reason)) => reason,
+        other => panic!("{other:?}"),
+    };
+    let held = [egress.permit("one").unwrap(), egress.permit("one").unwrap()];
+    assert!(reason("one").contains("business one has 2 requests under way"));
+    let other = egress.permit("other").unwrap();
+    assert!(reason("third").contains("3 requests are under way"));
+    drop((held, other));
+    egress.permit("one").unwrap();
+}

@@ -1,4 +1,4 @@
-//! Threads that the system puts after the host's others: for what takes long and must keep nobody from an answer.
+//! Threads with a lower priority than the host's others, for work that takes long and must delay nobody.
 
 use std::time::{Duration, Instant};
 
@@ -9,43 +9,44 @@ use tracing::instrument::WithSubscriber as _;
 
 /// How much of the machine loading a bundle may take.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Pace {
+pub enum LoadPriority {
     /// What decisions leave of it, and at least about a tenth of a core.
     #[default]
-    Behind,
+    Background,
     /// All of it: the host serves nobody yet.
-    Full,
+    Foreground,
 }
 
-impl Pace {
-    /// For work that cannot be begun anew; none is no rank at all, since there is nobody to be behind.
-    pub(crate) fn rank(self) -> Option<Rank> {
+impl LoadPriority {
+    /// The priority of a thread for work that cannot be begun anew; none is the priority of the thread that starts it.
+    pub(crate) fn of_thread(self) -> Option<ThreadPriority> {
         match self {
-            Self::Behind => Some(Rank::Share),
-            Self::Full => None,
+            Self::Background => Some(ThreadPriority::Low),
+            Self::Foreground => None,
         }
     }
 }
 
-/// How far behind; other systems than Linux make no difference. Processes and threads that such a thread starts begin with
-/// its rank, and cannot leave [`Rank::Idle`] again.
+/// The priority of a background thread on Linux; on other systems it makes no difference. Processes and threads that such a
+/// thread starts inherit it, and cannot leave [`ThreadPriority::Idle`] again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Rank {
-    /// What nobody else wants. A thread of the host that wakes up takes such a core at once, as if nothing ran there; on a
-    /// machine without a moment to spare nearly nothing is left.
+pub(crate) enum ThreadPriority {
+    /// `SCHED_IDLE`: what nobody else wants. A thread of the host that wakes up takes such a core at once, as if nothing ran
+    /// there; on a machine without an idle moment nearly nothing is left.
     Idle,
-    /// About a tenth of a busy core.
-    Share,
+    /// Niceness 10: about a tenth of a busy core.
+    Low,
 }
 
-/// Does the work in a thread of its own, with a rank or with that of who starts it, until its end or until nobody wants to know any more. What it waits for, the runtime
-/// waits for as before. An error says that there was no thread for it, or that it panicked.
-pub(crate) async fn run<T: Send + 'static>(
+/// Runs the work in a thread of its own, with a priority or with that of the thread that starts it. The thread ends with the
+/// work, or once nobody waits for its output any more. What the work waits for, the runtime waits for as ever. An error says
+/// that there was no thread for it, or that it panicked.
+pub(crate) async fn run_on_thread<T: Send + 'static>(
     thread: &str,
-    rank: impl Into<Option<Rank>>,
+    priority: impl Into<Option<ThreadPriority>>,
     work: impl Future<Output = T> + Send + 'static,
 ) -> std::io::Result<T> {
-    let rank: Option<Rank> = rank.into();
+    let priority: Option<ThreadPriority> = priority.into();
     let (mut sender, receiver) = oneshot::channel();
     let work = async move {
         let output = tokio::select! {
@@ -58,103 +59,107 @@ pub(crate) async fn run<T: Send + 'static>(
     let work = work.in_current_span().with_current_subscriber();
     let runtime = Handle::current();
     std::thread::Builder::new().name(thread.to_owned()).spawn(move || {
-        if let Some(rank) = rank {
-            rank.take();
+        if let Some(priority) = priority {
+            priority.apply();
         }
         runtime.block_on(work);
     })?;
     receiver.await.map_err(|_| std::io::Error::other("the thread broke off"))
 }
 
-/// Does work that can be begun anew: beside everything while nobody is served; else with what nobody else wants, and on a machine that gives that nearly nothing once more,
-/// with a share. An error is one of [`run`].
-pub(crate) async fn patiently<T, W>(thread: &str, pace: Pace, work: impl Fn() -> W) -> std::io::Result<T>
+/// Runs work that can be begun anew: with the priority of everything else while the host serves nobody; else with idle
+/// priority, and when it starves there, once more from its beginning with low priority. An error is one of [`run_on_thread`].
+pub(crate) async fn run_restartable<T, W>(
+    thread: &str,
+    priority: LoadPriority,
+    work: impl Fn() -> W,
+) -> std::io::Result<T>
 where
     T: Send + 'static,
     W: Future<Output = T> + Send + 'static,
 {
-    if pace == Pace::Full {
-        return run(thread, None, work()).await;
+    if priority == LoadPriority::Foreground {
+        return run_on_thread(thread, None, work()).await;
     }
-    let (begins, begun) = oneshot::channel();
+    let (sender, started) = oneshot::channel();
     let first = work();
-    let first = run(thread, Rank::Idle, async move {
-        begins.send(this_thread()).ok();
+    let first = run_on_thread(thread, ThreadPriority::Idle, async move {
+        sender.send(proc_folder_of_this_thread()).ok();
         first.await
     });
     let starved = async {
-        match begun.await {
-            Ok(Some(thread)) => starves(&thread).await,
+        match started.await {
+            Ok(Some(folder)) => starved(&folder).await,
             _ => std::future::pending().await,
         }
     };
     tokio::select! {
         biased;
         done = first => return done,
-        () = starved => tracing::info!(thread, "the machine is too busy for work behind everything; it gets a share now"),
+        () = starved => tracing::info!(thread, "the machine is too busy for work with idle priority; it begins again with low priority"),
     }
-    run(thread, Rank::Share, work()).await
+    run_on_thread(thread, ThreadPriority::Low, work()).await
 }
 
-/// How often it is looked whether something gets next to nothing of a core.
-const LOOK: Duration = Duration::from_secs(1);
+/// How often it is looked whether a thread or process starves.
+const STARVATION_CHECK: Duration = Duration::from_secs(1);
 
-/// Ends when a process, or a thread, has waited for a core for nearly all of a second; never where the system does not tell.
-/// It is named by its folder in `/proc`.
-pub(crate) async fn starves(folder: &str) {
+/// Ends when a process or thread, named by its folder in `/proc`, has waited for a core for nine tenths of a second; never
+/// where the system does not tell.
+pub(crate) async fn starved(folder: &str) {
     let file = format!("{folder}/schedstat");
-    let (mut looked, mut waited_before) = (Instant::now(), Duration::ZERO);
-    while let Some(waited) = waited_for_a_core(&std::fs::read_to_string(&file).unwrap_or_default()) {
-        if waited.saturating_sub(waited_before) > looked.elapsed().max(LOOK) * 9 / 10 {
+    let (mut checked, mut waited_before) = (Instant::now(), Duration::ZERO);
+    while let Some(waited) = time_on_runqueue(&std::fs::read_to_string(&file).unwrap_or_default()) {
+        if waited.saturating_sub(waited_before) > checked.elapsed().max(STARVATION_CHECK) * 9 / 10 {
             return;
         }
-        (looked, waited_before) = (Instant::now(), waited);
-        tokio::time::sleep(LOOK).await;
+        (checked, waited_before) = (Instant::now(), waited);
+        tokio::time::sleep(STARVATION_CHECK).await;
     }
     std::future::pending().await
 }
 
 /// The second of three numbers: https://docs.kernel.org/scheduler/sched-stats.html
-fn waited_for_a_core(schedstat: &str) -> Option<Duration> {
+fn time_on_runqueue(schedstat: &str) -> Option<Duration> {
     schedstat.split_whitespace().nth(1)?.parse().map(Duration::from_nanos).ok()
 }
 
-/// Its folder in `/proc`.
 #[cfg(target_os = "linux")]
-fn this_thread() -> Option<String> {
+fn proc_folder_of_this_thread() -> Option<String> {
     Some(format!("/proc/self/task/{}", rustix::thread::gettid()))
 }
 
 #[cfg(not(target_os = "linux"))]
-fn this_thread() -> Option<String> {
+fn proc_folder_of_this_thread() -> Option<String> {
     None
 }
 
-impl Rank {
+impl ThreadPriority {
+    /// Gives this thread the priority.
     #[cfg(target_os = "linux")]
-    fn take(self) {
+    fn apply(self) {
         use thread_priority::unix::{
             NormalThreadSchedulePolicy, ThreadSchedulePolicy, set_thread_priority_and_policy, thread_native_id,
         };
         let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
-        let taken = match self {
+        let applied = match self {
             Self::Idle => {
                 set_thread_priority_and_policy(thread_native_id(), thread_priority::ThreadPriority::Min, idle)
                     .map_err(|error| error.to_string())
             }
-            Self::Share => rustix::process::setpriority_process(None, NICENESS).map_err(|error| error.to_string()),
+            Self::Low => rustix::process::setpriority_process(None, LOW_NICENESS).map_err(|error| error.to_string()),
         };
-        if let Err(error) = taken {
-            tracing::debug!(%error, rank = ?self, "a thread keeps the rank of who started it");
+        if let Err(error) = applied {
+            tracing::debug!(%error, priority = ?self, "a thread keeps the priority of the thread that started it");
         }
     }
 
     #[cfg(not(target_os = "linux"))]
-    fn take(self) {}
+    fn apply(self) {}
 }
 
 #[cfg(target_os = "linux")]
-const NICENESS: i32 = 10;
+const LOW_NICENESS: i32 = 10;
 
 #[cfg(test)]
 mod tests {
@@ -171,7 +176,7 @@ mod tests {
             std::future::pending::<()>().await;
         };
         {
-            let run = std::pin::pin!(run("idle", Rank::Idle, work));
+            let run = std::pin::pin!(run_on_thread("idle", ThreadPriority::Idle, work));
             tokio::select! { biased; _ = run => panic!("it has no end"), () = tokio::task::yield_now() => {} }
         }
         assert!(gone.await.is_err());
@@ -180,7 +185,7 @@ mod tests {
     #[tokio::test]
     async fn work_that_panics_ends_in_an_error() {
         let work = async { assert_eq!(1, 2, "as a defect would") };
-        assert!(run("panics", Rank::Idle, work).await.is_err());
+        assert!(run_on_thread("panics", ThreadPriority::Idle, work).await.is_err());
     }
 
     /// Niceness and policy, as `/proc` has them: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
@@ -197,7 +202,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[tokio::test]
-    async fn work_that_starves_on_a_busy_machine_is_begun_anew_with_a_share() {
+    async fn work_that_starves_on_a_busy_machine_is_begun_anew_with_low_priority() {
         let over = Arc::new(AtomicBool::new(false));
         let busy = || {
             let over = over.clone();
@@ -212,23 +217,23 @@ mod tests {
             }
             of_this_thread().1
         };
-        assert_eq!(patiently("starves", Pace::Behind, work).await.unwrap(), 0, "SCHED_OTHER");
+        assert_eq!(run_restartable("starves", LoadPriority::Background, work).await.unwrap(), 0, "SCHED_OTHER");
         over.store(true, Ordering::Relaxed);
         busy.into_iter().for_each(|busy| busy.join().unwrap());
     }
 
     #[cfg(target_os = "linux")]
     #[tokio::test]
-    async fn processes_that_it_starts_are_behind_from_their_first_moment() {
+    async fn processes_that_a_background_thread_starts_have_its_priority_from_their_first_moment() {
         let before = of_this_thread();
-        for rank in [None, Some(Rank::Idle), Some(Rank::Share)] {
+        for priority in [None, Some(ThreadPriority::Idle), Some(ThreadPriority::Low)] {
             let work = async { tokio::process::Command::new("cat").arg("/proc/self/stat").output().await };
-            let stat = run("starts", rank, work).await.unwrap().unwrap().stdout;
+            let stat = run_on_thread("starts", priority, work).await.unwrap().unwrap().stdout;
             let (niceness, policy) = told(std::str::from_utf8(&stat).unwrap());
-            match rank {
-                None => assert_eq!((niceness, policy), before, "while nobody is served there is nobody to be behind"),
-                Some(Rank::Idle) => assert_eq!(policy, 5, "SCHED_IDLE"),
-                Some(Rank::Share) => assert_eq!((niceness, policy), (NICENESS.max(before.0), before.1)),
+            match priority {
+                None => assert_eq!((niceness, policy), before, "no priority is that of the thread that starts it"),
+                Some(ThreadPriority::Idle) => assert_eq!(policy, 5, "SCHED_IDLE"),
+                Some(ThreadPriority::Low) => assert_eq!((niceness, policy), (LOW_NICENESS.max(before.0), before.1)),
             }
         }
         assert_eq!(of_this_thread(), before, "and the host stays where it was");

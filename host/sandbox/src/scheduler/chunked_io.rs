@@ -1,25 +1,26 @@
-//! Large files in small pieces. A kernel that does not preempt itself ends a read or write before anyone else has the core, also
-//! where that is work behind everything: 12 MB took 7 ms, in which a neighbour's decision stood still.
+//! Reads and writes large files in chunks. A kernel that does not preempt its own work ends a read or write before another
+//! thread has the core, also where the thread has the lowest priority: 12 MB took 7 ms, in which a neighbour's decision
+//! stood still.
 
 use std::fs::File;
 use std::io::{Read, Result, Write};
 
 /// Copied within some ten microseconds.
-const PIECE: usize = 64 << 10;
+const CHUNK: usize = 64 << 10;
 
-/// Reads or writes no more than a piece at a time.
-pub(crate) struct Pieces<F>(pub F);
+/// Reads or writes no more than a chunk at a time.
+pub(crate) struct Chunked<F>(pub F);
 
-impl<F: Read> Read for Pieces<F> {
+impl<F: Read> Read for Chunked<F> {
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
-        let length = buffer.len().min(PIECE);
+        let length = buffer.len().min(CHUNK);
         self.0.read(buffer.get_mut(..length).unwrap_or_default())
     }
 }
 
-impl<F: Write> Write for Pieces<F> {
+impl<F: Write> Write for Chunked<F> {
     fn write(&mut self, bytes: &[u8]) -> Result<usize> {
-        self.0.write(bytes.get(..PIECE).unwrap_or(bytes))
+        self.0.write(bytes.get(..CHUNK).unwrap_or(bytes))
     }
 
     fn flush(&mut self) -> Result<()> {
@@ -30,7 +31,7 @@ impl<F: Write> Write for Pieces<F> {
 /// The file's first bytes. What is written behind them meanwhile is not taken: it would be longer than was allowed.
 pub(crate) fn read(file: &File, size: u64) -> Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
-    Pieces(file).take(size).read_to_end(&mut bytes)?;
+    Chunked(file).take(size).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
@@ -68,15 +69,15 @@ mod tests {
     }
 
     #[test]
-    fn no_read_or_write_is_longer_than_a_piece_and_nothing_is_lost() {
-        let file: Vec<u8> = (0..3 * PIECE + 1).map(|at| (at % 251) as u8).collect();
-        let mut written = Pieces(Greedy::default());
+    fn no_read_or_write_is_longer_than_a_chunk_and_nothing_is_lost() {
+        let file: Vec<u8> = (0..3 * CHUNK + 1).map(|at| (at % 251) as u8).collect();
+        let mut written = Chunked(Greedy::default());
         written.write_all(&file).unwrap();
-        assert_eq!(written.0.most, PIECE);
+        assert_eq!(written.0.most, CHUNK);
         assert_eq!(written.0.bytes, file);
         let mut read = Vec::with_capacity(file.len());
-        let mut reading = Pieces(Greedy { bytes: file.clone(), most: 0 });
+        let mut reading = Chunked(Greedy { bytes: file.clone(), most: 0 });
         reading.read_to_end(&mut read).unwrap();
-        assert_eq!((read, reading.0.most <= PIECE), (file, true));
+        assert_eq!((read, reading.0.most <= CHUNK), (file, true));
     }
 }
