@@ -100,18 +100,11 @@ impl Executor {
         self.inner.parts.directory.get(business_id)
     }
 
-    /// A business and where inputs for it enter, as its live bundle says; none when it is not in the directory or nothing
-    /// is deployed for its type.
-    pub fn inputs(&self, business_id: &str) -> Option<(Arc<BusinessInfo>, Arc<Inputs>)> {
-        let business = self.inner.parts.directory.get(business_id)?;
-        let generation = self.inner.parts.generations.live(&business.business_type)?;
-        Some((business, generation.inputs.clone()))
-    }
-
-    /// Whether a business is not served because its bundle could not be loaded: what comes for it is to come again.
-    pub fn awaits_bundle(&self, business_id: &str) -> bool {
-        let business = self.inner.parts.directory.get(business_id);
-        business.is_some_and(|business| self.inner.parts.generations.is_absent(&business.business_type))
+    /// A business and where inputs for it enter, as its live bundle says; the error says that there is no such business, or
+    /// that no bundle for its type is deployed or could be loaded.
+    pub fn inputs(&self, business_id: &str) -> Result<(Arc<BusinessInfo>, Arc<Inputs>), DecideError> {
+        let generation = self.generation(business_id)?;
+        Ok((self.business(business_id)?, generation.inputs.clone()))
     }
 
     /// What a user may do in a business, if the user may see it, and its place when one is named, and has the permission.

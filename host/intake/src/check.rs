@@ -1,9 +1,8 @@
-use jiff::Timestamp;
 use serde_json::Value;
-use signalbox_model::{AgentInput, Content, InputType, JsonObject, ReplySlot, Source, UserAccess};
-use signalbox_store::AcceptedInput;
+use signalbox_executor::Event;
+use signalbox_model::{Content, JsonObject, ReplySlot, Source, UserAccess};
 
-use crate::{IntakeConfig, IntakeError, Message};
+use crate::{Arrival, InputEntry, IntakeConfig, IntakeError, Message, Origin};
 
 /// What a message may be called, and contain.
 pub(super) fn message(message: &Message, config: &IntakeConfig) -> Result<(), IntakeError> {
@@ -15,11 +14,17 @@ pub(super) fn message(message: &Message, config: &IntakeConfig) -> Result<(), In
 
 /// What an input may contain.
 pub(super) fn content(content: &Content, config: &IntakeConfig) -> Result<(), IntakeError> {
-    let Content { text, data, metadata } = content;
+    let Content { text, data, .. } = content;
     let has_text = text.as_deref().is_some_and(|text| !text.trim().is_empty());
     if !has_text && data.is_none() {
         return Err(IntakeError::Empty);
     }
+    limits(content, config)
+}
+
+/// What an input may contain at most, wherever it comes from.
+pub(super) fn limits(content: &Content, config: &IntakeConfig) -> Result<(), IntakeError> {
+    let Content { text, data, metadata } = content;
     if let Some(text) = text
         && text.len() as u64 > config.text_size.0
     {
@@ -33,25 +38,30 @@ pub(super) fn content(content: &Content, config: &IntakeConfig) -> Result<(), In
     Ok(())
 }
 
-/// The input that a checked message is. Its id derives from user and message id, so that a message sent twice is one.
-pub(super) fn input(access: &UserAccess, message: Message, permissions: Vec<String>, now: Timestamp) -> AcceptedInput {
+/// The arrival that a checked message is. Its id derives from user and message id, so that a message sent twice is one.
+pub(super) fn arrival(access: &UserAccess, message: Message, permissions: Vec<String>) -> Arrival {
     let user_id = &access.user_id;
-    AcceptedInput {
-        input: AgentInput {
-            id: signalbox_model::input_id(&format!("ws/{user_id}"), &message.id),
+    let id = signalbox_model::input_id(&format!("ws/{user_id}"), &message.id);
+    Arrival {
+        origin: Origin {
             source: Source::Websocket,
-            user_id: Some(user_id.clone()),
+            scope: format!("wsh/{user_id}"),
+            event_id: id.clone(),
             business_id: message.business_id,
-            location_id: message.location_id,
-            input_type: InputType::UserMessage,
-            content: message.content.composed(),
-            timestamp: now,
-            correlation_id: Some(signalbox_model::correlation_id()),
+            user_id: Some(user_id.clone()),
+            permissions,
+            correlation_id: signalbox_model::correlation_id(),
+            fingerprint: None,
+            reply: ReplySlot::Websocket { user_id: user_id.clone(), message_id: message.id },
         },
-        permissions,
-        reply: ReplySlot::Websocket { user_id: user_id.clone(), message_id: message.id },
-        accepted_at: now,
-        fingerprint: None,
+        entry: InputEntry::Websocket,
+        mapped_input_id: Some(id.clone()),
+        handler_event_id: id,
+        event: Event::Websocket {
+            user_id: user_id.clone(),
+            location_id: message.location_id,
+            content: message.content.composed(),
+        },
     }
 }
 
@@ -129,7 +139,7 @@ mod tests {
         let decomposed = "Tus\u{326}esc cu sa\u{302}nge";
         let ana = UserAccess { user_id: "ana".to_owned(), businesses: Default::default() };
         let sent = message("m", json!({"text": decomposed, "data": {"name": decomposed}}));
-        let content = input(&ana, sent, vec![], Timestamp::from_second(1).unwrap()).input.content;
+        let Event::Websocket { content, .. } = arrival(&ana, sent, vec![]).event else { panic!("no message") };
         assert_eq!(content.text.as_deref(), Some("Tușesc cu sânge"));
         assert_eq!(content.data.unwrap()["name"], decomposed);
     }
@@ -137,11 +147,8 @@ mod tests {
     #[test]
     fn the_input_id_depends_on_user_and_message_only() {
         let user = |id: &str| UserAccess { user_id: id.to_owned(), businesses: Default::default() };
-        let at = |second| Timestamp::from_second(second).unwrap();
-        let first = input(&user("ana"), message("m", json!({"text": "a"})), vec![], at(1)).input.id;
-        let again = input(&user("ana"), message("m", json!({"text": "b"})), vec![], at(2)).input.id;
-        let other = input(&user("dan"), message("m", json!({"text": "a"})), vec![], at(1)).input.id;
-        assert_eq!(first, again);
-        assert_ne!(first, other);
+        let id = |by: &str, text: &str| arrival(&user(by), message("m", json!({"text": text})), vec![]).mapped_input_id;
+        assert_eq!(id("ana", "a"), id("ana", "b"));
+        assert_ne!(id("ana", "a"), id("dan", "a"));
     }
 }

@@ -35,14 +35,9 @@ pub trait Decide: Send + Sync + 'static {
         self.businesses().into_iter().find(|business| business.business_id == business_id)
     }
 
-    /// A business and where inputs for it enter, as its live bundle says; none when there is no such business or nothing
-    /// is deployed for its type.
-    fn inputs(&self, business_id: &str) -> Option<(Arc<BusinessInfo>, Arc<Inputs>)>;
-
-    /// Whether a business is not served because its bundle could not be loaded: what comes for it is to come again.
-    fn awaits_bundle(&self, _business_id: &str) -> bool {
-        false
-    }
+    /// A business and where inputs for it enter, as its live bundle says; the error says that there is no such business, or
+    /// that no bundle for its type is deployed or could be loaded.
+    fn inputs(&self, business_id: &str) -> Result<(Arc<BusinessInfo>, Arc<Inputs>), DecideError>;
 
     /// Has the bundle's handler turn an event into inputs.
     async fn handle(&self, call: EventCall) -> Result<Handled, HandleError>;
@@ -76,12 +71,8 @@ impl Decide for Executor {
         self.known_business(business_id)
     }
 
-    fn inputs(&self, business_id: &str) -> Option<(Arc<BusinessInfo>, Arc<Inputs>)> {
+    fn inputs(&self, business_id: &str) -> Result<(Arc<BusinessInfo>, Arc<Inputs>), DecideError> {
         Self::inputs(self, business_id)
-    }
-
-    fn awaits_bundle(&self, business_id: &str) -> bool {
-        Self::awaits_bundle(self, business_id)
     }
 
     async fn handle(&self, call: EventCall) -> Result<Handled, HandleError> {

@@ -5,7 +5,7 @@ use signalbox_model::ErrorType;
 use thiserror::Error;
 
 /// When to come back to a business whose bundle could not be loaded: somebody has to mend it first.
-pub const UNTIL_LOADED: Duration = Duration::from_secs(30);
+const UNTIL_LOADED: Duration = Duration::from_secs(30);
 
 /// Whose rate it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use signalbox_executor::{DecideError, Decided, NewInput, NodeEvent};
-use signalbox_model::{AgentInput, Content, ReplySlot, Source};
+use signalbox_executor::{DecideError, Decided, NodeEvent};
+use signalbox_model::Content;
 use signalbox_store::{Accepted, AcceptedInput, StoreError};
 use tokio::sync::oneshot;
 use tracing::Instrument as _;
@@ -23,49 +23,7 @@ pub enum Acceptance {
     Conflict(Receipt),
 }
 
-/// Where inputs come from that nobody typed.
-#[derive(Clone, Debug)]
-pub struct Origin {
-    /// The trigger.
-    pub source: Source,
-    /// Keeps apart what different senders call the same, for example `wh/<business>/<hook>`.
-    pub scope: String,
-    /// The sender's own id of the event, the same at every redelivery.
-    pub event_id: String,
-    /// The business it is for.
-    pub business_id: String,
-    /// What its sender may do there.
-    pub permissions: Vec<String>,
-    /// Under which log lines are found.
-    pub correlation_id: String,
-    /// SHA-256 of the event as its sender sent it: tells a redelivery from another event under the same id.
-    pub fingerprint: Option<String>,
-}
-
 impl Intake {
-    /// The input that a handler, or the default mapping, made of an event. The same event gives the same ids again.
-    pub fn new_input(&self, origin: &Origin, index: usize, new: NewInput) -> AcceptedInput {
-        let part = new.id.unwrap_or_else(|| index.to_string());
-        let now = self.shared.clock.now();
-        AcceptedInput {
-            input: AgentInput {
-                id: signalbox_model::input_id(&origin.scope, &format!("{}/{part}", origin.event_id)),
-                source: origin.source,
-                user_id: new.user_id,
-                business_id: origin.business_id.clone(),
-                location_id: new.location_id,
-                input_type: new.input_type,
-                content: new.content.composed(),
-                timestamp: now,
-                correlation_id: Some(origin.correlation_id.clone()),
-            },
-            permissions: origin.permissions.clone(),
-            reply: ReplySlot::None,
-            accepted_at: now,
-            fingerprint: origin.fingerprint.clone(),
-        }
-    }
-
     /// Stores an input and has it decided. After this it is decided even if the process dies, so its sender may be told
     /// that it is done with it. Nothing is stored when no room to decide it comes free soon: the sender comes back.
     pub async fn accept(&self, accepted: AcceptedInput) -> Result<Acceptance, IntakeError> {

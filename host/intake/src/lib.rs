@@ -12,6 +12,7 @@ mod flight;
 mod line;
 mod metrics;
 mod rates;
+mod receive;
 mod review;
 
 use std::collections::{HashMap, HashSet};
@@ -21,7 +22,9 @@ use std::time::Duration;
 use futures_util::{StreamExt as _, stream};
 use jiff::SignedDuration;
 use signalbox_delivery::Relay;
-use signalbox_model::{Content, MESSAGE_PERMISSION, UserAccess};
+use signalbox_executor::{AccessError, Authorized, DecideError};
+use signalbox_graph::Inputs;
+use signalbox_model::{BusinessInfo, Clock, Content, MESSAGE_PERMISSION, UserAccess};
 use signalbox_store::{AcceptedInput, PendingInput, Store, StoreError};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -34,16 +37,16 @@ use attempts::Attempts;
 use flight::Flight;
 use line::Who;
 use rates::Rates;
-use signalbox_model::Clock;
 
 pub use check::LONGEST_MESSAGE_ID;
 pub use config::IntakeConfig;
 pub use decide::{Decide, PermissionAudience};
-pub use error::UNTIL_LOADED;
+
 pub use error::{IntakeError, RateScope};
-pub use events::{Acceptance, Origin, Pending};
+pub use events::{Acceptance, Pending};
 pub use flight::{Receipt, Watcher};
 pub use metrics::{MESSAGES, describe_metrics};
+pub use receive::{Arrival, HandlerTask, InputEntry, Origin, ReceiveError, Received, Routed};
 pub use review::MAX_ACTIONS;
 pub use review::{ReviewFailure, ReviewMessage, ReviewOutcome};
 
@@ -121,9 +124,25 @@ impl Intake {
         &self.shared.config
     }
 
-    /// Who decides.
-    pub fn decide(&self) -> &Arc<dyn Decide> {
-        &self.shared.decide
+    /// Every business there is.
+    pub fn businesses(&self) -> Vec<Arc<BusinessInfo>> {
+        self.shared.decide.businesses()
+    }
+
+    /// A business and where inputs for it enter, as its live bundle says; the error says why nothing is decided for it here.
+    pub fn inputs(&self, business_id: &str) -> Result<(Arc<BusinessInfo>, Arc<Inputs>), DecideError> {
+        self.shared.decide.inputs(business_id)
+    }
+
+    /// What a user may do in a business, if the user may see it, and its place when one is named, and has the permission.
+    pub fn authorize(
+        &self,
+        access: &UserAccess,
+        business_id: &str,
+        location_id: Option<&str>,
+        permission: &str,
+    ) -> Result<Authorized, AccessError> {
+        self.shared.decide.authorize(access, business_id, location_id, permission)
     }
 
     /// Who may see what: for what is pushed, resumed, listed, read and reviewed alike.
@@ -138,16 +157,16 @@ impl Intake {
         self.shared.rates.check(user_id, business_id)
     }
 
-    /// Checks a message and makes it an input: its content, whether the user may send it there, and whether not too many
+    /// Checks a message and makes it an arrival: its content, whether the user may send it there, and whether not too many
     /// came before it.
-    pub fn check(&self, access: &UserAccess, message: Message) -> Result<AcceptedInput, IntakeError> {
+    pub fn check_message(&self, access: &UserAccess, message: Message) -> Result<Arrival, IntakeError> {
         let shared = &self.shared;
         check::message(&message, &shared.config)?;
         let business_id = &message.business_id;
         let authorized =
             shared.decide.authorize(access, business_id, message.location_id.as_deref(), MESSAGE_PERMISSION)?;
         self.check_rate(Some(&access.user_id), business_id)?;
-        Ok(check::input(access, message, authorized.permissions, shared.clock.now()))
+        Ok(check::arrival(access, message, authorized.permissions))
     }
 
     /// Has an input decided, and tells `watcher` how it goes. Returns at once, also when the input waits in line for room.
@@ -179,7 +198,7 @@ impl Intake {
                 }
                 let PendingInput { accepted, attempts } = pending;
                 // Their bundle has to be mended first; meanwhile they stay where they are, and hide nobody else's.
-                if self.shared.decide.awaits_bundle(&accepted.input.business_id) {
+                if matches!(self.inputs(&accepted.input.business_id), Err(DecideError::NotLoaded { .. })) {
                     waiting += 1;
                 } else if attempts > 0 {
                     suspects.push(accepted);

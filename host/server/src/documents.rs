@@ -18,7 +18,6 @@ use axum::routing::get;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 use serde_json::{Value, json};
-
 use signalbox_trigger_api::{Api, Refusal};
 
 /// The media type of OpenAPI and AsyncAPI documents alike is plain JSON to every tool that reads them.

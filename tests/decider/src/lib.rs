@@ -163,10 +163,11 @@ impl Decide for Desk {
         BUSINESSES.into_iter().filter_map(business).map(Arc::new).collect()
     }
 
-    fn inputs(&self, business_id: &str) -> Option<(Arc<BusinessInfo>, Arc<Inputs>)> {
+    fn inputs(&self, business_id: &str) -> Result<(Arc<BusinessInfo>, Arc<Inputs>), DecideError> {
+        let business = business(business_id).ok_or_else(|| DecideError::UnknownBusiness(business_id.to_owned()))?;
         let handler = (business_id == "handled").then(|| "split".to_owned());
         let websocket = (business_id != "silent").then_some(WebsocketInput { handler });
-        Some((Arc::new(business(business_id)?), Arc::new(Inputs { websocket, ..Inputs::default() })))
+        Ok((Arc::new(business), Arc::new(Inputs { websocket, ..Inputs::default() })))
     }
 
     /// Makes an input of every word; `nothing` gives none, `no`, `later`, `forbidden` and `broken` are refused. `thanks` and

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use serde::Deserialize;
 use signalbox_graph::{Problem, Report, Unread, check_toml};
 use signalbox_model::SecretReference;
 
@@ -10,7 +11,6 @@ use super::Config;
 use super::reader::{Fault, FaultKind};
 use super::tree::{Content, Node, Origin};
 use super::variables;
-use serde::Deserialize;
 
 /// The file that is read when no other is named and it is there.
 const USUAL_FILE: &str = "signalbox.toml";

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 use signalbox_model::AgentInput;
 use signalbox_sessions::{ClientFrame, ServerFrame};
+use signalbox_trigger_kafka::{DEAD_LETTER_HEADERS, DEAD_LETTER_VALUE_SIZE, KafkaConfig};
+use signalbox_trigger_websocket::{PATH as WEBSOCKET_PATH, SUBPROTOCOL};
 
 use super::portable::flattened;
 use super::schemas::{self, refer};
-use signalbox_trigger_kafka::{DEAD_LETTER_HEADERS, DEAD_LETTER_VALUE_SIZE, KafkaConfig};
-use signalbox_trigger_websocket::{PATH as WEBSOCKET_PATH, SUBPROTOCOL};
 
 pub(super) fn document() -> Value {
     let mut schemas = schemas::components(&[refer::<AgentInput>, refer::<ClientFrame>], &[refer::<ServerFrame>]);

@@ -1,14 +1,14 @@
 //! The OpenAPI 3.1 document: operations as their handlers describe them, and what all of them have in common.
 
 use serde_json::{Map, Value, json};
-use utoipa::openapi::OpenApi;
-
-use super::examples;
-use super::schemas::{self, refer};
 use signalbox_http::PROBLEM_JSON;
 use signalbox_trigger_api::{
     Decision, DecisionPage, InputRequest, InputStatus, ProblemDetails, ReviewInput, ReviewPage,
 };
+use utoipa::openapi::OpenApi;
+
+use super::examples;
+use super::schemas::{self, refer};
 
 /// What any request may be answered.
 const ANY: [(&str, &str); 4] = [

@@ -10,11 +10,11 @@ use signalbox_model::{
     MessageModel, RagContext, Review, WebSocketErrorResponse,
 };
 use signalbox_sessions::{ClientFrame, ServerFrame};
-
-use super::portable::{never_null, portable};
 use signalbox_trigger_api::{
     Decision, DecisionPage, InputRequest, InputStatus, PendingReview, ProblemDetails, ReviewInput, ReviewPage,
 };
+
+use super::portable::{never_null, portable};
 
 /// What is done for each type: its name is the one it has in documents.
 type Visit<'a> = &'a mut dyn FnMut(&'static str, fn(&mut SchemaGenerator) -> Value);

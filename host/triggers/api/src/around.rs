@@ -6,12 +6,12 @@ use axum::extract::{MatchedPath, Request};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderValue, Method};
+use signalbox_http::CORRELATION_HEADER;
 use tracing::Instrument as _;
 
 use crate::CorrelationId;
 use crate::metrics::{API_REQUESTS, API_SECONDS};
 use crate::refusal::Refusal;
-use signalbox_http::CORRELATION_HEADER;
 
 /// Serves one request.
 pub(super) async fn serve(mut request: Request, next: Next) -> Response {

@@ -4,14 +4,13 @@ use axum::extract::{FromRequestParts, OriginalUri};
 use http::request::Parts;
 use signalbox_delivery::Audience as _;
 use signalbox_executor::Authorized;
+use signalbox_http::{AuthError, authorization, is_token_in_url};
 use signalbox_model::{AgentInput, DECISIONS_PERMISSION, MESSAGE_PERMISSION, Reach, UserAccess};
 use signalbox_store::DecisionRecord;
 
 use crate::refusal::Refusal;
 use crate::view::Decision;
 use crate::{Api, CorrelationId};
-use signalbox_http::AuthError;
-use signalbox_http::{authorization, is_token_in_url};
 
 /// A caller whose token holds and who does not ask too much.
 #[derive(Debug)]
@@ -38,8 +37,7 @@ impl Caller {
         location_id: Option<&str>,
         permission: &str,
     ) -> Result<Authorized, Refusal> {
-        let decide = api.shared.intake.decide();
-        Ok(decide.authorize(&self.access, business_id, location_id, permission)?)
+        Ok(api.shared.intake.authorize(&self.access, business_id, location_id, permission)?)
     }
 
     /// Lets the caller look at what a business has decided: all of it, or what is the caller's own.
@@ -82,7 +80,7 @@ impl Caller {
 
     /// Whether the caller has a permission.
     pub fn may(&self, api: &Api, business_id: &str, location_id: Option<&str>, permission: &str) -> bool {
-        api.shared.intake.decide().authorize(&self.access, business_id, location_id, permission).is_ok()
+        api.shared.intake.authorize(&self.access, business_id, location_id, permission).is_ok()
     }
 }
 

@@ -11,8 +11,9 @@ use http::header::{CONTENT_TYPE, LOCATION};
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
-use signalbox_executor::{Event, EventCall, Handled, NewInput, Reply};
-use signalbox_model::{MESSAGE_PERMISSION, Source};
+use signalbox_executor::{Event, NewInput, Reply};
+use signalbox_intake::{Acceptance, Arrival, InputEntry, IntakeError, Origin, Pending, Received, Routed};
+use signalbox_model::{MESSAGE_PERMISSION, ReplySlot, Source};
 use signalbox_store::{AcceptedInput, Claim, DecisionRecord, Delivery, DeliveryAnswer};
 use ulid::Ulid;
 
@@ -21,10 +22,7 @@ use crate::caller::Caller;
 use crate::refusal::Refusal;
 use crate::request::{self, Names, PREFERENCE_APPLIED, Parameters};
 use crate::states::status;
-use crate::view::InputRequest;
-use signalbox_http::Problem;
-use signalbox_intake::{Acceptance, IntakeError, Origin};
-use signalbox_intake::{Pending, UNTIL_LOADED};
+use crate::view::{InputRequest, RequestType};
 
 /// Says that the answer is that of an earlier request with the same key.
 pub(super) const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
@@ -113,9 +111,11 @@ pub(super) async fn create_input(
         scope: format!("api/{}", caller.access.user_id),
         event_id: key.clone().unwrap_or_else(|| Ulid::new().to_string()),
         business_id,
+        user_id: Some(caller.access.user_id.clone()),
         permissions: authorized.permissions,
         correlation_id: caller.correlation_id.clone(),
         fingerprint: Some(Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect()),
+        reply: ReplySlot::None,
     };
     let wait = wait.map(|wait| wait.min(api.shared.config.max_wait.0));
     Entering { api: &api, caller: &caller, origin, is_keyed: key.is_some(), wait }.enter(asked).await
@@ -139,70 +139,39 @@ struct Entered {
 
 impl Entering<'_> {
     async fn enter(&self, asked: InputRequest) -> Result<Response, Refusal> {
-        let intake = &self.api.shared.intake;
-        intake.check_content(&asked.content)?;
-        let asked = InputRequest { content: asked.content.composed(), ..asked };
-        let business_id = &self.origin.business_id;
-        let Some((_, inputs)) = intake.decide().inputs(business_id) else {
-            if intake.decide().awaits_bundle(business_id) {
-                let detail = "this business cannot be served right now; send the request again later";
-                let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "bundle_not_loaded", detail);
-                return Err(Refusal(problem.retry_after(UNTIL_LOADED)));
-            }
-            let detail = "nothing is deployed for this business; ask the operator";
-            return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "no_bundle", detail));
+        let shared = &self.api.shared;
+        shared.intake.check_content(&asked.content)?;
+        let origin = &self.origin;
+        let InputRequest { location_id, content, input_type } = asked;
+        let arrival = Arrival {
+            origin: origin.clone(),
+            entry: InputEntry::Api,
+            mapped_input_id: None,
+            handler_event_id: signalbox_model::input_id(&origin.scope, &origin.event_id),
+            event: Event::Api { user_id: origin.user_id.clone(), location_id, content: content.composed() },
         };
-        let Some(offered) = &inputs.api else {
-            let detail = "this business takes no inputs over the API: its bundle has no [inputs.api]";
-            return Err(Refusal::new(StatusCode::FORBIDDEN, "api_not_offered", detail));
-        };
-        let Some(handler) = &offered.handler else {
-            let new = NewInput {
-                id: None,
-                input_type: asked.input_type.into(),
-                user_id: Some(self.caller.access.user_id.clone()),
-                location_id: asked.location_id,
-                content: asked.content,
-            };
-            return self.accept(vec![new], None).await;
+        let task = match shared.intake.route(arrival, |event| mapping(event, input_type))? {
+            Routed::Mapped(Received { inputs, reply }) => return self.accept(inputs, reply).await,
+            Routed::Handler(task) => task,
         };
         let delivery = self.delivery();
         if let Some(delivery) = &delivery {
-            match self.api.shared.store.claim_delivery(delivery).await? {
+            match shared.store.claim_delivery(delivery).await? {
                 Claim::Open => {}
                 Claim::Answered(answer) => return Ok(replayed(answer)),
                 Claim::Conflict => return Err(Refusal::key_reused()),
             }
         }
-        let Handled { mut inputs, reply } = self.handle(handler, asked).await?;
-        for input in &mut inputs {
-            input.user_id.get_or_insert_with(|| self.caller.access.user_id.clone());
-        }
+        let Received { inputs, reply } = shared.intake.run_handler(task).await?;
         if !inputs.is_empty() {
             return self.accept(inputs, reply).await;
         }
         if let Some(delivery) = &delivery {
             // Nothing was stored that would tell that the same request comes again.
             let answer = reply.clone().map_or(empty_answer(), answer_of);
-            self.api.shared.store.answer_delivery(delivery, &answer).await?;
+            shared.store.answer_delivery(delivery, &answer).await?;
         }
         Ok(reply.map_or_else(|| StatusCode::NO_CONTENT.into_response(), |reply| respond(StatusCode::OK, reply)))
-    }
-
-    async fn handle(&self, handler: &str, asked: InputRequest) -> Result<Handled, Refusal> {
-        let origin = &self.origin;
-        let call = EventCall {
-            business_id: origin.business_id.clone(),
-            handler: handler.to_owned(),
-            event_id: signalbox_model::input_id(&origin.scope, &origin.event_id),
-            correlation_id: origin.correlation_id.clone(),
-            event: Event::Api {
-                user_id: Some(self.caller.access.user_id.clone()),
-                location_id: asked.location_id,
-                content: asked.content,
-            },
-        };
-        Ok(self.api.shared.intake.decide().handle(call).await?)
     }
 
     /// What a request with a key is remembered under, when a handler decides how many inputs it becomes.
@@ -218,11 +187,10 @@ impl Entering<'_> {
         })
     }
 
-    async fn accept(&self, inputs: Vec<NewInput>, reply: Option<Reply>) -> Result<Response, Refusal> {
+    async fn accept(&self, inputs: Vec<AcceptedInput>, reply: Option<Reply>) -> Result<Response, Refusal> {
         let intake = &self.api.shared.intake;
         let mut entered = Vec::with_capacity(inputs.len());
-        for (index, new) in inputs.into_iter().enumerate() {
-            let accepted = intake.new_input(&self.origin, index, new);
+        for accepted in inputs {
             let (acceptance, pending) = intake.accept_and_wait(accepted.clone()).await?;
             entered.push(match acceptance {
                 Acceptance::New(_) => Entered { accepted, is_new: true, pending: Some(pending) },
@@ -294,6 +262,14 @@ impl Entering<'_> {
             response.headers_mut().insert(PREFERENCE_APPLIED, value);
         }
     }
+}
+
+/// Without a handler the request's content is that of one input.
+fn mapping(event: Event, input_type: RequestType) -> Result<NewInput, Refusal> {
+    let Event::Api { user_id, location_id, content } = event else {
+        return Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "what arrived is no request"));
+    };
+    Ok(NewInput { id: None, input_type: input_type.into(), user_id, location_id, content })
 }
 
 fn respond(status: StatusCode, reply: Reply) -> Response {

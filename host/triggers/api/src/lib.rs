@@ -23,6 +23,8 @@ use axum::middleware::from_fn;
 use axum::routing::any;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, LINK, LOCATION, RETRY_AFTER};
 use http::{HeaderValue, Method, StatusCode};
+use signalbox_http::{CORRELATION_HEADER, Verifier};
+use signalbox_intake::Intake;
 use signalbox_store::Store;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
@@ -31,10 +33,6 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use limits::Limits;
-
-use signalbox_http::CORRELATION_HEADER;
-use signalbox_http::Verifier;
-use signalbox_intake::Intake;
 
 pub use config::ApiConfig;
 pub use metrics::describe_metrics;

@@ -1,17 +1,16 @@
 //! Every reason for which the API says no, as problem details.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::header::WWW_AUTHENTICATE;
 use http::{HeaderValue, StatusCode};
 use signalbox_executor::{AccessError, HandleError, Rejection, ReviewError};
+use signalbox_http::{AuthError, Problem};
+use signalbox_intake::{IntakeError, ReceiveError, ReviewFailure};
 use signalbox_model::ErrorType;
 use signalbox_store::StoreError;
-use std::time::Duration;
-
-use signalbox_http::AuthError;
-use signalbox_http::Problem;
-use signalbox_intake::{IntakeError, ReviewFailure};
 
 /// When a sender that met a fault of the host is told to come back.
 const FAULT_PAUSE: Duration = Duration::from_secs(2);
@@ -154,6 +153,19 @@ impl From<HandleError> for Refusal {
             }
         };
         Self::new(status, code, detail)
+    }
+}
+
+impl From<ReceiveError> for Refusal {
+    fn from(error: ReceiveError) -> Self {
+        match error {
+            ReceiveError::NotOffered(_) => {
+                let detail = "this business takes no inputs over the API: its bundle has no [inputs.api]";
+                Self::new(StatusCode::FORBIDDEN, "api_not_offered", detail)
+            }
+            ReceiveError::Handle(error) => error.into(),
+            ReceiveError::Intake(error) => error.into(),
+        }
     }
 }
 

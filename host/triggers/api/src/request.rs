@@ -13,10 +13,10 @@ use http::{HeaderMap, HeaderName, StatusCode};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 use signalbox_model::HumanDuration;
+use signalbox_model::strict_json::{self, BodyError};
 
 use crate::refusal::Refusal;
 use crate::{Api, ApiConfig};
-use signalbox_model::strict_json::{self, BodyError};
 
 /// Names a request, so that it can be sent again without being done again.
 pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");

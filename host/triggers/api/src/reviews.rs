@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode};
 use serde::Deserialize;
 use signalbox_delivery::may_review;
+use signalbox_intake::{MAX_ACTIONS, ReviewMessage};
 use signalbox_model::{REVIEW_PERMISSION, Source};
 use signalbox_store::{DecisionRecord, StoreError};
 use ulid::Ulid;
@@ -16,8 +17,6 @@ use crate::inputs::REPLAYED;
 use crate::refusal::Refusal;
 use crate::request::{self, Names, Parameters};
 use crate::view::{self, Decision, PendingReview, ReviewInput, ReviewPage};
-use signalbox_intake::MAX_ACTIONS;
-use signalbox_intake::ReviewMessage;
 
 /// Decisions of a page, when the caller does not say.
 const PAGE: u32 = 20;

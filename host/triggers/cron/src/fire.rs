@@ -3,8 +3,9 @@
 use std::collections::VecDeque;
 
 use jiff::Timestamp;
-use signalbox_executor::{Event, EventCall, NewInput};
-use signalbox_model::{Content, InputType, JsonObject, Overlap, Source, correlation_id};
+use signalbox_executor::{DecideError, Event, HandleError, NewInput};
+use signalbox_intake::{Acceptance, Arrival, InputEntry, Intake, IntakeError, Origin, ReceiveError, Received};
+use signalbox_model::{Clock, Content, InputType, JsonObject, Overlap, ReplySlot, Source, correlation_id};
 use signalbox_store::{
     AcceptedInput, Fire, FireClaim, FireEnd, Schedule, ScheduleDefinition, ScheduleSource, Store, StoreError,
 };
@@ -12,9 +13,6 @@ use signalbox_store::{
 use crate::CronConfig;
 use crate::entry::{Due, What, duration};
 use crate::metrics::{CRON_LATENESS, CRON_TICKS};
-use signalbox_intake::Acceptance;
-use signalbox_intake::{Intake, IntakeError, Origin};
-use signalbox_model::Clock;
 
 /// How often a tick that waits for the one before it looks again.
 const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
@@ -176,7 +174,7 @@ impl Firing {
         let now = self.clock.now();
         let schedule = self.store.schedule(&fire.business_id, &fire.name).await?;
         let too_old = now.duration_since(fire.nominal) > duration(self.config.catch_up_age.0);
-        let served = self.intake.decide().inputs(&fire.business_id).is_some();
+        let served = self.intake.inputs(&fire.business_id).is_ok();
         if schedule.is_some() && !too_old && !served {
             // Another host may serve this business.
             return Ok(());
@@ -249,49 +247,32 @@ impl Firing {
 
     /// The inputs of a tick. The first has the tick's own id, so that whoever fires it again gives the same one.
     async fn inputs(&self, fire: &Fire, definition: &ScheduleDefinition) -> Result<Vec<AcceptedInput>, NoInput> {
-        let decide = self.intake.decide();
-        let Some((_, inputs)) = decide.inputs(&fire.business_id) else {
-            return Err(NoInput::Later("nothing decides for this business here".to_owned()));
+        let (schedule, entry) = match &definition.source {
+            ScheduleSource::Bundle { hook } => (hook.as_str(), InputEntry::Cron(hook.clone())),
+            ScheduleSource::Plugin { .. } => (definition.name.as_str(), InputEntry::Undeclared),
         };
-        let (schedule, handler) = match &definition.source {
-            ScheduleSource::Bundle { hook } => {
-                (hook.as_str(), inputs.cron.get(hook).and_then(|cron| cron.handler.clone()))
-            }
-            ScheduleSource::Plugin { .. } => (definition.name.as_str(), None),
+        let arrival = Arrival {
+            origin: Origin {
+                source: Source::Cron,
+                scope: format!("cron/{}/{}", fire.business_id, fire.name),
+                event_id: fire.input_id(),
+                business_id: fire.business_id.clone(),
+                user_id: None,
+                permissions: Vec::new(),
+                correlation_id: correlation_id(),
+                fingerprint: None,
+                reply: ReplySlot::None,
+            },
+            entry,
+            mapped_input_id: None,
+            handler_event_id: fire.input_id(),
+            event: Event::Cron {
+                schedule: schedule.to_owned(),
+                nominal: fire.nominal,
+                payload: definition.payload.clone(),
+            },
         };
-        let origin = Origin {
-            source: Source::Cron,
-            scope: format!("cron/{}/{}", fire.business_id, fire.name),
-            event_id: fire.input_id(),
-            business_id: fire.business_id.clone(),
-            permissions: Vec::new(),
-            correlation_id: correlation_id(),
-            fingerprint: None,
-        };
-        let new = match handler {
-            None => vec![tick_input(schedule, fire.nominal, definition.payload.clone())],
-            Some(handler) => {
-                let event = Event::Cron {
-                    schedule: schedule.to_owned(),
-                    nominal: fire.nominal,
-                    payload: definition.payload.clone(),
-                };
-                let call = EventCall {
-                    business_id: fire.business_id.clone(),
-                    handler,
-                    event_id: origin.event_id.clone(),
-                    correlation_id: origin.correlation_id.clone(),
-                    event,
-                };
-                match decide.handle(call).await {
-                    Ok(handled) => handled.inputs,
-                    Err(error) if error.retryable() => return Err(NoInput::Later(error.to_string())),
-                    Err(error) => return Err(NoInput::Refused(error.to_string())),
-                }
-            }
-        };
-        let mut inputs: Vec<_> =
-            new.into_iter().enumerate().map(|(index, new)| self.intake.new_input(&origin, index, new)).collect();
+        let Received { mut inputs, .. } = self.intake.receive(arrival, tick_input).await?;
         if let Some(first) = inputs.first_mut() {
             first.input.id = fire.input_id();
         }
@@ -361,16 +342,32 @@ impl Firing {
 }
 
 /// The input of a tick without a handler.
-fn tick_input(schedule: &str, nominal: Timestamp, payload: Option<JsonObject>) -> NewInput {
+fn tick_input(event: Event) -> Result<NewInput, NoInput> {
+    let Event::Cron { schedule, nominal, payload } = event else {
+        return Err(NoInput::Refused("what arrived is no tick".to_owned()));
+    };
     let mut metadata = JsonObject::new();
     metadata.insert("schedule".to_owned(), schedule.into());
     metadata.insert("nominal".to_owned(), nominal.to_string().into());
-    NewInput {
+    Ok(NewInput {
         id: None,
         input_type: InputType::ScheduledTask,
         user_id: None,
         location_id: None,
         content: Content { text: None, data: payload, metadata: Some(metadata) },
+    })
+}
+
+impl From<ReceiveError> for NoInput {
+    fn from(error: ReceiveError) -> Self {
+        match error {
+            // Another host may serve this business, or this one soon.
+            ReceiveError::Handle(HandleError::Decide(
+                DecideError::UnknownBusiness(_) | DecideError::NoBundle { .. } | DecideError::NotLoaded { .. },
+            )) => Self::Later("nothing decides for this business here".to_owned()),
+            ReceiveError::Handle(error) if error.retryable() => Self::Later(error.to_string()),
+            error => Self::Refused(error.to_string()),
+        }
     }
 }
 

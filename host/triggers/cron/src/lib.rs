@@ -13,6 +13,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
+use signalbox_intake::Intake;
+use signalbox_model::Clock;
 use signalbox_store::{Fire, Schedule, ScheduleDefinition, Store, StoreError};
 use tokio::sync::Notify;
 use tokio::task::{JoinError, JoinSet};
@@ -20,8 +22,6 @@ use tokio_util::sync::CancellationToken;
 
 use entry::{Entry, duration};
 use fire::{Firing, Progress};
-use signalbox_intake::Intake;
-use signalbox_model::Clock;
 
 pub use bundles::BUNDLE_PREFIX;
 pub use config::CronConfig;
@@ -221,10 +221,10 @@ impl Scheduler {
 
     /// Reads all schedules, and writes those of bundles that have changed.
     async fn refresh(&mut self, now: Timestamp) -> Result<(), StoreError> {
-        let decide = self.firing.intake.decide().clone();
+        let intake = self.firing.intake.clone();
         let mut written = Vec::new();
-        for business in decide.businesses() {
-            let Some((business, inputs)) = decide.inputs(&business.business_id) else { continue };
+        for business in intake.businesses() {
+            let Ok((business, inputs)) = intake.inputs(&business.business_id) else { continue };
             let declared = bundles::declared(&business, &inputs, &self.firing.config);
             if self.declared.get(&business.business_id) != Some(&declared) {
                 bundles::write(&self.firing.store, &business.business_id, &declared, now).await?;
@@ -276,7 +276,7 @@ impl Scheduler {
             return;
         }
         self.entries.remove(&key);
-        if schedule.paused || self.firing.intake.decide().inputs(&key.0).is_none() {
+        if schedule.paused || self.firing.intake.inputs(&key.0).is_err() {
             return;
         }
         match Entry::new(schedule, now) {

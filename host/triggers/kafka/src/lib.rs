@@ -30,7 +30,9 @@ use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
 use signalbox_graph::Inputs;
+use signalbox_intake::Intake;
 use signalbox_kafka::{KafkaConnection, KafkaConnectionError, KafkaProducer};
+use signalbox_model::Clock;
 use thiserror::Error;
 use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
@@ -38,8 +40,6 @@ use tokio::sync::{oneshot, watch};
 use dead_letters::DeadLetters;
 use flow::Flow;
 use reader::{Ending, Reader};
-use signalbox_intake::{Decide, Intake};
-use signalbox_model::Clock;
 use start::Start;
 use take_in::TakeIn;
 use work::{Patience, Worker};
@@ -105,9 +105,9 @@ impl KafkaConfig {
     }
 
     /// What the host subscribes to at this moment: its own topic, and those of every business's bundle.
-    fn topics(&self, decide: &dyn Decide) -> BTreeSet<String> {
-        let businesses = decide.businesses();
-        let inputs = businesses.iter().filter_map(|business| decide.inputs(&business.business_id));
+    fn topics(&self, intake: &Intake) -> BTreeSet<String> {
+        let businesses = intake.businesses();
+        let inputs = businesses.iter().filter_map(|business| intake.inputs(&business.business_id).ok());
         let mut topics: BTreeSet<String> = inputs
             .flat_map(|(_, inputs)| inputs.kafka.values().map(|input| input.topic.clone()).collect::<Vec<_>>())
             .collect();
@@ -177,7 +177,7 @@ impl KafkaConsumer {
             config: config.consumer(connection),
             flow,
             worker: Arc::new(worker),
-            topics: Box::new(move || own.topics(intake.decide().as_ref())),
+            topics: Box::new(move || own.topics(&intake)),
             commit_interval: config.commit_interval.0,
             revoke_timeout: config.revoke_timeout.0,
             start: Start { at: config.start_at, patience: config.session_timeout.0 / 2 },

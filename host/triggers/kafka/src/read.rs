@@ -2,18 +2,21 @@
 
 use serde_json::json;
 use signalbox_executor::NewInput;
+use signalbox_intake::Intake;
+use signalbox_model::strict_json::{self, BodyError};
 use signalbox_model::{AgentInput, Content, InputType, JsonObject};
 
 use crate::record::{Record, is_correlation_id};
 use crate::refusal::Refusal;
-use signalbox_intake::Intake;
-use signalbox_model::strict_json::{self, BodyError};
 
 /// The longest id of a user or place.
 const LONGEST_NAME: usize = 256;
 
 /// Without a handler the value is the data of one input, and the metadata say where it stood.
 pub(super) fn default_mapping(record: &Record, intake: &Intake) -> Result<NewInput, Refusal> {
+    if record.value.as_ref().is_none_or(Vec::is_empty) {
+        return Err(Refusal::Empty);
+    }
     let data: JsonObject = object(record, &[]).map_err(|error| {
         let (BodyError::Syntax(reason) | BodyError::Shape(reason)) = error;
         Refusal::NotJson(reason)

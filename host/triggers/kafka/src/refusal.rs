@@ -1,10 +1,9 @@
 use std::time::Duration;
 
 use signalbox_executor::{DecideError, HandleError, Rejection};
+use signalbox_intake::{IntakeError, ReceiveError};
 use signalbox_store::{DecisionRecord, StoreError};
 use thiserror::Error;
-
-use signalbox_intake::IntakeError;
 
 /// The longest message of a dead letter, in characters.
 const LONGEST_MESSAGE: usize = 500;
@@ -99,6 +98,17 @@ pub(super) struct FailedDecision {
     pub id: String,
     /// Why it failed.
     pub reason: String,
+}
+
+impl From<ReceiveError> for Refusal {
+    fn from(error: ReceiveError) -> Self {
+        match error {
+            // The entry was there when the business was found, so a bundle without it was put in its place since.
+            ReceiveError::NotOffered(_) => Self::Lost,
+            ReceiveError::Handle(error) => error.into(),
+            ReceiveError::Intake(error) => Self::Content(error),
+        }
+    }
 }
 
 impl FailedDecision {

@@ -1,15 +1,13 @@
 //! From a record to decisions.
 
-use signalbox_executor::{Decided, EventCall};
-use signalbox_model::{Outcome, ReplySlot, Source};
+use signalbox_executor::{Decided, Event};
+use signalbox_intake::{Arrival, InputEntry, Intake, IntakeError, Origin, Received};
+use signalbox_model::{Clock, Outcome, ReplySlot, Source};
 use signalbox_store::AcceptedInput;
 
-use crate::business;
-use crate::read;
 use crate::record::Record;
 use crate::refusal::{FailedDecision, Refusal};
-use signalbox_intake::{Intake, IntakeError, Origin};
-use signalbox_model::Clock;
+use crate::{business, read};
 
 /// Takes records in.
 pub(super) struct TakeIn {
@@ -58,32 +56,27 @@ impl TakeIn {
         if self.inputs_topic.as_deref() == Some(&*record.topic) {
             return self.input(record, correlation_id);
         }
-        let reader = business::of(record, self.intake.decide().as_ref())?;
-        let origin = Origin {
-            source: Source::Kafka,
-            scope: format!("kafka/{}/{}", reader.business_id, record.topic),
-            event_id: record.id(),
-            business_id: reader.business_id,
-            permissions: Vec::new(),
-            correlation_id: correlation_id.to_owned(),
-            fingerprint: None,
+        let business_id = business::of(record, &self.intake)?;
+        let arrival = Arrival {
+            origin: Origin {
+                source: Source::Kafka,
+                scope: format!("kafka/{business_id}/{}", record.topic),
+                event_id: record.id(),
+                business_id,
+                user_id: None,
+                permissions: Vec::new(),
+                correlation_id: correlation_id.to_owned(),
+                fingerprint: None,
+                reply: ReplySlot::None,
+            },
+            entry: InputEntry::Kafka(record.topic.to_string()),
+            mapped_input_id: None,
+            handler_event_id: record.id(),
+            event: record.event(),
         };
-        let made = match reader.handler {
-            Some(handler) => {
-                let call = EventCall {
-                    business_id: origin.business_id.clone(),
-                    handler,
-                    event_id: origin.event_id.clone(),
-                    correlation_id: correlation_id.to_owned(),
-                    event: record.event(),
-                };
-                self.intake.decide().handle(call).await?.inputs
-            }
-            None if record.value.as_ref().is_none_or(Vec::is_empty) => return Err(Refusal::Empty),
-            None => vec![read::default_mapping(record, &self.intake)?],
-        };
-        let inputs = made.into_iter().enumerate().map(|(index, new)| self.intake.new_input(&origin, index, new));
-        Ok(Made { inputs: inputs.collect(), ids_are_ours: true, done: 0, fresh: false, failed: None })
+        let mapping = |_: Event| read::default_mapping(record, &self.intake);
+        let Received { inputs, .. } = self.intake.receive(arrival, mapping).await?;
+        Ok(Made { inputs, ids_are_ours: true, done: 0, fresh: false, failed: None })
     }
 
     fn input(&self, record: &Record, correlation_id: &str) -> Result<Made, Refusal> {
@@ -91,7 +84,7 @@ impl TakeIn {
             return Err(Refusal::Empty);
         }
         let mut input = read::input(record, &self.intake)?;
-        let (business, _) = business::served(&input.business_id, self.intake.decide().as_ref())?;
+        let (business, _) = business::served(&input.business_id, &self.intake)?;
         // Nobody may see a place that is not there, so nobody could see or review what is decided about it either.
         if let Some(place) = input.location_id.as_deref().filter(|place| business.location(place).is_none()) {
             return Err(Refusal::UnknownLocation {

@@ -24,7 +24,11 @@ use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderValue, StatusCode};
+use signalbox_executor::DecideError;
 use signalbox_graph::{Inputs, WebhookInput};
+use signalbox_http::CORRELATION_HEADER;
+use signalbox_intake::Intake;
+use signalbox_model::Clock;
 use signalbox_store::{DeliveryAnswer, Store};
 use thiserror::Error;
 use tokio::sync::Semaphore;
@@ -33,9 +37,6 @@ use tracing::Instrument as _;
 use crate::metrics::{SIGNATURES_REFUSED, WEBHOOKS};
 use keys::Keys;
 use refusal::Refusal;
-use signalbox_http::CORRELATION_HEADER;
-use signalbox_intake::Intake;
-use signalbox_model::Clock;
 use take_in::{Proven, Signature};
 
 pub use config::WebhookConfig;
@@ -154,7 +155,7 @@ impl Webhooks {
 
     /// Whether every hook of the bundle for a business type can be verified for every business of that type.
     pub fn check(&self, business_type: &str, inputs: &Inputs) -> Result<(), HookError> {
-        let mut businesses = self.shared.intake.decide().businesses();
+        let mut businesses = self.shared.intake.businesses();
         businesses.retain(|business| business.business_type == business_type);
         self.shared.keys.check(&format!("the bundle for {business_type} businesses"), inputs, &businesses)
     }
@@ -162,7 +163,7 @@ impl Webhooks {
     /// What an operator should know of who shares which secret, a sentence each; `hooks` are the inputs of every business
     /// type's bundle.
     pub fn remarks(&self, hooks: &BTreeMap<String, Arc<Inputs>>) -> Vec<String> {
-        self.shared.keys.remarks(&self.shared.intake.decide().businesses(), hooks)
+        self.shared.keys.remarks(&self.shared.intake.businesses(), hooks)
     }
 
     /// The route of the endpoint.
@@ -206,11 +207,11 @@ async fn deliver(
 
 impl Shared {
     fn hook(&self, business_id: &str, hook: &str) -> Result<Hook, Refusal> {
-        let decide = self.intake.decide();
-        let Some((_, inputs)) = decide.inputs(business_id) else {
+        let (_, inputs) = self.intake.inputs(business_id).map_err(|error| match error {
             // Whether it has the hook only its bundle knows; "not found" would make the sender give up.
-            return Err(if decide.awaits_bundle(business_id) { Refusal::NotLoaded } else { Refusal::Unknown });
-        };
+            DecideError::NotLoaded { .. } => Refusal::NotLoaded,
+            _ => Refusal::Unknown,
+        })?;
         let input = inputs.webhook.get(hook).cloned().ok_or(Refusal::Unknown)?;
         let same_secret = |other: &&WebhookInput| other.verify.secret == input.verify.secret;
         let is_alone = inputs.webhook.values().filter(same_secret).count() == 1;
@@ -243,7 +244,6 @@ impl Shared {
         self.intake.check_rate(None, &business_id)?;
         let delivery = Proven {
             headers: receive::for_handler(&headers),
-            handler: input.handler,
             signature,
             correlation_id: correlation_id.to_owned(),
             business_id,

@@ -2,12 +2,12 @@ use std::time::Duration;
 
 use http::StatusCode;
 use signalbox_executor::{DecideError, HandleError, Rejection};
+use signalbox_http::Problem;
+use signalbox_intake::{IntakeError, ReceiveError};
 use signalbox_store::StoreError;
 use thiserror::Error;
 
 use crate::verify::Unproven;
-use signalbox_http::Problem;
-use signalbox_intake::IntakeError;
 
 /// The longest reason of a handler that is passed on, in characters.
 const LONGEST_REASON: usize = 500;
@@ -83,6 +83,17 @@ pub(super) enum Refusal {
     Lost,
 }
 
+impl From<ReceiveError> for Refusal {
+    fn from(error: ReceiveError) -> Self {
+        match error {
+            ReceiveError::NotOffered(_) => Self::Unknown,
+            ReceiveError::Handle(HandleError::Decide(DecideError::NotLoaded { .. })) => Self::NotLoaded,
+            ReceiveError::Handle(error) => error.into(),
+            ReceiveError::Intake(error) => error.into(),
+        }
+    }
+}
+
 impl Refusal {
     /// A stable name for programs, logs and metrics.
     pub fn code(&self) -> &'static str {
@@ -123,6 +134,9 @@ impl Refusal {
             Self::Handle(HandleError::Rejected(Rejection::Invalid(_))) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Handle(HandleError::Rejected(Rejection::Forbidden(_))) => StatusCode::FORBIDDEN,
             Self::Handle(HandleError::Decide(DecideError::UnknownBusiness(_))) => StatusCode::NOT_FOUND,
+            Self::Intake(IntakeError::TextTooLong { .. } | IntakeError::TooDeep { .. }) => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
             Self::Intake(IntakeError::Decide(DecideError::Store(StoreError::TooLarge { .. }))) => {
                 StatusCode::PAYLOAD_TOO_LARGE
             }

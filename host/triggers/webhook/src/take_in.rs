@@ -2,13 +2,13 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
-use signalbox_executor::{Event, EventCall, Handled, NewInput};
-use signalbox_graph::Json;
-use signalbox_model::{Content, InputType, JsonObject, Source};
+use signalbox_executor::{Event, NewInput};
+use signalbox_intake::{Acceptance, Arrival, InputEntry, Intake, Origin, Received};
+use signalbox_model::strict_json::{self, BodyError};
+use signalbox_model::{Content, InputType, JsonObject, ReplySlot, Source};
 use signalbox_store::{Claim, Delivery, DeliveryAnswer, SignatureUse, Store};
 
 use crate::refusal::Refusal;
-use signalbox_intake::{Acceptance, Intake, Origin};
 
 /// What proves a delivery, where it would prove it at other addresses too.
 pub(super) struct Signature {
@@ -22,8 +22,6 @@ pub(super) struct Signature {
 pub(super) struct Proven {
     pub business_id: String,
     pub hook: String,
-    /// The plugin that reads it; none is the default mapping.
-    pub handler: Option<String>,
     /// None when its secret is of use at this address only.
     pub signature: Option<Signature>,
     /// What the sender calls it.
@@ -58,20 +56,29 @@ pub(super) async fn take_in(intake: &Intake, store: &Store, proven: Proven) -> R
         }
         Claim::Conflict => return Err(Refusal::IdReused),
     }
-    let origin = Origin {
-        source: Source::ExternalApi,
-        scope: format!("wh/{}/{}", proven.business_id, proven.hook),
-        // Not the sender's own: with a slash in it, the inputs of two deliveries might be called the same.
-        event_id: delivery.id.clone(),
-        business_id: proven.business_id.clone(),
-        permissions: Vec::new(),
-        correlation_id: proven.correlation_id.clone(),
-        fingerprint: Some(delivery.fingerprint.clone()),
+    let Proven { business_id, hook, sender_id, headers, body, correlation_id, .. } = proven;
+    let arrival = Arrival {
+        origin: Origin {
+            source: Source::ExternalApi,
+            scope: format!("wh/{business_id}/{hook}"),
+            // Not the sender's own: with a slash in it, the inputs of two deliveries might be called the same.
+            event_id: delivery.id.clone(),
+            business_id,
+            user_id: None,
+            permissions: Vec::new(),
+            correlation_id,
+            fingerprint: Some(delivery.fingerprint.clone()),
+            reply: ReplySlot::None,
+        },
+        entry: InputEntry::Webhook(hook.clone()),
+        mapped_input_id: None,
+        handler_event_id: delivery.id.clone(),
+        event: Event::Webhook { hook, delivery_id: sender_id, headers, body: body.to_vec() },
     };
-    let Handled { inputs, reply } = handle(intake, proven, &delivery).await?;
+    let Received { inputs, reply } = intake.receive(arrival, default_mapping).await?;
     let mut input_ids = Vec::with_capacity(inputs.len());
-    for (index, input) in inputs.into_iter().enumerate() {
-        match intake.accept(intake.new_input(&origin, index, input)).await? {
+    for input in inputs {
+        match intake.accept(input).await? {
             Acceptance::New(receipt) | Acceptance::Duplicate(receipt) => input_ids.push(receipt.input_id),
             Acceptance::Conflict(_) => return Err(Refusal::IdReused),
         }
@@ -90,29 +97,20 @@ pub(super) async fn take_in(intake: &Intake, store: &Store, proven: Proven) -> R
     Ok(answer)
 }
 
-async fn handle(intake: &Intake, proven: Proven, delivery: &Delivery) -> Result<Handled, Refusal> {
-    let Proven { business_id, hook, handler, sender_id, headers, body, correlation_id, .. } = proven;
-    let Some(handler) = handler else { return default_mapping(&hook, &sender_id, &body) };
-    let event = Event::Webhook { hook, delivery_id: sender_id, headers, body: body.to_vec() };
-    let call = EventCall { business_id, handler, event_id: delivery.id.clone(), correlation_id, event };
-    Ok(intake.decide().handle(call).await?)
-}
-
 /// Without a handler the body is the data of one input, and the metadata say which hook it came through.
-fn default_mapping(hook: &str, sender_id: &str, body: &[u8]) -> Result<Handled, Refusal> {
-    let text = std::str::from_utf8(body).map_err(|_| Refusal::NoObject("it is no UTF-8".to_owned()))?;
-    // How much it may hold was said when it was read.
-    let json = Json::parse_within(text, usize::MAX).map_err(|error| Refusal::NoObject(format!("it is {error}")))?;
-    let data =
-        json.value().as_object().cloned().ok_or_else(|| Refusal::NoObject("it is another kind of JSON".to_owned()))?;
+fn default_mapping(event: Event) -> Result<NewInput, Refusal> {
+    let Event::Webhook { hook, delivery_id, body, .. } = event else { return Err(Refusal::Lost) };
+    let data: JsonObject = strict_json::read(&body, &[""]).map_err(|error| {
+        let (BodyError::Syntax(reason) | BodyError::Shape(reason)) = error;
+        Refusal::NoObject(reason)
+    })?;
     let metadata =
-        JsonObject::from_iter([("hook".to_owned(), json!(hook)), ("deliveryId".to_owned(), json!(sender_id))]);
-    let input = NewInput {
+        JsonObject::from_iter([("hook".to_owned(), json!(hook)), ("deliveryId".to_owned(), json!(delivery_id))]);
+    Ok(NewInput {
         id: None,
         input_type: InputType::Webhook,
         user_id: None,
         location_id: None,
         content: Content { text: None, data: Some(data), metadata: Some(metadata) },
-    };
-    Ok(Handled { inputs: vec![input], reply: None })
+    })
 }

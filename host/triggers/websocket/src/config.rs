@@ -1,9 +1,8 @@
 use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
-use signalbox_model::{HumanDuration, HumanSize};
-
 use signalbox_http::BrowserOrigin;
+use signalbox_model::{HumanDuration, HumanSize};
 
 /// `[websocket]`: connections of coordinators.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]

@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
+use signalbox_http::{Allowance, Verified};
+use signalbox_intake::Message;
 use signalbox_sessions::{
     ClientFrame, Close, CloseCode, Encoded, MessageFrame, Outbox, ResumeFrame, ReviewFrame, ServerFrame, Session,
 };
@@ -18,11 +20,7 @@ use crate::protocol::{Action, Event, Now, Protocol};
 use crate::received::{CLIENT, GONE, Received, read};
 use crate::upgrade::Stream;
 use crate::watch::Sender;
-use crate::{Shared, Stranger};
-use crate::{message, resume, review};
-use signalbox_http::Allowance;
-use signalbox_http::Verified;
-use signalbox_intake::Message;
+use crate::{Shared, Stranger, message, resume, review};
 
 /// How long a client may take to answer a close.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);

@@ -2,12 +2,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::Value;
+use signalbox_http::AuthError;
+use signalbox_intake::{IntakeError, LONGEST_MESSAGE_ID};
 use signalbox_model::{ErrorType, JsonObject, LONGEST_PLACE, WebSocketErrorResponse, excerpt};
 use signalbox_sessions::{CloseCode, FrameError, ServerFrame};
-
-use signalbox_http::AuthError;
-use signalbox_intake::IntakeError;
-use signalbox_intake::LONGEST_MESSAGE_ID;
 
 /// An error frame in the making.
 #[derive(Clone, Debug, PartialEq)]

@@ -3,12 +3,11 @@ use axum::response::{IntoResponse, Response};
 use http::header::{ORIGIN, RETRY_AFTER, SEC_WEBSOCKET_PROTOCOL};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use jiff::Timestamp;
+use signalbox_http::{AuthError, BrowserOrigin, authorization, is_token_in_url};
 use signalbox_model::ErrorType;
 
 use crate::error_frame::ErrorFrame;
 use crate::{SUBPROTOCOL, upgrade};
-use signalbox_http::{AuthError, BrowserOrigin};
-use signalbox_http::{authorization, is_token_in_url};
 
 /// What an upgrade request says about who asks.
 #[derive(Debug, PartialEq, Eq)]

@@ -3,57 +3,47 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use signalbox_executor::{Event, EventCall, HandleError, Handled, Rejection, Reply};
-use signalbox_model::{ErrorType, ResponseContent, Source, UserAccess};
+use signalbox_executor::{DecideError, Event, HandleError, NewInput, Rejection, Reply};
+use signalbox_intake::{HandlerTask, IntakeError, Message, Origin, ReceiveError, Received, Routed};
+use signalbox_model::{ErrorType, InputType, ResponseContent, UserAccess};
 use signalbox_store::AcceptedInput;
 use tracing::Instrument as _;
 
 use crate::Shared;
 use crate::error_frame::ErrorFrame;
 use crate::watch::{Inputs, Sender};
-use signalbox_intake::{IntakeError, Message, Origin};
 
 /// When a message is to be sent again that its handler could not take now.
 const HANDLER_PAUSE: Duration = Duration::from_secs(1);
 
 /// Has a message decided; its sender hears what becomes of it.
 pub(super) fn decide(shared: &Arc<Shared>, access: &UserAccess, message: Message, sender: Sender) {
-    let accepted = match shared.intake.check(access, message) {
-        Ok(accepted) => accepted,
+    let arrival = match shared.intake.check_message(access, message) {
+        Ok(arrival) => arrival,
         Err(error) => return sender.refused(ErrorFrame::from(&error)),
     };
-    // Where nothing is deployed, deciding says so.
-    let Some((_, inputs)) = shared.intake.decide().inputs(&accepted.input.business_id) else {
-        return submit(shared, vec![accepted], sender, None);
+    let Origin { event_id, correlation_id, .. } = arrival.origin.clone();
+    let task = match shared.intake.route(arrival, mapping) {
+        // At once, so that messages without a handler are decided in the order in which they came.
+        Ok(Routed::Mapped(Received { inputs, reply })) => {
+            return submit(shared, inputs, sender, reply.map(content));
+        }
+        Ok(Routed::Handler(task)) => task,
+        Err(error) => return sender.refused(ErrorFrame::from(&error)),
     };
-    let Some(offered) = &inputs.websocket else { return sender.refused(not_offered()) };
-    let Some(handler) = offered.handler.clone() else { return submit(shared, vec![accepted], sender, None) };
     let handling = {
         let shared = shared.clone();
-        async move { handle(&shared, handler, accepted, sender).await }
+        async move { handle(&shared, task, event_id, correlation_id, sender).await }
     };
     // On a task of its own, because the connection goes on meanwhile.
     shared.tasks.spawn(handling.in_current_span());
 }
 
-async fn handle(shared: &Shared, handler: String, accepted: AcceptedInput, sender: Sender) {
-    let input = accepted.input;
-    let correlation_id = input.correlation_id.unwrap_or_default();
-    let call = EventCall {
-        business_id: input.business_id.clone(),
-        handler,
-        event_id: input.id.clone(),
-        correlation_id: correlation_id.clone(),
-        event: Event::Websocket {
-            user_id: sender.user_id.clone(),
-            location_id: input.location_id,
-            content: input.content,
-        },
-    };
-    let Handled { inputs, reply } = match shared.intake.decide().handle(call).await {
-        Ok(handled) => handled,
+async fn handle(shared: &Shared, task: Box<HandlerTask>, event_id: String, correlation_id: String, sender: Sender) {
+    let Received { inputs, reply } = match shared.intake.run_handler(task).await {
+        Ok(received) => received,
         Err(error) => {
-            if let HandleError::Rejected(Rejection::Broken(failure)) = &error {
+            if let ReceiveError::Handle(HandleError::Rejected(Rejection::Broken(failure))) = &error {
                 tracing::error!(correlation_id, reason = failure.message, "the handler of messages is broken");
             }
             return sender.refused(ErrorFrame::from(&error).correlated(&correlation_id));
@@ -61,22 +51,17 @@ async fn handle(shared: &Shared, handler: String, accepted: AcceptedInput, sende
     };
     let reply = reply.map(content);
     if inputs.is_empty() {
-        return sender.handled(input.id, correlation_id, reply);
+        return sender.handled(event_id, correlation_id, reply);
     }
-    let origin = Origin {
-        source: Source::Websocket,
-        scope: format!("wsh/{}", sender.user_id),
-        event_id: input.id,
-        business_id: input.business_id,
-        permissions: accepted.permissions,
-        correlation_id,
-        fingerprint: None,
+    submit(shared, inputs, sender, reply);
+}
+
+/// Without a handler a message is one input.
+fn mapping(event: Event) -> Result<NewInput, ReceiveError> {
+    let Event::Websocket { user_id, location_id, content } = event else {
+        return Err(DecideError::Internal("what arrived is no message".to_owned()).into());
     };
-    let inputs = inputs.into_iter().enumerate().map(|(index, mut new)| {
-        new.user_id.get_or_insert_with(|| sender.user_id.clone());
-        AcceptedInput { reply: accepted.reply.clone(), ..shared.intake.new_input(&origin, index, new) }
-    });
-    submit(shared, inputs.collect(), sender, reply);
+    Ok(NewInput { id: None, input_type: InputType::UserMessage, user_id: Some(user_id), location_id, content })
 }
 
 fn submit(shared: &Shared, inputs: Vec<AcceptedInput>, sender: Sender, reply: Option<ResponseContent>) {
@@ -88,11 +73,6 @@ fn submit(shared: &Shared, inputs: Vec<AcceptedInput>, sender: Sender, reply: Op
     }
 }
 
-fn not_offered() -> ErrorFrame {
-    let message = "this business takes no messages: its bundle has no [inputs.websocket]";
-    ErrorFrame::new(ErrorType::ValidationError, "websocket_not_offered", message)
-}
-
 /// What a handler says at once, as the content of a frame: a JSON object as data, anything else as text.
 fn content(reply: Reply) -> ResponseContent {
     let is_json = reply.content_type.split(';').next().is_some_and(|kind| kind.trim() == "application/json");
@@ -101,6 +81,19 @@ fn content(reply: Reply) -> ResponseContent {
         None => {
             let text = String::from_utf8_lossy(&reply.body).into_owned();
             ResponseContent { text: Some(text), ..ResponseContent::default() }
+        }
+    }
+}
+
+impl From<&ReceiveError> for ErrorFrame {
+    fn from(error: &ReceiveError) -> Self {
+        match error {
+            ReceiveError::NotOffered(_) => {
+                let message = "this business takes no messages: its bundle has no [inputs.websocket]";
+                Self::new(ErrorType::ValidationError, "websocket_not_offered", message)
+            }
+            ReceiveError::Handle(error) => error.into(),
+            ReceiveError::Intake(error) => error.into(),
         }
     }
 }

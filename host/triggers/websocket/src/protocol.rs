@@ -8,11 +8,11 @@ mod pings;
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
+use signalbox_http::{AuthError, Verified};
 use signalbox_model::ErrorType;
 use signalbox_sessions::{ClientFrame, Close, CloseCode, Heartbeat, Limits, MessageFrame, ServerFrame};
 
 use crate::error_frame::ErrorFrame;
-use signalbox_http::{AuthError, Verified};
 
 pub(super) use event::{Action, Event, Now, Rules};
 use phase::{Drain, Phase};

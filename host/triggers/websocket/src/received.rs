@@ -1,12 +1,12 @@
 //! What a read from a client's socket comes to.
 
+use signalbox_http::UsedUp;
 use signalbox_sessions::CloseCode;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::{Error as WireError, Message as Wire, Utf8Bytes};
 
 use crate::frames::FrameError;
 use crate::protocol::Event;
-use signalbox_http::UsedUp;
 
 /// How a connection ended that the host did not close: the client closed it, or the network did.
 pub(super) const CLIENT: &str = "client";

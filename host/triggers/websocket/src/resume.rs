@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use signalbox_delivery::{Notice, may_review, review_view};
+use signalbox_intake::IntakeError;
 use signalbox_model::{ErrorType, MESSAGE_PERMISSION, UserAccess};
 use signalbox_sessions::{Encoded, Outbox, Pushed, ResumeFrame, ServerFrame, response_frames};
 use signalbox_store::{DecisionRecord, EffectState, StoreError};
@@ -9,7 +10,6 @@ use signalbox_store::{DecisionRecord, EffectState, StoreError};
 use crate::Shared;
 use crate::error_frame::ErrorFrame;
 use crate::metrics::RESUMES;
-use signalbox_intake::IntakeError;
 
 /// Decisions read from the store at once.
 const PAGE: u32 = 50;
@@ -41,7 +41,7 @@ async fn send_missed(
 ) -> Result<Option<ServerFrame>, ErrorFrame> {
     let ResumeFrame { business_id, cursor: from } = resume;
     // The permission is asked for again: it may have gone since the messages were sent.
-    let allowed = shared.intake.decide().authorize(access, &business_id, None, MESSAGE_PERMISSION);
+    let allowed = shared.intake.authorize(access, &business_id, None, MESSAGE_PERMISSION);
     allowed.map_err(|error| ErrorFrame::from(&IntakeError::Access(error)).naming("businessId", &business_id))?;
     let failed = |error: StoreError| store_error(&error).with("businessId", business_id.as_str());
     let overlap = shared.config.resume_overlap.0;

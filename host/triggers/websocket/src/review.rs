@@ -1,9 +1,9 @@
+use signalbox_intake::{ReviewFailure, ReviewMessage};
 use signalbox_model::{Source, UserAccess};
 use signalbox_sessions::{AckState, ReviewFrame, ServerFrame};
 
 use crate::Shared;
 use crate::error_frame::ErrorFrame;
-use signalbox_intake::{ReviewFailure, ReviewMessage};
 
 /// Has a review counted. Gives its acknowledgement, which is for the protocol to send: the room that the review took is free
 /// from then on. The error, if any, is for the client.

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use signalbox_executor::{Decided, NodeEvent};
+use signalbox_intake::{IntakeError, Receipt, Watcher};
 use signalbox_model::ResponseContent;
 use signalbox_sessions::{AckState, Encoded, OtherInput, Outbox, ServerFrame, count_answers, response_frames};
 use signalbox_store::DecisionRecord;
@@ -11,7 +12,6 @@ use tokio::sync::mpsc;
 
 use crate::error_frame::ErrorFrame;
 use crate::protocol::Event;
-use signalbox_intake::{IntakeError, Receipt, Watcher};
 
 /// A message, and the connection that it came from.
 pub(super) struct Sender {

@@ -112,11 +112,12 @@ impl Decide for Desk {
         ["trattoria", "clinic", "handled", "closed"].into_iter().filter_map(business).map(Arc::new).collect()
     }
 
-    fn inputs(&self, business_id: &str) -> Option<(Arc<BusinessInfo>, Arc<Inputs>)> {
+    fn inputs(&self, business_id: &str) -> Result<(Arc<BusinessInfo>, Arc<Inputs>), DecideError> {
         assert_ne!(business_id, "broken", "the desk was asked to panic");
         let handler = (business_id == "handled").then(|| "split".to_owned());
         let api = (business_id != "closed").then_some(ApiInput { handler });
-        Some((Arc::new(business(business_id)?), Arc::new(Inputs { api, ..Inputs::default() })))
+        let business = business(business_id).ok_or_else(|| DecideError::UnknownBusiness(business_id.to_owned()))?;
+        Ok((Arc::new(business), Arc::new(Inputs { api, ..Inputs::default() })))
     }
 
     /// Makes an input of every word; `nothing` gives none and an answer, `no`, `later` and `forbidden` are refused.

@@ -97,10 +97,13 @@ impl Decide for Desk {
         vec![Arc::new(business())]
     }
 
-    fn inputs(&self, business_id: &str) -> Option<(Arc<BusinessInfo>, Arc<Inputs>)> {
+    fn inputs(&self, business_id: &str) -> Result<(Arc<BusinessInfo>, Arc<Inputs>), DecideError> {
         let neighbour = business_id == "milano" && self.neighbours.load(Ordering::SeqCst);
         let here = neighbour || (business_id == "roma" && self.deployed.load(Ordering::SeqCst));
-        here.then(|| (Arc::new(business()), self.inputs.lock().unwrap().clone()))
+        if !here {
+            return Err(DecideError::NoBundle { business_type: "test".to_owned() });
+        }
+        Ok((Arc::new(business()), self.inputs.lock().unwrap().clone()))
     }
 
     async fn handle(&self, call: EventCall) -> Result<Handled, HandleError> {

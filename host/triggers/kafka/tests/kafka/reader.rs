@@ -11,7 +11,6 @@ use signalbox_graph::{Inputs, KafkaInput};
 use signalbox_intake::Decide;
 use signalbox_model::{BusinessInfo, Content, InputType, UserAccess};
 use signalbox_store::{AcceptedInput, Store};
-
 use signalbox_tests_decider::Desk;
 
 /// The desk of the other tests, with topics, and a handler that does what the value says under `do`: `nothing` gives no
@@ -79,13 +78,13 @@ impl Decide for Reader {
         self.desk.businesses()
     }
 
-    fn inputs(&self, business_id: &str) -> Option<(Arc<BusinessInfo>, Arc<Inputs>)> {
+    fn inputs(&self, business_id: &str) -> Result<(Arc<BusinessInfo>, Arc<Inputs>), DecideError> {
         let (business, _) = self.desk.inputs(business_id)?;
         // The clinic's bundle can be taken away; the topics stay, because the trattoria's reads them too.
         if business_id == "clinic" && !self.deployed.load(Ordering::SeqCst) {
-            return None;
+            return Err(DecideError::NoBundle { business_type: business.business_type.clone() });
         }
-        Some((business, Arc::new(inputs(business_id))))
+        Ok((business, Arc::new(inputs(business_id))))
     }
 
     async fn handle(&self, call: EventCall) -> Result<Handled, HandleError> {

@@ -1,8 +1,7 @@
 use hmac::{Hmac, Mac as _};
 use serde_json::{Value, json};
 use sha2::Sha256;
-use signalbox_model::Clock;
-use signalbox_model::{InputType, Source, Timestamp};
+use signalbox_model::{Clock, InputType, Source, Timestamp};
 use signalbox_store::{Config, Store};
 
 use super::host::{CLINICS_SECRET, Host, NEXT_SECRET, SECRET, now, signed};

@@ -10,7 +10,6 @@ use signalbox_graph::{Inputs, Verify, VerifyScheme, WebhookInput};
 use signalbox_intake::Decide;
 use signalbox_model::{BusinessInfo, Content, InputType, UserAccess};
 use signalbox_store::{AcceptedInput, Store};
-
 use signalbox_tests_decider::Desk;
 
 /// The desk of the other tests, with hooks, and a handler that does what the body says under `do`: `inputs` makes one input
@@ -74,9 +73,9 @@ impl Decide for Reader {
         self.desk.businesses()
     }
 
-    fn inputs(&self, business_id: &str) -> Option<(Arc<BusinessInfo>, Arc<Inputs>)> {
+    fn inputs(&self, business_id: &str) -> Result<(Arc<BusinessInfo>, Arc<Inputs>), DecideError> {
         let (business, _) = self.desk.inputs(business_id)?;
-        Some((business, Arc::new(inputs())))
+        Ok((business, Arc::new(inputs())))
     }
 
     async fn handle(&self, call: EventCall) -> Result<Handled, HandleError> {

@@ -81,10 +81,13 @@ async fn a_body_that_is_no_json_object_is_refused_where_no_handler_reads_it() {
     let host = Host::start().await;
     let deep = format!("{}{}", r#"{"a":"#.repeat(70), "}".repeat(70));
     let deep = deep.replace(":}", ":1}");
-    for (number, body) in ["", "[]", "7", "\"text\"", "{", r#"{"a":NaN}"#, "{} {}", &deep].into_iter().enumerate() {
+    let bodies = ["", "[]", "7", "\"text\"", "{", r#"{"a":NaN}"#, "{} {}", r#"{"a":1,"a":2}"#];
+    for (number, body) in bodies.into_iter().enumerate() {
         let answer = host.deliver("plain", &format!("msg_{number}"), body).await;
         assert_eq!((answer.status, answer.code().as_str()), (400, "body_no_json_object"), "{body}");
     }
+    let answer = host.deliver("plain", "msg_deep", &deep).await;
+    assert_eq!((answer.status, answer.code().as_str()), (422, "content_too_deep"));
     host.decided(0).await;
 }
 

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use signalbox_http::{AuthError, Verified};
 use signalbox_sessions::{
     ClientFrame, Close, CloseCode, FrameError, Limits, MessageFrame, ResumeFrame, ReviewFrame, ServerFrame,
 };
 
 use super::super::error_frame::ErrorFrame;
-use signalbox_http::{AuthError, Verified};
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq)]

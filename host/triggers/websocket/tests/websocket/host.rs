@@ -8,17 +8,16 @@ use serde_json::{Value, json};
 use signalbox_delivery::{Relay, RelayConfig};
 use signalbox_http::{AuthConfig, HttpConfig, KeyAlgorithm, KeyConfig, Verifier, serve_http};
 use signalbox_intake::{Decide, Intake, IntakeConfig, PermissionAudience};
-use signalbox_model::Clock;
-use signalbox_model::{HumanDuration, SecretReference, Timestamp};
+use signalbox_model::{Clock, HumanDuration, SecretReference, Timestamp};
 use signalbox_sessions::Sessions;
 use signalbox_store::{Config, Store};
+use signalbox_tests_decider::{Desk, roles};
 use signalbox_trigger_websocket::{WebSocket, WebSocketConfig};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::client::Client;
-use signalbox_tests_decider::{Desk, roles};
 
 const SECRET: &str = "a secret for tests, of thirty-two bytes or more";
 

@@ -1,0 +1,227 @@
+//! The one way in: what a trigger has read becomes inputs, by the plugin that the business's bundle names or by the
+//! trigger's own mapping, or is refused with a reason that the trigger can tell.
+
+use signalbox_executor::{
+    DecideError, Event, EventCall, HandleError, Handled, NewInput, NodeFailure, Rejection, Reply,
+};
+use signalbox_graph::{FailureKind, Inputs};
+use signalbox_model::{AgentInput, ReplySlot, Source, Timestamp};
+use signalbox_store::AcceptedInput;
+use thiserror::Error;
+
+use crate::{Intake, IntakeError, check};
+
+/// Something that has arrived, as its trigger read it.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    /// Where it comes from.
+    pub origin: Origin,
+    /// Which entry of the bundle's `[inputs]` reads it.
+    pub entry: InputEntry,
+    /// The input's id when the trigger's own mapping makes it; none derives it like those that a handler makes.
+    pub mapped_input_id: Option<String>,
+    /// What the handler knows the event by: the same at every redelivery, and no other event of the host has it. Its random
+    /// numbers and idempotency keys are made of it.
+    pub handler_event_id: String,
+    /// What was read: given to the handler, or else to the trigger's own mapping.
+    pub event: Event,
+}
+
+/// Where an arrival comes from.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// The trigger.
+    pub source: Source,
+    /// Keeps apart what different senders call the same, for example `wh/<business>/<hook>`.
+    pub scope: String,
+    /// The sender's own id of the event, the same at every redelivery.
+    pub event_id: String,
+    /// The business it is for.
+    pub business_id: String,
+    /// Whose inputs they are, where neither the handler nor the mapping says otherwise.
+    pub user_id: Option<String>,
+    /// What its sender may do there.
+    pub permissions: Vec<String>,
+    /// Under which log lines are found.
+    pub correlation_id: String,
+    /// SHA-256 of the event as its sender sent it: tells a redelivery from another event under the same id.
+    pub fingerprint: Option<String>,
+    /// Where answers go.
+    pub reply: ReplySlot,
+}
+
+/// An entry of a bundle's `[inputs]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InputEntry {
+    /// `[inputs.websocket]`
+    Websocket,
+    /// `[inputs.api]`
+    Api,
+    /// `[inputs.webhook.NAME]`
+    Webhook(String),
+    /// `[inputs.cron.NAME]`; when the entry is gone, ticks that are left are mapped by the trigger.
+    Cron(String),
+    /// The entry of `[inputs.kafka]` that has this topic.
+    Kafka(String),
+    /// No entry: a plugin made the schedule that ticked.
+    Undeclared,
+}
+
+/// The inputs of an arrival, which nobody has stored yet.
+#[derive(Clone, Debug, Default)]
+pub struct Received {
+    /// What is to be decided.
+    pub inputs: Vec<AcceptedInput>,
+    /// What the handler says to the sender at once.
+    pub reply: Option<Reply>,
+}
+
+/// An arrival after the bundle was asked who reads it.
+#[derive(Debug)]
+pub enum Routed {
+    /// No handler reads it; these are its inputs.
+    Mapped(Received),
+    /// A handler has to read it.
+    Handler(Box<HandlerTask>),
+}
+
+/// An arrival that its handler has to read.
+#[derive(Debug)]
+pub struct HandlerTask {
+    handler: String,
+    event_id: String,
+    origin: Origin,
+    event: Event,
+}
+
+/// Why an arrival gives no inputs.
+#[derive(Clone, Debug, Error)]
+pub enum ReceiveError {
+    /// The business's bundle has no such entry.
+    #[error("this business takes nothing this way: its bundle has no {}", .0.section())]
+    NotOffered(InputEntry),
+    /// Nothing decides for the business here, or its handler did not take the arrival.
+    #[error(transparent)]
+    Handle(#[from] HandleError),
+    /// An input may not say this.
+    #[error(transparent)]
+    Intake(#[from] IntakeError),
+}
+
+impl From<DecideError> for ReceiveError {
+    fn from(error: DecideError) -> Self {
+        Self::Handle(error.into())
+    }
+}
+
+impl InputEntry {
+    /// The handler of the entry, which may have none; the outer none says that there is no such entry.
+    fn handler(&self, inputs: &Inputs) -> Option<Option<String>> {
+        match self {
+            Self::Websocket => Some(inputs.websocket.as_ref()?.handler.clone()),
+            Self::Api => Some(inputs.api.as_ref()?.handler.clone()),
+            Self::Webhook(name) => Some(inputs.webhook.get(name)?.handler.clone()),
+            Self::Cron(name) => Some(inputs.cron.get(name).and_then(|cron| cron.handler.clone())),
+            Self::Kafka(topic) => Some(inputs.kafka.values().find(|input| input.topic == *topic)?.handler.clone()),
+            Self::Undeclared => Some(None),
+        }
+    }
+
+    /// How it is written in a manifest.
+    fn section(&self) -> String {
+        match self {
+            Self::Websocket => "[inputs.websocket]".to_owned(),
+            Self::Api => "[inputs.api]".to_owned(),
+            Self::Webhook(name) => format!("[inputs.webhook.{name}]"),
+            Self::Cron(name) => format!("[inputs.cron.{name}]"),
+            Self::Kafka(topic) => format!("[inputs.kafka.…] with topic = \"{topic}\""),
+            Self::Undeclared => "such entry".to_owned(),
+        }
+    }
+}
+
+impl Intake {
+    /// Makes inputs of an arrival: by the handler that the business's bundle names for it, or else by `mapping`. Nothing is
+    /// stored yet. The same arrival gives the same ids again.
+    pub async fn receive<E: From<ReceiveError>>(
+        &self,
+        arrival: Arrival,
+        mapping: impl FnOnce(Event) -> Result<NewInput, E>,
+    ) -> Result<Received, E> {
+        match self.route(arrival, mapping)? {
+            Routed::Mapped(received) => Ok(received),
+            Routed::Handler(task) => Ok(self.run_handler(task).await?),
+        }
+    }
+
+    /// The first half of [`Intake::receive`], which waits for nothing: for triggers that keep the order of what has no
+    /// handler.
+    pub fn route<E: From<ReceiveError>>(
+        &self,
+        arrival: Arrival,
+        mapping: impl FnOnce(Event) -> Result<NewInput, E>,
+    ) -> Result<Routed, E> {
+        let Arrival { origin, entry, mapped_input_id, handler_event_id: event_id, event } = arrival;
+        let (_, inputs) = self.inputs(&origin.business_id).map_err(ReceiveError::from)?;
+        let Some(handler) = entry.handler(&inputs) else { return Err(ReceiveError::NotOffered(entry).into()) };
+        if let Some(handler) = handler {
+            return Ok(Routed::Handler(Box::new(HandlerTask { handler, event_id, origin, event })));
+        }
+        let new = mapping(event)?;
+        check::limits(&new.content, self.config()).map_err(ReceiveError::from)?;
+        let mut input = origin.input(0, new, self.shared.clock.now());
+        if let Some(id) = mapped_input_id {
+            input.input.id = id;
+        }
+        Ok(Routed::Mapped(Received { inputs: vec![input], reply: None }))
+    }
+
+    /// The second half of [`Intake::receive`].
+    pub async fn run_handler(&self, task: Box<HandlerTask>) -> Result<Received, ReceiveError> {
+        let HandlerTask { handler, event_id, origin, event } = *task;
+        let call = EventCall {
+            business_id: origin.business_id.clone(),
+            handler,
+            event_id,
+            correlation_id: origin.correlation_id.clone(),
+            event,
+        };
+        let Handled { inputs, reply } = self.shared.decide.handle(call).await?;
+        for new in &inputs {
+            check::limits(&new.content, self.config()).map_err(beyond_limits)?;
+        }
+        let now = self.shared.clock.now();
+        let inputs = inputs.into_iter().enumerate().map(|(index, new)| origin.input(index, new, now)).collect();
+        Ok(Received { inputs, reply })
+    }
+}
+
+impl Origin {
+    /// Gives an input its id, its sender's rights and its time.
+    pub(crate) fn input(&self, index: usize, new: NewInput, now: Timestamp) -> AcceptedInput {
+        let part = new.id.unwrap_or_else(|| index.to_string());
+        AcceptedInput {
+            input: AgentInput {
+                id: signalbox_model::input_id(&self.scope, &format!("{}/{part}", self.event_id)),
+                source: self.source,
+                user_id: new.user_id.or_else(|| self.user_id.clone()),
+                business_id: self.business_id.clone(),
+                location_id: new.location_id,
+                input_type: new.input_type,
+                content: new.content.composed(),
+                timestamp: now,
+                correlation_id: Some(self.correlation_id.clone()),
+            },
+            permissions: self.permissions.clone(),
+            reply: self.reply.clone(),
+            accepted_at: now,
+            fingerprint: self.fingerprint.clone(),
+        }
+    }
+}
+
+/// The sender did nothing wrong: the handler made an input that is larger than inputs may be.
+fn beyond_limits(error: IntakeError) -> HandleError {
+    let message = format!("an input of the handler is not accepted: {error}");
+    Rejection::Broken(NodeFailure { kind: FailureKind::Fatal, message }).into()
+}
