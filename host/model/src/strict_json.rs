@@ -19,23 +19,33 @@ pub enum BodyError {
 /// Reads a body; what is wrong with it is said with its path. What stands at `objects`, as JSON pointers, has to be an
 /// object if it is there: a derived reader would take a list of its fields too. Whether it may be `null`, the reader says.
 pub fn read<T: DeserializeOwned>(bytes: &[u8], objects: &[impl AsRef<str>]) -> Result<T, BodyError> {
+    let value = value(bytes)?;
+    if let Some(place) = not_an_object(&value, objects) {
+        let name = place.trim_start_matches('/').replace('/', ".");
+        let name = if name.is_empty() { "the body".to_owned() } else { format!("`{name}`") };
+        return Err(BodyError::Shape(format!("{name} has to be an object")));
+    }
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let path = error.path().to_string();
+        BodyError::Shape(located(&path, error.inner()))
+    })
+}
+
+/// Reads any JSON none of whose objects has a key twice.
+pub fn value(bytes: &[u8]) -> Result<Value, BodyError> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let Once(value) = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();
         BodyError::Syntax(located(&path, error.inner()))
     })?;
     json.end().map_err(|error| BodyError::Syntax(error.to_string()))?;
-    for place in objects.iter().map(AsRef::as_ref) {
-        if value.pointer(place).is_some_and(|found| !found.is_object() && !found.is_null()) {
-            let name = place.trim_start_matches('/').replace('/', ".");
-            let name = if name.is_empty() { "the body".to_owned() } else { format!("`{name}`") };
-            return Err(BodyError::Shape(format!("{name} has to be an object")));
-        }
-    }
-    serde_path_to_error::deserialize(value).map_err(|error| {
-        let path = error.path().to_string();
-        BodyError::Shape(located(&path, error.inner()))
-    })
+    Ok(value)
+}
+
+/// The first of these places, JSON pointers, at which there is something else than an object or `null`.
+pub fn not_an_object<'p>(value: &Value, places: &'p [impl AsRef<str>]) -> Option<&'p str> {
+    let is_wrong = |place: &&str| value.pointer(place).is_some_and(|found| !found.is_object() && !found.is_null());
+    places.iter().map(AsRef::as_ref).find(is_wrong)
 }
 
 fn located(path: &str, error: &serde_json::Error) -> String {

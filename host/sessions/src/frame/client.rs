@@ -1,6 +1,7 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use signalbox_model::strict_json::{self, BodyError};
 use signalbox_model::{Content, LONGEST_PLACE, LONGEST_PROBLEM, excerpt};
 use thiserror::Error;
 
@@ -97,8 +98,8 @@ pub struct PingFrame {
 /// Why a text is no frame of the protocol.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum FrameError {
-    /// Not JSON.
-    #[error("the frame is not JSON: {0}")]
+    /// Not JSON, or a key that stands in an object twice.
+    #[error("the frame is not sound JSON: {0}")]
     NotJson(String),
     /// JSON, but no object with a `type`.
     #[error("a frame is a JSON object with a string `type`, one of {}", TYPES.join(", "))]
@@ -138,7 +139,10 @@ impl FrameError {
 impl ClientFrame {
     /// Reads a frame; every problem names its place.
     pub fn parse(text: &str) -> Result<Self, FrameError> {
-        let value: Value = serde_json::from_str(text).map_err(|error| FrameError::NotJson(error.to_string()))?;
+        let value = strict_json::value(text.as_bytes()).map_err(|error| {
+            let (BodyError::Syntax(reason) | BodyError::Shape(reason)) = error;
+            FrameError::NotJson(reason)
+        })?;
         let Value::Object(mut fields) = value else { return Err(FrameError::NoType) };
         let Some(Value::String(kind)) = fields.remove("type") else { return Err(FrameError::NoType) };
         let fields = Value::Object(fields);
@@ -190,6 +194,11 @@ fn read<T: DeserializeOwned>(frame: &'static str, fields: Value) -> Result<T, Fr
     let named = matches!(frame, "message" | "review");
     let message_id = fields.get("id").and_then(Value::as_str).filter(|id| named && id.len() <= LONGEST_MESSAGE);
     let message_id = message_id.map(str::to_owned);
+    // A derived reader would take a list of the fields too.
+    if strict_json::not_an_object(&fields, &["/content"]).is_some() {
+        let (field, problem) = ("content".to_owned(), "has to be an object".to_owned());
+        return Err(FrameError::Field { frame, field, problem, message_id });
+    }
     serde_path_to_error::deserialize(fields).map_err(|error| {
         let problem = error.inner().to_string();
         let field = place(&error.path().to_string(), &problem);
@@ -258,6 +267,8 @@ mod tests {
     fn what_is_no_frame_is_refused_with_its_place() {
         let cases = [
             ("{", "not_json", "column 1"),
+            (r#"{"type":"ping","id":"a","id":"b"}"#, "not_json", "key `id` stands there twice"),
+            (r#"{"type":"message","id":"m","businessId":"b","content":["hi"]}"#, "invalid_field", "`content`"),
             ("", "not_json", "EOF"),
             ("[1]", "no_frame_type", "message"),
             (r#"{"id":"m"}"#, "no_frame_type", "message"),
