@@ -4,14 +4,15 @@ mod models;
 mod template;
 
 pub use models::{
-    ModelFileError, ModelFormat, ModelProblem, SpeaksFor, Wanted, WrittenModel, compare_versions, is_locale, nearest,
-    read_model_source, read_model_text, read_models,
+    BundleModels, ModelFileError, ModelFormat, ModelProblem, ReadText, SpeaksFor, Wanted, WrittenModel,
+    canonical_version, compare_versions, is_locale, nearest, read_model_source, read_model_text, read_models,
+    same_version,
 };
 pub use template::{Template, TemplateError, Work};
 
 use signalbox_bindings::signalbox::rag::rag::{Error, Host, MessageModel, PastDecision, RagContext};
 use signalbox_model::{DecisionModel, Outcome};
-use signalbox_store::StoreError;
+use signalbox_store::{ModelName, StoreError};
 
 use crate::guard::{CapabilityError, Function};
 use crate::{Calls, Capability};
@@ -128,17 +129,17 @@ impl Lookup {
         version: Option<&str>,
         locale: Option<&str>,
     ) -> Result<Option<MessageModel>, Error> {
-        let models = self.store.message_models(code).await.map_err(to_wit_error)?;
         let wanted = Wanted::of(&self.business, self.location.as_deref(), version, locale);
-        Ok(nearest(&models, &wanted).cloned().map(to_wit_model))
+        let found = wanted.find(&self.store, code).await.map_err(to_wit_error)?;
+        Ok(found.map(to_wit_model))
     }
 
     async fn versions(&self, code: &str) -> Result<Vec<MessageModel>, Error> {
-        let mut found = self.store.message_models(code).await.map_err(to_wit_error)?;
-        found.retain(|model| model.business_type.as_ref().is_none_or(|kind| *kind == self.business.business_type));
-        found.sort_by(|one, other| models::compare_versions(&other.version, &one.version));
-        found.truncate(MOST_VERSIONS);
-        Ok(found.into_iter().map(to_wit_model).collect())
+        let wants =
+            |name: &ModelName| name.business_type.as_ref().is_none_or(|kind| *kind == self.business.business_type);
+        let order = |one: &ModelName, other: &ModelName| models::compare_versions(&other.version, &one.version);
+        let found = self.store.first_message_models(code, None, MOST_VERSIONS, wants, order).await;
+        Ok(found.map_err(to_wit_error)?.into_iter().map(to_wit_model).collect())
     }
 
     async fn similar(&self, code: &str, limit: u32) -> Result<Vec<PastDecision>, Error> {

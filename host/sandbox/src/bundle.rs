@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use signalbox_capabilities::folder::Folder;
-use signalbox_capabilities::rag::{ModelFileError, SpeaksFor, read_models};
+use signalbox_capabilities::rag::{BundleModels, ModelFileError, SpeaksFor, read_models};
 use signalbox_graph::{Examined, Manifest, PluginSpec, Problem, suggestion};
 use signalbox_model::{MessageModel, Timestamp};
 
@@ -28,7 +28,7 @@ pub(crate) struct Bundle {
     pub written: Arc<Written>,
     /// The plugins that nodes run; the others are input handlers.
     pub nodes: BTreeSet<String>,
-    /// The message models of its `models/` folder.
+    /// The message models of its `models/` folder, or everything that was found in them, warnings among it.
     pub models: Result<Vec<MessageModel>, Vec<ModelFileError>>,
     /// By plugin, those that are there.
     pub components: BTreeMap<String, ComponentFile>,
@@ -61,12 +61,18 @@ impl Bundle {
             signalbox_graph::examine(&text);
         let (components, mut missing) = read_components(&folder, &plugins, largest_component);
         problems.append(&mut missing);
-        let models = models_of(&folder, business_type.as_deref().map_or(SpeaksFor::Any(None), SpeaksFor::Only));
+        let speaks_for = business_type.as_deref().map_or(SpeaksFor::Any(None), SpeaksFor::Only);
+        let (models, model_warnings) = match read_models(&folder, speaks_for, Timestamp::now()) {
+            Ok(BundleModels { models, warnings }) => (Ok(models), warnings),
+            Err(problems) => (Err(problems), Vec::new()),
+        };
         if let Ok(models) = &models {
             problems.append(&mut unknown_templates(&plugins, models));
         }
         let warnings = problems.iter().filter(|problem| !problem.is_error()).cloned().collect();
-        let written = Arc::new(Written { file, text, business_type, plugins, inputs, places, permissions, warnings });
+        let written =
+            Written { file, text, business_type, plugins, inputs, places, permissions, warnings, model_warnings };
+        let written = Arc::new(written);
         Ok(Self { manifest, written, nodes, models, components, problems })
     }
 
@@ -79,7 +85,7 @@ impl Bundle {
     pub fn refuse(self, more: Vec<Problem>) -> BundleError {
         let problems: Vec<Problem> = self.problems.into_iter().chain(more).collect();
         let report = (!problems.is_empty()).then(|| self.written.report(problems));
-        let models = self.models.err().unwrap_or_default();
+        let models = self.models.err().unwrap_or_else(|| self.written.model_warnings.clone());
         BundleError::Refused(Box::new(Refusal { report, models, written: Some(self.written) }))
     }
 
@@ -111,10 +117,6 @@ fn unknown_templates(plugins: &BTreeMap<String, PluginSpec>, models: &[MessageMo
         }
     }
     problems
-}
-
-fn models_of(folder: &Folder, speaks_for: SpeaksFor<'_>) -> Result<Vec<MessageModel>, Vec<ModelFileError>> {
-    read_models(folder, speaks_for, Timestamp::now())
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> BundleError {

@@ -45,7 +45,7 @@ pub enum BundleError {
 pub struct Refusal {
     /// What is wrong with `bundle.toml` and with the components that it names, at their places in it.
     pub report: Option<Report>,
-    /// What is wrong with its message models.
+    /// What is wrong with its message models, warnings among it.
     pub models: Vec<ModelFileError>,
     /// What could be read of the manifest; none when there was no more than the report to say.
     pub written: Option<Arc<Written>>,
@@ -54,12 +54,13 @@ pub struct Refusal {
 impl Refusal {
     /// How many errors there are.
     pub fn errors(&self) -> usize {
-        self.report.as_ref().map_or(0, Report::errors) + self.models.len()
+        self.report.as_ref().map_or(0, Report::errors) + self.models.iter().filter(|model| model.is_error()).count()
     }
 
     /// How many warnings there are besides.
     pub fn warnings(&self) -> usize {
-        self.report.as_ref().map_or(0, Report::warnings)
+        let models = self.models.iter().filter(|model| !model.is_error()).count();
+        self.report.as_ref().map_or(0, Report::warnings) + models
     }
 
     /// Which businesses the bundle is for, if that much could be read.

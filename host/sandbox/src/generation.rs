@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use signalbox_bindings::exports::signalbox::agent::{handler, node};
 use signalbox_capabilities::PluginPolicy;
+use signalbox_capabilities::rag::ModelFileError;
 use signalbox_graph::{Graph, InputPlaces, Inputs, Limits, PluginSpec, Problem, Report};
 use signalbox_model::MessageModel;
 use wasmtime::component::InstancePre;
@@ -65,6 +66,8 @@ pub struct Written {
     pub permissions: Vec<String>,
     /// What does not keep it from being loaded, and may fail where it runs.
     pub warnings: Vec<Problem>,
+    /// The same in its message models.
+    pub model_warnings: Vec<ModelFileError>,
 }
 
 impl Written {

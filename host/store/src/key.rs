@@ -15,6 +15,18 @@ pub(crate) fn compose(parts: &[&str]) -> String {
     key
 }
 
+/// The parts that [`compose`] has put together; none for what it has not.
+pub(crate) fn decompose(mut key: &str) -> Option<Vec<&str>> {
+    let mut parts = Vec::new();
+    while !key.is_empty() {
+        let (length, rest) = key.split_once(':')?;
+        let (part, rest) = rest.split_at_checked(length.parse().ok()?)?;
+        parts.push(part);
+        key = rest;
+    }
+    Some(parts)
+}
+
 /// A sort key that orders by time and then by id; the fixed number of digits makes text order the order of time.
 pub(crate) fn moment(at: Timestamp, id: &str) -> String {
     format!("{}#{id}", instant(at))
@@ -155,6 +167,8 @@ mod tests {
             let left: Vec<&str> = a.iter().map(String::as_str).collect();
             let right: Vec<&str> = b.iter().map(String::as_str).collect();
             prop_assert_eq!(compose(&left) == compose(&right), a == b);
+            let composed = compose(&left);
+            prop_assert_eq!(decompose(&composed), Some(left));
         }
     }
 }

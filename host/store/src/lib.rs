@@ -39,7 +39,7 @@ pub use deliveries::{Claim, Delivery, DeliveryAnswer, SignatureUse};
 pub use document::{compressed, decompressed};
 pub use error::StoreError;
 pub use inputs::{Accepted, AcceptedInput, InputState, PendingInput};
-pub use message_models::Put;
+pub use message_models::{ModelName, Put};
 pub use record::{DecisionRecord, Effect, EffectKind, EffectState, ScheduleTiming, SessionUpdate, Wider};
 pub use rows::{Row, RowCondition, RowKey, RowPage, RowRange, RowScope};
 pub use schedules::{Fire, FireClaim, FireEnd, FireRecord, Schedule, ScheduleDefinition, ScheduleSource};

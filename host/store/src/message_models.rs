@@ -1,3 +1,4 @@
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemInput;
@@ -7,7 +8,7 @@ use signalbox_model::{MessageModel, Timestamp};
 use crate::client::{Query, failure, key};
 use crate::document::{ITEM_LIMIT, pack, packed_size, unpack};
 use crate::item::{Item, number, text};
-use crate::key::{compose, instant};
+use crate::key::{KeyRange, compose, decompose, instant};
 use crate::tables::BY_LIST;
 use crate::{Page, Store, StoreError};
 
@@ -21,6 +22,33 @@ const LAST_USED: &str = "lastUsed";
 const LIST: &str = "message-models";
 /// Everything that tells a model from others fits into one key of an index.
 const NAME_LIMIT: usize = 1_024;
+
+/// What tells a message model from the others of its code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelName {
+    /// Its version, as it was spelled when it was stored.
+    pub version: String,
+    /// The type of business that it speaks for.
+    pub business_type: Option<String>,
+    /// The place that it speaks for.
+    pub location_context: Option<String>,
+    /// Its language.
+    pub locale: Option<String>,
+}
+
+impl ModelName {
+    fn of(item: &Item) -> Option<Self> {
+        let parts = decompose(text(item, VARIANT)?)?;
+        let [version, business_type, location_context, locale] = parts.as_slice() else { return None };
+        let part = |part: &str| part.strip_prefix('=').map(str::to_owned);
+        Some(Self {
+            version: (*version).to_owned(),
+            business_type: part(business_type),
+            location_context: part(location_context),
+            locale: part(locale),
+        })
+    }
+}
 
 /// What became of a message model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,6 +129,35 @@ impl Store {
         let query = Query::all(&self.names().message_models, (CODE, decision_code), VARIANT);
         let items = self.query(&query, |_| true).await?;
         Ok(self.readable_models(items).await)
+    }
+
+    /// The first message models for a decision code, at most `most`, of those that `wants` wants, in this order. Only they
+    /// are unpacked; the others are passed over by their names. With a version nothing else is asked for.
+    pub async fn first_message_models(
+        &self,
+        decision_code: &str,
+        version: Option<&str>,
+        most: usize,
+        wants: impl Fn(&ModelName) -> bool,
+        order: impl Fn(&ModelName, &ModelName) -> Ordering,
+    ) -> Result<Vec<MessageModel>, StoreError> {
+        let mut query = Query::all(&self.names().message_models, (CODE, decision_code), VARIANT);
+        if let Some(version) = version {
+            query.range = KeyRange::prefix(&compose(&[version]));
+        }
+        let is_wanted = |item: &Item| item.contains_key(BODY) && ModelName::of(item).is_some_and(|name| wants(&name));
+        let items = self.query(&query, is_wanted).await?;
+        let mut named: Vec<(ModelName, Item)> =
+            items.into_iter().filter_map(|item| Some((ModelName::of(&item)?, item))).collect();
+        named.sort_by(|(one, _), (other, _)| order(one, other));
+        let mut models = Vec::new();
+        for (_, item) in named {
+            if models.len() >= most {
+                break;
+            }
+            models.append(&mut self.readable_models(vec![item]).await);
+        }
+        Ok(models)
     }
 
     /// Takes a message model away; false when it was not there. It comes back, with its count, when it is stored again.

@@ -178,6 +178,7 @@ guarantees! {
     message_models::a_message_model_is_created_once_and_replaced_when_it_changes,
     message_models::usage_is_counted_and_survives_a_replacement,
     message_models::variants_of_one_code_stay_apart,
+    message_models::of_a_codes_models_the_first_that_are_wanted_are_given_in_order,
     message_models::counting_a_missing_model_names_it,
     message_models::models_of_all_codes_are_listed_once_page_by_page,
     message_models::a_model_whose_names_are_too_long_is_refused_by_name,

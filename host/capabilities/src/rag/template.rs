@@ -1,6 +1,7 @@
 //! Templates of message models: a language of our own with Jinja's grammar, in which every operation is priced, so that no
 //! template can take more time or memory than a message may.
 
+mod check;
 mod compare;
 mod filters;
 mod language;
@@ -54,6 +55,50 @@ pub enum TemplateError {
         /// The template's line, from 1.
         line: usize,
     },
+    /// It uses a name that it has set where that does not last.
+    #[error(
+        "the template uses `{name}` where it is not set any more: a `for` or `with` keeps what it sets for itself; use it \
+         there, or choose with `{{% for … in … if … %}}`, `selectattr`, `sum` or `join`"
+    )]
+    Ended {
+        /// The name.
+        name: String,
+        /// The template's line, from 1.
+        line: usize,
+    },
+    /// Something in it fails, or means nothing, whatever the parameters are.
+    #[error("{what} can never work here: {reason} (line {line} of the template)")]
+    Never {
+        /// What it is.
+        what: String,
+        /// Why, and what would work.
+        reason: String,
+        /// The template's line, from 1.
+        line: usize,
+    },
+    /// It uses a name that it sets only when a condition holds.
+    #[error(
+        "`{name}` is set only when a condition holds, and is used here without it; set it before the `if`, or write \
+         `{name} | default('…')` (line {line} of the template)"
+    )]
+    PerhapsUnset {
+        /// The name.
+        name: String,
+        /// The template's line, from 1.
+        line: usize,
+    },
+    /// It sets in a loop what nothing sees.
+    #[error(
+        "`{name}` is set in a loop for nobody: every round begins with what `{name}` was before the loop, and so does \
+         what comes behind it; use `sum`, `join` or `selectattr`, or give the finished value as a parameter (line {line} \
+         of the template)"
+    )]
+    Lost {
+        /// The name.
+        name: String,
+        /// The template's line, from 1.
+        line: usize,
+    },
     /// There are too many parameters.
     #[error("the model has {0} parameters; at most {MOST_PARAMETERS} are taken")]
     TooManyParameters(usize),
@@ -88,6 +133,10 @@ impl TemplateError {
             Self::Syntax { line, .. }
             | Self::Unknown { line, .. }
             | Self::Undeclared { line, .. }
+            | Self::Ended { line, .. }
+            | Self::Never { line, .. }
+            | Self::PerhapsUnset { line, .. }
+            | Self::Lost { line, .. }
             | Self::Render { line, .. } => Some(*line),
             _ => None,
         }
@@ -126,6 +175,22 @@ impl Template {
         Ok(Self { read, parameters: model.parameters.clone() })
     }
 
+    /// Everything in it that fails, or means nothing, whatever the parameters are, by line. It is for whoever writes the
+    /// model: what is stored already renders as far as it can.
+    pub fn mistakes(&self) -> Vec<TemplateError> {
+        check::mistakes(&self.read)
+    }
+
+    /// What in it works with some parameters only, or has no effect, by line.
+    pub fn doubts(&self) -> Vec<TemplateError> {
+        check::doubts(&self.read, &self.parameters)
+    }
+
+    /// The parameters that it does not use.
+    pub fn unused(&self) -> Vec<&str> {
+        check::unused(&self.read, &self.parameters)
+    }
+
     /// The words with these parameters, for no more than so much work. The same for the same parameters, whenever and
     /// wherever it is asked.
     pub fn render(&self, parameters: &JsonObject, work: Work) -> Result<String, TemplateError> {
@@ -140,6 +205,11 @@ impl Template {
             FaultKind::Failed(reason) => TemplateError::Render { reason: reason.into(), line: line.max(1).into() },
         })
     }
+}
+
+/// Why no template could use a parameter of this name; nothing when one could.
+pub(super) fn parameter_problem(name: &str) -> Option<&'static str> {
+    reader::name_problem(name)
 }
 
 #[cfg(test)]

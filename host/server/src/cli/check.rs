@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use signalbox_capabilities::Services;
 use signalbox_capabilities::business::BusinessDirectory;
 use signalbox_capabilities::llm::LanguageModels;
+use signalbox_capabilities::rag::ModelFileError;
 use signalbox_graph::{Problem, Report, counted};
 use signalbox_sandbox::{BundleError, Generation, Refusal, Sandbox, SandboxConfig, Written};
 use signalbox_store::Store;
@@ -54,8 +55,8 @@ struct Checked {
     report: Option<Report>,
     /// About business files.
     businesses: Vec<Report>,
-    /// What has no place in a file.
-    unplaced: Vec<String>,
+    /// About message models, each with its place in their files.
+    models: Vec<ModelFileError>,
     written: Option<Arc<Written>>,
 }
 
@@ -67,11 +68,12 @@ pub fn run(configured: &Configured, options: &Options) -> anyhow::Result<ExitCod
         Ok(generation) => {
             let (written, warnings) = (generation.written.clone(), generation.written.warnings.clone());
             let report = (!warnings.is_empty()).then(|| written.report(warnings));
-            Checked::new(Some(generation), report, Vec::new(), Some(written))
+            let models = written.model_warnings.clone();
+            Checked::new(Some(generation), report, models, Some(written))
         }
         Err(BundleError::Refused(refusal)) => {
             let Refusal { report, models, written } = *refusal;
-            Checked::new(None, report, models.iter().map(ToString::to_string).collect(), written)
+            Checked::new(None, report, models, written)
         }
         Err(error @ BundleError::Unreadable { .. }) if options.json => {
             output::json(&json!({ "ok": false, "problems": [{ "message": error.to_string() }], "warnings": [] }))?;
@@ -121,10 +123,10 @@ impl Checked {
     fn new(
         generation: Option<Generation>,
         report: Option<Report>,
-        unplaced: Vec<String>,
+        models: Vec<ModelFileError>,
         written: Option<Arc<Written>>,
     ) -> Self {
-        Self { generation, report, businesses: Vec::new(), unplaced, written }
+        Self { generation, report, businesses: Vec::new(), models, written }
     }
 
     /// Adds what is found when the bundle meets the configuration.
@@ -155,11 +157,12 @@ impl Checked {
     }
 
     fn errors(&self) -> usize {
-        self.reports().map(Report::errors).sum::<usize>() + self.unplaced.len()
+        self.reports().map(Report::errors).sum::<usize>() + self.models.iter().filter(|model| model.is_error()).count()
     }
 
     fn warnings(&self) -> usize {
-        self.reports().map(Report::warnings).sum()
+        let models = self.models.iter().filter(|model| !model.is_error()).count();
+        self.reports().map(Report::warnings).sum::<usize>() + models
     }
 
     fn json(&self, ok: bool, config: &Config) -> anyhow::Result<Value> {
@@ -169,8 +172,12 @@ impl Checked {
             problems.map(|problem| serde_json::to_value(&problem)).collect::<Result<Vec<Value>, _>>()
         };
         let mut problems = of(signalbox_graph::Severity::Error)?;
-        problems.extend(self.unplaced.iter().map(|message| json!({ "severity": "error", "message": message })));
-        let mut value = json!({ "ok": ok, "problems": problems, "warnings": of(signalbox_graph::Severity::Warning)? });
+        let mut warnings = of(signalbox_graph::Severity::Warning)?;
+        for model in &self.models {
+            let (list, severity) = if model.is_error() { (&mut problems, "error") } else { (&mut warnings, "warning") };
+            list.push(json!({ "severity": severity, "message": model.to_string() }));
+        }
+        let mut value = json!({ "ok": ok, "problems": problems, "warnings": warnings });
         if let (Some(generation), Some(fields)) = (&self.generation, value.as_object_mut()) {
             fields.insert("businessType".to_owned(), json!(*generation.business_type));
             fields.insert("version".to_owned(), json!(generation.version));
@@ -186,7 +193,7 @@ impl Checked {
         for report in self.reports() {
             output::problem(&report.render(colour));
         }
-        for problem in &self.unplaced {
+        for problem in &self.models {
             output::problem(&output::printable(&format!("{problem}\n")));
         }
         let (errors, warnings) = (self.errors(), self.warnings());
@@ -218,7 +225,7 @@ impl Checked {
 /// Reports what is wrong with a bundle: for programs on standard output, for people on standard error.
 pub fn refuse(refusal: Refusal, as_json: bool) -> anyhow::Result<ExitCode> {
     let Refusal { report, models, written } = refusal;
-    let checked = Checked::new(None, report, models.iter().map(ToString::to_string).collect(), written);
+    let checked = Checked::new(None, report, models, written);
     if as_json {
         output::json(&checked.json(false, &Config::default())?)?;
     } else {

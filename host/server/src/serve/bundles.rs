@@ -130,7 +130,9 @@ impl Bundles {
                         report.problems().find(|problem| problem.severity == signalbox_graph::Severity::Error)?;
                     Some(format!("bundle.toml:{}:{}: {}", first.line, first.column, first.message))
                 });
-                let first = first.or_else(|| refusal.models.first().map(ToString::to_string)).unwrap_or_default();
+                let first = first
+                    .or_else(|| refusal.models.iter().find(|model| model.is_error()).map(ToString::to_string))
+                    .unwrap_or_default();
                 let reason = match refusal.errors() {
                     0 | 1 => first,
                     errors => format!("{first}, and {} more", errors - 1),
@@ -164,6 +166,9 @@ impl Bundles {
         warnings.extend(fit::problems(&self.config, &generation.written));
         if !warnings.is_empty() {
             log_problems(path, Some(&generation.written.report(warnings)));
+        }
+        for warning in generation.written.model_warnings.iter().take(MOST_LOGGED) {
+            tracing::warn!("bundle: {warning}");
         }
         permissions::warn(&self.directory, &generation);
         tracing::info!(

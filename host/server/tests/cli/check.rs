@@ -163,6 +163,31 @@ fn what_templates_do_not_have_is_told_by_check_with_file_and_line() {
 }
 
 #[test]
+fn what_can_never_work_in_a_template_is_told_by_check_and_what_is_doubtful_is_a_warning() {
+    let program = Program::new("");
+    program.write("bundle/bundle.toml", MANIFEST);
+    let model = |template: &str| {
+        format!(
+            "decisionCode = \"reply\"\nversion = \"1\"\nparameters = [\"name\"]\nmessageTemplate = \"{template}\"\n"
+        )
+    };
+    program.write("bundle/models/reply.toml", &model("{{ name | round(method='cel') }}"));
+    program.run(&["check", "bundle"]).refused(&[
+        "reply.toml:4: the template: the filter `round` can never work here: `round` takes the method common, ceil or floor",
+        "(`reply` 1)",
+    ]);
+    program.write("bundle/models/reply.toml", &model("hi"));
+    let json = program.run(&["check", "bundle", "--json"]).json();
+    let doubt = |list: &str| {
+        let list = json[list].as_array().unwrap().iter();
+        list.filter(|problem| problem["message"].as_str().unwrap().contains("does not use the parameter `name`"))
+            .count()
+    };
+    assert_eq!((doubt("problems"), doubt("warnings")), (0, 1), "{json}");
+    assert!(program.run(&["check", "bundle"]).err.contains("reply.toml:3: warning: the template does not use"));
+}
+
+#[test]
 fn a_graph_is_drawn_without_its_components() {
     let program = Program::new("");
     program.write("bundle/bundle.toml", MANIFEST);

@@ -151,6 +151,10 @@ impl Open {
         assert_eq!(self.runtime.block_on(self.store.commit_decision(record)).unwrap(), Committed::New);
     }
 
+    pub fn store_model(&self, model: &MessageModel) {
+        self.runtime.block_on(self.store.put_message_model(model)).unwrap();
+    }
+
     pub fn count_usage(&self, model: &MessageModel, n: u64, at: Timestamp) {
         self.runtime.block_on(self.store.count_usage(model, n, at)).unwrap();
     }

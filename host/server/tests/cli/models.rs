@@ -274,3 +274,43 @@ fn models_that_nobody_brings_any_more_are_taken_away_by_version_and_type() {
     assert_eq!(import(&program, &["models.toml", "--business-type", "clinic", "--json"]).code, 0);
     assert_eq!(count(), 4, "it can be stored again");
 }
+
+#[test]
+fn a_version_is_stored_in_one_spelling_and_found_in_every_other() {
+    let (program, open) = desk();
+    program.write("models.toml", &MODELS.replace("\"1\"", "\"1.0\"").replace("\"1.10\"", "\"01.10.0\""));
+    let ran = import(&program, &["models.toml"]);
+    assert!(ran.out.contains("booking.confirmed 1, in ro") && ran.out.contains("chat.hello 1.10,"), "{}", ran.out);
+    program.write("again.toml", MODELS);
+    assert!(import(&program, &["again.toml"]).out.ends_with("0 new, 5 unchanged, 0 replaced\n"));
+    let shown = program.run(&["models", "show", "chat.hello", "--version", "1.10.0"]).out;
+    assert!(shown.starts_with("chat.hello 1.10,"), "{shown}");
+
+    // What an earlier release has stored is there as it was, and what is written today wins over it.
+    let old = MessageModel { version: "2.0".to_owned(), ..stored(&program).pop().unwrap() };
+    open.store_model(&old);
+    let hello = || program.run(&["models", "render", "chat.hello", "--business", "roma"]);
+    assert!(hello().err.contains("version 2.0"), "{}", hello().err);
+    let newer = "decisionCode = \"chat.hello\"\nversion = \"2\"\nmessageTemplate = \"Two.\"\n";
+    program.write("newer.toml", newer);
+    import(&program, &["newer.toml"]).refused(&["chat.hello 2, for all, is stored with other words"]);
+    let ran = import(&program, &["newer.toml", "--replace"]);
+    assert!(ran.out.ends_with("1 new, 0 unchanged, 0 replaced\n"), "{}{}", ran.out, ran.err);
+    assert_eq!(hello().out, "Two.\n");
+    let removed = program.run(&["models", "remove", "chat.hello", "--version", "2.0"]);
+    assert_eq!(removed.out, "removed  chat.hello 2.0, for all\n", "the one that is spelled so, and no other");
+    assert_eq!(hello().out, "Two.\n");
+}
+
+#[test]
+fn what_is_doubtful_is_warned_of_and_imported() {
+    let (program, _open) = desk();
+    program.write(
+        "models.json",
+        r#"[{"decisionCode": "a", "version": "1", "parameters": ["x"], "messageTemplate": "hi"}]"#,
+    );
+    let ran = import(&program, &["models.json"]);
+    assert!(ran.out.ends_with("1 new, 0 unchanged, 0 replaced\n"), "{}{}", ran.out, ran.err);
+    assert!(ran.err.contains("models.json:1: warning: the template does not use the parameter `x`"), "{}", ran.err);
+    assert!(ran.err.contains("(`a` 1)"), "{}", ran.err);
+}

@@ -1,4 +1,4 @@
-use signalbox_store::{Put, Store, StoreError};
+use signalbox_store::{ModelName, Put, Store, StoreError};
 
 use crate::samples::{at, message_model, minute, unique};
 
@@ -94,4 +94,25 @@ pub async fn counting_a_missing_model_names_it(store: &Store) {
     let error = store.count_usage(&model, 1, minute(1)).await.unwrap_err();
     assert!(matches!(&error, StoreError::NotFound { what, .. } if what.contains("7.1")), "{error}");
     assert!(store.message_models(&model.decision_code).await.unwrap().is_empty());
+}
+
+pub async fn of_a_codes_models_the_first_that_are_wanted_are_given_in_order(store: &Store) {
+    let code = unique("code");
+    for (version, business_type) in [("1", "a"), ("2", "a"), ("3", "b"), ("10", "a"), ("1:1", "a")] {
+        let mut model = message_model(&code, version, "text");
+        model.business_type = Some(business_type.to_owned());
+        store.put_message_model(&model).await.unwrap();
+    }
+    let removed = store.message_models(&code).await.unwrap().into_iter().find(|model| model.version == "10").unwrap();
+    store.remove_message_model(&removed).await.unwrap();
+    let versions = async |version: Option<&str>, most: usize| {
+        let wants = |name: &ModelName| name.business_type.as_deref() == Some("a") && name.locale.is_none();
+        let order = |one: &ModelName, other: &ModelName| other.version.cmp(&one.version);
+        let found = store.first_message_models(&code, version, most, wants, order).await.unwrap();
+        found.into_iter().map(|model| model.version).collect::<Vec<_>>()
+    };
+    assert_eq!(versions(None, 9).await, ["2", "1:1", "1"]);
+    assert_eq!(versions(None, 2).await, ["2", "1:1"]);
+    assert_eq!(versions(Some("1"), 9).await, ["1"], "no version that only begins so");
+    assert_eq!(versions(Some("3"), 9).await, Vec::<String>::new());
 }

@@ -1,16 +1,24 @@
 //! Message models as authors write them, in TOML or JSON: everything that is wrong is told, each with its line.
 
+mod fields;
 mod json;
+mod lines;
 #[cfg(test)]
 mod tests;
 mod toml;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
+use signalbox_graph::Severity;
 use signalbox_model::{MessageModel, Timestamp};
 use thiserror::Error;
 
-use crate::rag::template::{Template, TemplateError};
+use super::version::canonical_version;
+use crate::rag::template::{Template, TemplateError, parameter_problem};
+use fields::{excerpt, locale_problem, name_problem, version_problem};
+use lines::Lines;
+
+pub use fields::is_locale;
 
 /// How a text of message models is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,12 +31,38 @@ pub enum ModelFormat {
 
 /// Something wrong in a text of message models.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("line {line}: {message}")]
+#[error("{line}: {}{message}", prefix(*.severity))]
 pub struct ModelProblem {
     /// The line, from 1.
     pub line: usize,
-    /// What is wrong, and the way out.
+    /// What is wrong, the way out, and in which model.
     pub message: String,
+    /// Whether the models can be used all the same.
+    pub severity: Severity,
+}
+
+/// How a line says that it is no error.
+fn prefix(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => "",
+        Severity::Warning => "warning: ",
+    }
+}
+
+impl ModelProblem {
+    /// Whether it keeps the models from being used.
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+}
+
+/// What a text of message models says.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ReadText {
+    /// Its models.
+    pub models: Vec<WrittenModel>,
+    /// What may be meant otherwise than it is written.
+    pub warnings: Vec<ModelProblem>,
 }
 
 /// A message model, and where it begins.
@@ -38,12 +72,17 @@ pub struct WrittenModel {
     pub model: MessageModel,
     /// Its first line, from 1.
     pub line: usize,
+    /// Which of the text's models it is, from 1.
+    pub number: usize,
 }
 
 /// A model as it was found, before anybody knows whether it is one.
 struct Draft {
     /// Where it begins, in bytes.
     at: usize,
+    /// Which it is, from 1, and of how many.
+    number: usize,
+    count: usize,
     fields: Vec<Field>,
 }
 
@@ -57,7 +96,8 @@ struct Field {
 /// What stands in a field.
 enum Found {
     Text(String),
-    Texts(Vec<String>),
+    /// Each with where it begins, in bytes.
+    Texts(Vec<(usize, String)>),
     /// JSON's null: as if the field were not there.
     Nothing,
     /// Something that no field of a model holds, by its name.
@@ -77,9 +117,6 @@ const FIELDS: [&str; 7] =
 /// What only the host writes. Left out of what is read, so that what a command prints as JSON can be read again.
 const OWN: [&str; 4] = ["usageCount", "lastUsed", "createdAt", "updatedAt"];
 
-/// The longest name, in bytes.
-const LONGEST_NAME: usize = 128;
-
 /// For whom the models of a text may speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SpeaksFor<'a> {
@@ -89,67 +126,81 @@ pub enum SpeaksFor<'a> {
     Only(&'a str),
 }
 
-/// Reads a text of message models. Everything that is wrong is reported, not only the first.
+/// Reads a text of message models. Everything that is wrong is reported, not only the first; warnings with it.
 pub fn read_model_text(
     text: &str,
     format: ModelFormat,
     speaks_for: SpeaksFor<'_>,
     now: Timestamp,
-) -> Result<Vec<WrittenModel>, Vec<ModelProblem>> {
+) -> Result<ReadText, Vec<ModelProblem>> {
     let lines = Lines::of(text);
     let (drafts, unreadable) = match format {
         ModelFormat::Toml => toml::drafts(text),
         ModelFormat::Json => json::drafts(text),
     };
-    let problem = |Unreadable { at, message }| ModelProblem { line: lines.at(at), message };
+    let problem = |Unreadable { at, message }| error(lines.at(at), message);
     let mut problems: Vec<ModelProblem> = unreadable.into_iter().map(problem).collect();
     let mut models = Vec::with_capacity(drafts.len());
     for draft in drafts {
-        let line = lines.at(draft.at);
-        let mut reading = Reading { text, lines: &lines, format, problems: Vec::new() };
+        let (line, number) = (lines.at(draft.at), draft.number);
+        let mut reading = Reading { text, lines: &lines, format, which: draft.which(), problems: Vec::new() };
         let model = reading.model(draft, speaks_for, now);
         problems.append(&mut reading.problems);
-        models.extend(model.map(|model| WrittenModel { model, line }));
+        models.extend(model.map(|model| WrittenModel { model, line, number }));
     }
     problems.extend(repeated(&models));
     problems.sort_by_key(|problem: &ModelProblem| problem.line);
-    if problems.is_empty() { Ok(models) } else { Err(problems) }
+    if problems.iter().any(ModelProblem::is_error) {
+        return Err(problems);
+    }
+    Ok(ReadText { models, warnings: problems })
 }
 
-/// Whether a text is a language tag as BCP 47 has it.
-pub fn is_locale(text: &str) -> bool {
-    icu_locale_core::Locale::try_from_str(text).is_ok()
+fn error(line: usize, message: String) -> ModelProblem {
+    ModelProblem { line, message, severity: Severity::Error }
+}
+
+/// Which of a text's models one is, as problems say it.
+fn which(number: usize, count: usize) -> Option<String> {
+    (count > 1).then(|| format!("model {number} of {count}"))
+}
+
+impl Draft {
+    /// Its place, code and version, as far as they are there; problems of a text on one line would be told apart by
+    /// nothing else.
+    fn which(&self) -> String {
+        let text = |name: &str| {
+            let field = self.fields.iter().find(|field| field.name == name)?;
+            match &field.value {
+                Found::Text(text) => Some(excerpt(text)),
+                _ => None,
+            }
+        };
+        let name = match (text("decisionCode"), text("version")) {
+            (Some(code), Some(version)) => Some(format!("`{code}` {version}")),
+            (Some(code), None) => Some(format!("`{code}`")),
+            (None, _) => None,
+        };
+        let parts: Vec<String> = which(self.number, self.count).into_iter().chain(name).collect();
+        if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) }
+    }
 }
 
 fn repeated(models: &[WrittenModel]) -> Vec<ModelProblem> {
     let mut seen = HashMap::new();
     let mut problems = Vec::new();
-    for WrittenModel { model, line } in models {
+    for WrittenModel { model, line, number } in models {
         let MessageModel { decision_code, version, business_type, location_context, locale, .. } = model;
         let name = (decision_code, version, business_type, location_context, locale);
-        if let Some(first) = seen.insert(name, *line) {
+        if let Some((first, first_line)) = seen.insert(name, (*number, *line)) {
             let message = format!(
-                "{decision_code} {version} stands here again for the same type, place and language; the first is in line \
-                 {first}"
+                "model {number}, {decision_code} {version}, stands here again for the same type, place and language; the \
+                 first is in line {first_line}, model {first}; leave one out, or give it another version"
             );
-            problems.push(ModelProblem { line: *line, message });
+            problems.push(error(*line, message));
         }
     }
     problems
-}
-
-/// Where lines begin.
-struct Lines(Vec<usize>);
-
-impl Lines {
-    fn of(text: &str) -> Self {
-        let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
-        Self(ends.map(|(at, _)| at + 1).collect())
-    }
-
-    fn at(&self, offset: usize) -> usize {
-        self.0.partition_point(|begin| *begin <= offset) + 1
-    }
 }
 
 /// One draft on its way to a model.
@@ -157,6 +208,8 @@ struct Reading<'a> {
     text: &'a str,
     lines: &'a Lines,
     format: ModelFormat,
+    /// Which model it is, as problems say it at their end.
+    which: String,
     problems: Vec<ModelProblem>,
 }
 
@@ -167,6 +220,7 @@ impl Reading<'_> {
         let mut fields = self.known(draft.fields);
         let decision_code = self.required(&mut fields, at, "decisionCode", name_problem);
         let version = self.required(&mut fields, at, "version", version_problem);
+        let version = canonical_version(&version).into_owned();
         let template_at = fields.get("messageTemplate").map_or(at, |field| field.at);
         let message_template = self.required(&mut fields, at, "messageTemplate", |_| None);
         let parameters = self.parameters(&mut fields);
@@ -175,7 +229,7 @@ impl Reading<'_> {
             decision_code,
             version,
             message_template,
-            parameters: parameters.clone().unwrap_or_default(),
+            parameters: parameters.iter().flatten().map(|(_, name)| name.clone()).collect(),
             business_type,
             location_context: self.optional(&mut fields, "locationContext", name_problem),
             locale: self.optional(&mut fields, "locale", locale_problem),
@@ -185,12 +239,37 @@ impl Reading<'_> {
             updated_at: now,
         };
         // Without its parameters a template would be blamed for using them.
-        let errors = if parameters.is_some() { Template::read(&model).err().unwrap_or_default() } else { Vec::new() };
-        for error in errors {
-            let line = self.template_line(template_at, &error);
-            self.problems.push(ModelProblem { line, message: format!("the template: {error}") });
+        if let Some(parameters) = parameters {
+            self.template(&model, template_at, &parameters);
         }
-        self.problems.is_empty().then_some(model)
+        (!self.problems.iter().any(ModelProblem::is_error)).then_some(model)
+    }
+
+    fn template(&mut self, model: &MessageModel, at: usize, parameters: &[(usize, String)]) {
+        let read = Template::read(model);
+        let (mistakes, doubts) = match &read {
+            Ok(template) => (template.mistakes(), template.doubts()),
+            Err(errors) => (errors.clone(), Vec::new()),
+        };
+        for (errors, severity) in [(mistakes, Severity::Error), (doubts, Severity::Warning)] {
+            for error in errors {
+                let line = self.template_line(at, &error);
+                self.tell_in(line, format!("the template: {error}"), severity);
+            }
+        }
+        let Ok(template) = read else { return };
+        let mut told = HashSet::new();
+        let unused: HashSet<&str> = template.unused().into_iter().collect();
+        for (at, name) in parameters.iter().filter(|(_, name)| unused.contains(name.as_str())) {
+            if parameter_problem(name).is_none() && told.insert(name) {
+                let message = format!(
+                    "the template does not use the parameter `{}`, which has to be given all the same; use it, or leave it \
+                     out of `parameters`",
+                    excerpt(name)
+                );
+                self.tell_in(self.lines.at(*at), message, Severity::Warning);
+            }
+        }
     }
 
     /// The fields that a model has, by name.
@@ -263,19 +342,33 @@ impl Reading<'_> {
         }
     }
 
-    fn parameters(&mut self, fields: &mut HashMap<String, Field>) -> Option<Vec<String>> {
+    fn parameters(&mut self, fields: &mut HashMap<String, Field>) -> Option<Vec<(usize, String)>> {
         let Some(Field { at, value, .. }) = fields.remove("parameters") else { return Some(Vec::new()) };
-        match value {
-            Found::Texts(names) => Some(names),
+        let names = match value {
+            Found::Texts(names) => names,
             other => {
                 self.tell(at, format!("`parameters` has to be a list of names, not {}", other.kind()));
-                None
+                return None;
+            }
+        };
+        let mut seen = HashSet::new();
+        for (at, name) in &names {
+            if let Some(problem) = parameter_problem(name) {
+                self.tell(*at, format!("the parameter `{}` {problem}", excerpt(name)));
+            } else if !seen.insert(name) {
+                let message = format!("the parameter `{}` stands in `parameters` twice; leave one out", excerpt(name));
+                self.tell_in(self.lines.at(*at), message, Severity::Warning);
             }
         }
+        Some(names)
     }
 
     fn tell(&mut self, at: usize, message: String) {
-        self.problems.push(ModelProblem { line: self.lines.at(at), message });
+        self.tell_in(self.lines.at(at), message, Severity::Error);
+    }
+
+    fn tell_in(&mut self, line: usize, message: String, severity: Severity) {
+        self.problems.push(ModelProblem { line, message: format!("{message}{}", self.which), severity });
     }
 
     /// The line of the file in which a template goes wrong.
@@ -301,20 +394,4 @@ impl Found {
             Self::Other(kind) => kind,
         }
     }
-}
-
-fn name_problem(text: &str) -> Option<String> {
-    let odd = |character: char| character.is_whitespace() || character.is_control();
-    let fits = (1..=LONGEST_NAME).contains(&text.len()) && !text.contains(odd);
-    (!fits).then(|| format!("has to be 1 to {LONGEST_NAME} bytes without spaces"))
-}
-
-fn version_problem(text: &str) -> Option<String> {
-    let number = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit()) && part.parse::<u64>().is_ok();
-    let fits = text.len() <= LONGEST_NAME && text.split('.').all(number);
-    (!fits).then(|| "has to be numbers with dots between them, such as `1.10`".to_owned())
-}
-
-fn locale_problem(text: &str) -> Option<String> {
-    (!is_locale(text)).then(|| format!("`{text}` is no language tag of BCP 47, such as `ro` or `en-GB`"))
 }

@@ -1,4 +1,5 @@
 mod engine;
+mod mistakes;
 
 use serde_json::{Value as Json, json};
 
@@ -49,8 +50,9 @@ fn a_missing_parameter_is_named() {
 fn every_undeclared_parameter_is_named_with_its_line_and_what_the_template_sets_is_none() {
     let template = "{% for n in range(count) %}{{ a }}{% set c = 1 %}{{ c }}\n{{ b }}{{ a }}{% endfor %}{{ n }}";
     let errors = Template::read(&model(template, &["count"])).unwrap_err();
-    let undeclared =
-        [("a", 1), ("b", 2), ("n", 2)].map(|(name, line)| TemplateError::Undeclared { name: name.to_owned(), line });
+    let mut undeclared =
+        [("a", 1), ("b", 2)].map(|(name, line)| TemplateError::Undeclared { name: name.to_owned(), line }).to_vec();
+    undeclared.push(TemplateError::Ended { name: "n".to_owned(), line: 2 });
     assert_eq!(errors, undeclared);
 }
 
@@ -75,6 +77,12 @@ fn what_the_language_does_not_have_is_told_when_a_template_is_read_with_its_line
         ("{{ a | select('od') | join }}", 1, "no test `od`; did you mean `odd`?"),
         ("{{ a | map(a) }}", 1, "`map` needs the name of a filter as a text"),
         ("{{ a | join(by=', ') }}", 1, "no argument of `join` `by`"),
+        ("{{ a | map('map', 'upper') }}", 1, "`map` cannot apply `map` to each item; use a loop"),
+        ("{{ a | map('select') }}", 1, "`map` cannot apply `select` to each item; use a loop"),
+        ("{{ a | default(bool=true) }}", 1, "no argument of `default` `bool`; its arguments have no names"),
+        ("{{ range(3, step=2) }}", 1, "no argument of `range` `step`; its arguments have no names"),
+        ("{% for b in a %}{{ loop.cycle('x', y=2) }}{% endfor %}", 1, "no argument of `loop.cycle` `y`"),
+        ("{{ a is divisibleby(3, by=2) }}", 1, "no argument of `divisibleby` `by`"),
         ("{{ a | upper(1) }}", 1, "the filter `upper` takes 0 arguments"),
         ("{{ a | replace('x') }}", 1, "the filter `replace` takes 2 arguments"),
         ("{% include 'other' %}", 1, "have no `{% include %}`; a message model is one template"),
@@ -157,7 +165,9 @@ fn no_nesting_goes_deeper_than_a_stack_is() {
     for template in templates {
         let start: String = template.chars().take(40).collect();
         let deep = &deep;
-        // Whether it renders is not the point.
+        let read = Template::read(&model(&template, &["a"]));
+        // Neither whether there are mistakes nor whether it renders is the point.
+        on_a_small_stack(&start, move || drop(read.map(|read| (read.mistakes(), read.doubts(), read.unused().len()))));
         let _ = on_a_small_stack(&start, move || render(&template, &json!({"a": deep})));
     }
     let mut deepest = json!(1);
@@ -236,6 +246,20 @@ fn whatever_a_template_asks_for_it_ends_within_its_work_and_memory() {
         };
         let start: String = template.chars().take(100).collect();
         assert!(is_bounded, "{start}: {ended:?}");
+    }
+}
+
+#[test]
+fn no_number_is_refused_for_being_none() {
+    let smallest = "(-170141183460469231731687303715884105727 - 1)";
+    for (template, told) in [
+        (format!("{{{{ {smallest} | abs }}}}"), "so small a number is too large without its sign for `abs`"),
+        (format!("{{{{ -{smallest} }}}}"), "no negative of so small a number"),
+        ("{{ 'x'[:2.5] }}".to_owned(), "a whole number is needed, not one with a fraction"),
+        (format!("{{{{ 'x' * {smallest} }}}}"), "a whole number is needed, not too large a one"),
+    ] {
+        let error = render(&template, &json!({})).unwrap_err().to_string();
+        assert!(error.contains(told) && !error.contains("not a number"), "{template}: {error}");
     }
 }
 

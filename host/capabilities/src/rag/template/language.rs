@@ -132,6 +132,17 @@ macro_rules! named {
                 }
             }
 
+            /// Its name, the usual one of several.
+            #[allow(dead_code, reason = "what a loop knows of itself is told by the name that was written")]
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => {
+                        let [name, ..] = [$($name),+];
+                        name
+                    })+
+                }
+            }
+
             /// How many arguments without a name it takes, and which with one.
             #[allow(dead_code, reason = "what a loop knows of itself takes none")]
             pub fn signature(self) -> (std::ops::RangeInclusive<usize>, &'static [&'static str]) {

@@ -52,6 +52,11 @@ impl Meter {
         Self { left: work.0, made: 0 }
     }
 
+    /// How many steps are left.
+    pub fn left(&self) -> u32 {
+        self.left
+    }
+
     /// So many steps, each about as much as looking at one small value.
     pub fn steps(&mut self, count: usize) -> Result<(), Fault> {
         match u32::try_from(count).ok().and_then(|count| self.left.checked_sub(count)) {

@@ -48,6 +48,8 @@ struct Reader<'s> {
     places: HashMap<&'s str, Name>,
     /// The names that are assigned, by scope.
     scopes: Vec<Vec<Name>>,
+    /// Those that were assigned in a scope that has ended.
+    ended: HashSet<Name>,
     parameters: HashSet<&'s str>,
     loops: usize,
     depth: usize,
@@ -66,6 +68,7 @@ pub(super) fn read<'s>(template: &'s str, parameters: &'s [String]) -> Result<Re
         names: Vec::new(),
         places: HashMap::new(),
         scopes: vec![Vec::new()],
+        ended: HashSet::new(),
         parameters: parameters.iter().map(String::as_str).collect(),
         loops: 0,
         depth: 0,
@@ -153,12 +156,12 @@ impl<'s> Reader<'s> {
         Ok(found)
     }
 
-    fn expect(&mut self, name: &str, wanted: impl Fn(&Token<'s>) -> bool) -> Reading<()> {
+    fn require(&mut self, name: &str, wanted: impl Fn(&Token<'s>) -> bool) -> Reading<()> {
         if self.skip(wanted)? { Ok(()) } else { self.unexpected(name) }
     }
 
     fn block_end(&mut self) -> Reading<()> {
-        self.expect("the end of the block `%}`", |token| matches!(token, Token::BlockEnd))
+        self.require("the end of the block `%}`", |token| matches!(token, Token::BlockEnd))
     }
 
     /// A name that is to come.
@@ -186,9 +189,10 @@ impl<'s> Reader<'s> {
     /// Notes a name that is not there, and goes on.
     fn unknown(&mut self, what: &str, name: &str, known: &[&str], line: u16) {
         let name = excerpt(name);
-        let way_out = match nearest(&name, known) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("there are: {}", known.join(", ")),
+        let way_out = match (nearest(&name, known), known) {
+            (Some(near), _) => format!("did you mean `{near}`?"),
+            (None, []) => "its arguments have no names: give them in their order".to_owned(),
+            (None, known) => format!("there are: {}", known.join(", ")),
         };
         self.problems.push(TemplateError::Unknown { what: format!("{what} `{name}`"), way_out, line: line.into() });
     }
@@ -215,9 +219,18 @@ impl<'s> Reader<'s> {
             if let Some(root) = self.scopes.first_mut() {
                 root.push(place);
             }
-            self.problems.push(TemplateError::Undeclared { name: excerpt(name), line: line.into() });
+            let (name, line) = (excerpt(name), line.into());
+            self.problems.push(match self.ended.contains(&place) {
+                true => TemplateError::Ended { name, line },
+                false => TemplateError::Undeclared { name, line },
+            });
         }
         Ok(place)
+    }
+
+    /// Leaves the innermost scope.
+    fn leave(&mut self) {
+        self.ended.extend(self.scopes.pop().unwrap_or_default());
     }
 
     fn assign(&mut self, target: &Target) {
@@ -230,8 +243,19 @@ impl<'s> Reader<'s> {
     }
 }
 
+/// Why nothing can be called so; nothing when something can.
+pub(super) fn name_problem(name: &str) -> Option<&'static str> {
+    let letter = |character: char| character.is_ascii_alphabetic() || character == '_';
+    let is_name = name.starts_with(letter) && name.chars().all(|next| letter(next) || next.is_ascii_digit());
+    if !is_name {
+        return Some("is no name that a template can use: it needs letters from a to z, digits or `_`, no digit first");
+    }
+    (WORDS.contains(&name) || LITERALS.contains(&name))
+        .then_some("is a word of the templates' language, so that no template can use it; call it otherwise")
+}
+
 /// As much of a name as an error repeats.
-fn excerpt(name: &str) -> String {
+pub(super) fn excerpt(name: &str) -> String {
     name.chars().take(64).collect()
 }
 

@@ -3,6 +3,8 @@
 pub(super) mod calculate;
 mod expression;
 
+pub(super) use expression::{concatenated, literal, ranged, sliced};
+
 use signalbox_model::JsonObject;
 
 use super::LONGEST_MESSAGE;

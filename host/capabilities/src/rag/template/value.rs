@@ -190,6 +190,7 @@ impl<'a> Value<'a> {
             Self::Bool(_) => "true or false",
             Self::Integer(_) | Self::Float(_) => "a number",
             Self::Text(_) => "a text",
+            Self::List(list) if list.is_tuple => "a tuple",
             Self::List(_) | Self::GivenList(_) => "a list",
             Self::Map(_) | Self::GivenMap(_) => "a map",
         }

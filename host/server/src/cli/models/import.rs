@@ -9,7 +9,7 @@ use clap::Args;
 use jiff::Timestamp;
 use serde_json::json;
 use signalbox_capabilities::business::BusinessDirectory;
-use signalbox_capabilities::rag::{ModelFormat, SpeaksFor, read_model_source, read_model_text};
+use signalbox_capabilities::rag::{ModelFormat, SpeaksFor, canonical_version, read_model_source, read_model_text};
 use signalbox_model::MessageModel;
 use signalbox_store::{Put, Store};
 
@@ -83,14 +83,19 @@ fn read(options: &Options, problems: &mut Vec<String>) -> anyhow::Result<Vec<Pla
                 continue;
             }
         };
-        let written = match read_model_text(&text, format, SpeaksFor::Any(options.business_type.as_deref()), now) {
-            Ok(written) => written,
-            Err(wrong) => {
-                problems
-                    .extend(wrong.into_iter().map(|problem| format!("{name}:{}: {}", problem.line, problem.message)));
-                continue;
-            }
+        let read = read_model_text(&text, format, SpeaksFor::Any(options.business_type.as_deref()), now);
+        let (written, found) = match read {
+            Ok(read) => (read.models, read.warnings),
+            Err(found) => (Vec::new(), found),
         };
+        for problem in found {
+            let told = format!("{name}:{problem}");
+            if problem.is_error() {
+                problems.push(told);
+            } else {
+                output::problem(&output::printable(&format!("{told}\n")));
+            }
+        }
         for written in written {
             let placed = Placed { model: written.model, place: format!("{name}:{}", written.line) };
             if let Some(before) = first.insert(key(&placed.model), placed.place.clone()) {
@@ -152,13 +157,22 @@ async fn plan(store: &Store, models: &[Placed], replace: bool, problems: &mut Ve
         if !stored.contains_key(code) {
             stored.insert(code, store.message_models(code).await?);
         }
-        let found = stored.get(code).into_iter().flatten().find(|stored| key(stored) == key(model));
+        // What an earlier release has stored in another spelling of the same version counts as well.
+        let same_key = |stored: &&MessageModel| {
+            let spelled = canonical_version(&stored.version).into_owned();
+            key(&MessageModel { version: spelled, ..(*stored).clone() }) == key(model)
+        };
+        let of_code = || stored.get(code).into_iter().flatten();
+        let own = of_code().find(|stored| key(stored) == key(model));
+        let found = own.or_else(|| of_code().find(same_key));
         let same = |stored: &MessageModel| {
             stored.message_template == model.message_template && stored.parameters == model.parameters
         };
         planned.push(match found {
             None => Put::Created,
-            Some(stored) if same(stored) => Put::Unchanged,
+            Some(stored) if same(stored) && stored.version == model.version => Put::Unchanged,
+            // It is written once more, as it is spelled today.
+            Some(stored) if same(stored) => Put::Created,
             Some(_) => Put::Replaced,
         });
         if !replace && planned.last() == Some(&Put::Replaced) {

@@ -2,6 +2,7 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 use clap::Args;
+use signalbox_capabilities::rag::same_version;
 use signalbox_model::MessageModel;
 use signalbox_store::Store;
 
@@ -39,7 +40,9 @@ pub async fn run(store: &Store, options: &Options) -> anyhow::Result<ExitCode> {
     let Options { code, version, dry_run, .. } = options;
     let mut models = store.message_models(code).await?;
     super::sort(&mut models);
-    models.retain(|model| options.chooses(model));
+    // In exactly this spelling first, so that what an earlier release has stored in another one can be taken away alone.
+    let is_spelled = models.iter().any(|model| model.version == *version && options.chooses(model));
+    models.retain(|model| options.chooses(model) && (!is_spelled || model.version == *version));
     if models.is_empty() {
         bail!(
             "there is no such message model for {code} {version}; `signalbox models show {code}` shows those that there are"
@@ -49,7 +52,7 @@ pub async fn run(store: &Store, options: &Options) -> anyhow::Result<ExitCode> {
         if !dry_run {
             store.remove_message_model(model).await?;
         }
-        let line = format!("{code} {version}, {}", super::variant(model));
+        let line = format!("{code} {}, {}", model.version, super::variant(model));
         output::line(&output::printable(&format!("{}  {line}", if *dry_run { "would remove" } else { "removed" })))?;
     }
     Ok(shutdown::DONE)
@@ -58,7 +61,7 @@ pub async fn run(store: &Store, options: &Options) -> anyhow::Result<ExitCode> {
 impl Options {
     fn chooses(&self, model: &MessageModel) -> bool {
         let fits = |wanted: &Option<String>, found: &Option<String>| wanted.is_none() || wanted == found;
-        model.version == self.version
+        same_version(&model.version, &self.version)
             && fits(&self.business_type, &model.business_type)
             && fits(&self.location, &model.location_context)
             && fits(&self.locale, &model.locale)

@@ -3,6 +3,7 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 use clap::Args;
+use signalbox_capabilities::rag::same_version;
 use signalbox_model::MessageModel;
 use signalbox_store::Store;
 
@@ -34,7 +35,7 @@ pub async fn run(store: &Store, options: &Options) -> anyhow::Result<ExitCode> {
     if let Some(version) = &options.version {
         let mut known: Vec<String> = models.iter().map(|model| model.version.clone()).collect();
         known.dedup();
-        models.retain(|model| model.version == *version);
+        models.retain(|model| same_version(&model.version, version));
         if models.is_empty() {
             bail!("the message model for {code} has no version {version}; it has {}", known.join(", "));
         }

@@ -4,7 +4,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::{Draft, Field, Found, Unreadable};
+use super::{Draft, Field, Found, Unreadable, which};
 
 /// The models of a text: one object, a list of them, or an object with such a list under `models`.
 pub(super) fn drafts(text: &str) -> (Vec<Draft>, Vec<Unreadable>) {
@@ -26,7 +26,7 @@ pub(super) fn drafts(text: &str) -> (Vec<Draft>, Vec<Unreadable>) {
             let message = "nothing may stand beside `models`; put each model into its list".to_owned();
             (Vec::new(), vec![Unreadable { at: place.of(models), message }])
         }
-        None => (vec![place.draft(whole, fields)], Vec::new()),
+        None => (vec![place.draft(whole, fields, 1, 1)], Vec::new()),
     }
 }
 
@@ -48,10 +48,15 @@ impl<'a> Place<'a> {
             return (Vec::new(), vec![Unreadable { at: self.of(list), message }]);
         };
         let (mut drafts, mut wrong) = (Vec::with_capacity(items.len()), Vec::new());
-        for item in items {
+        let count = items.len();
+        for (before, item) in items.into_iter().enumerate() {
+            let number = before + 1;
             match self.object(item) {
-                Ok(fields) => drafts.push(self.draft(item, fields)),
-                Err(unreadable) => wrong.push(unreadable),
+                Ok(fields) => drafts.push(self.draft(item, fields, number, count)),
+                Err(Unreadable { at, message }) => {
+                    let which = which(number, count).map(|which| format!(" ({which})")).unwrap_or_default();
+                    wrong.push(Unreadable { at, message: format!("{message}{which}") });
+                }
             }
         }
         (drafts, wrong)
@@ -63,28 +68,30 @@ impl<'a> Place<'a> {
         fields.map(|Fields(fields)| fields).map_err(refuse)
     }
 
-    fn draft(self, object: &RawValue, fields: Vec<(String, &'a RawValue)>) -> Draft {
-        let field = |(name, value): (String, &RawValue)| Field { name, at: self.of(value), value: found(value) };
-        Draft { at: self.of(object), fields: fields.into_iter().map(field).collect() }
+    fn draft(self, object: &RawValue, fields: Vec<(String, &'a RawValue)>, number: usize, count: usize) -> Draft {
+        let field =
+            |(name, value): (String, &'a RawValue)| Field { name, at: self.of(value), value: self.found(value) };
+        Draft { at: self.of(object), number, count, fields: fields.into_iter().map(field).collect() }
     }
-}
 
-fn found(value: &RawValue) -> Found {
-    match serde_json::from_str(value.get()) {
-        Ok(Value::String(text)) => Found::Text(text),
-        Ok(Value::Array(items)) => {
-            let texts = items.into_iter().map(|item| match item {
-                Value::String(text) => Some(text),
-                _ => None,
-            });
-            texts.collect::<Option<_>>().map_or(Found::Other("a list of something else"), Found::Texts)
+    fn found(self, value: &'a RawValue) -> Found {
+        match serde_json::from_str(value.get()) {
+            Ok(Value::String(text)) => Found::Text(text),
+            Ok(Value::Array(_)) => self.texts(value).map_or(Found::Other("a list of something else"), Found::Texts),
+            Ok(Value::Null) => Found::Nothing,
+            Ok(Value::Number(_)) => Found::Other("a number"),
+            Ok(Value::Bool(_)) => Found::Other("true or false"),
+            Ok(Value::Object(_)) => Found::Other("an object"),
+            // Sound JSON that is no value, such as a number beyond all bounds.
+            Err(_) => Found::Other("a value out of range"),
         }
-        Ok(Value::Null) => Found::Nothing,
-        Ok(Value::Number(_)) => Found::Other("a number"),
-        Ok(Value::Bool(_)) => Found::Other("true or false"),
-        Ok(Value::Object(_)) => Found::Other("an object"),
-        // Sound JSON that is no value, such as a number beyond all bounds.
-        Err(_) => Found::Other("a value out of range"),
+    }
+
+    /// The texts of a list that has nothing else.
+    fn texts(self, list: &'a RawValue) -> Option<Vec<(usize, String)>> {
+        let items: Vec<&RawValue> = serde_json::from_str(list.get()).ok()?;
+        let text = |item: &RawValue| Some((self.of(item), serde_json::from_str(item.get()).ok()?));
+        items.into_iter().map(text).collect()
     }
 }
 

@@ -1,7 +1,13 @@
 use super::*;
 
 fn read(text: &str, format: ModelFormat) -> Result<Vec<WrittenModel>, Vec<ModelProblem>> {
-    read_model_text(text, format, SpeaksFor::Any(None), Timestamp::UNIX_EPOCH)
+    read_model_text(text, format, SpeaksFor::Any(None), Timestamp::UNIX_EPOCH).map(|read| read.models)
+}
+
+/// What a text that can be used leaves to doubt, each as `line: warning: message`.
+fn warned(text: &str, format: ModelFormat) -> Vec<String> {
+    let read = read_model_text(text, format, SpeaksFor::Any(None), Timestamp::UNIX_EPOCH).unwrap();
+    read.warnings.iter().map(ToString::to_string).collect()
 }
 
 /// Everything that is wrong, each as `line: message`.
@@ -133,7 +139,7 @@ fn a_language_tag_is_one_of_bcp_47() {
 fn a_bundles_models_speak_for_its_own_type_and_an_operators_for_any() {
     let model = |kind: &str| format!("decisionCode = \"a\"\nversion = \"1\"\n{kind}\nmessageTemplate = \"x\"\n");
     let read = |text: &str, speaks_for| read_model_text(text, ModelFormat::Toml, speaks_for, Timestamp::UNIX_EPOCH);
-    let kind = |read: Result<Vec<WrittenModel>, _>| read.unwrap()[0].model.business_type.clone();
+    let kind = |read: Result<ReadText, _>| read.unwrap().models[0].model.business_type.clone();
     let (none, own, other) = (model(""), model("businessType = \"clinic\""), model("businessType = \"restaurant\""));
     for text in [&none, &own] {
         assert_eq!(kind(read(text, SpeaksFor::Only("clinic"))).as_deref(), Some("clinic"), "never for all types");
@@ -146,4 +152,77 @@ fn a_bundles_models_speak_for_its_own_type_and_an_operators_for_any() {
     assert_eq!(kind(read(&none, SpeaksFor::Any(None))), None);
     assert_eq!(kind(read(&none, SpeaksFor::Any(Some("clinic")))).as_deref(), Some("clinic"));
     assert_eq!(kind(read(&other, SpeaksFor::Any(Some("clinic")))).as_deref(), Some("restaurant"));
+}
+
+#[test]
+fn what_can_never_work_in_a_template_is_told_with_the_line_of_the_file() {
+    let text = "decisionCode = \"a\"\nversion = \"1\"\nparameters = [\"n\"]\nmessageTemplate = \"\"\"\nx\n\
+                {{ n | round(method='cel') }}{{ 'a'.foo }}\"\"\"\n";
+    assert_told(text, ModelFormat::Toml, &[(6, "the filter `round` can never work here"), (6, "the part `foo`")]);
+}
+
+#[test]
+fn a_parameter_that_no_template_can_use_is_told_where_it_stands() {
+    let toml = "decisionCode = \"a\"\nversion = \"1\"\nmessageTemplate = \"x\"\nparameters = [\n\"first-name\",\n\"\",\n\
+                \"1a\",\n\"true\",\n\"loop\",\n\"not\",\n\"nașă\"]\n";
+    let expected = [
+        (5, "`first-name` is no name"),
+        (6, "`` is no name"),
+        (7, "`1a` is no name"),
+        (8, "`true` is a word of the templates' language"),
+        (9, "`loop` is a word"),
+        (10, "`not` is a word"),
+        (11, "`nașă` is no name"),
+    ];
+    assert_told(toml, ModelFormat::Toml, &expected);
+    let json = "{\"decisionCode\": \"a\", \"version\": \"1\", \"messageTemplate\": \"x\",\n\"parameters\": [\"true\",\n\"a b\"]}";
+    assert_told(json, ModelFormat::Json, &[(2, "`true`"), (3, "`a b`")]);
+}
+
+#[test]
+fn doubled_and_unused_parameters_and_doubtful_templates_are_warnings_where_they_stand() {
+    let text = "decisionCode = \"a\"\nversion = \"1\"\nparameters = [\"n\",\n\"m\",\n\"n\"]\n\
+                messageTemplate = \"{% if n %}{% set x = 1 %}{% endif %}{{ x }}\"\n";
+    let warned = warned(text, ModelFormat::Toml);
+    assert_eq!(warned.len(), 3, "{warned:#?}");
+    for (told, (line, part)) in
+        warned.iter().zip([(4, "does not use the parameter `m`"), (5, "`n` stands"), (6, "`x` is")])
+    {
+        assert!(told.starts_with(&format!("{line}: warning: ")) && told.contains(part), "{told}");
+    }
+    let errors = read(&text.replace("{{ x }}", "{{ y }}"), ModelFormat::Toml).unwrap_err();
+    assert_eq!(errors.iter().filter(|problem| problem.is_error()).count(), 1, "{errors:?}");
+    assert!(errors.len() > 1, "warnings are told beside errors: {errors:?}");
+}
+
+#[test]
+fn each_problem_names_its_model_by_place_code_and_version() {
+    let text = r#"[{"decisionCode": "a", "version": "1", "messageTemplate": "{{ x }}"}, {"decisionCode": "b.c", "version": "new",
+        "messageTemplate": "x"}, {"messageTemplate": "{{"}, 7, {"decisionCode": "d", "version": "2", "messageTemplate": "x"},
+        {"decisionCode": "d", "version": "2", "messageTemplate": "x"}]"#
+        .replace('\n', " ");
+    let told = told(&text, ModelFormat::Json);
+    for part in [
+        "`x`, which is not among its parameters; add it there or remove it from the template (model 1 of 6, `a` 1)",
+        "such as `1.10` (model 2 of 6, `b.c` new)",
+        "needs a `decisionCode` (model 3 of 6)",
+        "has to be an object (model 4 of 6)",
+        "model 6, d 2, stands here again for the same type, place and language; the first is in line 1, model 5",
+    ] {
+        assert!(told.iter().any(|told| told.starts_with("1: ") && told.contains(part)), "{part} in {told:#?}");
+    }
+    assert_told("version = \"1\"\ndecisionCode = \"a\"\n", ModelFormat::Toml, &[(1, "(`a` 1)")]);
+    assert_told("models = [1, 2]\n", ModelFormat::Toml, &[(1, "(model 1 of 2)"), (1, "(model 2 of 2)")]);
+}
+
+#[test]
+fn every_spelling_of_a_version_is_read_as_the_canonical_one_and_two_of_them_are_the_same_model() {
+    let model =
+        |version: &str| format!("[[models]]\ndecisionCode = \"a\"\nversion = \"{version}\"\nmessageTemplate = \"x\"\n");
+    for (written, version) in [("1", "1"), ("01", "1"), ("1.0", "1"), ("1.010", "1.10"), ("0.0", "0")] {
+        assert_eq!(read(&model(written), ModelFormat::Toml).unwrap()[0].model.version, version, "{written}");
+    }
+    let text = [model("1"), model("1.0"), model("01")].concat();
+    assert_told(&text, ModelFormat::Toml, &[(5, "a 1, stands here again"), (9, "a 1, stands here again")]);
+    assert_told(&model("1."), ModelFormat::Toml, &[(3, "numbers with dots")]);
 }

@@ -2,7 +2,7 @@ use signalbox_graph::check_toml;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Draft, Field, Found, Unreadable};
+use super::{Draft, Field, Found, Unreadable, which};
 
 /// The largest text, in bytes; files are bounded before they are read.
 const LARGEST: usize = 4 << 20;
@@ -28,7 +28,7 @@ pub(super) fn drafts(text: &str) -> (Vec<Draft>, Vec<Unreadable>) {
         let name = key.into_inner();
         if name == "models" { models = Some(value) } else { fields.push(field(&name, value)) }
     }
-    let Some(models) = models else { return (vec![Draft { at: 0, fields }], Vec::new()) };
+    let Some(models) = models else { return (vec![Draft { at: 0, number: 1, count: 1, fields }], Vec::new()) };
     let beside = |field: &Field| Unreadable {
         at: field.at,
         message: format!("`{}` stands beside [[models]]; it belongs into one of them", field.name),
@@ -37,11 +37,16 @@ pub(super) fn drafts(text: &str) -> (Vec<Draft>, Vec<Unreadable>) {
     let (at, mut drafts) = (models.span().start, Vec::new());
     match models.into_inner() {
         DeValue::Array(items) => {
-            for item in items {
-                let at = item.span().start;
+            let count = items.len();
+            for (before, item) in items.into_iter().enumerate() {
+                let (at, number) = (item.span().start, before + 1);
                 match item.into_inner() {
-                    DeValue::Table(table) => drafts.push(draft(at, table)),
-                    _ => wrong.push(Unreadable { at, message: "each of the `models` has to be a table".to_owned() }),
+                    DeValue::Table(table) => drafts.push(draft(at, table, number, count)),
+                    _ => {
+                        let which = which(number, count).map(|which| format!(" ({which})")).unwrap_or_default();
+                        wrong
+                            .push(Unreadable { at, message: format!("each of the `models` has to be a table{which}") });
+                    }
                 }
             }
         }
@@ -50,8 +55,8 @@ pub(super) fn drafts(text: &str) -> (Vec<Draft>, Vec<Unreadable>) {
     (drafts, wrong)
 }
 
-fn draft(at: usize, table: DeTable<'_>) -> Draft {
-    Draft { at, fields: table.into_iter().map(|(key, value)| field(key.get_ref(), value)).collect() }
+fn draft(at: usize, table: DeTable<'_>, number: usize, count: usize) -> Draft {
+    Draft { at, number, count, fields: table.into_iter().map(|(key, value)| field(key.get_ref(), value)).collect() }
 }
 
 fn field(name: &str, value: Spanned<DeValue<'_>>) -> Field {
@@ -59,9 +64,12 @@ fn field(name: &str, value: Spanned<DeValue<'_>>) -> Field {
     let value = match value.into_inner() {
         DeValue::String(text) => Found::Text(text.into_owned()),
         DeValue::Array(items) => {
-            let texts = items.into_iter().map(|item| match item.into_inner() {
-                DeValue::String(text) => Some(text.into_owned()),
-                _ => None,
+            let texts = items.into_iter().map(|item| {
+                let at = item.span().start;
+                match item.into_inner() {
+                    DeValue::String(text) => Some((at, text.into_owned())),
+                    _ => None,
+                }
             });
             texts.collect::<Option<_>>().map_or(Found::Other("a list of something else"), Found::Texts)
         }

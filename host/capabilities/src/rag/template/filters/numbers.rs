@@ -9,12 +9,14 @@ use super::lists::part;
 const MOST_DIGITS: i128 = 30;
 
 pub(super) fn absolute<'a>(value: &Value<'a>) -> Result<Value<'a>, Fault> {
-    let absolute = match value {
-        Value::Integer(value) => value.checked_abs().map(Value::Integer),
-        Value::Float(value) => Some(Value::Float(value.abs())),
-        _ => None,
-    };
-    absolute.ok_or_else(|| Fault::failed(format!("`abs` takes a number, not {}", value.kind())))
+    match value {
+        Value::Integer(value) => {
+            let absolute = value.checked_abs().map(Value::Integer);
+            absolute.ok_or_else(|| Fault::failed("so small a number is too large without its sign for `abs`"))
+        }
+        Value::Float(value) => Ok(Value::Float(value.abs())),
+        other => Err(Fault::failed(format!("`abs` takes a number, not {}", other.kind()))),
+    }
 }
 
 /// What a text says as a number, or what takes its place.
@@ -59,7 +61,8 @@ pub(super) fn round<'a>(value: &Value<'a>, given: &Given<'a>, meter: &mut Meter)
     };
     let method = given.text(1, "method")?.unwrap_or("common");
     if !["common", "ceil", "floor"].contains(&method) {
-        return Err(Fault::failed("`round` takes the method common, ceil or floor"));
+        let method: String = method.chars().take(64).collect();
+        return Err(Fault::failed(format!("`round` takes the method common, ceil or floor, not `{method}`")));
     }
     let value = match value {
         Value::Integer(value) => return Ok(Value::Integer(*value)),

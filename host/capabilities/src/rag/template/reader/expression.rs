@@ -165,7 +165,7 @@ impl<'s> Reader<'s> {
 
     /// Values have no methods. The call is read over, so that what is wrong behind it is told too.
     fn no_method(&mut self, name: &'s str, line: u16) -> Reading<Node> {
-        self.arguments("method", &[], line)?;
+        self.arguments("", &[], line)?;
         let way_out = match Filter::named(name) {
             Some(_) => format!("there is a filter of that name: `… | {name}`"),
             None => "values have no methods; filters do what methods do elsewhere".to_owned(),
@@ -180,14 +180,14 @@ impl<'s> Reader<'s> {
         let close = |token: &Token<'_>| matches!(token, Token::BracketClose);
         let start = if self.is(colon) { None } else { Some(self.expression()?) };
         if !self.skip(colon)? {
-            self.expect("`]`", close)?;
+            self.require("`]`", close)?;
             let Some(at) = start else { return self.unexpected("an expression") };
             let depths = [value.depth, at.depth];
             return self.node(Kind::Item(value, at), line, &depths);
         }
         let stop = if self.is(colon) || self.is(close) { None } else { Some(self.expression()?) };
         let step = if self.skip(colon)? && !self.is(close) { Some(self.expression()?) } else { None };
-        self.expect("`]`", close)?;
+        self.require("`]`", close)?;
         let depth = |node: &Option<Node>| node.as_ref().map_or(0, |node| node.depth);
         let depths = [value.depth, depth(&start), depth(&stop), depth(&step)];
         self.node(Kind::Slice { of: value, start, stop, step }, line, &depths)
@@ -239,9 +239,13 @@ impl<'s> Reader<'s> {
                 Some(test) => !test.signature().0.contains(&count),
             }
         } else {
-            arguments.filter = Filter::named(&given).filter(|inner| *inner != Filter::Map && !inner.tests_items());
+            arguments.filter = Filter::named(&given);
             match arguments.filter {
                 None => return self.unknown(what, &given, Filter::NAMES, line),
+                Some(inner) if inner == Filter::Map || inner.tests_items() => {
+                    let reason = format!("`map` cannot apply `{given}` to each item; use a loop: `{{% for … in … %}}`");
+                    return self.problems.push(TemplateError::Syntax { reason, line: line.into() });
+                }
                 Some(filter) => !filter.signature().0.contains(&count),
             }
         };
@@ -323,12 +327,12 @@ impl<'s> Reader<'s> {
 
     pub(super) fn arguments(&mut self, name: &str, keywords: &'static [&'static str], line: u16) -> Reading<Arguments> {
         let close = |token: &Token<'_>| matches!(token, Token::ParenClose);
-        self.expect("`(`", |token| matches!(token, Token::ParenOpen))?;
+        self.require("`(`", |token| matches!(token, Token::ParenOpen))?;
         let mut arguments = Arguments::default();
         let mut count = 0;
         while !self.skip(close)? {
             if count > 0 {
-                self.expect("`,`", |token| matches!(token, Token::Comma))?;
+                self.require("`,`", |token| matches!(token, Token::Comma))?;
                 if self.skip(close)? {
                     break;
                 }
@@ -345,7 +349,7 @@ impl<'s> Reader<'s> {
                     let value = self.expression()?;
                     match keywords.iter().find(|known| **known == keyword) {
                         Some(known) => arguments.named.push((known, value)),
-                        None if name.is_empty() || name == "method" => {}
+                        None if name.is_empty() => {}
                         None => self.unknown(&format!("argument of `{name}`"), keyword, keywords, line),
                     }
                 }

@@ -81,7 +81,8 @@ impl<'s> Reader<'s> {
     }
 
     fn call(&mut self, name: &'s str, line: u16) -> Reading<Node> {
-        let arguments = self.arguments("method", &[], line)?;
+        // What is unknown may have any arguments.
+        let arguments = self.arguments(if name == "range" { name } else { "" }, &[], line)?;
         if name != "range" {
             let name = super::excerpt(name);
             let way_out = match (super::nearest(&name, &["range"]), Filter::named(&name)) {
@@ -112,7 +113,7 @@ impl<'s> Reader<'s> {
         let name_line = self.line;
         let name = self.word("a part of `loop`")?;
         if name == "cycle" && self.is(|token| matches!(token, Token::ParenOpen)) {
-            let arguments = self.arguments("method", &[], name_line)?;
+            let arguments = self.arguments("loop.cycle", &[], name_line)?;
             self.count("function", "loop.cycle", &arguments, &(1..=MOST_IN_A_ROW), name_line);
             let depth = deepest(&arguments);
             return self.node(Kind::Cycle(arguments.positional), line, &[depth]);
@@ -135,7 +136,7 @@ impl<'s> Reader<'s> {
         if self.skip(close)? {
             return Ok(value);
         }
-        self.expect("`)`", |token| matches!(token, Token::Comma))?;
+        self.require("`)`", |token| matches!(token, Token::Comma))?;
         let mut items = vec![value];
         items.extend(self.several(close)?);
         let depths: Vec<u16> = items.iter().map(|item| item.depth).collect();
@@ -160,7 +161,7 @@ impl<'s> Reader<'s> {
         let mut items = Vec::new();
         while !self.skip(close)? {
             if !items.is_empty() {
-                self.expect("`,`", |token| matches!(token, Token::Comma))?;
+                self.require("`,`", |token| matches!(token, Token::Comma))?;
                 if self.skip(close)? {
                     break;
                 }
@@ -175,13 +176,13 @@ impl<'s> Reader<'s> {
         let (mut entries, mut depths) = (Vec::new(), Vec::new());
         while !self.skip(close)? {
             if !entries.is_empty() {
-                self.expect("`,`", |token| matches!(token, Token::Comma))?;
+                self.require("`,`", |token| matches!(token, Token::Comma))?;
                 if self.skip(close)? {
                     break;
                 }
             }
             let name = self.expression()?;
-            self.expect("`:`", |token| matches!(token, Token::Colon))?;
+            self.require("`:`", |token| matches!(token, Token::Colon))?;
             let value = self.expression()?;
             depths.extend([name.depth, value.depth]);
             entries.push((name, value));

@@ -36,7 +36,7 @@ impl<'s> Reader<'s> {
                 Some(Token::TemplateData(text)) => body.push(Statement::Text(text.to_owned())),
                 Some(Token::VariableStart) => {
                     let value = self.expression()?;
-                    self.expect("the end of the expression `}}`", |token| matches!(token, Token::VariableEnd))?;
+                    self.require("the end of the expression `}}`", |token| matches!(token, Token::VariableEnd))?;
                     body.push(Statement::Emit(value));
                 }
                 Some(Token::BlockStart) => {
@@ -62,7 +62,7 @@ impl<'s> Reader<'s> {
             self.assign(target);
         }
         let body = self.body(ends);
-        self.scopes.pop();
+        self.leave();
         body
     }
 
@@ -117,7 +117,7 @@ impl<'s> Reader<'s> {
         self.scopes.push(Vec::new());
         self.assign(&target);
         let condition = if self.skip_word("if")? { Some(self.expression()?) } else { None };
-        self.scopes.pop();
+        self.leave();
         if self.is_word("recursive") {
             return self.syntax("templates of messages have no recursive loops");
         }
@@ -160,17 +160,17 @@ impl<'s> Reader<'s> {
         self.scopes.push(Vec::new());
         while !self.is(|token| matches!(token, Token::BlockEnd)) {
             if !assignments.is_empty() {
-                self.expect("`,`", |token| matches!(token, Token::Comma))?;
+                self.require("`,`", |token| matches!(token, Token::Comma))?;
             }
             let target = self.single_target()?;
-            self.expect("`=`", |token| matches!(token, Token::Assign))?;
+            self.require("`=`", |token| matches!(token, Token::Assign))?;
             let value = self.expression()?;
             self.assign(&target);
             assignments.push((target, value));
         }
         self.block_end()?;
         let body = self.body(&["endwith"]);
-        self.scopes.pop();
+        self.leave();
         Ok(Statement::With { assignments, body: body?.0 })
     }
 
@@ -180,7 +180,7 @@ impl<'s> Reader<'s> {
             return Ok(Target::One(self.assigned_name()?));
         }
         let target = self.within(Self::target)?;
-        self.expect("`)`", |token| matches!(token, Token::ParenClose))?;
+        self.require("`)`", |token| matches!(token, Token::ParenClose))?;
         Ok(target)
     }
 

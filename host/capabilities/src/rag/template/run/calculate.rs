@@ -39,7 +39,14 @@ pub(in crate::rag::template) fn integer(value: &Value<'_>) -> Result<i128, Fault
         other => whole(other),
     };
     let fits = |value: &i128| i64::try_from(*value).is_ok();
-    found.filter(fits).ok_or_else(|| Fault::failed(format!("a whole number is needed, not {}", value.kind())))
+    found.filter(fits).ok_or_else(|| {
+        let given = match value {
+            Value::Float(_) => "one with a fraction, or too large a one",
+            Value::Integer(_) => "too large a one",
+            other => other.kind(),
+        };
+        Fault::failed(format!("a whole number is needed, not {given}"))
+    })
 }
 
 /// The place that a number means in something of this length; negative ones count from the end.
@@ -85,12 +92,14 @@ pub(in crate::rag::template) fn range_length(start: i128, stop: i128, step: i128
 }
 
 pub(in crate::rag::template) fn negative<'a>(value: &Value<'a>) -> Result<Value<'a>, Fault> {
-    let negative = match value {
-        Value::Integer(value) => value.checked_neg().map(Value::Integer),
-        Value::Float(value) => Some(Value::Float(-value)),
-        _ => None,
-    };
-    negative.ok_or_else(|| Fault::failed(format!("there is no negative of {}", value.kind())))
+    match value {
+        Value::Integer(value) => {
+            let negative = value.checked_neg().map(Value::Integer);
+            negative.ok_or_else(|| Fault::failed("there is no negative of so small a number"))
+        }
+        Value::Float(value) => Ok(Value::Float(-value)),
+        other => Err(Fault::failed(format!("there is no negative of {}", other.kind()))),
+    }
 }
 
 /// Everything but `~`.
@@ -134,7 +143,15 @@ pub(in crate::rag::template) fn arithmetic<'a>(
         Pair::Integers(left, right) => integers(arithmetic, left, right),
         Pair::Floats(left, right) => floats(arithmetic, left, right),
     };
-    result.ok_or_else(|| Fault::failed(format!("`{}` has no result with these numbers", sign(arithmetic))))
+    result.ok_or_else(|| {
+        let divides = matches!(arithmetic, Arithmetic::Divide | Arithmetic::FloorDivide | Arithmetic::Remainder);
+        let why = if divides && float(right) == Some(0.0) {
+            "cannot divide by 0"
+        } else {
+            "has no result with these numbers: it is too large, or there is none"
+        };
+        Fault::failed(format!("`{}` {why}", sign(arithmetic)))
+    })
 }
 
 /// A text or list so many times.
@@ -209,7 +226,8 @@ fn floor_division(left: f64, right: f64) -> (f64, f64) {
     (quotient, remainder)
 }
 
-fn sign(arithmetic: Arithmetic) -> &'static str {
+/// How an operator is written.
+pub(in crate::rag::template) fn sign(arithmetic: Arithmetic) -> &'static str {
     match arithmetic {
         Arithmetic::Add => "+",
         Arithmetic::Subtract => "-",

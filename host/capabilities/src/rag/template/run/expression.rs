@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::compare::{contains, equal, order};
 use super::super::language::{Arithmetic, Comparison, Constant, Kind, Node};
-use super::super::meter::Fault;
+use super::super::meter::{Fault, Meter};
 use super::super::value::{Text, Value};
 use super::super::{filters, predicates};
 use super::{Run, calculate};
@@ -101,32 +101,13 @@ impl<'a> Run<'a> {
     fn slice(&mut self, of: &'a Node, bounds: [Option<&'a Node>; 3]) -> Result<Value<'a>, Fault> {
         let of = self.value(of)?;
         of.there()?;
-        let mut numbers = [None; 3];
-        for (bound, number) in bounds.into_iter().zip(&mut numbers) {
+        let mut values = [Value::None, Value::None, Value::None];
+        for (bound, value) in bounds.into_iter().zip(&mut values) {
             if let Some(node) = bound {
-                *number = match self.value(node)? {
-                    Value::None => None,
-                    value => Some(calculate::integer(&value)?),
-                };
+                *value = self.value(node)?;
             }
         }
-        if matches!(of, Value::None | Value::Nothing) {
-            return Value::list(Vec::new(), false);
-        }
-        if let Some(text) = of.as_text() {
-            self.meter.look(text.len())?;
-            self.meter.text(text.len().saturating_mul(4))?;
-            let characters: Vec<char> = text.chars().collect();
-            let places = calculate::slice(characters.len(), numbers)?;
-            let chosen: String = places.into_iter().filter_map(|at| characters.get(at)).collect();
-            return Ok(Value::made(chosen));
-        }
-        let Some(items) = of.as_list() else {
-            return Err(Fault::failed(format!("{} has no parts in order", of.kind())));
-        };
-        self.meter.places(items.len())?;
-        let chosen = calculate::slice(items.len(), numbers)?.into_iter().filter_map(|at| items.get(at));
-        Value::list(chosen.collect(), of.is_tuple())
+        sliced(&of, &values, &mut self.meter)
     }
 
     fn arithmetic(&mut self, arithmetic: Arithmetic, left: &'a Node, right: &'a Node) -> Result<Value<'a>, Fault> {
@@ -134,12 +115,7 @@ impl<'a> Run<'a> {
         if arithmetic != Arithmetic::Concatenate {
             return calculate::arithmetic(arithmetic, &left, &right, &mut self.meter);
         }
-        left.there()?;
-        right.there()?;
-        let mut text = String::new();
-        left.write(&mut text, &mut self.meter)?;
-        right.write(&mut text, &mut self.meter)?;
-        Ok(Value::made(text))
+        concatenated(&left, &right, &mut self.meter)
     }
 
     /// As in mathematics: `a < b < c` is `a < b and b < c`.
@@ -169,20 +145,8 @@ impl<'a> Run<'a> {
     }
 
     fn range(&mut self, nodes: &'a [Node]) -> Result<Value<'a>, Fault> {
-        let mut numbers = Vec::with_capacity(3);
-        for node in nodes {
-            numbers.push(calculate::integer(&self.value(node)?)?);
-        }
-        let (start, stop, step) = match *numbers.as_slice() {
-            [stop] => (0, stop, 1),
-            [start, stop] => (start, stop, 1),
-            [start, stop, step] => (start, stop, step),
-            _ => return Err(Fault::failed("`range` takes 1 to 3 numbers")),
-        };
-        let count = calculate::range_length(start, stop, step)?;
-        self.meter.places(count)?;
-        let numbers = (0..count as i128).map(|at| Value::Integer(start + at * step));
-        Value::list(numbers.collect(), false)
+        let values = nodes.iter().map(|node| self.value(node)).collect::<Result<Vec<_>, _>>()?;
+        ranged(&values, &mut self.meter)
     }
 
     fn list(&mut self, nodes: &'a [Node], is_tuple: bool) -> Result<Value<'a>, Fault> {
@@ -224,7 +188,70 @@ impl<'a> Run<'a> {
     }
 }
 
-fn literal(constant: &Constant) -> Value<'_> {
+/// A part in order; a bound that is none is not there.
+pub(in crate::rag::template) fn sliced<'a>(
+    of: &Value<'a>,
+    bounds: &[Value<'a>],
+    meter: &mut Meter,
+) -> Result<Value<'a>, Fault> {
+    of.there()?;
+    let mut numbers = [None; 3];
+    for (bound, number) in bounds.iter().zip(&mut numbers) {
+        *number = match bound {
+            Value::None => None,
+            value => Some(calculate::integer(value)?),
+        };
+    }
+    if matches!(of, Value::None | Value::Nothing) {
+        return Value::list(Vec::new(), false);
+    }
+    if let Some(text) = of.as_text() {
+        meter.look(text.len())?;
+        meter.text(text.len().saturating_mul(4))?;
+        let characters: Vec<char> = text.chars().collect();
+        let places = calculate::slice(characters.len(), numbers)?;
+        let chosen: String = places.into_iter().filter_map(|at| characters.get(at)).collect();
+        return Ok(Value::made(chosen));
+    }
+    let Some(items) = of.as_list() else {
+        return Err(Fault::failed(format!("{} has no parts in order", of.kind())));
+    };
+    meter.places(items.len())?;
+    let chosen = calculate::slice(items.len(), numbers)?.into_iter().filter_map(|at| items.get(at));
+    Value::list(chosen.collect(), of.is_tuple())
+}
+
+/// Two values as one text.
+pub(in crate::rag::template) fn concatenated<'a>(
+    left: &Value<'a>,
+    right: &Value<'a>,
+    meter: &mut Meter,
+) -> Result<Value<'a>, Fault> {
+    left.there()?;
+    right.there()?;
+    let mut text = String::new();
+    left.write(&mut text, meter)?;
+    right.write(&mut text, meter)?;
+    Ok(Value::made(text))
+}
+
+/// The numbers of `range(…)`.
+pub(in crate::rag::template) fn ranged<'a>(values: &[Value<'a>], meter: &mut Meter) -> Result<Value<'a>, Fault> {
+    let numbers = values.iter().map(calculate::integer).collect::<Result<Vec<_>, _>>()?;
+    let (start, stop, step) = match *numbers.as_slice() {
+        [stop] => (0, stop, 1),
+        [start, stop] => (start, stop, 1),
+        [start, stop, step] => (start, stop, step),
+        _ => return Err(Fault::failed("`range` takes 1 to 3 numbers")),
+    };
+    let count = calculate::range_length(start, stop, step)?;
+    meter.places(count)?;
+    let numbers = (0..count as i128).map(|at| Value::Integer(start + at * step));
+    Value::list(numbers.collect(), false)
+}
+
+/// What a literal means.
+pub(in crate::rag::template) fn literal(constant: &Constant) -> Value<'_> {
     match constant {
         Constant::None => Value::None,
         Constant::Bool(value) => Value::Bool(*value),

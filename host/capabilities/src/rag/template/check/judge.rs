@@ -1,0 +1,142 @@
+//! Whether an operation works with any value at all: it is tried with examples of whatever is not known, by what does it
+//! when the template renders, so that both never differ.
+
+use super::super::Work;
+use super::super::meter::{Fault, FaultKind, Meter};
+use super::super::value::Value;
+use super::Checker;
+use super::kinds::{Kinds, examples};
+
+/// What is known of a value before there are parameters.
+#[derive(Clone, Debug)]
+pub(super) enum Known<'a> {
+    /// All of it.
+    Value(Value<'a>),
+    /// Of which kinds it may be.
+    Kinds(Kinds),
+}
+
+/// What does an operation's work.
+pub(super) type Operation<'r, 'a> = &'r dyn Fn(&[Value<'a>], &mut Meter) -> Result<Value<'a>, Fault>;
+
+/// The most combinations of examples that are tried.
+const MOST_TRIALS: usize = 500;
+
+/// How trying ended.
+enum Trial<'a> {
+    /// It works with these values.
+    Works(Vec<Value<'a>>),
+    /// It fails with all.
+    Fails(Fault),
+    /// There are too many combinations, or too little work is left.
+    Unsure,
+}
+
+impl<'a> Known<'a> {
+    pub const ANY: Self = Self::Kinds(Kinds::ALL);
+
+    pub fn kinds(&self) -> Kinds {
+        match self {
+            Self::Value(value) => Kinds::of(value),
+            Self::Kinds(kinds) => *kinds,
+        }
+    }
+
+    pub fn value(&self) -> Option<&Value<'a>> {
+        match self {
+            Self::Value(value) => Some(value),
+            Self::Kinds(_) => None,
+        }
+    }
+
+    fn examples(&self) -> Vec<Value<'a>> {
+        match self {
+            Self::Value(value) => vec![value.clone()],
+            Self::Kinds(kinds) => examples().into_iter().filter(|value| kinds.meets(Kinds::of(value))).collect(),
+        }
+    }
+}
+
+impl Checker {
+    /// What an operation gives. One that fails whatever its unknown operands are is told.
+    pub(super) fn operation<'a>(
+        &mut self,
+        what: &str,
+        line: u16,
+        operands: &[Known<'a>],
+        result: Kinds,
+        run: Operation<'_, 'a>,
+    ) -> Known<'a> {
+        let values: Option<Vec<Value<'a>>> = operands.iter().map(|operand| operand.value().cloned()).collect();
+        if let Some(values) = values
+            && let Some(Ok(value)) = self.run(&values, run)
+        {
+            return Known::Value(value);
+        }
+        match self.trial(operands, run) {
+            Trial::Works(_) => Known::Kinds(result),
+            Trial::Unsure => Known::ANY,
+            Trial::Fails(fault) => {
+                let fault = self.cause(operands, run).unwrap_or(fault);
+                self.tell(what, reason(fault), line);
+                Known::ANY
+            }
+        }
+    }
+
+    /// Runs it once; nothing when too little work is left.
+    fn run<'a>(&mut self, values: &[Value<'a>], run: Operation<'_, 'a>) -> Option<Result<Value<'a>, Fault>> {
+        self.left = self.left.checked_sub(1).filter(|left| *left >= Work::FULL.0)?;
+        let mut meter = Meter::new(Work::FULL);
+        let done = run(values, &mut meter);
+        self.left -= Work::FULL.0 - meter.left();
+        Some(done)
+    }
+
+    fn trial<'a>(&mut self, operands: &[Known<'a>], run: Operation<'_, 'a>) -> Trial<'a> {
+        let examples: Vec<Vec<Value<'a>>> = operands.iter().map(Known::examples).collect();
+        let combinations = examples.iter().map(Vec::len).try_fold(1_usize, usize::checked_mul);
+        let Some(combinations) = combinations.filter(|count| *count <= MOST_TRIALS) else { return Trial::Unsure };
+        let mut last = None;
+        for number in 0..combinations {
+            let mut rest = number;
+            let values: Vec<Value<'a>> = examples
+                .iter()
+                .filter_map(|examples| {
+                    let at = rest.checked_rem(examples.len())?;
+                    rest /= examples.len();
+                    examples.get(at).cloned()
+                })
+                .collect();
+            match self.run(&values, run) {
+                Some(Ok(_)) => return Trial::Works(values),
+                Some(Err(fault)) => last = last.or(Some(fault)),
+                None => return Trial::Unsure,
+            }
+        }
+        last.map_or(Trial::Unsure, Trial::Fails)
+    }
+
+    /// Why it fails, seen from the operand that is to blame: with another one in its place it would work.
+    fn cause<'a>(&mut self, operands: &[Known<'a>], run: Operation<'_, 'a>) -> Option<Fault> {
+        for (at, operand) in operands.iter().enumerate() {
+            let mut others = operands.to_vec();
+            if let Some(other) = others.get_mut(at) {
+                *other = Known::ANY;
+            }
+            let Trial::Works(mut values) = self.trial(&others, run) else { continue };
+            if let (Some(value), Some(own)) = (values.get_mut(at), operand.examples().into_iter().next()) {
+                *value = own;
+                return self.run(&values, run)?.err();
+            }
+        }
+        None
+    }
+}
+
+fn reason(fault: Fault) -> String {
+    match fault.kind {
+        FaultKind::Failed(reason) => reason.into(),
+        FaultKind::TooMuch | FaultKind::TooLong => "it takes more work or memory than a message may".to_owned(),
+    }
+}
