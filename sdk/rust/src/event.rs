@@ -81,9 +81,38 @@ pub struct ApiRequest {
 }
 
 impl WebhookRequest {
-    /// The body as a type.
+    /// The body as a type. What is wrong with a body is told in words for its sender, as [`JsonError`] shows: `?` in a handler
+    /// turns it into [`Rejection::Invalid`].
+    ///
+    /// ```
+    /// use signalbox_sdk::{WebhookRequest, prelude::*};
+    ///
+    /// #[derive(Deserialize, Serialize)]
+    /// struct Order {
+    ///     id: String,
+    ///     pieces: u32,
+    /// }
+    ///
+    /// #[input_handler]
+    /// fn orders(event: Event) -> Result<Handled, Rejection> {
+    ///     let Event::Webhook(request) = event else {
+    ///         return Err(Rejection::Invalid("orders come by webhook".to_owned()));
+    ///     };
+    ///     let order: Order = request.json()?;
+    ///     Ok(Handled::new().input(NewInput::new(InputType::Webhook).id(&order.id).data(&order)?))
+    /// }
+    ///
+    /// let (hook, delivery_id) = ("orders".to_owned(), "1".to_owned());
+    /// let body = br#"{"id": "A-1", "pieces": "two"}"#.to_vec();
+    /// let request = WebhookRequest { hook, delivery_id, headers: vec![], body };
+    /// let rejection = testing::handle(orders, Event::Webhook(request)).unwrap_err();
+    /// assert_eq!(
+    ///     rejection.to_string(),
+    ///     "`body.pieces`: expected a whole number from 0 to 4294967295, found the string \"two\""
+    /// );
+    /// ```
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, JsonError> {
-        serde_json::from_slice(&self.body).map_err(|error| JsonError::new("body", &error))
+        crate::json::decode_bytes("body", &self.body)
     }
 
     /// The first header of this lower-case name.
@@ -93,10 +122,25 @@ impl WebhookRequest {
 }
 
 impl Entry {
-    /// The value as a type; none for a tombstone.
+    /// The value as a type; none for a tombstone, and for `null`. What is wrong with a value is told as [`JsonError`] shows.
+    ///
+    /// ```
+    /// use signalbox_sdk::{Entry, prelude::*};
+    ///
+    /// #[derive(Debug, Deserialize)]
+    /// struct Reading {
+    ///     #[allow(dead_code)]
+    ///     celsius: f64,
+    /// }
+    ///
+    /// let (topic, headers, value) = ("readings".to_owned(), Vec::new(), Some(br#"{"celsius": [21]}"#.to_vec()));
+    /// let entry = Entry { topic, partition: 0, offset: 7, key: None, headers, value, timestamp: None };
+    /// let error = entry.json::<Reading>().unwrap_err();
+    /// assert_eq!(error.to_string(), "`value.celsius`: expected a number, found an array");
+    /// ```
     pub fn json<T: DeserializeOwned>(&self) -> Result<Option<T>, JsonError> {
         match &self.value {
-            Some(value) => serde_json::from_slice(value).map_err(|error| JsonError::new("value", &error)),
+            Some(value) => crate::json::decode_bytes("value", value),
             None => Ok(None),
         }
     }

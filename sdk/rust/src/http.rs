@@ -103,7 +103,7 @@ impl Request {
 impl Response {
     /// The body as a type.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, JsonError> {
-        serde_json::from_slice(&self.body).map_err(|error| JsonError::new("body", &error))
+        crate::json::decode_bytes("body", &self.body)
     }
 
     /// The first header of this lower-case name.

@@ -1,5 +1,10 @@
+mod fault;
+mod node;
+mod reader;
+
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 
 use serde::de::{DeserializeOwned, DeserializeSeed, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserializer, Serialize};
@@ -22,7 +27,7 @@ impl Json {
 
     /// The whole document as a type.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, JsonError> {
-        decode("the document", &self.0)
+        decode("document", &self.0)
     }
 
     /// The value under a dotted path, for example `hours.monday`; none when the document has nothing or `null` there.
@@ -50,17 +55,69 @@ impl Json {
     }
 }
 
+pub(crate) use fault::{Fault, Step};
+pub(crate) use node::read;
+
 /// Reads JSON text as a type; `place` names it in the error.
 pub(crate) fn decode<T: DeserializeOwned>(place: &str, text: &str) -> Result<T, JsonError> {
-    serde_json::from_str(text).map_err(|error| JsonError::new(place, &error))
+    read(text, PhantomData).map_err(|fault| JsonError::of(place, fault))
+}
+
+/// Reads bytes that a stranger sent as a type; `place` names them in the error.
+pub(crate) fn decode_bytes<T: DeserializeOwned>(place: &str, bytes: &[u8]) -> Result<T, JsonError> {
+    let refuse = |reason: &str| Err(JsonError::new(place, &reason));
+    match bytes {
+        [0xef, 0xbb, 0xbf, ..] => {
+            return refuse("it begins with a byte order mark, which JSON has not; send it without");
+        }
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => return refuse("it is UTF-16; send JSON in UTF-8"),
+        _ if bytes.iter().all(u8::is_ascii_whitespace) => return refuse("it is empty; expected JSON"),
+        _ => {}
+    }
+    match std::str::from_utf8(bytes) {
+        Ok(text) => decode(place, text),
+        Err(error) => {
+            refuse(&format!("it is no UTF-8 from its byte {} on; send JSON in UTF-8", error.valid_up_to() + 1))
+        }
+    }
 }
 
 /// Writes a value as JSON text; `place` names it in the error.
 pub(crate) fn encode<T: Serialize + ?Sized>(place: &str, value: &T) -> Result<String, JsonError> {
-    serde_json::to_string(value).map_err(|error| JsonError::new(place, &error))
+    let failed = |error| JsonError::new(place, &format_args!("it cannot be written as JSON: {error}"));
+    serde_json::to_string(value).map_err(failed)
 }
 
-/// A value that cannot be read from JSON or written as JSON.
+/// Why a value cannot be read from JSON or written as JSON, in words for whoever wrote it: the place, what was expected there
+/// in JSON's own words, and what was found.
+///
+/// ```
+/// use signalbox_sdk::prelude::*;
+///
+/// #[derive(Debug, Deserialize)]
+/// struct Order {
+///     lines: Vec<Line>,
+/// }
+///
+/// #[derive(Debug, Deserialize)]
+/// struct Line {
+///     #[allow(dead_code)]
+///     count: u8,
+/// }
+///
+/// let wrong = |text: &str| Json::from_text(text).read::<Order>().unwrap_err().to_string();
+/// assert_eq!(
+///     wrong(r#"{"lines": [{"count": 1}, {"count": "two"}]}"#),
+///     "`document.lines[1].count`: expected a whole number from 0 to 255, found the string \"two\""
+/// );
+/// assert_eq!(wrong(r#"{"lines": [{}]}"#), "`document.lines[0]`: the key `count` is missing");
+/// // Serde would take an array for the fields in order, and the last of two equal keys.
+/// assert_eq!(wrong(r#"{"lines": [[1]]}"#), "`document.lines[0]`: expected an object, found an array");
+/// assert_eq!(wrong(r#"{"lines": [], "lines": []}"#), "`document`: the key `lines` stands twice");
+/// ```
+///
+/// Inside `#[serde(flatten)]`, `#[serde(untagged)]` and enums with a `tag` serde reads by itself: the place ends where such a
+/// value begins. A plain struct with `#[serde(try_from = "…")]` keeps every place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JsonError {
     place: String,
@@ -71,11 +128,26 @@ impl JsonError {
     pub(crate) fn new(place: &str, reason: &dyn fmt::Display) -> Self {
         Self { place: place.to_owned(), reason: reason.to_string() }
     }
+
+    pub(crate) fn of(root: &str, fault: Fault) -> Self {
+        let (place, reason) = fault.at(root);
+        Self { place, reason }
+    }
+
+    /// Where in the document it is, for example `body.lines[1].count`.
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// What is wrong there.
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
 }
 
 impl fmt::Display for JsonError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "`{}` has not the expected JSON shape: {}", self.place, self.reason)
+        write!(formatter, "`{}`: {}", self.place, self.reason)
     }
 }
 
@@ -113,29 +185,4 @@ impl<'de> Visitor<'de> for Field<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_finds_what_is_there_and_none_otherwise() {
-        let json = Json::from_text(r#"{"hours":{"monday":["12:00",{"until":"23:00"}],"sunday":null},"n":7}"#);
-        assert_eq!(json.get::<u8>("n"), Ok(Some(7)));
-        assert_eq!(json.get::<String>("hours.sunday"), Ok(None));
-        assert_eq!(json.get::<String>("hours.friday"), Ok(None));
-        assert_eq!(json.get::<String>("n.deeper"), Ok(None));
-        assert!(json.get::<Vec<serde_json::Value>>("hours.monday").unwrap().is_some());
-    }
-
-    #[test]
-    fn a_wrong_type_names_the_path() {
-        let json = Json::from_text(r#"{"hours":{"monday":"closed"}}"#);
-        let error = json.get::<u8>("hours.monday").unwrap_err();
-        assert!(error.to_string().starts_with("`hours.monday` has not the expected JSON shape: invalid type: string"));
-    }
-
-    #[test]
-    fn text_that_is_no_json_is_an_error_not_a_panic() {
-        assert!(Json::from_text("{").get::<u8>("a").is_err());
-        assert!(Json::from_text("").read::<u8>().is_err());
-    }
-}
+mod tests;

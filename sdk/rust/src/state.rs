@@ -1,10 +1,9 @@
-use std::fmt;
-
 use serde::de::value::StrDeserializer;
 use serde::de::{DeserializeOwned, DeserializeSeed, MapAccess, Visitor};
 use serde::{Deserializer, forward_to_deserialize_any};
 
 use crate::JsonError;
+use crate::json::{Fault, Step};
 
 /// The channels a node reads, each with its value at the start of the step.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,14 +17,13 @@ impl State {
     /// All channels as the fields of one struct. A channel without a value yet is a missing field: make it an
     /// `Option`, or give it `#[serde(default)]`.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, JsonError> {
-        T::deserialize(Channels(&self.0))
-            .map_err(|StateError { channel, reason }| JsonError::new(channel.as_deref().unwrap_or("state"), &reason))
+        T::deserialize(Channels(&self.0)).map_err(|fault| JsonError::of("state", fault))
     }
 
     /// The value of one channel; none when it has none yet.
     pub fn get<T: DeserializeOwned>(&self, channel: &str) -> Result<Option<T>, JsonError> {
         match self.0.iter().find(|(name, _)| name == channel) {
-            Some((name, text)) => crate::json::decode(name, text),
+            Some((name, text)) => crate::json::decode(&format!("state.{name}"), text),
             None => Ok(None),
         }
     }
@@ -35,22 +33,18 @@ impl State {
 struct Channels<'a>(&'a [(String, String)]);
 
 impl<'de, 'a: 'de> Deserializer<'de> for Channels<'a> {
-    type Error = StateError;
+    type Error = Fault;
 
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, StateError> {
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         visitor.visit_map(ChannelMap { left: self.0.iter(), current: None })
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
-        _name: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, StateError> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _name: &'static str, visitor: V) -> Result<V::Value, Fault> {
         visitor.visit_newtype_struct(self)
     }
 
     /// A node without interest in any channel takes `()`.
-    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, StateError> {
+    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         visitor.visit_unit()
     }
 
@@ -66,45 +60,21 @@ struct ChannelMap<'a> {
 }
 
 impl<'de, 'a: 'de> MapAccess<'de> for ChannelMap<'a> {
-    type Error = StateError;
+    type Error = Fault;
 
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, StateError> {
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Fault> {
         self.current = self.left.next();
         match self.current {
-            Some((name, _)) => seed.deserialize(StrDeserializer::<StateError>::new(name)).map(Some),
+            Some((name, _)) => seed.deserialize(StrDeserializer::<Fault>::new(name)).map(Some),
             None => Ok(None),
         }
     }
 
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, StateError> {
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Fault> {
         let Some((name, text)) = self.current else {
             return Err(serde::de::Error::custom("a value was asked for before its channel"));
         };
-        let mut json = serde_json::Deserializer::from_str(text);
-        seed.deserialize(&mut json)
-            .and_then(|value| json.end().map(|()| value))
-            .map_err(|error| StateError { channel: Some(name.clone()), reason: error.to_string() })
-    }
-}
-
-/// An error on the way; it remembers the channel it happened in.
-#[derive(Debug)]
-struct StateError {
-    channel: Option<String>,
-    reason: String,
-}
-
-impl fmt::Display for StateError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.reason)
-    }
-}
-
-impl std::error::Error for StateError {}
-
-impl serde::de::Error for StateError {
-    fn custom<T: fmt::Display>(message: T) -> Self {
-        Self { channel: None, reason: message.to_string() }
+        crate::json::read(text, seed).map_err(|fault| fault.inside(Step::key(name)))
     }
 }
 
@@ -140,7 +110,12 @@ mod tests {
     #[test]
     fn a_wrong_type_names_its_channel() {
         let error = state(&[("party", r#""four""#)]).read::<Booking>().unwrap_err();
-        assert!(error.to_string().starts_with("`party` has not the expected JSON shape"), "{error}");
+        assert!(
+            error
+                .to_string()
+                .starts_with("`state.party`: expected a whole number from 0 to 4294967295, found the string"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -151,7 +126,7 @@ mod tests {
             intent: String,
         }
         let error = state(&[]).read::<Strict>().unwrap_err();
-        assert!(error.to_string().contains("missing field `intent`"), "{error}");
+        assert!(error.to_string().contains("`state`: the key `intent` is missing"), "{error}");
     }
 
     #[test]

@@ -52,10 +52,11 @@ impl Booking {
     /// What is wrong with it, in words for the portal.
     pub fn check(&self) -> Result<(), String> {
         if self.booking_id.trim().is_empty() || self.booking_id.len() > 128 {
-            return Err("`bookingId` has not 1 to 128 bytes".to_owned());
+            return Err("`body.bookingId`: expected a string of 1 to 128 bytes that is not blank".to_owned());
         }
         if !(1..=1_000).contains(&self.guests) {
-            return Err(format!("booking `{}` is for {} guests, not 1 to 1000", self.booking_id, self.guests));
+            let guests = self.guests;
+            return Err(format!("`body.guests`: expected a whole number from 1 to 1000, found the number {guests}"));
         }
         Ok(())
     }
@@ -110,7 +111,13 @@ mod tests {
         for patch in [json!({ "event": "booking.eaten" }), json!({ "date": "2026-02-30" }), json!({ "guests": -1 })] {
             assert!(booking(patch.clone()).is_err(), "{patch}");
         }
-        assert!(booking(json!({ "guests": 0 })).unwrap().check().unwrap_err().contains("0 guests"));
+        assert!(
+            booking(json!({ "guests": 0 }))
+                .unwrap()
+                .check()
+                .unwrap_err()
+                .contains("from 1 to 1000, found the number 0")
+        );
         assert!(booking(json!({ "bookingId": " " })).unwrap().check().is_err());
     }
 }

@@ -2,9 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+/// More than any bill, in the smallest unit of the currency.
+const LARGEST_BILL: u64 = 1_000_000_000;
+
 /// What the point of sale tells, and the data of the input that the handler makes of it.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", try_from = "Record")]
 pub struct PosEvent {
     /// The point of sale's id of the event.
     pub event_id: String,
@@ -18,8 +21,56 @@ pub struct PosEvent {
     pub kind: PosKind,
 }
 
+/// An event as its JSON has it. It is read flat, because what serde flattens loses the names of its keys in errors.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Record {
+    event_id: String,
+    #[serde(rename = "type")]
+    told: Told,
+    table: String,
+    #[serde(default)]
+    location_id: Option<String>,
+    #[serde(default)]
+    guests: Option<u32>,
+    #[serde(default)]
+    booking_code: Option<String>,
+    #[serde(default)]
+    total_minor: Option<u64>,
+}
+
+#[derive(Deserialize)]
+enum Told {
+    #[serde(rename = "table.opened")]
+    Opened,
+    #[serde(rename = "table.freed")]
+    Freed,
+    #[serde(rename = "bill.paid")]
+    Paid,
+}
+
+impl TryFrom<Record> for PosEvent {
+    type Error = &'static str;
+
+    fn try_from(record: Record) -> Result<Self, Self::Error> {
+        let Record { event_id, told, table, location_id, guests, booking_code, total_minor } = record;
+        let kind = match told {
+            Told::Opened => {
+                let guests = guests.ok_or("the key `guests` is missing, which `table.opened` needs")?;
+                PosKind::Opened { guests, booking_code }
+            }
+            Told::Freed => PosKind::Freed,
+            Told::Paid => {
+                let total_minor = total_minor.ok_or("the key `totalMinor` is missing, which `bill.paid` needs")?;
+                PosKind::Paid { total_minor }
+            }
+        };
+        Ok(Self { event_id, table, location_id, kind })
+    }
+}
+
 /// What happened at a table.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "type", rename_all_fields = "camelCase")]
 pub enum PosKind {
     /// A party sat down.
@@ -47,17 +98,17 @@ impl PosEvent {
     pub fn check(&self) -> Result<(), String> {
         for (name, text) in [("eventId", &self.event_id), ("table", &self.table)] {
             if text.trim().is_empty() || text.len() > 128 {
-                return Err(format!("`{name}` has not 1 to 128 bytes"));
+                return Err(format!("`value.{name}`: expected a string of 1 to 128 bytes that is not blank"));
             }
         }
         match self.kind {
             PosKind::Opened { guests, .. } if !(1..=1_000).contains(&guests) => {
-                Err(format!("table `{}` is opened for {guests} guests, not 1 to 1000", self.table))
+                Err(format!("`value.guests`: expected a whole number from 1 to 1000, found the number {guests}"))
             }
             // Larger sums are a mistake of the till; a summary must never overflow because of one.
-            PosKind::Paid { total_minor } if total_minor > 1_000_000_000 => {
-                Err(format!("table `{}` paid {total_minor}, more than any bill", self.table))
-            }
+            PosKind::Paid { total_minor } if total_minor > LARGEST_BILL => Err(format!(
+                "`value.totalMinor`: expected a whole number from 0 to {LARGEST_BILL}, found the number {total_minor}"
+            )),
             _ => Ok(()),
         }
     }

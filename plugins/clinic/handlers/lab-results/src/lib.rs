@@ -120,13 +120,21 @@ mod tests {
         };
         let too_many: Vec<Value> = (0..=MOST_SETS).map(|number| set(&number.to_string())).collect();
         let cases = [
-            (json!([]), "`body`"),
-            (json!({ "resultSets": [] }), "laboratory"),
+            (json!([]), "`body`: expected an object, found an array"),
+            (json!(["Lab", []]), "`body`: expected an object, found an array"),
+            (json!({ "resultSets": [] }), "`body`: the key `laboratory` is missing"),
             (with(json!({ "orderId": "O-1" })), "twice"),
             (with(json!({ "orderId": "" })), "`orderId`"),
             (with(json!({ "patientId": " " })), "`patientId`"),
             (with(json!({ "values": [] })), "0 values"),
-            (with(json!({ "values": [{ "code": "K", "value": "4.2" }] })), "invalid type"),
+            (
+                with(json!({ "values": [{ "code": "K", "value": "4.2" }] })),
+                "`body.resultSets[1].values[0].value`: expected a number, found the string \"4.2\"",
+            ),
+            (
+                with(json!({ "values": [["K", "Potassium", 4.2]] })),
+                "`body.resultSets[1].values[0]`: expected an object, found an array",
+            ),
             (with(json!({ "values": [{ "code": "K", "value": 4, "range": { "low": 5, "high": 3 } }] })), "from 5 to 3"),
             (json!({ "laboratory": "Lab", "resultSets": too_many }), "at most 100"),
         ];
@@ -139,7 +147,8 @@ mod tests {
     #[test]
     fn bytes_that_are_no_json_are_rejected() {
         let huge = br#"{"laboratory":"L","resultSets":[{"orderId":"1","patientId":"a","values":[{"code":"K","value":1e999}]}]}"#;
-        for body in [&b""[..], b"\xff\xfe", b"{", b"null", huge] {
+        let twice = br#"{"laboratory":"L","resultSets":[],"resultSets":[]}"#;
+        for body in [&b""[..], b"\xff\xfe", b"\xef\xbb\xbf{}", b"{", b"null", huge, twice] {
             assert!(matches!(deliver(body), Err(Rejection::Invalid(_))));
         }
     }

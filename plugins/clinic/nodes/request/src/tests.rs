@@ -31,7 +31,10 @@ fn a_malformed_request_is_answered_with_what_is_wrong() {
         (None, "no data"),
         (Some(json!({ "action": "burn" })), "burn"),
         (Some(json!({ "action": "book" })), "`date`"),
-        (Some(json!({ "action": "book", "date": "2026-02-30", "time": "10:00" })), "`the document`"),
+        (
+            Some(json!({ "action": "book", "date": "2026-02-30", "time": "10:00" })),
+            "`document.date`: found the string \"2026-02-30\"",
+        ),
         (Some(json!({ "action": "slots", "colour": "red" })), "colour"),
     ];
     for (data, expected) in cases {

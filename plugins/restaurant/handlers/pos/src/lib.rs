@@ -70,22 +70,48 @@ mod tests {
     }
 
     #[test]
-    fn poison_is_rejected_with_a_reason() {
-        let poison: [&[u8]; 8] = [
-            b"",
-            b"\x00\xff",
-            b"[]",
-            br#"{"eventId":"e","table":"1"}"#,
-            br#"{"eventId":"e","type":"table.melted","table":"1"}"#,
-            br#"{"eventId":"e","type":"table.opened","table":"1","guests":-3}"#,
-            br#"{"eventId":" ","type":"table.freed","table":"1"}"#,
-            br#"{"eventId":"e","type":"bill.paid","table":"1","totalMinor":99999999999}"#,
+    fn poison_is_rejected_with_the_place_what_was_expected_and_what_was_found() {
+        let poison: [(&[u8], &str); 13] = [
+            (b"", "`value`: it is empty; expected JSON"),
+            (b"\x00\xff", "`value`: it is no UTF-8 from its byte 2 on; send JSON in UTF-8"),
+            (b"[]", "`value`: expected an object, found an array"),
+            (br#"["table.freed"]"#, "`value`: expected an object, found an array"),
+            (br#"{"eventId":"e","table":"1"}"#, "`value`: the key `type` is missing"),
+            (br#"{"type":"table.freed","table":"1"}"#, "`value`: the key `eventId` is missing"),
+            (
+                br#"{"eventId":"e","type":"table.melted","table":"1"}"#,
+                "`value.type`: expected one of `table.opened`, `table.freed`, `bill.paid`, found the string \"table.melted\"",
+            ),
+            (
+                br#"{"eventId":"e","type":"table.opened","table":"1","guests":-3}"#,
+                "`value.guests`: expected a whole number from 0 to 4294967295, found the number -3",
+            ),
+            (
+                br#"{"eventId":"e","type":"table.opened","table":"1","guests":0}"#,
+                "`value.guests`: expected a whole number from 1 to 1000, found the number 0",
+            ),
+            (
+                br#"{"eventId":"e","type":"table.opened","table":"1"}"#,
+                "`value`: the key `guests` is missing, which `table.opened` needs",
+            ),
+            (
+                br#"{"eventId":" ","type":"table.freed","table":"1"}"#,
+                "`value.eventId`: expected a string of 1 to 128 bytes that is not blank",
+            ),
+            (
+                br#"{"eventId":"e","type":"table.freed","table":"1","table":"2"}"#,
+                "`value`: the key `table` stands twice",
+            ),
+            (
+                br#"{"eventId":"e","type":"bill.paid","table":"1","totalMinor":99999999999}"#,
+                "`value.totalMinor`: expected a whole number from 0 to 1000000000, found the number 99999999999",
+            ),
         ];
-        for value in poison {
+        for (value, expected) in poison {
             let Err(Rejection::Invalid(reason)) = record(Some(value)) else {
                 panic!("took {}", String::from_utf8_lossy(value))
             };
-            assert!(!reason.is_empty());
+            assert_eq!(reason, expected);
         }
     }
 }

@@ -46,19 +46,50 @@ mod tests {
         assert_eq!(handled.reply.unwrap().body, br#"{"accepted":1,"bookingId":"P-1"}"#);
     }
 
+    fn with(patch: Value) -> Vec<u8> {
+        let mut body = json!({ "event": "booking.requested", "bookingId": "P-1", "guests": 2, "date": "2026-11-26", "time": "19:30" });
+        body.as_object_mut().unwrap().extend(patch.as_object().unwrap().clone());
+        body.to_string().into_bytes()
+    }
+
     #[test]
-    fn a_malformed_body_is_rejected() {
-        let bodies: [&[u8]; 7] = [
-            b"",
-            b"\xff",
-            b"[]",
-            b"{}",
-            br#"{"event":"booking.eaten","bookingId":"P","guests":1,"date":"2026-11-26","time":"19:30"}"#,
-            br#"{"event":"booking.requested","bookingId":"P","guests":0,"date":"2026-11-26","time":"19:30"}"#,
-            br#"{"event":"booking.requested","bookingId":"P","guests":2,"date":"2026-02-30","time":"19:30"}"#,
+    fn a_malformed_body_is_rejected_with_the_place_what_was_expected_and_what_was_found() {
+        let in_order = br#"["booking.requested","P-1",4,"2026-11-26","19:30"]"#;
+        let twice = br#"{"event":"booking.requested","bookingId":"P","guests":2,"guests":9,"date":"2026-11-26","time":"19:30"}"#;
+        let bodies: [(Vec<u8>, &str); 12] = [
+            (b"".to_vec(), "`body`: it is empty; expected JSON"),
+            (b"\xff".to_vec(), "`body`: it is no UTF-8 from its byte 1 on; send JSON in UTF-8"),
+            (
+                [b"\xef\xbb\xbf".to_vec(), with(json!({}))].concat(),
+                "`body`: it begins with a byte order mark, which JSON has not; send it without",
+            ),
+            (in_order.to_vec(), "`body`: expected an object, found an array"),
+            (b"{}".to_vec(), "`body`: the key `event` is missing"),
+            (twice.to_vec(), "`body`: the key `guests` stands twice"),
+            (
+                with(json!({ "event": "booking.eaten" })),
+                "`body.event`: expected one of `booking.requested`, `booking.cancelled`, found the string \"booking.eaten\"",
+            ),
+            (with(json!({ "guests": 0 })), "`body.guests`: expected a whole number from 1 to 1000, found the number 0"),
+            (
+                with(json!({ "guests": "four" })),
+                "`body.guests`: expected a whole number from 0 to 4294967295, found the string \"four\"",
+            ),
+            (
+                with(json!({ "bookingId": " " })),
+                "`body.bookingId`: expected a string of 1 to 128 bytes that is not blank",
+            ),
+            (with(json!({ "name": ["Ana"] })), "`body.name`: expected a string, found an array"),
+            (
+                with(json!({ "date": "2026-02-30" })),
+                "`body.date`: found the string \"2026-02-30\", which is not understood: ",
+            ),
         ];
-        for body in bodies {
-            assert!(matches!(deliver(body), Err(Rejection::Invalid(_))), "{}", String::from_utf8_lossy(body));
+        for (body, expected) in bodies {
+            let Err(Rejection::Invalid(reason)) = deliver(&body) else {
+                panic!("accepted {}", String::from_utf8_lossy(&body))
+            };
+            assert!(reason.starts_with(expected), "{reason}");
         }
     }
 }

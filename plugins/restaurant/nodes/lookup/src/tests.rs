@@ -46,5 +46,5 @@ fn a_long_menu_is_cut_but_counted() {
 fn malformed_settings_name_their_place() {
     let context = testing::context().text("open?").settings(json!({ "hours": { "monday": ["12-23"] } })).build();
     let failure = testing::run(lookup, &context, json!({ "intent": "hours", "language": "en" })).unwrap_err();
-    assert!(failure.to_string().contains("`hours`") && failure.to_string().contains("`12-23`"), "{failure}");
+    assert!(failure.to_string().contains("`hours.monday[0]`") && failure.to_string().contains("`12-23`"), "{failure}");
 }
