@@ -74,11 +74,24 @@ const DAWN: i8 = 6;
 
 /// The moment that a day and a time mean: an hour after midnight that was said of the night after the day is on the next one.
 pub fn moment(day: Date, time: Time, late: bool) -> DateTime {
-    let date = if late && time.hour() < DAWN { day.tomorrow().unwrap_or(day) } else { day };
+    let date = if late && is_after_midnight(time) { day.tomorrow().unwrap_or(day) } else { day };
     date.to_datetime(time)
 }
 
+/// Whether a time belongs to a night that began on the day before.
+pub fn is_after_midnight(time: Time) -> bool {
+    time.hour() < DAWN
+}
+
 impl When {
+    /// Whether an hour after midnight was said of a day without saying which of its two nights: `vineri la două noaptea` is on
+    /// Friday by the calendar, and many who say it mean the night that follows.
+    pub fn is_of_either_night(&self) -> bool {
+        let after_midnight =
+            matches!(self.time, Some(Said::Exact(time) | Said::Either(time)) if is_after_midnight(time));
+        after_midnight && !self.late && self.part == Some(DayPart::Night)
+    }
+
     /// Whether a message says anything of when, possible or not.
     pub fn says_something(&self) -> bool {
         let possible = self.date.is_some() || self.time.is_some() || self.part.is_some();

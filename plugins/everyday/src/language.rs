@@ -14,196 +14,35 @@ pub enum Language {
     En,
 }
 
-const ROMANIAN: &[&str] = &[
-    "buna",
-    "salut",
-    "ziua",
-    "seara",
-    "dimineata",
-    "vreau",
-    "vrea",
-    "dori",
-    "doresc",
-    "as",
-    "sa",
-    "si",
-    "pentru",
-    "la",
-    "masa",
-    "persoane",
-    "persoana",
-    "maine",
-    "azi",
-    "astazi",
-    "poimaine",
-    "diseara",
-    "luni",
-    "marti",
-    "miercuri",
-    "joi",
-    "vineri",
-    "sambata",
-    "duminica",
-    "este",
-    "sunt",
-    "aveti",
-    "ati",
-    "ce",
-    "cat",
-    "cand",
-    "unde",
-    "cu",
-    "fara",
-    "pe",
-    "ora",
-    "orele",
-    "multumesc",
-    "va",
-    "rog",
-    "noi",
-    "mancarea",
-    "meniu",
-    "meniul",
-    "deschis",
-    "deschideti",
-    "inchis",
-    "programul",
-    "rezervare",
-    "rezerva",
-    "anulez",
-    "nu",
-    "peste",
-    "zile",
-    "numele",
-    "fost",
-    "ianuarie",
-    "februarie",
-    "martie",
-    "mai",
-    "iunie",
-    "iulie",
-    "septembrie",
-    "octombrie",
-    "noiembrie",
-    "decembrie",
-    "da",
-    "de",
-    "ma",
-    "imi",
-    "mi",
-    "mea",
-    "doare",
-    "dor",
-    "durere",
-    "dureri",
-    "febra",
-    "tuse",
-    "tusesc",
-    "programare",
-    "programarea",
-    "medic",
-    "medicul",
-    "analize",
-    "analizele",
-    "rezultatele",
-];
+/// Words that only Romanian has, folded.
+const ROMANIAN: &str = "\
+    buna salut ziua seara dimineata vreau vrea dori doresc as sa si pentru la masa persoane persoana maine azi \
+    astazi poimaine diseara luni marti miercuri joi vineri sambata duminica este sunt aveti ati ce cat cand unde \
+    cu fara pe ora orele multumesc va rog noi mancarea meniu meniul deschis deschideti inchis programul \
+    rezervare rezerva anulez nu peste zile numele fost ianuarie februarie martie mai iunie iulie septembrie \
+    octombrie noiembrie decembrie da de ma imi mi mea doare dor durere dureri febra tuse tusesc programare \
+    programarea medic medicul analize analizele rezultatele sange sangerez sangereaza tusit tusind varsaturi \
+    vomitat simt rau bolnav copilul copil bebelusul mama tata sotia sotul bunica mana piciorul bratul gat gatul \
+    cap capul piept pieptul inima respir respira respire luat inghitit pastile medicamente suntem sunteti \
+    noaptea miezul noptii fi avut mult multe prea dupa inainte din cum ajutor insotit rece";
 
-const ENGLISH: &[&str] = &[
-    "hello",
-    "hi",
-    "hey",
-    "good",
-    "morning",
-    "evening",
-    "the",
-    "a",
-    "an",
-    "for",
-    "at",
-    "on",
-    "is",
-    "are",
-    "was",
-    "were",
-    "i",
-    "we",
-    "you",
-    "my",
-    "our",
-    "would",
-    "like",
-    "want",
-    "need",
-    "please",
-    "table",
-    "people",
-    "tomorrow",
-    "today",
-    "tonight",
-    "monday",
-    "tuesday",
-    "wednesday",
-    "thursday",
-    "friday",
-    "saturday",
-    "sunday",
-    "what",
-    "when",
-    "where",
-    "do",
-    "does",
-    "have",
-    "open",
-    "close",
-    "closed",
-    "book",
-    "booking",
-    "menu",
-    "dishes",
-    "food",
-    "thanks",
-    "thank",
-    "pm",
-    "am",
-    "and",
-    "with",
-    "without",
-    "cancel",
-    "name",
-    "of",
-    "it",
-    "not",
-    "january",
-    "february",
-    "march",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
-    "next",
-    "this",
-    "me",
-    "yes",
-    "pain",
-    "hurts",
-    "fever",
-    "cough",
-    "appointment",
-    "results",
-    "see",
-    "since",
-    "days",
-];
+/// Words that only English has.
+const ENGLISH: &str = "\
+    hello hi hey good morning evening the for at on is was were i we you my our would like want need please \
+    table people tomorrow today tonight monday tuesday wednesday thursday friday saturday sunday what when where \
+    do does have open close closed book booking menu dishes food thanks thank pm and with without cancel name of \
+    it not january february march may june july august september october november december next this yes pain \
+    hurts fever cough appointment results see since days blood bleeding coughing coughed vomiting pills \
+    swallowed chest arm leg hand feel can cannot breathe help child baby mother father";
+
+/// English words that Romanian has too, as `am` (I have) and `are` (has): they tell only when nothing else does.
+const ENGLISH_MAYBE: &str = "a an am are me";
 
 /// The language of a message; none when its words do not tell, as in `19:30`.
 pub fn detect(text: &str) -> Option<Language> {
     let words = words(text);
-    let romanian = score(&words, ROMANIAN) + diacritics(text);
-    let english = score(&words, ENGLISH);
+    let romanian = 2 * (score(&words, ROMANIAN) + diacritics(text));
+    let english = 2 * score(&words, ENGLISH) + score(&words, ENGLISH_MAYBE);
     match romanian.cmp(&english) {
         std::cmp::Ordering::Greater => Some(Language::Ro),
         std::cmp::Ordering::Less => Some(Language::En),
@@ -226,8 +65,8 @@ impl Language {
     }
 }
 
-fn score(words: &[Word], known: &[&str]) -> usize {
-    words.iter().filter(|word| known.contains(&word.folded.as_str())).count()
+fn score(words: &[Word], known: &str) -> usize {
+    words.iter().filter(|word| known.split(' ').any(|known| known == word.folded)).count()
 }
 
 fn diacritics(text: &str) -> usize {
@@ -259,6 +98,16 @@ mod tests {
     fn a_message_is_in_the_same_language_however_it_is_spelt() {
         for text in ["Tus\u{326}esc", "TUS\u{326}ESC", "tu\u{15f}esc", "ȚESĂTURĂ", "T\u{326}ESA\u{306}TURA\u{306}"] {
             assert_eq!(detect(text), Some(Language::Ro), "{text}");
+        }
+    }
+
+    #[test]
+    fn words_that_both_languages_have_do_not_make_a_romanian_message_english() {
+        for text in ["am febra", "am tusit cu sange", "Are dureri", "a fost rece", "nu am avut, am vomitat"] {
+            assert_eq!(detect(text), Some(Language::Ro), "{text}");
+        }
+        for text in ["a pizza", "I am ill", "are you open", "a table", "can you help me"] {
+            assert_eq!(detect(text), Some(Language::En), "{text}");
         }
     }
 

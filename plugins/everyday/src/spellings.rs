@@ -1,6 +1,7 @@
 //! The spellings that one text may come in, for tests: what people cannot tell apart must be understood alike.
 
 use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
 
 /// Spellings of a text, each with what it is called. The first are canonically equal to it, and the others look the same or
 /// differ in what keyboards and word processors change.
@@ -24,6 +25,21 @@ pub fn of(text: &str) -> Vec<(&'static str, String)> {
         'Ț' => "Ţ".to_owned(),
         other => other.to_string(),
     });
+    // `î` inside words, as it was spelt until 1993: `sînge`.
+    let older = {
+        let mut before = ' ';
+        let letters = text.nfc().map(|letter| {
+            let inside = before.is_alphabetic();
+            before = letter;
+            match letter {
+                'â' if inside => 'î',
+                'Â' if inside => 'Î',
+                other => other,
+            }
+        });
+        letters.collect::<String>()
+    };
+    let bare = |text: &str| text.nfd().filter(|letter| !is_combining_mark(*letter)).collect::<String>();
     let full_width = each(&|letter| match letter {
         letter if letter.is_ascii_alphanumeric() => {
             char::from_u32(u32::from(letter) + 0xfee0).unwrap_or(letter).to_string()
@@ -49,6 +65,11 @@ pub fn of(text: &str) -> Vec<(&'static str, String)> {
         ("decomposed capitals", text.to_uppercase().nfd().collect()),
         ("Turkish capitals", each(&|letter| if letter == 'i' { "İ".to_owned() } else { letter.to_string() })),
         ("ligatures", text.replace("fi", "\u{fb01}").replace("fl", "\u{fb02}")),
+        ("older spelling", older.clone()),
+        ("decomposed older spelling", older.nfd().collect()),
+        ("older spelling in capitals", older.to_uppercase()),
+        ("older spelling without diacritics", bare(&older)),
+        ("without diacritics", bare(text)),
         ("curly quotes", text.replace('\'', "\u{2019}")),
         ("no-break hyphens", text.replace('-', "\u{2011}")),
     ]);
@@ -74,7 +95,15 @@ mod tests {
     use crate::language;
     use crate::text::words;
 
-    const CORPUS: [&str; 16] = [
+    const CORPUS: [&str; 24] = [
+        "Tușesc cu sânge de sâmbătă",
+        "Mâine suntem trei, fără pâine și brânză",
+        "Am gura strâmbă și sângerez, nu-mi simt mâna stângă",
+        "Am febră",
+        "Are dureri în gât",
+        "Bineînțeles că reîncepem, am fost neînțeles",
+        "Când vă pot suna? Până târziu, o săptămână întreagă",
+        "A fost rece",
         "Aș vrea o masă pentru 4 persoane mâine la 19:30, pe numele Popescu",
         "Tușesc cu sânge și mă doare pieptul",
         "Mâncarea a fost rece și ospătarul nepoliticos, vreau banii înapoi!",

@@ -4,6 +4,7 @@
 //! The host gives text in Unicode's composed form; what comes by another way, in the data of a hook for example, need not be.
 
 mod numerals;
+mod older;
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
@@ -19,37 +20,65 @@ pub struct Word {
     pub written: String,
     /// The hyphen or apostrophe that ties it to the word before, as in `Ana-Maria`.
     pub tie: Option<char>,
+    /// A dash stands before this number without being part of it: `pentru - 3`, `3 - 4`, `pentru -trei`. The dash of a list,
+    /// at the beginning of a line, is none.
+    pub dash: bool,
+    /// A comma, a full stop or the like stands between it and the word before.
+    pub pause: bool,
 }
 
-/// Lower case and plain: without diacritics (in both encodings of Romanian, composed or not), ligatures, full-width forms and
-/// invisible characters; with straight quotes and plain hyphens.
+/// Lower case and plain: without diacritics (in both encodings of Romanian, composed or not, and in its older spelling, where
+/// `sînge` is `sânge`), ligatures, full-width forms and invisible characters; with straight quotes and plain hyphens.
 pub fn fold(text: &str) -> String {
     if text.is_ascii() {
         return text.to_ascii_lowercase();
     }
-    let plain = text.chars().map(plain_punctuation).nfkd().filter(|letter| !is_silent(*letter));
+    let plain =
+        text.chars().map(plain_punctuation).nfkd().filter(|letter| *letter == CIRCUMFLEX || !is_silent(*letter));
     // A letter may get its mark only from lower-casing, as the Turkish capital I with a dot does.
-    let lower = plain.flat_map(char::to_lowercase).filter(|letter| !is_silent(*letter));
+    let lower = plain.flat_map(char::to_lowercase).filter(|letter| *letter == CIRCUMFLEX || !is_silent(*letter));
     let mut folded = String::with_capacity(text.len());
-    lower.for_each(|letter| match letter {
-        'ß' => folded.push_str("ss"),
-        'æ' => folded.push_str("ae"),
-        'œ' => folded.push_str("oe"),
-        'þ' => folded.push_str("th"),
-        'ø' => folded.push('o'),
-        'ł' => folded.push('l'),
-        'đ' | 'ð' => folded.push('d'),
-        'ı' => folded.push('i'),
-        other => folded.push(plain_punctuation(other)),
-    });
+    let mut word_begins = 0;
+    let mut letters = lower.peekable();
+    while let Some(letter) = letters.next() {
+        if letter == CIRCUMFLEX {
+            let follows = letters.peek().is_some_and(|next| next.is_alphabetic());
+            let before = folded.get(word_begins..).and_then(|word| word.strip_suffix('i'));
+            if before.is_some_and(|before| older::is_circumflex_a(before, follows)) {
+                folded.pop();
+                folded.push('a');
+            }
+            continue;
+        }
+        match letter {
+            'ß' => folded.push_str("ss"),
+            'æ' => folded.push_str("ae"),
+            'œ' => folded.push_str("oe"),
+            'þ' => folded.push_str("th"),
+            'ø' => folded.push('o'),
+            'ł' => folded.push('l'),
+            'đ' | 'ð' => folded.push('d'),
+            'ı' => folded.push('i'),
+            other => folded.push(plain_punctuation(other)),
+        }
+        if !letter.is_alphabetic() {
+            word_begins = folded.len();
+        }
+    }
     folded
 }
+
+/// The mark of `â` and `î`, on its own.
+const CIRCUMFLEX: char = '\u{302}';
 
 /// Quotes and hyphens of word processors as keyboards have them.
 fn plain_punctuation(letter: char) -> char {
     match letter {
         '\u{2018}'..='\u{201b}' | '\u{2032}' | '\u{2bc}' | '\u{b4}' | '`' | '\u{ff07}' => '\'',
         '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{fe58}' | '\u{fe63}' | '\u{ff0d}' => '-',
+        // Other dashes and minus signs: of emoji, raised and lowered, long, upright, drawn, of bullets.
+        '\u{2796}' | '\u{207b}' | '\u{208b}' | '\u{2e3a}' | '\u{2e3b}' | '\u{fe31}' | '\u{fe32}' | '\u{2500}'
+        | '\u{2043}' | '\u{2d7}' => '-',
         '\u{2044}' | '\u{2215}' => '/',
         other => other,
     }
@@ -83,6 +112,8 @@ enum Kind {
     Plus,
     Apostrophe,
     Space,
+    /// The end of a line.
+    Line,
     /// Belongs to the letter before.
     Silent,
     Other,
@@ -98,6 +129,7 @@ fn kind(letter: char) -> Kind {
             '+' => Kind::Plus,
             '\'' => Kind::Apostrophe,
             letter if letter.is_ascii_alphabetic() => Kind::Letter,
+            '\n' | '\r' | '\u{b}' | '\u{c}' => Kind::Line,
             letter if letter.is_ascii_whitespace() => Kind::Space,
             _ => Kind::Other,
         };
@@ -111,6 +143,7 @@ fn kind(letter: char) -> Kind {
         Some('0'..='9') => Kind::Digit,
         Some(plain) if plain.is_ascii() && !letter.is_alphanumeric() => kind(plain),
         _ if letter.is_alphanumeric() => Kind::Letter,
+        _ if matches!(letter, '\u{85}' | '\u{2028}' | '\u{2029}') => Kind::Line,
         _ if letter.is_whitespace() => Kind::Space,
         _ => Kind::Other,
     }
@@ -120,10 +153,11 @@ fn kind(letter: char) -> Kind {
 /// and their sign (`-3`, `10+`); a number is parted from letters glued to it (`7pm`), and `p.m.` becomes `pm`.
 pub fn words(text: &str) -> Vec<Word> {
     let letters: Vec<(char, Kind)> = text.nfc().map(|letter| (letter, kind(letter))).collect();
-    let mut cut = Cut::default();
+    let mut cut = Cut { line_begins: true, ..Cut::default() };
     for (index, (letter, kind)) in letters.iter().copied().enumerate() {
         let next = || letters.get(index + 1..).unwrap_or_default().iter().map(|(_, kind)| *kind);
         let after = || next().find(|kind| *kind != Kind::Silent);
+        let after_spaces = || next().find(|kind| !matches!(kind, Kind::Silent | Kind::Space));
         match kind {
             Kind::Silent if !cut.current.is_empty() => cut.current.push(letter),
             Kind::Silent => continue,
@@ -156,7 +190,7 @@ pub fn words(text: &str) -> Vec<Word> {
             }
             Kind::Plus
                 if cut.words.last().is_some_and(|word| word.folded.ends_with(|last: char| last.is_ascii_digit()))
-                    && next().find(|kind| !matches!(kind, Kind::Silent | Kind::Space)) == Some(Kind::Digit) =>
+                    && after_spaces() == Some(Kind::Digit) =>
             {
                 cut.add(letter, Kind::Other);
                 cut.end();
@@ -167,12 +201,25 @@ pub fn words(text: &str) -> Vec<Word> {
                     && after() == Some(Kind::Letter);
                 cut.end();
                 cut.tie = ties.then_some(letter);
+                cut.pause |= matches!(kind, Kind::Binder | Kind::Other | Kind::Line);
+                if kind == Kind::Hyphen && !ties {
+                    (cut.dash, cut.lists) = (!cut.line_begins, cut.line_begins);
+                } else if !matches!(kind, Kind::Space | Kind::Hyphen) {
+                    (cut.dash, cut.lists) = (false, false);
+                }
             }
         }
+        cut.line_begins = matches!(kind, Kind::Line) || (cut.line_begins && kind == Kind::Space);
         cut.before = Some(kind);
     }
     cut.end();
-    numerals::join(join_abbreviations(cut.words))
+    let mut words = numerals::join(join_abbreviations(cut.words));
+    // `- 3` alone lists nothing.
+    if let [only] = words.as_mut_slice() {
+        only.dash |= cut.first_listed;
+    }
+    words.iter_mut().for_each(|word| word.dash &= is_numeric(&word.folded));
+    words
 }
 
 /// Words while a message is cut into them.
@@ -185,6 +232,15 @@ struct Cut {
     /// What came before, in a word or not.
     before: Option<Kind>,
     tie: Option<char>,
+    pause: bool,
+    /// A dash stands before the next word.
+    dash: bool,
+    /// The dash before the next word begins a line.
+    lists: bool,
+    /// The first word has such a dash.
+    first_listed: bool,
+    /// Nothing but spaces stands in this line so far.
+    line_begins: bool,
 }
 
 impl Cut {
@@ -197,7 +253,12 @@ impl Cut {
         self.last = None;
         if !self.current.is_empty() {
             let written = std::mem::take(&mut self.current);
-            self.words.push(Word { folded: fold(&written), written, tie: self.tie.take() });
+            let folded = older::of_today(fold(&written));
+            let dash = std::mem::take(&mut self.dash);
+            let listed = std::mem::take(&mut self.lists);
+            self.first_listed |= listed && self.words.is_empty();
+            let pause = std::mem::take(&mut self.pause);
+            self.words.push(Word { folded, written, tie: self.tie.take(), dash, pause });
         }
     }
 }
@@ -217,116 +278,45 @@ fn join_abbreviations(words: Vec<Word>) -> Vec<Word> {
     joined
 }
 
-/// Whether a sign, which is one or several folded words, stands in a message. A `*` at its end stands for any ending.
+/// Whether a sign stands in a message, see [`spans`].
 pub fn contains(words: &[Word], sign: &str) -> bool {
     find(words, sign).is_some()
 }
 
 /// Where a sign first stands in a message: the position of its first word.
 pub fn find(words: &[Word], sign: &str) -> Option<usize> {
-    let (sign, any_ending) = sign.strip_suffix('*').map_or((sign, false), |stem| (stem, true));
-    let sign: Vec<&str> = sign.split([' ', '\'']).collect();
-    let last = sign.len() - 1;
-    words.windows(sign.len()).position(|window| {
-        window.iter().zip(&sign).enumerate().all(|(position, (word, wanted))| {
-            word.folded == *wanted || (any_ending && position == last && word.folded.starts_with(wanted))
-        })
-    })
+    spans(words, sign).next().map(|(first, _)| first)
+}
+
+/// The most words that `..` in a sign stands for.
+const GAP: usize = 3;
+
+/// Where a sign stands in a message: its first and last words. A sign is one or several folded words, in a row. A `*` at the
+/// end of a word stands for any ending, `|` parts words of which one stands there, `..` stands for up to three words or none,
+/// and `$` for the end of the message: `tusesc|scuip* .. sange*`, `can't move $`.
+pub fn spans<'w>(words: &'w [Word], sign: &'w str) -> impl Iterator<Item = (usize, usize)> + 'w {
+    (0..words.len()).filter_map(move |first| Some((first, ends(words, first, sign)?.checked_sub(1)?)))
+}
+
+/// The position after a sign that begins at a position.
+fn ends(words: &[Word], at: usize, sign: &str) -> Option<usize> {
+    let (wanted, rest) = sign.split_once([' ', '\'']).unwrap_or((sign, ""));
+    if wanted.is_empty() {
+        return Some(at);
+    }
+    if wanted == "$" {
+        return if at == words.len() { Some(at) } else { None };
+    }
+    if wanted == ".." {
+        return (at..=at + GAP).find_map(|at| ends(words, at, rest));
+    }
+    let word = words.get(at)?.folded.as_str();
+    let stands = wanted.split('|').any(|wanted| match wanted.strip_suffix('*') {
+        Some(stem) => word.starts_with(stem),
+        None => word == wanted,
+    });
+    if stands { ends(words, at + 1, rest) } else { None }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn folded(text: &str) -> Vec<String> {
-        words(text).into_iter().map(|word| word.folded).collect()
-    }
-
-    #[test]
-    fn both_encodings_of_romanian_letters_fold_to_the_same() {
-        assert_eq!(fold("Sâmbătă, peşte și țuică"), "sambata, peste si tuica");
-        assert_eq!(fold("ŞŢ ȘȚ"), "st st");
-    }
-
-    #[test]
-    fn every_spelling_of_a_word_folds_to_the_same() {
-        let spellings = [
-            ("Tu\u{219}esc", "tusesc"),
-            ("Tus\u{326}esc", "tusesc"),
-            ("TU\u{218}ESC", "tusesc"),
-            ("TUS\u{326}ESC", "tusesc"),
-            ("tu\u{15f}esc", "tusesc"),
-            ("tus\u{327}esc", "tusesc"),
-            ("tu\u{ad}\u{219}e\u{200d}sc\u{200b}", "tusesc"),
-            ("\u{ff34}\u{ff35}\u{219}esc", "tusesc"),
-            ("\u{130}n\u{21b}epat", "intepat"),
-            ("I\u{307}nt\u{326}epat", "intepat"),
-            ("of\u{fb01}ce", "office"),
-            ("Stra\u{df}e", "strasse"),
-            ("a\u{302}\u{323}", "a"),
-            ("can\u{2019}t", "can't"),
-            ("10\u{2013}12", "10-12"),
-        ];
-        for (written, folded) in spellings {
-            assert_eq!(fold(written), folded, "{written}");
-            assert_eq!(fold(&composed(written)), folded, "{written}");
-        }
-    }
-
-    #[test]
-    fn marks_and_invisible_characters_cut_no_words_and_odd_spaces_do() {
-        assert_eq!(folded("Tus\u{326}esc cu sa\u{302}nge"), ["tusesc", "cu", "sange"]);
-        assert_eq!(folded("ma\u{301}\u{300}ine\u{a0}la\u{202f}19:30"), ["maine", "la", "19:30"]);
-        assert_eq!(folded("re\u{ad}zer\u{200b}vare la 1\u{200d}9\u{ff1a}30"), ["rezervare", "la", "19:30"]);
-        assert_eq!(folded("\u{feff}\u{ff14} persoane"), ["4", "persoane"]);
-        let name = words("Ana-Maria O\u{2019}Neill s\u{326}i");
-        assert_eq!(
-            name.iter().map(|word| word.tie).collect::<Vec<_>>(),
-            [None, Some('-'), None, Some('\u{2019}'), None]
-        );
-        assert_eq!(name[4].written, "și");
-    }
-
-    #[test]
-    fn numbers_keep_their_signs_and_what_binds_them() {
-        assert_eq!(folded("pentru -3"), ["pentru", "-3"]);
-        assert_eq!(folded("pentru \u{2212}3, (-4) masa-5"), ["pentru", "-3", "-4", "masa", "5"]);
-        assert_eq!(folded("3-4 sau 3\u{2013}4, 2,5 ori 2\u{bd}"), ["3-4", "sau", "3-4", "2,5", "ori", "2", "1/2"]);
-        assert_eq!(folded("4+2 sau 4 + 2, 10+ la +40 21"), ["4+2", "sau", "4", "+", "2", "10+", "la", "40", "21"]);
-        assert_eq!(folded("luni - 3 persoane"), ["luni", "3", "persoane"]);
-    }
-
-    #[test]
-    fn numerals_of_several_words_are_one_number() {
-        assert_eq!(folded("douăzeci și cinci de persoane"), ["25", "de", "persoane"]);
-        assert_eq!(folded("twenty-five or twenty five people"), ["25", "or", "25", "people"]);
-        assert_eq!(folded("la opt și douăzeci"), ["la", "opt", "si", "douazeci"]);
-        assert_eq!(words("treizeci și doi")[0].written, "treizeci și doi");
-    }
-
-    #[test]
-    fn dates_and_times_stay_whole_and_sentences_are_cut() {
-        assert_eq!(folded("Mâine la 19:30, 25.12.2026."), ["maine", "la", "19:30", "25.12.2026"]);
-        assert_eq!(folded("at 7pm or 7 p.m."), ["at", "7", "pm", "or", "7", "pm"]);
-        assert_eq!(folded("2026-12-25 la 8."), ["2026-12-25", "la", "8"]);
-        assert_eq!(folded(""), Vec::<String>::new());
-    }
-
-    #[test]
-    fn a_sign_is_found_as_whole_words_or_by_its_beginning() {
-        let message = words("Aș vrea să-mi anulez programarea, n-am timp");
-        assert_eq!(find(&message, "anul*"), Some(4));
-        assert!(contains(&message, "n'am timp"));
-        assert!(!contains(&message, "program"), "a sign without `*` is a whole word");
-        assert!(!contains(&[], "anul*"));
-    }
-
-    #[test]
-    fn numbers_are_read_in_both_languages() {
-        assert_eq!(number("patru"), Some(4));
-        assert_eq!(number("twelve"), Some(12));
-        assert_eq!(number("12"), Some(12));
-        assert_eq!(number("12345"), None);
-        assert_eq!(number("masa"), None);
-    }
-}
+mod tests;

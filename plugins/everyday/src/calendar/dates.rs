@@ -162,6 +162,16 @@ fn relative(words: &[Word], index: usize, today: Date) -> Option<Found> {
 /// `sâmbătă`, `joia viitoare`, `next friday`. Without `next` it is the nearest such day from today on.
 fn weekday(words: &[Word], index: usize, now: DateTime, when: &When) -> Option<Found> {
     let weekday = day_of_week(word(words, index))?;
+    // `Sâmbătă nu, vineri` and `not Saturday but Friday` name the day that is wanted beside the one that is not.
+    let pauses = |at: usize| words.get(at).is_some_and(|word| word.pause);
+    let is_no = |word: &str| matches!(word, "nu" | "not");
+    let refused = |at: usize| {
+        (is_no(word(words, at + 1)) && !pauses(at + 1)) || (is_no(word_before(words, at, 1)) && !pauses(at))
+    };
+    let wanted = |at: usize| day_of_week(word(words, at)).is_some() && !refused(at);
+    if refused(index) && (0..words.len()).any(wanted) {
+        return None;
+    }
     let today = now.date();
     let mut days = today.weekday().until(weekday).unsigned_abs().into();
     let after = word(words, index + 1);

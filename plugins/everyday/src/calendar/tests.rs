@@ -1,3 +1,5 @@
+mod nights;
+
 use jiff::civil::{date, time};
 
 use super::*;
@@ -38,6 +40,14 @@ fn days_are_read_in_both_languages_with_and_without_diacritics() {
         ("sâmbătă", date(2026, 11, 28)),
         ("sambata seara", date(2026, 11, 28)),
         ("Sîmbătă nu, vineri", date(2026, 11, 27)),
+        ("Sîmbătă", date(2026, 11, 28)),
+        ("simbata seara", date(2026, 11, 28)),
+        ("mîine", date(2026, 11, 26)),
+        ("poimiine", date(2026, 11, 27)),
+        ("sâmbătă, nu vineri", date(2026, 11, 28)),
+        ("nu sâmbătă, ci vineri", date(2026, 11, 27)),
+        ("not Saturday but Friday", date(2026, 11, 27)),
+        ("sâmbătă nu se poate?", date(2026, 11, 28)),
         ("luni", date(2026, 11, 30)),
         ("on Friday", date(2026, 11, 27)),
         ("next Friday", date(2026, 12, 4)),
@@ -208,73 +218,6 @@ fn no_sentence_breaks_the_reading() {
     }
 }
 
-/// The moment that a text means at a place that opens at noon and closes after midnight.
-fn meant(text: &str, now: DateTime) -> Option<DateTime> {
-    let when = read(text, now);
-    Some(moment(when.date?, when.time?.resolve(evening_restaurant), when.late))
-}
-
-#[test]
-fn an_hour_after_midnight_has_the_date_that_was_meant() {
-    let (friday, saturday, sunday) = (date(2026, 11, 27), date(2026, 11, 28), date(2026, 11, 29));
-    let cases = [
-        ("sâmbătă la 00:30", saturday.at(0, 30, 0, 0)),
-        ("Saturday at 0:30", saturday.at(0, 30, 0, 0)),
-        ("sâmbătă 28 noiembrie la 00:30", saturday.at(0, 30, 0, 0)),
-        ("vineri la 24:00", saturday.at(0, 0, 0, 0)),
-        ("vineri la 24", saturday.at(0, 0, 0, 0)),
-        ("vineri 24h", saturday.at(0, 0, 0, 0)),
-        ("vineri la 24:30", saturday.at(0, 30, 0, 0)),
-        ("vineri la miezul nopții", saturday.at(0, 0, 0, 0)),
-        ("vineri la miez de noapte", saturday.at(0, 0, 0, 0)),
-        ("Friday at midnight", saturday.at(0, 0, 0, 0)),
-        ("Friday at 12 midnight", saturday.at(0, 0, 0, 0)),
-        ("vineri la 12 noaptea", saturday.at(0, 0, 0, 0)),
-        ("vineri la 12 și jumătate noaptea", saturday.at(0, 30, 0, 0)),
-        ("vineri noaptea la 12", saturday.at(0, 0, 0, 0)),
-        ("Friday night at 12", saturday.at(0, 0, 0, 0)),
-        ("vineri noaptea la 1", saturday.at(1, 0, 0, 0)),
-        ("vineri seara la 00:30", saturday.at(0, 30, 0, 0)),
-        ("Friday night at 1 am", saturday.at(1, 0, 0, 0)),
-        ("noaptea de vineri spre sâmbătă la 00:30", saturday.at(0, 30, 0, 0)),
-        ("vineri spre sâmbătă la 00:30", saturday.at(0, 30, 0, 0)),
-        ("the night from Friday to Saturday at 00:30", saturday.at(0, 30, 0, 0)),
-        ("noaptea de vineri spre sâmbătă la 23:30", friday.at(23, 30, 0, 0)),
-        ("sâmbătă noaptea la 00:30", sunday.at(0, 30, 0, 0)),
-        ("sâmbătă la 1 noaptea", saturday.at(1, 0, 0, 0)),
-        ("sâmbătă dimineața la 00:30", saturday.at(0, 30, 0, 0)),
-        ("vineri la 12", friday.at(12, 0, 0, 0)),
-        ("vineri la 12 la prânz", friday.at(12, 0, 0, 0)),
-        ("Friday 12 pm", friday.at(12, 0, 0, 0)),
-        ("Friday 12 am", friday.at(0, 0, 0, 0)),
-        ("diseară la 00:30", date(2026, 11, 26).at(0, 30, 0, 0)),
-        ("tonight at midnight", date(2026, 11, 26).at(0, 0, 0, 0)),
-        ("azi la 1 noaptea", date(2026, 11, 26).at(1, 0, 0, 0)),
-        ("miercuri la 24:00", date(2026, 11, 26).at(0, 0, 0, 0)),
-        ("31 decembrie la 24:00", date(2027, 1, 1).at(0, 0, 0, 0)),
-        ("1 ianuarie la 00:30", date(2027, 1, 1).at(0, 30, 0, 0)),
-    ];
-    for (text, expected) in cases {
-        assert_eq!(meant(text, now()), Some(expected), "{text}");
-    }
-}
-
-#[test]
-fn after_midnight_today_and_tonight_are_those_of_the_clock() {
-    let now = date(2026, 11, 28).at(0, 20, 0, 0);
-    let cases = [
-        ("azi la 01:00", date(2026, 11, 28).at(1, 0, 0, 0)),
-        ("diseară la 00:45", date(2026, 11, 28).at(0, 45, 0, 0)),
-        ("diseară la 20", date(2026, 11, 28).at(20, 0, 0, 0)),
-        ("peste o oră", date(2026, 11, 28).at(1, 20, 0, 0)),
-        ("sâmbătă la 01:00", date(2026, 11, 28).at(1, 0, 0, 0)),
-        ("mâine la 00:30", date(2026, 11, 29).at(0, 30, 0, 0)),
-    ];
-    for (text, expected) in cases {
-        assert_eq!(meant(text, now), Some(expected), "{text}");
-    }
-}
-
 #[test]
 fn times_are_read_in_every_way_of_saying_them() {
     let cases = [
@@ -297,6 +240,11 @@ fn times_are_read_in_every_way_of_saying_them() {
         ("ten to nine", time(20, 50, 0, 0)),
         ("twenty past eight", time(20, 20, 0, 0)),
         ("at half eight", time(20, 30, 0, 0)),
+        ("half past midnight", time(0, 30, 0, 0)),
+        ("quarter to midnight", time(23, 45, 0, 0)),
+        ("half past noon", time(12, 30, 0, 0)),
+        ("la miezul nopții și jumătate", time(0, 30, 0, 0)),
+        ("miezul nopții fără un sfert", time(23, 45, 0, 0)),
         ("19:00-21:00", time(19, 0, 0, 0)),
         ("la 8 luni", time(20, 0, 0, 0)),
         ("la ora 0", time(0, 0, 0, 0)),
@@ -360,4 +308,41 @@ fn every_spelling_of_a_text_says_the_same_day_and_time() {
             assert_eq!((when.date, when.time, when.late), (expected.date, expected.time, expected.late), "{spelling}");
         }
     }
+}
+
+#[test]
+fn an_explicit_clock_time_wins_and_a_party_is_no_hour() {
+    let cases = [
+        ("masă pentru 2 diseară la 20:00", time(20, 0, 0, 0)),
+        ("masă pentru 2 diseară la 8", time(20, 0, 0, 0)),
+        ("masă pentru două seara, la 20.30", time(20, 30, 0, 0)),
+        ("2 noaptea de sâmbătă la 00:30", time(0, 30, 0, 0)),
+        ("table for 2 tonight at 8", time(20, 0, 0, 0)),
+        ("a table of 4 in the evening, 19:30", time(19, 30, 0, 0)),
+        ("7 seara sau mai bine 20:15", time(20, 15, 0, 0)),
+        ("vineri la 23:00, înainte de miezul nopții", time(23, 0, 0, 0)),
+        ("la 11, înainte de miezul nopții", time(23, 0, 0, 0)),
+        ("at 11 before midnight", time(23, 0, 0, 0)),
+        ("vineri la 1 după miezul nopții", time(1, 0, 0, 0)),
+        ("masă pentru 8 seara, 4 persoane", time(20, 0, 0, 0)),
+        ("8 seara", time(20, 0, 0, 0)),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(at(text), Some(expected), "{text}");
+    }
+    for text in [
+        "masă pentru 2 diseară",
+        "masă pentru două noaptea",
+        "masă de 4 dimineața",
+        "suntem 5 seara",
+        "table for 2 in the evening",
+        "a table for 4 in the garden",
+        "4 in the garden",
+        "înainte de miezul nopții",
+        "after midnight",
+        "până la miezul nopții",
+    ] {
+        assert_eq!(at(text), None, "{text}");
+    }
+    assert_eq!(read("înainte de miezul nopții", now()).part, Some(DayPart::Night));
 }

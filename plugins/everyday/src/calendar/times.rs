@@ -1,5 +1,7 @@
 //! Which time a message means.
 
+mod spoken;
+
 use jiff::Span;
 use jiff::civil::{DateTime, Time};
 
@@ -57,31 +59,44 @@ struct Found {
     first: usize,
     last: usize,
     ends_day: bool,
+    /// `noon` and `midnight` say which twelve they mean.
+    by_the_sun: bool,
 }
 
 impl Found {
     fn new(said: Option<Said>, first: usize, last: usize) -> Option<Self> {
-        Some(Self { said: Some(said?), first, last, ends_day: false })
+        Some(Self { said: Some(said?), first, last, ends_day: false, by_the_sun: false })
+    }
+
+    /// What looks like a time and is none.
+    fn impossible(first: usize, last: usize) -> Option<Self> {
+        Some(Self { said: None, first, last, ends_day: false, by_the_sun: false })
+    }
+
+    fn by_the_sun(said: Option<Said>, first: usize, last: usize, ends_day: bool) -> Option<Self> {
+        Some(Self { said: Some(said?), first, last, ends_day, by_the_sun: true })
     }
 
     /// An hour of a clock: from 24 on it belongs to the night that ends the day.
     fn clock(hour: u32, minute: u32, exact_hour: bool, first: usize, last: usize) -> Option<Self> {
         match hour {
-            24 => Some(Self { said: exact(0, minute), first, last, ends_day: true }),
+            24 => Some(Self { ends_day: true, ..Self::new(exact(0, minute), first, last)? }),
             _ if exact_hour => Self::new(exact(hour, minute), first, last),
             _ => Self::new(either(hour, minute), first, last),
         }
     }
 }
 
-/// Finds the time and the part of the day, and marks their words as used.
+/// Finds the time and the part of the day, and marks their words as used. The most explicit way of saying a time wins, wherever
+/// it stands: of `2 diseară la 20:00` the clock, of `23:00, înainte de miezul nopții` too.
 pub(super) fn read(words: &[Word], when: &mut When) -> Heard {
     let part = (0..words.len()).find_map(|index| part(words, index).map(|part| (index, part)));
+    let part = part.or_else(|| (0..words.len()).find_map(|index| spoken::around_midnight(words, index)));
     when.part = part.map(|(_, part)| part);
-    let ways: [Way; 2] = [spoken, |words, index| clock(words, index).or_else(|| hour(words, index))];
+    let ways: [Way; 5] = [spoken::exact_minutes, clock, spoken::midnight, announced_hour, hour_in_part];
     let found = ways.iter().find_map(|way| (0..words.len()).find_map(|index| way(words, index)));
     let mut heard = Heard { part: part.map(|(index, _)| index), ..Heard::default() };
-    let Some(Found { said, first, last, mut ends_day }) = found else { return heard };
+    let Some(Found { said, first, last, mut ends_day, by_the_sun }) = found else { return heard };
     mark(when, first, last);
     match said {
         None => when.impossible_time = Some(written(words, first, last)),
@@ -89,7 +104,7 @@ pub(super) fn read(words: &[Word], when: &mut When) -> Heard {
             // Twelve at night is midnight, and not noon.
             let noon = matches!(said, Said::Exact(time) if time.hour() == 12);
             let at_night = matches!(when.part, Some(DayPart::Evening | DayPart::Night));
-            let by_the_sun = ["pm", "am"].contains(&word(words, last)) || spoken(words, first).is_some();
+            let by_the_sun = by_the_sun || ["pm", "am"].contains(&word(words, last));
             if noon && at_night && !by_the_sun {
                 ends_day = true;
                 when.time = Some(said.half_a_day_on());
@@ -124,40 +139,6 @@ fn part(words: &[Word], index: usize) -> Option<DayPart> {
         "noapte" if word(words, index + 1) == "buna" || word_before(words, index, 2) == "miez" => None,
         "noaptea" | "night" | "noapte" => Some(DayPart::Night),
         _ => None,
-    }
-}
-
-/// `noon`, `miezul nopții`, `half past seven`, `ten to nine`.
-fn spoken(words: &[Word], index: usize) -> Option<Found> {
-    let hour_at = |at: usize| number(word(words, at)).filter(|hour| (1..=12).contains(hour) && !counted(words, at));
-    let twelve_before = matches!(word_before(words, index, 1), "12" | "24" | "twelve" | "00:00" | "24:00" | "0:00");
-    let first = if twelve_before { index - 1 } else { index };
-    let midnight = |last: usize| Some(Found { said: exact(0, 0), first, last, ends_day: true });
-    match word(words, index) {
-        "noon" | "midday" => Found::new(exact(12, 0), first, index),
-        "midnight" => midnight(index),
-        "miezul" | "miezu" if word(words, index + 1).starts_with("nop") => midnight(index + 1),
-        "miez" if word(words, index + 1) == "de" && word(words, index + 2).starts_with("noapte") => midnight(index + 2),
-        "half" if word(words, index + 1) == "past" => Found::new(either(hour_at(index + 2)?, 30), index, index + 2),
-        // As the British say it.
-        "half" if announces_hour(words, index) => Found::new(either(hour_at(index + 1)?, 30), index, index + 1),
-        minutes => {
-            let minutes = match minutes {
-                "quarter" => 15,
-                other => number(other).filter(|minutes| matches!(minutes, 5 | 10 | 20 | 25))?,
-            };
-            let relation = index + 1 + usize::from(matches!(word(words, index + 1), "minutes"));
-            let spelt = !word(words, index).starts_with(|first: char| first.is_ascii_digit());
-            let hour = hour_at(relation + 1)?;
-            match word(words, relation) {
-                "past" => Found::new(either(hour, minutes), index, relation + 1),
-                // `From 5 to 9` and `for 10 to 12` are no times.
-                "to" if (spelt && word_before(words, index, 1) != "for") || announces_hour(words, index) => {
-                    Found::new(either((hour + 11) % 12, 60 - minutes), index, relation + 1)
-                }
-                _ => None,
-            }
-        }
     }
 }
 
@@ -199,7 +180,7 @@ fn clock(words: &[Word], index: usize) -> Option<Found> {
     match word(words, last + 1) {
         "pm" if (1..=12).contains(&hour) => Found::new(exact(hour % 12 + 12, minute), index, last + 1),
         "am" if (1..=12).contains(&hour) => Found::new(exact(hour % 12, minute), index, last + 1),
-        _ if hour > 24 => Some(Found { said: None, first: index, last, ends_day: false }),
+        _ if hour > 24 => Found::impossible(index, last),
         // A clock of two digits (`08:30`) or past noon means what it says; `8:30` may be the evening.
         _ => Found::clock(hour, minute, text.starts_with('0') || hour >= 12, index, last),
     }
@@ -208,27 +189,45 @@ fn clock(words: &[Word], index: usize) -> Option<Found> {
 /// Digits with a colon that are no time: `25:99`.
 fn no_clock(text: &str, index: usize) -> Option<Found> {
     let looks_like_one = text.len() <= 5 && text.bytes().filter(|byte| *byte == b':').count() == 1;
-    looks_like_one.then_some(Found { said: None, first: index, last: index, ends_day: false })
+    if looks_like_one { Found::impossible(index, index) } else { None }
 }
 
-/// `la 8`, `ora 20`, `at 8 o'clock`, `la 7 și jumătate`, `8 jumate`, `9 fără un sfert`, `8 seara`.
-fn hour(words: &[Word], index: usize) -> Option<Found> {
-    let hour = number(word(words, index))?;
-    let next = word(words, index + 1);
-    let (minute, last) = minutes(words, index);
-    let of_people = matches!(word_before(words, index, 1), "pentru" | "for" | "suntem" | "fim");
-    let followed_by_part = matches!(next, "seara" | "dimineata" | "noaptea" | "diseara")
-        || (next == "dupa" && word(words, index + 2).starts_with("ami"))
-        || (next == "o" && word(words, index + 2) == "clock")
-        || ((next, word(words, index + 2)) == ("in", "the"))
-        || ((next, word(words, index + 2)) == ("at", "night"))
-        || (matches!(minute, Minutes::Spoken(_) | Minutes::Missing(_)) && !of_people);
-    if counted(words, index) || !(announces_hour(words, index) || followed_by_part) {
-        return None;
+/// `la 8`, `ora 20`, `at 8 o'clock`, `la 7 și jumătate`.
+fn announced_hour(words: &[Word], index: usize) -> Option<Found> {
+    if announces_hour(words, index) { hour(words, index) } else { None }
+}
+
+/// `8 seara`, `8 in the evening`, `8 o'clock`, `8 jumate`, `9 fără un sfert`.
+fn hour_in_part(words: &[Word], index: usize) -> Option<Found> {
+    let (next, second) = (word(words, index + 1), word(words, index + 2));
+    let followed = matches!(next, "seara" | "dimineata" | "noaptea" | "diseara")
+        || (next == "dupa" && second.starts_with("ami"))
+        || (next == "in" && second == "the" && part(words, index + 3).is_some())
+        || ((next, second) == ("at", "night"));
+    let exact = (next == "o" && second == "clock")
+        || matches!(minutes(words, index).0, Minutes::Spoken(_) | Minutes::Missing(_));
+    // `Masă pentru 2 diseară` has no hour, unless it says elsewhere how many come: `masă pentru 8 seara, 4 persoane`.
+    let other = |at: usize| at != index && number(word(words, at)).is_some() && counts_people(words, at);
+    let of_people = counts_party(words, index) && !(0..words.len()).any(other);
+    if (followed || exact) && !of_people { hour(words, index) } else { None }
+}
+
+/// Whether the number at a position is announced as one of people.
+fn counts_party(words: &[Word], index: usize) -> bool {
+    match word_before(words, index, 1) {
+        "pentru" | "for" | "suntem" | "fim" | "fi" | "be" => true,
+        "de" | "of" => matches!(word_before(words, index, 2), "masa" | "grup" | "party" | "table" | "group"),
+        _ => false,
     }
+}
+
+/// An hour and its minutes, however they are announced.
+fn hour(words: &[Word], index: usize) -> Option<Found> {
+    let hour = number(word(words, index)).filter(|_| !counted(words, index))?;
+    let (minute, last) = minutes(words, index);
     if hour > 24 {
         let announced = matches!(word_before(words, index, 1), "ora" | "orele");
-        return announced.then_some(Found { said: None, first: index, last: index, ends_day: false });
+        return if announced { Found::impossible(index, last) } else { None };
     }
     let (hour, minute) = match minute {
         Minutes::None => (hour, 0),
@@ -288,8 +287,13 @@ pub(super) fn counted(words: &[Word], index: usize) -> bool {
     counts(next) || (next == "de" && counts(word(words, index + 2)))
 }
 
-/// Whether the word after a number says that it counts something else than hours.
-fn counts(word: &str) -> bool {
+/// Whether the number at a position counts people.
+fn counts_people(words: &[Word], index: usize) -> bool {
+    let of = usize::from(word(words, index + 1) == "de");
+    is_people(word(words, index + 1 + of))
+}
+
+fn is_people(word: &str) -> bool {
     matches!(
         word,
         "persoane"
@@ -310,20 +314,27 @@ fn counts(word: &str) -> bool {
             | "adults"
             | "kids"
             | "children"
-            | "of"
-            | "zile"
-            | "days"
-            | "saptamani"
-            | "weeks"
-            | "months"
-            | "th"
-            | "st"
-            | "nd"
-            | "rd"
-            | "lei"
-            | "ron"
-            | "euro"
     )
+}
+
+/// Whether the word after a number says that it counts something else than hours.
+fn counts(word: &str) -> bool {
+    is_people(word)
+        || matches!(
+            word,
+            "of" | "zile"
+                | "days"
+                | "saptamani"
+                | "weeks"
+                | "months"
+                | "th"
+                | "st"
+                | "nd"
+                | "rd"
+                | "lei"
+                | "ron"
+                | "euro"
+        )
 }
 
 fn announces_hour(words: &[Word], index: usize) -> bool {

@@ -35,6 +35,9 @@ pub struct Request {
     /// An hour after midnight is meant of the night that follows the day, see [`Request::moment`].
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub late: bool,
+    /// The hour was said of a day without saying which of its two nights, see [`calendar::When::is_of_either_night`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub either_night: bool,
     /// The day whose service other times were offered of; a time alone is then one of that service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service_day: Option<Date>,
@@ -85,6 +88,7 @@ pub fn read(text: &str, now: DateTime, hours: &Hours, before: &Request, awaited:
         date: when.date.or(before.date.filter(|_| when.impossible.is_none())),
         time: before.time.filter(|_| when.impossible_time.is_none()),
         late: when.late || (before.late && !(date_said && time_said)),
+        either_night: when.is_of_either_night() || (before.either_night && !(date_said || time_said)),
         service_day: before.service_day.filter(|_| !date_said),
         name: party::name(&words).or_else(|| before.name.clone()),
         ..Request::default()

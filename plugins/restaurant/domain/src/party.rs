@@ -14,6 +14,12 @@ pub enum Size {
     Unclear(String),
 }
 
+/// Words before a number that make it a limit, and no number to book for.
+const LIMITS: [&str; 13] = [
+    "minus", "sub", "peste", "minim", "minimum", "maxim", "maximum", "max", "min", "under", "over", "negativ",
+    "negative",
+];
+
 /// For how many a message asks. `used` marks the words that were read as day or time. `bare` takes a lonely number too,
 /// when the guest was just asked for it. What is no number of people is never rounded to one.
 pub fn size(words: &[Word], used: &[bool], bare: bool) -> Option<Size> {
@@ -46,7 +52,8 @@ impl Said<'_> {
     }
 
     /// The size that the number at a position means, seen together with the numbers it is tied to: `3 sau 4`, `4 + 2`,
-    /// `minus 3`, `trei patru`.
+    /// `3 - 4`, `minus 3`, `trei patru`. A dash right behind the word that announces the number may be a minus; elsewhere, as in
+    /// `luni - 3 persoane`, it parts sentences.
     fn at(&self, index: usize, counted: Option<Group>) -> Size {
         let ties = |word: &str| match word {
             "sau" | "ori" | "or" | "to" | "pana" | "la" | "minus" => true,
@@ -77,19 +84,40 @@ impl Said<'_> {
             }
             last = after;
         }
-        if self.before(first, 1) == "minus" {
-            first -= 1;
-        }
-        let one = number(self.word(index)).filter(|count| first == last && (1..=LARGEST).contains(count));
+        let dashed = self.has_dash(first) && (first == 0 || self.announces(first, 1));
+        let limit = self.limit(first);
+        first -= limit;
+        let alone = first == last && !dashed;
+        let one = number(self.word(index)).filter(|count| alone && (1..=LARGEST).contains(count));
         match one {
             Some(count) => Size::Of(count),
+            None if dashed => Size::Unclear(format!("- {}", self.written(first, last))),
             None => Size::Unclear(self.written(first, last)),
         }
     }
 
+    /// How many words before a number say that it is less, more or negative: `minus 3`, `cel puțin 3`, `more than 3`.
+    fn limit(&self, at: usize) -> usize {
+        match (self.before(at, 2), self.before(at, 1)) {
+            ("cel", "putin" | "mult")
+            | ("at", "least" | "most")
+            | ("up", "to")
+            | ("more" | "less" | "fewer", "than") => 2,
+            ("mult" | "putin", "de") => 2,
+            ("pana", "la") => 2,
+            (_, word) => usize::from(LIMITS.contains(&word)),
+        }
+    }
+
+    fn has_dash(&self, index: usize) -> bool {
+        self.words.get(index).is_some_and(|word| word.dash)
+    }
+
     fn written(&self, first: usize, last: usize) -> String {
-        let words = self.words.get(first..=last).unwrap_or_default().iter().map(|word| word.written.as_str());
-        words.collect::<Vec<_>>().join(" ")
+        let words = self.words.get(first..=last).unwrap_or_default().iter().enumerate();
+        let dashed =
+            words.map(|(index, word)| format!("{}{}", if index > 0 && word.dash { "- " } else { "" }, word.written));
+        dashed.collect::<Vec<_>>().join(" ")
     }
 
     /// `4 persoane`, `two adults and 2 kids`: groups add up.
@@ -149,13 +177,21 @@ impl Said<'_> {
     }
 
     fn is_announced(&self, index: usize) -> bool {
-        let back =
-            1 + usize::from(matches!(self.before(index, 1), "minus" | "intre" | "between" | "vreo" | "about" | "cam"));
+        let hedged = matches!(self.before(index, 1), "intre" | "between" | "vreo" | "about" | "cam");
+        let back = 1 + self.limit(index).max(usize::from(hedged));
+        let plain = number(self.word(index)).is_some();
+        match self.before(index, back) {
+            // A plain number only: `in 0721…` and `are 2,5` are about something else.
+            "noi" | "are" | "re" => plain,
+            "in" => plain && !self.before(index, back + 1).is_empty(),
+            _ => self.announces(index, back),
+        }
+    }
+
+    /// Whether the word so far back says that a number of people follows.
+    fn announces(&self, index: usize, back: usize) -> bool {
         match self.before(index, back) {
             "pentru" | "for" | "suntem" | "fim" | "fi" | "be" => true,
-            // A plain number only: `in 0721…` and `are 2,5` are about something else.
-            "noi" | "are" | "re" => number(self.word(index)).is_some(),
-            "in" => number(self.word(index)).is_some() && !self.before(index, back + 1).is_empty(),
             "de" | "of" => matches!(self.before(index, back + 1), "masa" | "grup" | "party" | "table" | "group"),
             _ => false,
         }

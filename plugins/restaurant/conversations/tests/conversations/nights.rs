@@ -73,6 +73,68 @@ fn a_night_that_is_closed_names_the_other_night_that_may_be_meant() {
 }
 
 #[test]
+fn an_hour_of_the_night_that_may_be_of_either_night_is_answered_with_the_date_that_was_meant_and_the_other_one() {
+    let trattoria = Restaurant::open("trattoria-roma");
+    let answer = trattoria.say("ana", "masă pentru 2 vineri la două noaptea");
+    assert_eq!(answer.code, "booking.closed", "Thursday ends at eleven: {answer:?}");
+    let hint = "Dacă vă gândiți la noaptea de vineri spre sâmbătă, spuneți-mi: sâmbătă, 28 noiembrie, ora 02:00.";
+    assert!(answer.text.ends_with(hint), "{answer:?}");
+    let answer = trattoria.say("ana", "sâmbătă, 28 noiembrie, ora 02:00");
+    assert_eq!(answer.code, "booking.too-late", "it closes then, and says until when it seats: {answer:?}");
+
+    let hours = json!({ "thursday": ["18:00-04:00"], "friday": ["18:00-04:00"] });
+    for (text, confirmed, hint) in [
+        (
+            "masă pentru 2 vineri la două noaptea",
+            "vineri, 27 noiembrie, ora 02:00 (noaptea de joi spre vineri).",
+            "Dacă vă gândiți la noaptea de vineri spre sâmbătă (sâmbătă, 28 noiembrie, ora 02:00)",
+        ),
+        (
+            "a table for 2 on Friday at 2 at night",
+            "Friday, 27 November at 02:00 (the night from Thursday to Friday).",
+            "If you mean the night from Friday to Saturday (Saturday, 28 November at 02:00)",
+        ),
+    ] {
+        let trattoria = Restaurant::open("trattoria-roma").setting("hours", hours.clone());
+        let answer = trattoria.say("ana", text);
+        assert_eq!((answer.code.as_str(), &answer.payloads[0]["date"]), ("booking.confirmed", &json!("2026-11-27")));
+        assert!(answer.text.contains(confirmed) && answer.text.contains(hint), "{answer:?}");
+        for unmistakable in ["masă pentru 2 sâmbătă la 02:00", "masă pentru 2 vineri noaptea la 2"] {
+            let trattoria = Restaurant::open("trattoria-roma").setting("hours", hours.clone());
+            let answer = trattoria.say("ana", unmistakable);
+            assert_eq!(
+                (answer.code.as_str(), &answer.payloads[0]["date"]),
+                ("booking.confirmed", &json!("2026-11-28"))
+            );
+            assert!(!answer.text.contains("Dacă vă gândiți"), "{answer:?}");
+        }
+    }
+}
+
+#[test]
+fn a_party_beside_a_part_of_the_day_is_booked_at_the_time_of_the_clock() {
+    for (text, date, time) in [
+        ("masă pentru 2 diseară la 20:00", "2026-11-25", "20:00"),
+        ("masă pentru 2 noaptea de vineri la 00:30", "2026-11-28", "00:30"),
+        ("masă pentru 2 vineri la miezul nopții și jumătate", "2026-11-28", "00:30"),
+        ("masă pentru 2 vineri la 23:00, înainte de miezul nopții", "2026-11-27", "23:00"),
+        ("masă pentru 2 vineri la 11, înainte de miezul nopții", "2026-11-27", "23:00"),
+        ("Rezervare:\n- 2 persoane\n- vineri la 20:00", "2026-11-27", "20:00"),
+    ] {
+        let answer = Restaurant::open("trattoria-roma").say("ana", text);
+        assert_eq!(answer.code, "booking.confirmed", "{text}: {answer:?}");
+        let booked = &answer.payloads[0];
+        assert_eq!(
+            (&booked["guests"], &booked["date"], &booked["time"]),
+            (&json!(2), &json!(date), &json!(time)),
+            "{text}"
+        );
+    }
+    let answer = Restaurant::open("trattoria-roma").say("ana", "masă pentru 2 vineri înainte de miezul nopții");
+    assert_eq!(answer.code, "booking.details-needed", "a bound is no time: {answer:?}");
+}
+
+#[test]
 fn the_turn_of_the_year_is_a_night_like_any_other() {
     let trattoria = Restaurant::open("trattoria-roma");
     for (guest, text) in
@@ -172,6 +234,12 @@ fn what_is_no_number_of_guests_and_no_time_is_asked_back_and_nothing_booked() {
     let trattoria = Restaurant::open("trattoria-roma");
     let cases = [
         ("masă pentru -3 mâine la 19:00", "„-3” nu-mi spune câte persoane"),
+        ("masă pentru - 3 mâine la 19:00", "„- 3” nu-mi spune"),
+        ("masă pentru \u{2212}\u{a0}3 mâine la 19:00", "„- 3” nu-mi spune"),
+        ("masă pentru -trei mâine la 19:00", "„- trei” nu-mi spune"),
+        ("masă pentru \u{2796}3 mâine la 19:00", "„\u{2796}3” nu-mi spune"),
+        ("masă pentru minus trei mâine la 19:00", "„minus trei” nu-mi spune"),
+        ("masă pentru 3 - 4 persoane mâine la 19:00", "„3 - 4” nu-mi spune"),
         ("masă pentru 0 persoane mâine la 19:00", "„0” nu-mi spune"),
         ("masă pentru 2,5 mâine la 19:00", "„2,5” nu-mi spune"),
         ("masă pentru 3-4 persoane mâine la 19:00", "„3-4” nu-mi spune"),

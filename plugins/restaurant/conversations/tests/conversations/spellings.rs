@@ -4,7 +4,9 @@ use everyday::spellings;
 
 use crate::restaurant::Restaurant;
 
-const SENTENCES: [&str; 12] = [
+const SENTENCES: [&str; 14] = [
+    "Sâmbătă la prânz vrem o masă, suntem patru, când aveți loc?",
+    "o masă mâine la ora 20, pâine fără gluten și brânză, suntem cinci",
     "Aș vrea o masă pentru 4 persoane mâine la 19:30, pe numele Popescu",
     "Vreau o masă sâmbătă la nouă fără un sfert pentru două persoane",
     "Vreau să anulez rezervarea de mâine",

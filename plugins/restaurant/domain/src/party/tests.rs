@@ -85,6 +85,66 @@ fn what_is_no_number_of_people_is_asked_about_and_never_rounded() {
 }
 
 #[test]
+fn a_minus_in_any_spelling_and_a_range_in_any_spelling_are_asked_about() {
+    let cases = [
+        ("masă pentru - 3", "- 3"),
+        ("masă pentru \u{2212}\u{a0}3", "- 3"),
+        ("masă pentru \u{2013} 3 persoane", "- 3"),
+        ("masă pentru -trei", "- trei"),
+        ("masă pentru \u{2796}3", "\u{2796}3"),
+        ("masă pentru \u{2796}\u{fe0f} 3", "- 3"),
+        ("masă pentru \u{207b}3", "\u{207b}3"),
+        ("masă pentru minus 3 persoane", "minus 3"),
+        ("masă pentru negativ trei", "negativ trei"),
+        ("suntem - 3", "- 3"),
+        ("a table of - 3", "- 3"),
+        ("masă pentru 3 - 4", "3 - 4"),
+        ("3 - 4 persoane", "3 - 4"),
+        ("3 \u{2013} 4 persoane", "3 - 4"),
+        ("între 3 și 4 persoane", "3 și 4"),
+        ("masă pentru cel puțin 3 persoane", "cel puțin 3"),
+        ("masă pentru mai mult de 3 persoane", "mult de 3"),
+        ("masă pentru peste 10 persoane", "peste 10"),
+        ("table for up to 6 people", "up to 6"),
+        ("table for more than 6", "more than 6"),
+        ("for at least 4 people", "at least 4"),
+    ];
+    for (text, written) in cases {
+        assert_eq!(read(text), Some(Size::Unclear(written.to_owned())), "{text}");
+    }
+    assert_eq!(size(&words("- 3"), &[], true), Some(Size::Unclear("- 3".to_owned())), "an answer to how many");
+    assert_eq!(size(&words("-trei"), &[], true), Some(Size::Unclear("- trei".to_owned())));
+}
+
+#[test]
+fn the_dash_of_a_list_or_between_sentences_makes_no_number_negative() {
+    for text in [
+        "- 3 persoane",
+        "Rezervare:\n- 3 persoane\n- mâine la 19:30",
+        "mâine la 19:30 - 3 persoane",
+        "luni - 3 persoane",
+        "masă mâine \u{2014} 3 persoane",
+        "\u{2013} masă pentru 3",
+        "sîntem 3",
+    ] {
+        assert_eq!(read(text), of(3), "{text}");
+    }
+    assert!(matches!(read("-3 persoane"), Some(Size::Unclear(_))), "a sign that is glued to its number");
+}
+
+#[test]
+fn a_party_beside_a_part_of_the_day_is_no_hour() {
+    for text in [
+        "masă pentru 2 diseară la 20:00",
+        "masă pentru 2 noaptea de sâmbătă la 00:30",
+        "table for 2 tonight at 8",
+        "masă pentru 2 diseară",
+    ] {
+        assert_eq!(read(text), of(2), "{text}");
+    }
+}
+
+#[test]
 fn times_and_days_are_no_people() {
     for text in ["pentru mâine la 19:30", "for 7 pm", "peste 2 zile", "pe 25 decembrie", "la 8", "for 3 days"] {
         assert_eq!(read(text), None, "{text}");

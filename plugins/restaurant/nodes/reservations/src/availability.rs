@@ -32,11 +32,11 @@ pub fn run(context: &Context, state: &Wish) -> Result<Step, Failure> {
     if let Some(outcome) = not_in_time(state, asked, now, &rules) {
         return refuse(&outcome);
     }
-    let Some(service) = hours.service_at(asked) else {
+    let Some(service) = service_or_its_end(&hours, asked) else {
         return refuse(&closed(state, asked, &hours));
     };
     let last = rules.last_seating(service.window);
-    if service.minute > last {
+    if service.minute > last || service.minute >= service.window.until {
         let data = json!({
             "day": calendar::day_name(hours::calendar_day(service.day, last), state.language),
             "time": hours::clock(service.minute),
@@ -118,6 +118,15 @@ fn not_in_time(state: &Wish, asked: DateTime, now: DateTime, rules: &Rules) -> O
     None
 }
 
+/// The service of a moment, also of the one at which it closes: who asks for that comes too late, and not on a closed day.
+pub fn service_or_its_end(hours: &Hours, asked: DateTime) -> Option<Service> {
+    hours.service_at(asked).or_else(|| {
+        let before = hours.service_at(asked.checked_sub(Span::new().minutes(1)).ok()?)?;
+        let end = Service { minute: before.minute + 1, ..before };
+        if end.minute == end.window.until { Some(end) } else { None }
+    })
+}
+
 /// Closed, on the day as the guest named it. An hour after midnight may be meant of the night before or after that day: where
 /// the other one is open, the guest is told how to say it.
 fn closed(state: &Wish, asked: DateTime, hours: &Hours) -> Outcome {
@@ -127,7 +136,7 @@ fn closed(state: &Wish, asked: DateTime, hours: &Hours) -> Outcome {
     let next = date.tomorrow().ok().and_then(|tomorrow| hours.next_open_day(tomorrow));
     let next = next.map(|next| place::day_facts(next, hours.on(next), language));
     let other = request.time.map(|time| calendar::moment(date, time, !request.late)).filter(|other| *other != asked);
-    let other = other.and_then(|other| hours.service_at(other));
+    let other = other.and_then(|other| service_or_its_end(hours, other));
     let closed_all_day = of_day.windows.is_empty();
     let time = hours::clock(hours::minute_of(asked.time()));
     let reasoning = format!("closed on {} at {time}", asked.date());

@@ -2,9 +2,8 @@
 
 use jiff::civil::Date;
 use restaurant::channels::Outcome;
-use restaurant::hours;
-use restaurant::place;
 use restaurant::tables::Booking;
+use restaurant::{calendar, hours, place};
 use signalbox_sdk::prelude::*;
 
 use crate::Wish;
@@ -72,8 +71,27 @@ fn confirm(context: &Context, state: &Wish, date: Date, booking: &Booking) -> Re
     // For the staff: other guests have no business with it, and this one is answered.
     websocket::broadcast(&websocket::Audience::staff(), &json!({ "kind": "booking.confirmed", "booking": record }))?;
     let reasoning = format!("booked {} guests on {date} at {}", booking.guests, hours::clock(booking.minute));
-    let outcome = Outcome::new("booking.confirmed", data(state, date, booking), reasoning).settles();
+    let mut data = data(state, date, booking);
+    let (other_day, other_night) = other_night(context, state)?;
+    if let Some(parameters) = data.as_object_mut() {
+        parameters.insert("other_day".to_owned(), other_day.into());
+        parameters.insert("other_night".to_owned(), other_night.into());
+    }
+    let outcome = Outcome::new("booking.confirmed", data, reasoning).settles();
     Ok(Step::new().update("outcome", &outcome)?.act(Action::resource("reservation", record)))
+}
+
+/// The other night that a guest may have meant who said `vineri la două noaptea`, where a table could be had then; empty
+/// otherwise.
+fn other_night(context: &Context, state: &Wish) -> Result<(String, String), Failure> {
+    let request = &state.request;
+    let (Some(date), Some(time), true) = (request.date, request.time, request.either_night && !request.late) else {
+        return Ok((String::new(), String::new()));
+    };
+    let (hours, rules) = (place::hours(context)?, place::rules(context)?);
+    let other = hours.service_at(calendar::moment(date, time, true));
+    let other = other.filter(|other| other.minute <= rules.last_seating(other.window));
+    Ok(other.map(|other| day::day_and_night(other.day, other.minute, state.language)).unwrap_or_default())
 }
 
 fn already(state: &Wish, date: Date, booking: &Booking) -> Outcome {
