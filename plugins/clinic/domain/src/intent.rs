@@ -60,7 +60,8 @@ pub struct Guess {
 /// Signs of an intent, in the order in which they win: who wants to call off also says `programare`.
 const SIGNS: &[(Intent, f64, &[&str])] = &[
     (Intent::Person, 0.85, &["un om", "operator", "cu cineva", "vorbesc cu", "human", "a person", "to someone"]),
-    (Intent::Cancel, 0.9, &["anul*", "renunt*", "cancel*", "nu mai vin", "nu mai pot", "can't make it", "call off"]),
+    (Intent::Cancel, 0.9, CALLS_OFF),
+    (Intent::Cancel, 0.9, &["nu mai pot"]),
     (Intent::Results, 0.85, &["analize*", "rezultat*", "lab results", "test results", "my results", "blood test*"]),
     (
         Intent::Appointment,
@@ -90,6 +91,16 @@ const SIGNS: &[(Intent, f64, &[&str])] = &[
     (Intent::Greeting, 0.7, &["buna", "salut", "hello", "hi", "hey", "good morning", "multumesc", "thank*", "thanks"]),
 ];
 
+const CALLS_OFF: &[&str] = &[
+    "anul*",
+    "renunt*",
+    "cancel*",
+    "nu mai vin",
+    "nu mai pot veni|ajunge",
+    "nu mai ajung",
+    "can't make it",
+    "call off",
+];
 const YES: &[&str] = &["da", "confirm*", "sigur", "desigur", "perfect", "e bine", "yes", "yeah", "sure", "ok", "okay"];
 const NO: &[&str] = &["nu", "alta zi", "alta ora", "no", "another day", "another time", "not that"];
 
@@ -97,16 +108,30 @@ const NO: &[&str] = &["nu", "alta zi", "alta ora", "no", "another day", "another
 pub fn guess(text: &str) -> Guess {
     let words = words(text);
     let found = symptoms::read(text);
-    if found.iter().any(symptoms::Symptom::is_alarming) {
+    if found.iter().any(|symptom| symptom.is_alarming(text)) {
         return Guess { intent: Intent::Symptoms, confidence: 0.95 };
     }
     let first = SIGNS.iter().find(|(_, _, signs)| signs.iter().any(|sign| contains(&words, sign)));
     match first {
+        // Who cannot go on because of what hurts calls nothing off.
+        Some((Intent::Cancel, ..))
+            if !CALLS_OFF.iter().any(|sign| contains(&words, sign))
+                && (!found.is_empty() || symptoms::complains(&words)) =>
+        {
+            Guess { intent: Intent::Symptoms, confidence: 0.8 }
+        }
         Some((intent @ (Intent::Person | Intent::Cancel | Intent::Results | Intent::Appointment), confidence, _)) => {
             Guess { intent: *intent, confidence: *confidence }
         }
         _ if !found.is_empty() => Guess { intent: Intent::Symptoms, confidence: 0.8 },
         _ if symptoms::complains(&words) => Guess { intent: Intent::Symptoms, confidence: 0.7 },
+        // Where nothing but manners is understood, and somebody may be in need, a person reads it.
+        Some((Intent::Refusal | Intent::Greeting, ..)) | None if symptoms::is_in_need(&words) => {
+            Guess { intent: Intent::Symptoms, confidence: 0.5 }
+        }
+        Some((Intent::Greeting, ..)) | None if symptoms::is_of_body(&words) => {
+            Guess { intent: Intent::Symptoms, confidence: 0.5 }
+        }
         Some((intent, confidence, _)) => Guess { intent: *intent, confidence: *confidence },
         None => Guess { intent: Intent::Unclear, confidence: 0.2 },
     }
@@ -138,6 +163,16 @@ mod tests {
             ("Vreau să anulez programarea", Intent::Cancel),
             ("please cancel my appointment", Intent::Cancel),
             ("Nu mai pot veni joi", Intent::Cancel),
+            ("Nu mai pot joi", Intent::Cancel),
+            ("Nu mai pot de durere", Intent::Symptoms),
+            ("nu mai pot, mi-e rău", Intent::Symptoms),
+            ("Am tușit cu sânge, vreau o programare", Intent::Symptoms),
+            ("Bună, am luat prea multe pastile", Intent::Symptoms),
+            ("Bună, ajutor", Intent::Symptoms),
+            ("nu știu ce să fac, ajutați-mă", Intent::Symptoms),
+            ("ceva la ochi", Intent::Symptoms),
+            ("am înghițit ceva", Intent::Symptoms),
+            ("vreau analize de sânge", Intent::Results),
             // Who cannot breathe calls nothing off.
             ("Nu mai pot respira", Intent::Symptoms),
             ("nu mai pot să respir", Intent::Symptoms),

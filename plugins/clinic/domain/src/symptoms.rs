@@ -1,10 +1,12 @@
 //! What a patient complains of: symptoms found in a message, each with the words that were said about it.
 
+mod denial;
 mod known;
+mod past;
 
 use serde::{Deserialize, Serialize};
 
-use crate::text::{Word, composed, contains, find, fold, number_or_article, words};
+use crate::text::{Word, composed, contains, fold, number_or_article, words};
 
 pub use known::{Known, Speciality, known};
 
@@ -33,8 +35,68 @@ pub enum Strength {
     Severe,
 }
 
-const PAIN: &[&str] = &["doare", "dor", "durere*", "dureri*", "hurt*", "pain*", "ache*", "aching", "sore", "jena"];
-const UNWELL: &[&str] = &["rau", "bolnav*", "raceala", "racit", "unwell", "sick", "ill", "symptom*", "simptom*"];
+const PAIN: &[&str] = &[
+    "doare", "dor", "durea", "durut", "durere*", "dureri*", "junghi*", "ustur*", "hurt*", "pain*", "ache*", "aching",
+    "sore", "jena",
+];
+const UNWELL: &[&str] = &[
+    "rau",
+    "bolnav*",
+    "raceala",
+    "racit*",
+    "nu .. simt bine",
+    "sange*",
+    "otrav*",
+    "ranit*",
+    "lovit*",
+    "taiat*",
+    "inghitit",
+    "muscat*",
+    "intepat*",
+    "unwell",
+    "sick",
+    "ill",
+    "not .. feel* well|good",
+    "don t feel well|good",
+    "symptom*",
+    "simptom*",
+    "blood*",
+    "poison*",
+    "injur*",
+    "wound*",
+    "swallowed",
+    "bitten",
+    "stung",
+];
+/// Words of somebody who may be in need, though they say nothing of a symptom.
+const NEED: &[&str] = &[
+    "ajutor",
+    "ajutati*",
+    "urgent*|urgenta|urgente",
+    "grav",
+    "salvare*",
+    "ambulant*",
+    "112",
+    "mor|moare|murit|moara",
+    "pastil*|medicament*|comprimat*",
+    "panica|panicat*",
+    "frica",
+    "insuport*",
+    "speriat*",
+    "emergency",
+    "help me",
+    "ambulance",
+    "dying|dies|died",
+    "pills|tablets",
+    "panic*",
+    "scared",
+    "unbearable",
+    "can't move",
+];
+const BODY: &[&str] = &[
+    "cap|capul|gat|gatul|piept*|inima|burta|spate*|brat*|mana|picior*|ochi*|ureche*|stomac*|rinichi*",
+    "head|throat|chest|heart|belly|stomach|arm|leg|foot|eye|eyes|ear|kidney*",
+];
 const SEVERE: &[&str] = &[
     "groaznic*",
     "insuport*",
@@ -50,26 +112,63 @@ const SEVERE: &[&str] = &[
     "excruciating",
 ];
 const MILD: &[&str] = &["usor", "usoara", "putin", "un pic", "mild*", "slight*", "a little", "a bit"];
-const NEGATIONS: [&str; 9] = ["nu", "fara", "nici", "no", "not", "without", "never", "don", "doesn"];
 
 /// The symptoms that a message names, each once, in the order they are said. What is denied (`fără febră`) is none.
 pub fn read(text: &str) -> Vec<Symptom> {
-    let hurts = any(&words(text), PAIN);
-    let mut found: Vec<Symptom> = Vec::new();
+    let message = words(text);
+    let hurts = any(&message, PAIN);
+    let is_past = |code: &str, said: &[Word]| is_over(code, said, &message);
+    // With each whether it is said of long ago.
+    let mut found: Vec<(Symptom, bool)> = Vec::new();
     for clause in clauses(text) {
         let words = words(&clause);
-        for symptom in known() {
+        let named = known().map(|symptom| {
             let parts: &[&str] = if hurts { symptom.parts } else { &[] };
-            let named = symptom.signs.iter().chain(parts).filter_map(|sign| find(&words, sign)).min();
-            // A sign may hold its own negation (`nu pot respira`), so only words before it deny it.
-            let stands = named.is_some_and(|position| !is_denied(&words, position));
-            if stands && found.iter().all(|other| other.code != symptom.code) {
-                found.push(Symptom { code: symptom.code.to_owned(), said: clause.clone() });
+            let spans: Vec<_> =
+                symptom.signs.iter().chain(parts).flat_map(|sign| denial::spans(&words, sign)).collect();
+            (symptom, spans)
+        });
+        let named: Vec<_> = named.filter(|(_, spans)| !spans.is_empty()).collect();
+        let denied = denial::of(&words, named.iter().flat_map(|(_, spans)| spans.iter().copied()));
+        for (symptom, spans) in named {
+            let known = found.iter_mut().find(|(other, _)| other.code == symptom.code);
+            if spans.iter().all(|span| denied.contains(span)) || matches!(known, Some((_, false))) {
+                continue;
+            }
+            let told = Symptom { code: symptom.code.to_owned(), said: clause.clone() };
+            match (known, is_past(symptom.code, &words)) {
+                (None, past) => found.push((told, past)),
+                // What is now counts, and not what was.
+                (Some(known), false) => *known = (told, false),
+                (Some(_), true) => {}
             }
         }
     }
-    found.truncate(MOST_SYMPTOMS);
+    let mut found: Vec<Symptom> = found.into_iter().map(|(symptom, _)| symptom).collect();
+    if found.len() > MOST_SYMPTOMS {
+        // What cannot wait is never what is left out.
+        found.sort_by_key(|symptom| !symptom.is_emergency());
+        found.truncate(MOST_SYMPTOMS);
+    }
     found
+}
+
+/// Whether a symptom is said of long ago: `bunica a avut un infarct acum 10 ani`. Who once wanted to die is never taken for that.
+fn is_over(code: &str, said: &[Word], message: &[Word]) -> bool {
+    code != "self-harm" && past::is_over(said, message)
+}
+
+/// Which of the signs stand in a message without being denied.
+pub fn standing<'s>(text: &str, signs: &[&'s str]) -> Vec<&'s str> {
+    let clauses: Vec<Vec<Word>> = clauses(text).iter().map(|clause| words(clause)).collect();
+    let stands = |sign: &str| {
+        clauses.iter().any(|words| {
+            let spans: Vec<_> = denial::spans(words, sign).collect();
+            let denied = denial::of(words, spans.iter().copied());
+            spans.iter().any(|span| !denied.contains(span))
+        })
+    };
+    signs.iter().copied().filter(|sign| stands(sign)).collect()
 }
 
 /// Whether a message says that somebody is unwell, though it may name no symptom that the rules know.
@@ -77,21 +176,35 @@ pub fn complains(words: &[Word]) -> bool {
     any(words, PAIN) || any(words, UNWELL)
 }
 
+/// Whether a message may be of somebody in need.
+pub fn is_in_need(words: &[Word]) -> bool {
+    complains(words) || any(words, NEED)
+}
+
+/// Whether a message speaks of the body.
+pub fn is_of_body(words: &[Word]) -> bool {
+    any(words, BODY)
+}
+
 impl Symptom {
     /// What is known of it; none for a code that no rule knows.
     pub fn known(&self) -> Option<&'static Known> {
-        known().iter().find(|known| known.code == self.code)
+        known().find(|known| known.code == self.code)
     }
 
-    /// Whether it is one of those that cannot wait, whatever else is said.
-    pub fn is_alarming(&self) -> bool {
+    /// Whether it is said of long ago.
+    pub fn is_past(&self, message: &str) -> bool {
+        is_over(&self.code, &words(&self.said), &words(message))
+    }
+
+    /// Whether it cannot wait for a day, whatever else is said in the message.
+    pub fn is_alarming(&self, message: &str) -> bool {
+        crate::triage::weigh(self, message).urgency >= crate::triage::Urgency::Urgent
+    }
+
+    fn is_emergency(&self) -> bool {
         self.known().is_some_and(|known| known.urgency == crate::triage::Urgency::Emergency)
     }
-}
-
-fn is_denied(words: &[Word], position: usize) -> bool {
-    let before = words.get(position.saturating_sub(3)..position).unwrap_or_default();
-    before.iter().any(|word| NEGATIONS.contains(&word.folded.as_str()))
 }
 
 /// Whether any of the signs stands in the words.
@@ -185,6 +298,21 @@ fn unit_days(word: &str) -> Option<u32> {
     }
 }
 
+/// Whether a message is about a child of less than three months, in whom any fever is an emergency.
+pub fn of_newborn(words: &[Word]) -> bool {
+    let of_baby = any(words, &["bebe*|sugar*|copil*|fetita|baietel*|nepot*", "baby|infant|child|son|daughter"]);
+    let is_young = |count: u32, unit: &str| match unit {
+        "saptamana" | "saptamani" | "week" | "weeks" => (1..=12).contains(&count),
+        "luna" | "luni" | "month" | "months" => (1..=3).contains(&count),
+        _ => false,
+    };
+    let young = words.windows(2).any(|pair| {
+        let [count, unit] = pair else { return false };
+        number_or_article(&count.folded).is_some_and(|count| is_young(count, &unit.folded))
+    });
+    any(words, &["nou nascut*", "nounascut*", "newborn*"]) || (of_baby && young)
+}
+
 /// A body temperature in tenths of a degree Celsius, when one is said.
 pub fn temperature(words: &[Word]) -> Option<u32> {
     words.iter().find_map(|word| {
@@ -198,83 +326,4 @@ pub fn temperature(words: &[Word]) -> Option<u32> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn codes(text: &str) -> Vec<String> {
-        read(text).into_iter().map(|symptom| symptom.code).collect()
-    }
-
-    #[test]
-    fn symptoms_are_found_in_both_languages_and_in_order() {
-        assert_eq!(codes("Mă doare capul de trei zile și am febră 39"), ["headache", "fever"]);
-        assert_eq!(codes("Mă doare capul și gâtul"), ["headache", "throat"], "one `doare` serves both");
-        assert_eq!(codes("I have a bad cough, a fever of 38.5 and my knee hurts"), ["cough", "fever", "joint"]);
-        assert_eq!(codes("Vreau o programare joi"), Vec::<String>::new());
-    }
-
-    #[test]
-    fn what_is_denied_is_no_symptom() {
-        assert_eq!(codes("Tușesc, dar nu am febră"), ["cough"]);
-        assert_eq!(codes("I have a cough without fever"), ["cough"]);
-        assert_eq!(codes("Nu pot respira"), ["breathing"], "the sign's own `nu` denies nothing");
-    }
-
-    #[test]
-    fn a_part_of_the_body_alone_is_no_symptom() {
-        assert_eq!(codes("where is the head office"), Vec::<String>::new());
-    }
-
-    #[test]
-    fn each_symptom_keeps_the_words_said_of_it() {
-        let found = read("Mă doare capul de trei zile, am febră 38,5");
-        assert_eq!(found[0].said, "Mă doare capul de trei zile");
-        assert_eq!(found[1].said, "am febră 38,5", "a decimal comma ends no clause");
-    }
-
-    #[test]
-    fn duration_strength_and_temperature_are_read() {
-        let cases = [
-            ("de trei zile", Some(3)),
-            ("de două săptămâni", Some(14)),
-            ("for a month", Some(30)),
-            ("de ieri", Some(1)),
-            ("since 2 hours", Some(0)),
-            ("mult", None),
-        ];
-        for (text, expected) in cases {
-            assert_eq!(days(&words(text)), expected, "{text}");
-        }
-        assert_eq!(strength(&words("mă doare insuportabil")), Strength::Severe);
-        assert_eq!(strength(&words("8 din 10")), Strength::Severe);
-        assert_eq!(strength(&words("about 2/10")), Strength::Mild);
-        assert_eq!(strength(&words("mă doare")), Strength::Moderate);
-        assert_eq!(temperature(&words("febră 38,5")), Some(385));
-        assert_eq!(temperature(&words("fever of 40")), Some(400));
-        assert_eq!(temperature(&words("de 3 zile")), None);
-        assert_eq!(temperature(&words("39-40 de grade")), Some(400));
-    }
-
-    #[test]
-    fn clauses_end_the_same_in_every_spelling() {
-        let whole = codes("Mă doare gâtul și tușesc dar nu am febră");
-        assert_eq!(whole, ["throat", "cough"]);
-        for text in [
-            "MĂ DOARE GÂTUL ȘI TUȘESC DAR NU AM FEBRĂ",
-            "Ma\u{306} doare ga\u{302}tul s\u{326}i tus\u{326}esc dar nu am febra\u{306}",
-            "Mă doare gâtul\u{a0}și\u{a0}tușesc\u{a0}dar\u{202f}nu am febră",
-            "Mă doare gâtul \u{15f}i tu\u{15f}esc dar nu am febră",
-            "Mă doare gâtul\u{ff0c} tușesc\u{ff1b} nu am febră",
-        ] {
-            assert_eq!(codes(text), whole, "{text}");
-        }
-    }
-
-    #[test]
-    fn any_text_is_read_without_end_or_panic() {
-        for text in ["", ",,,..;;", "șșș, și și și", "38,", ",5", "🤒 febră 🤒", &"febră și ".repeat(5_000)]
-        {
-            assert!(read(text).len() <= MOST_SYMPTOMS);
-        }
-    }
-}
+mod tests;

@@ -64,8 +64,13 @@ pub fn weigh(symptom: &Symptom, message: &str) -> Weight {
         let (red_flags, speciality) = (Vec::new(), Speciality::General);
         return Weight { code: symptom.code.clone(), urgency: Urgency::Soon, red_flags, days, strength, speciality };
     };
-    let flags = known.red_flags.iter().filter(|sign| symptoms::any(&all, &[sign]));
-    let mut red_flags: Vec<String> = flags.map(|sign| sign.trim_end_matches('*').to_owned()).collect();
+    if symptom.is_past(message) {
+        // What somebody had years ago calls for no ambulance, and a doctor reads it.
+        let (red_flags, speciality) = (Vec::new(), known.speciality);
+        return Weight { code: symptom.code.clone(), urgency: Urgency::Soon, red_flags, days, strength, speciality };
+    }
+    let mut red_flags: Vec<String> =
+        symptoms::standing(message, known.red_flags).into_iter().map(|sign| sign.replace('*', "")).collect();
     let mut urgency = if red_flags.is_empty() { known.urgency } else { known.flagged };
     if known.code == "fever" {
         match symptoms::temperature(&all) {
@@ -78,6 +83,10 @@ pub fn weigh(symptom: &Symptom, message: &str) -> Weight {
         }
         if days.is_some_and(|days| days >= 5) {
             urgency = urgency.max(Urgency::Urgent);
+        }
+        if symptoms::of_newborn(&all) {
+            red_flags.push("newborn".to_owned());
+            urgency = Urgency::Emergency;
         }
     }
     if strength == Strength::Severe {
@@ -135,60 +144,4 @@ impl Urgency {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn triage(text: &str) -> Triage {
-        let weights: Vec<Weight> = symptoms::read(text).iter().map(|symptom| weigh(symptom, text)).collect();
-        together(&weights)
-    }
-
-    #[test]
-    fn urgency_follows_red_flags_duration_and_strength() {
-        let cases = [
-            ("Mă doare puțin gâtul de ieri", Urgency::Routine),
-            ("I have had a cough for three weeks", Urgency::Soon),
-            ("Am febră 38 de ieri", Urgency::Soon),
-            ("Am febră 39,5 de trei zile", Urgency::Urgent),
-            ("fever of 40", Urgency::Urgent),
-            ("copilul are febră 38", Urgency::Urgent),
-            ("Tușesc cu sânge", Urgency::Urgent),
-            ("Mă doare genunchiul insuportabil", Urgency::Urgent),
-            ("Mă doare capul brusc și văd dublu", Urgency::Emergency),
-            ("mă doare pieptul", Urgency::Emergency),
-            ("my father fainted", Urgency::Emergency),
-            ("vreau să mor", Urgency::Emergency),
-        ];
-        for (text, expected) in cases {
-            assert_eq!(triage(text).urgency, expected, "{text}: {}", triage(text).reasoning);
-        }
-    }
-
-    #[test]
-    fn the_worst_symptom_decides_and_says_whose_field_it_is() {
-        let both = triage("Mă doare gâtul și mă doare pieptul");
-        assert_eq!((both.urgency, both.speciality), (Urgency::Emergency, Speciality::Cardiology));
-        let equals = triage("am o erupție și mă doare genunchiul");
-        assert_eq!(equals.speciality, Speciality::Dermatology, "what is named first");
-    }
-
-    #[test]
-    fn more_symptoms_never_make_it_less_urgent() {
-        let all: Vec<Weight> = symptoms::known()
-            .iter()
-            .map(|known| weigh(&Symptom { code: known.code.to_owned(), said: String::new() }, ""))
-            .collect();
-        for count in 1..all.len() {
-            assert!(together(&all[..count]).urgency <= together(&all[..=count]).urgency);
-        }
-    }
-
-    #[test]
-    fn what_nobody_knows_is_looked_at_soon_and_with_doubt() {
-        let nothing = together(&[]);
-        assert_eq!(nothing.urgency, Urgency::Soon);
-        assert!(nothing.confidence < 0.5);
-        let unheard = weigh(&Symptom { code: "hiccups".to_owned(), said: "sughit".to_owned() }, "sughit");
-        assert_eq!(unheard.urgency, Urgency::Soon);
-    }
-}
+mod tests;

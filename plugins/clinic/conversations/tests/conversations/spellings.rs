@@ -4,7 +4,13 @@ use everyday::spellings;
 
 use crate::clinic::Clinic;
 
-const SENTENCES: [&str; 13] = [
+const SENTENCES: [&str; 19] = [
+    "Am tușit cu sânge de sâmbătă",
+    "nu-mi mai simt mâna și am gura strâmbă",
+    "nu am sânge în urină",
+    "Am febră",
+    "Bineînțeles, reînnoiesc programarea de mâine",
+    "bunica a avut un infarct acum 10 ani",
     "Tușesc cu sânge",
     "Mă doare capul de trei zile și am febră 39",
     "Mă doare pieptul și transpir",
@@ -40,5 +46,17 @@ fn blood_in_a_cough_is_urgent_however_it_is_spelt() {
     for spelling in ["Tușesc cu sânge", "Tus\u{326}esc cu sa\u{302}nge", "TU\u{15e}ESC CU SÂNGE"] {
         let answer = Clinic::open("clinica-sanatatea").say("ana", spelling);
         assert_eq!((answer.code.as_str(), answer.review), ("triage.urgent", true), "{spelling}: {answer:?}");
+    }
+}
+
+#[test]
+fn whoever_is_unsure_reaches_a_person() {
+    for text in
+        ["nu am sânge în urină", "mi-e rău", "am înghițit ceva", "ceva la inimă", "ajutor", "nu mai pot de durere"]
+    {
+        for spelling in ["clinica-sanatatea", "harbour-practice"] {
+            let answer = Clinic::open(spelling).say("ana", text);
+            assert!(answer.review && answer.code.starts_with("triage."), "{text}: {answer:?}");
+        }
     }
 }

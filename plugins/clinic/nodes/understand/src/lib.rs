@@ -6,10 +6,13 @@ use std::time::Duration;
 use clinic::channels::{Awaited, Conversation};
 use clinic::intent::{self, Guess, Intent};
 use clinic::language::{self, Language};
-use clinic::symptoms::{self, Symptom};
+use clinic::symptoms;
 use clinic::text::words;
 use clinic::{calendar, place};
 use signalbox_sdk::prelude::*;
+
+/// From here on the rules have heard a complaint in its own words.
+const SURE: f64 = 0.7;
 
 /// What the node reads.
 #[derive(Deserialize)]
@@ -97,9 +100,16 @@ fn ask_model(text: &str, language: Language, conversation: &Conversation) -> Res
     }
 }
 
-/// The model's answer in the light of the rules. It may not talk away that somebody is in danger.
+/// The model's answer in the light of the rules. It may not talk away that somebody is in danger, nor that somebody complains:
+/// where the two differ, a person reads what was written.
 fn weigh(text: &str, answer: Answer, by_rules: Guess) -> Guess {
-    if symptoms::read(text).iter().any(Symptom::is_alarming) {
+    let complains = by_rules.intent == Intent::Symptoms;
+    let talked_away = match answer.intent {
+        Intent::Greeting | Intent::Agreement | Intent::Refusal | Intent::Unclear => complains,
+        Intent::Hours | Intent::Contact => complains && by_rules.confidence >= SURE,
+        _ => false,
+    };
+    if talked_away || symptoms::read(text).iter().any(|symptom| symptom.is_alarming(text)) {
         return by_rules;
     }
     if answer.intent == by_rules.intent {

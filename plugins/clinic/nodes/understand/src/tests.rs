@@ -16,6 +16,20 @@ fn the_model_may_not_talk_away_a_danger() {
 }
 
 #[test]
+fn the_model_may_not_talk_away_a_complaint_that_no_rule_weighs() {
+    for (text, answer) in [
+        ("Bună, mi-e rău", "greeting"),
+        ("am luat niște pastile", "unclear"),
+        ("I feel a strange pain, are you open?", "hours"),
+        ("Am tușit cu sânge", "greeting"),
+        ("nu-mi simt brațul", "unclear"),
+    ] {
+        let host = Host::new().llm_answer(format!(r#"{{"intent":"{answer}","confidence":0.99}}"#));
+        assert_eq!(updates(&host, text, json!({})).1, r#""symptoms""#, "{text}");
+    }
+}
+
+#[test]
 fn without_a_model_the_rules_decide_in_both_languages() {
     let host = Host::new().llm_error(llm::Error::Timeout);
     assert_eq!(updates(&host, "Aș vrea o programare joi", json!({})), (r#""ro""#.into(), r#""appointment""#.into()));
