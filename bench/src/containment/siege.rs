@@ -44,9 +44,9 @@ impl Siege {
     /// Ends what is under way, and waits until nothing of it is left.
     pub async fn lift(mut self) -> Lifted {
         self.tasks.shutdown().await;
-        self.arena.world.idle().await;
+        let stuck = self.arena.world.idle().await.err().map(|error| error.to_string());
         let wrong = self.found.wrong.lock().ok().and_then(|mut wrong| wrong.take());
-        Lifted { tried: self.found.tried.load(Ordering::Relaxed), wrong }
+        Lifted { tried: self.found.tried.load(Ordering::Relaxed), wrong: wrong.or(stuck) }
     }
 }
 

@@ -175,38 +175,47 @@ impl RelayTask {
 
     /// Effects wait when something is not configured; a start is when that may have changed.
     async fn retry_waiting(&mut self) {
-        match self.store.waiting_decisions(PAGE).await {
-            Ok(records) => {
-                if !records.is_empty() {
-                    tracing::info!(decisions = records.len(), "trying effects again that wait for a backend");
+        let mut cursor = None;
+        loop {
+            let page = match self.store.waiting_decisions_after(cursor.as_deref(), PAGE).await {
+                Ok(page) => page,
+                Err(error) => {
+                    tracing::warn!(%error, "cannot look for waiting effects");
+                    return;
                 }
-                for record in records {
-                    self.deliver(&record).await;
-                }
+            };
+            if !page.items.is_empty() {
+                tracing::info!(decisions = page.items.len(), "trying effects again that wait for a backend");
             }
-            Err(error) => tracing::warn!(%error, "cannot look for waiting effects"),
+            for record in page.items {
+                self.deliver(&record).await;
+            }
+            cursor = page.cursor;
+            if cursor.is_none() {
+                return;
+            }
         }
     }
 
     /// Delivers everything that is due, page by page.
     async fn search(&mut self) {
-        let mut seen = HashSet::new();
+        // One moment for all pages, so that the search ends however much falls due meanwhile.
+        let (now, mut cursor) = (Timestamp::now(), None);
         loop {
-            let records = match self.store.pending_decisions(Timestamp::now(), PAGE).await {
-                Ok(records) => records,
+            let page = match self.store.pending_decisions_after(now, cursor.as_deref(), PAGE).await {
+                Ok(page) => page,
                 Err(error) => {
                     tracing::warn!(%error, "cannot look for effects that are due; trying again later");
                     return;
                 }
             };
-            // The index may still show what was delivered a moment ago; a page with nothing new ends the search.
-            let fresh: Vec<_> = records.iter().filter(|record| seen.insert(record.decision.id.clone())).collect();
-            if fresh.is_empty() {
-                return;
-            }
-            for record in fresh {
+            for record in page.items {
                 self.found.lately.insert(record.decision.id.clone());
-                self.deliver(record).await;
+                self.deliver(&record).await;
+            }
+            cursor = page.cursor;
+            if cursor.is_none() {
+                return;
             }
         }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use signalbox_model::{CatchUp, HumanDuration, Overlap, Timestamp};
 use signalbox_store::{
-    DecisionRecord, Effect, EffectKind, EffectState, EffectUpdate, ScheduleDefinition, ScheduleSource, Store,
+    DecisionRecord, Effect, EffectKind, EffectState, EffectUpdate, Remedy, ScheduleDefinition, ScheduleSource, Store,
     StoreError,
 };
 
@@ -26,7 +26,7 @@ pub(crate) async fn deliver(
         let Some(done) = change(record, effect, store, per_business).await else { continue };
         let (state, result) = match done {
             Ok(()) => (EffectState::Delivered { at: now }, "delivered"),
-            Err(error) if error.retryable() => {
+            Err(error) if error.remedy() != Remedy::Nothing => {
                 tracing::warn!(effect_id = effect.id, %error, "cannot change a schedule; trying again");
                 let until = now.checked_add(TRY_AGAIN).ok();
                 (EffectState::Waiting { reason: format!("the store failed: {}", error.code()), until }, "waiting")

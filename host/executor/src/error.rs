@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use signalbox_store::StoreError;
+use signalbox_store::{Remedy, StoreError};
 use thiserror::Error;
 
 /// Why a user may not address a business. Triggers show all but [`AccessError::MissingPermission`] alike, so that
@@ -77,14 +77,38 @@ pub enum DecideError {
     Internal(String),
 }
 
+/// What the sender of something is told that the store did not take: what it is, and what is the same when it is sent again.
+/// The words follow from the error's [`Remedy`], as everything does that tells a program whether to send it again.
+pub fn not_stored(what: &str, with_same: &str, error: &StoreError) -> String {
+    match (error.remedy(), error) {
+        (Remedy::Time, _) => {
+            format!("the {what} could not be stored; send it again in a moment with the same {with_same}")
+        }
+        (Remedy::Operator, _) => format!(
+            "the {what} was not accepted, because the operator has to mend the host's store first; send it again later \
+             with the same {with_same}"
+        ),
+        (Remedy::Nothing, StoreError::TooLarge { .. }) => {
+            format!("the {what} is too large to be stored; send a reference to the data")
+        }
+        (Remedy::Nothing, _) => format!("the {what} cannot be stored as it is"),
+    }
+}
+
 impl DecideError {
+    /// What it takes until the same input is decided.
+    pub fn remedy(&self) -> Remedy {
+        match self {
+            Self::Busy { .. } => Remedy::Time,
+            Self::NoBundle { .. } | Self::NotLoaded { .. } => Remedy::Operator,
+            Self::Store(error) => error.remedy(),
+            Self::UnknownBusiness(_) | Self::Internal(_) => Remedy::Nothing,
+        }
+    }
+
     /// Whether the same input may be decided in a moment.
     pub fn retryable(&self) -> bool {
-        match self {
-            Self::Busy { .. } | Self::NotLoaded { .. } => true,
-            Self::Store(error) => error.retryable(),
-            Self::UnknownBusiness(_) | Self::NoBundle { .. } | Self::Internal(_) => false,
-        }
+        self.remedy() == Remedy::Time || matches!(self, Self::NotLoaded { .. })
     }
 
     /// A stable name for metrics, logs and programs.

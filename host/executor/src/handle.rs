@@ -6,6 +6,7 @@ use std::time::Duration;
 use signalbox_capabilities::Scope;
 use signalbox_model::BusinessInfo;
 use signalbox_sandbox::{Event, Handled, HandlerCall, HandlerRun, Rejection};
+use signalbox_store::Remedy;
 use thiserror::Error;
 
 use crate::{DecideError, Executor};
@@ -43,6 +44,15 @@ pub enum HandleError {
 }
 
 impl HandleError {
+    /// What it takes until the same event is handled.
+    pub fn remedy(&self) -> Remedy {
+        match self {
+            Self::Rejected(Rejection::Unavailable(_)) => Remedy::Time,
+            Self::Rejected(_) => Remedy::Nothing,
+            Self::Decide(error) => error.remedy(),
+        }
+    }
+
     /// Whether the same event may be handled in a moment.
     pub fn retryable(&self) -> bool {
         match self {

@@ -18,7 +18,7 @@ mod run;
 
 pub use config::{ExecutorConfig, ReviewConfig};
 pub use context::Authorized;
-pub use error::{AccessError, DecideError};
+pub use error::{AccessError, DecideError, not_stored};
 pub use executor::{Decided, Executor, ExecutorParts};
 pub use generations::{AbsentBundle, Generations};
 pub use handle::{EventCall, HandleError};

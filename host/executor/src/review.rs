@@ -2,9 +2,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use signalbox_model::{AgentAction, Resolution, ReviewRequest, ReviewVerdict, Timestamp};
-use signalbox_store::{AcceptedInput, DecisionRecord, Resolved, ReviewDecision, Store, StoreError};
+use signalbox_store::{AcceptedInput, DecisionRecord, Remedy, Resolved, ReviewDecision, Store, StoreError};
 use thiserror::Error;
 
+use crate::error::not_stored;
 use crate::metrics;
 
 /// A decision after somebody has reviewed it.
@@ -53,7 +54,7 @@ pub enum ReviewError {
     #[error("the review is not valid: {0}")]
     Invalid(String),
     /// The store did not take or give what was needed.
-    #[error("the review could not be stored; send it again with the same id")]
+    #[error("{}", not_stored("review", "id", .0))]
     Store(#[source] StoreError),
 }
 
@@ -68,6 +69,7 @@ impl ReviewError {
             Self::Expired { .. } => "review_expired",
             Self::IdReused(_) => "message_id_reused",
             Self::Invalid(_) => "invalid_review",
+            Self::Store(StoreError::TooLarge { .. }) => "content_too_large",
             Self::Store(_) => "store_unavailable",
         }
     }
@@ -80,9 +82,12 @@ impl ReviewError {
         }
     }
 
-    /// Whether the same review may be sent again and then count.
-    pub fn retryable(&self) -> bool {
-        matches!(self, Self::Store(error) if error.retryable())
+    /// What it takes until the same review counts.
+    pub fn remedy(&self) -> Remedy {
+        match self {
+            Self::Store(error) => error.remedy(),
+            _ => Remedy::Nothing,
+        }
     }
 }
 

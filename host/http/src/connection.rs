@@ -99,7 +99,7 @@ impl Requests {
         parts.extensions.insert(ConnectInfo(self.peer));
         parts.extensions.insert(self.allowance.clone());
         let request = Request::from_parts(parts, lent);
-        let mut response = match message::check(&request) {
+        let mut response = match message::check(&request, self.progress.is_ambiguous()) {
             Ok(()) => {
                 let Ok(response) = self.router.clone().oneshot(request).await;
                 response

@@ -10,6 +10,7 @@ mod auth;
 mod body;
 mod browser_origin;
 mod connection;
+mod heads;
 mod message;
 mod metrics;
 mod places;
@@ -17,6 +18,8 @@ mod problem;
 mod progress;
 mod serve;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 pub use addresses::{Addresses, Place};
 pub use allowance::{Allowance, UsedUp};

@@ -36,6 +36,12 @@ pub(super) enum Malformed {
     /// RFC 9112, 6.1: bodies come as they are or in chunks.
     #[error("the body has a transfer coding that is not supported; send it as it is, or chunked")]
     Coding,
+    /// RFC 9112, 6.1.
+    #[error(
+        "the request says with `Content-Length` and with `Transfer-Encoding` how long its body is; send one of them, \
+         RFC 9112, 6.1"
+    )]
+    Lengths,
 }
 
 impl Malformed {
@@ -46,6 +52,7 @@ impl Malformed {
             Self::Hosts | Self::Repeated(_) => "header_repeated",
             Self::BadHost => "host_malformed",
             Self::Coding => "transfer_encoding",
+            Self::Lengths => "body_length_ambiguous",
         }
     }
 
@@ -62,9 +69,12 @@ impl Malformed {
     }
 }
 
-/// Looks at the head of a request.
-pub(super) fn check<B>(request: &Request<B>) -> Result<(), Malformed> {
+/// Looks at the head of a request. Whether one on its connection has two lengths only the bytes tell.
+pub(super) fn check<B>(request: &Request<B>, has_two_lengths: bool) -> Result<(), Malformed> {
     let headers = request.headers();
+    if has_two_lengths && headers.contains_key(TRANSFER_ENCODING) {
+        return Err(Malformed::Lengths);
+    }
     let mut hosts = headers.get_all(HOST).iter();
     match (hosts.next(), hosts.next()) {
         (Some(_), Some(_)) => return Err(Malformed::Hosts),
@@ -114,7 +124,7 @@ mod tests {
         for (name, value) in headers {
             request.headers_mut().append(*name, value.parse().unwrap());
         }
-        check(&request).map_err(|malformed| malformed.code())
+        check(&request, false).map_err(|malformed| malformed.code())
     }
 
     #[test]

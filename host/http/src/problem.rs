@@ -81,6 +81,16 @@ impl Problem {
     pub fn code(&self) -> &'static str {
         self.code
     }
+
+    /// What it says to a person.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// Whether it says when the same request may succeed.
+    pub fn says_when(&self) -> bool {
+        self.retry_after.is_some()
+    }
 }
 
 impl IntoResponse for Problem {

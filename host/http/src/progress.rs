@@ -21,6 +21,10 @@ pub(super) struct Progress {
     end: CancellationToken,
     /// Whether the next byte makes a difference; asked for every read, so that most reads take no lock.
     awaits_byte: AtomicBool,
+    /// Until the connection is over, or no longer one of HTTP.
+    is_http: AtomicBool,
+    /// Whether the head of a request says in two ways how long its body is.
+    is_ambiguous: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -64,8 +68,17 @@ impl Progress {
     ) -> Arc<Self> {
         let stage = Stage::Head { since: Instant::now(), begun: false };
         let state = Mutex::new(State { stage, held: Some(held), unread: false });
-        let awaits_byte = AtomicBool::new(true);
-        Arc::new(Self { places, address, header_timeout, idle_timeout, end, awaits_byte, state })
+        Arc::new(Self {
+            places,
+            address,
+            header_timeout,
+            idle_timeout,
+            end,
+            awaits_byte: AtomicBool::new(true),
+            is_http: AtomicBool::new(true),
+            is_ambiguous: AtomicBool::new(false),
+            state,
+        })
     }
 
     /// Cancelled when the connection is to end.
@@ -73,14 +86,15 @@ impl Progress {
         &self.end
     }
 
-    /// Bytes have come.
-    pub fn heard(&self) {
+    /// Bytes have come. Empty lines between requests begin none, RFC 9112, 2.2.
+    pub fn heard(&self, bytes: &[u8]) {
         if !self.awaits_byte.load(Ordering::Relaxed) {
             return;
         }
         let mut state = self.state();
         match state.stage {
             Stage::Head { since, .. } => state.stage = Stage::Head { since, begun: true },
+            Stage::Idle { .. } if bytes.iter().all(|byte| b"\r\n".contains(byte)) => return,
             Stage::Idle { .. } => {
                 self.claim(&mut state);
                 state.stage = Stage::Head { since: Instant::now(), begun: true };
@@ -88,6 +102,21 @@ impl Progress {
             Stage::Serving | Stage::Over => {}
         }
         self.awaits_byte.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether the bytes that come are those of HTTP.
+    pub fn is_http(&self) -> bool {
+        self.is_http.load(Ordering::Relaxed)
+    }
+
+    /// The head of a request says in two ways how long its body is.
+    pub fn found_ambiguous(&self) {
+        self.is_ambiguous.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether one did since the connection began.
+    pub fn is_ambiguous(&self) -> bool {
+        self.is_ambiguous.load(Ordering::Relaxed)
     }
 
     /// The head of a request is complete.
@@ -130,6 +159,7 @@ impl Progress {
         state.held = None;
         state.stage = Stage::Over;
         self.awaits_byte.store(false, Ordering::Relaxed);
+        self.is_http.store(false, Ordering::Relaxed);
     }
 
     /// Until when the client has to do something, and what it is late with then.
@@ -184,18 +214,37 @@ mod tests {
         let progress = progress(&places);
         assert_eq!(late_with(&progress), Some(Overdue::Head), "before the first request");
         assert!(!progress.may_be_sending());
-        progress.heard();
+        progress.heard(b"G");
         assert!(progress.may_be_sending());
         progress.asked();
         assert_eq!(late_with(&progress), None);
         progress.answered();
         assert_eq!(late_with(&progress), Some(Overdue::Idle));
         let idle = progress.deadline().unwrap().0;
-        progress.heard();
+        progress.heard(b"G");
         let (head, overdue) = progress.deadline().unwrap();
         assert!(overdue == Overdue::Head && head < idle, "the first byte begins the head");
-        progress.heard();
+        progress.heard(b"G");
         assert_eq!(progress.deadline().unwrap().0, head, "more bytes do not prolong it");
+    }
+
+    #[tokio::test]
+    async fn an_empty_line_between_requests_leaves_a_connection_idle_and_its_place_to_be_given_away() {
+        let places = Places::new(1, 1);
+        let progress = progress(&places);
+        progress.asked();
+        progress.answered();
+        let idle = progress.deadline().unwrap();
+        for empty in [&b"\r\n"[..], b"\r", b"\n", b"\r\n\r\n"] {
+            progress.heard(empty);
+            assert_eq!(progress.deadline(), Some(idle), "{empty:?}");
+        }
+        progress.heard(b"\r\nGET");
+        assert_eq!(late_with(&progress), Some(Overdue::Head), "a request has begun");
+        progress.asked();
+        progress.answered();
+        progress.heard(b"\r\n");
+        assert!(places.take(ADDRESS.parse().unwrap()).is_ok(), "it is idle for a newcomer too");
     }
 
     #[tokio::test]

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
+use crate::heads::Heads;
 use crate::progress::Progress;
 
 /// How long a client that is still sending may pause, and how long it may go on at all, before its connection is dropped.
@@ -26,6 +27,7 @@ const PIECE: usize = 8 * 1024;
 pub(super) struct Observed<S> {
     stream: S,
     progress: Arc<Progress>,
+    heads: Heads,
     farewell: Option<Farewell>,
 }
 
@@ -43,7 +45,7 @@ struct Patience {
 
 impl<S> Observed<S> {
     pub fn new(stream: S, progress: Arc<Progress>) -> Self {
-        Self { stream, progress, farewell: None }
+        Self { stream, progress, heads: Heads::default(), farewell: None }
     }
 }
 
@@ -85,8 +87,13 @@ impl<S: AsyncRead + Unpin> AsyncRead for Observed<S> {
     fn poll_read(mut self: Pin<&mut Self>, task: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(task, buffer))?;
-        if buffer.filled().len() > before {
-            self.progress.heard();
+        let Self { progress, heads, .. } = &mut *self;
+        let bytes = buffer.filled().get(before..).unwrap_or_default();
+        if !bytes.is_empty() {
+            progress.heard(bytes);
+            if progress.is_http() && heads.follow(bytes) {
+                progress.found_ambiguous();
+            }
         }
         Poll::Ready(Ok(()))
     }

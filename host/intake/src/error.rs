@@ -1,11 +1,61 @@
 use std::time::Duration;
 
-use signalbox_executor::{AccessError, DecideError};
+use signalbox_executor::{AccessError, DecideError, not_stored};
 use signalbox_model::ErrorType;
+use signalbox_store::{Remedy, StoreError};
 use thiserror::Error;
 
-/// When to come back to a business whose bundle could not be loaded: somebody has to mend it first.
-const UNTIL_LOADED: Duration = Duration::from_secs(30);
+/// When to come back to what somebody has to mend first, for example a bundle that could not be loaded.
+pub const UNTIL_MENDED: Duration = Duration::from_secs(30);
+/// When to come back to what passes by itself.
+const IN_A_MOMENT: Duration = Duration::from_secs(1);
+
+/// Whether the same thing may be sent again. Everything that tells a sender so follows from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Again {
+    /// It would be refused again.
+    Never,
+    /// At once, on another connection.
+    Elsewhere,
+    /// At the earliest after this time.
+    After(Duration),
+}
+
+impl Again {
+    /// Whether it may be sent again at all.
+    pub fn retryable(self) -> bool {
+        self != Self::Never
+    }
+
+    /// After which time.
+    pub fn after(self) -> Option<Duration> {
+        match self {
+            Self::After(pause) => Some(pause),
+            Self::Never | Self::Elsewhere => None,
+        }
+    }
+}
+
+impl From<Remedy> for Again {
+    fn from(remedy: Remedy) -> Self {
+        match remedy {
+            Remedy::Time => Self::After(IN_A_MOMENT),
+            Remedy::Operator => Self::After(UNTIL_MENDED),
+            Remedy::Nothing => Self::Never,
+        }
+    }
+}
+
+/// What somebody is told who asks for something that cannot be read from the store.
+pub fn not_read(what: &str, error: &StoreError) -> String {
+    match error.remedy() {
+        Remedy::Time => format!("{what} cannot be read right now; ask again in a moment"),
+        Remedy::Operator => {
+            format!("{what} cannot be read, because the operator has to mend the host's store first; ask again later")
+        }
+        Remedy::Nothing => format!("{what} cannot be read as asked for"),
+    }
+}
 
 /// Whose rate it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +154,7 @@ impl IntakeError {
             | Self::Delayed(_)
             | Self::Decide(DecideError::NoBundle { .. } | DecideError::NotLoaded { .. }) => ErrorType::ProcessingError,
             Self::Decide(DecideError::UnknownBusiness(_)) => ErrorType::AuthFailed,
+            Self::Decide(DecideError::Store(StoreError::TooLarge { .. })) => ErrorType::ValidationError,
             Self::Decide(DecideError::Store(_) | DecideError::Internal(_)) => ErrorType::InternalError,
         }
     }
@@ -124,30 +175,28 @@ impl IntakeError {
             Self::Draining => "draining",
             Self::Decide(DecideError::NoBundle { .. }) => "no_bundle",
             Self::Decide(DecideError::NotLoaded { .. }) => "bundle_not_loaded",
+            Self::Decide(DecideError::Store(StoreError::TooLarge { .. })) => "content_too_large",
             Self::Decide(DecideError::Store(_)) => "store_unavailable",
             Self::Decide(DecideError::Internal(_)) => "internal",
             Self::Delayed(_) => "delayed",
         }
     }
 
-    /// Whether the same message may be sent again and then be decided.
-    pub fn retryable(&self) -> bool {
-        match self {
-            Self::Busy { .. } | Self::RateLimited { .. } | Self::Draining => true,
-            Self::Decide(error) => error.retryable(),
-            _ => false,
-        }
-    }
-
-    /// When to send it again.
-    pub fn retry_after(&self) -> Option<Duration> {
+    /// Whether and when the same message may be sent again and then be decided.
+    pub fn again(&self) -> Again {
         match self {
             Self::Busy { retry_after }
             | Self::RateLimited { retry_after, .. }
-            | Self::Decide(DecideError::Busy { retry_after }) => Some(*retry_after),
-            Self::Decide(DecideError::NotLoaded { .. }) => Some(UNTIL_LOADED),
-            Self::Decide(error) if error.retryable() => Some(Duration::from_secs(1)),
-            _ => None,
+            | Self::Decide(DecideError::Busy { retry_after }) => Again::After(*retry_after),
+            Self::Draining => Again::Elsewhere,
+            Self::Decide(error) => error.remedy().into(),
+            Self::MessageId
+            | Self::Empty
+            | Self::TextTooLong { .. }
+            | Self::TooDeep { .. }
+            | Self::Access(_)
+            | Self::IdReused
+            | Self::Delayed(_) => Again::Never,
         }
     }
 }
@@ -171,14 +220,16 @@ fn decide_message(error: &DecideError) -> String {
                 .to_owned()
         }
         DecideError::NoBundle { business_type } => {
-            format!("nothing is deployed for businesses of type {business_type}; ask the operator")
+            format!(
+                "nothing is deployed for businesses of type {business_type}; ask the operator, and send it again later"
+            )
         }
         DecideError::NotLoaded { .. } => {
             "this business cannot be served right now, because of an error on the operator's side; send it again later"
                 .to_owned()
         }
         DecideError::Busy { .. } => error.to_string(),
-        DecideError::Store(_) => "the message could not be stored; send it again with the same id".to_owned(),
+        DecideError::Store(error) => not_stored("message", "id", error),
         DecideError::Internal(_) => "the message could not be decided because of an error in the host".to_owned(),
     }
 }

@@ -14,6 +14,8 @@ mod metrics;
 mod rates;
 mod receive;
 mod review;
+#[cfg(feature = "samples")]
+pub mod samples;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -41,8 +43,7 @@ use rates::Rates;
 pub use check::LONGEST_MESSAGE_ID;
 pub use config::IntakeConfig;
 pub use decide::{Decide, PermissionAudience};
-
-pub use error::{IntakeError, RateScope};
+pub use error::{Again, IntakeError, RateScope, UNTIL_MENDED, not_read};
 pub use events::{Acceptance, Pending};
 pub use flight::{Receipt, Watcher};
 pub use metrics::{MESSAGES, describe_metrics};

@@ -1,6 +1,5 @@
 //! What people say to decisions that wait for them, and what happens when nobody says anything.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,8 +7,8 @@ use sha2::{Digest as _, Sha256};
 use signalbox_delivery::may_review;
 use signalbox_executor::ReviewError;
 use signalbox_model::{
-    AgentInput, Content, ErrorType, InputType, LONGEST_PLACE, REVIEW_PERMISSION, ReplySlot, ReviewRequest, Source,
-    UserAccess, excerpt,
+    AgentInput, Content, DecisionModel, ErrorType, InputType, LONGEST_PLACE, REVIEW_PERMISSION, ReplySlot,
+    ReviewRequest, Source, UserAccess, excerpt,
 };
 use signalbox_store::{AcceptedInput, DecisionRecord, StoreError};
 use thiserror::Error;
@@ -17,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::line::Who;
 use crate::metrics::REVIEWS_REFUSED;
-use crate::{Intake, IntakeError, PAGE, Receipt, check};
+use crate::{Again, Intake, IntakeError, PAGE, Receipt, check};
 
 /// The most actions an edit may bring.
 pub const MAX_ACTIONS: usize = 100;
@@ -64,6 +63,7 @@ impl ReviewFailure {
     pub fn error_type(&self) -> ErrorType {
         match self {
             Self::Intake(error) => error.error_type(),
+            Self::Review(ReviewError::Store(StoreError::TooLarge { .. })) => ErrorType::ValidationError,
             Self::Review(ReviewError::Store(_)) => ErrorType::InternalError,
             Self::Review(ReviewError::AlreadyResolved { .. } | ReviewError::Expired { .. }) => {
                 ErrorType::ProcessingError
@@ -80,19 +80,11 @@ impl ReviewFailure {
         }
     }
 
-    /// Whether the same review may be sent again and then count.
-    pub fn retryable(&self) -> bool {
+    /// Whether and when the same review may be sent again and then count.
+    pub fn again(&self) -> Again {
         match self {
-            Self::Intake(error) => error.retryable(),
-            Self::Review(error) => error.retryable(),
-        }
-    }
-
-    /// When to send it again.
-    pub fn retry_after(&self) -> Option<Duration> {
-        match self {
-            Self::Intake(error) => error.retry_after(),
-            Self::Review(error) => error.retryable().then_some(Duration::from_secs(1)),
+            Self::Intake(error) => error.again(),
+            Self::Review(error) => error.remedy().into(),
         }
     }
 }
@@ -210,19 +202,27 @@ impl Intake {
     /// Ends every review whose time is over; says how many.
     pub async fn expire_reviews(&self) -> Result<usize, StoreError> {
         let (shared, now) = (&self.shared, self.shared.clock.now());
-        let (mut seen, mut expired) = (HashSet::new(), 0);
+        let (mut cursor, mut expired) = (None, 0);
         loop {
-            let mut due = shared.store.expired_reviews(now, PAGE).await?;
-            // The index lags behind: a page with nothing new ends the search.
-            due.retain(|record| seen.insert(record.decision.id.clone()));
-            if due.is_empty() {
-                return Ok(expired);
-            }
-            for record in due {
-                if let Some(record) = signalbox_executor::expire_review(&shared.store, &record, now).await? {
-                    shared.relay.reviewed(&record);
-                    expired += 1;
+            let page = shared.store.expired_reviews_after(now, cursor.as_deref(), PAGE).await?;
+            for record in page.items {
+                match signalbox_executor::expire_review(&shared.store, &record, now).await {
+                    Ok(Some(record)) => {
+                        shared.relay.reviewed(&record);
+                        expired += 1;
+                    }
+                    Ok(None) => {}
+                    Err(error) if error.retryable() => return Err(error),
+                    // One that cannot be ended must not keep the others from it.
+                    Err(error) => {
+                        let DecisionModel { id, business_id, .. } = &record.decision;
+                        tracing::error!(decision_id = id, business_id, %error, "a review whose time is over cannot end");
+                    }
                 }
+            }
+            cursor = page.cursor;
+            if cursor.is_none() {
+                return Ok(expired);
             }
         }
     }

@@ -117,10 +117,37 @@ pub enum StoreError {
     },
 }
 
+/// What it takes until what has failed succeeds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remedy {
+    /// A moment.
+    Time,
+    /// Somebody who mends the host's store, its configuration or its bundles; the same may succeed then.
+    Operator,
+    /// Nothing: the same fails again.
+    Nothing,
+}
+
 impl StoreError {
+    /// What it takes until the same call succeeds.
+    pub fn remedy(&self) -> Remedy {
+        match self {
+            Self::Throttled { .. } | Self::Unavailable { .. } | Self::Timeout { .. } => Remedy::Time,
+            Self::MissingTables(_)
+            | Self::WrongTable { .. }
+            | Self::Open { .. }
+            | Self::Config(_)
+            | Self::ConditionFailed { .. }
+            | Self::Denied { .. }
+            | Self::Refused { .. }
+            | Self::Unreadable { .. } => Remedy::Operator,
+            Self::Invalid(_) | Self::TooLarge { .. } | Self::NotFound { .. } => Remedy::Nothing,
+        }
+    }
+
     /// Whether the same call may succeed in a moment.
     pub fn retryable(&self) -> bool {
-        matches!(self, Self::Throttled { .. } | Self::Unavailable { .. } | Self::Timeout { .. })
+        self.remedy() == Remedy::Time
     }
 
     /// A stable name for metrics, logs and programs.

@@ -10,10 +10,9 @@ use signalbox_model::{AgentInput, ReplySlot, Timestamp};
 use ulid::Ulid;
 
 use crate::client::{failure, key};
-use crate::decisions::checked;
 use crate::document::{ITEM_LIMIT, pack, packed_size, unpack};
 use crate::item::{EXPIRES_AT, Item, ItemBuilder, number, text};
-use crate::key::{KeyRange, instant};
+use crate::key::instant;
 use crate::queue::{Lane, Place};
 use crate::tables::BY_DUE;
 use crate::{Page, Store, StoreError};
@@ -165,11 +164,8 @@ impl Store {
         cursor: Option<&str>,
         limit: u32,
     ) -> Result<Page<PendingInput>, StoreError> {
-        let (table, limit) = (&self.names().inputs, checked(limit)?);
-        let range = cursor.map_or_else(KeyRange::default, |cursor| KeyRange::default().after(cursor));
-        let found = self.queued_in(table, BY_DUE, Lane::Pending, range, limit).await?;
-        let last = found.last().filter(|_| found.len() == limit).and_then(|item| text(item, BY_DUE.sort));
-        let cursor = last.map(str::to_owned);
+        let table = &self.names().inputs;
+        let (found, cursor) = self.queued(table, BY_DUE, Lane::Pending, None, cursor, limit).await?;
         let keys = found.into_iter().map(|mut item| {
             item.retain(|name, _| name == ID || name == BUSINESS);
             item

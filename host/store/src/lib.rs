@@ -37,7 +37,7 @@ pub use config::{Backend, Config, WallClock};
 pub use decisions::{Committed, DecisionQuery, EffectUpdate, Missed, Order, Page, Resolved, ReviewDecision};
 pub use deliveries::{Claim, Delivery, DeliveryAnswer, SignatureUse};
 pub use document::{compressed, decompressed};
-pub use error::StoreError;
+pub use error::{Remedy, StoreError};
 pub use inputs::{Accepted, AcceptedInput, InputState, PendingInput};
 pub use message_models::{ModelName, Put};
 pub use record::{DecisionRecord, Effect, EffectKind, EffectState, ScheduleTiming, SessionUpdate, Wider};

@@ -3,6 +3,7 @@
 use signalbox_model::Timestamp;
 
 use crate::client::Query;
+use crate::decisions::checked;
 use crate::item::{Item, ItemBuilder, text};
 use crate::key::{KeyRange, after_prefix, moment};
 use crate::tables::IndexSpec;
@@ -48,28 +49,26 @@ fn partition(lane: Lane, shard: &str) -> String {
 }
 
 impl Store {
-    /// The index's items of a lane, those due first before others; with `now`, only those that are due.
+    /// One page of the index's items of a lane, those due first before others, and the cursor of the next page; with `now`,
+    /// only those that are due. Some items may stay where they are, for example because nobody can read them: whoever goes on
+    /// with the cursor gets past them, and whoever reads the first page again and again does not.
     pub(crate) async fn queued(
         &self,
         table: &str,
         index: IndexSpec,
         lane: Lane,
         now: Option<Timestamp>,
-        limit: usize,
-    ) -> Result<Vec<Item>, StoreError> {
-        let range = now.map_or_else(KeyRange::default, |now| KeyRange::default().until(after_prefix(&moment(now, ""))));
-        self.queued_in(table, index, lane, range, limit).await
-    }
-
-    /// The same within a range of sort keys.
-    pub(crate) async fn queued_in(
-        &self,
-        table: &str,
-        index: IndexSpec,
-        lane: Lane,
-        range: KeyRange,
-        limit: usize,
-    ) -> Result<Vec<Item>, StoreError> {
+        cursor: Option<&str>,
+        limit: u32,
+    ) -> Result<(Vec<Item>, Option<String>), StoreError> {
+        let limit = checked(limit)?;
+        let mut range = KeyRange::default();
+        if let Some(now) = now {
+            range = range.until(after_prefix(&moment(now, "")));
+        }
+        if let Some(cursor) = cursor {
+            range = range.after(cursor);
+        }
         let read = async |shard| {
             let partition = partition(lane, shard);
             let query = Query::of_index(table, index, &partition, range.clone(), false, limit);
@@ -80,6 +79,8 @@ impl Store {
         found.extend(b.into_iter().chain(c).chain(d));
         found.sort_by(|a, b| text(a, index.sort).cmp(&text(b, index.sort)));
         found.truncate(limit);
-        Ok(found)
+        let last = found.last().filter(|_| found.len() == limit).and_then(|item| text(item, index.sort));
+        let cursor = last.map(str::to_owned);
+        Ok((found, cursor))
     }
 }

@@ -201,6 +201,7 @@ guarantees! {
     fires::the_past_of_a_schedule_outlives_its_definition_and_ends_with_it,
     fires::a_tick_whose_owner_died_is_taken_over_once,
     fires::unfinished_ticks_come_longest_over_first,
+    fires::unfinished_ticks_that_are_left_alone_hide_no_others,
     fires::finishing_a_tick_that_nobody_claimed_names_it,
     rows::versions_start_at_one_and_grow_by_one,
     rows::conditions_are_kept,

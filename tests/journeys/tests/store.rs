@@ -121,6 +121,25 @@ async fn a_host_whose_database_was_cut_in_half_is_not_ready_and_acknowledges_not
 }
 
 #[tokio::test]
+async fn a_host_whose_database_was_emptied_is_not_ready_and_takes_it_for_no_new_one() -> Result<()> {
+    let (host, file) = with_a_full_file().await?;
+    let mut ana = host.coordinator("ana", "alpha").await?;
+    let whole = std::fs::read(&file)?;
+    std::fs::OpenOptions::new().write(true).open(&file)?.set_len(0)?;
+    is_refused(&mut ana, "m-2").await?;
+    let waiting = host.log().wait_for("of the damage", |line| line.to_string().contains("restore it from a backup"));
+    waiting.await?;
+    let reason = ready(&host, false).await?;
+    ensure!(reason.contains("cut") || reason.contains("damaged"), "{reason}");
+    is_refused(&mut ana, "m-2").await?;
+    std::fs::write(&file, whole)?;
+    ready(&host, true).await?;
+    is_answered(&mut ana, "m-1").await?;
+    is_answered(&mut ana, "m-2").await?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_host_whose_database_was_moved_away_or_replaced_is_not_ready_until_it_is_back() -> Result<()> {
     let (host, file) = with_a_full_file().await?;
     let mut ana = host.coordinator("ana", "alpha").await?;

@@ -21,7 +21,7 @@ use signalbox_model::{
     BusinessAccess, BusinessInfo, HumanDuration, JsonObject, Reach, ReplySlot, Timestamp, UserAccess,
 };
 use signalbox_sessions::{Outbox, Session, Sessions};
-use signalbox_store::{Config, DecisionRecord, Effect, EffectKind, EffectState, Store, Wider};
+use signalbox_store::{Config, DecisionRecord, Effect, EffectKind, EffectState, EffectUpdate, Store, Wider};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -309,6 +309,25 @@ async fn what_has_no_backend_waits_with_its_reason_and_is_tried_at_every_start()
     again.settled(&marker, delivered).await;
     assert_eq!(store.decision("d1", "trattoria").await.unwrap().unwrap().effects, after.effects);
     again.end().await;
+}
+
+#[tokio::test]
+async fn effects_that_go_on_waiting_hide_none_that_can_leave_after_a_start() {
+    let store = memory().await;
+    let kafka = || EffectKind::KafkaRecord { topic: "orders".to_owned(), key: None, value: vec![1], headers: vec![] };
+    // More than are read at once, and the one that can leave comes last.
+    let mut records: Vec<_> = (0..120).map(|number| decision(&format!("d{number}"), vec![kafka()])).collect();
+    let last = decision("last", vec![to_user("dan")]);
+    records.push(last.clone());
+    for record in &records {
+        store.commit_decision(record).await.unwrap();
+        let state = EffectState::Waiting { reason: "nothing is configured".to_owned(), until: None };
+        let waits = EffectUpdate { effect_id: record.effects[0].id.clone(), state };
+        store.update_effects(&record.decision.id, "trattoria", &[waits]).await.unwrap();
+    }
+    let world = World::start(&store, only_queue()).await;
+    world.settled(&last, delivered).await;
+    world.end().await;
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
-use signalbox_model::{BusinessAccess, UserAccess};
+use signalbox_model::{BusinessAccess, UserAccess, is_hidden, name_of_hidden};
 
 use super::AuthError;
 
@@ -26,6 +26,12 @@ impl Header {
             kid: Option<String>,
             #[serde(default, deserialize_with = "present")]
             crit: bool,
+            #[serde(default, deserialize_with = "present")]
+            zip: bool,
+            #[serde(default)]
+            typ: Option<Value>,
+            #[serde(default)]
+            cty: Option<Value>,
         }
         let malformed = |reason: &str| AuthError::Malformed(reason.to_owned());
         let mut parts = token.split('.');
@@ -35,16 +41,40 @@ impl Header {
         let bytes = URL_SAFE_NO_PAD.decode(first).map_err(|_| malformed("its header is not base64url"))?;
         let fields: Fields = serde_json::from_slice(&bytes).map_err(|_| malformed("its header cannot be read"))?;
         if fields.crit {
-            return Err(malformed("it uses critical header fields, of which none is supported"));
+            return Err(malformed("its header `crit` names fields that have to be understood; none is supported"));
+        }
+        if fields.zip {
+            return Err(malformed("its header `zip` says that it is compressed, which a signed token never is"));
+        }
+        if fields.typ.is_some_and(|typ| !TYPES.iter().any(|known| is_media_type(&typ, known))) {
+            return Err(malformed(
+                "its header `typ` says that it is no access token; it is left out, `JWT` or `at+jwt`",
+            ));
+        }
+        if fields.cty.is_some_and(|cty| is_media_type(&cty, "jwt")) {
+            return Err(malformed("its header `cty` says that another token is inside; send that one"));
         }
         Ok(Self { algorithm: fields.alg.chars().take(16).collect(), key_id: fields.kid })
     }
+}
+
+/// What a token that gives access is called, RFC 7519, 5.1, and RFC 9068, 2.1. What an issuer signs for other ends, such as
+/// tokens that log out or that prove a key, is called otherwise, and must not pass for one.
+const TYPES: [&str; 2] = ["jwt", "at+jwt"];
+
+/// Whether a header names a media type, whose `application/` may be left out, RFC 7515, 4.1.9.
+fn is_media_type(value: &Value, name: &str) -> bool {
+    let text = value.as_str().map(str::to_ascii_lowercase).unwrap_or_default();
+    text.strip_prefix("application/").unwrap_or(&text) == name
 }
 
 /// Whatever value a member has, it is there.
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     serde::de::IgnoredAny::deserialize(deserializer).map(|_| true)
 }
+
+/// The longest name of a user, in bytes.
+const LONGEST_USER_ID: usize = 128;
 
 /// What a token says. What is missing is told apart from what is wrong by whoever needs it.
 #[derive(Debug, Deserialize)]
@@ -60,7 +90,7 @@ pub(super) struct Claims {
     #[serde(default)]
     nbf: Option<Value>,
     #[serde(default)]
-    jti: Option<String>,
+    jti: Option<Value>,
     #[serde(default)]
     businesses: BTreeMap<String, BusinessAccess>,
 }
@@ -100,14 +130,24 @@ impl Claims {
 
     pub fn access(&self) -> Result<UserAccess, AuthError> {
         let user_id = self.sub.as_deref().unwrap_or_default();
-        if user_id.is_empty() || user_id.len() > 128 || user_id.chars().any(char::is_control) {
-            return Err(AuthError::Claims("`sub` has to name the user in 1 to 128 bytes".to_owned()));
+        if user_id.is_empty() || user_id.len() > LONGEST_USER_ID {
+            let problem = format!("`sub` has to name the user in 1 to {LONGEST_USER_ID} bytes");
+            return Err(AuthError::Claims(problem));
+        }
+        // People read it in lists and logs, where two users must not look like one.
+        let is_odd = |character: char| is_hidden(character) || (character.is_whitespace() && character != ' ');
+        if let Some(odd) = user_id.chars().find(|character| is_odd(*character)) {
+            let problem = format!("`sub` names the user with a character that nobody sees: {}", name_of_hidden(odd));
+            return Err(AuthError::Claims(problem));
+        }
+        if user_id.trim() != user_id {
+            return Err(AuthError::Claims("`sub` begins or ends with a space, or is nothing else".to_owned()));
         }
         Ok(UserAccess { user_id: user_id.to_owned(), businesses: self.businesses.clone() })
     }
 
     pub fn token_id(&self) -> Option<String> {
-        self.jti.clone()
+        self.jti.as_ref().and_then(Value::as_str).map(str::to_owned)
     }
 }
 

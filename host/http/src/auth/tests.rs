@@ -15,6 +15,7 @@ use signalbox_model::HumanDuration;
 use super::*;
 
 mod choosing;
+mod reading;
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 const NOW: i64 = 1_800_000_000;
@@ -116,6 +117,8 @@ async fn every_claim_that_is_wrong_has_its_own_code() {
         (json!({"sub": ""}), "token_claims"),
         (json!({"sub": "a\u{0}b"}), "token_claims"),
         (json!({"sub": "x".repeat(129)}), "token_claims"),
+        (json!({"sub": "  "}), "token_claims"),
+        (json!({"sub": 7}), "token_claims"),
         (json!({"businesses": ["trattoria"]}), "token_claims"),
         (json!({"businesses": {"trattoria": {"roles": [], "admin": true}}}), "token_claims"),
         (json!({"padding": "x".repeat(9_000)}), "token_malformed"),

@@ -2,14 +2,13 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemInput;
 use aws_sdk_dynamodb::types::AttributeValue;
 use signalbox_model::{DecisionModel, Timestamp};
 
-use super::queries::checked;
 use super::{BODY, BUSINESS, EFFECTS, ID, REVIEW, REVISION};
 use crate::client::{failure, key};
 use crate::document::{ITEM_LIMIT, pack, packed_size};
 use crate::item::{Item, Update, number};
 use crate::queue::{Lane, Place};
 use crate::tables::{BY_DUE, BY_REVIEW, BY_REVIEW_EXPIRY};
-use crate::{DecisionRecord, Effect, EffectKind, EffectState, Store, StoreError};
+use crate::{DecisionRecord, Effect, EffectKind, EffectState, Page, Store, StoreError};
 
 /// Writers that meet on one decision read it again and try once more, so often.
 pub(super) const WRITE_ATTEMPTS: u32 = 10;
@@ -39,20 +38,41 @@ pub(super) enum Change {
 impl Store {
     /// Decisions with effects that are due at `now`, the longest due first; `limit` is from 1 to 100.
     pub async fn pending_decisions(&self, now: Timestamp, limit: u32) -> Result<Vec<DecisionRecord>, StoreError> {
-        let found = self.queued(&self.names().decisions, BY_DUE, Lane::Pending, Some(now), checked(limit)?).await?;
-        let mut records = self.decisions_under(found).await?;
+        Ok(self.pending_decisions_after(now, None, limit).await?.items)
+    }
+
+    /// The same page by page.
+    pub async fn pending_decisions_after(
+        &self,
+        now: Timestamp,
+        cursor: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<DecisionRecord>, StoreError> {
+        let table = &self.names().decisions;
+        let (found, cursor) = self.queued(table, BY_DUE, Lane::Pending, Some(now), cursor, limit).await?;
+        let mut items = self.decisions_under(found).await?;
         // The index lags behind: what was delivered a moment ago may still be in it.
-        records.retain(|record| record.effects.iter().any(|effect| due_at(&record.decision, effect, now).is_some()));
-        Ok(records)
+        items.retain(|record| record.effects.iter().any(|effect| due_at(&record.decision, effect, now).is_some()));
+        Ok(Page { items, cursor })
     }
 
     /// Decisions with effects that wait for somebody to mend or configure something, and none that is pending; `limit`
     /// is from 1 to 100.
     pub async fn waiting_decisions(&self, limit: u32) -> Result<Vec<DecisionRecord>, StoreError> {
-        let found = self.queued(&self.names().decisions, BY_DUE, Lane::Waiting, None, checked(limit)?).await?;
-        let mut records = self.decisions_under(found).await?;
-        records.retain(|record| record.effects.iter().any(waits));
-        Ok(records)
+        Ok(self.waiting_decisions_after(None, limit).await?.items)
+    }
+
+    /// The same page by page: many of them may go on waiting, and hide no others.
+    pub async fn waiting_decisions_after(
+        &self,
+        cursor: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<DecisionRecord>, StoreError> {
+        let table = &self.names().decisions;
+        let (found, cursor) = self.queued(table, BY_DUE, Lane::Waiting, None, cursor, limit).await?;
+        let mut items = self.decisions_under(found).await?;
+        items.retain(|record| record.effects.iter().any(waits));
+        Ok(Page { items, cursor })
     }
 
     /// Notes how effects of a decision stand now and returns the record afterwards. A final state stays as it is,

@@ -167,15 +167,25 @@ impl Store {
     /// Decisions of all businesses whose review's time was over at `now`, the longest over first; `limit` is from 1 to
     /// 100. To be resolved with [`ReviewDecision::expiry`].
     pub async fn expired_reviews(&self, now: Timestamp, limit: u32) -> Result<Vec<DecisionRecord>, StoreError> {
+        Ok(self.expired_reviews_after(now, None, limit).await?.items)
+    }
+
+    /// The same page by page.
+    pub async fn expired_reviews_after(
+        &self,
+        now: Timestamp,
+        cursor: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<DecisionRecord>, StoreError> {
         let table = &self.names().decisions;
-        let found = self.queued(table, BY_REVIEW_EXPIRY, Lane::Pending, Some(now), checked(limit)?).await?;
-        let mut records = self.decisions_under(found).await?;
+        let (found, cursor) = self.queued(table, BY_REVIEW_EXPIRY, Lane::Pending, Some(now), cursor, limit).await?;
+        let mut items = self.decisions_under(found).await?;
         let over = |record: &DecisionRecord| {
             let expires_at = record.review.as_ref().and_then(|review| review.expires_at);
             waits(record) && expires_at.is_some_and(|at| at <= now)
         };
-        records.retain(over);
-        Ok(records)
+        items.retain(over);
+        Ok(Page { items, cursor })
     }
 }
 

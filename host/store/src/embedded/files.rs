@@ -55,9 +55,16 @@ struct Watched {
     size: u64,
 }
 
+/// What a file has to be again before it is relied on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct WholeFile {
+    id: FileId,
+    size: u64,
+}
+
 /// The same for a file whatever it is called, and different for every other one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct FileId {
+struct FileId {
     device: u64,
     inode: u64,
 }
@@ -82,9 +89,9 @@ impl Files {
         OpenOptions::new().write(true).open(&self.log)
     }
 
-    /// The file that holds the database.
-    pub fn id(&self) -> Option<FileId> {
-        self.watched.first().map(|file| file.id)
+    /// The file that holds the database, as it was when it was whole.
+    pub fn whole(&self) -> Option<WholeFile> {
+        self.watched.first().map(|file| WholeFile { id: file.id, size: file.size })
     }
 
     /// What has become of a file that SQLite, which has it open, would not notice. None of them ever shrinks while it is open.
@@ -135,20 +142,27 @@ impl Files {
 
 /// Whether a database that was closed because of some trouble may be opened again: the file is the one that was open, all of its
 /// log is on the disk, and everything in it hangs together. Takes as long as reading the whole file does.
-pub(super) fn verify(path: &Path, opened: Option<FileId>) -> Result<(), String> {
-    let found = match look(path) {
-        Ok((found, _)) => found,
+pub(super) fn verify(path: &Path, opened: Option<WholeFile>) -> Result<(), String> {
+    let (found, size) = match look(path) {
+        Ok(found) => found,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Err("its file is gone; put it back, or restart the host to begin with an empty one".to_owned());
+            return Err(
+                "its file is gone; put it back, or remove its log too and restart the host to begin with an empty one"
+                    .to_owned(),
+            );
         }
         Err(error) => return Err(format!("its file cannot be looked at: {error}")),
     };
-    if opened.is_some_and(|opened| opened != found) {
+    if opened.is_some_and(|opened| opened.id != found) {
         return Err(
             "its file was replaced by another one; put the file back that the host has opened, or restart the \
                     host to go on with this one"
                 .to_owned(),
         );
+    }
+    // Before SQLite sees it, to which an empty file is a new database: nothing in it is damaged, and its log is deleted.
+    if let Some(whole) = opened.filter(|whole| size < whole.size) {
+        return Err(damaged(&format!("it has {size} of {} bytes", whole.size)));
     }
     let path = path.canonicalize().map_err(|error| format!("its file cannot be looked at: {error}"))?;
     let database = keeper(&path).map_err(|error| {
@@ -170,6 +184,23 @@ pub(super) fn verify(path: &Path, opened: Option<FileId>) -> Result<(), String> 
 
 fn damaged(said: &str) -> String {
     format!("its file is damaged ({said}); restore it from a backup and restart the host")
+}
+
+/// Whether a file and its log may be opened at a start. SQLite deletes the log of an empty file, and what is stored may be
+/// in the log alone.
+pub(super) fn may_be_opened(path: &Path) -> Result<(), String> {
+    // The log first: of a database that another process is creating, the file is written before the log.
+    let size = |path: &Path| std::fs::metadata(path).map_or(0, |found| found.len());
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let log = beside(&path, "-wal");
+    if size(&log) > 0 && size(&path) == 0 {
+        return Err(format!(
+            "it is empty or gone, but its log {} is not: restore both from a backup, or remove the log to begin with an \
+             empty store",
+            log.display()
+        ));
+    }
+    Ok(())
 }
 
 /// A connection that leaves the log alone when it is closed.

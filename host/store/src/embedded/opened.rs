@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use dynoxide::Database;
 
-use super::files::{Change, FileId, Files, LogIs, verify};
+use super::files::{Change, Files, LogIs, WholeFile, may_be_opened, verify};
 use super::private;
 
 /// After a try to open the database again, the next one is made at the earliest after this time.
@@ -36,6 +36,7 @@ impl Opened {
             let database = Database::new(IN_MEMORY).map_err(|error| error.to_string())?;
             return Ok(Self { database: Arc::new(database), log: None, files: None });
         };
+        may_be_opened(path)?;
         private::keep_private(path)?;
         let name = path.to_str().ok_or("its path is not UTF-8")?;
         let database = Database::new(name).map_err(|error| error.to_string())?;
@@ -87,7 +88,7 @@ impl Opened {
 /// A database that is closed because of some trouble. Nothing is read from it or written to it until it was verified.
 pub(super) struct Closed {
     path: PathBuf,
-    id: Option<FileId>,
+    whole: Option<WholeFile>,
     reason: String,
     /// What was acknowledged may be gone, which only a person can answer for.
     lost: bool,
@@ -102,7 +103,7 @@ pub(super) struct Closed {
 impl Closed {
     /// Closes a database without touching its files, but to keep what is in a log that nobody else finds.
     pub fn of(opened: Opened, path: &Path, change: Change) -> Self {
-        let (old, id) = (Arc::downgrade(&opened.database), opened.files.as_ref().and_then(Files::id));
+        let (old, whole) = (Arc::downgrade(&opened.database), opened.files.as_ref().and_then(Files::whole));
         let lost = match change.log {
             LogIs::Untouched => false,
             LogIs::OutOfReach => !opened.files.as_ref().is_some_and(Files::move_log_into_file),
@@ -111,7 +112,7 @@ impl Closed {
         let Opened { database, log, files } = opened;
         drop((database, log));
         let (path, reason, next) = (path.to_owned(), change.reason, Instant::now());
-        Self { path, id, reason, lost, old, files, verifying: None, next }
+        Self { path, whole, reason, lost, old, files, verifying: None, next }
     }
 
     /// What to tell whoever asks meanwhile.
@@ -156,9 +157,9 @@ impl Closed {
 
     fn verify(&mut self) {
         let (tell, told) = mpsc::sync_channel(1);
-        let (path, id) = (self.path.clone(), self.id);
+        let (path, whole) = (self.path.clone(), self.whole);
         let work = move || {
-            let _ = tell.send(verify(&path, id).and_then(|()| Opened::open(Some(&path))));
+            let _ = tell.send(verify(&path, whole).and_then(|()| Opened::open(Some(&path))));
         };
         match thread::Builder::new().name("store-verify".to_owned()).spawn(work) {
             Ok(_) => self.verifying = Some(told),

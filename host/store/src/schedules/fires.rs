@@ -13,13 +13,13 @@ use ulid::Ulid;
 
 use super::{BODY, BUSINESS, GENERATION, HANDLED_UNTIL, LAST, LAST_NOMINAL, NAME};
 use crate::client::{Part, Transacted, failure, key};
-use crate::decisions::{CONFLICT_ATTEMPTS, checked};
+use crate::decisions::CONFLICT_ATTEMPTS;
 use crate::document::pack;
 use crate::item::{Item, ItemBuilder, Update, number, text};
 use crate::key::{compose, instant};
 use crate::queue::{Lane, Place};
 use crate::tables::BY_DUE;
-use crate::{Store, StoreError};
+use crate::{Page, Store, StoreError};
 
 /// Attributes of a fire's item.
 const SCHEDULE: &str = "schedule";
@@ -222,8 +222,18 @@ impl Store {
     /// Ticks that were claimed and not finished, and whose lease was over at `now`, the longest over first; `limit` is
     /// from 1 to 100.
     pub async fn unfinished_fires(&self, now: Timestamp, limit: u32) -> Result<Vec<Fire>, StoreError> {
+        Ok(self.unfinished_fires_after(now, None, limit).await?.items)
+    }
+
+    /// The same page by page: whoever leaves some of them alone gets past them with the page's cursor.
+    pub async fn unfinished_fires_after(
+        &self,
+        now: Timestamp,
+        cursor: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<Fire>, StoreError> {
         let table = &self.names().fires;
-        let found = self.queued(table, BY_DUE, Lane::Pending, Some(now), checked(limit)?).await?;
+        let (found, cursor) = self.queued(table, BY_DUE, Lane::Pending, Some(now), cursor, limit).await?;
         let keys = found.into_iter().map(|mut item| {
             item.retain(|name, _| name == SCHEDULE || name == NOMINAL);
             item
@@ -240,7 +250,7 @@ impl Store {
                 None => tracing::warn!(schedule = text(&item, SCHEDULE), "left a tick out that cannot be read"),
             }
         }
-        Ok(fires)
+        Ok(Page { items: fires, cursor })
     }
 
     /// Writes to the schedule of a tick, unless it is cancelled or `newest` is as late already.

@@ -81,14 +81,17 @@ impl Endpoint {
         let removed = DeleteGlobalSecondaryIndexAction::builder().index_name(name).build().unwrap();
         let update = GlobalSecondaryIndexUpdate::builder().delete(removed).build();
         client.update_table().table_name(&table).global_secondary_index_updates(update).send().await.unwrap();
-        loop {
-            let answer = client.describe_table().table_name(&table).send().await.unwrap();
-            let described = answer.table.unwrap();
-            let there = described.global_secondary_indexes().iter().any(|index| index.index_name() == Some(name));
-            if !there && described.table_status() == Some(&TableStatus::Active) {
-                return;
+        let removing = async {
+            loop {
+                let answer = client.describe_table().table_name(&table).send().await.unwrap();
+                let described = answer.table.unwrap();
+                let there = described.global_secondary_indexes().iter().any(|index| index.index_name() == Some(name));
+                if !there && described.table_status() == Some(&TableStatus::Active) {
+                    return;
+                }
             }
-        }
+        };
+        tokio::time::timeout(std::time::Duration::from_secs(60), removing).await.expect("the index never goes");
     }
 
     pub async fn remove_tables(&self) {

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use signalbox_model::ReviewVerdict;
-use signalbox_store::{Backend, Committed, Config, Effect, FireClaim, Resolved, RowCondition, Store};
+use signalbox_store::{Backend, Committed, Config, Effect, FireClaim, Resolved, RowCondition, Store, StoreError};
 
 use crate::fires::fire;
 use crate::reviews::{by, under_review};
@@ -67,6 +67,27 @@ async fn two_stores_on_one_file_write_at_once_and_see_each_others_writes() {
             assert!(store.decision(&id, "business").await.unwrap().is_some());
         }
     }
+}
+
+#[tokio::test]
+async fn a_file_that_is_empty_or_gone_is_not_opened_beside_a_log_that_holds_something() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("signalbox.db");
+    let store = open(path.clone()).await;
+    store.accept_input(&accepted("business", "in-1", minute(1))).await.unwrap();
+    let (other, log) = (folder.path().join("other.db"), folder.path().join("other.db-wal"));
+    std::fs::copy(folder.path().join("signalbox.db-wal"), &log).unwrap();
+    let config = || Config::new(Backend::Embedded { path: Some(other.clone()) });
+    for is_there in [false, true] {
+        if is_there {
+            std::fs::write(&other, "").unwrap();
+        }
+        let error = Store::open(config()).await.unwrap_err();
+        assert!(matches!(&error, StoreError::Open { reason, .. } if reason.contains("empty or gone")), "{error}");
+        assert!(std::fs::metadata(&log).unwrap().len() > 0, "the log is gone");
+    }
+    std::fs::remove_file(&log).unwrap();
+    Store::open(config()).await.unwrap();
 }
 
 #[tokio::test]

@@ -148,6 +148,29 @@ pub async fn unfinished_ticks_come_longest_over_first(store: &Store) {
     }
 }
 
+pub async fn unfinished_ticks_that_are_left_alone_hide_no_others(store: &Store) {
+    let business = unique("business");
+    let schedule = put(store, &business, "daily", minute(1)).await;
+    for n in 1..=7 {
+        claimed(store, &schedule, minute(n)).await;
+    }
+    let (mut nominal, mut cursor) = (Vec::new(), None);
+    loop {
+        let page = store.unfinished_fires_after(minute(30), cursor.as_deref(), 2).await.unwrap();
+        assert!(page.items.len() <= 2);
+        nominal.extend(page.items.into_iter().filter(|fire| fire.business_id == business).map(|fire| fire.nominal));
+        cursor = page.cursor;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    nominal.sort();
+    assert_eq!(nominal, [1, 2, 3, 4, 5, 6, 7].map(minute));
+    for fire in unfinished(store, &business, minute(30)).await {
+        store.finish_fire(&fire, FireEnd::Skipped).await.unwrap();
+    }
+}
+
 pub async fn finishing_a_tick_that_nobody_claimed_names_it(store: &Store) {
     let schedule = put(store, &unique("business"), "daily", minute(1)).await;
     let error = store.finish_fire(&fire(&schedule, minute(8), "host"), FireEnd::Skipped).await.unwrap_err();

@@ -6,11 +6,11 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::header::WWW_AUTHENTICATE;
 use http::{HeaderValue, StatusCode};
-use signalbox_executor::{AccessError, HandleError, Rejection, ReviewError};
+use signalbox_executor::{AccessError, DecideError, HandleError, Rejection, ReviewError, not_stored};
 use signalbox_http::{AuthError, Problem};
-use signalbox_intake::{IntakeError, ReceiveError, ReviewFailure};
+use signalbox_intake::{Again, IntakeError, ReceiveError, ReviewFailure};
 use signalbox_model::ErrorType;
-use signalbox_store::StoreError;
+use signalbox_store::{Remedy, StoreError};
 
 /// When a sender that met a fault of the host is told to come back.
 const FAULT_PAUSE: Duration = Duration::from_secs(2);
@@ -34,6 +34,15 @@ impl Refusal {
     pub fn key_reused() -> Self {
         let detail = "this idempotency key was used before with another body; a new request needs a new key";
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", detail)
+    }
+
+    /// Says when to send the request again, if it may be.
+    fn again(problem: Problem, again: Again) -> Self {
+        Self(match again {
+            Again::Never => problem,
+            Again::Elsewhere => problem.retry_after(FAULT_PAUSE),
+            Again::After(pause) => problem.retry_after(pause),
+        })
     }
 
     /// A rate that is used up for so long.
@@ -96,21 +105,16 @@ impl From<IntakeError> for Refusal {
             (ErrorType::AuthFailed, _) => return Self::not_found("business or location"),
             (ErrorType::RateLimitExceeded, "busy") | (ErrorType::ProcessingError, _) => StatusCode::SERVICE_UNAVAILABLE,
             (ErrorType::RateLimitExceeded, _) => StatusCode::TOO_MANY_REQUESTS,
-            (ErrorType::InternalError, _) if error.retryable() => StatusCode::SERVICE_UNAVAILABLE,
+            (ErrorType::InternalError, _) if error.again().retryable() => StatusCode::SERVICE_UNAVAILABLE,
             (ErrorType::InternalError, _) => StatusCode::INTERNAL_SERVER_ERROR,
         };
-        let detail = match error.code() {
+        let detail = match &error {
             // The error's own words are about a connection and a message.
-            "draining" => "the host is going away; send the request again in a moment".to_owned(),
-            "store_unavailable" => "the input could not be stored; send the request again in a moment".to_owned(),
-            _ => error.to_string(),
+            IntakeError::Draining => "the host is going away; send the request again in a moment".to_owned(),
+            IntakeError::Decide(DecideError::Store(error)) => not_stored("input", "idempotency key", error),
+            error => error.to_string(),
         };
-        let problem = Problem::new(status, error.code(), detail);
-        let pause = error.retry_after().or_else(|| error.retryable().then_some(FAULT_PAUSE));
-        Self(match pause {
-            Some(pause) => problem.retry_after(pause),
-            None => problem,
-        })
+        Self::again(Problem::new(status, error.code(), detail), error.again())
     }
 }
 
@@ -171,12 +175,50 @@ impl From<ReceiveError> for Refusal {
 
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
-        if let StoreError::Invalid(reason) = error {
-            return Self::new(StatusCode::BAD_REQUEST, "invalid_request", reason);
+        match error {
+            StoreError::Invalid(reason) => return Self::new(StatusCode::BAD_REQUEST, "invalid_request", reason),
+            StoreError::TooLarge { .. } => {
+                let detail = not_stored("request", "idempotency key", &error);
+                return Self::new(StatusCode::UNPROCESSABLE_ENTITY, "content_too_large", detail);
+            }
+            _ => {}
         }
-        tracing::error!(%error, "the API cannot reach the store");
-        let detail = "the store does not answer; send the request again in a moment";
-        let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", detail);
-        Self(problem.retry_after(FAULT_PAUSE))
+        tracing::error!(%error, "the store did not do what the API needs");
+        let (status, detail) = match error.remedy() {
+            Remedy::Time => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the store does not answer; send the request again in a moment, with the same idempotency key if it has one",
+            ),
+            Remedy::Operator => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the operator has to mend the host's store first; send the request again later, with the same idempotency \
+                 key if it has one",
+            ),
+            Remedy::Nothing => (StatusCode::INTERNAL_SERVER_ERROR, "the store cannot do what the request asks for"),
+        };
+        Self::again(Problem::new(status, "store_unavailable", detail), error.remedy().into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use signalbox_intake::samples;
+
+    #[test]
+    fn an_answer_asks_in_words_to_send_something_again_exactly_when_it_says_when() {
+        let mut refusals: Vec<Refusal> = samples::of_intake().into_iter().map(Refusal::from).collect();
+        refusals.extend(samples::of_store().into_iter().map(Refusal::from));
+        let of_reviews = samples::of_store().into_iter().map(|error| ReviewFailure::Review(ReviewError::Store(error)));
+        refusals.extend(of_reviews.map(Refusal::from));
+        let of_handlers = samples::of_store().into_iter().map(|error| HandleError::Decide(error.into()));
+        refusals.extend(of_handlers.map(Refusal::from));
+        for Refusal(problem) in refusals {
+            let says_when = problem.says_when();
+            assert_eq!(samples::ask_to_try_again(problem.detail()), says_when, "{problem:?}");
+            let may_pass = [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS];
+            // What is stored already is decided without being sent again.
+            assert!(may_pass.contains(&problem.status()) == says_when || problem.code() == "delayed", "{problem:?}");
+        }
     }
 }

@@ -5,14 +5,15 @@ use std::collections::VecDeque;
 use jiff::Timestamp;
 use signalbox_executor::{DecideError, Event, HandleError, NewInput};
 use signalbox_intake::{Acceptance, Arrival, InputEntry, Intake, IntakeError, Origin, ReceiveError, Received};
-use signalbox_model::{Clock, Content, InputType, JsonObject, Overlap, ReplySlot, Source, correlation_id};
+use signalbox_model::{Clock, Content, ErrorType, InputType, JsonObject, Overlap, ReplySlot, Source, correlation_id};
 use signalbox_store::{
-    AcceptedInput, Fire, FireClaim, FireEnd, Schedule, ScheduleDefinition, ScheduleSource, Store, StoreError,
+    AcceptedInput, Fire, FireClaim, FireEnd, Remedy, Schedule, ScheduleDefinition, ScheduleSource, Store, StoreError,
 };
+use tokio_util::sync::CancellationToken;
 
-use crate::CronConfig;
 use crate::entry::{Due, What, duration};
 use crate::metrics::{CRON_LATENESS, CRON_TICKS};
+use crate::{CronConfig, PAGE};
 
 /// How often a tick that waits for the one before it looks again.
 const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
@@ -169,8 +170,27 @@ impl Firing {
         }
     }
 
+    /// Takes up every tick that somebody claimed and did not finish, page by page: those that are left to others hide none.
+    pub async fn take_up_all(&self, now: Timestamp, stop: &CancellationToken) -> Result<(), StoreError> {
+        let mut cursor = None;
+        loop {
+            let page = self.store.unfinished_fires_after(now, cursor.as_deref(), PAGE).await?;
+            let taking_up = page.items.iter().map(async |fire| {
+                if let Err(error) = self.take_up(fire).await {
+                    let Fire { business_id, name, nominal, .. } = fire;
+                    tracing::warn!(business_id, schedule = name, %nominal, %error, "cannot take up a tick");
+                }
+            });
+            futures_util::future::join_all(taking_up).await;
+            cursor = page.cursor.filter(|_| !stop.is_cancelled());
+            if cursor.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
     /// Takes up a tick that somebody claimed and did not finish.
-    pub async fn take_up(&self, fire: &Fire) -> Result<(), StoreError> {
+    async fn take_up(&self, fire: &Fire) -> Result<(), StoreError> {
         let now = self.clock.now();
         let schedule = self.store.schedule(&fire.business_id, &fire.name).await?;
         let too_old = now.duration_since(fire.nominal) > duration(self.config.catch_up_age.0);
@@ -194,12 +214,9 @@ impl Firing {
             }
             None => {
                 count_ticks("dropped", 1);
-                tracing::warn!(
-                    business_id = fire.business_id,
-                    schedule = fire.name,
-                    nominal = %fire.nominal,
-                    "dropped a tick: it is too old, or its schedule is cancelled"
-                );
+                let Fire { business_id, name, nominal, .. } = &fire;
+                let why = "dropped a tick: it is too old, or its schedule is cancelled";
+                tracing::warn!(business_id, schedule = name, %nominal, "{why}");
                 self.store.finish_fire(&fire, FireEnd::Skipped).await
             }
         }
@@ -209,22 +226,17 @@ impl Firing {
         let inputs = match self.inputs(fire, definition).await {
             Ok(inputs) => inputs,
             Err(NoInput::Later(reason)) => return self.leave(fire, &reason).await,
-            Err(NoInput::Refused(reason)) => {
-                count_ticks("rejected", 1);
-                tracing::warn!(
-                    business_id = fire.business_id,
-                    schedule = fire.name,
-                    nominal = %fire.nominal,
-                    reason,
-                    "a tick gave no input"
-                );
-                return self.store.finish_fire(fire, FireEnd::Skipped).await;
-            }
+            Err(NoInput::Refused(reason)) => return self.refused(fire, &reason).await,
         };
         let count = inputs.len();
         for input in inputs {
-            if let Err(error) = self.accept(input).await {
-                return self.leave(fire, &error.to_string()).await;
+            match self.accept(input).await {
+                Ok(()) => {}
+                // It would be the same next time.
+                Err(error) if error.error_type() == ErrorType::ValidationError => {
+                    return self.refused(fire, &error.to_string()).await;
+                }
+                Err(error) => return self.leave(fire, &error.to_string()).await,
             }
         }
         let at = self.clock.now();
@@ -243,6 +255,14 @@ impl Firing {
             "a schedule ticked"
         );
         Ok(())
+    }
+
+    /// Ends a tick that gives nothing that can be decided.
+    async fn refused(&self, fire: &Fire, reason: &str) -> Result<(), StoreError> {
+        let Fire { business_id, name, nominal, .. } = fire;
+        count_ticks("rejected", 1);
+        tracing::warn!(business_id, schedule = name, %nominal, reason, "a tick gave no input");
+        self.store.finish_fire(fire, FireEnd::Skipped).await
     }
 
     /// The inputs of a tick. The first has the tick's own id, so that whoever fires it again gives the same one.
@@ -298,13 +318,8 @@ impl Firing {
     /// Leaves a claimed tick to whoever looks next, this process or another.
     async fn leave(&self, fire: &Fire, reason: &str) -> Result<(), StoreError> {
         count_ticks("delayed", 1);
-        tracing::warn!(
-            business_id = fire.business_id,
-            schedule = fire.name,
-            nominal = %fire.nominal,
-            reason,
-            "a tick could not be fired; it is taken up again"
-        );
+        let Fire { business_id, name, nominal, .. } = fire;
+        tracing::warn!(business_id, schedule = name, %nominal, reason, "a tick could not be fired; it is taken up again");
         self.store.reclaim_fire(fire, &self.owner, self.clock.now()).await.map(|_| ())
     }
 
@@ -365,7 +380,7 @@ impl From<ReceiveError> for NoInput {
             ReceiveError::Handle(HandleError::Decide(
                 DecideError::UnknownBusiness(_) | DecideError::NoBundle { .. } | DecideError::NotLoaded { .. },
             )) => Self::Later("nothing decides for this business here".to_owned()),
-            ReceiveError::Handle(error) if error.retryable() => Self::Later(error.to_string()),
+            ReceiveError::Handle(error) if error.remedy() != Remedy::Nothing => Self::Later(error.to_string()),
             error => Self::Refused(error.to_string()),
         }
     }

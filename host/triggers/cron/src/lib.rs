@@ -15,9 +15,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::Timestamp;
 use signalbox_intake::Intake;
 use signalbox_model::Clock;
-use signalbox_store::{Fire, Schedule, ScheduleDefinition, Store, StoreError};
+use signalbox_store::{Schedule, ScheduleDefinition, Store, StoreError};
 use tokio::sync::Notify;
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::{AbortHandle, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use entry::{Entry, duration};
@@ -27,7 +27,7 @@ pub use bundles::BUNDLE_PREFIX;
 pub use config::CronConfig;
 pub use metrics::describe_metrics;
 
-/// The most schedules read at once, and the most unfinished ticks.
+/// The most schedules read at once, and the most unfinished ticks, which are taken up at the same time.
 const PAGE: u32 = 100;
 /// The most schedules that fire at the same time in one process.
 const FIRING: usize = 32;
@@ -75,6 +75,10 @@ pub struct Scheduler {
     refresh_at: Timestamp,
     scan_at: Timestamp,
     running: JoinSet<Option<(Key, Progress)>>,
+    /// The task that takes up unfinished ticks.
+    taking_up: Option<AbortHandle>,
+    /// Cancelled when nothing more is to be claimed.
+    stop: CancellationToken,
 }
 
 impl Scheduler {
@@ -89,6 +93,8 @@ impl Scheduler {
             refresh_at: Timestamp::MIN,
             scan_at: Timestamp::MIN,
             running: JoinSet::new(),
+            taking_up: None,
+            stop: CancellationToken::new(),
         }
     }
 
@@ -110,6 +116,7 @@ impl Scheduler {
                 () = clock.sleep_until(wake) => {}
             }
         }
+        self.stop.cancel();
         while let Some(ended) = self.running.join_next().await {
             self.note(ended);
         }
@@ -153,10 +160,7 @@ impl Scheduler {
         }
         if now >= self.scan_at {
             self.scan_at = now.checked_add(duration(self.firing.config.scan_interval.0)).unwrap_or(Timestamp::MAX);
-            match self.firing.store.unfinished_fires(now, PAGE).await {
-                Ok(fires) => fires.into_iter().for_each(|fire| self.start_taking_up(fire)),
-                Err(error) => tracing::warn!(%error, "cannot look for unfinished ticks; trying again"),
-            }
+            self.start_taking_up(now);
         }
         let mut busy = self.firing_by_business();
         for (key, entry) in &mut self.entries {
@@ -186,14 +190,18 @@ impl Scheduler {
         firing
     }
 
-    fn start_taking_up(&mut self, fire: Fire) {
-        let firing = self.firing.clone();
-        self.running.spawn(async move {
-            if let Err(error) = firing.take_up(&fire).await {
-                tracing::warn!(schedule = fire.name, nominal = %fire.nominal, %error, "cannot take up a tick");
+    /// Takes up what others have left, unless this is still under way since an earlier scan.
+    fn start_taking_up(&mut self, now: Timestamp) {
+        if self.taking_up.as_ref().is_some_and(|task| !task.is_finished()) {
+            return;
+        }
+        let (firing, stop) = (self.firing.clone(), self.stop.clone());
+        self.taking_up = Some(self.running.spawn(async move {
+            if let Err(error) = firing.take_up_all(now, &stop).await {
+                tracing::warn!(%error, "cannot look for unfinished ticks; trying again");
             }
             None
-        });
+        }));
     }
 
     fn note(&mut self, ended: Result<Option<(Key, Progress)>, JoinError>) {

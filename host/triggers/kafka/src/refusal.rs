@@ -165,7 +165,7 @@ impl Refusal {
             },
             Self::Handle(HandleError::Decide(error)) => fate_of(error),
             Self::Intake(IntakeError::Decide(error) | IntakeError::Delayed(error)) => fate_of(error),
-            Self::Intake(error) if error.retryable() => Fate::Later(error.retry_after()),
+            Self::Intake(error) if error.again().retryable() => Fate::Later(error.again().after()),
             Self::NotLoaded(_) => Fate::Later(None),
             Self::Lost => Fate::Doubtful,
             _ => Fate::Never,

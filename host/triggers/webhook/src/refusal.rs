@@ -1,10 +1,11 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use signalbox_executor::{DecideError, HandleError, Rejection};
+use signalbox_executor::{DecideError, HandleError, Rejection, not_stored};
 use signalbox_http::Problem;
-use signalbox_intake::{IntakeError, ReceiveError};
-use signalbox_store::StoreError;
+use signalbox_intake::{IntakeError, ReceiveError, UNTIL_MENDED};
+use signalbox_model::ErrorType;
+use signalbox_store::{Remedy, StoreError};
 use thiserror::Error;
 
 use crate::verify::Unproven;
@@ -114,6 +115,7 @@ impl Refusal {
             Self::NoObject(_) => "body_no_json_object",
             Self::Handle(error) => error.code(),
             Self::Intake(error) => error.code(),
+            Self::Store(StoreError::TooLarge { .. }) => "content_too_large",
             Self::Store(_) => "store_unavailable",
             Self::Lost => "internal",
         }
@@ -134,11 +136,14 @@ impl Refusal {
             Self::Handle(HandleError::Rejected(Rejection::Invalid(_))) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Handle(HandleError::Rejected(Rejection::Forbidden(_))) => StatusCode::FORBIDDEN,
             Self::Handle(HandleError::Decide(DecideError::UnknownBusiness(_))) => StatusCode::NOT_FOUND,
-            Self::Intake(IntakeError::TextTooLong { .. } | IntakeError::TooDeep { .. }) => {
-                StatusCode::UNPROCESSABLE_ENTITY
-            }
-            Self::Intake(IntakeError::Decide(DecideError::Store(StoreError::TooLarge { .. }))) => {
+            Self::Store(StoreError::TooLarge { .. })
+            | Self::Intake(IntakeError::Decide(DecideError::Store(StoreError::TooLarge { .. }))) => {
                 StatusCode::PAYLOAD_TOO_LARGE
+            }
+            Self::Intake(error) if error.error_type() == ErrorType::ValidationError => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Intake(error) if error.error_type() == ErrorType::AuthFailed => StatusCode::NOT_FOUND,
+            _ if self.store_error().is_some_and(|error| error.remedy() == Remedy::Nothing) => {
+                StatusCode::UNPROCESSABLE_ENTITY
             }
             // A handler that is broken may be mended, a store may come back: the sender keeps the delivery until then.
             Self::Full
@@ -157,15 +162,24 @@ impl Refusal {
             Self::Handle(HandleError::Rejected(Rejection::Invalid(reason) | Rejection::Forbidden(reason))) => {
                 reason.chars().take(LONGEST_REASON).collect()
             }
-            Self::Handle(HandleError::Decide(DecideError::UnknownBusiness(_))) => Self::Unknown.to_string(),
+            Self::Handle(HandleError::Decide(DecideError::UnknownBusiness(_)))
+            | Self::Intake(IntakeError::Decide(DecideError::UnknownBusiness(_))) => Self::Unknown.to_string(),
             Self::Handle(_) => "the delivery cannot be handled right now; send it again later".to_owned(),
-            Self::Intake(_) if self.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-                "the delivery is too large to be stored; send a reference to the data".to_owned()
-            }
-            Self::Store(_) | Self::Intake(IntakeError::Decide(_)) => {
+            Self::Intake(IntakeError::Decide(_)) if self.store_error().is_none() => {
                 "the delivery could not be stored; send it again later with the same id".to_owned()
             }
-            other => other.to_string(),
+            other => match other.store_error() {
+                Some(error) => not_stored("delivery", "id", error),
+                None => other.to_string(),
+            },
+        }
+    }
+
+    /// What the store said, if it is the store that has not taken the delivery.
+    fn store_error(&self) -> Option<&StoreError> {
+        match self {
+            Self::Store(error) | Self::Intake(IntakeError::Decide(DecideError::Store(error))) => Some(error),
+            _ => None,
         }
     }
 
@@ -192,8 +206,39 @@ impl Refusal {
             Self::Intake(IntakeError::Busy { retry_after } | IntakeError::RateLimited { retry_after, .. }) => {
                 problem.retry_after(*retry_after)
             }
+            _ if self.store_error().is_some_and(|error| error.remedy() == Remedy::Operator) => {
+                problem.retry_after(UNTIL_MENDED.max(later))
+            }
             _ if self.status() == StatusCode::SERVICE_UNAVAILABLE => problem.retry_after(later),
             _ => problem,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use signalbox_intake::samples;
+
+    #[test]
+    fn an_answer_asks_in_words_to_send_a_delivery_again_exactly_when_it_says_when() {
+        let mut refusals: Vec<Refusal> = samples::of_store().into_iter().map(Refusal::from).collect();
+        // An input that is accepted before it is decided is never delayed.
+        let of_intake = samples::of_intake().into_iter().filter(|error| !matches!(error, IntakeError::Delayed(_)));
+        refusals.extend(of_intake.map(Refusal::from));
+        refusals.extend(samples::of_store().into_iter().map(|error| HandleError::Decide(error.into()).into()));
+        refusals.extend([
+            Refusal::Full,
+            Refusal::NotLoaded,
+            Refusal::Lost,
+            Refusal::Rate { wait: Duration::from_secs(1) },
+        ]);
+        for refusal in refusals {
+            let problem = refusal.problem(Duration::from_secs(5));
+            let says_when = problem.says_when();
+            assert_eq!(samples::ask_to_try_again(problem.detail()), says_when, "{refusal:?}: {problem:?}");
+            let may_pass = [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS];
+            assert_eq!(may_pass.contains(&problem.status()), says_when, "{problem:?}");
         }
     }
 }

@@ -3,7 +3,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 use signalbox_http::AuthError;
-use signalbox_intake::{IntakeError, LONGEST_MESSAGE_ID};
+use signalbox_intake::{Again, IntakeError, LONGEST_MESSAGE_ID};
 use signalbox_model::{ErrorType, JsonObject, LONGEST_PLACE, WebSocketErrorResponse, excerpt};
 use signalbox_sessions::{CloseCode, FrameError, ServerFrame};
 
@@ -57,9 +57,16 @@ impl ErrorFrame {
     }
 
     pub fn retry_after(self, after: Duration) -> Self {
+        self.again(Again::After(after))
+    }
+
+    /// Says whether and when the same frame may be sent again.
+    pub fn again(self, again: Again) -> Self {
+        let frame = self.with("retryable", again.retryable());
+        let Some(after) = again.after() else { return frame };
         // Rounded up: coming back a fraction too early would only be refused again.
         let millis = after.as_nanos().div_ceil(1_000_000) as u64;
-        self.with("retryable", true).with("retryAfterMs", millis.max(1))
+        frame.with("retryAfterMs", millis.max(1))
     }
 
     pub fn correlated(mut self, correlation_id: &str) -> Self {
@@ -113,10 +120,43 @@ impl From<&FrameError> for ErrorFrame {
 
 impl From<&IntakeError> for ErrorFrame {
     fn from(error: &IntakeError) -> Self {
-        let frame = Self::new(error.error_type(), error.code(), error.to_string()).with("retryable", error.retryable());
-        match error.retry_after() {
-            Some(after) => frame.retry_after(after),
-            None => frame,
+        Self::new(error.error_type(), error.code(), error.to_string()).again(error.again())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use signalbox_executor::ReviewError;
+
+    use super::*;
+    use signalbox_intake::{ReviewFailure, not_read, samples};
+
+    fn agrees(frame: ErrorFrame) {
+        let WebSocketErrorResponse { message, details, .. } = frame.into_response(Timestamp::UNIX_EPOCH);
+        let details = details.unwrap();
+        let retryable = details["retryable"] == true;
+        assert_eq!(samples::ask_to_try_again(&message), retryable, "{message}: {details:?}");
+        assert!(retryable || !details.contains_key("retryAfterMs"), "{message}: {details:?}");
+    }
+
+    #[test]
+    fn an_error_asks_in_words_to_send_something_again_exactly_when_it_is_retryable() {
+        samples::of_intake().iter().for_each(|error| agrees(error.into()));
+        for error in samples::of_store() {
+            let again = Again::from(error.remedy());
+            agrees(ErrorFrame::new(ErrorType::InternalError, "x", not_read("what you missed", &error)).again(again));
+            agrees(ErrorFrame::from(&ReviewFailure::Review(ReviewError::Store(error))));
         }
+    }
+
+    #[test]
+    fn what_an_operator_has_to_mend_was_not_accepted_and_may_be_sent_again_later() {
+        let gone = signalbox_store::StoreError::MissingTables(vec!["inputs".to_owned()]);
+        let error = IntakeError::Decide(gone.into());
+        let response = ErrorFrame::from(&error).into_response(Timestamp::UNIX_EPOCH);
+        let details = response.details.unwrap();
+        assert_eq!((&details["retryable"], &details["retryAfterMs"]), (&true.into(), &30_000.into()));
+        assert!(response.message.contains("was not accepted") && response.message.contains("operator"));
+        assert_eq!(error.code(), "store_unavailable");
     }
 }

@@ -1,6 +1,6 @@
 use axum::Json;
 use axum::response::{IntoResponse, Response};
-use http::header::{ORIGIN, RETRY_AFTER, SEC_WEBSOCKET_PROTOCOL};
+use http::header::{ALLOW, ORIGIN, RETRY_AFTER, SEC_WEBSOCKET_PROTOCOL};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use jiff::Timestamp;
 use signalbox_http::{AuthError, BrowserOrigin, authorization, is_token_in_url};
@@ -19,6 +19,8 @@ pub(super) struct Presented {
 /// Why there will be no WebSocket.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
+    /// Not a GET.
+    Method,
     /// Not an upgrade request.
     NoWebSocket(&'static str),
     /// An upgrade to another version of WebSocket, or to none that it names.
@@ -83,6 +85,7 @@ fn protocols(headers: &HeaderMap) -> Vec<&str> {
 impl Refusal {
     pub fn code(&self) -> &'static str {
         match self {
+            Self::Method => "method_not_allowed",
             Self::NoWebSocket(_) => "no_websocket",
             Self::Version => "websocket_version",
             Self::Key => "websocket_key",
@@ -100,6 +103,7 @@ impl Refusal {
 
     fn status(&self) -> StatusCode {
         match self {
+            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::NoWebSocket(_) | Self::Version => StatusCode::UPGRADE_REQUIRED,
             Self::Key | Self::Body | Self::Subprotocol | Self::TokenInUrl | Self::Token(_) | Self::TokensDiffer => {
                 StatusCode::BAD_REQUEST
@@ -111,6 +115,9 @@ impl Refusal {
 
     pub fn message(&self) -> String {
         match self {
+            Self::Method => {
+                "a WebSocket is asked for with GET, RFC 6455, 4.1; send `GET` with `Upgrade: websocket`".to_owned()
+            }
             Self::NoWebSocket(problem) => format!("this address speaks WebSocket only: {problem}"),
             Self::Version => "this address speaks version 13 of WebSocket only, RFC 6455".to_owned(),
             Self::Key => "`Sec-WebSocket-Key` has to be 16 random bytes in Base64, RFC 6455, 4.1".to_owned(),
@@ -136,7 +143,7 @@ impl Refusal {
 
     fn error_type(&self) -> ErrorType {
         match self {
-            Self::NoWebSocket(_) | Self::Version | Self::Key | Self::Body | Self::Subprotocol => {
+            Self::Method | Self::NoWebSocket(_) | Self::Version | Self::Key | Self::Body | Self::Subprotocol => {
                 ErrorType::ValidationError
             }
             Self::TokenInUrl | Self::Token(_) | Self::TokensDiffer | Self::Origin(_) => ErrorType::AuthFailed,
@@ -154,8 +161,12 @@ impl Refusal {
             .with("retryable", again)
             .correlated(correlation_id);
         let mut response = (self.status(), Json(frame.into_response(Timestamp::now()))).into_response();
-        if response.status() == StatusCode::UPGRADE_REQUIRED {
-            upgrade::offer(response.headers_mut());
+        match response.status() {
+            StatusCode::UPGRADE_REQUIRED => upgrade::offer(response.headers_mut()),
+            StatusCode::METHOD_NOT_ALLOWED => {
+                response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+            }
+            _ => {}
         }
         if again {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));

@@ -122,7 +122,7 @@ impl WebSocket {
 
     /// The route of the endpoint.
     pub fn router(&self) -> Router {
-        Router::new().route(PATH, get(enter)).with_state(self.shared.clone())
+        Router::new().route(PATH, get(enter).fallback(no_get)).with_state(self.shared.clone())
     }
 
     /// How many sockets are open, authenticated or not.
@@ -204,13 +204,20 @@ async fn enter(
     let peer = peer.map(|Extension(ConnectInfo(peer))| peer);
     match admit(&shared, &uri, &mut request.into_parts().0, peer) {
         Ok((upgrade, presented, places)) => accept(shared, upgrade, presented, places, allowance),
-        Err(refusal) => {
-            ::metrics::counter!(REFUSED, "reason" => refusal.code()).increment(1);
-            let correlation_id = signalbox_model::correlation_id();
-            tracing::info!(correlation_id, reason = refusal.code(), "refused a WebSocket upgrade");
-            refusal.into_response(&correlation_id)
-        }
+        Err(refusal) => refuse(refusal),
     }
+}
+
+/// With another method than GET no upgrade would help, so it is 405 and no 426, and the first thing that the sender is told.
+async fn no_get() -> Response {
+    refuse(Refusal::Method)
+}
+
+fn refuse(refusal: Refusal) -> Response {
+    ::metrics::counter!(REFUSED, "reason" => refusal.code()).increment(1);
+    let correlation_id = signalbox_model::correlation_id();
+    tracing::info!(correlation_id, reason = refusal.code(), "refused a WebSocket upgrade");
+    refusal.into_response(&correlation_id)
 }
 
 fn admit(

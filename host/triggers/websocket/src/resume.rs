@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use signalbox_delivery::{Notice, may_review, review_view};
-use signalbox_intake::IntakeError;
+use signalbox_intake::{Again, IntakeError, not_read};
 use signalbox_model::{ErrorType, MESSAGE_PERMISSION, UserAccess};
 use signalbox_sessions::{Encoded, Outbox, Pushed, ResumeFrame, ServerFrame, response_frames};
 use signalbox_store::{DecisionRecord, EffectState, StoreError};
@@ -95,8 +95,9 @@ fn store_error(error: &StoreError) -> ErrorFrame {
         }
         error => {
             tracing::warn!(%error, "cannot read decisions for a resume");
-            let message = "what you missed cannot be read right now; resume again in a moment";
-            ErrorFrame::new(ErrorType::InternalError, "store_unavailable", message).retry_after(Duration::from_secs(1))
+            let again = Again::from(error.remedy());
+            ErrorFrame::new(ErrorType::InternalError, "store_unavailable", not_read("what you missed", error))
+                .again(again)
         }
     }
 }

@@ -36,16 +36,12 @@ pub(super) async fn count(shared: &Shared, access: &UserAccess, frame: ReviewFra
 impl From<&ReviewFailure> for ErrorFrame {
     fn from(failure: &ReviewFailure) -> Self {
         let mut frame = Self::new(failure.error_type(), failure.code(), failure.to_string());
-        frame = frame.with("retryable", failure.retryable());
         if let ReviewFailure::Review(error) = failure
             && let Some(first) = error.first()
         {
             let verdict = serde_json::to_value(first.verdict).unwrap_or_default();
             frame = frame.with("by", first.by.as_str()).with("at", first.at.to_string()).with("verdict", verdict);
         }
-        match failure.retry_after() {
-            Some(after) => frame.retry_after(after),
-            None => frame,
-        }
+        frame.again(failure.again())
     }
 }

@@ -207,10 +207,13 @@ impl World {
     }
 
     /// Waits until no guest runs any more.
-    pub async fn idle(&self) {
-        while self.sandbox.free_instances() < self.instances {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+    pub async fn idle(&self) -> Result<()> {
+        let waiting = async {
+            while self.sandbox.free_instances() < self.instances {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), waiting).await.context("a guest never ends")
     }
 
     /// An input id that was not used before.

@@ -39,9 +39,12 @@ async fn a_business_with_many_schedules_does_not_keep_anothers_from_ticking() {
     };
     begun("roma").await;
     // Whatever fires at the same time has begun to by then; it cannot end.
-    while world.store.unfinished_fires(at("2026-06-01T12:00:00Z"), 100).await.unwrap().len() < 7 {
-        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
-    }
+    let all_claimed = async {
+        while world.store.unfinished_fires(at("2026-06-01T12:00:00Z"), 100).await.unwrap().len() < 7 {
+            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(30), all_claimed).await.expect("they are never claimed");
     world.move_to("2026-06-01T10:30:00Z");
     begun("milano").await;
     running.abort();

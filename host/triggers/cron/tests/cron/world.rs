@@ -85,9 +85,14 @@ impl World {
 
     /// What a host leaves that claims a tick and dies.
     pub async fn claimed_by_the_dead(&self, name: &str, nominal: &str) -> Fire {
-        let schedule = self.schedule(name).await.unwrap();
+        self.claimed_of("roma", name, nominal).await
+    }
+
+    /// The same with a schedule of another business.
+    pub async fn claimed_of(&self, business_id: &str, name: &str, nominal: &str) -> Fire {
+        let schedule = self.store.schedule(business_id, name).await.unwrap().unwrap();
         let fire = Fire {
-            business_id: "roma".to_owned(),
+            business_id: business_id.to_owned(),
             name: name.to_owned(),
             nominal: at(nominal),
             generation: schedule.generation,

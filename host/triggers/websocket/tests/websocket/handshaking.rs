@@ -53,6 +53,25 @@ async fn several_lines_of_a_list_are_one_list() {
 }
 
 #[tokio::test]
+async fn another_method_than_get_is_not_allowed_whatever_else_the_request_asks_for() {
+    let host = Host::start().await;
+    for method in ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"] {
+        let first = format!("{method} /ws HTTP/1.1");
+        let empty = "Content-Length: 0";
+        let alone: &[&str] = &[&first, HOST, empty];
+        for lines in [alone, &[&first, HOST, UPGRADE, CONNECTION, VERSION, KEY, PROTOCOL, empty]] {
+            let answer = answer(&host, lines).await;
+            assert!(answer.starts_with("http/1.1 405 "), "{lines:?}: {answer}");
+            assert!(
+                answer.contains("allow: get, head") && answer.contains("content-type: application/json"),
+                "{answer}"
+            );
+            assert!(!answer.contains("upgrade: websocket"), "no upgrade would help: {answer}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_is_no_upgrade_is_told_which_one_there_is() {
     let host = Host::start().await;
     let cases: [&[&str]; 5] = [
