@@ -4,6 +4,7 @@
 mod assemble;
 mod assigned;
 mod channels;
+mod expressions;
 mod onward;
 mod parallel;
 mod paths;
@@ -44,16 +45,19 @@ pub(crate) fn check(
     problems: &mut Problems,
 ) -> Arc<Graph> {
     let order = innermost_first(root, subgraphs, problems);
+    let declared = expressions::Declared::new(root, subgraphs);
+    let around =
+        |definition| expressions::Around { channels: declared.of(definition), permissions: known.permissions, source };
     let mut finished: BTreeMap<&str, Arc<Graph>> = BTreeMap::new();
     let mut used = channels::Uses::default();
     for definition in order {
-        let draft = check_one(definition, &finished, known, source, problems);
+        let draft = check_one(definition, &finished, known.plugins, around(definition), problems);
         used.add_parent(&draft.graph);
         if let Some(name) = &definition.name {
             finished.insert(&name.value, Arc::new(draft.graph));
         }
     }
-    let draft = check_one(root, &finished, known, source, problems);
+    let draft = check_one(root, &finished, known.plugins, around(root), problems);
     used.add_parent(&draft.graph);
     for definition in subgraphs {
         let Some(name) = &definition.name else { continue };
@@ -74,11 +78,11 @@ pub(crate) fn check(
 fn check_one<'d>(
     definition: &'d GraphDefinition,
     subgraphs: &BTreeMap<&str, Arc<Graph>>,
-    known: Known<'_>,
-    source: &str,
+    plugins: &BTreeSet<&str>,
+    around: expressions::Around<'_>,
     problems: &mut Problems,
 ) -> Draft<'d> {
-    let mut draft = assemble::assemble(definition, subgraphs, known, source, problems);
+    let mut draft = assemble::assemble(definition, subgraphs, plugins, around, problems);
     paths::check(&draft, problems);
     paths::mark_joins(&mut draft.graph);
     parallel::check(&draft, problems);

@@ -2,9 +2,15 @@
 //! values they name.
 
 mod cost;
+mod fact;
+mod facts;
+mod kinds;
 mod known_values;
 mod meter;
 mod pattern;
+mod place;
+mod signatures;
+mod surroundings;
 mod value;
 mod walk;
 
@@ -24,7 +30,10 @@ use pattern::Pattern;
 use value::{cel_map, cel_texts, cel_value};
 use walk::Walk;
 
+pub(crate) use kinds::Kinds;
 pub(crate) use meter::Meter;
+pub(crate) use surroundings::{ExpressionProblem, Surroundings, Wanted};
+
 pub use meter::{EVALUATION_LIMIT, RUN_LIMIT, STEP_LIMIT};
 
 /// The longest expression: what it may cost to read is bounded by what may be written.
@@ -81,13 +90,8 @@ impl Scope {
     }
 }
 
-/// What is wrong with an expression, and where in its source.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ExpressionProblem {
-    pub message: String,
-    pub help: String,
-    pub at: Option<Range<usize>>,
-}
+/// An expression with what may be wrong with it, or what is.
+pub(crate) type Compiled = Result<(Expression, Vec<ExpressionProblem>), Vec<ExpressionProblem>>;
 
 /// A compiled expression and the values it reads.
 pub(crate) struct Expression {
@@ -96,8 +100,6 @@ pub(crate) struct Expression {
     channels: Vec<String>,
     /// Channels of which it asks whether they have a value.
     asked: Vec<String>,
-    /// Permissions that it looks for.
-    permissions: Vec<String>,
     input_fields: BTreeSet<String>,
     reads_permissions: bool,
     patterns: Arc<BTreeMap<String, Pattern>>,
@@ -112,37 +114,50 @@ impl fmt::Debug for Expression {
 }
 
 impl Expression {
-    /// Compiles and checks a source; the names of channels are checked by the caller, who knows them.
-    pub fn compile(source: &str) -> Result<Self, Vec<ExpressionProblem>> {
+    /// Compiles and checks a source, and gives what may be wrong with it besides; the names of channels are checked by the
+    /// caller, who knows them.
+    pub fn compile(source: &str, surroundings: &Surroundings<'_>) -> Compiled {
         if let Some(message) = too_much(source) {
             let help = "let a node compute it into a channel".to_owned();
-            return Err(vec![ExpressionProblem { message, help, at: None }]);
+            return Err(vec![ExpressionProblem::new(message, help)]);
         }
         // The parser recurses deeply, in unoptimised builds above all: what is let in needs more than a worker's stack.
         let thread = std::thread::Builder::new().name("cel".to_owned()).stack_size(PARSER_STACK_BYTES);
         std::thread::scope(|scope| {
-            let parsing = thread.spawn_scoped(scope, || Self::parse(source)).map_err(|error| error.to_string());
+            let parsing =
+                thread.spawn_scoped(scope, || Self::parse(source, surroundings)).map_err(|error| error.to_string());
             parsing.and_then(|parsing| parsing.join().map_err(|_| "the parser gave up".to_owned()))
         })
         .unwrap_or_else(|why| {
             let (message, help) = (format!("the expression cannot be read: {why}"), "try a simpler one".to_owned());
-            Err(vec![ExpressionProblem { message, help, at: None }])
+            Err(vec![ExpressionProblem::new(message, help)])
         })
     }
 
-    fn parse(source: &str) -> Result<Self, Vec<ExpressionProblem>> {
+    fn parse(source: &str, surroundings: &Surroundings<'_>) -> Compiled {
         let program = ENVIRONMENT.compile(source).map_err(|errors| syntax_problems(source, &errors))?;
         let mut walk = Walk::new(source, &program);
         walk.visit(program.expression(), &mut Vec::new(), false);
-        let Walk { channels, asked, permissions, input_fields, reads_permissions, patterns, problems, .. } = walk;
+        let Walk { channels, asked, input_fields, reads_permissions, patterns, problems, .. } = walk;
         if !problems.is_empty() {
             return Err(problems);
         }
+        let problems = facts::problems(source, &program, surroundings, &patterns);
+        if problems.iter().any(|problem| !problem.is_warning) {
+            return Err(problems);
+        }
         let (channels, patterns) = (channels.into_iter().collect(), Arc::new(patterns));
-        let (asked, permissions) = (asked.into_iter().collect(), permissions.into_iter().collect());
+        let asked = asked.into_iter().collect();
         let context = context_with(&patterns);
         let source = source.to_owned();
-        Ok(Self { source, program, channels, asked, permissions, input_fields, reads_permissions, patterns, context })
+        let expression = Self { source, program, channels, asked, input_fields, reads_permissions, patterns, context };
+        Ok((expression, problems))
+    }
+
+    /// A condition that never holds.
+    pub fn never() -> Option<Self> {
+        let surroundings = Surroundings { wanted: Wanted::Condition, channels: &|_| Kinds::ANY, permissions: &[] };
+        Self::compile("false", &surroundings).ok().map(|(never, _)| never)
     }
 
     pub fn source(&self) -> &str {
@@ -157,18 +172,6 @@ impl Expression {
     /// Whether it asks if a channel has a value, with `has(…)`.
     pub fn asks_for(&self, channel: &str) -> bool {
         self.asked.iter().any(|asked| asked == channel)
-    }
-
-    /// The permissions that it looks for among the sender's, sorted.
-    pub fn permissions(&self) -> &[String] {
-        &self.permissions
-    }
-
-    /// Where in the source a text is written, for a caret.
-    pub fn place_of_text(&self, text: &str) -> Option<Range<usize>> {
-        [format!("\"{text}\""), format!("'{text}'")]
-            .iter()
-            .find_map(|written| self.source.find(written.as_str()).map(|start| start..start + written.len()))
     }
 
     /// Where in the source a channel is named, for a caret.
@@ -318,7 +321,16 @@ fn too_much(source: &str) -> Option<String> {
 }
 
 fn missing(channel: &str) -> String {
-    format!("channel `{channel}` has no value yet; give it an `initial`, or ask with `has(state.{channel})` first")
+    match ask_for(channel) {
+        Some(ask) => format!("channel `{channel}` has no value yet; give it an `initial`, or ask with `{ask}` first"),
+        None => format!("channel `{channel}` has no value yet; give it an `initial`"),
+    }
+}
+
+/// How an expression asks whether a channel has a value. A name with a dash cannot follow a dot, and `has` wants a dot.
+pub(crate) fn ask_for(channel: &str) -> Option<String> {
+    let is_name = !channel.contains('-') && !channel.starts_with(|c: char| c.is_ascii_digit());
+    is_name.then(|| format!("has(state.{channel})"))
 }
 
 fn kind(value: &Value) -> &'static str {
@@ -335,9 +347,14 @@ fn kind(value: &Value) -> &'static str {
 
 fn syntax_problems(source: &str, errors: &cel::ParseErrors) -> Vec<ExpressionProblem> {
     let problem = |error: &cel::ParseError| ExpressionProblem {
-        message: format!("the expression is no CEL: {}", error.msg.trim_start_matches("Syntax error: ")),
-        help: "for example: state.intent == \"book\" && input.text != \"\"".to_owned(),
         at: offset(source, error.pos),
+        ..ExpressionProblem::new(
+            format!("the expression is no CEL: {}", error.msg.trim_start_matches("Syntax error: ")),
+            match error.msg.contains("has() macro") {
+                true => "write `has(state.name)`: what it asks for is a name that follows a dot".to_owned(),
+                false => "for example: state.intent == \"book\" && input.text != \"\"".to_owned(),
+            },
+        )
     };
     // One mistake makes the parser stumble several times; the first place is the one to look at.
     errors.errors.first().map(problem).into_iter().collect()

@@ -4,28 +4,26 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-use signalbox_model::HOST_PERMISSIONS;
-
-use super::{Draft, Known};
+use super::Draft;
+use super::expressions::Around;
 use crate::definition::{EdgeDefinition, GraphDefinition, NodeDefinition};
-use crate::expression::Expression;
+use crate::expression::{Expression, Wanted};
 use crate::graph::{Channel, Edge, Graph, Node, Retry, Target, When, Work};
-use crate::reader::{Problems, Text, listed, nearest, suggestion};
+use crate::reader::{Problems, Text, nearest, suggestion};
 
 /// What names may refer to.
 struct Names<'a> {
     place: String,
     nodes: HashMap<&'a str, usize>,
     channels: HashMap<Arc<str>, usize>,
-    permissions: &'a [String],
-    source: &'a str,
+    around: Around<'a>,
 }
 
 pub(super) fn assemble<'d>(
     definition: &'d GraphDefinition,
     subgraphs: &BTreeMap<&str, Arc<Graph>>,
-    known: Known<'_>,
-    source: &str,
+    plugins: &BTreeSet<&str>,
+    around: Around<'_>,
     problems: &mut Problems,
 ) -> Draft<'d> {
     let channels = channels(definition, problems);
@@ -33,14 +31,13 @@ pub(super) fn assemble<'d>(
         place: definition.place(),
         nodes: definition.nodes.iter().enumerate().map(|(i, node)| (node.name.value.as_str(), i)).collect(),
         channels: channels.iter().enumerate().map(|(i, channel)| (Arc::clone(&channel.name), i)).collect(),
-        permissions: known.permissions,
-        source,
+        around,
     };
     let mut nodes: Vec<Node> = definition
         .nodes
         .iter()
         .enumerate()
-        .map(|(position, node)| names.node(position, node, &channels, subgraphs, known.plugins, problems))
+        .map(|(position, node)| names.node(position, node, &channels, subgraphs, plugins, problems))
         .collect();
     let mut start = Vec::new();
     let mut assumed_reachable = Vec::new();
@@ -144,7 +141,7 @@ impl Names<'_> {
         for target in &written.targets {
             targets.push(self.target(target, &format!("`targets` of node `{name}`"), problems));
         }
-        let for_each = written.for_each.as_ref().and_then(|text| self.expression(text, problems));
+        let for_each = written.for_each.as_ref().and_then(|text| self.expression(text, Wanted::List, problems));
         let work = match (&written.plugin, &written.graph) {
             (_, Some(graph)) => match subgraphs.get(graph.value.as_str()) {
                 Some(found) => self.subgraph(written, &graph.value, found, channels, (&reads, &writes), problems),
@@ -271,8 +268,8 @@ impl Names<'_> {
         let when = match &written.when {
             // The edge stays conditional while its condition is mended: the checks of paths still make sense.
             Some(text) => self
-                .expression(text, problems)
-                .or_else(|| Expression::compile("false").ok())
+                .expression(text, Wanted::Condition, problems)
+                .or_else(Expression::never)
                 .map_or(When::Otherwise, |expression| When::Condition(Box::new(expression))),
             None if written.otherwise => When::Otherwise,
             None => When::Always,
@@ -347,44 +344,17 @@ impl Names<'_> {
         found
     }
 
-    /// Who holds a permission is said in business files, and what a permission is called nobody but the host and the bundle
-    /// can know.
-    fn permission(&self, name: &str, span: &Range<usize>, problems: &mut Problems) {
-        let known = || HOST_PERMISSIONS.into_iter().chain(self.permissions.iter().map(String::as_str));
-        if known().any(|known| known == name) {
-            return;
-        }
-        let help = match nearest(name, known()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("permissions are {}; declare others as `permissions` under [bundle]", listed(known())),
-        };
-        problems.warn(span, format!("neither the host nor the bundle knows permission `{name}`"), help);
-    }
-
-    fn expression(&self, text: &Text, problems: &mut Problems) -> Option<Expression> {
+    fn expression(&self, text: &Text, wanted: Wanted, problems: &mut Problems) -> Option<Expression> {
         if problems.is_full() {
             return None;
         }
-        let place = |at: Option<Range<usize>>| within_string(self.source, text, at);
-        match Expression::compile(&text.value) {
-            Ok(expression) => {
-                let mut known = true;
-                for channel in expression.channels() {
-                    let span = place(expression.place_of(channel));
-                    known &= self.channel(channel, &span, "the expression reads", problems).is_some();
-                }
-                for permission in expression.permissions() {
-                    self.permission(permission, &place(expression.place_of_text(permission)), problems);
-                }
-                known.then_some(expression)
-            }
-            Err(found) => {
-                for problem in found {
-                    problems.add(&place(problem.at), problem.message, problem.help);
-                }
-                None
-            }
+        let expression = self.around.compile(text, wanted, problems)?;
+        let mut known = true;
+        for channel in expression.channels() {
+            let span = within_string(self.around.source, text, expression.place_of(channel));
+            known &= self.channel(channel, &span, "the expression reads", problems).is_some();
         }
+        known.then_some(expression)
     }
 }
 

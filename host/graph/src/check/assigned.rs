@@ -7,7 +7,7 @@ use super::assemble::within_string;
 use super::channels::Uses;
 use super::paths::{any_way, forward, node_of};
 use crate::definition::GraphDefinition;
-use crate::expression::Expression;
+use crate::expression::{Expression, ask_for};
 use crate::graph::{Edge, Graph, When};
 use crate::reader::{Problems, Text};
 
@@ -65,7 +65,10 @@ fn report(graph: &Graph, backward: &[Vec<usize>], read: &Read, problems: &mut Pr
     let Some(channel) = graph.channels.get(read.channel) else { return };
     let name = &channel.name;
     let at = read.node.and_then(|node| graph.nodes.get(node)).map_or("start", |node| node.name.as_ref());
-    let help = format!("give it an `initial` value, or ask with `has(state.{name}) && …` first");
+    let help = match ask_for(name) {
+        Some(ask) => format!("give it an `initial` value, or ask with `{ask} && …` first"),
+        None => "give it an `initial` value".to_owned(),
+    };
     if channel.session {
         let message = format!("channel `{name}` may have no value at `{at}` in the first message of a conversation");
         problems.warn(&read.span, message, help);

@@ -1,92 +1,284 @@
-//! Comparisons with texts that only a few values can equal: a misspelt one would never hold, and nobody would be told.
+//! Comparisons with what has a few known values: one with a misspelt text would never hold, and nobody would be told.
 
-use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
 use signalbox_model::{InputType, Source};
 
-use crate::reader::suggestion;
+use super::pattern::Pattern;
+use crate::reader::{listed, nearest, suggestion};
 
-/// A text, and what it is compared with.
-pub(super) enum Compared<'p> {
-    /// A field of the input.
-    Field {
-        /// Its name.
-        field: &'p str,
-        /// The text.
-        text: &'p str,
-    },
-    /// One of the sender's permissions.
-    Permission(&'p str),
-    /// A variable, which may stand for a permission.
-    Variable {
-        /// Its name.
-        name: &'p str,
-        /// The text.
-        text: &'p str,
-    },
+/// The most texts that are followed through an expression: more are taken for any text.
+const MOST_TEXTS: usize = 1_000;
+/// The longest text that is followed.
+const LONGEST_TEXT: usize = 1_024;
+
+/// Where a text comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// It is written in the expression; the number of its node, when it stands there as it is.
+    Written(Option<u64>),
+    /// It is a value of this field of the input.
+    Field(&'static str),
+    /// It is a permission of the sender.
+    Permission,
 }
 
-/// What a call compares with texts: `input.type == "review"`, `input.source in ["cron", "kafka"]`, `"review" in permissions`.
-pub(super) fn compared(call: &CallExpr) -> Vec<Compared<'_>> {
-    let [one, other] = call.args.as_slice() else { return Vec::new() };
-    match call.func_name.as_str() {
-        "_==_" | "_!=_" => {
-            [(one, other), (other, one)].into_iter().filter_map(|(what, text)| subject(what, text_of(text)?)).collect()
-        }
-        "@in" => match (&one.expr, &other.expr) {
-            (_, Expr::List(list)) => {
-                list.elements.iter().filter_map(|element| subject(one, text_of(element)?)).collect()
-            }
-            (_, Expr::Ident(name)) if name == "permissions" => {
-                text_of(one).map(Compared::Permission).into_iter().collect()
-            }
-            _ => Vec::new(),
-        },
-        _ => Vec::new(),
+impl Origin {
+    fn is_written(self) -> bool {
+        matches!(self, Self::Written(_))
     }
 }
 
-/// Message and way out when the field of the input can never have this value.
-pub(super) fn refuse(field: &str, text: &str) -> Option<(String, String)> {
-    let values: &[&str] = match field {
-        "type" => &INPUT_TYPES,
-        "source" => &SOURCES,
-        _ => return None,
-    };
-    if values.contains(&text) {
-        return None;
-    }
-    // People write what the guides call the trigger.
-    let help = match (field, text) {
-        ("source", "web" | "socket" | "ws" | "chat") => "did you mean `websocket`?".to_owned(),
-        ("source", "webhook" | "api" | "http") => {
-            "did you mean `external_api`? webhooks and the API have it".to_owned()
-        }
-        ("source", "schedule" | "timer") => "did you mean `cron`?".to_owned(),
-        ("type", "message" | "chat" | "text") => "did you mean `user_message`?".to_owned(),
-        ("type", "api" | "request") => "did you mean `api_request`?".to_owned(),
-        ("type", "kafka" | "record" | "entry") => "did you mean `kafka_record`?".to_owned(),
-        ("type", "cron" | "schedule" | "scheduled" | "tick" | "task") => "did you mean `scheduled_task`?".to_owned(),
-        _ => suggestion(text, &format!("values of `input.{field}`"), values.iter().copied()),
-    };
-    Some((format!("`input.{field}` is never `{text}`"), help))
+/// The texts that a part of an expression may be.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Texts<'p> {
+    list: Vec<(Cow<'p, str>, Origin)>,
+    /// Whether it can be no other text.
+    complete: bool,
 }
 
-fn subject<'p>(what: &'p IdedExpr, text: &'p str) -> Option<Compared<'p>> {
-    match &what.expr {
-        Expr::Select(select) => match &select.operand.expr {
-            Expr::Ident(name) if name == "input" => Some(Compared::Field { field: &select.field, text }),
+impl<'p> Texts<'p> {
+    /// The one text of a literal.
+    pub fn written(text: &'p str, node: u64) -> Self {
+        Self { list: vec![(Cow::Borrowed(text), Origin::Written(Some(node)))], complete: true }
+    }
+
+    /// The values of a field of the input, when they are few and known.
+    pub fn of_field(field: &str) -> Self {
+        let (field, values): (_, &[&'static str]) = match field {
+            "type" => ("type", &INPUT_TYPES),
+            "source" => ("source", &SOURCES),
+            _ => return Self::default(),
+        };
+        Self {
+            list: values.iter().map(|value| (Cow::Borrowed(*value), Origin::Field(field))).collect(),
+            complete: true,
+        }
+    }
+
+    /// The permissions that host and bundle know.
+    pub fn of_permissions(known: &[&'p str]) -> Self {
+        let list = known.iter().map(|permission| (Cow::Borrowed(*permission), Origin::Permission)).collect();
+        Self { list, complete: true }.within_limits()
+    }
+
+    /// No text at all, to which others are added.
+    pub fn none() -> Self {
+        Self { list: Vec::new(), complete: true }
+    }
+
+    /// The texts of the one or the other.
+    #[must_use]
+    pub fn or(mut self, other: Self) -> Self {
+        self.list.extend(other.list);
+        Self { complete: self.complete && other.complete, ..self }.within_limits()
+    }
+
+    /// The texts of the one followed by those of the other.
+    pub fn followed_by(&self, other: &Self) -> Self {
+        if !self.complete || !other.complete || self.list.len().saturating_mul(other.list.len()) > MOST_TEXTS {
+            return Self::default();
+        }
+        let joined = self.list.iter().flat_map(|(start, origin)| {
+            other.list.iter().map(move |(end, other_origin)| {
+                let origin = if origin.is_written() { *other_origin } else { *origin };
+                let origin = if origin.is_written() { Origin::Written(None) } else { origin };
+                (Cow::Owned(format!("{start}{end}")), origin)
+            })
+        });
+        Self { list: joined.collect(), complete: true }.within_limits()
+    }
+
+    /// Each text as a function makes it.
+    #[must_use]
+    pub fn through(self, change: impl Fn(&str) -> String) -> Self {
+        let changed = self.list.into_iter().map(|(text, origin)| {
+            (Cow::Owned(change(&text)), if origin.is_written() { Origin::Written(None) } else { origin })
+        });
+        Self { list: changed.collect(), ..self }
+    }
+
+    /// Whether every one of them is a value of fields of the input.
+    pub fn are_of_fields(&self) -> bool {
+        self.complete && !self.list.is_empty() && self.list.iter().all(|(_, origin)| matches!(origin, Origin::Field(_)))
+    }
+
+    fn within_limits(self) -> Self {
+        let fits = self.list.len() <= MOST_TEXTS && self.list.iter().all(|(text, _)| text.len() <= LONGEST_TEXT);
+        if fits { self } else { Self::default() }
+    }
+
+    /// Whether it is known which texts these are, and some of them are values that the host gives.
+    pub fn are_known(&self) -> bool {
+        self.complete && self.list.iter().any(|(_, origin)| !origin.is_written())
+    }
+
+    /// The field whose values these are, as it gives them.
+    fn field(&self) -> Option<&'static str> {
+        let Some((_, Origin::Field(field))) = self.list.first() else { return None };
+        let values = Self::of_field(field);
+        (values.list == self.list).then_some(*field)
+    }
+}
+
+/// How two texts are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum How {
+    Equals,
+    StartsWith,
+    EndsWith,
+    Contains,
+    Matches,
+}
+
+impl How {
+    /// What a function of this name asks.
+    pub fn of(function: &str) -> Option<Self> {
+        match function {
+            "startsWith" => Some(Self::StartsWith),
+            "endsWith" => Some(Self::EndsWith),
+            "contains" => Some(Self::Contains),
+            "matches" => Some(Self::Matches),
             _ => None,
-        },
-        Expr::Ident(name) => Some(Compared::Variable { name, text }),
-        _ => None,
+        }
+    }
+
+    fn holds(self, text: &str, part: &str, patterns: &BTreeMap<String, Pattern>) -> bool {
+        match self {
+            Self::Equals => text == part,
+            Self::StartsWith => text.starts_with(part),
+            Self::EndsWith => text.ends_with(part),
+            Self::Contains => text.contains(part),
+            Self::Matches => patterns.get(part).is_none_or(|pattern| pattern.is_match(text)),
+        }
+    }
+
+    /// What follows `no value`.
+    fn verb(self) -> &'static str {
+        match self {
+            Self::Equals => "is",
+            Self::StartsWith => "starts with",
+            Self::EndsWith => "ends with",
+            Self::Contains => "contains",
+            Self::Matches => "matches",
+        }
     }
 }
 
-fn text_of(node: &IdedExpr) -> Option<&str> {
-    match &node.expr {
-        Expr::Literal(LiteralValue::String(text)) => Some(text.inner()),
-        _ => None,
+/// A text that fits none of the known values.
+pub(super) struct Misspelt {
+    pub message: String,
+    pub help: String,
+    /// The node that is this text.
+    pub node: Option<u64>,
+    /// Whether a value that nobody knows is possible all the same.
+    pub is_warning: bool,
+}
+
+/// Every written text that fits no known value on the other side; `names` are how messages call the sides.
+pub(super) fn misspelt(
+    (left, right): (&Texts<'_>, &Texts<'_>),
+    (left_name, right_name): (&str, &str),
+    how: How,
+    patterns: &BTreeMap<String, Pattern>,
+) -> Vec<Misspelt> {
+    let mut found = Vec::new();
+    for (known, name, other, known_is_left) in [(left, left_name, right, true), (right, right_name, left, false)] {
+        if !known.are_known() || (how == How::Matches && !known_is_left) {
+            continue;
+        }
+        for (text, origin) in &other.list {
+            let Origin::Written(node) = origin else { continue };
+            let fits = |value: &str| match known_is_left {
+                true => how.holds(value, text, patterns),
+                false => how.holds(text, value, patterns),
+            };
+            if !known.list.iter().any(|(value, _)| fits(value)) {
+                let told = told(known, name, text, how, known_is_left);
+                found.push(Misspelt { node: *node, ..told });
+            }
+        }
     }
+    let never_same = left.are_of_fields()
+        && right.are_of_fields()
+        && how == How::Equals
+        && !left.list.iter().any(|(one, _)| right.list.iter().any(|(other, _)| one == other));
+    if never_same {
+        let message = format!("`{left_name}` and `{right_name}` never have the same value");
+        let help = "compare each with a value that it has".to_owned();
+        found.push(Misspelt { message, help, node: None, is_warning: false });
+    }
+    found
+}
+
+/// Message and way out for one text.
+fn told(known: &Texts<'_>, name: &str, text: &str, how: How, known_is_left: bool) -> Misspelt {
+    let values = || known.list.iter().filter(|(_, origin)| !origin.is_written()).map(|(value, _)| value.as_ref());
+    let is_warning = known.list.iter().any(|(_, origin)| *origin == Origin::Permission);
+    let field = known.field();
+    let message = match (is_warning, how, field) {
+        (true, How::Equals, _) => format!("neither the host nor the bundle knows permission `{text}`"),
+        (true, ..) => format!("no permission that the host or the bundle knows {} `{text}`", how.verb()),
+        (false, How::Equals, Some(field)) => format!("`input.{field}` is never `{text}`"),
+        (false, How::Equals, None) => format!("`{name}` is never `{text}`"),
+        _ if known_is_left => format!("no value of `{name}` {} `{text}`", how.verb()),
+        _ => format!("`{text}` {} no value of `{name}`", how.verb()),
+    };
+    let help = match (how, field) {
+        (How::Equals, Some(field)) => trigger(field, text).map(str::to_owned),
+        _ => None,
+    };
+    let help = help.or_else(|| near_part(text, values(), how).map(|near| format!("did you mean `{near}`?")));
+    let help = help.unwrap_or_else(|| match is_warning {
+        true => format!("permissions are {}; declare others as `permissions` under [bundle]", listed(values())),
+        false => suggestion(text, &format!("values of `{name}`"), values()),
+    });
+    Misspelt { message, help, node: None, is_warning }
+}
+
+/// People write what the guides call the trigger.
+fn trigger(field: &str, text: &str) -> Option<&'static str> {
+    Some(match (field, text) {
+        ("source", "web" | "socket" | "ws" | "chat") => "did you mean `websocket`?",
+        ("source", "webhook" | "api" | "http") => "did you mean `external_api`? webhooks and the API have it",
+        ("source", "schedule" | "timer") => "did you mean `cron`?",
+        ("type", "message" | "chat" | "text") => "did you mean `user_message`?",
+        ("type", "api" | "request") => "did you mean `api_request`?",
+        ("type", "kafka" | "record" | "entry") => "did you mean `kafka_record`?",
+        ("type", "cron" | "schedule" | "scheduled" | "tick" | "task") => "did you mean `scheduled_task`?",
+        _ => return None,
+    })
+}
+
+/// The part of a known value that was most likely meant.
+fn near_part<'v>(text: &str, values: impl Iterator<Item = &'v str>, how: How) -> Option<&'v str> {
+    let text = if how == How::Matches { text.trim_matches(['^', '$', '.', '*', '(', ')']) } else { text };
+    let length = text.chars().count();
+    let parts = values.flat_map(|value| {
+        let ends: Vec<usize> = value.char_indices().map(|(at, _)| at).chain([value.len()]).collect();
+        let whole = ends.len().saturating_sub(1);
+        let lengths = match how {
+            How::Equals => vec![whole],
+            // A part that is as long comes before one that is longer or shorter by a letter.
+            _ => vec![length, length + 1, length.saturating_sub(1)],
+        };
+        let mut parts = Vec::new();
+        for length in lengths.into_iter().filter(|length| (1..=whole).contains(length)) {
+            let starts = match how {
+                How::Equals | How::StartsWith => 0..=0,
+                How::EndsWith => whole - length..=whole - length,
+                How::Contains | How::Matches => 0..=whole - length,
+            };
+            for start in starts {
+                if let (Some(from), Some(to)) = (ends.get(start), ends.get(start + length)) {
+                    parts.extend(value.get(*from..*to));
+                }
+            }
+        }
+        parts
+    });
+    nearest(text, parts)
 }
 
 /// What `input.type` may be.

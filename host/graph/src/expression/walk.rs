@@ -8,42 +8,15 @@ use cel::common::ast::{CallExpr, EntryExpr, Expr, IdedExpr, LiteralValue};
 
 use super::ExpressionProblem;
 use super::cost::literal_text;
-use super::known_values::{self, Compared};
 use super::pattern::Pattern;
+use super::place::Places;
+use super::signatures::{MACROS, form, functions};
 use crate::reader::{listed, suggestion};
 
 const VARIABLES: [&str; 3] = ["state", "input", "permissions"];
 /// What `type(x)` may be compared with.
 const TYPES: [&str; 10] = ["bool", "bytes", "double", "int", "list", "map", "null_type", "string", "type", "uint"];
 const INPUT_FIELDS: [&str; 5] = ["text", "type", "source", "data", "locationId"];
-
-/// Functions that cost no more than what they read; `join`, `replace` and `format` multiply it and are left out.
-pub(super) const FUNCTIONS: [&str; 23] = [
-    "bool",
-    "bytes",
-    "charAt",
-    "contains",
-    "double",
-    "dyn",
-    "endsWith",
-    "has",
-    "indexOf",
-    "int",
-    "lastIndexOf",
-    "lowerAscii",
-    "matches",
-    "reverse",
-    "size",
-    "split",
-    "startsWith",
-    "string",
-    "substring",
-    "trim",
-    "type",
-    "uint",
-    "upperAscii",
-];
-const MACROS: [&str; 5] = ["all", "exists", "exists_one", "filter", "map"];
 
 /// One pass over the tree of an expression.
 pub(super) struct Walk<'p> {
@@ -52,9 +25,6 @@ pub(super) struct Walk<'p> {
     pub channels: BTreeSet<String>,
     /// Channels of which `has(…)` is asked.
     pub asked: BTreeSet<String>,
-    /// Permissions that are looked for.
-    pub permissions: BTreeSet<String>,
-    over_permissions: Vec<&'p str>,
     pub input_fields: BTreeSet<String>,
     pub reads_permissions: bool,
     /// Every pattern of a `matches`, compiled.
@@ -69,8 +39,6 @@ impl<'p> Walk<'p> {
             program,
             channels: BTreeSet::new(),
             asked: BTreeSet::new(),
-            permissions: BTreeSet::new(),
-            over_permissions: Vec::new(),
             input_fields: BTreeSet::new(),
             reads_permissions: false,
             patterns: BTreeMap::new(),
@@ -115,9 +83,6 @@ impl<'p> Walk<'p> {
                 let depth = bound.len();
                 bound.extend([inner.iter_var.as_str(), inner.accu_var.as_str()]);
                 bound.extend(inner.iter_var2.as_deref());
-                if matches!(&inner.iter_range.expr, Expr::Ident(name) if name == "permissions") {
-                    self.over_permissions.push(&inner.iter_var);
-                }
                 for part in [&inner.loop_cond, &inner.loop_step, &inner.result] {
                     self.visit(part, bound, true);
                 }
@@ -139,15 +104,15 @@ impl<'p> Walk<'p> {
     fn call(&mut self, node: &'p IdedExpr, call: &'p CallExpr, bound: &mut Vec<&'p str>, in_loop: bool) {
         let name = call.func_name.as_str();
         let operator = !name.starts_with(|c: char| c.is_ascii_alphabetic());
-        if !operator && !FUNCTIONS.contains(&name) {
-            let help = suggestion(name, "functions", FUNCTIONS.into_iter().chain(MACROS));
-            self.problem(node, format!("there is no function `{name}`"), help, name);
+        let is_macro = MACROS.into_iter().any(|(known, _)| known == name);
+        if is_macro {
+            self.problem(node, format!("`{name}` is no loop as it is written here"), form(name), name);
+        } else if !operator && !functions().any(|known| known == name) {
+            let names = functions().chain(MACROS.into_iter().map(|(name, _)| name));
+            self.problem(node, format!("there is no function `{name}`"), suggestion(name, "functions", names), name);
         }
         if name == "matches" {
             self.pattern(node, call);
-        }
-        for compared in known_values::compared(call) {
-            self.compared(node, compared, bound);
         }
         // `state["my-channel"]` is the only way to write a channel whose name has a dash.
         if name == "_[_]"
@@ -161,24 +126,6 @@ impl<'p> Walk<'p> {
         }
         for part in call.target.iter().map(Box::as_ref).chain(&call.args) {
             self.visit(part, bound, in_loop);
-        }
-    }
-
-    /// A text that something is compared with which has a few known values.
-    fn compared(&mut self, node: &'p IdedExpr, compared: Compared<'p>, bound: &[&'p str]) {
-        match compared {
-            Compared::Field { field, text } if !bound.contains(&"input") => {
-                if let Some((message, help)) = known_values::refuse(field, text) {
-                    self.problem(node, message, help, text);
-                }
-            }
-            Compared::Permission(text) if !bound.contains(&"permissions") => {
-                self.permissions.insert(text.to_owned());
-            }
-            Compared::Variable { name, text } if self.over_permissions.contains(&name) => {
-                self.permissions.insert(text.to_owned());
-            }
-            _ => {}
         }
     }
 
@@ -205,7 +152,9 @@ impl<'p> Walk<'p> {
                     "write a shorter one, `[0-9]` for `\\d` and `[a-z]` for `\\pL`, or let a node compare".to_owned();
                 let at = self.source.find(written).map(|start| start..start + written.len());
                 match at.filter(|at| !at.is_empty()) {
-                    Some(at) => self.problems.push(ExpressionProblem { message, help, at: Some(at) }),
+                    Some(at) => {
+                        self.problems.push(ExpressionProblem { at: Some(at), ..ExpressionProblem::new(message, help) });
+                    }
                     None => self.problem(node, message, help, "matches"),
                 }
             }
@@ -229,18 +178,18 @@ impl<'p> Walk<'p> {
             _ if TYPES.contains(&name) => {}
             _ => {
                 let help = suggestion(name, "variables", VARIABLES);
-                let help = format!("{help} (a channel is `state.{name}`)");
+                let help = match self.source.contains(&format!("-{name}")) {
+                    true => format!("{help} (a channel with a `-` in its name is `state[\"its-name\"]`)"),
+                    false => format!("{help} (a channel is `state.{name}`)"),
+                };
                 self.problem(node, format!("there is no variable `{name}`"), help, name);
             }
         }
     }
 
     fn problem(&mut self, node: &IdedExpr, message: String, help: String, written: &str) {
-        let at = word(self.source, written).or_else(|| {
-            let (start, stop) = self.program.source_info().offset_for(node.id)?;
-            Some(start as usize..stop as usize + 1)
-        });
-        self.problems.push(ExpressionProblem { message, help, at });
+        let at = word(self.source, written).or_else(|| Places::new(self.source, self.program).of(node));
+        self.problems.push(ExpressionProblem { at, ..ExpressionProblem::new(message, help) });
     }
 }
 
@@ -258,22 +207,32 @@ fn word(source: &str, name: &str) -> Option<Range<usize>> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::known_values::{INPUT_TYPES, SOURCES};
     use super::*;
 
     #[test]
     fn the_guide_has_every_name_that_an_expression_may_use() {
         let guide = include_str!("../../../../docs/guide/bundle.md");
-        for function in FUNCTIONS.into_iter().chain(MACROS) {
+        for function in functions().chain(MACROS.into_iter().map(|(name, _)| name)) {
             assert!(guide.contains(&format!("`{function}`")), "docs/guide/bundle.md lacks the function {function}");
         }
         for field in INPUT_FIELDS {
             assert!(guide.contains(&format!("| `input.{field}` |")), "docs/guide/bundle.md lacks input.{field}");
         }
-        for value in known_values::INPUT_TYPES.into_iter().chain(known_values::SOURCES) {
+        for value in INPUT_TYPES.into_iter().chain(SOURCES) {
             assert!(guide.contains(&format!("`{value}`")), "docs/guide/bundle.md lacks the value {value}");
         }
         let limits = format!("{} bytes and {} brackets", super::super::MAX_SOURCE_BYTES, super::super::MAX_NESTING);
         assert!(guide.contains(&limits), "docs/guide/bundle.md lacks: {limits}");
+        // What `too_much` counts is what the guide says that it counts.
+        let (_, counted) = guide.split_once("brackets and operators: each ").unwrap();
+        let (counted, not_counted) = counted.split_once("counts, inside of strings too, while ").unwrap();
+        let (not_counted, _) = not_counted.split_once(" and closing brackets do not").unwrap();
+        let signs = |text: &'static str| text.split('`').skip(1).step_by(2);
+        let is_refused = |sign: &str| super::super::too_much(&format!("{sign} ").repeat(33)).is_some();
+        assert_eq!(signs(counted).filter(|sign| !is_refused(sign)).collect::<Vec<_>>(), Vec::<&str>::new());
+        assert_eq!(signs(not_counted).filter(|sign| is_refused(sign)).collect::<Vec<_>>(), Vec::<&str>::new());
+        assert_eq!((signs(counted).count(), signs(not_counted).count()), (14, 4));
         for variable in VARIABLES {
             assert!(guide.contains(&format!("| `{variable}")), "docs/guide/bundle.md lacks the variable {variable}");
         }

@@ -9,6 +9,7 @@
 )]
 
 mod check;
+mod expressions;
 mod keys;
 mod limits;
 mod manifest;

@@ -1,0 +1,95 @@
+//! Compiles the conditions and lists of a graph with what the manifest says of the values that they read.
+
+use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
+
+use signalbox_model::HOST_PERMISSIONS;
+
+use super::assemble::within_string;
+use crate::definition::{ChannelDefinition, GraphDefinition};
+use crate::expression::{Compiled, Expression, Kinds, Surroundings, Wanted};
+use crate::reader::{Problems, Text};
+use crate::reducer::Reducer;
+
+/// The channels of all graphs of a bundle, by name, for the kinds of values that each can hold.
+pub(super) struct Declared<'d>(HashMap<&'d str, Vec<Kinds>>);
+
+impl<'d> Declared<'d> {
+    pub fn new(root: &'d GraphDefinition, subgraphs: &'d [GraphDefinition]) -> Self {
+        let mut declared: HashMap<&str, Vec<Kinds>> = HashMap::new();
+        for channel in std::iter::once(root).chain(subgraphs).flat_map(|graph| &graph.channels) {
+            declared.entry(channel.name.value.as_str()).or_default().push(of_reducer(channel.reducer));
+        }
+        Self(declared)
+    }
+
+    /// What the channels of one graph can hold.
+    pub fn of(&self, graph: &'d GraphDefinition) -> HashMap<&'d str, Kinds> {
+        let written: BTreeSet<&str> = graph
+            .nodes
+            .iter()
+            .flat_map(|node| &node.writes)
+            .chain(&graph.session)
+            .map(|text| text.value.as_str())
+            .collect();
+        let kinds = |channel: &'d ChannelDefinition| {
+            let name = channel.name.value.as_str();
+            let everywhere = self.0.get(name).map_or(&[][..], Vec::as_slice);
+            // A graph around a subgraph gives its channel a value that the other channel of this name holds.
+            let is_given = graph.name.is_some() && everywhere.len() > 1;
+            let kinds = match is_given {
+                true => everywhere.iter().copied().fold(Kinds::NONE, Kinds::or),
+                false => of_reducer(channel.reducer),
+            };
+            match &channel.initial {
+                // Nobody ever changes it.
+                Some(initial) if !is_given && !written.contains(name) => Kinds::of_json(initial.value()),
+                _ => kinds,
+            }
+        };
+        graph.channels.iter().map(|channel| (channel.name.value.as_str(), kinds(channel))).collect()
+    }
+}
+
+/// What a channel can hold whose values come together in this way.
+fn of_reducer(reducer: Reducer) -> Kinds {
+    match reducer {
+        Reducer::Last | Reducer::First => Kinds::ANY,
+        Reducer::Append => Kinds::LIST,
+        Reducer::Merge => Kinds::MAP,
+        Reducer::Sum | Reducer::Min | Reducer::Max => Kinds::NUMBER,
+    }
+}
+
+/// What is known where the expressions of one graph stand.
+pub(super) struct Around<'a> {
+    pub channels: HashMap<&'a str, Kinds>,
+    pub permissions: &'a [String],
+    /// The text of the manifest.
+    pub source: &'a str,
+}
+
+impl Around<'_> {
+    /// Compiles an expression, and tells what is wrong with it.
+    pub fn compile(&self, text: &Text, wanted: Wanted, problems: &mut Problems) -> Option<Expression> {
+        // Who holds a permission is said in business files, and what a permission is called nobody but the host and the
+        // bundle can know.
+        let own = self.permissions.iter().map(String::as_str);
+        let permissions: Vec<&str> = HOST_PERMISSIONS.into_iter().chain(own).collect();
+        let channels = |name: &str| self.channels.get(name).copied().unwrap_or(Kinds::ANY);
+        let compiled: Compiled =
+            Expression::compile(&text.value, &Surroundings { wanted, channels: &channels, permissions: &permissions });
+        let (expression, found) = match compiled {
+            Ok((expression, found)) => (Some(expression), found),
+            Err(found) => (None, found),
+        };
+        for problem in found {
+            let span: Range<usize> = within_string(self.source, text, problem.at);
+            match problem.is_warning {
+                true => problems.warn(&span, problem.message, problem.help),
+                false => problems.add(&span, problem.message, problem.help),
+            }
+        }
+        expression
+    }
+}

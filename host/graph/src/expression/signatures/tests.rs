@@ -1,0 +1,158 @@
+use cel::common::types::CelOptional;
+use cel::common::value::Val;
+use cel::{Context, Value};
+
+use super::super::ENVIRONMENT;
+use super::*;
+
+/// Values of each kind, as they are written; among them those that a function of that kind is likely to take.
+const SAMPLES: [(Kinds, &[&str]); 10] = [
+    (Kinds::BOOL, &["true", "false"]),
+    (Kinds::INT, &["1", "0", "2"]),
+    (Kinds::UINT, &["1u", "0u"]),
+    (Kinds::DOUBLE, &["1.0", "0.0"]),
+    (Kinds::STRING, &["'abc'", "'1'", "'true'"]),
+    (Kinds::BYTES, &["b'abc'"]),
+    (Kinds::LIST, &["[1, 'abc', 2]"]),
+    (Kinds::MAP, &["{1: 1, 'abc': 1, true: 1}"]),
+    (Kinds::NULL, &["null"]),
+    (Kinds::TYPE, &["int"]),
+];
+
+fn kind_of(value: &Value) -> Kinds {
+    match value {
+        Value::Bool(_) => Kinds::BOOL,
+        Value::Int(_) => Kinds::INT,
+        Value::UInt(_) => Kinds::UINT,
+        Value::Float(_) => Kinds::DOUBLE,
+        Value::String(_) => Kinds::STRING,
+        Value::Bytes(_) => Kinds::BYTES,
+        Value::List(_) => Kinds::LIST,
+        Value::Map(_) => Kinds::MAP,
+        Value::Null => Kinds::NULL,
+        _ => Kinds::OPTIONAL,
+    }
+}
+
+/// What the library gives for these values: the kinds of every result, none when all of them fail.
+fn really_gives(written: impl Fn(&[&str]) -> String, kinds: &[Kinds]) -> Kinds {
+    let mut sources: Vec<Vec<&str>> = vec![Vec::new()];
+    for kind in kinds {
+        let samples = SAMPLES.iter().find(|(sample, _)| sample == kind).unwrap().1;
+        sources = sources
+            .iter()
+            .flat_map(|before| samples.iter().map(move |sample| [before.as_slice(), &[*sample]].concat()))
+            .collect();
+    }
+    let context = Context::with_env(std::sync::Arc::clone(&ENVIRONMENT));
+    sources.iter().fold(Kinds::NONE, |all, values| {
+        let source = written(values);
+        let program = ENVIRONMENT.compile(&source).map_err(|error| format!("{source}: {error}")).unwrap();
+        program.execute(&context).map_or(all, |value| all.or(kind_of(&value)))
+    })
+}
+
+/// Every choice of so many kinds.
+fn choices(count: usize) -> Vec<Vec<Kinds>> {
+    (0..count).fold(vec![Vec::new()], |choices, _| {
+        choices
+            .iter()
+            .flat_map(|before: &Vec<Kinds>| SAMPLES.iter().map(move |(kind, _)| [before.as_slice(), &[*kind]].concat()))
+            .collect()
+    })
+}
+
+/// Says where the table and the library differ.
+fn differences(function: &str, member: bool, count: usize, written: impl Fn(&[&str]) -> String) -> Vec<String> {
+    let mut found = Vec::new();
+    // Functions of three values are of texts, and every choice of three takes long.
+    for kinds in choices(count).into_iter().filter(|kinds| count < 3 || kinds.first() == Some(&Kinds::STRING)) {
+        let (said, real) = (gives(function, member, &kinds), really_gives(&written, &kinds));
+        // The library gives a type as the text of its name when it is done with it.
+        let is_type = said == Kinds::TYPE && real == Kinds::STRING;
+        let fits = said == real || is_type || (said == Kinds::ANY && real != Kinds::NONE);
+        if !fits {
+            found.push(format!("{function} of {kinds:?}: the table says {}, CEL gives {}", said.named(), real.named()));
+        }
+    }
+    found
+}
+
+#[test]
+fn operators_take_and_give_what_the_table_says() {
+    let mut found = Vec::new();
+    for operator in ["+", "-", "*", "/", "%", "==", "!=", "<", "<=", ">", ">=", "in"] {
+        let name = if operator == "in" { "@in".to_owned() } else { format!("_{operator}_") };
+        found.extend(differences(&name, false, 2, |values| format!("({}) {operator} ({})", values[0], values[1])));
+    }
+    found.extend(differences("_[_]", false, 2, |values| format!("({})[{}]", values[0], values[1])));
+    found.extend(differences("!_", false, 1, |values| format!("!({})", values[0])));
+    found.extend(differences("-_", false, 1, |values| format!("-({})", values[0])));
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+#[test]
+fn functions_take_and_give_what_the_table_says() {
+    let mut found = Vec::new();
+    // `has` is no function any more when it is evaluated, and `matches` is the host's own.
+    for function in functions().filter(|name| !matches!(*name, "has" | "matches")) {
+        for count in 0..=2 {
+            found.extend(differences(function, false, count, |values| format!("{function}({})", values.join(", "))));
+        }
+        for count in 1..=3 {
+            if count == 3 && !matches!(function, "indexOf" | "substring" | "split" | "lastIndexOf") {
+                continue;
+            }
+            let of = |values: &[&str]| format!("({}).{function}({})", values[0], values[1..].join(", "));
+            found.extend(differences(function, true, count, of));
+        }
+    }
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+#[test]
+fn fields_and_loops_are_of_what_the_check_says() {
+    for (kind, _) in SAMPLES {
+        let field = really_gives(|values| format!("has(({}).abc)", values[0]), &[kind]);
+        assert_eq!(field != Kinds::NONE, kind == Kinds::MAP, "a field of {}", kind.named());
+        let each = really_gives(|values| format!("({}).all(x, true)", values[0]), &[kind]);
+        assert_eq!(each != Kinds::NONE, kind.is_only(Kinds::LIST.or(Kinds::MAP)), "a loop through {}", kind.named());
+        let key = really_gives(|values| format!("{{{}: 1}}", values[0]), &[kind]);
+        assert_eq!(key != Kinds::NONE, kind.is_only(Kinds::KEY), "a key that is {}", kind.named());
+        let condition = really_gives(|values| format!("({}) ? 1 : 1", values[0]), &[kind]);
+        assert_eq!(condition != Kinds::NONE, kind == Kinds::BOOL, "? : of {}", kind.named());
+    }
+}
+
+#[test]
+fn values_of_other_kinds_are_never_equal() {
+    for kinds in choices(2) {
+        let [one, other] = kinds.as_slice() else { unreachable!() };
+        let samples = |kind: &Kinds| SAMPLES.iter().find(|(sample, _)| sample == kind).unwrap().1;
+        for (left, right) in samples(one).iter().flat_map(|left| samples(other).iter().map(move |right| (left, right)))
+        {
+            let equal = ENVIRONMENT
+                .compile(&format!("{left} == {right}"))
+                .unwrap()
+                .execute(&Context::with_env(std::sync::Arc::clone(&ENVIRONMENT)));
+            assert!(one.can_equal(*other) || equal == Ok(Value::Bool(false)), "{left} == {right}");
+        }
+    }
+}
+
+#[test]
+fn an_optional_value_has_no_fields_that_are_known() {
+    let mut context = Context::with_env(std::sync::Arc::clone(&ENVIRONMENT));
+    let inner: Box<dyn Val> = Box::new(cel::common::types::CelInt::from(1));
+    context.add_variable_as_val("x", Box::new(CelOptional::of(inner)));
+    for source in ["x + 1", "!x", "x > 1", "size(x)", "x.all(y, true)", "1 in x"] {
+        assert!(ENVIRONMENT.compile(source).unwrap().execute(&context).is_err(), "{source}");
+    }
+}
+
+#[test]
+fn every_function_says_how_it_is_written() {
+    for (name, form) in FUNCTIONS.into_iter().chain(MACROS) {
+        assert!(form.contains(&format!("{name}(")), "{name}: {form}");
+    }
+}
