@@ -196,10 +196,10 @@ fn found_in_words(found: &Unexpected<'_>) -> String {
         Unexpected::Bool(value) => format!("`{value}`"),
         Unexpected::Unsigned(number) => format!("the number {number}"),
         Unexpected::Signed(number) => format!("the number {number}"),
-        Unexpected::Float(number) => {
-            let whole = number.fract() == 0.0 && number.abs() < 1e15;
-            if whole { format!("the number {number:.1}") } else { format!("the number {number:?}") }
-        }
+        Unexpected::Float(number) => match serde_json::Number::from_f64(*number) {
+            Some(number) => format!("the number {number}"),
+            None => "a number out of range".to_owned(),
+        },
         Unexpected::Char(letter) => format!("the string {}", quoted(letter.encode_utf8(&mut [0; 4]))),
         Unexpected::Str(text) => format!("the string {}", quoted(text)),
         Unexpected::Seq | Unexpected::TupleVariant | Unexpected::Bytes(_) => "an array".to_owned(),
