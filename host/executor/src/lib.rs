@@ -24,5 +24,5 @@ pub use generations::{AbsentBundle, Generations};
 pub use handle::{EventCall, HandleError};
 pub use metrics::describe as describe_metrics;
 pub use progress::{NodeEvent, Phase, Progress, Silent};
-pub use review::{ReviewError, Reviewed, expire_review, review};
+pub use review::{ReviewError, Reviewed, SubmittedReview, expire_review, review};
 pub use signalbox_sandbox::{Event, Handled, NewInput, NodeFailure, Rejection, Reply};

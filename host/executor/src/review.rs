@@ -1,8 +1,7 @@
 use std::sync::Arc;
 
-use serde_json::Value;
-use signalbox_model::{AgentAction, Resolution, ReviewRequest, ReviewVerdict, Timestamp};
-use signalbox_store::{AcceptedInput, DecisionRecord, Remedy, Resolved, ReviewDecision, Store, StoreError};
+use signalbox_model::{AgentAction, Resolution, ReviewRequest, ReviewVerdict, Source, Timestamp};
+use signalbox_store::{DecisionRecord, Remedy, Resolved, ReviewDecision, Store, StoreError};
 use thiserror::Error;
 
 use crate::error::not_stored;
@@ -100,28 +99,45 @@ impl From<StoreError> for ReviewError {
     }
 }
 
-/// Ends a decision's review as an input of type `review` asks. Of many such inputs exactly one is first; the same input
-/// again is answered as the first time, and the others learn who was before them.
-pub async fn review(store: &Store, accepted: &AcceptedInput) -> Result<Reviewed, ReviewError> {
-    let input = &accepted.input;
-    let data = Value::Object(input.content.data.clone().unwrap_or_default());
-    let request: ReviewRequest =
-        serde_json::from_value(data).map_err(|error| ReviewError::Invalid(error.to_string()))?;
-    let id = request.decision_id;
+/// What a person says to a decision that waits, after its trigger and intake have checked who says it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SubmittedReview {
+    /// The id of the input that it is, the same when it is sent again.
+    pub input_id: String,
+    /// Who says it.
+    pub by: String,
+    /// When it arrived.
+    pub at: Timestamp,
+    /// By which trigger.
+    pub source: Source,
+    /// SHA-256 of what is said: tells the same review from another one under the same id.
+    pub fingerprint: Option<String>,
+    /// What is said.
+    pub request: ReviewRequest,
+}
+
+/// Ends the review of a decision, which was read `before`. Of many reviews exactly one is first; the same review again is
+/// answered as the first time, and the others learn who was before them.
+pub async fn review(
+    store: &Store,
+    before: &DecisionRecord,
+    submitted: SubmittedReview,
+) -> Result<Reviewed, ReviewError> {
+    let SubmittedReview { input_id, by, at, source, fingerprint, request } = submitted;
+    let (id, business_id) = (before.decision.id.clone(), &before.decision.business_id);
     let wanted = ReviewDecision {
-        by: input.user_id.clone().unwrap_or_default(),
-        at: input.timestamp,
+        by,
+        at,
         verdict: request.verdict.into(),
-        source: Some(input.source),
+        source: Some(source),
         note: request.note,
-        input_id: input.id.clone(),
-        fingerprint: accepted.fingerprint.clone(),
+        input_id,
+        fingerprint,
         actions: request.actions.map(|actions| actions.into_iter().map(AgentAction::from).collect()),
     };
-    let before = store.decision(&id, &input.business_id).await?.ok_or_else(|| ReviewError::NotFound(id.clone()))?;
     let resolved = before.review.as_ref().and_then(|review| review.resolution.as_ref());
     let duplicate = resolved.is_some_and(|first| first.input_id == wanted.input_id);
-    let result = match store.resolve_review(&id, &input.business_id, &wanted).await? {
+    let result = match store.resolve_review(&id, business_id, &wanted).await? {
         Resolved::NotUnderReview => Err(ReviewError::NotUnderReview(id)),
         Resolved::AlreadyResolved(record) => Err(taken(id, *record)),
         Resolved::Done(record) if !says(&record, &wanted) => Err(ReviewError::IdReused(id)),

@@ -16,6 +16,7 @@ mod metrics;
 mod places;
 mod problem;
 mod progress;
+mod read_body;
 mod serve;
 mod stream;
 #[cfg(test)]
@@ -30,4 +31,5 @@ pub use auth::{
 pub use browser_origin::{BrowserOrigin, OriginError};
 pub use metrics::describe_metrics;
 pub use problem::{CORRELATION_HEADER, PROBLEM_JSON, Problem};
+pub use read_body::{BodyReadError, read_body};
 pub use serve::{HttpConfig, HttpEnding, serve_http};

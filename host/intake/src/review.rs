@@ -5,12 +5,11 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 use signalbox_delivery::may_review;
-use signalbox_executor::ReviewError;
+use signalbox_executor::{ReviewError, SubmittedReview};
 use signalbox_model::{
-    AgentInput, Content, DecisionModel, ErrorType, InputType, LONGEST_PLACE, REVIEW_PERMISSION, ReplySlot,
-    ReviewRequest, Source, UserAccess, excerpt,
+    DecisionModel, ErrorType, LONGEST_PLACE, REVIEW_PERMISSION, ReviewRequest, Source, UserAccess, excerpt,
 };
-use signalbox_store::{AcceptedInput, DecisionRecord, StoreError};
+use signalbox_store::{DecisionRecord, StoreError};
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
@@ -128,7 +127,7 @@ impl Intake {
         let ReviewMessage { id, business_id, source, correlation_id, mut request } = message;
         request.note = request.note.map(signalbox_model::composed);
         let authorized = shared.decide.authorize(access, &business_id, None, REVIEW_PERMISSION);
-        let authorized = authorized.map_err(IntakeError::Access)?;
+        authorized.map_err(IntakeError::Access)?;
         if shared.stopping.is_cancelled() {
             return Err(IntakeError::Draining.into());
         }
@@ -140,34 +139,22 @@ impl Intake {
         if !may_review(&found, access, &self.audience()) {
             return Err(ReviewError::NotFound(request.decision_id.clone()).into());
         }
-        let location_id = found.decision.location_id;
-        let (user_id, now) = (&access.user_id, shared.clock.now());
-        let decision_id = request.decision_id.clone();
-        let fingerprint = serde_json::to_vec(&request).ok().map(|said| hex::encode(Sha256::digest(said)));
-        let data = serde_json::to_value(request).ok().and_then(|value| value.as_object().cloned());
+        let (user_id, decision_id) = (&access.user_id, request.decision_id.clone());
+        let input_id = signalbox_model::input_id(&format!("review/{user_id}/{decision_id}"), &id);
         let correlation_id = correlation_id.unwrap_or_else(signalbox_model::correlation_id);
-        let accepted = AcceptedInput {
-            input: AgentInput {
-                id: signalbox_model::input_id(&format!("review/{user_id}/{decision_id}"), &id),
-                source,
-                user_id: Some(user_id.clone()),
-                business_id,
-                location_id,
-                input_type: InputType::Review,
-                content: Content { data, ..Content::default() },
-                timestamp: now,
-                correlation_id: Some(correlation_id.clone()),
-            },
-            permissions: authorized.permissions,
-            reply: ReplySlot::None,
-            accepted_at: now,
-            fingerprint,
+        let submitted = SubmittedReview {
+            input_id: input_id.clone(),
+            by: user_id.clone(),
+            at: shared.clock.now(),
+            source,
+            fingerprint: serde_json::to_vec(&request).ok().map(|said| hex::encode(Sha256::digest(said))),
+            request,
         };
-        let reviewed = signalbox_executor::review(&shared.store, &accepted).await?;
+        let reviewed = signalbox_executor::review(&shared.store, &found, submitted).await?;
         if !reviewed.duplicate {
             shared.relay.reviewed(&reviewed.record);
         }
-        let receipt = Receipt { input_id: accepted.input.id, decision_id, correlation_id };
+        let receipt = Receipt { input_id, decision_id, correlation_id };
         Ok(ReviewOutcome { receipt, record: reviewed.record, duplicate: reviewed.duplicate })
     }
 

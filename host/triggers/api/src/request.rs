@@ -7,11 +7,11 @@ use axum::body::Body;
 use axum::extract::FromRequestParts;
 use axum::extract::{Path, Query};
 use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, StatusCode};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
+use signalbox_http::{BodyReadError, read_body};
 use signalbox_model::HumanDuration;
 use signalbox_model::strict_json::{self, BodyError};
 
@@ -65,26 +65,15 @@ pub(super) async fn body(headers: &HeaderMap, body: Body, config: &ApiConfig) ->
         let detail = "send the body as JSON, with `Content-Type: application/json`";
         return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content_type", detail));
     }
-    if headers.get_all(CONTENT_ENCODING).iter().any(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity")) {
-        let detail = "send the body as it is, without `Content-Encoding`";
-        return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content_encoding", detail));
-    }
-    let limit = usize::try_from(config.body_size.0).unwrap_or(usize::MAX);
-    let reading = Limited::new(body, limit).collect();
-    match tokio::time::timeout(config.body_timeout.0, reading).await {
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            let detail = format!("the body is larger than {}", config.body_size);
-            Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail))
-        }
-        Ok(Err(_)) => {
-            Err(Refusal::new(StatusCode::BAD_REQUEST, "body_incomplete", "the body ended before it was complete"))
-        }
-        Err(_) => {
-            let detail = format!("the body did not arrive within {}", config.body_timeout);
-            Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "body_timeout", detail))
-        }
-    }
+    read_body(headers, body, config.body_size, config.body_timeout).await.map_err(|error| {
+        let (status, code) = match error {
+            BodyReadError::Encoded => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "content_encoding"),
+            BodyReadError::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
+            BodyReadError::Incomplete => (StatusCode::BAD_REQUEST, "body_incomplete"),
+            BodyReadError::TooSlow { .. } => (StatusCode::REQUEST_TIMEOUT, "body_timeout"),
+        };
+        Refusal::new(status, code, error.to_string())
+    })
 }
 
 /// The body as what it should be, with objects where there have to be some.

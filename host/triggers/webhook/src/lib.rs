@@ -1,12 +1,12 @@
 //! Webhooks: `POST /webhooks/{business}/{hook}`. `docs/guide/webhooks.md` is their description for senders.
 //!
-//! A delivery's way: [`receive`] reads it, [`verify`] looks whether it comes from whom it should, [`take_in`] remembers
+//! A delivery's way: its body is read, [`verify`] looks whether it comes from whom it should, [`take_in`] remembers
 //! it, has it handled, and stores its inputs before the sender is told that they are taken in.
 
 mod config;
+mod handler_headers;
 mod keys;
 mod metrics;
-mod receive;
 mod refusal;
 mod take_in;
 mod verify;
@@ -26,7 +26,7 @@ use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use signalbox_executor::DecideError;
 use signalbox_graph::{Inputs, WebhookInput};
-use signalbox_http::CORRELATION_HEADER;
+use signalbox_http::{CORRELATION_HEADER, read_body};
 use signalbox_intake::Intake;
 use signalbox_model::Clock;
 use signalbox_store::{DeliveryAnswer, Store};
@@ -229,7 +229,7 @@ impl Shared {
     ) -> Result<DeliveryAnswer, Refusal> {
         // Held until the end, so that bodies and handlers together take a bounded part of the memory.
         let room = self.room.clone().try_acquire_owned().map_err(|_| Refusal::Full)?;
-        let body = receive::body(&headers, body, self.config.body_size.0, self.config.body_timeout.0).await?;
+        let body = read_body(&headers, body, self.config.body_size, self.config.body_timeout).await?;
         let secret = &input.verify.secret;
         let keys = self.keys.of(&business_id, secret).ok_or_else(|| Refusal::NoSecret { secret: secret.clone() })?;
         let (scheme, now) = (input.verify.scheme, self.clock.now());
@@ -243,7 +243,7 @@ impl Shared {
         self.throttle(&business_id, &hook)?;
         self.intake.check_rate(None, &business_id)?;
         let delivery = Proven {
-            headers: receive::for_handler(&headers),
+            headers: handler_headers::of(&headers),
             signature,
             correlation_id: correlation_id.to_owned(),
             business_id,

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use signalbox_executor::{DecideError, HandleError, Rejection, not_stored};
-use signalbox_http::Problem;
+use signalbox_http::{BodyReadError, Problem};
 use signalbox_intake::{IntakeError, ReceiveError, UNTIL_MENDED};
 use signalbox_model::ErrorType;
 use signalbox_store::{Remedy, StoreError};
@@ -25,24 +25,9 @@ pub(super) enum Refusal {
     /// Too many deliveries are read or taken in.
     #[error("too many deliveries are being taken in; send it again a little later")]
     Full,
-    /// The body is compressed or otherwise changed on its way.
-    #[error("a body with a content-encoding cannot be verified; send it as it was signed, uncompressed")]
-    Encoded,
-    /// The body is too large.
-    #[error("the body has more than {limit} bytes; send a reference to the data, or ask the operator for more")]
-    TooLarge {
-        /// The most that is read.
-        limit: u64,
-    },
-    /// The body did not end in time.
-    #[error("the body did not end within {} seconds", .limit.as_secs())]
-    TooSlow {
-        /// The longest that is waited.
-        limit: Duration,
-    },
-    /// The body broke off.
-    #[error("the body broke off before its end")]
-    Broken,
+    /// The body cannot be read.
+    #[error(transparent)]
+    Body(#[from] BodyReadError),
     /// Nothing proves where it comes from. The sender is told this and no more.
     #[error("the delivery's signature could not be verified")]
     Unproven(#[source] Unproven),
@@ -102,10 +87,10 @@ impl Refusal {
             Self::Unknown => "webhook_not_found",
             Self::Method => "method_not_allowed",
             Self::Full => "busy",
-            Self::Encoded => "content_encoding_refused",
-            Self::TooLarge { .. } => "body_too_large",
-            Self::TooSlow { .. } => "body_timeout",
-            Self::Broken => "body_incomplete",
+            Self::Body(BodyReadError::Encoded) => "content_encoding_refused",
+            Self::Body(BodyReadError::TooLarge { .. }) => "body_too_large",
+            Self::Body(BodyReadError::TooSlow { .. }) => "body_timeout",
+            Self::Body(BodyReadError::Incomplete) => "body_incomplete",
             Self::Unproven(_) => "signature_invalid",
             Self::NoSecret { .. } => "secret_missing",
             Self::NotLoaded => "bundle_not_loaded",
@@ -126,10 +111,10 @@ impl Refusal {
         match self {
             Self::Unknown => StatusCode::NOT_FOUND,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Encoded => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::TooSlow { .. } => StatusCode::REQUEST_TIMEOUT,
-            Self::Broken | Self::NoObject(_) => StatusCode::BAD_REQUEST,
+            Self::Body(BodyReadError::Encoded) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Body(BodyReadError::TooLarge { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Body(BodyReadError::TooSlow { .. }) => StatusCode::REQUEST_TIMEOUT,
+            Self::Body(BodyReadError::Incomplete) | Self::NoObject(_) => StatusCode::BAD_REQUEST,
             Self::Unproven(_) => StatusCode::UNAUTHORIZED,
             Self::Rate { .. } | Self::Intake(IntakeError::RateLimited { .. }) => StatusCode::TOO_MANY_REQUESTS,
             Self::IdReused | Self::UsedElsewhere | Self::Intake(IntakeError::IdReused) => StatusCode::CONFLICT,
@@ -185,7 +170,7 @@ impl Refusal {
 
     /// Whether the connection is of no more use, because nobody read the rest of the body.
     pub fn closes(&self) -> bool {
-        matches!(self, Self::TooLarge { .. } | Self::TooSlow { .. } | Self::Broken)
+        matches!(self, Self::Body(error) if *error != BodyReadError::Encoded)
     }
 
     /// Whether the operator has to look after it.
