@@ -6,7 +6,7 @@ use metrics::{Unit, describe_counter};
 pub(crate) const EFFECTS: &str = "signalbox_effects_total";
 /// Decisions that found the relay's queue full.
 pub(crate) const QUEUE_FULL: &str = "signalbox_relay_queue_full_total";
-/// Responses by whether somebody was there.
+/// Responses by whether their recipient was connected.
 pub(crate) const RESPONSES: &str = "signalbox_responses_total";
 
 /// Tells the recorder what each metric means; call once at start.

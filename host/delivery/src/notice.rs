@@ -4,8 +4,8 @@ use signalbox_store::{DecisionRecord, Effect, EffectKind, Wider};
 
 /// Says who may see what: the same for what is pushed now and for what is read or resumed later.
 pub trait Audience: Send + Sync {
-    /// Whether the user may see what belongs there in the business, as its directory has it now; with the permission, if
-    /// one is asked for.
+    /// Whether the user may see what belongs there in the business, as its directory has it now; with the permission,
+    /// if one is asked for.
     fn may_see(&self, access: &UserAccess, business_id: &str, reach: Reach<'_>, permission: Option<&str>) -> bool;
 }
 

@@ -42,7 +42,7 @@ pub struct RelayTask {
     schedules_per_business: usize,
 }
 
-/// Decisions that a search found lately: a copy of theirs that comes through the queue is older than what was done.
+/// Decisions that a recent search found: a copy of one that comes through the queue is older than what was delivered.
 #[derive(Default)]
 struct Found {
     lately: HashSet<String>,
@@ -75,7 +75,7 @@ impl Relay {
         )
     }
 
-    /// Sends a stored decision's answers to whoever is connected, and has its effects delivered. Never waits: what does
+    /// Sends a stored decision's answers to connected users, and has its effects delivered. Never waits: what does
     /// not fit into the queue is in the store and found there.
     pub fn committed(&self, record: &Arc<DecisionRecord>) {
         self.respond(record);

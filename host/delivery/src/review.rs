@@ -25,7 +25,7 @@ pub fn review_view(record: &DecisionRecord) -> Option<ReviewView> {
     })
 }
 
-/// The effects say what leaves; the decision's own output stays as it was when somebody edits.
+/// The effects say what leaves; the decision's own output stays as it was when a reviewer edits it.
 fn actions(record: &DecisionRecord) -> Vec<AgentAction> {
     let kinds = record.effects.iter().map(|effect| &effect.kind);
     kinds.filter_map(|kind| if let EffectKind::Action(action) = kind { Some(action.clone()) } else { None }).collect()

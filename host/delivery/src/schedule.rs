@@ -42,8 +42,8 @@ pub(crate) async fn deliver(
     updates
 }
 
-/// The decision's time orders what decisions ask for, in whatever order it is delivered; none when the effect is no change
-/// of a schedule.
+/// The decision's time orders what decisions ask for, in whatever order it is delivered; none when the effect is no
+/// change of a schedule.
 async fn change(
     record: &DecisionRecord,
     effect: &Effect,
@@ -77,8 +77,8 @@ async fn change(
     Some(done)
 }
 
-/// Whether one more schedule may be made. A decision was told that there is room when it asked; others that were made at the
-/// same time may have used it up. What replaces a schedule needs none.
+/// Whether one more schedule may be made. A decision was told that there is room when it asked; others that were made
+/// at the same time may have used it up. What replaces a schedule needs none.
 async fn has_room(store: &Store, wanted: &ScheduleDefinition, per_business: usize) -> Result<(), StoreError> {
     let there = store.schedules(&wanted.business_id).await?;
     if there.iter().any(|schedule| schedule.definition.name == wanted.name) {

@@ -48,7 +48,7 @@ pub(crate) fn authorize(
 }
 
 /// Everything a decision starts from, in the model's words and in the contract's.
-pub(crate) struct Start {
+pub(crate) struct DecisionStart {
     pub business: Arc<BusinessInfo>,
     pub location: Option<Location>,
     pub model: AgentContext,
@@ -64,7 +64,7 @@ pub(crate) fn start(
     correlation_id: &str,
     session: Option<JsonObject>,
     now: Timestamp,
-) -> Result<Start, DecideError> {
+) -> Result<DecisionStart, DecideError> {
     let input = &accepted.input;
     let business =
         directory.get(&input.business_id).ok_or_else(|| DecideError::UnknownBusiness(input.business_id.clone()))?;
@@ -94,7 +94,7 @@ pub(crate) fn start(
         .flatten()
         .filter_map(|(channel, value)| Json::from_value(value).ok().map(|value| (channel, value)))
         .collect();
-    Ok(Start { business, location, model, wit, session })
+    Ok(DecisionStart { business, location, model, wit, session })
 }
 
 /// The moment on the clock of the place, or of the business. The directory has checked that the zones exist.

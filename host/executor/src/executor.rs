@@ -9,10 +9,10 @@ use signalbox_model::{BusinessInfo, Outcome, Source, Timestamp, UserAccess, corr
 use signalbox_sandbox::{Generation, Sandbox};
 use signalbox_store::{AcceptedInput, Committed, DecisionRecord, Store, StoreError};
 
-use crate::commit::{Draft, Written};
 use crate::context;
+use crate::record::{RecordDraft, WrittenRecord};
 use crate::render::Renderer;
-use crate::run::{Failure, Ran, Runner};
+use crate::run::{RunFailure, RunResult, Runner};
 use crate::{AccessError, Authorized, DecideError, ExecutorConfig, Generations, Progress, ReviewConfig, metrics};
 
 /// What an executor is built from.
@@ -54,8 +54,8 @@ pub struct Decided {
 }
 
 /// A record that is not stored yet, and the journal that is stored before it.
-struct Drafted {
-    written: Written,
+struct DraftedDecision {
+    written: WrittenRecord,
     journal: Vec<JournalEntry>,
     /// Keeps the journal's room until it is stored.
     scope: Option<Arc<Scope>>,
@@ -100,14 +100,15 @@ impl Executor {
         self.inner.parts.directory.get(business_id)
     }
 
-    /// A business and where inputs for it enter, as its live bundle says; the error says that there is no such business, or
-    /// that no bundle for its type is deployed or could be loaded.
+    /// A business and where inputs for it enter, as its live bundle says; the error says that there is no such
+    /// business, or that no bundle for its type is deployed or could be loaded.
     pub fn inputs(&self, business_id: &str) -> Result<(Arc<BusinessInfo>, Arc<Inputs>), DecideError> {
         let generation = self.generation(business_id)?;
         Ok((self.business(business_id)?, generation.inputs.clone()))
     }
 
-    /// What a user may do in a business, if the user may see it, and its place when one is named, and has the permission.
+    /// What a user may do in a business, if the user may see it, and its place when one is named, and has the
+    /// permission.
     pub fn authorize(
         &self,
         access: &UserAccess,
@@ -118,8 +119,8 @@ impl Executor {
         context::authorize(&self.inner.parts.directory, access, business_id, location_id, permission)
     }
 
-    /// Decides an input once. A graph that fails gives a decision with the outcome `failed`; an error means that nothing
-    /// was recorded and, when it is retryable, that the same input may be sent again.
+    /// Decides an input once. A graph that fails gives a decision with the outcome `failed`; an error means that
+    /// nothing was recorded and, when it is retryable, that the same input may be sent again.
     pub async fn decide(&self, accepted: AcceptedInput, progress: Arc<dyn Progress>) -> Result<Decided, DecideError> {
         let _in_flight = metrics::InFlight::begin();
         let parts = &self.inner.parts;
@@ -148,13 +149,13 @@ impl Executor {
         let correlation = input.correlation_id.clone().unwrap_or_else(correlation_id);
         // Without what is remembered of the user: that may be what ended the host.
         let start = context::start(&parts.directory, &accepted, &id, &correlation, None, now)?;
-        let ran = Ran::failed(Failure::EndedTheHost { attempts });
+        let ran = RunResult::failed(RunFailure::EndedTheHost { attempts });
         let drafted = self.drafted(&accepted, &id, start, &generation, ran, began);
         self.commit(drafted, began).await
     }
 
-    async fn commit(&self, drafted: Drafted, began: Instant) -> Result<Decided, DecideError> {
-        let (parts, Drafted { mut written, journal, scope }) = (&self.inner.parts, drafted);
+    async fn commit(&self, drafted: DraftedDecision, began: Instant) -> Result<Decided, DecideError> {
+        let (parts, DraftedDecision { mut written, journal, scope }) = (&self.inner.parts, drafted);
         if !journal.is_empty() {
             // Before the decision: a decision in the store always has its journal.
             let text = journal_text(journal).await?;
@@ -186,8 +187,8 @@ impl Executor {
         Ok(Decided { record, duplicate: false })
     }
 
-    /// Decides an input and records nothing: what a decision costs without its store. What the graph's plugins do at once,
-    /// they do; what is to leave with the decision does not leave.
+    /// Decides an input and records nothing: what a decision costs without its store. What the graph's plugins do at
+    /// once, they do; what is to leave with the decision does not leave.
     pub async fn decide_unrecorded(
         &self,
         accepted: &AcceptedInput,
@@ -203,7 +204,7 @@ impl Executor {
         accepted: &AcceptedInput,
         id: Arc<str>,
         progress: &dyn Progress,
-    ) -> Result<Drafted, DecideError> {
+    ) -> Result<DraftedDecision, DecideError> {
         let parts = &self.inner.parts;
         let (began, now, input) = (Instant::now(), (parts.clock)(), &accepted.input);
         let generation = self.generation(&input.business_id)?;
@@ -228,21 +229,21 @@ impl Executor {
         });
         let ran = self.run(&generation, &start, scope.clone(), accepted, progress).await;
         let drafted = self.drafted(accepted, &id, start, &generation, ran, began);
-        Ok(Drafted { scope: Some(scope), ..drafted })
+        Ok(DraftedDecision { scope: Some(scope), ..drafted })
     }
 
     fn drafted(
         &self,
         accepted: &AcceptedInput,
         id: &str,
-        start: context::Start,
+        start: context::DecisionStart,
         generation: &Generation,
-        mut ran: Ran,
+        mut ran: RunResult,
         began: Instant,
-    ) -> Drafted {
+    ) -> DraftedDecision {
         let parts = &self.inner.parts;
         let journal = std::mem::take(&mut ran.journal);
-        let draft = Draft {
+        let draft = RecordDraft {
             decision_id: id,
             journal_id: format!("jrn_{}", ulid::Ulid::new()),
             accepted,
@@ -253,17 +254,17 @@ impl Executor {
             processing_time: began.elapsed(),
             now: (parts.clock)(),
         };
-        Drafted { written: draft.write(ran), journal, scope: None }
+        DraftedDecision { written: draft.write(ran), journal, scope: None }
     }
 
     async fn run(
         &self,
         generation: &Generation,
-        start: &context::Start,
+        start: &context::DecisionStart,
         scope: Arc<Scope>,
         accepted: &AcceptedInput,
         progress: &dyn Progress,
-    ) -> Ran {
+    ) -> RunResult {
         let edges = EdgeScope::new(&accepted.input, &accepted.permissions);
         let stepper = Stepper::new(generation.graph.clone(), start.session.clone(), edges);
         let (sandbox, renderer) = (&self.inner.parts.sandbox, &self.inner.renderer);
@@ -303,7 +304,8 @@ async fn journal_text(journal: Vec<JournalEntry>) -> Result<Vec<u8>, DecideError
     if !large {
         return write();
     }
-    // A thread that may block begins with the rank of the one that wants it, which may be a guest's, and serves others later.
+    // A thread that may block begins with the rank of the one that wants it, which may be a guest's, and serves others
+    // later.
     let apart = tokio::spawn(async move { tokio::task::spawn_blocking(write).await });
     apart.await.and_then(|done| done).map_err(|error| DecideError::Internal(error.to_string()))?
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use signalbox_sandbox::Generation;
 
-/// The live generation of every business type. A swap is one atomic store; whoever took a generation before keeps it.
+/// The live generation of every business type. A swap is one atomic store; a decision that took a generation before it
+/// keeps that one.
 #[derive(Debug, Default)]
 pub struct Generations {
     live: ArcSwap<BTreeMap<Arc<str>, Arc<Generation>>>,
@@ -44,8 +45,8 @@ impl Generations {
         self.absent.store(Arc::new(absent));
     }
 
-    /// Whether a business type has no generation because its bundle could not be loaded. A bundle that does not say its type
-    /// may be that of any type that has none.
+    /// Whether a business type has no generation because its bundle could not be loaded. A bundle that does not say its
+    /// type may be that of any type that has none.
     pub fn is_absent(&self, business_type: &str) -> bool {
         let may_be =
             |bundle: &AbsentBundle| bundle.business_type.as_deref().is_none_or(|absent| absent == business_type);

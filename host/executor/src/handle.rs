@@ -14,7 +14,7 @@ use crate::{DecideError, Executor};
 /// No event may keep its sender waiting longer for its handler.
 const LONGEST_HANDLING: Duration = Duration::from_secs(10);
 
-/// How much of a place's name is repeated to whoever made it up.
+/// How many characters of an unknown place's name the error repeats.
 const LONGEST_PLACE: usize = 64;
 
 /// An event that a bundle has a handler for.
@@ -74,8 +74,8 @@ impl HandleError {
 }
 
 impl Executor {
-    /// Runs the handler of the business's live generation once. What it reads and writes outside carries idempotency keys
-    /// made of the event's id, so handling an event again is safe.
+    /// Runs the handler of the business's live generation once. What it reads and writes outside carries idempotency
+    /// keys made of the event's id, so handling an event again is safe.
     pub async fn handle(&self, call: EventCall) -> Result<Handled, HandleError> {
         let generation = self.generation(&call.business_id)?;
         let business = self.business(&call.business_id)?;
@@ -115,8 +115,8 @@ impl Executor {
     }
 }
 
-/// Refuses inputs about places that the business does not have: nobody may see such a place, so that nobody could see or
-/// review what is decided about it either.
+/// Refuses inputs about places that the business does not have: nobody may see such a place, so that nobody could see
+/// or review what is decided about it either.
 fn placed(handled: Handled, business: &BusinessInfo) -> Result<Handled, Rejection> {
     let mut places = handled.inputs.iter().filter_map(|input| input.location_id.as_deref());
     match places.find(|place| business.location(place).is_none()) {

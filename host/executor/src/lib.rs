@@ -1,9 +1,9 @@
 //! One input in, one decision out: context, graph, sandbox, journal, commit.
 //!
-//! [`Executor::authorize`] says whether a user may address a business; [`Executor::decide`] turns an accepted input into
-//! a stored decision, exactly once however often it is called. How inputs arrive and how effects leave is not known here.
+//! [`Executor::authorize`] says whether a user may address a business; [`Executor::decide`] turns an accepted input
+//! into a stored decision, exactly once however often it is called. How inputs arrive and how effects leave is not
+//! known here.
 
-mod commit;
 mod config;
 mod context;
 mod error;
@@ -12,6 +12,7 @@ mod generations;
 mod handle;
 mod metrics;
 mod progress;
+mod record;
 mod render;
 mod review;
 mod run;

@@ -7,7 +7,7 @@ use thiserror::Error;
 use crate::error::not_stored;
 use crate::metrics;
 
-/// A decision after somebody has reviewed it.
+/// A decision after a person has reviewed it.
 #[derive(Clone, Debug)]
 pub struct Reviewed {
     /// The decision with how its review ended; what may leave is pending.
@@ -30,7 +30,7 @@ pub enum ReviewError {
     /// The decision never asked for a person.
     #[error("decision {0} does not wait for a review and never did")]
     NotUnderReview(String),
-    /// Somebody else was first.
+    /// Another reviewer was first.
     #[error("decision {id} was reviewed before: {}", told(.first))]
     AlreadyResolved {
         /// The decision.
@@ -73,7 +73,7 @@ impl ReviewError {
         }
     }
 
-    /// Who was first, if somebody was.
+    /// The review that was first, if there was one.
     pub fn first(&self) -> Option<&Resolution> {
         match self {
             Self::AlreadyResolved { first, .. } | Self::Expired { first, .. } => Some(first),
@@ -116,8 +116,8 @@ pub struct SubmittedReview {
     pub request: ReviewRequest,
 }
 
-/// Ends the review of a decision, which was read `before`. Of many reviews exactly one is first; the same review again is
-/// answered as the first time, and the others learn who was before them.
+/// Ends the review of a decision, which was read `before`. Of many reviews exactly one is first; the same review again
+/// is answered as the first time, and the others learn who was before them.
 pub async fn review(
     store: &Store,
     before: &DecisionRecord,
@@ -152,7 +152,7 @@ pub async fn review(
     result
 }
 
-/// Ends the review of a decision that nobody took in time; none when somebody has decided meanwhile.
+/// Ends the review of a decision that no person took in time; none when a person has decided meanwhile.
 pub async fn expire_review(
     store: &Store,
     record: &DecisionRecord,

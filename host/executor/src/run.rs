@@ -12,7 +12,7 @@ use signalbox_sandbox::{Generation, NewAction, NodeCall, NodeFailure, NodeRun, N
 use signalbox_store::EffectKind;
 use thiserror::Error;
 
-use crate::context::Start;
+use crate::context::DecisionStart;
 use crate::render::{Rendered, Renderer};
 use crate::{NodeEvent, Phase, Progress, metrics};
 
@@ -31,8 +31,8 @@ pub(crate) struct Contribution {
     pub effects: Vec<EffectKind>,
 }
 
-/// The most that the actions, answers and effects of one decision take together, in bytes: its record is one item of the
-/// store, which takes less, compressed.
+/// The most that the actions, answers and effects of one decision take together, in bytes: its record is one item of
+/// the store, which takes less, compressed.
 const MOST_GIVEN: usize = 1 << 20;
 
 impl Contribution {
@@ -65,7 +65,7 @@ impl Contribution {
 
 /// Why no decision came out.
 #[derive(Debug, Error)]
-pub(crate) enum Failure {
+pub(crate) enum RunFailure {
     #[error(transparent)]
     Run(#[from] RunError),
     #[error("no decision within {0:?}; raise `deadline` under [graph], or find the slow node in the path")]
@@ -88,22 +88,22 @@ pub(crate) enum Failure {
 }
 
 /// A run of a graph, ended one way or the other.
-pub(crate) struct Ran {
-    pub result: Result<Finished, Failure>,
+pub(crate) struct RunResult {
+    pub result: Result<FinishedRun, RunFailure>,
     pub path: Vec<PathStep>,
     pub journal: Vec<JournalEntry>,
     pub tokens: Tokens,
 }
 
 /// What a run that came to its end gave.
-pub(crate) struct Finished {
+pub(crate) struct FinishedRun {
     pub contributions: Payloads<Contribution>,
     pub session: serde_json::Map<String, serde_json::Value>,
 }
 
-impl Ran {
+impl RunResult {
     /// Instead of a run that was not made.
-    pub fn failed(failure: Failure) -> Self {
+    pub fn failed(failure: RunFailure) -> Self {
         Self { result: Err(failure), path: Vec::new(), journal: Vec::new(), tokens: Tokens::default() }
     }
 }
@@ -114,12 +114,12 @@ pub(crate) struct Runner<'a> {
     pub renderer: &'a Renderer,
     pub generation: &'a Generation,
     pub scope: Arc<Scope>,
-    pub start: &'a Start,
+    pub start: &'a DecisionStart,
     pub progress: &'a dyn Progress,
 }
 
 /// What one attempt left behind; sorted, the traces of all attempts tell the whole story.
-struct Trace {
+struct AttemptTrace {
     order: Vec<u32>,
     step: PathStep,
     journal: Vec<JournalEntry>,
@@ -127,7 +127,7 @@ struct Trace {
 
 impl Runner<'_> {
     /// Runs the graph to its end or its deadline.
-    pub async fn run(&self, mut stepper: Stepper<Contribution>) -> Ran {
+    pub async fn run(&self, mut stepper: Stepper<Contribution>) -> RunResult {
         let deadline = self.generation.graph.deadline();
         let (mut running, mut traces, mut tokens) = (FuturesUnordered::new(), Vec::new(), Tokens::default());
         let mut given = 0_usize;
@@ -137,7 +137,7 @@ impl Runner<'_> {
                 Next::Run(tasks) => running.extend(tasks.into_iter().map(|task| Box::pin(self.attempt(task)))),
                 // Here the deadline holds too: nobody else looks at it while the graph computes.
                 Next::Pause if tokio::time::Instant::now() >= self.scope.deadline => {
-                    break Err(Failure::Deadline(deadline));
+                    break Err(RunFailure::Deadline(deadline));
                 }
                 Next::Pause => tokio::task::yield_now().await,
                 Next::Wait => match tokio::time::timeout_at(self.scope.deadline, running.next()).await {
@@ -148,35 +148,36 @@ impl Runner<'_> {
                         if let Outcome::Done(output) = &outcome {
                             given = given.saturating_add(output.payload.bytes());
                             if given > MOST_GIVEN {
-                                break Err(Failure::TooMuch { node: task.node.to_string(), bytes: given });
+                                break Err(RunFailure::TooMuch { node: task.node.to_string(), bytes: given });
                             }
                         }
                         stepper.complete(task.id, outcome);
                     }
-                    Ok(None) => break Err(Failure::Stuck),
-                    Err(_) => break Err(Failure::Deadline(deadline)),
+                    Ok(None) => break Err(RunFailure::Stuck),
+                    Err(_) => break Err(RunFailure::Deadline(deadline)),
                 },
                 Next::Ended(Ending::Finished { payloads, session, .. }) => {
                     let session =
                         session.into_iter().map(|(channel, value)| (channel, value.value().clone())).collect();
-                    break Ok(Finished { contributions: payloads, session });
+                    break Ok(FinishedRun { contributions: payloads, session });
                 }
                 Next::Ended(Ending::Failed { error, .. }) => break Err(error.into()),
             }
         };
         drop(running);
-        traces
-            .sort_by(|one: &Trace, other| one.order.cmp(&other.order).then(one.step.attempt.cmp(&other.step.attempt)));
+        traces.sort_by(|one: &AttemptTrace, other| {
+            one.order.cmp(&other.order).then(one.step.attempt.cmp(&other.step.attempt))
+        });
         let (mut path, mut journal) = (Vec::with_capacity(traces.len()), Vec::new());
         for mut trace in traces {
             path.push(trace.step);
             journal.append(&mut trace.journal);
         }
-        Ran { result, path, journal, tokens }
+        RunResult { result, path, journal, tokens }
     }
 
     /// One attempt of one node, from its delay to its outcome.
-    async fn attempt(&self, task: Task) -> (Task, Outcome<Contribution>, Trace, Tokens) {
+    async fn attempt(&self, task: Task) -> (Task, Outcome<Contribution>, AttemptTrace, Tokens) {
         if !task.delay.is_zero() {
             tokio::time::sleep(task.delay).await;
         }
@@ -207,11 +208,11 @@ impl Runner<'_> {
             micros: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
             result,
         };
-        let trace = Trace { order: task.order.clone(), step, journal };
+        let trace = AttemptTrace { order: task.order.clone(), step, journal };
         (task, outcome, trace, tokens)
     }
 
-    async fn node(&self, task: &Task) -> (Result<Given, NodeFailure>, CallRecord) {
+    async fn node(&self, task: &Task) -> (Result<NodeResult, NodeFailure>, CallRecord) {
         let Some(plugin) = self.generation.plugin(&task.plugin) else {
             let message = format!("the generation has no plugin `{}`; this is a bug of the host", task.plugin);
             return (Err(NodeFailure { kind: FailureKind::Fatal, message }), CallRecord::default());
@@ -230,7 +231,7 @@ impl Runner<'_> {
 
     /// Renders a step's responses while it still counts as the node's work: a template that does not work is a failure
     /// that the node's `on-error` can take over.
-    async fn words(&self, step: NodeStep) -> Result<Given, NodeFailure> {
+    async fn words(&self, step: NodeStep) -> Result<NodeResult, NodeFailure> {
         let NodeStep { updates, goto, verdict, actions, responses } = step;
         let mut rendered = Vec::with_capacity(responses.len());
         for (index, response) in responses.into_iter().enumerate() {
@@ -267,4 +268,4 @@ fn unlisted(plugin: &Plugin, step: &NodeStep) -> Option<NodeFailure> {
     Some(NodeFailure { kind: FailureKind::Fatal, message })
 }
 
-type Given = (Vec<(String, signalbox_graph::Json)>, Vec<String>, Contribution);
+type NodeResult = (Vec<(String, signalbox_graph::Json)>, Vec<String>, Contribution);

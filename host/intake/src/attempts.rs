@@ -1,5 +1,6 @@
-//! Inputs that may have ended a host: decided again one at a time, each attempt counted in the store before it begins, and
-//! given up after a number of them. Without this an input that kills whoever decides it would do so after every start.
+//! Inputs that may have ended a host: decided again one at a time, each attempt counted in the store before it begins,
+//! and given up after a number of them. Without this an input that kills the host that decides it would do so after
+//! every start.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,7 +23,7 @@ pub(super) struct Attempts {
 struct Counted {
     input_id: String,
     business_id: String,
-    /// Filled by whoever comes first; others wait, because nothing begins before it is counted.
+    /// Filled by the first attempt; others wait, because no attempt begins before it is counted.
     attempts: Arc<OnceCell<Option<u32>>>,
 }
 
@@ -54,8 +55,8 @@ impl Attempts {
 }
 
 impl Intake {
-    /// Has an input decided that may have been under way when a host ended, and waits; true when it is decided. A suspect
-    /// was under way then for certain.
+    /// Has an input decided that may have been under way when a host ended, and waits; true when it is decided. A
+    /// suspect was under way then for certain.
     pub(super) async fn decide_again(
         &self,
         accepted: AcceptedInput,

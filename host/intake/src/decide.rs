@@ -9,7 +9,7 @@ use signalbox_graph::Inputs;
 use signalbox_model::{BusinessInfo, Reach, UserAccess};
 use signalbox_store::AcceptedInput;
 
-/// Whoever decides: the executor, and in tests something whose timing the test controls.
+/// What decides: the executor, and in tests a script whose timing the test controls.
 #[async_trait]
 pub trait Decide: Send + Sync + 'static {
     /// What a user may do in a business, if the user may see it and has the permission.
@@ -35,8 +35,8 @@ pub trait Decide: Send + Sync + 'static {
         self.businesses().into_iter().find(|business| business.business_id == business_id)
     }
 
-    /// A business and where inputs for it enter, as its live bundle says; the error says that there is no such business, or
-    /// that no bundle for its type is deployed or could be loaded.
+    /// A business and where inputs for it enter, as its live bundle says; the error says that there is no such
+    /// business, or that no bundle for its type is deployed or could be loaded.
     fn inputs(&self, business_id: &str) -> Result<(Arc<BusinessInfo>, Arc<Inputs>), DecideError>;
 
     /// Has the bundle's handler turn an event into inputs.

@@ -103,7 +103,7 @@ pub enum IntakeError {
         /// When to come back.
         retry_after: Duration,
     },
-    /// More came lately than may.
+    /// More inputs arrived in a short time than the rate allows.
     #[error("{} too fast; come back in {} ms", .scope.too_fast(), .retry_after.as_millis())]
     RateLimited {
         /// From whom, or for whom.

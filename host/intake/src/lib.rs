@@ -1,14 +1,14 @@
-//! Admission: checks what enters, bounds how much of it and how much at once, lets businesses and users have their turn,
-//! and sees to it that whatever is acknowledged is decided, also after a crash.
+//! Admission: checks what enters, bounds how much of it and how much at once, lets businesses and users have their
+//! turn, and sees to it that whatever is acknowledged is decided, also after a crash.
 
+mod accept;
 mod admission;
 mod attempts;
 mod check;
 mod config;
 mod decide;
 mod error;
-mod events;
-mod flight;
+mod in_flight;
 mod line;
 mod metrics;
 mod rates;
@@ -36,16 +36,16 @@ use tracing::Instrument;
 use crate::metrics::RECOVERED;
 use admission::{Admission, Entry, Patience, Permit};
 use attempts::Attempts;
-use flight::Flight;
+use in_flight::InFlightInput;
 use line::Who;
 use rates::Rates;
 
+pub use accept::{Acceptance, PendingDecision};
 pub use check::LONGEST_MESSAGE_ID;
 pub use config::IntakeConfig;
 pub use decide::{Decide, PermissionAudience};
 pub use error::{Again, IntakeError, RateScope, UNTIL_MENDED, not_read};
-pub use events::{Acceptance, Pending};
-pub use flight::{Receipt, Watcher};
+pub use in_flight::{Receipt, Watcher};
 pub use metrics::{MESSAGES, describe_metrics};
 pub use receive::{Arrival, HandlerTask, InputEntry, Origin, ReceiveError, Received, Routed};
 pub use review::MAX_ACTIONS;
@@ -72,14 +72,14 @@ struct Shared {
     admission: Arc<Admission>,
     rates: Rates,
     attempts: Attempts,
-    flights: Mutex<HashMap<String, Arc<Flight>>>,
+    in_flight_inputs: Mutex<HashMap<String, Arc<InFlightInput>>>,
     tasks: TaskTracker,
     stopping: CancellationToken,
 }
 
 /// How an input enters.
 #[derive(Debug, Default)]
-struct Way {
+struct SubmitOptions {
     /// It is stored already.
     durable: bool,
     /// Room that was taken for it.
@@ -113,7 +113,7 @@ impl Intake {
             store,
             relay,
             clock,
-            flights: Mutex::default(),
+            in_flight_inputs: Mutex::default(),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
         };
@@ -130,12 +130,14 @@ impl Intake {
         self.shared.decide.businesses()
     }
 
-    /// A business and where inputs for it enter, as its live bundle says; the error says why nothing is decided for it here.
+    /// A business and where inputs for it enter, as its live bundle says; the error says why nothing is decided for it
+    /// here.
     pub fn inputs(&self, business_id: &str) -> Result<(Arc<BusinessInfo>, Arc<Inputs>), DecideError> {
         self.shared.decide.inputs(business_id)
     }
 
-    /// What a user may do in a business, if the user may see it, and its place when one is named, and has the permission.
+    /// What a user may do in a business, if the user may see it, and its place when one is named, and has the
+    /// permission.
     pub fn authorize(
         &self,
         access: &UserAccess,
@@ -158,8 +160,8 @@ impl Intake {
         self.shared.rates.check(user_id, business_id)
     }
 
-    /// Checks a message and makes it an arrival: its content, whether the user may send it there, and whether not too many
-    /// came before it.
+    /// Checks a message and makes it an arrival: its content, whether the user may send it there, and whether not too
+    /// many came before it.
     pub fn check_message(&self, access: &UserAccess, message: Message) -> Result<Arrival, IntakeError> {
         let shared = &self.shared;
         check::message(&message, &shared.config)?;
@@ -170,13 +172,14 @@ impl Intake {
         Ok(check::arrival(access, message, authorized.permissions))
     }
 
-    /// Has an input decided, and tells `watcher` how it goes. Returns at once, also when the input waits in line for room.
-    /// One that is being decided already, or waits to be, is not decided a second time; its watcher joins the others.
+    /// Has an input decided, and tells `watcher` how it goes. Returns at once, also when the input waits in line for
+    /// room. One that is being decided already, or waits to be, is not decided a second time; its watcher joins the
+    /// others.
     pub fn submit(&self, accepted: AcceptedInput, watcher: Arc<dyn Watcher>) -> Result<(), IntakeError> {
         if self.shared.stopping.is_cancelled() {
             return Err(IntakeError::Draining);
         }
-        self.start(accepted, Some(watcher), Way::default()).map(|_| ())
+        self.start(accepted, Some(watcher), SubmitOptions::default()).map(|_| ())
     }
 
     /// Takes up every input that was accepted and not decided, for example because the host died. Says how many. At
@@ -279,25 +282,25 @@ impl Intake {
         watcher: Option<Arc<dyn Watcher>>,
         given_up: Option<u32>,
     ) -> Result<oneshot::Receiver<bool>, IntakeError> {
-        self.start(accepted, watcher, Way { durable: true, permit: None, given_up })
+        self.start(accepted, watcher, SubmitOptions { durable: true, permit: None, given_up })
     }
 
-    /// Starts a flight, or joins the one that decides the same input; the receiver hears whether it was decided.
+    /// Has an input decided, or joins the one in flight that is the same; the receiver hears whether it was decided.
     fn start(
         &self,
         accepted: AcceptedInput,
         watcher: Option<Arc<dyn Watcher>>,
-        way: Way,
+        way: SubmitOptions,
     ) -> Result<oneshot::Receiver<bool>, IntakeError> {
-        let Way { durable, permit, given_up } = way;
+        let SubmitOptions { durable, permit, given_up } = way;
         let receipt = Receipt::of(&accepted);
         let (done, wait) = oneshot::channel();
-        let mut flights = self.shared.flights.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(flight) = flights.get(&receipt.decision_id) {
-            if !flight.is_same(&accepted) {
+        let mut in_flight_inputs = self.shared.in_flight_inputs.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(in_flight) = in_flight_inputs.get(&receipt.decision_id) {
+            if !in_flight.is_same(&accepted) {
                 return Err(IntakeError::IdReused);
             }
-            flight.join(watcher, done, durable);
+            in_flight.join(watcher, done, durable);
             return Ok(wait);
         }
         let entry = match permit {
@@ -307,18 +310,18 @@ impl Intake {
                 self.shared.admission.enter(Who::of(&accepted.input), patience)?
             }
         };
-        let flight = Arc::new(Flight::new(receipt, accepted, durable, given_up));
-        flight.join(watcher, done, durable);
-        flights.insert(flight.receipt.decision_id.clone(), flight.clone());
-        drop(flights);
-        let input = &flight.accepted.input;
+        let in_flight = Arc::new(InFlightInput::new(receipt, accepted, durable, given_up));
+        in_flight.join(watcher, done, durable);
+        in_flight_inputs.insert(in_flight.receipt.decision_id.clone(), in_flight.clone());
+        drop(in_flight_inputs);
+        let input = &in_flight.accepted.input;
         let span = tracing::info_span!(
             "input",
-            correlation_id = flight.receipt.correlation_id,
+            correlation_id = in_flight.receipt.correlation_id,
             business_id = input.business_id,
             input_id = input.id,
         );
-        let run = flight::run(self.shared.clone(), flight.clone(), entry).instrument(span);
+        let run = in_flight::run(self.shared.clone(), in_flight.clone(), entry).instrument(span);
         self.shared.tasks.spawn(run);
         Ok(wait)
     }

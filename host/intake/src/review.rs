@@ -110,8 +110,8 @@ impl Intake {
         result
     }
 
-    /// Whether the user may review anything in a business, asked before a review is read: whoever may not is refused, and
-    /// that counts as a review refused.
+    /// Whether the user may review anything in a business, asked before a review is read: a user who may not is
+    /// refused, and that counts as a review refused.
     pub fn may_review(&self, access: &UserAccess, business_id: &str, decision_id: &str) -> Result<(), ReviewFailure> {
         let authorized = self.shared.decide.authorize(access, business_id, None, REVIEW_PERMISSION);
         authorized.map(|_| ()).map_err(|error| {
@@ -135,7 +135,7 @@ impl Intake {
         let _room = self.room(Who::new(&business_id, Some(&access.user_id))).await?;
         let found = shared.store.decision(&request.decision_id, &business_id).await.map_err(ReviewError::from)?;
         let found = found.ok_or_else(|| ReviewError::NotFound(request.decision_id.clone()))?;
-        // Whoever may not see the place learns nothing about its decisions.
+        // A user who may not see the place learns nothing about its decisions.
         if !may_review(&found, access, &self.audience()) {
             return Err(ReviewError::NotFound(request.decision_id.clone()).into());
         }

@@ -31,10 +31,10 @@ pub struct KafkaSecurity {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum KafkaProtocol {
-    /// Nothing: whoever reaches the broker may read along.
+    /// No protection: every program that reaches the broker's network can read the records.
     #[default]
     Plaintext,
-    /// TLS, and whoever reaches the broker may use it.
+    /// TLS without authentication: every program that reaches the broker may use it.
     Tls,
     /// A password without TLS.
     SaslPlaintext,

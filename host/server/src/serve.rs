@@ -27,7 +27,7 @@ use signalbox_model::Clock;
 use signalbox_sandbox::Sandbox;
 use signalbox_sessions::Sessions;
 use signalbox_trigger_api::Api;
-use signalbox_trigger_cron::Scheduler;
+use signalbox_trigger_cron::CronScheduler;
 use signalbox_trigger_webhook::Webhooks;
 use signalbox_trigger_websocket::WebSocket;
 use tokio::net::TcpListener;
@@ -114,7 +114,7 @@ pub async fn serve(
     bundles.load_all().await?;
     webhooks::tell_what_is_shared(&webhooks, &generations);
     let kafka = kafka::start(&config.kafka, brokers.as_ref(), &intake, &clock)?;
-    let scheduler = Scheduler::new(config.cron.clone(), intake.clone(), store.clone(), clock.clone());
+    let scheduler = CronScheduler::new(config.cron.clone(), intake.clone(), store.clone(), clock.clone());
     let changes = scheduler.changes();
     let relay_task = relay_task
         .limit_schedules(config.cron.schedules_per_business)

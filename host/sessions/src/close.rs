@@ -24,7 +24,7 @@ pub enum CloseCode {
     AuthFailed,
     /// The token's time is over.
     TokenExpired,
-    /// A token of somebody else.
+    /// A token of another user.
     Forbidden,
     /// No token came in time.
     AuthTimeout,

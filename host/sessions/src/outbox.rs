@@ -42,8 +42,8 @@ impl Outbox {
         Self { waiting: Mutex::default(), filled: Notify::new(), closing: Notify::new(), drained: Notify::new(), limit }
     }
 
-    /// Queues a frame. When the outbox is full, the client is too slow and the connection is closed as such: leaving out
-    /// a frame silently would look like it was never sent.
+    /// Queues a frame. When the outbox is full, the client is too slow and the connection is closed as such: leaving
+    /// out a frame silently would look like it was never sent.
     pub fn push(&self, frame: Encoded) -> Pushed {
         let cost = frame.len() + FRAME_OVERHEAD;
         self.queue(self.lock(), cost, |frames| frames.push_back(frame))
@@ -55,8 +55,8 @@ impl Outbox {
         self.queue(self.lock(), cost, |frames| frames.push_front(frame))
     }
 
-    /// Calls `first` and queues frames so that nobody can take one of them out before. `first` must not wait, and must not
-    /// use this outbox. The frames go out all together or not at all.
+    /// Calls `first` and queues frames so that nobody can take one of them out before. `first` must not wait, and must
+    /// not use this outbox. The frames go out all together or not at all.
     pub fn push_after(&self, frames: impl IntoIterator<Item = Encoded>, first: impl FnOnce()) -> Pushed {
         // Outside of the lock: frames may be made only now.
         let frames: Vec<Encoded> = frames.into_iter().collect();
@@ -126,7 +126,7 @@ impl Outbox {
         Some(frame)
     }
 
-    /// Why the connection is to be closed, once somebody asked for it.
+    /// Why the connection is to be closed, once its close was requested.
     pub fn close_requested(&self) -> Option<Close> {
         self.lock().close.clone()
     }

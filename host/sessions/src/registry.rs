@@ -86,7 +86,7 @@ impl Sessions {
     }
 
     /// Queues a frame for everyone whose token names the business and whom `hears` lets hear it: places and permissions
-    /// are its affair. Says how many connections took it. The frame is serialised once, whoever hears it.
+    /// are its affair. Says how many connections took it. The frame is serialised once for all of them.
     pub fn broadcast(&self, business_id: &str, frame: &Encoded, hears: impl Fn(&UserAccess) -> bool) -> usize {
         let connections = self.lock().businesses.get(business_id).cloned().unwrap_or_default();
         deliver(&connections, frame, |access| access.businesses.contains_key(business_id) && hears(access))

@@ -70,9 +70,9 @@ impl Setup {
     }
 
     /// With a scripted model `default`.
-    pub fn llm(mut self, yaml: &str) -> Result<Self> {
-        fs::write(self.path().join("llm.yaml"), yaml)?;
-        self.llm = Some("[llm.models.default]\nprovider = \"scripted\"\nfile = \"llm.yaml\"\n".to_owned());
+    pub fn llm(mut self, script: &str) -> Result<Self> {
+        fs::write(self.path().join("llm.toml"), script)?;
+        self.llm = Some("[llm.models.default]\nprovider = \"scripted\"\nfile = \"llm.toml\"\n".to_owned());
         Ok(self)
     }
 

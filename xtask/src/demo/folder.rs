@@ -40,11 +40,11 @@ scan-interval = "250ms"
 
 [llm.models.default]
 provider = "scripted"
-file = "restaurant.yaml"
+file = "restaurant.toml"
 
 [llm.models.clinic]
 provider = "scripted"
-file = "clinic.yaml"
+file = "clinic.toml"
 "#;
 
 /// Everything the demo's host reads and writes, fresh for each run.
@@ -80,8 +80,8 @@ impl DemoFolder {
                 let entry = entry?;
                 fs::copy(entry.path(), folder.join("business").join(entry.file_name()))?;
             }
-            fs::copy(source.join("llm.yaml"), folder.join(format!("{example}.yaml")))
-                .with_context(|| format!("the example {example} has no llm.yaml"))?;
+            fs::copy(source.join("llm.toml"), folder.join(format!("{example}.toml")))
+                .with_context(|| format!("the example {example} has no llm.toml"))?;
         }
         fs::write(folder.join("secret"), random_secret()?)?;
         // Hexadecimal digits are Base64 too.

@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use super::Provider;
 
-/// A provider whose answers are written in a YAML file, for development and tests: the first rule whose condition the
+/// A provider whose answers are written in a TOML file, for development and tests: the first rule whose condition the
 /// last user message meets answers. Without a matching rule the model is unavailable, as a real one may be.
 #[derive(Debug)]
 pub struct Scripted {
@@ -56,7 +56,7 @@ pub enum ScriptError {
         reason: String,
     },
     /// It has no answers for a model.
-    #[error("{} has no model {model} under `models:`; it has {known}", .path.display())]
+    #[error("{} has no model {model} under [[models.…]]; it has {known}", .path.display())]
     NoModel {
         /// Which file.
         path: PathBuf,
@@ -110,7 +110,7 @@ impl Scripted {
         let text = std::fs::read_to_string(path)
             .map_err(|error| ScriptError::Unreadable { path: path.to_owned(), reason: error.to_string() })?;
         let malformed = |reason: String| ScriptError::Malformed { path: path.to_owned(), reason };
-        let mut script: WrittenScript = serde_yaml_ng::from_str(&text).map_err(|error| malformed(error.to_string()))?;
+        let mut script: WrittenScript = toml::from_str(&text).map_err(|error| malformed(error.to_string()))?;
         let known = script.models.keys().cloned().collect::<Vec<_>>().join(", ");
         let own = signalbox_model::find_named(&script.models, model).map(|(name, _)| name.to_owned());
         let written = own.and_then(|own| script.models.remove(&own)).ok_or_else(|| ScriptError::NoModel {
@@ -141,7 +141,7 @@ impl WrittenRule {
             )),
             _ => {
                 return Err(
-                    "it needs `when: { contains: [..] }`, `when: { matches: \"..\" }` or `otherwise: true`".into()
+                    "it needs `when = { contains = [..] }`, `when = { matches = \"..\" }` or `otherwise = true`".into(),
                 );
             }
         };
@@ -222,9 +222,9 @@ mod tests {
 
     #[tokio::test]
     async fn the_guides_example_answers_as_the_guide_says() {
-        let example = GUIDE.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+        let example = GUIDE.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("llm.yaml");
+        let file = folder.path().join("llm.toml");
         std::fs::write(&file, example).unwrap();
         let model = Scripted::open(&file, "default").unwrap();
         let ask = async |text: &str| {
@@ -250,11 +250,11 @@ mod tests {
     #[test]
     fn the_guide_has_every_key_and_every_error_of_a_script() {
         for word in ["contains", "matches", "otherwise", "reply", "reply-json", "error", "delay"] {
-            assert!(GUIDE.contains(&format!("`{word}")) || GUIDE.contains(&format!("{{ {word}:")), "{word}");
+            assert!(GUIDE.contains(&format!("`{word}")) || GUIDE.contains(&format!("{{ {word} =")), "{word}");
         }
         for error in ["unavailable", "timeout", "rate-limited", "quota-exhausted", "malformed-answer"] {
-            let script = format!("models:\n  m:\n    - otherwise: true\n      error: {error}\n");
-            serde_yaml_ng::from_str::<WrittenScript>(&script).unwrap();
+            let script = format!("[[models.m]]\notherwise = true\nerror = \"{error}\"\n");
+            toml::from_str::<WrittenScript>(&script).unwrap();
             assert!(GUIDE.contains(&format!("`{error}`")), "{error}");
         }
     }

@@ -22,18 +22,19 @@ fn asks(text: &str) -> Request {
     }
 }
 
-fn scripted(yaml: &str) -> Result<Scripted, ScriptError> {
+fn scripted(script: &str) -> Result<Scripted, ScriptError> {
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("llm.yaml");
-    fs::write(&file, yaml).unwrap();
+    let file = folder.path().join("llm.toml");
+    fs::write(&file, script).unwrap();
     Scripted::open(&file, "default")
 }
 
 #[tokio::test]
 async fn the_first_rule_that_fits_the_last_user_message_answers() {
     let script = scripted(
-        "models:\n  default:\n    - when: { contains: [\"masă\", table] }\n      reply-json: { intent: booking }\n    \
-         - when: { matches: \"^open\" }\n      reply: hours\n    - otherwise: true\n      error: rate-limited\n",
+        "[[models.default]]\nwhen = { contains = ['masă', 'table'] }\nreply-json = { intent = 'booking' }\n\
+         [[models.default]]\nwhen = { matches = '^open' }\nreply = 'hours'\n\
+         [[models.default]]\notherwise = true\nerror = 'rate-limited'\n",
     )
     .unwrap();
     assert_eq!(script.complete(&asks("O MASĂ, vă rog")).await.unwrap().text, "{\"intent\":\"booking\"}");
@@ -43,11 +44,11 @@ async fn the_first_rule_that_fits_the_last_user_message_answers() {
 
 #[test]
 fn a_wrong_script_names_the_rule_and_a_missing_model_the_models_there_are() {
-    let error = scripted("models:\n  default:\n    - when: { contains: [a] }\n").unwrap_err().to_string();
+    let error = scripted("[[models.default]]\nwhen = { contains = ['a'] }\n").unwrap_err().to_string();
     assert!(error.contains("rule 1 of default") && error.contains("reply"), "{error}");
-    let error = scripted("models:\n  other:\n    - otherwise: true\n      reply: x\n").unwrap_err().to_string();
+    let error = scripted("[[models.other]]\notherwise = true\nreply = 'x'\n").unwrap_err().to_string();
     assert!(error.contains("no model default") && error.contains("other"), "{error}");
-    let error = scripted("models:\n  default:\n    - otherwise: true\n      answer: x\n").unwrap_err().to_string();
+    let error = scripted("[[models.default]]\notherwise = true\nanswer = 'x'\n").unwrap_err().to_string();
     assert!(error.contains("answer"), "{error}");
 }
 

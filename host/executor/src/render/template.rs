@@ -1,4 +1,5 @@
-//! Where templates are rendered: at once when it is little work, as nearly always, and else on a thread that may be kept.
+//! Where templates are rendered: at once when it is little work, as nearly always, and else on a thread that may be
+//! kept.
 
 use std::borrow::Borrow;
 use std::sync::{Arc, OnceLock};

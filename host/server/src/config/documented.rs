@@ -21,7 +21,7 @@ keys = [{ algorithm = "HS256", kid = "k", key = { env = "C" } }]
 jwks = { url = "https://issuer.example/keys" }
 [llm.models.one]
 provider = "scripted"
-file = "llm.yaml"
+file = "llm.toml"
 [llm.models.two]
 provider = "openai"
 base-url = "https://models.example/v1"

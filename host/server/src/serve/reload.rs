@@ -94,7 +94,7 @@ mod tests {
         assert!(differences(&before, &after).is_empty());
         after.store.table_prefix = "other-".to_owned();
         after.websocket.in_flight += 1;
-        let scripted = ModelConfig::Scripted { file: "llm.yaml".into() };
+        let scripted = ModelConfig::Scripted { file: "llm.toml".into() };
         after.llm = LlmConfig { models: [("default".to_owned(), scripted)].into() };
         assert_eq!(differences(&before, &after), ["llm.models.default", "store.table-prefix", "websocket.in-flight"]);
     }

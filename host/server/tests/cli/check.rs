@@ -275,7 +275,7 @@ fn a_second_check_compiles_nothing() {
 #[test]
 fn a_bundle_is_held_against_the_configuration_with_a_place_and_a_way_out_for_each() {
     let program = Program::new(
-        "[webhooks.secrets]\nEVENTS = [{ env = 'E' }]\n[llm.models.large]\nprovider = 'scripted'\nfile = 'l.yaml'\n",
+        "[webhooks.secrets]\nEVENTS = [{ env = 'E' }]\n[llm.models.large]\nprovider = 'scripted'\nfile = 'l.toml'\n",
     );
     let text = MANIFEST
         .replace(

@@ -82,11 +82,11 @@ fn the_tables_are_printed_for_programs_and_for_a_shell() {
 
 #[test]
 fn a_variable_sets_the_operators_own_key_as_the_bundle_spells_it() {
-    let program = Program::new("[llm.models.default]\nprovider = 'scripted'\nfile = 'a.yaml'\n");
+    let program = Program::new("[llm.models.default]\nprovider = 'scripted'\nfile = 'a.toml'\n");
     let output = program
         .command(&["config", "--json"])
         .env("SIGNALBOX_WEBHOOKS__SECRETS__RESERVATIONS_WEBHOOK", "[{ env = 'HOOK' }]")
-        .env("SIGNALBOX_LLM__MODELS__DEFAULT__FILE", "b.yaml")
+        .env("SIGNALBOX_LLM__MODELS__DEFAULT__FILE", "b.toml")
         .env("SIGNALBOX_SERVER_LISTEN", "127.0.0.1:9")
         .output()
         .unwrap();
@@ -100,7 +100,7 @@ fn a_variable_sets_the_operators_own_key_as_the_bundle_spells_it() {
         all.iter().find(|setting| setting["section"] == section && setting["key"] == key).cloned()
     };
     assert!(find("webhooks.secrets", "RESERVATIONS_WEBHOOK").is_some(), "{settings}");
-    assert_eq!(find("llm.models.default", "file").unwrap()["value"], "b.yaml");
+    assert_eq!(find("llm.models.default", "file").unwrap()["value"], "b.toml");
     assert!(find("llm.models.DEFAULT", "file").is_none(), "{settings}");
 }
 

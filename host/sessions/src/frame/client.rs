@@ -48,7 +48,7 @@ pub struct AuthFrame {
 }
 
 impl std::fmt::Debug for AuthFrame {
-    /// Leaves the token out, because whoever has it is the user.
+    /// Leaves the token out, because its holder can act as the user.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("AuthFrame").finish_non_exhaustive()
     }
@@ -207,7 +207,8 @@ fn read<T: DeserializeOwned>(frame: &'static str, fields: Value) -> Result<T, Fr
     })
 }
 
-/// The path to the field that is wrong. Serde reports a missing field at the object that lacks it, and names it in words.
+/// The path to the field that is wrong. Serde reports a missing field at the object that lacks it, and names it in
+/// words.
 fn place(path: &str, problem: &str) -> String {
     let missing = problem.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
     match (missing, path) {

@@ -71,6 +71,6 @@ pub struct ReviewView {
 pub enum ReviewState {
     /// It waits for a person.
     Requested,
-    /// Somebody has decided, or its time was over.
+    /// A person has decided, or its time was over.
     Resolved,
 }

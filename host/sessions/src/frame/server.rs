@@ -70,7 +70,7 @@ pub enum ServerFrame {
     Response {
         /// Unique and stable: an answer that comes twice carries the same id.
         id: String,
-        /// The message it answers; none when it answers somebody or something else.
+        /// The message that it answers; none when it answers another user or another trigger.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         message_id: Option<String>,
         /// The decision it comes from.
@@ -101,7 +101,7 @@ pub enum ServerFrame {
         /// When they were decided.
         timestamp: Timestamp,
     },
-    /// A decision waits for a person, or somebody has decided about it.
+    /// A decision waits for a person, or a person has decided about it.
     Review(Box<ReviewView>),
     /// The new token holds.
     Refreshed {

@@ -8,8 +8,8 @@ use signalbox_http::{AuthError, authorization, is_token_in_url};
 use signalbox_model::{AgentInput, DECISIONS_PERMISSION, MESSAGE_PERMISSION, Reach, UserAccess};
 use signalbox_store::DecisionRecord;
 
-use crate::refusal::Refusal;
-use crate::view::Decision;
+use crate::api_error::ApiError;
+use crate::bodies::Decision;
 use crate::{Api, CorrelationId};
 
 /// A caller whose token holds and who does not ask too much.
@@ -21,7 +21,7 @@ pub(super) struct Caller {
 
 /// How much of a business's affairs a caller sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sight {
+pub(super) enum Visibility {
     /// Everything of the places in sight, with the permission `decisions`, and what is the caller's own.
     All,
     /// What came of the caller's own inputs, with the permission `message`.
@@ -36,24 +36,24 @@ impl Caller {
         business_id: &str,
         location_id: Option<&str>,
         permission: &str,
-    ) -> Result<Authorized, Refusal> {
+    ) -> Result<Authorized, ApiError> {
         Ok(api.shared.intake.authorize(&self.access, business_id, location_id, permission)?)
     }
 
     /// Lets the caller look at what a business has decided: all of it, or what is the caller's own.
-    pub fn look(&self, api: &Api, business_id: &str, what: &str) -> Result<Sight, Refusal> {
+    pub fn look(&self, api: &Api, business_id: &str, what: &str) -> Result<Visibility, ApiError> {
         if self.may(api, business_id, None, DECISIONS_PERMISSION) {
-            Ok(Sight::All)
+            Ok(Visibility::All)
         } else if self.may(api, business_id, None, MESSAGE_PERMISSION) {
-            Ok(Sight::Own)
+            Ok(Visibility::Own)
         } else {
-            Err(Refusal::not_found(what))
+            Err(ApiError::not_found(what))
         }
     }
 
     /// Whether the caller sees what belongs to this input.
-    pub fn sees(&self, api: &Api, sight: Sight, input: &AgentInput) -> bool {
-        (sight == Sight::All && self.sees_as_staff(api, input)) || self.sees_as_sender(api, input)
+    pub fn sees(&self, api: &Api, sight: Visibility, input: &AgentInput) -> bool {
+        (sight == Visibility::All && self.sees_as_staff(api, input)) || self.sees_as_sender(api, input)
     }
 
     /// A decision as the caller may see it, who sees at least that there is one.
@@ -85,9 +85,9 @@ impl Caller {
 }
 
 impl FromRequestParts<Api> for Caller {
-    type Rejection = Refusal;
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Refusal> {
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
         let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |OriginalUri(uri)| uri);
         if is_token_in_url(uri) {
             return Err(AuthError::InUrl.into());
@@ -97,7 +97,7 @@ impl FromRequestParts<Api> for Caller {
         if let Some(wait) = api.shared.limits.user(&verified.access.user_id) {
             let (rate, burst) = (api.shared.config.requests_per_second, api.shared.config.burst);
             let detail = format!("more than {rate} requests per second (and {burst} at once); slow down");
-            return Err(Refusal::limited(&detail, wait));
+            return Err(ApiError::limited(&detail, wait));
         }
         let correlation_id = parts.extensions.get::<CorrelationId>().map(|id| id.0.clone()).unwrap_or_default();
         Ok(Self { access: verified.access, correlation_id })

@@ -9,17 +9,17 @@ use signalbox_model::DECISIONS_PERMISSION;
 use signalbox_store::{DecisionQuery, DecisionRecord, Order, StoreError};
 
 use crate::Api;
-use crate::caller::{Caller, Sight};
-use crate::refusal::Refusal;
-use crate::request::{Names, Parameters};
-use crate::view::{self, DecisionPage};
+use crate::api_error::ApiError;
+use crate::bodies::{self, DecisionPage};
+use crate::caller::{Caller, Visibility};
+use crate::request::{Parameters, PathNames};
 
 /// Decisions of a page, when the caller does not say.
 const PAGE: u32 = 20;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ListParameters {
+pub(super) struct DecisionListParameters {
     cursor: Option<String>,
     limit: Option<u32>,
     #[serde(default)]
@@ -36,9 +36,9 @@ enum ListOrder {
 
 /// Read a business's decisions
 ///
-/// Page by page: pass `nextCursor` on as `cursor`, or follow the `Link` header. Needs the permission `decisions`. Whoever
-/// sees some places of the business only gets no decisions of the others, and of those without a place only own ones, so a
-/// page may hold fewer than `limit`. A new decision may take a moment to appear.
+/// Page by page: pass `nextCursor` on as `cursor`, or follow the `Link` header. Needs the permission `decisions`.
+/// Whoever sees some places of the business only gets no decisions of the others, and of those without a place only own
+/// ones, so a page may hold fewer than `limit`. A new decision may take a moment to appear.
 #[utoipa::path(
     get,
     path = "/v1/businesses/{businessId}/decisions",
@@ -66,11 +66,11 @@ enum ListOrder {
 pub(super) async fn list_decisions(
     State(api): State<Api>,
     caller: Caller,
-    Names(business_id): Names<String>,
-    Parameters(parameters): Parameters<ListParameters>,
-) -> Result<Response, Refusal> {
+    PathNames(business_id): PathNames<String>,
+    Parameters(parameters): Parameters<DecisionListParameters>,
+) -> Result<Response, ApiError> {
     caller.authorize(&api, &business_id, None, DECISIONS_PERMISSION)?;
-    let ListParameters { cursor, limit, order } = parameters;
+    let DecisionListParameters { cursor, limit, order } = parameters;
     let limit = limit.unwrap_or(PAGE);
     let (before, after, order) = match order {
         ListOrder::Newest => (cursor, None, Order::NewestFirst),
@@ -78,10 +78,10 @@ pub(super) async fn list_decisions(
     };
     let query = DecisionQuery { business_id: business_id.clone(), before, after, limit, order };
     let page = api.shared.store.decisions(&query).await.map_err(|error| match error {
-        StoreError::Invalid(reason) => Refusal::new(StatusCode::BAD_REQUEST, "invalid_query", reason),
+        StoreError::Invalid(reason) => ApiError::new(StatusCode::BAD_REQUEST, "invalid_query", reason),
         other => other.into(),
     })?;
-    let visible = |record: &DecisionRecord| caller.sees(&api, Sight::All, &record.decision.context.input);
+    let visible = |record: &DecisionRecord| caller.sees(&api, Visibility::All, &record.decision.context.input);
     let items = page.items.into_iter().filter(visible).map(|record| caller.view(&api, record)).collect();
     let order = match order {
         Order::NewestFirst => "newest",
@@ -90,7 +90,7 @@ pub(super) async fn list_decisions(
     let path = format!("/v1/businesses/{business_id}/decisions");
     let cursor = page.cursor.clone();
     let body = DecisionPage { items, next_cursor: page.cursor };
-    Ok(view::page(&path, body, cursor.as_deref(), limit, &[("order", order)]))
+    Ok(bodies::page(&path, body, cursor.as_deref(), limit, &[("order", order)]))
 }
 
 /// Read one decision
@@ -117,9 +117,9 @@ pub(super) async fn list_decisions(
 pub(super) async fn get_decision(
     State(api): State<Api>,
     caller: Caller,
-    Names((business_id, decision_id)): Names<(String, String)>,
-) -> Result<Response, Refusal> {
-    let missing = || Refusal::not_found("decision");
+    PathNames((business_id, decision_id)): PathNames<(String, String)>,
+) -> Result<Response, ApiError> {
+    let missing = || ApiError::not_found("decision");
     let sight = caller.look(&api, &business_id, "decision")?;
     if !signalbox_model::is_record_id(&decision_id) {
         return Err(missing());

@@ -12,17 +12,17 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use signalbox_executor::{Event, NewInput, Reply};
-use signalbox_intake::{Acceptance, Arrival, InputEntry, IntakeError, Origin, Pending, Received, Routed};
+use signalbox_intake::{Acceptance, Arrival, InputEntry, IntakeError, Origin, PendingDecision, Received, Routed};
 use signalbox_model::{MESSAGE_PERMISSION, ReplySlot, Source};
 use signalbox_store::{AcceptedInput, Claim, DecisionRecord, Delivery, DeliveryAnswer};
 use ulid::Ulid;
 
 use crate::Api;
+use crate::api_error::ApiError;
+use crate::bodies::{InputRequest, RequestType};
 use crate::caller::Caller;
-use crate::refusal::Refusal;
-use crate::request::{self, Names, PREFERENCE_APPLIED, Parameters};
+use crate::request::{self, PREFERENCE_APPLIED, Parameters, PathNames};
 use crate::states::status;
-use crate::view::{InputRequest, RequestType};
 
 /// Says that the answer is that of an earlier request with the same key.
 pub(super) const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
@@ -89,10 +89,10 @@ pub(super) struct CreateParameters {
 pub(super) async fn create_input(
     State(api): State<Api>,
     caller: Caller,
-    Names(business_id): Names<String>,
+    PathNames(business_id): PathNames<String>,
     Parameters(parameters): Parameters<CreateParameters>,
     request: Request,
-) -> Result<Response, Refusal> {
+) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
     // Before the body is read, so that strangers cost little.
     let authorized = caller.authorize(&api, &business_id, None, MESSAGE_PERMISSION)?;
@@ -104,7 +104,7 @@ pub(super) async fn create_input(
     if let Some(location) = &asked.location_id
         && !caller.may(&api, &business_id, Some(location), MESSAGE_PERMISSION)
     {
-        return Err(Refusal::not_found("business or location"));
+        return Err(ApiError::not_found("business or location"));
     }
     let origin = Origin {
         source: Source::ExternalApi,
@@ -118,11 +118,11 @@ pub(super) async fn create_input(
         reply: ReplySlot::None,
     };
     let wait = wait.map(|wait| wait.min(api.shared.config.max_wait.0));
-    Entering { api: &api, caller: &caller, origin, is_keyed: key.is_some(), wait }.enter(asked).await
+    InputCreation { api: &api, caller: &caller, origin, is_keyed: key.is_some(), wait }.enter(asked).await
 }
 
 /// A request on its way in.
-struct Entering<'a> {
+struct InputCreation<'a> {
     api: &'a Api,
     caller: &'a Caller,
     origin: Origin,
@@ -131,14 +131,14 @@ struct Entering<'a> {
 }
 
 /// An input that is in.
-struct Entered {
+struct CreatedInput {
     accepted: AcceptedInput,
     is_new: bool,
-    pending: Option<Pending>,
+    pending: Option<PendingDecision>,
 }
 
-impl Entering<'_> {
-    async fn enter(&self, asked: InputRequest) -> Result<Response, Refusal> {
+impl InputCreation<'_> {
+    async fn enter(&self, asked: InputRequest) -> Result<Response, ApiError> {
         let shared = &self.api.shared;
         shared.intake.check_content(&asked.content)?;
         let origin = &self.origin;
@@ -159,7 +159,7 @@ impl Entering<'_> {
             match shared.store.claim_delivery(delivery).await? {
                 Claim::Open => {}
                 Claim::Answered(answer) => return Ok(replayed(answer)),
-                Claim::Conflict => return Err(Refusal::key_reused()),
+                Claim::Conflict => return Err(ApiError::key_reused()),
             }
         }
         let Received { inputs, reply } = shared.intake.run_handler(task).await?;
@@ -187,15 +187,15 @@ impl Entering<'_> {
         })
     }
 
-    async fn accept(&self, inputs: Vec<AcceptedInput>, reply: Option<Reply>) -> Result<Response, Refusal> {
+    async fn accept(&self, inputs: Vec<AcceptedInput>, reply: Option<Reply>) -> Result<Response, ApiError> {
         let intake = &self.api.shared.intake;
         let mut entered = Vec::with_capacity(inputs.len());
         for accepted in inputs {
             let (acceptance, pending) = intake.accept_and_wait(accepted.clone()).await?;
             entered.push(match acceptance {
-                Acceptance::New(_) => Entered { accepted, is_new: true, pending: Some(pending) },
-                Acceptance::Duplicate(_) => Entered { accepted, is_new: false, pending: None },
-                Acceptance::Conflict(_) => return Err(Refusal::key_reused()),
+                Acceptance::New(_) => CreatedInput { accepted, is_new: true, pending: Some(pending) },
+                Acceptance::Duplicate(_) => CreatedInput { accepted, is_new: false, pending: None },
+                Acceptance::Conflict(_) => return Err(ApiError::key_reused()),
             });
         }
         let is_replay = entered.iter().all(|entered| !entered.is_new);
@@ -206,7 +206,7 @@ impl Entering<'_> {
         Ok(response)
     }
 
-    async fn answer(&self, mut entered: Vec<Entered>, reply: Option<Reply>) -> Result<Response, Refusal> {
+    async fn answer(&self, mut entered: Vec<CreatedInput>, reply: Option<Reply>) -> Result<Response, ApiError> {
         // One decision is an answer; of several none could be chosen.
         if let (Some(wait), [only]) = (self.wait, entered.as_mut_slice())
             && let Some(record) = self.wait_for(only, wait).await?
@@ -217,13 +217,13 @@ impl Entering<'_> {
             return Ok(response);
         }
         let mut statuses = Vec::with_capacity(entered.len());
-        for Entered { accepted, is_new, .. } in entered {
+        for CreatedInput { accepted, is_new, .. } in entered {
             let known = if is_new { Some(status(accepted, None)) } else { self.api.status(&accepted).await? };
             statuses.extend(known);
         }
         let mut rest = statuses.into_iter();
         let Some(mut first) = rest.next() else {
-            return Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "there is no input to tell of"));
+            return Err(ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "there is no input to tell of"));
         };
         first.others = rest.collect();
         let location = HeaderValue::from_str(&first.href);
@@ -241,7 +241,11 @@ impl Entering<'_> {
     }
 
     /// The decision, if it is made in time. Whatever else happens, the input is stored and gets decided.
-    async fn wait_for(&self, entered: &mut Entered, wait: Duration) -> Result<Option<Arc<DecisionRecord>>, Refusal> {
+    async fn wait_for(
+        &self,
+        entered: &mut CreatedInput,
+        wait: Duration,
+    ) -> Result<Option<Arc<DecisionRecord>>, ApiError> {
         let shared = &self.api.shared;
         let deciding = async {
             match entered.pending.take() {
@@ -252,7 +256,7 @@ impl Entering<'_> {
         };
         match tokio::time::timeout(wait, deciding).await {
             Ok(Ok(decided)) => Ok(Some(decided.record)),
-            Ok(Err(IntakeError::IdReused)) => Err(Refusal::key_reused()),
+            Ok(Err(IntakeError::IdReused)) => Err(ApiError::key_reused()),
             Ok(Err(_)) | Err(_) => Ok(None),
         }
     }
@@ -265,9 +269,9 @@ impl Entering<'_> {
 }
 
 /// Without a handler the request's content is that of one input.
-fn mapping(event: Event, input_type: RequestType) -> Result<NewInput, Refusal> {
+fn mapping(event: Event, input_type: RequestType) -> Result<NewInput, ApiError> {
     let Event::Api { user_id, location_id, content } = event else {
-        return Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "what arrived is no request"));
+        return Err(ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "what arrived is no request"));
     };
     Ok(NewInput { id: None, input_type: input_type.into(), user_id, location_id, content })
 }

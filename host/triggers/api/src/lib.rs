@@ -2,18 +2,18 @@
 //! review those that wait for a person. It describes itself: OpenAPI, AsyncAPI and JSON Schemas are made from this code
 //! and served beside it.
 
-mod around;
+mod api_error;
+mod bodies;
 mod caller;
 mod config;
 mod decisions;
 mod inputs;
-mod limits;
 mod metrics;
-mod refusal;
+mod middleware;
 mod request;
+mod request_rates;
 mod reviews;
 mod states;
-mod view;
 
 use std::fmt;
 use std::sync::Arc;
@@ -32,14 +32,14 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use limits::Limits;
+use request_rates::RequestRates;
 
-pub use config::ApiConfig;
-pub use metrics::describe_metrics;
-pub use refusal::Refusal;
-pub use view::{
+pub use api_error::ApiError;
+pub use bodies::{
     Decision, DecisionPage, InputRequest, InputStatus, PendingReview, ProblemDetails, ReviewInput, ReviewPage,
 };
+pub use config::ApiConfig;
+pub use metrics::describe_metrics;
 
 /// The API. Cheap to clone.
 #[derive(Clone)]
@@ -52,7 +52,7 @@ struct Shared {
     verifier: Arc<Verifier>,
     intake: Intake,
     store: Store,
-    limits: Limits,
+    limits: RequestRates,
 }
 
 /// The correlation id of a request, from its first moment on.
@@ -62,7 +62,7 @@ struct CorrelationId(String);
 impl Api {
     /// An API that nobody reaches until its router is served.
     pub fn new(config: ApiConfig, verifier: Arc<Verifier>, intake: Intake, store: Store) -> Self {
-        let limits = Limits::new(&config);
+        let limits = RequestRates::new(&config);
         Self { shared: Arc::new(Shared { config, verifier, intake, store, limits }) }
     }
 
@@ -71,8 +71,8 @@ impl Api {
         operations().into_openapi()
     }
 
-    /// Its routes under `/v1`, the routes of the `documents` that describe them, and the answer to whatever has no route
-    /// at all.
+    /// Its routes under `/v1`, the routes of the `documents` that describe them, and the answer to whatever has no
+    /// route at all.
     pub fn router(&self, documents: Router) -> Router {
         let (routes, _) = operations().split_for_parts();
         routes
@@ -85,7 +85,7 @@ impl Api {
             // Also for what begins unlike anything that is served.
             .fallback(no_such_address)
             .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| after_a_panic()))
-            .layer(from_fn(around::serve))
+            .layer(from_fn(middleware::serve))
             .layer(self.cors())
     }
 
@@ -132,18 +132,18 @@ fn operations() -> OpenApiRouter<Api> {
         .routes(routes!(reviews::review_decision))
 }
 
-async fn no_such_address() -> Refusal {
-    Refusal::not_found("address")
+async fn no_such_address() -> ApiError {
+    ApiError::not_found("address")
 }
 
-async fn method_not_allowed() -> Refusal {
+async fn method_not_allowed() -> ApiError {
     let detail = "this address is not for this method; see /openapi.json";
-    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
+    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
 }
 
 fn after_a_panic() -> axum::response::Response {
     use axum::response::IntoResponse as _;
     tracing::error!("a request of the API panicked");
     let detail = "the request could not be served because of an error in the host";
-    Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail).into_response()
+    ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail).into_response()
 }

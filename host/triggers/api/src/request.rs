@@ -15,7 +15,7 @@ use signalbox_http::{BodyReadError, read_body};
 use signalbox_model::HumanDuration;
 use signalbox_model::strict_json::{self, BodyError};
 
-use crate::refusal::Refusal;
+use crate::api_error::ApiError;
 use crate::{Api, ApiConfig};
 
 /// Names a request, so that it can be sent again without being done again.
@@ -28,14 +28,14 @@ pub(super) const PREFER: HeaderName = HeaderName::from_static("prefer");
 pub(super) const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
 /// The names in the path. One that is no text names nothing that there is.
-pub(super) struct Names<T>(pub T);
+pub(super) struct PathNames<T>(pub T);
 
-impl<T: DeserializeOwned + Send> FromRequestParts<Api> for Names<T> {
-    type Rejection = Refusal;
+impl<T: DeserializeOwned + Send> FromRequestParts<Api> for PathNames<T> {
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Refusal> {
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
         let found = Path::<T>::from_request_parts(parts, api).await;
-        found.map(|Path(names)| Self(names)).map_err(|_| Refusal::not_found("address"))
+        found.map(|Path(names)| Self(names)).map_err(|_| ApiError::not_found("address"))
     }
 }
 
@@ -43,27 +43,27 @@ impl<T: DeserializeOwned + Send> FromRequestParts<Api> for Names<T> {
 pub(super) struct Parameters<T>(pub T);
 
 impl<T: DeserializeOwned + Send> FromRequestParts<Api> for Parameters<T> {
-    type Rejection = Refusal;
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Refusal> {
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
         match Query::<T>::from_request_parts(parts, api).await {
             Ok(Query(parameters)) => Ok(Self(parameters)),
             Err(rejection) => {
                 // The rejection's own text tells what failed in the host; its cause says what is wrong in the query.
                 let reason = rejection.source().map_or_else(|| rejection.body_text(), ToString::to_string);
                 let detail = format!("the query is not as documented: {reason}");
-                Err(Refusal::new(StatusCode::BAD_REQUEST, "invalid_query", detail))
+                Err(ApiError::new(StatusCode::BAD_REQUEST, "invalid_query", detail))
             }
         }
     }
 }
 
 /// The whole body, when it says that it is JSON and keeps the limits.
-pub(super) async fn body(headers: &HeaderMap, body: Body, config: &ApiConfig) -> Result<Bytes, Refusal> {
+pub(super) async fn body(headers: &HeaderMap, body: Body, config: &ApiConfig) -> Result<Bytes, ApiError> {
     let mut types = headers.get_all(CONTENT_TYPE).iter().peekable();
     if types.peek().is_none() || !types.all(|value| is_json(value.as_bytes())) {
         let detail = "send the body as JSON, with `Content-Type: application/json`";
-        return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content_type", detail));
+        return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content_type", detail));
     }
     read_body(headers, body, config.body_size, config.body_timeout).await.map_err(|error| {
         let (status, code) = match error {
@@ -72,19 +72,19 @@ pub(super) async fn body(headers: &HeaderMap, body: Body, config: &ApiConfig) ->
             BodyReadError::Incomplete => (StatusCode::BAD_REQUEST, "body_incomplete"),
             BodyReadError::TooSlow { .. } => (StatusCode::REQUEST_TIMEOUT, "body_timeout"),
         };
-        Refusal::new(status, code, error.to_string())
+        ApiError::new(status, code, error.to_string())
     })
 }
 
 /// The body as what it should be, with objects where there have to be some.
-pub(super) fn json<T: DeserializeOwned>(bytes: &[u8], objects: &[impl AsRef<str>]) -> Result<T, Refusal> {
+pub(super) fn json<T: DeserializeOwned>(bytes: &[u8], objects: &[impl AsRef<str>]) -> Result<T, ApiError> {
     strict_json::read(bytes, objects).map_err(|error| match error {
         BodyError::Syntax(reason) => {
-            Refusal::new(StatusCode::BAD_REQUEST, "not_json", format!("the body is not sound JSON: {reason}"))
+            ApiError::new(StatusCode::BAD_REQUEST, "not_json", format!("the body is not sound JSON: {reason}"))
         }
         BodyError::Shape(reason) => {
             let detail = format!("the body is not as documented: {reason}");
-            Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_field", detail)
+            ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_field", detail)
         }
     })
 }
@@ -94,9 +94,10 @@ fn is_json(content_type: &[u8]) -> bool {
     essence.eq_ignore_ascii_case(b"application/json")
 }
 
-/// The caller's own name for the request: quoted, as draft-ietf-httpapi-idempotency-key has it, or bare, as most send it.
-pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
-    let refused = |detail: &str| Refusal::new(StatusCode::BAD_REQUEST, "invalid_idempotency_key", detail);
+/// The caller's own name for the request: quoted, as draft-ietf-httpapi-idempotency-key has it, or bare, as most send
+/// it.
+pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
+    let refused = |detail: &str| ApiError::new(StatusCode::BAD_REQUEST, "invalid_idempotency_key", detail);
     let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
@@ -109,7 +110,7 @@ pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Ref
 }
 
 /// How long the caller wants to wait for the decision: the parameter `wait`, else the preference; none does not wait.
-pub(super) fn wait(parameter: Option<&str>, headers: &HeaderMap) -> Result<Option<Duration>, Refusal> {
+pub(super) fn wait(parameter: Option<&str>, headers: &HeaderMap) -> Result<Option<Duration>, ApiError> {
     if let Some(text) = parameter {
         let seconds = text.parse::<u32>().ok().map(|seconds| Duration::from_secs(seconds.into()));
         let written = || text.parse::<HumanDuration>().ok().map(|duration| duration.0);
@@ -117,7 +118,7 @@ pub(super) fn wait(parameter: Option<&str>, headers: &HeaderMap) -> Result<Optio
             Some(wait) => Ok(Some(wait).filter(|wait| !wait.is_zero())),
             None => {
                 let detail = "`wait` is a number of seconds, or a length of time such as `10s` or `500ms`";
-                Err(Refusal::new(StatusCode::BAD_REQUEST, "invalid_query", detail))
+                Err(ApiError::new(StatusCode::BAD_REQUEST, "invalid_query", detail))
             }
         };
     }

@@ -12,28 +12,28 @@ use signalbox_store::{DecisionRecord, StoreError};
 use ulid::Ulid;
 
 use crate::Api;
+use crate::api_error::ApiError;
+use crate::bodies::{self, Decision, PendingReview, ReviewInput, ReviewPage};
 use crate::caller::Caller;
 use crate::inputs::REPLAYED;
-use crate::refusal::Refusal;
-use crate::request::{self, Names, Parameters};
-use crate::view::{self, Decision, PendingReview, ReviewInput, ReviewPage};
+use crate::request::{self, Parameters, PathNames};
 
 /// Decisions of a page, when the caller does not say.
 const PAGE: u32 = 20;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ListParameters {
+pub(super) struct ReviewListParameters {
     cursor: Option<String>,
     limit: Option<u32>,
 }
 
 /// Read what waits for a person
 ///
-/// The decisions of a business whose actions are withheld until somebody has reviewed them, the one that waits longest
+/// The decisions of a business whose actions are withheld until a person has reviewed them, the one that waits longest
 /// first. Page by page: pass `nextCursor` on as `cursor`, or follow the `Link` header. Needs the permission `review`.
-/// Whoever sees some places of the business only gets no decisions of the others, so a page may hold fewer than `limit`. A
-/// new decision may take a moment to appear.
+/// Whoever sees some places of the business only gets no decisions of the others, so a page may hold fewer than
+/// `limit`. A new decision may take a moment to appear.
 #[utoipa::path(
     get,
     path = "/v1/businesses/{businessId}/reviews",
@@ -58,15 +58,15 @@ pub(super) struct ListParameters {
 pub(super) async fn list_reviews(
     State(api): State<Api>,
     caller: Caller,
-    Names(business_id): Names<String>,
-    Parameters(parameters): Parameters<ListParameters>,
-) -> Result<Response, Refusal> {
+    PathNames(business_id): PathNames<String>,
+    Parameters(parameters): Parameters<ReviewListParameters>,
+) -> Result<Response, ApiError> {
     caller.authorize(&api, &business_id, None, REVIEW_PERMISSION)?;
-    let ListParameters { cursor, limit } = parameters;
+    let ReviewListParameters { cursor, limit } = parameters;
     let limit = limit.unwrap_or(PAGE);
     let page = api.shared.store.pending_reviews(&business_id, cursor.as_deref(), limit).await;
     let page = page.map_err(|error| match error {
-        StoreError::Invalid(reason) => Refusal::new(StatusCode::BAD_REQUEST, "invalid_query", reason),
+        StoreError::Invalid(reason) => ApiError::new(StatusCode::BAD_REQUEST, "invalid_query", reason),
         other => other.into(),
     })?;
     let audience = api.shared.intake.audience();
@@ -75,7 +75,7 @@ pub(super) async fn list_reviews(
     let path = format!("/v1/businesses/{business_id}/reviews");
     let cursor = page.cursor.clone();
     let body = ReviewPage { items, next_cursor: page.cursor };
-    Ok(view::page(&path, body, cursor.as_deref(), limit, &[]))
+    Ok(bodies::page(&path, body, cursor.as_deref(), limit, &[]))
 }
 
 /// Decide about what waits for a person
@@ -127,13 +127,13 @@ pub(super) async fn list_reviews(
 pub(super) async fn review_decision(
     State(api): State<Api>,
     caller: Caller,
-    Names((business_id, decision_id)): Names<(String, String)>,
+    PathNames((business_id, decision_id)): PathNames<(String, String)>,
     request: Request,
-) -> Result<Response, Refusal> {
+) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
     // Before the body is read, so that strangers cost little.
     if !signalbox_model::is_record_id(&decision_id) {
-        return Err(Refusal::not_found("decision"));
+        return Err(ApiError::not_found("decision"));
     }
     api.shared.intake.may_review(&caller.access, &business_id, &decision_id)?;
     let key = request::idempotency_key(&parts.headers)?;

@@ -7,10 +7,10 @@ use signalbox_model::Outcome;
 use signalbox_store::{AcceptedInput, DecisionRecord};
 
 use crate::Api;
+use crate::api_error::ApiError;
+use crate::bodies::{InputState, InputStatus, decision_href, input_href};
 use crate::caller::Caller;
-use crate::refusal::Refusal;
-use crate::request::Names;
-use crate::view::{InputState, InputStatus, decision_href, input_href};
+use crate::request::PathNames;
 
 /// Ask how an input stands
 ///
@@ -41,9 +41,9 @@ use crate::view::{InputState, InputStatus, decision_href, input_href};
 pub(super) async fn get_input(
     State(api): State<Api>,
     caller: Caller,
-    Names((business_id, input_id)): Names<(String, String)>,
-) -> Result<Response, Refusal> {
-    let missing = || Refusal::not_found("input");
+    PathNames((business_id, input_id)): PathNames<(String, String)>,
+) -> Result<Response, ApiError> {
+    let missing = || ApiError::not_found("input");
     let sight = caller.look(&api, &business_id, "input")?;
     if !signalbox_model::is_record_id(&input_id) {
         return Err(missing());
@@ -61,7 +61,7 @@ impl Api {
         &self,
         business_id: &str,
         input_id: &str,
-    ) -> Result<Option<(AcceptedInput, Option<DecisionRecord>)>, Refusal> {
+    ) -> Result<Option<(AcceptedInput, Option<DecisionRecord>)>, ApiError> {
         let store = &self.shared.store;
         let decision_id = signalbox_model::decision_id(business_id, input_id);
         let (input, record) =
@@ -73,7 +73,7 @@ impl Api {
         })
     }
 
-    pub(super) async fn status(&self, accepted: &AcceptedInput) -> Result<Option<InputStatus>, Refusal> {
+    pub(super) async fn status(&self, accepted: &AcceptedInput) -> Result<Option<InputStatus>, ApiError> {
         let known = self.known(&accepted.input.business_id, &accepted.input.id).await?;
         Ok(known.map(|(accepted, record)| status(accepted, record.as_ref())))
     }

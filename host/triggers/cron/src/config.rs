@@ -7,7 +7,7 @@ use signalbox_model::HumanDuration;
 pub struct CronConfig {
     /// How often all schedules are read again, to see what other hosts and commands have changed.
     pub refresh_interval: HumanDuration,
-    /// How often the store is searched for ticks that somebody claimed and did not fire.
+    /// How often the store is searched for ticks that a host claimed and did not fire.
     pub scan_interval: HumanDuration,
     /// How long a claimed tick is left to the host that claimed it.
     pub lease: HumanDuration,

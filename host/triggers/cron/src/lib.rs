@@ -1,13 +1,13 @@
 //! Schedules: one task keeps the timetable, and whatever falls due is fired once in the whole cluster.
 //!
-//! What ticks when is in the store, so a host that starts or takes over knows it. The timetable in here says only when to
-//! look; whether a tick may be fired is decided by the claim in the store.
+//! What ticks when is in the store, so a host that starts or takes over knows it. The timetable in here says only when
+//! to look; whether a tick may be fired is decided by the claim in the store.
 
 mod bundles;
 mod config;
-mod entry;
-mod fire;
+mod dispatch;
 mod metrics;
+mod timetable;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,8 +20,8 @@ use tokio::sync::Notify;
 use tokio::task::{AbortHandle, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use entry::{Entry, duration};
-use fire::{Firing, Progress};
+use dispatch::{ScheduleProgress, TickDispatcher};
+use timetable::{TimetableEntry, duration};
 
 pub use bundles::BUNDLE_PREFIX;
 pub use config::CronConfig;
@@ -35,7 +35,7 @@ const FIRING: usize = 32;
 const FIRING_OF_ONE: usize = 8;
 
 /// Business and name.
-type Key = (String, String);
+type ScheduleKey = (String, String);
 
 /// Tells the scheduler of this process that schedules of a business have changed. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -66,27 +66,27 @@ impl ScheduleChanges {
 }
 
 /// Owns the timetable; has to be run.
-pub struct Scheduler {
-    firing: Arc<Firing>,
+pub struct CronScheduler {
+    firing: Arc<TickDispatcher>,
     changes: ScheduleChanges,
-    entries: HashMap<Key, Entry>,
+    entries: HashMap<ScheduleKey, TimetableEntry>,
     /// What each business's bundle declared when it was last written to the store.
     declared: HashMap<String, Vec<ScheduleDefinition>>,
     refresh_at: Timestamp,
     scan_at: Timestamp,
-    running: JoinSet<Option<(Key, Progress)>>,
+    running: JoinSet<Option<(ScheduleKey, ScheduleProgress)>>,
     /// The task that takes up unfinished ticks.
     taking_up: Option<AbortHandle>,
     /// Cancelled when nothing more is to be claimed.
     stop: CancellationToken,
 }
 
-impl Scheduler {
+impl CronScheduler {
     /// A scheduler that has its ticks decided by `intake`.
     pub fn new(config: CronConfig, intake: Intake, store: Store, clock: Clock) -> Self {
         let owner = ulid::Ulid::new().to_string();
         Self {
-            firing: Arc::new(Firing { config, intake, store, clock, owner }),
+            firing: Arc::new(TickDispatcher { config, intake, store, clock, owner }),
             changes: ScheduleChanges::default(),
             entries: HashMap::new(),
             declared: HashMap::new(),
@@ -204,7 +204,7 @@ impl Scheduler {
         }));
     }
 
-    fn note(&mut self, ended: Result<Option<(Key, Progress)>, JoinError>) {
+    fn note(&mut self, ended: Result<Option<(ScheduleKey, ScheduleProgress)>, JoinError>) {
         let (key, progress) = match ended {
             Ok(Some(done)) => done,
             Ok(None) => return,
@@ -253,7 +253,8 @@ impl Scheduler {
                 break;
             }
         }
-        // The list of all may lag behind what was just read business by business; a claim finds out what is really gone.
+        // The list of all may lag behind what was just read business by business; a claim finds out what is really
+        // gone.
         let settled = now.checked_sub(duration(self.firing.config.refresh_interval.0)).unwrap_or(Timestamp::MIN);
         self.entries.retain(|key, entry| entry.busy || found.contains(key) || entry.read_at > settled);
         for business_id in written {
@@ -264,7 +265,7 @@ impl Scheduler {
 
     async fn refresh_business(&mut self, business_id: &str, now: Timestamp) -> Result<(), StoreError> {
         let schedules = self.firing.store.schedules(business_id).await?;
-        let found: HashSet<Key> = schedules.iter().map(key).collect();
+        let found: HashSet<ScheduleKey> = schedules.iter().map(key).collect();
         self.entries.retain(|key, entry| entry.busy || key.0 != business_id || found.contains(key));
         schedules.into_iter().for_each(|schedule| self.enter(schedule, now));
         Ok(())
@@ -287,7 +288,7 @@ impl Scheduler {
         if schedule.paused || self.firing.intake.inputs(&key.0).is_err() {
             return;
         }
-        match Entry::new(schedule, now) {
+        match TimetableEntry::new(schedule, now) {
             Ok(entry) => {
                 self.entries.insert(key, entry);
             }
@@ -302,6 +303,6 @@ fn has_room(firing: &HashMap<String, usize>, business_id: &str) -> bool {
     firing.get(business_id).is_none_or(|count| *count < FIRING_OF_ONE)
 }
 
-fn key(schedule: &Schedule) -> Key {
+fn key(schedule: &Schedule) -> ScheduleKey {
     (schedule.definition.business_id.clone(), schedule.definition.name.clone())
 }

@@ -8,21 +8,21 @@ use signalbox_intake::Intake;
 use signalbox_model::BusinessInfo;
 
 use crate::record::Record;
-use crate::refusal::Refusal;
+use crate::record_error::RecordError;
 
 /// The header that says it.
 pub(super) const BUSINESS_HEADER: &str = "business-id";
 
 /// Who reads the record: the business that the header names, else the one that the key is the id of, else the only one
 /// that there is. What is said wrongly is refused and never guessed.
-pub(super) fn of(record: &Record, intake: &Intake) -> Result<String, Refusal> {
+pub(super) fn of(record: &Record, intake: &Intake) -> Result<String, RecordError> {
     let mut named = record.headers(BUSINESS_HEADER);
     match (named.next(), named.next()) {
         (None, _) => {}
         (Some(id), None) => {
-            return reader(std::str::from_utf8(id).map_err(|_| Refusal::BusinessHeader)?, record, intake);
+            return reader(std::str::from_utf8(id).map_err(|_| RecordError::BusinessHeader)?, record, intake);
         }
-        (Some(_), Some(_)) => return Err(Refusal::BusinessHeader),
+        (Some(_), Some(_)) => return Err(RecordError::BusinessHeader),
     }
     let readers: Vec<String> = intake
         .businesses()
@@ -35,24 +35,24 @@ pub(super) fn of(record: &Record, intake: &Intake) -> Result<String, Refusal> {
     let by_key = readers.iter().find(|reader| record.key.as_deref() == Some(reader.as_bytes()));
     match (by_key, readers.as_slice()) {
         (Some(reader), _) | (None, [reader]) => Ok(reader.clone()),
-        (None, readers) => Err(Refusal::NoBusiness { topic: record.topic.to_string(), readers: readers.len() }),
+        (None, readers) => Err(RecordError::NoBusiness { topic: record.topic.to_string(), readers: readers.len() }),
     }
 }
 
-fn reader(business_id: &str, record: &Record, intake: &Intake) -> Result<String, Refusal> {
+fn reader(business_id: &str, record: &Record, intake: &Intake) -> Result<String, RecordError> {
     let (_, inputs) = served(business_id, intake)?;
     if !reads(&inputs, &record.topic) {
-        return Err(Refusal::OtherBusiness { business: business_id.to_owned(), topic: record.topic.to_string() });
+        return Err(RecordError::OtherBusiness { business: business_id.to_owned(), topic: record.topic.to_string() });
     }
     Ok(business_id.to_owned())
 }
 
 /// A business and where inputs for it enter; the refusal says what is missing: the business, or a bundle for it.
-pub(super) fn served(business_id: &str, intake: &Intake) -> Result<(Arc<BusinessInfo>, Arc<Inputs>), Refusal> {
+pub(super) fn served(business_id: &str, intake: &Intake) -> Result<(Arc<BusinessInfo>, Arc<Inputs>), RecordError> {
     intake.inputs(business_id).map_err(|error| match error {
-        DecideError::NotLoaded { business_type } => Refusal::NotLoaded(business_type),
-        DecideError::NoBundle { business_type } => Refusal::NoBundle(business_type),
-        _ => Refusal::UnknownBusiness(business_id.chars().take(128).collect()),
+        DecideError::NotLoaded { business_type } => RecordError::NotLoaded(business_type),
+        DecideError::NoBundle { business_type } => RecordError::NoBundle(business_type),
+        _ => RecordError::UnknownBusiness(business_id.chars().take(128).collect()),
     })
 }
 

@@ -3,7 +3,7 @@
 use signalbox_kafka::{KafkaProducer, OutgoingRecord, SendError};
 
 use crate::record::{CORRELATION_HEADER, Record};
-use crate::refusal::Refusal;
+use crate::record_error::RecordError;
 
 /// What the headers of a dead letter begin with that say why it is one.
 pub(crate) const PREFIX: &str = "dead-letter-";
@@ -30,10 +30,11 @@ pub(super) struct DeadLetters {
 
 impl DeadLetters {
     /// Puts a record aside, and returns once the brokers have confirmed it.
-    pub async fn put(&self, record: &Record, refusal: &Refusal, correlation_id: &str) -> Result<(), SendError> {
+    pub async fn put(&self, record: &Record, refusal: &RecordError, correlation_id: &str) -> Result<(), SendError> {
         let mut headers = headers(record, refusal, correlation_id);
         match self.send(record, record.value.as_deref(), &headers).await {
-            // A record that fits nowhere would hold its partition for ever. It stays where it was read, and that is said.
+            // A record that fits nowhere would hold its partition for ever. It stays where it was read, and that is
+            // said.
             Err(SendError::TooLarge { .. }) => {
                 let size = record.value.as_ref().map_or(0, Vec::len).to_string();
                 headers.push((VALUE_SIZE.to_owned(), Some(size.into_bytes())));
@@ -55,7 +56,7 @@ impl DeadLetters {
 }
 
 /// The record's own headers, then why it is here. What an earlier stay here left is replaced.
-fn headers(record: &Record, refusal: &Refusal, correlation_id: &str) -> Vec<(String, Option<Vec<u8>>)> {
+fn headers(record: &Record, refusal: &RecordError, correlation_id: &str) -> Vec<(String, Option<Vec<u8>>)> {
     let own = record.headers.iter().filter(|(name, _)| !name.starts_with(PREFIX) && name != CORRELATION_HEADER);
     let values = [
         Some(refusal.code().to_owned()),
@@ -89,8 +90,8 @@ mod tests {
             written_at: Some(5),
             ..Record::at("orders", 3, 14)
         };
-        let found = headers(&record, &Refusal::Empty, "cor_new");
-        let message = Refusal::Empty.to_string();
+        let found = headers(&record, &RecordError::Empty, "cor_new");
+        let message = RecordError::Empty.to_string();
         let expected = [
             ("trace", Some("1")),
             ("trace", Some("2")),

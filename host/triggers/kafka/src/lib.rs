@@ -1,26 +1,26 @@
 //! Kafka: records of topics become inputs, each decided once. `docs/guide/kafka.md` is their description for senders
 //! and operators.
 //!
-//! A record's way: the [`reader`]'s thread takes it from librdkafka and enters it into the [`flow`], which lets records
-//! with the same key run one after the other; a task [`work`]s on it: it is [`take_in`] and decided, or put with the
-//! [`dead_letters`]. Only what lies below every unfinished record of a partition is committed, so that whatever happens
-//! to the process the next reader begins with the first record that is not done with, and what it finds decided is
-//! answered from the record.
+//! A record's way: the [`consumer_thread`]'s thread takes it from librdkafka and enters it into the [`in_flight`],
+//! which lets records with the same key run one after the other; a task [`work`]s on it: it is [`record_intake`] and
+//! decided, or put with the [`dead_letters`]. Only what lies below every unfinished record of a partition is committed,
+//! so that whatever happens to the process the next reader begins with the first record that is not done with, and what
+//! it finds decided is answered from the record.
 
 mod business;
 mod config;
+mod consumer_thread;
 mod dead_letters;
-mod flow;
-mod group;
-mod lanes;
+mod in_flight;
+mod key_queues;
 mod metrics;
-mod progress;
+mod partition_progress;
 mod read;
-mod reader;
+mod rebalance;
 mod record;
-mod refusal;
-mod start;
-mod take_in;
+mod record_error;
+mod record_intake;
+mod start_position;
 mod work;
 
 use std::collections::BTreeSet;
@@ -37,12 +37,12 @@ use thiserror::Error;
 use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
 
+use consumer_thread::{ConsumerThread, ShutdownPhase};
 use dead_letters::DeadLetters;
-use flow::Flow;
-use reader::{Ending, Reader};
-use start::Start;
-use take_in::TakeIn;
-use work::{Patience, Worker};
+use in_flight::InFlightRecords;
+use record_intake::RecordIntake;
+use start_position::StartPosition;
+use work::{RetryLimits, Worker};
 
 pub use config::{KafkaConfig, StartAt};
 pub use dead_letters::{HEADERS as DEAD_LETTER_HEADERS, VALUE_SIZE as DEAD_LETTER_VALUE_SIZE};
@@ -59,7 +59,7 @@ const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Reads Kafka for this host. Dropping it ends it as a crash would: nothing more is committed.
 pub struct KafkaConsumer {
-    ending: watch::Sender<Ending>,
+    ending: watch::Sender<ShutdownPhase>,
     ended: Option<oneshot::Receiver<usize>>,
 }
 
@@ -129,8 +129,8 @@ impl KafkaConfig {
             // An offset is committed when its record is done with, and by nobody but us.
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")
-            // Where nothing is committed the host says itself where it begins. This is for what was committed and is there
-            // no more, because the brokers keep no record for that long: what they still have is read.
+            // Where nothing is committed the host says itself where it begins. This is for what was committed and is
+            // there no more, because the brokers keep no record for that long: what they still have is read.
             .set("auto.offset.reset", "earliest")
             .set("session.timeout.ms", millis(session))
             .set("heartbeat.interval.ms", millis(session / 3))
@@ -146,18 +146,18 @@ impl KafkaConfig {
 }
 
 impl KafkaConsumer {
-    /// Begins to read; has to be called within a runtime, on which records are worked on. Brokers that cannot be reached
-    /// are no error: they are tried until they can be.
+    /// Begins to read; has to be called within a runtime, on which records are worked on. Brokers that cannot be
+    /// reached are no error: they are tried until they can be.
     pub fn start(
         config: &KafkaConfig,
         connection: &KafkaConnection,
         intake: Intake,
         clock: Clock,
     ) -> Result<Self, KafkaError> {
-        let flow = Arc::new(Flow::new(config.in_flight, config.in_flight_size.0));
+        let flow = Arc::new(InFlightRecords::new(config.in_flight, config.in_flight_size.0));
         let producer = KafkaProducer::new(connection, config.send_timeout.0)?;
         let worker = Worker {
-            take_in: TakeIn {
+            record_intake: RecordIntake {
                 intake: intake.clone(),
                 clock,
                 inputs_topic: config.inputs_topic.clone(),
@@ -165,22 +165,22 @@ impl KafkaConsumer {
             },
             dead_letters: DeadLetters { producer, topic: config.dead_letter_topic.clone() },
             flow: flow.clone(),
-            patience: Patience {
+            retry_limits: RetryLimits {
                 attempts: config.handler_attempts,
                 first: config.retry_after.0,
                 longest: config.longest_retry_after.0,
             },
         };
-        let (ending, told) = watch::channel(Ending::NotYet);
+        let (ending, told) = watch::channel(ShutdownPhase::NotYet);
         let own = config.clone();
-        let reader = Reader {
+        let reader = ConsumerThread {
             config: config.consumer(connection),
             flow,
             worker: Arc::new(worker),
             topics: Box::new(move || own.topics(&intake)),
             commit_interval: config.commit_interval.0,
             revoke_timeout: config.revoke_timeout.0,
-            start: Start { at: config.start_at, patience: config.session_timeout.0 / 2 },
+            start: StartPosition { at: config.start_at, retry_limits: config.session_timeout.0 / 2 },
             runtime: Handle::current(),
             ending: told,
         };
@@ -195,11 +195,11 @@ impl KafkaConsumer {
         Ok(Self { ending, ended: Some(ended) })
     }
 
-    /// Reads no more, lets running records end, commits and leaves the group, all within the deadline; says how many records
-    /// were left unfinished. They are read again by whoever gets their partitions.
+    /// Reads no more, lets running records end, commits and leaves the group, all within the deadline; says how many
+    /// records were left unfinished. They are read again by whoever gets their partitions.
     pub async fn leave(mut self, deadline: Duration) -> usize {
         let until = tokio::time::Instant::now() + deadline;
-        self.ending.send_replace(Ending::Orderly(Instant::now() + deadline.saturating_sub(FAREWELL)));
+        self.ending.send_replace(ShutdownPhase::Orderly(Instant::now() + deadline.saturating_sub(FAREWELL)));
         let Some(ended) = self.ended.take() else { return 0 };
         match tokio::time::timeout_at(until, ended).await {
             Ok(unfinished) => unfinished.unwrap_or_default(),
@@ -216,7 +216,7 @@ impl KafkaConsumer {
 impl Drop for KafkaConsumer {
     fn drop(&mut self) {
         if self.ended.is_some() {
-            self.ending.send_replace(Ending::AtOnce);
+            self.ending.send_replace(ShutdownPhase::AtOnce);
         }
     }
 }

@@ -7,19 +7,19 @@ use signalbox_model::strict_json::{self, BodyError};
 use signalbox_model::{AgentInput, Content, InputType, JsonObject};
 
 use crate::record::{Record, is_correlation_id};
-use crate::refusal::Refusal;
+use crate::record_error::RecordError;
 
 /// The longest id of a user or place.
 const LONGEST_NAME: usize = 256;
 
 /// Without a handler the value is the data of one input, and the metadata say where it stood.
-pub(super) fn default_mapping(record: &Record, intake: &Intake) -> Result<NewInput, Refusal> {
+pub(super) fn default_mapping(record: &Record, intake: &Intake) -> Result<NewInput, RecordError> {
     if record.value.as_ref().is_none_or(Vec::is_empty) {
-        return Err(Refusal::Empty);
+        return Err(RecordError::Empty);
     }
     let data: JsonObject = object(record, &[]).map_err(|error| {
         let (BodyError::Syntax(reason) | BodyError::Shape(reason)) = error;
-        Refusal::NotJson(reason)
+        RecordError::NotJson(reason)
     })?;
     let mut metadata = JsonObject::from_iter([
         ("topic".to_owned(), json!(&*record.topic)),
@@ -34,18 +34,18 @@ pub(super) fn default_mapping(record: &Record, intake: &Intake) -> Result<NewInp
         metadata.insert("timestamp".to_owned(), json!(at.to_string()));
     }
     let content = Content { text: None, data: Some(data), metadata: Some(metadata) };
-    intake.check_content(&content).map_err(Refusal::Content)?;
+    intake.check_content(&content).map_err(RecordError::Content)?;
     Ok(NewInput { id: None, input_type: InputType::KafkaRecord, user_id: None, location_id: None, content })
 }
 
 /// On the topic of inputs the value is the input.
-pub(super) fn input(record: &Record, intake: &Intake) -> Result<AgentInput, Refusal> {
+pub(super) fn input(record: &Record, intake: &Intake) -> Result<AgentInput, RecordError> {
     let objects = ["/content", "/content/data", "/content/metadata"];
     let input: AgentInput = object(record, &objects).map_err(|error| match error {
-        BodyError::Syntax(reason) => Refusal::NotJson(reason),
-        BodyError::Shape(reason) => Refusal::NoInput(reason),
+        BodyError::Syntax(reason) => RecordError::NotJson(reason),
+        BodyError::Shape(reason) => RecordError::NoInput(reason),
     })?;
-    let wrong = |reason: &str| Err(Refusal::NoInput(reason.to_owned()));
+    let wrong = |reason: &str| Err(RecordError::NoInput(reason.to_owned()));
     if !(1..=128).contains(&input.id.len()) || !input.id.bytes().all(|byte| byte.is_ascii_graphic()) {
         return wrong("`id` has to be 1 to 128 visible ASCII characters");
     }
@@ -60,7 +60,7 @@ pub(super) fn input(record: &Record, intake: &Intake) -> Result<AgentInput, Refu
             return wrong(&format!("`{field}` has to be 1 to {LONGEST_NAME} bytes"));
         }
     }
-    intake.check_content(&input.content).map_err(Refusal::Content)?;
+    intake.check_content(&input.content).map_err(RecordError::Content)?;
     Ok(input)
 }
 

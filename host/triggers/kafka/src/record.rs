@@ -13,7 +13,7 @@ pub(super) const CORRELATION_HEADER: &str = "correlation-id";
 const LONGEST_CORRELATION: usize = 128;
 
 /// A partition of a topic.
-pub(super) type Place = (Arc<str>, i32);
+pub(super) type TopicPartition = (Arc<str>, i32);
 
 /// A record as it was read, in memory of our own.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -63,7 +63,7 @@ impl Record {
         Self { topic: topic.into(), partition, offset, ..Self::default() }
     }
 
-    pub fn place(&self) -> Place {
+    pub fn place(&self) -> TopicPartition {
         (self.topic.clone(), self.partition)
     }
 
@@ -91,7 +91,8 @@ impl Record {
         Timestamp::from_millisecond(self.written_at?).ok()
     }
 
-    /// The same whenever it is read again, and another one for a record at the same place of a topic that was made anew.
+    /// The same whenever it is read again, and another one for a record at the same place of a topic that was made
+    /// anew.
     pub fn id(&self) -> String {
         signalbox_model::record_id(&self.topic, self.partition, self.offset, self.written_at)
     }

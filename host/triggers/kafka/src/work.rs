@@ -8,38 +8,38 @@ use futures_util::FutureExt as _;
 use tracing::Instrument as _;
 
 use crate::dead_letters::DeadLetters;
-use crate::flow::{Flow, Hold, Running};
+use crate::in_flight::{InFlightRecords, PartitionPause, RunningRecord};
 use crate::metrics::{KAFKA_DEAD_LETTERS, KAFKA_RECORDS, KAFKA_RETRIES};
 use crate::record::Record;
-use crate::refusal::{Fate, Refusal};
-use crate::take_in::{Made, TakeIn, Taken};
+use crate::record_error::{Disposition, RecordError};
+use crate::record_intake::{PreparedRecord, RecordIntake, RecordResult};
 
 /// Works on records.
 pub(super) struct Worker {
-    pub take_in: TakeIn,
+    pub record_intake: RecordIntake,
     pub dead_letters: DeadLetters,
-    pub flow: Arc<Flow>,
-    pub patience: Patience,
+    pub flow: Arc<InFlightRecords>,
+    pub retry_limits: RetryLimits,
 }
 
 /// How often, and after which pauses, something is tried again.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Patience {
+pub(super) struct RetryLimits {
     pub attempts: u32,
     pub first: Duration,
     pub longest: Duration,
 }
 
 /// The pauses of one record. From the first one on its partition is not read on.
-struct Pauses<'a> {
+struct Backoff<'a> {
     next: Duration,
     longest: Duration,
-    hold: Option<Hold<'a>>,
+    hold: Option<PartitionPause<'a>>,
 }
 
 impl Worker {
     /// Works on a record, and then on those behind it in its lane.
-    pub async fn run(self: Arc<Self>, mut running: Running) {
+    pub async fn run(self: Arc<Self>, mut running: RunningRecord) {
         loop {
             let finished = self.record(&running).await;
             match self.flow.end(&running, finished) {
@@ -50,7 +50,7 @@ impl Worker {
     }
 
     /// True when the record is done with; false when its partition has gone and another host reads it again.
-    async fn record(&self, running: &Running) -> bool {
+    async fn record(&self, running: &RunningRecord) -> bool {
         let record = &running.record;
         let correlation_id = record.correlation_id().unwrap_or_else(signalbox_model::correlation_id);
         let span = tracing::info_span!(
@@ -63,9 +63,9 @@ impl Worker {
         self.work(running, correlation_id).instrument(span).await
     }
 
-    async fn work(&self, running: &Running, mut correlation_id: String) -> bool {
+    async fn work(&self, running: &RunningRecord, mut correlation_id: String) -> bool {
         let record = &running.record;
-        let mut pauses = Pauses { next: self.patience.first, longest: self.patience.longest, hold: None };
+        let mut backoff = Backoff { next: self.retry_limits.first, longest: self.retry_limits.longest, hold: None };
         let (mut made, mut attempts) = (None, 0);
         let refusal = loop {
             if running.ticket.gone.is_cancelled() {
@@ -78,59 +78,59 @@ impl Worker {
                 }
                 Err(refusal) => refusal,
             };
-            if let Some(id) = made.as_ref().and_then(Made::correlation_id) {
+            if let Some(id) = made.as_ref().and_then(PreparedRecord::correlation_id) {
                 id.clone_into(&mut correlation_id);
             }
             attempts += 1;
             let wait = match refusal.fate() {
-                Fate::Never => break refusal,
-                Fate::Doubtful if attempts >= self.patience.attempts => break refusal,
-                Fate::Doubtful => None,
-                Fate::Later(wait) => wait,
+                Disposition::Never => break refusal,
+                Disposition::Doubtful if attempts >= self.retry_limits.attempts => break refusal,
+                Disposition::Doubtful => None,
+                Disposition::Later(wait) => wait,
             };
             tracing::warn!(code = refusal.code(), attempts, "cannot decide a record yet: {}", refusal.in_log());
-            if !self.pause(running, &mut pauses, refusal.code(), wait).await {
+            if !self.pause(running, &mut backoff, refusal.code(), wait).await {
                 return false;
             }
         };
-        self.put_aside(running, &refusal, &correlation_id, pauses).await
+        self.to_dead_letters(running, &refusal, &correlation_id, backoff).await
     }
 
     /// One try. A panic on the way is one record's affair.
     async fn attempt(
         &self,
-        running: &Running,
+        running: &RunningRecord,
         correlation_id: &str,
-        made: &mut Option<Made>,
-    ) -> Result<Taken, Refusal> {
-        let Running { record, ticket } = running;
+        made: &mut Option<PreparedRecord>,
+    ) -> Result<RecordResult, RecordError> {
+        let RunningRecord { record, ticket } = running;
         let trying = async {
             let made = match made {
                 Some(made) => made,
-                None => made.insert(self.take_in.make(record, correlation_id).await?),
+                None => made.insert(self.record_intake.make(record, correlation_id).await?),
             };
-            self.take_in.decide(made, ticket.may_be_redelivered).await
+            self.record_intake.decide(made, ticket.may_be_redelivered).await
         };
-        AssertUnwindSafe(trying).catch_unwind().await.unwrap_or(Err(Refusal::Lost))
+        AssertUnwindSafe(trying).catch_unwind().await.unwrap_or(Err(RecordError::Lost))
     }
 
     /// Until the brokers have the dead letter: a record that is nowhere else must not be lost.
-    async fn put_aside<'a>(
+    async fn to_dead_letters<'a>(
         &'a self,
-        running: &Running,
-        refusal: &Refusal,
+        running: &RunningRecord,
+        refusal: &RecordError,
         correlation_id: &str,
-        mut pauses: Pauses<'a>,
+        mut backoff: Backoff<'a>,
     ) -> bool {
         let (record, code) = (&running.record, refusal.code());
-        pauses.next = self.patience.first;
+        backoff.next = self.retry_limits.first;
         while let Err(error) = self.dead_letters.put(record, refusal, correlation_id).await {
             tracing::error!(code, %error, "cannot put a record aside; it is kept and tried again");
-            if !self.pause(running, &mut pauses, "dead_letters_unavailable", None).await {
+            if !self.pause(running, &mut backoff, "dead_letters_unavailable", None).await {
                 return false;
             }
         }
-        let result = if matches!(refusal, Refusal::Failed(_)) { "failed" } else { "dead_letter" };
+        let result = if matches!(refusal, RecordError::Failed(_)) { "failed" } else { "dead_letter" };
         ::metrics::counter!(KAFKA_RECORDS, "topic" => record.topic.to_string(), "result" => result).increment(1);
         ::metrics::counter!(KAFKA_DEAD_LETTERS, "reason" => code).increment(1);
         tracing::warn!(code, dead_letters = self.dead_letters.topic, "put a record aside: {}", refusal.in_log());
@@ -140,17 +140,17 @@ impl Worker {
     /// Waits before the next try; false when the partition goes meanwhile.
     async fn pause<'a>(
         &'a self,
-        running: &Running,
-        pauses: &mut Pauses<'a>,
+        running: &RunningRecord,
+        backoff: &mut Backoff<'a>,
         reason: &'static str,
         wait: Option<Duration>,
     ) -> bool {
         ::metrics::counter!(KAFKA_RETRIES, "reason" => reason).increment(1);
-        pauses.hold.get_or_insert_with(|| self.flow.hold(running));
-        let pause = wait.unwrap_or(pauses.next).min(pauses.longest);
-        // Whoever says when to come back knows better than a guess that grows.
+        backoff.hold.get_or_insert_with(|| self.flow.hold(running));
+        let pause = wait.unwrap_or(backoff.next).min(backoff.longest);
+        // A wait that the error itself asks for is better than the growing backoff.
         if wait.is_none() {
-            pauses.next = pauses.next.saturating_mul(2).min(pauses.longest);
+            backoff.next = backoff.next.saturating_mul(2).min(backoff.longest);
         }
         tokio::select! {
             () = running.ticket.gone.cancelled() => false,
@@ -159,11 +159,11 @@ impl Worker {
     }
 }
 
-fn count(record: &Record, taken: Taken) {
+fn count(record: &Record, taken: RecordResult) {
     let result = match taken {
-        Taken::Decided => "decided",
-        Taken::Duplicate => "duplicate",
-        Taken::Nothing => "nothing",
+        RecordResult::Decided => "decided",
+        RecordResult::Duplicate => "duplicate",
+        RecordResult::Nothing => "nothing",
     };
     ::metrics::counter!(KAFKA_RECORDS, "topic" => record.topic.to_string(), "result" => result).increment(1);
     tracing::info!(result, "took in a record");

@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderName};
 
-/// What the name of a header contains that no handler needs to see: it proves who somebody is.
+/// Parts of the names of headers that carry credentials or signatures, which no handler needs to see.
 const SECRET_MARKS: [&str; 8] =
     ["authorization", "cookie", "signature", "token", "secret", "api-key", "apikey", "password"];
 

@@ -1,4 +1,5 @@
-//! Which secrets prove where a delivery for a business comes from: the business's own, or else those that businesses share.
+//! Which secrets prove where a delivery for a business comes from: the business's own, or else those that businesses
+//! share.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -26,11 +27,11 @@ pub(super) struct Keys {
 }
 
 /// The keys that count for one hook of one business.
-pub(super) struct Chosen<'a> {
+pub(super) struct HookKeys<'a> {
     pub keys: &'a [SigningKey],
     /// Whether they count for other businesses too.
     pub shared: bool,
-    /// The key of the configuration; the same for whoever shares the secret and for nobody else.
+    /// The key of the configuration; businesses that share the secret have the same one, and no others have it.
     pub name: String,
 }
 
@@ -47,16 +48,16 @@ impl Keys {
     }
 
     /// The keys of a secret for a business; none when there is no such secret.
-    pub fn of(&self, business_id: &str, secret: &str) -> Option<Chosen<'_>> {
+    pub fn of(&self, business_id: &str, secret: &str) -> Option<HookKeys<'_>> {
         let own = self.own.get(business_id).and_then(|own| find_named(own, secret));
         let chosen = match own {
-            // Also when the list is empty: whoever names a business's own secret means no other.
+            // Also when the list is empty: an operator who names a business's own secret means no other.
             Some((name, keys)) => {
-                Chosen { keys, shared: false, name: format!("webhooks.business-secrets.{business_id}.{name}") }
+                HookKeys { keys, shared: false, name: format!("webhooks.business-secrets.{business_id}.{name}") }
             }
             None => {
                 let (name, keys) = find_named(&self.shared, secret)?;
-                Chosen { keys, shared: true, name: format!("webhooks.secrets.{name}") }
+                HookKeys { keys, shared: true, name: format!("webhooks.secrets.{name}") }
             }
         };
         Some(chosen).filter(|chosen| !chosen.keys.is_empty())
@@ -79,7 +80,7 @@ impl Keys {
                 };
                 check_keys(&chosen, input.verify.scheme, &bundle, &hook)?;
             }
-            // Whoever comes later may need them.
+            // A bundle that is deployed later may need them.
             if let Some(chosen) = self.of("", &secret) {
                 check_keys(&chosen, input.verify.scheme, &bundle, &hook)?;
             }
@@ -158,7 +159,7 @@ impl Keys {
     }
 }
 
-fn check_keys(chosen: &Chosen<'_>, scheme: VerifyScheme, bundle: &str, hook: &str) -> Result<(), HookError> {
+fn check_keys(chosen: &HookKeys<'_>, scheme: VerifyScheme, bundle: &str, hook: &str) -> Result<(), HookError> {
     for key in chosen.keys {
         let (bundle, hook, secret) = (bundle.to_owned(), hook.to_owned(), chosen.name.clone());
         match key.key(scheme) {

@@ -1,14 +1,14 @@
 //! Webhooks: `POST /webhooks/{business}/{hook}`. `docs/guide/webhooks.md` is their description for senders.
 //!
-//! A delivery's way: its body is read, [`verify`] looks whether it comes from whom it should, [`take_in`] remembers
-//! it, has it handled, and stores its inputs before the sender is told that they are taken in.
+//! A delivery's way: its body is read, [`verify`] looks whether it comes from whom it should, [`accept_delivery`]
+//! remembers it, has it handled, and stores its inputs before the sender is told that they are taken in.
 
+mod accept_delivery;
 mod config;
+mod delivery_error;
 mod handler_headers;
 mod keys;
 mod metrics;
-mod refusal;
-mod take_in;
 mod verify;
 
 use std::collections::BTreeMap;
@@ -35,14 +35,14 @@ use tokio::sync::Semaphore;
 use tracing::Instrument as _;
 
 use crate::metrics::{SIGNATURES_REFUSED, WEBHOOKS};
+use accept_delivery::{Signature, VerifiedDelivery};
+use delivery_error::DeliveryError;
 use keys::Keys;
-use refusal::Refusal;
-use take_in::{Proven, Signature};
 
 pub use config::WebhookConfig;
 pub use keys::WebhookSecrets;
 pub use metrics::describe_metrics;
-pub use verify::{SigningKey, Unproven, verify};
+pub use verify::{SignatureError, SigningKey, verify};
 
 /// Where webhooks are.
 pub const PATH: &str = "/webhooks/{business}/{hook}";
@@ -160,8 +160,8 @@ impl Webhooks {
         self.shared.keys.check(&format!("the bundle for {business_type} businesses"), inputs, &businesses)
     }
 
-    /// What an operator should know of who shares which secret, a sentence each; `hooks` are the inputs of every business
-    /// type's bundle.
+    /// What an operator should know of who shares which secret, a sentence each; `hooks` are the inputs of every
+    /// business type's bundle.
     pub fn remarks(&self, hooks: &BTreeMap<String, Arc<Inputs>>) -> Vec<String> {
         self.shared.keys.remarks(&self.shared.intake.businesses(), hooks)
     }
@@ -206,13 +206,13 @@ async fn deliver(
 }
 
 impl Shared {
-    fn hook(&self, business_id: &str, hook: &str) -> Result<Hook, Refusal> {
+    fn hook(&self, business_id: &str, hook: &str) -> Result<Hook, DeliveryError> {
         let (_, inputs) = self.intake.inputs(business_id).map_err(|error| match error {
             // Whether it has the hook only its bundle knows; "not found" would make the sender give up.
-            DecideError::NotLoaded { .. } => Refusal::NotLoaded,
-            _ => Refusal::Unknown,
+            DecideError::NotLoaded { .. } => DeliveryError::NotLoaded,
+            _ => DeliveryError::Unknown,
         })?;
-        let input = inputs.webhook.get(hook).cloned().ok_or(Refusal::Unknown)?;
+        let input = inputs.webhook.get(hook).cloned().ok_or(DeliveryError::Unknown)?;
         let same_secret = |other: &&WebhookInput| other.verify.secret == input.verify.secret;
         let is_alone = inputs.webhook.values().filter(same_secret).count() == 1;
         Ok(Hook { input, is_alone })
@@ -226,14 +226,15 @@ impl Shared {
         headers: HeaderMap,
         body: Body,
         correlation_id: &str,
-    ) -> Result<DeliveryAnswer, Refusal> {
+    ) -> Result<DeliveryAnswer, DeliveryError> {
         // Held until the end, so that bodies and handlers together take a bounded part of the memory.
-        let room = self.room.clone().try_acquire_owned().map_err(|_| Refusal::Full)?;
+        let room = self.room.clone().try_acquire_owned().map_err(|_| DeliveryError::Full)?;
         let body = read_body(&headers, body, self.config.body_size, self.config.body_timeout).await?;
         let secret = &input.verify.secret;
-        let keys = self.keys.of(&business_id, secret).ok_or_else(|| Refusal::NoSecret { secret: secret.clone() })?;
+        let keys =
+            self.keys.of(&business_id, secret).ok_or_else(|| DeliveryError::NoSecret { secret: secret.clone() })?;
         let (scheme, now) = (input.verify.scheme, self.clock.now());
-        let sender_id = verify::verify(scheme, keys.keys, &headers, &body, now).map_err(Refusal::Unproven)?;
+        let sender_id = verify::verify(scheme, keys.keys, &headers, &body, now).map_err(DeliveryError::Unproven)?;
         // The signature says nothing of the address: where it would be believed at several, only the first one counts.
         let signature = (keys.shared || !is_alone).then(|| Signature {
             id: signalbox_model::signature_id(&keys.name, &verify::signed_identity(scheme, &sender_id, &body)),
@@ -242,7 +243,7 @@ impl Shared {
         // Only what is proven counts, so that strangers cannot use up what the sender is allowed.
         self.throttle(&business_id, &hook)?;
         self.intake.check_rate(None, &business_id)?;
-        let delivery = Proven {
+        let delivery = VerifiedDelivery {
             headers: handler_headers::of(&headers),
             signature,
             correlation_id: correlation_id.to_owned(),
@@ -254,35 +255,37 @@ impl Shared {
         };
         // A task of its own, so that a sender that hangs up does not stop it half-way.
         let taking = async move {
-            let answer = take_in::take_in(&self.intake, &self.store, delivery).await;
+            let answer = accept_delivery::accept_delivery(&self.intake, &self.store, delivery).await;
             drop(room);
             answer
         };
-        tokio::spawn(taking.in_current_span()).await.unwrap_or(Err(Refusal::Lost))
+        tokio::spawn(taking.in_current_span()).await.unwrap_or(Err(DeliveryError::Lost))
     }
 
-    fn throttle(&self, business_id: &str, hook: &str) -> Result<(), Refusal> {
+    fn throttle(&self, business_id: &str, hook: &str) -> Result<(), DeliveryError> {
         let refused = self.rate.check_key(&(business_id.to_owned(), hook.to_owned())).err();
         refused.map_or(Ok(()), |refused| {
-            Err(Refusal::Rate { wait: refused.wait_time_from(DefaultClock::default().now()) })
+            Err(DeliveryError::Rate { wait: refused.wait_time_from(DefaultClock::default().now()) })
         })
     }
 
-    fn refuse(&self, refusal: &Refusal, correlation_id: &str) -> Response {
+    fn refuse(&self, refusal: &DeliveryError, correlation_id: &str) -> Response {
         match refusal {
-            Refusal::Unproven(reason) => {
+            DeliveryError::Unproven(reason) => {
                 ::metrics::counter!(SIGNATURES_REFUSED, "reason" => reason.reason()).increment(1);
                 tracing::warn!(reason = reason.reason(), "refused a delivery: {reason}");
             }
-            Refusal::NoSecret { secret } => {
+            DeliveryError::NoSecret { secret } => {
                 tracing::error!(secret, "the hook's secret is not configured; add it under [webhooks.secrets]");
             }
-            Refusal::IdReused | Refusal::UsedElsewhere => tracing::warn!("refused a delivery: {refusal}"),
+            DeliveryError::IdReused | DeliveryError::UsedElsewhere => tracing::warn!("refused a delivery: {refusal}"),
             refusal if refusal.is_ours() => {
                 tracing::error!(code = refusal.code(), "cannot take in a delivery: {refusal}")
             }
             // The reasons of these repeat words of the delivery, and are its sender's alone.
-            Refusal::NoObject(_) | Refusal::Handle(_) => tracing::info!(code = refusal.code(), "refused a delivery"),
+            DeliveryError::NoObject(_) | DeliveryError::Handle(_) => {
+                tracing::info!(code = refusal.code(), "refused a delivery")
+            }
             refusal => tracing::info!(code = refusal.code(), "refused a delivery: {refusal}"),
         }
         let problem = refusal.problem(self.config.retry_after.0).correlated(correlation_id);
@@ -296,7 +299,7 @@ impl Shared {
 
 async fn refuse_method(State(shared): State<Arc<Shared>>) -> Response {
     let correlation_id = signalbox_model::correlation_id();
-    let refusal = Refusal::Method;
+    let refusal = DeliveryError::Method;
     ::metrics::counter!(WEBHOOKS, "hook" => NO_HOOK, "result" => refusal.code()).increment(1);
     let span = tracing::info_span!("webhook", correlation_id);
     let mut response = span.in_scope(|| shared.refuse(&refusal, &correlation_id));

@@ -39,7 +39,7 @@ pub struct SigningKey {
 
 /// Why a delivery is not believed. Metrics and logs tell these apart; the sender is told none of them.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
-pub enum Unproven {
+pub enum SignatureError {
     /// A header of the scheme is not there.
     #[error("the header {0} is missing")]
     Missing(&'static str),
@@ -63,7 +63,7 @@ pub enum Unproven {
     NoId,
 }
 
-impl Unproven {
+impl SignatureError {
     /// A stable name for metrics.
     pub fn reason(self) -> &'static str {
         match self {
@@ -121,22 +121,22 @@ pub fn verify(
     headers: &HeaderMap,
     body: &[u8],
     now: Timestamp,
-) -> Result<String, Unproven> {
+) -> Result<String, SignatureError> {
     let claim = match scheme {
         VerifyScheme::StandardWebhooks => scheme::standard_webhooks(headers)?,
         VerifyScheme::Github => scheme::github(headers)?,
         VerifyScheme::Stripe => scheme::stripe(headers)?,
     };
     if !is_signed(scheme, keys, &claim, body) {
-        return Err(Unproven::Mismatch);
+        return Err(SignatureError::Mismatch);
     }
     // The time is part of what is signed, so that it is looked at only when the signature holds.
     if let Some(signed_at) = claim.signed_at {
         let distance = now.as_second().abs_diff(signed_at);
         match (distance > TOLERANCE_SECONDS, signed_at > now.as_second()) {
             (false, _) => {}
-            (true, false) => return Err(Unproven::Old),
-            (true, true) => return Err(Unproven::Future),
+            (true, false) => return Err(SignatureError::Old),
+            (true, true) => return Err(SignatureError::Future),
         }
     }
     match claim.id {

@@ -16,11 +16,11 @@ use tokio_tungstenite::tungstenite::{Error as WireError, Message as Wire, Utf8By
 use tracing::Instrument;
 
 use crate::metrics::{CLOSES, ERRORS};
-use crate::protocol::{Action, Event, Now, Protocol};
-use crate::received::{CLIENT, GONE, Received, read};
+use crate::protocol::{Action, ConnectionTime, Event, Protocol};
+use crate::received::{CLIENT, GONE, IncomingMessage, read};
 use crate::upgrade::Stream;
 use crate::watch::Sender;
-use crate::{Shared, Stranger, message, resume, review};
+use crate::{Shared, UnauthenticatedConnection, message, resume, review};
 
 /// How long a client may take to answer a close.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -35,7 +35,7 @@ const READ_AHEAD: u64 = 4 * 1024;
 const CONTROL_FRAME: u64 = 125 + 6;
 
 /// One socket and everything about it, owned by one task.
-pub(super) struct Connection {
+pub(super) struct ConnectionTask {
     shared: Arc<Shared>,
     id: String,
     began: Instant,
@@ -45,13 +45,13 @@ pub(super) struct Connection {
     notes_in: mpsc::Sender<Box<Event>>,
     notes: mpsc::Receiver<Box<Event>>,
     ping: bool,
-    /// Given back as soon as somebody knows who it is.
-    stranger: Option<Stranger>,
+    /// Given back as soon as the connection is authenticated.
+    stranger: Option<UnauthenticatedConnection>,
     allowance: Allowance,
 }
 
-impl Connection {
-    pub fn new(shared: Arc<Shared>, stranger: Stranger, allowance: Allowance) -> Self {
+impl ConnectionTask {
+    pub fn new(shared: Arc<Shared>, stranger: UnauthenticatedConnection, allowance: Allowance) -> Self {
         let id = format!("con_{}", &signalbox_model::correlation_id()[4..]);
         // Every message in flight and the one resume send one note each.
         let (notes_in, notes) = mpsc::channel(shared.rules.in_flight + 1);
@@ -102,23 +102,23 @@ impl Connection {
                     None => continue,
                 },
                 received = stream.next() => match read(received) {
-                    Received::Event(event) => {
+                    IncomingMessage::Event(event) => {
                         if event == Event::Control {
                             self.allowance.add(CONTROL_FRAME, most);
                         }
                         event
                     }
-                    Received::Text(text) => {
+                    IncomingMessage::Text(text) => {
                         self.allowance.set(most);
                         self.parse(&text)
                     }
-                    Received::Gone(how) => {
+                    IncomingMessage::Gone(how) => {
                         if how == CLIENT {
                             answer_goodbye(stream).await;
                         }
                         break how;
                     }
-                    Received::Closed(code) => {
+                    IncomingMessage::Closed(code) => {
                         echo_close(stream, code).await;
                         break CLIENT;
                     }
@@ -202,7 +202,7 @@ impl Connection {
         }
         let is_first = matches!(frame, ServerFrame::Welcome { .. });
         let frame = Encoded::json(&frame);
-        // Whoever has registered may be spoken to before being greeted.
+        // A registered connection may get frames before its welcome.
         if is_first {
             self.outbox.push_first(frame)
         } else {
@@ -269,14 +269,14 @@ impl Connection {
         match (written, self.outbox.close_requested()) {
             (Ok(()), None) => ControlFlow::Continue(()),
             (Ok(()), Some(close)) => {
-                // Whoever is being shown out is not spoken to any more.
+                // A connection that is being closed gets no further frames.
                 self.session = None;
                 // For what is under way until the client closes too; the time that it has is bounded.
                 self.allowance.set(u64::MAX);
                 say_goodbye(stream, &close, patience).await;
                 ControlFlow::Break(close.code.label())
             }
-            // Whoever does not read for so long is as slow as one with a full outbox.
+            // A client that reads nothing for so long is treated like one with a full outbox.
             (Err(Some(slow)), _) => ControlFlow::Break(slow.label()),
             (Err(None), _) => ControlFlow::Break(GONE),
         }
@@ -285,12 +285,12 @@ impl Connection {
     fn end(&self, code: &'static str) {
         ::metrics::counter!(CLOSES, "code" => code).increment(1);
         tracing::info!(code, seconds = self.began.elapsed().as_secs(), "disconnected");
-        // Whoever still has something for this connection learns that nobody will read it.
+        // Tasks that still have frames for this connection learn that it has ended.
         self.outbox.close(CloseCode::Normal.into());
     }
 
-    fn now(&self) -> Now {
-        Now { elapsed: self.began.elapsed(), wall: self.shared.clock.now() }
+    fn now(&self) -> ConnectionTime {
+        ConnectionTime { elapsed: self.began.elapsed(), wall: self.shared.clock.now() }
     }
 }
 
@@ -343,7 +343,8 @@ async fn say_goodbye(stream: &mut Stream, close: &Close, patience: Duration) {
     }
 }
 
-/// Answers the client's close with ours (RFC 6455, 5.5.1): the library has it ready and writes it while it is read from.
+/// Answers the client's close with ours (RFC 6455, 5.5.1): the library has it ready and writes it while it is read
+/// from.
 async fn answer_goodbye(stream: &mut Stream) {
     let _ = timeout(CLOSE_TIMEOUT, async { while let Some(Ok(_)) = stream.next().await {} }).await;
 }

@@ -160,3 +160,12 @@ mod tests {
         assert_eq!(error.code(), "store_unavailable");
     }
 }
+
+/// How a connection ends that presents a token that is not accepted.
+pub(super) fn close_code(error: &AuthError) -> CloseCode {
+    match error {
+        AuthError::Expired { .. } => CloseCode::TokenExpired,
+        AuthError::KeysUnavailable => CloseCode::Internal,
+        _ => CloseCode::AuthFailed,
+    }
+}

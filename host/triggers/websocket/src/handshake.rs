@@ -11,14 +11,14 @@ use crate::{SUBPROTOCOL, upgrade};
 
 /// What an upgrade request says about who asks.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Presented {
+pub(super) struct PresentedToken {
     /// None comes in the first frame.
     pub token: Option<String>,
 }
 
 /// Why there will be no WebSocket.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub(super) enum HandshakeError {
     /// Not a GET.
     Method,
     /// Not an upgrade request.
@@ -37,7 +37,7 @@ pub(super) enum Refusal {
     Token(AuthError),
     /// Two tokens.
     TokensDiffer,
-    /// A browser page of somebody else.
+    /// A browser page of an origin that is not allowed.
     Origin(String),
     /// Too many connections.
     Full,
@@ -48,31 +48,35 @@ pub(super) enum Refusal {
 }
 
 /// Reads the request; what is wrong with it is said before there is a WebSocket.
-pub(super) fn read(uri: &Uri, headers: &HeaderMap, allowed_origins: &[BrowserOrigin]) -> Result<Presented, Refusal> {
+pub(super) fn read(
+    uri: &Uri,
+    headers: &HeaderMap,
+    allowed_origins: &[BrowserOrigin],
+) -> Result<PresentedToken, HandshakeError> {
     if is_token_in_url(uri) {
-        return Err(Refusal::TokenInUrl);
+        return Err(HandshakeError::TokenInUrl);
     }
     if let Some(origin) = headers.get(ORIGIN)
         && !allowed_origins.iter().any(|allowed| allowed.as_str().as_bytes() == origin.as_bytes())
     {
-        return Err(Refusal::Origin(String::from_utf8_lossy(origin.as_bytes()).into_owned()));
+        return Err(HandshakeError::Origin(String::from_utf8_lossy(origin.as_bytes()).into_owned()));
     }
     let protocols = protocols(headers);
     if !protocols.contains(&SUBPROTOCOL) {
-        return Err(Refusal::Subprotocol);
+        return Err(HandshakeError::Subprotocol);
     }
-    Ok(Presented { token: token(headers, &protocols)? })
+    Ok(PresentedToken { token: token(headers, &protocols)? })
 }
 
 /// The token of the header or of a subprotocol. Two different ones would leave it to us who it is that connects.
-fn token(headers: &HeaderMap, protocols: &[&str]) -> Result<Option<String>, Refusal> {
-    let in_header = authorization(headers).map_err(Refusal::Token)?;
+fn token(headers: &HeaderMap, protocols: &[&str]) -> Result<Option<String>, HandshakeError> {
+    let in_header = authorization(headers).map_err(HandshakeError::Token)?;
     let mut in_protocols = protocols.iter().filter_map(|protocol| protocol.strip_prefix("bearer."));
     let Some(in_protocol) = in_protocols.next() else { return Ok(in_header) };
-    // A header of another scheme is for somebody before the host: it has no token that could differ.
+    // A header of another scheme is for a proxy before the host: it has no token that could differ.
     let differs = |header: &String| !header.is_empty() && header != in_protocol;
     if in_protocols.any(|other| other != in_protocol) || in_header.as_ref().is_some_and(differs) {
-        return Err(Refusal::TokensDiffer);
+        return Err(HandshakeError::TokensDiffer);
     }
     Ok(Some(in_protocol.to_owned()))
 }
@@ -82,7 +86,7 @@ fn protocols(headers: &HeaderMap) -> Vec<&str> {
     lines.flat_map(|line| line.split(',')).map(str::trim).collect()
 }
 
-impl Refusal {
+impl HandshakeError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Method => "method_not_allowed",
@@ -153,7 +157,7 @@ impl Refusal {
     }
 }
 
-impl Refusal {
+impl HandshakeError {
     /// The refusal as HTTP; the log knows it under the same correlation id.
     pub fn into_response(self, correlation_id: &str) -> Response {
         let again = matches!(self, Self::Full | Self::Strangers | Self::Draining);

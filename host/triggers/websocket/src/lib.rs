@@ -1,8 +1,8 @@
 //! The protocol `signalbox.v1` over WebSocket: `docs/guide/websocket.md` is its description for clients.
 //!
-//! A socket's way: [`upgrade`] and [`handshake`] look at the request, [`frames`] at the bytes, [`connection`] owns the socket and asks [`protocol`] what
-//! to do about each thing that happens; [`message`] has what people write decided and [`watch`] brings back what becomes of
-//! it, [`resume`] brings what was missed.
+//! A socket's way: [`upgrade`] and [`handshake`] look at the request, [`frames`] at the bytes, [`connection`] owns the
+//! socket and asks [`protocol`] what to do about each thing that happens; [`message`] has what people write decided and
+//! [`watch`] brings back what becomes of it, [`resume`] brings what was missed.
 
 mod config;
 mod connection;
@@ -42,8 +42,8 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig as WireConfig;
 use tokio_util::task::TaskTracker;
 
 use crate::metrics::{REFUSED, SOCKETS};
-use connection::Connection;
-use handshake::{Presented, Refusal};
+use connection::ConnectionTask;
+use handshake::{HandshakeError, PresentedToken};
 use protocol::Rules;
 use upgrade::Upgrade;
 
@@ -130,8 +130,8 @@ impl WebSocket {
         self.shared.sockets.load(Ordering::Relaxed)
     }
 
-    /// Takes no more connections, tells everyone when to reconnect, lets running decisions finish, and closes spread over
-    /// time. Ends when all sockets are gone, or at the deadline; says how many are left.
+    /// Takes no more connections, tells everyone when to reconnect, lets running decisions finish, and closes spread
+    /// over time. Ends when all sockets are gone, or at the deadline; says how many are left.
     pub async fn drain(&self, deadline: Duration) -> usize {
         self.shared.draining.send_replace(Some(deadline));
         self.shared.tasks.close();
@@ -142,13 +142,13 @@ impl WebSocket {
 }
 
 /// What a new connection takes up.
-struct Places {
+struct ConnectionLimits {
     socket: Socket,
-    stranger: Stranger,
+    stranger: UnauthenticatedConnection,
 }
 
-/// The place of a connection until somebody knows whose it is.
-struct Stranger {
+/// The place of a connection until it is authenticated.
+struct UnauthenticatedConnection {
     _place: OwnedSemaphorePermit,
     _of_address: Option<Place>,
 }
@@ -210,10 +210,10 @@ async fn enter(
 
 /// With another method than GET no upgrade would help, so it is 405 and no 426, and the first thing that the sender is told.
 async fn no_get() -> Response {
-    refuse(Refusal::Method)
+    refuse(HandshakeError::Method)
 }
 
-fn refuse(refusal: Refusal) -> Response {
+fn refuse(refusal: HandshakeError) -> Response {
     ::metrics::counter!(REFUSED, "reason" => refusal.code()).increment(1);
     let correlation_id = signalbox_model::correlation_id();
     tracing::info!(correlation_id, reason = refusal.code(), "refused a WebSocket upgrade");
@@ -225,24 +225,28 @@ fn admit(
     uri: &http::Uri,
     request: &mut Parts,
     peer: Option<SocketAddr>,
-) -> Result<(Upgrade, Presented, Places), Refusal> {
+) -> Result<(Upgrade, PresentedToken, ConnectionLimits), HandshakeError> {
     if shared.draining.borrow().is_some() {
-        return Err(Refusal::Draining);
+        return Err(HandshakeError::Draining);
     }
     let upgrade = upgrade::read(request)?;
     let presented = handshake::read(uri, &request.headers, &shared.config.allowed_origins)?;
-    let socket = Socket::open(shared).ok_or(Refusal::Full)?;
-    let place = shared.strangers.clone().try_acquire_owned().map_err(|_| Refusal::Strangers)?;
+    let socket = Socket::open(shared).ok_or(HandshakeError::Full)?;
+    let place = shared.strangers.clone().try_acquire_owned().map_err(|_| HandshakeError::Strangers)?;
     let of_address =
-        peer.map(|peer| shared.strangers_by_address.take(peer.ip()).ok_or(Refusal::Strangers)).transpose()?;
-    Ok((upgrade, presented, Places { socket, stranger: Stranger { _place: place, _of_address: of_address } }))
+        peer.map(|peer| shared.strangers_by_address.take(peer.ip()).ok_or(HandshakeError::Strangers)).transpose()?;
+    Ok((
+        upgrade,
+        presented,
+        ConnectionLimits { socket, stranger: UnauthenticatedConnection { _place: place, _of_address: of_address } },
+    ))
 }
 
 fn accept(
     shared: Arc<Shared>,
     upgrade: Upgrade,
-    presented: Presented,
-    places: Places,
+    presented: PresentedToken,
+    places: ConnectionLimits,
     allowance: Allowance,
 ) -> Response {
     let message_size = usize::try_from(shared.config.message_size.0).unwrap_or(usize::MAX);
@@ -258,9 +262,9 @@ fn accept(
     let counted = tasks.token();
     let response = upgrade.response();
     tokio::spawn(async move {
-        let Places { socket, stranger } = places;
+        let ConnectionLimits { socket, stranger } = places;
         let Some(mut stream) = upgrade.stream(config).await else { return };
-        let mut connection = Connection::new(shared, stranger, allowance);
+        let mut connection = ConnectionTask::new(shared, stranger, allowance);
         connection.run(&mut stream, presented.token).await;
         drop(connection);
         drop((socket, counted));

@@ -1,17 +1,17 @@
-//! A message's way from its frame to whoever decides: as it is, or through the handler that the business's bundle names.
+//! A message's way from its frame to its decision: as it is, or through the handler that the business's bundle names.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use signalbox_executor::{DecideError, Event, HandleError, NewInput, Rejection, Reply};
-use signalbox_intake::{HandlerTask, IntakeError, Message, Origin, ReceiveError, Received, Routed};
+use signalbox_intake::{HandlerTask, IncomingMessage, IntakeError, Message, Origin, ReceiveError, Routed};
 use signalbox_model::{ErrorType, InputType, ResponseContent, UserAccess};
 use signalbox_store::AcceptedInput;
 use tracing::Instrument as _;
 
 use crate::Shared;
 use crate::error_frame::ErrorFrame;
-use crate::watch::{Inputs, Sender};
+use crate::watch::{MessageInputs, Sender};
 
 /// When a message is to be sent again that its handler could not take now.
 const HANDLER_PAUSE: Duration = Duration::from_secs(1);
@@ -25,7 +25,7 @@ pub(super) fn decide(shared: &Arc<Shared>, access: &UserAccess, message: Message
     let Origin { event_id, correlation_id, .. } = arrival.origin.clone();
     let task = match shared.intake.route(arrival, mapping) {
         // At once, so that messages without a handler are decided in the order in which they came.
-        Ok(Routed::Mapped(Received { inputs, reply })) => {
+        Ok(Routed::Mapped(IncomingMessage { inputs, reply })) => {
             return submit(shared, inputs, sender, reply.map(content));
         }
         Ok(Routed::Handler(task)) => task,
@@ -40,7 +40,7 @@ pub(super) fn decide(shared: &Arc<Shared>, access: &UserAccess, message: Message
 }
 
 async fn handle(shared: &Shared, task: Box<HandlerTask>, event_id: String, correlation_id: String, sender: Sender) {
-    let Received { inputs, reply } = match shared.intake.run_handler(task).await {
+    let IncomingMessage { inputs, reply } = match shared.intake.run_handler(task).await {
         Ok(received) => received,
         Err(error) => {
             if let ReceiveError::Handle(HandleError::Rejected(Rejection::Broken(failure))) = &error {
@@ -65,7 +65,7 @@ fn mapping(event: Event) -> Result<NewInput, ReceiveError> {
 }
 
 fn submit(shared: &Shared, inputs: Vec<AcceptedInput>, sender: Sender, reply: Option<ResponseContent>) {
-    let watchers = Inputs::watchers(sender, reply, inputs.len());
+    let watchers = MessageInputs::watchers(sender, reply, inputs.len());
     for (input, watcher) in inputs.into_iter().zip(watchers) {
         if let Err(error) = shared.intake.submit(input, watcher.clone()) {
             watcher.refused(&error);

@@ -12,10 +12,10 @@ use signalbox_http::{AuthError, Verified};
 use signalbox_model::ErrorType;
 use signalbox_sessions::{ClientFrame, Close, CloseCode, Heartbeat, Limits, MessageFrame, ServerFrame};
 
-use crate::error_frame::ErrorFrame;
+use crate::error_frame::{ErrorFrame, close_code};
 
-pub(super) use event::{Action, Event, Now, Rules};
-use phase::{Drain, Phase};
+pub(super) use event::{Action, ConnectionTime, Event, Rules};
+use phase::{ConnectionPhase, Drain};
 use pings::Pings;
 
 /// What a client that has too much in flight is told to wait.
@@ -25,7 +25,7 @@ const IN_FLIGHT_PAUSE: Duration = Duration::from_millis(250);
 pub(super) struct Protocol {
     rules: Rules,
     connection_id: String,
-    phase: Phase,
+    phase: ConnectionPhase,
     /// Businesses with a message being decided, and what waits behind it.
     lanes: HashMap<String, VecDeque<MessageFrame>>,
     in_flight: usize,
@@ -43,7 +43,7 @@ impl Protocol {
         Self {
             rules,
             connection_id,
-            phase: Phase::Joining,
+            phase: ConnectionPhase::Joining,
             lanes: HashMap::new(),
             in_flight: 0,
             resuming: false,
@@ -56,10 +56,10 @@ impl Protocol {
     }
 
     /// What to do about an event.
-    pub fn on(&mut self, event: Event, now: Now) -> Vec<Action> {
+    pub fn on(&mut self, event: Event, now: ConnectionTime) -> Vec<Action> {
         let mut actions = Vec::new();
         self.check_time(now, &mut actions);
-        if matches!(self.phase, Phase::Closed) {
+        if matches!(self.phase, ConnectionPhase::Closed) {
             return actions;
         }
         match event {
@@ -84,7 +84,7 @@ impl Protocol {
                 }
                 self.on_finished(business_id, &mut actions);
             }
-            // Whoever hears that something is over may ask for the next at once, so the room for it is free before.
+            // A client may send its next request as soon as it reads the end of this one, so the place is free before.
             Event::Reviewed(ended) => {
                 self.in_flight = self.in_flight.saturating_sub(1);
                 self.tell(ended.map(Some), now, &mut actions);
@@ -102,12 +102,12 @@ impl Protocol {
     }
 
     /// When to come back with [`Event::Tick`] at the latest.
-    pub fn wake_in(&self, now: Now) -> Option<Duration> {
+    pub fn wake_in(&self, now: ConnectionTime) -> Option<Duration> {
         let until = |at: Duration| at.saturating_sub(now.elapsed);
         let timers = match &self.phase {
-            Phase::Closed => return None,
-            Phase::Joining => [Some(until(self.rules.auth_timeout)), None, None],
-            Phase::Open { expires_at, reminded, .. } => {
+            ConnectionPhase::Closed => return None,
+            ConnectionPhase::Joining => [Some(until(self.rules.auth_timeout)), None, None],
+            ConnectionPhase::Open { expires_at, reminded, .. } => {
                 let left = Duration::try_from(expires_at.duration_since(now.wall)).unwrap_or_default();
                 let notice = if *reminded { left } else { left.saturating_sub(self.rules.expiry_notice) };
                 [Some(notice), Some(until(self.next_ping)), self.pong_due.map(until)]
@@ -120,10 +120,10 @@ impl Protocol {
         timers.into_iter().flatten().chain(drained).min()
     }
 
-    fn check_time(&mut self, now: Now, actions: &mut Vec<Action>) {
+    fn check_time(&mut self, now: ConnectionTime, actions: &mut Vec<Action>) {
         match &mut self.phase {
-            Phase::Closed => {}
-            Phase::Joining => {
+            ConnectionPhase::Closed => {}
+            ConnectionPhase::Joining => {
                 if now.elapsed >= self.rules.auth_timeout {
                     let seconds = self.rules.auth_timeout.as_secs_f64();
                     let message = format!("no token came within {seconds} s; send an auth frame first");
@@ -132,7 +132,7 @@ impl Protocol {
                     self.close(CloseCode::AuthTimeout.into(), actions);
                 }
             }
-            Phase::Open { expires_at, reminded, .. } => {
+            ConnectionPhase::Open { expires_at, reminded, .. } => {
                 let expires_at = *expires_at;
                 let left = Duration::try_from(expires_at.duration_since(now.wall)).unwrap_or_default();
                 if left.is_zero() {
@@ -150,7 +150,7 @@ impl Protocol {
         }
     }
 
-    fn check_heartbeat(&mut self, now: Now, actions: &mut Vec<Action>) {
+    fn check_heartbeat(&mut self, now: ConnectionTime, actions: &mut Vec<Action>) {
         if self.pong_due.is_some_and(|due| now.elapsed >= due) {
             self.close(CloseCode::HeartbeatMissed.into(), actions);
         } else if now.elapsed >= self.next_ping {
@@ -161,7 +161,7 @@ impl Protocol {
     }
 
     /// A pong is an answer and a ping is a sign of life; too many of them are neither.
-    fn on_control(&mut self, now: Now, actions: &mut Vec<Action>) {
+    fn on_control(&mut self, now: ConnectionTime, actions: &mut Vec<Action>) {
         self.pong_due = None;
         let (most, window) = (self.rules.max_pings, self.rules.error_window);
         if self.pings.is_flood(now.elapsed, most, window) {
@@ -172,8 +172,14 @@ impl Protocol {
         }
     }
 
-    fn on_frame(&mut self, frame: ClientFrame, throttled: Option<Duration>, now: Now, actions: &mut Vec<Action>) {
-        let open = matches!(self.phase, Phase::Open { .. });
+    fn on_frame(
+        &mut self,
+        frame: ClientFrame,
+        throttled: Option<Duration>,
+        now: ConnectionTime,
+        actions: &mut Vec<Action>,
+    ) {
+        let open = matches!(self.phase, ConnectionPhase::Open { .. });
         match frame {
             ClientFrame::Auth(auth) if !open => actions.push(Action::Verify(auth.token)),
             _ if !open => {
@@ -200,7 +206,7 @@ impl Protocol {
         }
     }
 
-    fn on_open_frame(&mut self, frame: ClientFrame, now: Now, actions: &mut Vec<Action>) {
+    fn on_open_frame(&mut self, frame: ClientFrame, now: ConnectionTime, actions: &mut Vec<Action>) {
         match frame {
             ClientFrame::Auth(_) => {
                 let message = "this connection has authenticated already; use `refresh` for a new token";
@@ -230,7 +236,7 @@ impl Protocol {
         }
     }
 
-    fn on_message(&mut self, message: MessageFrame, now: Now, actions: &mut Vec<Action>) {
+    fn on_message(&mut self, message: MessageFrame, now: ConnectionTime, actions: &mut Vec<Action>) {
         if !self.has_room(&message.id, now, actions) {
             return;
         }
@@ -245,7 +251,7 @@ impl Protocol {
     }
 
     /// Whether one more may be taken; when not, the client is told.
-    fn has_room(&mut self, id: &str, now: Now, actions: &mut Vec<Action>) -> bool {
+    fn has_room(&mut self, id: &str, now: ConnectionTime, actions: &mut Vec<Action>) -> bool {
         if self.drain.is_some() {
             let error = ErrorFrame::from(&signalbox_intake::IntakeError::Draining);
             self.refuse(error.for_message(Some(id)), now, actions);
@@ -263,7 +269,7 @@ impl Protocol {
     fn on_finished(&mut self, business_id: String, actions: &mut Vec<Action>) {
         let Some(lane) = self.lanes.get_mut(&business_id) else { return };
         self.in_flight = self.in_flight.saturating_sub(1);
-        if matches!(self.phase, Phase::Closed) {
+        if matches!(self.phase, ConnectionPhase::Closed) {
             return;
         }
         match lane.pop_front() {
@@ -274,17 +280,17 @@ impl Protocol {
         }
     }
 
-    fn on_verified(&mut self, result: Result<Verified, AuthError>, now: Now, actions: &mut Vec<Action>) {
+    fn on_verified(&mut self, result: Result<Verified, AuthError>, now: ConnectionTime, actions: &mut Vec<Action>) {
         match (&mut self.phase, result) {
-            (Phase::Closed, _) => {}
-            (Phase::Joining, Ok(verified)) => actions.push(Action::Join(verified)),
-            (Phase::Joining, Err(error)) => {
+            (ConnectionPhase::Closed, _) => {}
+            (ConnectionPhase::Joining, Ok(verified)) => actions.push(Action::Join(verified)),
+            (ConnectionPhase::Joining, Err(error)) => {
                 actions.push(Action::Send(ErrorFrame::from(&error).into_frame(now.wall)));
                 self.close(close_code(&error).into(), actions);
             }
             // A refresh that fails takes nothing away: the old token holds as long as it holds.
-            (Phase::Open { .. }, Err(error)) => self.refuse(ErrorFrame::from(&error), now, actions),
-            (Phase::Open { user_id, expires_at, reminded }, Ok(verified)) => {
+            (ConnectionPhase::Open { .. }, Err(error)) => self.refuse(ErrorFrame::from(&error), now, actions),
+            (ConnectionPhase::Open { user_id, expires_at, reminded }, Ok(verified)) => {
                 if *user_id != verified.access.user_id {
                     let message = "the new token is of another user; open another connection for another user";
                     let error = ErrorFrame::new(ErrorType::AuthFailed, "token_other_user", message);
@@ -300,8 +306,8 @@ impl Protocol {
         }
     }
 
-    fn on_joined(&mut self, verified: Verified, now: Now, actions: &mut Vec<Action>) {
-        if !matches!(self.phase, Phase::Joining) {
+    fn on_joined(&mut self, verified: Verified, now: ConnectionTime, actions: &mut Vec<Action>) {
+        if !matches!(self.phase, ConnectionPhase::Joining) {
             return;
         }
         let Verified { access, expires_at, .. } = verified;
@@ -318,11 +324,11 @@ impl Protocol {
             limits: self.rules.limits,
             server_time: now.wall,
         }));
-        self.phase = Phase::Open { user_id: access.user_id, expires_at, reminded: false };
+        self.phase = ConnectionPhase::Open { user_id: access.user_id, expires_at, reminded: false };
         self.next_ping = now.elapsed + self.rules.ping_interval;
     }
 
-    fn on_broken(&mut self, code: CloseCode, now: Now, actions: &mut Vec<Action>) {
+    fn on_broken(&mut self, code: CloseCode, now: ConnectionTime, actions: &mut Vec<Action>) {
         let error = ErrorFrame::broken(code, self.rules.limits.message_bytes).into_frame(now.wall);
         actions.push(Action::Send(error));
         self.close(code.into(), actions);
@@ -339,13 +345,13 @@ impl Protocol {
             return;
         }
         self.drain = Some(Drain { close_at: close_at.min(give_up_at), give_up_at });
-        if matches!(self.phase, Phase::Open { .. }) {
+        if matches!(self.phase, ConnectionPhase::Open { .. }) {
             let (after_ms, reason) = (reconnect_in.as_millis() as u64, "the host restarts".to_owned());
             actions.push(Action::Send(ServerFrame::Reconnect { after_ms, reason }));
         }
     }
 
-    fn check_drained(&mut self, now: Now, actions: &mut Vec<Action>) {
+    fn check_drained(&mut self, now: ConnectionTime, actions: &mut Vec<Action>) {
         let Some(drain) = self.drain else { return };
         let idle = self.in_flight == 0 && !self.resuming;
         if (idle && now.elapsed >= drain.close_at) || now.elapsed >= drain.give_up_at {
@@ -354,7 +360,12 @@ impl Protocol {
     }
 
     /// Tells the client how something ended.
-    fn tell(&mut self, ended: Result<Option<Box<ServerFrame>>, Box<ErrorFrame>>, now: Now, actions: &mut Vec<Action>) {
+    fn tell(
+        &mut self,
+        ended: Result<Option<Box<ServerFrame>>, Box<ErrorFrame>>,
+        now: ConnectionTime,
+        actions: &mut Vec<Action>,
+    ) {
         match ended {
             Ok(frame) => actions.extend(frame.map(|frame| Action::Send(*frame))),
             Err(error) => self.refuse(*error, now, actions),
@@ -362,7 +373,7 @@ impl Protocol {
     }
 
     /// Tells the client what is wrong with what it sent. Who does not stop is shown out.
-    fn refuse(&mut self, error: ErrorFrame, now: Now, actions: &mut Vec<Action>) {
+    fn refuse(&mut self, error: ErrorFrame, now: ConnectionTime, actions: &mut Vec<Action>) {
         let counts = error.blames_client();
         actions.push(Action::Send(error.into_frame(now.wall)));
         if !counts {
@@ -377,19 +388,10 @@ impl Protocol {
     }
 
     fn close(&mut self, close: Close, actions: &mut Vec<Action>) {
-        if !matches!(self.phase, Phase::Closed) {
-            self.phase = Phase::Closed;
+        if !matches!(self.phase, ConnectionPhase::Closed) {
+            self.phase = ConnectionPhase::Closed;
             actions.push(Action::Close(close));
         }
-    }
-}
-
-/// How a connection ends that presents a token that is not accepted.
-fn close_code(error: &AuthError) -> CloseCode {
-    match error {
-        AuthError::Expired { .. } => CloseCode::TokenExpired,
-        AuthError::KeysUnavailable => CloseCode::Internal,
-        _ => CloseCode::AuthFailed,
     }
 }
 

@@ -13,7 +13,7 @@ pub(super) const CLIENT: &str = "client";
 pub(super) const GONE: &str = "gone";
 
 /// What comes of a read from a client's socket.
-pub(super) enum Received {
+pub(super) enum IncomingMessage {
     Event(Event),
     Text(Utf8Bytes),
     /// The client closes, with a code that the library does not know.
@@ -23,34 +23,34 @@ pub(super) enum Received {
 }
 
 /// What it means for the connection.
-pub(super) fn read(received: Option<Result<Wire, WireError>>) -> Received {
+pub(super) fn read(received: Option<Result<Wire, WireError>>) -> IncomingMessage {
     match received {
-        Some(Ok(Wire::Text(text))) => Received::Text(text),
-        Some(Ok(Wire::Binary(_))) => Received::Event(Event::Broken(CloseCode::Binary)),
-        Some(Ok(Wire::Ping(_) | Wire::Pong(_))) => Received::Event(Event::Control),
-        Some(Ok(Wire::Close(_))) => Received::Gone(CLIENT),
+        Some(Ok(Wire::Text(text))) => IncomingMessage::Text(text),
+        Some(Ok(Wire::Binary(_))) => IncomingMessage::Event(Event::Broken(CloseCode::Binary)),
+        Some(Ok(Wire::Ping(_) | Wire::Pong(_))) => IncomingMessage::Event(Event::Control),
+        Some(Ok(Wire::Close(_))) => IncomingMessage::Gone(CLIENT),
         // Frames themselves are only sent, never received.
-        Some(Ok(Wire::Frame(_))) | None => Received::Gone(GONE),
+        Some(Ok(Wire::Frame(_))) | None => IncomingMessage::Gone(GONE),
         Some(Err(error)) => broken_rule(&error),
     }
 }
 
 /// The rule that a client broke, as far as the socket can still be written to.
-fn broken_rule(error: &WireError) -> Received {
-    let broken = |code| Received::Event(Event::Broken(code));
+fn broken_rule(error: &WireError) -> IncomingMessage {
+    let broken = |code| IncomingMessage::Event(Event::Broken(code));
     match error {
         WireError::Capacity(_) => broken(CloseCode::TooLarge),
         WireError::Utf8(_) => broken(CloseCode::InvalidText),
-        WireError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Received::Gone(GONE),
+        WireError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => IncomingMessage::Gone(GONE),
         WireError::Protocol(_) => broken(CloseCode::ProtocolError),
         WireError::Io(error) if error.get_ref().is_some_and(|inner| inner.is::<UsedUp>()) => {
             broken(CloseCode::TooLarge)
         }
         WireError::Io(error) => match error.get_ref().and_then(|inner| inner.downcast_ref()) {
             Some(FrameError::Length) => broken(CloseCode::ProtocolError),
-            Some(FrameError::Closed(code)) => Received::Closed(*code),
-            None => Received::Gone(GONE),
+            Some(FrameError::Closed(code)) => IncomingMessage::Closed(*code),
+            None => IncomingMessage::Gone(GONE),
         },
-        _ => Received::Gone(GONE),
+        _ => IncomingMessage::Gone(GONE),
     }
 }

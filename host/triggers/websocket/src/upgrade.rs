@@ -19,7 +19,7 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use crate::SUBPROTOCOL;
 use crate::frames::Frames;
-use crate::handshake::Refusal;
+use crate::handshake::HandshakeError;
 
 /// A WebSocket on the server's side.
 pub(super) type Stream = WebSocketStream<Frames<TokioIo<hyper::upgrade::Upgraded>>>;
@@ -45,8 +45,8 @@ pub(super) struct Upgrade {
 }
 
 /// Reads the request; the connection can be taken over once.
-pub(super) fn read(parts: &mut Parts) -> Result<Upgrade, Refusal> {
-    let no_websocket = |problem: &'static str| Err(Refusal::NoWebSocket(problem));
+pub(super) fn read(parts: &mut Parts) -> Result<Upgrade, HandshakeError> {
+    let no_websocket = |problem: &'static str| Err(HandshakeError::NoWebSocket(problem));
     if parts.method != Method::GET {
         return no_websocket("the request is no GET");
     }
@@ -58,15 +58,15 @@ pub(super) fn read(parts: &mut Parts) -> Result<Upgrade, Refusal> {
     }
     let value = |name: HeaderName| parts.headers.get(name).map(|value| value.as_bytes().trim_ascii());
     if value(SEC_WEBSOCKET_VERSION) != Some(VERSION.as_bytes()) {
-        return Err(Refusal::Version);
+        return Err(HandshakeError::Version);
     }
-    let key = value(SEC_WEBSOCKET_KEY).ok_or(Refusal::Key)?;
+    let key = value(SEC_WEBSOCKET_KEY).ok_or(HandshakeError::Key)?;
     if KEY.decode(key).ok().is_none_or(|nonce| nonce.len() != KEY_BYTES) {
-        return Err(Refusal::Key);
+        return Err(HandshakeError::Key);
     }
     // What follows the head are frames, not a body.
     if parts.headers.contains_key(TRANSFER_ENCODING) || value(CONTENT_LENGTH).is_some_and(|length| length != b"0") {
-        return Err(Refusal::Body);
+        return Err(HandshakeError::Body);
     }
     let accept_key = derive_accept_key(key);
     match parts.extensions.remove::<OnUpgrade>() {
@@ -125,8 +125,8 @@ mod tests {
         ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
     ];
 
-    /// The code of the refusal of these headers instead of those of the same name; a request of a test can never be taken
-    /// over, which is found out last.
+    /// The code of the refusal of these headers instead of those of the same name; a request of a test can never be
+    /// taken over, which is found out last.
     fn refused(instead: &[(&'static str, &str)]) -> (&'static str, String) {
         let mut request = Request::new(());
         let kept = GOOD.iter().filter(|(name, _)| !instead.iter().any(|(other, _)| other == name));

@@ -55,24 +55,24 @@ impl Sender {
         let _ = self.notes.try_send(Box::new(Event::Finished { business_id: self.business_id.clone(), error }));
     }
 
-    /// Ends the message with these frames. The connection knows of the end before the client can have read the frames: it
-    /// takes the client's next message.
+    /// Ends the message with these frames. The connection knows of the end before the client can have read the frames:
+    /// it takes the client's next message.
     fn end_with(&self, frames: Vec<ServerFrame>, error: Option<Box<ErrorFrame>>) {
         self.outbox.push_after(frames.iter().map(Encoded::json), || self.end(error));
     }
 }
 
-/// The inputs that a message became: one, or as many as its handler made. They are acknowledged together, because whoever
-/// hears of an acknowledgement does not send the message again.
-pub(super) struct Inputs {
+/// The inputs that a message became: one, or as many as its handler made. They are acknowledged together, because
+/// whoever hears of an acknowledgement does not send the message again.
+pub(super) struct MessageInputs {
     sender: Sender,
     /// Goes out with the first acknowledgement.
     reply: Option<ResponseContent>,
-    so_far: Mutex<SoFar>,
+    so_far: Mutex<MessageProgress>,
 }
 
 #[derive(Default)]
-struct SoFar {
+struct MessageProgress {
     /// Of each input, once something is known of it.
     receipts: Vec<Option<Receipt>>,
     stored: usize,
@@ -87,21 +87,21 @@ struct SoFar {
 
 /// Watches one of the inputs.
 pub(super) struct InputWatcher {
-    inputs: Arc<Inputs>,
+    inputs: Arc<MessageInputs>,
     index: usize,
     stored: AtomicBool,
 }
 
-impl Inputs {
+impl MessageInputs {
     /// A watcher for each of `count` inputs, of which there is at least one.
     pub fn watchers(sender: Sender, reply: Option<ResponseContent>, count: usize) -> Vec<Arc<InputWatcher>> {
-        let so_far = SoFar { receipts: vec![None; count], ..SoFar::default() };
+        let so_far = MessageProgress { receipts: vec![None; count], ..MessageProgress::default() };
         let inputs = Arc::new(Self { sender, reply, so_far: Mutex::new(so_far) });
         let watcher = |index| Arc::new(InputWatcher { inputs: inputs.clone(), index, stored: AtomicBool::new(false) });
         (0..count).map(watcher).collect()
     }
 
-    fn change(&self, change: impl FnOnce(&mut SoFar)) {
+    fn change(&self, change: impl FnOnce(&mut MessageProgress)) {
         let mut so_far = self.so_far.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut so_far);
         let count = so_far.receipts.len();
@@ -126,7 +126,12 @@ impl Inputs {
         self.sender.end_with(ack.into_iter().chain(again).collect(), so_far.error.take());
     }
 
-    fn acknowledgement(&self, so_far: &mut SoFar, state: AckState, answers: Option<u32>) -> Option<ServerFrame> {
+    fn acknowledgement(
+        &self,
+        so_far: &mut MessageProgress,
+        state: AckState,
+        answers: Option<u32>,
+    ) -> Option<ServerFrame> {
         let reply = self.reply.clone().filter(|_| !so_far.acknowledged);
         so_far.acknowledged = true;
         let mut receipts = so_far.receipts.iter().flatten();
@@ -170,7 +175,7 @@ impl InputWatcher {
     }
 }
 
-impl SoFar {
+impl MessageProgress {
     fn receipt(&mut self, index: usize, receipt: Receipt) {
         if let Some(place) = self.receipts.get_mut(index) {
             *place = Some(receipt);

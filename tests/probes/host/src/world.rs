@@ -78,7 +78,7 @@ impl World {
         }
         let mut models = LanguageModels::none();
         if let Some(script) = &options.script {
-            let file = folder.path().join("llm.yaml");
+            let file = folder.path().join("llm.toml");
             fs::write(&file, script)?;
             models = models.with("default", Arc::new(Scripted::open(&file, "default")?));
         }

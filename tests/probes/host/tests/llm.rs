@@ -4,16 +4,38 @@ use serde_json::json;
 use super::world::World;
 
 const SCRIPT: &str = r#"
-models:
-  default:
-    - { when: { contains: ["table"] }, reply: "a table it is" }
-    - { when: { matches: "^json$" }, reply-json: { "guests": 4 } }
-    - { when: { contains: ["garbled"] }, reply: "no json at all" }
-    - { when: { contains: ["slow"] }, reply: "late", delay: 1h }
-    - { when: { contains: ["limit"] }, error: rate-limited }
-    - { when: { contains: ["key"] }, error: misconfigured }
-    - { when: { contains: ["secret"] }, error: refused }
-    - { otherwise: true, error: unavailable }
+[[models.default]]
+when = { contains = ["table"] }
+reply = "a table it is"
+
+[[models.default]]
+when = { matches = "^json$" }
+reply-json = { guests = 4 }
+
+[[models.default]]
+when = { contains = ["garbled"] }
+reply = "no json at all"
+
+[[models.default]]
+when = { contains = ["slow"] }
+reply = "late"
+delay = "1h"
+
+[[models.default]]
+when = { contains = ["limit"] }
+error = "rate-limited"
+
+[[models.default]]
+when = { contains = ["key"] }
+error = "misconfigured"
+
+[[models.default]]
+when = { contains = ["secret"] }
+error = "refused"
+
+[[models.default]]
+otherwise = true
+error = "unavailable"
 "#;
 
 #[tokio::test]

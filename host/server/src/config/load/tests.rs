@@ -144,7 +144,7 @@ fn the_effective_configuration_reads_back_as_the_same_and_says_where_each_value_
     let written = Written::new(
         "[telemetry]\nmetrics-access = 'token'\nmetrics-token = { env = 'SCRAPE' }\n\
          [auth]\nkeys = [{ algorithm = 'HS256', key = { env = 'SIGN' } }]\njwks = { url = 'https://issuer.example/' }\n\
-         [llm.models.default]\nprovider = 'scripted'\nfile = '/llm.yaml'\n\
+         [llm.models.default]\nprovider = 'scripted'\nfile = '/llm.toml'\n\
          [egress.secrets.crm]\nvalue = { file = '/crm' }\nhosts = ['crm.example']\n",
     );
     let loaded = written.load(&[], &[]).unwrap();

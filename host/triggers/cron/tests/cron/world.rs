@@ -8,7 +8,7 @@ use signalbox_intake::{Decide, Intake, IntakeConfig, PermissionAudience};
 use signalbox_model::{CatchUp, Clock, HumanDuration, Overlap, Timestamp};
 use signalbox_sessions::Sessions;
 use signalbox_store::{Config, Fire, Schedule, ScheduleDefinition, ScheduleSource, ScheduleTiming, Store};
-use signalbox_trigger_cron::{CronConfig, Scheduler};
+use signalbox_trigger_cron::{CronConfig, CronScheduler};
 use tokio::sync::watch;
 
 use super::desk::Desk;
@@ -26,7 +26,7 @@ pub struct World {
 pub struct Host {
     pub desk: Arc<Desk>,
     pub intake: Intake,
-    pub scheduler: Scheduler,
+    pub scheduler: CronScheduler,
 }
 
 impl World {
@@ -46,7 +46,7 @@ impl World {
         let audience = Arc::new(PermissionAudience(decide.clone()));
         let (relay, _) = Relay::new(RelayConfig::default(), self.store.clone(), Sessions::new(1), audience);
         let intake = Intake::new(intake, decide, self.store.clone(), relay, clock.clone());
-        let scheduler = Scheduler::new(CronConfig::default(), intake.clone(), self.store.clone(), clock);
+        let scheduler = CronScheduler::new(CronConfig::default(), intake.clone(), self.store.clone(), clock);
         Host { desk, intake, scheduler }
     }
 

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
 use serde::Deserialize;
 
-use super::{LONGEST_ID, MOST_SIGNATURES, Unproven};
+use super::{LONGEST_ID, MOST_SIGNATURES, SignatureError};
 
 /// Standard Webhooks: the sender's id of the message.
 pub(super) const WEBHOOK_ID: &str = "webhook-id";
@@ -31,10 +31,10 @@ pub(super) struct Claim<'a> {
     pub signatures: Vec<Vec<u8>>,
 }
 
-pub(super) fn standard_webhooks(headers: &HeaderMap) -> Result<Claim<'_>, Unproven> {
+pub(super) fn standard_webhooks(headers: &HeaderMap) -> Result<Claim<'_>, SignatureError> {
     let id = id(headers, WEBHOOK_ID)?;
     let time = only(headers, WEBHOOK_TIMESTAMP)?;
-    let signed_at = seconds(time).ok_or(Unproven::Malformed(WEBHOOK_TIMESTAMP))?;
+    let signed_at = seconds(time).ok_or(SignatureError::Malformed(WEBHOOK_TIMESTAMP))?;
     let all = only(headers, WEBHOOK_SIGNATURE)?;
     // Signatures of other versions are for other readers.
     let own = all.split(' ').filter_map(|one| one.strip_prefix("v1,")).filter_map(|one| STANDARD.decode(one).ok());
@@ -42,15 +42,15 @@ pub(super) fn standard_webhooks(headers: &HeaderMap) -> Result<Claim<'_>, Unprov
     Ok(Claim { id: Some(id), signed_at: Some(signed_at), prefix: format!("{id}.{time}."), signatures })
 }
 
-pub(super) fn github(headers: &HeaderMap) -> Result<Claim<'_>, Unproven> {
+pub(super) fn github(headers: &HeaderMap) -> Result<Claim<'_>, SignatureError> {
     let signature = only(headers, GITHUB_SIGNATURE)?.strip_prefix("sha256=").and_then(|hex| hex::decode(hex).ok());
-    let signature = signature.ok_or(Unproven::Malformed(GITHUB_SIGNATURE))?;
+    let signature = signature.ok_or(SignatureError::Malformed(GITHUB_SIGNATURE))?;
     let id = id(headers, GITHUB_DELIVERY)?;
     Ok(Claim { id: Some(id), signed_at: None, prefix: String::new(), signatures: vec![signature] })
 }
 
-pub(super) fn stripe(headers: &HeaderMap) -> Result<Claim<'_>, Unproven> {
-    let malformed = Unproven::Malformed(STRIPE_SIGNATURE);
+pub(super) fn stripe(headers: &HeaderMap) -> Result<Claim<'_>, SignatureError> {
+    let malformed = SignatureError::Malformed(STRIPE_SIGNATURE);
     let (mut times, mut own) = (Vec::new(), Vec::new());
     for item in only(headers, STRIPE_SIGNATURE)?.split(',') {
         match item.split_once('=').ok_or(malformed)? {
@@ -66,28 +66,28 @@ pub(super) fn stripe(headers: &HeaderMap) -> Result<Claim<'_>, Unproven> {
 }
 
 /// The id of the event that a proven body tells of.
-pub(super) fn stripe_event_id(body: &[u8]) -> Result<String, Unproven> {
+pub(super) fn stripe_event_id(body: &[u8]) -> Result<String, SignatureError> {
     #[derive(Deserialize)]
     struct Event {
         id: String,
     }
-    let event: Event = serde_json::from_slice(body).map_err(|_| Unproven::NoId)?;
-    if is_id(&event.id) { Ok(event.id) } else { Err(Unproven::NoId) }
+    let event: Event = serde_json::from_slice(body).map_err(|_| SignatureError::NoId)?;
+    if is_id(&event.id) { Ok(event.id) } else { Err(SignatureError::NoId) }
 }
 
 /// The value of a header that has to be there exactly once.
-fn only<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<&'a str, Unproven> {
+fn only<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<&'a str, SignatureError> {
     let mut values = headers.get_all(name).iter();
-    let value = values.next().ok_or(Unproven::Missing(name))?;
+    let value = values.next().ok_or(SignatureError::Missing(name))?;
     if values.next().is_some() {
-        return Err(Unproven::Repeated(name));
+        return Err(SignatureError::Repeated(name));
     }
-    value.to_str().map_err(|_| Unproven::Malformed(name))
+    value.to_str().map_err(|_| SignatureError::Malformed(name))
 }
 
-fn id<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<&'a str, Unproven> {
+fn id<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<&'a str, SignatureError> {
     let id = only(headers, name)?;
-    if is_id(id) { Ok(id) } else { Err(Unproven::Malformed(name)) }
+    if is_id(id) { Ok(id) } else { Err(SignatureError::Malformed(name)) }
 }
 
 fn is_id(id: &str) -> bool {
@@ -100,10 +100,10 @@ fn seconds(text: &str) -> Option<i64> {
 }
 
 /// The signatures, of which there has to be one, and not too many.
-fn some(signatures: impl Iterator<Item = Vec<u8>>, name: &'static str) -> Result<Vec<Vec<u8>>, Unproven> {
+fn some(signatures: impl Iterator<Item = Vec<u8>>, name: &'static str) -> Result<Vec<Vec<u8>>, SignatureError> {
     let signatures: Vec<Vec<u8>> = signatures.take(MOST_SIGNATURES + 1).collect();
     if signatures.is_empty() || signatures.len() > MOST_SIGNATURES {
-        return Err(Unproven::Malformed(name));
+        return Err(SignatureError::Malformed(name));
     }
     Ok(signatures)
 }

@@ -29,7 +29,12 @@ fn map(headers: &[(&str, String)]) -> HeaderMap {
     map
 }
 
-fn check(scheme: VerifyScheme, secrets: &[&str], headers: &[(&str, String)], body: &[u8]) -> Result<String, Unproven> {
+fn check(
+    scheme: VerifyScheme,
+    secrets: &[&str],
+    headers: &[(&str, String)],
+    body: &[u8],
+) -> Result<String, SignatureError> {
     verify(scheme, &keys(secrets), &map(headers), body, Timestamp::from_second(NOW).unwrap())
 }
 
@@ -108,37 +113,42 @@ fn no_delivery_of_standard_webhooks_is_believed_that_is_not_signed_right_now_as_
     };
     let (id, time, signature) = ("webhook-id", "webhook-timestamp", "webhook-signature");
     let many = vec![good.as_str(); MOST_SIGNATURES + 1].join(" ");
-    let cases: Vec<(&str, Headers<'_>, &str, Unproven)> = vec![
-        ("wrong secret", with(&standard(OTHER, "msg_1", NOW, BODY)), BODY, Unproven::Mismatch),
-        ("wrong id", with(&standard(SECRET, "msg_2", NOW, BODY)), BODY, Unproven::Mismatch),
-        ("wrong time", with(&standard(SECRET, "msg_1", NOW - 1, BODY)), BODY, Unproven::Mismatch),
-        ("changed body", at(NOW), r#"{"type":"table.booked","data":{"guests":40}}"#, Unproven::Mismatch),
-        ("body written anew", at(NOW), r#"{"data":{"guests":4},"type":"table.booked"}"#, Unproven::Mismatch),
-        ("body with a newline", at(NOW), "{\"type\":\"table.booked\",\"data\":{\"guests\":4}}\n", Unproven::Mismatch),
-        ("empty body", at(NOW), "", Unproven::Mismatch),
-        ("too old", at(NOW - 301), BODY, Unproven::Old),
-        ("from long ago", at(1), BODY, Unproven::Old),
-        ("too new", at(NOW + 301), BODY, Unproven::Future),
-        ("no id", without(id), BODY, Unproven::Missing(id)),
-        ("no time", without(time), BODY, Unproven::Missing(time)),
-        ("no signature", without(signature), BODY, Unproven::Missing(signature)),
-        ("two ids", twice(id), BODY, Unproven::Repeated(id)),
-        ("two times", twice(time), BODY, Unproven::Repeated(time)),
-        ("two signature headers", twice(signature), BODY, Unproven::Repeated(signature)),
-        ("empty id", replaced(id, ""), BODY, Unproven::Malformed(id)),
-        ("long id", replaced(id, &"m".repeat(257)), BODY, Unproven::Malformed(id)),
-        ("id with a space", replaced(id, "msg 1"), BODY, Unproven::Malformed(id)),
-        ("time with a sign", replaced(time, &format!("+{NOW}")), BODY, Unproven::Malformed(time)),
-        ("time as a date", replaced(time, "2025-11-24T16:00:00Z"), BODY, Unproven::Malformed(time)),
-        ("time with a fraction", replaced(time, "1764000000.0"), BODY, Unproven::Malformed(time)),
-        ("huge time", replaced(time, "99999999999999999999"), BODY, Unproven::Malformed(time)),
-        ("empty signature", with(""), BODY, Unproven::Malformed(signature)),
-        ("no version", with(&good[3..]), BODY, Unproven::Malformed(signature)),
-        ("another version", with(&good.replace("v1,", "v2,")), BODY, Unproven::Malformed(signature)),
-        ("cut short in its Base64", with(&good[..good.len() - 1]), BODY, Unproven::Malformed(signature)),
-        ("cut short by bytes", with(&good[..good.len() - 8]), BODY, Unproven::Mismatch),
-        ("empty Base64", with("v1,"), BODY, Unproven::Mismatch),
-        ("too many signatures", with(&many), BODY, Unproven::Malformed(signature)),
+    let cases: Vec<(&str, Headers<'_>, &str, SignatureError)> = vec![
+        ("wrong secret", with(&standard(OTHER, "msg_1", NOW, BODY)), BODY, SignatureError::Mismatch),
+        ("wrong id", with(&standard(SECRET, "msg_2", NOW, BODY)), BODY, SignatureError::Mismatch),
+        ("wrong time", with(&standard(SECRET, "msg_1", NOW - 1, BODY)), BODY, SignatureError::Mismatch),
+        ("changed body", at(NOW), r#"{"type":"table.booked","data":{"guests":40}}"#, SignatureError::Mismatch),
+        ("body written anew", at(NOW), r#"{"data":{"guests":4},"type":"table.booked"}"#, SignatureError::Mismatch),
+        (
+            "body with a newline",
+            at(NOW),
+            "{\"type\":\"table.booked\",\"data\":{\"guests\":4}}\n",
+            SignatureError::Mismatch,
+        ),
+        ("empty body", at(NOW), "", SignatureError::Mismatch),
+        ("too old", at(NOW - 301), BODY, SignatureError::Old),
+        ("from long ago", at(1), BODY, SignatureError::Old),
+        ("too new", at(NOW + 301), BODY, SignatureError::Future),
+        ("no id", without(id), BODY, SignatureError::Missing(id)),
+        ("no time", without(time), BODY, SignatureError::Missing(time)),
+        ("no signature", without(signature), BODY, SignatureError::Missing(signature)),
+        ("two ids", twice(id), BODY, SignatureError::Repeated(id)),
+        ("two times", twice(time), BODY, SignatureError::Repeated(time)),
+        ("two signature headers", twice(signature), BODY, SignatureError::Repeated(signature)),
+        ("empty id", replaced(id, ""), BODY, SignatureError::Malformed(id)),
+        ("long id", replaced(id, &"m".repeat(257)), BODY, SignatureError::Malformed(id)),
+        ("id with a space", replaced(id, "msg 1"), BODY, SignatureError::Malformed(id)),
+        ("time with a sign", replaced(time, &format!("+{NOW}")), BODY, SignatureError::Malformed(time)),
+        ("time as a date", replaced(time, "2025-11-24T16:00:00Z"), BODY, SignatureError::Malformed(time)),
+        ("time with a fraction", replaced(time, "1764000000.0"), BODY, SignatureError::Malformed(time)),
+        ("huge time", replaced(time, "99999999999999999999"), BODY, SignatureError::Malformed(time)),
+        ("empty signature", with(""), BODY, SignatureError::Malformed(signature)),
+        ("no version", with(&good[3..]), BODY, SignatureError::Malformed(signature)),
+        ("another version", with(&good.replace("v1,", "v2,")), BODY, SignatureError::Malformed(signature)),
+        ("cut short in its Base64", with(&good[..good.len() - 1]), BODY, SignatureError::Malformed(signature)),
+        ("cut short by bytes", with(&good[..good.len() - 8]), BODY, SignatureError::Mismatch),
+        ("empty Base64", with("v1,"), BODY, SignatureError::Mismatch),
+        ("too many signatures", with(&many), BODY, SignatureError::Malformed(signature)),
     ];
     for (what, headers, body, reason) in cases {
         let found = check(VerifyScheme::StandardWebhooks, &[SECRET], &headers, body.as_bytes());
@@ -151,8 +161,8 @@ fn a_retired_secret_is_of_no_use_any_more() {
     let headers = standard_headers(NOW, standard(SECRET, "msg_1", NOW, BODY));
     let scheme = VerifyScheme::StandardWebhooks;
     assert_eq!(check(scheme, &[OTHER, SECRET], &headers, BODY.as_bytes()).as_deref(), Ok("msg_1"));
-    assert_eq!(check(scheme, &[OTHER], &headers, BODY.as_bytes()), Err(Unproven::Mismatch));
-    assert_eq!(check(scheme, &[], &headers, BODY.as_bytes()), Err(Unproven::Mismatch));
+    assert_eq!(check(scheme, &[OTHER], &headers, BODY.as_bytes()), Err(SignatureError::Mismatch));
+    assert_eq!(check(scheme, &[], &headers, BODY.as_bytes()), Err(SignatureError::Mismatch));
 }
 
 #[test]
@@ -180,7 +190,7 @@ fn signed() -> Vec<Signed> {
 }
 
 impl Signed {
-    fn verify(&self, secrets: &[&str], signature: &str, body: &str, now: i64) -> Result<String, Unproven> {
+    fn verify(&self, secrets: &[&str], signature: &str, body: &str, now: i64) -> Result<String, SignatureError> {
         let (scheme, headers) = match self.scheme.as_str() {
             "github" => {
                 let id = ("x-github-delivery", "72d3162e-cc78-11e3-81ab-4c9367dc0958".to_owned());
@@ -212,7 +222,7 @@ fn what_the_published_libraries_of_github_and_stripe_sign_is_believed_and_nothin
             ),
         ];
         for (what, found, reason) in cases {
-            assert_eq!(found.map_err(Unproven::reason), Err(reason), "{what}: {one:?}");
+            assert_eq!(found.map_err(SignatureError::reason), Err(reason), "{what}: {one:?}");
         }
     }
 }
@@ -226,9 +236,9 @@ fn a_delivery_of_stripe_is_believed_only_at_its_time_and_with_an_id() {
     let at = |now| one.verify(&[secret], good, body, now);
     assert_eq!(at(signed_at + 300).as_deref(), Ok("evt_1"));
     assert_eq!(at(signed_at - 300).as_deref(), Ok("evt_1"));
-    assert_eq!(at(signed_at + 301), Err(Unproven::Old));
-    assert_eq!(at(signed_at - 301), Err(Unproven::Future));
-    let with = |signature: &str| one.verify(&[secret], signature, body, signed_at).map_err(Unproven::reason);
+    assert_eq!(at(signed_at + 301), Err(SignatureError::Old));
+    assert_eq!(at(signed_at - 301), Err(SignatureError::Future));
+    let with = |signature: &str| one.verify(&[secret], signature, body, signed_at).map_err(SignatureError::reason);
     assert_eq!(with(&format!("{good},v0=00,v1=00")).as_deref(), Ok("evt_1"));
     assert_eq!(with(&format!("{good},t={signed_at}")), Err("malformed"));
     assert_eq!(with(&good[good.find("v1").unwrap()..]), Err("malformed"));
@@ -237,7 +247,7 @@ fn a_delivery_of_stripe_is_believed_only_at_its_time_and_with_an_id() {
         let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
         mac.update(format!("{signed_at}.{body}").as_bytes());
         let signature = format!("t={signed_at},v1={}", hex::encode(mac.finalize().into_bytes()));
-        assert_eq!(one.verify(&[secret], &signature, body, signed_at), Err(Unproven::NoId), "{body}");
+        assert_eq!(one.verify(&[secret], &signature, body, signed_at), Err(SignatureError::NoId), "{body}");
     }
 }
 
@@ -249,11 +259,11 @@ fn a_delivery_of_github_needs_its_headers_exactly_once() {
     let signature = ("x-hub-signature-256", one.signature.clone());
     let check = |headers: &[(&str, String)]| check(VerifyScheme::Github, &[&one.secret], headers, one.body.as_bytes());
     assert_eq!(check(&[id.clone(), signature.clone()]).as_deref(), Ok("72d3162e"));
-    assert_eq!(check(std::slice::from_ref(&id)), Err(Unproven::Missing("x-hub-signature-256")));
-    assert_eq!(check(std::slice::from_ref(&signature)), Err(Unproven::Missing("x-github-delivery")));
+    assert_eq!(check(std::slice::from_ref(&id)), Err(SignatureError::Missing("x-hub-signature-256")));
+    assert_eq!(check(std::slice::from_ref(&signature)), Err(SignatureError::Missing("x-github-delivery")));
     let twice = [id.clone(), signature.clone(), signature.clone()];
-    assert_eq!(check(&twice), Err(Unproven::Repeated("x-hub-signature-256")));
-    assert_eq!(check(&[id.clone(), id, signature]), Err(Unproven::Repeated("x-github-delivery")));
+    assert_eq!(check(&twice), Err(SignatureError::Repeated("x-hub-signature-256")));
+    assert_eq!(check(&[id.clone(), id, signature]), Err(SignatureError::Repeated("x-github-delivery")));
 }
 
 /// Signs anew where Node.js and the packages are there: `SIGNALBOX_NODE_PACKAGES` is the folder they are installed in.

@@ -33,8 +33,8 @@ pub(crate) enum Event {
     Finished { business_id: String, error: Option<Box<ErrorFrame>> },
     /// The end of [`Action::Review`], with its acknowledgement or its error, which nobody has sent yet.
     Reviewed(Result<Box<ServerFrame>, Box<ErrorFrame>>),
-    /// The end of [`Action::Resume`], with its last frame or its error, which nobody has sent yet; none when the connection is
-    /// being closed.
+    /// The end of [`Action::Resume`], with its last frame or its error, which nobody has sent yet; none when the
+    /// connection is being closed.
     Resumed(Result<Option<Box<ServerFrame>>, Box<ErrorFrame>>),
     /// The host goes away.
     Drain { reconnect_in: Duration, close_in: Duration, give_up_in: Duration },
@@ -81,7 +81,7 @@ pub(crate) struct Rules {
 
 /// The time, twice: since the connection began, which never jumps, and of day, which tokens are measured by.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Now {
+pub(crate) struct ConnectionTime {
     pub elapsed: Duration,
     pub wall: Timestamp,
 }

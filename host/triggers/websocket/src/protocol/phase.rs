@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 /// How far a connection is.
 #[derive(Debug)]
-pub(super) enum Phase {
+pub(super) enum ConnectionPhase {
     /// Nobody knows who it is.
     Joining,
     Open {

@@ -32,9 +32,9 @@ fn rules() -> Rules {
     }
 }
 
-fn at(millis: u64) -> Now {
+fn at(millis: u64) -> ConnectionTime {
     let elapsed = Duration::from_millis(millis);
-    Now { elapsed, wall: Timestamp::from_second(START).unwrap().checked_add(elapsed).unwrap() }
+    ConnectionTime { elapsed, wall: Timestamp::from_second(START).unwrap().checked_add(elapsed).unwrap() }
 }
 
 fn verified(user: &str, seconds: i64) -> Verified {

@@ -10,8 +10,8 @@ use signalbox_http::CORRELATION_HEADER;
 use tracing::Instrument as _;
 
 use crate::CorrelationId;
+use crate::api_error::ApiError;
 use crate::metrics::{API_REQUESTS, API_SECONDS};
-use crate::refusal::Refusal;
 
 /// Serves one request.
 pub(super) async fn serve(mut request: Request, next: Next) -> Response {
@@ -22,7 +22,7 @@ pub(super) async fn serve(mut request: Request, next: Next) -> Response {
     request.extensions_mut().insert(CorrelationId(id.clone()));
     let span = tracing::info_span!("api", correlation_id = id, %method, path);
     let mut response = next.run(request).instrument(span.clone()).await;
-    if let Some(Refusal(problem)) = response.extensions_mut().remove::<Refusal>() {
+    if let Some(ApiError(problem)) = response.extensions_mut().remove::<ApiError>() {
         span.in_scope(|| {
             tracing::info!(status = problem.status().as_u16(), code = problem.code(), "refused a request")
         });

@@ -10,7 +10,7 @@ use tracing::Instrument as _;
 
 use crate::admission::Permit;
 use crate::line::Who;
-use crate::{Intake, IntakeError, Receipt, Watcher, Way, check};
+use crate::{Intake, IntakeError, Receipt, SubmitOptions, Watcher, check};
 
 /// What became of an input that was to be stored before it is acknowledged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +32,7 @@ impl Intake {
 
     /// Like [`Intake::accept`], for a sender that may wait for the decision a while; whether it does or not, the input
     /// is decided. Only a new input has something to wait for here.
-    pub async fn accept_and_wait(&self, accepted: AcceptedInput) -> Result<(Acceptance, Pending), IntakeError> {
+    pub async fn accept_and_wait(&self, accepted: AcceptedInput) -> Result<(Acceptance, PendingDecision), IntakeError> {
         let (waiter, pending) = waiter();
         Ok((self.accept_with(accepted, Some(waiter)).await?, pending))
     }
@@ -69,7 +69,7 @@ impl Intake {
         let stored = self.shared.store.accept_input(&accepted).await;
         match stored.map_err(|error| IntakeError::Decide(error.into()))? {
             Accepted::New => {
-                self.start(accepted, watcher, Way { durable: true, permit: Some(permit), given_up: None })?;
+                self.start(accepted, watcher, SubmitOptions { durable: true, permit: Some(permit), given_up: None })?;
                 Ok(Acceptance::New(receipt))
             }
             Accepted::Duplicate => Ok(Acceptance::Duplicate(receipt)),
@@ -112,22 +112,23 @@ impl Intake {
 
 /// A decision that is being made.
 #[derive(Debug)]
-pub struct Pending(oneshot::Receiver<Result<Decided, IntakeError>>);
+pub struct PendingDecision(oneshot::Receiver<Result<Decided, IntakeError>>);
 
-impl Pending {
+impl PendingDecision {
     /// Waits for its end. Dropping the wait ends nothing but the wait.
     pub async fn decided(self) -> Result<Decided, IntakeError> {
-        // A flight tells its watchers even when its task dies, so the channel closes without a word only with the host.
+        // An input in flight tells its watchers even when its task dies, so the channel closes without a word only with
+        // the host.
         self.0.await.unwrap_or(Err(IntakeError::Draining))
     }
 }
 
-fn waiter() -> (Arc<dyn Watcher>, Pending) {
+fn waiter() -> (Arc<dyn Watcher>, PendingDecision) {
     let (tell, told) = oneshot::channel();
-    (Arc::new(Waiter(std::sync::Mutex::new(Some(tell)))), Pending(told))
+    (Arc::new(Waiter(std::sync::Mutex::new(Some(tell)))), PendingDecision(told))
 }
 
-/// Waits for the end of a flight.
+/// Waits until the input is decided.
 struct Waiter(std::sync::Mutex<Option<oneshot::Sender<Result<Decided, IntakeError>>>>);
 
 impl Watcher for Waiter {

@@ -8,7 +8,7 @@ use signalbox_model::strict_json::{self, BodyError};
 use signalbox_model::{Content, InputType, JsonObject, ReplySlot, Source};
 use signalbox_store::{Claim, Delivery, DeliveryAnswer, SignatureUse, Store};
 
-use crate::refusal::Refusal;
+use crate::delivery_error::DeliveryError;
 
 /// What proves a delivery, where it would prove it at other addresses too.
 pub(super) struct Signature {
@@ -19,7 +19,7 @@ pub(super) struct Signature {
 }
 
 /// A delivery whose sender is known.
-pub(super) struct Proven {
+pub(super) struct VerifiedDelivery {
     pub business_id: String,
     pub hook: String,
     /// None when its secret is of use at this address only.
@@ -33,13 +33,17 @@ pub(super) struct Proven {
     pub correlation_id: String,
 }
 
-/// Stores what the delivery asks for and says what to answer. Whatever fails on the way, the same delivery may come again:
-/// its inputs have the ids they had before, so that none is decided twice.
-pub(super) async fn take_in(intake: &Intake, store: &Store, proven: Proven) -> Result<DeliveryAnswer, Refusal> {
+/// Stores what the delivery asks for and says what to answer. Whatever fails on the way, the same delivery may come
+/// again: its inputs have the ids they had before, so that none is decided twice.
+pub(super) async fn accept_delivery(
+    intake: &Intake,
+    store: &Store,
+    proven: VerifiedDelivery,
+) -> Result<DeliveryAnswer, DeliveryError> {
     if let Some(Signature { id, address }) = &proven.signature {
         let used = SignatureUse { id: id.clone(), address: address.clone(), received_at: proven.received_at };
         if !store.claim_signature(&used).await? {
-            return Err(Refusal::UsedElsewhere);
+            return Err(DeliveryError::UsedElsewhere);
         }
     }
     let delivery = Delivery {
@@ -54,9 +58,9 @@ pub(super) async fn take_in(intake: &Intake, store: &Store, proven: Proven) -> R
             tracing::info!(delivery_id = delivery.id, "answered a repeated delivery as before");
             return Ok(answer);
         }
-        Claim::Conflict => return Err(Refusal::IdReused),
+        Claim::Conflict => return Err(DeliveryError::IdReused),
     }
-    let Proven { business_id, hook, sender_id, headers, body, correlation_id, .. } = proven;
+    let VerifiedDelivery { business_id, hook, sender_id, headers, body, correlation_id, .. } = proven;
     let arrival = Arrival {
         origin: Origin {
             source: Source::ExternalApi,
@@ -80,7 +84,7 @@ pub(super) async fn take_in(intake: &Intake, store: &Store, proven: Proven) -> R
     for input in inputs {
         match intake.accept(input).await? {
             Acceptance::New(receipt) | Acceptance::Duplicate(receipt) => input_ids.push(receipt.input_id),
-            Acceptance::Conflict(_) => return Err(Refusal::IdReused),
+            Acceptance::Conflict(_) => return Err(DeliveryError::IdReused),
         }
     }
     let status = if input_ids.is_empty() { 200 } else { 202 };
@@ -98,11 +102,11 @@ pub(super) async fn take_in(intake: &Intake, store: &Store, proven: Proven) -> R
 }
 
 /// Without a handler the body is the data of one input, and the metadata say which hook it came through.
-fn default_mapping(event: Event) -> Result<NewInput, Refusal> {
-    let Event::Webhook { hook, delivery_id, body, .. } = event else { return Err(Refusal::Lost) };
+fn default_mapping(event: Event) -> Result<NewInput, DeliveryError> {
+    let Event::Webhook { hook, delivery_id, body, .. } = event else { return Err(DeliveryError::Lost) };
     let data: JsonObject = strict_json::read(&body, &[""]).map_err(|error| {
         let (BodyError::Syntax(reason) | BodyError::Shape(reason)) = error;
-        Refusal::NoObject(reason)
+        DeliveryError::NoObject(reason)
     })?;
     let metadata =
         JsonObject::from_iter([("hook".to_owned(), json!(hook)), ("deliveryId".to_owned(), json!(delivery_id))]);

@@ -10,19 +10,19 @@ use signalbox_model::{
 use signalbox_sandbox::{Generation, Verdict};
 use signalbox_store::{AcceptedInput, DecisionRecord, Effect, EffectKind, SessionUpdate, StoreError};
 
-use crate::context::Start;
-use crate::run::{Failure, Finished, Ran};
+use crate::context::DecisionStart;
+use crate::run::{FinishedRun, RunFailure, RunResult};
 
 /// The decision code and type of an input from which no decision came out.
 const FAILED_CODE: &str = "processing.failed";
 const FAILED_TYPE: &str = "error";
 
 /// Everything a record is made of.
-pub(crate) struct Draft<'a> {
+pub(crate) struct RecordDraft<'a> {
     pub decision_id: &'a str,
     pub journal_id: String,
     pub accepted: &'a AcceptedInput,
-    pub start: Start,
+    pub start: DecisionStart,
     pub generation: &'a Generation,
     pub session_lifetime: Duration,
     pub review_expires_after: Duration,
@@ -31,7 +31,7 @@ pub(crate) struct Draft<'a> {
 }
 
 /// A record, and the message models whose use is counted once it is stored.
-pub(crate) struct Written {
+pub(crate) struct WrittenRecord {
     pub record: DecisionRecord,
     pub models: Vec<Arc<MessageModel>>,
 }
@@ -39,7 +39,7 @@ pub(crate) struct Written {
 /// The most steps that are kept of the path of a decision that does not fit into the store.
 const STEPS_KEPT: usize = 200;
 
-impl Written {
+impl WrittenRecord {
     /// The record of a decision that does not fit into the store: it says so, and causes nothing.
     pub fn too_large(mut self, error: &StoreError) -> Self {
         let Verdict { code, decision_type, confidence, reasoning, .. } = failed(format!(
@@ -64,15 +64,15 @@ impl Written {
     }
 }
 
-impl Draft<'_> {
+impl RecordDraft<'_> {
     /// The record of a run.
-    pub fn write(self, ran: Ran) -> Written {
-        let Ran { result, path, tokens, .. } = ran;
-        let (given, failure) = match result.and_then(Given::from_run) {
+    pub fn write(self, ran: RunResult) -> WrittenRecord {
+        let RunResult { result, path, tokens, .. } = ran;
+        let (given, failure) = match result.and_then(Contributions::from_run) {
             Ok(given) => (given, None),
-            Err(failure) => (Given::none(&failure), Some(failure)),
+            Err(failure) => (Contributions::none(&failure), Some(failure)),
         };
-        let Given { verdict, actions, responses, effects, models, session } = given;
+        let Contributions { verdict, actions, responses, effects, models, session } = given;
         let outcome = match (&failure, verdict.requires_human_review) {
             (Some(_), _) => Outcome::Failed,
             (None, true) => Outcome::ReviewPending,
@@ -130,7 +130,7 @@ impl Draft<'_> {
         });
         let reply = self.accepted.reply.clone();
         let record = DecisionRecord { decision, output, reply, session, review, effects };
-        Written { record, models }
+        WrittenRecord { record, models }
     }
 
     fn actions(&self, actions: Vec<signalbox_sandbox::NewAction>) -> Vec<AgentAction> {
@@ -179,9 +179,9 @@ impl Draft<'_> {
 }
 
 /// The mark of an input that is given up: nobody decides it again, and a person has to look.
-fn dead_letter(failure: &Failure) -> Option<JsonObject> {
+fn dead_letter(failure: &RunFailure) -> Option<JsonObject> {
     match failure {
-        Failure::EndedTheHost { attempts } => {
+        RunFailure::EndedTheHost { attempts } => {
             let mark = serde_json::json!({ DEAD_LETTER: { "reason": "ended_the_host", "attempts": attempts } });
             mark.as_object().cloned()
         }
@@ -190,7 +190,7 @@ fn dead_letter(failure: &Failure) -> Option<JsonObject> {
 }
 
 /// What all nodes gave together.
-struct Given {
+struct Contributions {
     verdict: Verdict,
     actions: Vec<signalbox_sandbox::NewAction>,
     responses: Vec<crate::render::Rendered>,
@@ -199,9 +199,9 @@ struct Given {
     session: Option<JsonObject>,
 }
 
-impl Given {
+impl Contributions {
     /// The last verdict in merge order wins; everything else adds up.
-    fn from_run(finished: Finished) -> Result<Self, Failure> {
+    fn from_run(finished: FinishedRun) -> Result<Self, RunFailure> {
         let (mut verdict, mut actions, mut responses, mut effects) = (None, Vec::new(), Vec::new(), Vec::new());
         for (_, mut contribution) in finished.contributions {
             verdict = contribution.verdict.take().or(verdict);
@@ -209,13 +209,13 @@ impl Given {
             responses.append(&mut contribution.responses);
             effects.append(&mut contribution.effects);
         }
-        let verdict = verdict.ok_or(Failure::NoVerdict)?;
+        let verdict = verdict.ok_or(RunFailure::NoVerdict)?;
         let models = responses.iter().filter_map(|response| response.model.clone()).collect();
         Ok(Self { verdict, actions, responses, effects, models, session: Some(finished.session) })
     }
 
     /// A run that failed says nothing and causes nothing; only why it failed is kept.
-    fn none(failure: &Failure) -> Self {
+    fn none(failure: &RunFailure) -> Self {
         let verdict = failed(failure.to_string());
         let (actions, responses, effects, models) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         Self { verdict, actions, responses, effects, models, session: None }

@@ -1,6 +1,6 @@
-//! Where a partition is begun that the group has committed nothing of. What is decided here is committed before anything is
-//! read, so that a host that dies before its first commit of its own skips nothing: with `latest` the next one would else begin
-//! behind all that was written meanwhile.
+//! Where a partition is begun that the group has committed nothing of. What is decided here is committed before
+//! anything is read, so that a host that dies before its first commit of its own skips nothing: with `latest` the next
+//! one would else begin behind all that was written meanwhile.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -10,43 +10,43 @@ use rdkafka::error::KafkaResult;
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::StartAt;
-use crate::record::Place;
+use crate::record::TopicPartition;
 
 /// How often the brokers are asked to keep where a partition is begun.
 const COMMIT_ATTEMPTS: u32 = 3;
 
 /// Where partitions are begun that the group has read nothing of.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Start {
+pub(super) struct StartPosition {
     /// As the operator wants it for a topic that the group has never read.
     pub at: StartAt,
     /// How long one question to the brokers may take. They are asked while a rebalance waits.
-    pub patience: Duration,
+    pub retry_limits: Duration,
 }
 
 /// A partition that is begun, and what there is of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Begun {
-    pub place: Place,
+pub(super) struct StartedPartition {
+    pub place: TopicPartition,
     /// The first record that is read.
     pub offset: i64,
     /// How many are behind it already.
     pub lag: i64,
 }
 
-impl Start {
+impl StartPosition {
     /// Gives every partition of the list that has no commit its first offset, and has the brokers keep that.
     pub fn resolve<C: ConsumerContext>(
         &self,
         consumer: &BaseConsumer<C>,
         list: &mut TopicPartitionList,
-    ) -> KafkaResult<Vec<Begun>> {
+    ) -> KafkaResult<Vec<StartedPartition>> {
         let mut begun = Vec::new();
         for topic in self.without_commit(consumer, list.clone())? {
             begun.extend(self.begin(consumer, &topic, list)?);
         }
         let mut commits = TopicPartitionList::with_capacity(begun.len());
-        for Begun { place: (topic, partition), offset, .. } in &begun {
+        for StartedPartition { place: (topic, partition), offset, .. } in &begun {
             commits.add_partition_offset(topic, *partition, Offset::Offset(*offset))?;
         }
         if !begun.is_empty() {
@@ -65,25 +65,26 @@ impl Start {
         if list.count() == 0 {
             return Ok(BTreeSet::new());
         }
-        let committed = consumer.committed_offsets(list, self.patience)?;
+        let committed = consumer.committed_offsets(list, self.retry_limits)?;
         let fresh = committed.elements().into_iter().filter(|element| !is_position(element.offset()));
         Ok(fresh.map(|element| element.topic().to_owned()).collect())
     }
 
-    /// Begins a topic's partitions. Those that are other hosts' are begun with ours when the topic is new to the group, so that
-    /// afterwards a partition without a commit is one that was added: of that nothing is skipped, whatever the start is set to.
+    /// Begins a topic's partitions. Those that are other hosts' are begun with ours when the topic is new to the group,
+    /// so that afterwards a partition without a commit is one that was added: of that nothing is skipped, whatever the
+    /// start is set to.
     fn begin<C: ConsumerContext>(
         &self,
         consumer: &BaseConsumer<C>,
         topic: &str,
         list: &mut TopicPartitionList,
-    ) -> KafkaResult<Vec<Begun>> {
-        let metadata = consumer.fetch_metadata(Some(topic), self.patience)?;
+    ) -> KafkaResult<Vec<StartedPartition>> {
+        let metadata = consumer.fetch_metadata(Some(topic), self.retry_limits)?;
         let mut all = TopicPartitionList::new();
         for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
             all.add_partition(topic, partition.id());
         }
-        let committed = consumer.committed_offsets(all, self.patience)?;
+        let committed = consumer.committed_offsets(all, self.retry_limits)?;
         let is_new = !committed.elements().iter().any(|element| is_position(element.offset()));
         let mut begun = Vec::new();
         for element in committed.elements() {
@@ -93,7 +94,7 @@ impl Start {
             if is_position(element.offset()) || !(ours || is_new && at == StartAt::Latest) {
                 continue;
             }
-            let (low, high) = consumer.fetch_watermarks(topic, partition, self.patience)?;
+            let (low, high) = consumer.fetch_watermarks(topic, partition, self.retry_limits)?;
             let offset = match at {
                 StartAt::Earliest => low,
                 StartAt::Latest => high,
@@ -101,7 +102,11 @@ impl Start {
             if ours {
                 list.set_partition_offset(topic, partition, Offset::Offset(offset))?;
             }
-            begun.push(Begun { place: (topic.into(), partition), offset, lag: high.saturating_sub(offset).max(0) });
+            begun.push(StartedPartition {
+                place: (topic.into(), partition),
+                offset,
+                lag: high.saturating_sub(offset).max(0),
+            });
         }
         Ok(begun)
     }

@@ -11,23 +11,23 @@ use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, Offset, Statistics, TopicPartitionList};
 use signalbox_kafka::KafkaLog;
 
-use crate::flow::{Commit, Flow};
+use crate::in_flight::{CommitOffset, InFlightRecords};
 use crate::metrics::{KAFKA_COMMITS_FAILED, KAFKA_LAG, KAFKA_REBALANCES, KAFKA_UP};
-use crate::record::Place;
-use crate::start::{Begun, Start};
+use crate::record::TopicPartition;
+use crate::start_position::{StartPosition, StartedPartition};
 
 /// Hears librdkafka's callbacks, on the reader's thread.
 pub(super) struct Group {
-    pub flow: Arc<Flow>,
+    pub flow: Arc<InFlightRecords>,
     pub log: KafkaLog,
     /// How long running records are waited for when their partition goes.
     pub revoke_timeout: Duration,
     /// Set when the reader has committed all it will.
     pub closing: AtomicBool,
     /// Where partitions are begun that the group has read nothing of.
-    pub start: Start,
-    /// Set when the brokers did not say, or did not keep, where partitions are begun: nothing may be read of them, and another
-    /// consumer has to ask again.
+    pub start: StartPosition,
+    /// Set when the brokers did not say, or did not keep, where partitions are begun: nothing may be read of them, and
+    /// another consumer has to ask again.
     pub unresolved: AtomicBool,
 }
 
@@ -98,7 +98,7 @@ impl Group {
         self.flow.assign(places);
         match self.start.resolve(consumer, list) {
             Ok(begun) => {
-                for Begun { place, offset, lag } in begun {
+                for StartedPartition { place, offset, lag } in begun {
                     tracing::info!(topic = &*place.0, partition = place.1, offset, "begins a partition");
                     lag_of(&place.0, place.1, lag);
                     self.flow.begin_at(&place, offset);
@@ -112,7 +112,7 @@ impl Group {
     }
 
     /// The partitions go to another host: what is finished is committed before they do.
-    fn revoke(&self, consumer: &BaseConsumer<Self>, places: &[Place]) {
+    fn revoke(&self, consumer: &BaseConsumer<Self>, places: &[TopicPartition]) {
         // Nobody waits for a member that was thrown out, and its commits are refused.
         let lost = consumer.assignment_lost();
         let closing = self.closing.load(Ordering::SeqCst);
@@ -128,7 +128,7 @@ impl Group {
 
     /// Commits, and returns once the brokers have said whether they have it; false when they have not. It is waited for
     /// because rdkafka 0.39 sets no callback for commits: one that is not waited for fails without a word to us.
-    pub fn commit(&self, consumer: &BaseConsumer<Self>, commits: &[Commit]) -> bool {
+    pub fn commit(&self, consumer: &BaseConsumer<Self>, commits: &[CommitOffset]) -> bool {
         if commits.is_empty() {
             return true;
         }
@@ -142,7 +142,7 @@ impl Group {
 }
 
 /// Offsets as librdkafka takes them.
-fn list(commits: &[Commit]) -> KafkaResult<TopicPartitionList> {
+fn list(commits: &[CommitOffset]) -> KafkaResult<TopicPartitionList> {
     let mut list = TopicPartitionList::with_capacity(commits.len());
     for ((topic, partition), offset) in commits {
         list.add_partition_offset(topic, *partition, Offset::Offset(*offset))?;
@@ -150,10 +150,10 @@ fn list(commits: &[Commit]) -> KafkaResult<TopicPartitionList> {
     Ok(list)
 }
 
-fn places(list: &TopicPartitionList) -> Vec<Place> {
+fn places(list: &TopicPartitionList) -> Vec<TopicPartition> {
     list.elements().iter().map(|element| (element.topic().into(), element.partition())).collect()
 }
 
-fn names(places: &[Place]) -> Vec<String> {
+fn names(places: &[TopicPartition]) -> Vec<String> {
     places.iter().map(|(topic, partition)| format!("{topic}/{partition}")).collect()
 }

@@ -15,11 +15,11 @@ use signalbox_store::{Remedy, StoreError};
 /// When a sender that met a fault of the host is told to come back.
 const FAULT_PAUSE: Duration = Duration::from_secs(2);
 
-/// A problem on its way out; whoever sends the response writes the correlation id into it.
+/// A problem on its way out; the middleware writes the correlation id into it.
 #[derive(Clone, Debug)]
-pub struct Refusal(pub Problem);
+pub struct ApiError(pub Problem);
 
-impl Refusal {
+impl ApiError {
     /// A problem with the title that its status has anyway.
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         Self(Problem::new(status, code, detail))
@@ -51,7 +51,7 @@ impl Refusal {
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut response = (self.0.status(), Body::empty()).into_response();
         if self.0.status() == StatusCode::UNAUTHORIZED {
@@ -62,7 +62,7 @@ impl IntoResponse for Refusal {
     }
 }
 
-impl From<AuthError> for Refusal {
+impl From<AuthError> for ApiError {
     fn from(error: AuthError) -> Self {
         if error.retryable() {
             let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.code(), error.to_string());
@@ -82,7 +82,7 @@ impl From<AuthError> for Refusal {
     }
 }
 
-impl From<AccessError> for Refusal {
+impl From<AccessError> for ApiError {
     fn from(error: AccessError) -> Self {
         match error {
             AccessError::MissingPermission { .. } => {
@@ -95,7 +95,7 @@ impl From<AccessError> for Refusal {
     }
 }
 
-impl From<IntakeError> for Refusal {
+impl From<IntakeError> for ApiError {
     fn from(error: IntakeError) -> Self {
         if let IntakeError::Access(error) = error {
             return error.into();
@@ -118,7 +118,7 @@ impl From<IntakeError> for Refusal {
     }
 }
 
-impl From<ReviewFailure> for Refusal {
+impl From<ReviewFailure> for ApiError {
     fn from(failure: ReviewFailure) -> Self {
         let error = match failure {
             ReviewFailure::Intake(error) => return error.into(),
@@ -139,7 +139,7 @@ impl From<ReviewFailure> for Refusal {
     }
 }
 
-impl From<HandleError> for Refusal {
+impl From<HandleError> for ApiError {
     fn from(error: HandleError) -> Self {
         let code = error.code();
         let (status, detail) = match error {
@@ -160,7 +160,7 @@ impl From<HandleError> for Refusal {
     }
 }
 
-impl From<ReceiveError> for Refusal {
+impl From<ReceiveError> for ApiError {
     fn from(error: ReceiveError) -> Self {
         match error {
             ReceiveError::NotOffered(_) => {
@@ -173,7 +173,7 @@ impl From<ReceiveError> for Refusal {
     }
 }
 
-impl From<StoreError> for Refusal {
+impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Invalid(reason) => return Self::new(StatusCode::BAD_REQUEST, "invalid_request", reason),
@@ -207,13 +207,13 @@ mod tests {
 
     #[test]
     fn an_answer_asks_in_words_to_send_something_again_exactly_when_it_says_when() {
-        let mut refusals: Vec<Refusal> = samples::of_intake().into_iter().map(Refusal::from).collect();
-        refusals.extend(samples::of_store().into_iter().map(Refusal::from));
+        let mut refusals: Vec<ApiError> = samples::of_intake().into_iter().map(ApiError::from).collect();
+        refusals.extend(samples::of_store().into_iter().map(ApiError::from));
         let of_reviews = samples::of_store().into_iter().map(|error| ReviewFailure::Review(ReviewError::Store(error)));
-        refusals.extend(of_reviews.map(Refusal::from));
+        refusals.extend(of_reviews.map(ApiError::from));
         let of_handlers = samples::of_store().into_iter().map(|error| HandleError::Decide(error.into()));
-        refusals.extend(of_handlers.map(Refusal::from));
-        for Refusal(problem) in refusals {
+        refusals.extend(of_handlers.map(ApiError::from));
+        for ApiError(problem) in refusals {
             let says_when = problem.says_when();
             assert_eq!(samples::ask_to_try_again(problem.detail()), says_when, "{problem:?}");
             let may_pass = [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS];

@@ -15,11 +15,11 @@ use signalbox_kafka::KafkaLog;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
-use crate::flow::Flow;
-use crate::group::Group;
+use crate::in_flight::InFlightRecords;
 use crate::metrics::KAFKA_UP;
-use crate::record::{Place, Record};
-use crate::start::Start;
+use crate::rebalance::Group;
+use crate::record::{Record, TopicPartition};
+use crate::start_position::StartPosition;
 use crate::work::Worker;
 
 /// The longest that one poll waits: whatever else there is to do is done this late at most.
@@ -33,7 +33,7 @@ const BEGIN_AGAIN: Duration = Duration::from_secs(5);
 
 /// How the reader is to end.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Ending {
+pub(super) enum ShutdownPhase {
     /// It goes on.
     NotYet,
     /// What runs is finished until then, committed, and the group is left.
@@ -43,30 +43,30 @@ pub(super) enum Ending {
 }
 
 /// Reads records and hands them to the worker.
-pub(super) struct Reader {
+pub(super) struct ConsumerThread {
     pub config: ClientConfig,
-    pub flow: Arc<Flow>,
+    pub flow: Arc<InFlightRecords>,
     pub worker: Arc<Worker>,
     /// The topics that are to be read now.
     pub topics: Box<dyn Fn() -> BTreeSet<String> + Send>,
     pub commit_interval: Duration,
     pub revoke_timeout: Duration,
-    pub start: Start,
+    pub start: StartPosition,
     pub runtime: Handle,
-    pub ending: watch::Receiver<Ending>,
+    pub ending: watch::Receiver<ShutdownPhase>,
 }
 
 /// A consumer and what it has been told.
-pub(super) struct Session {
+pub(super) struct ConsumerSession {
     consumer: BaseConsumer<Group>,
     subscribed: BTreeSet<String>,
     look_at: Instant,
     commit_at: Instant,
 }
 
-impl Reader {
+impl ConsumerThread {
     /// Reads until it is to end; says how many records it left unfinished.
-    pub fn run(self, first: Session) -> usize {
+    pub fn run(self, first: ConsumerSession) -> usize {
         let mut session = Ok(first);
         loop {
             match session {
@@ -86,7 +86,7 @@ impl Reader {
     }
 
     /// A consumer; nothing is connected by this.
-    pub fn connect(&self) -> KafkaResult<Session> {
+    pub fn connect(&self) -> KafkaResult<ConsumerSession> {
         let group = Group {
             flow: self.flow.clone(),
             log: KafkaLog::default(),
@@ -97,17 +97,22 @@ impl Reader {
         };
         let consumer = self.config.create_with_context(group)?;
         let now = Instant::now();
-        Ok(Session { consumer, subscribed: BTreeSet::new(), look_at: now, commit_at: now + self.commit_interval })
+        Ok(ConsumerSession {
+            consumer,
+            subscribed: BTreeSet::new(),
+            look_at: now,
+            commit_at: now + self.commit_interval,
+        })
     }
 
     /// None when this consumer cannot go on and another one has to be made.
-    fn read(&self, mut session: Session) -> Option<usize> {
+    fn read(&self, mut session: ConsumerSession) -> Option<usize> {
         loop {
             let ending = *self.ending.borrow();
             match ending {
-                Ending::NotYet => {}
-                Ending::Orderly(until) => return Some(self.leave(&session, Some(until))),
-                Ending::AtOnce => return Some(self.leave(&session, None)),
+                ShutdownPhase::NotYet => {}
+                ShutdownPhase::Orderly(until) => return Some(self.leave(&session, Some(until))),
+                ShutdownPhase::AtOnce => return Some(self.leave(&session, None)),
             }
             self.subscribe(&mut session);
             self.turn(&session.consumer);
@@ -139,7 +144,7 @@ impl Reader {
     }
 
     /// Tells the group which topics are to be read, when that has changed.
-    fn subscribe(&self, session: &mut Session) {
+    fn subscribe(&self, session: &mut ConsumerSession) {
         if Instant::now() < session.look_at {
             return;
         }
@@ -183,7 +188,7 @@ impl Reader {
         }
     }
 
-    fn commit(&self, session: &mut Session) {
+    fn commit(&self, session: &mut ConsumerSession) {
         if Instant::now() < session.commit_at {
             return;
         }
@@ -195,7 +200,7 @@ impl Reader {
     }
 
     /// Gives every partition away; the consumer leaves the group when it is dropped.
-    fn leave(&self, session: &Session, until: Option<Instant>) -> usize {
+    fn leave(&self, session: &ConsumerSession, until: Option<Instant>) -> usize {
         let context = session.consumer.context();
         let places = self.flow.places();
         // What was read and waits is for the next host; what runs may end.
@@ -212,12 +217,12 @@ impl Reader {
     /// Waits; true when the reader is to end meanwhile.
     fn ends_within(&self, wait: Duration) -> bool {
         let mut ending = self.ending.clone();
-        let ended = async { ending.wait_for(|ending| !matches!(ending, Ending::NotYet)).await.is_ok() };
+        let ended = async { ending.wait_for(|ending| !matches!(ending, ShutdownPhase::NotYet)).await.is_ok() };
         self.runtime.block_on(async { tokio::time::timeout(wait, ended).await.unwrap_or(false) })
     }
 }
 
-fn partitions(places: &[Place]) -> TopicPartitionList {
+fn partitions(places: &[TopicPartition]) -> TopicPartitionList {
     let mut list = TopicPartitionList::with_capacity(places.len());
     for (topic, partition) in places {
         list.add_partition(topic, *partition);

@@ -6,11 +6,11 @@ use signalbox_model::{Clock, Outcome, ReplySlot, Source};
 use signalbox_store::AcceptedInput;
 
 use crate::record::Record;
-use crate::refusal::{FailedDecision, Refusal};
+use crate::record_error::{FailedDecision, RecordError};
 use crate::{business, read};
 
 /// Takes records in.
-pub(super) struct TakeIn {
+pub(super) struct RecordIntake {
     pub intake: Intake,
     pub clock: Clock,
     pub inputs_topic: Option<String>,
@@ -18,10 +18,10 @@ pub(super) struct TakeIn {
     pub limit: u64,
 }
 
-/// The inputs of a record. They are made once and kept while the record is tried again: a handler that is asked twice may
-/// say two things.
+/// The inputs of a record. They are made once and kept while the record is tried again: a handler that is asked twice
+/// may say two things.
 #[derive(Debug)]
-pub(super) struct Made {
+pub(super) struct PreparedRecord {
     inputs: Vec<AcceptedInput>,
     /// Whether the ids are the record's own, so that no other record can have them.
     ids_are_ours: bool,
@@ -34,7 +34,7 @@ pub(super) struct Made {
 
 /// What became of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Taken {
+pub(super) enum RecordResult {
     /// At least one of its inputs was decided now.
     Decided,
     /// All of them had been decided before.
@@ -43,15 +43,15 @@ pub(super) enum Taken {
     Nothing,
 }
 
-impl TakeIn {
+impl RecordIntake {
     /// The inputs that the record is, or that are made of it.
-    pub async fn make(&self, record: &Record, correlation_id: &str) -> Result<Made, Refusal> {
+    pub async fn make(&self, record: &Record, correlation_id: &str) -> Result<PreparedRecord, RecordError> {
         let size = record.size();
         if size > self.limit {
-            return Err(Refusal::TooLarge { size, limit: self.limit });
+            return Err(RecordError::TooLarge { size, limit: self.limit });
         }
         if record.has_unreadable_headers {
-            return Err(Refusal::Headers);
+            return Err(RecordError::Headers);
         }
         if self.inputs_topic.as_deref() == Some(&*record.topic) {
             return self.input(record, correlation_id);
@@ -76,18 +76,18 @@ impl TakeIn {
         };
         let mapping = |_: Event| read::default_mapping(record, &self.intake);
         let Received { inputs, .. } = self.intake.receive(arrival, mapping).await?;
-        Ok(Made { inputs, ids_are_ours: true, done: 0, fresh: false, failed: None })
+        Ok(PreparedRecord { inputs, ids_are_ours: true, done: 0, fresh: false, failed: None })
     }
 
-    fn input(&self, record: &Record, correlation_id: &str) -> Result<Made, Refusal> {
+    fn input(&self, record: &Record, correlation_id: &str) -> Result<PreparedRecord, RecordError> {
         if record.value.as_ref().is_none_or(Vec::is_empty) {
-            return Err(Refusal::Empty);
+            return Err(RecordError::Empty);
         }
         let mut input = read::input(record, &self.intake)?;
         let (business, _) = business::served(&input.business_id, &self.intake)?;
         // Nobody may see a place that is not there, so nobody could see or review what is decided about it either.
         if let Some(place) = input.location_id.as_deref().filter(|place| business.location(place).is_none()) {
-            return Err(Refusal::UnknownLocation {
+            return Err(RecordError::UnknownLocation {
                 business: input.business_id.clone(),
                 location: place.chars().take(128).collect(),
             });
@@ -100,13 +100,17 @@ impl TakeIn {
             accepted_at: self.clock.now(),
             fingerprint: None,
         };
-        Ok(Made { inputs: vec![accepted], ids_are_ours: false, done: 0, fresh: false, failed: None })
+        Ok(PreparedRecord { inputs: vec![accepted], ids_are_ours: false, done: 0, fresh: false, failed: None })
     }
 
     /// Has the inputs decided, one after the other, those that a host may have ended with stored and counted first, and
     /// returns once the decisions are stored. Called again after an
     /// error it goes on where it was.
-    pub async fn decide(&self, made: &mut Made, may_be_redelivered: bool) -> Result<Taken, Refusal> {
+    pub async fn decide(
+        &self,
+        made: &mut PreparedRecord,
+        may_be_redelivered: bool,
+    ) -> Result<RecordResult, RecordError> {
         while let Some(accepted) = made.inputs.get(made.done) {
             let decided = match may_be_redelivered {
                 true => self.intake.decide_redelivered(accepted.clone()).await,
@@ -122,7 +126,7 @@ impl TakeIn {
                 }
                 // The handler once said something else of the same record; what was decided then stands.
                 Err(IntakeError::IdReused) if made.ids_are_ours => {}
-                Err(IntakeError::IdReused) => return Err(Refusal::IdReused(accepted.input.id.clone())),
+                Err(IntakeError::IdReused) => return Err(RecordError::IdReused(accepted.input.id.clone())),
                 Err(IntakeError::Delayed(error)) if !error.retryable() => {
                     tracing::warn!(%error, input_id = accepted.input.id, "an input is stored and waits to be decided");
                 }
@@ -131,17 +135,17 @@ impl TakeIn {
             made.done += 1;
         }
         if let Some(failed) = &made.failed {
-            return Err(Refusal::Failed(failed.clone()));
+            return Err(RecordError::Failed(failed.clone()));
         }
         Ok(match made {
-            Made { inputs, .. } if inputs.is_empty() => Taken::Nothing,
-            Made { fresh: true, .. } => Taken::Decided,
-            _ => Taken::Duplicate,
+            PreparedRecord { inputs, .. } if inputs.is_empty() => RecordResult::Nothing,
+            PreparedRecord { fresh: true, .. } => RecordResult::Decided,
+            _ => RecordResult::Duplicate,
         })
     }
 }
 
-impl Made {
+impl PreparedRecord {
     /// Under which its sender looks for it, when the input itself says so.
     pub fn correlation_id(&self) -> Option<&str> {
         self.inputs.first()?.input.correlation_id.as_deref()

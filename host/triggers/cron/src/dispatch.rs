@@ -11,8 +11,8 @@ use signalbox_store::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::entry::{Due, What, duration};
 use crate::metrics::{CRON_LATENESS, CRON_TICKS};
+use crate::timetable::{DueTick, TickAction, duration};
 use crate::{CronConfig, PAGE};
 
 /// How often a tick that waits for the one before it looks again.
@@ -21,7 +21,7 @@ const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
 const TRIES: u32 = 5;
 
 /// What every task that fires needs.
-pub(super) struct Firing {
+pub(super) struct TickDispatcher {
     pub config: CronConfig,
     pub intake: Intake,
     pub store: Store,
@@ -32,9 +32,9 @@ pub(super) struct Firing {
 
 /// How far a task came with what was due of one schedule.
 #[derive(Debug, Default)]
-pub(super) struct Progress {
+pub(super) struct ScheduleProgress {
     /// What is left, in order.
-    pub left: VecDeque<Due>,
+    pub left: VecDeque<DueTick>,
     /// Not before this moment is it worth trying again.
     pub not_before: Option<Timestamp>,
     /// The newest tick that is claimed, by whomever.
@@ -44,11 +44,11 @@ pub(super) struct Progress {
 }
 
 /// What became of one tick.
-enum Ended {
+enum TickOutcome {
     Done,
     /// The tick before it is still being decided.
     Waits,
-    /// Its business has had as many inputs lately as it may; there is room again after this time.
+    /// Its business has used up its rate; the tick may be fired after this time.
     Paced(std::time::Duration),
     Stale,
 }
@@ -61,34 +61,34 @@ enum NoInput {
     Refused(String),
 }
 
-impl Firing {
+impl TickDispatcher {
     /// Works through what is due of one schedule, in order.
     pub async fn work(
         &self,
         schedule: &Schedule,
         once: bool,
-        due: VecDeque<Due>,
+        due: VecDeque<DueTick>,
         claimed: Option<Timestamp>,
-    ) -> Progress {
-        let mut progress = Progress { left: due, claimed, ..Progress::default() };
+    ) -> ScheduleProgress {
+        let mut progress = ScheduleProgress { left: due, claimed, ..ScheduleProgress::default() };
         while let Some(tick) = progress.left.front().copied() {
             match self.tick(schedule, tick, progress.claimed).await {
-                Ok(Ended::Done) => {
+                Ok(TickOutcome::Done) => {
                     progress.left.pop_front();
                     progress.claimed = progress.claimed.max(Some(tick.nominal));
                     if once {
                         self.forget(schedule).await;
                     }
                 }
-                Ok(Ended::Waits) => {
+                Ok(TickOutcome::Waits) => {
                     progress.not_before = self.clock.now().checked_add(duration(LOOK_AGAIN)).ok();
                     return progress;
                 }
-                Ok(Ended::Paced(wait)) => {
+                Ok(TickOutcome::Paced(wait)) => {
                     progress.not_before = self.clock.now().checked_add(duration(wait)).ok();
                     return progress;
                 }
-                Ok(Ended::Stale) => {
+                Ok(TickOutcome::Stale) => {
                     progress.stale = true;
                     return progress;
                 }
@@ -103,21 +103,26 @@ impl Firing {
         progress
     }
 
-    async fn tick(&self, schedule: &Schedule, due: Due, claimed: Option<Timestamp>) -> Result<Ended, StoreError> {
+    async fn tick(
+        &self,
+        schedule: &Schedule,
+        due: DueTick,
+        claimed: Option<Timestamp>,
+    ) -> Result<TickOutcome, StoreError> {
         let definition = &schedule.definition;
-        let waits_for_the_last = definition.overlap != Overlap::Allow && !matches!(due.what, What::LeaveOut(_));
+        let waits_for_the_last = definition.overlap != Overlap::Allow && !matches!(due.what, TickAction::LeaveOut(_));
         let mut overlaps = false;
         if waits_for_the_last {
             match self.last_is_running(definition, claimed).await? {
-                None => return Ok(Ended::Stale),
-                Some(true) if definition.overlap == Overlap::Queue || due.what == What::MakeUp => {
-                    return Ok(Ended::Waits);
+                None => return Ok(TickOutcome::Stale),
+                Some(true) if definition.overlap == Overlap::Queue || due.what == TickAction::MakeUp => {
+                    return Ok(TickOutcome::Waits);
                 }
                 Some(running) => overlaps = running,
             }
         }
         if !overlaps && let Some(wait) = self.paced(definition, due.what) {
-            return Ok(Ended::Paced(wait));
+            return Ok(TickOutcome::Paced(wait));
         }
         let now = self.clock.now();
         let fire = Fire {
@@ -130,11 +135,11 @@ impl Firing {
         };
         match self.store.claim_fire(&fire).await? {
             FireClaim::Won => {}
-            FireClaim::Lost => return Ok(Ended::Done),
-            FireClaim::Stale => return Ok(Ended::Stale),
+            FireClaim::Lost => return Ok(TickOutcome::Done),
+            FireClaim::Stale => return Ok(TickOutcome::Stale),
         }
         match due.what {
-            What::LeaveOut(count) => {
+            TickAction::LeaveOut(count) => {
                 self.store.finish_fire(&fire, FireEnd::Skipped).await?;
                 count_ticks("missed", count);
                 tracing::warn!(
@@ -155,15 +160,18 @@ impl Firing {
                     "left out a tick, because the last one is still being decided"
                 );
             }
-            What::Fire | What::MakeUp => self.dispatch(&fire, definition, due.what == What::MakeUp).await?,
+            TickAction::Fire | TickAction::MakeUp => {
+                self.dispatch(&fire, definition, due.what == TickAction::MakeUp).await?
+            }
         }
-        Ok(Ended::Done)
+        Ok(TickOutcome::Done)
     }
 
-    /// How long the tick of a plugin's schedule has to wait for its business's rate, which it counts against like what people
-    /// send. A tick that waits is not claimed, so that any host may fire it.
-    fn paced(&self, definition: &ScheduleDefinition, what: What) -> Option<std::time::Duration> {
-        let counts = matches!(definition.source, ScheduleSource::Plugin { .. }) && !matches!(what, What::LeaveOut(_));
+    /// How long the tick of a plugin's schedule has to wait for its business's rate, which it counts against like what
+    /// people send. A tick that waits is not claimed, so that any host may fire it.
+    fn paced(&self, definition: &ScheduleDefinition, what: TickAction) -> Option<std::time::Duration> {
+        let counts =
+            matches!(definition.source, ScheduleSource::Plugin { .. }) && !matches!(what, TickAction::LeaveOut(_));
         match counts.then(|| self.intake.check_rate(None, &definition.business_id)) {
             Some(Err(IntakeError::RateLimited { retry_after, .. })) => Some(retry_after),
             _ => None,
@@ -315,7 +323,7 @@ impl Firing {
         }
     }
 
-    /// Leaves a claimed tick to whoever looks next, this process or another.
+    /// Leaves a claimed tick to the next search, by this process or another.
     async fn leave(&self, fire: &Fire, reason: &str) -> Result<(), StoreError> {
         count_ticks("delayed", 1);
         let Fire { business_id, name, nominal, .. } = fire;
@@ -330,7 +338,7 @@ impl Firing {
         claimed: Option<Timestamp>,
     ) -> Result<Option<bool>, StoreError> {
         let Some(now) = self.store.schedule(&definition.business_id, &definition.name).await? else { return Ok(None) };
-        // Somebody claimed a tick and has not yet noted what became of it.
+        // A host claimed a tick and has not yet noted what became of it.
         if claimed.is_some_and(|claimed| now.handled_until.is_none_or(|handled| handled < claimed)) {
             return Ok(Some(true));
         }

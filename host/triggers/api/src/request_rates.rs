@@ -11,12 +11,12 @@ use crate::ApiConfig;
 /// After so many requests, users that have been quiet are forgotten.
 const FORGET_EVERY: usize = 1_024;
 
-pub(super) struct Limits {
+pub(super) struct RequestRates {
     users: DefaultKeyedRateLimiter<String>,
     seen: AtomicUsize,
 }
 
-impl Limits {
+impl RequestRates {
     pub fn new(config: &ApiConfig) -> Self {
         let quota = Quota::per_second(config.requests_per_second).allow_burst(config.burst);
         Self { users: RateLimiter::keyed(quota), seen: AtomicUsize::new(0) }
@@ -42,7 +42,7 @@ mod tests {
     #[test]
     fn who_asks_too_much_waits_and_others_do_not() {
         let one = const { NonZeroU32::new(1).unwrap() };
-        let limits = Limits::new(&ApiConfig { requests_per_second: one, burst: one, ..ApiConfig::default() });
+        let limits = RequestRates::new(&ApiConfig { requests_per_second: one, burst: one, ..ApiConfig::default() });
         assert_eq!(limits.user("ana"), None);
         assert!(limits.user("ana").unwrap() <= Duration::from_secs(1));
         assert_eq!(limits.user("dan"), None);

@@ -10,7 +10,7 @@ const LONGEST_MESSAGE: usize = 500;
 
 /// Why a record is not decided.
 #[derive(Clone, Debug, Error)]
-pub(super) enum Refusal {
+pub(super) enum RecordError {
     /// A tombstone, or nothing at all, where a JSON object is needed.
     #[error("the record has no value; only a handler can read a record without one")]
     Empty,
@@ -90,8 +90,8 @@ pub(super) enum Refusal {
     Lost,
 }
 
-/// A decision that is recorded as failed. Nodes were tried again as their graph says before it was recorded, and a recorded
-/// decision stands: the same input is never decided a second time.
+/// A decision that is recorded as failed. Nodes were tried again as their graph says before it was recorded, and a
+/// recorded decision stands: the same input is never decided a second time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct FailedDecision {
     /// Its id.
@@ -100,7 +100,7 @@ pub(super) struct FailedDecision {
     pub reason: String,
 }
 
-impl From<ReceiveError> for Refusal {
+impl From<ReceiveError> for RecordError {
     fn from(error: ReceiveError) -> Self {
         match error {
             // The entry was there when the business was found, so a bundle without it was put in its place since.
@@ -121,7 +121,7 @@ impl FailedDecision {
 
 /// What becomes of a record that is not decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(super) enum Disposition {
     /// It will be the same next time: it becomes a dead letter.
     Never,
     /// It may be this record, or something that is mended in a moment: after a few more times it becomes a dead letter.
@@ -130,7 +130,7 @@ pub(super) enum Fate {
     Later(Option<Duration>),
 }
 
-impl Refusal {
+impl RecordError {
     /// A stable name for programs, logs and metrics.
     pub fn code(&self) -> &'static str {
         match self {
@@ -156,19 +156,19 @@ impl Refusal {
     }
 
     /// What becomes of the record.
-    pub fn fate(&self) -> Fate {
+    pub fn fate(&self) -> Disposition {
         match self {
             Self::Handle(HandleError::Rejected(rejection)) => match rejection {
-                Rejection::Invalid(_) | Rejection::Forbidden(_) => Fate::Never,
-                Rejection::Unavailable(_) => Fate::Later(None),
-                Rejection::Broken(_) => Fate::Doubtful,
+                Rejection::Invalid(_) | Rejection::Forbidden(_) => Disposition::Never,
+                Rejection::Unavailable(_) => Disposition::Later(None),
+                Rejection::Broken(_) => Disposition::Doubtful,
             },
             Self::Handle(HandleError::Decide(error)) => fate_of(error),
             Self::Intake(IntakeError::Decide(error) | IntakeError::Delayed(error)) => fate_of(error),
-            Self::Intake(error) if error.again().retryable() => Fate::Later(error.again().after()),
-            Self::NotLoaded(_) => Fate::Later(None),
-            Self::Lost => Fate::Doubtful,
-            _ => Fate::Never,
+            Self::Intake(error) if error.again().retryable() => Disposition::Later(error.again().after()),
+            Self::NotLoaded(_) => Disposition::Later(None),
+            Self::Lost => Disposition::Doubtful,
+            _ => Disposition::Never,
         }
     }
 
@@ -194,8 +194,8 @@ impl Refusal {
         }
     }
 
-    /// For whoever reads dead letters, who may be anybody: of a length that fits a header, and without what a plugin or the
-    /// host says while it breaks.
+    /// For whoever reads dead letters, who may be anybody: of a length that fits a header, and without what a plugin or
+    /// the host says while it breaks.
     pub fn message(&self) -> String {
         let text = match self {
             Self::Handle(HandleError::Rejected(Rejection::Broken(_))) => {
@@ -224,16 +224,16 @@ fn decide_code(error: &DecideError) -> &'static str {
     }
 }
 
-fn fate_of(error: &DecideError) -> Fate {
+fn fate_of(error: &DecideError) -> Disposition {
     match error {
-        DecideError::UnknownBusiness(_) | DecideError::NoBundle { .. } => Fate::Never,
-        DecideError::Busy { retry_after } => Fate::Later(Some(*retry_after)),
-        // Somebody mends the bundle; until then no record is at fault.
-        DecideError::NotLoaded { .. } => Fate::Later(None),
-        DecideError::Store(StoreError::TooLarge { .. } | StoreError::Invalid(_)) => Fate::Never,
+        DecideError::UnknownBusiness(_) | DecideError::NoBundle { .. } => Disposition::Never,
+        DecideError::Busy { retry_after } => Disposition::Later(Some(*retry_after)),
+        // An operator mends the bundle; until then no record is at fault.
+        DecideError::NotLoaded { .. } => Disposition::Later(None),
+        DecideError::Store(StoreError::TooLarge { .. } | StoreError::Invalid(_)) => Disposition::Never,
         // Credentials and tables are mended by people; until then no record is at fault.
-        DecideError::Store(_) => Fate::Later(None),
-        DecideError::Internal(_) => Fate::Doubtful,
+        DecideError::Store(_) => Disposition::Later(None),
+        DecideError::Internal(_) => Disposition::Doubtful,
     }
 }
 
@@ -250,34 +250,34 @@ mod tests {
             || StoreError::Denied { table: "t".to_owned(), operation: "PutItem", reason: "no credentials".to_owned() };
         let busy = Duration::from_millis(7);
         let reason = || "400 guests".to_owned();
-        let cases: Vec<(Refusal, Fate)> = vec![
-            (Refusal::Empty, Fate::Never),
-            (HandleError::from(Rejection::Invalid(reason())).into(), Fate::Never),
-            (HandleError::from(Rejection::Forbidden(reason())).into(), Fate::Never),
-            (HandleError::from(Rejection::Unavailable(reason())).into(), Fate::Later(None)),
-            (HandleError::from(DecideError::Internal(reason())).into(), Fate::Doubtful),
-            (IntakeError::Busy { retry_after: busy }.into(), Fate::Later(Some(busy))),
-            (IntakeError::Decide(timeout().into()).into(), Fate::Later(None)),
-            (IntakeError::Delayed(timeout().into()).into(), Fate::Later(None)),
-            (IntakeError::Decide(denied().into()).into(), Fate::Later(None)),
-            (IntakeError::Decide(too_large().into()).into(), Fate::Never),
-            (IntakeError::Decide(DecideError::NoBundle { business_type: reason() }).into(), Fate::Never),
-            (IntakeError::Decide(DecideError::NotLoaded { business_type: reason() }).into(), Fate::Later(None)),
-            (Refusal::NotLoaded(reason()), Fate::Later(None)),
-            (IntakeError::Decide(DecideError::Internal(reason())).into(), Fate::Doubtful),
-            (Refusal::Lost, Fate::Doubtful),
+        let cases: Vec<(RecordError, Disposition)> = vec![
+            (RecordError::Empty, Disposition::Never),
+            (HandleError::from(Rejection::Invalid(reason())).into(), Disposition::Never),
+            (HandleError::from(Rejection::Forbidden(reason())).into(), Disposition::Never),
+            (HandleError::from(Rejection::Unavailable(reason())).into(), Disposition::Later(None)),
+            (HandleError::from(DecideError::Internal(reason())).into(), Disposition::Doubtful),
+            (IntakeError::Busy { retry_after: busy }.into(), Disposition::Later(Some(busy))),
+            (IntakeError::Decide(timeout().into()).into(), Disposition::Later(None)),
+            (IntakeError::Delayed(timeout().into()).into(), Disposition::Later(None)),
+            (IntakeError::Decide(denied().into()).into(), Disposition::Later(None)),
+            (IntakeError::Decide(too_large().into()).into(), Disposition::Never),
+            (IntakeError::Decide(DecideError::NoBundle { business_type: reason() }).into(), Disposition::Never),
+            (IntakeError::Decide(DecideError::NotLoaded { business_type: reason() }).into(), Disposition::Later(None)),
+            (RecordError::NotLoaded(reason()), Disposition::Later(None)),
+            (IntakeError::Decide(DecideError::Internal(reason())).into(), Disposition::Doubtful),
+            (RecordError::Lost, Disposition::Doubtful),
         ];
         for (refusal, fate) in cases {
             assert_eq!(refusal.fate(), fate, "{refusal}");
         }
-        assert!(matches!(Refusal::from(IntakeError::Draining).fate(), Fate::Later(_)));
+        assert!(matches!(RecordError::from(IntakeError::Draining).fate(), Disposition::Later(_)));
     }
 
     #[test]
     fn a_dead_letter_tells_nothing_of_a_plugins_or_the_hosts_inside() {
         let inside = || "panicked at nodes/triage/src/lib.rs:7:5".to_owned();
         let failure = signalbox_executor::NodeFailure { kind: signalbox_graph::FailureKind::Trap, message: inside() };
-        let refusals: [Refusal; 4] = [
+        let refusals: [RecordError; 4] = [
             HandleError::from(Rejection::Broken(failure)).into(),
             HandleError::from(DecideError::Internal(inside())).into(),
             IntakeError::Decide(DecideError::Internal(inside())).into(),
@@ -290,7 +290,7 @@ mod tests {
 
     #[test]
     fn a_message_fits_a_header() {
-        let refusal: Refusal = HandleError::from(Rejection::Invalid("ă".repeat(10_000))).into();
+        let refusal: RecordError = HandleError::from(Rejection::Invalid("ă".repeat(10_000))).into();
         assert_eq!(refusal.message().chars().count(), LONGEST_MESSAGE);
     }
 }

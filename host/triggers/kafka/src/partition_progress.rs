@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 /// How far a partition has come: what was read, and what of it is not finished.
 #[derive(Debug, Default)]
-pub(super) struct Progress {
+pub(super) struct PartitionProgress {
     unfinished: BTreeSet<i64>,
     /// The offset after the last one that was read; none before the first.
     next: Option<i64>,
@@ -10,7 +10,7 @@ pub(super) struct Progress {
     committed: Option<i64>,
 }
 
-impl Progress {
+impl PartitionProgress {
     /// Where it is begun, which the brokers have.
     pub fn begin_at(&mut self, offset: i64) {
         self.next = Some(offset);
@@ -56,7 +56,7 @@ mod tests {
 
     #[test]
     fn nothing_is_committed_before_anything_was_read_and_nothing_twice() {
-        let mut progress = Progress::default();
+        let mut progress = PartitionProgress::default();
         assert_eq!(progress.commit(), None);
         progress.begin(7);
         assert_eq!(progress.commit(), Some(7), "where the group stands, said for the first time");
@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     fn a_record_that_is_being_worked_on_is_not_begun_again() {
-        let mut progress = Progress::default();
+        let mut progress = PartitionProgress::default();
         assert!(progress.begin(7));
         assert!(!progress.begin(7));
         progress.finish(7);
@@ -92,7 +92,7 @@ mod tests {
             turns in proptest::collection::vec(any::<bool>(), 120),
             failures in proptest::collection::vec(any::<bool>(), 120),
         ) {
-            let mut progress = Progress::default();
+            let mut progress = PartitionProgress::default();
             let (mut read, mut done): (Vec<i64>, Vec<i64>) = (Vec::new(), Vec::new());
             let mut to_read = offsets.iter().copied();
             for (read_on, fails) in turns.iter().zip(&failures) {

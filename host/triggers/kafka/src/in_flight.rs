@@ -6,27 +6,27 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::lanes::Lanes;
+use crate::key_queues::KeyQueues;
 use crate::metrics::{KAFKA_ASSIGNED, KAFKA_IN_FLIGHT, KAFKA_LAG, KAFKA_PAUSED};
-use crate::progress::Progress;
-use crate::record::{Place, Record};
+use crate::partition_progress::PartitionProgress;
+use crate::record::{Record, TopicPartition};
 
 /// An offset to be committed: the first one that is to be read again.
-pub(super) type Commit = (Place, i64);
+pub(super) type CommitOffset = (TopicPartition, i64);
 
 /// The partitions that are this host's, and their records.
 #[derive(Debug)]
-pub(super) struct Flow {
+pub(super) struct InFlightRecords {
     most_records: usize,
     most_bytes: u64,
-    state: Mutex<State>,
+    state: Mutex<FlowState>,
     /// Told whenever a record has ended.
     ended: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    partitions: HashMap<Place, Assigned>,
+struct FlowState {
+    partitions: HashMap<TopicPartition, AssignedPartition>,
     /// Tells an assignment from an earlier one of the same partition.
     assignments: u64,
     records: usize,
@@ -35,10 +35,10 @@ struct State {
 }
 
 #[derive(Debug)]
-struct Assigned {
+struct AssignedPartition {
     assignment: u64,
-    progress: Progress,
-    lanes: Lanes,
+    progress: PartitionProgress,
+    lanes: KeyQueues,
     running: usize,
     /// The offset of the first record that was read.
     first: Option<i64>,
@@ -47,55 +47,55 @@ struct Assigned {
     /// Records that are to be tried again; while there are any, the partition is not read on.
     held: usize,
     paused: bool,
-    /// Cancelled when the partition goes: whoever waits to try again stops.
+    /// Cancelled when the partition is revoked: a task that waits to try again stops.
     gone: CancellationToken,
 }
 
 /// A record that runs.
 #[derive(Debug)]
-pub(super) struct Running {
+pub(super) struct RunningRecord {
     pub record: Record,
-    pub ticket: Ticket,
+    pub ticket: RunningKey,
 }
 
 /// What a running record is known by.
 #[derive(Clone, Debug)]
-pub(super) struct Ticket {
+pub(super) struct RunningKey {
     assignment: u64,
     /// Cancelled when its partition goes to another host.
     pub gone: CancellationToken,
-    /// Whoever had the partition before may have been at it when it ended.
+    /// The host that had the partition before may have worked on the record when it ended.
     pub may_be_redelivered: bool,
 }
 
 /// Which partitions to read on and which not.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Turn {
-    pub pause: Vec<Place>,
-    pub resume: Vec<Place>,
+pub(super) struct PauseChanges {
+    pub pause: Vec<TopicPartition>,
+    pub resume: Vec<TopicPartition>,
 }
 
 /// Keeps a partition from being read on for as long as it lives.
-pub(super) struct Hold<'a> {
-    flow: &'a Flow,
-    place: Place,
+pub(super) struct PartitionPause<'a> {
+    flow: &'a InFlightRecords,
+    place: TopicPartition,
     assignment: u64,
 }
 
-impl Flow {
+impl InFlightRecords {
     pub fn new(most_records: usize, most_bytes: u64) -> Self {
         Self { most_records: most_records.max(1), most_bytes, state: Mutex::default(), ended: Condvar::new() }
     }
 
     /// These partitions are this host's from now on.
-    pub fn assign(&self, places: impl IntoIterator<Item = Place>) {
+    pub fn assign(&self, places: impl IntoIterator<Item = TopicPartition>) {
         let mut state = self.lock();
         for place in places {
             state.assignments += 1;
-            let assigned = Assigned {
+            let assigned = AssignedPartition {
                 assignment: state.assignments,
-                progress: Progress::default(),
-                lanes: Lanes::default(),
+                progress: PartitionProgress::default(),
+                lanes: KeyQueues::default(),
                 running: 0,
                 first: None,
                 most_records: i64::try_from(self.most_records).unwrap_or(i64::MAX),
@@ -109,15 +109,15 @@ impl Flow {
     }
 
     /// A partition is begun at this offset, and the brokers have that.
-    pub fn begin_at(&self, place: &Place, offset: i64) {
+    pub fn begin_at(&self, place: &TopicPartition, offset: i64) {
         if let Some(assigned) = self.lock().partitions.get_mut(place) {
             assigned.progress.begin_at(offset);
         }
     }
 
-    /// A record was read; it is given back when it may run now. One of a partition that went meanwhile is left to whom it
-    /// went to.
-    pub fn begin(&self, record: Record) -> Option<Running> {
+    /// A record was read; it is given back when it may run now. One of a partition that went meanwhile is left to whom
+    /// it went to.
+    pub fn begin(&self, record: Record) -> Option<RunningRecord> {
         let mut state = self.lock();
         let assigned = state.partitions.get_mut(&record.place()).filter(|assigned| !assigned.gone.is_cancelled())?;
         if !assigned.progress.begin(record.offset) {
@@ -134,7 +134,7 @@ impl Flow {
 
     /// A record has ended: `finished` when it is done with for good, else it is left to whoever reads it next. The next
     /// one of its lane is given back.
-    pub fn end(&self, ended: &Running, finished: bool) -> Option<Running> {
+    pub fn end(&self, ended: &RunningRecord, finished: bool) -> Option<RunningRecord> {
         let mut state = self.lock();
         state.records = state.records.saturating_sub(1);
         state.bytes = state.bytes.saturating_sub(ended.record.size());
@@ -153,14 +153,14 @@ impl Flow {
     }
 
     /// Keeps the record's partition from being read on, because the record has to be tried again.
-    pub fn hold(&self, running: &Running) -> Hold<'_> {
+    pub fn hold(&self, running: &RunningRecord) -> PartitionPause<'_> {
         let (place, assignment) = (running.record.place(), running.ticket.assignment);
         self.lock().with(&place, assignment, |assigned| assigned.held += 1);
-        Hold { flow: self, place, assignment }
+        PartitionPause { flow: self, place, assignment }
     }
 
     /// Which partitions are to be paused and which read on, since this was asked last.
-    pub fn turn(&self) -> Turn {
+    pub fn turn(&self) -> PauseChanges {
         let mut state = self.lock();
         let state = &mut *state;
         let (most_records, most_bytes) = (self.most_records, self.most_bytes);
@@ -170,7 +170,7 @@ impl Flow {
         } else {
             state.records >= most_records || state.bytes >= most_bytes
         };
-        let mut turn = Turn::default();
+        let mut turn = PauseChanges::default();
         let mut paused = 0_u32;
         for (place, assigned) in &mut state.partitions {
             let pause = state.full || assigned.held > 0;
@@ -185,7 +185,7 @@ impl Flow {
     }
 
     /// A pause or resume did not happen: it is asked for again.
-    pub fn not_turned(&self, places: &[Place]) {
+    pub fn not_turned(&self, places: &[TopicPartition]) {
         let mut state = self.lock();
         for place in places {
             if let Some(assigned) = state.partitions.get_mut(place) {
@@ -195,14 +195,14 @@ impl Flow {
     }
 
     /// Low-water marks that are not committed yet; from now on they count as committed.
-    pub fn commits(&self) -> Vec<Commit> {
+    pub fn commits(&self) -> Vec<CommitOffset> {
         let mut state = self.lock();
         let partitions = state.partitions.iter_mut();
         partitions.filter_map(|(place, assigned)| Some((place.clone(), assigned.progress.commit()?))).collect()
     }
 
     /// A commit of these partitions did not reach the brokers.
-    pub fn not_committed<'a>(&self, places: impl IntoIterator<Item = &'a Place>) {
+    pub fn not_committed<'a>(&self, places: impl IntoIterator<Item = &'a TopicPartition>) {
         let mut state = self.lock();
         for place in places {
             if let Some(assigned) = state.partitions.get_mut(place) {
@@ -212,19 +212,19 @@ impl Flow {
     }
 
     /// Every partition that is this host's, with the first offset that is not done with, where that is known.
-    pub fn low_waters(&self) -> Vec<(Place, Option<i64>)> {
+    pub fn low_waters(&self) -> Vec<(TopicPartition, Option<i64>)> {
         let state = self.lock();
         state.partitions.iter().map(|(place, assigned)| (place.clone(), assigned.progress.low_water())).collect()
     }
 
     /// Every partition that is this host's.
-    pub fn places(&self) -> Vec<Place> {
+    pub fn places(&self) -> Vec<TopicPartition> {
         self.lock().partitions.keys().cloned().collect()
     }
 
-    /// Gives partitions away: nothing more of them is started, and what runs is waited for, at most so long. Gives what is
-    /// to be committed, and how many records still run.
-    pub fn release(&self, places: &[Place], wait: Duration) -> (Vec<Commit>, usize) {
+    /// Gives partitions away: nothing more of them is started, and what runs is waited for, at most so long. Gives what
+    /// is to be committed, and how many records still run.
+    pub fn release(&self, places: &[TopicPartition], wait: Duration) -> (Vec<CommitOffset>, usize) {
         let until = Instant::now() + wait;
         let mut state = self.lock();
         for place in places {
@@ -254,20 +254,20 @@ impl Flow {
         (commits, running)
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, FlowState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
-    fn with(&mut self, place: &Place, assignment: u64, change: impl FnOnce(&mut Assigned)) {
+impl FlowState {
+    fn with(&mut self, place: &TopicPartition, assignment: u64, change: impl FnOnce(&mut AssignedPartition)) {
         let assigned = self.partitions.get_mut(place);
         if let Some(assigned) = assigned.filter(|assigned| assigned.assignment == assignment) {
             change(assigned);
         }
     }
 
-    fn running(&self, places: &[Place]) -> usize {
+    fn running(&self, places: &[TopicPartition]) -> usize {
         places.iter().filter_map(|place| self.partitions.get(place)).map(|assigned| assigned.running).sum()
     }
 
@@ -276,17 +276,17 @@ impl State {
     }
 }
 
-impl Assigned {
-    fn run(&mut self, record: Record) -> Running {
+impl AssignedPartition {
+    fn run(&mut self, record: Record) -> RunningRecord {
         self.running += 1;
         let first = self.first.unwrap_or(record.offset);
         let may_be_redelivered = record.offset.saturating_sub(first) < self.most_records;
-        let ticket = Ticket { assignment: self.assignment, gone: self.gone.clone(), may_be_redelivered };
-        Running { record, ticket }
+        let ticket = RunningKey { assignment: self.assignment, gone: self.gone.clone(), may_be_redelivered };
+        RunningRecord { record, ticket }
     }
 }
 
-impl Drop for Hold<'_> {
+impl Drop for PartitionPause<'_> {
     fn drop(&mut self) {
         let Self { flow, place, assignment } = self;
         flow.lock().with(place, *assignment, |assigned| assigned.held = assigned.held.saturating_sub(1));
@@ -301,12 +301,12 @@ mod tests {
         Record { key: Some(key.as_bytes().to_vec()), value: Some(vec![0; 9]), ..Record::at("t", 0, offset) }
     }
 
-    fn place() -> Place {
+    fn place() -> TopicPartition {
         ("t".into(), 0)
     }
 
-    fn flow(most_records: usize) -> Flow {
-        let flow = Flow::new(most_records, 1_000);
+    fn flow(most_records: usize) -> InFlightRecords {
+        let flow = InFlightRecords::new(most_records, 1_000);
         flow.assign([place()]);
         flow
     }
@@ -330,12 +330,12 @@ mod tests {
         let flow = flow(4);
         let mut running: Vec<_> =
             (0..4).map(|offset| flow.begin(record(offset, &offset.to_string())).unwrap()).collect();
-        assert_eq!(flow.turn(), Turn { pause: vec![place()], resume: vec![] });
+        assert_eq!(flow.turn(), PauseChanges { pause: vec![place()], resume: vec![] });
         flow.end(&running.pop().unwrap(), true);
-        assert_eq!(flow.turn(), Turn::default());
+        assert_eq!(flow.turn(), PauseChanges::default());
         flow.end(&running.pop().unwrap(), true);
-        assert_eq!(flow.turn(), Turn { pause: vec![], resume: vec![place()] });
-        let bytes = Flow::new(10, 10);
+        assert_eq!(flow.turn(), PauseChanges { pause: vec![], resume: vec![place()] });
+        let bytes = InFlightRecords::new(10, 10);
         bytes.assign([place()]);
         bytes.begin(record(1, "a")).unwrap();
         assert_eq!(bytes.turn().pause, [place()], "its bytes count too");
@@ -344,13 +344,13 @@ mod tests {
     #[test]
     fn a_record_that_is_tried_again_holds_its_partition_and_no_other() {
         let flow = flow(10);
-        let other: Place = ("t".into(), 1);
+        let other: TopicPartition = ("t".into(), 1);
         flow.assign([other]);
         let running = flow.begin(record(1, "a")).unwrap();
         let hold = flow.hold(&running);
-        assert_eq!(flow.turn(), Turn { pause: vec![place()], resume: vec![] });
+        assert_eq!(flow.turn(), PauseChanges { pause: vec![place()], resume: vec![] });
         drop(hold);
-        assert_eq!(flow.turn(), Turn { pause: vec![], resume: vec![place()] });
+        assert_eq!(flow.turn(), PauseChanges { pause: vec![], resume: vec![place()] });
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::CronConfig;
 const WAITING: usize = 100;
 
 /// A schedule that ticks.
-pub(super) struct Entry {
+pub(super) struct TimetableEntry {
     pub schedule: Schedule,
     timing: Timing,
     /// How long after its nominal time this schedule fires.
@@ -21,8 +21,8 @@ pub(super) struct Entry {
     /// All ticks until here were looked at.
     cursor: Timestamp,
     /// What is due, in order.
-    pub due: VecDeque<Due>,
-    /// The newest tick that somebody has claimed, as far as this process knows.
+    pub due: VecDeque<DueTick>,
+    /// The newest tick that any host has claimed, as far as this process knows.
     pub claimed: Option<Timestamp>,
     /// Whether a task is at what was due.
     pub busy: bool,
@@ -39,14 +39,14 @@ enum Timing {
 
 /// A tick whose time has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Due {
+pub(super) struct DueTick {
     pub nominal: Timestamp,
-    pub what: What,
+    pub what: TickAction,
 }
 
 /// What to do with a tick.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum What {
+pub(super) enum TickAction {
     /// It is time.
     Fire,
     /// It was missed and is made up for.
@@ -55,7 +55,7 @@ pub(super) enum What {
     LeaveOut(u64),
 }
 
-impl Entry {
+impl TimetableEntry {
     /// The entry of a schedule; says why when there can be none.
     pub fn new(schedule: Schedule, now: Timestamp) -> Result<Self, String> {
         let definition = &schedule.definition;
@@ -119,31 +119,31 @@ impl Entry {
         while self.due.len() > WAITING {
             let count = self.due.pop_front().map_or(0, |oldest| oldest.left_out());
             if let Some(next) = self.due.front_mut() {
-                next.what = What::LeaveOut(count + next.left_out());
+                next.what = TickAction::LeaveOut(count + next.left_out());
             }
         }
     }
 
     /// One that was asked for with a moment in the past is not late: it ticks at once.
-    fn once(&self, at: Timestamp, latest: Timestamp, config: &CronConfig) -> Due {
+    fn once(&self, at: Timestamp, latest: Timestamp, config: &CronConfig) -> DueTick {
         let definition = &self.schedule.definition;
         let asked_late = at <= self.schedule.updated_at;
         let late = is_over(at, latest, config.late_after.0);
         let too_old = is_over(at.max(self.schedule.updated_at), latest, config.catch_up_age.0);
         let what = match (late && !asked_late, too_old || definition.catch_up == CatchUp::None) {
-            (true, true) => What::LeaveOut(1),
-            (true, false) => What::MakeUp,
-            (false, _) => What::Fire,
+            (true, true) => TickAction::LeaveOut(1),
+            (true, false) => TickAction::MakeUp,
+            (false, _) => TickAction::Fire,
         };
-        Due { nominal: at, what }
+        DueTick { nominal: at, what }
     }
 }
 
-impl Due {
+impl DueTick {
     fn left_out(&self) -> u64 {
         match self.what {
-            What::LeaveOut(count) => count,
-            What::Fire | What::MakeUp => 1,
+            TickAction::LeaveOut(count) => count,
+            TickAction::Fire | TickAction::MakeUp => 1,
         }
     }
 }
@@ -156,7 +156,7 @@ fn missed(
     latest: Timestamp,
     schedule: &Schedule,
     config: &CronConfig,
-) -> (Vec<Due>, Timestamp) {
+) -> (Vec<DueTick>, Timestamp) {
     let horizon = latest.checked_sub(duration(config.catch_up_age.0)).unwrap_or(Timestamp::MIN);
     let Some(mut tick) = expression.next_after(cursor, zone).filter(|tick| *tick <= latest) else {
         return (Vec::new(), cursor);
@@ -172,7 +172,7 @@ fn missed(
     loop {
         looked_until = tick;
         if !is_over(tick, latest, config.late_after.0) {
-            on_time.push(Due { nominal: tick, what: What::Fire });
+            on_time.push(DueTick { nominal: tick, what: TickAction::Fire });
         } else if tick < horizon {
             // How many there were before the horizon does not matter, so they are not gone through one by one.
             (left_out, last_left_out) = (left_out + 1, Some(tick));
@@ -194,8 +194,8 @@ fn missed(
         last_left_out = made_up.pop_back().or(last_left_out);
         made_up.clear();
     }
-    let left_out = last_left_out.map(|nominal| Due { nominal, what: What::LeaveOut(left_out) });
-    let made_up = made_up.into_iter().map(|nominal| Due { nominal, what: What::MakeUp });
+    let left_out = last_left_out.map(|nominal| DueTick { nominal, what: TickAction::LeaveOut(left_out) });
+    let made_up = made_up.into_iter().map(|nominal| DueTick { nominal, what: TickAction::MakeUp });
     (left_out.into_iter().chain(made_up).chain(on_time).collect(), looked_until)
 }
 

@@ -5,11 +5,11 @@ use crate::record::Record;
 /// The records of a partition, a lane for each key: one record of a lane runs, the others wait behind it in order.
 /// Records without a key share a lane, because only the order of the partition says how they belong together.
 #[derive(Debug, Default)]
-pub(super) struct Lanes {
+pub(super) struct KeyQueues {
     waiting: HashMap<Option<Vec<u8>>, VecDeque<Record>>,
 }
 
-impl Lanes {
+impl KeyQueues {
     /// The record itself when it may run now; else it waits.
     pub fn enter(&mut self, record: Record) -> Option<Record> {
         match self.waiting.get_mut(&record.key) {
@@ -51,7 +51,7 @@ mod tests {
 
     #[test]
     fn an_idle_lane_costs_nothing() {
-        let mut lanes = Lanes::default();
+        let mut lanes = KeyQueues::default();
         assert!(lanes.enter(record(1, Some(1))).is_some());
         assert!(lanes.next(&Some(vec![1])).is_none());
         assert!(lanes.waiting.is_empty());
@@ -63,7 +63,7 @@ mod tests {
             keys in proptest::collection::vec(proptest::option::of(0..4_u8), 1..60),
             picks in proptest::collection::vec(any::<prop::sample::Index>(), 120),
         ) {
-            let mut lanes = Lanes::default();
+            let mut lanes = KeyQueues::default();
             let (mut running, mut ended): (Vec<Record>, Vec<Record>) = (Vec::new(), Vec::new());
             let mut coming = keys.iter().enumerate().map(|(offset, key)| record(offset as i64, *key));
             for pick in picks {

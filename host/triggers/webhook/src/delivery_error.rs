@@ -8,14 +8,14 @@ use signalbox_model::ErrorType;
 use signalbox_store::{Remedy, StoreError};
 use thiserror::Error;
 
-use crate::verify::Unproven;
+use crate::verify::SignatureError;
 
 /// The longest reason of a handler that is passed on, in characters.
 const LONGEST_REASON: usize = 500;
 
 /// Why a delivery is not taken in.
 #[derive(Clone, Debug, Error)]
-pub(super) enum Refusal {
+pub(super) enum DeliveryError {
     /// No such business, or no such hook: nobody learns which.
     #[error("there is no such webhook; its address is /webhooks/BUSINESS/HOOK, with a hook of the business's bundle")]
     Unknown,
@@ -30,7 +30,7 @@ pub(super) enum Refusal {
     Body(#[from] BodyReadError),
     /// Nothing proves where it comes from. The sender is told this and no more.
     #[error("the delivery's signature could not be verified")]
-    Unproven(#[source] Unproven),
+    SignatureError(#[source] SignatureError),
     /// The hook's secret is not configured.
     #[error("the hook is not set up completely; the operator finds the reason in the log")]
     NoSecret {
@@ -69,7 +69,7 @@ pub(super) enum Refusal {
     Lost,
 }
 
-impl From<ReceiveError> for Refusal {
+impl From<ReceiveError> for DeliveryError {
     fn from(error: ReceiveError) -> Self {
         match error {
             ReceiveError::NotOffered(_) => Self::Unknown,
@@ -80,7 +80,7 @@ impl From<ReceiveError> for Refusal {
     }
 }
 
-impl Refusal {
+impl DeliveryError {
     /// A stable name for programs, logs and metrics.
     pub fn code(&self) -> &'static str {
         match self {
@@ -207,16 +207,16 @@ mod tests {
 
     #[test]
     fn an_answer_asks_in_words_to_send_a_delivery_again_exactly_when_it_says_when() {
-        let mut refusals: Vec<Refusal> = samples::of_store().into_iter().map(Refusal::from).collect();
+        let mut refusals: Vec<DeliveryError> = samples::of_store().into_iter().map(DeliveryError::from).collect();
         // An input that is accepted before it is decided is never delayed.
         let of_intake = samples::of_intake().into_iter().filter(|error| !matches!(error, IntakeError::Delayed(_)));
-        refusals.extend(of_intake.map(Refusal::from));
+        refusals.extend(of_intake.map(DeliveryError::from));
         refusals.extend(samples::of_store().into_iter().map(|error| HandleError::Decide(error.into()).into()));
         refusals.extend([
-            Refusal::Full,
-            Refusal::NotLoaded,
-            Refusal::Lost,
-            Refusal::Rate { wait: Duration::from_secs(1) },
+            DeliveryError::Full,
+            DeliveryError::NotLoaded,
+            DeliveryError::Lost,
+            DeliveryError::Rate { wait: Duration::from_secs(1) },
         ]);
         for refusal in refusals {
             let problem = refusal.problem(Duration::from_secs(5));

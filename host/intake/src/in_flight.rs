@@ -39,7 +39,7 @@ pub trait Watcher: Send + Sync {
 }
 
 /// One input on its way to a decision, with everybody who waits for it.
-pub(super) struct Flight {
+pub(super) struct InFlightInput {
     pub receipt: Receipt,
     pub accepted: AcceptedInput,
     /// It ended the host so many times, and is recorded as failed instead of being decided.
@@ -64,7 +64,7 @@ impl Receipt {
     }
 }
 
-impl Flight {
+impl InFlightInput {
     pub fn new(receipt: Receipt, accepted: AcceptedInput, durable: bool, given_up: Option<u32>) -> Self {
         let waiting = Waiting { watchers: Vec::new(), done: Vec::new(), durable };
         Self { receipt, accepted, given_up, waiting: Mutex::new(waiting) }
@@ -74,8 +74,8 @@ impl Flight {
         says_the_same(&self.accepted.input, &other.input)
     }
 
-    /// Called under the lock of the flights, so that nobody joins a flight that has landed. `durable` says that the input
-    /// is stored by now.
+    /// Called under the lock of the inputs in flight, so that nobody joins one that is finished. `durable` says that
+    /// the input is stored by now.
     pub fn join(&self, watcher: Option<Arc<dyn Watcher>>, done: oneshot::Sender<bool>, durable: bool) {
         if durable {
             self.accepted();
@@ -115,7 +115,7 @@ impl Flight {
     }
 }
 
-impl Progress for Flight {
+impl Progress for InFlightInput {
     fn node(&self, event: NodeEvent) {
         for watcher in &self.lock().watchers {
             watcher.node(&event);
@@ -128,21 +128,21 @@ fn says_the_same(one: &AgentInput, other: &AgentInput) -> bool {
     one.business_id == other.business_id && one.location_id == other.location_id && one.content == other.content
 }
 
-/// Waits for room, decides the flight's input, acknowledges it, and lands it.
-pub(super) async fn run(shared: Arc<Shared>, flight: Arc<Flight>, entry: Entry) {
-    let landing = Landing { shared: &shared, flight: &flight };
-    let permit = match board(&shared, &flight, entry).await {
+/// Waits for a permit, has the input decided, acknowledges it, and tells everybody who waits for it.
+pub(super) async fn run(shared: Arc<Shared>, in_flight: Arc<InFlightInput>, entry: Entry) {
+    let finish = FinishGuard { shared: &shared, in_flight: &in_flight };
+    let permit = match wait_for_permit(&shared, &in_flight, entry).await {
         Ok(permit) => permit,
         Err(error) => {
-            count(&flight, &Err(error.clone()), None);
-            return landing.land(Err(&error));
+            count(&in_flight, &Err(error.clone()), None);
+            return finish.finish(Err(&error));
         }
     };
     let started = Instant::now();
-    let result = decide_durably(&shared, &flight).await;
-    let durable = flight.lock().durable;
+    let result = decide_durably(&shared, &in_flight).await;
+    let durable = in_flight.lock().durable;
     if durable && result.is_ok() {
-        let input = &flight.accepted.input;
+        let input = &in_flight.accepted.input;
         if let Err(error) = shared.store.finish_input(&input.id, &input.business_id).await {
             // Recovery finds it again and learns that it is decided.
             tracing::warn!(%error, "cannot note that an accepted input is decided");
@@ -150,7 +150,8 @@ pub(super) async fn run(shared: Arc<Shared>, flight: Arc<Flight>, entry: Entry) 
     }
     let result = match result {
         Ok(decided)
-            if decided.duplicate && !says_the_same(&decided.record.decision.context.input, &flight.accepted.input) =>
+            if decided.duplicate
+                && !says_the_same(&decided.record.decision.context.input, &in_flight.accepted.input) =>
         {
             Err(IntakeError::IdReused)
         }
@@ -158,62 +159,67 @@ pub(super) async fn run(shared: Arc<Shared>, flight: Arc<Flight>, entry: Entry) 
         Err(error) if durable => Err(IntakeError::Delayed(error)),
         Err(error) => Err(IntakeError::Decide(error)),
     };
-    count(&flight, &result, Some(started.elapsed()));
+    count(&in_flight, &result, Some(started.elapsed()));
     // Room is free before the client hears, so that its next message does not find it taken.
     drop(permit);
-    landing.land(result.as_ref());
+    finish.finish(result.as_ref());
     if let Ok(Decided { record, duplicate: false }) = &result {
         shared.relay.committed(record);
     }
 }
 
-/// Room for the flight. What was stored while it waited is not sent away: it goes on waiting, as long as it takes.
-async fn board(shared: &Shared, flight: &Flight, entry: Entry) -> Result<Permit, IntakeError> {
+/// A permit to decide the input. An input that was stored while it waited is not sent away: it waits as long as it
+/// takes.
+async fn wait_for_permit(shared: &Shared, in_flight: &InFlightInput, entry: Entry) -> Result<Permit, IntakeError> {
     match entry.room().await {
-        Err(IntakeError::Busy { .. }) if flight.lock().durable => {
-            shared.admission.enter(Who::of(&flight.accepted.input), Patience::Endless)?.room().await
+        Err(IntakeError::Busy { .. }) if in_flight.lock().durable => {
+            shared.admission.enter(Who::of(&in_flight.accepted.input), Patience::Endless)?.room().await
         }
         other => other,
     }
 }
 
-/// Lands a flight, also when deciding it panics: nobody may wait for ever.
-struct Landing<'a> {
+/// Tells everybody who waits how the input ended, also when deciding it panics: nobody may wait for ever.
+struct FinishGuard<'a> {
     shared: &'a Shared,
-    flight: &'a Flight,
+    in_flight: &'a InFlightInput,
 }
 
-impl Landing<'_> {
-    fn land(&self, result: Result<&Decided, &IntakeError>) {
-        self.shared.flights.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.flight.receipt.decision_id);
-        self.flight.finish(result);
+impl FinishGuard<'_> {
+    fn finish(&self, result: Result<&Decided, &IntakeError>) {
+        self.shared
+            .in_flight_inputs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&self.in_flight.receipt.decision_id);
+        self.in_flight.finish(result);
     }
 }
 
-impl Drop for Landing<'_> {
+impl Drop for FinishGuard<'_> {
     fn drop(&mut self) {
-        // After a regular landing nobody waits any more and this changes nothing.
+        // After a regular end nobody waits any more and this changes nothing.
         let lost = DecideError::Internal("the decision's task ended before it was done".to_owned());
-        self.land(Err(&IntakeError::Decide(lost)));
+        self.finish(Err(&IntakeError::Decide(lost)));
     }
 }
 
 /// Decides; when that takes long, the input is stored and acknowledged meanwhile, and from then on tried again.
-async fn decide_durably(shared: &Shared, flight: &Arc<Flight>) -> Result<Decided, DecideError> {
-    if let Some(attempts) = flight.given_up {
-        return shared.decide.give_up(flight.accepted.clone(), attempts).await;
+async fn decide_durably(shared: &Shared, in_flight: &Arc<InFlightInput>) -> Result<Decided, DecideError> {
+    if let Some(attempts) = in_flight.given_up {
+        return shared.decide.give_up(in_flight.accepted.clone(), attempts).await;
     }
-    let mut decision = shared.decide.decide(flight.accepted.clone(), flight.clone());
+    let mut decision = shared.decide.decide(in_flight.accepted.clone(), in_flight.clone());
     let mut result = match tokio::time::timeout(shared.config.ack_after.0, &mut decision).await {
         Ok(result) => result,
-        Err(_) if flight.lock().durable => decision.await,
-        Err(_) => tokio::join!(accept(shared, flight), decision).1,
+        Err(_) if in_flight.lock().durable => decision.await,
+        Err(_) => tokio::join!(accept(shared, in_flight), decision).1,
     };
     for pause in RETRIES {
         let Err(error) = &result else { break };
         // What waits for its bundle to be mended holds no room meanwhile: recovery takes it up.
         let waits_long = matches!(error, DecideError::NotLoaded { .. });
-        if waits_long || !error.retryable() || !flight.lock().durable {
+        if waits_long || !error.retryable() || !in_flight.lock().durable {
             break;
         }
         tracing::warn!(%error, pause_ms = pause.as_millis() as u64, "cannot decide an accepted input; trying again");
@@ -221,21 +227,21 @@ async fn decide_durably(shared: &Shared, flight: &Arc<Flight>) -> Result<Decided
             () = shared.stopping.cancelled() => break,
             () = tokio::time::sleep(pause) => {}
         }
-        result = shared.decide.decide(flight.accepted.clone(), flight.clone()).await;
+        result = shared.decide.decide(in_flight.accepted.clone(), in_flight.clone()).await;
     }
     result
 }
 
-async fn accept(shared: &Shared, flight: &Flight) {
-    match shared.store.accept_input(&flight.accepted).await {
-        Ok(_) => flight.accepted(),
+async fn accept(shared: &Shared, in_flight: &InFlightInput) {
+    match shared.store.accept_input(&in_flight.accepted).await {
+        Ok(_) => in_flight.accepted(),
         // Without an acknowledgement the client sends it again, should the decision fail too.
         Err(error) => tracing::warn!(%error, "cannot store an input to acknowledge it early"),
     }
 }
 
 /// `took` is none when there was no room to decide it at all.
-fn count(flight: &Flight, result: &Result<Decided, IntakeError>, took: Option<Duration>) {
+fn count(in_flight: &InFlightInput, result: &Result<Decided, IntakeError>, took: Option<Duration>) {
     let label = match result {
         Ok(decided) if decided.duplicate => "duplicate",
         Ok(decided) if decided.record.decision.outcome == Outcome::Failed => "failed",
@@ -243,7 +249,7 @@ fn count(flight: &Flight, result: &Result<Decided, IntakeError>, took: Option<Du
         Err(IntakeError::IdReused | IntakeError::Busy { .. } | IntakeError::Draining) => "rejected",
         Err(_) => "error",
     };
-    let source = match flight.accepted.input.source {
+    let source = match in_flight.accepted.input.source {
         signalbox_model::Source::Websocket => "websocket",
         signalbox_model::Source::Cron => "cron",
         signalbox_model::Source::ExternalApi => "external_api",
@@ -256,13 +262,13 @@ fn count(flight: &Flight, result: &Result<Decided, IntakeError>, took: Option<Du
     match result {
         Ok(decided) => tracing::info!(
             result = label,
-            decision_id = flight.receipt.decision_id,
+            decision_id = in_flight.receipt.decision_id,
             decision_code = decided.record.decision.decision_code,
             micros = took.unwrap_or_default().as_micros() as u64,
             "input decided"
         ),
         Err(IntakeError::Decide(error) | IntakeError::Delayed(error)) => {
-            tracing::error!(%error, code = error.code(), decision_id = flight.receipt.decision_id, "input not decided");
+            tracing::error!(%error, code = error.code(), decision_id = in_flight.receipt.decision_id, "input not decided");
         }
         Err(error) => tracing::info!(%error, result = label, "input refused"),
     }
