@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use signalbox_model::ErrorCode;
 use signalbox_store::{Remedy, StoreError};
 use thiserror::Error;
 
@@ -33,12 +34,12 @@ pub enum AccessError {
 
 impl AccessError {
     /// A stable name for metrics, logs and the audit.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> ErrorCode {
         match self {
-            Self::UnknownBusiness(_) => "unknown_business",
-            Self::NoAccess(_) => "no_access",
-            Self::NoLocation { .. } => "no_location",
-            Self::MissingPermission { .. } => "missing_permission",
+            Self::UnknownBusiness(_) => ErrorCode::BusinessNotFound,
+            Self::NoAccess(_) => ErrorCode::BusinessNotFound,
+            Self::NoLocation { .. } => ErrorCode::LocationNotFound,
+            Self::MissingPermission { .. } => ErrorCode::PermissionMissing,
         }
     }
 }
@@ -112,14 +113,14 @@ impl DecideError {
     }
 
     /// A stable name for metrics, logs and programs.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> ErrorCode {
         match self {
-            Self::UnknownBusiness(_) => "unknown_business",
-            Self::NoBundle { .. } => "no_bundle",
-            Self::NotLoaded { .. } => "bundle_not_loaded",
-            Self::Busy { .. } => "busy",
-            Self::Store(_) => "store",
-            Self::Internal(_) => "internal",
+            Self::UnknownBusiness(_) => ErrorCode::BusinessNotFound,
+            Self::NoBundle { .. } => ErrorCode::NoBundle,
+            Self::NotLoaded { .. } => ErrorCode::BundleNotLoaded,
+            Self::Busy { .. } => ErrorCode::Busy,
+            Self::Store(_) => ErrorCode::StoreUnavailable,
+            Self::Internal(_) => ErrorCode::Internal,
         }
     }
 }

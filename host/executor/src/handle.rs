@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use signalbox_capabilities::Scope;
-use signalbox_model::BusinessInfo;
+use signalbox_model::{BusinessInfo, ErrorCode};
 use signalbox_sandbox::{Event, Handled, HandlerCall, HandlerRun, Rejection};
 use signalbox_store::Remedy;
 use thiserror::Error;
@@ -62,12 +62,12 @@ impl HandleError {
     }
 
     /// A stable name for metrics, logs and programs.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> ErrorCode {
         match self {
-            Self::Rejected(Rejection::Invalid(_)) => "handler_invalid",
-            Self::Rejected(Rejection::Forbidden(_)) => "handler_forbidden",
-            Self::Rejected(Rejection::Unavailable(_)) => "handler_unavailable",
-            Self::Rejected(Rejection::Broken(_)) => "handler_broken",
+            Self::Rejected(Rejection::Invalid(_)) => ErrorCode::HandlerInvalid,
+            Self::Rejected(Rejection::Forbidden(_)) => ErrorCode::HandlerForbidden,
+            Self::Rejected(Rejection::Unavailable(_)) => ErrorCode::HandlerUnavailable,
+            Self::Rejected(Rejection::Broken(_)) => ErrorCode::HandlerBroken,
             Self::Decide(error) => error.code(),
         }
     }
@@ -109,7 +109,7 @@ impl Executor {
                 tracing::info!(handler = call.handler, code = "handler_broken", reason = %broken, "a handler broke at an event");
             }
             // Why is said in words of the event, which its sender is told and nobody else.
-            Err(error) => tracing::info!(handler = call.handler, code = error.code(), "rejected an event"),
+            Err(error) => tracing::info!(handler = call.handler, code = error.code().as_str(), "rejected an event"),
         }
         outcome
     }

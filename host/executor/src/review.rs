@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use signalbox_model::{AgentAction, Resolution, ReviewRequest, ReviewVerdict, Source, Timestamp};
+use signalbox_model::{AgentAction, ErrorCode, Resolution, ReviewRequest, ReviewVerdict, Source, Timestamp};
 use signalbox_store::{DecisionRecord, Remedy, Resolved, ReviewDecision, Store, StoreError};
 use thiserror::Error;
 
@@ -59,17 +59,17 @@ pub enum ReviewError {
 
 impl ReviewError {
     /// A stable name for metrics, logs and programs.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> ErrorCode {
         match self {
-            Self::DecisionId => "invalid_decision_id",
-            Self::NotFound(_) => "decision_not_found",
-            Self::NotUnderReview(_) => "not_under_review",
-            Self::AlreadyResolved { .. } => "already_reviewed",
-            Self::Expired { .. } => "review_expired",
-            Self::IdReused(_) => "message_id_reused",
-            Self::Invalid(_) => "invalid_review",
-            Self::Store(StoreError::TooLarge { .. }) => "content_too_large",
-            Self::Store(_) => "store_unavailable",
+            Self::DecisionId => ErrorCode::InvalidDecisionId,
+            Self::NotFound(_) => ErrorCode::DecisionNotFound,
+            Self::NotUnderReview(_) => ErrorCode::NotUnderReview,
+            Self::AlreadyResolved { .. } => ErrorCode::AlreadyReviewed,
+            Self::Expired { .. } => ErrorCode::ReviewExpired,
+            Self::IdReused(_) => ErrorCode::MessageIdReused,
+            Self::Invalid(_) => ErrorCode::InvalidReview,
+            Self::Store(StoreError::TooLarge { .. }) => ErrorCode::ContentTooLarge,
+            Self::Store(_) => ErrorCode::StoreUnavailable,
         }
     }
 
@@ -146,7 +146,7 @@ pub async fn review(
     let label = match &result {
         Ok(reviewed) if reviewed.duplicate => "duplicate",
         Ok(_) => "resolved",
-        Err(error) => error.code(),
+        Err(error) => error.code().as_str(),
     };
     metrics::reviewed(wanted.verdict, label);
     result

@@ -8,6 +8,7 @@ use http::header::{
     TRANSFER_ENCODING,
 };
 use http::{HeaderMap, HeaderName, Request, StatusCode, Version};
+use signalbox_model::ErrorCode;
 use thiserror::Error;
 
 use crate::metrics::HTTP_MALFORMED;
@@ -46,13 +47,13 @@ pub(super) enum Malformed {
 
 impl Malformed {
     /// A stable name for programs.
-    fn code(&self) -> &'static str {
+    fn code(&self) -> ErrorCode {
         match self {
-            Self::NoHost => "host_missing",
-            Self::Hosts | Self::Repeated(_) => "header_repeated",
-            Self::BadHost => "host_malformed",
-            Self::Coding => "transfer_encoding",
-            Self::Lengths => "body_length_ambiguous",
+            Self::NoHost => ErrorCode::HostMissing,
+            Self::Hosts | Self::Repeated(_) => ErrorCode::HeaderRepeated,
+            Self::BadHost => ErrorCode::HostMalformed,
+            Self::Coding => ErrorCode::TransferEncoding,
+            Self::Lengths => ErrorCode::BodyLengthAmbiguous,
         }
     }
 
@@ -63,8 +64,8 @@ impl Malformed {
     /// The answer; the log knows it under the same correlation id.
     pub fn into_response(self) -> Response {
         let correlation_id = signalbox_model::correlation_id();
-        ::metrics::counter!(HTTP_MALFORMED, "reason" => self.code()).increment(1);
-        tracing::info!(correlation_id, reason = self.code(), "refused a malformed request: {self}");
+        ::metrics::counter!(HTTP_MALFORMED, "reason" => self.code().as_str()).increment(1);
+        tracing::info!(correlation_id, reason = self.code().as_str(), "refused a malformed request: {self}");
         Problem::new(self.status(), self.code(), self.to_string()).correlated(&correlation_id).into_response()
     }
 }
@@ -124,7 +125,7 @@ mod tests {
         for (name, value) in headers {
             request.headers_mut().append(*name, value.parse().unwrap());
         }
-        check(&request, false).map_err(|malformed| malformed.code())
+        check(&request, false).map_err(|malformed| malformed.code().as_str())
     }
 
     #[test]

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
-use signalbox_model::JsonObject;
+use signalbox_model::{ErrorCode, JsonObject};
 
 /// The media type of problem details.
 pub const PROBLEM_JSON: &str = "application/problem+json";
@@ -19,7 +19,7 @@ pub const CORRELATION_HEADER: HeaderName = HeaderName::from_static("x-correlatio
 #[derive(Clone, Debug, PartialEq)]
 pub struct Problem {
     status: StatusCode,
-    code: &'static str,
+    code: ErrorCode,
     title: &'static str,
     detail: String,
     retry_after: Option<Duration>,
@@ -46,7 +46,7 @@ struct Details<'a> {
 
 impl Problem {
     /// A problem with the title that its status has anyway.
-    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+    pub fn new(status: StatusCode, code: ErrorCode, detail: impl Into<String>) -> Self {
         let title = status.canonical_reason().unwrap_or("Error");
         Self { status, code, title, detail: detail.into(), retry_after: None, correlation_id: None, more: None }
     }
@@ -78,7 +78,7 @@ impl Problem {
     }
 
     /// A stable name for programs.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> ErrorCode {
         self.code
     }
 
@@ -100,7 +100,7 @@ impl IntoResponse for Problem {
             title: self.title,
             status: self.status.as_u16(),
             detail: &self.detail,
-            code: self.code,
+            code: self.code.as_str(),
             correlation_id: self.correlation_id.as_deref(),
             more: self.more.as_deref(),
         };
@@ -130,7 +130,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_problem_is_problem_details_that_a_program_and_a_person_can_read() {
-        let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "too much is being decided")
+        let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Busy, "too much is being decided")
             .retry_after(Duration::from_millis(1_200))
             .with("room", json!(0))
             .correlated("cor_1");

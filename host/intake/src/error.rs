@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use signalbox_executor::{AccessError, DecideError, not_stored};
-use signalbox_model::ErrorType;
+use signalbox_model::{ErrorCode, ErrorType};
 use signalbox_store::{Remedy, StoreError};
 use thiserror::Error;
 
@@ -160,25 +160,25 @@ impl IntakeError {
     }
 
     /// A stable name for programs.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> ErrorCode {
         match self {
-            Self::MessageId => "invalid_message_id",
-            Self::Empty => "content_empty",
-            Self::TextTooLong { .. } => "text_too_long",
-            Self::TooDeep { .. } => "content_too_deep",
-            Self::Access(AccessError::MissingPermission { .. }) => "permission_missing",
-            Self::Access(_) | Self::Decide(DecideError::UnknownBusiness(_)) => "business_not_found",
-            Self::IdReused => "message_id_reused",
-            Self::Busy { .. } | Self::Decide(DecideError::Busy { .. }) => "busy",
-            Self::RateLimited { scope: RateScope::User, .. } => "user_rate_limited",
-            Self::RateLimited { scope: RateScope::Business, .. } => "business_rate_limited",
-            Self::Draining => "draining",
-            Self::Decide(DecideError::NoBundle { .. }) => "no_bundle",
-            Self::Decide(DecideError::NotLoaded { .. }) => "bundle_not_loaded",
-            Self::Decide(DecideError::Store(StoreError::TooLarge { .. })) => "content_too_large",
-            Self::Decide(DecideError::Store(_)) => "store_unavailable",
-            Self::Decide(DecideError::Internal(_)) => "internal",
-            Self::Delayed(_) => "delayed",
+            Self::MessageId => ErrorCode::InvalidMessageId,
+            Self::Empty => ErrorCode::ContentEmpty,
+            Self::TextTooLong { .. } => ErrorCode::TextTooLong,
+            Self::TooDeep { .. } => ErrorCode::ContentTooDeep,
+            Self::Access(AccessError::MissingPermission { .. }) => ErrorCode::PermissionMissing,
+            Self::Access(_) | Self::Decide(DecideError::UnknownBusiness(_)) => ErrorCode::BusinessNotFound,
+            Self::IdReused => ErrorCode::MessageIdReused,
+            Self::Busy { .. } | Self::Decide(DecideError::Busy { .. }) => ErrorCode::Busy,
+            Self::RateLimited { scope: RateScope::User, .. } => ErrorCode::UserRateLimited,
+            Self::RateLimited { scope: RateScope::Business, .. } => ErrorCode::BusinessRateLimited,
+            Self::Draining => ErrorCode::Draining,
+            Self::Decide(DecideError::NoBundle { .. }) => ErrorCode::NoBundle,
+            Self::Decide(DecideError::NotLoaded { .. }) => ErrorCode::BundleNotLoaded,
+            Self::Decide(DecideError::Store(StoreError::TooLarge { .. })) => ErrorCode::ContentTooLarge,
+            Self::Decide(DecideError::Store(_)) => ErrorCode::StoreUnavailable,
+            Self::Decide(DecideError::Internal(_)) => ErrorCode::Internal,
+            Self::Delayed(_) => ErrorCode::Delayed,
         }
     }
 

@@ -268,7 +268,7 @@ fn count(in_flight: &InFlightInput, result: &Result<Decided, IntakeError>, took:
             "input decided"
         ),
         Err(IntakeError::Decide(error) | IntakeError::Delayed(error)) => {
-            tracing::error!(%error, code = error.code(), decision_id = in_flight.receipt.decision_id, "input not decided");
+            tracing::error!(%error, code = error.code().as_str(), decision_id = in_flight.receipt.decision_id, "input not decided");
         }
         Err(error) => tracing::info!(%error, result = label, "input refused"),
     }

@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 use signalbox_delivery::may_review;
 use signalbox_executor::{ReviewError, SubmittedReview};
 use signalbox_model::{
-    DecisionModel, ErrorType, LONGEST_PLACE, REVIEW_PERMISSION, ReviewRequest, Source, UserAccess, excerpt,
+    DecisionModel, ErrorCode, ErrorType, LONGEST_PLACE, REVIEW_PERMISSION, ReviewRequest, Source, UserAccess, excerpt,
 };
 use signalbox_store::{DecisionRecord, StoreError};
 use thiserror::Error;
@@ -72,7 +72,7 @@ impl ReviewFailure {
     }
 
     /// A stable name for programs.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> ErrorCode {
         match self {
             Self::Intake(error) => error.code(),
             Self::Review(error) => error.code(),
@@ -230,7 +230,7 @@ impl Intake {
 }
 
 fn refused(access: &UserAccess, business_id: &str, decision_id: &str, failure: &ReviewFailure) {
-    let (user_id, code) = (&access.user_id, failure.code());
+    let (user_id, code) = (&access.user_id, failure.code().as_str());
     let (business_id, decision_id) = (excerpt(business_id, LONGEST_PLACE), excerpt(decision_id, LONGEST_PLACE));
     let (business_id, decision_id) = (&*business_id, &*decision_id);
     ::metrics::counter!(REVIEWS_REFUSED, "code" => code).increment(1);

@@ -9,6 +9,7 @@ mod clock;
 mod context;
 mod cron;
 mod decision;
+mod error_code;
 mod error_frame;
 mod excerpt;
 mod id;
@@ -34,6 +35,7 @@ pub use clock::Clock;
 pub use context::{AgentContext, RagContext};
 pub use cron::{CronError, CronExpression};
 pub use decision::{DEAD_LETTER, DecisionModel, Outcome, PathStep, StepResult};
+pub use error_code::ErrorCode;
 pub use error_frame::{ErrorType, WebSocketErrorResponse};
 pub use excerpt::{LONGEST_PLACE, LONGEST_PROBLEM, excerpt};
 pub use id::{

@@ -18,6 +18,7 @@ use axum::routing::get;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 use serde_json::{Value, json};
+use signalbox_model::ErrorCode;
 use signalbox_trigger_api::{Api, ApiError};
 
 /// The media type of OpenAPI and AsyncAPI documents alike is plain JSON to every tool that reads them.
@@ -50,7 +51,7 @@ fn schema(files: &BTreeMap<String, Bytes>, file: &str) -> Response {
         Some(bytes) => document_response(SCHEMA_JSON, bytes.clone()),
         None => {
             let detail = "there is no such schema; /schemas lists them all";
-            ApiError::new(StatusCode::NOT_FOUND, "not_found", detail).into_response()
+            ApiError::new(StatusCode::NOT_FOUND, ErrorCode::NotFound, detail).into_response()
         }
     }
 }

@@ -16,7 +16,7 @@ pub fn frames(data: &[u8]) {
             let said = error.to_string();
             let characters = said.chars().count();
             assert!(characters <= WORDS, "{} bytes are answered with {characters} characters", text.len());
-            assert!(!error.code().is_empty());
+            assert!(!error.to_string().is_empty());
         }
     }
 }

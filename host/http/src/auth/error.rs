@@ -1,4 +1,5 @@
 use jiff::Timestamp;
+use signalbox_model::ErrorCode;
 use thiserror::Error;
 
 /// Why a token is not accepted.
@@ -62,21 +63,21 @@ pub enum AuthError {
 
 impl AuthError {
     /// A stable name for programs.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> ErrorCode {
         match self {
-            Self::Missing => "token_missing",
-            Self::InUrl => "token_in_url",
-            Self::Malformed(_) => "token_malformed",
-            Self::Algorithm(_) => "token_algorithm",
-            Self::UnknownKey => "token_key_unknown",
-            Self::Signature => "token_signature",
-            Self::Issuer { .. } => "token_issuer",
-            Self::Audience { .. } => "token_audience",
-            Self::NoExpiry => "token_without_expiry",
-            Self::Expired { .. } => "token_expired",
-            Self::NotYetValid { .. } => "token_not_yet_valid",
-            Self::Claims(_) => "token_claims",
-            Self::KeysUnavailable => "keys_unavailable",
+            Self::Missing => ErrorCode::TokenMissing,
+            Self::InUrl => ErrorCode::TokenInUrl,
+            Self::Malformed(_) => ErrorCode::TokenMalformed,
+            Self::Algorithm(_) => ErrorCode::TokenAlgorithm,
+            Self::UnknownKey => ErrorCode::TokenKeyUnknown,
+            Self::Signature => ErrorCode::TokenSignature,
+            Self::Issuer { .. } => ErrorCode::TokenIssuer,
+            Self::Audience { .. } => ErrorCode::TokenAudience,
+            Self::NoExpiry => ErrorCode::TokenWithoutExpiry,
+            Self::Expired { .. } => ErrorCode::TokenExpired,
+            Self::NotYetValid { .. } => ErrorCode::TokenNotYetValid,
+            Self::Claims(_) => ErrorCode::TokenClaims,
+            Self::KeysUnavailable => ErrorCode::KeysUnavailable,
         }
     }
 

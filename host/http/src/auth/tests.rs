@@ -368,7 +368,7 @@ async fn an_issuer_that_is_down_is_no_fault_of_the_token() {
     let verifier = issuer.verifier(HumanDuration::millis(0));
     let token = sign(KeyAlgorithm::EdDsa, &pair, Some("one"));
     let error = verifier.verify(&token).await.unwrap_err();
-    assert_eq!((error.code(), error.retryable()), ("keys_unavailable", true));
+    assert_eq!((error.code().as_str(), error.retryable()), ("keys_unavailable", true));
     *issuer.keys.lock().unwrap() = Some(json!({"keys": [published(KeyAlgorithm::EdDsa, &pair, "one")]}));
     verifier.verify(&token).await.unwrap();
     *issuer.keys.lock().unwrap() = None;

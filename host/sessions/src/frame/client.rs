@@ -2,7 +2,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use signalbox_model::strict_json::{self, BodyError};
-use signalbox_model::{Content, LONGEST_PLACE, LONGEST_PROBLEM, excerpt};
+use signalbox_model::{Content, ErrorCode, LONGEST_PLACE, LONGEST_PROBLEM, excerpt};
 use thiserror::Error;
 
 use super::ReviewFrame;
@@ -126,12 +126,12 @@ pub enum FrameError {
 
 impl FrameError {
     /// A stable name for programs.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> ErrorCode {
         match self {
-            Self::NotJson(_) => "not_json",
-            Self::NoType => "no_frame_type",
-            Self::UnknownType { .. } => "unknown_frame_type",
-            Self::Field { .. } => "invalid_field",
+            Self::NotJson(_) => ErrorCode::NotJson,
+            Self::NoType => ErrorCode::NoFrameType,
+            Self::UnknownType { .. } => ErrorCode::UnknownFrameType,
+            Self::Field { .. } => ErrorCode::InvalidField,
         }
     }
 }

@@ -9,7 +9,7 @@ use http::{HeaderValue, StatusCode};
 use signalbox_executor::{AccessError, DecideError, HandleError, Rejection, ReviewError, not_stored};
 use signalbox_http::{AuthError, Problem};
 use signalbox_intake::{Again, IntakeError, ReceiveError, ReviewFailure};
-use signalbox_model::ErrorType;
+use signalbox_model::{ErrorCode, ErrorType};
 use signalbox_store::{Remedy, StoreError};
 
 /// When a sender that met a fault of the host is told to come back.
@@ -21,19 +21,19 @@ pub struct ApiError(pub Problem);
 
 impl ApiError {
     /// A problem with the title that its status has anyway.
-    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+    pub fn new(status: StatusCode, code: ErrorCode, detail: impl Into<String>) -> Self {
         Self(Problem::new(status, code, detail))
     }
 
     /// What is not there and what is none of the caller's business look alike.
     pub fn not_found(what: &str) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not_found", format!("there is no such {what} for you"))
+        Self::new(StatusCode::NOT_FOUND, ErrorCode::NotFound, format!("there is no such {what} for you"))
     }
 
     /// A key that named something else before.
     pub fn key_reused() -> Self {
         let detail = "this idempotency key was used before with another body; a new request needs a new key";
-        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", detail)
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, ErrorCode::IdempotencyKeyReused, detail)
     }
 
     /// Says when to send the request again, if it may be.
@@ -47,7 +47,7 @@ impl ApiError {
 
     /// A rate that is used up for so long.
     pub fn limited(detail: &str, wait: Duration) -> Self {
-        Self(Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", detail).retry_after(wait))
+        Self(Problem::new(StatusCode::TOO_MANY_REQUESTS, ErrorCode::TooManyRequests, detail).retry_after(wait))
     }
 }
 
@@ -86,7 +86,7 @@ impl From<AccessError> for ApiError {
     fn from(error: AccessError) -> Self {
         match error {
             AccessError::MissingPermission { .. } => {
-                Self::new(StatusCode::FORBIDDEN, "permission_missing", error.to_string())
+                Self::new(StatusCode::FORBIDDEN, ErrorCode::PermissionMissing, error.to_string())
             }
             AccessError::UnknownBusiness(_) | AccessError::NoAccess(_) | AccessError::NoLocation { .. } => {
                 Self::not_found("business or location")
@@ -103,7 +103,9 @@ impl From<IntakeError> for ApiError {
         let status = match (error.error_type(), error.code()) {
             (ErrorType::ValidationError, _) => StatusCode::UNPROCESSABLE_ENTITY,
             (ErrorType::AuthFailed, _) => return Self::not_found("business or location"),
-            (ErrorType::RateLimitExceeded, "busy") | (ErrorType::ProcessingError, _) => StatusCode::SERVICE_UNAVAILABLE,
+            (ErrorType::RateLimitExceeded, ErrorCode::Busy) | (ErrorType::ProcessingError, _) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             (ErrorType::RateLimitExceeded, _) => StatusCode::TOO_MANY_REQUESTS,
             (ErrorType::InternalError, _) if error.again().retryable() => StatusCode::SERVICE_UNAVAILABLE,
             (ErrorType::InternalError, _) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -165,7 +167,7 @@ impl From<ReceiveError> for ApiError {
         match error {
             ReceiveError::NotOffered(_) => {
                 let detail = "this business takes no inputs over the API: its bundle has no [inputs.api]";
-                Self::new(StatusCode::FORBIDDEN, "api_not_offered", detail)
+                Self::new(StatusCode::FORBIDDEN, ErrorCode::ApiNotOffered, detail)
             }
             ReceiveError::Handle(error) => error.into(),
             ReceiveError::Intake(error) => error.into(),
@@ -176,10 +178,12 @@ impl From<ReceiveError> for ApiError {
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Invalid(reason) => return Self::new(StatusCode::BAD_REQUEST, "invalid_request", reason),
+            StoreError::Invalid(reason) => {
+                return Self::new(StatusCode::BAD_REQUEST, ErrorCode::InvalidRequest, reason);
+            }
             StoreError::TooLarge { .. } => {
                 let detail = not_stored("request", "idempotency key", &error);
-                return Self::new(StatusCode::UNPROCESSABLE_ENTITY, "content_too_large", detail);
+                return Self::new(StatusCode::UNPROCESSABLE_ENTITY, ErrorCode::ContentTooLarge, detail);
             }
             _ => {}
         }
@@ -196,7 +200,7 @@ impl From<StoreError> for ApiError {
             ),
             Remedy::Nothing => (StatusCode::INTERNAL_SERVER_ERROR, "the store cannot do what the request asks for"),
         };
-        Self::again(Problem::new(status, "store_unavailable", detail), error.remedy().into())
+        Self::again(Problem::new(status, ErrorCode::StoreUnavailable, detail), error.remedy().into())
     }
 }
 

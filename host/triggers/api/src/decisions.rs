@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde::Deserialize;
-use signalbox_model::DECISIONS_PERMISSION;
+use signalbox_model::{DECISIONS_PERMISSION, ErrorCode};
 use signalbox_store::{DecisionQuery, DecisionRecord, Order, StoreError};
 
 use crate::Api;
@@ -78,7 +78,7 @@ pub(super) async fn list_decisions(
     };
     let query = DecisionQuery { business_id: business_id.clone(), before, after, limit, order };
     let page = api.shared.store.decisions(&query).await.map_err(|error| match error {
-        StoreError::Invalid(reason) => ApiError::new(StatusCode::BAD_REQUEST, "invalid_query", reason),
+        StoreError::Invalid(reason) => ApiError::new(StatusCode::BAD_REQUEST, ErrorCode::InvalidQuery, reason),
         other => other.into(),
     })?;
     let visible = |record: &DecisionRecord| caller.sees(&api, Visibility::All, &record.decision.context.input);

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use signalbox_executor::{Event, NewInput, Reply};
 use signalbox_intake::{Acceptance, Arrival, InputEntry, IntakeError, Origin, PendingDecision, Received, Routed};
-use signalbox_model::{MESSAGE_PERMISSION, ReplySlot, Source};
+use signalbox_model::{ErrorCode, MESSAGE_PERMISSION, ReplySlot, Source};
 use signalbox_store::{AcceptedInput, Claim, DecisionRecord, Delivery, DeliveryAnswer};
 use ulid::Ulid;
 
@@ -223,7 +223,11 @@ impl InputCreation<'_> {
         }
         let mut rest = statuses.into_iter();
         let Some(mut first) = rest.next() else {
-            return Err(ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "there is no input to tell of"));
+            return Err(ApiError::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                ErrorCode::Internal,
+                "there is no input to tell of",
+            ));
         };
         first.others = rest.collect();
         let location = HeaderValue::from_str(&first.href);
@@ -271,7 +275,11 @@ impl InputCreation<'_> {
 /// Without a handler the request's content is that of one input.
 fn mapping(event: Event, input_type: RequestType) -> Result<NewInput, ApiError> {
     let Event::Api { user_id, location_id, content } = event else {
-        return Err(ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "what arrived is no request"));
+        return Err(ApiError::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            ErrorCode::Internal,
+            "what arrived is no request",
+        ));
     };
     Ok(NewInput { id: None, input_type: input_type.into(), user_id, location_id, content })
 }

@@ -25,6 +25,7 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, LINK, LOCATION, RETRY_AF
 use http::{HeaderValue, Method, StatusCode};
 use signalbox_http::{CORRELATION_HEADER, Verifier};
 use signalbox_intake::Intake;
+use signalbox_model::ErrorCode;
 use signalbox_store::Store;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
@@ -138,12 +139,12 @@ async fn no_such_address() -> ApiError {
 
 async fn method_not_allowed() -> ApiError {
     let detail = "this address is not for this method; see /openapi.json";
-    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
+    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::MethodNotAllowed, detail)
 }
 
 fn after_a_panic() -> axum::response::Response {
     use axum::response::IntoResponse as _;
     tracing::error!("a request of the API panicked");
     let detail = "the request could not be served because of an error in the host";
-    ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail).into_response()
+    ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Internal, detail).into_response()
 }

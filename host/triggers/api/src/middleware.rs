@@ -24,7 +24,7 @@ pub(super) async fn serve(mut request: Request, next: Next) -> Response {
     let mut response = next.run(request).instrument(span.clone()).await;
     if let Some(ApiError(problem)) = response.extensions_mut().remove::<ApiError>() {
         span.in_scope(|| {
-            tracing::info!(status = problem.status().as_u16(), code = problem.code(), "refused a request")
+            tracing::info!(status = problem.status().as_u16(), code = problem.code().as_str(), "refused a request")
         });
         let headers = std::mem::take(response.headers_mut());
         response = problem.correlated(&id).into_response();

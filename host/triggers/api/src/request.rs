@@ -12,8 +12,8 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, StatusCode};
 use serde::de::DeserializeOwned;
 use signalbox_http::{BodyReadError, read_body};
-use signalbox_model::HumanDuration;
 use signalbox_model::strict_json::{self, BodyError};
+use signalbox_model::{ErrorCode, HumanDuration};
 
 use crate::api_error::ApiError;
 use crate::{Api, ApiConfig};
@@ -52,7 +52,7 @@ impl<T: DeserializeOwned + Send> FromRequestParts<Api> for Parameters<T> {
                 // The rejection's own text tells what failed in the host; its cause says what is wrong in the query.
                 let reason = rejection.source().map_or_else(|| rejection.body_text(), ToString::to_string);
                 let detail = format!("the query is not as documented: {reason}");
-                Err(ApiError::new(StatusCode::BAD_REQUEST, "invalid_query", detail))
+                Err(ApiError::new(StatusCode::BAD_REQUEST, ErrorCode::InvalidQuery, detail))
             }
         }
     }
@@ -63,14 +63,14 @@ pub(super) async fn body(headers: &HeaderMap, body: Body, config: &ApiConfig) ->
     let mut types = headers.get_all(CONTENT_TYPE).iter().peekable();
     if types.peek().is_none() || !types.all(|value| is_json(value.as_bytes())) {
         let detail = "send the body as JSON, with `Content-Type: application/json`";
-        return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content_type", detail));
+        return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, ErrorCode::ContentType, detail));
     }
     read_body(headers, body, config.body_size, config.body_timeout).await.map_err(|error| {
         let (status, code) = match error {
-            BodyReadError::Encoded => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "content_encoding"),
-            BodyReadError::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
-            BodyReadError::Incomplete => (StatusCode::BAD_REQUEST, "body_incomplete"),
-            BodyReadError::TooSlow { .. } => (StatusCode::REQUEST_TIMEOUT, "body_timeout"),
+            BodyReadError::Encoded => (StatusCode::UNSUPPORTED_MEDIA_TYPE, ErrorCode::ContentEncoding),
+            BodyReadError::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::BodyTooLarge),
+            BodyReadError::Incomplete => (StatusCode::BAD_REQUEST, ErrorCode::BodyIncomplete),
+            BodyReadError::TooSlow { .. } => (StatusCode::REQUEST_TIMEOUT, ErrorCode::BodyTimeout),
         };
         ApiError::new(status, code, error.to_string())
     })
@@ -80,11 +80,11 @@ pub(super) async fn body(headers: &HeaderMap, body: Body, config: &ApiConfig) ->
 pub(super) fn json<T: DeserializeOwned>(bytes: &[u8], objects: &[impl AsRef<str>]) -> Result<T, ApiError> {
     strict_json::read(bytes, objects).map_err(|error| match error {
         BodyError::Syntax(reason) => {
-            ApiError::new(StatusCode::BAD_REQUEST, "not_json", format!("the body is not sound JSON: {reason}"))
+            ApiError::new(StatusCode::BAD_REQUEST, ErrorCode::NotJson, format!("the body is not sound JSON: {reason}"))
         }
         BodyError::Shape(reason) => {
             let detail = format!("the body is not as documented: {reason}");
-            ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_field", detail)
+            ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, ErrorCode::InvalidField, detail)
         }
     })
 }
@@ -97,7 +97,7 @@ fn is_json(content_type: &[u8]) -> bool {
 /// The caller's own name for the request: quoted, as draft-ietf-httpapi-idempotency-key has it, or bare, as most send
 /// it.
 pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
-    let refused = |detail: &str| ApiError::new(StatusCode::BAD_REQUEST, "invalid_idempotency_key", detail);
+    let refused = |detail: &str| ApiError::new(StatusCode::BAD_REQUEST, ErrorCode::InvalidIdempotencyKey, detail);
     let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
@@ -118,7 +118,7 @@ pub(super) fn wait(parameter: Option<&str>, headers: &HeaderMap) -> Result<Optio
             Some(wait) => Ok(Some(wait).filter(|wait| !wait.is_zero())),
             None => {
                 let detail = "`wait` is a number of seconds, or a length of time such as `10s` or `500ms`";
-                Err(ApiError::new(StatusCode::BAD_REQUEST, "invalid_query", detail))
+                Err(ApiError::new(StatusCode::BAD_REQUEST, ErrorCode::InvalidQuery, detail))
             }
         };
     }
@@ -145,8 +145,9 @@ mod tests {
 
     #[test]
     fn a_key_is_taken_quoted_or_bare_and_only_once() {
-        let key =
-            |values: &[&str]| idempotency_key(&headers(IDEMPOTENCY_KEY, values)).map_err(|refusal| refusal.0.code());
+        let key = |values: &[&str]| {
+            idempotency_key(&headers(IDEMPOTENCY_KEY, values)).map_err(|refusal| refusal.0.code().as_str())
+        };
         assert_eq!(key(&[]), Ok(None));
         assert_eq!(key(&["\"8e03978e\""]), Ok(Some("8e03978e".to_owned())));
         assert_eq!(key(&["8e03978e"]), Ok(Some("8e03978e".to_owned())));
@@ -159,7 +160,7 @@ mod tests {
 
     #[test]
     fn a_wish_to_wait_is_read_from_parameter_and_preference() {
-        let parameter = |text: &str| wait(Some(text), &HeaderMap::new()).map_err(|refusal| refusal.0.code());
+        let parameter = |text: &str| wait(Some(text), &HeaderMap::new()).map_err(|refusal| refusal.0.code().as_str());
         assert_eq!(parameter("10"), Ok(Some(Duration::from_secs(10))));
         assert_eq!(parameter("500ms"), Ok(Some(Duration::from_millis(500))));
         assert_eq!(parameter("0"), Ok(None));

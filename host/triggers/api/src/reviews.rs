@@ -7,7 +7,7 @@ use http::{HeaderValue, StatusCode};
 use serde::Deserialize;
 use signalbox_delivery::may_review;
 use signalbox_intake::{MAX_ACTIONS, ReviewMessage};
-use signalbox_model::{REVIEW_PERMISSION, Source};
+use signalbox_model::{ErrorCode, REVIEW_PERMISSION, Source};
 use signalbox_store::{DecisionRecord, StoreError};
 use ulid::Ulid;
 
@@ -66,7 +66,7 @@ pub(super) async fn list_reviews(
     let limit = limit.unwrap_or(PAGE);
     let page = api.shared.store.pending_reviews(&business_id, cursor.as_deref(), limit).await;
     let page = page.map_err(|error| match error {
-        StoreError::Invalid(reason) => ApiError::new(StatusCode::BAD_REQUEST, "invalid_query", reason),
+        StoreError::Invalid(reason) => ApiError::new(StatusCode::BAD_REQUEST, ErrorCode::InvalidQuery, reason),
         other => other.into(),
     })?;
     let audience = api.shared.intake.audience();

@@ -59,7 +59,7 @@ impl DeadLetters {
 fn headers(record: &Record, refusal: &RecordError, correlation_id: &str) -> Vec<(String, Option<Vec<u8>>)> {
     let own = record.headers.iter().filter(|(name, _)| !name.starts_with(PREFIX) && name != CORRELATION_HEADER);
     let values = [
-        Some(refusal.code().to_owned()),
+        Some(refusal.code().to_string()),
         Some(refusal.message()),
         Some(record.topic.to_string()),
         Some(record.partition.to_string()),

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use signalbox_executor::{DecideError, HandleError, Rejection};
 use signalbox_intake::{IntakeError, ReceiveError};
+use signalbox_model::ErrorCode;
 use signalbox_store::{DecisionRecord, StoreError};
 use thiserror::Error;
 
@@ -132,26 +133,26 @@ pub(super) enum Disposition {
 
 impl RecordError {
     /// A stable name for programs, logs and metrics.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> ErrorCode {
         match self {
-            Self::Empty => "value_empty",
-            Self::TooLarge { .. } => "record_too_large",
-            Self::Headers => "header_invalid",
-            Self::NotJson(_) => "value_no_json_object",
-            Self::NoInput(_) => "input_invalid",
+            Self::Empty => ErrorCode::ValueEmpty,
+            Self::TooLarge { .. } => ErrorCode::RecordTooLarge,
+            Self::Headers => ErrorCode::HeaderInvalid,
+            Self::NotJson(_) => ErrorCode::ValueNoJsonObject,
+            Self::NoInput(_) => ErrorCode::InputInvalid,
             Self::Content(error) => error.code(),
-            Self::NoBusiness { .. } | Self::BusinessHeader => "business_missing",
-            Self::UnknownBusiness(_) => "business_not_found",
-            Self::UnknownLocation { .. } => "location_not_found",
-            Self::OtherBusiness { .. } => "topic_not_read",
-            Self::NoBundle(_) => "no_bundle",
-            Self::NotLoaded(_) => "bundle_not_loaded",
-            Self::IdReused(_) | Self::Intake(IntakeError::IdReused) => "input_id_reused",
+            Self::NoBusiness { .. } | Self::BusinessHeader => ErrorCode::BusinessMissing,
+            Self::UnknownBusiness(_) => ErrorCode::BusinessNotFound,
+            Self::UnknownLocation { .. } => ErrorCode::LocationNotFound,
+            Self::OtherBusiness { .. } => ErrorCode::TopicNotRead,
+            Self::NoBundle(_) => ErrorCode::NoBundle,
+            Self::NotLoaded(_) => ErrorCode::BundleNotLoaded,
+            Self::IdReused(_) | Self::Intake(IntakeError::IdReused) => ErrorCode::InputIdReused,
             Self::Handle(HandleError::Decide(error)) | Self::Intake(IntakeError::Decide(error)) => decide_code(error),
             Self::Handle(error) => error.code(),
             Self::Intake(error) => error.code(),
-            Self::Failed(_) => "decision_failed",
-            Self::Lost => "internal",
+            Self::Failed(_) => ErrorCode::DecisionFailed,
+            Self::Lost => ErrorCode::Internal,
         }
     }
 
@@ -215,11 +216,11 @@ impl RecordError {
     }
 }
 
-fn decide_code(error: &DecideError) -> &'static str {
+fn decide_code(error: &DecideError) -> ErrorCode {
     match error {
-        DecideError::UnknownBusiness(_) => "business_not_found",
-        DecideError::Store(StoreError::TooLarge { .. }) => "record_too_large",
-        DecideError::Store(_) => "store_unavailable",
+        DecideError::UnknownBusiness(_) => ErrorCode::BusinessNotFound,
+        DecideError::Store(StoreError::TooLarge { .. }) => ErrorCode::RecordTooLarge,
+        DecideError::Store(_) => ErrorCode::StoreUnavailable,
         other => other.code(),
     }
 }

@@ -88,8 +88,13 @@ impl Worker {
                 Disposition::Doubtful => None,
                 Disposition::Later(wait) => wait,
             };
-            tracing::warn!(code = refusal.code(), attempts, "cannot decide a record yet: {}", refusal.in_log());
-            if !self.pause(running, &mut backoff, refusal.code(), wait).await {
+            tracing::warn!(
+                code = refusal.code().as_str(),
+                attempts,
+                "cannot decide a record yet: {}",
+                refusal.in_log()
+            );
+            if !self.pause(running, &mut backoff, refusal.code().as_str(), wait).await {
                 return false;
             }
         };
@@ -122,7 +127,7 @@ impl Worker {
         correlation_id: &str,
         mut backoff: Backoff<'a>,
     ) -> bool {
-        let (record, code) = (&running.record, refusal.code());
+        let (record, code) = (&running.record, refusal.code().as_str());
         backoff.next = self.retry_limits.first;
         while let Err(error) = self.dead_letters.put(record, refusal, correlation_id).await {
             tracing::error!(code, %error, "cannot put a record aside; it is kept and tried again");

@@ -4,7 +4,7 @@ use http::StatusCode;
 use signalbox_executor::{DecideError, HandleError, Rejection, not_stored};
 use signalbox_http::{BodyReadError, Problem};
 use signalbox_intake::{IntakeError, ReceiveError, UNTIL_MENDED};
-use signalbox_model::ErrorType;
+use signalbox_model::{ErrorCode, ErrorType};
 use signalbox_store::{Remedy, StoreError};
 use thiserror::Error;
 
@@ -30,7 +30,7 @@ pub(super) enum DeliveryError {
     Body(#[from] BodyReadError),
     /// Nothing proves where it comes from. The sender is told this and no more.
     #[error("the delivery's signature could not be verified")]
-    SignatureError(#[source] SignatureError),
+    Unproven(#[source] SignatureError),
     /// The hook's secret is not configured.
     #[error("the hook is not set up completely; the operator finds the reason in the log")]
     NoSecret {
@@ -82,27 +82,27 @@ impl From<ReceiveError> for DeliveryError {
 
 impl DeliveryError {
     /// A stable name for programs, logs and metrics.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> ErrorCode {
         match self {
-            Self::Unknown => "webhook_not_found",
-            Self::Method => "method_not_allowed",
-            Self::Full => "busy",
-            Self::Body(BodyReadError::Encoded) => "content_encoding_refused",
-            Self::Body(BodyReadError::TooLarge { .. }) => "body_too_large",
-            Self::Body(BodyReadError::TooSlow { .. }) => "body_timeout",
-            Self::Body(BodyReadError::Incomplete) => "body_incomplete",
-            Self::Unproven(_) => "signature_invalid",
-            Self::NoSecret { .. } => "secret_missing",
-            Self::NotLoaded => "bundle_not_loaded",
-            Self::Rate { .. } => "rate_limited",
-            Self::IdReused | Self::Intake(IntakeError::IdReused) => "delivery_id_reused",
-            Self::UsedElsewhere => "delivery_used_elsewhere",
-            Self::NoObject(_) => "body_no_json_object",
+            Self::Unknown => ErrorCode::WebhookNotFound,
+            Self::Method => ErrorCode::MethodNotAllowed,
+            Self::Full => ErrorCode::Busy,
+            Self::Body(BodyReadError::Encoded) => ErrorCode::ContentEncoding,
+            Self::Body(BodyReadError::TooLarge { .. }) => ErrorCode::BodyTooLarge,
+            Self::Body(BodyReadError::TooSlow { .. }) => ErrorCode::BodyTimeout,
+            Self::Body(BodyReadError::Incomplete) => ErrorCode::BodyIncomplete,
+            Self::Unproven(_) => ErrorCode::SignatureInvalid,
+            Self::NoSecret { .. } => ErrorCode::SecretMissing,
+            Self::NotLoaded => ErrorCode::BundleNotLoaded,
+            Self::Rate { .. } => ErrorCode::RateLimited,
+            Self::IdReused | Self::Intake(IntakeError::IdReused) => ErrorCode::DeliveryIdReused,
+            Self::UsedElsewhere => ErrorCode::DeliveryUsedElsewhere,
+            Self::NoObject(_) => ErrorCode::BodyNoJsonObject,
             Self::Handle(error) => error.code(),
             Self::Intake(error) => error.code(),
-            Self::Store(StoreError::TooLarge { .. }) => "content_too_large",
-            Self::Store(_) => "store_unavailable",
-            Self::Lost => "internal",
+            Self::Store(StoreError::TooLarge { .. }) => ErrorCode::ContentTooLarge,
+            Self::Store(_) => ErrorCode::StoreUnavailable,
+            Self::Lost => ErrorCode::Internal,
         }
     }
 

@@ -192,7 +192,7 @@ async fn deliver(
     let answered = answered.instrument(span.clone()).await;
     let result = match &answered {
         Ok(_) => "accepted",
-        Err(refusal) => refusal.code(),
+        Err(refusal) => refusal.code().as_str(),
     };
     ::metrics::counter!(WEBHOOKS, "hook" => label, "result" => result).increment(1);
     let mut response = match answered {
@@ -280,13 +280,13 @@ impl Shared {
             }
             DeliveryError::IdReused | DeliveryError::UsedElsewhere => tracing::warn!("refused a delivery: {refusal}"),
             refusal if refusal.is_ours() => {
-                tracing::error!(code = refusal.code(), "cannot take in a delivery: {refusal}")
+                tracing::error!(code = refusal.code().as_str(), "cannot take in a delivery: {refusal}")
             }
             // The reasons of these repeat words of the delivery, and are its sender's alone.
             DeliveryError::NoObject(_) | DeliveryError::Handle(_) => {
-                tracing::info!(code = refusal.code(), "refused a delivery")
+                tracing::info!(code = refusal.code().as_str(), "refused a delivery")
             }
-            refusal => tracing::info!(code = refusal.code(), "refused a delivery: {refusal}"),
+            refusal => tracing::info!(code = refusal.code().as_str(), "refused a delivery: {refusal}"),
         }
         let problem = refusal.problem(self.config.retry_after.0).correlated(correlation_id);
         let mut response = problem.into_response();
@@ -300,7 +300,7 @@ impl Shared {
 async fn refuse_method(State(shared): State<Arc<Shared>>) -> Response {
     let correlation_id = signalbox_model::correlation_id();
     let refusal = DeliveryError::Method;
-    ::metrics::counter!(WEBHOOKS, "hook" => NO_HOOK, "result" => refusal.code()).increment(1);
+    ::metrics::counter!(WEBHOOKS, "hook" => NO_HOOK, "result" => refusal.code().as_str()).increment(1);
     let span = tracing::info_span!("webhook", correlation_id);
     let mut response = span.in_scope(|| shared.refuse(&refusal, &correlation_id));
     response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));

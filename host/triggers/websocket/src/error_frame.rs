@@ -4,14 +4,14 @@ use jiff::Timestamp;
 use serde_json::Value;
 use signalbox_http::AuthError;
 use signalbox_intake::{Again, IntakeError, LONGEST_MESSAGE_ID};
-use signalbox_model::{ErrorType, JsonObject, LONGEST_PLACE, WebSocketErrorResponse, excerpt};
+use signalbox_model::{ErrorCode, ErrorType, JsonObject, LONGEST_PLACE, WebSocketErrorResponse, excerpt};
 use signalbox_sessions::{CloseCode, FrameError, ServerFrame};
 
 /// An error frame in the making.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct ErrorFrame {
     error_type: ErrorType,
-    code: &'static str,
+    code: ErrorCode,
     message: String,
     details: JsonObject,
     correlation_id: Option<String>,
@@ -22,18 +22,18 @@ impl ErrorFrame {
     pub fn broken(code: CloseCode, limit: u64) -> Self {
         let (name, message) = match code {
             CloseCode::Binary => {
-                ("binary_frame", "binary frames are not part of the protocol; send JSON as text".to_owned())
+                (ErrorCode::BinaryFrame, "binary frames are not part of the protocol; send JSON as text".to_owned())
             }
-            CloseCode::InvalidText => ("invalid_utf8", "the text is not UTF-8".to_owned()),
-            CloseCode::TooLarge => ("message_too_large", format!("the message is larger than {limit} bytes")),
-            _ => ("websocket_violation", "the frames on the wire break the WebSocket protocol".to_owned()),
+            CloseCode::InvalidText => (ErrorCode::InvalidUtf8, "the text is not UTF-8".to_owned()),
+            CloseCode::TooLarge => (ErrorCode::MessageTooLarge, format!("the message is larger than {limit} bytes")),
+            _ => (ErrorCode::WebsocketViolation, "the frames on the wire break the WebSocket protocol".to_owned()),
         };
         Self::new(ErrorType::ValidationError, name, message)
     }
 
-    pub fn new(error_type: ErrorType, code: &'static str, message: impl Into<String>) -> Self {
+    pub fn new(error_type: ErrorType, code: ErrorCode, message: impl Into<String>) -> Self {
         let mut details = JsonObject::new();
-        details.insert("code".to_owned(), code.into());
+        details.insert("code".to_owned(), code.as_str().into());
         details.insert("retryable".to_owned(), false.into());
         Self { error_type, code, message: message.into(), details, correlation_id: None }
     }
@@ -79,7 +79,7 @@ impl ErrorFrame {
         match self.error_type {
             ErrorType::ValidationError | ErrorType::AuthFailed => true,
             // Others may have used up what there is.
-            ErrorType::RateLimitExceeded => !matches!(self.code, "busy" | "business_rate_limited"),
+            ErrorType::RateLimitExceeded => !matches!(self.code, ErrorCode::Busy | ErrorCode::BusinessRateLimited),
             ErrorType::ProcessingError | ErrorType::InternalError => false,
         }
     }
@@ -124,6 +124,15 @@ impl From<&IntakeError> for ErrorFrame {
     }
 }
 
+/// How a connection ends that presents a token that is not accepted.
+pub(super) fn close_code(error: &AuthError) -> CloseCode {
+    match error {
+        AuthError::Expired { .. } => CloseCode::TokenExpired,
+        AuthError::KeysUnavailable => CloseCode::Internal,
+        _ => CloseCode::AuthFailed,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use signalbox_executor::ReviewError;
@@ -144,7 +153,10 @@ mod tests {
         samples::of_intake().iter().for_each(|error| agrees(error.into()));
         for error in samples::of_store() {
             let again = Again::from(error.remedy());
-            agrees(ErrorFrame::new(ErrorType::InternalError, "x", not_read("what you missed", &error)).again(again));
+            agrees(
+                ErrorFrame::new(ErrorType::InternalError, ErrorCode::X, not_read("what you missed", &error))
+                    .again(again),
+            );
             agrees(ErrorFrame::from(&ReviewFailure::Review(ReviewError::Store(error))));
         }
     }
@@ -158,14 +170,5 @@ mod tests {
         assert_eq!((&details["retryable"], &details["retryAfterMs"]), (&true.into(), &30_000.into()));
         assert!(response.message.contains("was not accepted") && response.message.contains("operator"));
         assert_eq!(error.code(), "store_unavailable");
-    }
-}
-
-/// How a connection ends that presents a token that is not accepted.
-pub(super) fn close_code(error: &AuthError) -> CloseCode {
-    match error {
-        AuthError::Expired { .. } => CloseCode::TokenExpired,
-        AuthError::KeysUnavailable => CloseCode::Internal,
-        _ => CloseCode::AuthFailed,
     }
 }

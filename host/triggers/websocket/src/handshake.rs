@@ -4,7 +4,7 @@ use http::header::{ALLOW, ORIGIN, RETRY_AFTER, SEC_WEBSOCKET_PROTOCOL};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use jiff::Timestamp;
 use signalbox_http::{AuthError, BrowserOrigin, authorization, is_token_in_url};
-use signalbox_model::ErrorType;
+use signalbox_model::{ErrorCode, ErrorType};
 
 use crate::error_frame::ErrorFrame;
 use crate::{SUBPROTOCOL, upgrade};
@@ -87,21 +87,21 @@ fn protocols(headers: &HeaderMap) -> Vec<&str> {
 }
 
 impl HandshakeError {
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> ErrorCode {
         match self {
-            Self::Method => "method_not_allowed",
-            Self::NoWebSocket(_) => "no_websocket",
-            Self::Version => "websocket_version",
-            Self::Key => "websocket_key",
-            Self::Body => "upgrade_with_body",
-            Self::Subprotocol => "subprotocol_required",
-            Self::TokenInUrl => "token_in_url",
+            Self::Method => ErrorCode::MethodNotAllowed,
+            Self::NoWebSocket(_) => ErrorCode::NoWebsocket,
+            Self::Version => ErrorCode::WebsocketVersion,
+            Self::Key => ErrorCode::WebsocketKey,
+            Self::Body => ErrorCode::UpgradeWithBody,
+            Self::Subprotocol => ErrorCode::SubprotocolRequired,
+            Self::TokenInUrl => ErrorCode::TokenInUrl,
             Self::Token(error) => error.code(),
-            Self::TokensDiffer => "tokens_differ",
-            Self::Origin(_) => "origin_not_allowed",
-            Self::Full => "too_many_connections",
-            Self::Strangers => "too_many_unauthenticated",
-            Self::Draining => "draining",
+            Self::TokensDiffer => ErrorCode::TokensDiffer,
+            Self::Origin(_) => ErrorCode::OriginNotAllowed,
+            Self::Full => ErrorCode::TooManyConnections,
+            Self::Strangers => ErrorCode::TooManyUnauthenticated,
+            Self::Draining => ErrorCode::Draining,
         }
     }
 
@@ -189,7 +189,9 @@ mod tests {
             map.append(*name, HeaderValue::from_str(value).unwrap());
         }
         let origins = ["https://console.example.com".parse().unwrap()];
-        read(&uri.parse().unwrap(), &map, &origins).map(|presented| presented.token).map_err(|refusal| refusal.code())
+        read(&uri.parse().unwrap(), &map, &origins)
+            .map(|presented| presented.token)
+            .map_err(|refusal| refusal.code().as_str())
     }
 
     const PROTOCOL: (&str, &str) = ("sec-websocket-protocol", "signalbox.v1");

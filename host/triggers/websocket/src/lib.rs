@@ -214,9 +214,9 @@ async fn no_get() -> Response {
 }
 
 fn refuse(refusal: HandshakeError) -> Response {
-    ::metrics::counter!(REFUSED, "reason" => refusal.code()).increment(1);
+    ::metrics::counter!(REFUSED, "reason" => refusal.code().as_str()).increment(1);
     let correlation_id = signalbox_model::correlation_id();
-    tracing::info!(correlation_id, reason = refusal.code(), "refused a WebSocket upgrade");
+    tracing::info!(correlation_id, reason = refusal.code().as_str(), "refused a WebSocket upgrade");
     refusal.into_response(&correlation_id)
 }
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use signalbox_executor::{DecideError, Event, HandleError, NewInput, Rejection, Reply};
-use signalbox_intake::{HandlerTask, IncomingMessage, IntakeError, Message, Origin, ReceiveError, Routed};
-use signalbox_model::{ErrorType, InputType, ResponseContent, UserAccess};
+use signalbox_intake::{HandlerTask, Received, IntakeError, Message, Origin, ReceiveError, Routed};
+use signalbox_model::{ErrorCode, ErrorType, InputType, ResponseContent, UserAccess};
 use signalbox_store::AcceptedInput;
 use tracing::Instrument as _;
 
@@ -25,7 +25,7 @@ pub(super) fn decide(shared: &Arc<Shared>, access: &UserAccess, message: Message
     let Origin { event_id, correlation_id, .. } = arrival.origin.clone();
     let task = match shared.intake.route(arrival, mapping) {
         // At once, so that messages without a handler are decided in the order in which they came.
-        Ok(Routed::Mapped(IncomingMessage { inputs, reply })) => {
+        Ok(Routed::Mapped(Received { inputs, reply })) => {
             return submit(shared, inputs, sender, reply.map(content));
         }
         Ok(Routed::Handler(task)) => task,
@@ -40,7 +40,7 @@ pub(super) fn decide(shared: &Arc<Shared>, access: &UserAccess, message: Message
 }
 
 async fn handle(shared: &Shared, task: Box<HandlerTask>, event_id: String, correlation_id: String, sender: Sender) {
-    let IncomingMessage { inputs, reply } = match shared.intake.run_handler(task).await {
+    let Received { inputs, reply } = match shared.intake.run_handler(task).await {
         Ok(received) => received,
         Err(error) => {
             if let ReceiveError::Handle(HandleError::Rejected(Rejection::Broken(failure))) = &error {
@@ -90,7 +90,7 @@ impl From<&ReceiveError> for ErrorFrame {
         match error {
             ReceiveError::NotOffered(_) => {
                 let message = "this business takes no messages: its bundle has no [inputs.websocket]";
-                Self::new(ErrorType::ValidationError, "websocket_not_offered", message)
+                Self::new(ErrorType::ValidationError, ErrorCode::WebsocketNotOffered, message)
             }
             ReceiveError::Handle(error) => error.into(),
             ReceiveError::Intake(error) => error.into(),

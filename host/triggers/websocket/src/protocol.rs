@@ -9,7 +9,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use signalbox_http::{AuthError, Verified};
-use signalbox_model::ErrorType;
+use signalbox_model::{ErrorCode, ErrorType};
 use signalbox_sessions::{ClientFrame, Close, CloseCode, Heartbeat, Limits, MessageFrame, ServerFrame};
 
 use crate::error_frame::{ErrorFrame, close_code};
@@ -73,7 +73,7 @@ impl Protocol {
             Event::Joined(verified) => self.on_joined(verified, now, &mut actions),
             Event::NoRoom { limit } => {
                 let message = format!("you have {limit} connections, which is the limit; close one of them first");
-                let error = ErrorFrame::new(ErrorType::RateLimitExceeded, "too_many_connections", message);
+                let error = ErrorFrame::new(ErrorType::RateLimitExceeded, ErrorCode::TooManyConnections, message);
                 let after = CloseCode::TooManyConnections.reconnect_after_ms().unwrap_or_default();
                 actions.push(Action::Send(error.retry_after(Duration::from_millis(after)).into_frame(now.wall)));
                 self.close(CloseCode::TooManyConnections.into(), &mut actions);
@@ -127,7 +127,7 @@ impl Protocol {
                 if now.elapsed >= self.rules.auth_timeout {
                     let seconds = self.rules.auth_timeout.as_secs_f64();
                     let message = format!("no token came within {seconds} s; send an auth frame first");
-                    let error = ErrorFrame::new(ErrorType::AuthFailed, "auth_timeout", message);
+                    let error = ErrorFrame::new(ErrorType::AuthFailed, ErrorCode::AuthTimeout, message);
                     actions.push(Action::Send(error.into_frame(now.wall)));
                     self.close(CloseCode::AuthTimeout.into(), actions);
                 }
@@ -166,7 +166,8 @@ impl Protocol {
         let (most, window) = (self.rules.max_pings, self.rules.error_window);
         if self.pings.is_flood(now.elapsed, most, window) {
             let message = format!("more than {most} WebSocket pings and pongs within {} s", window.as_secs_f64());
-            let error = ErrorFrame::new(ErrorType::RateLimitExceeded, "too_many_pings", message).into_frame(now.wall);
+            let error =
+                ErrorFrame::new(ErrorType::RateLimitExceeded, ErrorCode::TooManyPings, message).into_frame(now.wall);
             actions.push(Action::Send(error));
             self.close(CloseCode::Abuse.into(), actions);
         }
@@ -184,7 +185,8 @@ impl Protocol {
             ClientFrame::Auth(auth) if !open => actions.push(Action::Verify(auth.token)),
             _ if !open => {
                 let message = "this connection has not authenticated; the first frame has to be `auth`";
-                let error = ErrorFrame::new(ErrorType::AuthFailed, "not_authenticated", message).into_frame(now.wall);
+                let error =
+                    ErrorFrame::new(ErrorType::AuthFailed, ErrorCode::NotAuthenticated, message).into_frame(now.wall);
                 actions.push(Action::Send(error));
                 self.close(CloseCode::AuthFailed.into(), actions);
             }
@@ -198,7 +200,7 @@ impl Protocol {
                     let Limits { frames_per_second, burst, .. } = self.rules.limits;
                     let message =
                         format!("more than {frames_per_second} frames per second (and {burst} at once); slow down");
-                    let error = ErrorFrame::new(ErrorType::RateLimitExceeded, "too_many_frames", message);
+                    let error = ErrorFrame::new(ErrorType::RateLimitExceeded, ErrorCode::TooManyFrames, message);
                     self.refuse(error.for_message(id).retry_after(after), now, actions);
                 }
                 None => self.on_open_frame(frame, now, actions),
@@ -210,7 +212,7 @@ impl Protocol {
         match frame {
             ClientFrame::Auth(_) => {
                 let message = "this connection has authenticated already; use `refresh` for a new token";
-                let error = ErrorFrame::new(ErrorType::ValidationError, "already_authenticated", message);
+                let error = ErrorFrame::new(ErrorType::ValidationError, ErrorCode::AlreadyAuthenticated, message);
                 self.refuse(error, now, actions);
             }
             ClientFrame::Refresh(auth) => actions.push(Action::Verify(auth.token)),
@@ -219,7 +221,11 @@ impl Protocol {
             }
             ClientFrame::Resume(_) if self.resuming => {
                 let message = "a resume is running on this connection; wait for its `resumed`";
-                self.refuse(ErrorFrame::new(ErrorType::ValidationError, "resume_running", message), now, actions);
+                self.refuse(
+                    ErrorFrame::new(ErrorType::ValidationError, ErrorCode::ResumeRunning, message),
+                    now,
+                    actions,
+                );
             }
             ClientFrame::Resume(resume) => {
                 self.resuming = true;
@@ -259,7 +265,7 @@ impl Protocol {
         }
         if self.in_flight >= self.rules.in_flight {
             let text = format!("{} messages of this connection are in flight; wait for an answer", self.in_flight);
-            let error = ErrorFrame::new(ErrorType::RateLimitExceeded, "too_many_in_flight", text);
+            let error = ErrorFrame::new(ErrorType::RateLimitExceeded, ErrorCode::TooManyInFlight, text);
             self.refuse(error.for_message(Some(id)).retry_after(IN_FLIGHT_PAUSE), now, actions);
             return false;
         }
@@ -293,7 +299,7 @@ impl Protocol {
             (ConnectionPhase::Open { user_id, expires_at, reminded }, Ok(verified)) => {
                 if *user_id != verified.access.user_id {
                     let message = "the new token is of another user; open another connection for another user";
-                    let error = ErrorFrame::new(ErrorType::AuthFailed, "token_other_user", message);
+                    let error = ErrorFrame::new(ErrorType::AuthFailed, ErrorCode::TokenOtherUser, message);
                     actions.push(Action::Send(error.into_frame(now.wall)));
                     self.close(CloseCode::Forbidden.into(), actions);
                     return;

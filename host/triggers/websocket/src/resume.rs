@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use signalbox_delivery::{Notice, may_review, review_view};
 use signalbox_intake::{Again, IntakeError, not_read};
-use signalbox_model::{ErrorType, MESSAGE_PERMISSION, UserAccess};
+use signalbox_model::{ErrorCode, ErrorType, MESSAGE_PERMISSION, UserAccess};
 use signalbox_sessions::{Encoded, Outbox, Pushed, ResumeFrame, ServerFrame, response_frames};
 use signalbox_store::{DecisionRecord, EffectState, StoreError};
 
@@ -91,12 +91,12 @@ fn store_error(error: &StoreError) -> ErrorFrame {
     match error {
         StoreError::Invalid(problem) => {
             let message = format!("the cursor cannot be resumed from: {problem}; start without one");
-            ErrorFrame::new(ErrorType::ValidationError, "invalid_cursor", message)
+            ErrorFrame::new(ErrorType::ValidationError, ErrorCode::InvalidCursor, message)
         }
         error => {
             tracing::warn!(%error, "cannot read decisions for a resume");
             let again = Again::from(error.remedy());
-            ErrorFrame::new(ErrorType::InternalError, "store_unavailable", not_read("what you missed", error))
+            ErrorFrame::new(ErrorType::InternalError, ErrorCode::StoreUnavailable, not_read("what you missed", error))
                 .again(again)
         }
     }

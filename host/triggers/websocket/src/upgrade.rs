@@ -134,7 +134,7 @@ mod tests {
             request.headers_mut().append(*name, value.parse().unwrap());
         }
         let refusal = read(&mut request.into_parts().0).err().unwrap();
-        (refusal.code(), refusal.message())
+        (refusal.code().as_str(), refusal.message())
     }
 
     fn passes(instead: &[(&'static str, &str)]) -> bool {

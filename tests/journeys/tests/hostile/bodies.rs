@@ -169,7 +169,7 @@ async fn a_compressed_body_is_refused_and_never_unpacked() -> Result<()> {
     let token = siege.token()?;
     // A gigabyte of zeros, as far as the sender says; what matters is that nobody looks.
     let bomb = [0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x03].repeat(1_000);
-    let (api, hook) = ((API, "content_encoding"), (HOOK, "content_encoding_refused"));
+    let (api, hook) = ((API, "content_encoding"), (HOOK, "content_encoding"));
     let cases = [(api, "gzip"), (api, "br"), (api, "gzip, gzip"), (hook, "gzip"), (hook, "deflate")];
     for ((path, refusal), encoding) in cases {
         let more = format!("Content-Encoding: {encoding}\r\nContent-Length: {}", bomb.len());

@@ -11,7 +11,7 @@ fn es256() -> KeyPair {
 }
 
 async fn code(verifier: &Verifier, token: &str) -> &'static str {
-    verifier.verify(token).await.map_or_else(|error| error.code(), |_| "good")
+    verifier.verify(token).await.map_or_else(|error| error.code().as_str(), |_| "good")
 }
 
 #[tokio::test]

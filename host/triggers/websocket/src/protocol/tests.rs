@@ -131,7 +131,7 @@ fn a_bad_token_closes_with_the_code_of_its_fault() {
     ] {
         let mut protocol = Protocol::new(rules(), "con_1".to_owned());
         let actions = protocol.on(Event::Verified(Err(error.clone())), at(0));
-        assert_eq!(code_of(&actions).as_deref(), Some(error.code()));
+        assert_eq!(code_of(&actions).as_deref(), Some(error.code().as_str()));
         assert_eq!(closed_with(&actions), Some(code));
     }
 }
@@ -218,7 +218,7 @@ fn faults_of_ours_are_not_counted_as_abuse() {
 fn whoever_hears_of_the_end_of_a_resume_may_send_the_next() {
     let resume = || frame(ClientFrame::Resume(ResumeFrame { business_id: "b0".to_owned(), cursor: None }));
     let ended = || ServerFrame::Resumed { business_id: "b0".to_owned(), recovered: true, count: 0, cursor: None };
-    let refused = || Box::new(ErrorFrame::new(ErrorType::ValidationError, "invalid_cursor", "no"));
+    let refused = || Box::new(ErrorFrame::new(ErrorType::ValidationError, ErrorCode::InvalidCursor, "no"));
     let mut protocol = open(10_000);
     assert!(matches!(protocol.on(resume(), at(0))[..], [Action::Resume(_)]));
     assert_eq!(code_of(&protocol.on(resume(), at(1))).as_deref(), Some("resume_running"));
