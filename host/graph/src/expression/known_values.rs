@@ -260,8 +260,8 @@ fn near_part<'v>(text: &str, values: impl Iterator<Item = &'v str>, how: How) ->
         let whole = ends.len().saturating_sub(1);
         let lengths = match how {
             How::Equals => vec![whole],
-            // A part that is as long comes before one that is longer or shorter by a letter.
-            _ => vec![length, length + 1, length.saturating_sub(1)],
+            // A whole value comes before a part of it, and one that is as long before one that differs by a letter.
+            _ => vec![whole, length, length + 1, length.saturating_sub(1)],
         };
         let mut parts = Vec::new();
         for length in lengths.into_iter().filter(|length| (1..=whole).contains(length)) {

@@ -40,7 +40,7 @@ fn a_misspelt_value_of_the_input_is_told_in_whatever_shape_it_is_compared() {
                 "input.type.startsWith('webhok')",
                 "'webhok'",
                 "no value of `input.type` starts with `webhok`",
-                "`webhoo`",
+                "did you mean `webhook`?",
             ),
             (
                 "input.type.endsWith('_mesage')",
@@ -114,7 +114,7 @@ fn a_misspelt_permission_is_told_in_whatever_shape_it_is_looked_for() {
                 "permissions.exists(p, p.startsWith('reviw'))",
                 "'reviw'",
                 "no permission that the host or the bundle knows starts with `reviw`",
-                "`revie`",
+                "did you mean `review`?",
             ),
             (
                 "permissions.exists(p, p.matches('reviw'))",
