@@ -133,7 +133,7 @@ fn read_components(
     for (name, plugin) in plugins.iter().filter(|(_, plugin)| !plugin.component.is_empty()) {
         match read_component(folder, Path::new(&plugin.component), largest) {
             Ok(bytes) => {
-                let digest = hex(&Sha256::digest(&bytes));
+                let digest = hex::encode(Sha256::digest(&bytes));
                 components.insert(name.clone(), ComponentFile { digest, bytes: bytes.into() });
             }
             Err((message, help)) => problems.push(
@@ -196,9 +196,5 @@ fn digest(manifest: &str, components: &BTreeMap<String, ComponentFile>, models: 
             part(parameter.as_bytes());
         }
     }
-    format!("sha256:{}", hex(&hash.finalize()))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("sha256:{}", hex::encode(hash.finalize()))
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
+use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// Whether an address belongs to the public internet: not loopback, private, link-local (where clouds keep their
@@ -59,10 +60,7 @@ fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
 
 /// A block of addresses an operator opens on purpose, as `10.1.0.0/16` or a single address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Network {
-    base: IpAddr,
-    prefix: u8,
-}
+pub struct Network(IpNet);
 
 impl Network {
     /// Whether the block holds an address. A wrapped IPv4 address counts as what it wraps.
@@ -71,17 +69,7 @@ impl Network {
             IpAddr::V6(address) => embedded_v4(address).map_or(IpAddr::V6(address), IpAddr::V4),
             address => address,
         };
-        match (self.base, address) {
-            (IpAddr::V4(base), IpAddr::V4(address)) => {
-                let mask = u32::MAX.checked_shl(u32::from(32 - self.prefix)).unwrap_or(0);
-                (u32::from(base) & mask) == (u32::from(address) & mask)
-            }
-            (IpAddr::V6(base), IpAddr::V6(address)) => {
-                let mask = u128::MAX.checked_shl(u32::from(128 - self.prefix)).unwrap_or(0);
-                (u128::from(base) & mask) == (u128::from(address) & mask)
-            }
-            _ => false,
-        }
+        self.0.contains(&address)
     }
 }
 
@@ -89,18 +77,18 @@ impl FromStr for Network {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is no network; write for example `10.1.0.0/16` or `127.0.0.1`");
-        let (base, prefix) = text.split_once('/').map_or((text, None), |(base, prefix)| (base, Some(prefix)));
-        let base: IpAddr = base.parse().map_err(|_| wrong())?;
-        let widest = if base.is_ipv4() { 32 } else { 128 };
-        let prefix = prefix.map_or(Ok(widest), str::parse).map_err(|_| wrong())?;
-        if prefix > widest { Err(wrong()) } else { Ok(Self { base, prefix }) }
+        let single = || text.parse().ok().map(|address: IpAddr| IpNet::from(address));
+        text.parse()
+            .ok()
+            .or_else(single)
+            .map(Self)
+            .ok_or_else(|| format!("`{text}` is no network; write for example `10.1.0.0/16` or `127.0.0.1`"))
     }
 }
 
 impl fmt::Display for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.base, self.prefix)
+        self.0.fmt(f)
     }
 }
 

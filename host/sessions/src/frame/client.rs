@@ -159,6 +159,15 @@ impl ClientFrame {
         Ok(frame)
     }
 
+    /// The client's own id of what the frame asks for, which errors about it repeat.
+    pub fn message_id(&self) -> Option<&str> {
+        match self {
+            Self::Message(message) => Some(&message.id),
+            Self::Review(review) => Some(&review.id),
+            _ => None,
+        }
+    }
+
     /// Refuses ids that nothing can have, before anybody looks for what they name.
     fn check_ids(&self) -> Result<(), FrameError> {
         let fits = |frame, field: &str, id: &str, least, most, message_id: Option<&String>| match id.len() {

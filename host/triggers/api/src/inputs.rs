@@ -114,7 +114,7 @@ pub(super) async fn create_input(
         user_id: Some(caller.access.user_id.clone()),
         permissions: authorized.permissions,
         correlation_id: caller.correlation_id.clone(),
-        fingerprint: Some(Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect()),
+        fingerprint: Some(hex::encode(Sha256::digest(&bytes))),
         reply: ReplySlot::None,
     };
     let wait = wait.map(|wait| wait.min(api.shared.config.max_wait.0));

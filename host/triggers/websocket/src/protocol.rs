@@ -166,9 +166,8 @@ impl Protocol {
         let (most, window) = (self.rules.max_pings, self.rules.error_window);
         if self.pings.is_flood(now.elapsed, most, window) {
             let message = format!("more than {most} WebSocket pings and pongs within {} s", window.as_secs_f64());
-            let error =
-                ErrorFrame::new(ErrorType::RateLimitExceeded, ErrorCode::TooManyPings, message).into_frame(now.wall);
-            actions.push(Action::Send(error));
+            let error = ErrorFrame::new(ErrorType::RateLimitExceeded, ErrorCode::TooManyPings, message);
+            actions.push(Action::Send(error.into_frame(now.wall)));
             self.close(CloseCode::Abuse.into(), actions);
         }
     }
@@ -185,23 +184,17 @@ impl Protocol {
             ClientFrame::Auth(auth) if !open => actions.push(Action::Verify(auth.token)),
             _ if !open => {
                 let message = "this connection has not authenticated; the first frame has to be `auth`";
-                let error =
-                    ErrorFrame::new(ErrorType::AuthFailed, ErrorCode::NotAuthenticated, message).into_frame(now.wall);
-                actions.push(Action::Send(error));
+                let error = ErrorFrame::new(ErrorType::AuthFailed, ErrorCode::NotAuthenticated, message);
+                actions.push(Action::Send(error.into_frame(now.wall)));
                 self.close(CloseCode::AuthFailed.into(), actions);
             }
             frame => match throttled {
                 Some(after) => {
-                    let id = match &frame {
-                        ClientFrame::Message(message) => Some(message.id.as_str()),
-                        ClientFrame::Review(review) => Some(review.id.as_str()),
-                        _ => None,
-                    };
                     let Limits { frames_per_second, burst, .. } = self.rules.limits;
                     let message =
                         format!("more than {frames_per_second} frames per second (and {burst} at once); slow down");
                     let error = ErrorFrame::new(ErrorType::RateLimitExceeded, ErrorCode::TooManyFrames, message);
-                    self.refuse(error.for_message(id).retry_after(after), now, actions);
+                    self.refuse(error.for_message(frame.message_id()).retry_after(after), now, actions);
                 }
                 None => self.on_open_frame(frame, now, actions),
             },
