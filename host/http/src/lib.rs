@@ -4,16 +4,16 @@
 //! [`serve_http`] accepts connections, [`Verifier`] checks who speaks, [`BrowserOrigin`] is where a browser's page may
 //! come from, [`Problem`] is an answer that says what went wrong.
 
-mod addresses;
 mod allowance;
 mod auth;
 mod body;
 mod browser_origin;
+mod client_network;
 mod connection;
+mod connection_limit;
 mod heads;
 mod message;
 mod metrics;
-mod places;
 mod problem;
 mod progress;
 mod read_body;
@@ -22,13 +22,13 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
-pub use addresses::{Addresses, Place};
 pub use allowance::{Allowance, UsedUp};
 pub use auth::{
     AuthConfig, AuthError, JwksConfig, KeyAlgorithm, KeyConfig, KeyError, Verified, Verifier, authorization,
     is_token_in_url,
 };
 pub use browser_origin::{BrowserOrigin, OriginError};
+pub use client_network::client_network;
 pub use metrics::describe_metrics;
 pub use problem::{CORRELATION_HEADER, PROBLEM_JSON, Problem};
 pub use read_body::{BodyReadError, read_body};

@@ -1,4 +1,4 @@
-//! How far a connection is with its requests: decides how long it is borne, and whether its place may be given away.
+//! How far a connection is with its requests: decides how long it is borne, and whether its permit may be given away.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,12 +8,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::places::{Held, Places, Ticket};
+use crate::connection_limit::{ConnectionLimit, ConnectionPermit, IdleTicket};
 
 /// Shared by those who see parts of it: the stream sees bytes come, the service sees requests and answers, and whoever
 /// drives the connection sees the time.
 pub(super) struct Progress {
-    places: Places,
+    limit: ConnectionLimit,
     address: IpAddr,
     header_timeout: Duration,
     idle_timeout: Duration,
@@ -30,7 +30,7 @@ pub(super) struct Progress {
 
 struct State {
     stage: Stage,
-    held: Option<Held>,
+    permit: Option<ConnectionPermit>,
     /// Whether the latest answer was given before its request was read to the end.
     unread: bool,
 }
@@ -41,8 +41,8 @@ enum Stage {
     Head { since: Instant, begun: bool },
     /// A request is being answered.
     Serving,
-    /// The last request is answered, and nothing of the next has come. Whose place is kept has a ticket for it.
-    Idle { since: Instant, ticket: Option<Ticket> },
+    /// The last request is answered, and nothing of the next has come. Whose permit is kept has a ticket for it.
+    Idle { since: Instant, ticket: Option<IdleTicket> },
     /// The connection is over, or no longer one of HTTP.
     Over,
 }
@@ -59,17 +59,17 @@ pub(super) enum Overdue {
 impl Progress {
     /// Of a connection that was accepted just now.
     pub fn new(
-        places: Places,
-        held: Held,
+        limit: ConnectionLimit,
+        permit: ConnectionPermit,
         address: IpAddr,
         header_timeout: Duration,
         idle_timeout: Duration,
         end: CancellationToken,
     ) -> Arc<Self> {
         let stage = Stage::Head { since: Instant::now(), begun: false };
-        let state = Mutex::new(State { stage, held: Some(held), unread: false });
+        let state = Mutex::new(State { stage, permit: Some(permit), unread: false });
         Arc::new(Self {
-            places,
+            limit,
             address,
             header_timeout,
             idle_timeout,
@@ -139,7 +139,7 @@ impl Progress {
         if state.stage != Stage::Serving {
             return;
         }
-        let ticket = state.held.take().map(|held| self.places.keep(self.address, held, self.end.clone()));
+        let ticket = state.permit.take().map(|permit| self.limit.keep_idle(self.address, permit, self.end.clone()));
         state.stage = Stage::Idle { since: Instant::now(), ticket };
         self.awaits_byte.store(true, Ordering::Relaxed);
     }
@@ -152,11 +152,11 @@ impl Progress {
         self.awaits_byte.store(true, Ordering::Relaxed);
     }
 
-    /// The connection is over, or no longer one of HTTP; its place is free.
+    /// The connection is over, or no longer one of HTTP; its permit is free.
     pub fn over(&self) {
         let mut state = self.state();
         self.claim(&mut state);
-        state.held = None;
+        state.permit = None;
         state.stage = Stage::Over;
         self.awaits_byte.store(false, Ordering::Relaxed);
         self.is_http.store(false, Ordering::Relaxed);
@@ -181,8 +181,8 @@ impl Progress {
 
     fn claim(&self, state: &mut State) {
         if let Stage::Idle { ticket: Some(ticket), .. } = state.stage {
-            // Without its place the connection has been told to end, and does so after this request.
-            state.held = self.places.claim(ticket);
+            // Without its permit the connection has been told to end, and does so after this request.
+            state.permit = self.limit.resume(ticket);
         }
     }
 
@@ -197,11 +197,11 @@ mod tests {
 
     const ADDRESS: &str = "192.0.2.1";
 
-    fn progress(places: &Places) -> Arc<Progress> {
+    fn progress(limit: &ConnectionLimit) -> Arc<Progress> {
         let address: IpAddr = ADDRESS.parse().unwrap();
-        let held = places.take(address).unwrap();
+        let permit = limit.acquire(address).unwrap();
         let (head, idle) = (Duration::from_secs(10), Duration::from_secs(600));
-        Progress::new(places.clone(), held, address, head, idle, CancellationToken::new())
+        Progress::new(limit.clone(), permit, address, head, idle, CancellationToken::new())
     }
 
     fn late_with(progress: &Progress) -> Option<Overdue> {
@@ -210,8 +210,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_request_is_awaited_longer_than_its_head_may_take() {
-        let places = Places::new(1, 1);
-        let progress = progress(&places);
+        let limit = ConnectionLimit::new(1, 1);
+        let progress = progress(&limit);
         assert_eq!(late_with(&progress), Some(Overdue::Head), "before the first request");
         assert!(!progress.may_be_sending());
         progress.heard(b"G");
@@ -230,8 +230,8 @@ mod tests {
 
     #[tokio::test]
     async fn an_empty_line_between_requests_leaves_a_connection_idle_and_its_place_to_be_given_away() {
-        let places = Places::new(1, 1);
-        let progress = progress(&places);
+        let limit = ConnectionLimit::new(1, 1);
+        let progress = progress(&limit);
         progress.asked();
         progress.answered();
         let idle = progress.deadline().unwrap();
@@ -244,23 +244,23 @@ mod tests {
         progress.asked();
         progress.answered();
         progress.heard(b"\r\n");
-        assert!(places.take(ADDRESS.parse().unwrap()).is_ok(), "it is idle for a newcomer too");
+        assert!(limit.acquire(ADDRESS.parse().unwrap()).is_ok(), "it is idle for a newcomer too");
     }
 
     #[tokio::test]
-    async fn an_idle_connection_whose_place_was_given_away_is_told_to_end_and_frees_nothing_of_others() {
-        let places = Places::new(1, 1);
-        let progress = progress(&places);
+    async fn an_idle_connection_whose_permit_was_given_away_is_told_to_end_and_frees_nothing_of_others() {
+        let limit = ConnectionLimit::new(1, 1);
+        let progress = progress(&limit);
         progress.asked();
-        assert!(places.take(ADDRESS.parse().unwrap()).is_err(), "whoever is being answered keeps the place");
+        assert!(limit.acquire(ADDRESS.parse().unwrap()).is_err(), "whoever is being answered keeps the permit");
         progress.answered();
-        let newcomer = places.take(ADDRESS.parse().unwrap()).unwrap();
+        let newcomer = limit.acquire(ADDRESS.parse().unwrap()).unwrap();
         assert!(progress.end().is_cancelled());
         progress.asked();
         progress.answered();
         progress.over();
-        assert!(places.take(ADDRESS.parse().unwrap()).is_err(), "the newcomer's place");
+        assert!(limit.acquire(ADDRESS.parse().unwrap()).is_err(), "the newcomer's permit");
         drop(newcomer);
-        assert!(places.take(ADDRESS.parse().unwrap()).is_ok());
+        assert!(limit.acquire(ADDRESS.parse().unwrap()).is_ok());
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use hyper::server::conn::http1;
 use serde::{Deserialize, Serialize};
+use signalbox_limits::LimitReached;
 use signalbox_model::{HumanDuration, HumanSize};
 use tokio::net::TcpListener;
 use tokio_io_timeout::TimeoutStream;
@@ -14,8 +15,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::connection;
+use crate::connection_limit::ConnectionLimit;
 use crate::metrics::{HTTP_CONNECTIONS, HTTP_REFUSED};
-use crate::places::Places;
 use crate::progress::Progress;
 
 /// `[http]`: connections until they become WebSockets; those have limits of their own.
@@ -86,7 +87,7 @@ pub async fn serve_http(config: HttpConfig, listener: TcpListener, router: Route
         .max_headers(config.max_headers)
         // The library's least.
         .max_buf_size(usize::try_from(config.header_size.0).unwrap_or(usize::MAX).max(8 * 1024));
-    let places = Places::new(config.max_connections, config.connections_per_address);
+    let limit = ConnectionLimit::new(config.max_connections, config.connections_per_address);
     let connections = TaskTracker::new();
     loop {
         let accepted = tokio::select! {
@@ -101,15 +102,19 @@ pub async fn serve_http(config: HttpConfig, listener: TcpListener, router: Route
                 continue;
             }
         };
-        let held = match places.take(peer.ip()) {
-            Ok(held) => held,
-            Err(full) => {
-                ::metrics::counter!(HTTP_REFUSED, "reason" => full.label()).increment(1);
+        let permit = match limit.acquire(peer.ip()) {
+            Ok(permit) => permit,
+            Err(reached) => {
+                let reason = match reached {
+                    LimitReached::Key => "address",
+                    LimitReached::Total => "all",
+                };
+                ::metrics::counter!(HTTP_REFUSED, "reason" => reason).increment(1);
                 continue;
             }
         };
         let (head, idle) = (config.header_timeout.0, config.idle_timeout.0);
-        let progress = Progress::new(places.clone(), held, peer.ip(), head, idle, ending.stop.child_token());
+        let progress = Progress::new(limit.clone(), permit, peer.ip(), head, idle, ending.stop.child_token());
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(config.write_timeout.0));
         let leaving = ending.leaving.clone();

@@ -8,8 +8,7 @@ use signalbox_store::{Accepted, AcceptedInput, StoreError};
 use tokio::sync::oneshot;
 use tracing::Instrument as _;
 
-use crate::admission::Permit;
-use crate::line::Who;
+use crate::admission::{AdmissionPermit, Requester};
 use crate::{Intake, IntakeError, Receipt, SubmitOptions, Watcher, check};
 
 /// What became of an input that was to be stored before it is acknowledged.
@@ -50,7 +49,7 @@ impl Intake {
         if self.shared.stopping.is_cancelled() {
             return Err(IntakeError::Draining);
         }
-        let permit = self.room(Who::of(&accepted.input)).await?;
+        let permit = self.admit(Requester::of(&accepted.input)).await?;
         // A task of its own: a sender that hangs up now would leave an input that is stored, and that nobody is at.
         let storing = self.clone().store_and_start(accepted, watcher, permit).in_current_span();
         self.shared.tasks.spawn(storing).await.unwrap_or_else(|_| {
@@ -63,7 +62,7 @@ impl Intake {
         self,
         accepted: AcceptedInput,
         watcher: Option<Arc<dyn Watcher>>,
-        permit: Permit,
+        permit: AdmissionPermit,
     ) -> Result<Acceptance, IntakeError> {
         let receipt = Receipt::of(&accepted);
         let stored = self.shared.store.accept_input(&accepted).await;

@@ -1,18 +1,23 @@
-//! Room for decisions, and the line of those who wait for it.
+//! Room for decisions, and the queue of those who wait for it.
+
+mod service_interval;
+mod state;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use signalbox_limits::QueueTicket;
 use signalbox_model::AgentInput;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 
-use crate::line::{Bounds, Full, Lane, Line, Ticket, Who};
 use crate::metrics::{IN_FLIGHT, SHED, WAIT_SECONDS, WAITING};
 use crate::{IntakeConfig, IntakeError};
+pub(crate) use state::Requester;
+use state::{AdmissionLimits, AdmissionState, NotQueued, QueueKey};
 
 /// The longest time after which anybody is told to come back.
-const LONGEST: Duration = Duration::from_secs(30);
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(30);
 
 /// How much of the time to come back is left to chance, so that those who were sent away together do not come back so.
 const JITTER: f64 = 0.25;
@@ -20,48 +25,48 @@ const JITTER: f64 = 0.25;
 /// How much may be decided at once, in all, for each business and for each user, and who waits for it.
 #[derive(Debug)]
 pub(super) struct Admission {
-    line: Mutex<Line<Tell>>,
+    state: Mutex<AdmissionState<Tell>>,
     wait: Duration,
     retry_after: Duration,
     began: Instant,
 }
 
-type Tell = oneshot::Sender<Result<Permit, IntakeError>>;
+type Tell = oneshot::Sender<Result<AdmissionPermit, IntakeError>>;
 
 /// How long somebody waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Patience {
+pub(super) enum MaxWait {
     /// As long as the configuration says: its sender can be told to come back.
-    Short,
+    Configured,
     /// As long as it takes: it is stored, and nobody would send it again.
-    Endless,
+    Unlimited,
 }
 
-/// Room, or a place in the line for it.
+/// Room, or a place in the queue for it.
 #[derive(Debug)]
-pub(super) enum Entry {
-    Room(Permit),
-    Place(Place),
+pub(super) enum AdmissionEntry {
+    Admitted(AdmissionPermit),
+    Queued(QueuedAdmission),
 }
 
-/// Room for one decision; dropping it gives the room back, and whoever is next in line has it.
+/// Room for one decision; dropping it gives the room back, and whoever is next in the queue has it.
 #[derive(Debug)]
-pub(super) struct Permit {
+pub(super) struct AdmissionPermit {
     admission: Arc<Admission>,
-    who: Who,
+    requester: Requester,
 }
 
-/// A place in the line; dropping it leaves the line.
+/// A place in the queue; dropping it leaves the queue.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct QueuedAdmission {
     admission: Arc<Admission>,
-    ticket: Ticket,
-    patience: Patience,
-    told: oneshot::Receiver<Result<Permit, IntakeError>>,
+    ticket: QueueTicket<QueueKey>,
+    max_wait: MaxWait,
+    told: oneshot::Receiver<Result<AdmissionPermit, IntakeError>>,
     since: Instant,
 }
 
-impl Who {
+impl Requester {
     pub fn new(business_id: &str, user_id: Option<&str>) -> Self {
         Self { business: business_id.into(), user: user_id.map(Arc::from) }
     }
@@ -73,7 +78,7 @@ impl Who {
 
 impl Admission {
     pub fn new(config: &IntakeConfig) -> Self {
-        let bounds = Bounds {
+        let limits = AdmissionLimits {
             in_flight: config.in_flight,
             in_flight_per_business: config.in_flight_per_business,
             in_flight_per_user: config.in_flight_per_user,
@@ -81,94 +86,90 @@ impl Admission {
             waiting_per_business: config.waiting_per_business,
         };
         Self {
-            line: Mutex::new(Line::new(bounds)),
+            state: Mutex::new(AdmissionState::new(limits)),
             wait: config.admission_wait.0,
             retry_after: config.retry_after.0,
             began: Instant::now(),
         }
     }
 
-    /// Takes room or gets in line, at once.
-    pub fn enter(self: &Arc<Self>, who: Who, patience: Patience) -> Result<Entry, IntakeError> {
-        let mut line = self.lock();
-        if line.take(&who) {
-            drop(line);
-            return Ok(Entry::Room(self.permit(who)));
+    /// Takes room or a place in the queue, at once.
+    pub fn enter(self: &Arc<Self>, requester: Requester, max_wait: MaxWait) -> Result<AdmissionEntry, IntakeError> {
+        let mut state = self.lock();
+        if state.try_admit(&requester) {
+            drop(state);
+            return Ok(AdmissionEntry::Admitted(self.permit(requester)));
         }
-        let lane = match patience {
-            Patience::Short => Lane::Business(who.business.clone()),
-            Patience::Endless => Lane::Stored,
-        };
         let (tell, told) = oneshot::channel();
-        let waiting = line.wait(who, lane, tell).map_err(|full| match full {
-            Full::Business => self.shed(&line, "business_line_full"),
-            Full::Line => self.shed(&line, "line_full"),
-            Full::Closed => leaving(),
+        let queued = state.enqueue(requester, max_wait == MaxWait::Unlimited, tell).map_err(|reason| match reason {
+            NotQueued::BusinessFull => self.shed(&state, "business_queue_full"),
+            NotQueued::AllFull => self.shed(&state, "queue_full"),
+            NotQueued::Closed => draining(),
         })?;
-        let displaced = waiting.displaced.map(|tell| (tell, self.shed(&line, "displaced")));
-        drop(line);
-        if let Some((tell, error)) = displaced {
+        let evicted = queued.evicted.map(|tell| (tell, self.shed(&state, "evicted")));
+        drop(state);
+        if let Some((tell, error)) = evicted {
             // Who is gone need not be told.
             let _ = tell.send(Err(error));
         }
         ::metrics::gauge!(WAITING).increment(1);
-        let place = Place { admission: self.clone(), ticket: waiting.ticket, patience, told, since: Instant::now() };
-        Ok(Entry::Place(place))
+        let (admission, ticket) = (self.clone(), queued.ticket);
+        Ok(AdmissionEntry::Queued(QueuedAdmission { admission, ticket, max_wait, told, since: Instant::now() }))
     }
 
     /// Lets nobody in any more, and sends everybody away who waits.
     pub fn close(&self) {
         let waiting = self.lock().close();
         for tell in waiting {
-            let _ = tell.send(Err(leaving()));
+            let _ = tell.send(Err(draining()));
         }
     }
 
-    fn hand_on(self: &Arc<Self>, who: &Who) {
-        let served = self.lock().release(who, self.began.elapsed());
-        for (who, tell) in served {
+    fn release(self: &Arc<Self>, requester: &Requester) {
+        let admitted = self.lock().release(requester, self.began.elapsed());
+        for (requester, tell) in admitted {
             // The permit of somebody who is gone comes back undelivered, and its end hands it on.
-            let _ = tell.send(Ok(self.permit(who)));
+            let _ = tell.send(Ok(self.permit(requester)));
         }
     }
 
-    fn permit(self: &Arc<Self>, who: Who) -> Permit {
+    fn permit(self: &Arc<Self>, requester: Requester) -> AdmissionPermit {
         ::metrics::gauge!(IN_FLIGHT).increment(1);
-        Permit { admission: self.clone(), who }
+        AdmissionPermit { admission: self.clone(), requester }
     }
 
-    /// As long as the line takes to empty at its pace of late, within bounds, and a little longer by chance.
-    fn shed(&self, line: &Line<Tell>, reason: &'static str) -> IntakeError {
+    /// As long as the queue takes to empty at its latest rate, within bounds, and a little longer by chance.
+    fn shed(&self, state: &AdmissionState<Tell>, reason: &'static str) -> IntakeError {
         ::metrics::counter!(SHED, "reason" => reason).increment(1);
-        let after = line.empties_in().unwrap_or_default().max(self.retry_after).min(LONGEST);
+        let after = state.drain_time().unwrap_or_default().max(self.retry_after).min(LONGEST_RETRY_AFTER);
         IntakeError::Busy { retry_after: after.mul_f64(1.0 + JITTER * rand::random::<f64>()) }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Line<Tell>> {
-        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, AdmissionState<Tell>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn leaving() -> IntakeError {
+fn draining() -> IntakeError {
     ::metrics::counter!(SHED, "reason" => "draining").increment(1);
     IntakeError::Draining
 }
 
-impl Entry {
-    /// The room, once there is some.
-    pub async fn room(self) -> Result<Permit, IntakeError> {
+impl AdmissionEntry {
+    /// The permit, once there is room.
+    pub async fn permit(self) -> Result<AdmissionPermit, IntakeError> {
         match self {
-            Self::Room(permit) => Ok(permit),
-            Self::Place(place) => place.room().await,
+            Self::Admitted(permit) => Ok(permit),
+            Self::Queued(queued) => queued.permit().await,
         }
     }
 }
 
-impl Place {
-    async fn room(mut self) -> Result<Permit, IntakeError> {
-        let told = match self.patience {
-            Patience::Endless => (&mut self.told).await,
-            Patience::Short => match timeout(self.admission.wait, &mut self.told).await {
+impl QueuedAdmission {
+    async fn permit(mut self) -> Result<AdmissionPermit, IntakeError> {
+        let told = match self.max_wait {
+            MaxWait::Unlimited => (&mut self.told).await,
+            MaxWait::Configured => match timeout(self.admission.wait, &mut self.told).await {
                 Ok(told) => told,
                 Err(_) => match self.give_up() {
                     Some(error) => Ok(Err(error)),
@@ -177,29 +178,29 @@ impl Place {
                 },
             },
         };
-        // The line tells everybody it lets go, and lives as long as this place.
+        // Admission tells everybody who leaves the queue, and lives as long as this place.
         let permit = told.unwrap_or(Err(IntakeError::Draining))?;
         ::metrics::histogram!(WAIT_SECONDS).record(self.since.elapsed().as_secs_f64());
         Ok(permit)
     }
 
     fn give_up(&self) -> Option<IntakeError> {
-        let mut line = self.admission.lock();
-        line.leave(&self.ticket).then(|| self.admission.shed(&line, "waited_too_long"))
+        let mut state = self.admission.lock();
+        state.leave(&self.ticket).then(|| self.admission.shed(&state, "waited_too_long"))
     }
 }
 
-impl Drop for Place {
+impl Drop for QueuedAdmission {
     fn drop(&mut self) {
         self.admission.lock().leave(&self.ticket);
         ::metrics::gauge!(WAITING).decrement(1);
     }
 }
 
-impl Drop for Permit {
+impl Drop for AdmissionPermit {
     fn drop(&mut self) {
         ::metrics::gauge!(IN_FLIGHT).decrement(1);
-        self.admission.hand_on(&self.who);
+        self.admission.release(&self.requester);
     }
 }
 

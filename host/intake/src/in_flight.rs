@@ -6,8 +6,7 @@ use signalbox_model::{AgentInput, Outcome};
 use signalbox_store::AcceptedInput;
 use tokio::sync::oneshot;
 
-use crate::admission::{Entry, Patience, Permit};
-use crate::line::Who;
+use crate::admission::{AdmissionEntry, AdmissionPermit, MaxWait, Requester};
 use crate::metrics::{MESSAGE_SECONDS, MESSAGES};
 use crate::{IntakeError, Shared};
 
@@ -129,7 +128,7 @@ fn says_the_same(one: &AgentInput, other: &AgentInput) -> bool {
 }
 
 /// Waits for a permit, has the input decided, acknowledges it, and tells everybody who waits for it.
-pub(super) async fn run(shared: Arc<Shared>, in_flight: Arc<InFlightInput>, entry: Entry) {
+pub(super) async fn run(shared: Arc<Shared>, in_flight: Arc<InFlightInput>, entry: AdmissionEntry) {
     let finish = FinishGuard { shared: &shared, in_flight: &in_flight };
     let permit = match wait_for_permit(&shared, &in_flight, entry).await {
         Ok(permit) => permit,
@@ -170,10 +169,14 @@ pub(super) async fn run(shared: Arc<Shared>, in_flight: Arc<InFlightInput>, entr
 
 /// A permit to decide the input. An input that was stored while it waited is not sent away: it waits as long as it
 /// takes.
-async fn wait_for_permit(shared: &Shared, in_flight: &InFlightInput, entry: Entry) -> Result<Permit, IntakeError> {
-    match entry.room().await {
+async fn wait_for_permit(
+    shared: &Shared,
+    in_flight: &InFlightInput,
+    entry: AdmissionEntry,
+) -> Result<AdmissionPermit, IntakeError> {
+    match entry.permit().await {
         Err(IntakeError::Busy { .. }) if in_flight.lock().durable => {
-            shared.admission.enter(Who::of(&in_flight.accepted.input), Patience::Endless)?.room().await
+            shared.admission.enter(Requester::of(&in_flight.accepted.input), MaxWait::Unlimited)?.permit().await
         }
         other => other,
     }

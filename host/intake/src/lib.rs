@@ -9,9 +9,8 @@ mod config;
 mod decide;
 mod error;
 mod in_flight;
-mod line;
 mod metrics;
-mod rates;
+mod rate_limits;
 mod receive;
 mod review;
 #[cfg(feature = "samples")]
@@ -34,11 +33,10 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
 use crate::metrics::RECOVERED;
-use admission::{Admission, Entry, Patience, Permit};
+use admission::{Admission, AdmissionEntry, AdmissionPermit, MaxWait, Requester};
 use attempts::Attempts;
 use in_flight::InFlightInput;
-use line::Who;
-use rates::Rates;
+use rate_limits::RateLimits;
 
 pub use accept::{Acceptance, PendingDecision};
 pub use check::LONGEST_MESSAGE_ID;
@@ -70,7 +68,7 @@ struct Shared {
     relay: Relay,
     clock: Clock,
     admission: Arc<Admission>,
-    rates: Rates,
+    rates: RateLimits,
     attempts: Attempts,
     in_flight_inputs: Mutex<HashMap<String, Arc<InFlightInput>>>,
     tasks: TaskTracker,
@@ -83,7 +81,7 @@ struct SubmitOptions {
     /// It is stored already.
     durable: bool,
     /// Room that was taken for it.
-    permit: Option<Permit>,
+    permit: Option<AdmissionPermit>,
     /// It ended the host so many times, and is not decided any more.
     given_up: Option<u32>,
 }
@@ -106,7 +104,7 @@ impl Intake {
     pub fn new(config: IntakeConfig, decide: Arc<dyn Decide>, store: Store, relay: Relay, clock: Clock) -> Self {
         let shared = Shared {
             admission: Arc::new(Admission::new(&config)),
-            rates: Rates::new(&config),
+            rates: RateLimits::new(&config),
             attempts: Attempts::default(),
             config,
             decide,
@@ -154,7 +152,7 @@ impl Intake {
     }
 
     /// Counts something that a sender brought against the rates of its user and its business; ask once for each, before
-    /// it is worked on. What the host fetches itself, from bundles' schedules, Kafka or the store, is paced by the line
+    /// it is worked on. What the host fetches itself, from bundles' schedules, Kafka or the store, waits in the fair queue
     /// instead; the ticks of schedules that plugins make count like what people send.
     pub fn check_rate(&self, user_id: Option<&str>, business_id: &str) -> Result<(), IntakeError> {
         self.shared.rates.check(user_id, business_id)
@@ -172,7 +170,7 @@ impl Intake {
         Ok(check::arrival(access, message, authorized.permissions))
     }
 
-    /// Has an input decided, and tells `watcher` how it goes. Returns at once, also when the input waits in line for
+    /// Has an input decided, and tells `watcher` how it goes. Returns at once, also when the input waits in the queue for
     /// room. One that is being decided already, or waits to be, is not decided a second time; its watcher joins the
     /// others.
     pub fn submit(&self, accepted: AcceptedInput, watcher: Arc<dyn Watcher>) -> Result<(), IntakeError> {
@@ -245,7 +243,7 @@ impl Intake {
         }
     }
 
-    /// Takes no more inputs, sends away those in line, and waits for those that are being decided, at most until
+    /// Takes no more inputs, sends away those in the queue, and waits for those that are being decided, at most until
     /// `deadline`; says how many of these are left. Accepted ones among all of them are taken up at the next start.
     pub async fn drain(&self, deadline: Duration) -> usize {
         self.shared.stopping.cancel();
@@ -271,8 +269,8 @@ impl Intake {
     }
 
     /// Room for one decision, as soon as it is this sender's turn.
-    async fn room(&self, who: Who) -> Result<Permit, IntakeError> {
-        self.shared.admission.enter(who, Patience::Short)?.room().await
+    async fn admit(&self, requester: Requester) -> Result<AdmissionPermit, IntakeError> {
+        self.shared.admission.enter(requester, MaxWait::Configured)?.permit().await
     }
 
     /// The same for an input that is taken up again. One that is given up is recorded, and not decided.
@@ -304,10 +302,10 @@ impl Intake {
             return Ok(wait);
         }
         let entry = match permit {
-            Some(permit) => Entry::Room(permit),
+            Some(permit) => AdmissionEntry::Admitted(permit),
             None => {
-                let patience = if durable { Patience::Endless } else { Patience::Short };
-                self.shared.admission.enter(Who::of(&accepted.input), patience)?
+                let max_wait = if durable { MaxWait::Unlimited } else { MaxWait::Configured };
+                self.shared.admission.enter(Requester::of(&accepted.input), max_wait)?
             }
         };
         let in_flight = Arc::new(InFlightInput::new(receipt, accepted, durable, given_up));

@@ -8,9 +8,9 @@ pub const MESSAGES: &str = "signalbox_messages_total";
 pub(crate) const MESSAGE_SECONDS: &str = "signalbox_message_seconds";
 /// Inputs being decided.
 pub(crate) const IN_FLIGHT: &str = "signalbox_inputs_in_flight";
-/// Inputs in line for room.
+/// Inputs in the queue for room.
 pub(crate) const WAITING: &str = "signalbox_inputs_waiting";
-/// How long inputs waited in line.
+/// How long inputs waited in the queue.
 pub(crate) const WAIT_SECONDS: &str = "signalbox_admission_wait_seconds";
 /// Inputs sent away by reason.
 pub(crate) const SHED: &str = "signalbox_inputs_shed_total";
@@ -30,12 +30,12 @@ pub fn describe_metrics() {
     );
     describe_histogram!(MESSAGE_SECONDS, Unit::Seconds, "Time from admission of an input to its stored decision");
     describe_gauge!(IN_FLIGHT, Unit::Count, "Inputs that are being decided");
-    describe_gauge!(WAITING, Unit::Count, "Inputs that wait in line for room to be decided");
+    describe_gauge!(WAITING, Unit::Count, "Inputs that wait in the queue for room to be decided");
     describe_histogram!(WAIT_SECONDS, Unit::Seconds, "How long inputs that found no room waited until they had some");
     describe_counter!(
         SHED,
         Unit::Count,
-        "Inputs whose senders were told to come back, by reason (business_line_full, line_full, displaced, \
+        "Inputs whose senders were told to come back, by reason (business_queue_full, queue_full, evicted, \
          waited_too_long, draining, user_rate, business_rate)"
     );
     describe_counter!(RECOVERED, Unit::Count, "Accepted inputs that were taken up again, by result");

@@ -13,7 +13,7 @@ use signalbox_store::{DecisionRecord, StoreError};
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
-use crate::line::Who;
+use crate::admission::Requester;
 use crate::metrics::REVIEWS_REFUSED;
 use crate::{Again, Intake, IntakeError, PAGE, Receipt, check};
 
@@ -132,7 +132,7 @@ impl Intake {
             return Err(IntakeError::Draining.into());
         }
         self.check_rate(Some(&access.user_id), &business_id)?;
-        let _room = self.room(Who::new(&business_id, Some(&access.user_id))).await?;
+        let _permit = self.admit(Requester::new(&business_id, Some(&access.user_id))).await?;
         let found = shared.store.decision(&request.decision_id, &business_id).await.map_err(ReviewError::from)?;
         let found = found.ok_or_else(|| ReviewError::NotFound(request.decision_id.clone()))?;
         // A user who may not see the place learns nothing about its decisions.

@@ -80,6 +80,13 @@ pub enum QueueFull {
     Total,
 }
 
+impl<K> QueueTicket<K> {
+    /// The key in whose queue the item is.
+    pub fn key(&self) -> &K {
+        &self.key
+    }
+}
+
 impl<K: Clone + Eq + Hash, T> FairQueue<K, T> {
     /// An empty queue with these bounds.
     pub fn new(max_total: usize, max_per_key: usize) -> Self {

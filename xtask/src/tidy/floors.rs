@@ -56,6 +56,7 @@ const FENCES: &[Fence] = &[
         ],
     },
     Fence { library: "hyper*", crates: &["signalbox-http", "signalbox-trigger-websocket", "signalbox-server"] },
+    Fence { library: "governor", crates: &["signalbox-limits"] },
     Fence { library: "clap*", crates: &["signalbox-server", "signalbox-bench", "xtask"] },
 ];
 

@@ -10,14 +10,14 @@ fn admission(change: impl FnOnce(&mut IntakeConfig)) -> Arc<Admission> {
     Arc::new(Admission::new(&config))
 }
 
-fn enter(admission: &Arc<Admission>, business: &str) -> Entry {
-    admission.enter(Who::new(business, None), Patience::Short).unwrap()
+fn enter(admission: &Arc<Admission>, business: &str) -> AdmissionEntry {
+    admission.enter(Requester::new(business, None), MaxWait::Configured).unwrap()
 }
 
-fn room(admission: &Arc<Admission>) -> Option<Permit> {
+fn room(admission: &Arc<Admission>) -> Option<AdmissionPermit> {
     match enter(admission, "probe") {
-        Entry::Room(permit) => Some(permit),
-        Entry::Place(_) => None,
+        AdmissionEntry::Admitted(permit) => Some(permit),
+        AdmissionEntry::Queued(_) => None,
     }
 }
 
@@ -26,7 +26,7 @@ async fn who_waits_too_long_is_told_when_to_come_back() {
     let admission = admission(|config| config.admission_wait = HumanDuration::secs(1));
     let _held = room(&admission).unwrap();
     let asked = Instant::now();
-    let Err(IntakeError::Busy { retry_after }) = enter(&admission, "b").room().await else { panic!("there is none") };
+    let Err(IntakeError::Busy { retry_after }) = enter(&admission, "b").permit().await else { panic!("there is none") };
     assert_eq!(asked.elapsed().as_secs(), 1);
     let (least, most) = (Duration::from_millis(500), Duration::from_millis(625));
     assert!(retry_after >= least && retry_after <= most, "{retry_after:?}");
@@ -36,8 +36,8 @@ async fn who_waits_too_long_is_told_when_to_come_back() {
 async fn what_is_stored_waits_as_long_as_it_takes() {
     let admission = admission(|_| {});
     let held = room(&admission).unwrap();
-    let stored = admission.enter(Who::new("b", None), Patience::Endless).unwrap();
-    let waiting = tokio::spawn(stored.room());
+    let stored = admission.enter(Requester::new("b", None), MaxWait::Unlimited).unwrap();
+    let waiting = tokio::spawn(stored.permit());
     tokio::time::sleep(Duration::from_secs(24 * 60 * 60)).await;
     assert!(!waiting.is_finished());
     drop(held);
@@ -53,40 +53,40 @@ async fn room_that_somebody_got_who_is_gone_is_handed_on() {
     drop(held);
     assert!(room(&admission).is_none(), "it is taken");
     drop(gone);
-    let permit = next.room().now_or_never().expect("it is handed on at once").unwrap();
+    let permit = next.permit().now_or_never().expect("it is handed on at once").unwrap();
     drop(permit);
     assert!(room(&admission).is_some());
 }
 
 #[tokio::test]
-async fn who_stops_waiting_leaves_the_line() {
+async fn who_stops_waiting_leaves_the_queue() {
     let admission = admission(|config| config.waiting = 1);
     let held = room(&admission).unwrap();
-    let mut waiting = Box::pin(enter(&admission, "a").room());
+    let mut waiting = Box::pin(enter(&admission, "a").permit());
     assert!((&mut waiting).now_or_never().is_none());
-    assert!(admission.enter(Who::new("b", None), Patience::Short).is_err(), "the line is full");
+    assert!(admission.enter(Requester::new("b", None), MaxWait::Configured).is_err(), "the queue is full");
     drop(waiting);
     let next = enter(&admission, "b");
     drop(held);
-    next.room().now_or_never().unwrap().unwrap();
+    next.permit().now_or_never().unwrap().unwrap();
 }
 
 #[tokio::test]
-async fn when_the_host_leaves_everybody_in_line_is_told_and_nobody_gets_in() {
+async fn when_the_host_leaves_everybody_in_the_queue_is_told_and_nobody_gets_in() {
     let admission = admission(|_| {});
     let held = room(&admission).unwrap();
     let short = enter(&admission, "a");
-    let stored = admission.enter(Who::new("b", None), Patience::Endless).unwrap();
+    let stored = admission.enter(Requester::new("b", None), MaxWait::Unlimited).unwrap();
     admission.close();
-    assert!(matches!(short.room().await, Err(IntakeError::Draining)));
-    assert!(matches!(stored.room().await, Err(IntakeError::Draining)));
+    assert!(matches!(short.permit().await, Err(IntakeError::Draining)));
+    assert!(matches!(stored.permit().await, Err(IntakeError::Draining)));
     drop(held);
-    let refused = admission.enter(Who::new("c", None), Patience::Short);
+    let refused = admission.enter(Requester::new("c", None), MaxWait::Configured);
     assert!(matches!(refused, Err(IntakeError::Draining)), "{refused:?}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_time_to_come_back_grows_with_the_line_and_has_bounds() {
+async fn the_time_to_come_back_grows_with_the_queue_and_has_bounds() {
     let admission = admission(|config| {
         config.waiting = 4;
         config.waiting_per_business = 4;
@@ -96,15 +96,15 @@ async fn the_time_to_come_back_grows_with_the_line_and_has_bounds() {
     for next in [first, second] {
         tokio::time::sleep(Duration::from_secs(2)).await;
         drop(held);
-        held = next.room().await.unwrap();
+        held = next.permit().await.unwrap();
     }
-    let line: Vec<_> = [third].into_iter().chain((0..3).map(|_| enter(&admission, "a"))).collect();
-    let Err(IntakeError::Busy { retry_after }) = admission.enter(Who::new("a", None), Patience::Short) else {
-        panic!("the line is full")
+    let queued: Vec<_> = [third].into_iter().chain((0..3).map(|_| enter(&admission, "a"))).collect();
+    let Err(IntakeError::Busy { retry_after }) = admission.enter(Requester::new("a", None), MaxWait::Configured) else {
+        panic!("the queue is full")
     };
     let (least, most) = (Duration::from_secs(10), Duration::from_millis(12_500));
     assert!(retry_after >= least && retry_after <= most, "five, two seconds each: {retry_after:?}");
-    drop((held, line));
+    drop((held, queued));
 }
 
 /// What may happen to an entry.
@@ -137,15 +137,15 @@ proptest! {
             config.waiting = 4;
             config.waiting_per_business = 3;
         });
-        type Asked = std::pin::Pin<Box<dyn Future<Output = Result<Permit, IntakeError>>>>;
+        type Asked = std::pin::Pin<Box<dyn Future<Output = Result<AdmissionPermit, IntakeError>>>>;
         let mut asked: Vec<Asked> = Vec::new();
-        let mut held: Vec<Permit> = Vec::new();
+        let mut held: Vec<AdmissionPermit> = Vec::new();
         for step in steps {
             match step {
                 Step::Enter { business, endless } => {
-                    let patience = if endless { Patience::Endless } else { Patience::Short };
-                    if let Ok(entry) = admission.enter(Who::new(&format!("b{business}"), None), patience) {
-                        asked.push(Box::pin(entry.room()));
+                    let max_wait = if endless { MaxWait::Unlimited } else { MaxWait::Configured };
+                    if let Ok(entry) = admission.enter(Requester::new(&format!("b{business}"), None), max_wait) {
+                        asked.push(Box::pin(entry.permit()));
                     }
                 }
                 Step::Look(index) if !asked.is_empty() => {
@@ -169,7 +169,7 @@ proptest! {
             prop_assert!(held.len() <= in_flight);
         }
         drop((asked, held));
-        let all: Vec<_> = (0..in_flight).map(|number| admission.enter(Who::new(&format!("c{number}"), None), Patience::Short)).collect();
-        prop_assert!(all.iter().all(|entry| matches!(entry, Ok(Entry::Room(_)))), "{:?}", all);
+        let all: Vec<_> = (0..in_flight).map(|number| admission.enter(Requester::new(&format!("c{number}"), None), MaxWait::Configured)).collect();
+        prop_assert!(all.iter().all(|entry| matches!(entry, Ok(AdmissionEntry::Admitted(_)))), "{:?}", all);
     }
 }

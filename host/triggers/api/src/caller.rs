@@ -94,7 +94,7 @@ impl FromRequestParts<Api> for Caller {
         }
         let token = authorization(&parts.headers)?.ok_or(AuthError::Missing)?;
         let verified = api.shared.verifier.verify(&token).await?;
-        if let Some(wait) = api.shared.limits.user(&verified.access.user_id) {
+        if let Err(wait) = api.shared.rate_limiter.check(&verified.access.user_id) {
             let (rate, burst) = (api.shared.config.requests_per_second, api.shared.config.burst);
             let detail = format!("more than {rate} requests per second (and {burst} at once); slow down");
             return Err(ApiError::limited(&detail, wait));

@@ -11,7 +11,6 @@ mod inputs;
 mod metrics;
 mod middleware;
 mod request;
-mod request_rates;
 mod reviews;
 mod states;
 
@@ -25,6 +24,7 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, LINK, LOCATION, RETRY_AF
 use http::{HeaderValue, Method, StatusCode};
 use signalbox_http::{CORRELATION_HEADER, Verifier};
 use signalbox_intake::Intake;
+use signalbox_limits::RateLimiter;
 use signalbox_model::ErrorCode;
 use signalbox_store::Store;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -32,8 +32,6 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-
-use request_rates::RequestRates;
 
 pub use api_error::ApiError;
 pub use bodies::{
@@ -53,7 +51,8 @@ struct Shared {
     verifier: Arc<Verifier>,
     intake: Intake,
     store: Store,
-    limits: RequestRates,
+    /// Requests of any kind, by user; how many of them are inputs, [`Intake::check_rate`] limits.
+    rate_limiter: RateLimiter<String>,
 }
 
 /// The correlation id of a request, from its first moment on.
@@ -63,8 +62,8 @@ struct CorrelationId(String);
 impl Api {
     /// An API that nobody reaches until its router is served.
     pub fn new(config: ApiConfig, verifier: Arc<Verifier>, intake: Intake, store: Store) -> Self {
-        let limits = RequestRates::new(&config);
-        Self { shared: Arc::new(Shared { config, verifier, intake, store, limits }) }
+        let rate_limiter = RateLimiter::new(config.requests_per_second, config.burst);
+        Self { shared: Arc::new(Shared { config, verifier, intake, store, rate_limiter }) }
     }
 
     /// What its operations take and answer, for the OpenAPI document.

@@ -20,14 +20,13 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
-use governor::clock::{Clock as _, DefaultClock};
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use signalbox_executor::DecideError;
 use signalbox_graph::{Inputs, WebhookInput};
 use signalbox_http::{CORRELATION_HEADER, read_body};
 use signalbox_intake::Intake;
+use signalbox_limits::RateLimiter;
 use signalbox_model::Clock;
 use signalbox_store::{DeliveryAnswer, Store};
 use thiserror::Error;
@@ -63,7 +62,7 @@ struct Shared {
     store: Store,
     clock: Clock,
     /// By business and hook, which both exist: it does not grow with what strangers ask for.
-    rate: DefaultKeyedRateLimiter<(String, String)>,
+    rate_limiter: RateLimiter<(String, String)>,
     room: Arc<Semaphore>,
 }
 
@@ -140,11 +139,10 @@ pub enum HookError {
 impl Webhooks {
     /// An endpoint that nobody reaches until its router is served; `secrets` are those of the configuration, opened.
     pub fn new(config: WebhookConfig, secrets: WebhookSecrets, intake: Intake, store: Store, clock: Clock) -> Self {
-        let quota = Quota::per_second(config.deliveries_per_second).allow_burst(config.burst);
         let shared = Shared {
             keys: Keys::new(secrets),
             room: Arc::new(Semaphore::new(config.in_flight.min(Semaphore::MAX_PERMITS))),
-            rate: RateLimiter::keyed(quota),
+            rate_limiter: RateLimiter::new(config.deliveries_per_second, config.burst),
             config,
             intake,
             store,
@@ -263,10 +261,8 @@ impl Shared {
     }
 
     fn throttle(&self, business_id: &str, hook: &str) -> Result<(), DeliveryError> {
-        let refused = self.rate.check_key(&(business_id.to_owned(), hook.to_owned())).err();
-        refused.map_or(Ok(()), |refused| {
-            Err(DeliveryError::Rate { wait: refused.wait_time_from(DefaultClock::default().now()) })
-        })
+        let key = (business_id.to_owned(), hook.to_owned());
+        self.rate_limiter.check(&key).map_err(|wait| DeliveryError::Rate { wait })
     }
 
     fn refuse(&self, refusal: &DeliveryError, correlation_id: &str) -> Response {

@@ -20,7 +20,7 @@ use crate::protocol::{Action, ConnectionTime, Event, Protocol};
 use crate::received::{CLIENT, GONE, IncomingMessage, read};
 use crate::upgrade::Stream;
 use crate::watch::Sender;
-use crate::{Shared, UnauthenticatedConnection, message, resume, review};
+use crate::{Shared, UnauthenticatedPermit, message, resume, review};
 
 /// How long a client may take to answer a close.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -46,12 +46,12 @@ pub(super) struct ConnectionTask {
     notes: mpsc::Receiver<Box<Event>>,
     ping: bool,
     /// Given back as soon as the connection is authenticated.
-    stranger: Option<UnauthenticatedConnection>,
+    unauthenticated: Option<UnauthenticatedPermit>,
     allowance: Allowance,
 }
 
 impl ConnectionTask {
-    pub fn new(shared: Arc<Shared>, stranger: UnauthenticatedConnection, allowance: Allowance) -> Self {
+    pub fn new(shared: Arc<Shared>, unauthenticated: UnauthenticatedPermit, allowance: Allowance) -> Self {
         let id = format!("con_{}", &signalbox_model::correlation_id()[4..]);
         // Every message in flight and the one resume send one note each.
         let (notes_in, notes) = mpsc::channel(shared.rules.in_flight + 1);
@@ -67,7 +67,7 @@ impl ConnectionTask {
             notes_in,
             notes,
             ping: false,
-            stranger: Some(stranger),
+            unauthenticated: Some(unauthenticated),
             allowance,
         }
     }
@@ -216,7 +216,7 @@ impl ConnectionTask {
                 tracing::Span::current().record("user_id", verified.access.user_id.as_str());
                 tracing::info!(token_id = verified.token_id, expires_at = %verified.expires_at, "connected");
                 self.session = Some(session);
-                self.stranger = None;
+                self.unauthenticated = None;
                 Event::Joined(verified)
             }
             Err(full) => Event::NoRoom { limit: full.limit },

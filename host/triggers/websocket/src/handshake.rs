@@ -42,7 +42,7 @@ pub(super) enum HandshakeError {
     /// Too many connections.
     Full,
     /// Too many connections that have not authenticated.
-    Strangers,
+    Unauthenticated,
     /// The host is going away.
     Draining,
 }
@@ -100,7 +100,7 @@ impl HandshakeError {
             Self::TokensDiffer => ErrorCode::TokensDiffer,
             Self::Origin(_) => ErrorCode::OriginNotAllowed,
             Self::Full => ErrorCode::TooManyConnections,
-            Self::Strangers => ErrorCode::TooManyUnauthenticated,
+            Self::Unauthenticated => ErrorCode::TooManyUnauthenticated,
             Self::Draining => ErrorCode::Draining,
         }
     }
@@ -113,7 +113,7 @@ impl HandshakeError {
                 StatusCode::BAD_REQUEST
             }
             Self::Origin(_) => StatusCode::FORBIDDEN,
-            Self::Full | Self::Strangers | Self::Draining => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Full | Self::Unauthenticated | Self::Draining => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -137,7 +137,7 @@ impl HandshakeError {
                 "pages of {origin} may not connect; the operator allows origins under [websocket] allowed-origins"
             ),
             Self::Full => "there are too many connections; try again in a moment".to_owned(),
-            Self::Strangers => {
+            Self::Unauthenticated => {
                 "too many connections are about to authenticate; try again in a moment, with the token in a header"
                     .to_owned()
             }
@@ -151,7 +151,7 @@ impl HandshakeError {
                 ErrorType::ValidationError
             }
             Self::TokenInUrl | Self::Token(_) | Self::TokensDiffer | Self::Origin(_) => ErrorType::AuthFailed,
-            Self::Full | Self::Strangers => ErrorType::RateLimitExceeded,
+            Self::Full | Self::Unauthenticated => ErrorType::RateLimitExceeded,
             Self::Draining => ErrorType::ProcessingError,
         }
     }
@@ -160,7 +160,7 @@ impl HandshakeError {
 impl HandshakeError {
     /// The refusal as HTTP; the log knows it under the same correlation id.
     pub fn into_response(self, correlation_id: &str) -> Response {
-        let again = matches!(self, Self::Full | Self::Strangers | Self::Draining);
+        let again = matches!(self, Self::Full | Self::Unauthenticated | Self::Draining);
         let frame = ErrorFrame::new(self.error_type(), self.code(), self.message())
             .with("retryable", again)
             .correlated(correlation_id);

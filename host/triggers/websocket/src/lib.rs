@@ -18,7 +18,7 @@ mod review;
 mod upgrade;
 mod watch;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -28,16 +28,15 @@ use axum::extract::{ConnectInfo, OriginalUri, Request, State};
 use axum::response::Response;
 use axum::routing::get;
 use axum::{Extension, Router};
-use governor::clock::{Clock as _, DefaultClock};
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use http::request::Parts;
 use signalbox_delivery::Audience;
-use signalbox_http::{Addresses, Allowance, Place, Verifier};
+use signalbox_http::{Allowance, Verifier, client_network};
 use signalbox_intake::Intake;
+use signalbox_limits::{ConcurrencyLimit, ConcurrencyPermit, RateLimiter};
 use signalbox_model::Clock;
 use signalbox_sessions::{Limits, Sessions};
 use signalbox_store::Store;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch as watch_channel};
+use tokio::sync::watch as watch_channel;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig as WireConfig;
 use tokio_util::task::TaskTracker;
 
@@ -59,9 +58,6 @@ pub const SUBPROTOCOL: &str = "signalbox.v1";
 /// How far apart the closes of a drain are, on average, when there is time enough.
 const DRAIN_PACE: Duration = Duration::from_millis(10);
 
-/// How often the rate limiter forgets users who have not sent anything for a while, in closed connections.
-const FORGET_EVERY: usize = 256;
-
 /// The WebSocket endpoint. Cheap to clone.
 #[derive(Clone)]
 pub struct WebSocket {
@@ -77,13 +73,10 @@ struct Shared {
     sessions: Sessions,
     store: Store,
     clock: Clock,
-    rate: DefaultKeyedRateLimiter<String>,
+    rate_limiter: RateLimiter<String>,
     sockets: AtomicUsize,
-    /// Places of connections that have not authenticated.
-    strangers: Arc<Semaphore>,
-    /// The same by address, so that nobody can take all of them.
-    strangers_by_address: Addresses,
-    closed: AtomicUsize,
+    /// Connections that have not authenticated, by client, so that nobody can take all of them.
+    unauthenticated: ConcurrencyLimit<Option<IpAddr>>,
     tasks: TaskTracker,
     /// The time that a drain has, once there is one.
     draining: watch_channel::Sender<Option<Duration>>,
@@ -99,15 +92,12 @@ impl WebSocket {
         store: Store,
         clock: Clock,
     ) -> Self {
-        let quota = Quota::per_second(config.frames_per_second).allow_burst(config.burst);
         let shared = Shared {
             rules: rules(&config, &intake),
             audience: Arc::new(intake.audience()),
-            rate: RateLimiter::keyed(quota),
+            rate_limiter: RateLimiter::new(config.frames_per_second, config.burst),
             sockets: AtomicUsize::new(0),
-            strangers_by_address: Addresses::new(config.max_unauthenticated.div_ceil(2)),
-            strangers: Arc::new(Semaphore::new(config.max_unauthenticated.min(Semaphore::MAX_PERMITS))),
-            closed: AtomicUsize::new(0),
+            unauthenticated: ConcurrencyLimit::new(config.max_unauthenticated, config.max_unauthenticated.div_ceil(2)),
             tasks: TaskTracker::new(),
             draining: watch_channel::Sender::new(None),
             config,
@@ -142,16 +132,13 @@ impl WebSocket {
 }
 
 /// What a new connection takes up.
-struct ConnectionLimits {
+struct SocketPermits {
     socket: Socket,
-    stranger: UnauthenticatedConnection,
+    unauthenticated: UnauthenticatedPermit,
 }
 
-/// The place of a connection until it is authenticated.
-struct UnauthenticatedConnection {
-    _place: OwnedSemaphorePermit,
-    _of_address: Option<Place>,
-}
+/// The permit of a connection until it is authenticated.
+type UnauthenticatedPermit = ConcurrencyPermit<Option<IpAddr>>;
 
 /// Counts a socket for as long as it is there.
 struct Socket(Arc<Shared>);
@@ -172,10 +159,6 @@ impl Drop for Socket {
     fn drop(&mut self) {
         self.0.sockets.fetch_sub(1, Ordering::Relaxed);
         ::metrics::gauge!(SOCKETS).decrement(1);
-        if self.0.closed.fetch_add(1, Ordering::Relaxed) % FORGET_EVERY == FORGET_EVERY - 1 {
-            self.0.rate.retain_recent();
-            self.0.rate.shrink_to_fit();
-        }
     }
 }
 
@@ -188,8 +171,7 @@ impl Shared {
 
     /// How long the user has to wait; none when the frame is within the rate.
     fn throttle(&self, user_id: &str) -> Option<Duration> {
-        let refused = self.rate.check_key(&user_id.to_owned()).err()?;
-        Some(refused.wait_time_from(DefaultClock::default().now()))
+        self.rate_limiter.check(&user_id.to_owned()).err()
     }
 }
 
@@ -203,7 +185,7 @@ async fn enter(
     let allowance = allowance.map(|Extension(allowance)| allowance).unwrap_or_default();
     let peer = peer.map(|Extension(ConnectInfo(peer))| peer);
     match admit(&shared, &uri, &mut request.into_parts().0, peer) {
-        Ok((upgrade, presented, places)) => accept(shared, upgrade, presented, places, allowance),
+        Ok((upgrade, presented, permits)) => accept(shared, upgrade, presented, permits, allowance),
         Err(refusal) => refuse(refusal),
     }
 }
@@ -225,28 +207,23 @@ fn admit(
     uri: &http::Uri,
     request: &mut Parts,
     peer: Option<SocketAddr>,
-) -> Result<(Upgrade, PresentedToken, ConnectionLimits), HandshakeError> {
+) -> Result<(Upgrade, PresentedToken, SocketPermits), HandshakeError> {
     if shared.draining.borrow().is_some() {
         return Err(HandshakeError::Draining);
     }
     let upgrade = upgrade::read(request)?;
     let presented = handshake::read(uri, &request.headers, &shared.config.allowed_origins)?;
     let socket = Socket::open(shared).ok_or(HandshakeError::Full)?;
-    let place = shared.strangers.clone().try_acquire_owned().map_err(|_| HandshakeError::Strangers)?;
-    let of_address =
-        peer.map(|peer| shared.strangers_by_address.take(peer.ip()).ok_or(HandshakeError::Strangers)).transpose()?;
-    Ok((
-        upgrade,
-        presented,
-        ConnectionLimits { socket, stranger: UnauthenticatedConnection { _place: place, _of_address: of_address } },
-    ))
+    let client = peer.map(|peer| client_network(peer.ip()));
+    let unauthenticated = shared.unauthenticated.try_acquire(client).map_err(|_| HandshakeError::Unauthenticated)?;
+    Ok((upgrade, presented, SocketPermits { socket, unauthenticated }))
 }
 
 fn accept(
     shared: Arc<Shared>,
     upgrade: Upgrade,
     presented: PresentedToken,
-    places: ConnectionLimits,
+    permits: SocketPermits,
     allowance: Allowance,
 ) -> Response {
     let message_size = usize::try_from(shared.config.message_size.0).unwrap_or(usize::MAX);
@@ -262,9 +239,9 @@ fn accept(
     let counted = tasks.token();
     let response = upgrade.response();
     tokio::spawn(async move {
-        let ConnectionLimits { socket, stranger } = places;
+        let SocketPermits { socket, unauthenticated } = permits;
         let Some(mut stream) = upgrade.stream(config).await else { return };
-        let mut connection = ConnectionTask::new(shared, stranger, allowance);
+        let mut connection = ConnectionTask::new(shared, unauthenticated, allowance);
         connection.run(&mut stream, presented.token).await;
         drop(connection);
         drop((socket, counted));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use signalbox_executor::{DecideError, Event, HandleError, NewInput, Rejection, Reply};
-use signalbox_intake::{HandlerTask, Received, IntakeError, Message, Origin, ReceiveError, Routed};
+use signalbox_intake::{HandlerTask, IntakeError, Message, Origin, ReceiveError, Received, Routed};
 use signalbox_model::{ErrorCode, ErrorType, InputType, ResponseContent, UserAccess};
 use signalbox_store::AcceptedInput;
 use tracing::Instrument as _;

@@ -1,0 +1,73 @@
+//! How much senders may bring over time.
+
+use signalbox_limits::RateLimiter;
+
+use crate::metrics::SHED;
+use crate::{IntakeConfig, IntakeError, RateScope};
+
+/// The rates of users and businesses, over all triggers.
+pub(super) struct RateLimits {
+    users: RateLimiter<String>,
+    businesses: RateLimiter<String>,
+}
+
+impl RateLimits {
+    pub fn new(config: &IntakeConfig) -> Self {
+        Self {
+            users: RateLimiter::new(config.rate_per_user, config.burst_per_user),
+            businesses: RateLimiter::new(config.rate_per_business, config.burst_per_business),
+        }
+    }
+
+    /// Counts an event, unless it is one too many. Ask only for users and businesses that exist: each is remembered.
+    pub fn check(&self, user_id: Option<&str>, business_id: &str) -> Result<(), IntakeError> {
+        let refused = |scope: RateScope| {
+            move |retry_after| {
+                ::metrics::counter!(SHED, "reason" => scope.reason()).increment(1);
+                IntakeError::RateLimited { scope, retry_after }
+            }
+        };
+        // The user first: what one sends too much does not use up what the business's others may send.
+        if let Some(user_id) = user_id {
+            self.users.check(&user_id.to_owned()).map_err(refused(RateScope::User))?;
+        }
+        self.businesses.check(&business_id.to_owned()).map_err(refused(RateScope::Business))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+    use std::time::Duration;
+
+    use super::*;
+
+    const ONE: NonZeroU32 = NonZeroU32::MIN;
+
+    #[test]
+    fn who_sends_too_much_waits_and_uses_up_nothing_of_others() {
+        let two = NonZeroU32::new(2).unwrap();
+        let config = IntakeConfig {
+            rate_per_user: ONE,
+            burst_per_user: ONE,
+            rate_per_business: ONE,
+            burst_per_business: two,
+            ..IntakeConfig::default()
+        };
+        let rates = RateLimits::new(&config);
+        rates.check(Some("ana"), "roma").unwrap();
+        for _ in 0..3 {
+            let Err(IntakeError::RateLimited { scope, retry_after }) = rates.check(Some("ana"), "roma") else {
+                panic!("ana sends too much")
+            };
+            assert_eq!(scope, RateScope::User);
+            assert!(retry_after <= Duration::from_secs(1), "{retry_after:?}");
+        }
+        rates.check(Some("dan"), "roma").unwrap();
+        let Err(IntakeError::RateLimited { scope, .. }) = rates.check(None, "roma") else {
+            panic!("roma has too much")
+        };
+        assert_eq!(scope, RateScope::Business);
+        rates.check(None, "clinic").unwrap();
+    }
+}
