@@ -68,7 +68,8 @@ pub(super) fn arrival(access: &UserAccess, message: Message, permissions: Vec<St
 /// The longest id of a message, in bytes.
 pub const LONGEST_MESSAGE_ID: usize = 128;
 
-pub(super) fn is_message_id(id: &str) -> bool {
+/// Whether a text can be the id of a message; what else it is, a client has made up.
+pub(crate) fn is_message_id(id: &str) -> bool {
     (1..=LONGEST_MESSAGE_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())
 }
 

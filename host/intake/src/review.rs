@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 use signalbox_delivery::may_review;
 use signalbox_executor::{ReviewError, SubmittedReview};
 use signalbox_model::{
-    DecisionModel, ErrorCode, ErrorType, LONGEST_PLACE, REVIEW_PERMISSION, ReviewRequest, Source, UserAccess, excerpt,
+    DecisionModel, ErrorCode, ErrorType, REVIEW_PERMISSION, ReviewRequest, Source, UserAccess,
 };
 use signalbox_store::{DecisionRecord, StoreError};
 use thiserror::Error;
@@ -231,8 +231,10 @@ impl Intake {
 
 fn refused(access: &UserAccess, business_id: &str, decision_id: &str, failure: &ReviewFailure) {
     let (user_id, code) = (&access.user_id, failure.code().as_str());
-    let (business_id, decision_id) = (excerpt(business_id, LONGEST_PLACE), excerpt(decision_id, LONGEST_PLACE));
-    let (business_id, decision_id) = (&*business_id, &*decision_id);
     ::metrics::counter!(REVIEWS_REFUSED, "code" => code).increment(1);
-    tracing::warn!(user_id, business_id, decision_id, code, error = %failure, "refused a review");
+    // What is no id, and what is wrong with a review, is told with words of the sender, which are nobody else's business.
+    let business_id = access.businesses.contains_key(business_id).then_some(business_id);
+    let decision_id = signalbox_model::is_record_id(decision_id).then_some(decision_id);
+    let error = (!matches!(failure, ReviewFailure::Review(ReviewError::Invalid(_)))).then(|| failure.to_string());
+    tracing::warn!(user_id, business_id, decision_id, code, error, "refused a review");
 }

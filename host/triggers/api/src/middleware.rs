@@ -20,7 +20,7 @@ pub(super) async fn serve(mut request: Request, next: Next) -> Response {
     let method = request.method().clone();
     let path = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
     request.extensions_mut().insert(CorrelationId(id.clone()));
-    let span = tracing::info_span!("api", correlation_id = id, %method, path);
+    let span = tracing::info_span!("api", correlation_id = id, method = label(&method), path);
     let mut response = next.run(request).instrument(span.clone()).await;
     if let Some(ApiError(problem)) = response.extensions_mut().remove::<ApiError>() {
         span.in_scope(|| {

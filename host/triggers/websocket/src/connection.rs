@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
 use signalbox_http::{Allowance, Verified};
-use signalbox_intake::Message;
+use signalbox_intake::{Message, is_message_id};
 use signalbox_sessions::{
     ClientFrame, Close, CloseCode, Encoded, MessageFrame, Outbox, ResumeFrame, ReviewFrame, ServerFrame, Session,
 };
@@ -188,13 +188,14 @@ impl ConnectionTask {
             let correlation_id = error.correlation_id.get_or_insert_with(signalbox_model::correlation_id);
             let detail = |name: &str| error.details.as_ref().and_then(|details| details.get(name)?.as_str());
             let code = detail("code").unwrap_or_default().to_owned();
-            // What is wrong with a message is told with words of the message, which are nobody else's business.
-            let is_about_words = matches!(error.error_type, signalbox_model::ErrorType::ValidationError);
+            // What is wrong with a message or a token is told with words of it, which are nobody else's business.
+            let is_about_words =
+                matches!(error.error_type, signalbox_model::ErrorType::ValidationError) || code.starts_with("token_");
             tracing::info!(
                 correlation_id,
                 code,
                 error_type = error.error_type.as_str(),
-                message_id = detail("messageId"),
+                message_id = detail("messageId").filter(|id| is_message_id(id)),
                 error = (!is_about_words).then_some(&*error.message),
                 "told the client of an error"
             );

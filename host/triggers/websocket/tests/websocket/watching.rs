@@ -104,6 +104,39 @@ async fn whatever_goes_wrong_is_in_the_log_under_the_client_s_correlation_id_and
 }
 
 #[tokio::test]
+async fn what_clients_make_up_for_ids_is_not_logged() {
+    log();
+    let host = Host::start().await;
+    let mut client = host.ana().await;
+    let content = json!({"text": "hi"});
+    for id in ["Ana was here", "\u{202e}ereh saw Ana", "naïve"] {
+        client.send(json!({"type": "message", "id": id, "businessId": "trattoria", "content": content})).await;
+        client.expect_error("invalid_message_id").await;
+    }
+    let named = json!({"type": "message", "id": "m1", "businessId": "nowhere", "content": content});
+    client.send(named).await;
+    client.expect_error("business_not_found").await;
+    for (business, decision) in [("Ana was here", "dec_1"), ("trattoria", "Ana was here")] {
+        client
+            .send(json!({
+                "type": "review", "id": "r1", "businessId": business, "decisionId": decision, "verdict": "approve",
+            }))
+            .await;
+        client.expect("error").await;
+    }
+    let mut stranger = Client::open(host.address, &[]).await.unwrap();
+    // The header of a token that nobody has signed: {"alg":"Ana was here"}.
+    stranger.send(json!({"type": "auth", "token": "eyJhbGciOiJBbmEgd2FzIGhlcmUifQ.e30.AAAA"})).await;
+    stranger.expect("error").await;
+    let logged: Vec<String> = lines().iter().map(Value::to_string).collect();
+    assert!(logged.iter().any(|line| line.contains("invalid_message_id")) && logged.len() > 5, "{logged:?}");
+    for word in ["was here", "ereh", "naïve"] {
+        assert!(logged.iter().all(|line| !line.contains(word)), "{word}: {logged:#?}");
+    }
+    assert!(logged.iter().any(|line| line.contains("\"message_id\":\"m1\"")), "what is an id helps: {logged:#?}");
+}
+
+#[tokio::test]
 async fn a_message_carries_its_correlation_id_from_frame_to_reply() {
     log();
     let host = Host::with(|settings| settings.intake.ack_after = LATE).await;
