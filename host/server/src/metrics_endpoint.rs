@@ -49,39 +49,40 @@ async fn render_metrics(
             (content_type, rendered.metrics.render()).into_response()
         }
         Err(refused) => {
-            let (status, why) = refused.words();
+            let (status, why) = refused.told();
             (status, [(header::CONTENT_TYPE, "text/plain; charset=utf-8")], format!("{why}\n")).into_response()
         }
     }
 }
 
 /// Why the metrics are not shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Refused {
     Off,
     Elsewhere,
-    Forwarded,
+    OldVersion,
+    WebPage,
+    UnknownHeader(HeaderName),
     ForeignHost,
     Token,
 }
 
 impl Refused {
-    fn words(self) -> (StatusCode, &'static str) {
+    fn told(&self) -> (StatusCode, String) {
+        let for_this_machine = |why: &str| (StatusCode::FORBIDDEN, format!("metrics are for this machine only{why}"));
         match self {
-            Self::Off => (StatusCode::NOT_FOUND, "there are no metrics here"),
-            Self::Elsewhere => (
-                StatusCode::FORBIDDEN,
-                "metrics are for this machine only; the operator opens them with telemetry.metrics-access",
-            ),
-            Self::Forwarded => (
-                StatusCode::FORBIDDEN,
-                "metrics are for this machine only, and this request was forwarded for somebody or sent by a web page",
-            ),
-            Self::ForeignHost => (
-                StatusCode::FORBIDDEN,
-                "metrics are for this machine only; ask for them under localhost or a loopback address",
-            ),
-            Self::Token => (StatusCode::UNAUTHORIZED, "metrics take the bearer token of telemetry.metrics-token"),
+            Self::Off => (StatusCode::NOT_FOUND, "there are no metrics here".to_owned()),
+            Self::Elsewhere => for_this_machine("; the operator opens them with telemetry.metrics-access"),
+            Self::OldVersion => for_this_machine(", and proxies forward requests in HTTP/1.0; ask in HTTP/1.1"),
+            Self::WebPage => for_this_machine(", and this request was sent by a web page"),
+            Self::UnknownHeader(name) => for_this_machine(&format!(
+                ", and a request with the header `{name}` may be one that a proxy has forwarded; ask without it, or let the \
+                 operator set telemetry.metrics-access to `token`"
+            )),
+            Self::ForeignHost => for_this_machine("; ask for them under localhost or a loopback address"),
+            Self::Token => {
+                (StatusCode::UNAUTHORIZED, "metrics take the bearer token of telemetry.metrics-token".to_owned())
+            }
         }
     }
 }
@@ -94,9 +95,9 @@ impl MetricsDoor {
             MetricsAccess::Loopback => {
                 if !peer.is_some_and(|peer| peer.to_canonical().is_loopback()) {
                     Err(Refused::Elsewhere)
-                } else if is_forwarded(request) {
+                } else if let Some(refused) = forwarded(request) {
                     // Through a proxy on this machine everybody seems to be local.
-                    Err(Refused::Forwarded)
+                    Err(refused)
                 } else if !is_for_this_machine(request) {
                     // A page of somebody else's name that was made to lead here.
                     Err(Refused::ForeignHost)
@@ -120,28 +121,48 @@ impl MetricsDoor {
     }
 }
 
-/// Headers by which proxies say for whom they ask, beside the family `X-Forwarded-*`.
-const FORWARDING: [&str; 9] = [
-    "forwarded",
-    "via",
-    "x-real-ip",
-    "x-client-ip",
-    "x-cluster-client-ip",
-    "x-original-forwarded-for",
-    "true-client-ip",
-    "cf-connecting-ip",
-    "x-envoy-external-address",
+/// The headers that scrapers, command-line clients and a person's browser send by themselves. A proxy makes up names of its
+/// own to say for whom it asks, without end; so whatever is not listed here is taken for a proxy's.
+const OF_LOCAL_CLIENTS: [HeaderName; 19] = [
+    header::HOST,
+    header::USER_AGENT,
+    header::ACCEPT,
+    header::ACCEPT_ENCODING,
+    header::ACCEPT_LANGUAGE,
+    header::AUTHORIZATION,
+    header::CACHE_CONTROL,
+    header::CONNECTION,
+    header::COOKIE,
+    header::DNT,
+    header::PRAGMA,
+    // What browsers say of a page that asks; looked at by itself.
+    header::ORIGIN,
+    header::UPGRADE_INSECURE_REQUESTS,
+    // Prometheus, and whatever scrapes as it does.
+    HeaderName::from_static("x-prometheus-scrape-timeout-seconds"),
+    // A scraper whose own requests are traced.
+    HeaderName::from_static("traceparent"),
+    HeaderName::from_static("tracestate"),
+    HeaderName::from_static("baggage"),
+    HeaderName::from_static("priority"),
+    HeaderName::from_static("keep-alive"),
 ];
 
-/// Whether somebody else may be behind a request: a proxy says so, a proxy speaks HTTP/1.0 to its upstreams as nginx long did
-/// unless it is told otherwise, or a web page asks.
-fn is_forwarded(request: &Request) -> bool {
-    let names = || request.headers().keys().map(HeaderName::as_str);
-    let tells = |name: &str| FORWARDING.contains(&name) || name.starts_with("x-forwarded-");
+/// Why somebody else may be behind a request: it has a header that no client on this machine sends, it speaks HTTP/1.0 as
+/// nginx long did to its upstreams unless it was told otherwise, or a web page asks.
+fn forwarded(request: &Request) -> Option<Refused> {
+    let headers = request.headers();
+    // `sec-` is for browsers alone; no page and no script can set it.
+    let is_known = |name: &HeaderName| OF_LOCAL_CLIENTS.contains(name) || name.as_str().starts_with("sec-");
+    if let Some(unknown) = headers.keys().find(|name| !is_known(name)) {
+        return Some(Refused::UnknownHeader(unknown.clone()));
+    }
     // Browsers say so of every request, also of those without an `Origin`; what a person types in is `none`.
-    let site = request.headers().get("sec-fetch-site").is_some_and(|site| site != "none" && site != "same-origin");
-    let by_a_page = site || request.headers().contains_key(header::ORIGIN);
-    request.version() < Version::HTTP_11 || names().any(tells) || by_a_page
+    let by_a_page = headers.get_all("sec-fetch-site").iter().any(|site| site != "none" && site != "same-origin");
+    if by_a_page || headers.contains_key(header::ORIGIN) {
+        return Some(Refused::WebPage);
+    }
+    (request.version() < Version::HTTP_11).then_some(Refused::OldVersion)
 }
 
 /// Whether a request names this machine as one does who sits at it.
@@ -218,30 +239,109 @@ mod tests {
         }
         assert_eq!(local(&[]), Err(Refused::ForeignHost));
         assert_eq!(local(&[("host", "localhost"), ("host", "evil.example.com")]), Err(Refused::ForeignHost));
-        for name in [
-            "forwarded",
-            "via",
-            "x-forwarded-for",
-            "x-forwarded-host",
-            "x-forwarded-proto",
-            "x-forwarded-port",
-            "x-real-ip",
-            "true-client-ip",
-            "cf-connecting-ip",
-            "origin",
-        ] {
-            assert_eq!(local(&[("host", "localhost"), (name, "x")]), Err(Refused::Forwarded), "{name}");
-        }
-        for (site, admitted) in [("none", Ok(())), ("same-origin", Ok(())), ("cross-site", Err(Refused::Forwarded))] {
+        for (site, admitted) in [("none", Ok(())), ("same-origin", Ok(())), ("cross-site", Err(Refused::WebPage))] {
             assert_eq!(local(&[("host", "localhost"), ("sec-fetch-site", site)]), admitted, "{site}");
         }
+        assert_eq!(local(&[("host", "localhost"), ("origin", "http://localhost")]), Err(Refused::WebPage));
         let (door, mut old) = (MetricsDoor { access: MetricsAccess::Loopback, token: None }, asked(&[]));
         *old.version_mut() = Version::HTTP_10;
-        assert_eq!(door.admit(Some(LOCAL.parse().unwrap()), &old), Err(Refused::Forwarded));
+        assert_eq!(door.admit(Some(LOCAL.parse().unwrap()), &old), Err(Refused::OldVersion));
         let mut absolute = asked(&[("host", "localhost")]);
         *absolute.uri_mut() = "http://evil.example.com/metrics".parse().unwrap();
         assert_eq!(door.admit(Some(LOCAL.parse().unwrap()), &absolute), Err(Refused::ForeignHost));
         assert_eq!(door.admit(None, &asked(&[("host", "localhost")])), Err(Refused::Elsewhere));
         assert_eq!(admitted(MetricsAccess::Loopback, None, REMOTE, &[("host", "localhost")]), Err(Refused::Elsewhere));
+    }
+    #[test]
+    fn no_header_by_which_any_proxy_says_for_whom_it_asks_is_admitted() {
+        for name in [
+            "forwarded",
+            "via",
+            "x-forwarded",
+            "x-forwarded-for",
+            "x_forwarded_for",
+            "x-forwarded-host",
+            "x-real-ip",
+            "client-ip",
+            "x-client-ip",
+            "x-cluster-client-ip",
+            "true-client-ip",
+            "cf-connecting-ip",
+            "fastly-client-ip",
+            "x-original-forwarded-for",
+            "x-original-url",
+            "x-remote-addr",
+            "cdn-loop",
+            "x-amzn-trace-id",
+            "x-envoy-external-address",
+            "x-request-id",
+            "proxy-connection",
+            "a-name-that-a-proxy-makes-up-tomorrow",
+        ] {
+            let refused = admitted(MetricsAccess::Loopback, None, LOCAL, &[("host", "localhost"), (name, "192.0.2.1")]);
+            let refused = refused.unwrap_err();
+            let (status, told) = refused.told();
+            assert_eq!(status, StatusCode::FORBIDDEN);
+            assert!(told.contains(&format!("`{name}`")) && told.contains("telemetry.metrics-access"), "{told}");
+        }
+    }
+
+    #[test]
+    fn what_scrapers_and_people_on_this_machine_send_is_admitted() {
+        let host = ("host", "127.0.0.1:8080");
+        let clients: [(&str, &[(&'static str, &str)]); 6] = [
+            ("curl", &[("user-agent", "curl/8.18.0"), ("accept", "*/*")]),
+            (
+                "prometheus and what embeds its scraper",
+                &[
+                    ("user-agent", "Prometheus/3.9.1"),
+                    ("accept", "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"),
+                    ("accept-encoding", "gzip"),
+                    ("x-prometheus-scrape-timeout-seconds", "10"),
+                    ("authorization", "Bearer abc"),
+                    ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
+                ],
+            ),
+            (
+                "vmagent",
+                &[
+                    ("user-agent", "vm_promscrape"),
+                    ("accept", "text/plain"),
+                    ("accept-encoding", "gzip"),
+                    ("x-prometheus-scrape-timeout-seconds", "10.000"),
+                ],
+            ),
+            (
+                "a client of Python, as Datadog's agent",
+                &[
+                    ("user-agent", "Datadog Agent/7.70.0"),
+                    ("accept-encoding", "gzip, deflate"),
+                    ("accept", "text/plain"),
+                    ("connection", "keep-alive"),
+                ],
+            ),
+            ("wget", &[("user-agent", "Wget/1.25.0"), ("accept", "*/*"), ("connection", "Keep-Alive")]),
+            (
+                "a browser into whose address bar a person writes",
+                &[
+                    ("connection", "keep-alive"),
+                    ("cache-control", "max-age=0"),
+                    ("sec-ch-ua", "\"Chromium\";v=\"140\""),
+                    ("sec-gpc", "1"),
+                    ("upgrade-insecure-requests", "1"),
+                    ("user-agent", "Mozilla/5.0"),
+                    ("accept", "text/html"),
+                    ("sec-fetch-site", "none"),
+                    ("sec-fetch-mode", "navigate"),
+                    ("accept-language", "ro"),
+                    ("cookie", "a=b"),
+                    ("priority", "u=0, i"),
+                ],
+            ),
+        ];
+        for (client, headers) in clients {
+            let headers: Vec<_> = [host].into_iter().chain(headers.iter().copied()).collect();
+            assert_eq!(admitted(MetricsAccess::Loopback, None, LOCAL, &headers), Ok(()), "{client}");
+        }
     }
 }
