@@ -1,8 +1,9 @@
 //! `signalbox:business`: facts about the decision's own business.
 
 mod directory;
+mod file;
 
-pub use directory::{BusinessDirectory, DirectoryError};
+pub use directory::{BusinessDirectory, BusinessNotLoaded, DirectoryError};
 
 use serde_json::Value;
 use signalbox_bindings::signalbox::agent::types as wit;

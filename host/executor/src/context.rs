@@ -31,7 +31,12 @@ pub(crate) fn authorize(
     location_id: Option<&str>,
     permission: &str,
 ) -> Result<Authorized, AccessError> {
-    let business = directory.get(business_id).ok_or_else(|| AccessError::UnknownBusiness(business_id.to_owned()))?;
+    let business = directory.get(business_id).ok_or_else(|| {
+        // Only whoever has access learns that there should be such a business.
+        let is_awaited = access.businesses.contains_key(business_id) && directory.awaits(business_id);
+        let error = if is_awaited { AccessError::NotLoaded } else { AccessError::UnknownBusiness };
+        error(business_id.to_owned())
+    })?;
     let granted = access.businesses.get(business_id).ok_or_else(|| AccessError::NoAccess(business_id.to_owned()))?;
     if let Some(location) = location_id {
         let granted = granted.locations.as_ref().is_none_or(|granted| granted.iter().any(|id| id == location));
@@ -66,8 +71,7 @@ pub(crate) fn start(
     now: Timestamp,
 ) -> Result<DecisionStart, DecideError> {
     let input = &accepted.input;
-    let business =
-        directory.get(&input.business_id).ok_or_else(|| DecideError::UnknownBusiness(input.business_id.clone()))?;
+    let business = directory.get(&input.business_id).ok_or_else(|| unknown(directory, &input.business_id))?;
     let location = input.location_id.as_deref().and_then(|id| business.location(id)).cloned();
     let model = AgentContext {
         input: input.clone(),
@@ -95,6 +99,13 @@ pub(crate) fn start(
         .filter_map(|(channel, value)| Json::from_value(value).ok().map(|value| (channel, value)))
         .collect();
     Ok(DecisionStart { business, location, model, wit, session })
+}
+
+/// Why a business is not in the directory.
+pub(crate) fn unknown(directory: &BusinessDirectory, business_id: &str) -> DecideError {
+    let error =
+        if directory.awaits(business_id) { DecideError::BusinessNotLoaded } else { DecideError::UnknownBusiness };
+    error(business_id.to_owned())
 }
 
 /// The moment on the clock of the place, or of the business. The directory has checked that the zones exist.

@@ -11,6 +11,9 @@ pub enum AccessError {
     /// The directory has no such business.
     #[error("there is no business {0}")]
     UnknownBusiness(String),
+    /// The token names the business, and its file could not be read.
+    #[error("business {0} cannot be served: its file could not be read, the log says why, and SIGHUP tries again")]
+    NotLoaded(String),
     /// The user's token does not name the business.
     #[error("the token gives no access to business {0}")]
     NoAccess(String),
@@ -37,6 +40,7 @@ impl AccessError {
     pub fn code(&self) -> ErrorCode {
         match self {
             Self::UnknownBusiness(_) => ErrorCode::BusinessNotFound,
+            Self::NotLoaded(_) => ErrorCode::BusinessNotLoaded,
             Self::NoAccess(_) => ErrorCode::BusinessNotFound,
             Self::NoLocation { .. } => ErrorCode::LocationNotFound,
             Self::MissingPermission { .. } => ErrorCode::PermissionMissing,
@@ -50,6 +54,9 @@ pub enum DecideError {
     /// The business has left the directory since the input was admitted.
     #[error("business {0} is not in the directory any more")]
     UnknownBusiness(String),
+    /// The business's file could not be read.
+    #[error("the file of business {0} could not be read; the log says why, and SIGHUP tries again")]
+    BusinessNotLoaded(String),
     /// No bundle is loaded for the business's type.
     #[error("no bundle is loaded for business type {business_type}; deploy one or list it under [bundles] paths")]
     NoBundle {
@@ -101,15 +108,20 @@ impl DecideError {
     pub fn remedy(&self) -> Remedy {
         match self {
             Self::Busy { .. } => Remedy::Time,
-            Self::NoBundle { .. } | Self::NotLoaded { .. } => Remedy::Operator,
+            Self::NoBundle { .. } | Self::NotLoaded { .. } | Self::BusinessNotLoaded(_) => Remedy::Operator,
             Self::Store(error) => error.remedy(),
             Self::UnknownBusiness(_) | Self::Internal(_) => Remedy::Nothing,
         }
     }
 
+    /// Whether the operator has to mend what should be there: what comes for the business waits, and is not given up.
+    pub fn waits_for_the_operator(&self) -> bool {
+        matches!(self, Self::NotLoaded { .. } | Self::BusinessNotLoaded(_))
+    }
+
     /// Whether the same input may be decided in a moment.
     pub fn retryable(&self) -> bool {
-        self.remedy() == Remedy::Time || matches!(self, Self::NotLoaded { .. })
+        self.remedy() == Remedy::Time || self.waits_for_the_operator()
     }
 
     /// A stable name for metrics, logs and programs.
@@ -118,6 +130,7 @@ impl DecideError {
             Self::UnknownBusiness(_) => ErrorCode::BusinessNotFound,
             Self::NoBundle { .. } => ErrorCode::NoBundle,
             Self::NotLoaded { .. } => ErrorCode::BundleNotLoaded,
+            Self::BusinessNotLoaded(_) => ErrorCode::BusinessNotLoaded,
             Self::Busy { .. } => ErrorCode::Busy,
             Self::Store(_) => ErrorCode::StoreUnavailable,
             Self::Internal(_) => ErrorCode::Internal,

@@ -101,10 +101,22 @@ impl Executor {
     }
 
     /// A business and where inputs for it enter, as its live bundle says; the error says that there is no such
-    /// business, or that no bundle for its type is deployed or could be loaded.
+    /// business, or that its file or the bundle for its type is not there or could not be loaded.
     pub fn inputs(&self, business_id: &str) -> Result<(Arc<BusinessInfo>, Arc<Inputs>), DecideError> {
         let generation = self.generation(business_id)?;
         Ok((self.business(business_id)?, generation.inputs.clone()))
+    }
+
+    /// Whether a business whose file could not be read may be one whose bundle reads a topic.
+    pub fn may_lack_a_reader(&self, topic: &str) -> bool {
+        let parts = &self.inner.parts;
+        let reads = |business_type: &str| match parts.generations.live(business_type) {
+            Some(generation) => generation.inputs.kafka.values().any(|input| input.topic == topic),
+            None => parts.generations.is_absent(business_type),
+        };
+        let waiting = parts.directory.not_loaded();
+        let mut waiting = waiting.iter().filter(|file| !file.is_served_as_before);
+        waiting.any(|file| file.business_type.as_deref().is_none_or(reads))
     }
 
     /// What a user may do in a business, if the user may see it, and its place when one is named, and has the
@@ -283,7 +295,7 @@ impl Executor {
 
     pub(crate) fn business(&self, business_id: &str) -> Result<Arc<BusinessInfo>, DecideError> {
         let found = self.inner.parts.directory.get(business_id);
-        found.ok_or_else(|| DecideError::UnknownBusiness(business_id.to_owned()))
+        found.ok_or_else(|| context::unknown(&self.inner.parts.directory, business_id))
     }
 
     pub(crate) fn sandbox(&self) -> &Sandbox {

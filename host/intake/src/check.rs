@@ -69,7 +69,7 @@ pub(super) fn arrival(access: &UserAccess, message: Message, permissions: Vec<St
 pub const LONGEST_MESSAGE_ID: usize = 128;
 
 /// Whether a text can be the id of a message; what else it is, a client has made up.
-pub(crate) fn is_message_id(id: &str) -> bool {
+pub fn is_message_id(id: &str) -> bool {
     (1..=LONGEST_MESSAGE_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())
 }
 

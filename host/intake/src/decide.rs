@@ -39,6 +39,11 @@ pub trait Decide: Send + Sync + 'static {
     /// business, or that no bundle for its type is deployed or could be loaded.
     fn inputs(&self, business_id: &str) -> Result<(Arc<BusinessInfo>, Arc<Inputs>), DecideError>;
 
+    /// Whether a business whose file could not be read may be one whose bundle reads a topic.
+    fn may_lack_a_reader(&self, _topic: &str) -> bool {
+        false
+    }
+
     /// Has the bundle's handler turn an event into inputs.
     async fn handle(&self, call: EventCall) -> Result<Handled, HandleError>;
 }
@@ -73,6 +78,10 @@ impl Decide for Executor {
 
     fn inputs(&self, business_id: &str) -> Result<(Arc<BusinessInfo>, Arc<Inputs>), DecideError> {
         Self::inputs(self, business_id)
+    }
+
+    fn may_lack_a_reader(&self, topic: &str) -> bool {
+        Self::may_lack_a_reader(self, topic)
     }
 
     async fn handle(&self, call: EventCall) -> Result<Handled, HandleError> {

@@ -146,13 +146,16 @@ impl IntakeError {
             Self::MessageId | Self::Empty | Self::TextTooLong { .. } | Self::TooDeep { .. } | Self::IdReused => {
                 ErrorType::ValidationError
             }
+            Self::Access(AccessError::NotLoaded(_)) => ErrorType::ProcessingError,
             Self::Access(_) => ErrorType::AuthFailed,
             Self::Busy { .. } | Self::RateLimited { .. } | Self::Decide(DecideError::Busy { .. }) => {
                 ErrorType::RateLimitExceeded
             }
             Self::Draining
             | Self::Delayed(_)
-            | Self::Decide(DecideError::NoBundle { .. } | DecideError::NotLoaded { .. }) => ErrorType::ProcessingError,
+            | Self::Decide(
+                DecideError::NoBundle { .. } | DecideError::NotLoaded { .. } | DecideError::BusinessNotLoaded(_),
+            ) => ErrorType::ProcessingError,
             Self::Decide(DecideError::UnknownBusiness(_)) => ErrorType::AuthFailed,
             Self::Decide(DecideError::Store(StoreError::TooLarge { .. })) => ErrorType::ValidationError,
             Self::Decide(DecideError::Store(_) | DecideError::Internal(_)) => ErrorType::InternalError,
@@ -167,6 +170,9 @@ impl IntakeError {
             Self::TextTooLong { .. } => ErrorCode::TextTooLong,
             Self::TooDeep { .. } => ErrorCode::ContentTooDeep,
             Self::Access(AccessError::MissingPermission { .. }) => ErrorCode::PermissionMissing,
+            Self::Access(AccessError::NotLoaded(_)) | Self::Decide(DecideError::BusinessNotLoaded(_)) => {
+                ErrorCode::BusinessNotLoaded
+            }
             Self::Access(_) | Self::Decide(DecideError::UnknownBusiness(_)) => ErrorCode::BusinessNotFound,
             Self::IdReused => ErrorCode::MessageIdReused,
             Self::Busy { .. } | Self::Decide(DecideError::Busy { .. }) => ErrorCode::Busy,
@@ -190,6 +196,7 @@ impl IntakeError {
             | Self::Decide(DecideError::Busy { retry_after }) => Again::After(*retry_after),
             Self::Draining => Again::Elsewhere,
             Self::Decide(error) => error.remedy().into(),
+            Self::Access(AccessError::NotLoaded(_)) => Remedy::Operator.into(),
             Self::MessageId
             | Self::Empty
             | Self::TextTooLong { .. }
@@ -201,10 +208,15 @@ impl IntakeError {
     }
 }
 
+/// For whoever sends something to a business that the operator has to mend first.
+const NOT_SERVED: &str =
+    "this business cannot be served right now, because of an error on the operator's side; send it again later";
+
 /// Nobody learns from an error which businesses exist.
 fn access_message(error: &AccessError) -> String {
     match error {
         AccessError::MissingPermission { .. } => error.to_string(),
+        AccessError::NotLoaded(_) => NOT_SERVED.to_owned(),
         AccessError::UnknownBusiness(_) | AccessError::NoAccess(_) | AccessError::NoLocation { .. } => {
             "there is no such business or location for you; check `businessId` and `locationId` against your token"
                 .to_owned()
@@ -224,10 +236,7 @@ fn decide_message(error: &DecideError) -> String {
                 "nothing is deployed for businesses of type {business_type}; ask the operator, and send it again later"
             )
         }
-        DecideError::NotLoaded { .. } => {
-            "this business cannot be served right now, because of an error on the operator's side; send it again later"
-                .to_owned()
-        }
+        DecideError::NotLoaded { .. } | DecideError::BusinessNotLoaded(_) => NOT_SERVED.to_owned(),
         DecideError::Busy { .. } => error.to_string(),
         DecideError::Store(error) => not_stored("message", "id", error),
         DecideError::Internal(_) => "the message could not be decided because of an error in the host".to_owned(),

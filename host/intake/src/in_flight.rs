@@ -220,8 +220,8 @@ async fn decide_durably(shared: &Shared, in_flight: &Arc<InFlightInput>) -> Resu
     };
     for pause in RETRIES {
         let Err(error) = &result else { break };
-        // What waits for its bundle to be mended holds no room meanwhile: recovery takes it up.
-        let waits_long = matches!(error, DecideError::NotLoaded { .. });
+        // What waits for a bundle or a file to be mended holds no room meanwhile: recovery takes it up.
+        let waits_long = error.waits_for_the_operator();
         if waits_long || !error.retryable() || !in_flight.lock().durable {
             break;
         }

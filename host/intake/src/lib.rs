@@ -134,6 +134,16 @@ impl Intake {
         self.shared.decide.inputs(business_id)
     }
 
+    /// Whether a business whose file could not be read may be one whose bundle reads a topic.
+    pub fn may_lack_a_reader(&self, topic: &str) -> bool {
+        self.shared.decide.may_lack_a_reader(topic)
+    }
+
+    /// A business, as the directory has it now.
+    pub fn business(&self, business_id: &str) -> Option<Arc<BusinessInfo>> {
+        self.shared.decide.business(business_id)
+    }
+
     /// What a user may do in a business, if the user may see it, and its place when one is named, and has the
     /// permission.
     pub fn authorize(
@@ -199,8 +209,9 @@ impl Intake {
                     continue;
                 }
                 let PendingInput { accepted, attempts } = pending;
-                // Their bundle has to be mended first; meanwhile they stay where they are, and hide nobody else's.
-                if matches!(self.inputs(&accepted.input.business_id), Err(DecideError::NotLoaded { .. })) {
+                // Something has to be mended first; meanwhile they stay where they are, and hide nobody else's.
+                let found = self.inputs(&accepted.input.business_id);
+                if found.is_err_and(|error| error.waits_for_the_operator()) {
                     waiting += 1;
                 } else if attempts > 0 {
                     suspects.push(accepted);
@@ -220,7 +231,10 @@ impl Intake {
             }
         }
         if waiting > 0 {
-            tracing::warn!(count = waiting, "accepted inputs wait for a bundle that could not be loaded");
+            tracing::warn!(
+                count = waiting,
+                "accepted inputs wait for a bundle or a business file that could not be loaded"
+            );
         }
         Ok(seen.len() - waiting)
     }

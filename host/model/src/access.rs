@@ -26,6 +26,34 @@ pub struct UserAccess {
     pub businesses: BTreeMap<String, BusinessAccess>,
 }
 
+/// The longest id of a user, in bytes.
+const LONGEST_USER_ID: usize = 128;
+
+/// The longest id of a business, in bytes.
+const LONGEST_BUSINESS_ID: usize = 64;
+
+/// What a business's id has to be, for errors.
+pub const BUSINESS_ID_RULE: &str = "1 to 64 letters, digits, `-` or `_`";
+
+/// Why a text can be no user's id; none when it can. Behind the name of where it stands: "`sub` begins or ends with a space".
+pub fn user_id_problem(text: &str) -> Option<String> {
+    if !(1..=LONGEST_USER_ID).contains(&text.len()) {
+        return Some(format!("has to name the user in 1 to {LONGEST_USER_ID} bytes"));
+    }
+    // People read it in lists and logs, where two users must not look like one.
+    let is_odd = |character: char| crate::is_hidden(character) || (character.is_whitespace() && character != ' ');
+    if let Some(odd) = text.chars().find(|character| is_odd(*character)) {
+        return Some(format!("names the user with a character that nobody sees: {}", crate::name_of_hidden(odd)));
+    }
+    (text.trim() != text).then(|| "begins or ends with a space, or is nothing else".to_owned())
+}
+
+/// Whether a text can be a business's id.
+pub fn is_business_id(text: &str) -> bool {
+    let is_of_ids = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    (1..=LONGEST_BUSINESS_ID).contains(&text.len()) && text.bytes().all(is_of_ids)
+}
+
 /// What a user is in one business. What each role may do there is the business's own affair.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

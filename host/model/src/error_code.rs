@@ -41,6 +41,7 @@ error_codes! {
     BundleNotLoaded = "bundle_not_loaded",
     BusinessMissing = "business_missing",
     BusinessNotFound = "business_not_found",
+    BusinessNotLoaded = "business_not_loaded",
     BusinessRateLimited = "business_rate_limited",
     Busy = "busy",
     ContentEmpty = "content_empty",

@@ -28,7 +28,10 @@ mod units;
 mod visible;
 mod zone;
 
-pub use access::{BusinessAccess, DECISIONS_PERMISSION, HOST_PERMISSIONS, MESSAGE_PERMISSION, Reach, UserAccess};
+pub use access::{
+    BUSINESS_ID_RULE, BusinessAccess, DECISIONS_PERMISSION, HOST_PERMISSIONS, MESSAGE_PERMISSION, Reach, UserAccess,
+    is_business_id, user_id_problem,
+};
 pub use action::{ActionType, AgentAction, Priority, RetryPolicy};
 pub use business::{BusinessInfo, Location, Role};
 pub use clock::Clock;

@@ -80,12 +80,12 @@ pub fn run(cli: Cli) -> ExitCode {
     let configured = &cli.configured;
     let result = match cli.command {
         Command::Serve(options) => serve::run(configured, &options),
-        Command::Send(options) => send::run(&options),
+        Command::Send(options) => send::run(configured, &options),
         Command::Token(options) => token::run(configured, &options),
         Command::Check(options) => check::run(configured, &options),
         Command::Graph(options) => graph::run(&options),
         Command::Decisions(options) => decisions::run(configured, &options),
-        Command::Review(options) => review::run(&options),
+        Command::Review(options) => review::run(configured, &options),
         Command::Models(options) => models::run(configured, &options),
         Command::Cron(options) => cron::run(configured, &options),
         Command::Tables(options) => tables::run(configured, &options),
@@ -129,15 +129,28 @@ fn wait_for<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<
 
 fn explain(error: &anyhow::Error) -> String {
     // The paths, names and answers that errors repeat may be strangers'.
-    let told = output::printable(&format!("{error:#}"));
+    let told = output::printable(&with_causes(error));
     let Some(error) = error.downcast_ref::<StartError>() else { return format!("error: {told}\n") };
     let details = match error {
         StartError::Config(problems) => problems.render(std::io::stderr().is_terminal()),
         StartError::Bundles(report) => report.clone(),
+        StartError::Directory(problem) => problem.render(std::io::stderr().is_terminal()),
         _ => String::new(),
     };
     let code = error.code();
     format!("{details}error[{code}]: {told}\n  docs/errors/{code}.md says what to do\n")
+}
+
+/// An error with its causes, each told once: some libraries repeat the cause in their own words of it.
+fn with_causes(error: &anyhow::Error) -> String {
+    let mut told = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !told.ends_with(&cause) {
+            told.push_str(": ");
+            told.push_str(&cause);
+        }
+    }
+    told
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

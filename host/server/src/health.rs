@@ -30,6 +30,8 @@ pub struct Health {
     pub store: watch::Receiver<Option<String>>,
     /// How the bundles stand.
     pub bundles: Arc<dyn Fn() -> BundleStates + Send + Sync>,
+    /// How many files of the business directory are not loaded.
+    pub businesses: Arc<dyn Fn() -> usize + Send + Sync>,
     /// Cancelled as soon as the host begins to leave.
     pub leaving: CancellationToken,
 }
@@ -44,8 +46,8 @@ pub struct BundleStates {
 }
 
 impl Health {
-    /// Each part with its state, and whether traffic may come. A bundle that could not be loaded keeps none away from the
-    /// others: the host is degraded then, and ready.
+    /// Each part with its state, and whether traffic may come. A bundle or business that could not be loaded keeps none away
+    /// from the others: the host is degraded then, and ready.
     pub fn report(&self) -> (bool, Value) {
         let store = self.store.borrow().clone();
         let (leaving, bundles) = (self.leaving.is_cancelled(), (self.bundles)());
@@ -56,7 +58,11 @@ impl Health {
             .iter()
             .map(|bundle| json!({ "businessType": bundle.business_type, "reason": bundle.reason }))
             .collect();
-        let degraded = ready && !not_loaded.is_empty();
+        // Nor do they learn which businesses there are.
+        let businesses = (self.businesses)();
+        let wrong_files =
+            (businesses > 0).then_some("files of the business directory are not loaded; the log says which");
+        let degraded = ready && (!not_loaded.is_empty() || businesses > 0);
         let parts = json!({
             "store": { "ok": store.is_none(), "reason": store },
             "bundles": {
@@ -64,6 +70,7 @@ impl Health {
                 "loaded": bundles.loaded,
                 "notLoaded": not_loaded,
             },
+            "businesses": { "ok": businesses == 0, "notLoaded": businesses, "reason": wrong_files },
             "traffic": { "ok": !leaving, "reason": leaving.then_some("the host is leaving") },
         });
         (ready, json!({ "ready": ready, "degraded": degraded, "parts": parts }))
@@ -126,7 +133,8 @@ mod tests {
         let (sender, store) = watch::channel(None);
         let loaded = bundles.iter().map(|name| (*name).to_owned()).collect();
         let bundles = BundleStates { loaded, absent: Arc::default() };
-        (sender, Health { store, bundles: Arc::new(move || bundles.clone()), leaving: CancellationToken::new() })
+        let (bundles, leaving) = (Arc::new(move || bundles.clone()), CancellationToken::new());
+        (sender, Health { store, bundles, businesses: Arc::new(|| 0), leaving })
     }
 
     #[test]
@@ -151,6 +159,17 @@ mod tests {
         let (_store, health) = health(&[]);
         assert_eq!(health.report().1["parts"]["bundles"]["ok"], false);
         assert!(!health.report().0);
+    }
+
+    #[test]
+    fn a_business_file_that_could_not_be_loaded_is_counted_and_keeps_no_traffic_from_the_others() {
+        let (_store, mut health) = health(&["clinic"]);
+        health.businesses = Arc::new(|| 2);
+        let (ready, report) = health.report();
+        assert!(ready);
+        assert_eq!(report["degraded"], true);
+        let businesses = &report["parts"]["businesses"];
+        assert_eq!((&businesses["ok"], &businesses["notLoaded"]), (&json!(false), &json!(2)));
     }
 
     #[test]

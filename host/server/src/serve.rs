@@ -3,6 +3,7 @@
 
 mod backends;
 mod bundles;
+mod businesses;
 mod error;
 mod files;
 mod kafka;
@@ -43,6 +44,7 @@ use crate::usage::Usage;
 
 pub use bundles::BUNDLE_LOADED;
 use bundles::Bundles;
+pub use businesses::BUSINESS_FILES_NOT_LOADED;
 pub use error::StartError;
 use reload::Reload;
 pub use reload::Reread;
@@ -77,7 +79,7 @@ pub async fn serve(
     let verifier = verifier(&config, &clock)?;
     let door = metrics_door(&config)?;
     let brokers = kafka::connection(&config.kafka)?;
-    let directory = open_directory(&config)?;
+    let directory = businesses::open(&config)?;
     let webhooks::Opened { secrets: webhook_secrets, missing: missing_secrets } =
         webhooks::secrets(&config.webhooks, &directory)?;
     let store = backends::open_store(&config.store).await?;
@@ -127,6 +129,10 @@ pub async fn serve(
     let health = Health {
         store: health::watch_store(store, gone.clone()),
         bundles: Arc::new(move || bundle_states(&generations)),
+        businesses: Arc::new({
+            let directory = directory.clone();
+            move || directory.not_loaded().len()
+        }),
         leaving: unready.clone(),
     };
     let router = websocket
@@ -196,17 +202,9 @@ pub fn install_tls() {
 
 /// The ids of all businesses of the directory.
 pub fn business_ids(config: &Config) -> Result<Vec<String>, StartError> {
-    let directory = BusinessDirectory::open(&config.business.directory)?;
+    // All of them or none: a list without one would be taken for all there is.
+    let directory = BusinessDirectory::open(&config.business.directory)?.whole()?;
     Ok(directory.all().iter().map(|business| business.business_id.clone()).collect())
-}
-
-fn open_directory(config: &Config) -> Result<Arc<BusinessDirectory>, StartError> {
-    let directory = BusinessDirectory::open(&config.business.directory)?;
-    if directory.is_empty() {
-        let folder = config.business.directory.display();
-        tracing::warn!(%folder, "the business directory is empty; add a file and send SIGHUP");
-    }
-    Ok(Arc::new(directory))
 }
 
 fn verifier(config: &Config, clock: &Clock) -> Result<Arc<Verifier>, StartError> {

@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::field::MakeExt as _;
 use tracing_subscriber::fmt::format;
+use tracing_subscriber::fmt::time::FormatTime;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer as _, Registry, reload};
@@ -47,6 +48,7 @@ pub fn start_logs(config: &TelemetryConfig) -> anyhow::Result<LogFilter> {
         tracing_subscriber::fmt::layer()
             .with_writer(std::io::stderr)
             .with_ansi(terminal)
+            .with_timer(Milliseconds)
             .fmt_fields(visible_fields())
             .boxed()
     } else {
@@ -56,6 +58,20 @@ pub fn start_logs(config: &TelemetryConfig) -> anyhow::Result<LogFilter> {
     std::panic::set_hook(Box::new(log_panic));
     warn_of_libraries(config);
     Ok(LogFilter(handle))
+}
+
+/// The moment of a log line, in milliseconds whatever the format: what comes after them is noise to a reader.
+fn moment() -> String {
+    format!("{:.3}", jiff::Timestamp::now())
+}
+
+/// [`moment`] in lines for people.
+struct Milliseconds;
+
+impl FormatTime for Milliseconds {
+    fn format_time(&self, writer: &mut format::Writer<'_>) -> std::fmt::Result {
+        writer.write_str(&moment())
+    }
 }
 
 fn read_rules(config: &TelemetryConfig) -> anyhow::Result<LogRules> {
@@ -116,6 +132,10 @@ fn describe_metrics() {
     crate::usage::describe_metrics();
     metrics::describe_gauge!("signalbox_build_info", "Always 1; the labels say which build runs.");
     metrics::describe_gauge!(crate::serve::BUNDLE_LOADED, "Whether the bundle of a business type is loaded.");
+    metrics::describe_gauge!(
+        crate::serve::BUSINESS_FILES_NOT_LOADED,
+        "How many files of the business directory could not be loaded."
+    );
     metrics::describe_gauge!(crate::health::STORE_UP, "Whether the store answered the last check.");
 }
 
@@ -173,6 +193,14 @@ mod tests {
         fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
             Histogram::noop()
         }
+    }
+
+    #[test]
+    fn lines_for_people_have_milliseconds_as_those_for_programs() {
+        let mut line = String::new();
+        Milliseconds.format_time(&mut format::Writer::new(&mut line)).unwrap();
+        assert!(line.parse::<jiff::Timestamp>().is_ok(), "{line}");
+        assert_eq!(line.len(), "2026-11-30T08:00:00.000Z".len(), "{line}");
     }
 
     #[test]

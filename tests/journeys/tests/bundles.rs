@@ -112,6 +112,78 @@ async fn a_bad_bundle_keeps_its_own_businesses_waiting_and_nobody_else_and_nothi
 }
 
 #[tokio::test]
+async fn a_bad_business_file_keeps_its_own_business_waiting_and_nobody_else_and_nothing_accepted_is_lost() -> Result<()>
+{
+    let (_folder, path) = misbehaving_with(&format!("{HOOK}{YEARLY}"))?;
+    let setup = Setup::new()?.business("alpha", "probe-failures")?.bundle(path);
+    let mut host = with_a_neighbour(setup, BOTH)?.config(SOON).start().await?;
+    let mut ana = host.coordinator("ana", "alpha").await?;
+    ana.say_as("m-1", "alpha", "nap, and wait for a file").await?;
+    let accepted = ana.expect_for("ack", "m-1").await?;
+    assert_eq!(accepted["state"], "accepted");
+    let decision = text_at(&accepted, "/decisionId").context("it has an id")?.to_owned();
+    until("its schedule is in the store", async || {
+        let listed = host.setup().run(&["cron", "list", "--business", "alpha", "--json"]).await?;
+        Ok(String::from_utf8_lossy(&listed.stdout).contains("bundle/yearly"))
+    })
+    .await?;
+    host.kill().await?;
+    let file = host.setup().path().join("business/alpha.toml");
+    let right = fs::read_to_string(&file)?;
+    fs::write(&file, format!("colour = \"red\"\n{right}"))?;
+    host.restart().await?;
+
+    // The neighbour is served, and the operator is told.
+    is_decided(&host, "beta", "hello").await?;
+    let (status, ready) = readiness(&host).await?;
+    assert_eq!((status, &ready["ready"], &ready["degraded"]), (200, &json!(true), &json!(true)), "{ready}");
+    assert_eq!(ready["parts"]["businesses"]["notLoaded"], 1, "{ready}");
+    assert!(!ready.to_string().contains("alpha"), "strangers do not learn which businesses there are: {ready}");
+    assert_eq!(host.metric("signalbox_business_files_not_loaded", &[]).await?, Some(1.0));
+    let line = host.log().wait_for("of the place", |line| line.to_string().contains("unknown key `colour`")).await?;
+    assert!(
+        line["level"] == "ERROR" && text_at(&line, "/place").is_some_and(|at| at.contains("alpha.toml:1:1")),
+        "{line}"
+    );
+
+    // Whoever sends something is told to come back, and who has no access learns nothing.
+    let token = host.setup().token("ana").business("alpha", &["coordinator"]).mint()?;
+    let mut ana = Client::connect(host.websocket(), &token).await?;
+    ana.say("alpha", "anybody there?").await?;
+    let error = ana.expect_error("business_not_loaded").await?;
+    assert_eq!(error["details"]["retryable"], true, "{error}");
+    assert!(error["details"]["retryAfterMs"].is_u64(), "{error}");
+    let caller = Caller::new(&host.setup().token("shop").business("alpha", &["coordinator"]))?;
+    let hello = json!({"content": {"text": "hello"}});
+    let (status, problem) = caller.post(&host, "/v1/businesses/alpha/inputs", &[], &hello).await?;
+    assert_eq!((status, &problem["code"]), (503, &json!("business_not_loaded")), "{problem}");
+    let stranger = Caller::new(&host.setup().token("eve").business("beta", &["coordinator"]))?;
+    let (status, problem) = stranger.post(&host, "/v1/businesses/alpha/inputs", &[], &hello).await?;
+    assert_eq!((status, &problem["code"]), (404, &json!("not_found")), "{problem}");
+    let (status, problem) = deliver(&host, "msg_1", r#"{"order":7}"#, SECRET).await?;
+    assert_eq!((status, &problem["code"]), (503, &json!("business_not_loaded")), "{problem}");
+    let ticked = tick(host.setup()).await?.context("the schedule is still there")?;
+    assert!(host.decision(&decision).await?.is_none(), "it still waits");
+
+    // Mended, it is served without a restart, and what waited is decided.
+    fs::write(&file, &right)?;
+    host.reload()?;
+    until("what was accepted is decided", async || Ok(host.decision(&decision).await?.is_some())).await?;
+    until("the tick is decided", async || Ok(host.decision(&ticked).await?.is_some())).await?;
+    is_decided(&host, "alpha", "hello").await?;
+    assert_eq!(deliver(&host, "msg_1", r#"{"order":7}"#, SECRET).await?.0, 202);
+
+    // Wrong again while the host runs, it goes on as it was.
+    fs::write(&file, "businessId = ")?;
+    host.reload()?;
+    let kept = |line: &Value| line.to_string().contains("its business stays as it was");
+    host.log().wait_for("of the file", kept).await?;
+    is_decided(&host, "alpha", "hello again").await?;
+    assert_eq!(readiness(&host).await?.1["degraded"], true);
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_bundle_without_its_secret_keeps_only_its_own_businesses_waiting() -> Result<()> {
     let unset = format!("{NEIGHBOURS}EVENTS = [{{ env = \"A_SECRET_THAT_NOBODY_SET\" }}]\n");
     for (secrets, why) in [(NEIGHBOURS, "`EVENTS`"), (unset.as_str(), "A_SECRET_THAT_NOBODY_SET")] {

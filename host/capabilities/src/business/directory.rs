@@ -3,88 +3,150 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use signalbox_graph::{Problem, Report};
 use signalbox_model::BusinessInfo;
 use thiserror::Error;
 
+use super::file::BusinessFile;
 use crate::folder::Folder;
 
-/// The businesses, from a folder with one TOML file each. A reload replaces all of them or none.
+/// The businesses, from a folder with one TOML file each. A file that is wrong keeps its own business out and no other.
 #[derive(Debug)]
 pub struct BusinessDirectory {
     folder: PathBuf,
-    businesses: ArcSwap<BTreeMap<String, Arc<BusinessInfo>>>,
+    businesses: ArcSwap<Businesses>,
+}
+
+/// The folder as it was read.
+#[derive(Debug, Default)]
+struct Businesses {
+    by_id: BTreeMap<String, Known>,
+    not_loaded: Arc<Vec<BusinessNotLoaded>>,
+}
+
+/// A business with the file that it is from.
+#[derive(Clone, Debug)]
+struct Known {
+    file: PathBuf,
+    business: Arc<BusinessInfo>,
+}
+
+/// A file in the folder that is not taken: what comes for its business waits, and is not given up.
+#[derive(Clone, Debug)]
+pub struct BusinessNotLoaded {
+    /// Which business; none when the file could not even say that.
+    pub business_id: Option<String>,
+    /// Its type, as far as the file says so.
+    pub business_type: Option<String>,
+    /// The file.
+    pub file: PathBuf,
+    /// Everything that is wrong.
+    pub report: Arc<Report>,
+    /// Whether the business goes on as it was before the file was wrong.
+    pub is_served_as_before: bool,
 }
 
 /// What is wrong with the folder.
 #[derive(Debug, Error)]
 pub enum DirectoryError {
-    /// A file or the folder cannot be read.
-    #[error("cannot read {}: {reason}", .path.display())]
+    /// The folder cannot be read.
+    #[error("cannot read the business directory {}: {reason}", .path.display())]
     Unreadable {
         /// Which.
         path: PathBuf,
         /// Why.
         reason: String,
     },
-    /// A file is no business.
-    #[error("{} is not a business:\n{reason}", .path.display())]
-    Malformed {
-        /// Which.
-        path: PathBuf,
-        /// Where and why, several lines.
-        reason: String,
-    },
-    /// Two files are the same business.
-    #[error("{} and {} both say that they are business {id}; give one of them another businessId", .first.display(), .second.display())]
-    Twice {
-        /// The business.
-        id: String,
-        /// One file.
-        first: PathBuf,
-        /// The other.
-        second: PathBuf,
-    },
+    /// Files in it are no businesses.
+    #[error("{}", first_problems(.0))]
+    Files(Arc<Vec<BusinessNotLoaded>>),
+}
+
+impl DirectoryError {
+    /// Everything that is wrong with the files, as a person reads it in a terminal.
+    pub fn render(&self, colour: bool) -> String {
+        match self {
+            Self::Unreadable { .. } => String::new(),
+            Self::Files(files) => files.iter().map(|file| file.report.render(colour)).collect(),
+        }
+    }
+}
+
+/// Where the first problem of every file is, and what.
+fn first_problems(files: &[BusinessNotLoaded]) -> String {
+    let first = |file: &BusinessNotLoaded| {
+        let problem = file.report.problems().next()?;
+        Some(format!("{}:{}:{}: {}", problem.file, problem.line, problem.column, problem.message))
+    };
+    files.iter().filter_map(first).collect::<Vec<String>>().join("; ")
 }
 
 impl BusinessDirectory {
-    /// Reads every `*.toml` in a folder.
+    /// Reads every `*.toml` in a folder. Files that are wrong are left out and told by [`Self::not_loaded`].
     pub fn open(folder: impl Into<PathBuf>) -> Result<Self, DirectoryError> {
         let folder = folder.into();
-        let businesses = read(&folder)?;
+        let businesses = read(&folder, &Businesses::default())?;
         Ok(Self { folder, businesses: ArcSwap::from_pointee(businesses) })
+    }
+
+    /// The same directory when every file in it is taken, else what is wrong.
+    pub fn whole(self) -> Result<Self, DirectoryError> {
+        let not_loaded = self.not_loaded();
+        if not_loaded.is_empty() { Ok(self) } else { Err(DirectoryError::Files(not_loaded)) }
     }
 
     /// A directory of these businesses, without a folder: reloading it changes nothing.
     pub fn of(businesses: impl IntoIterator<Item = BusinessInfo>) -> Self {
-        let businesses =
-            businesses.into_iter().map(|business| (business.business_id.clone(), Arc::new(business))).collect();
+        let known = |business: BusinessInfo| Known { file: PathBuf::new(), business: Arc::new(business) };
+        let by_id = businesses.into_iter().map(|business| (business.business_id.clone(), known(business))).collect();
+        let businesses = Businesses { by_id, not_loaded: Arc::default() };
         Self { folder: PathBuf::new(), businesses: ArcSwap::from_pointee(businesses) }
     }
 
-    /// Reads the folder again. On an error the businesses stay as they were.
+    /// Reads the folder again. A business whose file is wrong now stays as it was; when the folder cannot be read, all do.
     pub fn reload(&self) -> Result<usize, DirectoryError> {
-        if self.folder.as_os_str().is_empty() {
-            return Ok(self.len());
+        if !self.folder.as_os_str().is_empty() {
+            let businesses = read(&self.folder, &self.businesses.load())?;
+            self.businesses.store(Arc::new(businesses));
         }
-        let businesses = read(&self.folder)?;
-        let count = businesses.len();
-        self.businesses.store(Arc::new(businesses));
-        Ok(count)
+        Ok(self.len())
     }
 
     /// One business.
     pub fn get(&self, id: &str) -> Option<Arc<BusinessInfo>> {
-        self.businesses.load().get(id).cloned()
+        self.businesses.load().by_id.get(id).map(|known| known.business.clone())
     }
 
     /// Every business, by id.
     pub fn all(&self) -> Vec<Arc<BusinessInfo>> {
-        self.businesses.load().values().cloned().collect()
+        self.businesses.load().by_id.values().map(|known| known.business.clone()).collect()
+    }
+
+    /// The files that are not taken.
+    pub fn not_loaded(&self) -> Arc<Vec<BusinessNotLoaded>> {
+        self.businesses.load().not_loaded.clone()
+    }
+
+    /// Whether there is no such business because a file is wrong. A file that does not say whose it is may be that of any
+    /// business that there is not.
+    pub fn awaits(&self, id: &str) -> bool {
+        let businesses = self.businesses.load();
+        !businesses.by_id.contains_key(id) && businesses.not_loaded.iter().any(|file| file.may_be(id))
+    }
+
+    /// The ids of all businesses, also of those whose file is wrong as far as it says its id.
+    pub fn ids(&self) -> Vec<String> {
+        let businesses = self.businesses.load();
+        let waiting = businesses.not_loaded.iter().filter_map(|file| file.business_id.clone());
+        let mut ids: Vec<String> = businesses.by_id.keys().cloned().chain(waiting).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids
     }
 
     /// How many businesses there are.
     pub fn len(&self) -> usize {
-        self.businesses.load().len()
+        self.businesses.load().by_id.len()
     }
 
     /// Whether there is no business.
@@ -93,107 +155,158 @@ impl BusinessDirectory {
     }
 }
 
-/// The largest file of a business, in bytes.
-const LARGEST_FILE: usize = 1 << 20;
-
-fn read(folder: &Path) -> Result<BTreeMap<String, Arc<BusinessInfo>>, DirectoryError> {
-    let unreadable = |path: &Path, error: std::io::Error| DirectoryError::Unreadable {
-        path: path.to_owned(),
-        reason: error.to_string(),
-    };
-    let opened = Folder::open(folder).map_err(|error| unreadable(folder, error))?;
-    let mut files = opened.list(Path::new("")).map_err(|error| unreadable(folder, error))?;
-    files.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
-    let mut found: BTreeMap<String, (PathBuf, Arc<BusinessInfo>)> = BTreeMap::new();
-    for file in files {
-        let path = folder.join(&file);
-        let opened = opened.file(&file).map_err(|error| unreadable(&path, error))?;
-        let size = opened.metadata().map_err(|error| unreadable(&path, error))?.len();
-        if size > LARGEST_FILE as u64 {
-            let reason = format!("it has {size} bytes, more than the {LARGEST_FILE} of a business");
-            return Err(DirectoryError::Unreadable { path, reason });
-        }
-        let text = std::io::read_to_string(opened).map_err(|error| unreadable(&path, error))?;
-        let business = parse(&text).map_err(|reason| DirectoryError::Malformed { path: path.clone(), reason })?;
-        if let Some((first, _)) = found.get(&business.business_id) {
-            return Err(DirectoryError::Twice { id: business.business_id, first: first.clone(), second: path });
-        }
-        found.insert(business.business_id.clone(), (path, Arc::new(business)));
+impl BusinessNotLoaded {
+    fn may_be(&self, id: &str) -> bool {
+        !self.is_served_as_before && self.business_id.as_deref().is_none_or(|own| own == id)
     }
-    Ok(found.into_iter().map(|(id, (_, business))| (id, business)).collect())
 }
 
-fn parse(text: &str) -> Result<BusinessInfo, String> {
-    signalbox_graph::check_toml(text, LARGEST_FILE).map_err(|unread| format!("{unread}; {}", unread.help))?;
-    let business: BusinessInfo = toml::from_str(text).map_err(|error| error.to_string())?;
-    let id = &business.business_id;
-    if id.is_empty()
-        || id.len() > 64
-        || !id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
-    {
-        return Err(format!("businessId `{id}` must have 1 to 64 letters, digits, `-` or `_`"));
+/// Reads the folder; what is wrong in it stays as it was `before`.
+fn read(folder: &Path, before: &Businesses) -> Result<Businesses, DirectoryError> {
+    let unreadable =
+        |error: std::io::Error| DirectoryError::Unreadable { path: folder.to_owned(), reason: error.to_string() };
+    let opened = Folder::open(folder).map_err(unreadable)?;
+    let mut files = opened.list(Path::new("")).map_err(unreadable)?;
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
+    let mut read: Vec<(PathBuf, BusinessFile)> =
+        files.into_iter().map(|file| (folder.join(&file), BusinessFile::read(&opened, &file))).collect();
+    refuse_several(&mut read);
+    let mut by_id = BTreeMap::new();
+    let mut wrong = Vec::new();
+    for (path, file) in read {
+        match file.business {
+            Ok(business) => {
+                by_id.insert(business.business_id.clone(), Known { file: path, business: Arc::new(business) });
+            }
+            Err(problems) => wrong.push(BusinessNotLoaded {
+                report: Arc::new(Report::new(&path.display().to_string(), &file.text, problems)),
+                business_id: file.business_id,
+                business_type: file.business_type,
+                file: path,
+                is_served_as_before: false,
+            }),
+        }
     }
-    let zones = business.locations.iter().filter_map(|location| location.timezone.as_ref());
-    for zone in zones.chain([&business.timezone]) {
-        signalbox_model::time_zone(zone)
-            .ok_or_else(|| format!("timezone `{zone}` is no IANA time zone; write for example `Europe/Bucharest`"))?;
+    for file in &mut wrong {
+        let own = match &file.business_id {
+            Some(id) => before.by_id.get_key_value(id),
+            None => before.by_id.iter().find(|(_, known)| known.file == file.file),
+        };
+        if let Some((id, known)) = own {
+            by_id.entry(id.clone()).or_insert_with(|| known.clone());
+            file.is_served_as_before = true;
+        }
     }
-    let mut places: Vec<&str> = business.locations.iter().map(|location| location.id.as_str()).collect();
-    places.sort_unstable();
-    if let Some([twice, _]) = places.array_windows().find(|[one, next]| one == next) {
-        return Err(format!("location `{twice}` is there twice; give one of them another id"));
+    Ok(Businesses { by_id, not_loaded: Arc::new(wrong) })
+}
+
+/// Of several files for one business none is taken: nobody but the operator knows which is meant.
+fn refuse_several(read: &mut [(PathBuf, BusinessFile)]) {
+    let mut paths: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
+    for (path, file) in &*read {
+        if let Ok(business) = &file.business {
+            paths.entry(business.business_id.clone()).or_default().push(path.clone());
+        }
     }
-    Ok(business)
+    paths.retain(|_, paths| paths.len() > 1);
+    for (path, file) in read {
+        let Some(id) = file.business.as_ref().ok().map(|business| business.business_id.clone()) else { continue };
+        let Some(other) = paths.get(&id).and_then(|paths| paths.iter().find(|other| *other != path)) else { continue };
+        let message = format!("{} too says that it is business `{id}`", other.display());
+        let problem = Problem::new(message, file.id_at.clone(), "here");
+        file.business =
+            Err(vec![problem.with_help("give one of them another businessId, or take one out of the folder")]);
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::os::unix::fs::symlink;
 
     use super::*;
 
     const GOOD: &str =
         "businessId = \"roma\"\nname = \"Roma\"\ntype = \"restaurant\"\ntimezone = \"Europe/Bucharest\"\n";
 
-    #[test]
-    fn a_file_that_nests_without_end_is_refused_before_it_is_parsed() {
-        let told = parse(&format!("{GOOD}settings = {}", "[".repeat(100_000))).unwrap_err();
-        assert!(told.contains("nest deeper than 64 levels"), "{told}");
-    }
-
-    #[test]
-    fn a_wrong_file_is_named_with_its_line() {
+    fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("roma.toml"), format!("{GOOD}colour = \"red\"\n")).unwrap();
-        let error = BusinessDirectory::open(folder.path()).unwrap_err().to_string();
-        assert!(error.contains("roma.toml") && error.contains("line 5") && error.contains("colour"), "{error}");
+        for (name, text) in files {
+            fs::write(folder.path().join(name), text).unwrap();
+        }
+        folder
     }
 
     #[test]
-    fn an_unknown_time_zone_and_a_foreign_id_are_refused() {
-        assert!(parse(&GOOD.replace("Europe/Bucharest", "Europe/Atlantis")).unwrap_err().contains("Atlantis"));
-        assert!(parse(&GOOD.replace("\"roma\"", "\"../roma\"")).unwrap_err().contains("businessId"));
-    }
-
-    #[test]
-    fn two_files_of_one_business_are_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("a.toml"), GOOD).unwrap();
-        fs::write(folder.path().join("b.toml"), GOOD).unwrap();
-        assert!(matches!(BusinessDirectory::open(folder.path()), Err(DirectoryError::Twice { .. })));
-    }
-
-    #[test]
-    fn a_reload_that_fails_keeps_the_businesses() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("roma.toml");
-        fs::write(&file, GOOD).unwrap();
+    fn a_wrong_file_keeps_its_own_business_out_and_no_other() {
+        let port = GOOD.replace("roma", "port");
+        let folder = folder(&[("roma.toml", &format!("{GOOD}colour = \"red\"\n")), ("port.toml", &port)]);
         let directory = BusinessDirectory::open(folder.path()).unwrap();
-        fs::write(&file, "businessId = ").unwrap();
-        assert!(directory.reload().is_err());
-        assert_eq!(directory.get("roma").unwrap().name, "Roma");
+        assert!(directory.get("port").is_some() && directory.get("roma").is_none());
+        assert!(directory.awaits("roma") && !directory.awaits("port") && !directory.awaits("nowhere"));
+        assert_eq!(directory.ids(), ["port", "roma"]);
+        let error = directory.whole().unwrap_err();
+        assert!(error.to_string().contains("roma.toml:5:1: unknown key `colour`"), "{error}");
+        assert!(error.render(false).contains("colour = \"red\""), "{}", error.render(false));
+    }
+
+    #[test]
+    fn whatever_cannot_be_read_as_a_business_is_told_and_the_others_are_there() {
+        let folder = folder(&[("roma.toml", GOOD), ("garbled.toml", "businessId = ")]);
+        let inside = |name: &str| folder.path().join(name);
+        fs::write(inside("latin.toml"), b"name = \"Caf\xe9\"").unwrap();
+        fs::write(inside("large.toml"), format!("{GOOD}# {}", "x".repeat(1 << 20))).unwrap();
+        fs::create_dir(inside("folder.toml")).unwrap();
+        symlink("nowhere", inside("dangling.toml")).unwrap();
+        symlink("/etc/hostname", inside("out.toml")).unwrap();
+        let directory = BusinessDirectory::open(folder.path()).unwrap();
+        assert!(directory.get("roma").is_some());
+        assert!(directory.awaits("any"), "a file that does not say whose it is may be anybody's");
+        let told = directory.whole().unwrap_err().to_string();
+        for expected in [
+            "garbled.toml:1:",
+            "latin.toml:1:12: the file is no text in UTF-8",
+            "large.toml:1:1: the file has 1048577 bytes",
+            "folder.toml:1:1: the file cannot be read: it is no file",
+            "dangling.toml:1:1: the file cannot be read",
+            "out.toml:1:1: the file cannot be read: a link or `..` leads out",
+        ] {
+            assert!(told.contains(expected), "{expected} is missing in {told}");
+        }
+        assert!(BusinessDirectory::open(inside("none")).unwrap_err().to_string().contains("none"));
+    }
+
+    #[test]
+    fn of_two_files_of_one_business_none_is_taken() {
+        let folder = folder(&[("a.toml", GOOD), ("b.toml", GOOD), ("c.toml", &GOOD.replace("roma", "port"))]);
+        let directory = BusinessDirectory::open(folder.path()).unwrap();
+        assert_eq!((directory.len(), directory.not_loaded().len()), (1, 2));
+        assert!(directory.awaits("roma"));
+        let told = directory.whole().unwrap_err().to_string();
+        assert!(told.contains("a.toml:1:14:") && told.contains("b.toml too says that it is business `roma`"), "{told}");
+    }
+
+    #[test]
+    fn a_reload_keeps_a_business_whose_file_is_wrong_now_and_takes_up_the_others() {
+        let folder = folder(&[("roma.toml", GOOD), ("gone.toml", &GOOD.replace("roma", "gone"))]);
+        let file = folder.path().join("roma.toml");
+        let directory = BusinessDirectory::open(folder.path()).unwrap();
+        fs::write(folder.path().join("port.toml"), GOOD.replace("roma", "port")).unwrap();
+        fs::remove_file(folder.path().join("gone.toml")).unwrap();
+        for broken in ["businessId = ", "businessId = \"roma\"\nname = 7\n"] {
+            fs::write(&file, broken).unwrap();
+            assert_eq!(directory.reload().unwrap(), 2);
+            assert_eq!(directory.get("roma").unwrap().name, "Roma");
+            assert!(directory.get("port").is_some() && directory.get("gone").is_none());
+            let not_loaded = directory.not_loaded();
+            assert!(not_loaded.len() == 1 && not_loaded[0].is_served_as_before);
+            assert!(!directory.awaits("gone"), "it is served, so it may be nobody else");
+        }
         fs::write(&file, GOOD.replace("\"Roma\"", "\"Roma 2\"")).unwrap();
-        assert_eq!(directory.reload().unwrap(), 1);
+        assert_eq!(directory.reload().unwrap(), 2);
         assert_eq!(directory.get("roma").unwrap().name, "Roma 2");
+        assert!(directory.not_loaded().is_empty());
+        fs::remove_dir_all(folder.path()).unwrap();
+        assert!(directory.reload().is_err() && directory.len() == 2, "without the folder all stay as they were");
     }
 }

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
-use signalbox_model::{BusinessAccess, UserAccess, is_hidden, name_of_hidden};
+use signalbox_model::{BusinessAccess, UserAccess, user_id_problem};
 
 use super::AuthError;
 
@@ -73,9 +73,6 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error>
     serde::de::IgnoredAny::deserialize(deserializer).map(|_| true)
 }
 
-/// The longest name of a user, in bytes.
-const LONGEST_USER_ID: usize = 128;
-
 /// What a token says. What is missing is told apart from what is wrong by whoever needs it.
 #[derive(Debug, Deserialize)]
 pub(super) struct Claims {
@@ -130,18 +127,8 @@ impl Claims {
 
     pub fn access(&self) -> Result<UserAccess, AuthError> {
         let user_id = self.sub.as_deref().unwrap_or_default();
-        if user_id.is_empty() || user_id.len() > LONGEST_USER_ID {
-            let problem = format!("`sub` has to name the user in 1 to {LONGEST_USER_ID} bytes");
-            return Err(AuthError::Claims(problem));
-        }
-        // People read it in lists and logs, where two users must not look like one.
-        let is_odd = |character: char| is_hidden(character) || (character.is_whitespace() && character != ' ');
-        if let Some(odd) = user_id.chars().find(|character| is_odd(*character)) {
-            let problem = format!("`sub` names the user with a character that nobody sees: {}", name_of_hidden(odd));
-            return Err(AuthError::Claims(problem));
-        }
-        if user_id.trim() != user_id {
-            return Err(AuthError::Claims("`sub` begins or ends with a space, or is nothing else".to_owned()));
+        if let Some(problem) = user_id_problem(user_id) {
+            return Err(AuthError::Claims(format!("`sub` {problem}")));
         }
         Ok(UserAccess { user_id: user_id.to_owned(), businesses: self.businesses.clone() })
     }

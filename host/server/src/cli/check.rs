@@ -1,5 +1,6 @@
 mod schedules;
 
+use std::collections::BTreeSet;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -17,7 +18,7 @@ use signalbox_sandbox::{BundleError, Generation, Refusal, Sandbox, SandboxConfig
 use signalbox_store::Store;
 
 use super::{Configured, output};
-use crate::config::{Config, Loaded};
+use crate::config::Loaded;
 use crate::{fit, permissions, shutdown};
 
 /// Checks a bundle as the host does when it loads it, and reports everything that is wrong at once.
@@ -28,7 +29,7 @@ use crate::{fit, permissions, shutdown};
 ///
 /// With a configuration, which is that of --config or the signalbox.toml in the current folder, the bundle is held against
 /// it: grants without a backend, grants that [egress] forbids, topics that nobody reads, secrets of webhooks that are missing, and
-/// permissions in business files that nobody asks for.
+/// permissions in business files that nobody asks for. Business files that cannot be read are told too, whatever their type.
 ///
 /// Errors keep a bundle from being loaded; warnings say what may fail where it runs. Exit codes: 0 it can be loaded, also with
 /// warnings; 1 it cannot, or has warnings and --deny-warnings is given; 2 wrong options.
@@ -54,7 +55,11 @@ struct Checked {
     /// About the manifest and what it names.
     report: Option<Report>,
     /// About business files.
-    businesses: Vec<Report>,
+    businesses: Vec<Arc<Report>>,
+    /// That the business directory cannot be read at all.
+    directory_unreadable: Option<String>,
+    /// On whose clocks schedules tick; none when no one can tell, because a business could not be read.
+    zones: Option<BTreeSet<String>>,
     /// About message models, each with its place in their files.
     models: Vec<ModelFileError>,
     written: Option<Arc<Written>>,
@@ -83,13 +88,15 @@ pub fn run(configured: &Configured, options: &Options) -> anyhow::Result<ExitCod
     };
     if loaded.file.is_some() {
         checked.hold_against(&loaded);
+    } else {
+        checked.zones = Some(schedules::without_businesses());
     }
     let errors = checked.errors();
     let denied = errors > 0 || (options.deny_warnings && checked.warnings() > 0);
     if options.json {
-        output::json(&checked.json(!denied, &loaded.config)?)?;
+        output::json(&checked.json(!denied)?)?;
     } else {
-        checked.tell(&options.bundle, denied, &loaded.config)?;
+        checked.tell(&options.bundle, denied)?;
     }
     Ok(if denied { shutdown::FAILED } else { shutdown::DONE })
 }
@@ -126,20 +133,31 @@ impl Checked {
         models: Vec<ModelFileError>,
         written: Option<Arc<Written>>,
     ) -> Self {
-        Self { generation, report, businesses: Vec::new(), models, written }
+        let (businesses, directory_unreadable, zones) = (Vec::new(), None, None);
+        Self { generation, report, businesses, directory_unreadable, zones, models, written }
     }
 
     /// Adds what is found when the bundle meets the configuration.
     fn hold_against(&mut self, loaded: &Loaded) {
+        let folder = &loaded.config.business.directory;
+        let directory = match BusinessDirectory::open(folder) {
+            Ok(directory) => Some(directory),
+            Err(error) => {
+                self.directory_unreadable = Some(error.to_string());
+                None
+            }
+        };
+        self.businesses =
+            directory.iter().flat_map(|directory| directory.not_loaded().to_vec()).map(|file| file.report).collect();
         let Some(written) = self.written.clone() else { return };
         let config = &loaded.config;
         let mut problems = fit::problems(config, &written);
         problems.extend(fit::errors(config, &written));
         self.add(&written, problems);
         let Some(business_type) = &written.business_type else { return };
-        // That the directory cannot be read is for `serve` to say.
-        let found = permissions::reports(&config.business.directory, business_type, &written.permissions);
-        self.businesses = found.unwrap_or_default();
+        self.zones = directory.and_then(|directory| schedules::zones(business_type, &directory));
+        let found = permissions::reports(folder, business_type, &written.permissions);
+        self.businesses.extend(found.into_iter().map(Arc::new));
     }
 
     fn add(&mut self, written: &Written, problems: Vec<Problem>) {
@@ -153,11 +171,21 @@ impl Checked {
     }
 
     fn reports(&self) -> impl Iterator<Item = &Report> {
-        self.report.iter().chain(&self.businesses)
+        self.report.iter().chain(self.businesses.iter().map(Arc::as_ref))
     }
 
     fn errors(&self) -> usize {
-        self.reports().map(Report::errors).sum::<usize>() + self.models.iter().filter(|model| model.is_error()).count()
+        self.bundle_errors() + self.business_errors()
+    }
+
+    fn bundle_errors(&self) -> usize {
+        let models = self.models.iter().filter(|model| model.is_error()).count();
+        self.report.as_ref().map_or(0, Report::errors) + models
+    }
+
+    fn business_errors(&self) -> usize {
+        let of_files = self.businesses.iter().map(|report| report.errors()).sum::<usize>();
+        of_files + usize::from(self.directory_unreadable.is_some())
     }
 
     fn warnings(&self) -> usize {
@@ -165,13 +193,14 @@ impl Checked {
         self.reports().map(Report::warnings).sum::<usize>() + models
     }
 
-    fn json(&self, ok: bool, config: &Config) -> anyhow::Result<Value> {
+    fn json(&self, ok: bool) -> anyhow::Result<Value> {
         let of = |severity: signalbox_graph::Severity| {
             let problems =
                 self.reports().flat_map(Report::problems).filter(move |problem| problem.severity == severity);
             problems.map(|problem| serde_json::to_value(&problem)).collect::<Result<Vec<Value>, _>>()
         };
         let mut problems = of(signalbox_graph::Severity::Error)?;
+        problems.extend(self.directory_unreadable.iter().map(|message| json!({ "severity": "error", "message": message })));
         let mut warnings = of(signalbox_graph::Severity::Warning)?;
         for model in &self.models {
             let (list, severity) = if model.is_error() { (&mut problems, "error") } else { (&mut warnings, "warning") };
@@ -182,24 +211,35 @@ impl Checked {
             fields.insert("businessType".to_owned(), json!(*generation.business_type));
             fields.insert("version".to_owned(), json!(generation.version));
             fields.insert("digest".to_owned(), json!(*generation.digest));
-            fields
-                .insert("schedules".to_owned(), schedules::json(&generation.inputs, &generation.business_type, config));
+            fields.insert("schedules".to_owned(), schedules::json(&generation.inputs, self.zones.as_ref()));
         }
         Ok(value)
     }
 
-    fn tell(&self, folder: &Path, denied: bool, config: &Config) -> anyhow::Result<()> {
+    fn tell(&self, folder: &Path, denied: bool) -> anyhow::Result<()> {
         let colour = std::io::stderr().is_terminal();
         for report in self.reports() {
             output::problem(&report.render(colour));
         }
-        for problem in &self.models {
+        let models = self.models.iter().map(ToString::to_string);
+        for problem in models.chain(self.directory_unreadable.clone()) {
             output::problem(&output::printable(&format!("{problem}\n")));
         }
         let (errors, warnings) = (self.errors(), self.warnings());
         if denied {
-            output::problem(&format!("error[bundle-invalid]: the bundle has {}\n", counted(errors, warnings)));
-            output::problem("  docs/errors/bundle-invalid.md says what to do\n");
+            let (bundle, business) = (self.bundle_errors(), self.business_errors());
+            if bundle > 0 || business == 0 {
+                output::problem(&format!(
+                    "error[bundle-invalid]: the bundle has {}\n",
+                    counted(errors - business, warnings)
+                ));
+                output::problem("  docs/errors/bundle-invalid.md says what to do\n");
+            }
+            if business > 0 {
+                let counted = counted(business, 0);
+                output::problem(&format!("error[business-directory-invalid]: the business directory has {counted}\n"));
+                output::problem("  docs/errors/business-directory-invalid.md says what to do\n");
+            }
             return Ok(());
         }
         let Some(generation) = &self.generation else { return Ok(()) };
@@ -215,7 +255,7 @@ impl Checked {
             generation.models.len(),
             generation.digest
         )))?;
-        for line in schedules::lines(&generation.inputs, &generation.business_type, config) {
+        for line in schedules::lines(&generation.inputs, self.zones.as_ref()) {
             output::line(&output::printable(&line))?;
         }
         Ok(())
@@ -227,9 +267,9 @@ pub fn refuse(refusal: Refusal, as_json: bool) -> anyhow::Result<ExitCode> {
     let Refusal { report, models, written } = refusal;
     let checked = Checked::new(None, report, models, written);
     if as_json {
-        output::json(&checked.json(false, &Config::default())?)?;
+        output::json(&checked.json(false)?)?;
     } else {
-        checked.tell(Path::new(""), true, &Config::default())?;
+        checked.tell(Path::new(""), true)?;
     }
     Ok(shutdown::FAILED)
 }

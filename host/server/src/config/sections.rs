@@ -137,15 +137,15 @@ impl Default for BusinessConfig {
 pub struct BundlesConfig {
     /// The bundle folders, one per business type.
     pub paths: Vec<PathBuf>,
-    /// What happens at start when a bundle cannot be loaded: `serve-others` or `stop`.
+    /// What happens at start when a bundle or a business file cannot be loaded: `serve-others` or `stop`.
     pub on_failure: OnFailure,
 }
 
-/// What happens at start when a bundle cannot be loaded.
+/// What happens at start when a bundle or a business file cannot be loaded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnFailure {
-    /// Businesses of other types are served; those of its type are told to come back.
+    /// Businesses that it does not concern are served; the others are told to come back.
     #[default]
     ServeOthers,
     /// The host does not start.
@@ -169,7 +169,8 @@ pub enum LogFormat {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum MetricsAccess {
-    /// Requests from this machine, to this machine by a name of its own, that nothing says a proxy has forwarded.
+    /// Requests from this machine, to this machine by a name of its own, with no header but those that scrapers, command-line
+    /// clients and browsers send, so that none is admitted that a proxy has forwarded.
     #[default]
     Loopback,
     /// Requests that carry `metrics-token` as a bearer token.

@@ -84,7 +84,8 @@ fn models(config: &LlmConfig) -> Result<LanguageModels, StartError> {
 
 fn egress(config: &EgressConfig, directory: &BusinessDirectory) -> Result<Option<Arc<Egress>>, StartError> {
     let Some(rules) = config.resolve(|written| webhooks::business_of(written, directory))? else { return Ok(None) };
-    for business in rules.business_secrets.keys().filter(|business| directory.get(business).is_none()) {
+    let ids = directory.ids();
+    for business in rules.business_secrets.keys().filter(|business| !ids.contains(business)) {
         tracing::warn!(business, "[egress.business-secrets] names a business that is not in the directory");
     }
     let egress = Egress::new(rules, Arc::new(SystemLookup))

@@ -15,15 +15,15 @@ use signalbox_trigger_webhook::{HookError, Webhooks};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::StartError;
+use super::{StartError, businesses};
 use crate::config::secrets::SecretError;
 use crate::config::{Config, OnFailure};
 use crate::{fit, permissions};
 
 /// 1 for a business type whose bundle is loaded, 0 for one whose bundle could not be.
 pub const BUNDLE_LOADED: &str = "signalbox_bundle_loaded";
-/// The most problems of one bundle that are logged one by one.
-const MOST_LOGGED: usize = 20;
+/// The most problems of one bundle or business that are logged one by one.
+pub const MOST_LOGGED: usize = 20;
 /// The longest reason that `/readyz` gives, in characters.
 const LONGEST_REASON: usize = 1_000;
 
@@ -75,6 +75,7 @@ impl Bundles {
             tell(failed);
         }
         self.note_absent(failed.into_iter().map(|failed| failed.absent).collect());
+        businesses::warn_of_types(&self.directory, self.executor.generations());
         Ok(())
     }
 
@@ -95,6 +96,7 @@ impl Bundles {
         for generation in generations.all() {
             permissions::warn(&self.directory, &generation);
         }
+        businesses::warn_of_types(&self.directory, generations);
         let waiting: Vec<PathBuf> = generations.absent().iter().map(|absent| absent.folder.clone()).collect();
         if waiting.is_empty() {
             return;

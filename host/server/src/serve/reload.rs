@@ -1,4 +1,5 @@
-//! What SIGHUP reads again. Each thing is read as a whole before it takes effect, and on an error stays as it was.
+//! What SIGHUP reads again. Each thing, every business by itself, is read as a whole before it takes effect, and on an error
+//! stays as it was.
 
 use std::sync::Arc;
 
@@ -6,6 +7,7 @@ use serde_json::Value;
 use signalbox_capabilities::business::BusinessDirectory;
 use tokio::sync::Notify;
 
+use super::businesses;
 use crate::config::Config;
 use crate::telemetry::LogFilter;
 
@@ -29,10 +31,7 @@ pub struct Reload {
 impl Reload {
     /// Reads everything again that can be.
     pub fn run(&mut self) {
-        match self.directory.reload() {
-            Ok(businesses) => tracing::info!(businesses, "read the business directory again"),
-            Err(error) => tracing::error!(%error, "the business directory stays as it was"),
-        }
+        businesses::reload(&self.directory);
         match (self.read_again)() {
             Ok(config) => self.apply(&config),
             Err(error) => tracing::error!("the configuration stays as it was: {error:#}"),

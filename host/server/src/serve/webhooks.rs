@@ -49,13 +49,13 @@ fn open(key: &str, references: &[SecretReference]) -> Result<Vec<SecretString>, 
 
 /// The business that a key means, which a variable cannot write as it is; where two might be meant, none is.
 pub fn business_of(written: &str, directory: &BusinessDirectory) -> String {
-    if directory.get(written).is_some() {
+    let ids = directory.ids();
+    if ids.iter().any(|id| id == written) {
         return written.to_owned();
     }
-    let businesses = directory.all();
-    let mut alike = businesses.iter().filter(|business| folded_name(&business.business_id) == folded_name(written));
+    let mut alike = ids.iter().filter(|id| folded_name(id) == folded_name(written));
     match (alike.next(), alike.next()) {
-        (Some(business), None) => business.business_id.clone(),
+        (Some(id), None) => id.clone(),
         _ => written.to_owned(),
     }
 }
@@ -88,5 +88,10 @@ mod tests {
         assert_eq!(business_of("da-gino", &directory), "da-gino");
         assert_eq!(business_of("DA_GINO", &directory), "DA_GINO");
         assert_eq!(business_of("Da_Gino", &directory), "Da_Gino", "nobody is guessed");
+        // Once the file is mended, the business has its secrets without a restart.
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("roma.toml"), "businessId = \"trattoria-roma\"\ncolour = 1\n").unwrap();
+        let directory = BusinessDirectory::open(folder.path()).unwrap();
+        assert_eq!(business_of("TRATTORIA_ROMA", &directory), "trattoria-roma");
     }
 }

@@ -60,7 +60,7 @@ where
         }
         event.record(&mut line);
         // Last, so that no field of a plugin can pass for them.
-        line.0.insert("timestamp".to_owned(), jiff::Timestamp::now().to_string().into());
+        line.0.insert("timestamp".to_owned(), super::moment().into());
         line.0.insert("level".to_owned(), event.metadata().level().as_str().into());
         line.0.insert("target".to_owned(), event.metadata().target().into());
         // JSON itself escapes control characters below 0x20 only; what else commands or reorders a terminal gets there too.
@@ -157,7 +157,9 @@ mod tests {
         assert_eq!(line["count"], 3);
         assert_eq!(line["message"], "from within");
         assert_eq!(line["level"], "WARN");
-        assert!(line["timestamp"].as_str().unwrap().parse::<jiff::Timestamp>().is_ok());
+        let moment = line["timestamp"].as_str().unwrap();
+        assert!(moment.parse::<jiff::Timestamp>().is_ok());
+        assert_eq!(moment.len(), "2026-11-30T08:00:00.000Z".len(), "{moment}");
     }
 
     #[test]

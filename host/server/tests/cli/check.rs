@@ -326,3 +326,30 @@ fn a_bundle_is_held_against_the_configuration_with_a_place_and_a_way_out_for_eac
     let ran = program.run(&["check", "bundle", "--json"]);
     assert!(!ran.out.contains("lage") && !ran.out.contains("mesage"), "{}", ran.out);
 }
+
+#[test]
+fn everything_that_is_wrong_with_the_business_directory_is_reported_and_no_clock_is_invented() {
+    let program = Program::new("");
+    let cron = "[inputs.websocket]\n[inputs.cron.daily]\nschedule = '0 8 * * *'\n\
+                [inputs.cron.fixed]\nschedule = '0 9 * * *'\ntimezone = 'Europe/Rome'\n";
+    program.write("bundle/bundle.toml", &MANIFEST.replace("[inputs.websocket]\n", cron));
+    program.write("bundle/answer.wasm", "\0asm");
+    program.write("business/roma.toml", "businessId = 'roma'\nnam = 'Roma'\ntype = 'restaurant'\n");
+    program.write("business/port.toml", "businessId = 'port'\nname = \n");
+    std::fs::create_dir(program.path("business/folder.toml")).unwrap();
+    let ran = program.run(&["check", "bundle"]);
+    let told = [
+        "roma.toml:2:1",
+        "unknown key `nam`",
+        "nam = 'Roma'",
+        "port.toml:2:",
+        "folder.toml",
+        "it is no file",
+        "error[business-directory-invalid]: the business directory has 4 problems",
+    ];
+    ran.refused(&told);
+    std::fs::remove_dir_all(program.path("business")).unwrap();
+    program
+        .run(&["check", "bundle"])
+        .refused(&["cannot read the business directory", "error[business-directory-invalid]"]);
+}

@@ -28,10 +28,22 @@ fn a_host_that_could_verify_no_token_does_not_start() {
 }
 
 #[test]
-fn a_wrong_business_keeps_the_host_from_starting_and_is_named() {
-    let program = Program::new(&format!("{SERVER}{AUTH}"));
+fn a_host_does_not_start_without_a_single_business_that_is_right_or_when_it_is_told_to_stop_at_one_that_is_wrong() {
+    let program = Program::new(&format!("{SERVER}{AUTH}[store]\nbackend = 'memory'\n"));
     program.write("business/roma.toml", "businessId = 'roma'\nnam = 'Roma'\n");
-    program.run(&["serve"]).refused(&["error[business-directory-invalid]", "roma.toml", "nam"]);
+    let told = ["error[business-directory-invalid]", "roma.toml:2:1", "unknown key `nam`", "did you mean `name`?"];
+    program.run(&["serve"]).refused(&told);
+    program.write("business/port.toml", "businessId = 'port'\nname = 'Port'\ntype = 'restaurant'\n");
+    program.run(&["serve", "--set", "bundles.on-failure=stop"]).refused(&told);
+    let mut host = Host::start(&program);
+    let line = host.log("a business file is not loaded");
+    assert_eq!((&line["level"], &line["business_id"]), (&"ERROR".into(), &"roma".into()), "{line}");
+    assert!(line["report"].as_str().unwrap().contains("nam = 'Roma'"), "with the line under its caret: {line}");
+    assert_eq!(host.log("no bundle decides for the type")["business_id"], "port");
+    assert!(host.get("/metrics").contains("signalbox_business_files_not_loaded 1"));
+    std::fs::remove_file(program.path("business/roma.toml")).unwrap();
+    host.signal("-HUP");
+    assert_eq!(host.log("read the business directory again")["businesses"], 1);
 }
 
 #[test]
@@ -171,9 +183,7 @@ fn metrics_are_not_for_who_was_forwarded_or_comes_by_another_name() {
     }
     let foreign = ask("1.1", "host: rebound.example.com\r\n");
     assert!(foreign.starts_with("HTTP/1.1 403") && foreign.contains("under localhost"), "{foreign}");
-    for header in
-        ["Forwarded: for=192.0.2.1", "X-Forwarded-For: 192.0.2.1", "X-Forwarded-Proto: https", "Via: 1.1 proxy"]
-    {
+    for header in ["Forwarded: for=192.0.2.1", "X-Forwarded-Proto: https", "Client-IP: 192.0.2.1", "Via: 1.1 proxy"] {
         let forwarded = ask("1.1", &format!("host: localhost\r\n{header}\r\n"));
         assert!(forwarded.starts_with("HTTP/1.1 403") && forwarded.contains("forwarded"), "{header}: {forwarded}");
     }
@@ -226,6 +236,18 @@ fn an_interrupt_leaves_without_a_time_of_not_being_ready() {
 }
 
 #[test]
+fn what_strangers_write_where_nobody_has_to_prove_anything_is_not_logged() {
+    let program = Program::new(&format!("{SERVER}{AUTH}[store]\nbackend = 'memory'\n"));
+    let mut host = Host::start(&program);
+    host.send(
+        "POST /webhooks/Ana%20was%20here/hook HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+    );
+    assert_eq!(host.log("refused a delivery")["business_id"], Value::Null);
+    host.send("ANA-WAS-HERE /v1/businesses/roma/decisions HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+    assert_eq!(host.log("refused a request")["method"], "other");
+}
+
+#[test]
 fn sighup_takes_up_what_is_right_and_keeps_what_was_when_it_is_wrong() {
     let configuration = format!("{SERVER}{AUTH}[store]\nbackend = 'memory'\n");
     let program = Program::new(&configuration);
@@ -239,7 +261,9 @@ fn sighup_takes_up_what_is_right_and_keeps_what_was_when_it_is_wrong() {
     program.write("business/roma.toml", "businessId = ");
     program.write("signalbox.toml", "[servr]\n");
     host.signal("-HUP");
-    assert_eq!(host.log("the business directory stays as it was")["level"], "ERROR");
+    let line = host.log("a business file is not loaded: its business stays as it was");
+    assert_eq!(line["level"], "ERROR");
+    assert!(host.get("/metrics").contains("signalbox_business_files_not_loaded 1"));
     assert_eq!(host.log("the configuration stays as it was: the configuration has 1 problem")["level"], "ERROR");
     assert!(host.get("/livez").starts_with("HTTP/1.1 200"));
 }

@@ -88,6 +88,11 @@ impl From<AccessError> for ApiError {
             AccessError::MissingPermission { .. } => {
                 Self::new(StatusCode::FORBIDDEN, ErrorCode::PermissionMissing, error.to_string())
             }
+            error @ AccessError::NotLoaded(_) => {
+                let error = IntakeError::Access(error);
+                let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.code(), error.to_string());
+                Self(problem.retry_after(error.again().after().unwrap_or(UNTIL_MENDED)))
+            }
             AccessError::UnknownBusiness(_) | AccessError::NoAccess(_) | AccessError::NoLocation { .. } => {
                 Self::not_found("business or location")
             }

@@ -3,7 +3,7 @@
 use axum::extract::{FromRequestParts, OriginalUri};
 use http::request::Parts;
 use signalbox_delivery::Audience as _;
-use signalbox_executor::Authorized;
+use signalbox_executor::{AccessError, Authorized};
 use signalbox_http::{AuthError, authorization, is_token_in_url};
 use signalbox_model::{AgentInput, DECISIONS_PERMISSION, MESSAGE_PERMISSION, Reach, UserAccess};
 use signalbox_store::DecisionRecord;
@@ -42,7 +42,11 @@ impl Caller {
 
     /// Lets the caller look at what a business has decided: all of it, or what is the caller's own.
     pub fn look(&self, api: &Api, business_id: &str, what: &str) -> Result<Visibility, ApiError> {
-        if self.may(api, business_id, None, DECISIONS_PERMISSION) {
+        let staff = api.shared.intake.authorize(&self.access, business_id, None, DECISIONS_PERMISSION);
+        if let Err(error @ AccessError::NotLoaded(_)) = staff {
+            return Err(error.into());
+        }
+        if staff.is_ok() {
             Ok(Visibility::All)
         } else if self.may(api, business_id, None, MESSAGE_PERMISSION) {
             Ok(Visibility::Own)

@@ -34,9 +34,20 @@ pub(super) fn of(record: &Record, intake: &Intake) -> Result<String, RecordError
         .collect();
     let by_key = readers.iter().find(|reader| record.key.as_deref() == Some(reader.as_bytes()));
     match (by_key, readers.as_slice()) {
-        (Some(reader), _) | (None, [reader]) => Ok(reader.clone()),
+        (Some(reader), _) => Ok(reader.clone()),
+        // The only one that is there may not be the only one that there is, and must not get another's record.
+        (None, _) if is_of_one_not_loaded(record, intake) => Err(RecordError::BusinessNotLoaded),
+        (None, [reader]) => Ok(reader.clone()),
         (None, readers) => Err(RecordError::NoBusiness { topic: record.topic.to_string(), readers: readers.len() }),
     }
+}
+
+/// Whether a record that names no business here may be that of one that cannot be served right now.
+fn is_of_one_not_loaded(record: &Record, intake: &Intake) -> bool {
+    let key = record.key.as_deref().and_then(|key| std::str::from_utf8(key).ok());
+    // That a file does not say whose it is makes no business of every key.
+    let waits = |key: &str| matches!(intake.inputs(key), Err(DecideError::NotLoaded { .. }));
+    key.is_some_and(waits) || intake.may_lack_a_reader(&record.topic)
 }
 
 fn reader(business_id: &str, record: &Record, intake: &Intake) -> Result<String, RecordError> {
@@ -51,6 +62,7 @@ fn reader(business_id: &str, record: &Record, intake: &Intake) -> Result<String,
 pub(super) fn served(business_id: &str, intake: &Intake) -> Result<(Arc<BusinessInfo>, Arc<Inputs>), RecordError> {
     intake.inputs(business_id).map_err(|error| match error {
         DecideError::NotLoaded { business_type } => RecordError::NotLoaded(business_type),
+        DecideError::BusinessNotLoaded(_) => RecordError::BusinessNotLoaded,
         DecideError::NoBundle { business_type } => RecordError::NoBundle(business_type),
         _ => RecordError::UnknownBusiness(business_id.chars().take(128).collect()),
     })

@@ -74,6 +74,9 @@ pub(super) enum RecordError {
     /// The bundle for the business's type could not be loaded.
     #[error("the bundle for businesses of type {0} could not be loaded; the record waits until it is")]
     NotLoaded(String),
+    /// It is for a business whose file or bundle could not be loaded, or may be.
+    #[error("the record may be for a business whose file or bundle could not be loaded; it waits until it is")]
+    BusinessNotLoaded,
     /// Another input with the same id was decided.
     #[error("input {0} was decided before with other content; a new input needs a new id")]
     IdReused(String),
@@ -147,6 +150,7 @@ impl RecordError {
             Self::OtherBusiness { .. } => ErrorCode::TopicNotRead,
             Self::NoBundle(_) => ErrorCode::NoBundle,
             Self::NotLoaded(_) => ErrorCode::BundleNotLoaded,
+            Self::BusinessNotLoaded => ErrorCode::BusinessNotLoaded,
             Self::IdReused(_) | Self::Intake(IntakeError::IdReused) => ErrorCode::InputIdReused,
             Self::Handle(HandleError::Decide(error)) | Self::Intake(IntakeError::Decide(error)) => decide_code(error),
             Self::Handle(error) => error.code(),
@@ -167,7 +171,7 @@ impl RecordError {
             Self::Handle(HandleError::Decide(error)) => fate_of(error),
             Self::Intake(IntakeError::Decide(error) | IntakeError::Delayed(error)) => fate_of(error),
             Self::Intake(error) if error.again().retryable() => Disposition::Later(error.again().after()),
-            Self::NotLoaded(_) => Disposition::Later(None),
+            Self::NotLoaded(_) | Self::BusinessNotLoaded => Disposition::Later(None),
             Self::Lost => Disposition::Doubtful,
             _ => Disposition::Never,
         }
@@ -179,6 +183,8 @@ impl RecordError {
             Self::NotJson(_)
             | Self::NoInput(_)
             | Self::Content(_)
+            | Self::UnknownBusiness(_)
+            | Self::UnknownLocation { .. }
             | Self::Handle(HandleError::Rejected(Rejection::Invalid(_) | Rejection::Forbidden(_))) => {
                 "the reason repeats words of the record, and stands in its dead letter".to_owned()
             }
@@ -229,8 +235,8 @@ fn fate_of(error: &DecideError) -> Disposition {
     match error {
         DecideError::UnknownBusiness(_) | DecideError::NoBundle { .. } => Disposition::Never,
         DecideError::Busy { retry_after } => Disposition::Later(Some(*retry_after)),
-        // An operator mends the bundle; until then no record is at fault.
-        DecideError::NotLoaded { .. } => Disposition::Later(None),
+        // An operator mends the bundle or the business's file; until then no record is at fault.
+        DecideError::NotLoaded { .. } | DecideError::BusinessNotLoaded(_) => Disposition::Later(None),
         DecideError::Store(StoreError::TooLarge { .. } | StoreError::Invalid(_)) => Disposition::Never,
         // Credentials and tables are mended by people; until then no record is at fault.
         DecideError::Store(_) => Disposition::Later(None),
@@ -265,6 +271,8 @@ mod tests {
             (IntakeError::Decide(DecideError::NoBundle { business_type: reason() }).into(), Disposition::Never),
             (IntakeError::Decide(DecideError::NotLoaded { business_type: reason() }).into(), Disposition::Later(None)),
             (RecordError::NotLoaded(reason()), Disposition::Later(None)),
+            (IntakeError::Decide(DecideError::BusinessNotLoaded(reason())).into(), Disposition::Later(None)),
+            (RecordError::BusinessNotLoaded, Disposition::Later(None)),
             (IntakeError::Decide(DecideError::Internal(reason())).into(), Disposition::Doubtful),
             (RecordError::Lost, Disposition::Doubtful),
         ];

@@ -37,9 +37,9 @@ pub(super) enum DeliveryError {
         /// Its name.
         secret: String,
     },
-    /// The business's bundle could not be loaded.
+    /// The business's bundle or file could not be loaded.
     #[error("this webhook cannot be served right now; send the delivery again later")]
-    NotLoaded,
+    NotLoaded(DecideError),
     /// Too many of one hook.
     #[error("too many deliveries to this hook; come back later")]
     Rate {
@@ -73,7 +73,7 @@ impl From<ReceiveError> for DeliveryError {
     fn from(error: ReceiveError) -> Self {
         match error {
             ReceiveError::NotOffered(_) => Self::Unknown,
-            ReceiveError::Handle(HandleError::Decide(DecideError::NotLoaded { .. })) => Self::NotLoaded,
+            ReceiveError::Handle(HandleError::Decide(error)) if error.waits_for_the_operator() => Self::NotLoaded(error),
             ReceiveError::Handle(error) => error.into(),
             ReceiveError::Intake(error) => error.into(),
         }
@@ -93,7 +93,7 @@ impl DeliveryError {
             Self::Body(BodyReadError::Incomplete) => ErrorCode::BodyIncomplete,
             Self::Unproven(_) => ErrorCode::SignatureInvalid,
             Self::NoSecret { .. } => ErrorCode::SecretMissing,
-            Self::NotLoaded => ErrorCode::BundleNotLoaded,
+            Self::NotLoaded(error) => error.code(),
             Self::Rate { .. } => ErrorCode::RateLimited,
             Self::IdReused | Self::Intake(IntakeError::IdReused) => ErrorCode::DeliveryIdReused,
             Self::UsedElsewhere => ErrorCode::DeliveryUsedElsewhere,
@@ -133,7 +133,7 @@ impl DeliveryError {
             // A handler that is broken may be mended, a store may come back: the sender keeps the delivery until then.
             Self::Full
             | Self::NoSecret { .. }
-            | Self::NotLoaded
+            | Self::NotLoaded(_)
             | Self::Handle(_)
             | Self::Intake(_)
             | Self::Store(_)
@@ -175,10 +175,10 @@ impl DeliveryError {
 
     /// Whether the operator has to look after it.
     pub fn is_ours(&self) -> bool {
-        // A bundle that is not loaded was told of once, when it was not.
+        // What is not loaded was told of once, when it was not.
         let crowded = matches!(
             self,
-            Self::Full | Self::NotLoaded | Self::Intake(IntakeError::Busy { .. } | IntakeError::Draining)
+            Self::Full | Self::NotLoaded(_) | Self::Intake(IntakeError::Busy { .. } | IntakeError::Draining)
         );
         self.status() == StatusCode::SERVICE_UNAVAILABLE && !crowded
     }

@@ -182,7 +182,9 @@ async fn deliver(
     let found = shared.hook(&business_id, &hook);
     // A label is written only for what exists, so that strangers add no time series.
     let label = if found.is_ok() { hook.clone() } else { NO_HOOK.to_owned() };
-    let span = tracing::info_span!("webhook", correlation_id, business_id, hook = label);
+    // Nor a line: an address that nobody has may say anything.
+    let known = shared.intake.business(&business_id).map(|business| business.business_id.clone());
+    let span = tracing::info_span!("webhook", correlation_id, business_id = known, hook = label);
     let answered = async {
         let input = found?;
         shared.clone().receive(business_id, hook, input, headers, body, &correlation_id).await
@@ -206,8 +208,8 @@ async fn deliver(
 impl Shared {
     fn hook(&self, business_id: &str, hook: &str) -> Result<Hook, DeliveryError> {
         let (_, inputs) = self.intake.inputs(business_id).map_err(|error| match error {
-            // Whether it has the hook only its bundle knows; "not found" would make the sender give up.
-            DecideError::NotLoaded { .. } => DeliveryError::NotLoaded,
+            // Whether it has the hook only its file and its bundle know; "not found" would make the sender give up.
+            error if error.waits_for_the_operator() => DeliveryError::NotLoaded(error),
             _ => DeliveryError::Unknown,
         })?;
         let input = inputs.webhook.get(hook).cloned().ok_or(DeliveryError::Unknown)?;

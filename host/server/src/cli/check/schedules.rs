@@ -8,7 +8,6 @@ use signalbox_capabilities::business::BusinessDirectory;
 use signalbox_graph::{CronInput, Inputs};
 
 use crate::cli::cron::next_ticks;
-use crate::config::Config;
 
 /// How many ticks of each are shown.
 const SHOWN: usize = 3;
@@ -22,25 +21,26 @@ struct Ticks<'a> {
 }
 
 /// A line for each schedule and time zone.
-pub(super) fn lines(inputs: &Inputs, business_type: &str, config: &Config) -> Vec<String> {
+pub(super) fn lines(inputs: &Inputs, zones: Option<&BTreeSet<String>>) -> Vec<String> {
     let line = |ticks: Ticks<'_>| {
         let Ticks { name, schedule, timezone, next } = ticks;
         format!("schedule {name}, {schedule}, in {timezone}: next {}", next.join(", "))
     };
-    ticks(inputs, business_type, config).into_iter().map(line).collect()
+    ticks(inputs, zones).into_iter().map(line).collect()
 }
 
 /// The same for programs.
-pub(super) fn json(inputs: &Inputs, business_type: &str, config: &Config) -> Value {
+pub(super) fn json(inputs: &Inputs, zones: Option<&BTreeSet<String>>) -> Value {
     let one = |ticks: Ticks<'_>| json!({ "name": ticks.name, "schedule": ticks.schedule, "timezone": ticks.timezone, "next": ticks.next });
-    ticks(inputs, business_type, config).into_iter().map(one).collect()
+    ticks(inputs, zones).into_iter().map(one).collect()
 }
 
-fn ticks<'a>(inputs: &'a Inputs, business_type: &str, config: &Config) -> Vec<Ticks<'a>> {
+/// The ticks of a schedule without a time zone of its own are left out when nobody knows the zones of the businesses.
+fn ticks<'a>(inputs: &'a Inputs, zones: Option<&BTreeSet<String>>) -> Vec<Ticks<'a>> {
     let now = Timestamp::now();
-    let zones = || zones(business_type, config);
     let one = |(name, input): (&'a String, &'a CronInput)| {
-        let zones = input.timezone.clone().map_or_else(zones, |zone| BTreeSet::from([zone]));
+        let own = input.timezone.clone().map(|zone| BTreeSet::from([zone]));
+        let zones = own.or_else(|| zones.cloned()).unwrap_or_default();
         zones.into_iter().filter_map(move |timezone| {
             let expression = input.schedule.parse().ok()?;
             let next = next_ticks(&expression, &signalbox_model::time_zone(&timezone)?, now, SHOWN);
@@ -51,10 +51,19 @@ fn ticks<'a>(inputs: &'a Inputs, business_type: &str, config: &Config) -> Vec<Ti
 }
 
 /// Those of the businesses of the type, whose clock a schedule without a time zone keeps to; without such a business, UTC.
-fn zones(business_type: &str, config: &Config) -> BTreeSet<String> {
-    let directory = BusinessDirectory::open(&config.business.directory);
-    let businesses = directory.map(|directory| directory.all()).unwrap_or_default();
+/// None when there may be one, in a file that cannot be read.
+pub(super) fn zones(business_type: &str, directory: &BusinessDirectory) -> Option<BTreeSet<String>> {
+    let is_of_the_type = |found: Option<&str>| found.is_none_or(|found| found == business_type);
+    if directory.not_loaded().iter().any(|file| is_of_the_type(file.business_type.as_deref())) {
+        return None;
+    }
+    let businesses = directory.all();
     let of_the_type = businesses.iter().filter(|business| business.business_type == business_type);
     let zones: BTreeSet<String> = of_the_type.map(|business| business.timezone.clone()).collect();
-    if zones.is_empty() { BTreeSet::from(["UTC".to_owned()]) } else { zones }
+    Some(if zones.is_empty() { without_businesses() } else { zones })
+}
+
+/// Where schedules are tried that no business has yet.
+pub(super) fn without_businesses() -> BTreeSet<String> {
+    BTreeSet::from(["UTC".to_owned()])
 }

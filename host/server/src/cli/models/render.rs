@@ -48,6 +48,10 @@ pub async fn run(config: &Config, options: &Options) -> anyhow::Result<ExitCode>
     }
     let directory = BusinessDirectory::open(&config.business.directory).context("reading the business directory")?;
     let Some(business) = directory.get(&options.business) else {
+        if directory.awaits(&options.business) {
+            directory.whole().context("reading the business directory")?;
+            bail!("business {} is in a file that cannot be loaded", options.business);
+        }
         let known: Vec<String> = directory.all().iter().map(|business| business.business_id.clone()).collect();
         bail!("there is no business {} in the directory, only {}", options.business, known.join(", "));
     };
