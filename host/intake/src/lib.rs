@@ -39,7 +39,7 @@ use in_flight::InFlightInput;
 use rate_limits::RateLimits;
 
 pub use accept::{Acceptance, PendingDecision};
-pub use check::LONGEST_MESSAGE_ID;
+pub use check::{LONGEST_MESSAGE_ID, is_message_id};
 pub use config::IntakeConfig;
 pub use decide::{Decide, PermissionAudience};
 pub use error::{Again, IntakeError, RateScope, UNTIL_MENDED, not_read};

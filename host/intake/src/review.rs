@@ -6,9 +6,7 @@ use std::time::Duration;
 use sha2::{Digest as _, Sha256};
 use signalbox_delivery::may_review;
 use signalbox_executor::{ReviewError, SubmittedReview};
-use signalbox_model::{
-    DecisionModel, ErrorCode, ErrorType, REVIEW_PERMISSION, ReviewRequest, Source, UserAccess,
-};
+use signalbox_model::{DecisionModel, ErrorCode, ErrorType, REVIEW_PERMISSION, ReviewRequest, Source, UserAccess};
 use signalbox_store::{DecisionRecord, StoreError};
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;

@@ -200,7 +200,8 @@ impl Checked {
             problems.map(|problem| serde_json::to_value(&problem)).collect::<Result<Vec<Value>, _>>()
         };
         let mut problems = of(signalbox_graph::Severity::Error)?;
-        problems.extend(self.directory_unreadable.iter().map(|message| json!({ "severity": "error", "message": message })));
+        problems
+            .extend(self.directory_unreadable.iter().map(|message| json!({ "severity": "error", "message": message })));
         let mut warnings = of(signalbox_graph::Severity::Warning)?;
         for model in &self.models {
             let (list, severity) = if model.is_error() { (&mut problems, "error") } else { (&mut warnings, "warning") };

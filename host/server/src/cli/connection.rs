@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use anyhow::{Context as _, bail};
 use clap::Args;
@@ -6,12 +7,15 @@ use reqwest::Url;
 use serde::Deserialize;
 use signalbox_model::BusinessAccess;
 
+use super::Configured;
+
 /// Which host a command talks to, and as whom.
 #[derive(Debug, Args)]
 pub struct Connection {
-    /// Where the host is: its `url` or its `websocket` address, as the ready line of `signalbox serve` names them.
-    #[arg(long, default_value = "ws://127.0.0.1:8080/ws")]
-    pub url: String,
+    /// Where the host is: its `url` or its `websocket` address, as the ready line of `signalbox serve` names them; without it
+    /// where `signalbox serve` would listen with this configuration.
+    #[arg(long)]
+    url: Option<String>,
     /// The user's token; best kept in the variable, out of the list of processes.
     #[arg(long, env = "SIGNALBOX_TOKEN", hide_env_values = true)]
     token: Option<String>,
@@ -20,7 +24,19 @@ pub struct Connection {
     pub timeout: u64,
 }
 
+/// Where the host of a connection is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostAddress(String);
+
 impl Connection {
+    /// Where the host is: as --url says, else as it listens with this configuration.
+    pub fn host(&self, configured: &Configured) -> anyhow::Result<HostAddress> {
+        match &self.url {
+            Some(url) => Ok(HostAddress(url.clone())),
+            None => HostAddress::listening(configured.load()?.config.server.listen),
+        }
+    }
+
     /// The token, or how to come by one.
     pub fn token(&self) -> anyhow::Result<&str> {
         match self.token.as_deref().map(str::trim) {
@@ -47,6 +63,24 @@ impl Connection {
         }
         Ok(claims.businesses.into_keys().collect())
     }
+}
+
+impl HostAddress {
+    /// An address that a host listens at, as a client on the same machine reaches it.
+    fn listening(listen: SocketAddr) -> anyhow::Result<Self> {
+        if listen.port() == 0 {
+            bail!(
+                "server.listen of the configuration has port 0, which takes any free one; give --url with the address that \
+                 the ready line of `signalbox serve` names"
+            );
+        }
+        let address = match listen.ip() {
+            IpAddr::V4(every) if every.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            IpAddr::V6(every) if every.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+            one => one,
+        };
+        Ok(Self(format!("ws://{}/ws", SocketAddr::new(address, listen.port()))))
+    }
 
     /// Where the host takes WebSocket connections.
     pub fn websocket_url(&self) -> anyhow::Result<Url> {
@@ -70,7 +104,7 @@ impl Connection {
 
     /// The address, and whether it is one of TLS.
     fn parsed(&self) -> anyhow::Result<(Url, bool)> {
-        let text = &self.url;
+        let text = &self.0;
         let url =
             Url::parse(text).with_context(|| format!("`{text}` is no address, such as ws://127.0.0.1:8080/ws"))?;
         match url.scheme() {
@@ -90,8 +124,22 @@ fn set_scheme(url: &mut Url, scheme: &str) {
 mod tests {
     use super::*;
 
-    fn to(url: &str) -> Connection {
-        Connection { url: url.to_owned(), token: None, timeout: 1 }
+    fn to(url: &str) -> HostAddress {
+        HostAddress(url.to_owned())
+    }
+
+    #[test]
+    fn a_host_is_reached_where_its_configuration_says_that_it_listens() {
+        for (listen, url) in [
+            ("127.0.0.1:8080", "ws://127.0.0.1:8080/ws"),
+            ("0.0.0.0:9000", "ws://127.0.0.1:9000/ws"),
+            ("192.0.2.1:80", "ws://192.0.2.1:80/ws"),
+            ("[::]:9000", "ws://[::1]:9000/ws"),
+        ] {
+            assert_eq!(HostAddress::listening(listen.parse().unwrap()).unwrap(), to(url), "{listen}");
+        }
+        let any = HostAddress::listening("127.0.0.1:0".parse().unwrap()).unwrap_err().to_string();
+        assert!(any.contains("--url") && any.contains("ready line"), "{any}");
     }
 
     #[test]
@@ -118,7 +166,7 @@ mod tests {
     #[test]
     fn a_missing_token_is_told_with_the_variable_and_the_command_that_makes_one() {
         for token in [None, Some(String::new()), Some(" \n".to_owned())] {
-            let error = Connection { token, ..to("ws://127.0.0.1:8080/ws") }.token().unwrap_err().to_string();
+            let error = Connection { url: None, token, timeout: 1 }.token().unwrap_err().to_string();
             assert!(error.contains("SIGNALBOX_TOKEN") && error.contains("signalbox token --user"), "{error}");
         }
     }

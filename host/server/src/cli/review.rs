@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use signalbox_model::{EditedAction, ReviewChoice};
 
 use super::connection::Connection;
-use super::output;
+use super::{Configured, output};
 use crate::shutdown;
 use api::Api;
 
@@ -71,14 +71,17 @@ struct Request {
 }
 
 /// Lists, or reviews.
-pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
+pub fn run(configured: &Configured, options: &Options) -> anyhow::Result<ExitCode> {
     crate::serve::install_tls();
     super::wait_for(async {
         match &options.command {
-            Command::List(options) => list::run(options).await,
-            Command::Approve(request) => review(request, ReviewChoice::Approve, None).await,
-            Command::Reject(request) => review(request, ReviewChoice::Reject, None).await,
-            Command::Edit(edit) => review(&edit.request, ReviewChoice::Edit, Some(read(&edit.actions)?)).await,
+            Command::List(options) => list::run(configured, options).await,
+            Command::Approve(request) => review(configured, request, ReviewChoice::Approve, None).await,
+            Command::Reject(request) => review(configured, request, ReviewChoice::Reject, None).await,
+            Command::Edit(edit) => {
+                let actions = read(&edit.actions)?;
+                review(configured, &edit.request, ReviewChoice::Edit, Some(actions)).await
+            }
         }
     })
 }
@@ -89,6 +92,7 @@ fn read(path: &std::path::Path) -> anyhow::Result<Vec<EditedAction>> {
 }
 
 async fn review(
+    configured: &Configured,
     request: &Request,
     verdict: ReviewChoice,
     actions: Option<Vec<EditedAction>>,
@@ -110,7 +114,7 @@ async fn review(
         fields.extend(request.note.as_ref().map(|note| ("note".to_owned(), json!(note))));
         fields.extend(actions.map(|actions| ("actions".to_owned(), json!(actions))));
     }
-    let api = Api::new(&request.connection)?;
+    let api = Api::new(&request.connection, &request.connection.host(configured)?)?;
     let decision = api.review(&business, &request.decision, &id, &body).await.with_context(|| {
         format!("the review is not confirmed; `signalbox decisions show {}` shows what counted", request.decision)
     })?;

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
+use reqwest::Url;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 use super::connection::Connection;
-use super::output;
+use super::{Configured, output};
 use crate::shutdown;
 use client::{Client, Ending};
 use story::Story;
@@ -43,16 +44,19 @@ pub struct Options {
 }
 
 /// Sends; the exit code says whether everything was answered.
-pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
+pub fn run(configured: &Configured, options: &Options) -> anyhow::Result<ExitCode> {
     crate::serve::install_tls();
-    super::wait_for(converse(options))
+    // Without a token the address does not matter.
+    options.connection.token()?;
+    let url = options.connection.host(configured)?.websocket_url()?;
+    super::wait_for(converse(options, &url))
 }
 
-async fn converse(options: &Options) -> anyhow::Result<ExitCode> {
-    let Connection { url, timeout, .. } = &options.connection;
-    let deadline = Duration::from_secs(*timeout);
+async fn converse(options: &Options, url: &Url) -> anyhow::Result<ExitCode> {
+    let timeout = options.connection.timeout;
+    let deadline = Duration::from_secs(timeout);
     let mut story = Story { json: options.json };
-    let connecting = Client::connect(&options.connection, &mut story);
+    let connecting = Client::connect(url, options.connection.token()?, &mut story);
     let mut client = tokio::time::timeout(deadline, connecting)
         .await
         .with_context(|| format!("{url} did not answer within {timeout} s"))??;

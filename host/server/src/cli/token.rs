@@ -1,3 +1,5 @@
+mod unknown;
+
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
@@ -8,7 +10,7 @@ use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use serde_json::json;
 use signalbox_http::{AuthConfig, KeyConfig};
-use signalbox_model::{BusinessAccess, HumanDuration};
+use signalbox_model::{BUSINESS_ID_RULE, BusinessAccess, HumanDuration, is_business_id, is_hidden, user_id_problem};
 
 use super::{Configured, output};
 use crate::config::secrets;
@@ -16,7 +18,8 @@ use crate::shutdown;
 
 /// Mints a token for development with the HS256 key of the configuration.
 ///
-/// Refuses unless `[auth] development = true`, and when tokens are verified with public keys: then they come from the
+/// Warns of businesses, roles and locations that the business directory does not have, and mints all the same, because they
+/// may come later. Refuses unless `[auth] development = true`, and when tokens are verified with public keys: then they come from the
 /// issuer that has the private ones.
 ///
 /// Example: signalbox token --user ana --business trattoria-roma:coordinator --expires 8h
@@ -46,18 +49,20 @@ struct Claims<'a> {
     iat: i64,
     nbf: i64,
     exp: i64,
-    businesses: BTreeMap<String, BusinessAccess>,
+    businesses: &'a BTreeMap<String, BusinessAccess>,
 }
 
 /// Mints it.
 pub fn run(configured: &Configured, options: &Options) -> anyhow::Result<ExitCode> {
     let user = &options.user;
     // As a host asks of every token.
-    if user.is_empty() || user.len() > 128 || user.chars().any(char::is_control) {
-        bail!("--user has to name the user in 1 to 128 bytes, without control characters");
+    if let Some(problem) = user_id_problem(user) {
+        bail!("--user {problem}");
     }
-    let auth = configured.load()?.config.auth;
-    let key = development_key(&auth)?;
+    let businesses = businesses(&options.business)?;
+    let loaded = configured.load()?;
+    let auth = &loaded.config.auth;
+    let key = development_key(auth)?;
     let secret = secrets::open("auth.keys", &key.key)?;
     let now = jiff::Timestamp::now();
     let expires = now.checked_add(options.expires.0).context("--expires is too far away")?;
@@ -69,11 +74,14 @@ pub fn run(configured: &Configured, options: &Options) -> anyhow::Result<ExitCod
         iat: now.as_second(),
         nbf: now.as_second(),
         exp: expires.as_second(),
-        businesses: options.business.iter().map(|text| access(text)).collect::<anyhow::Result<_>>()?,
+        businesses: &businesses,
     };
     let header = Header { kid: key.kid.clone(), ..Header::new(key.algorithm.into()) };
     let encoding = EncodingKey::from_secret(secret.expose_secret().as_bytes());
     let token = jsonwebtoken::encode(&header, &claims, &encoding).context("signing the token")?;
+    for note in unknown::notes(&loaded, &businesses) {
+        output::problem(&output::printable(&format!("warning: {note}\n")));
+    }
     if options.json {
         output::json(&json!({ "token": token, "expiresAt": expires }))?;
     } else {
@@ -107,6 +115,18 @@ fn development_key(auth: &AuthConfig) -> anyhow::Result<&KeyConfig> {
     auth.keys.first().context("no key is configured: add [[auth.keys]] with algorithm = \"HS256\" and a key")
 }
 
+/// Reads what every `--business` says; each names another business.
+fn businesses(texts: &[String]) -> anyhow::Result<BTreeMap<String, BusinessAccess>> {
+    let mut businesses = BTreeMap::new();
+    for text in texts {
+        let (id, access) = access(text)?;
+        if businesses.insert(id.clone(), access).is_some() {
+            bail!("--business names {id} twice; name it once, with all of its roles and locations");
+        }
+    }
+    Ok(businesses)
+}
+
 /// Reads `ID[:ROLE,ROLE][@LOCATION,LOCATION]`.
 fn access(text: &str) -> anyhow::Result<(String, BusinessAccess)> {
     let (rest, locations) = match text.split_once('@') {
@@ -119,6 +139,13 @@ fn access(text: &str) -> anyhow::Result<(String, BusinessAccess)> {
     };
     if id.is_empty() || roles.is_empty() || locations.as_ref().is_some_and(Vec::is_empty) {
         bail!("`{text}` is not ID[:ROLE,ROLE][@LOCATION,LOCATION], for example trattoria-roma:coordinator");
+    }
+    if !is_business_id(id) {
+        bail!("`{id}` can be no business: an id has {BUSINESS_ID_RULE}");
+    }
+    let mut named = roles.iter().chain(locations.iter().flatten());
+    if let Some(name) = named.find(|name| name.chars().any(is_hidden)) {
+        bail!("`{name}` has characters that cannot be seen, which no role or location is found by; write it anew");
     }
     Ok((id.to_owned(), BusinessAccess { roles, locations }))
 }
@@ -142,6 +169,10 @@ mod tests {
             (one("roma"), one("cook"), Some(vec![one("centru"), one("port")]))
         );
         assert_eq!(read("roma@centru").unwrap(), (one("roma"), one("coordinator"), Some(vec![one("centru")])));
+        assert!(read("ro ma").unwrap_err().to_string().contains("1 to 64 letters"));
+        assert!(read("roma:co\u{202e}ok").unwrap_err().to_string().contains("cannot be seen"));
+        let twice = businesses(&["roma".to_owned(), "roma:cook".to_owned()]);
+        assert!(twice.unwrap_err().to_string().contains("names roma twice"));
         for wrong in ["", ":cook", "roma:", "roma@"] {
             assert!(read(wrong).unwrap_err().to_string().contains("trattoria-roma:coordinator"), "{wrong}");
         }

@@ -49,3 +49,28 @@ fn with_several_businesses_one_has_to_be_chosen() {
     let token = program.run(&["token", "--user", "ana", "--business", "roma", "--business", "centru"]).out;
     send(&program, &host, token.trim(), &["hello"]).refused(&["names 2 businesses", "--business"]);
 }
+
+#[test]
+fn without_an_address_the_host_is_where_the_configuration_says_that_it_listens() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    // Nothing is accepted here, and another program is not there either while the port is held.
+    drop(taken);
+    let program = Program::new(&CONFIGURATION.replace("127.0.0.1:0", &format!("0.0.0.0:{port}")));
+    let place = format!("connecting to ws://127.0.0.1:{port}/ws");
+    let ran = program.run(&["send", "--token", "x", "--business", "roma", "hello"]);
+    ran.refused(&[&place, "is the host running?"]);
+    assert_eq!(ran.err.matches("refused").count(), 1, "the cause is told once: {}", ran.err);
+    let elsewhere = program.path("elsewhere.toml");
+    std::fs::rename(program.path("signalbox.toml"), &elsewhere).unwrap();
+    let mut command = program.command(&["send", "--token", "x", "--business", "roma", "hello"]);
+    let ran: super::program::Ran = command.env("SIGNALBOX_CONFIG", &elsewhere).output().unwrap().into();
+    ran.refused(&[&place]);
+    let mut command = program.command(&["send", "--token", "x", "--business", "roma", "hello"]);
+    let ran: super::program::Ran =
+        command.env("SIGNALBOX_SERVER__LISTEN", format!("127.0.0.1:{port}")).output().unwrap().into();
+    ran.refused(&[&place]);
+    let any = Program::new(CONFIGURATION);
+    any.run(&["send", "--token", "x", "--business", "roma", "hello"]).refused(&["port 0", "--url", "ready line"]);
+    any.run(&["review", "list", "--token", "x", "--business", "roma"]).refused(&["port 0", "--url"]);
+}

@@ -49,7 +49,34 @@ fn a_secret_that_is_missing_is_named() {
 #[test]
 fn no_token_is_minted_that_no_host_would_take() {
     let program = Program::new(DEVELOPMENT);
-    for user in ["", "ana\nadmin", &"x".repeat(129)] {
-        program.run(&["token", "--user", user, "--business", "roma"]).refused(&["--user has to name the user"]);
+    for user in ["", "ana\nadmin", "ana\u{202e}nimda", "ana\u{200b}", "ana\u{a0}pop", &"x".repeat(129)] {
+        program.run(&["token", "--user", user, "--business", "roma"]).refused(&["--user ", "the user"]);
     }
+}
+
+#[test]
+fn what_a_token_names_and_no_business_has_is_told_with_what_there_is() {
+    let program = Program::new(DEVELOPMENT);
+    program.write(
+        "business/roma.toml",
+        "businessId = \"roma\"\nname = \"Roma\"\ntype = \"restaurant\"\n[[locations]]\nid = \"centru\"\nname = \"Centru\"\n\
+         [permissions]\ncoordinator = [\"message\"]\n",
+    );
+    let said = |business: &str| {
+        let ran = program.run(&["token", "--user", "ana", "--business", business]);
+        assert!(ran.code == 0 && ran.out.split('.').count() == 3, "{}", ran.err);
+        ran.err
+    };
+    assert_eq!(said("roma:coordinator@centru"), "");
+    for (business, told) in [
+        ("rona", "there is no business `rona` in the directory; did you mean `roma`?"),
+        ("lisbon", "there is no business `lisbon` in the directory; its businesses are `roma`"),
+        ("roma:cordinator", "business `roma` has no role `cordinator`; did you mean `coordinator`?"),
+        ("roma@port", "business `roma` has no location `port`; its locations are `centru`"),
+    ] {
+        let said = said(business);
+        assert!(said.contains(told), "{business}: {said}");
+    }
+    program.write("business/port.toml", "businessId = \"port\"\ncolour = 1\n");
+    assert!(said("port").contains("`port` may be in a business file that cannot be loaded"));
 }

@@ -8,7 +8,7 @@ use http::header::WWW_AUTHENTICATE;
 use http::{HeaderValue, StatusCode};
 use signalbox_executor::{AccessError, DecideError, HandleError, Rejection, ReviewError, not_stored};
 use signalbox_http::{AuthError, Problem};
-use signalbox_intake::{Again, IntakeError, ReceiveError, ReviewFailure};
+use signalbox_intake::{Again, IntakeError, ReceiveError, ReviewFailure, UNTIL_MENDED};
 use signalbox_model::{ErrorCode, ErrorType};
 use signalbox_store::{Remedy, StoreError};
 

@@ -73,7 +73,9 @@ impl From<ReceiveError> for DeliveryError {
     fn from(error: ReceiveError) -> Self {
         match error {
             ReceiveError::NotOffered(_) => Self::Unknown,
-            ReceiveError::Handle(HandleError::Decide(error)) if error.waits_for_the_operator() => Self::NotLoaded(error),
+            ReceiveError::Handle(HandleError::Decide(error)) if error.waits_for_the_operator() => {
+                Self::NotLoaded(error)
+            }
             ReceiveError::Handle(error) => error.into(),
             ReceiveError::Intake(error) => error.into(),
         }
@@ -214,7 +216,7 @@ mod tests {
         refusals.extend(samples::of_store().into_iter().map(|error| HandleError::Decide(error.into()).into()));
         refusals.extend([
             DeliveryError::Full,
-            DeliveryError::NotLoaded,
+            DeliveryError::NotLoaded(DecideError::BusinessNotLoaded(String::new())),
             DeliveryError::Lost,
             DeliveryError::Rate { wait: Duration::from_secs(1) },
         ]);

@@ -22,7 +22,6 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use signalbox_executor::DecideError;
 use signalbox_graph::{Inputs, WebhookInput};
 use signalbox_http::{CORRELATION_HEADER, read_body};
 use signalbox_intake::Intake;

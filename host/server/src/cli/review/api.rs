@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::cli::connection::Connection;
+use crate::cli::connection::{Connection, HostAddress};
 use crate::cli::output;
 
 /// The largest page of the API.
@@ -30,14 +30,14 @@ pub struct Api<'a> {
 
 impl<'a> Api<'a> {
     /// Prepared for requests as the connection's user.
-    pub fn new(connection: &'a Connection) -> anyhow::Result<Self> {
+    pub fn new(connection: &'a Connection, host: &HostAddress) -> anyhow::Result<Self> {
         let client = reqwest::Client::builder()
             .timeout(Duration::from_secs(connection.timeout))
             .redirect(reqwest::redirect::Policy::none())
             // As the other review commands, which know no proxy either.
             .no_proxy()
             .build()?;
-        Ok(Self { client, base: connection.api_url()?, token: connection.token()? })
+        Ok(Self { client, base: host.api_url()?, token: connection.token()? })
     }
 
     /// The first of a business's decisions that wait, at most so many.

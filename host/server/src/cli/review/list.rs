@@ -8,8 +8,8 @@ use signalbox_model::{Content, Timestamp};
 
 use super::api::Api;
 use crate::cli::connection::Connection;
-use crate::cli::output;
 use crate::cli::table::Table;
+use crate::cli::{Configured, output};
 use crate::shutdown;
 
 const COLUMNS: [&str; 7] = ["CREATED (UTC)", "DECISION", "BUSINESS", "CODE", "EXPIRES (UTC)", "ACTIONS", "MESSAGE"];
@@ -51,12 +51,12 @@ struct Waiting {
     expires_at: Option<Timestamp>,
 }
 
-pub async fn run(options: &Options) -> anyhow::Result<ExitCode> {
+pub async fn run(configured: &Configured, options: &Options) -> anyhow::Result<ExitCode> {
     let businesses = match &options.business {
         Some(business) => vec![business.clone()],
         None => options.connection.businesses()?,
     };
-    let api = Api::new(&options.connection)?;
+    let api = Api::new(&options.connection, &options.connection.host(configured)?)?;
     let limit = usize::try_from(options.limit)?;
     let mut found = Vec::new();
     for business in &businesses {

@@ -2,6 +2,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use futures_util::{SinkExt as _, StreamExt as _};
+use reqwest::Url;
 use signalbox_model::Content;
 use signalbox_sessions::{ClientFrame, MessageFrame, ServerFrame};
 use tokio::net::TcpStream;
@@ -11,7 +12,6 @@ use tokio_tungstenite::tungstenite::{Error as WireError, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 use super::story::Story;
-use crate::cli::connection::Connection;
 
 /// A coordinator's connection.
 pub struct Client {
@@ -32,10 +32,9 @@ pub enum Ending {
 
 impl Client {
     /// Connects and waits for the welcome.
-    pub async fn connect(connection: &Connection, story: &mut Story) -> anyhow::Result<Self> {
-        let url = connection.websocket_url()?;
+    pub async fn connect(url: &Url, token: &str, story: &mut Story) -> anyhow::Result<Self> {
         let mut request = url.as_str().into_client_request().with_context(|| format!("connecting to {url}"))?;
-        let bearer = format!("Bearer {}", connection.token()?);
+        let bearer = format!("Bearer {}", token);
         let bearer = HeaderValue::from_str(&bearer).context("the token has characters that no token has")?;
         request.headers_mut().insert("authorization", bearer);
         request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static("signalbox.v1"));

@@ -192,6 +192,25 @@ async fn a_handler_that_is_not_available_is_asked_until_it_is() {
 }
 
 #[tokio::test]
+async fn a_record_that_may_be_of_a_business_whose_file_is_wrong_waits_and_goes_to_no_other() {
+    let kafka = cluster();
+    let host = Host::start(&kafka).await;
+    host.reader.lacks_a_business.store(true, Ordering::SeqCst);
+    let value = json!({"text": "whose?"}).to_string();
+    // The trattoria is the only one that is there and reads the topic.
+    kafka
+        .send("till", Sent { key: Some("k"), value: Some(&value), partition: Some(0), ..Sent::default() })
+        .await
+        .unwrap();
+    until("many tries", async || host.reader.asked.load(Ordering::SeqCst) > 5).await;
+    assert_eq!(host.reader.handled(), 0, "nobody was given it");
+    host.reader.lacks_a_business.store(false, Ordering::SeqCst);
+    host.decided("trattoria", 1).await;
+    assert_eq!(host.texts().await, ["whose?"]);
+    committed(&kafka, "till", 1).await;
+}
+
+#[tokio::test]
 async fn the_same_id_with_other_content_is_put_aside() {
     let kafka = cluster();
     let host = Host::start(&kafka).await;

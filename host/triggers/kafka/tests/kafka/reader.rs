@@ -1,4 +1,4 @@
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -23,6 +23,10 @@ pub struct Reader {
     pub mended: AtomicBool,
     /// Whether anything is deployed.
     pub deployed: AtomicBool,
+    /// Whether the file of some business could not be read, which may read every topic.
+    pub lacks_a_business: AtomicBool,
+    /// How often somebody asked whether it may.
+    pub asked: AtomicUsize,
 }
 
 impl Reader {
@@ -32,6 +36,8 @@ impl Reader {
             events: Mutex::default(),
             mended: AtomicBool::new(false),
             deployed: AtomicBool::new(true),
+            lacks_a_business: AtomicBool::new(false),
+            asked: AtomicUsize::new(0),
         }
     }
 
@@ -85,6 +91,11 @@ impl Decide for Reader {
             return Err(DecideError::NoBundle { business_type: business.business_type.clone() });
         }
         Ok((business, Arc::new(inputs(business_id))))
+    }
+
+    fn may_lack_a_reader(&self, _topic: &str) -> bool {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        self.lacks_a_business.load(Ordering::SeqCst)
     }
 
     async fn handle(&self, call: EventCall) -> Result<Handled, HandleError> {
