@@ -12,9 +12,10 @@ mod paths;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use signalbox_diagnostics::Problems;
+
 use crate::definition::{GraphDefinition, NodeDefinition};
 use crate::graph::{Graph, Work};
-use crate::reader::Problems;
 
 /// How deep subgraphs may run subgraphs.
 const MAX_LEVELS: usize = 16;
@@ -188,7 +189,7 @@ fn unknown_subgraph(node: &NodeDefinition, names: &BTreeSet<&str>, problems: &mu
         && !problems.is_full()
     {
         let message = format!("node `{}` runs subgraph `{}`, which is not declared", node.name.value, graph.value);
-        let help = match crate::reader::nearest(&graph.value, names.iter().copied()) {
+        let help = match signalbox_diagnostics::nearest(&graph.value, names.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("declare it as [graphs.{}]", graph.value),
         };

@@ -3,9 +3,10 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use signalbox_diagnostics::{Item, Problems, Table, Text, suggestion};
+
 use crate::graph::Retry;
 use crate::json::Json;
-use crate::reader::{Item, Problems, Table, Text, suggestion};
 use crate::reducer::Reducer;
 
 /// The most nodes of one graph.

@@ -186,6 +186,6 @@ mod tests {
         shared::<Graph>();
         shared::<crate::Stepper<String>>();
         shared::<crate::Manifest>();
-        shared::<crate::Report>();
+        shared::<signalbox_diagnostics::Report>();
     }
 }

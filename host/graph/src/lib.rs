@@ -1,6 +1,6 @@
 //! Bundles and decision graphs: `bundle.toml` read and checked, and the pure machine that steps through a graph.
 //!
-//! [`parse`] turns the text of a manifest into a [`Manifest`], or into a [`Report`] of everything that is wrong with it.
+//! [`parse`] turns the text of a manifest into a [`Manifest`], or into a [`Report`](signalbox_diagnostics::Report) of everything that is wrong with it.
 //! A [`Stepper`] says which nodes run next and is told how they ended: no async, no wasm, no clock, no I/O.
 //!
 //! A bundle with a parallel step, a join, a condition and a node that takes over on errors:
@@ -90,25 +90,19 @@ mod graph;
 mod json;
 mod manifest;
 mod mermaid;
-mod reader;
 mod reducer;
-mod report;
-mod source;
 mod stepper;
-pub mod units;
 
 pub use expression::{EVALUATION_LIMIT, RUN_LIMIT, STEP_LIMIT, Scope};
 pub use graph::Graph;
 pub use json::{Json, JsonError, MAX_CHANNEL_BYTES, MAX_DEPTH, MAX_UPDATE_BYTES};
 pub use manifest::{
     ApiInput, BUNDLE_SCHEMA, CAPABILITIES, CatchUp, CronInput, Examined, InputPlaces, Inputs, KafkaInput, Limits,
-    Manifest, Overlap, PluginSpec, Verify, VerifyScheme, WebhookInput, WebsocketInput, examine, parse,
+    MAX_MANIFEST_BYTES, Manifest, Overlap, PluginSpec, Verify, VerifyScheme, WebhookInput, WebsocketInput, examine,
+    parse,
 };
 pub use mermaid::mermaid;
-pub use reader::suggestion;
 pub use reducer::{ReduceError, Reducer};
-pub use report::{PlacedProblem, Problem, Report, Severity, counted};
-pub use source::{MAX_MANIFEST_BYTES, Unread, check_toml};
 pub use stepper::{
     Ending, FailureKind, MAX_ITEMS, MAX_NODE_RUNS, MAX_STATE_BYTES, Next, Outcome, Payloads, RunError, StepOutput,
     Stepper, Task, TaskId,

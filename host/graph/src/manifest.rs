@@ -9,14 +9,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
+use signalbox_diagnostics::{Problem, Problems, Report, Table, Text, parse_toml};
 use toml::de::DeTable;
 
 use crate::check::{self, Known};
 use crate::definition::{GraphDefinition, NodeDefinition, check_name};
 use crate::graph::Graph;
-use crate::reader::{Problems, Table, Text};
-use crate::report::{MAX_PROBLEMS, Problem, Report};
-use crate::source::{MAX_MANIFEST_BYTES, Unread, check_toml};
 
 pub use inputs::{
     ApiInput, CatchUp, CronInput, InputPlaces, Inputs, KafkaInput, Overlap, Verify, VerifyScheme, WebhookInput,
@@ -27,6 +25,8 @@ pub use plugins::{CAPABILITIES, Limits, PluginSpec};
 /// The JSON Schema of `bundle.toml`, for editors; a test holds it to what is read here.
 pub const BUNDLE_SCHEMA: &str = include_str!("manifest/schema.json");
 
+/// The largest manifest, in bytes.
+pub const MAX_MANIFEST_BYTES: usize = 1 << 20;
 /// The most plugins of a bundle.
 const MAX_PLUGINS: usize = 500;
 /// The most subgraphs of a bundle.
@@ -86,29 +86,22 @@ pub fn parse(file: &str, text: &str) -> Result<Manifest, Report> {
 
 /// Reads and checks a manifest, and gives what else there is to look at when it has mistakes.
 pub fn examine(text: &str) -> Examined {
-    if let Err(Unread { message, help, at }) = check_toml(text, MAX_MANIFEST_BYTES) {
-        let problems = vec![Problem::new(message, at, "here").with_help(help)];
-        return Examined { problems, ..Examined::default() };
-    }
-    let (document, errors) = DeTable::parse_recoverable(text);
-    if !errors.is_empty() {
-        let problems = errors.iter().take(MAX_PROBLEMS + 1).map(|error| syntax(error, text)).collect();
-        return Examined { problems, ..Examined::default() };
-    }
-    let mut problems = Problems::default();
+    examine_with(text, Problems::default()).0
+}
+
+/// The same with the problems added to those given, which come back with the keys that they note.
+fn examine_with(text: &str, mut problems: Problems) -> (Examined, BTreeMap<String, BTreeSet<&'static str>>) {
     let mut examined = Examined::default();
+    let document = match parse_toml(text, MAX_MANIFEST_BYTES) {
+        Ok(document) => document,
+        Err(problems) => return (Examined { problems, ..examined }, BTreeMap::new()),
+    };
     let manifest = read(document.get_ref(), text, &mut examined, &mut problems);
-    let sound = !problems.has_errors();
+    let (sound, keys) = (!problems.has_errors(), problems.keys());
     examined.problems = problems.into_list();
     examined.manifest =
         manifest.filter(|_| sound).map(|manifest| Manifest { warnings: examined.problems.clone(), ..manifest });
-    examined
-}
-
-fn syntax(error: &toml::de::Error, text: &str) -> Problem {
-    let message = error.message().lines().collect::<Vec<_>>().join(", ");
-    Problem::new(format!("no TOML: {message}"), error.span().unwrap_or(text.len()..text.len()), "here")
-        .with_help("TOML wants `key = value` lines and [table] headers, strings in quotes")
+    (examined, keys)
 }
 
 fn read(document: &DeTable<'_>, source: &str, examined: &mut Examined, problems: &mut Problems) -> Option<Manifest> {

@@ -7,7 +7,8 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use signalbox_capabilities::folder::Folder;
 use signalbox_capabilities::rag::{BundleModels, ModelFileError, SpeaksFor, read_models};
-use signalbox_graph::{Examined, Manifest, PluginSpec, Problem, suggestion};
+use signalbox_diagnostics::{Problem, suggestion};
+use signalbox_graph::{Examined, Manifest, PluginSpec};
 use signalbox_model::{MessageModel, Timestamp};
 
 use crate::error::{BundleError, Refusal};

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use signalbox_capabilities::rag::ModelFileError;
-use signalbox_graph::Report;
+use signalbox_diagnostics::Report;
 use thiserror::Error;
 
 use crate::generation::Written;

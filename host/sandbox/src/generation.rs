@@ -4,7 +4,8 @@ use std::sync::Arc;
 use signalbox_bindings::exports::signalbox::agent::{handler, node};
 use signalbox_capabilities::PluginPolicy;
 use signalbox_capabilities::rag::ModelFileError;
-use signalbox_graph::{Graph, InputPlaces, Inputs, Limits, PluginSpec, Problem, Report};
+use signalbox_diagnostics::{Problem, Report};
+use signalbox_graph::{Graph, InputPlaces, Inputs, Limits, PluginSpec};
 use signalbox_model::MessageModel;
 use wasmtime::component::InstancePre;
 

@@ -10,7 +10,8 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 use signalbox_bindings::exports::signalbox::agent::{handler, node};
 use signalbox_capabilities::{GrantError, Grants, PluginPolicy};
-use signalbox_graph::{PluginSpec, Problem};
+use signalbox_diagnostics::Problem;
+use signalbox_graph::PluginSpec;
 use wasmtime::component::Component;
 
 use crate::breaker::Breakers;

@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use signalbox_capabilities::Capability;
 use signalbox_capabilities::http::forbidden_grant;
-use signalbox_graph::{Inputs, PluginSpec, Problem, suggestion};
+use signalbox_diagnostics::{Problem, suggestion};
+use signalbox_graph::{Inputs, PluginSpec};
 use signalbox_model::find_named;
 use signalbox_sandbox::Written;
 

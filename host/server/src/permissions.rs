@@ -5,7 +5,7 @@ use std::path::Path;
 
 use signalbox_capabilities::business::BusinessDirectory;
 use signalbox_capabilities::folder::Folder;
-use signalbox_graph::{Problem, Report, suggestion};
+use signalbox_diagnostics::{Problem, Report, suggestion};
 use signalbox_model::{BusinessInfo, HOST_PERMISSIONS};
 use signalbox_sandbox::Generation;
 use toml::de::{DeTable, DeValue};

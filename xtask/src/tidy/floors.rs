@@ -10,10 +10,11 @@ const FLOORS: &[(&str, u8)] = &[
     ("signalbox-model", 0),
     ("signalbox-bindings", 0),
     ("signalbox-limits", 0),
-    ("signalbox-graph", 1),
+    ("signalbox-diagnostics", 1),
     ("signalbox-store", 1),
     ("signalbox-sessions", 1),
     ("signalbox-kafka", 1),
+    ("signalbox-graph", 2),
     ("signalbox-capabilities", 2),
     ("signalbox-sandbox", 3),
     ("signalbox-http", 3),
@@ -207,7 +208,7 @@ mod tests {
 
     #[test]
     fn the_same_floor_is_not_lower() {
-        let found = problems(vec![host("graph", &[]), host("store", &[("signalbox-graph", None)])], &[]);
+        let found = problems(vec![host("kafka", &[]), host("store", &[("signalbox-kafka", None)])], &[]);
         assert_eq!(found.len(), 1, "{found:?}");
     }
 

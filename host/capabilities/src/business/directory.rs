@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use signalbox_graph::{Problem, Report};
+use signalbox_diagnostics::{Problem, Report};
 use signalbox_model::BusinessInfo;
 use thiserror::Error;
 

@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use serde::Deserialize as _;
-use signalbox_graph::{Problem, suggestion};
+use signalbox_diagnostics::{Problem, suggestion};
 use signalbox_model::{BUSINESS_ID_RULE, BusinessInfo, is_business_id};
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
@@ -46,7 +46,7 @@ impl BusinessFile {
 
     /// Reads a file's text.
     pub fn parse(text: String) -> Self {
-        if let Err(unread) = signalbox_graph::check_toml(&text, LARGEST_FILE) {
+        if let Err(unread) = signalbox_diagnostics::check_toml(&text, LARGEST_FILE) {
             let problem = Problem::new(unread.message, unread.at, "here").with_help(unread.help);
             return Self::wrong(text, problem);
         }
@@ -227,8 +227,8 @@ mod tests {
 
     fn told(text: &str) -> Vec<String> {
         let problems = BusinessFile::parse(text.to_owned()).business.unwrap_err();
-        let report = signalbox_graph::Report::new("roma.toml", text, problems);
-        let line = |problem: signalbox_graph::PlacedProblem<'_>| {
+        let report = signalbox_diagnostics::Report::new("roma.toml", text, problems);
+        let line = |problem: signalbox_diagnostics::PlacedProblem<'_>| {
             format!("{}: {} {}", problem.line, problem.message, problem.help.unwrap_or_default())
         };
         report.problems().map(line).collect()

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use signalbox_graph::Severity;
+use signalbox_diagnostics::Severity;
 use signalbox_model::{MessageModel, Timestamp};
 use thiserror::Error;
 

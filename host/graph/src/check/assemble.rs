@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
+use signalbox_diagnostics::{Problems, Text, nearest, suggestion};
+
 use super::Draft;
 use super::expressions::Around;
 use crate::definition::{EdgeDefinition, GraphDefinition, NodeDefinition};
 use crate::expression::{Expression, Wanted};
 use crate::graph::{Channel, Edge, Graph, Node, Retry, Target, When, Work};
-use crate::reader::{Problems, Text, nearest, suggestion};
 
 /// What names may refer to.
 struct Names<'a> {

@@ -3,13 +3,14 @@
 use std::collections::{BTreeSet, HashSet};
 use std::ops::Range;
 
+use signalbox_diagnostics::{Problems, Text};
+
 use super::assemble::within_string;
 use super::channels::Uses;
 use super::paths::{any_way, forward, node_of};
 use crate::definition::GraphDefinition;
 use crate::expression::{Expression, ask_for};
 use crate::graph::{Edge, Graph, When};
-use crate::reader::{Problems, Text};
 
 /// The most channels of one graph that are looked at, so that no manifest keeps the check busy.
 const MOST_CHANNELS: usize = 256;

@@ -3,10 +3,11 @@
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
+use signalbox_diagnostics::{Problems, Text};
+
 use super::subgraph_of;
 use crate::definition::GraphDefinition;
 use crate::graph::{Graph, When, Work};
-use crate::reader::{Problems, Text};
 
 /// What nodes of other graphs do with the channels of a subgraph, by the subgraph's name.
 #[derive(Default)]

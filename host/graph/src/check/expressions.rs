@@ -3,12 +3,12 @@
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
+use signalbox_diagnostics::{Problems, Text};
 use signalbox_model::HOST_PERMISSIONS;
 
 use super::assemble::within_string;
 use crate::definition::{ChannelDefinition, GraphDefinition};
 use crate::expression::{Compiled, Expression, Kinds, Surroundings, Wanted};
-use crate::reader::{Problems, Text};
 use crate::reducer::Reducer;
 
 /// The channels of all graphs of a bundle, by name, for the kinds of values that each can hold.

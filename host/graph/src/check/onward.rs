@@ -2,9 +2,10 @@
 
 use std::collections::HashSet;
 
+use signalbox_diagnostics::Problems;
+
 use super::Draft;
 use crate::graph::{Edge, When};
-use crate::reader::Problems;
 
 /// Warns of every place whose edges all have conditions: when none of them holds, the decision fails there.
 pub(super) fn check(draft: &Draft<'_>, problems: &mut Problems) {

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use signalbox_diagnostics::Problems;
+
 use super::Draft;
 use super::paths::{any_way, node_of};
 use crate::graph::{Edge, Graph, Node, When};
-use crate::reader::Problems;
 
 pub(super) fn check(draft: &Draft<'_>, problems: &mut Problems) {
     let graph = &draft.graph;

@@ -1,8 +1,9 @@
 //! Ways through one graph: every node reachable, every node with a way to `end`, no loop for ever.
 
+use signalbox_diagnostics::Problems;
+
 use super::Draft;
 use crate::graph::{Graph, Node, Target, When};
-use crate::reader::Problems;
 
 pub(super) fn check(draft: &Draft<'_>, problems: &mut Problems) {
     let graph = &draft.graph;

@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use signalbox_diagnostics::{listed, nearest, suggestion};
 use signalbox_model::{InputType, Source};
 
 use super::pattern::Pattern;
-use crate::reader::{listed, nearest, suggestion};
 
 /// The most texts that are followed through an expression: more are taken for any text.
 const MOST_TEXTS: usize = 1_000;

@@ -5,13 +5,13 @@ use std::ops::Range;
 
 use cel::Program;
 use cel::common::ast::{CallExpr, EntryExpr, Expr, IdedExpr, LiteralValue};
+use signalbox_diagnostics::{listed, suggestion};
 
 use super::ExpressionProblem;
 use super::cost::literal_text;
 use super::pattern::Pattern;
 use super::place::Places;
 use super::signatures::{MACROS, form, functions};
-use crate::reader::{listed, suggestion};
 
 const VARIABLES: [&str; 3] = ["state", "input", "permissions"];
 /// What `type(x)` may be compared with.

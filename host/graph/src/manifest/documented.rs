@@ -4,10 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
+use signalbox_diagnostics::Problems;
 
 use super::plugins::words;
-use super::{BUNDLE_SCHEMA, CAPABILITIES, parse};
-use crate::reader::tests::KNOWN;
+use super::{BUNDLE_SCHEMA, CAPABILITIES, examine_with, parse};
 use crate::reducer::Reducer;
 
 const GUIDE: &str = include_str!("../../../../docs/guide/bundle.md");
@@ -89,9 +89,8 @@ const PLACES: [(&str, &str, &str, &str); 17] = [
 
 /// Every table that is read, with the keys that it may have.
 fn known() -> BTreeMap<String, BTreeSet<&'static str>> {
-    KNOWN.with_borrow_mut(BTreeMap::clear);
-    parse("bundle.toml", EVERYTHING).map_err(|report| report.render(false)).unwrap();
-    let mut known = KNOWN.with_borrow(BTreeMap::clone);
+    let (examined, mut known) = examine_with(EVERYTHING, Problems::noting_keys());
+    assert!(examined.manifest.is_some(), "{:?}", examined.problems);
     // The same tables again, under the subgraph.
     known.retain(|place, _| !place.contains("graphs.x.") && place != "[graph.nodes.y]");
     known

@@ -5,10 +5,10 @@ use std::ops::Range;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
+use signalbox_diagnostics::{Item, Problems, Table, Text, nearest, suggestion};
 use signalbox_model::{CronError, CronExpression};
 
 use crate::definition::check_name;
-use crate::reader::{Item, Problems, Table, Text, nearest, suggestion};
 
 /// Where inputs of the bundle enter.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -5,9 +5,9 @@ use std::ops::Range;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
+use signalbox_diagnostics::{Item, Problems, Table, Text, suggestion};
 
 use crate::definition::check_name;
-use crate::reader::{Item, Problems, Table, Text, suggestion};
 
 /// Capabilities that need a grant. Every plugin has `log` and `config`.
 pub const CAPABILITIES: [&str; 9] =

@@ -1,6 +1,7 @@
 //! What is wrong with a manifest is reported, all of it, each with its line and a way out.
 
-use signalbox_graph::{Report, parse};
+use signalbox_diagnostics::Report;
+use signalbox_graph::parse;
 
 /// Lines of the manifest that all cases share, so that a case shows only what it is about.
 pub const HEAD: &str = "[bundle]\nbusiness-type = \"shop\"\nversion = \"1.0.0\"\n[plugins.p]\ncomponent = \"p.wasm\"\n";

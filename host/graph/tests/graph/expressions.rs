@@ -1,6 +1,7 @@
 //! An expression that can only go wrong is told when the bundle is loaded, with its place; what may be right is let in.
 
-use signalbox_graph::{Problem, examine};
+use signalbox_diagnostics::Problem;
+use signalbox_graph::examine;
 
 use crate::check::{HEAD, graph};
 

@@ -19,7 +19,7 @@ fn conditions_are_checked_where_they_are_written() {
         match parse("bundle.toml", &text) {
             Ok(_) => Vec::<String>::new(),
             Err(report) => {
-                let place = |p: &signalbox_graph::PlacedProblem<'_>| p.column as i64 - column as i64;
+                let place = |p: &signalbox_diagnostics::PlacedProblem<'_>| p.column as i64 - column as i64;
                 report.problems().map(|p| format!("{}: {} ({})", place(&p), p.message, p.help.unwrap())).collect()
             }
         }
@@ -89,7 +89,11 @@ fn keys_of_nodes_are_checked() {
     assert!(node("retry = { max-attempts = 0 }").contains("`max-attempts` in `retry` of node `a` is 0"));
     assert!(node("retry = { jitter = true }").contains("has no `max-attempts`"));
     assert!(node("retry = { max-attempts = 2, backoff-factor = 0.5 }").contains("out of range"));
-    assert!(node("retry = { max-attempts = 2, initial-interval = \"1d\" }").contains("`d` is no unit of time"));
+    assert!(
+        node("retry = { max-attempts = 2, initial-interval = \"1d\" }")
+            .contains("`initial-interval` in `retry` of node `a` is 1d")
+    );
+    assert!(node("retry = { max-attempts = 2, initial-interval = \"1 year\" }").contains("`year` is no unit of time"));
     assert!(node("join = \"any\"").contains("`join` of node `a` is `any`"));
     assert!(node("on-error = \"a\"").contains("is the node itself"));
     assert!(node("on-error = \"end\"").contains("the failure would pass unseen"));

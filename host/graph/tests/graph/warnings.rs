@@ -1,6 +1,7 @@
 //! What loads and may fail where it runs, and what else is found beside a mistake.
 
-use signalbox_graph::{Severity, examine};
+use signalbox_diagnostics::Severity;
+use signalbox_graph::examine;
 
 use crate::check::{HEAD, graph};
 
@@ -11,7 +12,7 @@ fn found(channels: &str, nodes: &[&str], edges: &[&str]) -> Vec<String> {
 
 fn found_in(text: &str) -> Vec<String> {
     let examined = examine(&format!("{HEAD}{text}"));
-    let told = |problem: &signalbox_graph::Problem| {
+    let told = |problem: &signalbox_diagnostics::Problem| {
         assert!(problem.help.as_ref().is_some_and(|help| !help.is_empty()), "every problem has a way out");
         let severity = if problem.severity == Severity::Error { "error" } else { "warning" };
         format!("{severity}: {}", problem.message)
@@ -57,7 +58,7 @@ fn a_text_that_the_input_never_is_is_refused_with_the_one_that_was_meant() {
     let told = |condition: &str| {
         let edges = ["start -> a", &format!("a -> end when = '{condition}'"), "a -> a otherwise = true"];
         let examined = examine(&format!("{HEAD}{}", graph("", &["a"], &edges)));
-        let told = |p: signalbox_graph::Problem| format!("{} ({})", p.message, p.help.unwrap_or_default());
+        let told = |p: signalbox_diagnostics::Problem| format!("{} ({})", p.message, p.help.unwrap_or_default());
         examined.problems.into_iter().map(told).collect::<Vec<_>>().join("; ")
     };
     for (condition, expected) in [

@@ -13,7 +13,7 @@ use signalbox_capabilities::Services;
 use signalbox_capabilities::business::BusinessDirectory;
 use signalbox_capabilities::llm::LanguageModels;
 use signalbox_capabilities::rag::ModelFileError;
-use signalbox_graph::{Problem, Report, counted};
+use signalbox_diagnostics::{Problem, Report, counted};
 use signalbox_sandbox::{BundleError, Generation, Refusal, Sandbox, SandboxConfig, Written};
 use signalbox_store::Store;
 
@@ -194,15 +194,15 @@ impl Checked {
     }
 
     fn json(&self, ok: bool) -> anyhow::Result<Value> {
-        let of = |severity: signalbox_graph::Severity| {
+        let of = |severity: signalbox_diagnostics::Severity| {
             let problems =
                 self.reports().flat_map(Report::problems).filter(move |problem| problem.severity == severity);
             problems.map(|problem| serde_json::to_value(&problem)).collect::<Result<Vec<Value>, _>>()
         };
-        let mut problems = of(signalbox_graph::Severity::Error)?;
+        let mut problems = of(signalbox_diagnostics::Severity::Error)?;
         problems
             .extend(self.directory_unreadable.iter().map(|message| json!({ "severity": "error", "message": message })));
-        let mut warnings = of(signalbox_graph::Severity::Warning)?;
+        let mut warnings = of(signalbox_diagnostics::Severity::Warning)?;
         for model in &self.models {
             let (list, severity) = if model.is_error() { (&mut problems, "error") } else { (&mut warnings, "warning") };
             list.push(json!({ "severity": severity, "message": model.to_string() }));

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use signalbox_graph::{Problem, Report, Unread, check_toml};
+use signalbox_diagnostics::{Problem, Report, Unread, check_toml};
 use signalbox_model::SecretReference;
 
 use super::Config;

@@ -57,7 +57,7 @@ impl Node {
 
     /// The value of an inline TOML value, all of it from one origin; none when the text is no TOML.
     pub fn parse_inline(text: &str, origin: &Origin) -> Option<Self> {
-        signalbox_graph::check_toml(text, text.len()).ok()?;
+        signalbox_diagnostics::check_toml(text, text.len()).ok()?;
         let parsed = DeValue::parse(text).ok()?;
         let content = value(parsed.get_ref(), &|_| origin.clone())?;
         Some(Self { content, origin: origin.clone(), key_origin: origin.clone() })

@@ -129,7 +129,7 @@ impl Bundles {
                 let colour = std::io::stderr().is_terminal();
                 let first = refusal.report.as_ref().and_then(|report| {
                     let first =
-                        report.problems().find(|problem| problem.severity == signalbox_graph::Severity::Error)?;
+                        report.problems().find(|problem| problem.severity == signalbox_diagnostics::Severity::Error)?;
                     Some(format!("bundle.toml:{}:{}: {}", first.line, first.column, first.message))
                 });
                 let first = first
@@ -252,13 +252,13 @@ fn tell(failed: &Failed) {
     );
 }
 
-fn log_problems(path: &Path, report: Option<&signalbox_graph::Report>) {
+fn log_problems(path: &Path, report: Option<&signalbox_diagnostics::Report>) {
     for problem in report.iter().flat_map(|report| report.problems()).take(MOST_LOGGED) {
         let place = format!("{}:{}:{}", path.join("bundle.toml").display(), problem.line, problem.column);
         let help = problem.help.unwrap_or_default();
         match problem.severity {
-            signalbox_graph::Severity::Error => tracing::error!(place, help, "bundle: {}", problem.message),
-            signalbox_graph::Severity::Warning => tracing::warn!(place, help, "bundle: {}", problem.message),
+            signalbox_diagnostics::Severity::Error => tracing::error!(place, help, "bundle: {}", problem.message),
+            signalbox_diagnostics::Severity::Warning => tracing::warn!(place, help, "bundle: {}", problem.message),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use signalbox_capabilities::business::{BusinessDirectory, BusinessNotLoaded, DirectoryError};
 use signalbox_executor::Generations;
-use signalbox_graph::suggestion;
+use signalbox_diagnostics::suggestion;
 
 use super::StartError;
 use super::bundles::MOST_LOGGED;

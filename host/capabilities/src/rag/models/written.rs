@@ -9,7 +9,7 @@ mod toml;
 
 use std::collections::{HashMap, HashSet};
 
-use signalbox_graph::Severity;
+use signalbox_diagnostics::Severity;
 use signalbox_model::{MessageModel, Timestamp};
 use thiserror::Error;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use signalbox_capabilities::business::BusinessDirectory;
-use signalbox_graph::suggestion;
+use signalbox_diagnostics::suggestion;
 use signalbox_model::{BusinessAccess, BusinessInfo};
 
 use crate::config::Loaded;

@@ -1,4 +1,4 @@
-use signalbox_graph::check_toml;
+use signalbox_diagnostics::check_toml;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 

@@ -1,70 +1,31 @@
 //! Walks a parsed TOML document key by key and collects every problem on the way instead of stopping at the first.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
+use std::fmt::Display;
 use std::ops::{Range, RangeInclusive};
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value as JsonValue;
+use signalbox_model::{HumanDuration, HumanSize};
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-use crate::report::{MAX_PROBLEMS, Problem};
-use crate::units;
-
-/// The problems found so far.
-#[derive(Debug, Default)]
-pub(crate) struct Problems {
-    list: Vec<Problem>,
-    errors: usize,
-}
-
-impl Problems {
-    /// Adds a problem whose label repeats nothing: the message says it all.
-    pub fn add(&mut self, span: &Range<usize>, message: impl Into<String>, help: impl Into<String>) {
-        self.push(Problem::new(message, span.clone(), "here").with_help(help));
-    }
-
-    /// Adds what does not keep the bundle from being loaded, and may fail where it runs.
-    pub fn warn(&mut self, span: &Range<usize>, message: impl Into<String>, help: impl Into<String>) {
-        self.push(Problem::warning(message, span.clone(), "here").with_help(help));
-    }
-
-    pub fn push(&mut self, problem: Problem) {
-        let is_error = problem.is_error();
-        self.errors += usize::from(is_error);
-        // One more than is told says that there are more; an error is told rather than a warning.
-        if self.list.len() <= MAX_PROBLEMS {
-            self.list.push(problem);
-        } else if is_error && let Some(warning) = self.list.iter_mut().rfind(|problem| !problem.is_error()) {
-            *warning = problem;
-        }
-    }
-
-    /// Whether further problems would not be told: what costs time to say need not be found out.
-    pub fn is_full(&self) -> bool {
-        self.errors > MAX_PROBLEMS
-    }
-
-    pub fn has_errors(&self) -> bool {
-        self.errors > 0
-    }
-
-    pub fn into_list(self) -> Vec<Problem> {
-        self.list
-    }
-}
+use crate::names::{excerpt, listed, nearest};
+use crate::problems::Problems;
 
 /// A string and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Text {
+pub struct Text {
+    /// The string.
     pub value: String,
+    /// Its bytes in the text.
     pub span: Range<usize>,
 }
 
 /// One table: keys are taken out of it, and what is left in the end is unknown.
-pub(crate) struct Table<'t> {
+pub struct Table<'t> {
     place: Arc<str>,
     span: Range<usize>,
     entries: Vec<(&'t Spanned<DeString<'t>>, &'t Spanned<DeValue<'t>>)>,
@@ -80,10 +41,12 @@ impl<'t> Table<'t> {
         Self { place: excerpt(&place).as_ref().into(), span, entries, known: HashSet::new() }
     }
 
+    /// Where what the whole table lacks is reported.
     pub fn span(&self) -> Range<usize> {
         self.span.clone()
     }
 
+    /// How messages call the table.
     pub fn place(&self) -> &str {
         &self.place
     }
@@ -111,9 +74,7 @@ impl<'t> Table<'t> {
 
     /// Reports every key that nobody took.
     pub fn finish(self, problems: &mut Problems) {
-        #[cfg(test)]
-        tests::KNOWN
-            .with_borrow_mut(|known| known.entry(self.place.to_string()).or_default().extend(self.known.iter()));
+        problems.note_keys(&self.place, self.known.iter().copied());
         for (name, _) in &self.entries {
             let key: &str = name.get_ref();
             if !self.known.contains(key) && !problems.is_full() {
@@ -134,26 +95,32 @@ impl<'t> Table<'t> {
 }
 
 /// One value with the key it stands under.
-pub(crate) struct Item<'t> {
+pub struct Item<'t> {
+    /// The key.
     pub key: &'t str,
+    /// The bytes of the key in the text.
     pub key_span: Range<usize>,
     place: Arc<str>,
     value: &'t Spanned<DeValue<'t>>,
 }
 
 impl<'t> Item<'t> {
+    /// The bytes of the value in the text.
     pub fn span(&self) -> Range<usize> {
         self.value.span()
     }
 
+    /// The key as a string with its place.
     pub fn key_text(&self) -> Text {
         Text { value: self.key.to_owned(), span: self.key_span.clone() }
     }
 
+    /// Whether the value is a string.
     pub fn is_text(&self) -> bool {
         self.value.get_ref().is_str()
     }
 
+    /// A string.
     pub fn text(&self, problems: &mut Problems) -> Option<Text> {
         match self.value.get_ref().as_str() {
             Some(text) => Some(Text { value: text.to_owned(), span: self.span() }),
@@ -161,10 +128,12 @@ impl<'t> Item<'t> {
         }
     }
 
+    /// `true` or `false`.
     pub fn flag(&self, problems: &mut Problems) -> Option<bool> {
         self.value.get_ref().as_bool().or_else(|| self.wrong_type("`true` or `false`", problems))
     }
 
+    /// A whole number within a range.
     pub fn integer(&self, range: RangeInclusive<u32>, problems: &mut Problems) -> Option<u32> {
         let Some(written) = self.value.get_ref().as_integer() else {
             return self.wrong_type("a whole number", problems);
@@ -178,6 +147,7 @@ impl<'t> Item<'t> {
         number
     }
 
+    /// A number within a range.
     pub fn number(&self, range: RangeInclusive<f64>, problems: &mut Problems) -> Option<f64> {
         let number = match self.value.get_ref() {
             DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix()).ok().map(|n| n as f64),
@@ -192,28 +162,28 @@ impl<'t> Item<'t> {
         number
     }
 
+    /// A length of time within a range, as [`HumanDuration`] reads it.
     pub fn duration(&self, range: RangeInclusive<Duration>, problems: &mut Problems) -> Option<Duration> {
-        let show = units::show_duration;
-        self.measure(units::duration, show, range, problems)
+        let (start, end) = range.into_inner();
+        self.measure(HumanDuration(start)..=HumanDuration(end), problems).map(|duration| duration.0)
     }
 
+    /// A size in bytes within a range, as [`HumanSize`] reads it.
     pub fn bytes(&self, range: RangeInclusive<u64>, problems: &mut Problems) -> Option<u64> {
-        self.measure(units::bytes, units::show_bytes, range, problems)
+        let (start, end) = range.into_inner();
+        self.measure(HumanSize(start)..=HumanSize(end), problems).map(|size| size.0)
     }
 
-    fn measure<T: PartialOrd + Copy>(
-        &self,
-        read: fn(&str) -> Result<T, String>,
-        show: fn(T) -> String,
-        range: RangeInclusive<T>,
-        problems: &mut Problems,
-    ) -> Option<T> {
+    fn measure<T>(&self, range: RangeInclusive<T>, problems: &mut Problems) -> Option<T>
+    where
+        T: FromStr<Err: Display> + Display + PartialOrd,
+    {
         let text = self.text(problems)?;
-        let (message, help) = match read(&text.value) {
+        let (message, help) = match text.value.parse::<T>() {
             Ok(value) if range.contains(&value) => return Some(value),
-            Ok(value) => {
-                let message = format!("`{}` in {} is {}", self.key, self.place, show(value));
-                (message, format!("use {} to {}", show(*range.start()), show(*range.end())))
+            Ok(_) => {
+                let message = format!("`{}` in {} is {}", self.key, self.place, excerpt(text.value.trim()));
+                (message, format!("use {} to {}", range.start(), range.end()))
             }
             Err(why) => (format!("`{}` in {}: {why}", self.key, self.place), "write it as the message says".to_owned()),
         };
@@ -329,70 +299,5 @@ fn article(value: &DeValue<'_>) -> &'static str {
         DeValue::Datetime(_) => "a date",
         DeValue::Array(_) => "a list",
         DeValue::Table(_) => "a table",
-    }
-}
-
-/// The longest word for which another is suggested: comparing takes time with both lengths multiplied.
-const LONGEST_WORD: usize = 64;
-
-/// The most names in a list of what there is.
-const MOST_LISTED: usize = 30;
-
-/// The start of a text that may be of any length, for a message.
-pub(crate) fn excerpt(text: &str) -> Cow<'_, str> {
-    match text.char_indices().nth(200) {
-        Some((end, _)) => Cow::Owned(format!("{}…", text.get(..end).unwrap_or_default())),
-        None => Cow::Borrowed(text),
-    }
-}
-
-/// The candidate that was most likely meant.
-pub(crate) fn nearest<'a>(wanted: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    if wanted.len() > LONGEST_WORD {
-        return None;
-    }
-    // A word whose length is very different is none that was meant; letters of other scripts have up to four bytes.
-    let alike = |candidate: &&str| {
-        let (one, other) = (candidate.chars().count(), wanted.chars().count());
-        candidate.len() <= LONGEST_WORD && one.abs_diff(other) <= one.max(other) / 3
-    };
-    candidates
-        .into_iter()
-        .filter(alike)
-        .map(|candidate| (strsim::damerau_levenshtein(wanted, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= candidate.chars().count().max(wanted.chars().count()) / 3)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
-}
-
-/// The names in quotes, for a message.
-pub(crate) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
-    let mut names = names.into_iter();
-    let quoted: Vec<String> = names.by_ref().take(MOST_LISTED).map(|name| format!("`{}`", excerpt(name))).collect();
-    let more = names.count();
-    match (quoted.is_empty(), more) {
-        (true, _) => "none".to_owned(),
-        (false, 0) => quoted.join(", "),
-        (false, more) => format!("{} and {more} more", quoted.join(", ")),
-    }
-}
-
-/// `did you mean`, or else the list of what there is.
-pub fn suggestion<'a>(wanted: &str, kind: &str, names: impl IntoIterator<Item = &'a str>) -> String {
-    let names: Vec<&str> = names.into_iter().collect();
-    match nearest(wanted, names.iter().copied()) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("{kind} are {}", listed(names)),
-    }
-}
-
-#[cfg(test)]
-pub(crate) mod tests {
-    use std::cell::RefCell;
-    use std::collections::{BTreeMap, BTreeSet};
-
-    thread_local! {
-        /// Every table that this thread has read, with the keys that it may have.
-        pub static KNOWN: RefCell<BTreeMap<String, BTreeSet<&'static str>>> = const { RefCell::new(BTreeMap::new()) };
     }
 }

@@ -3,8 +3,10 @@
 
 use std::ops::Range;
 
-/// The largest manifest, in bytes.
-pub const MAX_MANIFEST_BYTES: usize = 1 << 20;
+use toml::Spanned;
+use toml::de::DeTable;
+
+use crate::report::{MAX_PROBLEMS, Problem};
 
 /// How deep lists and inline tables of a file may nest.
 const MAX_NESTING: usize = 64;
@@ -68,6 +70,24 @@ pub fn check_toml(text: &str, limit: usize) -> Result<(), Unread> {
     Ok(())
 }
 
+/// A TOML text of at most `limit` bytes as a document, or all that keeps it from being one.
+pub fn parse_toml(text: &str, limit: usize) -> Result<Spanned<DeTable<'_>>, Vec<Problem>> {
+    check_toml(text, limit)
+        .map_err(|Unread { message, help, at }| vec![Problem::new(message, at, "here").with_help(help)])?;
+    let (document, errors) = DeTable::parse_recoverable(text);
+    if errors.is_empty() {
+        return Ok(document);
+    }
+    // One more than is told says that there are more.
+    Err(errors.iter().take(MAX_PROBLEMS + 1).map(|error| syntax(error, text)).collect())
+}
+
+fn syntax(error: &toml::de::Error, text: &str) -> Problem {
+    let message = error.message().lines().collect::<Vec<_>>().join(", ");
+    Problem::new(format!("no TOML: {message}"), error.span().unwrap_or(text.len()..text.len()), "here")
+        .with_help("TOML wants `key = value` lines and [table] headers, strings in quotes")
+}
+
 fn end_of_line(bytes: &[u8], from: usize) -> usize {
     let rest = bytes.get(from..).unwrap_or_default();
     // The newline itself is looked at next.
@@ -95,6 +115,8 @@ fn end_of_string(bytes: &[u8], from: usize, quote: u8) -> usize {
 mod tests {
     use super::*;
 
+    const LIMIT: usize = 1 << 20;
+
     #[test]
     fn what_nests_or_goes_on_without_end_is_refused_before_a_parser_sees_it() {
         for (text, why) in [
@@ -108,7 +130,7 @@ mod tests {
             (format!("x = \"\"\"{}\"\"\"\n", "\n".repeat(60_000)), "more than 50000 lines"),
             ("a".repeat(2 << 20), "more than 1048576"),
         ] {
-            let told = check_toml(&text, MAX_MANIFEST_BYTES).unwrap_err();
+            let told = check_toml(&text, LIMIT).unwrap_err();
             assert!(told.message.contains(why), "{told:?}");
         }
     }
@@ -125,7 +147,7 @@ mod tests {
             format!("x = [{}]", vec!["[1, 2.5]"; 10_000].join(", ")),
             "#\n#".to_owned(),
         ] {
-            assert_eq!(check_toml(&text, MAX_MANIFEST_BYTES), Ok(()), "{text:.40}");
+            assert_eq!(check_toml(&text, LIMIT), Ok(()), "{text:.40}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Everything that is wrong with a manifest, in one report: each problem with its file, line, column and a caret.
+//! Everything that is wrong with a text, in one report: each problem with its file, line, column and a caret.
 
 mod source;
 
@@ -14,7 +14,7 @@ use signalbox_model::visible;
 use source::without_hidden;
 
 /// The most problems that a report tells.
-pub(crate) const MAX_PROBLEMS: usize = 100;
+pub const MAX_PROBLEMS: usize = 100;
 
 /// The longest message and the longest help, in characters: a name that somebody wrote may be of any length.
 const LONGEST_TEXT: usize = 1_000;
@@ -26,10 +26,10 @@ const DRAWN: usize = 120;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
-    /// A bundle with it is not loaded.
+    /// What was written is not used.
     #[default]
     Error,
-    /// A bundle with it is loaded, and may fail where it runs.
+    /// What was written is used, and may be meant otherwise or fail where it runs.
     Warning,
 }
 
@@ -59,7 +59,7 @@ impl Problem {
         Self { severity: Severity::Warning, ..Self::new(message, span, label) }
     }
 
-    /// Whether it keeps a bundle from being loaded.
+    /// Whether it keeps what was written from being used.
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
     }
