@@ -84,7 +84,7 @@ pub fn parse_toml(text: &str, limit: usize) -> Result<Spanned<DeTable<'_>>, Vec<
 
 fn syntax(error: &toml::de::Error, text: &str) -> Problem {
     let message = error.message().lines().collect::<Vec<_>>().join(", ");
-    Problem::new(format!("no TOML: {message}"), error.span().unwrap_or(text.len()..text.len()), "here")
+    Problem::new(format!("this is not TOML: {message}"), error.span().unwrap_or(text.len()..text.len()), "here")
         .with_help("TOML wants `key = value` lines and [table] headers, strings in quotes")
 }
 

@@ -29,12 +29,14 @@
 //! ```
 
 mod bounds;
+mod lines;
 mod names;
 mod problems;
 mod reader;
 mod report;
 
 pub use bounds::{Unread, check_toml, parse_toml};
+pub use lines::Lines;
 pub use names::{excerpt, listed, nearest, suggestion};
 pub use problems::Problems;
 pub use reader::{Item, Table, Text};

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use signalbox_model::folded_name;
+
 /// The longest word for which another is suggested: comparing takes time with both lengths multiplied.
 const LONGEST_WORD: usize = 64;
 
@@ -21,7 +23,7 @@ pub fn nearest<'a>(wanted: &str, candidates: impl IntoIterator<Item = &'a str>) 
     if wanted.len() > LONGEST_WORD {
         return None;
     }
-    let folded = fold(wanted);
+    let folded = folded_name(wanted);
     // A word whose length is very different is none that was meant; letters of other scripts have up to four bytes.
     let alike = |candidate: &&str| {
         let (one, other) = (candidate.chars().count(), wanted.chars().count());
@@ -30,14 +32,10 @@ pub fn nearest<'a>(wanted: &str, candidates: impl IntoIterator<Item = &'a str>) 
     candidates
         .into_iter()
         .filter(alike)
-        .map(|candidate| (strsim::damerau_levenshtein(&folded, &fold(candidate)), candidate))
+        .map(|candidate| (strsim::damerau_levenshtein(&folded, &folded_name(candidate)), candidate))
         .filter(|(distance, candidate)| *distance <= candidate.chars().count().max(wanted.chars().count()) / 3)
         .min_by_key(|(distance, candidate)| (*distance, *candidate != wanted))
         .map(|(_, candidate)| candidate)
-}
-
-fn fold(name: &str) -> String {
-    name.to_lowercase().replace('_', "-")
 }
 
 /// The names in quotes, for a message.

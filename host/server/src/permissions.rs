@@ -5,10 +5,10 @@ use std::path::Path;
 
 use signalbox_capabilities::business::BusinessDirectory;
 use signalbox_capabilities::folder::Folder;
-use signalbox_diagnostics::{Problem, Report, suggestion};
+use signalbox_diagnostics::{Problem, Report, parse_toml, suggestion};
 use signalbox_model::{BusinessInfo, HOST_PERMISSIONS};
 use signalbox_sandbox::Generation;
-use toml::de::{DeTable, DeValue};
+use toml::de::DeValue;
 
 /// More of a file is no business's.
 const LARGEST_FILE: u64 = 1 << 20;
@@ -49,7 +49,7 @@ pub fn reports(folder: &Path, business_type: &str, declared: &[String]) -> Vec<R
 
 fn problems(text: &str, business_type: &str, declared: &[String]) -> Vec<Problem> {
     // A file that is wrong as a whole is told of by the directory's own reader.
-    let Ok(document) = DeTable::parse(text) else { return Vec::new() };
+    let Ok(document) = parse_toml(text, text.len()) else { return Vec::new() };
     let table = document.get_ref();
     let is_of_type = table.get("type").is_some_and(|found| found.get_ref().as_str() == Some(business_type));
     let Some(DeValue::Table(roles)) = table.get("permissions").map(|found| found.get_ref()).filter(|_| is_of_type)
@@ -93,6 +93,8 @@ mod tests {
         assert_eq!(undeclared.len(), 2);
         let help = undeclared.last().and_then(|problem| problem.help.clone()).unwrap();
         assert!(help.contains("`message`, `review`, `decisions`"), "{help}");
+        let nested = format!("{FILE}settings = {}", "[".repeat(100_000));
+        assert!(problems(&nested, "restaurant", &[]).is_empty(), "the directory tells what is wrong with it");
         assert!(problems(FILE, "clinic", &[]).is_empty(), "another bundle knows the permissions of other businesses");
     }
 }

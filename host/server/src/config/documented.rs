@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize as _;
 use serde_json::Value;
+use toml::de::DeTable;
 
 use super::Config;
 use super::tree::Node;
@@ -52,7 +53,7 @@ fn is_named(path: &str) -> bool {
 }
 
 fn json(text: &str) -> Value {
-    serde_json::to_value(Config::deserialize(Node::parse(text).unwrap()).unwrap()).unwrap()
+    serde_json::to_value(Config::deserialize(Node::of(&DeTable::parse(text).unwrap())).unwrap()).unwrap()
 }
 
 /// Every key with its value, as the guide names it: `auth.keys.kid`, `llm.models.<name>.file`.

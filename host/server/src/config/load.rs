@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use signalbox_diagnostics::{Problem, Report, Unread, check_toml};
+use signalbox_diagnostics::{Lines, Problem, Report, parse_toml, suggestion};
 use signalbox_model::SecretReference;
 
 use super::Config;
@@ -77,11 +77,11 @@ impl Sources {
     pub fn read(self, source: String) -> Result<Loaded, ConfigError> {
         let file = self.file;
         let name = file.as_deref().map(|path| path.display().to_string()).unwrap_or_default();
-        check_toml(&source, LARGEST_FILE).map_err(|Unread { message, help, at }| {
-            let problem = Problem::new(message, at, "here").with_help(help);
-            ConfigError { in_file: Some(Box::new(Report::new(&name, &source, vec![problem]))), elsewhere: Vec::new() }
+        let parsed = parse_toml(&source, LARGEST_FILE).map(|document| Node::of(&document));
+        let mut tree = parsed.map_err(|problems| ConfigError {
+            in_file: Some(Box::new(Report::new(&name, &source, problems))),
+            elsewhere: Vec::new(),
         })?;
-        let mut tree = Node::parse(&source).map_err(|error| ConfigError::syntax(&name, &source, &error))?;
         let mut elsewhere = Vec::new();
         let sections = Config::sections();
         let mut remarks = variables::lay_over(&mut tree, self.variables, &sections, &mut elsewhere);
@@ -123,7 +123,7 @@ impl Loaded {
         match self.tree.origin_of(path) {
             None => "default".to_owned(),
             Some(Origin::File(span)) => {
-                let line = self.source.get(..span.start).unwrap_or_default().matches('\n').count() + 1;
+                let line = Lines::of(&self.source).at(span.start);
                 format!("{file}:{line}")
             }
             Some(origin) => origin.to_string(),
@@ -187,7 +187,7 @@ fn tell(fault: &Fault, name: &str, source: &str, in_file: &mut Vec<Problem>, els
     match &fault.origin {
         // The line would show the secret.
         Some(Origin::File(span)) if matches!(fault.kind, FaultKind::PlainSecret) => {
-            let line = source.get(..span.start).unwrap_or_default().matches('\n').count() + 1;
+            let line = Lines::of(source).at(span.start);
             elsewhere.push(format!("{name}:{line}: {message}; {help}"));
         }
         Some(Origin::File(span)) => {
@@ -205,25 +205,16 @@ fn tell(fault: &Fault, name: &str, source: &str, in_file: &mut Vec<Problem>, els
 
 fn help(fault: &Fault) -> String {
     match &fault.kind {
-        FaultKind::UnknownKey(key, known) | FaultKind::UnknownChoice(key, known) => match nearest(key, known) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None if known.is_empty() => "nothing is known here".to_owned(),
-            None => format!("known are {}", known.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ")),
-        },
+        FaultKind::UnknownKey(_, known) | FaultKind::UnknownChoice(_, known) if known.is_empty() => {
+            "nothing is known here".to_owned()
+        }
+        FaultKind::UnknownKey(key, known) | FaultKind::UnknownChoice(key, known) => {
+            suggestion(key, "known", known.iter().copied())
+        }
         FaultKind::PlainSecret => "write `{ env = \"NAME\" }` or `{ file = \"path\" }`".to_owned(),
         FaultKind::Missing(key) => format!("add `{key}`; docs/guide/configuration.md says what it takes"),
         FaultKind::Value(_) => "docs/guide/configuration.md lists every key with its default".to_owned(),
     }
-}
-
-fn nearest(word: &str, known: &[&'static str]) -> Option<&'static str> {
-    let wanted = word.to_lowercase().replace('_', "-");
-    known
-        .iter()
-        .map(|candidate| (strsim::damerau_levenshtein(&wanted, candidate), *candidate))
-        .filter(|(distance, candidate)| *distance <= 1.max(candidate.len() / 3))
-        .min()
-        .map(|(_, candidate)| candidate)
 }
 
 /// The largest configuration file, in bytes.
@@ -232,12 +223,6 @@ const LARGEST_FILE: usize = 1 << 20;
 impl ConfigError {
     pub(crate) fn elsewhere(problem: String) -> Self {
         Self { in_file: None, elsewhere: vec![problem] }
-    }
-
-    fn syntax(name: &str, source: &str, error: &toml::de::Error) -> Self {
-        let span = error.span().unwrap_or(0..0);
-        let problem = Problem::new(format!("this is not TOML: {}", error.message()), span, "here");
-        Self { in_file: Some(Box::new(Report::new(name, source, vec![problem]))), elsewhere: Vec::new() }
     }
 
     /// The error as a person reads it in a terminal.

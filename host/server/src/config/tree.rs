@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 
+use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// Where a value was written.
@@ -48,11 +49,10 @@ impl Node {
     }
 
     /// The tree of a TOML document.
-    pub fn parse(text: &str) -> Result<Self, toml::de::Error> {
-        let document = DeTable::parse(text)?;
+    pub fn of(document: &Spanned<DeTable<'_>>) -> Self {
         let origin = Origin::File(document.span());
         let content = table(document.get_ref(), &|span| Origin::File(span));
-        Ok(Self { content, key_origin: origin.clone(), origin })
+        Self { content, key_origin: origin.clone(), origin }
     }
 
     /// The value of an inline TOML value, all of it from one origin; none when the text is no TOML.

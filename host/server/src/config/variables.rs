@@ -119,10 +119,12 @@ fn without_effect(name: &str, sections: &[String]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use toml::de::DeTable;
+
     use super::*;
 
     fn laid(file: &str, variables: &[&str]) -> (Vec<String>, Vec<String>, Node) {
-        let mut tree = Node::parse(file).unwrap();
+        let mut tree = Node::of(&DeTable::parse(file).unwrap());
         let variables = variables.iter().map(|name| ((*name).to_owned(), "x".to_owned())).collect();
         let sections = ["server", "webhooks"].map(str::to_owned);
         let mut problems = Vec::new();

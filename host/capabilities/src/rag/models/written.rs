@@ -2,21 +2,19 @@
 
 mod fields;
 mod json;
-mod lines;
 #[cfg(test)]
 mod tests;
 mod toml;
 
 use std::collections::{HashMap, HashSet};
 
-use signalbox_diagnostics::Severity;
+use signalbox_diagnostics::{Lines, Severity, suggestion};
 use signalbox_model::{MessageModel, Timestamp};
 use thiserror::Error;
 
 use super::version::canonical_version;
 use crate::rag::template::{Template, TemplateError, parameter_problem};
 use fields::{excerpt, locale_problem, name_problem, version_problem};
-use lines::Lines;
 
 pub use fields::is_locale;
 
@@ -283,7 +281,8 @@ impl Reading<'_> {
             }
             let at = field.at;
             if !FIELDS.contains(&name.as_str()) {
-                self.tell(at, format!("a message model has no `{name}`; it has {}", FIELDS.join(", ")));
+                let help = suggestion(&name, "its fields", FIELDS);
+                self.tell(at, format!("a message model has no `{}`; {help}", excerpt(&name)));
             } else if fields.insert(name.clone(), field).is_some() {
                 self.tell(at, format!("`{name}` stands in this model twice"));
             }

@@ -10,6 +10,7 @@ mod statement;
 use std::collections::{HashMap, HashSet};
 
 use minijinja::machinery::{Token, Tokenizer};
+use signalbox_diagnostics::nearest;
 
 use super::TemplateError;
 use super::language::{Body, Name, Target};
@@ -189,7 +190,7 @@ impl<'s> Reader<'s> {
     /// Notes a name that is not there, and goes on.
     fn unknown(&mut self, what: &str, name: &str, known: &[&str], line: u16) {
         let name = excerpt(name);
-        let way_out = match (nearest(&name, known), known) {
+        let way_out = match (nearest(&name, known.iter().copied()), known) {
             (Some(near), _) => format!("did you mean `{near}`?"),
             (None, []) => "its arguments have no names: give them in their order".to_owned(),
             (None, known) => format!("there are: {}", known.join(", ")),
@@ -257,10 +258,4 @@ pub(super) fn name_problem(name: &str) -> Option<&'static str> {
 /// As much of a name as an error repeats.
 pub(super) fn excerpt(name: &str) -> String {
     name.chars().take(64).collect()
-}
-
-fn nearest<'a>(wanted: &str, known: &[&'a str]) -> Option<&'a str> {
-    let near = known.iter().map(|known| (strsim::damerau_levenshtein(wanted, known), *known));
-    let (distance, name) = near.min_by_key(|(distance, _)| *distance)?;
-    (distance <= 1 + wanted.chars().count() / 4).then_some(name)
 }

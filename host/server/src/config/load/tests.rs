@@ -124,6 +124,22 @@ fn what_is_not_toml_is_pointed_at() {
 }
 
 #[test]
+fn everything_that_is_not_toml_is_told_at_once() {
+    let text = Written::new("[server]\nlisten = \n\n[telemetry]\nmetrics-access = everyone\n").problems(&[], &[]);
+    for place in ["signalbox.toml:2", "signalbox.toml:5"] {
+        assert!(text.contains(place), "{place} is missing in\n{text}");
+    }
+}
+
+#[test]
+fn a_key_in_another_spelling_is_told_with_the_right_one() {
+    let text = Written::new("[server]\nshutdownDeadline = '2s'\nShutdown_Delay = '1s'\n").problems(&[], &[]);
+    for help in ["did you mean `shutdown-deadline`?", "did you mean `shutdown-delay`?"] {
+        assert!(text.contains(help), "{help} is missing in\n{text}");
+    }
+}
+
+#[test]
 fn a_named_file_that_is_not_there_is_an_error() {
     let sources = Sources { file: Some(PathBuf::from("/nowhere/signalbox.toml")), ..Sources::default() };
     assert!(sources.load().unwrap_err().render(false).contains("/nowhere/signalbox.toml"));

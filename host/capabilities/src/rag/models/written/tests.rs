@@ -107,12 +107,25 @@ fn everything_wrong_in_json_is_told_with_its_line() {
 
 #[test]
 fn what_is_neither_toml_nor_json_is_told_with_its_line() {
-    assert_told("decisionCode = \"a\"\nversion = \n", ModelFormat::Toml, &[(2, "")]);
+    assert_told("decisionCode = \"a\"\nversion = \n", ModelFormat::Toml, &[(2, "this is not TOML: ")]);
     assert_told("{\n\"version\": }", ModelFormat::Json, &[(2, "expected value")]);
     assert_told("{\"models\": {}}", ModelFormat::Json, &[(1, "a list")]);
     assert_told("\nmodels = 7\n", ModelFormat::Toml, &[(2, "[[models]]")]);
     assert_told("locale = \"ro\"\nmodels = []\n", ModelFormat::Toml, &[(1, "beside")]);
     assert_told("", ModelFormat::Json, &[(1, "EOF")]);
+}
+
+#[test]
+fn a_misspelt_field_is_told_with_the_one_that_was_meant() {
+    let model =
+        |field: &str| format!("decisionCode = \"a\"\nversion = \"1\"\nmessageTemplate = \"x\"\n{field} = \"x\"\n");
+    for (field, told) in [
+        ("business-type", "has no `business-type`; did you mean `businessType`?"),
+        ("location_context", "has no `location_context`; did you mean `locationContext`?"),
+        ("colour", "has no `colour`; its fields are `decisionCode`, `version`"),
+    ] {
+        assert_told(&model(field), ModelFormat::Toml, &[(4, told)]);
+    }
 }
 
 #[test]

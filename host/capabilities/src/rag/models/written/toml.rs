@@ -1,4 +1,4 @@
-use signalbox_diagnostics::check_toml;
+use signalbox_diagnostics::{Problem, parse_toml};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -7,22 +7,12 @@ use super::{Draft, Field, Found, Unreadable, which};
 /// The largest text, in bytes; files are bounded before they are read.
 const LARGEST: usize = 4 << 20;
 
-/// The most mistakes in what is no TOML that are told.
-const MOST_MISTAKES: usize = 100;
-
 /// The models of a text: the one at its top level, or those under `[[models]]`.
 pub(super) fn drafts(text: &str) -> (Vec<Draft>, Vec<Unreadable>) {
-    if let Err(unread) = check_toml(text, LARGEST) {
-        return (Vec::new(), vec![Unreadable { at: unread.at.start, message: format!("{unread}; {}", unread.help) }]);
-    }
-    let (document, errors) = DeTable::parse_recoverable(text);
-    if !errors.is_empty() {
-        let unreadable = |error: toml::de::Error| Unreadable {
-            at: error.span().map_or(0, |span| span.start),
-            message: error.message().to_owned(),
-        };
-        return (Vec::new(), errors.into_iter().take(MOST_MISTAKES).map(unreadable).collect());
-    }
+    let document = match parse_toml(text, LARGEST) {
+        Ok(document) => document,
+        Err(problems) => return (Vec::new(), problems.into_iter().map(unreadable).collect()),
+    };
     let (mut fields, mut models) = (Vec::new(), None);
     for (key, value) in document.into_inner() {
         let name = key.into_inner();
@@ -53,6 +43,11 @@ pub(super) fn drafts(text: &str) -> (Vec<Draft>, Vec<Unreadable>) {
         _ => wrong.push(Unreadable { at, message: "`models` has to be tables, each under [[models]]".to_owned() }),
     }
     (drafts, wrong)
+}
+
+fn unreadable(problem: Problem) -> Unreadable {
+    let Problem { message, span, help, .. } = problem;
+    Unreadable { at: span.start, message: help.map_or(message.clone(), |help| format!("{message}; {help}")) }
 }
 
 fn draft(at: usize, table: DeTable<'_>, number: usize, count: usize) -> Draft {

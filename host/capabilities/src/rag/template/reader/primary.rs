@@ -1,6 +1,7 @@
 //! What expressions are made of: names, literals, calls, lists and maps.
 
 use minijinja::machinery::Token;
+use signalbox_diagnostics::nearest;
 
 use super::super::TemplateError;
 use super::super::language::{Constant, Filter, Kind, LoopField, Node};
@@ -85,7 +86,7 @@ impl<'s> Reader<'s> {
         let arguments = self.arguments(if name == "range" { name } else { "" }, &[], line)?;
         if name != "range" {
             let name = super::excerpt(name);
-            let way_out = match (super::nearest(&name, &["range"]), Filter::named(&name)) {
+            let way_out = match (nearest(&name, ["range"]), Filter::named(&name)) {
                 (Some(near), _) => format!("did you mean `{near}`?"),
                 (None, Some(_)) => format!("there is a filter of that name: `… | {name}`"),
                 (None, None) => "there is: range".to_owned(),
