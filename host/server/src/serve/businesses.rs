@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use signalbox_capabilities::business::{BusinessDirectory, BusinessNotLoaded, DirectoryError};
-use signalbox_executor::Generations;
 use signalbox_diagnostics::suggestion;
+use signalbox_executor::Generations;
 
 use super::StartError;
 use super::bundles::MOST_LOGGED;
