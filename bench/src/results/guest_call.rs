@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::json;
 use signalbox_bindings::exports::signalbox::agent::node::GuestIndices;
 use signalbox_bindings::signalbox::agent::types as wit;
-use signalbox_capabilities::Scope;
+use signalbox_capabilities::CallScope;
 use signalbox_graph::{Next, Scope as EdgeScope, Stepper, Task};
 use signalbox_model::Timestamp;
 use signalbox_sandbox::{Generation, NodeCall};
@@ -103,7 +103,7 @@ fn told<T, E: std::fmt::Debug>(answer: Result<T, E>) -> Result<()> {
 struct Boxed {
     desk: Desk,
     generation: Generation,
-    scope: Arc<Scope>,
+    scope: Arc<CallScope>,
     task: Task,
 }
 
@@ -117,7 +117,7 @@ impl Boxed {
         let Next::Run(tasks) = stepper.next() else { bail!("the graph begins with nothing") };
         let task = tasks.into_iter().next().context("the graph begins with a node")?;
         let business = desk.sandbox.services().directory.get(BUSINESS).context("the business is there")?;
-        let scope = Arc::new(Scope {
+        let scope = Arc::new(CallScope {
             decision_id: "dec_1".into(),
             correlation_id: "cor_1".into(),
             business,

@@ -28,7 +28,7 @@ pub struct PluginPolicy {
 
 /// What a guest call is for; shared by all calls of one decision.
 #[derive(Clone, Debug)]
-pub struct Scope {
+pub struct CallScope {
     /// The decision, or the event when a handler runs; part of every idempotency key.
     pub decision_id: Arc<str>,
     /// Under which log lines and traces are found.
@@ -81,7 +81,7 @@ pub enum LimitExceeded {
 pub struct Calls {
     pub(crate) services: Arc<Services>,
     pub(crate) policy: Arc<PluginPolicy>,
-    pub(crate) scope: Arc<Scope>,
+    pub(crate) scope: Arc<CallScope>,
     pub(crate) node: Arc<str>,
     pub(crate) attempt: u32,
     pub(crate) calls: u32,
@@ -95,7 +95,7 @@ impl Calls {
     pub fn new(
         services: Arc<Services>,
         policy: Arc<PluginPolicy>,
-        scope: Arc<Scope>,
+        scope: Arc<CallScope>,
         node: Arc<str>,
         attempt: u32,
     ) -> Self {

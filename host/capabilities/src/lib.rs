@@ -27,7 +27,7 @@ mod resources;
 mod websocket;
 
 pub use answers::{AnswerLedger, AnswerLimits, Answers, NoRoom, weight as json_weight};
-pub use calls::{CallRecord, Calls, LimitExceeded, PluginPolicy, Scope};
+pub use calls::{CallRecord, CallScope, Calls, LimitExceeded, PluginPolicy};
 pub use grants::{Capability, GrantError, Grants};
 pub use journal::{Answer, JournalEntry};
 pub use link::add_to_linker;

@@ -3,7 +3,7 @@ use std::time::Instant;
 
 use signalbox_capabilities::business::BusinessDirectory;
 use signalbox_capabilities::cron::ScheduleRoom;
-use signalbox_capabilities::{JournalEntry, Scope};
+use signalbox_capabilities::{CallScope, JournalEntry};
 use signalbox_graph::{Inputs, Scope as EdgeScope, Stepper};
 use signalbox_model::{BusinessInfo, Outcome, Source, Timestamp, UserAccess, correlation_id, decision_id};
 use signalbox_sandbox::{Generation, Sandbox};
@@ -58,7 +58,7 @@ struct DraftedDecision {
     written: WrittenRecord,
     journal: Vec<JournalEntry>,
     /// Keeps the journal's room until it is stored.
-    scope: Option<Arc<Scope>>,
+    scope: Option<Arc<CallScope>>,
 }
 
 impl Executor {
@@ -228,7 +228,7 @@ impl Executor {
         };
         let correlation: Arc<str> = input.correlation_id.clone().unwrap_or_else(correlation_id).into();
         let start = context::start(&parts.directory, accepted, &id, &correlation, session, now)?;
-        let scope = Arc::new(Scope {
+        let scope = Arc::new(CallScope {
             decision_id: id.clone(),
             correlation_id: correlation,
             business: start.business.clone(),
@@ -273,7 +273,7 @@ impl Executor {
         &self,
         generation: &Generation,
         start: &context::DecisionStart,
-        scope: Arc<Scope>,
+        scope: Arc<CallScope>,
         accepted: &AcceptedInput,
         progress: &dyn Progress,
     ) -> RunResult {

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use signalbox_capabilities::Scope;
+use signalbox_capabilities::CallScope;
 use signalbox_model::{BusinessInfo, ErrorCode};
-use signalbox_sandbox::{Event, Handled, HandlerCall, HandlerRun, Rejection};
+use signalbox_sandbox::{Handled, HandlerCall, HandlerEvent, HandlerRun, Rejection};
 use signalbox_store::Remedy;
 use thiserror::Error;
 
@@ -29,7 +29,7 @@ pub struct EventCall {
     /// Under which log lines are found.
     pub correlation_id: String,
     /// What was received.
-    pub event: Event,
+    pub event: HandlerEvent,
 }
 
 /// Why an event gave no inputs.
@@ -83,7 +83,7 @@ impl Executor {
             let (handler, kind) = (&call.handler, &generation.business_type);
             DecideError::Internal(format!("the bundle for {kind} has no handler {handler} any more"))
         })?;
-        let scope = Arc::new(Scope {
+        let scope = Arc::new(CallScope {
             decision_id: call.event_id.as_str().into(),
             correlation_id: call.correlation_id.as_str().into(),
             business: business.clone(),

@@ -26,4 +26,4 @@ pub use handle::{EventCall, HandleError};
 pub use metrics::describe as describe_metrics;
 pub use progress::{NodeEvent, Phase, Progress, Silent};
 pub use review::{ReviewError, Reviewed, SubmittedReview, expire_review, review};
-pub use signalbox_sandbox::{Event, Handled, NewInput, NodeFailure, Rejection, Reply};
+pub use signalbox_sandbox::{Handled, HandlerEvent, NewInput, NodeFailure, Rejection, Reply};

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use signalbox_capabilities::{CallRecord, JournalEntry, Scope, json_weight};
+use signalbox_capabilities::{CallRecord, CallScope, JournalEntry, json_weight};
 use signalbox_graph::{Ending, FailureKind, Next, Outcome, Payloads, RunError, StepOutput, Stepper, Task};
 use signalbox_model::{JsonObject, PathStep, StepResult, Tokens};
 use signalbox_sandbox::{Generation, NewAction, NodeCall, NodeFailure, NodeRun, NodeStep, Plugin, Sandbox, Verdict};
@@ -113,7 +113,7 @@ pub(crate) struct Runner<'a> {
     pub sandbox: &'a Sandbox,
     pub renderer: &'a Renderer,
     pub generation: &'a Generation,
-    pub scope: Arc<Scope>,
+    pub scope: Arc<CallScope>,
     pub start: &'a DecisionStart,
     pub progress: &'a dyn Progress,
 }

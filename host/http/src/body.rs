@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use hyper::body::{Body, Frame, SizeHint};
 
-use crate::progress::Progress;
+use crate::progress::ConnectionProgress;
 
 /// The most that is read of a request that was answered already, and how long that may take: as much as a request of
 /// any use has, so that its connection can take the next.
@@ -108,18 +108,18 @@ impl<B: Body + Unpin> Body for Lent<B> {
 }
 
 /// An answer's body; when it goes, the answer has been handed over to be written.
-pub(super) struct Answer {
+pub(super) struct AnswerBody {
     body: axum::body::Body,
-    progress: Option<Arc<Progress>>,
+    progress: Option<Arc<ConnectionProgress>>,
 }
 
-impl Answer {
-    pub fn new(body: axum::body::Body, progress: Option<Arc<Progress>>) -> Self {
+impl AnswerBody {
+    pub fn new(body: axum::body::Body, progress: Option<Arc<ConnectionProgress>>) -> Self {
         Self { body, progress }
     }
 }
 
-impl Drop for Answer {
+impl Drop for AnswerBody {
     fn drop(&mut self) {
         if let Some(progress) = &self.progress {
             progress.answered();
@@ -127,7 +127,7 @@ impl Drop for Answer {
     }
 }
 
-impl Body for Answer {
+impl Body for AnswerBody {
     type Data = Bytes;
     type Error = axum::Error;
 

@@ -20,9 +20,9 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use crate::allowance::{Allowance, Allowed};
-use crate::body::{Answer, Lent};
+use crate::body::{AnswerBody, Lent};
 use crate::message;
-use crate::progress::{Overdue, Progress};
+use crate::progress::{ConnectionProgress, Overdue};
 use crate::stream::Observed;
 
 /// What the requests of one connection have in common.
@@ -30,7 +30,7 @@ struct Requests {
     router: Router,
     peer: SocketAddr,
     allowance: Allowance,
-    progress: Arc<Progress>,
+    progress: Arc<ConnectionProgress>,
     /// Cancelled when clients should come back on other connections.
     leaving: CancellationToken,
 }
@@ -41,7 +41,7 @@ pub(super) async fn serve(
     stream: TimeoutStream<tokio::net::TcpStream>,
     router: Router,
     peer: SocketAddr,
-    progress: Arc<Progress>,
+    progress: Arc<ConnectionProgress>,
     leaving: CancellationToken,
 ) {
     // Answers are small and waited for; holding them back to fill packets only delays them.
@@ -92,7 +92,7 @@ pub(super) async fn serve(
 }
 
 impl Requests {
-    async fn answer(&self, request: Request<Incoming>) -> Response<Answer> {
+    async fn answer(&self, request: Request<Incoming>) -> Response<AnswerBody> {
         let waits_for_continue = request.headers().contains_key(EXPECT);
         let (mut parts, body) = request.into_parts();
         let (lent, rest) = Lent::new(body);
@@ -112,7 +112,7 @@ impl Requests {
             }
         };
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            return response.map(|body| Answer::new(body, None));
+            return response.map(|body| AnswerBody::new(body, None));
         }
         if self.leaving.is_cancelled() {
             close(response.headers_mut());
@@ -123,7 +123,7 @@ impl Requests {
             close(response.headers_mut());
             self.progress.answered_unread();
         }
-        response.map(|body| Answer::new(body, Some(self.progress.clone())))
+        response.map(|body| AnswerBody::new(body, Some(self.progress.clone())))
     }
 }
 

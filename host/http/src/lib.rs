@@ -2,7 +2,7 @@
 //! errors that are told as problem details.
 //!
 //! [`serve_http`] accepts connections, [`Verifier`] checks who speaks, [`BrowserOrigin`] is where a browser's page may
-//! come from, [`Problem`] is an answer that says what went wrong.
+//! come from, [`ProblemResponse`] is an answer that says what went wrong.
 
 mod allowance;
 mod auth;
@@ -30,6 +30,6 @@ pub use auth::{
 pub use browser_origin::{BrowserOrigin, OriginError};
 pub use client_network::client_network;
 pub use metrics::describe_metrics;
-pub use problem::{CORRELATION_HEADER, PROBLEM_JSON, Problem};
+pub use problem::{CORRELATION_HEADER, PROBLEM_JSON, ProblemResponse};
 pub use read_body::{BodyReadError, read_body};
 pub use serve::{HttpConfig, HttpEnding, serve_http};

@@ -12,7 +12,7 @@ use signalbox_model::ErrorCode;
 use thiserror::Error;
 
 use crate::metrics::HTTP_MALFORMED;
-use crate::problem::Problem;
+use crate::problem::ProblemResponse;
 
 /// Headers that mean one thing and so stand in one line. More `Authorization` lines than one are a matter of whoever reads
 /// tokens, more `Content-Length` lines one of the library.
@@ -66,7 +66,7 @@ impl Malformed {
         let correlation_id = signalbox_model::correlation_id();
         ::metrics::counter!(HTTP_MALFORMED, "reason" => self.code().as_str()).increment(1);
         tracing::info!(correlation_id, reason = self.code().as_str(), "refused a malformed request: {self}");
-        Problem::new(self.status(), self.code(), self.to_string()).correlated(&correlation_id).into_response()
+        ProblemResponse::new(self.status(), self.code(), self.to_string()).correlated(&correlation_id).into_response()
     }
 }
 

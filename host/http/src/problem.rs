@@ -17,7 +17,7 @@ pub const CORRELATION_HEADER: HeaderName = HeaderName::from_static("x-correlatio
 
 /// An answer that says what went wrong: to a person in `detail`, to a program in `code`.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Problem {
+pub struct ProblemResponse {
     status: StatusCode,
     code: ErrorCode,
     title: &'static str,
@@ -44,7 +44,7 @@ struct Details<'a> {
     more: Option<&'a JsonObject>,
 }
 
-impl Problem {
+impl ProblemResponse {
     /// A problem with the title that its status has anyway.
     pub fn new(status: StatusCode, code: ErrorCode, detail: impl Into<String>) -> Self {
         let title = status.canonical_reason().unwrap_or("Error");
@@ -93,7 +93,7 @@ impl Problem {
     }
 }
 
-impl IntoResponse for Problem {
+impl IntoResponse for ProblemResponse {
     fn into_response(self) -> Response {
         let details = Details {
             r#type: "about:blank",
@@ -130,10 +130,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_problem_is_problem_details_that_a_program_and_a_person_can_read() {
-        let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Busy, "too much is being decided")
-            .retry_after(Duration::from_millis(1_200))
-            .with("room", json!(0))
-            .correlated("cor_1");
+        let problem =
+            ProblemResponse::new(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Busy, "too much is being decided")
+                .retry_after(Duration::from_millis(1_200))
+                .with("room", json!(0))
+                .correlated("cor_1");
         let response = problem.into_response();
         assert_eq!(response.status(), 503);
         assert_eq!(response.headers()[CONTENT_TYPE], PROBLEM_JSON);

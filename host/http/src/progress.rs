@@ -12,7 +12,7 @@ use crate::connection_limit::{ConnectionLimit, ConnectionPermit, IdleTicket};
 
 /// Shared by those who see parts of it: the stream sees bytes come, the service sees requests and answers, and whoever
 /// drives the connection sees the time.
-pub(super) struct Progress {
+pub(super) struct ConnectionProgress {
     limit: ConnectionLimit,
     address: IpAddr,
     header_timeout: Duration,
@@ -56,7 +56,7 @@ pub(super) enum Overdue {
     Idle,
 }
 
-impl Progress {
+impl ConnectionProgress {
     /// Of a connection that was accepted just now.
     pub fn new(
         limit: ConnectionLimit,
@@ -197,14 +197,14 @@ mod tests {
 
     const ADDRESS: &str = "192.0.2.1";
 
-    fn progress(limit: &ConnectionLimit) -> Arc<Progress> {
+    fn progress(limit: &ConnectionLimit) -> Arc<ConnectionProgress> {
         let address: IpAddr = ADDRESS.parse().unwrap();
         let permit = limit.acquire(address).unwrap();
         let (head, idle) = (Duration::from_secs(10), Duration::from_secs(600));
-        Progress::new(limit.clone(), permit, address, head, idle, CancellationToken::new())
+        ConnectionProgress::new(limit.clone(), permit, address, head, idle, CancellationToken::new())
     }
 
-    fn late_with(progress: &Progress) -> Option<Overdue> {
+    fn late_with(progress: &ConnectionProgress) -> Option<Overdue> {
         progress.deadline().map(|(_, overdue)| overdue)
     }
 

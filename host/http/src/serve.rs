@@ -17,7 +17,7 @@ use tokio_util::task::TaskTracker;
 use crate::connection;
 use crate::connection_limit::ConnectionLimit;
 use crate::metrics::{HTTP_CONNECTIONS, HTTP_REFUSED};
-use crate::progress::Progress;
+use crate::progress::ConnectionProgress;
 
 /// `[http]`: connections until they become WebSockets; those have limits of their own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -114,7 +114,7 @@ pub async fn serve_http(config: HttpConfig, listener: TcpListener, router: Route
             }
         };
         let (head, idle) = (config.header_timeout.0, config.idle_timeout.0);
-        let progress = Progress::new(limit.clone(), permit, peer.ip(), head, idle, ending.stop.child_token());
+        let progress = ConnectionProgress::new(limit.clone(), permit, peer.ip(), head, idle, ending.stop.child_token());
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(config.write_timeout.0));
         let leaving = ending.leaving.clone();

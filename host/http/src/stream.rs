@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
 use crate::heads::Heads;
-use crate::progress::Progress;
+use crate::progress::ConnectionProgress;
 
 /// How long a client that is still sending may pause, and how long it may go on at all, before its connection is dropped.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -26,7 +26,7 @@ const PIECE: usize = 8 * 1024;
 /// what the client was sending: a socket that is dropped with unread bytes is reset, and the reset overtakes the answer.
 pub(super) struct Observed<S> {
     stream: S,
-    progress: Arc<Progress>,
+    progress: Arc<ConnectionProgress>,
     heads: Heads,
     farewell: Option<Farewell>,
 }
@@ -44,7 +44,7 @@ struct Patience {
 }
 
 impl<S> Observed<S> {
-    pub fn new(stream: S, progress: Arc<Progress>) -> Self {
+    pub fn new(stream: S, progress: Arc<ConnectionProgress>) -> Self {
         Self { stream, progress, heads: Heads::default(), farewell: None }
     }
 }

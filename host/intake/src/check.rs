@@ -1,8 +1,8 @@
 use serde_json::Value;
-use signalbox_executor::Event;
+use signalbox_executor::HandlerEvent;
 use signalbox_model::{Content, JsonObject, ReplySlot, Source, UserAccess};
 
-use crate::{Arrival, InputEntry, IntakeConfig, IntakeError, Message, Origin};
+use crate::{Arrival, InputEntry, InputOrigin, IntakeConfig, IntakeError, Message};
 
 /// What a message may be called, and contain.
 pub(super) fn message(message: &Message, config: &IntakeConfig) -> Result<(), IntakeError> {
@@ -43,7 +43,7 @@ pub(super) fn arrival(access: &UserAccess, message: Message, permissions: Vec<St
     let user_id = &access.user_id;
     let id = signalbox_model::input_id(&format!("ws/{user_id}"), &message.id);
     Arrival {
-        origin: Origin {
+        origin: InputOrigin {
             source: Source::Websocket,
             scope: format!("wsh/{user_id}"),
             event_id: id.clone(),
@@ -57,7 +57,7 @@ pub(super) fn arrival(access: &UserAccess, message: Message, permissions: Vec<St
         entry: InputEntry::Websocket,
         mapped_input_id: Some(id.clone()),
         handler_event_id: id,
-        event: Event::Websocket {
+        event: HandlerEvent::Websocket {
             user_id: user_id.clone(),
             location_id: message.location_id,
             content: message.content.composed(),
@@ -140,7 +140,7 @@ mod tests {
         let decomposed = "Tus\u{326}esc cu sa\u{302}nge";
         let ana = UserAccess { user_id: "ana".to_owned(), businesses: Default::default() };
         let sent = message("m", json!({"text": decomposed, "data": {"name": decomposed}}));
-        let Event::Websocket { content, .. } = arrival(&ana, sent, vec![]).event else { panic!("no message") };
+        let HandlerEvent::Websocket { content, .. } = arrival(&ana, sent, vec![]).event else { panic!("no message") };
         assert_eq!(content.text.as_deref(), Some("Tușesc cu sânge"));
         assert_eq!(content.data.unwrap()["name"], decomposed);
     }

@@ -45,7 +45,7 @@ pub use decide::{Decide, PermissionAudience};
 pub use error::{Again, IntakeError, RateScope, UNTIL_MENDED, not_read};
 pub use in_flight::{Receipt, Watcher};
 pub use metrics::{MESSAGES, describe_metrics};
-pub use receive::{Arrival, HandlerTask, InputEntry, Origin, ReceiveError, Received, Routed};
+pub use receive::{Arrival, HandlerTask, InputEntry, InputOrigin, ReceiveError, Received, Routed};
 pub use review::MAX_ACTIONS;
 pub use review::{ReviewFailure, ReviewMessage, ReviewOutcome};
 

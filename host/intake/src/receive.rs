@@ -2,7 +2,7 @@
 //! trigger's own mapping, or is refused with a reason that the trigger can tell.
 
 use signalbox_executor::{
-    DecideError, Event, EventCall, HandleError, Handled, NewInput, NodeFailure, Rejection, Reply,
+    DecideError, EventCall, HandleError, Handled, HandlerEvent, NewInput, NodeFailure, Rejection, Reply,
 };
 use signalbox_graph::{FailureKind, Inputs};
 use signalbox_model::{AgentInput, ReplySlot, Source, Timestamp};
@@ -15,7 +15,7 @@ use crate::{Intake, IntakeError, check};
 #[derive(Clone, Debug)]
 pub struct Arrival {
     /// Where it comes from.
-    pub origin: Origin,
+    pub origin: InputOrigin,
     /// Which entry of the bundle's `[inputs]` reads it.
     pub entry: InputEntry,
     /// The input's id when the trigger's own mapping makes it; none derives it like those that a handler makes.
@@ -24,12 +24,12 @@ pub struct Arrival {
     /// numbers and idempotency keys are made of it.
     pub handler_event_id: String,
     /// What was read: given to the handler, or else to the trigger's own mapping.
-    pub event: Event,
+    pub event: HandlerEvent,
 }
 
 /// Where an arrival comes from.
 #[derive(Clone, Debug)]
-pub struct Origin {
+pub struct InputOrigin {
     /// The trigger.
     pub source: Source,
     /// Keeps apart what different senders call the same, for example `wh/<business>/<hook>`.
@@ -90,8 +90,8 @@ pub enum Routed {
 pub struct HandlerTask {
     handler: String,
     event_id: String,
-    origin: Origin,
-    event: Event,
+    origin: InputOrigin,
+    event: HandlerEvent,
 }
 
 /// Why an arrival gives no inputs.
@@ -146,7 +146,7 @@ impl Intake {
     pub async fn receive<E: From<ReceiveError>>(
         &self,
         arrival: Arrival,
-        mapping: impl FnOnce(Event) -> Result<NewInput, E>,
+        mapping: impl FnOnce(HandlerEvent) -> Result<NewInput, E>,
     ) -> Result<Received, E> {
         match self.route(arrival, mapping)? {
             Routed::Mapped(received) => Ok(received),
@@ -159,7 +159,7 @@ impl Intake {
     pub fn route<E: From<ReceiveError>>(
         &self,
         arrival: Arrival,
-        mapping: impl FnOnce(Event) -> Result<NewInput, E>,
+        mapping: impl FnOnce(HandlerEvent) -> Result<NewInput, E>,
     ) -> Result<Routed, E> {
         let Arrival { origin, entry, mapped_input_id, handler_event_id: event_id, event } = arrival;
         let (_, inputs) = self.inputs(&origin.business_id).map_err(ReceiveError::from)?;
@@ -196,7 +196,7 @@ impl Intake {
     }
 }
 
-impl Origin {
+impl InputOrigin {
     /// Gives an input its id, its sender's rights and its time.
     pub(crate) fn input(&self, index: usize, new: NewInput, now: Timestamp) -> AcceptedInput {
         let part = new.id.unwrap_or_else(|| index.to_string());

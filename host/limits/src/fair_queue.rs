@@ -62,7 +62,7 @@ pub struct QueueTicket<K> {
 
 /// An item is in the queue from now on.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Pushed<K, T> {
+pub struct PushedItem<K, T> {
     /// Names the item.
     pub ticket: QueueTicket<K>,
     /// The item that had to leave the queue for it.
@@ -100,7 +100,7 @@ impl<K: Clone + Eq + Hash, T> FairQueue<K, T> {
 
     /// Puts an item at the end of its key's queue. In a full queue the newest item of the longest queue is evicted, unless the
     /// new item would be that one itself.
-    pub fn try_push(&mut self, key: K, item: T) -> Result<Pushed<K, T>, QueueFull> {
+    pub fn try_push(&mut self, key: K, item: T) -> Result<PushedItem<K, T>, QueueFull> {
         let own = self.queues.get(&key).map_or(0, |queue| queue.bounded);
         if own >= self.max_per_key {
             return Err(QueueFull::Key);
@@ -109,7 +109,7 @@ impl<K: Clone + Eq + Hash, T> FairQueue<K, T> {
             true => None,
             false => Some(self.evict(own).ok_or(QueueFull::Total)?),
         };
-        Ok(Pushed { ticket: self.push(key, item, false), evicted })
+        Ok(PushedItem { ticket: self.push(key, item, false), evicted })
     }
 
     /// Puts an item at the end of its key's queue that counts against no bound and is never evicted. Whoever uses this bounds

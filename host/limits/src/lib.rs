@@ -19,7 +19,7 @@ mod keyed_counts;
 mod rate_limiter;
 
 pub use concurrency_limit::{ConcurrencyLimit, ConcurrencyPermit};
-pub use fair_queue::{FairQueue, Pushed, QueueFull, QueueTicket};
+pub use fair_queue::{FairQueue, PushedItem, QueueFull, QueueTicket};
 pub use fair_semaphore::{FairPermit, FairSemaphore};
 pub use keyed_counts::{KeyedCounts, LimitReached};
 pub use rate_limiter::RateLimiter;

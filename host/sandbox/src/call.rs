@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use signalbox_bindings::exports::signalbox::agent::node::{Failure, Step};
 use signalbox_bindings::signalbox::agent::types as wit;
-use signalbox_capabilities::{CallRecord, Scope};
+use signalbox_capabilities::{CallRecord, CallScope};
 use signalbox_graph::{FailureKind, Task};
 use wasmtime::Store;
 
@@ -19,7 +19,7 @@ pub struct NodeCall<'a> {
     /// The plugin to run.
     pub plugin: &'a Arc<Plugin>,
     /// What the run is for.
-    pub scope: Arc<Scope>,
+    pub scope: Arc<CallScope>,
     /// What every node of the decision is told; node and item are filled in here.
     pub context: &'a wit::Context,
     /// Which node, with its state.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use signalbox_bindings::exports::signalbox::agent::handler as wit;
 use signalbox_bindings::signalbox::agent::types as wit_types;
-use signalbox_capabilities::{CallRecord, Scope};
+use signalbox_capabilities::{CallRecord, CallScope};
 use signalbox_model::{Content, InputType, JsonObject, Timestamp};
 use wasmtime::Store;
 
@@ -25,7 +25,7 @@ const LONGEST_TEXT: usize = 256 * 1024;
 
 /// What a trigger received, as a handler is given it.
 #[derive(Clone, Debug)]
-pub enum Event {
+pub enum HandlerEvent {
     /// A message of a coordinator.
     Websocket {
         /// Who wrote it.
@@ -88,11 +88,11 @@ pub struct HandlerCall<'a> {
     /// The plugin to run.
     pub plugin: &'a Arc<Plugin>,
     /// What the run is for; its decision id is the event's own id.
-    pub scope: Arc<Scope>,
+    pub scope: Arc<CallScope>,
     /// The handler's name, for journal and logs.
     pub name: Arc<str>,
     /// What was received.
-    pub event: Event,
+    pub event: HandlerEvent,
 }
 
 /// How a run of a handler ended.
@@ -200,29 +200,31 @@ async fn handle(
     handler.call_handle(&mut *store, event).await
 }
 
-fn to_wit(event: Event) -> wit::Event {
+fn to_wit(event: HandlerEvent) -> wit::Event {
     match event {
-        Event::Websocket { user_id, location_id, content } => {
+        HandlerEvent::Websocket { user_id, location_id, content } => {
             wit::Event::Websocket(wit::Message { user_id, location_id, content: content_to_wit(&content) })
         }
-        Event::Webhook { hook, delivery_id, headers, body } => {
+        HandlerEvent::Webhook { hook, delivery_id, headers, body } => {
             wit::Event::Webhook(wit::WebhookRequest { hook, delivery_id, headers, body })
         }
-        Event::Cron { schedule, nominal, payload } => wit::Event::Cron(wit::Tick {
+        HandlerEvent::Cron { schedule, nominal, payload } => wit::Event::Cron(wit::Tick {
             schedule,
             nominal: nominal.to_string(),
             payload: payload.as_ref().map(to_text),
         }),
-        Event::Kafka { topic, partition, offset, key, headers, value, timestamp } => wit::Event::Kafka(wit::Entry {
-            topic,
-            partition,
-            offset,
-            key,
-            headers,
-            value,
-            timestamp: timestamp.map(|at| at.to_string()),
-        }),
-        Event::Api { user_id, location_id, content } => {
+        HandlerEvent::Kafka { topic, partition, offset, key, headers, value, timestamp } => {
+            wit::Event::Kafka(wit::Entry {
+                topic,
+                partition,
+                offset,
+                key,
+                headers,
+                value,
+                timestamp: timestamp.map(|at| at.to_string()),
+            })
+        }
+        HandlerEvent::Api { user_id, location_id, content } => {
             wit::Event::Api(wit::ApiRequest { user_id, location_id, content: content_to_wit(&content) })
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use signalbox_capabilities::{CallRecord, Calls, LimitExceeded, Scope, guest_output};
+use signalbox_capabilities::{CallRecord, CallScope, Calls, LimitExceeded, guest_output};
 use signalbox_graph::FailureKind;
 use signalbox_limits::FairPermit;
 use wasmtime::{Store, StoreContextMut, Trap, UpdateDeadline};
@@ -64,7 +64,7 @@ pub(crate) struct PreparedCall {
 /// What is known of a guest call besides its store.
 struct CallContext {
     plugin: Arc<Plugin>,
-    scope: Arc<Scope>,
+    scope: Arc<CallScope>,
     admitted: Admitted,
     patience: Duration,
     output: wasi::Output,
@@ -89,7 +89,7 @@ impl SandboxInner {
     pub async fn prepare(
         &self,
         plugin: &Arc<Plugin>,
-        scope: &Arc<Scope>,
+        scope: &Arc<CallScope>,
         label: &Arc<str>,
         attempt: u32,
         patience: Duration,

@@ -30,7 +30,7 @@ pub use config::SandboxConfig;
 pub use convert::{NewAction, NewResponse, NodeStep, Verdict};
 pub use error::{BundleError, Refusal, SandboxError};
 pub use generation::{Generation, Plugin, Written};
-pub use handle::{Event, Handled, HandlerCall, HandlerRun, NewInput, Rejection, Reply};
+pub use handle::{Handled, HandlerCall, HandlerEvent, HandlerRun, NewInput, Rejection, Reply};
 pub use instance::NodeFailure;
 pub use metrics::describe as describe_metrics;
 pub use sandbox::Sandbox;

@@ -11,7 +11,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::embedded::Embedded;
 use crate::health::Outcomes;
-use crate::item::Item;
+use crate::item::AttributeMap;
 use crate::tables::{TableNames, provision, tables};
 use crate::timeline::Timeline;
 use crate::{Backend, Config, StoreError};
@@ -82,7 +82,7 @@ impl Store {
     }
 
     /// One item, as of the last finished write.
-    pub(crate) async fn item(&self, table: &str, key: Item) -> Result<Option<Item>, StoreError> {
+    pub(crate) async fn item(&self, table: &str, key: AttributeMap) -> Result<Option<AttributeMap>, StoreError> {
         read::check_keys(&key)?;
         let read = GetItemInput::builder().table_name(table).set_key(Some(key)).consistent_read(true);
         let answer = self.send(read).await.map_err(|error| failure("GetItem", table, error))?;
@@ -91,7 +91,7 @@ impl Store {
 }
 
 /// A key of two text attributes.
-pub(crate) fn key(partition: (&str, &str), sort: (&str, &str)) -> Item {
+pub(crate) fn key(partition: (&str, &str), sort: (&str, &str)) -> AttributeMap {
     HashMap::from([partition, sort].map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned()))))
 }
 

@@ -10,7 +10,7 @@ use ulid::Ulid;
 
 use crate::client::{Part, Transacted, failure, key};
 use crate::document::{ITEM_LIMIT, pack, packed_size, unpack};
-use crate::item::{Item, ItemBuilder, text};
+use crate::item::{AttributeMap, ItemBuilder, text};
 use crate::key::{compose, moment};
 use crate::tables::{BY_BUSINESS, BY_CODE, BY_DUE};
 use crate::{DecisionRecord, SessionUpdate, Store, StoreError};
@@ -71,7 +71,7 @@ struct StoredBody {
 enum Tried {
     Written,
     /// The decision was there before; with its item, when the store gave it along.
-    Refused(Option<Item>),
+    Refused(Option<AttributeMap>),
     /// Another transaction was at one of the items.
     Conflict,
 }
@@ -116,7 +116,7 @@ impl Store {
         }
     }
 
-    async fn put_decision(&self, item: Item) -> Result<Tried, StoreError> {
+    async fn put_decision(&self, item: AttributeMap) -> Result<Tried, StoreError> {
         let table = &self.names().decisions;
         let call = PutItemInput::builder()
             .table_name(table)
@@ -138,7 +138,11 @@ impl Store {
         }
     }
 
-    async fn put_decision_and_session(&self, decision: Item, session: Item) -> Result<Tried, StoreError> {
+    async fn put_decision_and_session(
+        &self,
+        decision: AttributeMap,
+        session: AttributeMap,
+    ) -> Result<Tried, StoreError> {
         const OPERATION: &str = "TransactWriteItems";
         let (decisions, sessions) = (&self.names().decisions, &self.names().sessions);
         let invalid = |error: aws_sdk_dynamodb::error::BuildError| StoreError::Refused {
@@ -167,7 +171,12 @@ impl Store {
     }
 
     /// The answer when the decision was there: the first record, or new when this very call wrote it.
-    async fn found(&self, record: &DecisionRecord, writer: &str, item: Option<Item>) -> Result<Committed, StoreError> {
+    async fn found(
+        &self,
+        record: &DecisionRecord,
+        writer: &str,
+        item: Option<AttributeMap>,
+    ) -> Result<Committed, StoreError> {
         let table = &self.names().decisions;
         let item = match item {
             Some(item) if !item.is_empty() => item,
@@ -183,7 +192,7 @@ impl Store {
         Ok(Committed::Duplicate(Box::new(self.decision_record(&item).await?)))
     }
 
-    async fn decision_item(&self, record: &DecisionRecord, writer: &str) -> Result<Item, StoreError> {
+    async fn decision_item(&self, record: &DecisionRecord, writer: &str) -> Result<AttributeMap, StoreError> {
         let DecisionRecord { decision, output, reply, session, review, effects } = record;
         let body = pack(&Body { decision, output, reply, session }).await?;
         let packed = pack(effects).await?;
@@ -222,7 +231,7 @@ impl Store {
         Err(StoreError::TooLarge { what: format!("decision {id} with its effects"), table, size, limit })
     }
 
-    async fn decision_record(&self, item: &Item) -> Result<DecisionRecord, StoreError> {
+    async fn decision_record(&self, item: &AttributeMap) -> Result<DecisionRecord, StoreError> {
         let unreadable = |reason| StoreError::Unreadable {
             what: format!("decision {}", text(item, ID).unwrap_or("without an id")),
             table: self.names().decisions.clone(),

@@ -10,7 +10,7 @@ use signalbox_model::Timestamp;
 
 use crate::client::{failure, key};
 use crate::inputs::{BUSINESS, ID, REMEMBERED};
-use crate::item::{Item, ItemBuilder, Update, bytes, number, text};
+use crate::item::{AttributeMap, ItemBuilder, Update, bytes, number, text};
 use crate::{Store, StoreError};
 
 const ADDRESS: &str = "address";
@@ -157,7 +157,7 @@ impl Store {
     }
 }
 
-fn answer(item: &Item) -> Option<DeliveryAnswer> {
+fn answer(item: &AttributeMap) -> Option<DeliveryAnswer> {
     Some(DeliveryAnswer {
         status: number(item, STATUS)?.try_into().ok()?,
         content_type: text(item, CONTENT_TYPE)?.to_owned(),

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::StoreError;
-use crate::item::Item;
+use crate::item::AttributeMap;
 
 /// An item of DynamoDB has at most 400 KB; this leaves room for keys and what the backend counts besides.
 pub(crate) const ITEM_LIMIT: usize = 380 * 1024;
@@ -48,7 +48,7 @@ pub(crate) fn packed_size(value: &AttributeValue) -> usize {
 }
 
 /// The text that [`pack_text`] put into an attribute; the error says what is wrong with it.
-pub(crate) async fn unpack_text(item: &Item, name: &str) -> Result<String, String> {
+pub(crate) async fn unpack_text(item: &AttributeMap, name: &str) -> Result<String, String> {
     match item.get(name) {
         Some(AttributeValue::S(text)) => Ok(text.clone()),
         Some(AttributeValue::B(blob)) => {
@@ -61,7 +61,7 @@ pub(crate) async fn unpack_text(item: &Item, name: &str) -> Result<String, Strin
 }
 
 /// The value that [`pack`] put into an attribute; the error says what is wrong with it.
-pub(crate) async fn unpack<T: DeserializeOwned>(item: &Item, name: &str) -> Result<T, String> {
+pub(crate) async fn unpack<T: DeserializeOwned>(item: &AttributeMap, name: &str) -> Result<T, String> {
     let text = unpack_text(item, name).await?;
     serde_json::from_str(&text).map_err(|error| format!("attribute {name}: {error}"))
 }

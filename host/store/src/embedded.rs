@@ -23,12 +23,12 @@ mod private;
 mod tables;
 mod values;
 
-pub(crate) use operations::Operation;
+pub(crate) use operations::DatabaseOperation;
 pub(crate) use values::{inward_item, outward_item};
 
-use call::{Asked, Call, Trouble, write_together};
-use files::{Change, LogIs};
-use opened::{Closed, Opened};
+use call::{EmbeddedCall, QueuedCall, Trouble, write_together};
+use files::{FileChange, LogIs};
+use opened::{Closed, OpenedDatabase};
 
 /// Calls that may wait for the database; more wait for a place, up to their deadline.
 const QUEUE: usize = 1024;
@@ -42,7 +42,7 @@ const SWEEP_EVERY: Duration = Duration::from_secs(15 * 60);
 /// The database in this process. Cheap to clone; it is closed when the last clone is gone.
 #[derive(Clone, Debug)]
 pub(crate) struct Embedded {
-    calls: mpsc::Sender<Box<dyn Call>>,
+    calls: mpsc::Sender<Box<dyn EmbeddedCall>>,
     /// What to say when nothing more fits.
     full: &'static str,
 }
@@ -61,7 +61,7 @@ impl Embedded {
         let full = path.map_or(MEMORY_IS_FULL, |_| DISK_IS_FULL);
         let path = path.map(Path::to_owned);
         let of_file = path.clone();
-        let opened = tokio::task::spawn_blocking(move || Opened::open(of_file.as_deref())).await;
+        let opened = tokio::task::spawn_blocking(move || OpenedDatabase::open(of_file.as_deref())).await;
         let opened = match opened {
             Ok(Ok(opened)) => opened,
             Ok(Err(reason)) => return Err(failed(reason)),
@@ -75,9 +75,12 @@ impl Embedded {
     }
 
     /// Has the database do something, and waits until that is synced.
-    pub(crate) async fn ask<O: Operation>(&self, operation: O) -> Result<dynoxide::Result<O::Response>, Stopped> {
+    pub(crate) async fn ask<O: DatabaseOperation>(
+        &self,
+        operation: O,
+    ) -> Result<dynoxide::Result<O::Response>, Stopped> {
         let (answer, answered) = oneshot::channel();
-        self.calls.send(Box::new(Asked { operation, answer })).await.map_err(|_| Stopped)?;
+        self.calls.send(Box::new(QueuedCall { operation, answer })).await.map_err(|_| Stopped)?;
         let said = answered.await.map_err(|_| Stopped)?;
         Ok(said.map_err(|error| says_what_is_full(error, self.full)))
     }
@@ -96,7 +99,7 @@ const DISK_IS_FULL: &str = "the disk of its file is full; make room, and ask aga
 /// Answers calls until the last client is gone: all that wait are run one after another, then their writes are synced,
 /// then they are answered. Once something has happened after which nobody knows what the files hold, all that wait are told
 /// so and the database is closed; it takes calls again when it was verified.
-fn serve(opened: Opened, path: Option<&Path>, mut queue: mpsc::Receiver<Box<dyn Call>>) {
+fn serve(opened: OpenedDatabase, path: Option<&Path>, mut queue: mpsc::Receiver<Box<dyn EmbeddedCall>>) {
     let (stop, stopped) = std_mpsc::channel();
     let swept = Arc::new(Mutex::new(Arc::downgrade(&opened.database)));
     let sweeping = swept.clone();
@@ -125,12 +128,12 @@ fn serve(opened: Opened, path: Option<&Path>, mut queue: mpsc::Receiver<Box<dyn 
 
 /// How the database stands.
 enum State {
-    Open(Opened),
+    Open(OpenedDatabase),
     Closed(Closed),
 }
 
 /// Runs calls and answers them.
-fn batch(mut opened: Opened, path: Option<&Path>, calls: &mut Vec<Box<dyn Call>>) -> State {
+fn batch(mut opened: OpenedDatabase, path: Option<&Path>, calls: &mut Vec<Box<dyn EmbeddedCall>>) -> State {
     // Before anything is written: a log that was cut grows again with the next write, and then nobody sees the gap in it.
     if let Some(change) = opened.changed() {
         let closed = close(opened, path, change);
@@ -149,7 +152,7 @@ fn batch(mut opened: Opened, path: Option<&Path>, calls: &mut Vec<Box<dyn Call>>
             false => call.run(&opened.database, &mut trouble),
         });
     }
-    let said = trouble.reason.map(|reason| Change { reason, log: LogIs::Untouched });
+    let said = trouble.reason.map(|reason| FileChange { reason, log: LogIs::Untouched });
     let Some(change) = opened.trouble(wrote).or(said).filter(|_| opened.has_files()) else {
         for tell in answers {
             tell(Ok(()));
@@ -163,7 +166,7 @@ fn batch(mut opened: Opened, path: Option<&Path>, calls: &mut Vec<Box<dyn Call>>
     State::Closed(closed)
 }
 
-fn close(opened: Opened, path: Option<&Path>, change: Change) -> Closed {
+fn close(opened: OpenedDatabase, path: Option<&Path>, change: FileChange) -> Closed {
     tracing::error!(
         reason = change.reason,
         path = ?path.map(Path::display),
@@ -176,7 +179,7 @@ fn close(opened: Opened, path: Option<&Path>, change: Change) -> Closed {
 fn again(
     mut closed: Closed,
     path: Option<&Path>,
-    calls: &mut Vec<Box<dyn Call>>,
+    calls: &mut Vec<Box<dyn EmbeddedCall>>,
     swept: &Mutex<Weak<Database>>,
 ) -> State {
     let Some(opened) = closed.opened_again() else {

@@ -11,7 +11,7 @@ use ulid::Ulid;
 
 use crate::client::{failure, key};
 use crate::document::{ITEM_LIMIT, pack, packed_size, unpack};
-use crate::item::{EXPIRES_AT, Item, ItemBuilder, number, text};
+use crate::item::{AttributeMap, EXPIRES_AT, ItemBuilder, number, text};
 use crate::key::instant;
 use crate::queue::{Lane, Place};
 use crate::tables::BY_DUE;
@@ -68,7 +68,7 @@ pub enum Accepted {
 
 /// What is known of an input that was accepted.
 #[derive(Clone, Debug, PartialEq)]
-pub struct InputState {
+pub struct AcceptedInputState {
     /// As it was accepted.
     pub accepted: AcceptedInput,
     /// When its decision was made; none while it is still to be decided.
@@ -114,12 +114,16 @@ impl Store {
 
     /// What is known of an input, as of the last finished write; none when it was never accepted, or was finished so long
     /// ago that it is forgotten.
-    pub async fn input_state(&self, business_id: &str, input_id: &str) -> Result<Option<InputState>, StoreError> {
+    pub async fn input_state(
+        &self,
+        business_id: &str,
+        input_id: &str,
+    ) -> Result<Option<AcceptedInputState>, StoreError> {
         let item = self.item(&self.names().inputs, key((BUSINESS, business_id), (ID, input_id))).await?;
         // A webhook's delivery may have the id; that is no input.
         let Some(item) = item.filter(|item| item.contains_key(BODY)) else { return Ok(None) };
         let accepted = self.accepted_input(&item).await?;
-        Ok(Some(InputState { accepted, finished_at: finished_at(&item) }))
+        Ok(Some(AcceptedInputState { accepted, finished_at: finished_at(&item) }))
     }
 
     /// The answer when an input was there: new when this very call stored it.
@@ -127,7 +131,7 @@ impl Store {
         &self,
         accepted: &AcceptedInput,
         writer: &str,
-        item: Option<Item>,
+        item: Option<AttributeMap>,
     ) -> Result<Accepted, StoreError> {
         let table = &self.names().inputs;
         let item = match item {
@@ -252,7 +256,7 @@ impl Store {
         }
     }
 
-    async fn accepted_input(&self, item: &Item) -> Result<AcceptedInput, StoreError> {
+    async fn accepted_input(&self, item: &AttributeMap) -> Result<AcceptedInput, StoreError> {
         unpack(item, BODY).await.map_err(|reason| StoreError::Unreadable {
             what: format!("input {}", text(item, ID).unwrap_or("without an id")),
             table: self.names().inputs.clone(),
@@ -261,12 +265,12 @@ impl Store {
     }
 }
 
-fn attempts(item: &Item) -> u32 {
+fn attempts(item: &AttributeMap) -> u32 {
     number(item, ATTEMPTS).and_then(|attempts| u32::try_from(attempts).ok()).unwrap_or(0)
 }
 
 /// When an input was finished. Items of earlier versions say only when they expire, which they do a fixed time later.
-fn finished_at(item: &Item) -> Option<Timestamp> {
+fn finished_at(item: &AttributeMap) -> Option<Timestamp> {
     match text(item, FINISHED_AT) {
         Some(at) => at.parse().ok(),
         None => {

@@ -5,14 +5,14 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use signalbox_model::Timestamp;
 
 /// An item as the SDK has it.
-pub(crate) type Item = HashMap<String, AttributeValue>;
+pub(crate) type AttributeMap = HashMap<String, AttributeValue>;
 
 /// The attribute that DynamoDB's time to live looks at, in every table that has one.
 pub(crate) const EXPIRES_AT: &str = "expiresAt";
 
 /// An item, attribute by attribute.
 #[derive(Default)]
-pub(crate) struct ItemBuilder(Item);
+pub(crate) struct ItemBuilder(AttributeMap);
 
 impl ItemBuilder {
     pub(crate) fn text(self, name: &str, value: impl Into<String>) -> Self {
@@ -36,7 +36,7 @@ impl ItemBuilder {
         self
     }
 
-    pub(crate) fn build(self) -> Item {
+    pub(crate) fn build(self) -> AttributeMap {
         self.0
     }
 }
@@ -74,7 +74,7 @@ impl Update {
 }
 
 /// The text in an attribute.
-pub(crate) fn text<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
+pub(crate) fn text<'a>(item: &'a AttributeMap, name: &str) -> Option<&'a str> {
     match item.get(name) {
         Some(AttributeValue::S(text)) => Some(text),
         _ => None,
@@ -82,7 +82,7 @@ pub(crate) fn text<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
 }
 
 /// The number in an attribute.
-pub(crate) fn number(item: &Item, name: &str) -> Option<u64> {
+pub(crate) fn number(item: &AttributeMap, name: &str) -> Option<u64> {
     match item.get(name) {
         Some(AttributeValue::N(digits)) => digits.parse().ok(),
         _ => None,
@@ -90,7 +90,7 @@ pub(crate) fn number(item: &Item, name: &str) -> Option<u64> {
 }
 
 /// The bytes in an attribute.
-pub(crate) fn bytes<'a>(item: &'a Item, name: &str) -> Option<&'a [u8]> {
+pub(crate) fn bytes<'a>(item: &'a AttributeMap, name: &str) -> Option<&'a [u8]> {
     match item.get(name) {
         Some(AttributeValue::B(blob)) => Some(blob.as_ref()),
         _ => None,
@@ -98,7 +98,7 @@ pub(crate) fn bytes<'a>(item: &'a Item, name: &str) -> Option<&'a [u8]> {
 }
 
 /// Whether an item's time is over. DynamoDB deletes such items days later, so readers look for themselves.
-pub(crate) fn expired(item: &Item, now: Timestamp) -> bool {
+pub(crate) fn expired(item: &AttributeMap, now: Timestamp) -> bool {
     match item.get(EXPIRES_AT) {
         Some(AttributeValue::N(digits)) => digits.parse::<i64>().is_ok_and(|second| second <= now.as_second()),
         _ => false,

@@ -4,7 +4,7 @@ use ulid::Ulid;
 
 use crate::client::{Query, failure, key};
 use crate::document::{compress, decompress};
-use crate::item::{Item, ItemBuilder, bytes, expired, number, text};
+use crate::item::{AttributeMap, ItemBuilder, bytes, expired, number, text};
 use crate::key::KeyRange;
 use crate::{Store, StoreError};
 
@@ -69,7 +69,7 @@ impl Store {
         decompress(packed).await.map(Some).map_err(|reason| unreadable(&reason))
     }
 
-    async fn put_part(&self, item: Item) -> Result<(), StoreError> {
+    async fn put_part(&self, item: AttributeMap) -> Result<(), StoreError> {
         let table = &self.names().journals;
         let call = PutItemInput::builder().table_name(table).set_item(Some(item));
         self.send(call).await.map_err(|error| failure("PutItem", table, error))?;

@@ -38,7 +38,7 @@ pub use decisions::{Committed, DecisionQuery, EffectUpdate, Missed, Order, Page,
 pub use deliveries::{Claim, Delivery, DeliveryAnswer, SignatureUse};
 pub use document::{compressed, decompressed};
 pub use error::{Remedy, StoreError};
-pub use inputs::{Accepted, AcceptedInput, InputState, PendingInput};
+pub use inputs::{Accepted, AcceptedInput, AcceptedInputState, PendingInput};
 pub use message_models::{ModelName, Put};
 pub use record::{DecisionRecord, Effect, EffectKind, EffectState, ScheduleTiming, SessionUpdate, Wider};
 pub use rows::{Row, RowCondition, RowKey, RowPage, RowRange, RowScope};

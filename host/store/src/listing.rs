@@ -2,7 +2,7 @@
 
 use crate::client::Query;
 use crate::decisions::checked;
-use crate::item::{Item, text};
+use crate::item::{AttributeMap, text};
 use crate::key::KeyRange;
 use crate::tables::BY_LIST;
 use crate::{Store, StoreError, cursor};
@@ -17,7 +17,7 @@ impl Store {
         keys: [&str; 2],
         cursor: Option<&str>,
         limit: u32,
-    ) -> Result<(Vec<Item>, Option<String>), StoreError> {
+    ) -> Result<(Vec<AttributeMap>, Option<String>), StoreError> {
         let (limit, listed) = (checked(limit)?, [list, "all"]);
         let mut range = KeyRange::default();
         if let Some(cursor) = cursor {

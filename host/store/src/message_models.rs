@@ -7,7 +7,7 @@ use signalbox_model::{MessageModel, Timestamp};
 
 use crate::client::{Query, failure, key};
 use crate::document::{ITEM_LIMIT, pack, packed_size, unpack};
-use crate::item::{Item, number, text};
+use crate::item::{AttributeMap, number, text};
 use crate::key::{KeyRange, compose, decompose, instant};
 use crate::tables::BY_LIST;
 use crate::{Page, Store, StoreError};
@@ -37,7 +37,7 @@ pub struct ModelName {
 }
 
 impl ModelName {
-    fn of(item: &Item) -> Option<Self> {
+    fn of(item: &AttributeMap) -> Option<Self> {
         let parts = decompose(text(item, VARIANT)?)?;
         let [version, business_type, location_context, locale] = parts.as_slice() else { return None };
         let part = |part: &str| part.strip_prefix('=').map(str::to_owned);
@@ -145,9 +145,10 @@ impl Store {
         if let Some(version) = version {
             query.range = KeyRange::prefix(&compose(&[version]));
         }
-        let is_wanted = |item: &Item| item.contains_key(BODY) && ModelName::of(item).is_some_and(|name| wants(&name));
+        let is_wanted =
+            |item: &AttributeMap| item.contains_key(BODY) && ModelName::of(item).is_some_and(|name| wants(&name));
         let items = self.query(&query, is_wanted).await?;
-        let mut named: Vec<(ModelName, Item)> =
+        let mut named: Vec<(ModelName, AttributeMap)> =
             items.into_iter().filter_map(|item| Some((ModelName::of(&item)?, item))).collect();
         named.sort_by(|(one, _), (other, _)| order(one, other));
         let mut models = Vec::new();
@@ -178,7 +179,7 @@ impl Store {
         }
     }
 
-    async fn readable_models(&self, items: Vec<Item>) -> Vec<MessageModel> {
+    async fn readable_models(&self, items: Vec<AttributeMap>) -> Vec<MessageModel> {
         let mut models = Vec::with_capacity(items.len());
         // One that was taken away leaves an item without a body.
         for item in items.into_iter().filter(|item| item.contains_key(BODY)) {
@@ -217,7 +218,7 @@ impl Store {
         }
     }
 
-    async fn message_model(&self, item: &Item) -> Result<MessageModel, StoreError> {
+    async fn message_model(&self, item: &AttributeMap) -> Result<MessageModel, StoreError> {
         let unreadable = |reason| StoreError::Unreadable {
             what: format!("a message model for {}", text(item, CODE).unwrap_or("no code")),
             table: self.names().message_models.clone(),

@@ -4,7 +4,7 @@ use signalbox_model::Timestamp;
 
 use crate::client::Query;
 use crate::decisions::checked;
-use crate::item::{Item, ItemBuilder, text};
+use crate::item::{AttributeMap, ItemBuilder, text};
 use crate::key::{KeyRange, after_prefix, moment};
 use crate::tables::IndexSpec;
 use crate::{Store, StoreError};
@@ -60,7 +60,7 @@ impl Store {
         now: Option<Timestamp>,
         cursor: Option<&str>,
         limit: u32,
-    ) -> Result<(Vec<Item>, Option<String>), StoreError> {
+    ) -> Result<(Vec<AttributeMap>, Option<String>), StoreError> {
         let limit = checked(limit)?;
         let mut range = KeyRange::default();
         if let Some(now) = now {

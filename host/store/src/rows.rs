@@ -3,7 +3,7 @@
 
 use crate::client::{Found, Query, key};
 use crate::document::unpack_text;
-use crate::item::{Item, number, text};
+use crate::item::{AttributeMap, number, text};
 use crate::key::{KeyRange, after_prefix, compose};
 use crate::{Store, StoreError, cursor};
 
@@ -135,13 +135,13 @@ impl Store {
     }
 
     /// A row's item, which may be what a deletion left.
-    async fn row_item(&self, scope: &RowScope, row_key: &RowKey) -> Result<Option<Item>, StoreError> {
+    async fn row_item(&self, scope: &RowScope, row_key: &RowKey) -> Result<Option<AttributeMap>, StoreError> {
         let partition = scope.partition(&row_key.partition)?;
         checked_part("sort key", &row_key.sort, KEY_PART_LIMIT)?;
         self.item(&self.names().rows, key((PARTITION, &partition), (SORT, &row_key.sort))).await
     }
 
-    async fn read_row(&self, partition: &str, item: &Item) -> Result<Row, StoreError> {
+    async fn read_row(&self, partition: &str, item: &AttributeMap) -> Result<Row, StoreError> {
         let sort = text(item, SORT).unwrap_or_default();
         let unreadable = |reason| StoreError::Unreadable {
             what: format!("row {partition:?} {sort:?}"),
@@ -191,6 +191,6 @@ fn bounds(range: &RowRange) -> Result<KeyRange, StoreError> {
 }
 
 /// Whether an item is a row, and not what a deletion left.
-fn is_there(item: &Item) -> bool {
+fn is_there(item: &AttributeMap) -> bool {
     item.contains_key(ITEM)
 }

@@ -10,7 +10,7 @@ use signalbox_model::{CatchUp, HumanDuration, JsonObject, Overlap, Timestamp};
 use crate::client::{Query, failure, key};
 use crate::decisions::pause;
 use crate::document::{ITEM_LIMIT, pack, packed_size, unpack};
-use crate::item::{EXPIRES_AT, Item, Update, number, text};
+use crate::item::{AttributeMap, EXPIRES_AT, Update, number, text};
 use crate::key::{compose, instant};
 use crate::tables::BY_LIST;
 use crate::{Page, Put, ScheduleTiming, Store, StoreError};
@@ -261,7 +261,7 @@ impl Store {
         Err(self.too_many_writers(name))
     }
 
-    async fn schedule_item(&self, business_id: &str, name: &str) -> Result<Option<Item>, StoreError> {
+    async fn schedule_item(&self, business_id: &str, name: &str) -> Result<Option<AttributeMap>, StoreError> {
         self.item(&self.names().schedules, key((BUSINESS, business_id), (NAME, name))).await
     }
 
@@ -281,7 +281,7 @@ impl Store {
         &self,
         business_id: &str,
         name: &str,
-        read: Option<&Item>,
+        read: Option<&AttributeMap>,
         update: Update,
     ) -> Result<bool, StoreError> {
         let table = &self.names().schedules;
@@ -308,7 +308,7 @@ impl Store {
     }
 
     /// The schedules in items. One that cannot be read must not hide the others, so it is logged and left out.
-    async fn readable(&self, items: Vec<Item>) -> Vec<Schedule> {
+    async fn readable(&self, items: Vec<AttributeMap>) -> Vec<Schedule> {
         let mut schedules = Vec::with_capacity(items.len());
         for item in &items {
             match self.schedule_in(item).await {
@@ -319,7 +319,7 @@ impl Store {
         schedules
     }
 
-    async fn schedule_in(&self, item: &Item) -> Result<Schedule, StoreError> {
+    async fn schedule_in(&self, item: &AttributeMap) -> Result<Schedule, StoreError> {
         let unreadable = |reason| StoreError::Unreadable {
             what: format!("schedule {}", text(item, NAME).unwrap_or("without a name")),
             table: self.names().schedules.clone(),
@@ -356,7 +356,7 @@ async fn wait(attempt: u32) {
     }
 }
 
-fn defined_at(item: &Item) -> Option<Timestamp> {
+fn defined_at(item: &AttributeMap) -> Option<Timestamp> {
     text(item, DEFINED_AT)?.parse().ok()
 }
 

@@ -2,7 +2,7 @@ use signalbox_model::{JsonObject, Timestamp};
 
 use crate::client::key;
 use crate::document::{ITEM_LIMIT, pack, packed_size, unpack};
-use crate::item::{Item, ItemBuilder, expired};
+use crate::item::{AttributeMap, ItemBuilder, expired};
 use crate::{SessionUpdate, Store, StoreError};
 
 const BUSINESS: &str = "businessId";
@@ -24,7 +24,11 @@ impl Store {
         unpack(&item, DATA).await.map(Some).map_err(unreadable)
     }
 
-    pub(crate) async fn session_item(&self, business_id: &str, update: &SessionUpdate) -> Result<Item, StoreError> {
+    pub(crate) async fn session_item(
+        &self,
+        business_id: &str,
+        update: &SessionUpdate,
+    ) -> Result<AttributeMap, StoreError> {
         let data = pack(&update.data).await?;
         let size = packed_size(&data);
         if size > ITEM_LIMIT {

@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use jiff::SignedDuration;
 use serde_json::json;
 use signalbox_executor::{
-    AccessError, Authorized, DecideError, Decided, Event, EventCall, HandleError, Handled, NewInput, NodeEvent,
+    AccessError, Authorized, DecideError, Decided, EventCall, HandleError, Handled, HandlerEvent, NewInput, NodeEvent,
     NodeFailure, Phase, Progress, Rejection, Reply,
 };
 use signalbox_graph::{FailureKind, Inputs, WebsocketInput};
@@ -174,7 +174,9 @@ impl Decide for Desk {
     /// whatever comes after it is also answered at once.
     async fn handle(&self, call: EventCall) -> Result<Handled, HandleError> {
         self.handled.lock().unwrap().push(call.event_id.clone());
-        let Event::Websocket { content, location_id, .. } = call.event else { panic!("no message: {:?}", call.event) };
+        let HandlerEvent::Websocket { content, location_id, .. } = call.event else {
+            panic!("no message: {:?}", call.event)
+        };
         let text = content.text.unwrap_or_default();
         let rejection = match text.as_str() {
             "no" => Some(Rejection::Invalid("that is not for us".to_owned())),

@@ -1,12 +1,44 @@
-//! Names that say nothing.
+//! Names that say nothing, and types of the host that share a name.
 
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use super::{Problem, Source};
 
 const EMPTY: &[&str] = &["util", "utils", "common", "helper", "helpers", "misc", "manager", "managers", "base"];
 const EMPTY_ENDINGS: &[&str] = &["impl", "data"];
 const ITEMS: &[&str] = &["struct", "enum", "trait", "mod", "union", "type"];
+
+/// Names that several types of the host may have, and why nobody takes one of them for another.
+const SHARED: &[(&str, &str)] = &[
+    ("Config", "what a whole crate is opened with; read with the crate's name, as `signalbox_store::Config`"),
+    ("Options", "the options of one command; read with the command's module, as `send::Options`"),
+];
+
+/// Names that several types still have. The list only gets shorter: a new type has a name of its own.
+const TO_BE_RENAMED: &[&str] = &[
+    "Api",
+    "CatchUp",
+    "Content",
+    "Ending",
+    "Fault",
+    "FaultKind",
+    "Kind",
+    "Kinds",
+    "Known",
+    "Limits",
+    "Meter",
+    "Node",
+    "Origin",
+    "Outcome",
+    "Overlap",
+    "Run",
+    "Table",
+    "Target",
+    "Text",
+    "Wanted",
+    "Work",
+];
 
 pub(super) fn check(sources: &[Source]) -> Vec<Problem> {
     let mut problems = Vec::new();
@@ -18,7 +50,68 @@ pub(super) fn check(sources: &[Source]) -> Vec<Problem> {
             problems.extend(check_items(&source.path, text));
         }
     }
+    problems.extend(check_unique(sources));
     problems
+}
+
+/// Types of the host that can be seen outside of their module have names of their own, so that a reader who meets a name knows
+/// what it stands for.
+fn check_unique(sources: &[Source]) -> Vec<Problem> {
+    let tests = test_modules(sources);
+    let mut places: BTreeMap<&str, Vec<(&Path, usize)>> = BTreeMap::new();
+    for source in sources {
+        let (path, Some(text)) = (source.path.as_path(), &source.text) else { continue };
+        let is_host = path.starts_with("host") && path.iter().any(|part| part == "src");
+        let is_test = tests.iter().any(|module| path.starts_with(module) || path == module.with_extension("rs"));
+        if !is_host || is_test || path.extension().is_none_or(|extension| extension != "rs") {
+            continue;
+        }
+        let lines = text.lines().enumerate().take_while(|(_, line)| *line != "mod tests {");
+        for (index, line) in lines.filter(|(_, line)| line.starts_with("pub") && !line.contains(" mod ")) {
+            if let Some(name) = declared(line) {
+                places.entry(name).or_default().push((path, index + 1));
+            }
+        }
+    }
+    let is_allowed = |name: &str| SHARED.iter().any(|(shared, _)| *shared == name) || TO_BE_RENAMED.contains(&name);
+    places.retain(|name, places| places.len() > 1 && !is_allowed(name));
+    let problem = |(name, places): (&&str, &Vec<(&Path, usize)>)| {
+        let (first, first_line) = places.first()?;
+        let (path, line) = places.last()?;
+        Some(Problem {
+            file: path.to_path_buf(),
+            line: Some(*line),
+            rule: "names",
+            message: format!(
+                "`{name}` is the name of {} types, here and at {}:{first_line}; name each after what it alone is, or add the name \
+                 with a reason to `SHARED` in xtask/src/tidy/names.rs",
+                places.len(),
+                first.display()
+            ),
+        })
+    };
+    places.iter().filter_map(problem).collect()
+}
+
+/// The folders of modules that are compiled for tests only; the module itself is the file beside its folder.
+fn test_modules(sources: &[Source]) -> BTreeSet<PathBuf> {
+    let mut modules = BTreeSet::new();
+    for source in sources {
+        let Some(text) = &source.text else { continue };
+        let lines: Vec<&str> = text.lines().collect();
+        for pair in lines.windows(2) {
+            if let [attribute, module] = pair
+                && attribute.starts_with("#[cfg(")
+                && attribute.contains("test")
+                && let Some(name) = module.strip_prefix("mod ").and_then(|rest| rest.strip_suffix(';'))
+            {
+                let is_root = source.path.ends_with("lib.rs") || source.path.ends_with("main.rs");
+                let folder = if is_root { source.path.with_file_name("") } else { source.path.with_extension("") };
+                modules.insert(folder.join(name));
+            }
+        }
+    }
+    modules
 }
 
 fn check_path(path: &Path) -> Option<Problem> {
@@ -136,6 +229,33 @@ mod tests {
         for path in ["host/store/src/database.rs", ".cargo/config.toml", "README.md"] {
             assert_eq!(check_path(Path::new(path)), None, "{path}");
         }
+    }
+
+    #[test]
+    fn no_name_of_the_host_stands_for_two_types() {
+        let one = source("host/store/src/item.rs", "pub struct Item;\npub struct Config;\nstruct Private;\n");
+        for (path, text, problems) in [
+            ("host/graph/src/reader.rs", "pub(crate) enum Item {}\n", 1),
+            ("host/triggers/api/src/lib.rs", "pub(super) type Item = u8;\n", 1),
+            ("host/graph/src/reader.rs", "pub struct Config;\n", 0),
+            ("host/graph/src/reader.rs", "struct Item;\nstruct Private;\n", 0),
+            ("host/graph/src/reader.rs", "#[cfg(test)]\nmod tests {\npub struct Item;\n}\n", 0),
+            ("host/graph/tests/reader.rs", "pub struct Item;\n", 0),
+            ("sdk/rust/src/lib.rs", "pub struct Item;\n", 0),
+        ] {
+            let found = check(&[source(&one.path.to_string_lossy(), one.text.as_deref().unwrap()), source(path, text)]);
+            assert_eq!(found.len(), problems, "{path}: {text}");
+        }
+    }
+
+    #[test]
+    fn types_of_modules_that_are_compiled_for_tests_only_may_share_names() {
+        let found = check(&[
+            source("host/store/src/item.rs", "pub struct Item;\n\n#[cfg(test)]\nmod samples;\n"),
+            source("host/store/src/item/samples.rs", "pub struct Item;\n"),
+            source("host/store/src/item/samples/more.rs", "pub struct Item;\n"),
+        ]);
+        assert_eq!(found, Vec::new());
     }
 
     #[test]

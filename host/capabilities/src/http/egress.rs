@@ -45,7 +45,7 @@ const RESERVED_HEADERS: [&str; 13] = [
 
 /// What the operator allows.
 #[derive(Clone, Debug)]
-pub struct EgressConfig {
+pub struct EgressRules {
     /// Private networks that plugins may reach after all.
     pub private_networks: Vec<Network>,
     /// Allows `http` URLs too.
@@ -60,7 +60,7 @@ pub struct EgressConfig {
     pub requests_per_business: usize,
 }
 
-impl Default for EgressConfig {
+impl Default for EgressRules {
     fn default() -> Self {
         Self {
             private_networks: Vec::new(),
@@ -106,7 +106,7 @@ impl Lookup for SystemLookup {
 /// Sends plugins' requests.
 pub struct Egress {
     client: reqwest::Client,
-    config: EgressConfig,
+    config: EgressRules,
     networks: Arc<[Network]>,
     /// Requests under way, by business, so that no business holds every connection.
     requests: ConcurrencyLimit<String>,
@@ -147,7 +147,7 @@ fn allowed(address: IpAddr, networks: &[Network]) -> bool {
 
 impl Egress {
     /// A way out under the operator's rules.
-    pub fn new(config: EgressConfig, lookup: Arc<dyn Lookup>) -> Result<Self, String> {
+    pub fn new(config: EgressRules, lookup: Arc<dyn Lookup>) -> Result<Self, String> {
         let networks: Arc<[Network]> = config.private_networks.clone().into();
         let client = reqwest::Client::builder()
             .dns_resolver(GuardedDns { lookup, networks: networks.clone() })
@@ -194,7 +194,7 @@ impl Egress {
 
     /// Counts a request until the permit is dropped, or says why it may not leave now.
     fn permit(&self, business: &str) -> Result<ConcurrencyPermit<String>, Error> {
-        let EgressConfig { requests, requests_per_business, .. } = &self.config;
+        let EgressRules { requests, requests_per_business, .. } = &self.config;
         let in_words = |limit| match limit {
             LimitReached::Key => {
                 format!("business {business} has {requests_per_business} requests under way, as many as one may have")

@@ -163,10 +163,10 @@ impl OpenAi {
         Error::Unavailable(refusal::bounded(&words.join(": "), None))
     }
 
-    fn unread(&self, error: body::Unread) -> Error {
+    fn unread(&self, error: body::UnreadableAnswer) -> Error {
         match error {
-            body::Unread::Broken(error) => self.broken(&error),
-            body::Unread::Malformed(why) => Error::MalformedAnswer(why),
+            body::UnreadableAnswer::Broken(error) => self.broken(&error),
+            body::UnreadableAnswer::Malformed(why) => Error::MalformedAnswer(why),
         }
     }
 }

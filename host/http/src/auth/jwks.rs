@@ -18,13 +18,13 @@ const MAX_KEYS: usize = 64;
 /// The keys an issuer publishes. One task fetches them; everybody reads what it found last.
 #[derive(Debug)]
 pub(super) struct Jwks {
-    known: Arc<ArcSwap<Known>>,
+    known: Arc<ArcSwap<KnownKeys>>,
     asks: mpsc::Sender<oneshot::Sender<()>>,
     max_age: Duration,
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Known {
+pub(super) struct KnownKeys {
     pub keys: Vec<Key>,
     looked_at: Option<Instant>,
     /// Whether the latest look succeeded.
@@ -40,14 +40,14 @@ impl Jwks {
             .redirect(redirect::Policy::none())
             .build()
             .map_err(|error| KeyError::Client(error.to_string()))?;
-        let known = Arc::new(ArcSwap::from_pointee(Known::default()));
+        let known = Arc::new(ArcSwap::from_pointee(KnownKeys::default()));
         let (asks, inbox) = mpsc::channel(64);
         tokio::spawn(keep(client, url, config.min_interval.0, known.clone(), inbox));
         Ok(Self { known, asks, max_age: config.max_age.0 })
     }
 
     /// What was found at the latest look that succeeded.
-    pub fn known(&self) -> Arc<Known> {
+    pub fn known(&self) -> Arc<KnownKeys> {
         self.known.load_full()
     }
 
@@ -86,7 +86,7 @@ async fn keep(
     client: reqwest::Client,
     url: Url,
     min_interval: Duration,
-    known: Arc<ArcSwap<Known>>,
+    known: Arc<ArcSwap<KnownKeys>>,
     mut inbox: mpsc::Receiver<oneshot::Sender<()>>,
 ) {
     while let Some(first) = inbox.recv().await {
@@ -104,7 +104,7 @@ async fn keep(
                     (before.keys.clone(), false)
                 }
             };
-            known.store(Arc::new(Known { keys, looked_at: Some(Instant::now()), fetched }));
+            known.store(Arc::new(KnownKeys { keys, looked_at: Some(Instant::now()), fetched }));
         }
         // Whoever asked meanwhile is answered by the same look.
         let _ = first.send(());

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use signalbox_limits::{FairQueue, KeyedCounts, Pushed, QueueFull, QueueTicket};
+use signalbox_limits::{FairQueue, KeyedCounts, PushedItem, QueueFull, QueueTicket};
 
 use super::service_interval::ServiceInterval;
 
@@ -88,7 +88,7 @@ impl<T> AdmissionState<T> {
         requester: Requester,
         is_stored: bool,
         tell: T,
-    ) -> Result<Pushed<QueueKey, T>, NotQueued> {
+    ) -> Result<PushedItem<QueueKey, T>, NotQueued> {
         if self.is_closed {
             return Err(NotQueued::Closed);
         }
@@ -96,13 +96,13 @@ impl<T> AdmissionState<T> {
         let waiter = AdmissionWaiter { requester, tell };
         if is_stored {
             let ticket = self.waiters.push_exempt(QueueKey::Stored, waiter);
-            return Ok(Pushed { ticket, evicted: None });
+            return Ok(PushedItem { ticket, evicted: None });
         }
         let pushed = self.waiters.try_push(QueueKey::Business(business), waiter).map_err(|full| match full {
             QueueFull::Key => NotQueued::BusinessFull,
             QueueFull::Total => NotQueued::AllFull,
         })?;
-        Ok(Pushed { ticket: pushed.ticket, evicted: pushed.evicted.map(|evicted| evicted.tell) })
+        Ok(PushedItem { ticket: pushed.ticket, evicted: pushed.evicted.map(|evicted| evicted.tell) })
     }
 
     /// Leaves the queue; false when it is not in it any more.

@@ -167,7 +167,7 @@ proptest! {
                     model.items.push((key, number, true, ticket));
                 }
                 Step::Push { key, is_exempt: false } => match queue.try_push(key, number) {
-                    Ok(Pushed { ticket, evicted }) => {
+                    Ok(PushedItem { ticket, evicted }) => {
                         prop_assert_eq!(evicted.is_some(), (0..4).map(|key| model.of_key(key)).sum::<usize>() == MAX_TOTAL);
                         if let Some(evicted) = evicted {
                             let longest = (0..4).map(|key| model.of_key(key)).max();

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use signalbox_capabilities::http::{EgressConfig as Rules, EgressSecret, Network};
+use signalbox_capabilities::http::{EgressRules, EgressSecret, Network};
 use signalbox_model::SecretReference;
 
 use super::secrets::{self, SecretError};
@@ -38,7 +38,8 @@ pub struct EgressSecretConfig {
 
 impl Default for EgressConfig {
     fn default() -> Self {
-        let Rules { private_networks, allow_plain_http, requests, requests_per_business, .. } = Rules::default();
+        let EgressRules { private_networks, allow_plain_http, requests, requests_per_business, .. } =
+            EgressRules::default();
         Self {
             enabled: true,
             private_networks,
@@ -53,7 +54,7 @@ impl Default for EgressConfig {
 
 impl EgressConfig {
     /// The rules with their secrets opened; none when nothing may leave. `business_of` says which business a key means.
-    pub fn resolve(&self, business_of: impl Fn(&str) -> String) -> Result<Option<Rules>, SecretError> {
+    pub fn resolve(&self, business_of: impl Fn(&str) -> String) -> Result<Option<EgressRules>, SecretError> {
         if !self.enabled {
             return Ok(None);
         }
@@ -65,7 +66,7 @@ impl EgressConfig {
         }
         let private_networks = self.private_networks.clone();
         let Self { allow_plain_http, requests, requests_per_business, .. } = *self;
-        Ok(Some(Rules {
+        Ok(Some(EgressRules {
             private_networks,
             allow_plain_http,
             secrets,

@@ -8,7 +8,7 @@ use aws_smithy_types::body::SdkBody;
 use dynoxide::DynoxideError;
 
 use super::{CALL_DEADLINE, Store};
-use crate::embedded::{Embedded, Operation};
+use crate::embedded::{DatabaseOperation, Embedded};
 
 mod items;
 mod queries;
@@ -24,11 +24,11 @@ pub(crate) trait Call: Sized + Send {
     type Output: Send;
     type Error: Error + ProvideErrorMetadata + Send + Sync + 'static;
     /// The input in the words of the database.
-    type Request: Operation;
+    type Request: DatabaseOperation;
 
     fn send(self, client: &Client) -> impl Future<Output = Answered<Self>> + Send;
     fn request(self) -> Result<Self::Request, Unsendable>;
-    fn output(response: <Self::Request as Operation>::Response) -> Result<Self::Output, Unsendable>;
+    fn output(response: <Self::Request as DatabaseOperation>::Response) -> Result<Self::Output, Unsendable>;
     fn error(error: DynoxideError, meta: ErrorMetadata) -> Self::Error;
 }
 

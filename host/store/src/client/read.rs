@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use super::{Store, failure};
 use crate::StoreError;
 use crate::document::packed_size;
-use crate::item::{Item, text};
+use crate::item::{AttributeMap, text};
 use crate::key::KeyRange;
 use crate::tables::IndexSpec;
 
@@ -33,13 +33,13 @@ fn check_key(key: &str, longest: usize) -> Result<(), StoreError> {
 }
 
 /// The same for all of an item's key.
-pub(super) fn check_keys(key: &Item) -> Result<(), StoreError> {
+pub(super) fn check_keys(key: &AttributeMap) -> Result<(), StoreError> {
     key.values().filter_map(|value| value.as_s().ok()).try_for_each(|text| check_key(text, LONGEST_PARTITION))
 }
 
 /// What a query found.
 pub(crate) struct Found {
-    pub(crate) items: Vec<Item>,
+    pub(crate) items: Vec<AttributeMap>,
     /// There may be more, and what was found has the most bytes that were wanted.
     pub(crate) ended_early: bool,
 }
@@ -81,7 +81,11 @@ impl<'a> Query<'a> {
 
 impl Store {
     /// The items that a query describes and `keep` lets through.
-    pub(crate) async fn query(&self, query: &Query<'_>, keep: impl Fn(&Item) -> bool) -> Result<Vec<Item>, StoreError> {
+    pub(crate) async fn query(
+        &self,
+        query: &Query<'_>,
+        keep: impl Fn(&AttributeMap) -> bool,
+    ) -> Result<Vec<AttributeMap>, StoreError> {
         Ok(self.query_within(query, keep, None).await?.items)
     }
 
@@ -89,7 +93,7 @@ impl Store {
     pub(crate) async fn query_within(
         &self,
         query: &Query<'_>,
-        keep: impl Fn(&Item) -> bool,
+        keep: impl Fn(&AttributeMap) -> bool,
         bytes: Option<usize>,
     ) -> Result<Found, StoreError> {
         let mut found = Vec::new();
@@ -122,7 +126,7 @@ impl Store {
                 .set_limit(page)
                 .set_exclusive_start_key(start);
             let answer = self.send(call).await.map_err(|error| failure("Query", query.table, error))?;
-            let in_range = |item: &Item| text(item, query.sort).is_some_and(|key| query.range.contains(key));
+            let in_range = |item: &AttributeMap| text(item, query.sort).is_some_and(|key| query.range.contains(key));
             let items = answer.items.unwrap_or_default().into_iter().filter(|item| in_range(item) && keep(item));
             for item in items {
                 size = size.saturating_add(item.values().map(packed_size).sum());
@@ -143,12 +147,12 @@ impl Store {
     }
 
     /// The items under keys, read consistently, in the order of the keys; those that are not there are left out.
-    pub(crate) async fn items(&self, table: &str, keys: Vec<Item>) -> Result<Vec<Item>, StoreError> {
+    pub(crate) async fn items(&self, table: &str, keys: Vec<AttributeMap>) -> Result<Vec<AttributeMap>, StoreError> {
         let mut items = Vec::with_capacity(keys.len());
         for batch in keys.chunks(BATCH) {
             let found = self.batch(table, batch).await?;
-            let in_order = |key: &Item| {
-                let same = |item: &&Item| key.iter().all(|(name, value)| item.get(name) == Some(value));
+            let in_order = |key: &AttributeMap| {
+                let same = |item: &&AttributeMap| key.iter().all(|(name, value)| item.get(name) == Some(value));
                 found.iter().find(same).cloned()
             };
             items.extend(batch.iter().filter_map(in_order));
@@ -156,7 +160,7 @@ impl Store {
         Ok(items)
     }
 
-    async fn batch(&self, table: &str, keys: &[Item]) -> Result<Vec<Item>, StoreError> {
+    async fn batch(&self, table: &str, keys: &[AttributeMap]) -> Result<Vec<AttributeMap>, StoreError> {
         const OPERATION: &str = "BatchGetItem";
         let mut found = Vec::with_capacity(keys.len());
         let mut missing = keys.to_vec();

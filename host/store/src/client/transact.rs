@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::types::TransactWriteItem;
 
 use super::{Store, failure};
 use crate::StoreError;
-use crate::item::Item;
+use crate::item::AttributeMap;
 
 /// How one try of a transaction ended.
 pub(crate) enum Transacted {
@@ -20,7 +20,7 @@ pub(crate) enum Transacted {
 /// One part of a transaction that was refused.
 pub(crate) enum Part {
     /// Its condition does not hold; with the item that is there, when the store gave it along.
-    Refused(Option<Item>),
+    Refused(Option<AttributeMap>),
     /// Nothing is wrong with it.
     Fits,
 }

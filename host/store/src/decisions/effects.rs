@@ -5,7 +5,7 @@ use signalbox_model::{DecisionModel, Timestamp};
 use super::{BODY, BUSINESS, EFFECTS, ID, REVIEW, REVISION};
 use crate::client::{failure, key};
 use crate::document::{ITEM_LIMIT, pack, packed_size};
-use crate::item::{Item, Update, number};
+use crate::item::{AttributeMap, Update, number};
 use crate::queue::{Lane, Place};
 use crate::tables::{BY_DUE, BY_REVIEW, BY_REVIEW_EXPIRY};
 use crate::{DecisionRecord, Effect, EffectKind, EffectState, Page, Store, StoreError};
@@ -114,7 +114,7 @@ impl Store {
     pub(super) async fn rewrite(
         &self,
         record: &DecisionRecord,
-        item: &Item,
+        item: &AttributeMap,
         change: Change,
     ) -> Result<bool, StoreError> {
         let table = &self.names().decisions;

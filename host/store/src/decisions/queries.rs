@@ -4,7 +4,7 @@ use signalbox_model::{DecisionModel, Timestamp};
 
 use super::{BUSINESS, ID, type_and_code};
 use crate::client::Query;
-use crate::item::{Item, text};
+use crate::item::{AttributeMap, text};
 use crate::key::{KeyRange, instant, moment, time_of};
 use crate::tables::{BY_BUSINESS, BY_CODE};
 use crate::timeline::APART;
@@ -165,7 +165,7 @@ impl Store {
 
     /// The records of items of an index, read from the table itself: as they are now. One that cannot be read must not
     /// hide the others, so it is logged and left out.
-    pub(super) async fn decisions_under(&self, found: Vec<Item>) -> Result<Vec<DecisionRecord>, StoreError> {
+    pub(super) async fn decisions_under(&self, found: Vec<AttributeMap>) -> Result<Vec<DecisionRecord>, StoreError> {
         let keys = found.into_iter().map(|mut item| {
             item.retain(|name, _| name == ID || name == BUSINESS);
             item

@@ -5,7 +5,7 @@ use dynoxide::actions::transact_write_items::{TransactWriteItem, TransactWriteIt
 use dynoxide::{Database, DynoxideError};
 use tokio::sync::oneshot;
 
-use super::Operation;
+use super::DatabaseOperation;
 
 /// DynamoDB's largest transaction, in parts.
 const PARTS: usize = 100;
@@ -16,7 +16,7 @@ const PANICKED: &str = "the embedded store panicked";
 pub(super) type Tell = Box<dyn FnOnce(Result<(), DynoxideError>) + Send>;
 
 /// A call on its way to the database.
-pub(super) trait Call: Send {
+pub(super) trait EmbeddedCall: Send {
     fn is_waited_for(&self) -> bool;
     /// Whether it may change what is stored.
     fn writes(&self) -> bool;
@@ -59,12 +59,12 @@ impl Trouble {
     }
 }
 
-pub(super) struct Asked<O: Operation> {
+pub(super) struct QueuedCall<O: DatabaseOperation> {
     pub(super) operation: O,
     pub(super) answer: oneshot::Sender<dynoxide::Result<O::Response>>,
 }
 
-impl<O: Operation> Call for Asked<O> {
+impl<O: DatabaseOperation> EmbeddedCall for QueuedCall<O> {
     fn is_waited_for(&self) -> bool {
         !self.answer.is_closed()
     }
@@ -104,7 +104,11 @@ fn told<R: Send + 'static>(answer: oneshot::Sender<dynoxide::Result<R>>, said: d
 
 /// Writes in one transaction what several calls want to write, because a commit costs as much as the writes in it. Gives
 /// the places of those calls; none when one of them is refused, and then each is to be run by itself, which says which.
-pub(super) fn write_together(database: &Database, calls: &[Box<dyn Call>], trouble: &mut Trouble) -> HashSet<usize> {
+pub(super) fn write_together(
+    database: &Database,
+    calls: &[Box<dyn EmbeddedCall>],
+    trouble: &mut Trouble,
+) -> HashSet<usize> {
     let (mut transact_items, mut places) = (Vec::new(), HashSet::new());
     for (place, call) in calls.iter().enumerate() {
         let Some(parts) = call.parts() else { continue };
@@ -162,7 +166,7 @@ mod tests {
         HashMap::from([("id".to_owned(), AttributeValue::S(id.to_owned()))])
     }
 
-    fn put(id: &str) -> (Box<dyn Call>, Answer) {
+    fn put(id: &str) -> (Box<dyn EmbeddedCall>, Answer) {
         let operation = PutItemRequest {
             table_name: "things".to_owned(),
             item: key(id),
@@ -170,7 +174,7 @@ mod tests {
             ..PutItemRequest::default()
         };
         let (answer, answered) = oneshot::channel();
-        (Box::new(Asked { operation, answer }), answered)
+        (Box::new(QueuedCall { operation, answer }), answered)
     }
 
     fn is_there(database: &Database, id: &str) -> bool {

@@ -30,7 +30,7 @@ pub(super) struct Files {
 
 /// What has happened to the files, and what that means for what only the log has.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Change {
+pub(super) struct FileChange {
     pub reason: String,
     pub log: LogIs,
 }
@@ -95,7 +95,7 @@ impl Files {
     }
 
     /// What has become of a file that SQLite, which has it open, would not notice. None of them ever shrinks while it is open.
-    pub fn changed(&mut self) -> Option<Change> {
+    pub fn changed(&mut self) -> Option<FileChange> {
         self.watched.iter_mut().find_map(|file| {
             let what = file.what;
             let (reason, cut) = match look(&file.path) {
@@ -116,7 +116,7 @@ impl Files {
                 (true, false) => LogIs::OutOfReach,
                 (true, true) => LogIs::Cut,
             };
-            Some(Change { reason, log })
+            Some(FileChange { reason, log })
         })
     }
 

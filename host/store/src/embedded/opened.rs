@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use dynoxide::Database;
 
-use super::files::{Change, Files, LogIs, WholeFile, may_be_opened, verify};
+use super::files::{FileChange, Files, LogIs, WholeFile, may_be_opened, verify};
 use super::private;
 
 /// After a try to open the database again, the next one is made at the earliest after this time.
@@ -22,7 +22,7 @@ const TRY_AGAIN: Duration = Duration::from_millis(500);
 const IN_MEMORY: &str = "file:store?vfs=memdb";
 
 /// The database, and the log to sync before answers.
-pub(super) struct Opened {
+pub(super) struct OpenedDatabase {
     pub database: Arc<Database>,
     /// None when there is no file, or when SQLite syncs the log itself.
     pub log: Option<File>,
@@ -30,7 +30,7 @@ pub(super) struct Opened {
     files: Option<Files>,
 }
 
-impl Opened {
+impl OpenedDatabase {
     pub fn open(path: Option<&Path>) -> Result<Self, String> {
         let Some(path) = path else {
             let database = Database::new(IN_MEMORY).map_err(|error| error.to_string())?;
@@ -56,17 +56,17 @@ impl Opened {
     }
 
     /// Why what was written just now is not to be relied on.
-    pub fn trouble(&mut self, wrote: bool) -> Option<Change> {
+    pub fn trouble(&mut self, wrote: bool) -> Option<FileChange> {
         if let (Some(log), true) = (&self.log, wrote)
             && let Err(error) = log.sync_data()
         {
-            return Some(Change { reason: format!("its log cannot be synced: {error}"), log: LogIs::Untouched });
+            return Some(FileChange { reason: format!("its log cannot be synced: {error}"), log: LogIs::Untouched });
         }
         self.changed()
     }
 
     /// What has become of the files since they were looked at last.
-    pub fn changed(&mut self) -> Option<Change> {
+    pub fn changed(&mut self) -> Option<FileChange> {
         self.files.as_mut().and_then(Files::changed)
     }
 
@@ -96,20 +96,20 @@ pub(super) struct Closed {
     old: Weak<Database>,
     /// Closed after everybody else, so that the log is left alone.
     files: Option<Files>,
-    verifying: Option<mpsc::Receiver<Result<Opened, String>>>,
+    verifying: Option<mpsc::Receiver<Result<OpenedDatabase, String>>>,
     next: Instant,
 }
 
 impl Closed {
     /// Closes a database without touching its files, but to keep what is in a log that nobody else finds.
-    pub fn of(opened: Opened, path: &Path, change: Change) -> Self {
+    pub fn of(opened: OpenedDatabase, path: &Path, change: FileChange) -> Self {
         let (old, whole) = (Arc::downgrade(&opened.database), opened.files.as_ref().and_then(Files::whole));
         let lost = match change.log {
             LogIs::Untouched => false,
             LogIs::OutOfReach => !opened.files.as_ref().is_some_and(Files::move_log_into_file),
             LogIs::Cut => true,
         };
-        let Opened { database, log, files } = opened;
+        let OpenedDatabase { database, log, files } = opened;
         drop((database, log));
         let (path, reason, next) = (path.to_owned(), change.reason, Instant::now());
         Self { path, whole, reason, lost, old, files, verifying: None, next }
@@ -128,7 +128,7 @@ impl Closed {
     }
 
     /// The database, once it was verified and opened again. Never waits: a thread of its own reads the file.
-    pub fn opened_again(&mut self) -> Option<Opened> {
+    pub fn opened_again(&mut self) -> Option<OpenedDatabase> {
         let Some(verifying) = &self.verifying else {
             if !self.lost && Instant::now() >= self.next && self.old.strong_count() == 0 {
                 self.files = None;
@@ -159,7 +159,7 @@ impl Closed {
         let (tell, told) = mpsc::sync_channel(1);
         let (path, whole) = (self.path.clone(), self.whole);
         let work = move || {
-            let _ = tell.send(verify(&path, whole).and_then(|()| Opened::open(Some(&path))));
+            let _ = tell.send(verify(&path, whole).and_then(|()| OpenedDatabase::open(Some(&path))));
         };
         match thread::Builder::new().name("store-verify".to_owned()).spawn(work) {
             Ok(_) => self.verifying = Some(told),

@@ -9,7 +9,7 @@ use dynoxide::actions::transact_write_items::{
 use dynoxide::actions::update_item::{UpdateItemRequest, UpdateItemResponse};
 
 /// What the database can be asked to do.
-pub(crate) trait Operation: Send + Sized + 'static {
+pub(crate) trait DatabaseOperation: Send + Sized + 'static {
     /// What it answers; the default is that of a write which nothing is to be said about.
     type Response: Default + Send + 'static;
     /// Whether it may change what is stored.
@@ -23,7 +23,7 @@ pub(crate) trait Operation: Send + Sized + 'static {
     }
 }
 
-impl Operation for GetItemRequest {
+impl DatabaseOperation for GetItemRequest {
     type Response = GetItemResponse;
     const WRITES: bool = false;
 
@@ -32,7 +32,7 @@ impl Operation for GetItemRequest {
     }
 }
 
-impl Operation for PutItemRequest {
+impl DatabaseOperation for PutItemRequest {
     type Response = PutItemResponse;
     const WRITES: bool = true;
 
@@ -56,7 +56,7 @@ impl Operation for PutItemRequest {
     }
 }
 
-impl Operation for UpdateItemRequest {
+impl DatabaseOperation for UpdateItemRequest {
     type Response = UpdateItemResponse;
     const WRITES: bool = true;
 
@@ -65,7 +65,7 @@ impl Operation for UpdateItemRequest {
     }
 }
 
-impl Operation for QueryRequest {
+impl DatabaseOperation for QueryRequest {
     type Response = QueryResponse;
     const WRITES: bool = false;
 
@@ -74,7 +74,7 @@ impl Operation for QueryRequest {
     }
 }
 
-impl Operation for BatchGetItemRequest {
+impl DatabaseOperation for BatchGetItemRequest {
     type Response = BatchGetItemResponse;
     const WRITES: bool = false;
 
@@ -83,7 +83,7 @@ impl Operation for BatchGetItemRequest {
     }
 }
 
-impl Operation for TransactWriteItemsRequest {
+impl DatabaseOperation for TransactWriteItemsRequest {
     type Response = TransactWriteItemsResponse;
     const WRITES: bool = true;
 

@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::{Embedded, Operation};
+use super::{DatabaseOperation, Embedded};
 
 /// Every request of the SDK names its operation in this header, after this prefix.
 const TARGET: (&str, &str) = ("x-amz-target", "DynamoDB_20120810.");
@@ -51,7 +51,7 @@ struct Json {
     body: Vec<u8>,
 }
 
-impl Operation for Json {
+impl DatabaseOperation for Json {
     type Response = String;
     const WRITES: bool = true;
 

@@ -22,10 +22,10 @@ struct World {
 }
 
 impl World {
-    fn with(change: impl FnOnce(&mut Opened)) -> Self {
+    fn with(change: impl FnOnce(&mut OpenedDatabase)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("store.db");
-        let mut opened = Opened::open(Some(&path)).unwrap();
+        let mut opened = OpenedDatabase::open(Some(&path)).unwrap();
         let table = json!({
             "TableName": "things",
             "AttributeDefinitions": [{ "AttributeName": "id", "AttributeType": "S" }],

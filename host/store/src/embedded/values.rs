@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue as Sdk;
 use dynoxide::{AttributeValue as Own, DynoxideError};
 
-use crate::item::Item;
+use crate::item::AttributeMap;
 
 /// An attribute as the database has it; an error for a type that the SDK has and the database has not.
 fn inward(value: Sdk) -> dynoxide::Result<Own> {
@@ -25,7 +25,7 @@ fn inward(value: Sdk) -> dynoxide::Result<Own> {
     })
 }
 
-pub(crate) fn inward_item(item: Item) -> dynoxide::Result<HashMap<String, Own>> {
+pub(crate) fn inward_item(item: AttributeMap) -> dynoxide::Result<HashMap<String, Own>> {
     item.into_iter().map(|(name, value)| Ok((name, inward(value)?))).collect()
 }
 
@@ -44,6 +44,6 @@ fn outward(value: Own) -> Sdk {
     }
 }
 
-pub(crate) fn outward_item(item: HashMap<String, Own>) -> Item {
+pub(crate) fn outward_item(item: HashMap<String, Own>) -> AttributeMap {
     item.into_iter().map(|(name, value)| (name, outward(value))).collect()
 }

@@ -10,7 +10,7 @@ use ulid::Ulid;
 use super::{ITEM, PARTITION, RowCondition, RowKey, RowScope, SORT, VERSION, is_there};
 use crate::client::failure;
 use crate::document::{pack, pack_text, unpack};
-use crate::item::{Item, ItemBuilder, number, text};
+use crate::item::{AttributeMap, ItemBuilder, number, text};
 use crate::{Store, StoreError};
 
 /// Changes with every write, also when a row is removed and made again.
@@ -161,7 +161,7 @@ impl Store {
         }
     }
 
-    async fn writes(&self, item: Option<&Item>, row_key: &RowKey) -> Result<Vec<Write>, StoreError> {
+    async fn writes(&self, item: Option<&AttributeMap>, row_key: &RowKey) -> Result<Vec<Write>, StoreError> {
         let Some(item) = item else { return Ok(Vec::new()) };
         unpack(item, WRITES).await.map_err(|reason| StoreError::Unreadable {
             what: format!("row {:?} {:?}", row_key.partition, row_key.sort),

@@ -15,7 +15,7 @@ use super::{BODY, BUSINESS, GENERATION, HANDLED_UNTIL, LAST, LAST_NOMINAL, NAME}
 use crate::client::{Part, Transacted, failure, key};
 use crate::decisions::CONFLICT_ATTEMPTS;
 use crate::document::pack;
-use crate::item::{Item, ItemBuilder, Update, number, text};
+use crate::item::{AttributeMap, ItemBuilder, Update, number, text};
 use crate::key::{compose, instant};
 use crate::queue::{Lane, Place};
 use crate::tables::BY_DUE;
@@ -90,7 +90,7 @@ impl Fire {
         fire_input_id(&self.business_id, &self.name, self.nominal)
     }
 
-    fn key(&self) -> Item {
+    fn key(&self) -> AttributeMap {
         key((SCHEDULE, &compose(&[&self.business_id, &self.name])), (NOMINAL, &instant(self.nominal)))
     }
 
@@ -273,7 +273,7 @@ impl Store {
     }
 
     /// Whether the claim that is there is this call's own.
-    async fn claimed(&self, fire: &Fire, writer: &str, item: Option<Item>) -> Result<FireClaim, StoreError> {
+    async fn claimed(&self, fire: &Fire, writer: &str, item: Option<AttributeMap>) -> Result<FireClaim, StoreError> {
         let item = match item {
             Some(item) => Some(item),
             None => self.item(&self.names().fires, fire.key()).await?,
@@ -283,7 +283,7 @@ impl Store {
     }
 }
 
-fn fire_item(fire: &Fire, writer: &str) -> Item {
+fn fire_item(fire: &Fire, writer: &str) -> AttributeMap {
     // From now, and not from when the tick was due: one may be made up for long after.
     let forget = Timestamp::now().checked_add(REMEMBERED).unwrap_or(Timestamp::MAX);
     let item = ItemBuilder::default()
@@ -299,7 +299,7 @@ fn fire_item(fire: &Fire, writer: &str) -> Item {
     fire.place().write(item, BY_DUE).build()
 }
 
-fn fire_in(item: &Item) -> Option<Fire> {
+fn fire_in(item: &AttributeMap) -> Option<Fire> {
     Some(Fire {
         business_id: text(item, BUSINESS)?.to_owned(),
         name: text(item, NAME)?.to_owned(),

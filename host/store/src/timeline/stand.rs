@@ -5,7 +5,7 @@ use std::time::Duration;
 use signalbox_model::Timestamp;
 
 use super::{APART, STALE};
-use crate::item::{Item, text};
+use crate::item::{AttributeMap, text};
 use crate::key::instant;
 
 /// Leaps that are remembered. A start after a rest is one, so this is many months.
@@ -50,7 +50,7 @@ impl Stand {
         (from, known && remembered)
     }
 
-    pub(super) fn of(item: &Item) -> Option<Self> {
+    pub(super) fn of(item: &AttributeMap) -> Option<Self> {
         let high = text(item, HIGH)?.parse().ok()?;
         let leaps = text(item, LEAPT).unwrap_or_default().split_whitespace();
         let leap = |leap: &str| {

@@ -1,4 +1,4 @@
-use signalbox_store::{Accepted, AcceptedInput, Delivery, InputState, Store, StoreError};
+use signalbox_store::{Accepted, AcceptedInput, AcceptedInputState, Delivery, Store, StoreError};
 
 use crate::samples::{accepted, minute, unique};
 
@@ -102,7 +102,7 @@ pub async fn an_inputs_state_tells_whether_it_is_finished(store: &Store) {
     assert_eq!(store.input_state(&business, "in-1").await.unwrap(), None);
     let input = accepted(&business, "in-1", minute(1));
     store.accept_input(&input).await.unwrap();
-    let open = InputState { accepted: input.clone(), finished_at: None };
+    let open = AcceptedInputState { accepted: input.clone(), finished_at: None };
     assert_eq!(store.input_state(&business, "in-1").await.unwrap(), Some(open));
     assert_eq!(store.input_state(&unique("business"), "in-1").await.unwrap(), None);
     store.finish_input("in-1", &business).await.unwrap();

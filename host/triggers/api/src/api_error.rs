@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::WWW_AUTHENTICATE;
 use http::{HeaderValue, StatusCode};
 use signalbox_executor::{AccessError, DecideError, HandleError, Rejection, ReviewError, not_stored};
-use signalbox_http::{AuthError, Problem};
+use signalbox_http::{AuthError, ProblemResponse};
 use signalbox_intake::{Again, IntakeError, ReceiveError, ReviewFailure, UNTIL_MENDED};
 use signalbox_model::{ErrorCode, ErrorType};
 use signalbox_store::{Remedy, StoreError};
@@ -17,12 +17,12 @@ const FAULT_PAUSE: Duration = Duration::from_secs(2);
 
 /// A problem on its way out; the middleware writes the correlation id into it.
 #[derive(Clone, Debug)]
-pub struct ApiError(pub Problem);
+pub struct ApiError(pub ProblemResponse);
 
 impl ApiError {
     /// A problem with the title that its status has anyway.
     pub fn new(status: StatusCode, code: ErrorCode, detail: impl Into<String>) -> Self {
-        Self(Problem::new(status, code, detail))
+        Self(ProblemResponse::new(status, code, detail))
     }
 
     /// What is not there and what is none of the caller's business look alike.
@@ -37,7 +37,7 @@ impl ApiError {
     }
 
     /// Says when to send the request again, if it may be.
-    fn again(problem: Problem, again: Again) -> Self {
+    fn again(problem: ProblemResponse, again: Again) -> Self {
         Self(match again {
             Again::Never => problem,
             Again::Elsewhere => problem.retry_after(FAULT_PAUSE),
@@ -47,7 +47,7 @@ impl ApiError {
 
     /// A rate that is used up for so long.
     pub fn limited(detail: &str, wait: Duration) -> Self {
-        Self(Problem::new(StatusCode::TOO_MANY_REQUESTS, ErrorCode::TooManyRequests, detail).retry_after(wait))
+        Self(ProblemResponse::new(StatusCode::TOO_MANY_REQUESTS, ErrorCode::TooManyRequests, detail).retry_after(wait))
     }
 }
 
@@ -65,7 +65,7 @@ impl IntoResponse for ApiError {
 impl From<AuthError> for ApiError {
     fn from(error: AuthError) -> Self {
         if error.retryable() {
-            let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.code(), error.to_string());
+            let problem = ProblemResponse::new(StatusCode::SERVICE_UNAVAILABLE, error.code(), error.to_string());
             return Self(problem.retry_after(FAULT_PAUSE));
         }
         let detail = match error {
@@ -90,7 +90,7 @@ impl From<AccessError> for ApiError {
             }
             error @ AccessError::NotLoaded(_) => {
                 let error = IntakeError::Access(error);
-                let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.code(), error.to_string());
+                let problem = ProblemResponse::new(StatusCode::SERVICE_UNAVAILABLE, error.code(), error.to_string());
                 Self(problem.retry_after(error.again().after().unwrap_or(UNTIL_MENDED)))
             }
             AccessError::UnknownBusiness(_) | AccessError::NoAccess(_) | AccessError::NoLocation { .. } => {
@@ -121,7 +121,7 @@ impl From<IntakeError> for ApiError {
             IntakeError::Decide(DecideError::Store(error)) => not_stored("input", "idempotency key", error),
             error => error.to_string(),
         };
-        Self::again(Problem::new(status, error.code(), detail), error.again())
+        Self::again(ProblemResponse::new(status, error.code(), detail), error.again())
     }
 }
 
@@ -137,7 +137,7 @@ impl From<ReviewFailure> for ApiError {
             ReviewError::NotUnderReview(_) => Self::new(StatusCode::CONFLICT, code, detail),
             ReviewError::AlreadyResolved { first, .. } | ReviewError::Expired { first, .. } => {
                 let first = serde_json::to_value(first).unwrap_or_default();
-                Self(Problem::new(StatusCode::CONFLICT, code, detail).with("resolution", first))
+                Self(ProblemResponse::new(StatusCode::CONFLICT, code, detail).with("resolution", first))
             }
             ReviewError::IdReused(_) => Self::key_reused(),
             ReviewError::Invalid(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail),
@@ -154,13 +154,17 @@ impl From<HandleError> for ApiError {
             HandleError::Rejected(Rejection::Invalid(reason)) => (StatusCode::UNPROCESSABLE_ENTITY, reason),
             HandleError::Rejected(Rejection::Forbidden(reason)) => (StatusCode::FORBIDDEN, reason),
             HandleError::Rejected(Rejection::Unavailable(reason)) => {
-                return Self(Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, reason).retry_after(FAULT_PAUSE));
+                return Self(
+                    ProblemResponse::new(StatusCode::SERVICE_UNAVAILABLE, code, reason).retry_after(FAULT_PAUSE),
+                );
             }
             HandleError::Rejected(Rejection::Broken(failure)) => {
                 tracing::error!(reason = failure.message, "the handler of the API is broken");
                 let detail = "the business's handler failed; the operator can see why in the log";
                 // A broken plugin may be mended, and the sender then be served.
-                return Self(Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).retry_after(FAULT_PAUSE));
+                return Self(
+                    ProblemResponse::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).retry_after(FAULT_PAUSE),
+                );
             }
         };
         Self::new(status, code, detail)
@@ -205,7 +209,7 @@ impl From<StoreError> for ApiError {
             ),
             Remedy::Nothing => (StatusCode::INTERNAL_SERVER_ERROR, "the store cannot do what the request asks for"),
         };
-        Self::again(Problem::new(status, ErrorCode::StoreUnavailable, detail), error.remedy().into())
+        Self::again(ProblemResponse::new(status, ErrorCode::StoreUnavailable, detail), error.remedy().into())
     }
 }
 

@@ -11,8 +11,8 @@ use http::header::{CONTENT_TYPE, LOCATION};
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
-use signalbox_executor::{Event, NewInput, Reply};
-use signalbox_intake::{Acceptance, Arrival, InputEntry, IntakeError, Origin, PendingDecision, Received, Routed};
+use signalbox_executor::{HandlerEvent, NewInput, Reply};
+use signalbox_intake::{Acceptance, Arrival, InputEntry, InputOrigin, IntakeError, PendingDecision, Received, Routed};
 use signalbox_model::{ErrorCode, MESSAGE_PERMISSION, ReplySlot, Source};
 use signalbox_store::{AcceptedInput, Claim, DecisionRecord, Delivery, DeliveryAnswer};
 use ulid::Ulid;
@@ -106,7 +106,7 @@ pub(super) async fn create_input(
     {
         return Err(ApiError::not_found("business or location"));
     }
-    let origin = Origin {
+    let origin = InputOrigin {
         source: Source::ExternalApi,
         scope: format!("api/{}", caller.access.user_id),
         event_id: key.clone().unwrap_or_else(|| Ulid::new().to_string()),
@@ -125,7 +125,7 @@ pub(super) async fn create_input(
 struct InputCreation<'a> {
     api: &'a Api,
     caller: &'a Caller,
-    origin: Origin,
+    origin: InputOrigin,
     is_keyed: bool,
     wait: Option<Duration>,
 }
@@ -148,7 +148,7 @@ impl InputCreation<'_> {
             entry: InputEntry::Api,
             mapped_input_id: None,
             handler_event_id: signalbox_model::input_id(&origin.scope, &origin.event_id),
-            event: Event::Api { user_id: origin.user_id.clone(), location_id, content: content.composed() },
+            event: HandlerEvent::Api { user_id: origin.user_id.clone(), location_id, content: content.composed() },
         };
         let task = match shared.intake.route(arrival, |event| mapping(event, input_type))? {
             Routed::Mapped(Received { inputs, reply }) => return self.accept(inputs, reply).await,
@@ -273,8 +273,8 @@ impl InputCreation<'_> {
 }
 
 /// Without a handler the request's content is that of one input.
-fn mapping(event: Event, input_type: RequestType) -> Result<NewInput, ApiError> {
-    let Event::Api { user_id, location_id, content } = event else {
+fn mapping(event: HandlerEvent, input_type: RequestType) -> Result<NewInput, ApiError> {
+    let HandlerEvent::Api { user_id, location_id, content } = event else {
         return Err(ApiError::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             ErrorCode::Internal,

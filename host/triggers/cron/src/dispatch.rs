@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use jiff::Timestamp;
-use signalbox_executor::{DecideError, Event, HandleError, NewInput};
-use signalbox_intake::{Acceptance, Arrival, InputEntry, Intake, IntakeError, Origin, ReceiveError, Received};
+use signalbox_executor::{DecideError, HandleError, HandlerEvent, NewInput};
+use signalbox_intake::{Acceptance, Arrival, InputEntry, InputOrigin, Intake, IntakeError, ReceiveError, Received};
 use signalbox_model::{Clock, Content, ErrorType, InputType, JsonObject, Overlap, ReplySlot, Source, correlation_id};
 use signalbox_store::{
     AcceptedInput, Fire, FireClaim, FireEnd, Remedy, Schedule, ScheduleDefinition, ScheduleSource, Store, StoreError,
@@ -280,7 +280,7 @@ impl TickDispatcher {
             ScheduleSource::Plugin { .. } => (definition.name.as_str(), InputEntry::Undeclared),
         };
         let arrival = Arrival {
-            origin: Origin {
+            origin: InputOrigin {
                 source: Source::Cron,
                 scope: format!("cron/{}/{}", fire.business_id, fire.name),
                 event_id: fire.input_id(),
@@ -294,7 +294,7 @@ impl TickDispatcher {
             entry,
             mapped_input_id: None,
             handler_event_id: fire.input_id(),
-            event: Event::Cron {
+            event: HandlerEvent::Cron {
                 schedule: schedule.to_owned(),
                 nominal: fire.nominal,
                 payload: definition.payload.clone(),
@@ -365,8 +365,8 @@ impl TickDispatcher {
 }
 
 /// The input of a tick without a handler.
-fn tick_input(event: Event) -> Result<NewInput, NoInput> {
-    let Event::Cron { schedule, nominal, payload } = event else {
+fn tick_input(event: HandlerEvent) -> Result<NewInput, NoInput> {
+    let HandlerEvent::Cron { schedule, nominal, payload } = event else {
         return Err(NoInput::Refused("what arrived is no tick".to_owned()));
     };
     let mut metadata = JsonObject::new();

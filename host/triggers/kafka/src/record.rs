@@ -4,7 +4,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use rdkafka::Message as _;
 use rdkafka::message::{BorrowedMessage, Headers as _};
-use signalbox_executor::Event;
+use signalbox_executor::HandlerEvent;
 
 /// What a record's id for its whole way through the logs is called.
 pub(super) const CORRELATION_HEADER: &str = "correlation-id";
@@ -98,9 +98,9 @@ impl Record {
     }
 
     /// As a handler is given it.
-    pub fn event(&self) -> Event {
+    pub fn event(&self) -> HandlerEvent {
         let headers = self.headers.iter().map(|(name, value)| (name.clone(), value.clone().unwrap_or_default()));
-        Event::Kafka {
+        HandlerEvent::Kafka {
             topic: self.topic.to_string(),
             partition: self.partition,
             offset: self.offset,

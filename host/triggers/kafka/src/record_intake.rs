@@ -1,7 +1,7 @@
 //! From a record to decisions.
 
-use signalbox_executor::{Decided, Event};
-use signalbox_intake::{Arrival, InputEntry, Intake, IntakeError, Origin, Received};
+use signalbox_executor::{Decided, HandlerEvent};
+use signalbox_intake::{Arrival, InputEntry, InputOrigin, Intake, IntakeError, Received};
 use signalbox_model::{Clock, Outcome, ReplySlot, Source};
 use signalbox_store::AcceptedInput;
 
@@ -58,7 +58,7 @@ impl RecordIntake {
         }
         let business_id = business::of(record, &self.intake)?;
         let arrival = Arrival {
-            origin: Origin {
+            origin: InputOrigin {
                 source: Source::Kafka,
                 scope: format!("kafka/{business_id}/{}", record.topic),
                 event_id: record.id(),
@@ -74,7 +74,7 @@ impl RecordIntake {
             handler_event_id: record.id(),
             event: record.event(),
         };
-        let mapping = |_: Event| read::default_mapping(record, &self.intake);
+        let mapping = |_: HandlerEvent| read::default_mapping(record, &self.intake);
         let Received { inputs, .. } = self.intake.receive(arrival, mapping).await?;
         Ok(PreparedRecord { inputs, ids_are_ours: true, done: 0, fresh: false, failed: None })
     }

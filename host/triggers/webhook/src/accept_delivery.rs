@@ -2,8 +2,8 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
-use signalbox_executor::{Event, NewInput};
-use signalbox_intake::{Acceptance, Arrival, InputEntry, Intake, Origin, Received};
+use signalbox_executor::{HandlerEvent, NewInput};
+use signalbox_intake::{Acceptance, Arrival, InputEntry, InputOrigin, Intake, Received};
 use signalbox_model::strict_json::{self, BodyError};
 use signalbox_model::{Content, InputType, JsonObject, ReplySlot, Source};
 use signalbox_store::{Claim, Delivery, DeliveryAnswer, SignatureUse, Store};
@@ -62,7 +62,7 @@ pub(super) async fn accept_delivery(
     }
     let VerifiedDelivery { business_id, hook, sender_id, headers, body, correlation_id, .. } = proven;
     let arrival = Arrival {
-        origin: Origin {
+        origin: InputOrigin {
             source: Source::ExternalApi,
             scope: format!("wh/{business_id}/{hook}"),
             // Not the sender's own: with a slash in it, the inputs of two deliveries might be called the same.
@@ -77,7 +77,7 @@ pub(super) async fn accept_delivery(
         entry: InputEntry::Webhook(hook.clone()),
         mapped_input_id: None,
         handler_event_id: delivery.id.clone(),
-        event: Event::Webhook { hook, delivery_id: sender_id, headers, body: body.to_vec() },
+        event: HandlerEvent::Webhook { hook, delivery_id: sender_id, headers, body: body.to_vec() },
     };
     let Received { inputs, reply } = intake.receive(arrival, default_mapping).await?;
     let mut input_ids = Vec::with_capacity(inputs.len());
@@ -102,8 +102,8 @@ pub(super) async fn accept_delivery(
 }
 
 /// Without a handler the body is the data of one input, and the metadata say which hook it came through.
-fn default_mapping(event: Event) -> Result<NewInput, DeliveryError> {
-    let Event::Webhook { hook, delivery_id, body, .. } = event else { return Err(DeliveryError::Lost) };
+fn default_mapping(event: HandlerEvent) -> Result<NewInput, DeliveryError> {
+    let HandlerEvent::Webhook { hook, delivery_id, body, .. } = event else { return Err(DeliveryError::Lost) };
     let data: JsonObject = strict_json::read(&body, &[""]).map_err(|error| {
         let (BodyError::Syntax(reason) | BodyError::Shape(reason)) = error;
         DeliveryError::NoObject(reason)

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use signalbox_executor::{DecideError, HandleError, Rejection, not_stored};
-use signalbox_http::{BodyReadError, Problem};
+use signalbox_http::{BodyReadError, ProblemResponse};
 use signalbox_intake::{IntakeError, ReceiveError, UNTIL_MENDED};
 use signalbox_model::{ErrorCode, ErrorType};
 use signalbox_store::{Remedy, StoreError};
@@ -186,8 +186,8 @@ impl DeliveryError {
     }
 
     /// As the sender reads it; `later` is when to come back if nothing better is known.
-    pub fn problem(&self, later: Duration) -> Problem {
-        let problem = Problem::new(self.status(), self.code(), self.detail());
+    pub fn problem(&self, later: Duration) -> ProblemResponse {
+        let problem = ProblemResponse::new(self.status(), self.code(), self.detail());
         match self {
             Self::Rate { wait } => problem.retry_after(*wait),
             Self::Intake(IntakeError::Busy { retry_after } | IntakeError::RateLimited { retry_after, .. }) => {

@@ -146,7 +146,7 @@ pub fn verify(
 }
 
 /// Tries every key on every signature, and does not stop at the first that fits: how long it takes says nothing.
-fn is_signed(scheme: VerifyScheme, keys: &[SigningKey], claim: &scheme::Claim<'_>, body: &[u8]) -> bool {
+fn is_signed(scheme: VerifyScheme, keys: &[SigningKey], claim: &scheme::SignatureClaim<'_>, body: &[u8]) -> bool {
     let mut signed = false;
     for key in keys.iter().filter_map(|key| key.key(scheme)) {
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { continue };

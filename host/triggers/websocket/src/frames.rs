@@ -21,7 +21,7 @@ const CLOSE: u8 = 0x8;
 
 /// Why a frame does not reach the library.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub(super) enum FrameError {
+pub(super) enum FrameViolation {
     /// The client broke a rule.
     #[error("the length of a frame is not written as briefly as it can be")]
     Length,
@@ -31,11 +31,11 @@ pub(super) enum FrameError {
 }
 
 /// The stream below a WebSocket. It lets all bytes pass and follows them from frame to frame; where one is not to reach
-/// the library, reading ends in a [`FrameError`].
+/// the library, reading ends in a [`FrameViolation`].
 pub(super) struct Frames<S> {
     stream: S,
     at: At,
-    ended: Option<FrameError>,
+    ended: Option<FrameViolation>,
 }
 
 /// Where in a frame the stream is.
@@ -65,7 +65,7 @@ impl<S> Frames<S> {
     }
 
     /// Follows more bytes; how many of them may pass when a frame must not.
-    fn follow(&mut self, bytes: &[u8]) -> Result<(), (usize, FrameError)> {
+    fn follow(&mut self, bytes: &[u8]) -> Result<(), (usize, FrameViolation)> {
         let (mut position, mut frame_began) = (0, 0);
         while let Some(rest) = bytes.get(position..).filter(|rest| !rest.is_empty()) {
             match &mut self.at {
@@ -98,7 +98,7 @@ impl<S> Frames<S> {
                     position += wanted;
                     if payload.len() == *length {
                         if code(payload, *mask) == Some(BAD_GATEWAY) {
-                            return Err((frame_began, FrameError::Closed(BAD_GATEWAY)));
+                            return Err((frame_began, FrameViolation::Closed(BAD_GATEWAY)));
                         }
                         self.at = At::START;
                     }
@@ -110,7 +110,7 @@ impl<S> Frames<S> {
 }
 
 /// What follows a head, once all of it is there.
-fn after_head(head: &[u8; HEAD_BYTES], have: usize) -> Result<Option<At>, FrameError> {
+fn after_head(head: &[u8; HEAD_BYTES], have: usize) -> Result<Option<At>, FrameViolation> {
     let [first, second, extended @ ..] = *head;
     if have < 2 {
         return Ok(None);
@@ -131,7 +131,7 @@ fn after_head(head: &[u8; HEAD_BYTES], have: usize) -> Result<Option<At>, FrameE
     };
     // The first bit of a long length is always 0.
     if length < least || length > i64::MAX as u64 {
-        return Err(FrameError::Length);
+        return Err(FrameViolation::Length);
     }
     if have < 2 + length_bytes + mask_bytes {
         return Ok(None);
@@ -235,7 +235,7 @@ mod tests {
     }
 
     /// What is read of the bytes when they come in pieces of a size, and why it ends.
-    async fn read(bytes: &[u8], piece: usize) -> (Vec<u8>, Option<FrameError>) {
+    async fn read(bytes: &[u8], piece: usize) -> (Vec<u8>, Option<FrameViolation>) {
         let mut stream = Frames::new(bytes);
         let (mut all, mut buffer) = (Vec::new(), vec![0; piece]);
         loop {
@@ -272,7 +272,7 @@ mod tests {
         for bad in long {
             for piece in [1, 3, 64 * 1024 * 2] {
                 let (passed, error) = read(&[good.clone(), bad.clone()].concat(), piece).await;
-                assert_eq!(error, Some(FrameError::Length), "{:?} in pieces of {piece}", &bad[..10]);
+                assert_eq!(error, Some(FrameViolation::Length), "{:?} in pieces of {piece}", &bad[..10]);
                 assert!(passed.starts_with(&good) && passed.len() < good.len() + 14, "no whole frame passes");
             }
         }
@@ -284,7 +284,7 @@ mod tests {
         for piece in [1, 5, 1000] {
             for reason in [&b""[..], b"upstream", &[b'x'; 123]] {
                 let (passed, error) = read(&[good.clone(), close(1014, reason)].concat(), piece).await;
-                assert_eq!(error, Some(FrameError::Closed(1014)));
+                assert_eq!(error, Some(FrameViolation::Closed(1014)));
                 assert!(passed.len() < good.len() + close(1014, reason).len(), "the last byte is kept back");
             }
             for code in [0, 999, 1000, 1004, 1005, 1006, 1013, 1015, 2999, 3000, 4999, 5000] {

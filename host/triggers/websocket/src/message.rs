@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use signalbox_executor::{DecideError, Event, HandleError, NewInput, Rejection, Reply};
-use signalbox_intake::{HandlerTask, IntakeError, Message, Origin, ReceiveError, Received, Routed};
+use signalbox_executor::{DecideError, HandleError, HandlerEvent, NewInput, Rejection, Reply};
+use signalbox_intake::{HandlerTask, InputOrigin, IntakeError, Message, ReceiveError, Received, Routed};
 use signalbox_model::{ErrorCode, ErrorType, InputType, ResponseContent, UserAccess};
 use signalbox_store::AcceptedInput;
 use tracing::Instrument as _;
@@ -22,7 +22,7 @@ pub(super) fn decide(shared: &Arc<Shared>, access: &UserAccess, message: Message
         Ok(arrival) => arrival,
         Err(error) => return sender.refused(ErrorFrame::from(&error)),
     };
-    let Origin { event_id, correlation_id, .. } = arrival.origin.clone();
+    let InputOrigin { event_id, correlation_id, .. } = arrival.origin.clone();
     let task = match shared.intake.route(arrival, mapping) {
         // At once, so that messages without a handler are decided in the order in which they came.
         Ok(Routed::Mapped(Received { inputs, reply })) => {
@@ -57,8 +57,8 @@ async fn handle(shared: &Shared, task: Box<HandlerTask>, event_id: String, corre
 }
 
 /// Without a handler a message is one input.
-fn mapping(event: Event) -> Result<NewInput, ReceiveError> {
-    let Event::Websocket { user_id, location_id, content } = event else {
+fn mapping(event: HandlerEvent) -> Result<NewInput, ReceiveError> {
+    let HandlerEvent::Websocket { user_id, location_id, content } = event else {
         return Err(DecideError::Internal("what arrived is no message".to_owned()).into());
     };
     Ok(NewInput { id: None, input_type: InputType::UserMessage, user_id: Some(user_id), location_id, content })

@@ -5,7 +5,7 @@ use signalbox_sessions::CloseCode;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::{Error as WireError, Message as Wire, Utf8Bytes};
 
-use crate::frames::FrameError;
+use crate::frames::FrameViolation;
 use crate::protocol::Event;
 
 /// How a connection ended that the host did not close: the client closed it, or the network did.
@@ -47,8 +47,8 @@ fn broken_rule(error: &WireError) -> IncomingMessage {
             broken(CloseCode::TooLarge)
         }
         WireError::Io(error) => match error.get_ref().and_then(|inner| inner.downcast_ref()) {
-            Some(FrameError::Length) => broken(CloseCode::ProtocolError),
-            Some(FrameError::Closed(code)) => IncomingMessage::Closed(*code),
+            Some(FrameViolation::Length) => broken(CloseCode::ProtocolError),
+            Some(FrameViolation::Closed(code)) => IncomingMessage::Closed(*code),
             None => IncomingMessage::Gone(GONE),
         },
         _ => IncomingMessage::Gone(GONE),

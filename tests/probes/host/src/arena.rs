@@ -9,7 +9,7 @@ use std::time::Duration;
 use std::{fs, iter};
 
 use anyhow::{Context as _, Result, ensure};
-use signalbox_capabilities::http::{EgressConfig, Lookup};
+use signalbox_capabilities::http::{EgressRules, Lookup};
 use signalbox_model::Outcome;
 use signalbox_sandbox::{Compilation, Sandbox};
 use tempfile::TempDir;
@@ -73,11 +73,11 @@ impl Arena {
             // What is tried is tried again and again.
             options.sandbox.breaker_traps = 0;
             options.lookup = Some(Arc::new(Changing(AtomicUsize::new(0))));
-            options.egress = Some(EgressConfig {
+            options.egress = Some(EgressRules {
                 private_networks: vec![reachable],
                 allow_plain_http: true,
                 requests_per_business: REQUESTS,
-                ..EgressConfig::default()
+                ..EgressRules::default()
             });
         })
         .await?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail, ensure};
 use futures_util::future::{BoxFuture, join_all};
 use serde_json::{Value, json};
-use signalbox_executor::Event;
+use signalbox_executor::HandlerEvent;
 use signalbox_model::Outcome;
 
 use crate::arena::Arena;
@@ -100,7 +100,7 @@ impl Attempt {
             }
             Way::Event => {
                 let behaviour = name.strip_prefix("handler-").unwrap_or(name);
-                let event = Event::Webhook {
+                let event = HandlerEvent::Webhook {
                     hook: behaviour.to_owned(),
                     delivery_id: "msg_1".to_owned(),
                     headers: Vec::new(),

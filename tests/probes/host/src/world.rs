@@ -12,11 +12,12 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use signalbox_capabilities::business::BusinessDirectory;
 use signalbox_capabilities::cron::ScheduleLimits;
-use signalbox_capabilities::http::{Egress, EgressConfig, Lookup, SystemLookup};
+use signalbox_capabilities::http::{Egress, EgressRules, Lookup, SystemLookup};
 use signalbox_capabilities::llm::{LanguageModels, Scripted};
 use signalbox_capabilities::{AnswerLedger, AnswerLimits, Services};
 use signalbox_executor::{
-    Event, EventCall, Executor, ExecutorConfig, ExecutorParts, Generations, HandleError, Handled, Progress, Silent,
+    EventCall, Executor, ExecutorConfig, ExecutorParts, Generations, HandleError, Handled, HandlerEvent, Progress,
+    Silent,
 };
 use signalbox_model::{BusinessInfo, Outcome, ReplySlot};
 use signalbox_sandbox::{Compilation, Sandbox, SandboxConfig};
@@ -35,7 +36,7 @@ pub struct Options {
     /// How much plugins may have together.
     pub sandbox: SandboxConfig,
     /// The way out; none is switched off.
-    pub egress: Option<EgressConfig>,
+    pub egress: Option<EgressRules>,
     /// Who answers for names; none is the system.
     pub lookup: Option<Arc<dyn Lookup>>,
     /// Businesses besides `alpha` and `beta`, each with the probe that decides for it.
@@ -185,7 +186,7 @@ impl World {
     }
 
     /// What a handler makes of an event for business `alpha`.
-    pub async fn handle(&self, handler: &str, event: Event) -> std::result::Result<Handled, HandleError> {
+    pub async fn handle(&self, handler: &str, event: HandlerEvent) -> std::result::Result<Handled, HandleError> {
         self.handle_at("alpha", handler, event).await
     }
 
@@ -194,7 +195,7 @@ impl World {
         &self,
         business: &str,
         handler: &str,
-        event: Event,
+        event: HandlerEvent,
     ) -> std::result::Result<Handled, HandleError> {
         let call = EventCall {
             business_id: business.to_owned(),

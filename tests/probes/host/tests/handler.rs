@@ -2,14 +2,14 @@
 
 use anyhow::Result;
 use serde_json::{Value, json};
-use signalbox_executor::{Event, HandleError, Handled, Rejection};
+use signalbox_executor::{HandleError, Handled, HandlerEvent, Rejection};
 use signalbox_model::Content;
 
 use super::world::World;
 
-fn webhook(body: &[u8]) -> Event {
+fn webhook(body: &[u8]) -> HandlerEvent {
     let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
-    Event::Webhook { hook: "tell".to_owned(), delivery_id: "msg_1".to_owned(), headers, body: body.to_vec() }
+    HandlerEvent::Webhook { hook: "tell".to_owned(), delivery_id: "msg_1".to_owned(), headers, body: body.to_vec() }
 }
 
 fn content() -> Content {
@@ -25,14 +25,17 @@ fn data(handled: &Handled) -> Value {
 #[tokio::test]
 pub async fn the_probe_is_answered() -> Result<()> {
     let world = World::start("handler").await?;
-    let message =
-        Event::Websocket { user_id: "ana".to_owned(), location_id: Some("north".to_owned()), content: content() };
+    let message = HandlerEvent::Websocket {
+        user_id: "ana".to_owned(),
+        location_id: Some("north".to_owned()),
+        content: content(),
+    };
     let said = json!({"text": "o masă", "data": {"guests": 4}});
     assert_eq!(
         data(&world.handle("tell", message).await?),
         json!({"websocket": {"user": "ana", "location": "north", "content": said}})
     );
-    let request = Event::Api { user_id: None, location_id: None, content: content() };
+    let request = HandlerEvent::Api { user_id: None, location_id: None, content: content() };
     assert_eq!(
         data(&world.handle("tell", request).await?),
         json!({"api": {"user": null, "location": null, "content": said}})
@@ -45,7 +48,7 @@ pub async fn the_probe_is_answered() -> Result<()> {
         }})
     );
     assert_eq!(told.reply.expect("the handler replies").body, br#"{"told":true}"#);
-    let tick = Event::Cron {
+    let tick = HandlerEvent::Cron {
         schedule: "nightly".to_owned(),
         nominal: "2026-11-27T01:00:00Z".parse()?,
         payload: json!({"for": "today"}).as_object().cloned(),
@@ -54,7 +57,7 @@ pub async fn the_probe_is_answered() -> Result<()> {
         data(&world.handle("tell", tick).await?),
         json!({"cron": {"schedule": "nightly", "nominal": "2026-11-27T01:00:00Z", "payload": {"for": "today"}}})
     );
-    let record = |value: Option<Vec<u8>>| Event::Kafka {
+    let record = |value: Option<Vec<u8>>| HandlerEvent::Kafka {
         topic: "probe.records".to_owned(),
         partition: 3,
         offset: 1 << 40,

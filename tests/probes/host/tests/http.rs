@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::Result;
 use serde_json::{Value, json};
-use signalbox_capabilities::http::{EgressConfig, Lookup};
+use signalbox_capabilities::http::{EgressRules, Lookup};
 use signalbox_tests_probes::attempts::PRIVATE;
 use wiremock::matchers::{header_exists, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
@@ -18,7 +18,7 @@ async fn world(server: &MockServer) -> Result<World> {
     World::with("http", |options| {
         options.replace = Some(("127.0.0.1:80/".to_owned(), format!("127.0.0.1:{port}/")));
         options.egress =
-            Some(EgressConfig { private_networks: vec![loopback], allow_plain_http: true, ..EgressConfig::default() });
+            Some(EgressRules { private_networks: vec![loopback], allow_plain_http: true, ..EgressRules::default() });
     })
     .await
 }
@@ -80,7 +80,7 @@ async fn private_addresses_are_refused_whatever_the_grant_says() -> Result<()> {
     let port = server.address().port();
     let world = World::with("http", |options| {
         options.replace = Some(("127.0.0.1:80/".to_owned(), format!("127.0.0.1:{port}/")));
-        options.egress = Some(EgressConfig { allow_plain_http: true, ..EgressConfig::default() });
+        options.egress = Some(EgressRules { allow_plain_http: true, ..EgressRules::default() });
     })
     .await?;
     let results = world.calls(json!([send("GET", format!("{}/allowed/soup", server.uri()))])).await?;
@@ -119,7 +119,7 @@ async fn no_guest_reaches_a_private_address_by_any_spelling_or_name_though_it_is
     urls.extend(vec![format!("http://changing.example:{port}/"); 3]);
     let world = World::with("http", |options| {
         options.replace = Some(("\"http://127.0.0.1:80/allowed/\"".to_owned(), granted));
-        options.egress = Some(EgressConfig { allow_plain_http: true, ..EgressConfig::default() });
+        options.egress = Some(EgressRules { allow_plain_http: true, ..EgressRules::default() });
         options.lookup = Some(Arc::new(Changing(AtomicUsize::new(0))));
     })
     .await?;
@@ -146,7 +146,7 @@ async fn a_guest_that_asks_without_end_is_stopped_and_the_next_one_is_answered()
         let limited = format!("limits = {{ host-calls = 20 }}\ngrants = {{ http = [\"http://127.0.0.1:{port}/\", ");
         options.replace = Some(("grants = { http = [\"http://127.0.0.1:80/allowed/\", ".to_owned(), limited));
         options.egress =
-            Some(EgressConfig { private_networks: vec![loopback], allow_plain_http: true, ..EgressConfig::default() });
+            Some(EgressRules { private_networks: vec![loopback], allow_plain_http: true, ..EgressRules::default() });
     })
     .await?;
     let call = || send("GET", format!("{}/", server.uri()));

@@ -21,12 +21,12 @@ fn answers(lists: &[&[&str]]) -> Arc<Answers> {
     Arc::new(Answers(Mutex::new(lists.iter().map(parse).collect())))
 }
 
-fn open(config: EgressConfig, lookup: Arc<dyn Lookup>) -> Egress {
-    Egress::new(EgressConfig { allow_plain_http: true, ..config }, lookup).unwrap()
+fn open(config: EgressRules, lookup: Arc<dyn Lookup>) -> Egress {
+    Egress::new(EgressRules { allow_plain_http: true, ..config }, lookup).unwrap()
 }
 
-fn loopback_open() -> EgressConfig {
-    EgressConfig { private_networks: vec!["127.0.0.0/8".parse().unwrap()], ..EgressConfig::default() }
+fn loopback_open() -> EgressRules {
+    EgressRules { private_networks: vec!["127.0.0.0/8".parse().unwrap()], ..EgressRules::default() }
 }
 
 fn get(url: &str) -> Request {
@@ -39,7 +39,7 @@ fn grants(lines: &[&str]) -> Vec<HttpGrant> {
 
 #[tokio::test]
 async fn no_spelling_of_a_private_address_gets_out() {
-    let egress = open(EgressConfig::default(), answers(&[&["127.0.0.1"]]));
+    let egress = open(EgressRules::default(), answers(&[&["127.0.0.1"]]));
     for host in [
         "127.0.0.1",
         "127.1",
@@ -83,7 +83,7 @@ async fn no_spelling_of_a_private_address_gets_out() {
 
 #[tokio::test]
 async fn a_name_with_one_private_address_is_refused_whole() {
-    let egress = open(EgressConfig::default(), answers(&[&["1.1.1.1", "10.0.0.7"]]));
+    let egress = open(EgressRules::default(), answers(&[&["1.1.1.1", "10.0.0.7"]]));
     let answer = egress.send("alpha", "p", &grants(&["http://half.example"]), get("http://half.example/"), "k").await;
     assert!(matches!(&answer, Err(Error::Denied(why)) if why.contains("10.0.0.7")), "{answer:?}");
 }
@@ -92,7 +92,7 @@ async fn a_name_with_one_private_address_is_refused_whole() {
 async fn a_name_that_turns_private_is_refused_when_it_does() {
     let server = MockServer::start().await;
     Mock::given(is_method("GET")).respond_with(ResponseTemplate::new(200)).mount(&server).await;
-    let config = EgressConfig { private_networks: vec!["127.0.0.1".parse().unwrap()], ..EgressConfig::default() };
+    let config = EgressRules { private_networks: vec!["127.0.0.1".parse().unwrap()], ..EgressRules::default() };
     let egress = open(config, answers(&[&["127.0.0.1"], &["169.254.169.254"]]));
     let port = server.address().port();
     let (grant, url) = (grants(&[&format!("http://flip.example:{port}")]), format!("http://flip.example:{port}/"));
@@ -173,7 +173,7 @@ async fn a_secret_goes_only_to_its_hosts() {
     let mut request = get(&server.uri());
     request.headers.push(("authorization".to_owned(), "Bearer {{secret:API}}".to_owned()));
     for (hosts, reaches) in [(&["127.0.0.1"][..], true), (&["api.example.com"][..], false)] {
-        let config = EgressConfig { secrets: BTreeMap::from([("API".to_owned(), secret(hosts))]), ..loopback_open() };
+        let config = EgressRules { secrets: BTreeMap::from([("API".to_owned(), secret(hosts))]), ..loopback_open() };
         let answer = open(config, Arc::new(SystemLookup))
             .send("alpha", "p", &grants(&[&server.uri()]), request.clone(), "k")
             .await;
@@ -190,7 +190,7 @@ async fn a_businesss_own_secret_leaves_for_that_business_and_no_other() {
     let secret = |value: &str| EgressSecret { value: SecretString::from(value), hosts: vec!["127.0.0.1".to_owned()] };
     let of = |value: &str| BTreeMap::from([("API".to_owned(), secret(value))]);
     let business_secrets = BTreeMap::from([("alpha".to_owned(), of("alphas"))]);
-    let config = EgressConfig { secrets: of("shared"), business_secrets: business_secrets.clone(), ..loopback_open() };
+    let config = EgressRules { secrets: of("shared"), business_secrets: business_secrets.clone(), ..loopback_open() };
     let mut request = get(&server.uri());
     request.headers.push(("authorization".to_owned(), "Bearer {{secret:API}}".to_owned()));
     let grants = grants(&[&server.uri()]);
@@ -199,7 +199,7 @@ async fn a_businesss_own_secret_leaves_for_that_business_and_no_other() {
         let answer = egress.send(business, "p", &grants, request.clone(), "k").await.unwrap();
         assert_eq!(answer.status, status, "{business}");
     }
-    let egress = open(EgressConfig { business_secrets, ..loopback_open() }, Arc::new(SystemLookup));
+    let egress = open(EgressRules { business_secrets, ..loopback_open() }, Arc::new(SystemLookup));
     let answer = egress.send("beta", "p", &grants, request, "k").await;
     assert!(matches!(answer, Err(Error::Denied(_))), "{answer:?}");
 }
@@ -216,7 +216,7 @@ async fn an_answer_over_the_limit_is_cut_off() {
 
 #[tokio::test]
 async fn what_is_not_granted_or_plain_is_denied_by_name() {
-    let strict = Egress::new(EgressConfig::default(), answers(&[&["1.1.1.1"]])).unwrap();
+    let strict = Egress::new(EgressRules::default(), answers(&[&["1.1.1.1"]])).unwrap();
     let plain = strict.send("alpha", "p", &grants(&["http://a.example"]), get("http://a.example/"), "k").await;
     assert!(matches!(&plain, Err(Error::Denied(why)) if why.contains("allow-plain-http")), "{plain:?}");
     let other = strict.send("alpha", "menu", &grants(&["https://a.example"]), get("https://b.example/"), "k").await;
@@ -230,7 +230,7 @@ async fn what_is_not_granted_or_plain_is_denied_by_name() {
 
 #[test]
 fn a_business_that_holds_its_requests_is_refused_and_another_is_not() {
-    let config = EgressConfig { requests: 3, requests_per_business: 2, ..EgressConfig::default() };
+    let config = EgressRules { requests: 3, requests_per_business: 2, ..EgressRules::default() };
     let egress = open(config, answers(&[&["192.0.2.1"]]));
     let reason = |business| match egress.permit(business) {
         Err(Error::Unavailable(reason)) => reason,

@@ -9,7 +9,7 @@ const LARGEST_ANSWER: usize = 1024 * 1024;
 
 /// Why an answer could not be read.
 #[derive(Debug)]
-pub(super) enum Unread {
+pub(super) enum UnreadableAnswer {
     /// The connection failed.
     Broken(reqwest::Error),
     /// It is no text, or too much of it.
@@ -17,10 +17,10 @@ pub(super) enum Unread {
 }
 
 /// Reads the whole answer.
-pub(super) async fn read(mut response: reqwest::Response) -> Result<String, Unread> {
+pub(super) async fn read(mut response: reqwest::Response) -> Result<String, UnreadableAnswer> {
     let headers = response.headers().clone();
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(Unread::Broken)? {
+    while let Some(chunk) = response.chunk().await.map_err(UnreadableAnswer::Broken)? {
         if body.len() + chunk.len() > LARGEST_ANSWER {
             return Err(too_large());
         }
@@ -34,26 +34,28 @@ fn header<'h>(headers: &'h HeaderMap, name: &HeaderName) -> &'h str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
-fn too_large() -> Unread {
-    Unread::Malformed(format!("the answer is larger than {LARGEST_ANSWER} bytes"))
+fn too_large() -> UnreadableAnswer {
+    UnreadableAnswer::Malformed(format!("the answer is larger than {LARGEST_ANSWER} bytes"))
 }
 
 /// Unpacks what a proxy packed without being asked. The bound holds for what comes out, however little went in.
-fn unpacked(body: Vec<u8>, encoding: &str) -> Result<Vec<u8>, Unread> {
+fn unpacked(body: Vec<u8>, encoding: &str) -> Result<Vec<u8>, UnreadableAnswer> {
     let packed: Box<dyn Read + '_> = match encoding.trim().to_ascii_lowercase().as_str() {
         "" | "identity" => return Ok(body),
         "gzip" | "x-gzip" => Box::new(flate2::read::MultiGzDecoder::new(&*body)),
         "deflate" => Box::new(flate2::read::ZlibDecoder::new(&*body)),
         other => {
             let shown: String = other.chars().take(40).collect();
-            return Err(Unread::Malformed(format!("the answer is compressed with `{shown}`, which nobody asked for")));
+            return Err(UnreadableAnswer::Malformed(format!(
+                "the answer is compressed with `{shown}`, which nobody asked for"
+            )));
         }
     };
     let mut plain = Vec::new();
     packed
         .take(LARGEST_ANSWER as u64 + 1)
         .read_to_end(&mut plain)
-        .map_err(|error| Unread::Malformed(format!("the compressed answer cannot be unpacked: {error}")))?;
+        .map_err(|error| UnreadableAnswer::Malformed(format!("the compressed answer cannot be unpacked: {error}")))?;
     if plain.len() > LARGEST_ANSWER { Err(too_large()) } else { Ok(plain) }
 }
 
@@ -117,8 +119,8 @@ mod tests {
         assert_eq!(unpacked(gzip(b"{}"), "GZIP").unwrap(), b"{}");
         let bomb = gzip(&vec![b' '; 8 << 20]);
         assert!(bomb.len() < 64 << 10);
-        assert!(matches!(unpacked(bomb, "gzip"), Err(Unread::Malformed(why)) if why.contains("larger than")));
-        assert!(matches!(unpacked(b"plain".to_vec(), "gzip"), Err(Unread::Malformed(_))));
-        assert!(matches!(unpacked(b"x".to_vec(), "br"), Err(Unread::Malformed(why)) if why.contains("`br`")));
+        assert!(matches!(unpacked(bomb, "gzip"), Err(UnreadableAnswer::Malformed(why)) if why.contains("larger than")));
+        assert!(matches!(unpacked(b"plain".to_vec(), "gzip"), Err(UnreadableAnswer::Malformed(_))));
+        assert!(matches!(unpacked(b"x".to_vec(), "br"), Err(UnreadableAnswer::Malformed(why)) if why.contains("`br`")));
     }
 }

@@ -195,7 +195,7 @@ proptest! {
                         known.inside.push(requester);
                     } else {
                         match state.enqueue(requester.clone(), stored, number) {
-                            Ok(Pushed { ticket, evicted }) => {
+                            Ok(PushedItem { ticket, evicted }) => {
                                 known.waiting.push((number, requester, ticket));
                                 if let Some(evicted) = evicted {
                                     let before = known.waiting.len();

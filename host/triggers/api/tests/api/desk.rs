@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use jiff::SignedDuration;
 use serde_json::json;
 use signalbox_executor::{
-    AccessError, Authorized, DecideError, Decided, Event, EventCall, HandleError, Handled, NewInput, Progress,
+    AccessError, Authorized, DecideError, Decided, EventCall, HandleError, Handled, HandlerEvent, NewInput, Progress,
     Rejection, Reply,
 };
 use signalbox_graph::{ApiInput, Inputs};
@@ -123,7 +123,9 @@ impl Decide for Desk {
     /// Makes an input of every word; `nothing` gives none and an answer, `no`, `later` and `forbidden` are refused.
     async fn handle(&self, call: EventCall) -> Result<Handled, HandleError> {
         self.handled.fetch_add(1, Ordering::SeqCst);
-        let Event::Api { content, location_id, .. } = call.event else { panic!("not of the API: {:?}", call.event) };
+        let HandlerEvent::Api { content, location_id, .. } = call.event else {
+            panic!("not of the API: {:?}", call.event)
+        };
         let text = content.text.unwrap_or_default();
         match text.as_str() {
             "nothing" => {

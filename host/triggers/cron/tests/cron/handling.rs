@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use signalbox_executor::{Event, Handled, NewInput, Rejection};
+use signalbox_executor::{Handled, HandlerEvent, NewInput, Rejection};
 use signalbox_graph::CronInput;
 use signalbox_intake::IntakeConfig;
 use signalbox_model::{Content, InputType, JsonObject, fire_input_id};
@@ -36,7 +36,7 @@ async fn a_handler_makes_the_inputs_of_a_tick() {
     let mut host = host_with_handler(&world).await;
     *host.desk.handler.lock().unwrap() = Some(Box::new(|call| {
         assert_eq!(call.handler, "reporter");
-        let Event::Cron { schedule, nominal, .. } = &call.event else { panic!("{:?}", call.event) };
+        let HandlerEvent::Cron { schedule, nominal, .. } = &call.event else { panic!("{:?}", call.event) };
         assert_eq!((schedule.as_str(), *nominal), ("report", at("2026-06-01T10:00:00Z")));
         Ok(handled(&["one", "two"]))
     }));

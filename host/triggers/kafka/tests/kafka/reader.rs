@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use signalbox_executor::{
-    AccessError, Authorized, DecideError, Decided, Event, EventCall, HandleError, Handled, NewInput, Progress,
+    AccessError, Authorized, DecideError, Decided, EventCall, HandleError, Handled, HandlerEvent, NewInput, Progress,
     Rejection,
 };
 use signalbox_graph::{Inputs, KafkaInput};
@@ -100,7 +100,7 @@ impl Decide for Reader {
 
     async fn handle(&self, call: EventCall) -> Result<Handled, HandleError> {
         self.events.lock().unwrap().push(call.clone());
-        let Event::Kafka { value, .. } = call.event else { panic!("the desk reads records") };
+        let HandlerEvent::Kafka { value, .. } = call.event else { panic!("the desk reads records") };
         let asked: Value = value.map_or(json!({"do": "nothing"}), |value| {
             serde_json::from_slice(&value).unwrap_or(json!({"do": "invalid"}))
         });

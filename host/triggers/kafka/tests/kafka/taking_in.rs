@@ -1,5 +1,5 @@
 use serde_json::{Value, json};
-use signalbox_executor::Event;
+use signalbox_executor::HandlerEvent;
 use signalbox_model::{InputType, Source};
 use signalbox_store::DecisionRecord;
 use signalbox_tests_support::Sent;
@@ -70,7 +70,7 @@ async fn a_handler_makes_no_input_one_or_many_and_sees_the_whole_record() {
     committed(&kafka, "events", 3).await;
     let events = host.reader.events.lock().unwrap();
     assert_eq!(events.len(), 3);
-    let Event::Kafka { topic, partition, offset, key, headers, value, timestamp } = &events[1].event else {
+    let HandlerEvent::Kafka { topic, partition, offset, key, headers, value, timestamp } = &events[1].event else {
         panic!("{events:?}")
     };
     assert_eq!((topic.as_str(), *partition, *offset, value), ("events", 0, 1, &None));

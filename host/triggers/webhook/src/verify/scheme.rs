@@ -21,7 +21,7 @@ pub(super) const GITHUB_SIGNATURE: &str = "x-hub-signature-256";
 pub(super) const STRIPE_SIGNATURE: &str = "stripe-signature";
 
 /// What a delivery says about itself, as long as nothing of it is proven.
-pub(super) struct Claim<'a> {
+pub(super) struct SignatureClaim<'a> {
     /// None when it is in the body, where it is looked for once that is proven.
     pub id: Option<&'a str>,
     /// In seconds since 1970; none when the scheme signs no time.
@@ -31,7 +31,7 @@ pub(super) struct Claim<'a> {
     pub signatures: Vec<Vec<u8>>,
 }
 
-pub(super) fn standard_webhooks(headers: &HeaderMap) -> Result<Claim<'_>, SignatureError> {
+pub(super) fn standard_webhooks(headers: &HeaderMap) -> Result<SignatureClaim<'_>, SignatureError> {
     let id = id(headers, WEBHOOK_ID)?;
     let time = only(headers, WEBHOOK_TIMESTAMP)?;
     let signed_at = seconds(time).ok_or(SignatureError::Malformed(WEBHOOK_TIMESTAMP))?;
@@ -39,17 +39,17 @@ pub(super) fn standard_webhooks(headers: &HeaderMap) -> Result<Claim<'_>, Signat
     // Signatures of other versions are for other readers.
     let own = all.split(' ').filter_map(|one| one.strip_prefix("v1,")).filter_map(|one| STANDARD.decode(one).ok());
     let signatures = some(own, WEBHOOK_SIGNATURE)?;
-    Ok(Claim { id: Some(id), signed_at: Some(signed_at), prefix: format!("{id}.{time}."), signatures })
+    Ok(SignatureClaim { id: Some(id), signed_at: Some(signed_at), prefix: format!("{id}.{time}."), signatures })
 }
 
-pub(super) fn github(headers: &HeaderMap) -> Result<Claim<'_>, SignatureError> {
+pub(super) fn github(headers: &HeaderMap) -> Result<SignatureClaim<'_>, SignatureError> {
     let signature = only(headers, GITHUB_SIGNATURE)?.strip_prefix("sha256=").and_then(|hex| hex::decode(hex).ok());
     let signature = signature.ok_or(SignatureError::Malformed(GITHUB_SIGNATURE))?;
     let id = id(headers, GITHUB_DELIVERY)?;
-    Ok(Claim { id: Some(id), signed_at: None, prefix: String::new(), signatures: vec![signature] })
+    Ok(SignatureClaim { id: Some(id), signed_at: None, prefix: String::new(), signatures: vec![signature] })
 }
 
-pub(super) fn stripe(headers: &HeaderMap) -> Result<Claim<'_>, SignatureError> {
+pub(super) fn stripe(headers: &HeaderMap) -> Result<SignatureClaim<'_>, SignatureError> {
     let malformed = SignatureError::Malformed(STRIPE_SIGNATURE);
     let (mut times, mut own) = (Vec::new(), Vec::new());
     for item in only(headers, STRIPE_SIGNATURE)?.split(',') {
@@ -62,7 +62,7 @@ pub(super) fn stripe(headers: &HeaderMap) -> Result<Claim<'_>, SignatureError> {
     let [time] = times.as_slice() else { return Err(malformed) };
     let signed_at = seconds(time).ok_or(malformed)?;
     let signatures = some(own.into_iter(), STRIPE_SIGNATURE)?;
-    Ok(Claim { id: None, signed_at: Some(signed_at), prefix: format!("{time}."), signatures })
+    Ok(SignatureClaim { id: None, signed_at: Some(signed_at), prefix: format!("{time}."), signatures })
 }
 
 /// The id of the event that a proven body tells of.

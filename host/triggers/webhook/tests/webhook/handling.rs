@@ -1,4 +1,4 @@
-use signalbox_executor::Event;
+use signalbox_executor::HandlerEvent;
 
 use super::host::{Host, SECRET, now, signed};
 
@@ -74,7 +74,7 @@ async fn a_handler_sees_the_event_without_anybody_s_secrets() {
     headers.push(("x-event", "table.booked".to_owned()));
     assert_eq!(host.post("/webhooks/trattoria/read", &headers, "{}").await.status, 202);
     let events = host.reader.events.lock().unwrap();
-    let Event::Webhook { hook, delivery_id, headers, body } = &events[0].event else { panic!("{events:?}") };
+    let HandlerEvent::Webhook { hook, delivery_id, headers, body } = &events[0].event else { panic!("{events:?}") };
     assert_eq!((hook.as_str(), delivery_id.as_str(), body.as_slice()), ("read", "msg_1", b"{}".as_slice()));
     let value = |name: &str| headers.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str());
     assert_eq!((value("x-event"), value("webhook-id")), (Some("table.booked"), Some("msg_1")));

@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use signalbox_executor::{
-    AccessError, Authorized, DecideError, Decided, Event, EventCall, HandleError, Handled, NewInput, Progress,
+    AccessError, Authorized, DecideError, Decided, EventCall, HandleError, Handled, HandlerEvent, NewInput, Progress,
     Rejection, Reply,
 };
 use signalbox_graph::{Inputs, Verify, VerifyScheme, WebhookInput};
@@ -80,7 +80,7 @@ impl Decide for Reader {
 
     async fn handle(&self, call: EventCall) -> Result<Handled, HandleError> {
         self.events.lock().unwrap().push(call.clone());
-        let Event::Webhook { body, .. } = call.event else { panic!("the desk reads webhooks") };
+        let HandlerEvent::Webhook { body, .. } = call.event else { panic!("the desk reads webhooks") };
         let asked: Value = serde_json::from_slice(&body).unwrap();
         let mended = *self.mended.lock().unwrap();
         let reply = asked["reply"]

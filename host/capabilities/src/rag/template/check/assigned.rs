@@ -19,12 +19,12 @@ enum Assigned {
     Perhaps { tested: HashSet<Name> },
 }
 
-type Scope = HashMap<Name, Assigned>;
+type CallScope = HashMap<Name, Assigned>;
 
 struct Walk<'r> {
     read: &'r Read,
     parameters: HashSet<&'r str>,
-    scopes: Vec<Scope>,
+    scopes: Vec<CallScope>,
     /// The names that are tested around the place that is looked at.
     tested: Vec<HashSet<Name>>,
     told: HashSet<Name>,
@@ -35,7 +35,7 @@ pub(super) fn doubts(read: &Read, parameters: &[String]) -> Vec<TemplateError> {
     let mut walk = Walk {
         read,
         parameters: parameters.iter().map(String::as_str).collect(),
-        scopes: vec![Scope::new()],
+        scopes: vec![CallScope::new()],
         tested: Vec::new(),
         told: HashSet::new(),
         doubts: Vec::new(),
@@ -145,13 +145,13 @@ impl Walk<'_> {
             Statement::If { branches, otherwise } => self.condition(branches, otherwise),
             Statement::For { target, over, condition, body, otherwise } => {
                 self.expression(over);
-                self.scopes.push(Scope::new());
+                self.scopes.push(CallScope::new());
                 self.assign(target);
                 condition.iter().for_each(|condition| self.expression(condition));
                 self.body(body);
                 self.lost(target, body);
                 self.scopes.pop();
-                self.scopes.push(Scope::new());
+                self.scopes.push(CallScope::new());
                 self.body(otherwise);
                 self.scopes.pop();
             }
@@ -164,7 +164,7 @@ impl Walk<'_> {
                 self.assign(&Target::One(*name));
             }
             Statement::With { assignments, body } => {
-                self.scopes.push(Scope::new());
+                self.scopes.push(CallScope::new());
                 for (target, value) in assignments {
                     self.expression(value);
                     self.assign(target);
@@ -202,7 +202,7 @@ impl Walk<'_> {
         ends.push(self.branch(&before, &tested, otherwise));
         let names: HashSet<Name> = ends.iter().flat_map(|end| end.keys().copied()).collect();
         tested.extend(names.iter().filter(|name| !before.contains_key(name)));
-        let mut merged = Scope::new();
+        let mut merged = CallScope::new();
         for name in names {
             let ways: Vec<Option<&Assigned>> = ends.iter().map(|end| end.get(&name)).collect();
             let surely = ways.iter().all(|way| matches!(way, Some(Assigned::Surely)));
@@ -223,7 +223,7 @@ impl Walk<'_> {
     }
 
     /// What is set at the end of a branch.
-    fn branch(&mut self, before: &Scope, tested: &HashSet<Name>, body: &Body) -> Scope {
+    fn branch(&mut self, before: &CallScope, tested: &HashSet<Name>, body: &Body) -> CallScope {
         if let Some(scope) = self.scopes.last_mut() {
             scope.clone_from(before);
         }
