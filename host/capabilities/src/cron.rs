@@ -197,6 +197,8 @@ fn status(schedule: Schedule, now: Timestamp) -> ScheduleStatus {
             let next = expression.zip(zone).and_then(|(expression, zone)| expression.next_after(now, &zone));
             (Timing::Expression(text), next)
         }
+        // Nothing here can tell when it ticks.
+        ScheduleTiming::Unknown(timing) => (Timing::Expression(timing.to_string()), None),
     };
     ScheduleStatus {
         name: definition.name,

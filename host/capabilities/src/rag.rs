@@ -159,7 +159,7 @@ impl Lookup {
             decision_type: decision.decision_type,
             confidence: decision.confidence,
             reasoning: if same_business && !failed { decision.reasoning } else { String::new() },
-            outcome: outcome(decision.outcome).to_owned(),
+            outcome: outcome(&decision.outcome).to_owned(),
             location_id: if same_business { decision.location_id } else { None },
             created_at: decision.created_at.to_string(),
             same_business,
@@ -167,7 +167,7 @@ impl Lookup {
     }
 }
 
-fn outcome(outcome: Outcome) -> &'static str {
+fn outcome(outcome: &Outcome) -> &str {
     match outcome {
         Outcome::Decided => "decided",
         Outcome::ReviewPending => "review-pending",
@@ -175,6 +175,7 @@ fn outcome(outcome: Outcome) -> &'static str {
         Outcome::Edited => "edited",
         Outcome::Rejected => "rejected",
         Outcome::Failed => "failed",
+        Outcome::Unknown(name) => name.as_str(),
     }
 }
 

@@ -11,7 +11,11 @@ pub(crate) const RESPONSES: &str = "signalbox_responses_total";
 
 /// Tells the recorder what each metric means; call once at start.
 pub fn describe_metrics() {
-    describe_counter!(EFFECTS, Unit::Count, "Effects by kind and result (delivered, waiting, failed)");
+    describe_counter!(
+        EFFECTS,
+        Unit::Count,
+        "Effects by kind and result (delivered, waiting, failed, or left to a newer version of the host)"
+    );
     describe_counter!(
         QUEUE_FULL,
         Unit::Count,

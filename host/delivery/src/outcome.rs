@@ -1,4 +1,4 @@
-use signalbox_model::{ActionType, Priority, Timestamp};
+use signalbox_model::{ActionType, AgentAction, Priority, Timestamp};
 use signalbox_sessions::Sessions;
 use signalbox_store::{DecisionRecord, Effect, EffectKind, EffectState, EffectUpdate};
 
@@ -13,7 +13,7 @@ pub(crate) fn deliver(
     sessions: &Sessions,
     audience: &dyn Audience,
 ) -> Vec<EffectUpdate> {
-    let leaves_here = |effect: &&Effect| is_due(effect, now) && !is_schedule(effect);
+    let leaves_here = |effect: &&Effect| effect.kind.is_known() && is_due(effect, now) && !is_schedule(effect);
     let mut due: Vec<&Effect> = record.effects.iter().filter(leaves_here).collect();
     due.sort_by_key(|effect| std::cmp::Reverse(priority(effect)));
     let mut updates = Vec::new();
@@ -49,6 +49,11 @@ pub(crate) fn is_due(effect: &Effect, now: Timestamp) -> bool {
     matches!(effect.state, EffectState::Pending | EffectState::Waiting { .. }) && due_at(effect, now).is_none()
 }
 
+/// Whether an effect is for a newer version to deliver: it is due, and this one does not know its kind, or how it stands.
+pub(crate) fn is_left(effect: &Effect, now: Timestamp) -> bool {
+    matches!(effect.state, EffectState::Unknown(_)) || (!effect.kind.is_known() && is_due(effect, now))
+}
+
 /// Changes of schedules go into the store, one after the other.
 fn is_schedule(effect: &Effect) -> bool {
     matches!(effect.kind, EffectKind::Schedule { .. } | EffectKind::CancelSchedule { .. })
@@ -56,6 +61,8 @@ fn is_schedule(effect: &Effect) -> bool {
 
 fn priority(effect: &Effect) -> Priority {
     match &effect.kind {
+        // Between those that are known, for want of a better place.
+        EffectKind::Action(AgentAction { priority: Priority::Unknown(_), .. }) => Priority::default(),
         EffectKind::Action(action) => action.priority,
         _ => Priority::default(),
     }
@@ -81,8 +88,10 @@ fn missing(effect: &Effect) -> String {
                 "nobody is meant by the target `{}`; a notification goes to `user:<id>` or to `business`",
                 action.target
             ),
+            ActionType::Unknown(name) => format!("only a newer version of the host knows actions of type `{name}`"),
         },
         EffectKind::Notification { .. } => "the notification has no recipient".to_owned(),
+        EffectKind::Unknown(_) => "only a newer version of the host knows effects of this kind".to_owned(),
     }
 }
 
@@ -92,9 +101,11 @@ fn kind(effect: &Effect) -> &'static str {
             ActionType::ResourceAction => "resource_action",
             ActionType::Notification => "notification",
             ActionType::ExternalCall => "external_call",
+            ActionType::Unknown(_) => "unknown",
         },
         EffectKind::Notification { .. } => "notification",
         EffectKind::KafkaRecord { .. } => "kafka_record",
         EffectKind::Schedule { .. } | EffectKind::CancelSchedule { .. } => "schedule",
+        EffectKind::Unknown(_) => "unknown",
     }
 }

@@ -18,6 +18,9 @@ const PAGE: u32 = 100;
 /// The most moments kept at which an effect falls due; later ones are found by the search.
 const MAX_ALARMS: usize = 1_024;
 
+/// The most effects remembered that were left to a newer host.
+const MAX_LEFT: usize = 10_000;
+
 /// Hears of businesses whose schedules were changed.
 type TellSchedules = Box<dyn Fn(&str) + Send>;
 
@@ -38,6 +41,8 @@ pub struct RelayTask {
     queue: mpsc::Receiver<Arc<DecisionRecord>>,
     alarms: BTreeSet<Timestamp>,
     found: Found,
+    /// Effects that are left to a newer host, each counted once.
+    left: HashSet<String>,
     tell_schedules: Option<TellSchedules>,
     schedules_per_business: usize,
 }
@@ -69,6 +74,7 @@ impl Relay {
                 queue: receiver,
                 alarms: BTreeSet::new(),
                 found: Found::default(),
+                left: HashSet::new(),
                 tell_schedules: None,
                 schedules_per_business: usize::MAX,
             },
@@ -197,7 +203,7 @@ impl RelayTask {
         }
     }
 
-    /// Delivers everything that is due, page by page.
+    /// Delivers everything that is due, page by page: what stays where it is hides nothing behind it.
     async fn search(&mut self) {
         // One moment for all pages, so that the search ends however much falls due meanwhile.
         let (now, mut cursor) = (Timestamp::now(), None);
@@ -227,6 +233,7 @@ impl RelayTask {
         while self.alarms.len() > MAX_ALARMS {
             self.alarms.pop_last();
         }
+        self.leave(record, now);
         let mut updates = outcome::deliver(record, now, &self.sessions, self.audience.as_ref());
         let schedules = schedule::deliver(record, now, &self.store, self.schedules_per_business).await;
         if let Some(tell) = self.tell_schedules.as_ref().filter(|_| !schedules.is_empty()) {
@@ -241,6 +248,21 @@ impl RelayTask {
             // They stay pending and are found by the next search; a notification that comes twice has the same id.
             ::metrics::counter!(EFFECTS, "kind" => "any", "result" => "failed").increment(updates.len() as u64);
             tracing::warn!(decision_id = id, %business_id, %error, "cannot note what was delivered");
+        }
+    }
+
+    /// Counts what only a newer version of the host knows how to deliver. It stays as it is, and so a newer host that runs
+    /// beside this one finds it at once.
+    fn leave(&mut self, record: &DecisionRecord, now: Timestamp) {
+        for effect in record.effects.iter().filter(|effect| outcome::is_left(effect, now)) {
+            if self.left.len() >= MAX_LEFT {
+                self.left.clear();
+            }
+            if self.left.insert(effect.id.clone()) {
+                ::metrics::counter!(EFFECTS, "kind" => "unknown", "result" => "left").increment(1);
+                let decision_id = &record.decision.id;
+                tracing::warn!(decision_id, effect_id = effect.id, "an effect is left to a newer version of the host");
+            }
         }
     }
 }

@@ -22,7 +22,7 @@ pub(crate) async fn deliver(
     per_business: usize,
 ) -> Vec<EffectUpdate> {
     let mut updates = Vec::new();
-    for effect in record.effects.iter().filter(|effect| outcome::is_due(effect, now)) {
+    for effect in record.effects.iter().filter(|effect| effect.kind.is_known() && outcome::is_due(effect, now)) {
         let Some(done) = change(record, effect, store, per_business).await else { continue };
         let (state, result) = match done {
             Ok(()) => (EffectState::Delivered { at: now }, "delivered"),

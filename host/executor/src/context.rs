@@ -8,7 +8,7 @@ use signalbox_bindings::signalbox::agent::types as wit;
 use signalbox_capabilities::business::{BusinessDirectory, location_to_wit, to_wit};
 use signalbox_graph::Json;
 use signalbox_model::{
-    AgentContext, AgentInput, BusinessInfo, InputType, JsonObject, Location, Source, Timestamp, UserAccess,
+    AgentContext, AgentInput, BusinessInfo, InputType, JsonObject, Location, Source, Timestamp, UnknownName, UserAccess,
 };
 use signalbox_store::AcceptedInput;
 
@@ -83,7 +83,7 @@ pub(crate) fn start(
     };
     let wit = wit::Context {
         decision_id: decision_id.to_owned(),
-        input: input_to_wit(input, correlation_id),
+        input: input_to_wit(input, correlation_id)?,
         business: to_wit(&business),
         location: location.as_ref().map(|location| location_to_wit(location, &business)),
         permissions: accepted.permissions.clone(),
@@ -115,14 +115,17 @@ fn local(now: Timestamp, location: Option<&Location>, business: &BusinessInfo) -
     now.to_zoned(zone).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
 }
 
-fn input_to_wit(input: &AgentInput, correlation_id: &str) -> wit::Input {
-    wit::Input {
+/// What only a newer version knows has no word in the contract with plugins.
+fn input_to_wit(input: &AgentInput, correlation_id: &str) -> Result<wit::Input, DecideError> {
+    let newer = |name: UnknownName| DecideError::Internal(format!("only a newer version of the host knows `{name}`"));
+    Ok(wit::Input {
         id: input.id.clone(),
         source: match input.source {
             Source::Websocket => wit::Source::Websocket,
             Source::Cron => wit::Source::Cron,
             Source::ExternalApi => wit::Source::ExternalApi,
             Source::Kafka => wit::Source::Kafka,
+            Source::Unknown(name) => return Err(newer(name)),
         },
         input_type: match input.input_type {
             InputType::UserMessage => wit::InputType::UserMessage,
@@ -131,6 +134,7 @@ fn input_to_wit(input: &AgentInput, correlation_id: &str) -> wit::Input {
             InputType::ApiRequest => wit::InputType::ApiRequest,
             InputType::Review => wit::InputType::Review,
             InputType::KafkaRecord => wit::InputType::KafkaRecord,
+            InputType::Unknown(name) => return Err(newer(name)),
         },
         user_id: input.user_id.clone(),
         business_id: input.business_id.clone(),
@@ -142,7 +146,7 @@ fn input_to_wit(input: &AgentInput, correlation_id: &str) -> wit::Input {
         },
         timestamp: input.timestamp.to_string(),
         correlation_id: correlation_id.to_owned(),
-    }
+    })
 }
 
 fn to_text(object: &JsonObject) -> String {

@@ -85,7 +85,11 @@ impl Executor {
                 );
                 continue;
             }
-            self.inner.parts.store.put_message_model(model).await?;
+            match self.inner.parts.store.put_message_model(model).await {
+                // What is stored in its place was counted and named; the bundle's other models are of use without it.
+                Ok(_) | Err(StoreError::Unreadable { .. }) => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(self.inner.parts.generations.publish(Arc::new(generation)))
     }

@@ -58,6 +58,7 @@ pub(crate) fn decided(business_type: &str, outcome: Outcome, took: Duration) {
         Outcome::Edited => "edited",
         Outcome::Rejected => "rejected",
         Outcome::Failed => "failed",
+        Outcome::Unknown(_) => "unknown",
     };
     metrics::counter!(DECISIONS, "business_type" => business_type.to_owned(), "outcome" => outcome).increment(1);
     metrics::histogram!(DECISION_SECONDS, "business_type" => business_type.to_owned()).record(took.as_secs_f64());
@@ -83,6 +84,7 @@ pub(crate) fn reviewed(verdict: ReviewVerdict, result: &'static str) {
         ReviewVerdict::Edit => "edit",
         ReviewVerdict::Reject => "reject",
         ReviewVerdict::Expire => "expire",
+        ReviewVerdict::Unknown(_) => "unknown",
     };
     metrics::counter!(REVIEWS, "verdict" => verdict, "result" => result).increment(1);
 }

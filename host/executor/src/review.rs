@@ -193,6 +193,7 @@ fn told(first: &Resolution) -> String {
         ReviewVerdict::Edit => "edited",
         ReviewVerdict::Reject => "rejected",
         ReviewVerdict::Expire => "expired",
+        ReviewVerdict::Unknown(_) => "ended",
     };
     format!("{verdict} by {} at {}", first.by, first.at.strftime("%Y-%m-%dT%H:%M:%SZ"))
 }

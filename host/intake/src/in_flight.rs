@@ -257,6 +257,7 @@ fn count(in_flight: &InFlightInput, result: &Result<Decided, IntakeError>, took:
         signalbox_model::Source::Cron => "cron",
         signalbox_model::Source::ExternalApi => "external_api",
         signalbox_model::Source::Kafka => "kafka",
+        signalbox_model::Source::Unknown(_) => "unknown",
     };
     ::metrics::counter!(MESSAGES, "source" => source, "result" => label).increment(1);
     if let Some(took) = took {

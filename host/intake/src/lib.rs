@@ -195,7 +195,7 @@ impl Intake {
     pub async fn recover(&self, older_than: Duration) -> Result<usize, StoreError> {
         let limit = SignedDuration::try_from(older_than).unwrap_or(SignedDuration::MAX);
         let (mut seen, mut cursor) = (HashSet::new(), None);
-        let mut waiting = 0_usize;
+        let (mut waiting, mut left) = (0_usize, 0_usize);
         loop {
             let page = self.shared.store.pending_inputs_after(cursor.as_deref(), PAGE).await?;
             let now = self.shared.clock.now();
@@ -209,6 +209,10 @@ impl Intake {
                     continue;
                 }
                 let PendingInput { accepted, attempts } = pending;
+                if !accepted.input.is_known() {
+                    left += 1;
+                    continue;
+                }
                 // Something has to be mended first; meanwhile they stay where they are, and hide nobody else's.
                 let found = self.inputs(&accepted.input.business_id);
                 if found.is_err_and(|error| error.waits_for_the_operator()) {
@@ -236,7 +240,13 @@ impl Intake {
                 "accepted inputs wait for a bundle or a business file that could not be loaded"
             );
         }
-        Ok(seen.len() - waiting)
+        if left > 0 {
+            tracing::warn!(
+                count = left,
+                "accepted inputs wait for a newer version of the host, which knows what they ask for"
+            );
+        }
+        Ok(seen.len() - waiting - left)
     }
 
     /// Runs [`Intake::recover`] at start and then every now and then, until `stop`.

@@ -197,7 +197,9 @@ impl Intake {
                         expired += 1;
                     }
                     Ok(None) => {}
-                    Err(error) if error.retryable() => return Err(error),
+                    Err(error) if error.retryable() && !matches!(error, StoreError::Contended { .. }) => {
+                        return Err(error);
+                    }
                     // One that cannot be ended must not keep the others from it.
                     Err(error) => {
                         let DecisionModel { id, business_id, .. } = &record.decision;

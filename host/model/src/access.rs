@@ -57,7 +57,7 @@ pub fn is_business_id(text: &str) -> bool {
 /// What a user is in one business. What each role may do there is the business's own affair.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct BusinessAccess {
     /// Role names, for example `coordinator`.
     pub roles: Vec<String>,

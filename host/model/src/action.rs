@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{JsonObject, Timestamp};
+use crate::{JsonObject, Timestamp, UnknownName};
 
 /// What kind of thing an action does outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -13,6 +13,10 @@ pub enum ActionType {
     Notification,
     /// A request to an external service.
     ExternalCall,
+    /// As a newer version calls it.
+    #[serde(untagged)]
+    #[cfg_attr(feature = "schema", schemars(skip))]
+    Unknown(UnknownName),
 }
 
 /// Which of two waiting actions goes first.
@@ -27,12 +31,16 @@ pub enum Priority {
     Medium,
     /// Before everything else.
     High,
+    /// As a newer version calls it.
+    #[serde(untagged)]
+    #[cfg_attr(feature = "schema", schemars(skip))]
+    Unknown(UnknownName),
 }
 
 /// How often and when delivery is tried again. Times are in milliseconds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+#[serde(rename_all = "camelCase")]
 pub struct RetryPolicy {
     /// Includes the first.
     pub max_attempts: u32,
@@ -50,7 +58,7 @@ pub struct RetryPolicy {
 /// Something a decision causes outside.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct AgentAction {
     /// Derived from decision and position: the idempotency key of every delivery.
     pub id: String,

@@ -9,8 +9,8 @@ pub type Role = Vec<String>;
 
 /// One place of a business.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+#[serde(rename_all = "camelCase")]
 pub struct Location {
     /// Unique within the business.
     pub id: String,
@@ -26,8 +26,8 @@ pub struct Location {
 
 /// A business, as the directory knows it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+#[serde(rename_all = "camelCase")]
 pub struct BusinessInfo {
     /// Unique in the directory: letters, digits, `-` and `_`, at most 64.
     pub business_id: String,
@@ -56,11 +56,11 @@ pub struct BusinessInfo {
     pub metadata: Option<JsonObject>,
 }
 
-fn default_locale() -> String {
+pub(crate) fn default_locale() -> String {
     "en".to_owned()
 }
 
-fn default_timezone() -> String {
+pub(crate) fn default_timezone() -> String {
     "UTC".to_owned()
 }
 

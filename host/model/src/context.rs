@@ -5,7 +5,7 @@ use crate::{AgentInput, BusinessInfo, DecisionModel, JsonObject, Location, Messa
 /// What is known about a decision code.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct RagContext {
     /// The code.
     pub decision_code: String,
@@ -23,7 +23,7 @@ pub struct RagContext {
 /// Everything a decision starts from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct AgentContext {
     /// The input.
     pub input: AgentInput,

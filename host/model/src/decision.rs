@@ -1,6 +1,7 @@
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use crate::{AgentContext, JsonObject, Timestamp};
+use crate::{AgentContext, JsonObject, Timestamp, UnknownName};
 
 /// How a decision stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -19,6 +20,10 @@ pub enum Outcome {
     Rejected,
     /// No decision came out; the operator finds why.
     Failed,
+    /// As a newer version calls it.
+    #[serde(untagged)]
+    #[cfg_attr(feature = "schema", schemars(skip))]
+    Unknown(UnknownName),
 }
 
 /// How one run of a node ended.
@@ -30,6 +35,10 @@ pub enum StepResult {
     Done,
     /// It failed, and was run again or handed on to `on-error`.
     Failed(String),
+    /// As a newer version says it.
+    #[serde(untagged)]
+    #[cfg_attr(feature = "schema", schemars(skip))]
+    Unknown(Value),
 }
 
 impl StepResult {
@@ -37,6 +46,7 @@ impl StepResult {
     pub fn told(&self) -> Self {
         match self {
             Self::Done => Self::Done,
+            Self::Unknown(_) => self.clone(),
             Self::Failed(reason) => Self::Failed(reason.split_once(':').map_or("failed", |(kind, _)| kind).to_owned()),
         }
     }
@@ -45,7 +55,7 @@ impl StepResult {
 /// One run of a node on a decision's path.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct PathStep {
     /// Node name; nodes of a subgraph as `subgraph/node`, runs of a `for-each` as `node[3]`.
     pub node: String,
@@ -72,7 +82,7 @@ impl DecisionModel {
 /// A decision as it is stored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct DecisionModel {
     /// Derived from business and input (partition key).
     pub id: String,

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{JsonObject, Timestamp, composed};
+use crate::{JsonObject, Timestamp, UnknownName, composed};
 
 /// Where an input entered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -15,6 +15,10 @@ pub enum Source {
     ExternalApi,
     /// A Kafka record.
     Kafka,
+    /// As a newer version calls it.
+    #[serde(untagged)]
+    #[cfg_attr(feature = "schema", schemars(skip))]
+    Unknown(UnknownName),
 }
 
 /// What an input asks for.
@@ -34,12 +38,16 @@ pub enum InputType {
     Review,
     /// A record was read from a topic of a bundle. Inputs that versions before it have stored say `webhook`.
     KafkaRecord,
+    /// As a newer version calls it.
+    #[serde(untagged)]
+    #[cfg_attr(feature = "schema", schemars(skip))]
+    Unknown(UnknownName),
 }
 
 /// The content of an input; at least one field is set.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+#[serde(rename_all = "camelCase")]
 pub struct Content {
     /// What a person wrote, in Unicode's composed form.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -63,7 +71,7 @@ impl Content {
 /// One thing to decide.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct AgentInput {
     /// Unique within the business: the same id is decided once, however often it arrives.
     pub id: String,
@@ -87,4 +95,11 @@ pub struct AgentInput {
     /// Ties together every log line, trace and message of this input.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub correlation_id: Option<String>,
+}
+
+impl AgentInput {
+    /// Whether this version knows where it entered and what it asks for. Else it is for a newer one to decide.
+    pub fn is_known(&self) -> bool {
+        !matches!(self.source, Source::Unknown(_)) && !matches!(self.input_type, InputType::Unknown(_))
+    }
 }

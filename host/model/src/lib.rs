@@ -1,6 +1,8 @@
 //! The data model of Signalbox: plain serde types, camelCase on every wire, ISO-8601 times in UTC.
 //!
-//! Types that enter from outside refuse unknown fields. Nothing here does I/O; of clocks, only [`Clock`] knows.
+//! What is stored is read leniently, because a newer version may have written it: fields that are not known are passed over,
+//! and variants that are not known are carried. What people write by hand is read through [`Written`], which refuses both.
+//! Nothing here does I/O; of clocks, only [`Clock`] knows.
 
 mod access;
 mod action;
@@ -25,7 +27,9 @@ mod secret;
 pub mod strict_json;
 mod text;
 mod units;
+mod unknown_name;
 mod visible;
+mod written;
 mod zone;
 
 pub use access::{
@@ -56,7 +60,9 @@ pub use schedule::{CatchUp, Overlap};
 pub use secret::{SecretReference, SecretTextError, secret_text};
 pub use text::composed;
 pub use units::{HumanDuration, HumanSize, UnitError};
+pub use unknown_name::UnknownName;
 pub use visible::{is_hidden, name_of_hidden, visible, visible_json, visible_line};
+pub use written::{Written, written};
 pub use zone::{time_zone, time_zone_names};
 
 /// A JSON object as it stands in settings, payloads and metadata.

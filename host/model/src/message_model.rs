@@ -5,7 +5,7 @@ use crate::Timestamp;
 /// A message in waiting: a template for one decision code.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct MessageModel {
     /// The decision it speaks for (partition key).
     pub decision_code: String,

@@ -5,7 +5,7 @@ use crate::{AgentAction, AgentResponse, JsonObject, PathStep};
 /// What language models were asked and answered, in tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct Tokens {
     /// Sent.
     pub input: u64,
@@ -16,7 +16,7 @@ pub struct Tokens {
 /// How a decision came about.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct OutputMetadata {
     /// Digest of the bundle that decided, as `sha256:<hex>`.
     pub generation: String,
@@ -37,7 +37,7 @@ pub struct OutputMetadata {
 /// What was decided, and everything it causes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct AgentOutput {
     /// The decision's id, derived from business and input.
     pub id: String,

@@ -1,4 +1,5 @@
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// Where the answer to an input goes. It travels with the input as data, so that the executor knows no trigger, and is
 /// stored with an accepted input, so that an input resumed after a crash is still answered.
@@ -15,4 +16,7 @@ pub enum ReplySlot {
     },
     /// Nobody waits; the decision is found in the store.
     None,
+    /// Some way of a newer version, which serves the answer from the record; this one sends it nowhere.
+    #[serde(untagged)]
+    Unknown(Value),
 }

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{JsonObject, Timestamp};
+use crate::{JsonObject, Timestamp, UnknownName};
 
 /// Which way a response leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -13,12 +13,16 @@ pub enum ResponseTarget {
     Api,
     /// To the recipient's connections as a notification.
     Notification,
+    /// As a newer version calls it.
+    #[serde(untagged)]
+    #[cfg_attr(feature = "schema", schemars(skip))]
+    Unknown(UnknownName),
 }
 
 /// What a response says.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct ResponseContent {
     /// The words; rendered by the host when `template` is set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -34,7 +38,7 @@ pub struct ResponseContent {
 /// Something said back.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct AgentResponse {
     /// Derived from decision and position: a client that gets it twice shows it once.
     pub id: String,

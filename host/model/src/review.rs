@@ -1,6 +1,8 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{ActionType, AgentAction, JsonObject, Outcome, Priority, RetryPolicy, Source, Timestamp};
+use crate::{
+    ActionType, AgentAction, JsonObject, Outcome, Priority, RetryPolicy, Source, Timestamp, UnknownName, written,
+};
 
 /// What users need to see decisions that wait for a person, and to decide about them.
 pub const REVIEW_PERMISSION: &str = "review";
@@ -8,7 +10,7 @@ pub const REVIEW_PERMISSION: &str = "review";
 /// What a person has to say, or has said, to a decision whose actions wait.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct Review {
     /// Since when it waits.
     pub requested_at: Timestamp,
@@ -23,7 +25,7 @@ pub struct Review {
 /// How a review ended. There is only ever one: the first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct Resolution {
     /// The user who decided, or [`Resolution::EXPIRY`].
     pub by: String,
@@ -62,6 +64,10 @@ pub enum ReviewVerdict {
     Reject,
     /// Nobody decided in time: nothing leaves.
     Expire,
+    /// As a newer version calls it.
+    #[serde(untagged)]
+    #[cfg_attr(feature = "schema", schemars(skip))]
+    Unknown(UnknownName),
 }
 
 impl ReviewVerdict {
@@ -71,6 +77,7 @@ impl ReviewVerdict {
             Self::Approve => Outcome::Approved,
             Self::Edit => Outcome::Edited,
             Self::Reject | Self::Expire => Outcome::Rejected,
+            Self::Unknown(name) => Outcome::Unknown(name),
         }
     }
 }
@@ -124,20 +131,20 @@ pub struct EditedAction {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
     /// What kind of thing it does.
-    #[serde(rename = "type")]
+    #[serde(rename = "type", deserialize_with = "written")]
     pub action_type: ActionType,
     /// A resource type, an audience (`user:<id>` or `business`), or a URL.
     pub target: String,
     /// What it says.
     pub payload: JsonObject,
     /// Which of two waiting actions goes first.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "written")]
     pub priority: Priority,
     /// Not before this moment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub execute_at: Option<Timestamp>,
     /// None takes the host's default.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "written", skip_serializing_if = "Option::is_none")]
     pub retry_policy: Option<RetryPolicy>,
 }
 

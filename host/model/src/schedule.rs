@@ -1,4 +1,7 @@
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::UnknownName;
 
 /// What happens when a schedule ticks while its last tick is still being decided.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -11,10 +14,13 @@ pub enum Overlap {
     Queue,
     /// Both are decided side by side.
     Allow,
+    /// As a newer version calls it.
+    #[serde(untagged)]
+    Unknown(UnknownName),
 }
 
 /// What happens to ticks that were missed while no host was running.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CatchUp {
     /// They are left out.
@@ -27,4 +33,7 @@ pub enum CatchUp {
         /// How many at most; of more, the newest.
         limit: u32,
     },
+    /// As a newer version says it.
+    #[serde(untagged)]
+    Unknown(Value),
 }

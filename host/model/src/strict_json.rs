@@ -127,6 +127,7 @@ mod tests {
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Body {
+        #[serde(deserialize_with = "crate::written")]
         content: Content,
     }
 

@@ -117,6 +117,7 @@ pub fn start_metrics() -> anyhow::Result<PrometheusHandle> {
 
 /// Tells the recorder of every metric there is.
 fn describe_metrics() {
+    signalbox_store::describe_metrics();
     signalbox_capabilities::describe_metrics();
     signalbox_sandbox::describe_metrics();
     signalbox_executor::describe_metrics();

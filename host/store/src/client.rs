@@ -14,6 +14,7 @@ use crate::health::Outcomes;
 use crate::item::AttributeMap;
 use crate::tables::{TableNames, provision, tables};
 use crate::timeline::Timeline;
+use crate::unreadable::Named;
 use crate::{Backend, Config, StoreError};
 
 mod call;
@@ -47,6 +48,7 @@ struct Inner {
     journal_retention: Duration,
     timeline: Timeline,
     outcomes: Outcomes,
+    named: Named,
 }
 
 impl Store {
@@ -57,8 +59,8 @@ impl Store {
         provision::provision(&client, &tables(&config.table_prefix), config.create_tables).await?;
         let names = TableNames::new(&config.table_prefix);
         let (journal_retention, timeline) = (config.journal_retention, Timeline::new(config.wall));
-        let outcomes = Outcomes::default();
-        Ok(Self { inner: Arc::new(Inner { client, embedded, names, journal_retention, timeline, outcomes }) })
+        let (outcomes, named) = (Outcomes::default(), Named::default());
+        Ok(Self { inner: Arc::new(Inner { client, embedded, names, journal_retention, timeline, outcomes, named }) })
     }
 
     pub(crate) fn timeline(&self) -> &Timeline {
@@ -67,6 +69,10 @@ impl Store {
 
     pub(crate) fn outcomes(&self) -> &Outcomes {
         &self.inner.outcomes
+    }
+
+    pub(crate) fn named(&self) -> &Named {
+        &self.inner.named
     }
 
     pub(crate) fn is_embedded(&self) -> bool {

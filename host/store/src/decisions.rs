@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemInput;
@@ -12,6 +10,7 @@ use crate::client::{Part, Transacted, failure, key};
 use crate::document::{ITEM_LIMIT, pack, packed_size, unpack};
 use crate::item::{AttributeMap, ItemBuilder, text};
 use crate::key::{compose, moment};
+use crate::optimistic::Contention;
 use crate::tables::{BY_BUSINESS, BY_CODE, BY_DUE};
 use crate::{DecisionRecord, SessionUpdate, Store, StoreError};
 
@@ -20,12 +19,8 @@ mod queries;
 mod reviews;
 
 pub use effects::EffectUpdate;
-pub(crate) use queries::checked;
 pub use queries::{DecisionQuery, Missed, Order, Page};
 pub use reviews::{Resolved, ReviewDecision};
-
-/// A transaction that meets another on the same item is tried again so often.
-pub(crate) const CONFLICT_ATTEMPTS: u32 = 6;
 
 /// Attributes of a decision's item.
 pub(crate) const ID: &str = "id";
@@ -84,13 +79,12 @@ impl Store {
         let writer = Ulid::new().to_string();
         let item = self.decision_item(record, &writer).await?;
         let session = match &record.session {
-            Some(update) => Some(self.session_item(&record.decision.business_id, update).await?),
+            Some(update) => Some(self.session_write(&record.decision.business_id, update).await?),
             None => None,
         };
-        for attempt in 0..CONFLICT_ATTEMPTS {
-            if attempt > 0 {
-                tokio::time::sleep(pause(attempt)).await;
-            }
+        let what = || format!("the conversation of decision {}", record.decision.id);
+        let mut contention = Contention::at(&self.names().decisions, what);
+        loop {
             let tried = match &session {
                 None => self.put_decision(item.clone()).await?,
                 Some(session) => self.put_decision_and_session(item.clone(), session.clone()).await?,
@@ -98,14 +92,9 @@ impl Store {
             match tried {
                 Tried::Written => return Ok(Committed::New),
                 Tried::Refused(found) => return self.found(record, &writer, found).await,
-                Tried::Conflict => {}
+                Tried::Conflict => contention.again().await?,
             }
         }
-        Err(StoreError::Unavailable {
-            table: self.names().decisions.clone(),
-            operation: "TransactWriteItems",
-            reason: "other writes to the same conversation are under way".to_owned(),
-        })
     }
 
     /// One decision, as of the last finished write.
@@ -141,10 +130,10 @@ impl Store {
     async fn put_decision_and_session(
         &self,
         decision: AttributeMap,
-        session: AttributeMap,
+        session: aws_sdk_dynamodb::types::Update,
     ) -> Result<Tried, StoreError> {
         const OPERATION: &str = "TransactWriteItems";
-        let (decisions, sessions) = (&self.names().decisions, &self.names().sessions);
+        let decisions = &self.names().decisions;
         let invalid = |error: aws_sdk_dynamodb::error::BuildError| StoreError::Refused {
             table: decisions.clone(),
             operation: OPERATION,
@@ -157,9 +146,8 @@ impl Store {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .build()
             .map_err(invalid)?;
-        let second = Put::builder().table_name(sessions).set_item(Some(session)).build().map_err(invalid)?;
         let parts =
-            vec![TransactWriteItem::builder().put(first).build(), TransactWriteItem::builder().put(second).build()];
+            vec![TransactWriteItem::builder().put(first).build(), TransactWriteItem::builder().update(session).build()];
         Ok(match self.transact(decisions, parts).await? {
             Transacted::Written => Tried::Written,
             Transacted::Conflict => Tried::Conflict,
@@ -232,11 +220,7 @@ impl Store {
     }
 
     async fn decision_record(&self, item: &AttributeMap) -> Result<DecisionRecord, StoreError> {
-        let unreadable = |reason| StoreError::Unreadable {
-            what: format!("decision {}", text(item, ID).unwrap_or("without an id")),
-            table: self.names().decisions.clone(),
-            reason,
-        };
+        let unreadable = |reason| self.unreadable_decision(item, reason);
         let StoredBody { mut decision, output, reply, session } = unpack(item, BODY).await.map_err(unreadable)?;
         let effects = unpack(item, EFFECTS).await.map_err(unreadable)?;
         let review: Option<Review> = match item.contains_key(REVIEW) {
@@ -248,15 +232,15 @@ impl Store {
         }
         Ok(DecisionRecord { decision, output, reply, session, review, effects })
     }
+
+    fn unreadable_decision(&self, item: &AttributeMap, reason: String) -> StoreError {
+        let named = |name| text(item, name).unwrap_or("unknown");
+        let what = format!("decision {} of business {}", named(ID), named(BUSINESS));
+        self.unreadable(&self.names().decisions, what, reason)
+    }
 }
 
 /// The partition of past decisions that are alike.
 fn type_and_code(business_type: &str, decision_code: &str) -> String {
     compose(&[business_type, decision_code])
-}
-
-/// Before another try; different for each caller, so that two that met do not meet again.
-pub(crate) fn pause(attempt: u32) -> Duration {
-    let spread = Ulid::new().random() % 20;
-    Duration::from_millis((10 << attempt) + u64::try_from(spread).unwrap_or_default())
 }

@@ -4,6 +4,7 @@ use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::error::Category;
 
 use crate::StoreError;
 use crate::item::AttributeMap;
@@ -63,7 +64,18 @@ pub(crate) async fn unpack_text(item: &AttributeMap, name: &str) -> Result<Strin
 /// The value that [`pack`] put into an attribute; the error says what is wrong with it.
 pub(crate) async fn unpack<T: DeserializeOwned>(item: &AttributeMap, name: &str) -> Result<T, String> {
     let text = unpack_text(item, name).await?;
-    serde_json::from_str(&text).map_err(|error| format!("attribute {name}: {error}"))
+    serde_json::from_str(&text).map_err(|error| format!("attribute {name}: {}", told(&error)))
+}
+
+/// What is wrong with a stored document, without what it holds: the library's words would repeat some of it.
+pub(crate) fn told(error: &serde_json::Error) -> String {
+    let said = error.to_string();
+    let problem = match error.classify() {
+        Category::Data if said.starts_with("missing field `") => return said,
+        Category::Data => "a value is of another type or form than this version reads",
+        Category::Syntax | Category::Eof | Category::Io => "it is no JSON",
+    };
+    format!("{problem} (line {}, column {})", error.line(), error.column())
 }
 
 /// Compresses bytes, off the async threads when there are many.

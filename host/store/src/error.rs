@@ -51,6 +51,18 @@ pub enum StoreError {
         /// The operation.
         operation: &'static str,
     },
+    /// Others kept writing the same item in between, so often that this write was given up; a retry may help.
+    #[error(
+        "{what} in table {table} was not changed: others wrote it in between {attempts} times; try again in a moment"
+    )]
+    Contended {
+        /// What was to be changed.
+        what: String,
+        /// The table.
+        table: String,
+        /// How often it was tried.
+        attempts: u32,
+    },
     /// There is no such thing to change.
     #[error("{what} is not in table {table}")]
     NotFound {
@@ -132,7 +144,9 @@ impl StoreError {
     /// What it takes until the same call succeeds.
     pub fn remedy(&self) -> Remedy {
         match self {
-            Self::Throttled { .. } | Self::Unavailable { .. } | Self::Timeout { .. } => Remedy::Time,
+            Self::Throttled { .. } | Self::Unavailable { .. } | Self::Timeout { .. } | Self::Contended { .. } => {
+                Remedy::Time
+            }
             Self::MissingTables(_)
             | Self::WrongTable { .. }
             | Self::Open { .. }
@@ -160,6 +174,7 @@ impl StoreError {
             Self::Invalid(_) => "invalid",
             Self::TooLarge { .. } => "too-large",
             Self::ConditionFailed { .. } => "condition-failed",
+            Self::Contended { .. } => "contended",
             Self::NotFound { .. } => "not-found",
             Self::Throttled { .. } => "throttled",
             Self::Unavailable { .. } => "unavailable",

@@ -13,6 +13,7 @@ use crate::client::{failure, key};
 use crate::document::{ITEM_LIMIT, pack, packed_size, unpack};
 use crate::item::{AttributeMap, EXPIRES_AT, ItemBuilder, number, text};
 use crate::key::instant;
+use crate::listing::{Pages, Part, Queue, checked};
 use crate::queue::{Lane, Place};
 use crate::tables::BY_DUE;
 use crate::{Page, Store, StoreError};
@@ -31,7 +32,7 @@ pub(crate) const REMEMBERED: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// An input that was acknowledged before it was decided.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct AcceptedInput {
     /// The input.
     pub input: AgentInput,
@@ -168,25 +169,17 @@ impl Store {
         cursor: Option<&str>,
         limit: u32,
     ) -> Result<Page<PendingInput>, StoreError> {
-        let table = &self.names().inputs;
-        let (found, cursor) = self.queued(table, BY_DUE, Lane::Pending, None, cursor, limit).await?;
-        let keys = found.into_iter().map(|mut item| {
-            item.retain(|name, _| name == ID || name == BUSINESS);
-            item
-        });
-        let mut items = Vec::new();
-        for item in self.items(table, keys.collect()).await? {
+        let (table, limit) = (&self.names().inputs, checked(limit)?);
+        let queue = Queue { table, index: BY_DUE, lane: Lane::Pending, now: None, keys: [ID, BUSINESS] };
+        let mut pages = Pages::of(Part::Queue(queue), cursor.map(str::to_owned), limit);
+        while let Some(found) = pages.next(self).await? {
             // The index lags behind: what was finished a moment ago may still be in it.
-            if !item.contains_key(BY_DUE.partition) {
-                continue;
-            }
-            match self.accepted_input(&item).await {
-                Ok(accepted) => items.push(PendingInput { accepted, attempts: attempts(&item) }),
-                // One that cannot be read must not hide the others.
-                Err(error) => tracing::warn!(%error, "left an input out of those that are pending"),
+            for item in found.iter().filter(|item| item.contains_key(BY_DUE.partition)) {
+                let accepted = self.accepted_input(item).await;
+                pages.add(accepted.map(|accepted| Some(PendingInput { accepted, attempts: attempts(item) })))?;
             }
         }
-        Ok(Page { items, cursor })
+        Ok(pages.end())
     }
 
     /// Notes that an input is about to be decided again, and says how often that was now; none when it is finished, or
@@ -257,11 +250,9 @@ impl Store {
     }
 
     async fn accepted_input(&self, item: &AttributeMap) -> Result<AcceptedInput, StoreError> {
-        unpack(item, BODY).await.map_err(|reason| StoreError::Unreadable {
-            what: format!("input {}", text(item, ID).unwrap_or("without an id")),
-            table: self.names().inputs.clone(),
-            reason,
-        })
+        let named = |name| text(item, name).unwrap_or("unknown");
+        let what = || format!("input {} of business {}", named(ID), named(BUSINESS));
+        unpack(item, BODY).await.map_err(|reason| self.unreadable(&self.names().inputs, what(), reason))
     }
 }
 

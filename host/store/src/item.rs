@@ -36,6 +36,11 @@ impl ItemBuilder {
         self
     }
 
+    /// The attributes of an item, of which some are to be replaced.
+    pub(crate) fn from(item: AttributeMap) -> Self {
+        Self(item)
+    }
+
     pub(crate) fn build(self) -> AttributeMap {
         self.0
     }

@@ -47,11 +47,8 @@ impl Store {
         let table = &self.names().journals;
         let head = self.item(table, key((DECISION, decision_id), (PART, HEAD))).await?;
         let Some(head) = head.filter(|head| !expired(head, Timestamp::now())) else { return Ok(None) };
-        let unreadable = |reason: &str| StoreError::Unreadable {
-            what: format!("the journal of decision {decision_id}"),
-            table: table.clone(),
-            reason: reason.to_owned(),
-        };
+        let what = || format!("the journal of decision {decision_id}");
+        let unreadable = |reason: &str| self.unreadable(table, what(), reason.to_owned());
         let mut packed = bytes(&head, DATA).ok_or_else(|| unreadable("it has no data"))?.to_vec();
         let parts = number(&head, PARTS).unwrap_or_default();
         if parts > 0 {

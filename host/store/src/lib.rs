@@ -5,6 +5,9 @@
 //! any endpoint that speaks DynamoDB, or in a SQLite file inside this process ([`Backend::Embedded`]), which is asked
 //! without the SDK's HTTP. No other crate knows DynamoDB.
 //!
+//! What a newer version has stored is read as far as it is known, and written back with what is not. A record that cannot be
+//! read at all is counted and passed over. See `docs/decisions/0017-versions-share-a-store.md`.
+//!
 //! What a call has answered is kept. In AWS that is DynamoDB's promise; the embedded store commits every write to
 //! SQLite's write-ahead log and syncs the log before it answers, so the write outlives `kill -9`, and a power loss as
 //! far as the disk keeps what it says it has written. The embedded store without a path keeps nothing.
@@ -24,6 +27,7 @@ mod journals;
 mod key;
 mod listing;
 mod message_models;
+mod optimistic;
 mod queue;
 mod record;
 mod rows;
@@ -31,6 +35,8 @@ mod schedules;
 mod sessions;
 mod tables;
 mod timeline;
+mod unknown;
+mod unreadable;
 
 pub use client::Store;
 pub use config::{Backend, Config, WallClock};
@@ -44,3 +50,4 @@ pub use record::{DecisionRecord, Effect, EffectKind, EffectState, ScheduleTiming
 pub use rows::{Row, RowCondition, RowKey, RowPage, RowRange, RowScope};
 pub use schedules::{Fire, FireClaim, FireEnd, FireRecord, Schedule, ScheduleDefinition, ScheduleSource};
 pub use tables::{IndexSpec, TableSpec, tables};
+pub use unreadable::describe_metrics;

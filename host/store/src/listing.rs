@@ -1,36 +1,176 @@
-//! Lists of everything in a table, whatever its partition, page by page by the table's index `by-list`.
+//! Lists, page by page: a record that cannot be read hides nothing behind it, and no page is empty before the end.
+
+use signalbox_model::Timestamp;
 
 use crate::client::Query;
-use crate::decisions::checked;
 use crate::item::{AttributeMap, text};
-use crate::key::KeyRange;
-use crate::tables::BY_LIST;
-use crate::{Store, StoreError, cursor};
+use crate::key::{KeyRange, after_prefix, moment};
+use crate::queue::Lane;
+use crate::tables::{BY_LIST, IndexSpec};
+use crate::{Page, Store, StoreError, cursor};
 
-impl Store {
-    /// The items of one page and the cursor of the next: `list` is the partition of the index that holds them all, `keys`
-    /// are the table's own key attributes. The index lags behind a little, so a page may hold fewer than asked for.
-    pub(crate) async fn listed(
-        &self,
-        table: &str,
-        list: &str,
-        keys: [&str; 2],
+/// A part of an index, whose items are read from the table itself: as they are now.
+pub(crate) struct Listing<'a> {
+    pub(crate) table: &'a str,
+    pub(crate) index: IndexSpec,
+    /// The value of the index's partition key.
+    pub(crate) partition: &'a str,
+    /// The table's own key attributes.
+    pub(crate) keys: [&'a str; 2],
+    pub(crate) range: KeyRange,
+    pub(crate) descending: bool,
+}
+
+/// A lane of a queue, whose items are read from the table itself: as they are now.
+pub(crate) struct Queue<'a> {
+    pub(crate) table: &'a str,
+    pub(crate) index: IndexSpec,
+    pub(crate) lane: Lane,
+    /// Only what is due by then; none is all of it.
+    pub(crate) now: Option<Timestamp>,
+    /// The table's own key attributes.
+    pub(crate) keys: [&'a str; 2],
+}
+
+/// What is read page by page.
+pub(crate) enum Part<'a> {
+    Listing(Listing<'a>),
+    Queue(Queue<'a>),
+}
+
+/// Items, and the sort key of the last one when more may follow it.
+pub(crate) type Found = (Vec<AttributeMap>, Option<String>);
+
+/// One page in the making. What cannot be read is passed over, and items of which nothing is left are followed by the next ones
+/// at once.
+pub(crate) struct Pages<'a, T> {
+    part: Part<'a>,
+    limit: usize,
+    page: Page<T>,
+    is_over: bool,
+}
+
+impl<'a, T> Pages<'a, T> {
+    /// What follows a sort key.
+    pub(crate) fn of(part: Part<'a>, cursor: Option<String>, limit: usize) -> Self {
+        Self { part, limit, page: Page { items: Vec::new(), cursor, left_out: 0 }, is_over: false }
+    }
+
+    /// Everything in a table, whatever its partition: `list` is the partition of the index `by-list` that holds it all, `keys` are
+    /// the table's own key attributes.
+    pub(crate) fn of_all(
+        table: &'a str,
+        list: &'a str,
+        keys: [&'a str; 2],
         cursor: Option<&str>,
         limit: u32,
-    ) -> Result<(Vec<AttributeMap>, Option<String>), StoreError> {
-        let (limit, listed) = (checked(limit)?, [list, "all"]);
-        let mut range = KeyRange::default();
-        if let Some(cursor) = cursor {
-            range = range.after(&cursor::open(&listed, cursor)?);
+    ) -> Result<Self, StoreError> {
+        let limit = checked(limit)?;
+        let cursor = cursor.map(|cursor| cursor::open(&all_of(list), cursor)).transpose()?;
+        let range = KeyRange::default();
+        let listing = Listing { table, index: BY_LIST, partition: list, keys, range, descending: false };
+        Ok(Self::of(Part::Listing(listing), cursor, limit))
+    }
+
+    /// The next items to be read; none when the page is complete.
+    pub(crate) async fn next(&mut self, store: &Store) -> Result<Option<Vec<AttributeMap>>, StoreError> {
+        if self.is_over || !self.page.items.is_empty() {
+            return Ok(None);
         }
-        let mut found = self.query(&Query::of_index(table, BY_LIST, list, range, false, limit + 1), |_| true).await?;
+        let after = self.page.cursor.take();
+        let (found, last) = match &self.part {
+            Part::Listing(listing) => store.listed(listing, after, self.limit).await?,
+            Part::Queue(queue) => store.queued(queue, after, self.limit).await?,
+        };
+        self.is_over = last.is_none();
+        self.page.cursor = last;
+        Ok(Some(found))
+    }
+
+    /// Adds what an item was read as; none is what is not wanted.
+    pub(crate) fn add(&mut self, read: Result<Option<T>, StoreError>) -> Result<(), StoreError> {
+        match read {
+            Ok(read) => self.page.items.extend(read),
+            // It was counted and named where it was read.
+            Err(StoreError::Unreadable { .. }) => self.page.left_out += 1,
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// The page, with the sort key of the last item when more may follow it.
+    pub(crate) fn end(self) -> Page<T> {
+        self.page
+    }
+}
+
+/// What the list of everything in a table is called in its cursors.
+pub(crate) fn all_of(list: &str) -> [&str; 2] {
+    [list, "all"]
+}
+
+impl Store {
+    /// The items of a part of an index after a sort key.
+    pub(crate) async fn listed(
+        &self,
+        listing: &Listing<'_>,
+        after: Option<String>,
+        limit: usize,
+    ) -> Result<Found, StoreError> {
+        let Listing { table, index, partition, keys, descending, .. } = *listing;
+        let mut range = listing.range.clone();
+        if let Some(after) = after {
+            range = if descending { range.until(Some(after)) } else { range.after(&after) };
+        }
+        let query = Query::of_index(table, index, partition, range, descending, limit + 1);
+        let mut found = self.query(&query, |_| true).await?;
         let more = found.len() > limit;
         found.truncate(limit);
-        let last = found.last().and_then(|key| text(key, BY_LIST.sort));
-        let cursor = last.filter(|_| more).map(|last| cursor::seal(&listed, last));
+        let last = found.last().filter(|_| more).and_then(|item| text(item, index.sort)).map(str::to_owned);
+        Ok((self.items_of(table, keys, found).await?, last))
+    }
+
+    /// The items of a lane of a queue after a sort key, those due first before others.
+    pub(crate) async fn queued(
+        &self,
+        queue: &Queue<'_>,
+        after: Option<String>,
+        limit: usize,
+    ) -> Result<Found, StoreError> {
+        let Queue { table, index, lane, now, keys } = *queue;
+        let mut range = KeyRange::default();
+        if let Some(now) = now {
+            range = range.until(after_prefix(&moment(now, "")));
+        }
+        if let Some(after) = after {
+            range = range.after(&after);
+        }
+        let found = self.in_lane(table, index, lane, range, limit).await?;
+        let last = found.last().filter(|_| found.len() == limit).and_then(|item| text(item, index.sort));
+        let last = last.map(str::to_owned);
+        Ok((self.items_of(table, keys, found).await?, last))
+    }
+
+    /// The items of a table that stand in an index, in the order of the index.
+    async fn items_of(&self, table: &str, keys: [&str; 2], mut found: Vec<AttributeMap>) -> Result<Vec<AttributeMap>, StoreError> {
         for item in &mut found {
             item.retain(|name, _| keys.contains(&name.as_str()));
         }
-        Ok((self.items(table, found).await?, cursor))
+        self.items(table, found).await
+    }
+}
+
+impl<T> Page<T> {
+    /// With a cursor that nothing but this list takes.
+    pub(crate) fn sealed(self, list: &[&str]) -> Self {
+        Self { cursor: self.cursor.map(|position| cursor::seal(list, &position)), ..self }
+    }
+}
+
+/// A limit that one read can keep.
+pub(crate) fn checked(limit: u32) -> Result<usize, StoreError> {
+    match usize::try_from(limit) {
+        Ok(limit @ 1..=100) => Ok(limit),
+        _ => Err(StoreError::Invalid(format!("limit {limit} is not from 1 to 100"))),
     }
 }

@@ -9,8 +9,9 @@ use crate::client::{Query, failure, key};
 use crate::document::{ITEM_LIMIT, pack, packed_size, unpack};
 use crate::item::{AttributeMap, number, text};
 use crate::key::{KeyRange, compose, decompose, instant};
+use crate::listing::{Pages, all_of};
 use crate::tables::BY_LIST;
-use crate::{Page, Store, StoreError};
+use crate::{Page, Store, StoreError, unknown};
 
 const CODE: &str = "decisionCode";
 const VARIANT: &str = "variant";
@@ -76,8 +77,9 @@ impl Store {
         }
         let (mut stored, mut put) = (model.clone(), Put::Created);
         let item = self.item(table, key((CODE, &model.decision_code), (VARIANT, &variant))).await?;
-        if let Some(item) = item.filter(|item| item.contains_key(BODY)) {
-            let found = self.message_model(&item).await?;
+        let item = item.filter(|item| item.contains_key(BODY));
+        if let Some(item) = &item {
+            let found = self.message_model(item).await?;
             put = match same_words(&stored, &found) {
                 true => Put::Unchanged,
                 false => Put::Replaced,
@@ -92,7 +94,9 @@ impl Store {
         // Counted apart, so that a new wording and a count at the same moment do not undo each other.
         stored.usage_count = 0;
         stored.last_used = None;
-        let body = pack(&stored).await?;
+        let unreadable = |reason| self.unreadable_model(&model.decision_code, &variant, reason);
+        let body = unknown::kept(item.as_ref(), BODY, &stored).await.map_err(unreadable)?;
+        let body = pack(&body).await?;
         let size = packed_size(&body);
         if size > ITEM_LIMIT {
             let what = format!("message model {} {}", model.decision_code, model.version);
@@ -120,8 +124,14 @@ impl Store {
     /// The message models of all decision codes, in no particular order; `limit` is from 1 to 100. A page may hold fewer
     /// than asked for while the cursor leads on, and a new model may take a moment to appear here.
     pub async fn all_message_models(&self, cursor: Option<&str>, limit: u32) -> Result<Page<MessageModel>, StoreError> {
-        let (items, cursor) = self.listed(&self.names().message_models, LIST, [CODE, VARIANT], cursor, limit).await?;
-        Ok(Page { items: self.readable_models(items).await, cursor })
+        let mut pages = Pages::of_all(&self.names().message_models, LIST, [CODE, VARIANT], cursor, limit)?;
+        while let Some(found) = pages.next(self).await? {
+            // One that was taken away leaves an item without a body.
+            for item in found.iter().filter(|item| item.contains_key(BODY)) {
+                pages.add(self.message_model(item).await.map(Some))?;
+            }
+        }
+        Ok(pages.end().sealed(&all_of(LIST)))
     }
 
     /// All message models for a decision code, in no particular order.
@@ -183,10 +193,9 @@ impl Store {
         let mut models = Vec::with_capacity(items.len());
         // One that was taken away leaves an item without a body.
         for item in items.into_iter().filter(|item| item.contains_key(BODY)) {
-            match self.message_model(&item).await {
-                Ok(model) => models.push(model),
-                // One that cannot be read must not hide the others.
-                Err(error) => tracing::warn!(%error, "left a message model out"),
+            // One that cannot be read was counted and named there, and must not hide the others.
+            if let Ok(model) = self.message_model(&item).await {
+                models.push(model);
             }
         }
         models
@@ -219,15 +228,17 @@ impl Store {
     }
 
     async fn message_model(&self, item: &AttributeMap) -> Result<MessageModel, StoreError> {
-        let unreadable = |reason| StoreError::Unreadable {
-            what: format!("a message model for {}", text(item, CODE).unwrap_or("no code")),
-            table: self.names().message_models.clone(),
-            reason,
-        };
+        let named = |name| text(item, name).unwrap_or("unknown");
+        let unreadable = |reason| self.unreadable_model(named(CODE), named(VARIANT), reason);
         let mut model: MessageModel = unpack(item, BODY).await.map_err(unreadable)?;
         model.usage_count = number(item, USAGE).unwrap_or_default();
         model.last_used = text(item, LAST_USED).and_then(|at| at.parse().ok());
         Ok(model)
+    }
+
+    fn unreadable_model(&self, decision_code: &str, variant: &str, reason: String) -> StoreError {
+        let what = format!("message model {variant} for {decision_code}");
+        self.unreadable(&self.names().message_models, what, reason)
     }
 }
 

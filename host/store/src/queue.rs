@@ -3,9 +3,8 @@
 use signalbox_model::Timestamp;
 
 use crate::client::Query;
-use crate::decisions::checked;
 use crate::item::{AttributeMap, ItemBuilder, text};
-use crate::key::{KeyRange, after_prefix, moment};
+use crate::key::{KeyRange, moment};
 use crate::tables::IndexSpec;
 use crate::{Store, StoreError};
 
@@ -49,26 +48,15 @@ fn partition(lane: Lane, shard: &str) -> String {
 }
 
 impl Store {
-    /// One page of the index's items of a lane, those due first before others, and the cursor of the next page; with `now`,
-    /// only those that are due. Some items may stay where they are, for example because nobody can read them: whoever goes on
-    /// with the cursor gets past them, and whoever reads the first page again and again does not.
-    pub(crate) async fn queued(
+    /// The index's items of a lane within a range of sort keys, those due first before others.
+    pub(crate) async fn in_lane(
         &self,
         table: &str,
         index: IndexSpec,
         lane: Lane,
-        now: Option<Timestamp>,
-        cursor: Option<&str>,
-        limit: u32,
-    ) -> Result<(Vec<AttributeMap>, Option<String>), StoreError> {
-        let limit = checked(limit)?;
-        let mut range = KeyRange::default();
-        if let Some(now) = now {
-            range = range.until(after_prefix(&moment(now, "")));
-        }
-        if let Some(cursor) = cursor {
-            range = range.after(cursor);
-        }
+        range: KeyRange,
+        limit: usize,
+    ) -> Result<Vec<AttributeMap>, StoreError> {
         let read = async |shard| {
             let partition = partition(lane, shard);
             let query = Query::of_index(table, index, &partition, range.clone(), false, limit);
@@ -79,8 +67,6 @@ impl Store {
         found.extend(b.into_iter().chain(c).chain(d));
         found.sort_by(|a, b| text(a, index.sort).cmp(&text(b, index.sort)));
         found.truncate(limit);
-        let last = found.last().filter(|_| found.len() == limit).and_then(|item| text(item, index.sort));
-        let cursor = last.map(str::to_owned);
-        Ok((found, cursor))
+        Ok(found)
     }
 }

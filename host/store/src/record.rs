@@ -1,11 +1,12 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use signalbox_model::{AgentAction, AgentOutput, DecisionModel, JsonObject, ReplySlot, Review, Timestamp};
+use serde_json::Value;
+use signalbox_model::{ActionType, AgentAction, AgentOutput, DecisionModel, JsonObject, ReplySlot, Review, Timestamp};
 
 /// A decision and all that it causes, written as one item.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct DecisionRecord {
     /// What was decided, on what.
     pub decision: DecisionModel,
@@ -25,7 +26,7 @@ pub struct DecisionRecord {
 
 /// A conversation's state after a decision.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct SessionUpdate {
     /// Whose conversation with the business.
     pub user_id: String,
@@ -37,7 +38,7 @@ pub struct SessionUpdate {
 
 /// Something that has to leave.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct Effect {
     /// Unique within the decision and stable: the idempotency key of every delivery.
     pub id: String,
@@ -121,6 +122,21 @@ pub enum EffectKind {
         /// Its name within the business.
         name: String,
     },
+    /// Something that a newer version knows, as it has stored it. This one leaves it to a newer one.
+    #[serde(untagged)]
+    Unknown(Value),
+}
+
+impl EffectKind {
+    /// Whether this version knows how to let it leave.
+    pub fn is_known(&self) -> bool {
+        match self {
+            Self::Action(action) => !matches!(action.action_type, ActionType::Unknown(_)),
+            Self::Schedule { timing, .. } => !matches!(timing, ScheduleTiming::Unknown(_)),
+            Self::Notification { .. } | Self::KafkaRecord { .. } | Self::CancelSchedule { .. } => true,
+            Self::Unknown(_) => false,
+        }
+    }
 }
 
 /// How much further than to the staff of the decision's own place a broadcast goes.
@@ -150,6 +166,9 @@ pub enum ScheduleTiming {
     At(Timestamp),
     /// By a cron expression of 5 fields.
     Expression(String),
+    /// As a newer version says it: this one leaves the schedule's ticks to a newer one.
+    #[serde(untagged)]
+    Unknown(Value),
 }
 
 /// How an effect stands.
@@ -181,6 +200,9 @@ pub enum EffectState {
         /// Why, for a person.
         reason: String,
     },
+    /// As a newer version says it. What becomes of the effect is for a newer one to say.
+    #[serde(untagged)]
+    Unknown(Value),
 }
 
 impl EffectState {

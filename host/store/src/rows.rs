@@ -105,7 +105,7 @@ impl Store {
     /// The rows of a partition that lie in a range, as of the last finished write.
     pub async fn query_rows(&self, scope: &RowScope, partition: &str, range: &RowRange) -> Result<RowPage, StoreError> {
         let composed = scope.partition(partition)?;
-        let limit = crate::decisions::checked(range.limit)?;
+        let limit = crate::listing::checked(range.limit)?;
         // A cursor is good for the same partition in the same direction.
         let list = ["rows", &composed, if range.descending { "descending" } else { "ascending" }];
         let mut query = Query::all(&self.names().rows, (PARTITION, &composed), SORT);
@@ -143,11 +143,7 @@ impl Store {
 
     async fn read_row(&self, partition: &str, item: &AttributeMap) -> Result<Row, StoreError> {
         let sort = text(item, SORT).unwrap_or_default();
-        let unreadable = |reason| StoreError::Unreadable {
-            what: format!("row {partition:?} {sort:?}"),
-            table: self.names().rows.clone(),
-            reason,
-        };
+        let unreadable = |reason| self.unreadable(&self.names().rows, format!("row {partition:?} {sort:?}"), reason);
         let version = number(item, VERSION).ok_or_else(|| unreadable("it has no version".to_owned()))?;
         let content = unpack_text(item, ITEM).await.map_err(unreadable)?;
         let key = RowKey { partition: partition.to_owned(), sort: sort.to_owned() };

@@ -5,15 +5,17 @@ use std::time::Duration;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemInput;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use signalbox_model::{CatchUp, HumanDuration, JsonObject, Overlap, Timestamp};
 
 use crate::client::{Query, failure, key};
-use crate::decisions::pause;
 use crate::document::{ITEM_LIMIT, pack, packed_size, unpack};
 use crate::item::{AttributeMap, EXPIRES_AT, Update, number, text};
 use crate::key::{compose, instant};
+use crate::listing::{Pages, all_of};
+use crate::optimistic::Contention;
 use crate::tables::BY_LIST;
-use crate::{Page, Put, ScheduleTiming, Store, StoreError};
+use crate::{Page, Put, ScheduleTiming, Store, StoreError, unknown};
 
 mod fires;
 
@@ -36,8 +38,6 @@ const HANDLED_UNTIL: &str = "handledUntil";
 const LIST: &str = "schedules";
 /// What a cancellation leaves is kept this long, so that what was asked for before it does not come back.
 const REMEMBERED: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-/// Writers that meet on one schedule read it again and try once more, so often.
-const ATTEMPTS: u32 = 10;
 /// Longest business id and name, in bytes: both fit into one key of an index.
 const BUSINESS_LIMIT: usize = 512;
 const NAME_LIMIT: usize = 256;
@@ -58,6 +58,9 @@ pub enum ScheduleSource {
         /// In this decision.
         decision_id: String,
     },
+    /// As a newer version says it.
+    #[serde(untagged)]
+    Unknown(Value),
 }
 
 /// What a schedule is to do.
@@ -83,6 +86,16 @@ pub struct ScheduleDefinition {
     pub jitter: HumanDuration,
     /// Who asked for it.
     pub source: ScheduleSource,
+}
+
+impl ScheduleDefinition {
+    /// Whether this version understands all that says when it ticks, and what a tick is. Else its ticks are for a newer one.
+    pub fn is_known(&self) -> bool {
+        !matches!(self.timing, ScheduleTiming::Unknown(_))
+            && !matches!(self.overlap, Overlap::Unknown(_))
+            && !matches!(self.catch_up, CatchUp::Unknown(_))
+            && !matches!(self.source, ScheduleSource::Unknown(_))
+    }
 }
 
 /// A schedule as it stands.
@@ -128,8 +141,8 @@ impl Store {
         check_name("name", name, NAME_LIMIT)?;
         // A try whose answer was lost has written, and is found by the next one.
         let mut tried = Put::Unchanged;
-        for attempt in 0..ATTEMPTS {
-            wait(attempt).await;
+        let mut contention = Contention::at(&self.names().schedules, || what(business_id, name));
+        loop {
             let item = self.schedule_item(business_id, name).await?;
             if item.as_ref().is_some_and(|item| defined_at(item) > Some(at)) {
                 return Ok(Put::Unchanged);
@@ -149,7 +162,7 @@ impl Store {
                 updated_at: at,
             };
             let mut update = self
-                .change(&body)
+                .change(item.as_ref(), &body)
                 .await?
                 .set(DEFINED_AT, AttributeValue::S(instant(at)))
                 .set(BY_LIST.partition, AttributeValue::S(LIST.to_owned()))
@@ -161,8 +174,8 @@ impl Store {
             if self.write_schedule(business_id, name, item.as_ref(), update).await? {
                 return Ok(tried);
             }
+            contention.again().await?;
         }
-        Err(self.too_many_writers(name))
     }
 
     /// Forgets a schedule, as was asked for at `at`; true when it was there. Nothing changes when a later definition is in
@@ -172,8 +185,8 @@ impl Store {
         check_name("name", name, NAME_LIMIT)?;
         // As above: the try that found it may be the one whose answer was lost.
         let mut found = false;
-        for attempt in 0..ATTEMPTS {
-            wait(attempt).await;
+        let mut contention = Contention::at(&self.names().schedules, || what(business_id, name));
+        loop {
             let item = self.schedule_item(business_id, name).await?;
             let there = item.as_ref().is_some_and(|item| item.contains_key(BODY));
             let defined = item.as_ref().and_then(defined_at);
@@ -192,8 +205,8 @@ impl Store {
             if self.write_schedule(business_id, name, item.as_ref(), update).await? {
                 return Ok(found);
             }
+            contention.again().await?;
         }
-        Err(self.too_many_writers(name))
     }
 
     /// Keeps a schedule from ticking until it is resumed. The schedule afterwards.
@@ -228,10 +241,14 @@ impl Store {
     /// The schedules of all businesses, page by page; `limit` is from 1 to 100. A new one may take a moment to appear
     /// here, and a page may hold fewer than asked for while the cursor leads on.
     pub async fn all_schedules(&self, cursor: Option<&str>, limit: u32) -> Result<Page<Schedule>, StoreError> {
-        let (mut items, cursor) = self.listed(&self.names().schedules, LIST, [BUSINESS, NAME], cursor, limit).await?;
-        // The index lags behind: what was cancelled a moment ago may still be in it.
-        items.retain(|item| item.contains_key(BODY));
-        Ok(Page { items: self.readable(items).await, cursor })
+        let mut pages = Pages::of_all(&self.names().schedules, LIST, [BUSINESS, NAME], cursor, limit)?;
+        while let Some(found) = pages.next(self).await? {
+            // The index lags behind: what was cancelled a moment ago may still be in it.
+            for item in found.iter().filter(|item| item.contains_key(BODY)) {
+                pages.add(self.schedule_in(item).await.map(Some))?;
+            }
+        }
+        Ok(pages.end().sealed(&all_of(LIST)))
     }
 
     async fn set_paused(
@@ -241,11 +258,11 @@ impl Store {
         paused: bool,
         at: Timestamp,
     ) -> Result<Schedule, StoreError> {
-        for attempt in 0..ATTEMPTS {
-            wait(attempt).await;
+        let mut contention = Contention::at(&self.names().schedules, || what(business_id, name));
+        loop {
             let item = self.schedule_item(business_id, name).await?.filter(|item| item.contains_key(BODY));
             let item = item.ok_or_else(|| StoreError::NotFound {
-                what: format!("schedule {name} of business {business_id}"),
+                what: what(business_id, name),
                 table: self.names().schedules.clone(),
             })?;
             let schedule = self.schedule_in(&item).await?;
@@ -253,20 +270,26 @@ impl Store {
                 return Ok(schedule);
             }
             let Schedule { definition, created_at, generation, .. } = schedule.clone();
-            let update = self.change(&Body { definition, paused, created_at, updated_at: at }).await?;
+            let update = self.change(Some(&item), &Body { definition, paused, created_at, updated_at: at }).await?;
             if self.write_schedule(business_id, name, Some(&item), update).await? {
                 return Ok(Schedule { paused, updated_at: at, generation: generation + 1, ..schedule });
             }
+            contention.again().await?;
         }
-        Err(self.too_many_writers(name))
     }
 
     async fn schedule_item(&self, business_id: &str, name: &str) -> Result<Option<AttributeMap>, StoreError> {
         self.item(&self.names().schedules, key((BUSINESS, business_id), (NAME, name))).await
     }
 
-    async fn change(&self, body: &Body) -> Result<Update, StoreError> {
-        let packed = pack(body).await?;
+    /// What writes a body in place of the one that was read; what only a newer version knows of it stays.
+    async fn change(&self, read: Option<&AttributeMap>, body: &Body) -> Result<Update, StoreError> {
+        let kept = unknown::kept(read, BODY, body).await;
+        let kept = kept.map_err(|reason| {
+            let name = what(&body.definition.business_id, &body.definition.name);
+            self.unreadable(&self.names().schedules, name, reason)
+        });
+        let packed = pack(&kept?).await?;
         let size = packed_size(&packed);
         if size > ITEM_LIMIT {
             let what = format!("schedule {}", body.definition.name);
@@ -307,24 +330,21 @@ impl Store {
         }
     }
 
-    /// The schedules in items. One that cannot be read must not hide the others, so it is logged and left out.
+    /// The schedules in items. One that cannot be read must not hide the others, so it is left out.
     async fn readable(&self, items: Vec<AttributeMap>) -> Vec<Schedule> {
         let mut schedules = Vec::with_capacity(items.len());
         for item in &items {
-            match self.schedule_in(item).await {
-                Ok(schedule) => schedules.push(schedule),
-                Err(error) => tracing::warn!(%error, "left a schedule out of a list"),
+            // One that cannot be read was counted and named there.
+            if let Ok(schedule) = self.schedule_in(item).await {
+                schedules.push(schedule);
             }
         }
         schedules
     }
 
     async fn schedule_in(&self, item: &AttributeMap) -> Result<Schedule, StoreError> {
-        let unreadable = |reason| StoreError::Unreadable {
-            what: format!("schedule {}", text(item, NAME).unwrap_or("without a name")),
-            table: self.names().schedules.clone(),
-            reason,
-        };
+        let named = |name| text(item, name).unwrap_or("unknown");
+        let unreadable = |reason| self.unreadable(&self.names().schedules, what(named(BUSINESS), named(NAME)), reason);
         let Body { definition, paused, created_at, updated_at } = unpack(item, BODY).await.map_err(unreadable)?;
         let last = match item.contains_key(LAST) {
             true => Some(unpack(item, LAST).await.map_err(unreadable)?),
@@ -340,20 +360,10 @@ impl Store {
             handled_until: text(item, HANDLED_UNTIL).and_then(|at| at.parse().ok()),
         })
     }
-
-    fn too_many_writers(&self, name: &str) -> StoreError {
-        StoreError::Unavailable {
-            table: self.names().schedules.clone(),
-            operation: "UpdateItem",
-            reason: format!("too many writers at schedule {name}"),
-        }
-    }
 }
 
-async fn wait(attempt: u32) {
-    if attempt > 0 {
-        tokio::time::sleep(pause(attempt.min(4))).await;
-    }
+fn what(business_id: &str, name: &str) -> String {
+    format!("schedule {name} of business {business_id}")
 }
 
 fn defined_at(item: &AttributeMap) -> Option<Timestamp> {

@@ -30,8 +30,12 @@ mod inputs;
 mod journals;
 #[path = "conformance/message_models.rs"]
 mod message_models;
+#[path = "conformance/newer.rs"]
+mod newer;
 #[path = "conformance/provisioning.rs"]
 mod provisioning;
+#[path = "conformance/raw.rs"]
+mod raw;
 #[path = "conformance/reviews.rs"]
 mod reviews;
 #[path = "conformance/rows.rs"]
@@ -46,6 +50,8 @@ mod sessions;
 mod setup;
 #[path = "conformance/timeline.rs"]
 mod timeline;
+#[path = "conformance/unreadable.rs"]
+mod unreadable;
 #[path = "conformance/upgrades.rs"]
 mod upgrades;
 

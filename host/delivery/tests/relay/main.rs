@@ -9,6 +9,7 @@
 )]
 
 mod audiences;
+mod newer;
 mod schedules;
 
 use std::collections::BTreeMap;

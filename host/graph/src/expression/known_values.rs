@@ -308,6 +308,8 @@ const fn type_name(input_type: InputType) -> &'static str {
         InputType::ApiRequest => "api_request",
         InputType::Review => "review",
         InputType::KafkaRecord => "kafka_record",
+        // Whatever it is called, no expression of this version can name it.
+        InputType::Unknown(_) => "",
     }
 }
 
@@ -317,6 +319,7 @@ const fn source_name(source: Source) -> &'static str {
         Source::Cron => "cron",
         Source::ExternalApi => "external_api",
         Source::Kafka => "kafka",
+        Source::Unknown(_) => "",
     }
 }
 

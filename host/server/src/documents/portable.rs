@@ -45,10 +45,11 @@ fn drop_null_beside_reference(schema: &mut Map<String, Value>) {
     }
 }
 
-/// `oneOf` of constants becomes `enum`: the former keeps a description for each value, but openapi-generator and others
+/// `oneOf` or `anyOf` of constants becomes `enum`: the former keeps a description for each value, but openapi-generator and others
 /// make a class of each. The descriptions move into that of the whole.
 fn list_constants(schema: &mut Map<String, Value>) {
-    let Some(variants) = schema.get("oneOf").and_then(Value::as_array) else { return };
+    let Some(keyword) = ["oneOf", "anyOf"].into_iter().find(|keyword| schema.contains_key(*keyword)) else { return };
+    let Some(variants) = schema.get(keyword).and_then(Value::as_array) else { return };
     let Some(variants) = variants.iter().map(constants).collect::<Option<Vec<_>>>() else { return };
     let mut description = schema.get("description").and_then(Value::as_str).unwrap_or_default().to_owned();
     let mut separator = if description.is_empty() { "" } else { "\n\n" };
@@ -60,7 +61,7 @@ fn list_constants(schema: &mut Map<String, Value>) {
         }
         values.extend(of_variant);
     }
-    schema.remove("oneOf");
+    schema.remove(keyword);
     schema.insert("type".to_owned(), "string".into());
     schema.insert("enum".to_owned(), values.into());
     if !description.is_empty() {

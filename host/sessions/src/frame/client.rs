@@ -67,6 +67,7 @@ pub struct MessageFrame {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location_id: Option<String>,
     /// What it says.
+    #[serde(deserialize_with = "signalbox_model::written")]
     pub content: Content,
     /// Whether the client wants a progress frame per node; unset is yes.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -227,7 +227,7 @@ pub fn response_frames(
 ) -> Vec<(String, ServerFrame)> {
     let asked = match reply {
         ReplySlot::Websocket { user_id, message_id } => Some((user_id, message_id)),
-        ReplySlot::None => None,
+        ReplySlot::None | ReplySlot::Unknown(_) => None,
     };
     let failed = asked.filter(|_| decision.outcome == Outcome::Failed);
     let failure = failed.map(|(user_id, message_id)| (user_id.clone(), failure_frame(decision, message_id, cursor)));

@@ -5,13 +5,12 @@ use signalbox_model::{DecisionModel, Timestamp};
 use super::{BODY, BUSINESS, EFFECTS, ID, REVIEW, REVISION};
 use crate::client::{failure, key};
 use crate::document::{ITEM_LIMIT, pack, packed_size};
-use crate::item::{AttributeMap, Update, number};
+use crate::item::{AttributeMap, Update, number, text};
+use crate::listing::{Part, Queue, checked};
+use crate::optimistic::Contention;
 use crate::queue::{Lane, Place};
 use crate::tables::{BY_DUE, BY_REVIEW, BY_REVIEW_EXPIRY};
-use crate::{DecisionRecord, Effect, EffectKind, EffectState, Page, Store, StoreError};
-
-/// Writers that meet on one decision read it again and try once more, so often.
-pub(super) const WRITE_ATTEMPTS: u32 = 10;
+use crate::{DecisionRecord, Effect, EffectKind, EffectState, Page, Store, StoreError, unknown};
 
 /// A decision grows a little after it is stored, by what is noted about its effects and its review: also one that was as
 /// large as a commit takes.
@@ -41,19 +40,18 @@ impl Store {
         Ok(self.pending_decisions_after(now, None, limit).await?.items)
     }
 
-    /// The same page by page.
+    /// The same page by page: whoever leaves effects alone gets past them with the page's cursor.
     pub async fn pending_decisions_after(
         &self,
         now: Timestamp,
         cursor: Option<&str>,
         limit: u32,
     ) -> Result<Page<DecisionRecord>, StoreError> {
-        let table = &self.names().decisions;
-        let (found, cursor) = self.queued(table, BY_DUE, Lane::Pending, Some(now), cursor, limit).await?;
-        let mut items = self.decisions_under(found).await?;
         // The index lags behind: what was delivered a moment ago may still be in it.
-        items.retain(|record| record.effects.iter().any(|effect| due_at(&record.decision, effect, now).is_some()));
-        Ok(Page { items, cursor })
+        let is_wanted = |record: &DecisionRecord| {
+            record.effects.iter().any(|effect| due_at(&record.decision, effect, now).is_some())
+        };
+        self.in_queue(Lane::Pending, Some(now), cursor, limit, is_wanted).await
     }
 
     /// Decisions with effects that wait for somebody to mend or configure something, and none that is pending; `limit`
@@ -62,17 +60,26 @@ impl Store {
         Ok(self.waiting_decisions_after(None, limit).await?.items)
     }
 
-    /// The same page by page: many of them may go on waiting, and hide no others.
+    /// The same page by page.
     pub async fn waiting_decisions_after(
         &self,
         cursor: Option<&str>,
         limit: u32,
     ) -> Result<Page<DecisionRecord>, StoreError> {
-        let table = &self.names().decisions;
-        let (found, cursor) = self.queued(table, BY_DUE, Lane::Waiting, None, cursor, limit).await?;
-        let mut items = self.decisions_under(found).await?;
-        items.retain(|record| record.effects.iter().any(waits));
-        Ok(Page { items, cursor })
+        self.in_queue(Lane::Waiting, None, cursor, limit, |record| record.effects.iter().any(waits)).await
+    }
+
+    async fn in_queue(
+        &self,
+        lane: Lane,
+        now: Option<Timestamp>,
+        cursor: Option<&str>,
+        limit: u32,
+        is_wanted: impl Fn(&DecisionRecord) -> bool,
+    ) -> Result<Page<DecisionRecord>, StoreError> {
+        let (table, limit) = (self.names().decisions.as_str(), checked(limit)?);
+        let queue = Queue { table, index: BY_DUE, lane, now, keys: [ID, BUSINESS] };
+        self.decisions_in(Part::Queue(queue), cursor.map(str::to_owned), limit, is_wanted).await
     }
 
     /// Notes how effects of a decision stand now and returns the record afterwards. A final state stays as it is,
@@ -84,10 +91,8 @@ impl Store {
         updates: &[EffectUpdate],
     ) -> Result<DecisionRecord, StoreError> {
         let table = &self.names().decisions;
-        for attempt in 0..WRITE_ATTEMPTS {
-            if attempt > 0 {
-                tokio::time::sleep(super::pause(attempt.min(4))).await;
-            }
+        let mut contention = Contention::at(table, || format!("decision {id}"));
+        loop {
             let item = self.item(table, key((ID, id), (BUSINESS, business_id))).await?;
             let not_found = |what: String| StoreError::NotFound { what, table: table.clone() };
             let item = item.ok_or_else(|| not_found(format!("decision {id} of business {business_id}")))?;
@@ -102,12 +107,8 @@ impl Store {
             if !changed || self.rewrite(&record, &item, Change::Effects).await? {
                 return Ok(record);
             }
+            contention.again().await?;
         }
-        Err(StoreError::Unavailable {
-            table: table.clone(),
-            operation: "UpdateItem",
-            reason: format!("too many writers at decision {id}"),
-        })
     }
 
     /// Writes what has changed of a record that was read from `item`; false when somebody else has written meanwhile.
@@ -120,19 +121,31 @@ impl Store {
         let table = &self.names().decisions;
         let decision = &record.decision;
         let read = number(item, REVISION).unwrap_or_default();
-        let effects = pack(&record.effects).await?;
+        let unreadable = |reason| self.unreadable_decision(item, reason);
+        let effects = unknown::kept_effects(item, EFFECTS, &record.effects).await.map_err(unreadable)?;
+        let effects = pack(&effects).await?;
         let body = item.get(BODY).map_or(0, packed_size);
         self.check_size(&decision.id, body + packed_size(&effects), REWRITE_LIMIT)?;
         let mut update =
             Update::default().set(EFFECTS, effects).set(REVISION, AttributeValue::N((read + 1).to_string()));
-        update = match due(decision, &record.effects, self.timeline().wall()) {
+        let place = due(decision, &record.effects, self.timeline().wall());
+        // When something is due whose state only a newer version knows, is what that version has said.
+        let is_unknown = |effect: &Effect| matches!(effect.state, EffectState::Unknown(_));
+        let stands = text(item, BY_DUE.partition).zip(text(item, BY_DUE.sort));
+        let stands = stands.filter(|_| record.effects.iter().any(is_unknown));
+        let is_sooner =
+            |place: &Place| stands.is_some_and(|(lane, due)| lane == place.partition && due <= place.sort.as_str());
+        update = match place {
+            Some(place) if is_sooner(&place) => update,
+            None if stands.is_some() => update,
             Some(place) => update
                 .set(BY_DUE.partition, AttributeValue::S(place.partition))
                 .set(BY_DUE.sort, AttributeValue::S(place.sort)),
             None => update.remove(BY_DUE.partition).remove(BY_DUE.sort),
         };
         if change == Change::Review {
-            update = update.set(REVIEW, pack(&record.review).await?);
+            let review = unknown::kept(Some(item), REVIEW, &record.review).await.map_err(unreadable)?;
+            update = update.set(REVIEW, pack(&review).await?);
             for name in [BY_REVIEW.sort, BY_REVIEW_EXPIRY.partition, BY_REVIEW_EXPIRY.sort] {
                 update = update.remove(name);
             }
@@ -154,9 +167,9 @@ impl Store {
     }
 }
 
-/// Gives an effect a new state; false when it has it already, or is done with.
+/// Gives an effect a new state; false when it has it already, is done with, or is for a newer version to change.
 fn apply(effect: &mut Effect, state: &EffectState) -> bool {
-    if effect.state == *state || effect.state.is_final() {
+    if effect.state == *state || effect.state.is_final() || matches!(effect.state, EffectState::Unknown(_)) {
         return false;
     }
     let tried = match effect.state {

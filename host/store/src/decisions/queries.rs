@@ -3,12 +3,14 @@ use std::time::Duration;
 use signalbox_model::{DecisionModel, Timestamp};
 
 use super::{BUSINESS, ID, type_and_code};
-use crate::client::Query;
-use crate::item::{AttributeMap, text};
 use crate::key::{KeyRange, instant, moment, time_of};
+use crate::listing::{Listing, Pages, Part, checked};
 use crate::tables::{BY_BUSINESS, BY_CODE};
 use crate::timeline::APART;
 use crate::{DecisionRecord, Store, StoreError, cursor};
+
+/// The most pages that are looked through for similar decisions.
+const PAGES: u32 = 10;
 
 /// Which of two decisions comes first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,6 +45,8 @@ pub struct Page<T> {
     /// Points at the last item: pass it on for the next page (as `before` when the newest come first, else as `after`).
     /// None at the end of the list.
     pub cursor: Option<String>,
+    /// How many records among these could not be read: they are there and not in the items.
+    pub left_out: usize,
 }
 
 /// What was decided since a cursor.
@@ -138,11 +142,29 @@ impl Store {
         decision_code: &str,
         limit: u32,
     ) -> Result<Vec<DecisionModel>, StoreError> {
-        let partition = type_and_code(business_type, decision_code);
-        let limit = checked(limit)?;
-        let query = Query::of_index(&self.names().decisions, BY_CODE, &partition, KeyRange::default(), true, limit);
-        let records = self.decisions_under(self.query(&query, |_| true).await?).await?;
-        Ok(records.into_iter().map(|record| record.decision).collect())
+        let (partition, limit) = (type_and_code(business_type, decision_code), checked(limit)?);
+        let (table, range) = (self.names().decisions.as_str(), KeyRange::default());
+        let keys = [ID, BUSINESS];
+        let listing = Listing { table, index: BY_CODE, partition: &partition, keys, range, descending: true };
+        let mut similar: Vec<DecisionModel> = Vec::new();
+        let mut cursor = None;
+        // A decision waits for this, so it is not looked behind any number of records that cannot be read.
+        for _ in 0..PAGES {
+            let left = limit - similar.len();
+            let (found, after) = self.listed(&listing, cursor, left).await?;
+            for item in &found {
+                match self.decision_record(item).await {
+                    Ok(record) => similar.push(record.decision),
+                    Err(StoreError::Unreadable { .. }) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            cursor = after;
+            if cursor.is_none() || similar.len() >= limit {
+                break;
+            }
+        }
+        Ok(similar)
     }
 
     async fn decision_page(
@@ -152,33 +174,29 @@ impl Store {
         descending: bool,
         limit: u32,
     ) -> Result<Page<DecisionRecord>, StoreError> {
-        let limit = checked(limit)?;
-        let table = &self.names().decisions;
-        let query = Query::of_index(table, BY_BUSINESS, business_id, range, descending, limit + 1);
-        let mut keys = self.query(&query, |_| true).await?;
-        let more = keys.len() > limit;
-        keys.truncate(limit);
-        let last = keys.last().and_then(|key| text(key, BY_BUSINESS.sort));
-        let cursor = last.filter(|_| more).map(|moment| cursor::seal(&list(business_id), moment));
-        Ok(Page { items: self.decisions_under(keys).await?, cursor })
+        let (table, limit) = (self.names().decisions.as_str(), checked(limit)?);
+        let keys = [ID, BUSINESS];
+        let listing = Listing { table, index: BY_BUSINESS, partition: business_id, keys, range, descending };
+        let page = self.decisions_in(Part::Listing(listing), None, limit, |_| true).await?;
+        Ok(page.sealed(&list(business_id)))
     }
 
-    /// The records of items of an index, read from the table itself: as they are now. One that cannot be read must not
-    /// hide the others, so it is logged and left out.
-    pub(super) async fn decisions_under(&self, found: Vec<AttributeMap>) -> Result<Vec<DecisionRecord>, StoreError> {
-        let keys = found.into_iter().map(|mut item| {
-            item.retain(|name, _| name == ID || name == BUSINESS);
-            item
-        });
-        let items = self.items(&self.names().decisions, keys.collect()).await?;
-        let mut records = Vec::with_capacity(items.len());
-        for item in &items {
-            match self.decision_record(item).await {
-                Ok(record) => records.push(record),
-                Err(error) => tracing::warn!(%error, "left a decision out of a list"),
+    /// A page of the records that are wanted as they are now: indexes lag behind.
+    pub(super) async fn decisions_in(
+        &self,
+        part: Part<'_>,
+        cursor: Option<String>,
+        limit: usize,
+        is_wanted: impl Fn(&DecisionRecord) -> bool,
+    ) -> Result<Page<DecisionRecord>, StoreError> {
+        let mut pages = Pages::of(part, cursor, limit);
+        while let Some(found) = pages.next(self).await? {
+            for item in &found {
+                let record = self.decision_record(item).await;
+                pages.add(record.map(|record| Some(record).filter(&is_wanted)))?;
             }
         }
-        Ok(records)
+        Ok(pages.end())
     }
 }
 
@@ -186,14 +204,6 @@ impl DecisionRecord {
     /// Points at this decision in [`Store::decisions`] and [`Store::decisions_since`].
     pub fn cursor(&self) -> String {
         cursor::seal(&list(&self.decision.business_id), &moment(self.decision.created_at, &self.decision.id))
-    }
-}
-
-/// A limit that one read can keep.
-pub(crate) fn checked(limit: u32) -> Result<usize, StoreError> {
-    match usize::try_from(limit) {
-        Ok(limit @ 1..=100) => Ok(limit),
-        _ => Err(StoreError::Invalid(format!("limit {limit} is not from 1 to 100"))),
     }
 }
 

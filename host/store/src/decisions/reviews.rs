@@ -4,12 +4,12 @@ use signalbox_model::{
     AgentAction, Outcome, Resolution, Review, ReviewVerdict, Source, Timestamp, action_id, input_id,
 };
 
-use super::effects::{Change, WRITE_ATTEMPTS};
-use super::queries::checked;
+use super::effects::Change;
 use super::{BUSINESS, ID};
-use crate::client::{Query, key};
-use crate::item::text;
+use crate::client::key;
 use crate::key::{KeyRange, moment};
+use crate::listing::{Listing, Part, Queue, checked};
+use crate::optimistic::Contention;
 use crate::queue::{Lane, Place};
 use crate::tables::{BY_REVIEW, BY_REVIEW_EXPIRY};
 use crate::{DecisionRecord, Effect, EffectKind, EffectState, Page, Store, StoreError, cursor};
@@ -63,6 +63,7 @@ impl ReviewDecision {
 
     fn check(&self) -> Result<(), StoreError> {
         let problem = match (self.verdict, &self.actions) {
+            (ReviewVerdict::Unknown(_), _) => "a verdict that this version does not know cannot be given",
             (ReviewVerdict::Edit, None) => "an edit needs the actions that leave instead",
             (ReviewVerdict::Edit, Some(_)) | (_, None) => return Ok(()),
             (_, Some(_)) => "only an edit may bring actions",
@@ -95,10 +96,8 @@ impl Store {
     ) -> Result<Resolved, StoreError> {
         wanted.check()?;
         let table = &self.names().decisions;
-        for attempt in 0..WRITE_ATTEMPTS {
-            if attempt > 0 {
-                tokio::time::sleep(super::pause(attempt.min(4))).await;
-            }
+        let mut contention = Contention::at(table, || format!("decision {id}"));
+        loop {
             let item = self.item(table, key((ID, id), (BUSINESS, business_id))).await?;
             let item = item.ok_or_else(|| StoreError::NotFound {
                 what: format!("decision {id} of business {business_id}"),
@@ -130,12 +129,8 @@ impl Store {
                 let record = Box::new(record);
                 return Ok(if own { Resolved::Done(record) } else { Resolved::AlreadyResolved(record) });
             }
+            contention.again().await?;
         }
-        Err(StoreError::Unavailable {
-            table: table.clone(),
-            operation: "UpdateItem",
-            reason: format!("too many writers at decision {id}"),
-        })
     }
 
     /// A business's decisions that wait for a person, the oldest first; `limit` is from 1 to 100. A page may hold fewer
@@ -148,20 +143,13 @@ impl Store {
     ) -> Result<Page<DecisionRecord>, StoreError> {
         let list = ["reviews", business_id];
         let limit = checked(limit)?;
-        let mut range = KeyRange::default();
-        if let Some(cursor) = cursor {
-            range = range.after(&cursor::open(&list, cursor)?);
-        }
-        let query = Query::of_index(&self.names().decisions, BY_REVIEW, business_id, range, false, limit + 1);
-        let mut keys = self.query(&query, |_| true).await?;
-        let more = keys.len() > limit;
-        keys.truncate(limit);
-        let last = keys.last().and_then(|key| text(key, BY_REVIEW.sort));
-        let cursor = last.filter(|_| more).map(|moment| cursor::seal(&list, moment));
-        let mut items = self.decisions_under(keys).await?;
+        let cursor = cursor.map(|cursor| cursor::open(&list, cursor)).transpose()?;
+        let (table, range) = (self.names().decisions.as_str(), KeyRange::default());
+        let keys = [ID, BUSINESS];
+        let listing = Listing { table, index: BY_REVIEW, partition: business_id, keys, range, descending: false };
         // The index lags behind: what was resolved a moment ago may still be in it.
-        items.retain(waits);
-        Ok(Page { items, cursor })
+        let page = self.decisions_in(Part::Listing(listing), cursor, limit, waits).await?;
+        Ok(page.sealed(&list))
     }
 
     /// Decisions of all businesses whose review's time was over at `now`, the longest over first; `limit` is from 1 to
@@ -170,22 +158,21 @@ impl Store {
         Ok(self.expired_reviews_after(now, None, limit).await?.items)
     }
 
-    /// The same page by page.
+    /// The same page by page: whoever cannot resolve some of them gets past them with the page's cursor.
     pub async fn expired_reviews_after(
         &self,
         now: Timestamp,
         cursor: Option<&str>,
         limit: u32,
     ) -> Result<Page<DecisionRecord>, StoreError> {
-        let table = &self.names().decisions;
-        let (found, cursor) = self.queued(table, BY_REVIEW_EXPIRY, Lane::Pending, Some(now), cursor, limit).await?;
-        let mut items = self.decisions_under(found).await?;
+        let (table, limit) = (self.names().decisions.as_str(), checked(limit)?);
+        let keys = [ID, BUSINESS];
+        let queue = Queue { table, index: BY_REVIEW_EXPIRY, lane: Lane::Pending, now: Some(now), keys };
         let over = |record: &DecisionRecord| {
             let expires_at = record.review.as_ref().and_then(|review| review.expires_at);
             waits(record) && expires_at.is_some_and(|at| at <= now)
         };
-        items.retain(over);
-        Ok(Page { items, cursor })
+        self.decisions_in(Part::Queue(queue), cursor.map(str::to_owned), limit, over).await
     }
 }
 
@@ -220,6 +207,8 @@ fn settle(record: &mut DecisionRecord, decided: ReviewDecision) {
         ReviewVerdict::Approve | ReviewVerdict::Edit => None,
         ReviewVerdict::Reject => Some(format!("rejected by {by}{said}")),
         ReviewVerdict::Expire => Some("nobody reviewed it in time".to_owned()),
+        // Never asked for: see `ReviewDecision::check`.
+        ReviewVerdict::Unknown(_) => return,
     };
     let decision_id = &record.decision.id;
     let edited = actions.is_some();

@@ -3,14 +3,15 @@ use std::time::Duration;
 
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
-use signalbox_model::Timestamp;
+use signalbox_model::{JsonObject, Timestamp};
 use std::collections::BTreeMap;
 use ulid::Ulid;
 
 use super::{ITEM, PARTITION, RowCondition, RowKey, RowScope, SORT, VERSION, is_there};
 use crate::client::failure;
 use crate::document::{pack, pack_text, unpack};
-use crate::item::{AttributeMap, ItemBuilder, number, text};
+use crate::item::{EXPIRES_AT, AttributeMap, ItemBuilder, number, text};
+use crate::optimistic::Contention;
 use crate::{Store, StoreError};
 
 /// Changes with every write, also when a row is removed and made again.
@@ -25,14 +26,15 @@ const IDEMPOTENCY_KEY_LIMIT: usize = 256;
 const REMEMBERED_WRITES: usize = 16;
 /// What a deletion leaves is kept this long, for the same reason.
 const REMEMBERED: Duration = Duration::from_secs(24 * 60 * 60);
-/// Writers that meet on one row read it again and try once more, so often.
-const ATTEMPTS: u32 = 10;
 
 /// A write that happened, and what it answered.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Write {
     key: String,
     answer: u64,
+    /// What only a newer version knows.
+    #[serde(flatten)]
+    unknown: JsonObject,
 }
 
 /// What a write wants to leave behind.
@@ -85,10 +87,8 @@ impl Store {
     ) -> Result<u64, StoreError> {
         super::checked_part("idempotency key", idempotency_key, IDEMPOTENCY_KEY_LIMIT)?;
         let table = &self.names().rows;
-        for attempt in 0..ATTEMPTS {
-            if attempt > 0 {
-                tokio::time::sleep(crate::decisions::pause(attempt.min(4))).await;
-            }
+        let mut contention = Contention::at(table, || what(row_key));
+        loop {
             let found = self.row_item(scope, row_key).await?;
             let mut writes = self.writes(found.as_ref(), row_key).await?;
             if let Some(write) = writes.iter().find(|write| write.key == idempotency_key) {
@@ -109,22 +109,18 @@ impl Store {
                 Wanted::Row(_) => version.unwrap_or_default().saturating_add(1),
                 Wanted::Nothing => u64::from(row.is_some()),
             };
-            writes.push(Write { key: idempotency_key.to_owned(), answer });
+            writes.push(Write { key: idempotency_key.to_owned(), answer, unknown: JsonObject::new() });
             let surplus = writes.len().saturating_sub(REMEMBERED_WRITES);
             writes.drain(..surplus);
-            let stamp = found.as_ref().and_then(|item| text(item, STAMP));
-            if self.replace_row(scope, row_key, wanted, answer, &writes, stamp).await? {
+            if self.replace_row(scope, row_key, wanted, answer, &writes, found).await? {
                 return Ok(answer);
             }
+            contention.again().await?;
         }
-        Err(StoreError::Unavailable {
-            table: table.clone(),
-            operation: "PutItem",
-            reason: "too many writers at one row".to_owned(),
-        })
     }
 
-    /// Writes in place of the item with the stamp `read`; false when somebody else has written meanwhile.
+    /// Writes in place of the item that was read; false when somebody else has written meanwhile. Attributes of a newer version
+    /// stay.
     async fn replace_row(
         &self,
         scope: &RowScope,
@@ -132,10 +128,13 @@ impl Store {
         wanted: &Wanted<'_>,
         answer: u64,
         writes: &[Write],
-        read: Option<&str>,
+        read: Option<AttributeMap>,
     ) -> Result<bool, StoreError> {
         let table = &self.names().rows;
-        let item = ItemBuilder::default()
+        let stamp = read.as_ref().and_then(|item| text(item, STAMP)).map(str::to_owned);
+        let mut kept = read.unwrap_or_default();
+        kept.retain(|name, _| ![VERSION, ITEM, EXPIRES_AT].contains(&name.as_str()));
+        let item = ItemBuilder::from(kept)
             .text(PARTITION, scope.partition(&row_key.partition)?)
             .text(SORT, &row_key.sort)
             .text(STAMP, Ulid::new().to_string())
@@ -148,10 +147,10 @@ impl Store {
         };
         let call = PutItemInput::builder().table_name(table).set_item(Some(item.build()));
         let call = call.expression_attribute_names("#stamp", STAMP);
-        let call = match read {
+        let call = match stamp {
             Some(stamp) => call
                 .condition_expression("#stamp = :read")
-                .expression_attribute_values(":read", aws_sdk_dynamodb::types::AttributeValue::S(stamp.to_owned())),
+                .expression_attribute_values(":read", aws_sdk_dynamodb::types::AttributeValue::S(stamp)),
             None => call.condition_expression("attribute_not_exists(#stamp)"),
         };
         match self.send(call).await.map_err(|error| failure("PutItem", table, error)) {
@@ -163,10 +162,11 @@ impl Store {
 
     async fn writes(&self, item: Option<&AttributeMap>, row_key: &RowKey) -> Result<Vec<Write>, StoreError> {
         let Some(item) = item else { return Ok(Vec::new()) };
-        unpack(item, WRITES).await.map_err(|reason| StoreError::Unreadable {
-            what: format!("row {:?} {:?}", row_key.partition, row_key.sort),
-            table: self.names().rows.clone(),
-            reason,
-        })
+        let unreadable = |reason| self.unreadable(&self.names().rows, what(row_key), reason);
+        unpack(item, WRITES).await.map_err(unreadable)
     }
+}
+
+fn what(row_key: &RowKey) -> String {
+    format!("row {:?} {:?}", row_key.partition, row_key.sort)
 }

@@ -13,10 +13,11 @@ use ulid::Ulid;
 
 use super::{BODY, BUSINESS, GENERATION, HANDLED_UNTIL, LAST, LAST_NOMINAL, NAME};
 use crate::client::{Part, Transacted, failure, key};
-use crate::decisions::CONFLICT_ATTEMPTS;
 use crate::document::pack;
 use crate::item::{AttributeMap, ItemBuilder, Update, number, text};
 use crate::key::{compose, instant};
+use crate::listing::{self, Pages, Queue, checked};
+use crate::optimistic::Contention;
 use crate::queue::{Lane, Place};
 use crate::tables::BY_DUE;
 use crate::{Page, Store, StoreError};
@@ -94,6 +95,10 @@ impl Fire {
         key((SCHEDULE, &compose(&[&self.business_id, &self.name])), (NOMINAL, &instant(self.nominal)))
     }
 
+    fn what(&self) -> String {
+        format!("the tick of schedule {} of business {} at {}", self.name, self.business_id, self.nominal)
+    }
+
     fn place(&self) -> Place {
         Place::new(Lane::Pending, self.lease_until, &self.input_id())
     }
@@ -132,22 +137,17 @@ impl Store {
             TransactWriteItem::builder().condition_check(known).build(),
             TransactWriteItem::builder().put(claimed).build(),
         ];
-        for attempt in 0..CONFLICT_ATTEMPTS {
-            super::wait(attempt).await;
+        let mut contention = Contention::at(fires, || fire.what());
+        loop {
             match self.transact(fires, parts.clone()).await? {
                 Transacted::Written => return Ok(FireClaim::Won),
-                Transacted::Conflict => {}
-                Transacted::Refused(parts) => {
-                    let Some(Part::Refused(found)) = parts.into_iter().nth(1) else { return Ok(FireClaim::Stale) };
-                    return self.claimed(fire, &writer, found).await;
-                }
+                Transacted::Conflict => contention.again().await?,
+                Transacted::Refused(parts) => match parts.into_iter().nth(1) {
+                    Some(Part::Refused(found)) => return self.claimed(fire, &writer, found).await,
+                    _ => return Ok(FireClaim::Stale),
+                },
             }
         }
-        Err(StoreError::Unavailable {
-            table: fires.clone(),
-            operation: OPERATION,
-            reason: "other writes to the same schedule are under way".to_owned(),
-        })
     }
 
     /// Takes a tick over that [`Store::unfinished_fires`] gave, or prolongs its lease; of many callers exactly one wins.
@@ -211,10 +211,7 @@ impl Store {
             .expression_attribute_names("#schedule", SCHEDULE);
         match self.send(call).await.map_err(|error| failure("UpdateItem", table, error)) {
             Ok(_) => Ok(()),
-            Err(StoreError::ConditionFailed { table, .. }) => {
-                let what = format!("the tick of schedule {} at {}", fire.name, fire.nominal);
-                Err(StoreError::NotFound { what, table })
-            }
+            Err(StoreError::ConditionFailed { table, .. }) => Err(StoreError::NotFound { what: fire.what(), table }),
             Err(error) => Err(error),
         }
     }
@@ -225,32 +222,27 @@ impl Store {
         Ok(self.unfinished_fires_after(now, None, limit).await?.items)
     }
 
-    /// The same page by page: whoever leaves some of them alone gets past them with the page's cursor.
+    /// The same page by page: whoever cannot take up some of them gets past them with the page's cursor.
     pub async fn unfinished_fires_after(
         &self,
         now: Timestamp,
         cursor: Option<&str>,
         limit: u32,
     ) -> Result<Page<Fire>, StoreError> {
-        let table = &self.names().fires;
-        let (found, cursor) = self.queued(table, BY_DUE, Lane::Pending, Some(now), cursor, limit).await?;
-        let keys = found.into_iter().map(|mut item| {
-            item.retain(|name, _| name == SCHEDULE || name == NOMINAL);
-            item
-        });
-        let mut fires = Vec::new();
-        for item in self.items(table, keys.collect()).await? {
+        let (table, limit) = (self.names().fires.as_str(), checked(limit)?);
+        let queue = Queue { table, index: BY_DUE, lane: Lane::Pending, now: Some(now), keys: [SCHEDULE, NOMINAL] };
+        let mut pages = Pages::of(listing::Part::Queue(queue), cursor.map(str::to_owned), limit);
+        while let Some(found) = pages.next(self).await? {
             // The index lags behind: what was finished or taken over a moment ago may still be in it.
-            if !item.contains_key(BY_DUE.partition) {
-                continue;
-            }
-            match fire_in(&item) {
-                Some(fire) if fire.lease_until <= now => fires.push(fire),
-                Some(_) => {}
-                None => tracing::warn!(schedule = text(&item, SCHEDULE), "left a tick out that cannot be read"),
+            for item in found.iter().filter(|item| item.contains_key(BY_DUE.partition)) {
+                let named = |name| text(item, name).unwrap_or("unknown");
+                let what = || format!("the tick of schedule {} at {}", named(SCHEDULE), named(NOMINAL));
+                let reason = "an attribute is missing or of another form";
+                let fire = fire_in(item).ok_or_else(|| self.unreadable(table, what(), reason.to_owned()));
+                pages.add(fire.map(|fire| Some(fire).filter(|fire| fire.lease_until <= now)))?;
             }
         }
-        Ok(Page { items: fires, cursor })
+        Ok(pages.end())
     }
 
     /// Writes to the schedule of a tick, unless it is cancelled or `newest` is as late already.

@@ -14,10 +14,8 @@ use super::{SILENCE, STALE, TOLERANCE};
 use crate::client::{failure, key};
 use crate::item::{ItemBuilder, Update};
 use crate::key::instant;
+use crate::optimistic::Contention;
 use crate::{Store, StoreError};
-
-/// Hosts that meet at the item look again so often.
-const ATTEMPTS: u32 = 8;
 
 /// Where the item is: under a key that no plugin's rows can have, because theirs begin with a length.
 const PARTITION: (&str, &str) = ("partition", "signalbox");
@@ -45,7 +43,8 @@ impl Store {
     pub(crate) async fn say_where_we_stand(&self) -> Result<(), StoreError> {
         let timeline = self.timeline();
         let mut stand = None;
-        for _ in 0..ATTEMPTS {
+        let mut contention = Contention::at(&self.names().rows, || "the order of decisions".to_owned());
+        loop {
             let (wall, at, counted) = timeline.proposed();
             // Who has counted goes on counting, and only a new one has to look first.
             if counted.is_none() && stand.is_none() {
@@ -75,10 +74,10 @@ impl Store {
                         timeline.settle(found.high, at, wall);
                     }
                     stand = Some(found);
+                    contention.again().await?;
                 }
             }
         }
-        Err(self.undecided("too many hosts move it on at the same time"))
     }
 
     /// What all hosts have said; none before the first.

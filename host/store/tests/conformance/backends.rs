@@ -5,6 +5,8 @@ use signalbox_store::{Backend, Config, Store, tables};
 use tempfile::TempDir;
 use ulid::Ulid;
 
+use crate::raw::Raw;
+
 /// A store with all that has to live as long as it does.
 pub struct Opened {
     pub store: Store,
@@ -63,6 +65,11 @@ impl Endpoint {
         };
         let config = Config { table_prefix: self.prefix.clone(), ..Config::new(backend) };
         Store::open(config).await.unwrap()
+    }
+
+    /// The tables themselves.
+    pub fn raw(&self) -> Raw {
+        Raw::Endpoint { client: self.client(), prefix: self.prefix.clone() }
     }
 
     fn client(&self) -> Client {

@@ -25,6 +25,8 @@ enum Mode {
     Pass,
     /// The database is not asked; this is the answer.
     Answer(u16, &'static str),
+    /// The database is not asked to update anything; to everything of that kind this is the answer.
+    AnswerUpdates(u16, &'static str),
     /// No answer comes.
     Silence,
     /// The database does what it is asked, and the answer to this many requests from now is lost; others pass.
@@ -71,17 +73,15 @@ async fn connection(mut client: TcpStream, upstream: String, mode: watch::Sender
     while let Some(request) = message(&mut client).await {
         count.fetch_add(1, Ordering::SeqCst);
         let now = mode.borrow().clone();
+        let is_update = String::from_utf8_lossy(&request).to_lowercase().contains("dynamodb_20120810.updateitem");
         match now {
-            Mode::Pass => {
+            Mode::AnswerUpdates(status, body) if is_update => answer(&mut client, status, body).await,
+            Mode::Pass | Mode::AnswerUpdates(..) => {
                 server.write_all(&request).await.unwrap();
                 let answer = message(&mut server).await.unwrap();
                 client.write_all(&answer).await.unwrap();
             }
-            Mode::Answer(status, body) => {
-                let head = format!("HTTP/1.1 {status} Fault\r\ncontent-type: application/x-amz-json-1.0\r\n");
-                let answer = format!("{head}content-length: {}\r\n\r\n{body}", body.len());
-                client.write_all(answer.as_bytes()).await.unwrap();
-            }
+            Mode::Answer(status, body) => answer(&mut client, status, body).await,
             Mode::Silence => std::future::pending().await,
             Mode::LoseAnswer(number) => {
                 server.write_all(&request).await.unwrap();
@@ -93,6 +93,12 @@ async fn connection(mut client: TcpStream, upstream: String, mode: watch::Sender
             }
         }
     }
+}
+
+async fn answer(client: &mut TcpStream, status: u16, body: &str) {
+    let head = format!("HTTP/1.1 {status} Fault\r\ncontent-type: application/x-amz-json-1.0\r\n");
+    let answer = format!("{head}content-length: {}\r\n\r\n{body}", body.len());
+    client.write_all(answer.as_bytes()).await.unwrap();
 }
 
 /// One HTTP request or answer with its body; none when the other side has closed.
@@ -274,6 +280,26 @@ async fn a_claim_whose_answer_was_lost_is_won_all_the_same() {
     let (claim, taken) = faulty.store.reclaim_fire(&fire, "host-2", minute(40)).await.unwrap();
     assert_eq!((claim, taken.owner.as_str()), (FireClaim::Won, "host-2"));
     assert_eq!(faulty.store.claim_fire(&fire).await.unwrap(), FireClaim::Lost);
+}
+
+#[tokio::test]
+async fn a_change_that_others_keep_from_being_written_is_given_up_by_name() {
+    let faulty = faulty().await;
+    let record = with_effects(record("business", "in-1", minute(1)), vec![Effect::pending("a", action("a", None))]);
+    faulty.store.commit_decision(&record).await.unwrap();
+    let schedule = definition("business", "daily");
+    faulty.store.put_schedule(&schedule, minute(1)).await.unwrap();
+    // As if somebody else wrote each time between the read and the write.
+    let refused = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException"}"#;
+    faulty.set(Mode::AnswerUpdates(400, refused));
+    let dropped = EffectState::Dropped { reason: "no".to_owned() };
+    let update = EffectUpdate { effect_id: "a".to_owned(), state: dropped };
+    let effects = faulty.store.update_effects(&record.decision.id, "business", &[update]).await.unwrap_err();
+    let paused = faulty.store.pause_schedule("business", "daily", minute(2)).await.unwrap_err();
+    for (error, name) in [(effects, record.decision.id.as_str()), (paused, "daily")] {
+        assert!(matches!(&error, StoreError::Contended { what, .. } if what.contains(name)), "{error:?}");
+        assert!(error.retryable() && error.code() == "contended");
+    }
 }
 
 #[tokio::test]

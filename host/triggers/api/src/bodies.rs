@@ -20,6 +20,7 @@ pub struct InputRequest {
     #[serde(default)]
     pub location_id: Option<String>,
     /// What it says: `text` or `data`, and facts about it in `metadata`.
+    #[serde(deserialize_with = "signalbox_model::written")]
     pub content: Content,
     /// What it asks for; unset is `api_request`.
     #[serde(rename = "type", default)]

@@ -52,7 +52,11 @@ pub(super) async fn write(
         }
     }
     for definition in declared {
-        store.put_schedule(definition, now).await?;
+        match store.put_schedule(definition, now).await {
+            // What is stored under its name was counted and named; the others are written all the same.
+            Ok(_) | Err(StoreError::Unreadable { .. }) => {}
+            Err(error) => return Err(error),
+        }
     }
     Ok(())
 }

@@ -203,8 +203,8 @@ impl TickDispatcher {
         let schedule = self.store.schedule(&fire.business_id, &fire.name).await?;
         let too_old = now.duration_since(fire.nominal) > duration(self.config.catch_up_age.0);
         let served = self.intake.inputs(&fire.business_id).is_ok();
-        if schedule.is_some() && !too_old && !served {
-            // Another host may serve this business.
+        if schedule.as_ref().is_some_and(|schedule| !schedule.definition.is_known() || (!too_old && !served)) {
+            // Another host may serve this business, or know what the schedule asks for.
             return Ok(());
         }
         let lease_until = now.checked_add(duration(self.config.lease.0)).unwrap_or(Timestamp::MAX);
@@ -278,6 +278,7 @@ impl TickDispatcher {
         let (schedule, entry) = match &definition.source {
             ScheduleSource::Bundle { hook } => (hook.as_str(), InputEntry::Cron(hook.clone())),
             ScheduleSource::Plugin { .. } => (definition.name.as_str(), InputEntry::Undeclared),
+            ScheduleSource::Unknown(_) => return Err(NoInput::Later("a newer version knows its source".to_owned())),
         };
         let arrival = Arrival {
             origin: InputOrigin {

@@ -59,6 +59,9 @@ impl TimetableEntry {
     /// The entry of a schedule; says why when there can be none.
     pub fn new(schedule: Schedule, now: Timestamp) -> Result<Self, String> {
         let definition = &schedule.definition;
+        if !definition.is_known() {
+            return Err("a newer version of the host has stored it, and only that one knows when it ticks".to_owned());
+        }
         let timing = match &definition.timing {
             ScheduleTiming::At(at) => Timing::Once(*at),
             ScheduleTiming::Expression(expression) => {
@@ -67,6 +70,7 @@ impl TimetableEntry {
                     .ok_or_else(|| format!("there is no time zone `{}`", definition.timezone))?;
                 Timing::Cron(Box::new(expression), zone)
             }
+            ScheduleTiming::Unknown(timing) => return Err(format!("only a newer version knows the timing {timing}")),
         };
         // What lay before a change, a pause or a resumption is none of the schedule's as it is now.
         let cursor = schedule.updated_at.max(schedule.handled_until.unwrap_or(schedule.created_at));
@@ -162,7 +166,7 @@ fn missed(
         return (Vec::new(), cursor);
     };
     let keep = match schedule.definition.catch_up {
-        CatchUp::None => 0,
+        CatchUp::None | CatchUp::Unknown(_) => 0,
         CatchUp::Last => 1,
         CatchUp::All { limit } => usize::try_from(limit).unwrap_or(usize::MAX).min(WAITING),
     };

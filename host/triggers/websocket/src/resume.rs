@@ -47,7 +47,7 @@ async fn send_missed(
     let overlap = shared.config.resume_overlap.0;
     let missed = shared.store.missed_since(&business_id, from.as_deref(), overlap, PAGE).await.map_err(failed)?;
     let (mut page, mut seen_until) = (missed.page, missed.position);
-    let (mut looked_at, mut sent) = (0, 0);
+    let (mut looked_at, mut left_out, mut sent) = (0, 0, 0);
     let recovered = loop {
         for record in &page.items {
             if !outbox.room().await {
@@ -57,8 +57,10 @@ async fn send_missed(
             seen_until = Some(record.cursor());
         }
         looked_at += page.items.len();
+        left_out += page.left_out;
         match page.cursor {
-            None => break missed.complete,
+            // What cannot be read may be for this client, and nobody can tell.
+            None => break missed.complete && left_out == 0,
             Some(_) if looked_at >= shared.config.resume_limit => break false,
             Some(next) => {
                 let rest = shared.store.decisions_since(&business_id, Some(&next), Duration::ZERO, PAGE).await;

@@ -89,3 +89,13 @@ async fn a_user_whose_name_hides_something_is_refused_and_every_script_may_be_wr
         verifier.verify(&signed(&with(json!({"sub": name})))).await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn what_an_issuer_says_besides_is_passed_over() {
+    let granted = json!({"roles": ["waiter"], "locations": ["bar"], "since": 2024, "badge": {"colour": "red"}});
+    let claims = with(json!({"businesses": {"trattoria": granted}, "department": ["kitchen"]}));
+    let verified = hs256().verify(&signed(&claims)).await.unwrap();
+    let business = &verified.access.businesses["trattoria"];
+    assert_eq!(business.roles, ["waiter"]);
+    assert_eq!(business.locations.as_ref().unwrap(), &["bar"]);
+}

@@ -96,6 +96,7 @@ fn next_of(schedule: &Schedule, now: Timestamp) -> Vec<String> {
         ScheduleTiming::Expression(text) => {
             text.parse().map(|expression| next_ticks(&expression, &zone, now, SHOWN)).unwrap_or_default()
         }
+        ScheduleTiming::Unknown(_) => Vec::new(),
     }
 }
 
@@ -108,6 +109,7 @@ fn next(schedule: &Schedule, now: Timestamp) -> Option<Timestamp> {
             let expression: CronExpression = text.parse().ok()?;
             expression.next_after(now, &signalbox_model::time_zone(&definition.timezone)?)
         }
+        ScheduleTiming::Unknown(_) => None,
     };
     next.filter(|_| !schedule.paused)
 }
@@ -119,6 +121,7 @@ fn row(schedule: &Schedule, now: Timestamp) -> String {
     let timing = match &definition.timing {
         ScheduleTiming::At(at) => time(Some(*at)),
         ScheduleTiming::Expression(text) => text.clone(),
+        ScheduleTiming::Unknown(timing) => timing.to_string(),
     };
     let mut ticks = next_of(schedule, now).into_iter();
     let line = format!(

@@ -57,10 +57,10 @@ impl Filter {
     pub fn matches(&self, record: &DecisionRecord) -> bool {
         let code = |wanted: &String| matches_code(wanted, &record.decision.decision_code);
         let user = record.decision.context.input.user_id.as_ref();
-        let state = |wanted: &ByEffects| record.effects.iter().any(|effect| *wanted == by_effects(&effect.state));
+        let state = |wanted: &ByEffects| record.effects.iter().any(|effect| Some(*wanted) == by_effects(&effect.state));
         let outcome = |wanted: &ByOutcome| match wanted {
             ByOutcome::DeadLetter => record.decision.is_dead_letter(),
-            other => *other == by_outcome(record.decision.outcome),
+            other => Some(*other) == by_outcome(record.decision.outcome),
         };
         (self.code.is_empty() || self.code.iter().any(code))
             && (self.outcome.is_empty() || self.outcome.iter().any(outcome))
@@ -78,25 +78,28 @@ fn matches_code(wanted: &str, code: &str) -> bool {
     }
 }
 
-fn by_outcome(outcome: Outcome) -> ByOutcome {
-    match outcome {
+/// None is one of a newer version, for which no filter has a name.
+fn by_outcome(outcome: Outcome) -> Option<ByOutcome> {
+    Some(match outcome {
         Outcome::Decided => ByOutcome::Decided,
         Outcome::ReviewPending => ByOutcome::ReviewPending,
         Outcome::Approved => ByOutcome::Approved,
         Outcome::Edited => ByOutcome::Edited,
         Outcome::Rejected => ByOutcome::Rejected,
         Outcome::Failed => ByOutcome::Failed,
-    }
+        Outcome::Unknown(_) => return None,
+    })
 }
 
-fn by_effects(state: &EffectState) -> ByEffects {
-    match state {
+fn by_effects(state: &EffectState) -> Option<ByEffects> {
+    Some(match state {
         EffectState::Pending => ByEffects::Pending,
         EffectState::Withheld => ByEffects::Withheld,
         EffectState::Delivered { .. } => ByEffects::Delivered,
         EffectState::Waiting { .. } => ByEffects::Waiting,
         EffectState::Dropped { .. } => ByEffects::Dropped,
-    }
+        EffectState::Unknown(_) => return None,
+    })
 }
 
 /// The moment of `--since`: how long ago, a day, or a moment.

@@ -126,23 +126,25 @@ pub fn cells(record: &DecisionRecord) -> [String; 5] {
         output::moment(decision.created_at),
         decision.id.clone(),
         decision.decision_code.clone(),
-        outcome_of(decision).to_owned(),
+        outcome_of(decision),
         content.text.clone().or_else(data).unwrap_or_default(),
     ]
 }
 
 /// The outcome, and of those that failed which are dead letters.
-pub fn outcome_of(decision: &DecisionModel) -> &'static str {
-    if decision.is_dead_letter() { "dead-letter" } else { outcome(decision.outcome) }
+pub fn outcome_of(decision: &DecisionModel) -> String {
+    if decision.is_dead_letter() { "dead-letter".to_owned() } else { outcome(decision.outcome) }
 }
 
-pub fn outcome(outcome: Outcome) -> &'static str {
-    match outcome {
+pub fn outcome(outcome: Outcome) -> String {
+    let name = match outcome {
         Outcome::Decided => "decided",
         Outcome::ReviewPending => "review-pending",
         Outcome::Approved => "approved",
         Outcome::Edited => "edited",
         Outcome::Rejected => "rejected",
         Outcome::Failed => "failed",
-    }
+        Outcome::Unknown(name) => return name.to_string(),
+    };
+    name.to_owned()
 }

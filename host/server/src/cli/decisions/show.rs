@@ -103,6 +103,7 @@ fn story(record: &DecisionRecord, journal: Option<&Value>) -> anyhow::Result<Str
         let result = match &step.result {
             StepResult::Done => String::new(),
             StepResult::Failed(reason) => format!("  failed: {reason}"),
+            StepResult::Unknown(result) => format!("  {result}"),
         };
         let millis = step.micros as f64 / 1_000.0;
         writeln!(out, "  {:>3}  {:<32} {millis:>9.3} ms{attempt}{result}", step.step, step.node)?;
@@ -150,11 +151,13 @@ fn reviewed(review: &Review) -> String {
         ReviewVerdict::Approve => "approved",
         ReviewVerdict::Edit => "edited",
         ReviewVerdict::Reject => "rejected",
+        ReviewVerdict::Unknown(name) => &format!("ended with `{name}`"),
         ReviewVerdict::Expire => return format!("expired at {}: nobody took it in time", moment_utc(end.at)),
     };
     let way = match end.source {
         Some(Source::Websocket) => " over the WebSocket",
         Some(Source::ExternalApi) => " over the API",
+        Some(Source::Unknown(name)) => &format!(" by way of `{name}`"),
         Some(Source::Cron | Source::Kafka) | None => "",
     };
     let note = end.note.as_deref().map(|note| format!(": {note}")).unwrap_or_default();
@@ -190,6 +193,7 @@ fn describe(effect: &Effect) -> String {
         EffectKind::KafkaRecord { topic, .. } => format!("record for topic {topic}"),
         EffectKind::Schedule { name, .. } => format!("schedule {name}"),
         EffectKind::CancelSchedule { name } => format!("cancel schedule {name}"),
+        EffectKind::Unknown(kind) => format!("of a newer version: {kind}"),
     }
 }
 
@@ -200,5 +204,6 @@ fn state(state: &EffectState) -> String {
         EffectState::Delivered { at } => format!("delivered at {}", moment_utc(*at)),
         EffectState::Waiting { reason, .. } => format!("waiting: {reason}"),
         EffectState::Dropped { reason } => format!("dropped: {reason}"),
+        EffectState::Unknown(state) => format!("as a newer version says: {state}"),
     }
 }

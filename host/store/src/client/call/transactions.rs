@@ -4,11 +4,11 @@ use aws_sdk_dynamodb::operation::transact_write_items::builders::TransactWriteIt
 use aws_sdk_dynamodb::operation::transact_write_items::{TransactWriteItemsError, TransactWriteItemsOutput};
 use aws_sdk_dynamodb::types::error::TransactionCanceledException;
 use aws_sdk_dynamodb::types::{
-    CancellationReason, ConditionCheck, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+    CancellationReason, ConditionCheck, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
 use dynoxide::DynoxideError;
 use dynoxide::actions::transact_write_items::{
-    TransactConditionCheck, TransactPut, TransactWriteItem as EmbeddedPart, TransactWriteItemsRequest,
+    TransactConditionCheck, TransactPut, TransactUpdate, TransactWriteItem as EmbeddedPart, TransactWriteItemsRequest,
     TransactWriteItemsResponse,
 };
 
@@ -61,7 +61,10 @@ fn part(part: TransactWriteItem) -> Result<EmbeddedPart, DynoxideError> {
         TransactWriteItem { condition_check: Some(check), .. } => {
             Ok(EmbeddedPart { condition_check: Some(transact_check(check)?), ..EmbeddedPart::default() })
         }
-        _ => Err(DynoxideError::UnsupportedCapability("a transaction of other than puts and checks".to_owned())),
+        TransactWriteItem { update: Some(update), .. } => {
+            Ok(EmbeddedPart { update: Some(transact_update(update)?), ..EmbeddedPart::default() })
+        }
+        _ => Err(DynoxideError::UnsupportedCapability("a transaction that deletes".to_owned())),
     }
 }
 
@@ -73,6 +76,18 @@ fn transact_put(put: Put) -> Result<TransactPut, DynoxideError> {
         expression_attribute_names: put.expression_attribute_names,
         expression_attribute_values: put.expression_attribute_values.map(inward_item).transpose()?,
         return_values_on_condition_check_failure: wanted(put.return_values_on_condition_check_failure.as_ref()),
+    })
+}
+
+fn transact_update(update: Update) -> Result<TransactUpdate, DynoxideError> {
+    Ok(TransactUpdate {
+        table_name: update.table_name,
+        key: inward_item(update.key)?,
+        update_expression: update.update_expression,
+        condition_expression: update.condition_expression,
+        expression_attribute_names: update.expression_attribute_names,
+        expression_attribute_values: update.expression_attribute_values.map(inward_item).transpose()?,
+        return_values_on_condition_check_failure: wanted(update.return_values_on_condition_check_failure.as_ref()),
     })
 }
 

@@ -31,6 +31,30 @@ async fn an_acknowledged_message_is_decided_by_the_next_host_and_answered_when_a
 }
 
 #[tokio::test]
+async fn an_input_of_a_newer_version_waits_for_it_and_others_are_decided() {
+    let store = Store::open(Config::memory()).await.unwrap();
+    let first = Host::on(store.clone(), |settings| settings.intake.ack_after = HumanDuration::millis(10)).await;
+    let mut client = first.ana().await;
+    client.say("m1", "wait:gate").await;
+    assert_eq!(client.expect("ack").await["state"], "accepted");
+    drop((client, first));
+    let known = store.pending_inputs(10).await.unwrap().remove(0);
+    for (number, part) in [(1, "source"), (2, "type")] {
+        let mut newer = serde_json::to_value(&known).unwrap();
+        newer["input"]["id"] = format!("in_newer{number}").into();
+        newer["input"][part] = "telepathy".into();
+        newer["acceptedAt"] = "2026-01-01T00:00:00Z".into();
+        store.accept_input(&serde_json::from_value(newer).unwrap()).await.unwrap();
+    }
+    let second = Host::on(store.clone(), |_| {}).await;
+    second.desk.open("gate");
+    assert_eq!(second.intake.recover(Duration::ZERO).await.unwrap(), 1);
+    assert_eq!(second.desk.begun(), ["wait:gate"]);
+    let left = store.inputs_to_recover(10).await.unwrap();
+    assert!(left.len() == 2 && left.iter().all(|left| left.attempts == 0 && !left.accepted.input.is_known()));
+}
+
+#[tokio::test]
 async fn an_input_that_is_being_decided_is_not_taken_up_a_second_time() {
     let host = Host::with(|settings| settings.intake.ack_after = HumanDuration::millis(10)).await;
     let mut client = host.ana().await;
