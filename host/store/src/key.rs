@@ -51,7 +51,7 @@ pub(crate) struct KeyRange {
 
 impl KeyRange {
     /// The texts that it begins and ends with.
-    pub(crate) fn bounds(&self) -> impl Iterator<AttributeMap = &str> {
+    pub(crate) fn bounds(&self) -> impl Iterator<Item = &str> {
         self.lower.as_deref().into_iter().chain(self.upper.as_deref())
     }
 
