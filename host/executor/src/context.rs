@@ -23,8 +23,8 @@ pub struct Authorized {
     pub permissions: Vec<String>,
 }
 
-/// Checks business, place and permission, in this order.
-pub(crate) fn authorize(
+/// What a user may do in a business of the directory. Checks business, place and permission, in this order.
+pub fn authorize(
     directory: &BusinessDirectory,
     access: &UserAccess,
     business_id: &str,

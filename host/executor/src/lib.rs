@@ -18,7 +18,7 @@ mod review;
 mod run;
 
 pub use config::{ExecutorConfig, ReviewConfig};
-pub use context::Authorized;
+pub use context::{Authorized, authorize};
 pub use error::{AccessError, DecideError, not_stored};
 pub use executor::{Decided, Executor, ExecutorParts};
 pub use generations::{AbsentBundle, Generations};

@@ -53,6 +53,7 @@ const FENCES: &[Fence] = &[
             "signalbox-trigger-webhook",
             "signalbox-trigger-websocket",
             "signalbox-server",
+            "signalbox-tests-decider",
             "signalbox-bench",
         ],
     },

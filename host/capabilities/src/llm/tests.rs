@@ -5,8 +5,8 @@ use signalbox_bindings::signalbox::llm::llm::{Message, Role};
 
 use super::*;
 
-mod adapting;
 mod openai;
+mod request_fallbacks;
 
 fn asks(text: &str) -> Request {
     Request {

@@ -14,7 +14,7 @@ use signalbox_model::HumanDuration;
 
 use super::*;
 
-mod choosing;
+mod key_selection;
 mod reading;
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";

@@ -1,10 +1,15 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::host::{Host, ana, token};
+use signalbox_server::documents::routes;
+use signalbox_tests_decider::api::{Host, ana, token};
 
 /// As https://spec.openapis.org/oas/3.1/schema publishes it (Apache-2.0).
 const OPENAPI_SCHEMA: &str = include_str!("../fixtures/openapi-3.1.schema.json");
+
+async fn start() -> Host {
+    Host::with(|settings| settings.documents = routes()).await
+}
 
 async fn document(host: &Host, path: &str) -> Value {
     let response = host.request(Method::GET, path).send().await.unwrap();
@@ -57,7 +62,7 @@ fn assert_valid(validator: &jsonschema::Validator, instance: &Value, what: &str)
 
 #[tokio::test]
 async fn the_openapi_document_is_valid_and_names_every_operation() {
-    let host = Host::start().await;
+    let host = start().await;
     let openapi = document(&host, "/openapi.json").await;
     let schema: Value = serde_json::from_str(OPENAPI_SCHEMA).unwrap();
     assert_valid(&jsonschema::validator_for(&schema).unwrap(), &openapi, "/openapi.json");
@@ -83,7 +88,7 @@ async fn the_openapi_document_is_valid_and_names_every_operation() {
 
 #[tokio::test]
 async fn every_example_is_as_its_schema_says() {
-    let host = Host::start().await;
+    let host = start().await;
     let openapi = document(&host, "/openapi.json").await;
     let mut count = 0;
     walk(&openapi, "", &mut |pointer, media| {
@@ -103,14 +108,14 @@ async fn every_example_is_as_its_schema_says() {
 
 #[tokio::test]
 async fn answers_are_as_the_document_says() {
-    let host = Host::start().await;
+    let host = start().await;
     let openapi = document(&host, "/openapi.json").await;
     let manager = token("mia", &[("trattoria", "manager")]);
     let (_, decision) = host.ask(&ana(), "trattoria", &json!({"content": {"text": "a"}})).await;
     assert_valid(&component(&openapi, "Decision"), &decision, "a decision");
     let (_, failed) = host.ask(&ana(), "trattoria", &json!({"locationId": "bar", "content": {"text": "fail"}})).await;
     assert_valid(&component(&openapi, "Decision"), &failed, "a failed decision");
-    let (_, accepted) = host.give("b").await;
+    let (_, accepted) = host.create_input("b").await;
     assert_valid(&component(&openapi, "InputStatus"), &accepted, "an accepted input");
     let decided = host.decided(accepted["href"].as_str().unwrap()).await;
     assert_valid(&component(&openapi, "InputStatus"), &decided, "a decided input");
@@ -133,7 +138,7 @@ async fn answers_are_as_the_document_says() {
 
 #[tokio::test]
 async fn the_asyncapi_document_has_a_message_for_every_frame() {
-    let host = Host::start().await;
+    let host = start().await;
     let asyncapi = document(&host, "/asyncapi.json").await;
     assert_eq!(asyncapi["asyncapi"], "3.0.0");
     assert_references_lead_somewhere(&asyncapi);
@@ -166,7 +171,7 @@ async fn the_asyncapi_document_has_a_message_for_every_frame() {
 /// always there, and Modelina names what has no title `AnonymousSchema`: seen with all three, on these documents.
 #[tokio::test]
 async fn client_generators_find_enums_titles_and_nothing_that_they_stumble_over() {
-    let host = Host::start().await;
+    let host = start().await;
     for path in ["/openapi.json", "/asyncapi.json"] {
         let document = document(&host, path).await;
         walk(&document["components"]["schemas"], "", &mut |pointer, schema| {
@@ -200,7 +205,7 @@ async fn client_generators_find_enums_titles_and_nothing_that_they_stumble_over(
 
 #[tokio::test]
 async fn the_asyncapi_document_describes_records_that_go_in_and_dead_letters() {
-    let host = Host::start().await;
+    let host = start().await;
     let asyncapi = document(&host, "/asyncapi.json").await;
     let input = json!({
         "id": "i-1", "source": "kafka", "businessId": "trattoria", "type": "api_request",
@@ -220,7 +225,7 @@ async fn the_asyncapi_document_describes_records_that_go_in_and_dead_letters() {
 
 #[tokio::test]
 async fn every_model_has_its_schema_and_frames_keep_theirs() {
-    let host = Host::start().await;
+    let host = start().await;
     let list = document(&host, "/schemas").await;
     for entry in list["schemas"].as_array().unwrap() {
         let schema = document(&host, entry["href"].as_str().unwrap()).await;

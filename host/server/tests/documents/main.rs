@@ -7,12 +7,4 @@
     reason = "tests fail by panicking, and clippy knows only functions marked as tests"
 )]
 
-#[path = "../../../triggers/api/tests/api/desk.rs"]
-#[allow(dead_code, reason = "the API's own tests use the rest of it")]
-mod desk;
 mod documents;
-#[path = "../../../triggers/api/tests/api/host.rs"]
-#[allow(dead_code, reason = "the API's own tests use the rest of it")]
-mod host;
-
-use signalbox_server::documents::routes as document_routes;

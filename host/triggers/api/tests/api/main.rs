@@ -1,5 +1,5 @@
 //! The HTTP API over real sockets, with a real store: what a client of `docs/guide/api.md` may rely on. Only deciding is
-//! done by a desk in the test, so that the test says when a decision is made.
+//! scripted, so that the test says when a decision is made.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -8,15 +8,8 @@
     reason = "tests fail by panicking, and clippy knows only functions marked as tests"
 )]
 
-mod desk;
-mod giving;
-mod handling;
-mod host;
-mod reading;
-mod refusing;
-mod reviewing;
-
-/// The documents are served by `host/server`, where they are tried too.
-fn document_routes() -> axum::Router {
-    axum::Router::new()
-}
+mod creating_inputs;
+mod input_handlers;
+mod reading_decisions;
+mod refused_requests;
+mod reviews;

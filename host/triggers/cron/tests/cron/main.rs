@@ -1,4 +1,5 @@
-//! What schedules promise, on a real store and a clock that the test moves. Only deciding is done by a desk in the test.
+//! What schedules promise, on a real store and a clock that the test moves. Only deciding is
+//! scripted.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -7,11 +8,10 @@
     reason = "tests fail by panicking, and clippy knows only functions marked as tests"
 )]
 
-mod catching_up;
-mod desk;
-mod firing;
-mod handling;
-mod overlapping;
-mod sharing;
-mod steering;
-mod world;
+mod catch_up;
+mod cluster;
+mod fairness;
+mod input_handlers;
+mod overlap;
+mod schedule_changes;
+mod ticks;

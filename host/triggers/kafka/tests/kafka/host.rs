@@ -2,16 +2,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use signalbox_delivery::{Relay, RelayConfig};
-use signalbox_intake::{Decide, Intake, IntakeConfig, PermissionAudience};
+use signalbox_graph::{Inputs, KafkaInput};
+use signalbox_intake::IntakeConfig;
 use signalbox_kafka::KafkaConnection;
 use signalbox_model::{Clock, HumanDuration};
 use signalbox_sessions::Sessions;
 use signalbox_store::{Config, DecisionQuery, DecisionRecord, Order, Store};
+use signalbox_tests_decider::{Script, ScriptedDecider, businesses, handlers};
 use signalbox_tests_support::{Kafka, Sent};
 use signalbox_trigger_kafka::{KafkaConfig, KafkaConsumer};
-
-use super::reader::Reader;
 
 /// Far more than anything here takes; only a hang takes longer.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -22,7 +21,7 @@ pub const DEAD: &str = "dead";
 
 /// A host with everything but an executor.
 pub struct Host {
-    pub reader: Arc<Reader>,
+    pub decider: Arc<ScriptedDecider>,
     pub store: Store,
     consumer: Option<KafkaConsumer>,
 }
@@ -40,6 +39,20 @@ pub fn cluster() -> Kafka {
         kafka.topic(topic, 2).unwrap();
     }
     kafka
+}
+
+/// `orders` without and `events` with a handler are read by everybody's bundle, `till` by the trattoria's alone.
+pub fn inputs(business_id: &str) -> Inputs {
+    let input = |topic: &str, handler: Option<&str>| KafkaInput {
+        topic: topic.to_owned(),
+        handler: handler.map(str::to_owned),
+    };
+    let mut kafka = vec![("plain", input("orders", None)), ("read", input("events", Some("reader")))];
+    if business_id == "trattoria" {
+        kafka.push(("till", input("till", Some("reader"))));
+    }
+    let kafka = kafka.into_iter().map(|(name, input)| (name.to_owned(), input)).collect();
+    Inputs { kafka, ..Inputs::default() }
 }
 
 pub async fn memory() -> Store {
@@ -114,14 +127,14 @@ impl Host {
         let mut settings = Settings { kafka: quick, intake: IntakeConfig::default() };
         change(&mut settings);
         let Settings { kafka: config, intake } = settings;
-        let reader = Arc::new(Reader::new(store.clone()));
-        let decide: Arc<dyn Decide> = reader.clone();
-        let audience = Arc::new(PermissionAudience(decide.clone()));
-        let (relay, _) = Relay::new(RelayConfig::default(), store.clone(), Sessions::new(1), audience);
-        let intake = Intake::new(intake, decide, store.clone(), relay, Clock::system());
+        let script = businesses().iter().fold(Script::of(businesses()), |script, business| {
+            script.deploy(&business.business_id, inputs(&business.business_id))
+        });
+        let decider = ScriptedDecider::new(store.clone(), script.handler(handlers::instructions));
+        let (intake, _) = decider.intake(intake, Sessions::new(1), Clock::system());
         let connection = KafkaConnection::new(&config.brokers, "test", &config.security, None).unwrap();
         let consumer = KafkaConsumer::start(&config, &connection, intake, Clock::system()).unwrap();
-        Self { reader, store, consumer: Some(consumer) }
+        Self { decider, store, consumer: Some(consumer) }
     }
 
     /// Leaves in order; says how many records were left unfinished.
@@ -138,10 +151,10 @@ impl Host {
         self.consumer = None;
     }
 
-    /// Waits until so many inputs were begun.
-    pub async fn begun(&self, count: usize) -> Vec<String> {
-        until(&format!("{count} begun"), async || self.reader.desk.begun().len() >= count).await;
-        self.reader.desk.begun()
+    /// Waits until deciding was started for so many inputs, and gives their texts.
+    pub async fn started(&self, count: usize) -> Vec<String> {
+        until(&format!("{count} started"), async || self.decider.started_texts().len() >= count).await;
+        self.decider.started_texts()
     }
 
     /// Waits until the store has so many decisions for a business, and gives them; more are a failure.

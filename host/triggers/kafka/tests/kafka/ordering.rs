@@ -8,16 +8,16 @@ async fn send_keyless(kafka: &Kafka, id: &str, text: &str) {
     kafka.send(INPUTS, record).await.unwrap();
 }
 
-/// While the first record waits at its gate, the one of another lane is decided, and the one behind it is not begun.
+/// While the first record waits at its gate, the one of another lane is decided, and the one behind it is not started.
 async fn second_waits_for_the_gate(host: &Host) {
     host.decided("trattoria", 1).await;
     // Lanes have no order among each other.
-    let mut begun = host.begun(2).await;
-    begun.sort_unstable();
-    assert_eq!(begun, ["other", "wait:gate"]);
-    host.reader.desk.open("gate");
+    let mut started = host.started(2).await;
+    started.sort_unstable();
+    assert_eq!(started, ["other", "wait:gate"]);
+    host.decider.open("gate");
     host.decided("trattoria", 3).await;
-    assert_eq!(host.reader.desk.begun().last().map(String::as_str), Some("second"));
+    assert_eq!(host.decider.started_texts().last().map(String::as_str), Some("second"));
 }
 
 #[tokio::test]

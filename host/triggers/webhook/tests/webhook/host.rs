@@ -5,19 +5,18 @@ use std::time::Duration;
 use http::HeaderMap;
 use secrecy::SecretString;
 use serde_json::Value;
-use signalbox_delivery::{Relay, RelayConfig};
+use signalbox_graph::{Inputs, Verify, VerifyScheme, WebhookInput};
 use signalbox_http::{HttpConfig, serve_http};
-use signalbox_intake::{Decide, Intake, IntakeConfig, PermissionAudience};
+use signalbox_intake::{Intake, IntakeConfig};
 use signalbox_model::{Clock, Timestamp};
 use signalbox_sessions::Sessions;
 use signalbox_store::{Config, Store};
+use signalbox_tests_decider::{Script, ScriptedDecider, businesses, handlers};
 use signalbox_trigger_webhook::{WebhookConfig, WebhookSecrets, Webhooks};
 use standardwebhooks::Webhook;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
-
-use super::reader::Reader;
 
 pub const SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 pub const NEXT_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -31,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A host with everything but an executor.
 pub struct Host {
     pub address: SocketAddr,
-    pub reader: Arc<Reader>,
+    pub decider: Arc<ScriptedDecider>,
     pub store: Store,
     pub intake: Intake,
     pub webhooks: Webhooks,
@@ -71,6 +70,23 @@ impl Answer {
     }
 }
 
+/// `plain` without a handler and `read` with one by Standard Webhooks, `code` by GitHub, `pay` by Stripe, and `lost`, whose
+/// secret nobody has.
+pub fn inputs() -> Inputs {
+    let hook = |handler: Option<&str>, scheme, secret: &str| WebhookInput {
+        handler: handler.map(str::to_owned),
+        verify: Verify { scheme, secret: secret.to_owned() },
+    };
+    let webhook = [
+        ("plain", hook(None, VerifyScheme::StandardWebhooks, "BOOKINGS")),
+        ("read", hook(Some("reader"), VerifyScheme::StandardWebhooks, "BOOKINGS")),
+        ("code", hook(None, VerifyScheme::Github, "CODE")),
+        ("pay", hook(None, VerifyScheme::Stripe, "PAYMENTS")),
+        ("lost", hook(None, VerifyScheme::Github, "LOST")),
+    ];
+    Inputs { webhook: webhook.map(|(name, hook)| (name.to_owned(), hook)).into(), ..Inputs::default() }
+}
+
 impl Host {
     pub async fn start() -> Self {
         Self::with(|_| {}).await
@@ -90,12 +106,12 @@ impl Host {
         };
         change(&mut settings);
         let stop = CancellationToken::new();
-        let reader = Arc::new(Reader::new(store.clone()));
-        let decide: Arc<dyn Decide> = reader.clone();
-        let audience = Arc::new(PermissionAudience(decide.clone()));
-        let (relay, task) = Relay::new(RelayConfig::default(), store.clone(), Sessions::new(1), audience);
-        tokio::spawn(task.run(stop.clone()));
-        let intake = Intake::new(settings.intake, decide, store.clone(), relay, settings.clock.clone());
+        let script = businesses()
+            .iter()
+            .fold(Script::of(businesses()), |script, business| script.deploy(&business.business_id, inputs()));
+        let decider = ScriptedDecider::new(store.clone(), script.handler(handlers::instructions));
+        let (intake, relay) = decider.intake(settings.intake, Sessions::new(1), settings.clock.clone());
+        tokio::spawn(relay.run(stop.clone()));
         let secret = |text: &str| SecretString::from(text);
         let secrets = [
             ("BOOKINGS", vec![secret(SECRET), secret(NEXT_SECRET)]),
@@ -113,7 +129,7 @@ impl Host {
         let address = listener.local_addr().unwrap();
         tokio::spawn(serve_http(HttpConfig::default(), listener, webhooks.router(), stop.clone()));
         let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
-        Self { address, reader, store, intake, webhooks, client, stop }
+        Self { address, decider, store, intake, webhooks, client, stop }
     }
 
     pub async fn post(&self, path: &str, headers: &[(&str, String)], body: impl Into<reqwest::Body>) -> Answer {
@@ -143,12 +159,13 @@ impl Host {
     /// Waits until that many decisions are made.
     pub async fn decided(&self, count: usize) {
         let wait = async {
-            while self.reader.desk.begun().len() < count || !self.store.pending_inputs(1).await.unwrap().is_empty() {
+            while self.decider.started_texts().len() < count || !self.store.pending_inputs(1).await.unwrap().is_empty()
+            {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
         };
         tokio::time::timeout(PATIENCE, wait).await.expect("it is never decided");
-        assert_eq!(self.reader.desk.begun().len(), count);
+        assert_eq!(self.decider.started_texts().len(), count);
     }
 }
 

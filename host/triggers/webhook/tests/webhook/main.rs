@@ -1,5 +1,5 @@
 //! Webhooks over real sockets, with a real store: what a sender that reads `docs/guide/webhooks.md` may rely on. Only
-//! deciding and handling is done by a desk in the test.
+//! deciding and handling is scripted.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -8,9 +8,8 @@
     reason = "tests fail by panicking, and clippy knows only functions marked as tests"
 )]
 
-mod accepting;
-mod handling;
+mod accepted_deliveries;
 mod host;
-mod limiting;
-mod reader;
-mod refusing;
+mod input_handlers;
+mod limits;
+mod refused_deliveries;

@@ -31,13 +31,13 @@ async fn a_drain_announces_itself_lets_messages_finish_and_closes_everyone() {
     let Err(Error::Http(refused)) = Client::open(host.address, &[]).await else { panic!("it was let in") };
     assert_eq!(refused.status().as_u16(), 503);
     assert!(!drain.is_finished(), "a message is being decided");
-    host.desk.open("gate");
+    host.decider.open("gate");
     busy.expect("ack").await;
     busy.expect("response").await;
     assert_eq!(busy.expect_close().await.code, 1012);
     assert_eq!(drain.await.unwrap(), 0);
     assert_eq!(host.intake.drain(PATIENCE).await, 0);
-    assert_eq!(host.desk.begun(), ["wait:gate"]);
+    assert_eq!(host.decider.started_texts(), ["wait:gate"]);
 }
 
 #[tokio::test]

@@ -2,16 +2,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jsonwebtoken::{EncodingKey, Header};
-use secrecy::SecretString;
-use serde_json::{Value, json};
-use signalbox_delivery::{Relay, RelayConfig};
-use signalbox_http::{AuthConfig, HttpConfig, KeyAlgorithm, KeyConfig, Verifier, serve_http};
-use signalbox_intake::{Decide, Intake, IntakeConfig, PermissionAudience};
-use signalbox_model::{Clock, HumanDuration, SecretReference, Timestamp};
+use serde_json::json;
+use signalbox_http::{HttpConfig, serve_http};
+use signalbox_intake::{Intake, IntakeConfig};
+use signalbox_model::{Clock, HumanDuration, Timestamp};
 use signalbox_sessions::Sessions;
 use signalbox_store::{Config, Store};
-use signalbox_tests_decider::{Desk, roles};
+use signalbox_tests_decider::{Script, ScriptedDecider, roles, verifier};
 use signalbox_trigger_websocket::{WebSocket, WebSocketConfig};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -19,12 +16,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::client::Client;
 
-const SECRET: &str = "a secret for tests, of thirty-two bytes or more";
+pub use signalbox_tests_decider::token_with;
 
 /// A host with everything but an executor.
 pub struct Host {
     pub address: SocketAddr,
-    pub desk: Arc<Desk>,
+    pub decider: Arc<ScriptedDecider>,
     pub store: Store,
     pub sessions: Sessions,
     pub intake: Intake,
@@ -57,26 +54,13 @@ impl Host {
         settings.websocket.pong_timeout = HumanDuration::secs(60);
         change(&mut settings);
         let stop = CancellationToken::new();
-        let desk = Arc::new(Desk::new(store.clone()));
-        let decide: Arc<dyn Decide> = desk.clone();
+        let decider = ScriptedDecider::new(store.clone(), Script::of_messages());
         let sessions = Sessions::new(settings.websocket.connections_per_user);
-        let audience = Arc::new(PermissionAudience(decide.clone()));
-        let (relay, task) = Relay::new(RelayConfig::default(), store.clone(), sessions.clone(), audience);
-        tokio::spawn(task.run(stop.clone()));
-        let intake = Intake::new(settings.intake, decide, store.clone(), relay, Clock::system());
-        let auth = AuthConfig {
-            leeway: HumanDuration::secs(0),
-            keys: vec![KeyConfig {
-                algorithm: KeyAlgorithm::Hs256,
-                kid: None,
-                key: SecretReference::Env("TEST".to_owned()),
-            }],
-            ..AuthConfig::default()
-        };
-        let verifier = Verifier::new(&auth, |_| Ok(SecretString::from(SECRET)), Clock::system()).unwrap();
+        let (intake, relay) = decider.intake(settings.intake, sessions.clone(), Clock::system());
+        tokio::spawn(relay.run(stop.clone()));
         let websocket = WebSocket::new(
             settings.websocket,
-            Arc::new(verifier),
+            Arc::new(verifier()),
             intake.clone(),
             sessions.clone(),
             store.clone(),
@@ -85,7 +69,7 @@ impl Host {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let server = tokio::spawn(serve_http(settings.http, listener, websocket.router(), stop.clone()));
-        Self { address, desk, store, sessions, intake, websocket, stop, server }
+        Self { address, decider, store, sessions, intake, websocket, stop, server }
     }
 
     /// Connects with a token in the header and reads the welcome.
@@ -137,10 +121,4 @@ pub fn token(user: &str, businesses: &[(&str, &str)], seconds: i64) -> String {
         "exp": Timestamp::now().as_second() + seconds,
         "businesses": roles(businesses),
     }))
-}
-
-pub fn token_with(claims: Value) -> String {
-    let mut all = json!({"iss": "signalbox", "aud": "signalbox"});
-    all.as_object_mut().unwrap().extend(claims.as_object().unwrap().clone());
-    jsonwebtoken::encode(&Header::default(), &all, &EncodingKey::from_secret(SECRET.as_bytes())).unwrap()
 }

@@ -1,5 +1,5 @@
 //! The WebSocket protocol over real sockets, with a real store: what a client of `docs/guide/websocket.md` may rely on.
-//! Only deciding is done by a desk in the test, so that the test says when a decision is made.
+//! Only deciding is scripted, so that the test says when a decision is made.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -8,17 +8,17 @@
     reason = "tests fail by panicking, and clippy knows only functions marked as tests"
 )]
 
-mod accepting;
-mod answering;
+mod authentication;
 mod client;
 mod draining;
-mod entering;
-mod flooding;
-mod handling;
-mod handshaking;
+mod fairness;
+mod handshake;
 mod host;
-mod limiting;
-mod recovering;
-mod resuming;
-mod reviewing;
-mod watching;
+mod input_handlers;
+mod limits;
+mod malformed_frames;
+mod messages;
+mod observability;
+mod recovery;
+mod resume;
+mod reviews;

@@ -4,7 +4,7 @@
 #[cfg(test)]
 mod clinic;
 #[cfg(test)]
-mod nights;
+mod past_midnight;
 #[cfg(test)]
 mod spellings;
 

@@ -4,7 +4,7 @@
 #[cfg(test)]
 mod inputs;
 #[cfg(test)]
-mod nights;
+mod past_midnight;
 #[cfg(test)]
 mod restaurant;
 #[cfg(test)]

@@ -1,0 +1,161 @@
+use signalbox_model::HumanDuration;
+use signalbox_tests_support::{RDKafkaApiKey, RDKafkaRespErr, Sent};
+use signalbox_trigger_kafka::StartAt;
+
+use super::host::{GROUP, Host, INPUTS, Settings, cluster, committed, input, memory, send_input};
+
+/// Commits by itself only after the test is long over.
+fn never_commits(settings: &mut Settings) {
+    settings.kafka.commit_interval = HumanDuration::secs(3_600);
+}
+
+#[tokio::test]
+async fn what_was_decided_and_not_committed_is_read_again_and_not_decided_again() {
+    let (kafka, store) = (cluster(), memory().await);
+    let mut first = Host::on(&kafka, store.clone(), never_commits).await;
+    for number in 0..5 {
+        send_input(&kafka, &format!("i-{number}"), "once").await;
+    }
+    first.decided("trattoria", 5).await;
+    first.crash();
+    let offsets = kafka.committed(GROUP, INPUTS, 1).unwrap();
+    assert_eq!(offsets.get(&0), Some(&0), "where it began, and no further");
+
+    let second = Host::on(&kafka, store, |_| {}).await;
+    committed(&kafka, INPUTS, 5).await;
+    second.decided("trattoria", 5).await;
+    assert_eq!(second.decider.started_texts(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_group_that_begins_at_the_end_skips_nothing_of_what_comes_while_its_host_is_dead() {
+    let (kafka, store) = (cluster(), memory().await);
+    send_input(&kafka, "i-1", "before the group").await;
+    let latest = |settings: &mut Settings| {
+        never_commits(settings);
+        settings.kafka.start_at = StartAt::Latest;
+    };
+    let mut first = Host::on(&kafka, store.clone(), latest).await;
+    committed(&kafka, INPUTS, 1).await;
+    let offsets = kafka.committed(GROUP, INPUTS, 2).unwrap();
+    assert_eq!(offsets.get(&1), Some(&0), "a partition without records has its offset too");
+    first.crash();
+    for (number, partition) in [(2, 0), (3, 1)] {
+        let value = input(&format!("i-{number}"), "while it was dead").to_string();
+        let record = Sent { key: Some("k"), value: Some(&value), partition: Some(partition), ..Sent::default() };
+        kafka.send(INPUTS, record).await.unwrap();
+    }
+
+    let second = Host::on(&kafka, store, latest).await;
+    second.decided("trattoria", 2).await;
+    assert_eq!(second.texts().await, ["while it was dead", "while it was dead"]);
+}
+
+#[tokio::test]
+async fn a_partition_that_a_topic_of_the_group_gets_later_is_read_from_its_first_record() {
+    let kafka = cluster();
+    // The group knows the topic by its first partition; the other was added, and records came before any host saw it.
+    kafka.commit(GROUP, INPUTS, 0, 0).unwrap();
+    let value = input("i-1", "early").to_string();
+    kafka.send(INPUTS, Sent { value: Some(&value), partition: Some(1), ..Sent::default() }).await.unwrap();
+    let host = Host::with(&kafka, |settings| settings.kafka.start_at = StartAt::Latest).await;
+    host.decided("trattoria", 1).await;
+    assert_eq!(host.texts().await, ["early"]);
+}
+
+#[tokio::test]
+async fn what_is_committed_and_no_longer_there_is_read_on_from_what_is() {
+    let kafka = cluster();
+    // As after a long absence: the brokers have nothing at the offset that is committed.
+    kafka.commit(GROUP, INPUTS, 0, 1_000).unwrap();
+    send_input(&kafka, "i-1", "still there").await;
+    let host = Host::with(&kafka, |settings| settings.kafka.start_at = StartAt::Latest).await;
+    host.decided("trattoria", 1).await;
+}
+
+#[tokio::test]
+async fn nothing_is_read_before_the_brokers_keep_where_a_group_begins() {
+    let kafka = cluster();
+    send_input(&kafka, "i-1", "before the group").await;
+    kafka.fail(RDKafkaApiKey::OffsetCommit, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED; 3]);
+    let host = Host::with(&kafka, |settings| settings.kafka.start_at = StartAt::Latest).await;
+    committed(&kafka, INPUTS, 1).await;
+    send_input(&kafka, "i-2", "after it").await;
+    host.decided("trattoria", 1).await;
+    assert_eq!(host.texts().await, ["after it"]);
+}
+
+#[tokio::test]
+async fn what_was_read_and_not_decided_is_decided_by_the_next_host() {
+    let (kafka, store) = (cluster(), memory().await);
+    let mut first = Host::on(&kafka, store.clone(), |_| {}).await;
+    send_input(&kafka, "i-1", "wait:gate").await;
+    first.started(1).await;
+    first.crash();
+
+    let second = Host::on(&kafka, store, |_| {}).await;
+    second.started(1).await;
+    second.decider.open("gate");
+    committed(&kafka, INPUTS, 1).await;
+    second.decided("trattoria", 1).await;
+}
+
+#[tokio::test]
+async fn a_record_that_ends_every_host_that_decides_it_is_given_up_and_the_next_one_is_decided() {
+    let (kafka, store) = (cluster(), memory().await);
+    send_input(&kafka, "i-1", "wait:never").await;
+    let twice = |settings: &mut Settings| settings.intake.recovery_attempts = 2.try_into().unwrap();
+    for _ in 0..2 {
+        let mut host = Host::on(&kafka, store.clone(), twice).await;
+        host.started(1).await;
+        host.crash();
+    }
+    send_input(&kafka, "i-2", "after").await;
+    let last = Host::on(&kafka, store, twice).await;
+    committed(&kafka, INPUTS, 2).await;
+    assert_eq!(last.decider.given_up(), [("wait:never".to_owned(), 2)]);
+    assert_eq!(last.decider.started_texts(), ["after"]);
+    last.decided("trattoria", 2).await;
+}
+
+#[tokio::test]
+async fn a_commit_that_got_lost_is_made_again() {
+    let kafka = cluster();
+    kafka.fail(RDKafkaApiKey::OffsetCommit, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED; 3]);
+    let host = Host::start(&kafka).await;
+    send_input(&kafka, "i-1", "once").await;
+    host.decided("trattoria", 1).await;
+    committed(&kafka, INPUTS, 1).await;
+}
+
+#[tokio::test]
+async fn brokers_that_go_away_and_come_back_lose_nothing() {
+    let kafka = cluster();
+    let host = Host::start(&kafka).await;
+    send_input(&kafka, "i-1", "before").await;
+    send_input(&kafka, "i-2", "wait:gate").await;
+    host.started(2).await;
+    kafka.down().unwrap();
+    // Decided while nobody can be told.
+    host.decider.open("gate");
+    host.decided("trattoria", 2).await;
+    kafka.up().unwrap();
+    send_input(&kafka, "i-3", "after").await;
+    host.decided("trattoria", 3).await;
+    committed(&kafka, INPUTS, 3).await;
+    let mut started = host.decider.started_texts();
+    assert_eq!(started.last().map(String::as_str), Some("after"));
+    // Records with different keys have no order among each other.
+    started.sort_unstable();
+    assert_eq!(started, ["after", "before", "wait:gate"], "none is decided twice");
+}
+
+#[tokio::test]
+async fn a_host_that_starts_without_brokers_reads_once_they_are_there() {
+    let kafka = cluster();
+    send_input(&kafka, "i-1", "early").await;
+    kafka.down().unwrap();
+    let host = Host::start(&kafka).await;
+    kafka.up().unwrap();
+    host.decided("trattoria", 1).await;
+}

@@ -1,0 +1,227 @@
+//! Many who want more than there is, and what the others notice of it.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use signalbox_model::HumanDuration;
+use signalbox_store::{Config, Store};
+
+use super::client::{Client, PATIENCE};
+use super::host::{Host, Settings, token};
+
+/// Room for one decision, and a line of this length for which nobody is too slow.
+fn narrow(settings: &mut Settings, waiting: usize) {
+    settings.intake.in_flight = 1;
+    settings.intake.waiting = waiting;
+    settings.intake.admission_wait = HumanDuration::secs(600);
+    settings.intake.ack_after = HumanDuration::millis(0);
+}
+
+/// A coordinator of both businesses.
+async fn coordinator(host: &Host, user: &str) -> Client {
+    host.connect(&token(user, &[("trattoria", "coordinator"), ("clinic", "coordinator")], 3_600)).await
+}
+
+async fn say_to(client: &mut Client, business: &str, id: &str, text: &str) {
+    client.send(json!({"type": "message", "id": id, "businessId": business, "content": {"text": text}})).await;
+}
+
+/// Says something, and returns once the host has taken it up or refused it; it reads one frame after the other.
+async fn say_and_be_heard(client: &mut Client, business: &str, id: &str, text: &str) {
+    say_to(client, business, id, text).await;
+    client.send(json!({"type": "ping", "id": id})).await;
+    loop {
+        let frame = client.next().await;
+        match frame["type"].as_str() {
+            Some("pong") => return,
+            Some("ack" | "response" | "progress") => {}
+            _ => panic!("{frame}"),
+        }
+    }
+}
+
+/// Until the message is acknowledged, past what comes before it.
+async fn decided(client: &mut Client) {
+    while client.expect_either("ack", "response").await["state"] != "decided" {}
+}
+
+#[tokio::test]
+async fn a_flooding_business_does_not_starve_another() {
+    let host = Host::with(|settings| narrow(settings, 6)).await;
+    let mut first = coordinator(&host, "flood-0").await;
+    say_to(&mut first, "trattoria", "m1", "wait:gate").await;
+    first.expect("ack").await;
+    let mut flood = Vec::new();
+    for number in 1..=6 {
+        let mut client = coordinator(&host, &format!("flood-{number}")).await;
+        say_and_be_heard(&mut client, "trattoria", "m1", "wait:gate").await;
+        flood.push(client);
+    }
+    let mut one_more = coordinator(&host, "flood-7").await;
+    say_to(&mut one_more, "trattoria", "m1", "wait:gate").await;
+    one_more.expect_error("busy").await;
+
+    let mut dan = coordinator(&host, "dan").await;
+    say_and_be_heard(&mut dan, "clinic", "m1", "hi").await;
+    let error = flood.pop().unwrap().expect_error("busy").await;
+    assert_eq!(error["errorType"], "rate_limit_exceeded");
+    assert!(error["details"]["retryAfterMs"].as_u64().unwrap() >= 500, "{error}");
+    // The one that is being decided, and the flood's turn in the round.
+    host.decider.open("gate");
+    host.decider.open("gate");
+    decided(&mut dan).await;
+    assert_eq!(host.decider.started_texts()[..3], ["wait:gate", "wait:gate", "hi"]);
+    for _ in 0..4 {
+        host.decider.open("gate");
+    }
+    for client in [&mut first].into_iter().chain(&mut flood) {
+        decided(client).await;
+    }
+    assert_eq!(host.decider.started_texts().len(), 7, "each once");
+}
+
+#[tokio::test]
+async fn a_user_has_no_more_in_flight_than_a_users_share() {
+    let host = Host::with(|settings| {
+        settings.intake.in_flight_per_user = 1;
+        settings.intake.waiting = 0;
+    })
+    .await;
+    let (mut ana, mut dan) = (coordinator(&host, "ana").await, coordinator(&host, "dan").await);
+    say_to(&mut ana, "trattoria", "m1", "wait:gate").await;
+    ana.expect("ack").await;
+    say_to(&mut ana, "clinic", "m2", "hi").await;
+    assert_eq!(ana.expect_error("busy").await["details"]["messageId"], "m2");
+    say_to(&mut dan, "trattoria", "m1", "hi").await;
+    decided(&mut dan).await;
+    host.decider.open("gate");
+    decided(&mut ana).await;
+    say_to(&mut ana, "clinic", "m2", "hi").await;
+    decided(&mut ana).await;
+}
+
+#[tokio::test]
+async fn a_message_in_line_holds_up_nothing_on_its_connection_and_its_duplicate_joins_it() {
+    let host = Host::with(|settings| narrow(settings, 1)).await;
+    let (mut ana, mut dan) = (coordinator(&host, "ana").await, coordinator(&host, "dan").await);
+    let mut dan_elsewhere = coordinator(&host, "dan").await;
+    say_to(&mut ana, "trattoria", "m1", "wait:gate").await;
+    ana.expect("ack").await;
+    say_and_be_heard(&mut dan, "trattoria", "m1", "first").await;
+    say_and_be_heard(&mut dan, "trattoria", "m2", "second").await;
+    say_and_be_heard(&mut dan_elsewhere, "trattoria", "m1", "first").await;
+    host.decider.open("gate");
+    decided(&mut dan).await;
+    decided(&mut dan).await;
+    decided(&mut dan_elsewhere).await;
+    assert_eq!(host.decider.started_texts(), ["wait:gate", "first", "second"], "once, and in order");
+}
+
+#[tokio::test]
+async fn who_waits_too_long_is_told_to_come_back_and_is_decided_then() {
+    let host = Host::with(|settings| {
+        narrow(settings, 8);
+        settings.intake.admission_wait = HumanDuration::millis(1);
+    })
+    .await;
+    let (mut ana, mut dan) = (coordinator(&host, "ana").await, coordinator(&host, "dan").await);
+    say_to(&mut ana, "trattoria", "m1", "wait:gate").await;
+    ana.expect("ack").await;
+    say_to(&mut dan, "trattoria", "m1", "hi").await;
+    let error = dan.expect_error("busy").await;
+    assert_eq!((&error["details"]["retryable"], &error["details"]["messageId"]), (&json!(true), &json!("m1")));
+    host.decider.open("gate");
+    decided(&mut ana).await;
+    say_to(&mut dan, "trattoria", "m1", "hi").await;
+    decided(&mut dan).await;
+}
+
+#[tokio::test]
+async fn a_drain_sends_away_who_waits_and_finishes_who_does_not() {
+    let host = Host::with(|settings| narrow(settings, 8)).await;
+    let (mut ana, mut dan) = (coordinator(&host, "ana").await, coordinator(&host, "dan").await);
+    say_to(&mut ana, "trattoria", "m1", "wait:gate").await;
+    ana.expect("ack").await;
+    say_and_be_heard(&mut dan, "trattoria", "m1", "hi").await;
+    let intake = host.intake.clone();
+    let drain = tokio::spawn(async move { intake.drain(PATIENCE).await });
+    assert_eq!(dan.expect_error("draining").await["details"]["retryable"], true);
+    host.decider.open("gate");
+    decided(&mut ana).await;
+    assert_eq!(drain.await.unwrap(), 0);
+    assert_eq!(host.decider.started_texts(), ["wait:gate"]);
+}
+
+#[tokio::test]
+async fn what_is_stored_waits_its_turn_among_live_messages_and_survives_a_drain() {
+    let store = Store::open(Config::memory()).await.unwrap();
+    let first = Host::on(store.clone(), |settings| settings.intake.ack_after = HumanDuration::millis(0)).await;
+    let mut eva = coordinator(&first, "eva").await;
+    say_to(&mut eva, "trattoria", "m1", "wait:never").await;
+    eva.expect("ack").await;
+    drop((eva, first));
+
+    let host = Host::on(store, |settings| narrow(settings, 1)).await;
+    let (mut ana, mut dan) = (coordinator(&host, "ana").await, coordinator(&host, "dan").await);
+    say_to(&mut ana, "trattoria", "m1", "wait:gate").await;
+    ana.expect("ack").await;
+    say_and_be_heard(&mut dan, "trattoria", "m1", "hi").await;
+    // Finds what the first host accepted, and what ana is about; the line is full, and what is stored waits all the same.
+    let intake = host.intake.clone();
+    let recovery = tokio::spawn(async move { intake.recover(Duration::ZERO).await });
+    host.decider.open("gate");
+    decided(&mut dan).await;
+    host.until(|host| host.decider.started_texts().len() == 3).await;
+    assert_eq!(host.decider.started_texts(), ["wait:gate", "hi", "wait:never"]);
+    say_and_be_heard(&mut ana, "trattoria", "m2", "hi").await;
+    assert_eq!(host.intake.drain(Duration::from_millis(10)).await, 1, "one is still being decided");
+    assert_eq!(host.store.pending_inputs(10).await.unwrap().len(), 1, "the next host decides it");
+    recovery.abort();
+}
+
+/// Sends until the host says that it is too much, and returns how it says so.
+async fn limited(client: &mut Client, code: &str) -> Value {
+    let mut number = 0;
+    loop {
+        number += 1;
+        client.say(&format!("m{number}"), "hi").await;
+        let frame = client.expect_either("ack", "error").await;
+        if frame["type"] == "error" {
+            assert_eq!(frame["details"]["code"], code, "{frame}");
+            assert_eq!(frame["errorType"], "rate_limit_exceeded");
+            return frame;
+        }
+        client.expect_answer().await;
+    }
+}
+
+#[tokio::test]
+async fn a_user_who_sends_too_much_over_time_waits_and_others_do_not() {
+    let host = Host::with(|settings| {
+        settings.intake.rate_per_user = NonZeroU32::MIN;
+        settings.intake.burst_per_user = NonZeroU32::new(2).unwrap();
+    })
+    .await;
+    let (mut ana, mut dan) = (coordinator(&host, "ana").await, coordinator(&host, "dan").await);
+    let error = limited(&mut ana, "user_rate_limited").await;
+    let wait = error["details"]["retryAfterMs"].as_u64().unwrap();
+    assert!((1..=1_000).contains(&wait), "{wait}");
+    dan.say("m1", "hi").await;
+    decided(&mut dan).await;
+}
+
+#[tokio::test]
+async fn a_business_that_is_sent_too_much_over_time_costs_no_other() {
+    let host = Host::with(|settings| {
+        settings.intake.rate_per_business = NonZeroU32::MIN;
+        settings.intake.burst_per_business = NonZeroU32::MIN;
+    })
+    .await;
+    let mut ana = coordinator(&host, "ana").await;
+    let error = limited(&mut ana, "business_rate_limited").await;
+    assert_eq!(error["details"]["retryable"], true);
+    assert!(error["details"]["retryAfterMs"].is_u64(), "{error}");
+    say_to(&mut ana, "clinic", "m1", "hi").await;
+    decided(&mut ana).await;
+}
