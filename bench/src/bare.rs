@@ -1,5 +1,7 @@
 //! What the host is compared with: axum as its own examples show it, which answers what it is sent.
 
+use std::process::Command;
+
 use anyhow::Result;
 use axum::Router;
 use axum::extract::WebSocketUpgrade;
@@ -7,9 +9,17 @@ use axum::extract::ws::{Message, WebSocket};
 use axum::response::Response;
 use axum::routing::{get, post};
 use serde_json::{Value, json};
+use signalbox_tests_support::Server;
 
 /// For reading and writing of a connection, in bytes, as the host has it.
 pub const BUFFER: usize = 2 * 1024;
+
+/// Starts this program as the bare server.
+pub fn start() -> Result<Server> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg("bare");
+    Server::start(command, None)
+}
 
 /// Serves `/ws` and `/echo` on a free port of this machine until it is killed.
 pub async fn serve() -> Result<()> {

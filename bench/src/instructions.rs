@@ -9,11 +9,12 @@ use anyhow::{Context, Result, bail};
 use serde_json::json;
 use signalbox_sandbox::SandboxConfig;
 use signalbox_store::{Backend, Config, Store};
+use signalbox_tests_support::provenance;
 use tempfile::TempDir;
 
-use crate::desk::{Desk, TEXT, input};
+use crate::bundle;
 use crate::figures::grouped;
-use crate::{bundle, machine};
+use crate::in_process::{InProcessHost, TEXT, input};
 
 const FILE: &str = "bench/INSTRUCTIONS.md";
 const HEAD: &str = "\
@@ -51,8 +52,13 @@ pub fn run() -> Result<()> {
             Some(change) => format!("{change:+.1} %"),
         });
     }
-    let line =
-        format!("| {} | {} | {} | {} |\n", machine::today(), machine::commit(), machine::compiler(), cells.join(" | "));
+    let line = format!(
+        "| {} | {} | {} | {} |\n",
+        provenance::today(),
+        provenance::commit(),
+        provenance::compiler(),
+        cells.join(" | ")
+    );
     print!("{line}");
     text.push_str(&line);
     fs::write(FILE, text).with_context(|| format!("{FILE} cannot be written"))
@@ -103,16 +109,16 @@ pub fn decide(count: u32, recorded: bool) -> Result<()> {
         let store = Store::open(Config::new(Backend::Embedded { path: None })).await?;
         // A small pool: callgrind has less address space to give than a machine. And no ticks, because nothing is short there.
         let tick = Duration::from_secs(3_600);
-        let desk = Desk::with(store, SandboxConfig { instances: 2, tick, ..SandboxConfig::default() })?;
+        let host = InProcessHost::with(store, SandboxConfig { instances: 2, tick, ..SandboxConfig::default() })?;
         let folder = TempDir::new()?;
         bundle::chain(folder.path())?;
-        desk.publish(folder.path()).await?;
+        host.publish(folder.path()).await?;
         for _ in 0..count {
             let input = input(&json!({ "text": TEXT }))?;
             if recorded {
-                desk.decide(input).await?;
+                host.decide(input).await?;
             } else {
-                desk.decide_unrecorded(&input).await?;
+                host.decide_unrecorded(&input).await?;
             }
         }
         Ok(())

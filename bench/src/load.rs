@@ -19,7 +19,36 @@ use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
 use crate::bare::BUFFER;
-use crate::desk::TEXT;
+use crate::in_process::TEXT;
+
+/// Configuration of a host under load, with limits far above what is measured: a refusal would be no measure of speed.
+pub const UNLIMITED: &str = "\
+[intake]
+in-flight-per-business = 256
+in-flight-per-user = 256
+waiting = 100000
+waiting-per-business = 100000
+admission-wait = \"60s\"
+rate-per-user = 1000000
+burst-per-user = 1000000
+rate-per-business = 1000000
+burst-per-business = 1000000
+[http]
+max-connections = 20000
+connections-per-address = 20000
+[websocket]
+max-connections = 20000
+max-unauthenticated = 20000
+connections-per-user = 20000
+frames-per-second = 1000000
+burst = 1000000
+in-flight = 10000
+[api]
+requests-per-second = 1000000
+burst = 1000000
+[telemetry]
+log-format = \"json\"
+";
 
 /// Far more than any answer takes that is of use.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -1,18 +1,16 @@
-//! `signalbox-bench`: measures what the host promises. Started by `cargo xtask`, which builds what it needs.
+//! `signalbox-bench`: measures how fast the host is, beside its peers and its budgets. Started by `cargo xtask`, which builds
+//! what it needs.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool speaks on its terminal")]
 
 mod bare;
 mod bundle;
-mod containment;
-mod desk;
+mod cpu;
 mod figures;
-mod host;
+mod in_process;
 mod instructions;
 mod load;
-mod machine;
 mod report;
 mod results;
-mod soak;
 
 use std::process::ExitCode;
 
@@ -51,20 +49,11 @@ enum Task {
     /// Serve what the host is compared with.
     #[command(hide = true)]
     Bare,
-    /// Send rounds of mixed traffic to a host, and see that it ends with what it began with.
-    Soak {
-        /// For how long; at least six rounds are made.
-        #[arg(long, default_value_t = 60.0)]
-        minutes: f64,
-    },
-    /// Let every hostile guest loose beside a neighbour; writes `bench/CONTAINMENT.md`.
-    Containment(containment::Options),
 }
 
 fn main() -> ExitCode {
     match run(Arguments::parse()) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
@@ -72,17 +61,12 @@ fn main() -> ExitCode {
     }
 }
 
-/// False when something is not as it must be, which has been told.
-fn run(arguments: Arguments) -> anyhow::Result<bool> {
-    let served = |work: &mut dyn FnMut(&tokio::runtime::Runtime) -> anyhow::Result<()>| {
-        work(&tokio::runtime::Builder::new_multi_thread().enable_all().build()?).map(|()| true)
-    };
+fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let runtime = || tokio::runtime::Builder::new_multi_thread().enable_all().build();
     match arguments.task {
-        Task::Results { only } => served(&mut |runtime| runtime.block_on(results::run(&only))),
-        Task::Bare => served(&mut |runtime| runtime.block_on(bare::serve())),
-        Task::Instructions => instructions::run().map(|()| true),
-        Task::Decide { count, recorded } => instructions::decide(count, recorded).map(|()| true),
-        Task::Containment(options) => containment::run(&options),
-        Task::Soak { minutes } => served(&mut |runtime| runtime.block_on(soak::run(minutes))),
+        Task::Results { only } => runtime()?.block_on(results::run(&only)),
+        Task::Bare => runtime()?.block_on(bare::serve()),
+        Task::Instructions => instructions::run(),
+        Task::Decide { count, recorded } => instructions::decide(count, recorded),
     }
 }

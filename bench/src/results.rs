@@ -19,8 +19,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
+use signalbox_tests_support::provenance;
 
-use crate::machine;
 use crate::report::Report;
 
 /// A part of the whole.
@@ -59,7 +59,7 @@ pub async fn run(only: &[Part]) -> Result<()> {
     }
     reasons::explain(&mut report);
     if only.is_empty() {
-        let head = format!("Written by `cargo xtask bench`; do not edit.\n\n{}", machine::described());
+        let head = format!("Written by `cargo xtask bench`; do not edit.\n\n{}", provenance::table());
         fs::write(Path::new("bench/RESULTS.md"), report.text("Results", &head))?;
         println!("written to bench/RESULTS.md");
     }

@@ -52,7 +52,8 @@ enum Task {
     },
     /// Count the instructions of a decision with valgrind; adds a line to `bench/INSTRUCTIONS.md`.
     Instructions,
-    /// Let every hostile guest loose beside a neighbour and measure both; writes `bench/CONTAINMENT.md`.
+    /// Let every hostile guest loose beside a neighbour and measure both; writes
+    /// `tests/containment/CONTAINMENT.md`.
     Containment,
     /// Let libFuzzer run one of the targets in `fuzz` for a while; needs `cargo install cargo-fuzz`.
     Fuzz {
@@ -93,7 +94,7 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             bench::run(&workspace, "results", &arguments)
         }
         Task::Instructions => bench::run(&workspace, "instructions", &[]),
-        Task::Containment => bench::run(&workspace, "containment", &[]),
+        Task::Containment => bench::containment(&workspace),
         Task::Fuzz { target, minutes } => fuzz::run(&workspace, &target, minutes),
         Task::Soak { minutes } => soak::run(&workspace, minutes),
         Task::Tidy => tidy::run(&workspace),

@@ -22,6 +22,6 @@ pub fn run(workspace: &Workspace, minutes: f64) -> Result<ExitCode> {
 /// Soaks the host, built as the tests build it: nothing is compiled that they do not compile too.
 pub fn soak(workspace: &Workspace, minutes: f64) -> Result<()> {
     succeed(workspace.cargo().args(["build", "--workspace", "--bins", "--test", "journeys"]))?;
-    let mut soak = Command::new(workspace.target.join("debug/signalbox-bench"));
-    succeed(soak.args(["soak", "--minutes", &minutes.to_string()]).current_dir(&workspace.root))
+    let mut soak = Command::new(workspace.target.join("debug/signalbox-soak"));
+    succeed(soak.args(["--minutes", &minutes.to_string()]).current_dir(&workspace.root))
 }

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::bundle;
-use crate::desk::{Desk, TEXT, input};
+use crate::cpu::cpu_time;
 use crate::figures::{ROUNDS, in_micros, median, micros};
-use crate::machine::cpu_time;
+use crate::in_process::{InProcessHost, TEXT, input};
 use crate::report::{Report, Section};
 
 /// How long one round of one graph is run.
@@ -23,11 +23,11 @@ pub struct Cost {
 }
 
 /// Decides the same text again and again, one after the other.
-pub async fn cost(desk: &Desk, content: &Value, round: Duration) -> Result<Cost> {
+pub async fn cost(host: &InProcessHost, content: &Value, round: Duration) -> Result<Cost> {
     let (cpu, started, mut decisions) = (cpu_time(), Instant::now(), 0_u32);
     let accepted = input(content)?;
     while started.elapsed() < round {
-        desk.decide_unrecorded(&accepted).await?;
+        host.decide_unrecorded(&accepted).await?;
         decisions += 1;
     }
     let each = |time: Duration| in_micros(time) / f64::from(decisions);
@@ -35,11 +35,11 @@ pub async fn cost(desk: &Desk, content: &Value, round: Duration) -> Result<Cost>
 }
 
 /// The median of rounds after one that warms up.
-async fn measured(desk: &Desk, content: &Value) -> Result<Cost> {
-    cost(desk, content, ROUND).await?;
+async fn measured(host: &InProcessHost, content: &Value) -> Result<Cost> {
+    cost(host, content, ROUND).await?;
     let (mut cpu, mut wall) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        let Cost { cpu: one, wall: other } = cost(desk, content, ROUND).await?;
+        let Cost { cpu: one, wall: other } = cost(host, content, ROUND).await?;
         cpu.push(one);
         wall.push(other);
     }
@@ -47,7 +47,7 @@ async fn measured(desk: &Desk, content: &Value) -> Result<Cost> {
 }
 
 pub async fn measure(report: &mut Report) -> Result<()> {
-    let desk = Desk::new().await?;
+    let host = InProcessHost::new().await?;
     let folder = TempDir::new()?;
     let text = json!({ "text": TEXT });
     let mut section = Section::new("Graphs");
@@ -59,8 +59,8 @@ pub async fn measure(report: &mut Report) -> Result<()> {
     let mut rows = Vec::new();
     for nodes in [1, 3, 10, 30, 100] {
         bundle::line(folder.path(), nodes)?;
-        desk.publish(folder.path()).await?;
-        rows.push((format!("{nodes} in a line"), nodes, measured(&desk, &text).await?));
+        host.publish(folder.path()).await?;
+        rows.push((format!("{nodes} in a line"), nodes, measured(&host, &text).await?));
     }
     // Per node without what every decision costs, between the smallest and the largest of a shape.
     let slope = |rows: &[(String, usize, Cost)]| match (rows.first(), rows.last()) {
@@ -75,23 +75,23 @@ pub async fn measure(report: &mut Report) -> Result<()> {
     let mut all = std::mem::take(&mut rows);
     for width in [2, 4, 8, 16, 32, 64] {
         bundle::fan(folder.path(), width)?;
-        desk.publish(folder.path()).await?;
-        rows.push((format!("{width} side by side, and one"), width + 1, measured(&desk, &text).await?));
+        host.publish(folder.path()).await?;
+        rows.push((format!("{width} side by side, and one"), width + 1, measured(&host, &text).await?));
     }
     let fan = (slope(&rows), middle(&rows));
     all.append(&mut rows);
     bundle::each(folder.path())?;
-    desk.publish(folder.path()).await?;
+    host.publish(folder.path()).await?;
     for items in [1, 10, 100, 1_000] {
         let content = json!({ "data": { "items": (0..items).collect::<Vec<usize>>() } });
-        rows.push((format!("one for each of {items}, and one"), items + 1, measured(&desk, &content).await?));
+        rows.push((format!("one for each of {items}, and one"), items + 1, measured(&host, &content).await?));
     }
     let each = (slope(&rows), middle(&rows));
     all.append(&mut rows);
     for nodes in [1, 10, 100] {
         bundle::large(folder.path(), nodes)?;
-        desk.publish(folder.path()).await?;
-        rows.push((format!("1 of {nodes} that the graph has"), 1, measured(&desk, &text).await?));
+        host.publish(folder.path()).await?;
+        rows.push((format!("1 of {nodes} that the graph has"), 1, measured(&host, &text).await?));
     }
     all.append(&mut rows);
     let shown: Vec<Vec<String>> = all

@@ -20,7 +20,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use super::turn::turn;
 use crate::bundle;
-use crate::desk::{BUSINESS, Desk, TEXT, input};
+use crate::in_process::{BUSINESS, InProcessHost, TEXT, input};
 
 /// Calls of an instance that lives on, for which it is made once.
 const MANY: u32 = 100;
@@ -101,7 +101,7 @@ fn told<T, E: std::fmt::Debug>(answer: Result<T, E>) -> Result<()> {
 
 /// One node of the sandbox, ready to be called.
 struct Boxed {
-    desk: Desk,
+    host: InProcessHost,
     generation: Generation,
     scope: Arc<CallScope>,
     task: Task,
@@ -109,14 +109,14 @@ struct Boxed {
 
 impl Boxed {
     async fn new(folder: &Path) -> Result<Self> {
-        let desk = Desk::new().await?;
-        let generation = desk.load(folder).await?;
+        let host = InProcessHost::new().await?;
+        let generation = host.load(folder).await?;
         let accepted = input(&json!({ "text": TEXT }))?;
         let edges = EdgeScope::new(&accepted.input, &accepted.permissions);
         let mut stepper = Stepper::<()>::new(generation.graph.clone(), Default::default(), edges);
         let Next::Run(tasks) = stepper.next() else { bail!("the graph begins with nothing") };
         let task = tasks.into_iter().next().context("the graph begins with a node")?;
-        let business = desk.sandbox.services().directory.get(BUSINESS).context("the business is there")?;
+        let business = host.sandbox.services().directory.get(BUSINESS).context("the business is there")?;
         let scope = Arc::new(CallScope {
             decision_id: "dec_1".into(),
             correlation_id: "cor_1".into(),
@@ -128,13 +128,13 @@ impl Boxed {
             schedules: Arc::default(),
             answers: Default::default(),
         });
-        Ok(Self { desk, generation, scope, task })
+        Ok(Self { host, generation, scope, task })
     }
 
     async fn fresh(&self, context: &wit::Context) -> Result<()> {
         let plugin = self.generation.plugin("chain").context("the plugin is there")?;
         let call = NodeCall { plugin, scope: self.scope.clone(), context, task: &self.task };
-        told(self.desk.sandbox.run_node(call).await.outcome)
+        told(self.host.sandbox.run_node(call).await.outcome)
     }
 }
 

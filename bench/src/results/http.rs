@@ -5,14 +5,15 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result, ensure};
 use hdrhistogram::Histogram;
 use reqwest::{Client, RequestBuilder, StatusCode};
+use signalbox_tests_support::Server;
 use standardwebhooks::Webhook;
 use tokio::task::JoinSet;
 use tokio::time::{Instant as Moment, sleep_until};
 
 use super::websocket::{BUSINESS, SECRET, setup};
-use crate::desk::TEXT;
+use crate::bare;
 use crate::figures::{ROUNDS, in_micros, median, micros, rate, time};
-use crate::host::Server;
+use crate::in_process::TEXT;
 use crate::report::{Report, Section};
 
 const ROUND: Duration = Duration::from_secs(2);
@@ -113,7 +114,7 @@ impl Contender<'_> {
 }
 
 pub async fn measure(report: &mut Report) -> Result<()> {
-    let (bare, host) = (Server::bare()?, Server::host(setup()?)?);
+    let (bare, host) = (bare::start()?, Server::host(setup()?)?);
     let client = Client::builder().no_proxy().timeout(Duration::from_secs(60)).build()?;
     let setup = host.setup.as_ref().context("the host has files")?;
     let token = setup.token("ana").business(BUSINESS, &["coordinator"]).mint()?;

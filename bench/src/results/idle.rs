@@ -5,14 +5,14 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use futures_util::{SinkExt as _, StreamExt as _, TryStreamExt as _, stream};
 use rustix::process::{Resource, getrlimit, setrlimit};
-use signalbox_tests_support::{Setup, bundle};
+use signalbox_tests_support::{Server, Setup, bundle};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Message;
 
+use crate::bare;
 use crate::figures::{ROUNDS, grouped, in_micros, kib, median, time};
-use crate::host::{OPEN, Server};
-use crate::load::{self, Socket};
+use crate::load::{self, Socket, UNLIMITED};
 use crate::report::{Report, Section};
 
 const CONNECTIONS: usize = 10_000;
@@ -21,7 +21,8 @@ const QUIET: Duration = Duration::from_secs(10);
 
 pub async fn measure(report: &mut Report) -> Result<()> {
     allow_files()?;
-    let setup = Setup::new()?.business(BUSINESS, "probe-websocket")?.bundle(bundle("probes/websocket")?).config(OPEN);
+    let setup =
+        Setup::new()?.business(BUSINESS, "probe-websocket")?.bundle(bundle("probes/websocket")?).config(UNLIMITED);
     let token = |number: usize| setup.token(&format!("user-{number}")).business(BUSINESS, &["coordinator"]).mint();
     let tokens = (0..CONNECTIONS).map(token).collect::<Result<Vec<_>>>()?;
     let server = Server::host(setup)?;
@@ -102,7 +103,7 @@ pub async fn measure(report: &mut Report) -> Result<()> {
 
 /// What a server that only echoes holds for a connection.
 async fn of_the_echo() -> Result<f64> {
-    let server = Server::bare()?;
+    let server = bare::start()?;
     let first = load::connect(&server.websocket, None).await?;
     let before = server.process().private_memory()?;
     let sockets: Vec<Socket> = stream::iter(1..CONNECTIONS)

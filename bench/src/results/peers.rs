@@ -13,8 +13,8 @@ use tempfile::TempDir;
 use super::graph;
 use super::guest_call::GuestCall;
 use crate::bundle;
-use crate::desk::{Desk, TEXT};
 use crate::figures::{ROUNDS, median, micros, times};
+use crate::in_process::{InProcessHost, TEXT};
 use crate::report::{Report, Section};
 
 const ROUND: Duration = Duration::from_secs(1);
@@ -91,15 +91,15 @@ fn succeed(command: &mut Command) -> Result<()> {
 
 pub async fn measure(report: &mut Report, folder: &Path) -> Result<()> {
     let mut peers = [Peer::javascript(folder)?, Peer::python(folder)?];
-    let (desk, made, text) = (Desk::new().await?, TempDir::new()?, json!({ "text": TEXT }));
+    let (host, made, text) = (InProcessHost::new().await?, TempDir::new()?, json!({ "text": TEXT }));
     bundle::chain(made.path())?;
-    desk.publish(made.path()).await?;
+    host.publish(made.path()).await?;
     let call = GuestCall::new().await?;
-    graph::cost(&desk, &text, ROUND).await?;
+    graph::cost(&host, &text, ROUND).await?;
     call.bare(ROUND).await?;
     let [mut cpu, mut wall, mut bare, mut warm] = [const { Vec::new() }; 4];
     for _ in 0..ROUNDS {
-        let cost = graph::cost(&desk, &text, ROUND).await?;
+        let cost = graph::cost(&host, &text, ROUND).await?;
         cpu.push(cost.cpu);
         wall.push(cost.wall);
         bare.push(NODES * call.bare(ROUND).await?);

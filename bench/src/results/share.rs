@@ -16,8 +16,8 @@ use super::graph;
 use super::guest_call::GuestCall;
 use super::turn::turn;
 use crate::bundle;
-use crate::desk::{BUSINESS, Desk, TEXT, input};
 use crate::figures::{ROUNDS, median, micros};
+use crate::in_process::{BUSINESS, InProcessHost, TEXT, input};
 use crate::report::{Report, Section};
 
 const ROUND: Duration = Duration::from_millis(500);
@@ -85,11 +85,11 @@ pub async fn measure(report: &mut Report) -> Result<()> {
     let (made, files) = (TempDir::new()?, TempDir::new()?);
     bundle::chain(made.path())?;
     let text = json!({ "text": TEXT });
-    let desk = Desk::new().await?;
-    desk.publish(made.path()).await?;
-    let generation = desk.load(made.path()).await?;
+    let host = InProcessHost::new().await?;
+    host.publish(made.path()).await?;
+    let generation = host.load(made.path()).await?;
     let file = Backend::Embedded { path: Some(files.path().join("store.db")) };
-    let filed = Desk::with(Store::open(Config::new(file)).await?, SandboxConfig::default())?;
+    let filed = InProcessHost::with(Store::open(Config::new(file)).await?, SandboxConfig::default())?;
     filed.publish(made.path()).await?;
     let question = Question::new()?;
     let call = GuestCall::new().await?;
@@ -101,13 +101,13 @@ pub async fn measure(report: &mut Report) -> Result<()> {
             bare: NODES * call.bare(ROUND).await?,
             sandbox: NODES * call.sandbox(ROUND).await?,
             graph: turn(ROUND, 1, async || step_through(&generation)).await? - of_input,
-            unrecorded: graph::cost(&desk, &text, ROUND).await?.cpu,
+            unrecorded: graph::cost(&host, &text, ROUND).await?.cpu,
             lookup: turn(ROUND, 1, async || {
-                desk.store.decision("dec_unknown", BUSINESS).await.map(drop).map_err(Into::into)
+                host.store.decision("dec_unknown", BUSINESS).await.map(drop).map_err(Into::into)
             })
             .await?,
             asked: turn(ROUND, 1, async || question.ask().await).await?,
-            memory: turn(ROUND, 1, async || desk.decide(input(&text)?).await).await? - of_input,
+            memory: turn(ROUND, 1, async || host.decide(input(&text)?).await).await? - of_input,
             stored: turn(ROUND, 1, async || filed.decide(input(&text)?).await).await? - of_input,
         };
         // The first round warms up.

@@ -4,15 +4,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use futures_util::SinkExt as _;
-use signalbox_tests_support::Setup;
+use signalbox_tests_support::{Server, Setup};
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::websocket::SECRET;
 use crate::bundle;
 use crate::figures::{ROUNDS, in_micros, kib, median, time};
-use crate::host::{OPEN, Server};
-use crate::load;
+use crate::load::{self, UNLIMITED};
 use crate::report::{Report, Section};
 
 const TYPES: [usize; 4] = [1, 10, 100, 1_000];
@@ -21,7 +20,7 @@ const CALLED: usize = 100;
 
 fn setup(folder: &Path, types: usize) -> Result<Setup> {
     let mut setup =
-        Setup::new()?.config(OPEN).config("[webhooks]\nsecrets.CHAIN_WEBHOOK = [{ file = \"webhook-secret\" }]");
+        Setup::new()?.config(UNLIMITED).config("[webhooks]\nsecrets.CHAIN_WEBHOOK = [{ file = \"webhook-secret\" }]");
     std::fs::write(setup.path().join("webhook-secret"), SECRET)?;
     for number in 0..types {
         let own = folder.join(number.to_string());

@@ -15,9 +15,9 @@ use tempfile::TempDir;
 use tokio::task::JoinSet;
 
 use crate::bundle;
-use crate::desk::{BUSINESS, Desk, TEXT, input};
+use crate::cpu::cpu_time;
 use crate::figures::{ROUNDS, grouped, in_micros, median, micros, rate, time};
-use crate::machine::cpu_time;
+use crate::in_process::{BUSINESS, InProcessHost, TEXT, input};
 use crate::report::{Report, Section};
 
 /// Callers at the same time.
@@ -31,7 +31,7 @@ async fn open(file: &Path) -> Result<Store> {
 
 /// A store in a file, decisions on it, and one record to write again and again under other ids.
 struct Bed {
-    desk: Desk,
+    host: InProcessHost,
     record: DecisionRecord,
     held: AtomicUsize,
 }
@@ -39,13 +39,13 @@ struct Bed {
 impl Bed {
     async fn new(file: &Path, bundle: &Path) -> Result<Arc<Self>> {
         let store = open(file).await?;
-        let desk = Desk::with(store, SandboxConfig::default())?;
-        desk.publish(bundle).await?;
+        let host = InProcessHost::with(store, SandboxConfig::default())?;
+        host.publish(bundle).await?;
         let accepted = input(&json!({ "text": TEXT }))?;
         let id = decision_id(BUSINESS, &accepted.input.id);
-        desk.decide(accepted).await?;
-        let record = desk.store.decision(&id, BUSINESS).await?.context("a decision is read back")?;
-        Ok(Arc::new(Self { desk, record, held: AtomicUsize::new(1) }))
+        host.decide(accepted).await?;
+        let record = host.store.decision(&id, BUSINESS).await?.context("a decision is read back")?;
+        Ok(Arc::new(Self { host, record, held: AtomicUsize::new(1) }))
     }
 
     /// Stores the record under a new id and as of now, as a decision just made.
@@ -58,12 +58,12 @@ impl Bed {
         record.output.input_id.clone_from(&input);
         record.decision.context.input.id = input;
         record.decision.created_at = jiff::Timestamp::now();
-        self.desk.store.commit_decision(&record).await?;
+        self.host.store.commit_decision(&record).await?;
         Ok(())
     }
 
     async fn decide(&self) -> Result<()> {
-        self.desk.decide(input(&json!({ "text": TEXT }))?).await
+        self.host.decide(input(&json!({ "text": TEXT }))?).await
     }
 
     /// Does one thing by many callers until `enough` says so; gives back how often a second, and what each one computed.

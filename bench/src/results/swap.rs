@@ -12,8 +12,8 @@ use tempfile::TempDir;
 use tokio::task::JoinSet;
 
 use crate::bundle;
-use crate::desk::{Desk, TEXT, input};
 use crate::figures::{grouped, time};
+use crate::in_process::{InProcessHost, TEXT, input};
 use crate::report::{Report, Section};
 
 const SWAPS: usize = 1_000;
@@ -21,11 +21,11 @@ const SWAPS: usize = 1_000;
 const AT_ONCE: usize = 8;
 
 /// Decides until it is told to stop; gives back how long decisions took, and how many failed.
-async fn decide(desk: Arc<Desk>, stop: Arc<AtomicBool>, failed: Arc<AtomicU64>) -> Result<Histogram<u64>> {
+async fn decide(host: Arc<InProcessHost>, stop: Arc<AtomicBool>, failed: Arc<AtomicU64>) -> Result<Histogram<u64>> {
     let mut took = Histogram::new(3)?;
     while !stop.load(Ordering::Relaxed) {
         let started = Instant::now();
-        if desk.decide(input(&json!({ "text": TEXT }))?).await.is_err() {
+        if host.decide(input(&json!({ "text": TEXT }))?).await.is_err() {
             failed.fetch_add(1, Ordering::Relaxed);
         }
         took.record(u64::try_from(started.elapsed().as_micros())?)?;
@@ -33,10 +33,10 @@ async fn decide(desk: Arc<Desk>, stop: Arc<AtomicBool>, failed: Arc<AtomicU64>) 
     Ok(took)
 }
 
-fn begin(desk: &Arc<Desk>) -> (JoinSet<Result<Histogram<u64>>>, Arc<AtomicBool>, Arc<AtomicU64>) {
+fn begin(host: &Arc<InProcessHost>) -> (JoinSet<Result<Histogram<u64>>>, Arc<AtomicBool>, Arc<AtomicU64>) {
     let (stop, failed, mut running) = (Arc::<AtomicBool>::default(), Arc::<AtomicU64>::default(), JoinSet::new());
     for _ in 0..AT_ONCE {
-        running.spawn(decide(desk.clone(), stop.clone(), failed.clone()));
+        running.spawn(decide(host.clone(), stop.clone(), failed.clone()));
     }
     (running, stop, failed)
 }
@@ -51,27 +51,27 @@ async fn end(mut running: JoinSet<Result<Histogram<u64>>>, stop: &AtomicBool) ->
 }
 
 pub async fn measure(report: &mut Report) -> Result<()> {
-    let desk = Arc::new(Desk::new().await?);
+    let host = Arc::new(InProcessHost::new().await?);
     let (one, other) = (TempDir::new()?, TempDir::new()?);
     bundle::chain(one.path())?;
     bundle::line(other.path(), 5)?;
-    desk.publish(one.path()).await?;
+    host.publish(one.path()).await?;
 
     // The same load without a swap, for as long as the swaps will take.
-    let (running, stop, _) = begin(&desk);
+    let (running, stop, _) = begin(&host);
     tokio::time::sleep(Duration::from_secs(3)).await;
     let quiet = end(running, &stop).await?;
 
-    let (running, stop, failed) = begin(&desk);
+    let (running, stop, failed) = begin(&host);
     let (mut loading, mut publishing) = (Histogram::<u64>::new(3)?, Histogram::<u64>::new(3)?);
     // What a publish computes itself, without its waiting for a core.
     let mut computing = Histogram::<u64>::new(3)?;
     for swap in 0..SWAPS {
         let started = Instant::now();
-        let generation = desk.load(if swap % 2 == 0 { other.path() } else { one.path() }).await?;
+        let generation = host.load(if swap % 2 == 0 { other.path() } else { one.path() }).await?;
         loading.record(u64::try_from(started.elapsed().as_micros())?)?;
         let (started, cpu) = (Instant::now(), ThreadTime::try_now()?);
-        let replaced = desk.executor.publish(generation).await?;
+        let replaced = host.executor.publish(generation).await?;
         computing.record(u64::try_from(cpu.elapsed().as_nanos())?)?;
         publishing.record(u64::try_from(started.elapsed().as_nanos())?)?;
         drop(replaced);

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
+use crate::cpu::cpu_time;
 use crate::figures::in_micros;
-use crate::machine::cpu_time;
 
 /// Does the work again and again. Gives the processor time of one piece of it, of which each time does so many, in microseconds.
 pub async fn turn(length: Duration, pieces: u32, mut work: impl AsyncFnMut() -> Result<()>) -> Result<f64> {

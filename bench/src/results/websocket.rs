@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use anyhow::Result;
 use hdrhistogram::Histogram;
-use signalbox_tests_support::{Setup, bundle};
+use signalbox_tests_support::{Server, Setup, bundle};
 
+use crate::bare;
+use crate::cpu::cpu_time;
 use crate::figures::{ROUNDS, grouped, in_micros, median, micros, rate, time};
-use crate::host::{OPEN, Server};
-use crate::load::{self, Socket};
-use crate::machine::cpu_time;
+use crate::load::{self, Socket, UNLIMITED};
 use crate::report::{Report, Section};
 
 /// The business that is talked to.
@@ -24,7 +24,7 @@ const OPEN_LOOP: Duration = Duration::from_secs(5);
 pub fn setup() -> Result<Setup> {
     let setup = Setup::new()?;
     std::fs::write(setup.path().join("webhook-secret"), SECRET)?;
-    Ok(setup.business(BUSINESS, "probe-chain")?.bundle(bundle("probes/chain")?).config(OPEN).config(
+    Ok(setup.business(BUSINESS, "probe-chain")?.bundle(bundle("probes/chain")?).config(UNLIMITED).config(
         // The bundle's webhook has to be verified by somebody.
         "[webhooks]\ndeliveries-per-second = 1000000\nburst = 1000000\nin-flight = 1024\nsecrets.CHAIN_WEBHOOK = [{ file = \"webhook-secret\" }]",
     ))
@@ -102,7 +102,7 @@ impl Contender {
 pub async fn measure(report: &mut Report) -> Result<()> {
     let bare = Contender {
         name: "bare axum echo",
-        server: Server::bare()?,
+        server: bare::start()?,
         tokens: Vec::new(),
         rounds: vec![Default::default(); 3],
         load: vec![Vec::new(); 3],

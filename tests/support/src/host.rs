@@ -8,7 +8,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-use crate::{Client, DEADLINE, LOADING, Log, Setup, Usage, artefacts};
+use crate::{Client, DEADLINE, LOADING, Log, Process, Setup, Usage, artefacts};
 
 /// A running `signalbox serve`; it dies with this value.
 #[derive(Debug)]
@@ -60,7 +60,7 @@ impl Host {
 
     /// What its process holds of the machine.
     pub fn usage(&self) -> Result<Usage> {
-        Usage::of(self.process.id().context("the host has ended")?)
+        Usage::of(Process(self.process.id().context("the host has ended")?))
     }
 
     /// `kill -9`.

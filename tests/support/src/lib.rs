@@ -1,5 +1,5 @@
-//! What end-to-end tests need: a real `signalbox` process on a free port with files of its own, tokens good and bad, and
-//! a client that says what it waits for. Every wait has a deadline and names what did not come.
+//! What end-to-end tests and measurements need: a real `signalbox` process on a free port with files of its own, what it
+//! takes of the machine, tokens good and bad, and a client that says what it waits for. Every wait has a deadline and names what did not come.
 
 mod api;
 mod artefacts;
@@ -9,6 +9,9 @@ mod kafka;
 mod log;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod machine;
+mod process;
+pub mod provenance;
+mod server;
 mod setup;
 mod token;
 mod usage;
@@ -23,7 +26,9 @@ pub use kafka::{Kafka, Read, Sent};
 pub use log::Log;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub use machine::Machine;
+pub use process::Process;
 pub use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+pub use server::Server;
 pub use setup::Setup;
 pub use token::{BadToken, Token, bad_tokens};
 pub use usage::Usage;

@@ -1,4 +1,6 @@
-use anyhow::{Context, Result};
+use anyhow::Result;
+
+use crate::Process;
 
 /// What a process holds of the machine.
 #[derive(Clone, Copy, Debug)]
@@ -11,13 +13,7 @@ pub struct Usage {
 
 impl Usage {
     /// Of a process, as Linux tells it.
-    pub(crate) fn of(process: u32) -> Result<Self> {
-        let folder = format!("/proc/{process}");
-        let status =
-            std::fs::read_to_string(format!("{folder}/status")).context("only Linux says what a process holds")?;
-        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"));
-        let resident: u64 = resident.context("the process says nothing of its memory")?.parse()?;
-        let files = std::fs::read_dir(format!("{folder}/fd")).context("the process has ended")?.count();
-        Ok(Self { memory: resident * 1024, files })
+    pub(crate) fn of(process: Process) -> Result<Self> {
+        Ok(Self { memory: process.memory()?, files: usize::try_from(process.handles()?)? })
     }
 }

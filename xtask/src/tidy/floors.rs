@@ -54,12 +54,22 @@ const FENCES: &[Fence] = &[
             "signalbox-trigger-websocket",
             "signalbox-server",
             "signalbox-tests-decider",
+            "signalbox-tests-soak",
             "signalbox-bench",
         ],
     },
     Fence { library: "hyper*", crates: &["signalbox-http", "signalbox-trigger-websocket", "signalbox-server"] },
     Fence { library: "governor", crates: &["signalbox-limits"] },
-    Fence { library: "clap*", crates: &["signalbox-server", "signalbox-bench", "xtask"] },
+    Fence {
+        library: "clap*",
+        crates: &[
+            "signalbox-server",
+            "signalbox-tests-containment",
+            "signalbox-tests-soak",
+            "signalbox-bench",
+            "xtask",
+        ],
+    },
 ];
 
 /// Which part of the repository a member belongs to.

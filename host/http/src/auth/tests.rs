@@ -14,8 +14,8 @@ use signalbox_model::HumanDuration;
 
 use super::*;
 
+mod headers_and_claims;
 mod key_selection;
-mod reading;
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 const NOW: i64 = 1_800_000_000;

@@ -7,29 +7,29 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use standardwebhooks::Webhook;
 
-use super::callers::{Caller, expect};
-use super::stage::{SECRET, Stage, http_client, until};
-use super::{Answers, count};
+use crate::callers::{Caller, expect};
+use crate::host::{Host, SECRET, http_client, until};
+use crate::{Answers, count};
 
 const DELIVERIES: usize = 12;
 const FORGED: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
-pub async fn deliver(stage: Arc<Stage>, round: usize) -> Result<Answers> {
+pub async fn deliver(host: Arc<Host>, round: usize) -> Result<Answers> {
     let mut answers = Answers::new();
     let client = http_client()?;
-    let auditor = Caller::new(&stage, &format!("auditor-{round}"), "alpha")?;
+    let auditor = Caller::new(&host, &format!("auditor-{round}"), "alpha")?;
     for number in 0..DELIVERIES {
         let id = format!("msg-{round}-{number}");
         let body = json!({"order": number}).to_string();
-        let (status, first) = send(&stage, &client, &id, &body, SECRET).await?;
+        let (status, first) = send(&host, &client, &id, &body, SECRET).await?;
         ensure!(status == 202, "{status} with {first}");
         count(&mut answers, "webhooks");
-        let again = send(&stage, &client, &id, &body, SECRET).await?;
+        let again = send(&host, &client, &id, &body, SECRET).await?;
         ensure!(again == (202, first.clone()), "{again:?} instead of {first}");
         count(&mut answers, "webhooks sent again");
-        let (status, other) = send(&stage, &client, &id, "{}", SECRET).await?;
+        let (status, other) = send(&host, &client, &id, "{}", SECRET).await?;
         expect((status, &other), 409, "delivery_id_reused")?;
-        let (status, forged) = send(&stage, &client, &format!("forged-{id}"), &body, FORGED).await?;
+        let (status, forged) = send(&host, &client, &format!("forged-{id}"), &body, FORGED).await?;
         expect((status, &forged), 401, "signature_invalid")?;
         count(&mut answers, "wrong webhooks refused");
         if number == 0 {
@@ -45,11 +45,11 @@ pub async fn deliver(stage: Arc<Stage>, round: usize) -> Result<Answers> {
     Ok(answers)
 }
 
-async fn send(stage: &Stage, client: &reqwest::Client, id: &str, body: &str, secret: &str) -> Result<(u16, Value)> {
+async fn send(host: &Host, client: &reqwest::Client, id: &str, body: &str, secret: &str) -> Result<(u16, Value)> {
     let now = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs())?;
     let signature = Webhook::new(secret)?.sign(id, now, body.as_bytes())?;
     let request = client
-        .post(stage.url("/webhooks/alpha/events"))
+        .post(host.url("/webhooks/alpha/events"))
         .header("webhook-id", id)
         .header("webhook-timestamp", now)
         .header("webhook-signature", signature)

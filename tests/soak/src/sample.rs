@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use signalbox_tests_support::DEADLINE;
 use tokio::time::{Instant, sleep};
 
-use super::stage::{Stage, http_client, sum};
+use crate::host::{Host, http_client, sum};
 
 /// Everything that counts what is under way.
 const UNDER_WAY: [&str; 4] = [
@@ -47,14 +47,14 @@ impl Sample {
 }
 
 /// Waits until nothing is under way and the same is used twice in a row, and no more than before, if that comes to pass.
-pub async fn settled(stage: &Stage, before: Option<&Sample>) -> Result<Sample> {
+pub async fn settled(host: &Host, before: Option<&Sample>) -> Result<Sample> {
     // The connection that asks is the only one, every time.
     let client = http_client()?;
     let (started, mut last) = (Instant::now(), None);
     loop {
-        let page = stage.scrape(&client).await?;
-        let busy = busy(&page, stage.instances);
-        let sample = measure(stage, &page)?;
+        let page = host.scrape(&client).await?;
+        let busy = busy(&page, host.instances);
+        let sample = measure(host, &page)?;
         if busy.is_none() && last.is_some_and(|last: Sample| sample.is_back_at(&last) && last.is_back_at(&sample)) {
             let after = started.elapsed() > AFTER;
             if before.is_none_or(|before| sample.is_back_at(before)) || after {
@@ -82,8 +82,8 @@ fn busy(page: &str, instances: f64) -> Option<String> {
     }
 }
 
-fn measure(stage: &Stage, page: &str) -> Result<Sample> {
-    let process = stage.process();
+fn measure(host: &Host, page: &str) -> Result<Sample> {
+    let process = host.process();
     Ok(Sample {
         memory: process.private_memory()?,
         handles: process.handles()?,

@@ -1,17 +1,16 @@
-//! Servers as processes of their own: the host as operators run it, and the bare peers that it is compared with.
-
 use std::fs::File;
+use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
-use signalbox_tests_support::{Setup, signalbox};
-use std::io::{BufRead as _, BufReader};
 
-use crate::machine::Process;
+use crate::{Process, Setup, signalbox};
 
-/// A server that dies with this value.
+/// A server as a process of its own, which is measured from outside: nothing of it is kept in this process. It dies with
+/// this value.
+#[derive(Debug)]
 pub struct Server {
     child: Child,
     /// `http://127.0.0.1:…`
@@ -31,35 +30,6 @@ struct Ready {
     websocket: String,
 }
 
-/// Limits far above what is measured: a refusal would be no measure of speed.
-pub const OPEN: &str = "\
-[intake]
-in-flight-per-business = 256
-in-flight-per-user = 256
-waiting = 100000
-waiting-per-business = 100000
-admission-wait = \"60s\"
-rate-per-user = 1000000
-burst-per-user = 1000000
-rate-per-business = 1000000
-burst-per-business = 1000000
-[http]
-max-connections = 20000
-connections-per-address = 20000
-[websocket]
-max-connections = 20000
-max-unauthenticated = 20000
-connections-per-user = 20000
-frames-per-second = 1000000
-burst = 1000000
-in-flight = 10000
-[api]
-requests-per-second = 1000000
-burst = 1000000
-[telemetry]
-log-format = \"json\"
-";
-
 impl Server {
     /// The host of a setup; its log goes into a file beside its configuration.
     pub fn host(setup: Setup) -> Result<Self> {
@@ -69,14 +39,8 @@ impl Server {
         Self::start(command, Some(setup))
     }
 
-    /// A bare server of this program, without anything of the host.
-    pub fn bare() -> Result<Self> {
-        let mut command = Command::new(std::env::current_exe()?);
-        command.arg("bare");
-        Self::start(command, None)
-    }
-
-    fn start(mut command: Command, setup: Option<Setup>) -> Result<Self> {
+    /// What a command starts; it has to print a line of JSON with its `url` and its `websocket`.
+    pub fn start(mut command: Command, setup: Option<Setup>) -> Result<Self> {
         let started = Instant::now();
         let mut child = command.stdout(Stdio::piped()).spawn().context("a server cannot be started")?;
         let output = child.stdout.take().context("a server has an output")?;
@@ -94,6 +58,7 @@ impl Server {
         Ok(Self { child, url, websocket, ready_after, setup })
     }
 
+    /// Its process.
     pub fn process(&self) -> Process {
         Process(self.child.id())
     }

@@ -1,6 +1,6 @@
 //! Whether the host ended where it began.
 
-use super::sample::Sample;
+use crate::sample::Sample;
 
 /// After the second round every kind of traffic has been there twice: buffers and caches have the size that they need.
 const WARM: usize = 1;

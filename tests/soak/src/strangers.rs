@@ -14,8 +14,8 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async};
 
-use super::stage::{Stage, http_client, token, until};
-use super::{Answers, count};
+use crate::host::{Host, http_client, token, until};
+use crate::{Answers, count};
 
 /// Clients that do not read at the same time.
 const STUCK: usize = 2;
@@ -28,21 +28,21 @@ const LONG: usize = 40 << 10;
 
 const CLOSES: &str = "signalbox_websocket_closes_total";
 
-pub async fn misbehave(stage: Arc<Stage>, round: usize) -> Result<Answers> {
+pub async fn misbehave(host: Arc<Host>, round: usize) -> Result<Answers> {
     let mut answers = Answers::new();
-    show_bad_tokens(&stage, &mut answers).await?;
+    show_bad_tokens(&host, &mut answers).await?;
     let user = format!("stranger-{round}");
-    send_bad_frames(&stage, &user, &mut answers).await?;
-    flood(&stage, &format!("flood-{round}"), &mut answers).await?;
-    come_too_often(&stage, &format!("many-{round}"), &mut answers).await?;
-    vanish(&stage, &user, &mut answers).await?;
-    break_off(&stage, &mut answers).await?;
+    send_bad_frames(&host, &user, &mut answers).await?;
+    flood(&host, &format!("flood-{round}"), &mut answers).await?;
+    come_too_often(&host, &format!("many-{round}"), &mut answers).await?;
+    vanish(&host, &user, &mut answers).await?;
+    break_off(&host, &mut answers).await?;
     Ok(answers)
 }
 
-async fn show_bad_tokens(stage: &Stage, answers: &mut Answers) -> Result<()> {
+async fn show_bad_tokens(host: &Host, answers: &mut Answers) -> Result<()> {
     for bad in bad_tokens("mallory", "alpha")? {
-        let mut client = Client::connect_with(stage.websocket(), &[]).await?;
+        let mut client = Client::connect_with(host.websocket(), &[]).await?;
         client.send(&json!({"type": "auth", "token": bad.token})).await?;
         client.expect_error(bad.code).await.with_context(|| bad.why)?;
         let code = client.closed().await?.code;
@@ -52,8 +52,8 @@ async fn show_bad_tokens(stage: &Stage, answers: &mut Answers) -> Result<()> {
     Ok(())
 }
 
-async fn send_bad_frames(stage: &Stage, user: &str, answers: &mut Answers) -> Result<()> {
-    let mut client = stage.coordinator(user, "alpha").await?;
+async fn send_bad_frames(host: &Host, user: &str, answers: &mut Answers) -> Result<()> {
+    let mut client = host.coordinator(user, "alpha").await?;
     let long = json!({"type": "message", "id": "m", "businessId": "alpha", "content": {"text": "x".repeat(17 << 10)}});
     let frames = [
         ("not json".to_owned(), "not_json"),
@@ -79,7 +79,7 @@ async fn send_bad_frames(stage: &Stage, user: &str, answers: &mut Answers) -> Re
     client.close().await?;
     let huge = json!({"type": "message", "id": "m", "businessId": "alpha", "content": {"text": "x".repeat(1 << 20)}});
     for (message, code) in [(Message::binary(vec![1, 2, 3]), 1003), (Message::text(huge.to_string()), 1009)] {
-        let mut client = stage.coordinator(user, "alpha").await?;
+        let mut client = host.coordinator(user, "alpha").await?;
         // The host may close before it has taken all of it.
         let _ = client.send_raw(message).await;
         let closed = client.closed().await?;
@@ -90,8 +90,8 @@ async fn send_bad_frames(stage: &Stage, user: &str, answers: &mut Answers) -> Re
 }
 
 /// Sends faster than a person may, until the host says so.
-async fn flood(stage: &Stage, user: &str, answers: &mut Answers) -> Result<()> {
-    let mut client = stage.coordinator(user, "alpha").await?;
+async fn flood(host: &Host, user: &str, answers: &mut Answers) -> Result<()> {
+    let mut client = host.coordinator(user, "alpha").await?;
     for number in 0..400 {
         client.send(&json!({"type": "ping", "id": number.to_string()})).await?;
     }
@@ -107,27 +107,27 @@ async fn flood(stage: &Stage, user: &str, answers: &mut Answers) -> Result<()> {
     Ok(())
 }
 
-async fn come_too_often(stage: &Stage, user: &str, answers: &mut Answers) -> Result<()> {
+async fn come_too_often(host: &Host, user: &str, answers: &mut Answers) -> Result<()> {
     let mut connections = Vec::new();
     for _ in 0..10 {
-        connections.push(stage.coordinator(user, "alpha").await?);
+        connections.push(host.coordinator(user, "alpha").await?);
     }
     let bearer = format!("Bearer {}", token(user, "alpha")?);
-    let mut one_too_many = Client::connect_with(stage.websocket(), &[("authorization", &bearer)]).await?;
+    let mut one_too_many = Client::connect_with(host.websocket(), &[("authorization", &bearer)]).await?;
     ensure!(one_too_many.closed().await?.code == 4409);
     count(answers, "connections of one user above the limit refused");
     Ok(())
 }
 
 /// Asks and is gone before the answer; after that the same question is answered from the record or for the first time.
-async fn vanish(stage: &Stage, user: &str, answers: &mut Answers) -> Result<()> {
+async fn vanish(host: &Host, user: &str, answers: &mut Answers) -> Result<()> {
     for number in 0..8 {
         let id = format!("gone-{number}");
-        let mut client = stage.coordinator(user, "alpha").await?;
+        let mut client = host.coordinator(user, "alpha").await?;
         client.say_as(&id, "alpha", "nap").await?;
         drop(client);
     }
-    let mut client = stage.coordinator(user, "alpha").await?;
+    let mut client = host.coordinator(user, "alpha").await?;
     for number in 0..8 {
         let id = format!("gone-{number}");
         client.say_as(&id, "alpha", "nap").await?;
@@ -138,8 +138,8 @@ async fn vanish(stage: &Stage, user: &str, answers: &mut Answers) -> Result<()> 
 }
 
 /// Requests that never end: dropped by their senders, or by the host when their time is over.
-async fn break_off(stage: &Stage, answers: &mut Answers) -> Result<()> {
-    let url = stage.url("");
+async fn break_off(host: &Host, answers: &mut Answers) -> Result<()> {
+    let url = host.url("");
     let address = url.strip_prefix("http://").context("the host's address is one of HTTP")?;
     let begun = b"POST /v1/businesses/alpha/inputs HTTP/1.1\r\nhost: localhost\r\n";
     for _ in 0..8 {
@@ -158,17 +158,17 @@ async fn break_off(stage: &Stage, answers: &mut Answers) -> Result<()> {
 }
 
 /// Is told much and never reads it, until the host has enough; whoever reads is answered meanwhile.
-pub async fn stop_reading(stage: Arc<Stage>, round: usize) -> Result<Answers> {
+pub async fn stop_reading(host: Arc<Host>, round: usize) -> Result<Answers> {
     let mut answers = Answers::new();
     let (client, label) = (http_client()?, "code=\"4008\"");
-    let before = stage.metric(&client, CLOSES, label).await?;
-    let mut reader = stage.coordinator(&format!("reader-{round}"), "crowd").await?;
+    let before = host.metric(&client, CLOSES, label).await?;
+    let mut reader = host.coordinator(&format!("reader-{round}"), "crowd").await?;
     for number in 0..STUCK {
         let user = format!("stuck-{round}-{number}");
-        let stuck = connect_narrowly(&stage, &user).await?;
+        let stuck = connect_narrowly(&host, &user).await?;
         let calls = json!([{"call": "send", "user": user, "content": {"long": "x".repeat(LONG)}}]);
         let mut told = 0;
-        while stage.metric(&client, CLOSES, label).await? <= before + number as f64 {
+        while host.metric(&client, CLOSES, label).await? <= before + number as f64 {
             ensure!(told < MOST_NEWS, "a client that does not read is never cut off");
             let id = format!("{user}-{told}");
             let content = json!({"data": {"calls": calls}});
@@ -183,13 +183,13 @@ pub async fn stop_reading(stage: Arc<Stage>, round: usize) -> Result<Answers> {
 }
 
 /// With small buffers, so that not reading shows soon.
-async fn connect_narrowly(stage: &Stage, user: &str) -> Result<WebSocketStream<MaybeTlsStream<TcpStream>>> {
-    let url = stage.url("");
+async fn connect_narrowly(host: &Host, user: &str) -> Result<WebSocketStream<MaybeTlsStream<TcpStream>>> {
+    let url = host.url("");
     let address = url.strip_prefix("http://").context("the host's address is one of HTTP")?.parse()?;
     let socket = TcpSocket::new_v4()?;
     socket.set_recv_buffer_size(4 << 10)?;
     let stream = socket.connect(address).await?;
-    let mut request = stage.websocket().into_client_request()?;
+    let mut request = host.websocket().into_client_request()?;
     let bearer = format!("Bearer {}", token(user, "crowd")?);
     request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static("signalbox.v1"));
     request.headers_mut().insert("authorization", HeaderValue::from_str(&bearer)?);
@@ -198,21 +198,21 @@ async fn connect_narrowly(stage: &Stage, user: &str) -> Result<WebSocketStream<M
 }
 
 /// Connections of which nothing is ever heard again, and some that never say who they are.
-pub async fn fall_silent(stage: Arc<Stage>, round: usize) -> Result<Answers> {
+pub async fn fall_silent(host: Arc<Host>, round: usize) -> Result<Answers> {
     let mut answers = Answers::new();
     let (client, label) = (http_client()?, "code=\"4010\"");
-    let before = stage.metric(&client, CLOSES, label).await?;
+    let before = host.metric(&client, CLOSES, label).await?;
     let mut silent = Vec::new();
     for number in 0..SILENT {
-        silent.push(stage.coordinator(&format!("silent-{round}-{number}"), "alpha").await?);
+        silent.push(host.coordinator(&format!("silent-{round}-{number}"), "alpha").await?);
     }
-    let mut nobody = Client::connect_with(stage.websocket(), &[]).await?;
+    let mut nobody = Client::connect_with(host.websocket(), &[]).await?;
     nobody.expect_error("auth_timeout").await?;
     ensure!(nobody.closed().await?.code == 4408);
     count(&mut answers, "connections that never said who they are closed");
     until("silent clients are cut off", || async {
         tokio::time::sleep(Duration::from_millis(200)).await;
-        Ok(stage.metric(&client, CLOSES, label).await? >= before + SILENT as f64)
+        Ok(host.metric(&client, CLOSES, label).await? >= before + SILENT as f64)
     })
     .await?;
     for _ in &silent {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 
-use super::stage::Stage;
-use super::{Answers, count};
+use crate::host::Host;
+use crate::{Answers, count};
 
 /// Behaviours after which there is no decision.
 const FAILING: [&str; 15] = [
@@ -35,9 +35,9 @@ const TRAPS: usize = 8;
 
 const REQUESTS: usize = 4;
 
-pub async fn misbehave(stage: Arc<Stage>, round: usize) -> Result<Answers> {
+pub async fn misbehave(host: Arc<Host>, round: usize) -> Result<Answers> {
     let mut answers = Answers::new();
-    let mut client = stage.coordinator(&format!("wild-{round}"), "wild").await?;
+    let mut client = host.coordinator(&format!("wild-{round}"), "wild").await?;
     for behaviour in FAILING.into_iter().chain(["panic"; TRAPS]) {
         let id = client.say("wild", behaviour).await?;
         loop {
@@ -63,10 +63,10 @@ pub async fn misbehave(stage: Arc<Stage>, round: usize) -> Result<Answers> {
 }
 
 /// Requests of guests, of which some may not leave.
-pub async fn reach_out(stage: Arc<Stage>, round: usize) -> Result<Answers> {
+pub async fn reach_out(host: Arc<Host>, round: usize) -> Result<Answers> {
     let mut answers = Answers::new();
-    let mut client = stage.coordinator(&format!("outward-{round}"), "outward").await?;
-    let base = format!("http://{}", stage.upstream);
+    let mut client = host.coordinator(&format!("outward-{round}"), "outward").await?;
+    let base = format!("http://{}", host.upstream);
     for number in 0..REQUESTS {
         let send = |url: String| json!({"call": "send", "method": "GET", "url": url, "timeout": 20_000});
         let calls = [

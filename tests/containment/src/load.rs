@@ -1,4 +1,4 @@
-//! An attempt, tried again and again.
+//! An attempt, tried again and again beside the neighbour.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,56 +10,56 @@ use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-/// So many at a time, and no more than so many begun each second, until it is lifted.
-pub(super) struct Siege {
+/// So many at a time, and no more than so many started each second, until it is stopped.
+pub(super) struct Load {
     tasks: JoinSet<()>,
     arena: Arc<Arena>,
-    found: Arc<Found>,
+    progress: Arc<Progress>,
 }
 
 #[derive(Default)]
-struct Found {
+struct Progress {
     tried: AtomicU64,
     wrong: std::sync::Mutex<Option<String>>,
 }
 
-/// What came of a siege.
-pub(super) struct Lifted {
+/// What came of it.
+pub(super) struct LoadResult {
     pub tried: u64,
     pub wrong: Option<String>,
 }
 
-impl Siege {
-    pub fn lay(arena: Arc<Arena>, attempt: Arc<Attempt>, at_a_time: usize, a_second: u32) -> Self {
+impl Load {
+    pub fn start(arena: Arc<Arena>, attempt: Arc<Attempt>, at_a_time: usize, a_second: u32) -> Self {
         let mut pace = interval(Duration::from_secs(1) / a_second);
         pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let (pace, found) = (Arc::new(Mutex::new(pace)), Arc::<Found>::default());
+        let (pace, progress) = (Arc::new(Mutex::new(pace)), Arc::<Progress>::default());
         let mut tasks = JoinSet::new();
         for _ in 0..at_a_time {
-            tasks.spawn(again_and_again(arena.clone(), attempt.clone(), pace.clone(), found.clone()));
+            tasks.spawn(try_repeatedly(arena.clone(), attempt.clone(), pace.clone(), progress.clone()));
         }
-        Self { tasks, arena, found }
+        Self { tasks, arena, progress }
     }
 
     /// Ends what is under way, and waits until nothing of it is left.
-    pub async fn lift(mut self) -> Lifted {
+    pub async fn stop(mut self) -> LoadResult {
         self.tasks.shutdown().await;
         let stuck = self.arena.world.idle().await.err().map(|error| error.to_string());
-        let wrong = self.found.wrong.lock().ok().and_then(|mut wrong| wrong.take());
-        Lifted { tried: self.found.tried.load(Ordering::Relaxed), wrong: wrong.or(stuck) }
+        let wrong = self.progress.wrong.lock().ok().and_then(|mut wrong| wrong.take());
+        LoadResult { tried: self.progress.tried.load(Ordering::Relaxed), wrong: wrong.or(stuck) }
     }
 }
 
-async fn again_and_again(arena: Arc<Arena>, attempt: Arc<Attempt>, pace: Arc<Mutex<Interval>>, found: Arc<Found>) {
+async fn try_repeatedly(arena: Arc<Arena>, attempt: Arc<Attempt>, pace: Arc<Mutex<Interval>>, progress: Arc<Progress>) {
     loop {
         pace.lock().await.tick().await;
-        found.tried.fetch_add(1, Ordering::Relaxed);
+        progress.tried.fetch_add(1, Ordering::Relaxed);
         let told = match attempt.run(&arena).await {
             Ok(Ended::Stopped(_)) => continue,
             Ok(Ended::Loose(told)) => told,
             Err(error) => format!("{error:#}"),
         };
-        if let Ok(mut wrong) = found.wrong.lock() {
+        if let Ok(mut wrong) = progress.wrong.lock() {
             wrong.get_or_insert(told);
         }
     }

@@ -9,11 +9,8 @@ use anyhow::{Context, Result, bail, ensure};
 use axum::Router;
 use axum::routing::get;
 use serde_json::Value;
-use signalbox_tests_support::{Client, DEADLINE, Setup, Token, bundle};
+use signalbox_tests_support::{Client, DEADLINE, Process, Server, Setup, Token, bundle};
 use tokio::net::TcpListener;
-
-use crate::host::Server;
-use crate::machine::Process;
 
 /// What webhooks are signed with.
 pub const SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
@@ -63,7 +60,7 @@ const INSTANCES: u32 = 8;
 /// A machine that is busy with other things makes no plugin fail that answers on one that is not.
 const PATIENT: &str = "limits = { time = \"1min\", cpu = \"10s\" }\n";
 
-pub struct Stage {
+pub struct Host {
     server: Server,
     /// Where guests may send requests.
     pub upstream: String,
@@ -71,7 +68,7 @@ pub struct Stage {
     pub instances: f64,
 }
 
-impl Stage {
+impl Host {
     pub async fn start() -> Result<Self> {
         let upstream = serve_upstream().await?;
         let setup = Setup::new()?;
@@ -94,10 +91,10 @@ impl Stage {
             .instances(INSTANCES)
             .config(CONFIG);
         let server = tokio::task::spawn_blocking(move || Server::host(setup)).await??;
-        let mut stage = Self { server, upstream, instances: 0.0 };
-        stage.instances = stage.metric(&http_client()?, "signalbox_sandbox_instances_free", "").await?;
-        ensure!(stage.instances > 0.0, "a host that nobody has talked to runs no guest");
-        Ok(stage)
+        let mut host = Self { server, upstream, instances: 0.0 };
+        host.instances = host.metric(&http_client()?, "signalbox_sandbox_instances_free", "").await?;
+        ensure!(host.instances > 0.0, "a host that nobody has talked to runs no guest");
+        Ok(host)
     }
 
     pub fn process(&self) -> Process {

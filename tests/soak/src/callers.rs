@@ -6,8 +6,8 @@ use anyhow::{Context, Result, bail, ensure};
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
 
-use super::stage::{Stage, http_client, token, until};
-use super::{Answers, count};
+use crate::host::{Host, http_client, token, until};
+use crate::{Answers, count};
 
 /// Programs, one after the other; each stays below what one user may ask.
 const PROGRAMS: usize = 4;
@@ -18,20 +18,20 @@ const REVIEWS: usize = 4;
 pub struct Caller {
     client: Client,
     token: String,
-    stage: Arc<Stage>,
+    host: Arc<Host>,
 }
 
 impl Caller {
-    pub fn new(stage: &Arc<Stage>, user: &str, business: &str) -> Result<Self> {
-        Ok(Self { client: http_client()?, token: token(user, business)?, stage: stage.clone() })
+    pub fn new(host: &Arc<Host>, user: &str, business: &str) -> Result<Self> {
+        Ok(Self { client: http_client()?, token: token(user, business)?, host: host.clone() })
     }
 
     pub async fn get(&self, path: &str) -> Result<(u16, Value)> {
-        answer(self.client.get(self.stage.url(path)).bearer_auth(&self.token)).await
+        answer(self.client.get(self.host.url(path)).bearer_auth(&self.token)).await
     }
 
     pub async fn post(&self, path: &str, key: Option<&str>, body: &Value) -> Result<(u16, Value)> {
-        let mut request = self.client.post(self.stage.url(path)).bearer_auth(&self.token).json(body);
+        let mut request = self.client.post(self.host.url(path)).bearer_auth(&self.token).json(body);
         if let Some(key) = key {
             request = request.header("idempotency-key", key);
         }
@@ -46,10 +46,10 @@ async fn answer(request: RequestBuilder) -> Result<(u16, Value)> {
     Ok((status, serde_json::from_str(&text).with_context(|| format!("{status} with `{text}`"))?))
 }
 
-pub async fn call(stage: Arc<Stage>, round: usize) -> Result<Answers> {
+pub async fn call(host: Arc<Host>, round: usize) -> Result<Answers> {
     let mut answers = Answers::new();
     for number in 0..PROGRAMS {
-        let caller = Caller::new(&stage, &format!("program-{round}-{number}"), "alpha")?;
+        let caller = Caller::new(&host, &format!("program-{round}-{number}"), "alpha")?;
         give_in(&caller, &mut answers).await?;
         ask_badly(&caller, &mut answers).await?;
     }
@@ -110,7 +110,7 @@ async fn ask_badly(caller: &Caller, answers: &mut Answers) -> Result<()> {
         expect((found, &problem), status, code)?;
         count(answers, "bad requests refused");
     }
-    let url = caller.stage.url(PATH);
+    let url = caller.host.url(PATH);
     let (status, _) = answer(caller.client.post(&url).bearer_auth("nonsense").json(&good)).await?;
     ensure!(status == 401, "a bad token gives {status}");
     let huge = json!({"content": {"text": "x".repeat(300 << 10)}});
@@ -127,10 +127,10 @@ pub fn expect((status, problem): (u16, &Value), wanted: u16, code: &str) -> Resu
 }
 
 /// Decisions that wait for a person: some are approved, some rejected, and some end when nobody comes.
-pub async fn review(stage: Arc<Stage>, round: usize) -> Result<Answers> {
+pub async fn review(host: Arc<Host>, round: usize) -> Result<Answers> {
     let mut answers = Answers::new();
-    let mut asks = stage.coordinator(&format!("asks-{round}"), "alpha").await?;
-    let reviewer = Caller::new(&stage, &format!("reviews-{round}"), "alpha")?;
+    let mut asks = host.coordinator(&format!("asks-{round}"), "alpha").await?;
+    let reviewer = Caller::new(&host, &format!("reviews-{round}"), "alpha")?;
     let reviews = "/v1/businesses/alpha/reviews";
     for number in 0..REVIEWS {
         let path = format!("{reviews}/{}", ask_for_review(&mut asks, &format!("review {round}-{number}")).await?);

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use signalbox_tests_support::Client;
 use tokio::task::JoinSet;
 
-use super::stage::{Stage, token};
-use super::{Answers, count};
+use crate::host::{Host, token};
+use crate::{Answers, count};
 
 /// People who talk at the same time.
 const PEOPLE: usize = 24;
@@ -21,10 +21,10 @@ const LISTENERS: usize = 8;
 const NEWS: usize = 6;
 
 /// Conversations of people whom the host has never seen before.
-pub async fn hold(stage: Arc<Stage>, round: usize) -> Result<Answers> {
+pub async fn hold(host: Arc<Host>, round: usize) -> Result<Answers> {
     let mut people = JoinSet::new();
     for number in 0..PEOPLE {
-        people.spawn(converse(stage.clone(), format!("person-{round}-{number}"), number));
+        people.spawn(converse(host.clone(), format!("person-{round}-{number}"), number));
     }
     let mut all = Answers::new();
     while let Some(ended) = people.join_next().await {
@@ -35,13 +35,13 @@ pub async fn hold(stage: Arc<Stage>, round: usize) -> Result<Answers> {
     Ok(all)
 }
 
-async fn converse(stage: Arc<Stage>, user: String, number: usize) -> Result<Answers> {
+async fn converse(host: Arc<Host>, user: String, number: usize) -> Result<Answers> {
     // Half of them talk to a guest that echoes, half to a graph of three nodes.
     let business = if number.is_multiple_of(2) { "alpha" } else { "beta" };
     let mut answers = Answers::new();
     let (mut cursor, mut said) = (None, Vec::new());
     for visit in 0..VISITS {
-        let mut client = arrive(&stage, &user, business, visit).await?;
+        let mut client = arrive(&host, &user, business, visit).await?;
         count(&mut answers, "connections with a good token");
         if visit == 1 {
             resume(&mut client, business, cursor.as_ref(), &said).await?;
@@ -76,19 +76,19 @@ async fn converse(stage: Arc<Stage>, user: String, number: usize) -> Result<Answ
 }
 
 /// Each of the ways in which a token can be shown.
-async fn arrive(stage: &Stage, user: &str, business: &str, visit: usize) -> Result<Client> {
+async fn arrive(host: &Host, user: &str, business: &str, visit: usize) -> Result<Client> {
     let token = token(user, business)?;
     match visit {
-        0 => Client::connect(stage.websocket(), &token).await,
+        0 => Client::connect(host.websocket(), &token).await,
         1 => {
             let protocols = format!("signalbox.v1, bearer.{token}");
             let protocols = [("sec-websocket-protocol", protocols.as_str())];
-            let mut client = Client::connect_with(stage.websocket(), &protocols).await?;
+            let mut client = Client::connect_with(host.websocket(), &protocols).await?;
             client.expect("welcome").await?;
             Ok(client)
         }
         _ => {
-            let mut client = Client::connect_with(stage.websocket(), &[]).await?;
+            let mut client = Client::connect_with(host.websocket(), &[]).await?;
             client.send(&json!({"type": "auth", "token": token})).await?;
             client.expect("welcome").await?;
             Ok(client)
@@ -144,13 +144,13 @@ fn text_of(response: &Value) -> Option<&str> {
 }
 
 /// One tells all, and everyone hears everything in order.
-pub async fn spread_news(stage: Arc<Stage>, round: usize) -> Result<Answers> {
+pub async fn spread_news(host: Arc<Host>, round: usize) -> Result<Answers> {
     let mut answers = Answers::new();
     let mut listeners = Vec::new();
     for number in 0..LISTENERS {
-        listeners.push(stage.coordinator(&format!("listener-{round}-{number}"), "news").await?);
+        listeners.push(host.coordinator(&format!("listener-{round}-{number}"), "news").await?);
     }
-    let mut speaker = stage.coordinator(&format!("speaker-{round}"), "news").await?;
+    let mut speaker = host.coordinator(&format!("speaker-{round}"), "news").await?;
     for number in 0..NEWS {
         let content = json!({"round": round, "number": number});
         let calls = json!([{"call": "broadcast", "content": content}]);

@@ -20,13 +20,13 @@ pub const BUSINESS: &str = "trattoria";
 /// What is sent where nothing else is said: it takes all three nodes of the chain.
 pub const TEXT: &str = "a table for four, please";
 
-pub struct Desk {
+pub struct InProcessHost {
     pub store: Store,
     pub sandbox: Sandbox,
     pub executor: Executor,
 }
 
-impl Desk {
+impl InProcessHost {
     /// One whose store is in memory.
     pub async fn new() -> Result<Self> {
         Self::with(Store::open(Config::new(Backend::Embedded { path: None })).await?, SandboxConfig::default())

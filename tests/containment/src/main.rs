@@ -1,32 +1,40 @@
-//! Lets every hostile guest loose beside a neighbour, looks whether it is stopped as the table of attempts says, and measures
-//! how long the neighbour waits meanwhile.
+//! `signalbox-containment`: lets every hostile guest loose beside a neighbour, looks whether it is stopped as the table of
+//! attempts says, and measures how long the neighbour waits meanwhile. Started by `cargo xtask containment`, which builds
+//! what it needs.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool speaks on its terminal")]
 
-mod memory;
+mod load;
 mod neighbour;
 mod report;
-mod siege;
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use clap::Args;
+use clap::Parser;
 use signalbox_tests_probes::arena::Arena;
 use signalbox_tests_probes::attempt::{Attempt, Ended, Way};
 use signalbox_tests_probes::attempts::attempts;
+use signalbox_tests_support::Process;
 
+use load::Load;
 use neighbour::Neighbour;
 use report::Row;
-use siege::Siege;
+
+/// The host's: what is measured is the host's memory.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// What may be chosen about a run.
-#[derive(Args)]
-pub struct Options {
+#[derive(Parser)]
+#[command(name = "signalbox-containment")]
+struct Options {
     /// How often the neighbour asks, each second.
     #[arg(long, default_value_t = 500)]
     rate: u32,
-    /// How many of an attempt are begun each second at most: what the intake lets one business send by default, over time.
+    /// How many of an attempt are started each second at most: what the intake lets one business send by default, over time.
     #[arg(long, default_value_t = 200)]
     pace: u32,
     /// How long each look at the neighbour takes, in milliseconds.
@@ -43,19 +51,26 @@ pub struct Options {
     #[arg(long)]
     only: Option<String>,
     /// Where the report goes.
-    #[arg(long, default_value = "bench/CONTAINMENT.md")]
+    #[arg(long, default_value = "tests/containment/CONTAINMENT.md")]
     report: PathBuf,
 }
 
 /// Ended later than its deadline by more than this, an attempt was not stopped in time: storing its decision takes a while too.
 const GRACE: Duration = Duration::from_millis(500);
 
-/// Runs everything and writes the report. False when something was not stopped.
-pub fn run(options: &Options) -> Result<bool> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")?;
-    runtime.block_on(measure(options))
+#[tokio::main]
+async fn main() -> ExitCode {
+    match measure(&Options::parse()).await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
+/// Runs everything and writes the report. False when something was not stopped.
 async fn measure(options: &Options) -> Result<bool> {
     let began = Instant::now();
     let mut rows = Vec::new();
@@ -98,14 +113,14 @@ async fn one(attempt: Arc<Attempt>, options: &Options) -> Result<Row> {
     while row.rounds() < rounds {
         row.undisturbed.push(neighbour.wait().await?);
         for (at_a_time, beside) in [(1, &mut row.beside_one), (many(&attempt), &mut row.beside_many)] {
-            let before = memory::resident()?;
-            memory::forget_peak()?;
-            let siege = Siege::lay(arena.clone(), attempt.clone(), at_a_time, options.pace);
+            let before = Process::own().memory()?;
+            Process::own().forget_peak_memory()?;
+            let load = Load::start(arena.clone(), attempt.clone(), at_a_time, options.pace);
             beside.waits.push(neighbour.wait().await?);
-            let lifted = siege.lift().await;
-            beside.grown = beside.grown.max(memory::peak()?.saturating_sub(before));
-            beside.tried += lifted.tried;
-            wrong.extend(lifted.wrong);
+            let result = load.stop().await;
+            beside.grown = beside.grown.max(Process::own().peak_memory()?.saturating_sub(before));
+            beside.tried += result.tried;
+            wrong.extend(result.wrong);
             arena.neighbour().await.with_context(|| format!("after {}", attempt.name))?;
         }
         // All of them: to stop as soon as it looks well would choose the figure.

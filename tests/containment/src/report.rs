@@ -1,13 +1,13 @@
 //! What was found, as a page.
 
 use std::fmt::Write as _;
-use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
 use signalbox_tests_probes::attempt::Attempt;
+use signalbox_tests_support::provenance;
 
-use super::Options;
+use crate::Options;
 
 /// The neighbour may wait so many times as long as undisturbed.
 const MOST: f64 = 2.0;
@@ -29,7 +29,7 @@ pub(super) struct Row {
 #[derive(Default)]
 pub(super) struct Beside {
     pub waits: Vec<Duration>,
-    /// Memory at its most, beyond what was resident before, in KiB.
+    /// Memory at its most, beyond what was resident before, in bytes.
     pub grown: u64,
     pub tried: u64,
 }
@@ -58,8 +58,8 @@ impl Row {
     }
 
     fn is_bounded(&self) -> bool {
-        let kib = |runs: u64| (runs * self.attempt.memory + HOSTS_OWN) << 10;
-        self.beside_one.grown <= kib(1) && self.beside_many.grown <= kib(super::many(&self.attempt) as u64)
+        let bytes = |runs: u64| (runs * self.attempt.memory + HOSTS_OWN) << 20;
+        self.beside_one.grown <= bytes(1) && self.beside_many.grown <= bytes(crate::many(&self.attempt) as u64)
     }
 
     /// How often it was looked at.
@@ -87,8 +87,8 @@ impl Row {
             self.beside_many.times(undisturbed),
             self.beside_one.tried,
             self.beside_many.tried,
-            self.beside_one.grown >> 10,
-            self.beside_many.grown >> 10,
+            self.beside_one.grown >> 20,
+            self.beside_many.grown >> 20,
             self.wrong.first().map(|wrong| format!("  {wrong}")).unwrap_or_default(),
         )
     }
@@ -125,7 +125,7 @@ pub(super) fn write(rows: &[Row], options: &Options, took: Duration) -> String {
          {rate} times a second over a socket, in an open loop: each wait counts from the moment at which it meant to ask. Each \
          attempt is looked at in {rounds} rounds of undisturbed, beside one, beside many, {window} ms each, and where the neighbour \
          waited too long in those, in {most_rounds}; a figure is the median of all its rounds' 99th percentiles. *Beside one*: the attempt again and \
-         again, one at a time. *Beside many*: 64 at a time, as many as `in-flight-per-business` lets one business have by default, and no more than {pace} begun a second, as \
+         again, one at a time. *Beside many*: 64 at a time, as many as `in-flight-per-business` lets one business have by default, and no more than {pace} started a second, as \
          `rate-per-business` lets it send; of components that are refused at load, as many as there are cores. The breaker is off, which would end most attempts after five. \
          Nothing replays decisions yet, so no attempt writes during a replay; `handler-effect` shows that a guest causes nothing \
          where nothing is decided.\n\n\
@@ -134,9 +134,9 @@ pub(super) fn write(rows: &[Row], options: &Options, took: Duration) -> String {
          | attempt | what it tried | what stopped it | deadline | ended after | rounds | p99 before | beside one | beside many | memory | stopped | met |\n\
          | --- | --- | --- | --: | --: | --: | --: | --: | --: | --: | --- | --- |\n",
         summary(rows),
-        output("git", &["rev-parse", "--short", "HEAD"]),
-        jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M UTC"),
-        machine(),
+        provenance::commit(),
+        provenance::now(),
+        provenance::machine(),
         if cfg!(debug_assertions) { "debug: figures mean little" } else { "release" },
         took.as_secs_f64(),
     );
@@ -155,8 +155,8 @@ pub(super) fn write(rows: &[Row], options: &Options, took: Duration) -> String {
             millis(undisturbed),
             beside(&row.beside_one),
             beside(&row.beside_many),
-            row.beside_one.grown >> 10,
-            row.beside_many.grown >> 10,
+            row.beside_one.grown >> 20,
+            row.beside_many.grown >> 20,
             if row.was_stopped() { "yes" } else { "**no**" },
             if row.is_met() { "yes" } else { "**no**" },
         )
@@ -173,16 +173,4 @@ fn median(of: &[Duration]) -> Duration {
 
 fn millis(time: Duration) -> String {
     format!("{:.2} ms", time.as_secs_f64() * 1_000.0)
-}
-
-fn machine() -> String {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = info.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or(" unknown");
-    format!("{}, {cores} cores", model.trim_start_matches([' ', '\t', ':']))
-}
-
-fn output(program: &str, arguments: &[&str]) -> String {
-    let output = Command::new(program).args(arguments).output();
-    output.map_or_else(|_| "unknown".to_owned(), |output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
