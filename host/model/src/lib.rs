@@ -1,7 +1,7 @@
 //! The data model of Signalbox: plain serde types, camelCase on every wire, ISO-8601 times in UTC.
 //!
 //! What is stored is read leniently, because a newer version may have written it: fields that are not known are passed over,
-//! and variants that are not known are carried. What people write by hand is read through [`Written`], which refuses both.
+//! and variants that are not known are carried. What people write by hand is read through [`HandWritten`], which refuses both.
 //! Nothing here does I/O; of clocks, only [`Clock`] knows.
 
 mod access;
@@ -62,7 +62,7 @@ pub use text::composed;
 pub use units::{HumanDuration, HumanSize, UnitError};
 pub use unknown_name::UnknownName;
 pub use visible::{is_hidden, name_of_hidden, visible, visible_json, visible_line};
-pub use written::{Written, written};
+pub use written::{HandWritten, written};
 pub use zone::{time_zone, time_zone_names};
 
 /// A JSON object as it stands in settings, payloads and metadata.

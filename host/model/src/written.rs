@@ -13,35 +13,35 @@ use crate::{
 
 /// A value as a person writes it in a file, a request or a frame: with no field and no variant that there is not.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Written<T>(pub T);
+pub struct HandWritten<T>(pub T);
 
 /// Reads a field as a person writes it; for `deserialize_with`.
 pub fn written<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
-    Written<T>: Deserialize<'de>,
+    HandWritten<T>: Deserialize<'de>,
 {
-    <Written<T> as Deserialize>::deserialize(deserializer).map(|Written(value)| value)
+    <HandWritten<T> as Deserialize>::deserialize(deserializer).map(|HandWritten(value)| value)
 }
 
-impl<'de> Deserialize<'de> for Written<Option<RetryPolicy>> {
+impl<'de> Deserialize<'de> for HandWritten<Option<RetryPolicy>> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value: Option<Written<RetryPolicy>> = Option::deserialize(deserializer)?;
-        Ok(Self(value.map(|Written(value)| value)))
+        let value: Option<HandWritten<RetryPolicy>> = Option::deserialize(deserializer)?;
+        Ok(Self(value.map(|HandWritten(value)| value)))
     }
 }
 
-impl<'de> Deserialize<'de> for Written<Vec<Location>> {
+impl<'de> Deserialize<'de> for HandWritten<Vec<Location>> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let values: Vec<Written<Location>> = Vec::deserialize(deserializer)?;
-        Ok(Self(values.into_iter().map(|Written(value)| value).collect()))
+        let values: Vec<HandWritten<Location>> = Vec::deserialize(deserializer)?;
+        Ok(Self(values.into_iter().map(|HandWritten(value)| value).collect()))
     }
 }
 
 /// Reads each of these types by its strict double, which the compiler keeps complete.
 macro_rules! read_by {
     ($($double:ident => $read:ty),+ $(,)?) => {
-        $(impl<'de> Deserialize<'de> for Written<$read> {
+        $(impl<'de> Deserialize<'de> for HandWritten<$read> {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 $double::deserialize(deserializer).map(Self)
             }
@@ -184,11 +184,11 @@ mod tests {
         fn cases<T>(value: Value) -> (Result<T, String>, Result<T, String>)
         where
             T: DeserializeOwned,
-            Written<T>: DeserializeOwned,
+            HandWritten<T>: DeserializeOwned,
         {
             let stored = serde_json::from_value(value.clone()).map_err(|error| error.to_string());
-            let strict = serde_json::from_value::<Written<T>>(value).map_err(|error| error.to_string());
-            (strict.map(|Written(value)| value), stored)
+            let strict = serde_json::from_value::<HandWritten<T>>(value).map_err(|error| error.to_string());
+            (strict.map(|HandWritten(value)| value), stored)
         }
         let (strict, lenient) = cases::<Content>(json!({"text": "a", "txet": "b"}));
         assert!(strict.unwrap_err().contains("unknown field `txet`, expected one of `text`"));

@@ -13,7 +13,7 @@ use crate::client::{failure, key};
 use crate::document::{ITEM_LIMIT, pack, packed_size, unpack};
 use crate::item::{AttributeMap, EXPIRES_AT, ItemBuilder, number, text};
 use crate::key::instant;
-use crate::listing::{Pages, Part, Queue, checked};
+use crate::listing::{PageSource, Pages, Queue, checked};
 use crate::queue::{Lane, Place};
 use crate::tables::BY_DUE;
 use crate::{Page, Store, StoreError};
@@ -171,7 +171,7 @@ impl Store {
     ) -> Result<Page<PendingInput>, StoreError> {
         let (table, limit) = (&self.names().inputs, checked(limit)?);
         let queue = Queue { table, index: BY_DUE, lane: Lane::Pending, now: None, keys: [ID, BUSINESS] };
-        let mut pages = Pages::of(Part::Queue(queue), cursor.map(str::to_owned), limit);
+        let mut pages = Pages::of(PageSource::Queue(queue), cursor.map(str::to_owned), limit);
         while let Some(found) = pages.next(self).await? {
             // The index lags behind: what was finished a moment ago may still be in it.
             for item in found.iter().filter(|item| item.contains_key(BY_DUE.partition)) {

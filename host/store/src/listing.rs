@@ -33,18 +33,18 @@ pub(crate) struct Queue<'a> {
 }
 
 /// What is read page by page.
-pub(crate) enum Part<'a> {
+pub(crate) enum PageSource<'a> {
     Listing(Listing<'a>),
     Queue(Queue<'a>),
 }
 
 /// Items, and the sort key of the last one when more may follow it.
-pub(crate) type Found = (Vec<AttributeMap>, Option<String>);
+pub(crate) type ListedItems = (Vec<AttributeMap>, Option<String>);
 
 /// One page in the making. What cannot be read is passed over, and items of which nothing is left are followed by the next ones
 /// at once.
 pub(crate) struct Pages<'a, T> {
-    part: Part<'a>,
+    part: PageSource<'a>,
     limit: usize,
     page: Page<T>,
     is_over: bool,
@@ -52,7 +52,7 @@ pub(crate) struct Pages<'a, T> {
 
 impl<'a, T> Pages<'a, T> {
     /// What follows a sort key.
-    pub(crate) fn of(part: Part<'a>, cursor: Option<String>, limit: usize) -> Self {
+    pub(crate) fn of(part: PageSource<'a>, cursor: Option<String>, limit: usize) -> Self {
         Self { part, limit, page: Page { items: Vec::new(), cursor, left_out: 0 }, is_over: false }
     }
 
@@ -69,7 +69,7 @@ impl<'a, T> Pages<'a, T> {
         let cursor = cursor.map(|cursor| cursor::open(&all_of(list), cursor)).transpose()?;
         let range = KeyRange::default();
         let listing = Listing { table, index: BY_LIST, partition: list, keys, range, descending: false };
-        Ok(Self::of(Part::Listing(listing), cursor, limit))
+        Ok(Self::of(PageSource::Listing(listing), cursor, limit))
     }
 
     /// The next items to be read; none when the page is complete.
@@ -79,8 +79,8 @@ impl<'a, T> Pages<'a, T> {
         }
         let after = self.page.cursor.take();
         let (found, last) = match &self.part {
-            Part::Listing(listing) => store.listed(listing, after, self.limit).await?,
-            Part::Queue(queue) => store.queued(queue, after, self.limit).await?,
+            PageSource::Listing(listing) => store.listed(listing, after, self.limit).await?,
+            PageSource::Queue(queue) => store.queued(queue, after, self.limit).await?,
         };
         self.is_over = last.is_none();
         self.page.cursor = last;
@@ -116,7 +116,7 @@ impl Store {
         listing: &Listing<'_>,
         after: Option<String>,
         limit: usize,
-    ) -> Result<Found, StoreError> {
+    ) -> Result<ListedItems, StoreError> {
         let Listing { table, index, partition, keys, descending, .. } = *listing;
         let mut range = listing.range.clone();
         if let Some(after) = after {
@@ -136,7 +136,7 @@ impl Store {
         queue: &Queue<'_>,
         after: Option<String>,
         limit: usize,
-    ) -> Result<Found, StoreError> {
+    ) -> Result<ListedItems, StoreError> {
         let Queue { table, index, lane, now, keys } = *queue;
         let mut range = KeyRange::default();
         if let Some(now) = now {
@@ -152,7 +152,12 @@ impl Store {
     }
 
     /// The items of a table that stand in an index, in the order of the index.
-    async fn items_of(&self, table: &str, keys: [&str; 2], mut found: Vec<AttributeMap>) -> Result<Vec<AttributeMap>, StoreError> {
+    async fn items_of(
+        &self,
+        table: &str,
+        keys: [&str; 2],
+        mut found: Vec<AttributeMap>,
+    ) -> Result<Vec<AttributeMap>, StoreError> {
         for item in &mut found {
             item.retain(|name, _| keys.contains(&name.as_str()));
         }

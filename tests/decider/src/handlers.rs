@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use signalbox_executor::{
-    DecideError, HandlerEvent, EventCall, HandleError, Handled, NewInput, NodeFailure, Rejection, Reply,
+    DecideError, EventCall, HandleError, Handled, HandlerEvent, NewInput, NodeFailure, Rejection, Reply,
 };
 use signalbox_graph::FailureKind;
 use signalbox_model::{Content, InputType};
@@ -69,7 +69,9 @@ pub fn instructions_after_outage(call: &EventCall) -> Result<Handled, HandleErro
 fn asked(call: &EventCall) -> Value {
     match &call.event {
         HandlerEvent::Webhook { body, .. } => serde_json::from_slice(body).unwrap(),
-        HandlerEvent::Kafka { value: Some(value), .. } => serde_json::from_slice(value).unwrap_or(json!({"do": "invalid"})),
+        HandlerEvent::Kafka { value: Some(value), .. } => {
+            serde_json::from_slice(value).unwrap_or(json!({"do": "invalid"}))
+        }
         HandlerEvent::Kafka { value: None, .. } => json!({"do": "nothing"}),
         event => panic!("neither a delivery nor a record: {event:?}"),
     }

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde::Deserialize as _;
 use signalbox_diagnostics::{Problem, suggestion};
-use signalbox_model::{BUSINESS_ID_RULE, BusinessInfo, Written, is_business_id};
+use signalbox_model::{BUSINESS_ID_RULE, BusinessInfo, HandWritten, is_business_id};
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
@@ -102,8 +102,8 @@ fn business(mut table: Spanned<DeTable<'_>>) -> Result<BusinessInfo, Vec<Problem
     let mut problems = meant(table.get_ref());
     let mut stood_in = BTreeSet::new();
     loop {
-        let error = match Written::deserialize(toml::Deserializer::from(table.clone())) {
-            Ok(Written(business)) if problems.is_empty() => return Ok(business),
+        let error = match HandWritten::deserialize(toml::Deserializer::from(table.clone())) {
+            Ok(HandWritten(business)) if problems.is_empty() => return Ok(business),
             Ok(_) => return Err(problems),
             Err(error) => error,
         };

@@ -6,7 +6,7 @@ use super::{BODY, BUSINESS, EFFECTS, ID, REVIEW, REVISION};
 use crate::client::{failure, key};
 use crate::document::{ITEM_LIMIT, pack, packed_size};
 use crate::item::{AttributeMap, Update, number, text};
-use crate::listing::{Part, Queue, checked};
+use crate::listing::{PageSource, Queue, checked};
 use crate::optimistic::Contention;
 use crate::queue::{Lane, Place};
 use crate::tables::{BY_DUE, BY_REVIEW, BY_REVIEW_EXPIRY};
@@ -79,7 +79,7 @@ impl Store {
     ) -> Result<Page<DecisionRecord>, StoreError> {
         let (table, limit) = (self.names().decisions.as_str(), checked(limit)?);
         let queue = Queue { table, index: BY_DUE, lane, now, keys: [ID, BUSINESS] };
-        self.decisions_in(Part::Queue(queue), cursor.map(str::to_owned), limit, is_wanted).await
+        self.decisions_in(PageSource::Queue(queue), cursor.map(str::to_owned), limit, is_wanted).await
     }
 
     /// Notes how effects of a decision stand now and returns the record afterwards. A final state stays as it is,

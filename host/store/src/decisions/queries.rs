@@ -4,7 +4,7 @@ use signalbox_model::{DecisionModel, Timestamp};
 
 use super::{BUSINESS, ID, type_and_code};
 use crate::key::{KeyRange, instant, moment, time_of};
-use crate::listing::{Listing, Pages, Part, checked};
+use crate::listing::{Listing, PageSource, Pages, checked};
 use crate::tables::{BY_BUSINESS, BY_CODE};
 use crate::timeline::APART;
 use crate::{DecisionRecord, Store, StoreError, cursor};
@@ -177,14 +177,14 @@ impl Store {
         let (table, limit) = (self.names().decisions.as_str(), checked(limit)?);
         let keys = [ID, BUSINESS];
         let listing = Listing { table, index: BY_BUSINESS, partition: business_id, keys, range, descending };
-        let page = self.decisions_in(Part::Listing(listing), None, limit, |_| true).await?;
+        let page = self.decisions_in(PageSource::Listing(listing), None, limit, |_| true).await?;
         Ok(page.sealed(&list(business_id)))
     }
 
     /// A page of the records that are wanted as they are now: indexes lag behind.
     pub(super) async fn decisions_in(
         &self,
-        part: Part<'_>,
+        part: PageSource<'_>,
         cursor: Option<String>,
         limit: usize,
         is_wanted: impl Fn(&DecisionRecord) -> bool,

@@ -8,7 +8,7 @@ use super::effects::Change;
 use super::{BUSINESS, ID};
 use crate::client::key;
 use crate::key::{KeyRange, moment};
-use crate::listing::{Listing, Part, Queue, checked};
+use crate::listing::{Listing, PageSource, Queue, checked};
 use crate::optimistic::Contention;
 use crate::queue::{Lane, Place};
 use crate::tables::{BY_REVIEW, BY_REVIEW_EXPIRY};
@@ -148,7 +148,7 @@ impl Store {
         let keys = [ID, BUSINESS];
         let listing = Listing { table, index: BY_REVIEW, partition: business_id, keys, range, descending: false };
         // The index lags behind: what was resolved a moment ago may still be in it.
-        let page = self.decisions_in(Part::Listing(listing), cursor, limit, waits).await?;
+        let page = self.decisions_in(PageSource::Listing(listing), cursor, limit, waits).await?;
         Ok(page.sealed(&list))
     }
 
@@ -172,7 +172,7 @@ impl Store {
             let expires_at = record.review.as_ref().and_then(|review| review.expires_at);
             waits(record) && expires_at.is_some_and(|at| at <= now)
         };
-        self.decisions_in(Part::Queue(queue), cursor.map(str::to_owned), limit, over).await
+        self.decisions_in(PageSource::Queue(queue), cursor.map(str::to_owned), limit, over).await
     }
 }
 

@@ -10,7 +10,7 @@ use ulid::Ulid;
 use super::{ITEM, PARTITION, RowCondition, RowKey, RowScope, SORT, VERSION, is_there};
 use crate::client::failure;
 use crate::document::{pack, pack_text, unpack};
-use crate::item::{EXPIRES_AT, AttributeMap, ItemBuilder, number, text};
+use crate::item::{AttributeMap, EXPIRES_AT, ItemBuilder, number, text};
 use crate::optimistic::Contention;
 use crate::{Store, StoreError};
 

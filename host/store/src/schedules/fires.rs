@@ -231,7 +231,7 @@ impl Store {
     ) -> Result<Page<Fire>, StoreError> {
         let (table, limit) = (self.names().fires.as_str(), checked(limit)?);
         let queue = Queue { table, index: BY_DUE, lane: Lane::Pending, now: Some(now), keys: [SCHEDULE, NOMINAL] };
-        let mut pages = Pages::of(listing::Part::Queue(queue), cursor.map(str::to_owned), limit);
+        let mut pages = Pages::of(listing::PageSource::Queue(queue), cursor.map(str::to_owned), limit);
         while let Some(found) = pages.next(self).await? {
             // The index lags behind: what was finished or taken over a moment ago may still be in it.
             for item in found.iter().filter(|item| item.contains_key(BY_DUE.partition)) {

@@ -18,8 +18,7 @@ use crate::samples::{
 use crate::schedules::definition;
 
 /// What has keys of its own: free JSON, maps, and enums that name their variant by a key.
-const FREE: [&str; 9] =
-    ["payload", "settings", "permissions", "kind", "timing", "source", "data", "plugin", "result"];
+const FREE: [&str; 9] = ["payload", "settings", "permissions", "kind", "timing", "source", "data", "plugin", "result"];
 
 /// Adds a field to every object whose fields the host defines.
 fn grow(value: &mut Value) {

@@ -4,7 +4,7 @@ use serde_json::json;
 use signalbox_executor::NewInput;
 use signalbox_intake::Intake;
 use signalbox_model::strict_json::{self, BodyError};
-use signalbox_model::{AgentInput, Content, InputType, JsonObject, Written};
+use signalbox_model::{AgentInput, Content, HandWritten, InputType, JsonObject};
 
 use crate::record::{Record, is_correlation_id};
 use crate::record_error::RecordError;
@@ -41,7 +41,7 @@ pub(super) fn default_mapping(record: &Record, intake: &Intake) -> Result<NewInp
 /// On the topic of inputs the value is the input.
 pub(super) fn input(record: &Record, intake: &Intake) -> Result<AgentInput, RecordError> {
     let objects = ["/content", "/content/data", "/content/metadata"];
-    let Written(input): Written<AgentInput> = object(record, &objects).map_err(|error| match error {
+    let HandWritten(input): HandWritten<AgentInput> = object(record, &objects).map_err(|error| match error {
         BodyError::Syntax(reason) => RecordError::NotJson(reason),
         BodyError::Shape(reason) => RecordError::NoInput(reason),
     })?;

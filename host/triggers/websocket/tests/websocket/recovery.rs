@@ -46,9 +46,9 @@ async fn an_input_of_a_newer_version_waits_for_it_and_others_are_decided() {
         store.accept_input(&serde_json::from_value(newer).unwrap()).await.unwrap();
     }
     let second = Host::on(store.clone(), |_| {}).await;
-    second.desk.open("gate");
+    second.decider.open("gate");
     assert_eq!(second.intake.recover(Duration::ZERO).await.unwrap(), 1);
-    assert_eq!(second.desk.begun(), ["wait:gate"]);
+    assert_eq!(second.decider.started_texts(), ["wait:gate"]);
     let left = store.inputs_to_recover(10).await.unwrap();
     assert!(left.len() == 2 && left.iter().all(|left| left.attempts == 0 && !left.accepted.input.is_known()));
 }
