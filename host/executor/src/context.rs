@@ -32,7 +32,7 @@ pub fn authorize(
     permission: &str,
 ) -> Result<Authorized, AccessError> {
     let business = directory.get(business_id).ok_or_else(|| {
-        // Only whoever has access learns that there should be such a business.
+        // Only a user who has access learns that there should be such a business.
         let is_awaited = access.businesses.contains_key(business_id) && directory.awaits(business_id);
         let error = if is_awaited { AccessError::NotLoaded } else { AccessError::UnknownBusiness };
         error(business_id.to_owned())

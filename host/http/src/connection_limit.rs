@@ -42,8 +42,9 @@ impl ConnectionLimit {
         Self { permits: ConcurrencyLimit::new(max_total, max_per_client), idle: Arc::default() }
     }
 
-    /// The permit for a new connection. When there is none left, the longest idle connection gives up its own and is told to
-    /// end: one of the newcomer's client when that has as many as it may, and any one when all permits are taken.
+    /// The permit for a new connection. When there is none left, the longest idle connection gives up its own and is
+    /// told to end: one of the newcomer's client when that has as many as it may, and any one when all permits are
+    /// taken.
     pub fn acquire(&self, address: IpAddr) -> Result<ConnectionPermit, LimitReached> {
         let client = client_network(address);
         let limit = match self.permits.try_acquire(client) {
@@ -56,7 +57,7 @@ impl ConnectionLimit {
         }
     }
 
-    /// Keeps the permit of a connection that is idle from now on; whoever needs it more cancels `end`.
+    /// Keeps the permit of a connection that is idle from now on; a new connection that needs it cancels `end`.
     pub fn keep_idle(&self, address: IpAddr, permit: ConnectionPermit, end: CancellationToken) -> IdleTicket {
         let mut idle = self.idle();
         let ticket = idle.next;

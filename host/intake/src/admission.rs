@@ -33,12 +33,12 @@ pub(super) struct Admission {
 
 type Tell = oneshot::Sender<Result<AdmissionPermit, IntakeError>>;
 
-/// How long somebody waits.
+/// How long an input waits for room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum MaxWait {
     /// As long as the configuration says: its sender can be told to come back.
     Configured,
-    /// As long as it takes: it is stored, and nobody would send it again.
+    /// As long as it takes: it is stored, and its sender would not send it again.
     Unlimited,
 }
 
@@ -49,7 +49,7 @@ pub(super) enum AdmissionEntry {
     Queued(QueuedAdmission),
 }
 
-/// Room for one decision; dropping it gives the room back, and whoever is next in the queue has it.
+/// Room for one decision; dropping it gives the room to the next input in the queue.
 #[derive(Debug)]
 pub(super) struct AdmissionPermit {
     admission: Arc<Admission>,
@@ -117,7 +117,7 @@ impl Admission {
         Ok(AdmissionEntry::Queued(QueuedAdmission { admission, ticket, max_wait, told, since: Instant::now() }))
     }
 
-    /// Lets nobody in any more, and sends everybody away who waits.
+    /// Admits nothing any more, and refuses every input that waits.
     pub fn close(&self) {
         let waiting = self.lock().close();
         for tell in waiting {
@@ -128,7 +128,7 @@ impl Admission {
     fn release(self: &Arc<Self>, requester: &Requester) {
         let admitted = self.lock().release(requester, self.began.elapsed());
         for (requester, tell) in admitted {
-            // The permit of somebody who is gone comes back undelivered, and its end hands it on.
+            // The permit of a waiter that is gone comes back undelivered, and dropping it hands it on.
             let _ = tell.send(Ok(self.permit(requester)));
         }
     }

@@ -5,7 +5,7 @@ use signalbox_model::{ErrorCode, ErrorType};
 use signalbox_store::{Remedy, StoreError};
 use thiserror::Error;
 
-/// When to come back to what somebody has to mend first, for example a bundle that could not be loaded.
+/// When to come back to what an operator has to mend first, for example a bundle that could not be loaded.
 pub const UNTIL_MENDED: Duration = Duration::from_secs(30);
 /// When to come back to what passes by itself.
 const IN_A_MOMENT: Duration = Duration::from_secs(1);
@@ -46,7 +46,7 @@ impl From<Remedy> for Again {
     }
 }
 
-/// What somebody is told who asks for something that cannot be read from the store.
+/// What a client is told that asks for something that cannot be read from the store.
 pub fn not_read(what: &str, error: &StoreError) -> String {
     match error.remedy() {
         Remedy::Time => format!("{what} cannot be read right now; ask again in a moment"),
@@ -208,7 +208,7 @@ impl IntakeError {
     }
 }
 
-/// For whoever sends something to a business that the operator has to mend first.
+/// What the sender of an input is told whose business the operator has to mend first.
 const NOT_SERVED: &str =
     "this business cannot be served right now, because of an error on the operator's side; send it again later";
 

@@ -162,8 +162,8 @@ impl Intake {
     }
 
     /// Counts something that a sender brought against the rates of its user and its business; ask once for each, before
-    /// it is worked on. What the host fetches itself, from bundles' schedules, Kafka or the store, waits in the fair queue
-    /// instead; the ticks of schedules that plugins make count like what people send.
+    /// it is worked on. What the host fetches itself, from bundles' schedules, Kafka or the store, waits in the fair
+    /// queue instead; the ticks of schedules that plugins make count like what people send.
     pub fn check_rate(&self, user_id: Option<&str>, business_id: &str) -> Result<(), IntakeError> {
         self.shared.rates.check(user_id, business_id)
     }
@@ -180,8 +180,8 @@ impl Intake {
         Ok(check::arrival(access, message, authorized.permissions))
     }
 
-    /// Has an input decided, and tells `watcher` how it goes. Returns at once, also when the input waits in the queue for
-    /// room. One that is being decided already, or waits to be, is not decided a second time; its watcher joins the
+    /// Has an input decided, and tells `watcher` how it goes. Returns at once, also when the input waits in the queue
+    /// for room. One that is being decided already, or waits to be, is not decided a second time; its watcher joins the
     /// others.
     pub fn submit(&self, accepted: AcceptedInput, watcher: Arc<dyn Watcher>) -> Result<(), IntakeError> {
         if self.shared.stopping.is_cancelled() {
@@ -213,7 +213,8 @@ impl Intake {
                     left += 1;
                     continue;
                 }
-                // Something has to be mended first; meanwhile they stay where they are, and hide nobody else's.
+                // The operator has to mend something first; meanwhile these inputs stay where they are, and hide no
+                // others.
                 let found = self.inputs(&accepted.input.business_id);
                 if found.is_err_and(|error| error.waits_for_the_operator()) {
                     waiting += 1;

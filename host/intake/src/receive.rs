@@ -20,8 +20,8 @@ pub struct Arrival {
     pub entry: InputEntry,
     /// The input's id when the trigger's own mapping makes it; none derives it like those that a handler makes.
     pub mapped_input_id: Option<String>,
-    /// What the handler knows the event by: the same at every redelivery, and no other event of the host has it. Its random
-    /// numbers and idempotency keys are made of it.
+    /// What the handler knows the event by: the same at every redelivery, and no other event of the host has it. Its
+    /// random numbers and idempotency keys are made of it.
     pub handler_event_id: String,
     /// What was read: given to the handler, or else to the trigger's own mapping.
     pub event: HandlerEvent,
@@ -67,7 +67,7 @@ pub enum InputEntry {
     Undeclared,
 }
 
-/// The inputs of an arrival, which nobody has stored yet.
+/// The inputs of an arrival, which are not stored yet.
 #[derive(Clone, Debug, Default)]
 pub struct Received {
     /// What is to be decided.
@@ -141,8 +141,8 @@ impl InputEntry {
 }
 
 impl Intake {
-    /// Makes inputs of an arrival: by the handler that the business's bundle names for it, or else by `mapping`. Nothing is
-    /// stored yet. The same arrival gives the same ids again.
+    /// Makes inputs of an arrival: by the handler that the business's bundle names for it, or else by `mapping`.
+    /// Nothing is stored yet. The same arrival gives the same ids again.
     pub async fn receive<E: From<ReceiveError>>(
         &self,
         arrival: Arrival,

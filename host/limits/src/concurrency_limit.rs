@@ -3,7 +3,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::{KeyedCounts, LimitReached};
 
-/// How many of something a key may have at a time, and all keys together. Nobody waits: who finds no room is refused.
+/// How many of something a key may have at a time, and all keys together. Nothing waits: a request that finds no room
+/// is refused.
 ///
 /// Clones share the same counts.
 ///
@@ -64,8 +65,8 @@ impl<K: Clone + Eq + Hash> ConcurrencyLimit<K> {
 }
 
 impl<K: Clone + Eq + Hash> ConcurrencyPermit<K> {
-    /// Hands the permit to another key, so that nobody else can take it meanwhile. When that key has as many as it may, the
-    /// permit is released.
+    /// Hands the permit to another key, so that no other request can take it meanwhile. When that key has as many as it
+    /// may, the permit is released.
     pub fn transfer(mut self, key: K) -> Result<Self, LimitReached> {
         let transferred = self.limit.lock().transfer(&self.key, &key);
         transferred?;

@@ -1,15 +1,15 @@
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 
-/// A queue of queues: items of one key leave in the order in which they came, and the keys take turns, one item each. A key
-/// that has many items so delays the others by one item per round.
+/// A queue of queues: items of one key leave in the order in which they came, and the keys take turns, one item each. A
+/// key that has many items so delays the others by one item per round.
 ///
-/// The queue is bounded: one key has at most `max_per_key` items, and all keys together have `max_total`. An item of a key
-/// with a short queue still finds room in a full queue: it evicts the newest item of the longest queue. So a key that
-/// floods the queue cannot keep others out of it.
+/// The queue is bounded: one key has at most `max_per_key` items, and all keys together have `max_total`. An item of a
+/// key with a short queue still finds room in a full queue: it evicts the newest item of the longest queue. So a key
+/// that floods the queue cannot keep others out of it.
 ///
-/// The queue is plain data: it waits for nothing and has no lock. [`FairSemaphore`](crate::FairSemaphore) keeps its waiters
-/// in one.
+/// The queue is plain data: it waits for nothing and has no lock. [`FairSemaphore`](crate::FairSemaphore) keeps its
+/// waiters in one.
 ///
 /// # Examples
 ///
@@ -98,8 +98,8 @@ impl<K: Clone + Eq + Hash, T> FairQueue<K, T> {
         Self::new(usize::MAX, usize::MAX)
     }
 
-    /// Puts an item at the end of its key's queue. In a full queue the newest item of the longest queue is evicted, unless the
-    /// new item would be that one itself.
+    /// Puts an item at the end of its key's queue. In a full queue the newest item of the longest queue is evicted,
+    /// unless the new item would be that one itself.
     pub fn try_push(&mut self, key: K, item: T) -> Result<PushedItem<K, T>, QueueFull> {
         let own = self.queues.get(&key).map_or(0, |queue| queue.bounded);
         if own >= self.max_per_key {
@@ -112,7 +112,7 @@ impl<K: Clone + Eq + Hash, T> FairQueue<K, T> {
         Ok(PushedItem { ticket: self.push(key, item, false), evicted })
     }
 
-    /// Puts an item at the end of its key's queue that counts against no bound and is never evicted. Whoever uses this bounds
+    /// Puts an item at the end of its key's queue that counts against no bound and is never evicted. The caller bounds
     /// such items in another way.
     pub fn push_exempt(&mut self, key: K, item: T) -> QueueTicket<K> {
         self.push(key, item, true)
@@ -129,8 +129,8 @@ impl<K: Clone + Eq + Hash, T> FairQueue<K, T> {
         self.pop_at(turn, 0)
     }
 
-    /// Takes out the first item that is eligible, of the first key that has one. Keys and items that are passed over keep
-    /// their places.
+    /// Takes out the first item that is eligible, of the first key that has one. Keys and items that are passed over
+    /// keep their places.
     pub fn pop_where(&mut self, mut is_eligible: impl FnMut(&K, &T) -> bool) -> Option<(K, T)> {
         let (turn, position) = self.rotation.iter().enumerate().find_map(|(turn, key)| {
             let items = &self.queues.get(key)?.items;
@@ -196,8 +196,8 @@ impl<K: Clone + Eq + Hash, T> FairQueue<K, T> {
         Some((key, item))
     }
 
-    /// The newest bounded item of the longest queue, unless that is not longer than the newcomer's queue, which has `own`
-    /// items, would be with it.
+    /// The newest bounded item of the longest queue, unless that is not longer than the newcomer's queue, which has
+    /// `own` items, would be with it.
     fn evict(&mut self, own: usize) -> Option<T> {
         let (longest, queue) = self.queues.iter().max_by_key(|(_, queue)| queue.bounded)?;
         if queue.bounded <= own + 1 {

@@ -5,15 +5,15 @@ use tokio::sync::oneshot;
 
 use crate::{FairQueue, KeyedCounts, LimitReached, QueueTicket};
 
-/// A semaphore whose permits are handed out round robin over keys: every key that waits gets a permit before any key gets two.
-/// One key holds at most `permits_per_key` of them.
+/// A semaphore whose permits are handed out round robin over keys: every key that waits gets a permit before any key
+/// gets two. One key holds at most `permits_per_key` of them.
 ///
-/// [`tokio::sync::Semaphore`] serves who came first, so that a key with a thousand waiters delays another key by a thousand
-/// permits; here it delays it by one. Within a key, who came first is served first.
+/// [`tokio::sync::Semaphore`] serves who came first, so that a key with a thousand waiters delays another key by a
+/// thousand permits; here it delays it by one. Within a key, who came first is served first.
 ///
-/// A released permit goes directly to the waiter whose turn it is, so nobody who comes just then can take it instead, and
-/// at no moment somebody waits who could have a permit. Any number may wait: whoever needs a bound uses a
-/// [`FairQueue`] instead.
+/// A released permit goes directly to the waiter whose turn it is, so a newcomer cannot take it instead, and
+/// no waiter waits while a permit is free that it may have. The number of waiters has no bound; use a [`FairQueue`]
+/// where one is needed.
 ///
 /// Clones share the same permits.
 ///
@@ -84,7 +84,7 @@ impl<K: Clone + Eq + Hash> FairSemaphore<K> {
         Ok(self.permit(key.clone()))
     }
 
-    /// How many permits nobody holds.
+    /// How many permits are free.
     pub fn available_permits(&self) -> usize {
         self.lock().held.available()
     }
@@ -106,8 +106,8 @@ impl<K: Clone + Eq + Hash> FairSemaphore<K> {
     fn release(&self, key: &K) {
         let mut state = self.lock();
         state.held.remove(key);
-        // One released permit makes room for one waiter: before, there was none free, or every key that waits held as many as
-        // it may, of which only this one has room now.
+        // One released permit makes room for one waiter: before, there was none free, or every key that waits held as
+        // many as it may, of which only this one has room now.
         let SemaphoreState { held, waiters } = &mut *state;
         let Some((key, waiter)) = waiters.pop_key_where(|key| held.has_room(key)) else { return };
         let granted = held.try_add(&key);

@@ -17,8 +17,8 @@ pub enum LimitReached {
 
 /// How many of something each key has, within a limit for one key and a limit for all keys together.
 ///
-/// This is the arithmetic of [`ConcurrencyLimit`] and [`FairSemaphore`], for whoever keeps several counts under one lock. Who
-/// adds is responsible for the matching [`remove`].
+/// This is the arithmetic of [`ConcurrencyLimit`] and [`FairSemaphore`], for code that keeps several counts under one
+/// lock. The caller of `add` calls [`remove`] once for it.
 ///
 /// [`ConcurrencyLimit`]: crate::ConcurrencyLimit
 /// [`FairSemaphore`]: crate::FairSemaphore
@@ -65,8 +65,8 @@ impl<K: Clone + Eq + Hash> KeyedCounts<K> {
         self.total -= 1;
     }
 
-    /// Takes one from a key and adds it to another, whatever the total is. When the other key has as many as it may, nothing
-    /// changes.
+    /// Takes one from a key and adds it to another, whatever the total is. When the other key has as many as it may,
+    /// nothing changes.
     pub fn transfer(&mut self, from: &K, to: &K) -> Result<(), LimitReached> {
         if from == to {
             return Ok(());

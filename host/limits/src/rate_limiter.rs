@@ -9,17 +9,17 @@ use governor::middleware::NoOpMiddleware;
 use governor::state::keyed::DefaultKeyedStateStore;
 use governor::{Quota, RateLimiter as Governor};
 
-/// After so many checks the limiter forgets keys that have been quiet. To forget takes a walk over all keys, so it is not done
-/// at each check; and until then at most so many keys are remembered that need not be.
+/// After so many checks the limiter forgets keys that have been quiet. To forget takes a walk over all keys, so it is
+/// not done at each check; and until then at most so many keys are remembered that need not be.
 const CHECKS_BETWEEN_SWEEPS: usize = 1_024;
 
 /// How often a key may do something: `per_second` times a second on average, and `burst` times at once after a while
 /// without.
 ///
-/// The limiter implements the generic cell rate algorithm of the crate `governor`: a full bucket of `burst` tokens per key,
-/// filled at the rate. A refused check takes no token. A key whose bucket is full again is forgotten, so memory is bounded
-/// by the keys that were lately active; nevertheless check only keys that exist, because every new key is remembered for a
-/// while.
+/// The limiter implements the generic cell rate algorithm of the crate `governor`: a full bucket of `burst` tokens per
+/// key, filled at the rate. A refused check takes no token. A key whose bucket is full again is forgotten, so memory is
+/// bounded by the keys that were active a short time ago; nevertheless check only keys that exist, because every new
+/// key is remembered for a while.
 ///
 /// # Examples
 ///
@@ -53,7 +53,7 @@ impl<K: Clone + Eq + Hash, C: Clock> RateLimiter<K, C> {
         Self { governor: Governor::new(quota, store, clock), checks: AtomicUsize::new(0) }
     }
 
-    /// Takes a token of the key. An error says after how long there is one, if nobody else takes it.
+    /// Takes a token of the key. An error says after how long there is one, unless another check takes it first.
     pub fn check(&self, key: &K) -> Result<(), Duration> {
         if self.checks.fetch_add(1, Ordering::Relaxed) % CHECKS_BETWEEN_SWEEPS == CHECKS_BETWEEN_SWEEPS - 1 {
             self.governor.retain_recent();

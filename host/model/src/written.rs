@@ -1,5 +1,5 @@
-//! What people write by hand, told apart from what is stored. The types are the same, but whoever misspells a key has to hear
-//! of it, while what a newer version has stored is taken as it is.
+//! What people write by hand, told apart from what is stored. The types are the same, but a person who misspells a key
+//! has to hear of it, while what a newer version has stored is taken as it is.
 
 use std::collections::BTreeMap;
 

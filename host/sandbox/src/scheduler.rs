@@ -2,20 +2,20 @@
 //!
 //! # The problem
 //!
-//! A guest call is a future that runs WebAssembly while it is polled. Tokio schedules cooperatively: a thread of the runtime
-//! that polls a guest does nothing else until the guest ends, waits for the host or yields. Most calls compute for some
-//! microseconds and then this is the fastest way to run them. But a guest may also compute for as long as `limits.cpu` of
-//! its plugin allows. On a machine with two cores two such guests would occupy both threads of the runtime, and every other
-//! business would wait for them, however short its own calls are. So computing guests are preempted, and those that compute
-//! for long go on where they delay nobody: in the background.
+//! A guest call is a future that runs WebAssembly while it is polled. Tokio schedules cooperatively: a thread of the
+//! runtime that polls a guest does nothing else until the guest ends, waits for the host or yields. Most calls compute
+//! for some microseconds and then this is the fastest way to run them. But a guest may also compute for as long as
+//! `limits.cpu` of its plugin allows. On a machine with two cores two such guests would occupy both threads of the
+//! runtime, and every other business would wait for them, however short its own calls are. So computing guests are
+//! preempted, and those that compute for long go on where they delay nobody: in the background.
 //!
 //! # Preemption
 //!
 //! Wasmtime interrupts a guest at its next loop or call once the *epoch* has moved on. The thread `epoch` of the
-//! [`EpochTicker`] moves it on at every *tick*: each millisecond while guests run, and each 10 ms in debug builds, which
-//! compute so much less in a millisecond. At a tick the guest is charged for the CPU time that its thread has spent since
-//! the last one, against `limits.cpu` (see [`CpuMeter`]), and yields. A guest of the foreground that has used less than a
-//! quarter of a tick goes on at once, because ticks fall into short calls by chance.
+//! [`EpochTicker`] moves it on at every *tick*: each millisecond while guests run, and each 10 ms in debug builds,
+//! which compute so much less in a millisecond. At a tick the guest is charged for the CPU time that its thread has
+//! spent since the last one, against `limits.cpu` (see [`CpuMeter`]), and yields. A guest of the foreground that has
+//! used less than a quarter of a tick goes on at once, because ticks fall into short calls by chance.
 //!
 //! # Threads, priorities and permits
 //!
@@ -25,19 +25,19 @@
 //! | background: after a preemption | one for the call | niceness 10: about a tenth of a busy core | cores less one, at least one |
 //! | idle: calls of plugins with many long calls | one for the call | `SCHED_IDLE`: what nobody else wants | cores less one, at least one |
 //!
-//! - **A call goes to the background** when it is preempted. It never comes back: its future moves to a thread of its own
-//!   with a low priority, which polls it to its end. Starting a thread takes some 30 us, and the call has computed for
-//!   longer; there are never more of these threads than instances. What the guest asks of the host is still done by the
-//!   runtime, since the thread polls within its context.
-//! - **A permit** is the right to compute until the next tick, or until the call waits for the host. Each of the last two
-//!   rows of the table has a [`FairSemaphore`] of permits. There are fewer permits than cores, so a core is left for the
-//!   foreground, and they are handed out round robin over the businesses, so a business with a hundred long calls delays
-//!   another business by one tick per round. A call that waits for a permit still ends at its deadline.
-//! - **A plugin with many long calls begins in the idle row.** [`LoadHistory`] remembers for ten seconds which plugins were
-//!   preempted for which business: three long calls in a row, or more than one in eight, are enough. Niceness alone is not
-//!   enough for these: who wakes up waits until the time slice of the running thread is over, about 3 ms, while it takes a
-//!   core from a `SCHED_IDLE` thread at once. A call that has waited 200 ms for a core there goes on in a background thread,
-//!   so a machine without an idle moment starves nobody.
+//! - **A call goes to the background** when it is preempted. It never comes back: its future moves to a thread of its
+//!   own with a low priority, which polls it to its end. Starting a thread takes some 30 us, and the call has computed
+//!   for longer; there are never more of these threads than instances. What the guest asks of the host is still done by
+//!   the runtime, since the thread polls within its context.
+//! - **A permit** is the right to compute until the next tick, or until the call waits for the host. Each of the last
+//!   two rows of the table has a [`FairSemaphore`] of permits. There are fewer permits than cores, so a core is left
+//!   for the foreground, and they are handed out round robin over the businesses, so a business with a hundred long
+//!   calls delays another business by one tick per round. A call that waits for a permit still ends at its deadline.
+//! - **A plugin with many long calls begins in the idle row.** [`LoadHistory`] remembers for ten seconds which plugins
+//!   were preempted for which business: three long calls in a row, or more than one in eight, are enough. Niceness
+//!   alone is not enough for these: who wakes up waits until the time slice of the running thread is over, about 3 ms,
+//!   while it takes a core from a `SCHED_IDLE` thread at once. A call that has waited 200 ms for a core there goes on
+//!   in a background thread, so a machine without an idle moment starves nobody.
 //! - **The instances of the pool**, of which every call needs one before it begins, are permits of a third
 //!   [`FairSemaphore`]; no business holds more than half of them. They belong to [`crate::Sandbox`].
 //!
@@ -45,7 +45,8 @@
 //! threads that later serve others is handed over by a task of the runtime.
 //!
 //! Loading a bundle and compiling its components is background work too: [`background`] runs it, with its own
-//! [`LoadPriority`], and [`chunked_io`] reads and writes large files in parts, since a kernel may not preempt a system call.
+//! [`LoadPriority`], and [`chunked_io`] reads and writes large files in parts, since a kernel may not preempt a system
+//! call.
 //!
 //! `docs/decisions/0011-guests-that-compute-long-go-aside.md` tells what was measured and what was given up.
 
@@ -79,7 +80,8 @@ const STARVATION: Duration = Duration::from_millis(200);
 pub(crate) struct Scheduler {
     /// Permits of calls that were preempted, by business.
     low_permits: FairSemaphore<Arc<str>>,
-    /// Permits of calls that begin in the background. They are others, because whoever holds one may wait for a core for long.
+    /// Permits of calls that begin in the background. They are separate, because a call that holds one may wait long
+    /// for a core.
     idle_permits: FairSemaphore<Arc<str>>,
     history: LoadHistory,
 }
@@ -107,8 +109,8 @@ impl Scheduler {
         Self { low_permits: semaphore(), idle_permits: semaphore(), history: LoadHistory::default() }
     }
 
-    /// Runs a guest call to its end. The work must end by itself once its state says that the deadline has passed. An error
-    /// says that there was no thread for it.
+    /// Runs a guest call to its end. The work must end by itself once its state says that the deadline has passed. An
+    /// error says that there was no thread for it.
     pub async fn run<T: Send + 'static>(
         &self,
         call: ScheduledCall,
@@ -131,9 +133,9 @@ impl Scheduler {
         }
     }
 
-    /// Runs the call in a thread with the first of these priorities, and when it starves there in one with the next; returns
-    /// its output and its CPU time. Few calls come here, so this future is kept on the heap: else every call's future would
-    /// be as large.
+    /// Runs the call in a thread with the first of these priorities, and when it starves there in one with the next;
+    /// returns its output and its CPU time. Few calls come here, so this future is kept on the heap: else every call's
+    /// future would be as large.
     async fn run_in_background<T: Send + 'static>(
         &self,
         call: ScheduledCall,
@@ -186,7 +188,8 @@ async fn poll_once<T>(call: &ScheduledCall, work: &mut Work<T>) -> (PollOutcome<
     let polled = poll_fn(|context| Poll::Ready(work.as_mut().poll(context))).await;
     let elapsed = started.elapsed();
     let polled = match polled {
-        // It has computed for no longer than that, and to read the thread's clock takes as long as a short guest computes.
+        // It has computed for no longer than that, and to read the thread's clock takes as long as a short guest
+        // computes.
         Poll::Ready(output) if elapsed < *tick => return (PollOutcome::Finished(output), elapsed),
         polled => polled,
     };
@@ -216,7 +219,8 @@ async fn run_in_foreground<T>(call: &ScheduledCall, work: &mut Work<T>) -> (Opti
     }
 }
 
-/// Runs the call with a permit for each poll, until its end, or until it starves with idle priority. Returns its CPU time too.
+/// Runs the call with a permit for each poll, until its end, or until it starves with idle priority. Returns its CPU
+/// time too.
 async fn run_with_permits<T>(
     permits: FairSemaphore<Arc<str>>,
     unfinished: UnfinishedCall<T>,
@@ -232,8 +236,8 @@ async fn run_with_permits<T>(
         match outcome {
             PollOutcome::Finished(output) => return Ok((output, cpu_time)),
             PollOutcome::Starved if priority == ThreadPriority::Idle => return Err(UnfinishedCall { call, work }),
-            // It is woken already. No timer is set: that takes the runtime's lock of timers, for which the runtime's threads
-            // would wait while this thread is kept from a core.
+            // It is woken already. No timer is set: that takes the runtime's lock of timers, for which the runtime's
+            // threads would wait while this thread is kept from a core.
             PollOutcome::Preempted | PollOutcome::Starved => woken().await,
             PollOutcome::Waiting => drop(timeout_at(call.deadline, woken()).await),
         }

@@ -121,8 +121,8 @@ impl MetricsDoor {
     }
 }
 
-/// The headers that scrapers, command-line clients and a person's browser send by themselves. A proxy makes up names of its
-/// own to say for whom it asks, without end; so whatever is not listed here is taken for a proxy's.
+/// The headers that scrapers, command-line clients and a person's browser send by themselves. A proxy makes up names of
+/// its own to say for whom it asks, without end; so whatever is not listed here is taken for a proxy's.
 const OF_LOCAL_CLIENTS: [HeaderName; 19] = [
     header::HOST,
     header::USER_AGENT,
@@ -148,8 +148,8 @@ const OF_LOCAL_CLIENTS: [HeaderName; 19] = [
     HeaderName::from_static("keep-alive"),
 ];
 
-/// Why somebody else may be behind a request: it has a header that no client on this machine sends, it speaks HTTP/1.0 as
-/// nginx long did to its upstreams unless it was told otherwise, or a web page asks.
+/// Why a proxy may have forwarded a request: it has a header that no client on this machine sends, it speaks HTTP/1.0
+/// as nginx long did to its upstreams unless it was told otherwise, or a web page asks.
 fn forwarded(request: &Request) -> Option<Refused> {
     let headers = request.headers();
     // `sec-` is for browsers alone; no page and no script can set it.

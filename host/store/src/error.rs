@@ -134,7 +134,7 @@ pub enum StoreError {
 pub enum Remedy {
     /// A moment.
     Time,
-    /// Somebody who mends the host's store, its configuration or its bundles; the same may succeed then.
+    /// An operator who mends the host's store, its configuration or its bundles; the same may succeed then.
     Operator,
     /// Nothing: the same fails again.
     Nothing,

@@ -1,4 +1,5 @@
-//! Read, decide, and write on condition that nobody has written in between: the one loop for all that is changed so.
+//! Read, decide, and write on condition that no other writer has written in between: the one loop for all that is
+//! changed so.
 
 use std::time::Duration;
 
@@ -15,8 +16,8 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
 /// No pause is longer.
 const LONGEST_PAUSE: Duration = Duration::from_millis(320);
 
-/// What is changed on condition that nobody else writes in between: each attempt reads it anew, and calls
-/// [`Contention::again`] when somebody else has written since.
+/// What is changed on condition that no other writer writes in between: each attempt reads it anew, and calls
+/// [`Contention::again`] when another writer has written since.
 pub(crate) struct Contention<'a, W> {
     table: &'a str,
     what: W,
@@ -42,8 +43,8 @@ impl<'a, W: Fn() -> String> Contention<'a, W> {
     }
 }
 
-/// The pause before attempt `number`, from 1: any length up to a bound that doubles, so that writers that met once do not meet
-/// again, and more of them spread further.
+/// The pause before attempt `number`, from 1: any length up to a bound that doubles, so that writers that met once do
+/// not meet again, and more of them spread further.
 fn pause_before(number: u32, chance: &mut impl Rng) -> Duration {
     let doubled = 1_u32.checked_shl(number.saturating_sub(1)).unwrap_or(u32::MAX);
     let longest = FIRST_PAUSE.saturating_mul(doubled).min(LONGEST_PAUSE);

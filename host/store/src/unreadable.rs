@@ -34,8 +34,8 @@ impl Named {
 }
 
 impl Store {
-    /// The error for a record that cannot be read. `what` names its key; `reason` must say nothing of its content, because
-    /// both are logged, the first time that somebody comes upon the record.
+    /// The error for a record that cannot be read. `what` names its key; `reason` must say nothing of its content,
+    /// because both are logged, the first time that this process reads the record.
     pub(crate) fn unreadable(&self, table: &str, what: String, reason: String) -> StoreError {
         if self.named().is_new(table, &what) {
             counter!(UNREADABLE, "table" => table.to_owned()).increment(1);

@@ -88,8 +88,8 @@ pub(crate) fn encode<T: Serialize + ?Sized>(place: &str, value: &T) -> Result<St
     serde_json::to_string(value).map_err(failed)
 }
 
-/// Why a value cannot be read from JSON or written as JSON, in words for whoever wrote it: the place, what was expected there
-/// in JSON's own words, and what was found.
+/// Why a value cannot be read from JSON or written as JSON, in words for the author of the JSON: the place, what was
+/// expected there in JSON's own words, and what was found.
 ///
 /// ```
 /// use signalbox_sdk::prelude::*;
@@ -116,8 +116,8 @@ pub(crate) fn encode<T: Serialize + ?Sized>(place: &str, value: &T) -> Result<St
 /// assert_eq!(wrong(r#"{"lines": [], "lines": []}"#), "`document`: the key `lines` stands twice");
 /// ```
 ///
-/// Inside `#[serde(flatten)]`, `#[serde(untagged)]` and enums with a `tag` serde reads by itself: the place ends where such a
-/// value begins. A plain struct with `#[serde(try_from = "…")]` keeps every place.
+/// Inside `#[serde(flatten)]`, `#[serde(untagged)]` and enums with a `tag` serde reads by itself: the place ends where
+/// such a value begins. A plain struct with `#[serde(try_from = "…")]` keeps every place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JsonError {
     place: String,

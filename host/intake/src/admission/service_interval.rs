@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-/// The time between one waiter who got room and the next, as a moving average. Times in which nobody waited say nothing
-/// about it.
+/// The time between one waiter who got room and the next, as a moving average. Times in which nothing waited say
+/// nothing about it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct ServiceInterval {
     last: Option<Duration>,
@@ -12,7 +12,7 @@ pub(super) struct ServiceInterval {
 const WEIGHT: u32 = 8;
 
 impl ServiceInterval {
-    /// Somebody who waited got room.
+    /// An input that waited got room.
     pub fn record(&mut self, now: Duration) {
         if let Some(last) = self.last {
             let took = now.saturating_sub(last);
@@ -24,7 +24,7 @@ impl ServiceInterval {
         self.last = Some(now);
     }
 
-    /// Nobody waits any more.
+    /// Nothing waits any more.
     pub fn pause(&mut self) {
         self.last = None;
     }

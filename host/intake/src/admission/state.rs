@@ -1,7 +1,7 @@
 //! Who has room, and who waits for it in which order: counts and a queue, without clock, tasks or locks.
 //!
-//! Whoever finds no room waits in the queue of its business, and the queues are served round robin. At rest nobody waits who
-//! could go, so a newcomer that finds room takes it from nobody.
+//! An input that finds no room waits in the queue of its business, and the queues are served round robin. No input
+//! waits while there is room for it, so a newcomer that finds room overtakes none.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,17 +27,17 @@ pub(super) struct AdmissionLimits {
     pub waiting_per_business: usize,
 }
 
-/// In which queue somebody waits.
+/// In which queue an input waits.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum QueueKey {
     /// Among others of its business.
     Business(Arc<str>),
-    /// Among inputs that are stored. They have one turn in a round like any business, and no bound of their own: whoever
-    /// puts inputs there does so a few at a time.
+    /// Among inputs that are stored. They have one turn in a round like any business, and no bound of their own:
+    /// recovery puts inputs there a few at a time.
     Stored,
 }
 
-/// `T` is how somebody who waits is told.
+/// `T` is how an input that waits is told.
 #[derive(Debug)]
 pub(super) struct AdmissionState<T> {
     /// What is in flight, by business and together.
@@ -55,14 +55,14 @@ struct AdmissionWaiter<T> {
     tell: T,
 }
 
-/// Why somebody cannot wait.
+/// Why an input cannot wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NotQueued {
     /// The queue of its business is full.
     BusinessFull,
     /// All queues together are, and no queue is longer than its own.
     AllFull,
-    /// Nobody is let in any more.
+    /// Nothing is admitted any more.
     Closed,
 }
 
@@ -82,7 +82,7 @@ impl<T> AdmissionState<T> {
         !self.is_closed && self.add(requester)
     }
 
-    /// Lets somebody wait who found no room. What is stored waits in a queue of its own.
+    /// Lets an input wait that found no room. What is stored waits in a queue of its own.
     pub fn enqueue(
         &mut self,
         requester: Requester,
@@ -114,8 +114,8 @@ impl<T> AdmissionState<T> {
         has_left
     }
 
-    /// Gives room back, and says who has it now: several, when for one of them its business had no room and for another its
-    /// user.
+    /// Gives room back, and says who has it now: several, when for one of them its business had no room and for another
+    /// its user.
     pub fn release(&mut self, requester: &Requester, now: Duration) -> Vec<(Requester, T)> {
         self.businesses.remove(&requester.business);
         if let Some(user) = &requester.user {
@@ -133,13 +133,13 @@ impl<T> AdmissionState<T> {
         admitted
     }
 
-    /// Lets nobody in any more, and says who waited.
+    /// Admits nothing any more, and gives what waited.
     pub fn close(&mut self) -> Vec<T> {
         self.is_closed = true;
         self.waiters.drain().map(|(_, waiter)| waiter.tell).collect()
     }
 
-    /// How long the queue takes to empty at the rate at which it was served lately; none when it never was.
+    /// How long the queue takes to empty at the rate at which it was served recently; none when it never was.
     pub fn drain_time(&self) -> Option<Duration> {
         let waiting = u32::try_from(self.waiters.bounded_len()).unwrap_or(u32::MAX);
         Some(self.interval.average()?.saturating_mul(waiting.saturating_add(1)))

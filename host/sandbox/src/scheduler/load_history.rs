@@ -7,9 +7,9 @@ use tokio::time::Instant;
 
 /// Without another long call, a plugin's score is forgotten after this time.
 const MEMORY: Duration = Duration::from_secs(10);
-/// What a long call adds to the score; a short one takes away 1. A plugin with less than one long call in eight stays at
-/// zero: a call that is long once in a while, by its work or because the machine is slow, is no reason to put the others in
-/// the background.
+/// What a long call adds to the score; a short one takes away 1. A plugin with less than one long call in eight stays
+/// at zero: a call that is long once in a while, by its work or because the machine is slow, is no reason to put the
+/// others in the background.
 const LONG_CALL_SCORE: u32 = 8;
 /// With this score a plugin's calls begin in the background: after three long calls in a row.
 const MOSTLY_LONG_SCORE: u32 = 20;
@@ -23,8 +23,8 @@ pub(crate) struct BusinessPlugin {
     pub plugin: Arc<str>,
 }
 
-/// Which plugins lately computed for long, for which business: their next calls begin in the background, so that not each of
-/// them takes a thread of the runtime until its first tick.
+/// Which plugins recently computed for long, for which business: their next calls begin in the background, so that not
+/// each of them takes a thread of the runtime until its first tick.
 #[derive(Default)]
 pub(crate) struct LoadHistory {
     /// Only plugins with a score above zero.

@@ -12,8 +12,8 @@ use crate::queue::{Lane, Place};
 use crate::tables::{BY_DUE, BY_REVIEW, BY_REVIEW_EXPIRY};
 use crate::{DecisionRecord, Effect, EffectKind, EffectState, Page, Store, StoreError, unknown};
 
-/// A decision grows a little after it is stored, by what is noted about its effects and its review: also one that was as
-/// large as a commit takes.
+/// A decision grows a little after it is stored, by what is noted about its effects and its review: also one that was
+/// as large as a commit takes.
 const REWRITE_LIMIT: usize = ITEM_LIMIT + 14 * 1024;
 
 /// A new state for one effect of a decision.
@@ -40,7 +40,7 @@ impl Store {
         Ok(self.pending_decisions_after(now, None, limit).await?.items)
     }
 
-    /// The same page by page: whoever leaves effects alone gets past them with the page's cursor.
+    /// The same page by page: a caller that leaves effects alone gets past them with the page's cursor.
     pub async fn pending_decisions_after(
         &self,
         now: Timestamp,
@@ -185,8 +185,8 @@ fn apply(effect: &mut Effect, state: &EffectState) -> bool {
     true
 }
 
-/// Where a decision stands in the queue; nowhere when nothing of it is left to do. The queue is looked through by the machine's
-/// clock, `wall`, which may have been set back behind the moment of the decision.
+/// Where a decision stands in the queue; nowhere when nothing of it is left to do. The queue is looked through by the
+/// machine's clock, `wall`, which may have been set back behind the moment of the decision.
 pub(super) fn due(decision: &DecisionModel, effects: &[Effect], wall: Timestamp) -> Option<Place> {
     let first = effects.iter().filter_map(|effect| due_at(decision, effect, wall)).min();
     match first {

@@ -158,7 +158,7 @@ impl Store {
         Ok(self.expired_reviews_after(now, None, limit).await?.items)
     }
 
-    /// The same page by page: whoever cannot resolve some of them gets past them with the page's cursor.
+    /// The same page by page: a caller that cannot resolve some of them gets past them with the page's cursor.
     pub async fn expired_reviews_after(
         &self,
         now: Timestamp,

@@ -119,8 +119,8 @@ impl Store {
         }
     }
 
-    /// Writes in place of the item that was read; false when somebody else has written meanwhile. Attributes of a newer version
-    /// stay.
+    /// Writes in place of the item that was read; false when another writer has written meanwhile. Attributes of a
+    /// newer version stay.
     async fn replace_row(
         &self,
         scope: &RowScope,

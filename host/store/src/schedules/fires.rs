@@ -150,8 +150,8 @@ impl Store {
         }
     }
 
-    /// Takes a tick over that [`Store::unfinished_fires`] gave, or prolongs its lease; of many callers exactly one wins.
-    /// Whether the schedule still stands is for the caller to see.
+    /// Takes a tick over that [`Store::unfinished_fires`] gave, or prolongs its lease; of many callers exactly one
+    /// wins. Whether the schedule still stands is for the caller to see.
     pub async fn reclaim_fire(
         &self,
         fire: &Fire,
@@ -184,8 +184,8 @@ impl Store {
         Ok((claim, taken))
     }
 
-    /// Notes what became of a tick; noting it twice does no harm. The schedule learns of it first, so that a process that
-    /// dies in between leaves the tick to be finished again.
+    /// Notes what became of a tick; noting it twice does no harm. The schedule learns of it first, so that a process
+    /// that dies in between leaves the tick to be finished again.
     pub async fn finish_fire(&self, fire: &Fire, end: FireEnd) -> Result<(), StoreError> {
         let nominal = AttributeValue::S(instant(fire.nominal));
         if let FireEnd::Fired { at } = end {
@@ -222,7 +222,7 @@ impl Store {
         Ok(self.unfinished_fires_after(now, None, limit).await?.items)
     }
 
-    /// The same page by page: whoever cannot take up some of them gets past them with the page's cursor.
+    /// The same page by page: a caller that cannot take up some of them gets past them with the page's cursor.
     pub async fn unfinished_fires_after(
         &self,
         now: Timestamp,

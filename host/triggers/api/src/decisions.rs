@@ -36,9 +36,9 @@ enum ListOrder {
 
 /// Read a business's decisions
 ///
-/// Page by page: pass `nextCursor` on as `cursor`, or follow the `Link` header. Needs the permission `decisions`.
-/// Whoever sees some places of the business only gets no decisions of the others, and of those without a place only own
-/// ones, so a page may hold fewer than `limit`. A new decision may take a moment to appear.
+/// Page by page: pass `nextCursor` on as `cursor`, or follow the `Link` header. Needs the permission `decisions`. A
+/// caller who sees only some places of the business gets no decisions of the others, and of those without a place only
+/// own ones, so a page may hold fewer than `limit`. A new decision may take a moment to appear.
 #[utoipa::path(
     get,
     path = "/v1/businesses/{businessId}/decisions",

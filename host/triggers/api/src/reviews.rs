@@ -32,7 +32,7 @@ pub(super) struct ReviewListParameters {
 ///
 /// The decisions of a business whose actions are withheld until a person has reviewed them, the one that waits longest
 /// first. Page by page: pass `nextCursor` on as `cursor`, or follow the `Link` header. Needs the permission `review`.
-/// Whoever sees some places of the business only gets no decisions of the others, so a page may hold fewer than
+/// A caller who sees only some places of the business gets no decisions of the others, so a page may hold fewer than
 /// `limit`. A new decision may take a moment to appear.
 #[utoipa::path(
     get,

@@ -178,7 +178,7 @@ impl TickDispatcher {
         }
     }
 
-    /// Takes up every tick that somebody claimed and did not finish, page by page: those that are left to others hide none.
+    /// Takes up every tick that a host claimed and did not finish; ticks that are left to other hosts hide none.
     pub async fn take_up_all(&self, now: Timestamp, stop: &CancellationToken) -> Result<(), StoreError> {
         let mut cursor = None;
         loop {

@@ -196,7 +196,7 @@ impl KafkaConsumer {
     }
 
     /// Reads no more, lets running records end, commits and leaves the group, all within the deadline; says how many
-    /// records were left unfinished. They are read again by whoever gets their partitions.
+    /// records were left unfinished. The host that gets their partitions reads them again.
     pub async fn leave(mut self, deadline: Duration) -> usize {
         let until = tokio::time::Instant::now() + deadline;
         self.ending.send_replace(ShutdownPhase::Orderly(Instant::now() + deadline.saturating_sub(FAREWELL)));

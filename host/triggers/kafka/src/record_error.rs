@@ -201,7 +201,7 @@ impl RecordError {
         }
     }
 
-    /// For whoever reads dead letters, who may be anybody: of a length that fits a header, and without what a plugin or
+    /// For readers of dead letters, who may be anybody: of a length that fits a header, and without what a plugin or
     /// the host says while it breaks.
     pub fn message(&self) -> String {
         let text = match self {

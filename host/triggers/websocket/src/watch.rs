@@ -63,7 +63,7 @@ impl Sender {
 }
 
 /// The inputs that a message became: one, or as many as its handler made. They are acknowledged together, because
-/// whoever hears of an acknowledgement does not send the message again.
+/// a client that got an acknowledgement does not send the message again.
 pub(super) struct MessageInputs {
     sender: Sender,
     /// Goes out with the first acknowledgement.
