@@ -20,7 +20,8 @@ pub(crate) fn compiling_engine() -> wasmtime::Result<Engine> {
 }
 
 /// The only engine configuration of the host: with a pool of instances to run, or without one to compile. What plugins do
-/// not need is off, whatever its default.
+/// not need is off, whatever its default; threads, exceptions, typed function references and asynchronous component
+/// functions are not even compiled in (the features of Wasmtime in the workspace's `Cargo.toml`).
 pub(crate) fn engine_config(instances: Option<u32>) -> Config {
     let allocation = instances.map_or(InstanceAllocationStrategy::OnDemand, |instances| pool(instances).into());
     let mut config = Config::new();
@@ -32,15 +33,11 @@ pub(crate) fn engine_config(instances: Option<u32>) -> Config {
         .async_stack_size(FIBER_STACK)
         .async_stack_zeroing(true)
         .wasm_component_model(true)
-        .wasm_component_model_async(false)
         .concurrency_support(false)
-        .wasm_threads(false)
         .shared_memory(false)
         .wasm_memory64(false)
         .wasm_multi_memory(false)
-        .wasm_exceptions(false)
         .wasm_gc(false)
-        .wasm_function_references(false)
         .gc_support(false)
         .cranelift_nan_canonicalization(true)
         .relaxed_simd_deterministic(true)
