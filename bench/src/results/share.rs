@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use serde_json::json;
-use signalbox_graph::{Json, Next, Outcome, Scope, StepOutput, Stepper};
+use signalbox_graph::{Json, Next, Scope, StepOutput, Stepper, TaskResult};
 use signalbox_sandbox::{Generation, SandboxConfig};
 use signalbox_store::{Backend, Config, Store};
 use tempfile::TempDir;
@@ -37,7 +37,7 @@ fn step_through(generation: &Generation) -> Result<()> {
                         "book" => vec![("notes".to_owned(), Json::parse("[\"book\"]".to_owned())?)],
                         _ => Vec::new(),
                     };
-                    stepper.complete(task.id, Outcome::Done(StepOutput { updates, goto: Vec::new(), payload: () }));
+                    stepper.complete(task.id, TaskResult::Done(StepOutput { updates, goto: Vec::new(), payload: () }));
                 }
             }
             Next::Ended(_) => return Ok(()),

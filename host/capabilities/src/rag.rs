@@ -4,11 +4,11 @@ mod models;
 mod template;
 
 pub use models::{
-    BundleModels, ModelFileError, ModelFormat, ModelProblem, ReadText, SpeaksFor, Wanted, WrittenModel,
+    BundleModels, ModelFileError, ModelFormat, ModelProblem, ModelQuery, ReadText, SpeaksFor, WrittenModel,
     canonical_version, compare_versions, is_locale, nearest, read_model_source, read_model_text, read_models,
     same_version,
 };
-pub use template::{Template, TemplateError, Work};
+pub use template::{RenderSteps, Template, TemplateError};
 
 use signalbox_bindings::signalbox::rag::rag::{Error, Host, MessageModel, PastDecision, RagContext};
 use signalbox_model::{DecisionModel, Outcome};
@@ -129,7 +129,7 @@ impl Lookup {
         version: Option<&str>,
         locale: Option<&str>,
     ) -> Result<Option<MessageModel>, Error> {
-        let wanted = Wanted::of(&self.business, self.location.as_deref(), version, locale);
+        let wanted = ModelQuery::of(&self.business, self.location.as_deref(), version, locale);
         let found = wanted.find(&self.store, code).await.map_err(to_wit_error)?;
         Ok(found.map(to_wit_model))
     }

@@ -1,16 +1,16 @@
 //! What is wrong with a text that a person wrote, told with its place, a caret under it and the way out.
 //!
-//! [`parse_toml`] reads a text that nobody can make a parser choke on, a [`Table`] is then walked key by key, and
+//! [`parse_toml`] reads a text that nobody can make a parser choke on, a [`TomlTable`] is then walked key by key, and
 //! [`Problems`] collects every mistake on the way instead of the first alone. A [`Report`] shows them on a terminal or
 //! gives them as data. [`suggestion`] says what was most likely meant instead of a name that does not exist.
 //!
 //! ```
-//! use signalbox_diagnostics::{Problems, Report, Table, parse_toml};
+//! use signalbox_diagnostics::{Problems, Report, TomlTable, parse_toml};
 //!
 //! let text = "name = \"Roma\"\ntimezon = \"Europe/Bucharest\"\ntables = \"many\"\n";
 //! let document = parse_toml(text, 1 << 20).unwrap();
 //! let mut problems = Problems::default();
-//! let mut table = Table::new("the business", 0..0, document.get_ref());
+//! let mut table = TomlTable::new("the business", 0..0, document.get_ref());
 //! let name = table.require("name", "add `name = \"Roma\"`", &mut problems).and_then(|item| item.text(&mut problems));
 //! let _timezone = table.take("timezone");
 //! let _tables = table.take("tables").and_then(|item| item.integer(1..=500, &mut problems));
@@ -39,5 +39,5 @@ pub use bounds::{Unread, check_toml, parse_toml};
 pub use lines::Lines;
 pub use names::{excerpt, listed, nearest, suggestion};
 pub use problems::Problems;
-pub use reader::{Item, Table, Text};
+pub use reader::{Item, TomlString, TomlTable};
 pub use report::{MAX_PROBLEMS, PlacedProblem, Problem, Report, Severity, counted};

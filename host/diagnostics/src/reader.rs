@@ -17,7 +17,7 @@ use crate::problems::Problems;
 
 /// A string and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Text {
+pub struct TomlString {
     /// The string.
     pub value: String,
     /// Its bytes in the text.
@@ -25,14 +25,14 @@ pub struct Text {
 }
 
 /// One table: keys are taken out of it, and what is left in the end is unknown.
-pub struct Table<'t> {
+pub struct TomlTable<'t> {
     place: Arc<str>,
     span: Range<usize>,
     entries: Vec<(&'t Spanned<DeString<'t>>, &'t Spanned<DeValue<'t>>)>,
     known: HashSet<&'static str>,
 }
 
-impl<'t> Table<'t> {
+impl<'t> TomlTable<'t> {
     /// `place` is how messages call the table, for example `[graph]`; `span` is where a missing key is reported.
     pub fn new(place: impl Into<String>, span: Range<usize>, table: &'t DeTable<'t>) -> Self {
         let mut entries: Vec<_> = table.iter().collect();
@@ -111,8 +111,8 @@ impl<'t> Item<'t> {
     }
 
     /// The key as a string with its place.
-    pub fn key_text(&self) -> Text {
-        Text { value: self.key.to_owned(), span: self.key_span.clone() }
+    pub fn key_text(&self) -> TomlString {
+        TomlString { value: self.key.to_owned(), span: self.key_span.clone() }
     }
 
     /// Whether the value is a string.
@@ -121,9 +121,9 @@ impl<'t> Item<'t> {
     }
 
     /// A string.
-    pub fn text(&self, problems: &mut Problems) -> Option<Text> {
+    pub fn text(&self, problems: &mut Problems) -> Option<TomlString> {
         match self.value.get_ref().as_str() {
-            Some(text) => Some(Text { value: text.to_owned(), span: self.span() }),
+            Some(text) => Some(TomlString { value: text.to_owned(), span: self.span() }),
             None => self.wrong_type("a string", problems),
         }
     }
@@ -192,7 +192,7 @@ impl<'t> Item<'t> {
     }
 
     /// A list of strings.
-    pub fn texts(&self, problems: &mut Problems) -> Vec<Text> {
+    pub fn texts(&self, problems: &mut Problems) -> Vec<TomlString> {
         let Some(array) = self.value.get_ref().as_array() else {
             self.wrong_type::<()>("a list of strings", problems);
             return Vec::new();
@@ -214,20 +214,20 @@ impl<'t> Item<'t> {
     }
 
     /// A string, or a list of strings.
-    pub fn text_or_texts(&self, problems: &mut Problems) -> Vec<Text> {
+    pub fn text_or_texts(&self, problems: &mut Problems) -> Vec<TomlString> {
         if self.is_text() { self.text(problems).into_iter().collect() } else { self.texts(problems) }
     }
 
     /// A table; `place` is how messages call it.
-    pub fn table(&self, place: impl Into<String>, problems: &mut Problems) -> Option<Table<'t>> {
+    pub fn table(&self, place: impl Into<String>, problems: &mut Problems) -> Option<TomlTable<'t>> {
         match self.value.get_ref() {
-            DeValue::Table(table) => Some(Table::new(place, self.key_span.clone(), table)),
+            DeValue::Table(table) => Some(TomlTable::new(place, self.key_span.clone(), table)),
             _ => self.wrong_type("a table", problems),
         }
     }
 
     /// An array of tables.
-    pub fn tables(&self, place: &str, problems: &mut Problems) -> Vec<Table<'t>> {
+    pub fn tables(&self, place: &str, problems: &mut Problems) -> Vec<TomlTable<'t>> {
         let Some(array) = self.value.get_ref().as_array() else {
             self.wrong_type::<()>(&format!("a list of tables, each under its own {place}"), problems);
             return Vec::new();
@@ -235,7 +235,7 @@ impl<'t> Item<'t> {
         let mut tables = Vec::new();
         for element in array.iter() {
             match element.get_ref() {
-                DeValue::Table(table) => tables.push(Table::new(place, element.span(), table)),
+                DeValue::Table(table) => tables.push(TomlTable::new(place, element.span(), table)),
                 other => problems.add(
                     &element.span(),
                     format!("an entry of `{}` in {} is {}, not a table", self.key, self.place, article(other)),

@@ -5,7 +5,7 @@ mod template;
 use std::sync::Arc;
 
 use moka::future::Cache;
-use signalbox_capabilities::rag::{Wanted, nearest};
+use signalbox_capabilities::rag::{ModelQuery, nearest};
 use signalbox_model::{AgentInput, BusinessInfo, MessageModel, ResponseContent, ResponseTarget, Timestamp};
 use signalbox_sandbox::NewResponse;
 use signalbox_store::{Store, StoreError};
@@ -62,7 +62,7 @@ impl Renderer {
         };
         let models = self.models(&code).await.map_err(|error| format!("message model {code}: {error}"))?;
         let locale = response.locale.as_deref();
-        let wanted = Wanted::of(business, input.location_id.as_deref(), None, locale);
+        let wanted = ModelQuery::of(business, input.location_id.as_deref(), None, locale);
         let prepared = nearest(&models, &wanted).cloned().ok_or_else(|| {
             format!("there is no message model {code} for {} in {}", business.business_type, wanted.locale)
         })?;

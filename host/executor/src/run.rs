@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use signalbox_capabilities::{CallRecord, CallScope, JournalEntry, json_weight};
-use signalbox_graph::{Ending, FailureKind, Next, Outcome, Payloads, RunError, StepOutput, Stepper, Task};
+use signalbox_graph::{FailureKind, GraphResult, Next, Payloads, RunError, StepOutput, Stepper, Task, TaskResult};
 use signalbox_model::{JsonObject, PathStep, StepResult, Tokens};
 use signalbox_sandbox::{Generation, NewAction, NodeCall, NodeFailure, NodeRun, NodeStep, Plugin, Sandbox, Verdict};
 use signalbox_store::EffectKind;
@@ -145,7 +145,7 @@ impl Runner<'_> {
                         tokens.input += used.input;
                         tokens.output += used.output;
                         traces.push(trace);
-                        if let Outcome::Done(output) = &outcome {
+                        if let TaskResult::Done(output) = &outcome {
                             given = given.saturating_add(output.payload.bytes());
                             if given > MOST_GIVEN {
                                 break Err(RunFailure::TooMuch { node: task.node.to_string(), bytes: given });
@@ -156,12 +156,12 @@ impl Runner<'_> {
                     Ok(None) => break Err(RunFailure::Stuck),
                     Err(_) => break Err(RunFailure::Deadline(deadline)),
                 },
-                Next::Ended(Ending::Finished { payloads, session, .. }) => {
+                Next::Ended(GraphResult::Finished { payloads, session, .. }) => {
                     let session =
                         session.into_iter().map(|(channel, value)| (channel, value.value().clone())).collect();
                     break Ok(FinishedRun { contributions: payloads, session });
                 }
-                Next::Ended(Ending::Failed { error, .. }) => break Err(error.into()),
+                Next::Ended(GraphResult::Failed { error, .. }) => break Err(error.into()),
             }
         };
         drop(running);
@@ -177,7 +177,7 @@ impl Runner<'_> {
     }
 
     /// One attempt of one node, from its delay to its outcome.
-    async fn attempt(&self, task: Task) -> (Task, Outcome<Contribution>, AttemptTrace, Tokens) {
+    async fn attempt(&self, task: Task) -> (Task, TaskResult<Contribution>, AttemptTrace, Tokens) {
         if !task.delay.is_zero() {
             tokio::time::sleep(task.delay).await;
         }
@@ -193,12 +193,12 @@ impl Runner<'_> {
         let (result, outcome) = match result {
             Ok((updates, goto, mut contribution)) => {
                 contribution.effects = effects;
-                (StepResult::Done, Outcome::Done(StepOutput { updates, goto, payload: contribution }))
+                (StepResult::Done, TaskResult::Done(StepOutput { updates, goto, payload: contribution }))
             }
             Err(NodeFailure { kind, message }) => {
                 tracing::info!(node = %task.node, attempt = task.attempt, kind = kind.as_str(), "node failed: {message}");
                 let told = format!("{}: {message}", kind.as_str());
-                (StepResult::Failed(told), Outcome::Failed { kind, message })
+                (StepResult::Failed(told), TaskResult::Failed { kind, message })
             }
         };
         let step = PathStep {

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use signalbox_diagnostics::Problems;
 
 use crate::definition::{GraphDefinition, NodeDefinition};
-use crate::graph::{Graph, Work};
+use crate::graph::{Graph, NodeBody};
 
 /// How deep subgraphs may run subgraphs.
 const MAX_LEVELS: usize = 16;
@@ -30,7 +30,7 @@ struct Draft<'d> {
 
 /// What a graph may name that stands elsewhere in the manifest.
 #[derive(Clone, Copy)]
-pub(crate) struct Known<'a> {
+pub(crate) struct DeclaredNames<'a> {
     /// The plugins.
     pub plugins: &'a BTreeSet<&'a str>,
     /// The permissions that the bundle declares.
@@ -41,7 +41,7 @@ pub(crate) struct Known<'a> {
 pub(crate) fn check(
     root: &GraphDefinition,
     subgraphs: &[GraphDefinition],
-    known: Known<'_>,
+    known: DeclaredNames<'_>,
     source: &str,
     problems: &mut Problems,
 ) -> Arc<Graph> {
@@ -198,9 +198,9 @@ fn unknown_subgraph(node: &NodeDefinition, names: &BTreeSet<&str>, problems: &mu
 }
 
 /// The subgraph that a node runs, with its name.
-fn subgraph_of(work: &Work) -> Option<(&str, &Graph)> {
+fn subgraph_of(work: &NodeBody) -> Option<(&str, &Graph)> {
     match work {
-        Work::Plugin(_) => None,
-        Work::Graph { graph, name, .. } => Some((name, graph)),
+        NodeBody::Plugin(_) => None,
+        NodeBody::Graph { graph, name, .. } => Some((name, graph)),
     }
 }

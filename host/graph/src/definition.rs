@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use signalbox_diagnostics::{Item, Problems, Table, Text, suggestion};
+use signalbox_diagnostics::{Item, Problems, TomlString, TomlTable, suggestion};
 
 use crate::graph::Retry;
 use crate::json::Json;
@@ -20,11 +20,11 @@ const MAX_WAYS: usize = 6_000;
 #[derive(Debug)]
 pub(crate) struct GraphDefinition {
     /// None for `[graph]`.
-    pub name: Option<Text>,
+    pub name: Option<TomlString>,
     pub span: Range<usize>,
     pub step_limit: u32,
     pub deadline: Duration,
-    pub session: Vec<Text>,
+    pub session: Vec<TomlString>,
     pub channels: Vec<ChannelDefinition>,
     pub nodes: Vec<NodeDefinition>,
     pub edges: Vec<EdgeDefinition>,
@@ -33,7 +33,7 @@ pub(crate) struct GraphDefinition {
 /// A line of `[graph.channels]`.
 #[derive(Debug)]
 pub(crate) struct ChannelDefinition {
-    pub name: Text,
+    pub name: TomlString,
     pub reducer: Reducer,
     pub initial: Option<Json>,
 }
@@ -41,17 +41,17 @@ pub(crate) struct ChannelDefinition {
 /// `[graph.nodes.…]`
 #[derive(Debug)]
 pub(crate) struct NodeDefinition {
-    pub name: Text,
-    pub plugin: Option<Text>,
-    pub graph: Option<Text>,
+    pub name: TomlString,
+    pub plugin: Option<TomlString>,
+    pub graph: Option<TomlString>,
     /// None reads every channel.
-    pub reads: Option<Vec<Text>>,
-    pub writes: Vec<Text>,
-    pub targets: Vec<Text>,
+    pub reads: Option<Vec<TomlString>>,
+    pub writes: Vec<TomlString>,
+    pub targets: Vec<TomlString>,
     pub join: bool,
-    pub for_each: Option<Text>,
+    pub for_each: Option<TomlString>,
     pub retry: Option<Retry>,
-    pub on_error: Option<Text>,
+    pub on_error: Option<TomlString>,
     pub timeout: Option<Duration>,
 }
 
@@ -59,9 +59,9 @@ pub(crate) struct NodeDefinition {
 #[derive(Debug)]
 pub(crate) struct EdgeDefinition {
     pub span: Range<usize>,
-    pub from: Option<Text>,
-    pub to: Vec<Text>,
-    pub when: Option<Text>,
+    pub from: Option<TomlString>,
+    pub to: Vec<TomlString>,
+    pub when: Option<TomlString>,
     pub otherwise: bool,
 }
 
@@ -71,7 +71,7 @@ impl GraphDefinition {
         self.name.as_ref().map_or("[graph]".to_owned(), |name| format!("[graphs.{}]", name.value))
     }
 
-    pub fn read(mut table: Table<'_>, name: Option<Text>, problems: &mut Problems) -> Self {
+    pub fn read(mut table: TomlTable<'_>, name: Option<TomlString>, problems: &mut Problems) -> Self {
         let prefix = name.as_ref().map_or("graph".to_owned(), |name| format!("graphs.{}", name.value));
         let span = table.span();
         let step_limit = table.take("step-limit").and_then(|item| item.integer(1..=1_000, problems));
@@ -139,7 +139,7 @@ impl GraphDefinition {
 }
 
 /// A name that people read in paths and logs: letters, digits, `-` and `_`.
-pub(crate) fn check_name(kind: &str, name: &Text, problems: &mut Problems) {
+pub(crate) fn check_name(kind: &str, name: &TomlString, problems: &mut Problems) {
     let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     if name.value.is_empty() || name.value.len() > 64 || !name.value.chars().all(allowed) {
         let message = format!("`{}` is no name for a {kind}", name.value);
@@ -180,7 +180,7 @@ fn channel(item: &Item<'_>, prefix: &str, problems: &mut Problems) -> Option<Cha
     Some(ChannelDefinition { name, reducer, initial })
 }
 
-fn reducer(name: &Text, problems: &mut Problems) -> Reducer {
+fn reducer(name: &TomlString, problems: &mut Problems) -> Reducer {
     Reducer::named(&name.value).unwrap_or_else(|| {
         let help = suggestion(&name.value, "reducers", Reducer::ALL.iter().map(|(name, _)| *name));
         problems.add(&name.span, format!("there is no reducer `{}`", name.value), help);
@@ -237,7 +237,7 @@ struct PluginKeys<'a> {
 impl PluginKeys<'_> {
     fn take<T>(
         &mut self,
-        table: &mut Table<'_>,
+        table: &mut TomlTable<'_>,
         key: &'static str,
         read: impl FnOnce(&Item<'_>, &mut Problems) -> Option<T>,
     ) -> Option<T> {
@@ -281,7 +281,7 @@ fn retry(item: &Item<'_>, place: &str, problems: &mut Problems) -> Option<Retry>
     })
 }
 
-fn edge(mut table: Table<'_>, problems: &mut Problems) -> EdgeDefinition {
+fn edge(mut table: TomlTable<'_>, problems: &mut Problems) -> EdgeDefinition {
     let span = table.span();
     let from = table.require("from", "add `from = \"start\"` or a node", problems);
     let to = table.require("to", "add `to = \"end\"`, a node, or a list of nodes", problems);

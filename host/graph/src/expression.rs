@@ -30,9 +30,9 @@ use pattern::Pattern;
 use value::{cel_map, cel_texts, cel_value};
 use walk::Walk;
 
-pub(crate) use kinds::Kinds;
-pub(crate) use meter::Meter;
-pub(crate) use surroundings::{ExpressionProblem, Surroundings, Wanted};
+pub(crate) use kinds::ValueKinds;
+pub(crate) use meter::CostMeter;
+pub(crate) use surroundings::{ExpressionProblem, ExpressionPurpose, Surroundings};
 
 pub use meter::{EVALUATION_LIMIT, RUN_LIMIT, STEP_LIMIT};
 
@@ -156,7 +156,8 @@ impl Expression {
 
     /// A condition that never holds.
     pub fn never() -> Option<Self> {
-        let surroundings = Surroundings { wanted: Wanted::Condition, channels: &|_| Kinds::ANY, permissions: &[] };
+        let surroundings =
+            Surroundings { wanted: ExpressionPurpose::Condition, channels: &|_| ValueKinds::ANY, permissions: &[] };
         Self::compile("false", &surroundings).ok().map(|(never, _)| never)
     }
 
@@ -186,7 +187,7 @@ impl Expression {
         &self,
         read: impl Fn(&str) -> Option<&'j Json>,
         scope: &Scope,
-        meter: &mut Meter,
+        meter: &mut CostMeter,
     ) -> Result<bool, String> {
         match self.evaluate(read, scope, meter)? {
             Value::Bool(answer) => Ok(answer),
@@ -199,7 +200,7 @@ impl Expression {
         &self,
         read: impl Fn(&str) -> Option<&'j Json>,
         scope: &Scope,
-        meter: &mut Meter,
+        meter: &mut CostMeter,
     ) -> Result<Vec<JsonValue>, String> {
         // A channel alone is taken as it is: no number changes its type on the way through CEL.
         if let [channel] = self.channels.as_slice()
@@ -230,7 +231,7 @@ impl Expression {
         &self,
         read: impl Fn(&str) -> Option<&'j Json>,
         scope: &Scope,
-        meter: &mut Meter,
+        meter: &mut CostMeter,
     ) -> Result<Value, String> {
         let found: Vec<(&str, &Json)> =
             self.channels.iter().filter_map(|channel| Some((channel.as_str(), read(channel)?))).collect();

@@ -34,13 +34,13 @@ pub(crate) struct Channel {
 #[derive(Debug)]
 pub(crate) struct Node {
     pub name: Arc<str>,
-    pub work: Work,
+    pub work: NodeBody,
     /// Channels it is given, in declared order.
     pub reads: Vec<usize>,
     /// Channels it may write.
     pub writes: Vec<usize>,
     /// Where a goto may lead.
-    pub targets: Vec<Target>,
+    pub targets: Vec<EdgeTarget>,
     /// Held until nothing that is active can still reach it.
     pub join: bool,
     pub for_each: Option<Expression>,
@@ -56,7 +56,7 @@ pub(crate) struct Node {
 
 /// What a node runs.
 #[derive(Debug)]
-pub(crate) enum Work {
+pub(crate) enum NodeBody {
     /// A plugin of the bundle.
     Plugin(Arc<str>),
     /// A subgraph, with the pairs of (own channel, its channel) that are copied in and merged back.
@@ -65,7 +65,7 @@ pub(crate) enum Work {
 
 /// Where an edge or a goto leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Target {
+pub(crate) enum EdgeTarget {
     End,
     Node(usize),
 }
@@ -73,7 +73,7 @@ pub(crate) enum Target {
 /// An edge out of start or a node.
 #[derive(Debug)]
 pub(crate) struct Edge {
-    pub to: Vec<Target>,
+    pub to: Vec<EdgeTarget>,
     pub when: When,
 }
 
@@ -135,7 +135,7 @@ impl Graph {
         let own = |graph: &Self| -> Vec<Arc<str>> {
             let works = graph.nodes.iter().map(|node| &node.work);
             works
-                .filter_map(|work| if let Work::Plugin(plugin) = work { Some(Arc::clone(plugin)) } else { None })
+                .filter_map(|work| if let NodeBody::Plugin(plugin) = work { Some(Arc::clone(plugin)) } else { None })
                 .collect()
         };
         let mut names = own(self);
@@ -151,7 +151,7 @@ impl Graph {
         let mut open = vec![self];
         while let Some(graph) = open.pop() {
             for node in &graph.nodes {
-                if let Work::Graph { graph, name, .. } = &node.work
+                if let NodeBody::Graph { graph, name, .. } = &node.work
                     && found.insert(name, graph).is_none()
                 {
                     open.push(graph);
@@ -161,10 +161,10 @@ impl Graph {
         found
     }
 
-    pub(crate) fn target_name(&self, target: Target) -> &str {
+    pub(crate) fn target_name(&self, target: EdgeTarget) -> &str {
         match target {
-            Target::End => "end",
-            Target::Node(node) => self.nodes.get(node).map_or("?", |node| &node.name),
+            EdgeTarget::End => "end",
+            EdgeTarget::Node(node) => self.nodes.get(node).map_or("?", |node| &node.name),
         }
     }
 }

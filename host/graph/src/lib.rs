@@ -97,13 +97,13 @@ pub use expression::{EVALUATION_LIMIT, RUN_LIMIT, STEP_LIMIT, Scope};
 pub use graph::Graph;
 pub use json::{Json, JsonError, MAX_CHANNEL_BYTES, MAX_DEPTH, MAX_UPDATE_BYTES};
 pub use manifest::{
-    ApiInput, BUNDLE_SCHEMA, CAPABILITIES, CatchUp, CronInput, Examined, InputPlaces, Inputs, KafkaInput, Limits,
-    MAX_MANIFEST_BYTES, Manifest, Overlap, PluginSpec, Verify, VerifyScheme, WebhookInput, WebsocketInput, examine,
-    parse,
+    ApiInput, BUNDLE_SCHEMA, CAPABILITIES, CronCatchUp, CronInput, Examined, InputPlaces, Inputs, KafkaInput,
+    MAX_MANIFEST_BYTES, Manifest, PluginLimits, PluginSpec, Verify, VerifyScheme, WebhookInput, WebsocketInput,
+    examine, parse,
 };
 pub use mermaid::mermaid;
 pub use reducer::{ReduceError, Reducer};
 pub use stepper::{
-    Ending, FailureKind, MAX_ITEMS, MAX_NODE_RUNS, MAX_STATE_BYTES, Next, Outcome, Payloads, RunError, StepOutput,
-    Stepper, Task, TaskId,
+    FailureKind, GraphResult, MAX_ITEMS, MAX_NODE_RUNS, MAX_STATE_BYTES, Next, Payloads, RunError, StepOutput, Stepper,
+    Task, TaskId, TaskResult,
 };

@@ -9,18 +9,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-use signalbox_diagnostics::{Problem, Problems, Report, Table, Text, parse_toml};
+use signalbox_diagnostics::{Problem, Problems, Report, TomlString, TomlTable, parse_toml};
 use toml::de::DeTable;
 
-use crate::check::{self, Known};
+use crate::check::{self, DeclaredNames};
 use crate::definition::{GraphDefinition, NodeDefinition, check_name};
 use crate::graph::Graph;
 
 pub use inputs::{
-    ApiInput, CatchUp, CronInput, InputPlaces, Inputs, KafkaInput, Overlap, Verify, VerifyScheme, WebhookInput,
+    ApiInput, CronCatchUp, CronInput, InputPlaces, Inputs, KafkaInput, Verify, VerifyScheme, WebhookInput,
     WebsocketInput,
 };
-pub use plugins::{CAPABILITIES, Limits, PluginSpec};
+pub use plugins::{CAPABILITIES, PluginLimits, PluginSpec};
 
 /// The JSON Schema of `bundle.toml`, for editors; a test holds it to what is read here.
 pub const BUNDLE_SCHEMA: &str = include_str!("manifest/schema.json");
@@ -105,7 +105,7 @@ fn examine_with(text: &str, mut problems: Problems) -> (Examined, BTreeMap<Strin
 }
 
 fn read(document: &DeTable<'_>, source: &str, examined: &mut Examined, problems: &mut Problems) -> Option<Manifest> {
-    let mut top = Table::new("the manifest", 0..0, document);
+    let mut top = TomlTable::new("the manifest", 0..0, document);
     let (mut business_type, mut version, mut permissions) = (None, None, Vec::new());
     let help = "add [bundle] with `business-type` and `version`";
     if let Some(mut table) = top.require("bundle", help, problems).and_then(|item| item.table("[bundle]", problems)) {
@@ -168,7 +168,7 @@ fn read(document: &DeTable<'_>, source: &str, examined: &mut Examined, problems:
     if !within_limits(&root, &subgraphs, &plugins, problems) {
         return None;
     }
-    let known = Known { plugins: &names, permissions: &permissions };
+    let known = DeclaredNames { plugins: &names, permissions: &permissions };
     let graph = check::check(&root, &subgraphs, known, source, problems);
     check_use(&plugins, &inputs.handlers, &[&root], &subgraphs, problems);
     Some(Manifest {
@@ -210,7 +210,7 @@ fn within_limits(
     fits
 }
 
-fn check_version(version: &Text, problems: &mut Problems) {
+fn check_version(version: &TomlString, problems: &mut Problems) {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '+' | '_');
     if version.value.is_empty() || version.value.len() > 64 || !version.value.chars().all(allowed) {
         let message = format!("`{}` is no version", version.value);
@@ -221,7 +221,7 @@ fn check_version(version: &Text, problems: &mut Problems) {
 /// Every plugin is a decision node or an input handler, and somebody runs it.
 fn check_use(
     plugins: &BTreeMap<String, PluginSpec>,
-    handlers: &[Text],
+    handlers: &[TomlString],
     root: &[&GraphDefinition],
     subgraphs: &[GraphDefinition],
     problems: &mut Problems,

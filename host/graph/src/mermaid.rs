@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::graph::{Edge, Graph, Node, Target, When, Work};
+use crate::graph::{Edge, EdgeTarget, Graph, Node, NodeBody, When};
 
 /// The most nodes that are drawn where they run; a bundle with more has each of its subgraphs drawn once, beside the graph.
 const MOST_IN_PLACE: usize = 300;
@@ -28,7 +28,7 @@ fn size(graph: &Graph, most: usize) -> usize {
     let mut count = 0;
     for node in &graph.nodes {
         count += 1;
-        if let Work::Graph { graph, .. } = &node.work {
+        if let NodeBody::Graph { graph, .. } = &node.work {
             count += size(graph, most.saturating_sub(count));
         }
         if count > most {
@@ -44,7 +44,7 @@ fn draw(graph: &Graph, prefix: &str, (depth, in_place): (usize, bool), out: &mut
     for (index, node) in graph.nodes.iter().enumerate() {
         let id = format!("{prefix}{index}");
         match &node.work {
-            Work::Plugin(_) => {
+            NodeBody::Plugin(_) => {
                 let (open, close) = if node.join {
                     ("{{", "}}")
                 } else if node.for_each.is_some() {
@@ -54,10 +54,10 @@ fn draw(graph: &Graph, prefix: &str, (depth, in_place): (usize, bool), out: &mut
                 };
                 line(out, &indent, format_args!("{id}{open}\"{}\"{close}", label(node, None)));
             }
-            Work::Graph { name, .. } if !in_place => {
+            NodeBody::Graph { name, .. } if !in_place => {
                 line(out, &indent, format_args!("{id}[[\"{}\"]]", label(node, Some(name))));
             }
-            Work::Graph { graph, name, .. } => {
+            NodeBody::Graph { graph, name, .. } => {
                 line(out, &indent, format_args!("subgraph {id}[\"{}\"]", label(node, Some(name))));
                 draw(graph, &format!("{id}_"), (depth + 1, true), out);
                 line(out, &indent, format_args!("end"));
@@ -93,10 +93,10 @@ fn edges(edges: &[Edge], from: &str, prefix: &str, indent: &str, out: &mut Strin
     }
 }
 
-fn target_id(prefix: &str, target: Target) -> String {
+fn target_id(prefix: &str, target: EdgeTarget) -> String {
     match target {
-        Target::End => format!("{prefix}_end"),
-        Target::Node(node) => format!("{prefix}{node}"),
+        EdgeTarget::End => format!("{prefix}_end"),
+        EdgeTarget::Node(node) => format!("{prefix}{node}"),
     }
 }
 

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::expression::{STEP_LIMIT, Scope};
-use crate::graph::{Graph, Target};
+use crate::graph::{EdgeTarget, Graph};
 use crate::json::Json;
 
 use budget::Budget;
@@ -81,7 +81,7 @@ pub struct StepOutput<P> {
 
 /// How one attempt ended.
 #[derive(Clone, Debug)]
-pub enum Outcome<P> {
+pub enum TaskResult<P> {
     /// It gave a step.
     Done(StepOutput<P>),
     /// It gave none.
@@ -103,7 +103,7 @@ pub enum Next<P> {
     /// Wait until one of the started tasks has ended.
     Wait,
     /// The run is over.
-    Ended(Ending<P>),
+    Ended(GraphResult<P>),
 }
 
 /// Payloads by node path, in step order and declared order.
@@ -111,7 +111,7 @@ pub type Payloads<P> = Vec<(Arc<str>, P)>;
 
 /// How a run ended.
 #[derive(Debug)]
-pub enum Ending<P> {
+pub enum GraphResult<P> {
     /// It came to its end.
     Finished {
         /// What the nodes gave.
@@ -142,7 +142,7 @@ pub struct Stepper<P> {
     due: Vec<usize>,
     next_id: u64,
     budget: Budget,
-    ending: Option<Ending<P>>,
+    ending: Option<GraphResult<P>>,
 }
 
 const ROOT: usize = 0;
@@ -187,13 +187,13 @@ impl<P> Stepper<P> {
             return Next::Ended(ending);
         }
         if self.frames.iter().all(Option::is_none) {
-            return Next::Ended(Ending::Failed { error: RunError::Over, payloads: Vec::new() });
+            return Next::Ended(GraphResult::Failed { error: RunError::Over, payloads: Vec::new() });
         }
         Next::Wait
     }
 
     /// Reports how a task ended. An outcome of a task that is not outstanding is left out.
-    pub fn complete(&mut self, task: TaskId, outcome: Outcome<P>) {
+    pub fn complete(&mut self, task: TaskId, outcome: TaskResult<P>) {
         let Some((at, run)) = self.outstanding.remove(&task) else { return };
         let Some(mut frame) = self.frames.get_mut(at).and_then(Option::take) else { return };
         if frame.settle_task(run, outcome, &mut self.budget) {
@@ -207,7 +207,7 @@ impl<P> Stepper<P> {
     /// Gives up, and gives back what the nodes gave so far.
     pub fn abort(mut self) -> Payloads<P> {
         match self.ending.take() {
-            Some(Ending::Finished { payloads, .. } | Ending::Failed { payloads, .. }) => payloads,
+            Some(GraphResult::Finished { payloads, .. } | GraphResult::Failed { payloads, .. }) => payloads,
             None => self.collect(ROOT),
         }
     }
@@ -270,12 +270,12 @@ impl<P> Stepper<P> {
     fn end(&mut self, at: usize, mut frame: Frame<P>, error: Option<RunError>) {
         let mut payloads = std::mem::take(&mut frame.payloads);
         if error.is_some() {
-            payloads.extend(frame.runs.iter_mut().flat_map(frame::Run::take_payloads));
+            payloads.extend(frame.runs.iter_mut().flat_map(frame::ActiveNode::take_payloads));
         }
         let Some((parent, run)) = frame.parent else {
             self.ending = Some(match error {
-                Some(error) => Ending::Failed { error, payloads },
-                None => Ending::Finished { payloads, state: frame.values(false), session: frame.values(true) },
+                Some(error) => GraphResult::Failed { error, payloads },
+                None => GraphResult::Finished { payloads, state: frame.values(false), session: frame.values(true) },
             });
             return;
         };
@@ -307,6 +307,6 @@ impl<P> std::fmt::Debug for Stepper<P> {
 }
 
 /// What the target of a goto means in this graph, if the node may go there.
-fn resolve_goto(graph: &Graph, targets: &[Target], name: &str) -> Option<Target> {
+fn resolve_goto(graph: &Graph, targets: &[EdgeTarget], name: &str) -> Option<EdgeTarget> {
     targets.iter().copied().find(|target| graph.target_name(*target) == name)
 }

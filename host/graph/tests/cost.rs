@@ -9,7 +9,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use signalbox_graph::{Graph, Next, Outcome, Scope, StepOutput, Stepper, parse};
+use signalbox_graph::{Graph, Next, Scope, StepOutput, Stepper, TaskResult, parse};
 use signalbox_model::{AgentInput, Content, InputType, Source};
 
 struct Counting;
@@ -78,7 +78,7 @@ fn bytes_of_a_run(graph: &Arc<Graph>) -> u64 {
             Next::Run(tasks) => {
                 for task in tasks {
                     let output = StepOutput { updates: Vec::new(), goto: Vec::new(), payload: () };
-                    stepper.complete(task.id, Outcome::Done(output));
+                    stepper.complete(task.id, TaskResult::Done(output));
                 }
             }
             Next::Wait => panic!("nothing is outstanding"),

@@ -5,7 +5,7 @@ use signalbox_bindings::exports::signalbox::agent::{handler, node};
 use signalbox_capabilities::PluginPolicy;
 use signalbox_capabilities::rag::ModelFileError;
 use signalbox_diagnostics::{Problem, Report};
-use signalbox_graph::{Graph, InputPlaces, Inputs, Limits, PluginSpec};
+use signalbox_graph::{Graph, InputPlaces, Inputs, PluginLimits, PluginSpec};
 use signalbox_model::MessageModel;
 use wasmtime::component::InstancePre;
 
@@ -81,7 +81,7 @@ impl Written {
 /// One plugin of a generation, ready to be instantiated.
 pub struct Plugin {
     pub(crate) policy: Arc<PluginPolicy>,
-    pub(crate) limits: Limits,
+    pub(crate) limits: PluginLimits,
     pub(crate) breakers: Breakers,
     pub(crate) business_type: Arc<str>,
     pub(crate) templates: Option<BTreeSet<String>>,

@@ -12,7 +12,7 @@ use serde::Serialize;
 pub use client::{AuthFrame, ClientFrame, FrameError, MessageFrame, PingFrame, ResumeFrame};
 pub use review::{ReviewFrame, ReviewState, ReviewView};
 pub use server::{
-    AckState, DecisionSummary, Heartbeat, Limits, OtherInput, ServerFrame, count_answers, response_frames,
+    AckState, ClientLimits, DecisionSummary, Heartbeat, OtherInput, ServerFrame, count_answers, response_frames,
 };
 
 /// A frame as it goes over the wire; a clone shares the bytes.

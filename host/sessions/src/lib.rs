@@ -12,7 +12,7 @@ mod registry;
 
 pub use close::{Close, CloseCode};
 pub use frame::{
-    AckState, AuthFrame, ClientFrame, DecisionSummary, Encoded, FrameError, Heartbeat, Limits, MessageFrame,
+    AckState, AuthFrame, ClientFrame, ClientLimits, DecisionSummary, Encoded, FrameError, Heartbeat, MessageFrame,
     OtherInput, PingFrame, ResumeFrame, ReviewFrame, ReviewState, ReviewView, ServerFrame, count_answers,
     response_frames,
 };

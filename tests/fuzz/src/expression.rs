@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use signalbox_graph::{FailureKind, Graph, Json, Next, Outcome, Scope, StepOutput, Stepper, parse};
+use signalbox_graph::{FailureKind, Graph, Json, Next, Scope, StepOutput, Stepper, TaskResult, parse};
 use signalbox_model::{AgentInput, Content, InputType, Source};
 
 /// A chain in which the expression decides, as a condition and as a list of items.
@@ -39,12 +39,12 @@ fn run(graph: &Arc<Graph>, value: &str) -> String {
                 for task in tasks {
                     ran += 1;
                     let outcome = match Json::parse(value) {
-                        Ok(value) => Outcome::Done(StepOutput {
+                        Ok(value) => TaskResult::Done(StepOutput {
                             updates: if &*task.name == "a" { vec![("x".to_owned(), value)] } else { Vec::new() },
                             goto: Vec::new(),
                             payload: (),
                         }),
-                        Err(error) => Outcome::Failed { kind: FailureKind::Invalid, message: error.to_string() },
+                        Err(error) => TaskResult::Failed { kind: FailureKind::Invalid, message: error.to_string() },
                     };
                     stepper.complete(task.id, outcome);
                 }

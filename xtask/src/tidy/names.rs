@@ -15,31 +15,6 @@ const SHARED: &[(&str, &str)] = &[
     ("Options", "the options of one command; read with the command's module, as `send::Options`"),
 ];
 
-/// Names that several types still have. The list only gets shorter: a new type has a name of its own.
-const TO_BE_RENAMED: &[&str] = &[
-    "Api",
-    "CatchUp",
-    "Content",
-    "Ending",
-    "Fault",
-    "FaultKind",
-    "Kind",
-    "Kinds",
-    "Known",
-    "Limits",
-    "Meter",
-    "Node",
-    "Origin",
-    "Outcome",
-    "Overlap",
-    "Run",
-    "Table",
-    "Target",
-    "Text",
-    "Wanted",
-    "Work",
-];
-
 pub(super) fn check(sources: &[Source]) -> Vec<Problem> {
     let mut problems = Vec::new();
     for source in sources {
@@ -73,7 +48,7 @@ fn check_unique(sources: &[Source]) -> Vec<Problem> {
             }
         }
     }
-    let is_allowed = |name: &str| SHARED.iter().any(|(shared, _)| *shared == name) || TO_BE_RENAMED.contains(&name);
+    let is_allowed = |name: &str| SHARED.iter().any(|(shared, _)| *shared == name);
     places.retain(|name, places| places.len() > 1 && !is_allowed(name));
     let problem = |(name, places): (&&str, &Vec<(&Path, usize)>)| {
         let (first, first_line) = places.first()?;

@@ -15,7 +15,7 @@ use thiserror::Error;
 use crate::folder::Folder;
 
 pub use version::{canonical_version, compare_versions, same_version};
-pub use wanted::{Wanted, nearest};
+pub use wanted::{ModelQuery, nearest};
 pub use written::{ModelFormat, ModelProblem, ReadText, SpeaksFor, WrittenModel, is_locale, read_model_text};
 
 /// The largest file of message models, in bytes.

@@ -14,8 +14,8 @@ mod value;
 use signalbox_model::{JsonObject, MessageModel};
 use thiserror::Error;
 
-use meter::{Fault, FaultKind, Meter};
-use run::Run;
+use meter::{RenderError, RenderErrorKind, RenderMeter};
+use run::TemplateRun;
 
 /// The longest template, in bytes.
 const LONGEST_TEMPLATE: usize = 16 * 1024;
@@ -146,9 +146,9 @@ impl TemplateError {
 /// How much work one rendering may take, in steps. A long message takes some hundred; a step takes far less than a
 /// microsecond, also in a build for debugging.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Work(u32);
+pub struct RenderSteps(u32);
 
-impl Work {
+impl RenderSteps {
     /// As much as may be done at once without keeping others waiting.
     pub const BRIEF: Self = Self(5_000);
     /// The most that any message may take.
@@ -193,16 +193,18 @@ impl Template {
 
     /// The words with these parameters, for no more than so much work. The same for the same parameters, whenever and
     /// wherever it is asked.
-    pub fn render(&self, parameters: &JsonObject, work: Work) -> Result<String, TemplateError> {
+    pub fn render(&self, parameters: &JsonObject, work: RenderSteps) -> Result<String, TemplateError> {
         let given = |name: &&String| parameters.get(*name).is_none_or(serde_json::Value::is_null);
         if let Some(missing) = self.parameters.iter().find(given) {
             return Err(TemplateError::Missing(missing.clone()));
         }
-        let run = Run::new(&self.read, parameters, Meter::new(work));
-        run.message().map_err(|Fault { kind, line }| match kind {
-            FaultKind::TooMuch => TemplateError::TooMuch,
-            FaultKind::TooLong => TemplateError::MessageTooLong,
-            FaultKind::Failed(reason) => TemplateError::Render { reason: reason.into(), line: line.max(1).into() },
+        let run = TemplateRun::new(&self.read, parameters, RenderMeter::new(work));
+        run.message().map_err(|RenderError { kind, line }| match kind {
+            RenderErrorKind::TooMuch => TemplateError::TooMuch,
+            RenderErrorKind::TooLong => TemplateError::MessageTooLong,
+            RenderErrorKind::Failed(reason) => {
+                TemplateError::Render { reason: reason.into(), line: line.max(1).into() }
+            }
         })
     }
 }

@@ -5,7 +5,7 @@ use std::borrow::Borrow;
 use std::sync::{Arc, OnceLock};
 use std::thread::available_parallelism;
 
-use signalbox_capabilities::rag::{Template, TemplateError, Work};
+use signalbox_capabilities::rag::{RenderSteps, Template, TemplateError};
 use signalbox_model::{JsonObject, MessageModel};
 use tokio::sync::Semaphore;
 
@@ -43,7 +43,7 @@ impl Prepared {
         self.inner.template.get().is_some() || self.inner.model.message_template.len() <= LONGEST_READ_AT_ONCE
     }
 
-    fn render(&self, data: Option<&JsonObject>, work: Work) -> Result<String, TemplateError> {
+    fn render(&self, data: Option<&JsonObject>, work: RenderSteps) -> Result<String, TemplateError> {
         let first = |errors: Vec<TemplateError>| errors.into_iter().next().unwrap_or(TemplateError::TooMuch);
         let template = self.inner.template.get_or_init(|| Template::read(&self.inner.model).map_err(first));
         let empty = JsonObject::new();
@@ -70,14 +70,14 @@ impl Rendering {
         data: Option<JsonObject>,
     ) -> (Result<String, TemplateError>, Option<JsonObject>) {
         if prepared.is_at_hand() {
-            match prepared.render(data.as_ref(), Work::BRIEF) {
+            match prepared.render(data.as_ref(), RenderSteps::BRIEF) {
                 Err(TemplateError::TooMuch) => {}
                 done => return (done, data),
             }
         }
         let _turn = self.long.acquire().await;
         let rendering = tokio::task::spawn_blocking(move || {
-            let text = prepared.render(data.as_ref(), Work::FULL);
+            let text = prepared.render(data.as_ref(), RenderSteps::FULL);
             (text, data)
         });
         let lost = |_| {

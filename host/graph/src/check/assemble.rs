@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-use signalbox_diagnostics::{Problems, Text, nearest, suggestion};
+use signalbox_diagnostics::{Problems, TomlString, nearest, suggestion};
 
 use super::Draft;
 use super::expressions::Around;
 use crate::definition::{EdgeDefinition, GraphDefinition, NodeDefinition};
-use crate::expression::{Expression, Wanted};
-use crate::graph::{Channel, Edge, Graph, Node, Retry, Target, When, Work};
+use crate::expression::{Expression, ExpressionPurpose};
+use crate::graph::{Channel, Edge, EdgeTarget, Graph, Node, NodeBody, Retry, When};
 
 /// What names may refer to.
 struct Names<'a> {
@@ -53,8 +53,8 @@ pub(super) fn assemble<'d>(
                 }
             }
             From::Unknown => assumed_reachable.extend(assembled.to.iter().filter_map(|target| match target {
-                Target::End => None,
-                Target::Node(node) => Some(*node),
+                EdgeTarget::End => None,
+                EdgeTarget::Node(node) => Some(*node),
             })),
         }
     }
@@ -142,11 +142,12 @@ impl Names<'_> {
         for target in &written.targets {
             targets.push(self.target(target, &format!("`targets` of node `{name}`"), problems));
         }
-        let for_each = written.for_each.as_ref().and_then(|text| self.expression(text, Wanted::List, problems));
+        let for_each =
+            written.for_each.as_ref().and_then(|text| self.expression(text, ExpressionPurpose::List, problems));
         let work = match (&written.plugin, &written.graph) {
             (_, Some(graph)) => match subgraphs.get(graph.value.as_str()) {
                 Some(found) => self.subgraph(written, &graph.value, found, channels, (&reads, &writes), problems),
-                None => Work::Plugin(Arc::from("")),
+                None => NodeBody::Plugin(Arc::from("")),
             },
             (Some(plugin), None) => {
                 if !plugins.contains(plugin.value.as_str()) && !problems.is_full() {
@@ -157,9 +158,9 @@ impl Names<'_> {
                     };
                     problems.add(&plugin.span, message, help);
                 }
-                Work::Plugin(Arc::from(plugin.value.as_str()))
+                NodeBody::Plugin(Arc::from(plugin.value.as_str()))
             }
-            (None, None) => Work::Plugin(Arc::from("")),
+            (None, None) => NodeBody::Plugin(Arc::from("")),
         };
         Node {
             name: Arc::from(name.as_str()),
@@ -178,20 +179,20 @@ impl Names<'_> {
         }
     }
 
-    fn on_error(&self, position: usize, node: &str, text: &Text, problems: &mut Problems) -> Option<usize> {
+    fn on_error(&self, position: usize, node: &str, text: &TomlString, problems: &mut Problems) -> Option<usize> {
         let found = self.target(text, &format!("`on-error` of node `{node}`"), problems);
         if text.value == "end" {
             let message = format!("`on-error` of node `{node}` is `end`: the failure would pass unseen");
             problems.add(&text.span, message, "name a node that says what happens then");
         }
         match found {
-            Target::Node(target) if target == position => {
+            EdgeTarget::Node(target) if target == position => {
                 let message = format!("`on-error` of node `{node}` is the node itself");
                 problems.add(&text.span, message, "use `retry`, or name another node");
                 None
             }
-            Target::Node(target) => Some(target),
-            Target::End => None,
+            EdgeTarget::Node(target) => Some(target),
+            EdgeTarget::End => None,
         }
     }
 
@@ -203,9 +204,9 @@ impl Names<'_> {
         channels: &[Channel],
         (reads, writes): (&[usize], &[usize]),
         problems: &mut Problems,
-    ) -> Work {
+    ) -> NodeBody {
         let node = &written.name.value;
-        let inner = |text: &Text, verb: &str, problems: &mut Problems| {
+        let inner = |text: &TomlString, verb: &str, problems: &mut Problems| {
             let found = graph.channel_index.get(text.value.as_str()).copied();
             if found.is_none() && self.channels.contains_key(text.value.as_str()) {
                 let message =
@@ -241,7 +242,7 @@ impl Names<'_> {
         let afresh = |index: &&usize| {
             !(writes.contains(index) && channels.get(**index).is_some_and(|channel| channel.reducer.accumulates()))
         };
-        Work::Graph {
+        NodeBody::Graph {
             graph: Arc::clone(graph),
             name: Arc::from(graph_name),
             copied_in: reads.iter().filter(afresh).filter_map(pair).collect(),
@@ -269,7 +270,7 @@ impl Names<'_> {
         let when = match &written.when {
             // The edge stays conditional while its condition is mended: the checks of paths still make sense.
             Some(text) => self
-                .expression(text, Wanted::Condition, problems)
+                .expression(text, ExpressionPurpose::Condition, problems)
                 .or_else(Expression::never)
                 .map_or(When::Otherwise, |expression| When::Condition(Box::new(expression))),
             None if written.otherwise => When::Otherwise,
@@ -278,7 +279,7 @@ impl Names<'_> {
         (from, Edge { to, when })
     }
 
-    fn from(&self, text: &Text, problems: &mut Problems) -> From {
+    fn from(&self, text: &TomlString, problems: &mut Problems) -> From {
         match text.value.as_str() {
             "start" => return From::Start,
             "end" => {
@@ -298,35 +299,35 @@ impl Names<'_> {
         near.and_then(|near| self.nodes.get(near)).map_or(From::Unknown, |node| From::Node(*node))
     }
 
-    fn target(&self, text: &Text, what: &str, problems: &mut Problems) -> Target {
+    fn target(&self, text: &TomlString, what: &str, problems: &mut Problems) -> EdgeTarget {
         match text.value.as_str() {
-            "end" => return Target::End,
+            "end" => return EdgeTarget::End,
             "start" => {
                 let help = "name the node where it should go on";
                 problems.add(&text.span, format!("{what} leads into `start`"), help);
-                return Target::End;
+                return EdgeTarget::End;
             }
             _ => {}
         }
         if let Some(node) = self.nodes.get(text.value.as_str()) {
-            return Target::Node(*node);
+            return EdgeTarget::Node(*node);
         }
         if problems.is_full() {
-            return Target::End;
+            return EdgeTarget::End;
         }
         self.unknown_node(text, &format!("{what} leads to"), problems);
         let near = nearest(&text.value, self.nodes.keys().copied());
-        near.and_then(|near| self.nodes.get(near)).map_or(Target::End, |node| Target::Node(*node))
+        near.and_then(|near| self.nodes.get(near)).map_or(EdgeTarget::End, |node| EdgeTarget::Node(*node))
     }
 
-    fn unknown_node(&self, text: &Text, what: &str, problems: &mut Problems) {
+    fn unknown_node(&self, text: &TomlString, what: &str, problems: &mut Problems) {
         let mut names: Vec<&str> = self.nodes.keys().copied().collect();
         names.sort_unstable();
         let message = format!("{what} node `{}`, which is not declared in {}", text.value, self.place);
         problems.add(&text.span, message, suggestion(&text.value, "nodes", names));
     }
 
-    fn channel_list(&self, texts: &[Text], what: &str, problems: &mut Problems) -> Vec<usize> {
+    fn channel_list(&self, texts: &[TomlString], what: &str, problems: &mut Problems) -> Vec<usize> {
         let mut list: Vec<usize> =
             texts.iter().filter_map(|text| self.channel(&text.value, &text.span, what, problems)).collect();
         list.sort_unstable();
@@ -345,7 +346,7 @@ impl Names<'_> {
         found
     }
 
-    fn expression(&self, text: &Text, wanted: Wanted, problems: &mut Problems) -> Option<Expression> {
+    fn expression(&self, text: &TomlString, wanted: ExpressionPurpose, problems: &mut Problems) -> Option<Expression> {
         if problems.is_full() {
             return None;
         }
@@ -360,7 +361,7 @@ impl Names<'_> {
 }
 
 /// The span of a part of a string; of the whole string where escapes make positions differ.
-pub(super) fn within_string(source: &str, text: &Text, at: Option<Range<usize>>) -> Range<usize> {
+pub(super) fn within_string(source: &str, text: &TomlString, at: Option<Range<usize>>) -> Range<usize> {
     let exact = || {
         let written = source.get(text.span.clone())?;
         let start = text.span.start + written.find(&text.value)?;

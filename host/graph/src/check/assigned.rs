@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::ops::Range;
 
-use signalbox_diagnostics::{Problems, Text};
+use signalbox_diagnostics::{Problems, TomlString};
 
 use super::assemble::within_string;
 use super::channels::Uses;
@@ -98,7 +98,7 @@ fn report(graph: &Graph, backward: &[Vec<usize>], read: &Read, problems: &mut Pr
 /// Every place where a condition or list reads a channel without asking whether it has a value.
 fn reads(definition: &GraphDefinition, graph: &Graph, source: &str) -> Vec<Read> {
     let mut reads = Vec::new();
-    let mut add = |expression: &Expression, text: &Text, node: Option<usize>, after: bool| {
+    let mut add = |expression: &Expression, text: &TomlString, node: Option<usize>, after: bool| {
         for channel in expression.channels().iter().filter(|channel| !expression.asks_for(channel)) {
             if let Some(channel_index) = graph.channel_index.get(channel.as_str()) {
                 let span = within_string(source, text, expression.place_of(channel));

@@ -3,11 +3,11 @@
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
-use signalbox_diagnostics::{Problems, Text};
+use signalbox_diagnostics::{Problems, TomlString};
 
 use super::subgraph_of;
 use crate::definition::GraphDefinition;
-use crate::graph::{Graph, When, Work};
+use crate::graph::{Graph, NodeBody, When};
 
 /// What nodes of other graphs do with the channels of a subgraph, by the subgraph's name.
 #[derive(Default)]
@@ -26,7 +26,8 @@ impl Uses {
 
     pub fn add_parent(&mut self, parent: &Graph) {
         for node in &parent.nodes {
-            if let (Some((name, _)), Work::Graph { copied_in, merged_back, .. }) = (subgraph_of(&node.work), &node.work)
+            if let (Some((name, _)), NodeBody::Graph { copied_in, merged_back, .. }) =
+                (subgraph_of(&node.work), &node.work)
             {
                 self.graphs.insert(name.to_owned());
                 self.given.entry(name.to_owned()).or_default().extend(copied_in.iter().map(|(_, inner)| inner));
@@ -81,7 +82,7 @@ fn asked(definition: &GraphDefinition, graph: &Graph) -> HashMap<usize, Range<us
             expression.channels().iter().for_each(|channel| ask(channel, &text.span));
         }
     }
-    let mut written: HashMap<&str, &Text> = HashMap::new();
+    let mut written: HashMap<&str, &TomlString> = HashMap::new();
     for text in definition.edges.iter().filter_map(|edge| edge.when.as_ref()) {
         written.entry(&text.value).or_insert(text);
     }

@@ -3,20 +3,20 @@
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
-use signalbox_diagnostics::{Problems, Text};
+use signalbox_diagnostics::{Problems, TomlString};
 use signalbox_model::HOST_PERMISSIONS;
 
 use super::assemble::within_string;
 use crate::definition::{ChannelDefinition, GraphDefinition};
-use crate::expression::{Compiled, Expression, Kinds, Surroundings, Wanted};
+use crate::expression::{Compiled, Expression, ExpressionPurpose, Surroundings, ValueKinds};
 use crate::reducer::Reducer;
 
 /// The channels of all graphs of a bundle, by name, for the kinds of values that each can hold.
-pub(super) struct Declared<'d>(HashMap<&'d str, Vec<Kinds>>);
+pub(super) struct Declared<'d>(HashMap<&'d str, Vec<ValueKinds>>);
 
 impl<'d> Declared<'d> {
     pub fn new(root: &'d GraphDefinition, subgraphs: &'d [GraphDefinition]) -> Self {
-        let mut declared: HashMap<&str, Vec<Kinds>> = HashMap::new();
+        let mut declared: HashMap<&str, Vec<ValueKinds>> = HashMap::new();
         for channel in std::iter::once(root).chain(subgraphs).flat_map(|graph| &graph.channels) {
             declared.entry(channel.name.value.as_str()).or_default().push(of_reducer(channel.reducer));
         }
@@ -24,7 +24,7 @@ impl<'d> Declared<'d> {
     }
 
     /// What the channels of one graph can hold.
-    pub fn of(&self, graph: &'d GraphDefinition) -> HashMap<&'d str, Kinds> {
+    pub fn of(&self, graph: &'d GraphDefinition) -> HashMap<&'d str, ValueKinds> {
         let written: BTreeSet<&str> = graph
             .nodes
             .iter()
@@ -38,12 +38,12 @@ impl<'d> Declared<'d> {
             // A graph around a subgraph gives its channel a value that the other channel of this name holds.
             let is_given = graph.name.is_some() && everywhere.len() > 1;
             let kinds = match is_given {
-                true => everywhere.iter().copied().fold(Kinds::NONE, Kinds::or),
+                true => everywhere.iter().copied().fold(ValueKinds::NONE, ValueKinds::or),
                 false => of_reducer(channel.reducer),
             };
             match &channel.initial {
                 // Nobody ever changes it.
-                Some(initial) if !is_given && !written.contains(name) => Kinds::of_json(initial.value()),
+                Some(initial) if !is_given && !written.contains(name) => ValueKinds::of_json(initial.value()),
                 _ => kinds,
             }
         };
@@ -52,18 +52,18 @@ impl<'d> Declared<'d> {
 }
 
 /// What a channel can hold whose values come together in this way.
-fn of_reducer(reducer: Reducer) -> Kinds {
+fn of_reducer(reducer: Reducer) -> ValueKinds {
     match reducer {
-        Reducer::Last | Reducer::First => Kinds::ANY,
-        Reducer::Append => Kinds::LIST,
-        Reducer::Merge => Kinds::MAP,
-        Reducer::Sum | Reducer::Min | Reducer::Max => Kinds::NUMBER,
+        Reducer::Last | Reducer::First => ValueKinds::ANY,
+        Reducer::Append => ValueKinds::LIST,
+        Reducer::Merge => ValueKinds::MAP,
+        Reducer::Sum | Reducer::Min | Reducer::Max => ValueKinds::NUMBER,
     }
 }
 
 /// What is known where the expressions of one graph stand.
 pub(super) struct Around<'a> {
-    pub channels: HashMap<&'a str, Kinds>,
+    pub channels: HashMap<&'a str, ValueKinds>,
     pub permissions: &'a [String],
     /// The text of the manifest.
     pub source: &'a str,
@@ -71,12 +71,12 @@ pub(super) struct Around<'a> {
 
 impl Around<'_> {
     /// Compiles an expression, and tells what is wrong with it.
-    pub fn compile(&self, text: &Text, wanted: Wanted, problems: &mut Problems) -> Option<Expression> {
+    pub fn compile(&self, text: &TomlString, wanted: ExpressionPurpose, problems: &mut Problems) -> Option<Expression> {
         // Who holds a permission is said in business files, and what a permission is called nobody but the host and the
         // bundle can know.
         let own = self.permissions.iter().map(String::as_str);
         let permissions: Vec<&str> = HOST_PERMISSIONS.into_iter().chain(own).collect();
-        let channels = |name: &str| self.channels.get(name).copied().unwrap_or(Kinds::ANY);
+        let channels = |name: &str| self.channels.get(name).copied().unwrap_or(ValueKinds::ANY);
         let compiled: Compiled =
             Expression::compile(&text.value, &Surroundings { wanted, channels: &channels, permissions: &permissions });
         let (expression, found) = match compiled {

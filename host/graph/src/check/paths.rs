@@ -3,7 +3,7 @@
 use signalbox_diagnostics::Problems;
 
 use super::Draft;
-use crate::graph::{Graph, Node, Target, When};
+use crate::graph::{EdgeTarget, Graph, Node, When};
 
 pub(super) fn check(draft: &Draft<'_>, problems: &mut Problems) {
     let graph = &draft.graph;
@@ -88,10 +88,10 @@ pub(super) fn any_way(node: &Node) -> Vec<usize> {
     list
 }
 
-pub(super) fn node_of(target: &Target) -> Option<usize> {
+pub(super) fn node_of(target: &EdgeTarget) -> Option<usize> {
     match target {
-        Target::End => None,
-        Target::Node(node) => Some(*node),
+        EdgeTarget::End => None,
+        EdgeTarget::Node(node) => Some(*node),
     }
 }
 
@@ -122,7 +122,7 @@ fn without_way_out(graph: &Graph) -> Vec<bool> {
         for to in forward(node) {
             backward.get_mut(to).into_iter().for_each(|list| list.push(from));
         }
-        if node.edges.iter().flat_map(|edge| edge.to.iter()).chain(&node.targets).any(|to| *to == Target::End) {
+        if node.edges.iter().flat_map(|edge| edge.to.iter()).chain(&node.targets).any(|to| *to == EdgeTarget::End) {
             ends.push(from);
         }
     }

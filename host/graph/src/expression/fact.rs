@@ -2,13 +2,13 @@
 
 use cel::common::ast::{LiteralValue, operators};
 
-use super::kinds::Kinds;
+use super::kinds::ValueKinds;
 use super::known_values::Texts;
 
 /// What is known of one part.
 #[derive(Clone, Debug)]
 pub(super) struct Fact<'p> {
-    pub kinds: Kinds,
+    pub kinds: ValueKinds,
     pub texts: Texts<'p>,
     /// Of the elements of a list, or the values of a map.
     pub within: Option<Box<Fact<'p>>>,
@@ -17,25 +17,25 @@ pub(super) struct Fact<'p> {
 }
 
 impl<'p> Fact<'p> {
-    pub fn of(kinds: Kinds) -> Self {
+    pub fn of(kinds: ValueKinds) -> Self {
         Self { kinds, texts: Texts::default(), within: None, keys: None }
     }
 
     pub fn unknown() -> Self {
-        Self::of(Kinds::ANY)
+        Self::of(ValueKinds::ANY)
     }
 
     pub fn text(texts: Texts<'p>) -> Self {
-        Self { texts, ..Self::of(Kinds::STRING) }
+        Self { texts, ..Self::of(ValueKinds::STRING) }
     }
 
     pub fn list(within: Self) -> Self {
-        Self { within: Some(Box::new(within)), ..Self::of(Kinds::LIST) }
+        Self { within: Some(Box::new(within)), ..Self::of(ValueKinds::LIST) }
     }
 
     /// What nothing is: the element of an empty list.
     pub fn none() -> Self {
-        Self { texts: Texts::none(), ..Self::of(Kinds::NONE) }
+        Self { texts: Texts::none(), ..Self::of(ValueKinds::NONE) }
     }
 
     /// What is known of something that is the one or the other.
@@ -48,10 +48,10 @@ impl<'p> Fact<'p> {
                 (None, Some(other)) if !known => Some(other),
                 _ => None,
             };
-        let holds = |kinds: Kinds| kinds.meets(Kinds::LIST.or(Kinds::MAP).or(Kinds::OPTIONAL));
+        let holds = |kinds: ValueKinds| kinds.meets(ValueKinds::LIST.or(ValueKinds::MAP).or(ValueKinds::OPTIONAL));
         let may_hold = (holds(self.kinds), holds(other.kinds));
         // Only a string has texts.
-        let texts = match (self.kinds.meets(Kinds::STRING), other.kinds.meets(Kinds::STRING)) {
+        let texts = match (self.kinds.meets(ValueKinds::STRING), other.kinds.meets(ValueKinds::STRING)) {
             (true, false) => self.texts,
             (false, true) => other.texts,
             _ => self.texts.or(other.texts),
@@ -66,38 +66,38 @@ impl<'p> Fact<'p> {
 
     /// Of the elements of a list, when it can be nothing else.
     pub fn elements(&self) -> Option<&Self> {
-        self.within.as_deref().filter(|_| self.kinds == Kinds::LIST)
+        self.within.as_deref().filter(|_| self.kinds == ValueKinds::LIST)
     }
 }
 
 /// What a call gives whose arguments fit.
-pub(super) fn result<'p>(name: &str, given: Kinds, facts: Vec<Fact<'p>>) -> Fact<'p> {
-    let are = |kinds: Kinds| facts.iter().all(|fact| fact.kinds == kinds);
+pub(super) fn result<'p>(name: &str, given: ValueKinds, facts: Vec<Fact<'p>>) -> Fact<'p> {
+    let are = |kinds: ValueKinds| facts.iter().all(|fact| fact.kinds == kinds);
     let texts = |facts: &[Fact<'p>]| facts.first().map(|fact| fact.texts.clone()).unwrap_or_default();
     match (name, facts.as_slice()) {
-        (operators::ADD, [one, other]) if are(Kinds::STRING) => Fact::text(one.texts.followed_by(&other.texts)),
-        (operators::ADD, [one, other]) if are(Kinds::LIST) => one.clone().or(other.clone()),
-        (operators::INDEX, [of, _]) if of.kinds.is_only(Kinds::LIST) || of.kinds.is_only(Kinds::MAP) => {
+        (operators::ADD, [one, other]) if are(ValueKinds::STRING) => Fact::text(one.texts.followed_by(&other.texts)),
+        (operators::ADD, [one, other]) if are(ValueKinds::LIST) => one.clone().or(other.clone()),
+        (operators::INDEX, [of, _]) if of.kinds.is_only(ValueKinds::LIST) || of.kinds.is_only(ValueKinds::MAP) => {
             of.within.clone().map_or_else(Fact::unknown, |within| *within)
         }
         (operators::INDEX, _) => Fact::unknown(),
-        ("split", _) => Fact::list(Fact::of(Kinds::STRING)),
+        ("split", _) => Fact::list(Fact::of(ValueKinds::STRING)),
         ("lowerAscii", [_]) => Fact::text(texts(&facts).through(str::to_ascii_lowercase)),
         ("upperAscii", [_]) => Fact::text(texts(&facts).through(str::to_ascii_uppercase)),
         ("trim", [_]) => Fact::text(texts(&facts).through(|text| text.trim().to_owned())),
-        ("string", [_]) if are(Kinds::STRING) => Fact::text(texts(&facts)),
+        ("string", [_]) if are(ValueKinds::STRING) => Fact::text(texts(&facts)),
         _ => Fact::of(given),
     }
 }
 
 pub(super) fn of_literal(literal: &LiteralValue, node: u64) -> Fact<'_> {
     match literal {
-        LiteralValue::Boolean(_) => Fact::of(Kinds::BOOL),
-        LiteralValue::Bytes(_) => Fact::of(Kinds::BYTES),
-        LiteralValue::Double(_) => Fact::of(Kinds::DOUBLE),
-        LiteralValue::Int(_) => Fact::of(Kinds::INT),
-        LiteralValue::Null => Fact::of(Kinds::NULL),
-        LiteralValue::UInt(_) => Fact::of(Kinds::UINT),
+        LiteralValue::Boolean(_) => Fact::of(ValueKinds::BOOL),
+        LiteralValue::Bytes(_) => Fact::of(ValueKinds::BYTES),
+        LiteralValue::Double(_) => Fact::of(ValueKinds::DOUBLE),
+        LiteralValue::Int(_) => Fact::of(ValueKinds::INT),
+        LiteralValue::Null => Fact::of(ValueKinds::NULL),
+        LiteralValue::UInt(_) => Fact::of(ValueKinds::UINT),
         LiteralValue::String(text) => Fact::text(Texts::written(text.inner(), node)),
     }
 }

@@ -10,12 +10,12 @@ use cel::Program;
 use cel::common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedExpr, LiteralValue, SelectExpr, operators};
 
 use super::fact::{Fact, of_literal, result};
-use super::kinds::Kinds;
+use super::kinds::ValueKinds;
 use super::known_values::{How, Texts, misspelt};
 use super::pattern::Pattern;
 use super::place::Places;
 use super::signatures::{form, functions, gives, sign};
-use super::{ExpressionProblem, Surroundings, Wanted};
+use super::{ExpressionProblem, ExpressionPurpose, Surroundings};
 
 /// One pass over the tree of an expression whose names are sound.
 pub(super) struct Facts<'p> {
@@ -44,14 +44,14 @@ pub(super) fn problems<'p>(
 impl<'p> Facts<'p> {
     fn whole(&mut self, node: &IdedExpr, fact: &Fact<'p>) {
         let (what, wanted, named) = match self.surroundings.wanted {
-            Wanted::Condition => ("condition", Kinds::BOOL, "true or false"),
-            Wanted::List => ("`for-each`", Kinds::LIST, "a list"),
+            ExpressionPurpose::Condition => ("condition", ValueKinds::BOOL, "true or false"),
+            ExpressionPurpose::List => ("`for-each`", ValueKinds::LIST, "a list"),
         };
         let written = self.places.text(node);
-        if fact.kinds != Kinds::NONE && !fact.kinds.meets(wanted) {
-            let help = if wanted == Kinds::BOOL {
+        if fact.kinds != ValueKinds::NONE && !fact.kinds.meets(wanted) {
+            let help = if wanted == ValueKinds::BOOL {
                 into_condition(&written, fact.kinds)
-            } else if fact.kinds == Kinds::STRING {
+            } else if fact.kinds == ValueKinds::STRING {
                 format!("make a list of it, for example `{written}.split(\",\")`")
             } else {
                 "name a list, for example `state.tables` or `input.data.items`".to_owned()
@@ -77,7 +77,7 @@ impl<'p> Facts<'p> {
                 for entry in &map.entries {
                     let EntryExpr::MapEntry(entry) = &entry.expr else { continue };
                     let (key, value) = (self.of(&entry.key), self.of(&entry.value));
-                    if key.kinds != Kinds::NONE && !key.kinds.meets(Kinds::KEY) {
+                    if key.kinds != ValueKinds::NONE && !key.kinds.meets(ValueKinds::KEY) {
                         let message = format!("{} is no key of a map", key.kinds.named());
                         let help = "a key is a string, a whole number, true or false".to_owned();
                         self.problem(&entry.key, message, help);
@@ -85,7 +85,7 @@ impl<'p> Facts<'p> {
                     keys = keys.or(key);
                     values = values.or(if entry.optional { Fact::unknown() } else { value });
                 }
-                Fact { within: Some(Box::new(values)), keys: Some(Box::new(keys)), ..Fact::of(Kinds::MAP) }
+                Fact { within: Some(Box::new(values)), keys: Some(Box::new(keys)), ..Fact::of(ValueKinds::MAP) }
             }
             Expr::Comprehension(inner) => self.comprehension(inner),
         }
@@ -101,9 +101,9 @@ impl<'p> Facts<'p> {
         }
         match name {
             "permissions" => Fact::list(Fact::text(Texts::of_permissions(self.surroundings.permissions))),
-            "state" | "input" => Fact::of(Kinds::MAP),
+            "state" | "input" => Fact::of(ValueKinds::MAP),
             // The walk lets no other name in than those of types.
-            _ => Fact::of(Kinds::TYPE),
+            _ => Fact::of(ValueKinds::TYPE),
         }
     }
 
@@ -118,12 +118,12 @@ impl<'p> Facts<'p> {
             Fact::of((self.surroundings.channels)(field))
         } else if self.is_root(&select.operand, "input") {
             match field {
-                "data" => Fact::of(Kinds::MAP),
+                "data" => Fact::of(ValueKinds::MAP),
                 _ => Fact::text(Texts::of_field(field)),
             }
         } else {
             let operand = self.of(&select.operand);
-            if operand.kinds != Kinds::NONE && !operand.kinds.meets(Kinds::MAP.or(Kinds::OPTIONAL)) {
+            if operand.kinds != ValueKinds::NONE && !operand.kinds.meets(ValueKinds::MAP.or(ValueKinds::OPTIONAL)) {
                 let written = self.places.text(&select.operand);
                 let message = format!("`{written}` is {}, which has no field `{field}`", operand.kinds.named());
                 let help = match functions().any(|function| function == field) {
@@ -132,25 +132,25 @@ impl<'p> Facts<'p> {
                 };
                 self.problem(node, message, help);
             }
-            operand.within.filter(|_| operand.kinds == Kinds::MAP).map_or_else(Fact::unknown, |within| *within)
+            operand.within.filter(|_| operand.kinds == ValueKinds::MAP).map_or_else(Fact::unknown, |within| *within)
         };
-        if select.test { Fact::of(Kinds::BOOL) } else { found }
+        if select.test { Fact::of(ValueKinds::BOOL) } else { found }
     }
 
     fn comprehension(&mut self, inner: &'p ComprehensionExpr) -> Fact<'p> {
         let range = self.of(&inner.iter_range);
-        if range.kinds != Kinds::NONE && !range.kinds.meets(Kinds::LIST.or(Kinds::MAP)) {
+        if range.kinds != ValueKinds::NONE && !range.kinds.meets(ValueKinds::LIST.or(ValueKinds::MAP)) {
             let written = self.places.text(&inner.iter_range);
             let message = format!("a loop goes through `{written}`, which is {}", range.kinds.named());
-            let help = match range.kinds == Kinds::STRING {
+            let help = match range.kinds == ValueKinds::STRING {
                 true => format!("make a list of it, for example `{written}.split(\" \")`"),
                 false => "name a list, for example `state.orders.exists(order, order.paid)`".to_owned(),
             };
             self.problem(&inner.iter_range, message, help);
         }
         let element = match range.kinds {
-            Kinds::LIST => range.within,
-            Kinds::MAP => range.keys,
+            ValueKinds::LIST => range.within,
+            ValueKinds::MAP => range.keys,
             _ => None,
         };
         let element = element.map_or_else(Fact::unknown, |element| *element);
@@ -178,10 +178,10 @@ impl<'p> Facts<'p> {
         let nodes: Vec<&'p IdedExpr> = call.target.iter().map(Box::as_ref).chain(&call.args).collect();
         let facts: Vec<Fact<'p>> = nodes.iter().map(|part| self.of(part)).collect();
         match (name, nodes.as_slice(), facts.as_slice()) {
-            (operators::NOT_STRICTLY_FALSE, ..) => return Fact::of(Kinds::BOOL),
+            (operators::NOT_STRICTLY_FALSE, ..) => return Fact::of(ValueKinds::BOOL),
             (operators::LOGICAL_AND | operators::LOGICAL_OR, ..) => {
                 nodes.iter().zip(&facts).for_each(|(part, fact)| self.want_condition(part, fact));
-                return Fact::of(Kinds::BOOL);
+                return Fact::of(ValueKinds::BOOL);
             }
             (operators::CONDITIONAL, [condition, ..], [fact, one, other]) => {
                 self.want_condition(condition, fact);
@@ -191,12 +191,12 @@ impl<'p> Facts<'p> {
             (_, [left, right], [one, other]) => self.pair(node, name, (left, one), (right, other)),
             _ => {}
         }
-        let kinds: Vec<Kinds> = facts.iter().map(|fact| fact.kinds).collect();
-        if kinds.contains(&Kinds::NONE) {
+        let kinds: Vec<ValueKinds> = facts.iter().map(|fact| fact.kinds).collect();
+        if kinds.contains(&ValueKinds::NONE) {
             return Fact::unknown();
         }
         let given = gives(name, call.target.is_some(), &kinds);
-        if given == Kinds::NONE {
+        if given == ValueKinds::NONE {
             self.no_such_call(node, call, &nodes, &kinds);
             return Fact::unknown();
         }
@@ -205,7 +205,7 @@ impl<'p> Facts<'p> {
 
     /// An operand of `&&`, `||` and `? :`, and what a loop asks of an element.
     fn want_condition(&mut self, node: &IdedExpr, fact: &Fact<'p>) {
-        if fact.kinds != Kinds::NONE && !fact.kinds.meets(Kinds::BOOL) {
+        if fact.kinds != ValueKinds::NONE && !fact.kinds.meets(ValueKinds::BOOL) {
             let written = self.places.text(node);
             let message = format!("`{written}` is {} where true or false is needed", fact.kinds.named());
             self.problem(node, message, into_condition(&written, fact.kinds));
@@ -241,16 +241,20 @@ impl<'p> Facts<'p> {
         }
         let sought = match name {
             operators::EQUALS | operators::NOT_EQUALS => Some((left, one, right, other)),
-            operators::IN if other.kinds == Kinds::LIST => {
+            operators::IN if other.kinds == ValueKinds::LIST => {
                 other.within.as_deref().map(|within| (left, one, right, within))
             }
-            operators::IN if other.kinds == Kinds::MAP => other.keys.as_deref().map(|keys| (left, one, right, keys)),
-            operators::INDEX if one.kinds == Kinds::MAP => one.keys.as_deref().map(|keys| (right, other, left, keys)),
+            operators::IN if other.kinds == ValueKinds::MAP => {
+                other.keys.as_deref().map(|keys| (left, one, right, keys))
+            }
+            operators::INDEX if one.kinds == ValueKinds::MAP => {
+                one.keys.as_deref().map(|keys| (right, other, left, keys))
+            }
             _ => None,
         };
         let Some((left, one, right, other)) = sought else { return };
         self.texts(node, (left, &one.texts), (right, &other.texts), How::Equals);
-        if one.kinds != Kinds::NONE && other.kinds != Kinds::NONE && !one.kinds.can_equal(other.kinds) {
+        if one.kinds != ValueKinds::NONE && other.kinds != ValueKinds::NONE && !one.kinds.can_equal(other.kinds) {
             let (left, right) = (self.places.text(left), self.places.text(right));
             let (one, other) = (one.kinds.named(), other.kinds.named());
             let message = match name {
@@ -290,7 +294,7 @@ impl<'p> Facts<'p> {
     }
 
     /// A function or an operator that takes no such values.
-    fn no_such_call(&mut self, node: &IdedExpr, call: &CallExpr, nodes: &[&IdedExpr], kinds: &[Kinds]) {
+    fn no_such_call(&mut self, node: &IdedExpr, call: &CallExpr, nodes: &[&IdedExpr], kinds: &[ValueKinds]) {
         let name = call.func_name.as_str();
         let is_function = name.starts_with(|c: char| c.is_ascii_alphabetic());
         let given: Vec<String> = kinds.iter().map(|kinds| kinds.named()).collect();
@@ -304,7 +308,7 @@ impl<'p> Facts<'p> {
             (false, rest) => format!("`{}` cannot be used with {}", sign(name), rest.join(" and ")),
         };
         let help = match (name, nodes, kinds) {
-            ("contains", [list, sought], [Kinds::LIST | Kinds::MAP, _]) => {
+            ("contains", [list, sought], [ValueKinds::LIST | ValueKinds::MAP, _]) => {
                 format!("write `{} in {}`", self.places.text(sought), self.places.text(list))
             }
             _ => form(name),
@@ -319,12 +323,12 @@ impl<'p> Facts<'p> {
 }
 
 /// What makes a condition of a value of these kinds.
-fn into_condition(written: &str, kinds: Kinds) -> String {
-    if kinds.is_only(Kinds::STRING) {
+fn into_condition(written: &str, kinds: ValueKinds) -> String {
+    if kinds.is_only(ValueKinds::STRING) {
         format!("compare it, for example `{written} != \"\"`")
-    } else if kinds.is_only(Kinds::NUMBER) {
+    } else if kinds.is_only(ValueKinds::NUMBER) {
         format!("compare it, for example `{written} > 0`")
-    } else if kinds.is_only(Kinds::LIST.or(Kinds::MAP)) {
+    } else if kinds.is_only(ValueKinds::LIST.or(ValueKinds::MAP)) {
         format!("ask for its size, for example `size({written}) > 0`, or for what is in it")
     } else {
         "compare it with something, for example `state.intent == \"book\"`".to_owned()

@@ -4,9 +4,9 @@ use serde_json::Value;
 
 /// A set of kinds. A part of an expression of which nothing is known may be of any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Kinds(u16);
+pub(crate) struct ValueKinds(u16);
 
-impl Kinds {
+impl ValueKinds {
     pub const NONE: Self = Self(0);
     pub const BOOL: Self = Self(1);
     pub const INT: Self = Self(1 << 1);

@@ -15,7 +15,7 @@ const LONGEST_TEXT: usize = 1_024;
 
 /// Where a text comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Origin {
+pub(super) enum TextOrigin {
     /// It is written in the expression; the number of its node, when it stands there as it is.
     Written(Option<u64>),
     /// It is a value of this field of the input.
@@ -24,7 +24,7 @@ pub(super) enum Origin {
     Permission,
 }
 
-impl Origin {
+impl TextOrigin {
     fn is_written(self) -> bool {
         matches!(self, Self::Written(_))
     }
@@ -33,7 +33,7 @@ impl Origin {
 /// The texts that a part of an expression may be.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Texts<'p> {
-    list: Vec<(Cow<'p, str>, Origin)>,
+    list: Vec<(Cow<'p, str>, TextOrigin)>,
     /// Whether it can be no other text.
     complete: bool,
 }
@@ -41,7 +41,7 @@ pub(super) struct Texts<'p> {
 impl<'p> Texts<'p> {
     /// The one text of a literal.
     pub fn written(text: &'p str, node: u64) -> Self {
-        Self { list: vec![(Cow::Borrowed(text), Origin::Written(Some(node)))], complete: true }
+        Self { list: vec![(Cow::Borrowed(text), TextOrigin::Written(Some(node)))], complete: true }
     }
 
     /// The values of a field of the input, when they are few and known.
@@ -52,14 +52,14 @@ impl<'p> Texts<'p> {
             _ => return Self::default(),
         };
         Self {
-            list: values.iter().map(|value| (Cow::Borrowed(*value), Origin::Field(field))).collect(),
+            list: values.iter().map(|value| (Cow::Borrowed(*value), TextOrigin::Field(field))).collect(),
             complete: true,
         }
     }
 
     /// The permissions that host and bundle know.
     pub fn of_permissions(known: &[&'p str]) -> Self {
-        let list = known.iter().map(|permission| (Cow::Borrowed(*permission), Origin::Permission)).collect();
+        let list = known.iter().map(|permission| (Cow::Borrowed(*permission), TextOrigin::Permission)).collect();
         Self { list, complete: true }.within_limits()
     }
 
@@ -83,7 +83,7 @@ impl<'p> Texts<'p> {
         let joined = self.list.iter().flat_map(|(start, origin)| {
             other.list.iter().map(move |(end, other_origin)| {
                 let origin = if origin.is_written() { *other_origin } else { *origin };
-                let origin = if origin.is_written() { Origin::Written(None) } else { origin };
+                let origin = if origin.is_written() { TextOrigin::Written(None) } else { origin };
                 (Cow::Owned(format!("{start}{end}")), origin)
             })
         });
@@ -94,14 +94,16 @@ impl<'p> Texts<'p> {
     #[must_use]
     pub fn through(self, change: impl Fn(&str) -> String) -> Self {
         let changed = self.list.into_iter().map(|(text, origin)| {
-            (Cow::Owned(change(&text)), if origin.is_written() { Origin::Written(None) } else { origin })
+            (Cow::Owned(change(&text)), if origin.is_written() { TextOrigin::Written(None) } else { origin })
         });
         Self { list: changed.collect(), ..self }
     }
 
     /// Whether every one of them is a value of fields of the input.
     pub fn are_of_fields(&self) -> bool {
-        self.complete && !self.list.is_empty() && self.list.iter().all(|(_, origin)| matches!(origin, Origin::Field(_)))
+        self.complete
+            && !self.list.is_empty()
+            && self.list.iter().all(|(_, origin)| matches!(origin, TextOrigin::Field(_)))
     }
 
     fn within_limits(self) -> Self {
@@ -116,7 +118,7 @@ impl<'p> Texts<'p> {
 
     /// The field whose values these are, as it gives them.
     fn field(&self) -> Option<&'static str> {
-        let Some((_, Origin::Field(field))) = self.list.first() else { return None };
+        let Some((_, TextOrigin::Field(field))) = self.list.first() else { return None };
         let values = Self::of_field(field);
         (values.list == self.list).then_some(*field)
     }
@@ -189,7 +191,7 @@ pub(super) fn misspelt(
             continue;
         }
         for (text, origin) in &other.list {
-            let Origin::Written(node) = origin else { continue };
+            let TextOrigin::Written(node) = origin else { continue };
             let fits = |value: &str| match known_is_left {
                 true => how.holds(value, text, patterns),
                 false => how.holds(text, value, patterns),
@@ -215,7 +217,7 @@ pub(super) fn misspelt(
 /// Message and way out for one text.
 fn told(known: &Texts<'_>, name: &str, text: &str, how: How, known_is_left: bool) -> Misspelt {
     let values = || known.list.iter().filter(|(_, origin)| !origin.is_written()).map(|(value, _)| value.as_ref());
-    let is_warning = known.list.iter().any(|(_, origin)| *origin == Origin::Permission);
+    let is_warning = known.list.iter().any(|(_, origin)| *origin == TextOrigin::Permission);
     let field = known.field();
     let message = match (is_warning, how, field) {
         (true, How::Equals, _) => format!("neither the host nor the bundle knows permission `{text}`"),

@@ -12,12 +12,12 @@ pub const RUN_LIMIT: u64 = 62 * EVALUATION_LIMIT;
 /// Counts what evaluations cost. What is counted depends on the run alone, never on time, so that a run that is repeated
 /// ends the same.
 #[derive(Debug, Default)]
-pub(crate) struct Meter {
+pub(crate) struct CostMeter {
     step: u64,
     run: u64,
 }
 
-impl Meter {
+impl CostMeter {
     /// A step begins.
     pub fn begin_step(&mut self) {
         self.step = 0;

@@ -2,7 +2,7 @@
 
 use cel::common::ast::operators;
 
-use super::kinds::Kinds;
+use super::kinds::ValueKinds;
 
 /// Functions that cost no more than what they read, each with how it is written; `join`, `replace` and `format` multiply it
 /// and are left out.
@@ -77,10 +77,10 @@ pub(super) fn form(function: &str) -> String {
 
 /// What a function or an operator may give for arguments of these kinds, a receiver being the first of them; none when it
 /// takes no such arguments.
-pub(super) fn gives(function: &str, member: bool, arguments: &[Kinds]) -> Kinds {
-    fn combine(function: &str, member: bool, chosen: &mut Vec<Kinds>, rest: &[Kinds]) -> Kinds {
+pub(super) fn gives(function: &str, member: bool, arguments: &[ValueKinds]) -> ValueKinds {
+    fn combine(function: &str, member: bool, chosen: &mut Vec<ValueKinds>, rest: &[ValueKinds]) -> ValueKinds {
         let Some((next, rest)) = rest.split_first() else { return gives_exactly(function, member, chosen) };
-        let mut all = Kinds::NONE;
+        let mut all = ValueKinds::NONE;
         for kind in next.each() {
             chosen.push(kind);
             all = all.or(combine(function, member, chosen, rest));
@@ -89,64 +89,80 @@ pub(super) fn gives(function: &str, member: bool, arguments: &[Kinds]) -> Kinds 
         all
     }
     if arguments.len() > 3 {
-        return Kinds::NONE;
+        return ValueKinds::NONE;
     }
     combine(function, member, &mut Vec::new(), arguments)
 }
 
 /// The same for arguments of which each is of one kind.
-fn gives_exactly(function: &str, member: bool, arguments: &[Kinds]) -> Kinds {
-    const INTEGER: Kinds = Kinds::INT.or(Kinds::UINT);
-    const ORDERED: Kinds = Kinds::NUMBER.or(Kinds::STRING).or(Kinds::BYTES).or(Kinds::BOOL);
-    const SIZED: Kinds = Kinds::STRING.or(Kinds::BYTES).or(Kinds::LIST).or(Kinds::MAP);
-    let when = |fits: bool, kinds: Kinds| if fits { kinds } else { Kinds::NONE };
+fn gives_exactly(function: &str, member: bool, arguments: &[ValueKinds]) -> ValueKinds {
+    const INTEGER: ValueKinds = ValueKinds::INT.or(ValueKinds::UINT);
+    const ORDERED: ValueKinds = ValueKinds::NUMBER.or(ValueKinds::STRING).or(ValueKinds::BYTES).or(ValueKinds::BOOL);
+    const SIZED: ValueKinds = ValueKinds::STRING.or(ValueKinds::BYTES).or(ValueKinds::LIST).or(ValueKinds::MAP);
+    let when = |fits: bool, kinds: ValueKinds| if fits { kinds } else { ValueKinds::NONE };
     match (function, member, arguments) {
         // The library adds the keys of a map to a list.
-        (operators::ADD, false, [Kinds::LIST, Kinds::MAP]) => Kinds::LIST,
+        (operators::ADD, false, [ValueKinds::LIST, ValueKinds::MAP]) => ValueKinds::LIST,
         (operators::ADD, false, [one, other]) => {
-            let sum = Kinds::NUMBER.or(Kinds::STRING).or(Kinds::BYTES).or(Kinds::LIST);
+            let sum = ValueKinds::NUMBER.or(ValueKinds::STRING).or(ValueKinds::BYTES).or(ValueKinds::LIST);
             when(one == other && one.is_only(sum), *one)
         }
         (operators::SUBSTRACT | operators::MULTIPLY | operators::DIVIDE, false, [one, other]) => {
-            when(one == other && one.is_only(Kinds::NUMBER), *one)
+            when(one == other && one.is_only(ValueKinds::NUMBER), *one)
         }
         (operators::MODULO, false, [one, other]) => when(one == other && one.is_only(INTEGER), *one),
-        (operators::NEGATE, false, [one]) => when(one.is_only(Kinds::INT.or(Kinds::DOUBLE)), *one),
-        (operators::LOGICAL_NOT, false, [Kinds::BOOL]) => Kinds::BOOL,
-        (operators::LOGICAL_AND | operators::LOGICAL_OR, false, [Kinds::BOOL, Kinds::BOOL]) => Kinds::BOOL,
-        (operators::EQUALS | operators::NOT_EQUALS, false, [_, _]) => Kinds::BOOL,
+        (operators::NEGATE, false, [one]) => when(one.is_only(ValueKinds::INT.or(ValueKinds::DOUBLE)), *one),
+        (operators::LOGICAL_NOT, false, [ValueKinds::BOOL]) => ValueKinds::BOOL,
+        (operators::LOGICAL_AND | operators::LOGICAL_OR, false, [ValueKinds::BOOL, ValueKinds::BOOL]) => {
+            ValueKinds::BOOL
+        }
+        (operators::EQUALS | operators::NOT_EQUALS, false, [_, _]) => ValueKinds::BOOL,
         (
             operators::LESS | operators::LESS_EQUALS | operators::GREATER | operators::GREATER_EQUALS,
             false,
             [one, other],
-        ) => when(one.can_equal(*other) && one.is_only(ORDERED), Kinds::BOOL),
-        (operators::IN, false, [_, Kinds::LIST]) => Kinds::BOOL,
-        (operators::IN, false, [key, Kinds::MAP]) => when(key.is_only(Kinds::KEY.or(Kinds::DOUBLE)), Kinds::BOOL),
-        (operators::INDEX, false, [Kinds::OPTIONAL, _]) => Kinds::OPTIONAL,
-        (operators::INDEX, false, [Kinds::LIST, index]) => when(index.is_only(Kinds::NUMBER), Kinds::ANY),
-        (operators::INDEX, false, [Kinds::MAP, key]) => when(key.is_only(Kinds::KEY.or(Kinds::DOUBLE)), Kinds::ANY),
-        (operators::OPT_INDEX | operators::OPT_SELECT, false, _) => Kinds::OPTIONAL,
-        ("bool", false, [one]) => when(one.is_only(Kinds::BOOL.or(Kinds::STRING)), Kinds::BOOL),
-        ("bytes", false, [one]) => when(one.is_only(Kinds::BYTES.or(Kinds::STRING)), Kinds::BYTES),
-        ("double", false, [one]) => when(one.is_only(Kinds::NUMBER.or(Kinds::STRING)), Kinds::DOUBLE),
-        ("int", false, [one]) => when(one.is_only(Kinds::NUMBER.or(Kinds::STRING)), Kinds::INT),
-        ("uint", false, [one]) => when(one.is_only(Kinds::NUMBER.or(Kinds::STRING)), Kinds::UINT),
-        ("string", false, [one]) => when(one.is_only(ORDERED), Kinds::STRING),
+        ) => when(one.can_equal(*other) && one.is_only(ORDERED), ValueKinds::BOOL),
+        (operators::IN, false, [_, ValueKinds::LIST]) => ValueKinds::BOOL,
+        (operators::IN, false, [key, ValueKinds::MAP]) => {
+            when(key.is_only(ValueKinds::KEY.or(ValueKinds::DOUBLE)), ValueKinds::BOOL)
+        }
+        (operators::INDEX, false, [ValueKinds::OPTIONAL, _]) => ValueKinds::OPTIONAL,
+        (operators::INDEX, false, [ValueKinds::LIST, index]) => {
+            when(index.is_only(ValueKinds::NUMBER), ValueKinds::ANY)
+        }
+        (operators::INDEX, false, [ValueKinds::MAP, key]) => {
+            when(key.is_only(ValueKinds::KEY.or(ValueKinds::DOUBLE)), ValueKinds::ANY)
+        }
+        (operators::OPT_INDEX | operators::OPT_SELECT, false, _) => ValueKinds::OPTIONAL,
+        ("bool", false, [one]) => when(one.is_only(ValueKinds::BOOL.or(ValueKinds::STRING)), ValueKinds::BOOL),
+        ("bytes", false, [one]) => when(one.is_only(ValueKinds::BYTES.or(ValueKinds::STRING)), ValueKinds::BYTES),
+        ("double", false, [one]) => when(one.is_only(ValueKinds::NUMBER.or(ValueKinds::STRING)), ValueKinds::DOUBLE),
+        ("int", false, [one]) => when(one.is_only(ValueKinds::NUMBER.or(ValueKinds::STRING)), ValueKinds::INT),
+        ("uint", false, [one]) => when(one.is_only(ValueKinds::NUMBER.or(ValueKinds::STRING)), ValueKinds::UINT),
+        ("string", false, [one]) => when(one.is_only(ORDERED), ValueKinds::STRING),
         ("dyn", false, [one]) => *one,
-        ("type", false, [_]) => Kinds::TYPE,
-        ("size", _, [one]) => when(one.is_only(SIZED), Kinds::INT),
-        ("contains" | "endsWith" | "startsWith", true, [Kinds::STRING, Kinds::STRING])
-        | ("matches", _, [Kinds::STRING, Kinds::STRING]) => Kinds::BOOL,
+        ("type", false, [_]) => ValueKinds::TYPE,
+        ("size", _, [one]) => when(one.is_only(SIZED), ValueKinds::INT),
+        ("contains" | "endsWith" | "startsWith", true, [ValueKinds::STRING, ValueKinds::STRING])
+        | ("matches", _, [ValueKinds::STRING, ValueKinds::STRING]) => ValueKinds::BOOL,
         (
             "indexOf" | "lastIndexOf",
             true,
-            [Kinds::STRING, Kinds::STRING] | [Kinds::STRING, Kinds::STRING, Kinds::INT],
-        ) => Kinds::INT,
-        ("split", true, [Kinds::STRING, Kinds::STRING] | [Kinds::STRING, Kinds::STRING, Kinds::INT]) => Kinds::LIST,
-        ("lowerAscii" | "upperAscii" | "trim" | "reverse", true, [Kinds::STRING])
-        | ("charAt", true, [Kinds::STRING, Kinds::INT])
-        | ("substring", true, [Kinds::STRING, Kinds::INT] | [Kinds::STRING, Kinds::INT, Kinds::INT]) => Kinds::STRING,
-        _ => Kinds::NONE,
+            [ValueKinds::STRING, ValueKinds::STRING] | [ValueKinds::STRING, ValueKinds::STRING, ValueKinds::INT],
+        ) => ValueKinds::INT,
+        (
+            "split",
+            true,
+            [ValueKinds::STRING, ValueKinds::STRING] | [ValueKinds::STRING, ValueKinds::STRING, ValueKinds::INT],
+        ) => ValueKinds::LIST,
+        ("lowerAscii" | "upperAscii" | "trim" | "reverse", true, [ValueKinds::STRING])
+        | ("charAt", true, [ValueKinds::STRING, ValueKinds::INT])
+        | (
+            "substring",
+            true,
+            [ValueKinds::STRING, ValueKinds::INT] | [ValueKinds::STRING, ValueKinds::INT, ValueKinds::INT],
+        ) => ValueKinds::STRING,
+        _ => ValueKinds::NONE,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::kinds::Kinds;
+use super::kinds::ValueKinds;
 
 /// What is wrong with an expression, and where in its source.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ impl ExpressionProblem {
 
 /// What an expression is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wanted {
+pub(crate) enum ExpressionPurpose {
     /// `when`
     Condition,
     /// `for-each`
@@ -32,9 +32,9 @@ pub(crate) enum Wanted {
 
 /// What is known around an expression before anything runs.
 pub(crate) struct Surroundings<'a> {
-    pub wanted: Wanted,
+    pub wanted: ExpressionPurpose,
     /// The kinds of values that a channel can hold.
-    pub channels: &'a (dyn Fn(&str) -> Kinds + Sync),
+    pub channels: &'a (dyn Fn(&str) -> ValueKinds + Sync),
     /// The permissions that the host and the bundle know.
     pub permissions: &'a [&'a str],
 }

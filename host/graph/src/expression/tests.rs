@@ -2,11 +2,11 @@ use super::signatures::functions;
 use super::*;
 
 fn compile(source: &str) -> Result<Expression, Vec<ExpressionProblem>> {
-    compile_for(source, Wanted::Condition)
+    compile_for(source, ExpressionPurpose::Condition)
 }
 
-fn compile_for(source: &str, wanted: Wanted) -> Result<Expression, Vec<ExpressionProblem>> {
-    let surroundings = Surroundings { wanted, channels: &|_| Kinds::ANY, permissions: &["message", "review"] };
+fn compile_for(source: &str, wanted: ExpressionPurpose) -> Result<Expression, Vec<ExpressionProblem>> {
+    let surroundings = Surroundings { wanted, channels: &|_| ValueKinds::ANY, permissions: &["message", "review"] };
     Expression::compile(source, &surroundings).map(|(expression, _)| expression)
 }
 
@@ -16,10 +16,10 @@ fn scope() -> Scope {
 }
 
 fn evaluate(source: &str, x: &str) -> Result<bool, String> {
-    evaluate_within(source, x, &mut Meter::default())
+    evaluate_within(source, x, &mut CostMeter::default())
 }
 
-fn evaluate_within(source: &str, x: &str, meter: &mut Meter) -> Result<bool, String> {
+fn evaluate_within(source: &str, x: &str, meter: &mut CostMeter) -> Result<bool, String> {
     let expression = compile(source).map_err(|problems| format!("{problems:?}"))?;
     let x = Json::parse_within(x, 1 << 20).unwrap();
     expression.condition(|name| (name == "x").then_some(&x), &scope(), meter)
@@ -161,7 +161,7 @@ fn what_conditions_do_every_day_is_far_within_the_limit() {
 
 #[test]
 fn expressions_of_moderate_cost_add_up_to_the_limits_of_step_and_run() {
-    let (x, mut meter) = (list_of(8_000, "1"), Meter::default());
+    let (x, mut meter) = (list_of(8_000, "1"), CostMeter::default());
     let source = "size(state.x) == 8000";
     let why = (0..1_000).find_map(|_| evaluate_within(source, &x, &mut meter).err()).unwrap();
     assert!(why.contains("the expressions of this step"), "{why}");
@@ -174,9 +174,9 @@ fn expressions_of_moderate_cost_add_up_to_the_limits_of_step_and_run() {
 
 #[test]
 fn lists_that_are_copied_whole_add_up_to_the_limit_of_a_step_too() {
-    let expression = compile_for("state.x", Wanted::List).unwrap();
+    let expression = compile_for("state.x", ExpressionPurpose::List).unwrap();
     let x = Json::parse_within(list_of(900, "[1,2,3,4,5,6,7,8,9]"), 1 << 20).unwrap();
-    let mut meter = Meter::default();
+    let mut meter = CostMeter::default();
     let mut items = || expression.items(|name| (name == "x").then_some(&x), &scope(), &mut meter);
     assert_eq!(items().unwrap().len(), 900);
     let why = (0..100).find_map(|_| items().err()).unwrap();

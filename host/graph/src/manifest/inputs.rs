@@ -5,8 +5,8 @@ use std::ops::Range;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
-use signalbox_diagnostics::{Item, Problems, Table, Text, nearest, suggestion};
-use signalbox_model::{CronError, CronExpression};
+use signalbox_diagnostics::{Item, Problems, TomlString, TomlTable, nearest, suggestion};
+use signalbox_model::{CronError, CronExpression, Overlap};
 
 use crate::definition::check_name;
 
@@ -80,28 +80,17 @@ pub struct CronInput {
     /// What happens when the last tick is still being decided.
     pub overlap: Overlap,
     /// What happens to ticks that were missed.
-    pub catch_up: CatchUp,
+    pub catch_up: CronCatchUp,
     /// Spreads the ticks of many businesses over this time.
     pub jitter: Duration,
     /// The plugin that makes inputs of ticks; none is the host's default mapping.
     pub handler: Option<String>,
 }
 
-/// What happens when a schedule ticks while its last tick is still being decided.
+/// What happens to ticks that were missed while no host was running. How many are made up for at most is the host's
+/// configuration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Overlap {
-    /// The new tick is left out.
-    #[default]
-    Skip,
-    /// The new tick waits for the last one.
-    Queue,
-    /// Both are decided side by side.
-    Allow,
-}
-
-/// What happens to ticks that were missed while no host was running.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum CatchUp {
+pub enum CronCatchUp {
     /// They are left out.
     None,
     /// The newest of them is made up for.
@@ -136,13 +125,13 @@ pub struct InputPlaces {
 #[derive(Default)]
 pub(super) struct Reading {
     pub inputs: Inputs,
-    pub handlers: Vec<Text>,
+    pub handlers: Vec<TomlString>,
     pub places: InputPlaces,
 }
 
-pub(super) fn read(mut table: Table<'_>, problems: &mut Problems) -> Reading {
+pub(super) fn read(mut table: TomlTable<'_>, problems: &mut Problems) -> Reading {
     let mut handlers = Vec::new();
-    let mut simple = |table: &mut Table<'_>, key: &'static str, problems: &mut Problems| {
+    let mut simple = |table: &mut TomlTable<'_>, key: &'static str, problems: &mut Problems| {
         let mut table = table.take(key)?.table(format!("[inputs.{key}]"), problems)?;
         let handler = handler(&mut table, &mut handlers, problems);
         table.finish(problems);
@@ -167,7 +156,7 @@ pub(super) fn read(mut table: Table<'_>, problems: &mut Problems) -> Reading {
     Reading { inputs: Inputs { websocket, webhook, cron, kafka, api }, handlers, places }
 }
 
-pub(super) fn check_handler(handler: &Text, plugins: &BTreeSet<&str>, problems: &mut Problems) {
+pub(super) fn check_handler(handler: &TomlString, plugins: &BTreeSet<&str>, problems: &mut Problems) {
     if !plugins.contains(handler.value.as_str()) && !problems.is_full() {
         let help = match nearest(&handler.value, plugins.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
@@ -178,10 +167,10 @@ pub(super) fn check_handler(handler: &Text, plugins: &BTreeSet<&str>, problems: 
 }
 
 fn named<T>(
-    table: &mut Table<'_>,
+    table: &mut TomlTable<'_>,
     kind: &'static str,
     problems: &mut Problems,
-    mut read: impl FnMut(&str, &mut Table<'_>, &mut Problems) -> Option<T>,
+    mut read: impl FnMut(&str, &mut TomlTable<'_>, &mut Problems) -> Option<T>,
 ) -> BTreeMap<String, T> {
     let mut found = BTreeMap::new();
     let Some(table) = table.take(kind).and_then(|item| item.table(format!("[inputs.{kind}]"), problems)) else {
@@ -204,15 +193,15 @@ fn named<T>(
     found
 }
 
-fn handler(table: &mut Table<'_>, handlers: &mut Vec<Text>, problems: &mut Problems) -> Option<String> {
+fn handler(table: &mut TomlTable<'_>, handlers: &mut Vec<TomlString>, problems: &mut Problems) -> Option<String> {
     let text = table.take("handler")?.text(problems)?;
     handlers.push(text.clone());
     Some(text.value)
 }
 
 fn webhook(
-    table: &mut Table<'_>,
-    handlers: &mut Vec<Text>,
+    table: &mut TomlTable<'_>,
+    handlers: &mut Vec<TomlString>,
     problems: &mut Problems,
 ) -> Option<(WebhookInput, Range<usize>)> {
     let handler = handler(table, handlers, problems);
@@ -237,9 +226,9 @@ fn webhook(
 }
 
 fn kafka(
-    table: &mut Table<'_>,
+    table: &mut TomlTable<'_>,
     topics: &mut BTreeSet<String>,
-    handlers: &mut Vec<Text>,
+    handlers: &mut Vec<TomlString>,
     problems: &mut Problems,
 ) -> Option<(KafkaInput, Range<usize>)> {
     let handler = handler(table, handlers, problems);
@@ -256,7 +245,7 @@ fn kafka(
     Some((KafkaInput { topic: topic.value, handler }, topic.span))
 }
 
-fn cron(table: &mut Table<'_>, handlers: &mut Vec<Text>, problems: &mut Problems) -> Option<CronInput> {
+fn cron(table: &mut TomlTable<'_>, handlers: &mut Vec<TomlString>, problems: &mut Problems) -> Option<CronInput> {
     let handler = handler(table, handlers, problems);
     let help = "add `schedule = \"0 8 * * *\"`";
     let schedule = table.require("schedule", help, problems).and_then(|item| item.text(problems));
@@ -279,7 +268,7 @@ fn cron(table: &mut Table<'_>, handlers: &mut Vec<Text>, problems: &mut Problems
     });
     let overlaps = [("skip", Overlap::Skip), ("queue", Overlap::Queue), ("allow", Overlap::Allow)];
     let overlap = table.take("overlap").and_then(|item| one_of(&item, &overlaps, problems));
-    let catch_ups = [("none", CatchUp::None), ("last", CatchUp::Last), ("all", CatchUp::All)];
+    let catch_ups = [("none", CronCatchUp::None), ("last", CronCatchUp::Last), ("all", CronCatchUp::All)];
     let catch_up = table.take("catch-up").and_then(|item| one_of(&item, &catch_ups, problems));
     let jitter =
         table.take("jitter").and_then(|item| item.duration(Duration::ZERO..=Duration::from_secs(3_600), problems));
@@ -305,7 +294,7 @@ fn one_of<T: Copy>(item: &Item<'_>, choices: &[(&'static str, T)], problems: &mu
 }
 
 /// Says early what the scheduler would refuse.
-fn check_schedule(schedule: &Text, problems: &mut Problems) {
+fn check_schedule(schedule: &TomlString, problems: &mut Problems) {
     if let Err(error) = schedule.value.parse::<CronExpression>() {
         let help = match error {
             CronError::Field { .. } => "a part is `*`, a value or a range, with `/` and a step after `*` or a range",

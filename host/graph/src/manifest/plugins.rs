@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
-use signalbox_diagnostics::{Item, Problems, Table, Text, suggestion};
+use signalbox_diagnostics::{Item, Problems, TomlString, TomlTable, suggestion};
 
 use crate::definition::check_name;
 
@@ -24,7 +24,7 @@ pub struct PluginSpec {
     /// Capability to what the plugin may do with it, in the words of that capability.
     pub grants: BTreeMap<String, Vec<String>>,
     /// How much of the host one call may use.
-    pub limits: Limits,
+    pub limits: PluginLimits,
     /// What the plugin reads through the `config` capability.
     pub config: Map<String, Value>,
     /// The message models that its responses may name; none leaves them open.
@@ -41,7 +41,7 @@ pub struct PluginSpec {
 
 /// What one call of a plugin may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct PluginLimits {
     /// On the clock, waiting for the host included.
     pub time: Duration,
     /// Of computing.
@@ -56,7 +56,7 @@ pub struct Limits {
     pub host_calls: u32,
 }
 
-impl Default for Limits {
+impl Default for PluginLimits {
     fn default() -> Self {
         Self {
             time: Duration::from_secs(5),
@@ -69,7 +69,7 @@ impl Default for Limits {
     }
 }
 
-pub(super) fn read(table: &Table<'_>, problems: &mut Problems) -> BTreeMap<String, PluginSpec> {
+pub(super) fn read(table: &TomlTable<'_>, problems: &mut Problems) -> BTreeMap<String, PluginSpec> {
     let mut plugins = BTreeMap::new();
     for item in table.entries() {
         let name = item.key_text();
@@ -81,7 +81,7 @@ pub(super) fn read(table: &Table<'_>, problems: &mut Problems) -> BTreeMap<Strin
     plugins
 }
 
-fn plugin(item: &Item<'_>, name: &Text, problems: &mut Problems) -> Option<PluginSpec> {
+fn plugin(item: &Item<'_>, name: &TomlString, problems: &mut Problems) -> Option<PluginSpec> {
     let place = format!("[plugins.{}]", name.value);
     let mut table = item.table(&place, problems)?;
     let help = format!("add `component = \"{}.wasm\"`", name.value);
@@ -95,7 +95,7 @@ fn plugin(item: &Item<'_>, name: &Text, problems: &mut Problems) -> Option<Plugi
     };
     let limits = match table.take("limits").and_then(|item| item.table(format!("`limits` of {place}"), problems)) {
         Some(table) => limits(table, problems),
-        None => Limits::default(),
+        None => PluginLimits::default(),
     };
     let config = table.take("config").and_then(|item| {
         item.table(format!("`config` of {place}"), problems)?;
@@ -117,7 +117,7 @@ fn plugin(item: &Item<'_>, name: &Text, problems: &mut Problems) -> Option<Plugi
 }
 
 /// A bundle is immutable and named by its digest, so nothing in it may point outside; one that does is never opened.
-fn check_path(path: &Text, problems: &mut Problems) -> bool {
+fn check_path(path: &TomlString, problems: &mut Problems) -> bool {
     let value = path.value.as_str();
     let drive = value.get(1..2) == Some(":");
     let why = if value.is_empty() {
@@ -137,7 +137,7 @@ fn check_path(path: &Text, problems: &mut Problems) -> bool {
 }
 
 fn grants(
-    table: &Table<'_>,
+    table: &TomlTable<'_>,
     spans: &mut BTreeMap<String, Vec<Range<usize>>>,
     problems: &mut Problems,
 ) -> BTreeMap<String, Vec<String>> {
@@ -196,7 +196,7 @@ pub(super) fn words(capability: &str) -> &'static [&'static str] {
     }
 }
 
-fn check_grant(capability: &str, value: &Text, problems: &mut Problems) {
+fn check_grant(capability: &str, value: &TomlString, problems: &mut Problems) {
     let words = words(capability);
     let fits = match capability {
         "http" => is_http_grant(&value.value),
@@ -230,11 +230,12 @@ fn is_http_grant(line: &str) -> bool {
     rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/') && !rest.contains(char::is_whitespace))
 }
 
-fn limits(mut table: Table<'_>, problems: &mut Problems) -> Limits {
-    let default = Limits::default();
+fn limits(mut table: TomlTable<'_>, problems: &mut Problems) -> PluginLimits {
+    let default = PluginLimits::default();
     let millis = Duration::from_millis;
-    let mut duration =
-        |table: &mut Table<'_>, key, range| table.take(key).and_then(|item: Item<'_>| item.duration(range, problems));
+    let mut duration = |table: &mut TomlTable<'_>, key, range| {
+        table.take(key).and_then(|item: Item<'_>| item.duration(range, problems))
+    };
     let time = duration(&mut table, "time", millis(1)..=millis(60_000));
     let cpu = duration(&mut table, "cpu", millis(1)..=millis(10_000));
     let memory = table.take("memory").and_then(|item| item.bytes(64 << 10..=256 << 20, problems));
@@ -242,7 +243,7 @@ fn limits(mut table: Table<'_>, problems: &mut Problems) -> Limits {
     let log_bytes = table.take("log-bytes").and_then(|item| item.bytes(0..=1 << 20, problems));
     let host_calls = table.take("host-calls").and_then(|item| item.integer(0..=100_000, problems));
     table.finish(problems);
-    Limits {
+    PluginLimits {
         time: time.unwrap_or(default.time),
         cpu: cpu.unwrap_or(default.cpu),
         memory: memory.unwrap_or(default.memory),

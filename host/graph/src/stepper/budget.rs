@@ -3,12 +3,12 @@
 //! What is counted is what the run's own outcomes make it, added up: it never depends on which node was quicker.
 
 use super::{MAX_NODE_RUNS, MAX_STATE_BYTES, RunError};
-use crate::expression::Meter;
+use crate::expression::CostMeter;
 
 /// What one run has used so far.
 #[derive(Debug, Default)]
 pub(super) struct Budget {
-    pub meter: Meter,
+    pub meter: CostMeter,
     runs: usize,
     held: usize,
     merged: u64,

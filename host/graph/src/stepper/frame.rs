@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::budget::Budget;
-use super::{FailureKind, Outcome, Payloads, RunError, Task, TaskId, resolve_goto, retry};
-use crate::graph::{Graph, Node, Target, Work};
+use super::{FailureKind, Payloads, RunError, Task, TaskId, TaskResult, resolve_goto, retry};
+use crate::graph::{EdgeTarget, Graph, Node, NodeBody};
 use crate::json::Json;
 
 pub(super) struct Frame<P> {
@@ -27,7 +27,7 @@ pub(super) struct Frame<P> {
     /// Joins that were reached and wait.
     pub held: Vec<usize>,
     /// Runs of this step, in declared order and then item order.
-    pub runs: Vec<Run<P>>,
+    pub runs: Vec<ActiveNode<P>>,
     pub outstanding: usize,
     pub payloads: Payloads<P>,
     /// What the nodes of this step have given for its channels, the most that any step gave so far, and the same of what
@@ -54,7 +54,7 @@ impl Peak {
     }
 }
 
-pub(super) struct Run<P> {
+pub(super) struct ActiveNode<P> {
     pub node: usize,
     pub path: Arc<str>,
     pub item: Option<(u32, Json)>,
@@ -65,11 +65,11 @@ pub(super) struct Run<P> {
 }
 
 pub(super) enum Settled<P> {
-    Done { updates: Vec<(usize, Json)>, goto: Vec<Target>, payloads: Payloads<P> },
+    Done { updates: Vec<(usize, Json)>, goto: Vec<EdgeTarget>, payloads: Payloads<P> },
     Failed { error: RunError, payloads: Payloads<P> },
 }
 
-impl<P> Run<P> {
+impl<P> ActiveNode<P> {
     pub fn take_payloads(&mut self) -> Payloads<P> {
         match &mut self.settled {
             Some(Settled::Done { payloads, .. } | Settled::Failed { payloads, .. }) => std::mem::take(payloads),
@@ -132,7 +132,7 @@ impl<P> Frame<P> {
         self.state.get(*self.graph.channel_index.get(channel)?)?.as_ref()
     }
 
-    fn order_of(&self, run: &Run<P>) -> Vec<u32> {
+    fn order_of(&self, run: &ActiveNode<P>) -> Vec<u32> {
         let node = u32::try_from(run.node).unwrap_or(u32::MAX);
         let mut order = self.order.clone();
         order.extend([self.step, node, run.item.as_ref().map_or(0, |(position, _)| *position)]);
@@ -143,7 +143,7 @@ impl<P> Frame<P> {
     pub fn task(&self, run: usize, id: TaskId) -> Option<Task> {
         let node = self.node(run)?;
         let run = self.runs.get(run)?;
-        let Work::Plugin(plugin) = &node.work else { return None };
+        let NodeBody::Plugin(plugin) = &node.work else { return None };
         let named = |index: &usize| {
             let channel = self.graph.channels.get(*index)?;
             Some((Arc::clone(&channel.name), self.state.get(*index)?.clone()?))
@@ -166,7 +166,7 @@ impl<P> Frame<P> {
 
     /// The frame for a run of a subgraph; none for a run of a plugin.
     pub fn inner_frame(&self, at: usize, run: usize) -> Option<Frame<P>> {
-        let Work::Graph { graph, copied_in, .. } = &self.node(run)?.work else { return None };
+        let NodeBody::Graph { graph, copied_in, .. } = &self.node(run)?.work else { return None };
         let position = run;
         let run = self.runs.get(position)?;
         let mut inner = Frame::new(Arc::clone(graph));
@@ -184,18 +184,20 @@ impl<P> Frame<P> {
 
     /// What a subgraph that has ended gives back: the channels that its nodes wrote, among the `writes` of the node.
     pub fn given_back(&self, run: usize, inner: &Frame<P>) -> Vec<(usize, Json)> {
-        let Some(Work::Graph { merged_back, .. }) = self.node(run).map(|node| &node.work) else { return Vec::new() };
+        let Some(NodeBody::Graph { merged_back, .. }) = self.node(run).map(|node| &node.work) else {
+            return Vec::new();
+        };
         let written = merged_back.iter().filter(|(_, theirs)| inner.written.get(*theirs) == Some(&true));
         written.filter_map(|(ours, theirs)| Some((*ours, inner.state.get(*theirs)?.clone()?))).collect()
     }
 
     /// Takes the outcome of an attempt; true when the run is to be tried again.
-    pub fn settle_task(&mut self, run: usize, outcome: Outcome<P>, budget: &mut Budget) -> bool {
+    pub fn settle_task(&mut self, run: usize, outcome: TaskResult<P>, budget: &mut Budget) -> bool {
         let Some(node) = self.runs.get(run).and_then(|run| self.graph.nodes.get(run.node)) else { return false };
         let attempts = node.retry.max_attempts;
         let settled = match outcome {
-            Outcome::Done(output) => self.check_output(run, output, budget),
-            Outcome::Failed { kind, message } => {
+            TaskResult::Done(output) => self.check_output(run, output, budget),
+            TaskResult::Failed { kind, message } => {
                 let Some(run) = self.runs.get_mut(run) else { return false };
                 let again = kind.may_pass() && run.attempt < attempts;
                 match again.then(|| budget.begin_runs(&run.path, 1)) {
@@ -251,7 +253,7 @@ impl<P> Frame<P> {
     }
 }
 
-fn failed<P>(run: &Run<P>, kind: FailureKind, message: String) -> Settled<P> {
+fn failed<P>(run: &ActiveNode<P>, kind: FailureKind, message: String) -> Settled<P> {
     let error = RunError::NodeFailed { node: run.path.to_string(), kind, message, attempts: run.attempt };
     Settled::Failed { error, payloads: Vec::new() }
 }

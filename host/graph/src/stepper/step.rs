@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::budget::Budget;
-use super::frame::{Frame, Run, Settled};
+use super::frame::{ActiveNode, Frame, Settled};
 use super::{MAX_ITEMS, RunError};
 use crate::expression::Scope;
-use crate::graph::{Edge, Node, Target, When};
+use crate::graph::{Edge, EdgeTarget, Node, When};
 use crate::json::{Json, JsonError};
 
 impl<P> Frame<P> {
@@ -22,7 +22,7 @@ impl<P> Frame<P> {
         } else {
             let failed = self.failed_nodes()?;
             for node in &failed {
-                next.extend(self.graph.nodes.get(*node).and_then(|node| node.on_error).map(Target::Node));
+                next.extend(self.graph.nodes.get(*node).and_then(|node| node.on_error).map(EdgeTarget::Node));
             }
             self.merge(&failed, budget)?;
             self.route(&failed, scope, budget, &mut next)?;
@@ -32,7 +32,7 @@ impl<P> Frame<P> {
         }
         self.active.clear();
         for target in next {
-            let Target::Node(node) = target else { continue };
+            let EdgeTarget::Node(node) = target else { continue };
             if self.graph.nodes.get(node).is_some_and(|node| node.join) {
                 if !self.held.contains(&node) {
                     self.held.push(node);
@@ -63,13 +63,13 @@ impl<P> Frame<P> {
             match self.items(node, &path, scope, budget)? {
                 None => {
                     budget.begin_runs(&path, 1)?;
-                    self.runs.push(Run::new(index, path, None));
+                    self.runs.push(ActiveNode::new(index, path, None));
                 }
                 Some(items) => {
                     budget.begin_runs(&path, items.len())?;
                     for (position, item) in (0_u32..).zip(items) {
                         let path = Arc::from(format!("{path}[{position}]"));
-                        self.runs.push(Run::new(index, path, Some((position, item))));
+                        self.runs.push(ActiveNode::new(index, path, Some((position, item))));
                     }
                 }
             }
@@ -211,7 +211,7 @@ impl<P> Frame<P> {
         failed: &BTreeSet<usize>,
         scope: &Scope,
         budget: &mut Budget,
-        next: &mut BTreeSet<Target>,
+        next: &mut BTreeSet<EdgeTarget>,
     ) -> Result<(), RunError> {
         let mut follows: BTreeSet<usize> = self.active.iter().copied().filter(|node| !failed.contains(node)).collect();
         let mut by_edges = BTreeSet::new();
@@ -241,7 +241,7 @@ impl<P> Frame<P> {
         from: &str,
         scope: &Scope,
         budget: &mut Budget,
-        next: &mut BTreeSet<Target>,
+        next: &mut BTreeSet<EdgeTarget>,
     ) -> Result<(), RunError> {
         let (mut followed, mut matched) = (false, false);
         for edge in edges {
@@ -276,7 +276,7 @@ impl<P> Frame<P> {
     }
 }
 
-impl<P> Run<P> {
+impl<P> ActiveNode<P> {
     fn new(node: usize, path: Arc<str>, item: Option<(u32, Json)>) -> Self {
         Self { node, path, item, attempt: 1, frame: None, settled: None }
     }

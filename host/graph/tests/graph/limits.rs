@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use serde_json::json;
-use signalbox_graph::{MAX_MANIFEST_BYTES, MAX_NODE_RUNS, MAX_STATE_BYTES, Outcome, RunError, mermaid, parse};
+use signalbox_graph::{MAX_MANIFEST_BYTES, MAX_NODE_RUNS, MAX_STATE_BYTES, RunError, TaskResult, mermaid, parse};
 
 use crate::support::{done, edge, graph, run, run_from, scope};
 
@@ -164,8 +164,8 @@ fn what_the_channels_of_a_run_hold_is_bounded_with_its_subgraphs() {
     let graph = graph(&format!("{text}{}{}", edge("start", "grow"), edge("grow", "end")));
     let part = "x".repeat(200 << 10);
     let ran = run(&graph, |task| match done(&[("a", json!([part]))]) {
-        Outcome::Done(output) if task.step < 100 => {
-            Outcome::Done(signalbox_graph::StepOutput { goto: vec!["grow".to_owned()], ..output })
+        TaskResult::Done(output) if task.step < 100 => {
+            TaskResult::Done(signalbox_graph::StepOutput { goto: vec!["grow".to_owned()], ..output })
         }
         other => other,
     });
@@ -208,12 +208,12 @@ fn a_graph_that_computes_much_lets_others_have_the_thread() {
                 for task in tasks {
                     ran += 1;
                     let output = StepOutput { updates: Vec::new(), goto: Vec::new(), payload: () };
-                    stepper.complete(task.id, Outcome::Done(output));
+                    stepper.complete(task.id, TaskResult::Done(output));
                 }
             }
             Next::Wait => panic!("nothing is outstanding"),
             Next::Ended(ending) => {
-                assert!(matches!(ending, signalbox_graph::Ending::Finished { .. }), "{ending:?}");
+                assert!(matches!(ending, signalbox_graph::GraphResult::Finished { .. }), "{ending:?}");
                 break;
             }
         }

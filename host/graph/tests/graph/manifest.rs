@@ -29,7 +29,7 @@ fn plugins_are_read_with_their_grants_limits_and_configuration() {
     assert_eq!(&text[plugin.span.clone()], "p");
     assert_eq!((manifest.business_type.as_str(), manifest.version.as_str()), ("shop", "1.0.0"));
     let bare = parse("bundle.toml", &bundle("[plugins.p]\ncomponent = \"p.wasm\"")).unwrap();
-    assert_eq!(bare.plugins["p"].limits, signalbox_graph::Limits::default());
+    assert_eq!(bare.plugins["p"].limits, signalbox_graph::PluginLimits::default());
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn inputs_of_every_kind_are_read() {
     assert_eq!(inputs.api.unwrap().handler.as_deref(), Some("h"));
     assert_eq!(inputs.webhook["orders"].verify.scheme, signalbox_graph::VerifyScheme::Stripe);
     let cron = &inputs.cron["daily"];
-    assert_eq!((cron.overlap, cron.catch_up), (signalbox_graph::Overlap::Queue, signalbox_graph::CatchUp::None));
+    assert_eq!((cron.overlap, cron.catch_up), (signalbox_model::Overlap::Queue, signalbox_graph::CronCatchUp::None));
     assert_eq!(cron.jitter, std::time::Duration::from_secs(30));
     assert_eq!(inputs.kafka["pos"].topic, "pos.events");
 }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use serde_json::json;
-use signalbox_graph::{Ending, FailureKind, Graph, Json, Next, Outcome, Reducer, StepOutput, Stepper, Task, parse};
+use signalbox_graph::{
+    FailureKind, Graph, GraphResult, Json, Next, Reducer, StepOutput, Stepper, Task, TaskResult, parse,
+};
 
 use crate::support::scope;
 
@@ -100,17 +102,17 @@ fn manifest(nodes: &[RandomNode]) -> String {
 }
 
 /// The same task gives the same outcome, whenever it is run: a node is a function of what it is given.
-fn outcome(task: &Task, seed: u64) -> Outcome<String> {
+fn outcome(task: &Task, seed: u64) -> TaskResult<String> {
     let mut hash = seed;
     for byte in format!("{} {:?} {:?} {}", task.node, task.order, task.state, task.attempt).bytes() {
         hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3).rotate_left(5);
     }
     let roll = hash % 16;
     if roll < 2 {
-        return Outcome::Failed { kind: FailureKind::Retry, message: format!("roll {roll}") };
+        return TaskResult::Failed { kind: FailureKind::Retry, message: format!("roll {roll}") };
     }
     if roll == 2 {
-        return Outcome::Failed { kind: FailureKind::Fatal, message: "roll 2".to_owned() };
+        return TaskResult::Failed { kind: FailureKind::Fatal, message: "roll 2".to_owned() };
     }
     let values = [
         ("log", json!(format!("{} {}", task.node, task.attempt))),
@@ -125,7 +127,7 @@ fn outcome(task: &Task, seed: u64) -> Outcome<String> {
     };
     let updates = values.into_iter().filter(|(name, _)| own.contains(name));
     let updates = updates.map(|(name, value)| (name.to_owned(), Json::from_value(value).unwrap())).collect();
-    Outcome::Done(StepOutput { updates, goto: Vec::new(), payload: format!("{:?} {}", task.order, task.attempt) })
+    TaskResult::Done(StepOutput { updates, goto: Vec::new(), payload: format!("{:?} {}", task.order, task.attempt) })
 }
 
 /// Runs a graph, letting outstanding tasks end in an order that `shuffle` chooses. Gives how many tasks were run, and
@@ -143,11 +145,11 @@ fn run(graph: &Arc<Graph>, seed: u64, mut shuffle: u64) -> (usize, String) {
             }
             Next::Pause => {}
             Next::Wait => assert!(!outstanding.is_empty(), "waits for nothing"),
-            Next::Ended(Ending::Finished { payloads, state, session }) => {
+            Next::Ended(GraphResult::Finished { payloads, state, session }) => {
                 assert!(outstanding.is_empty());
                 return (count, format!("{payloads:?} {state:?} {session:?}"));
             }
-            Next::Ended(Ending::Failed { error, payloads }) => {
+            Next::Ended(GraphResult::Failed { error, payloads }) => {
                 assert!(outstanding.is_empty());
                 return (count, format!("{error} {payloads:?}"));
             }

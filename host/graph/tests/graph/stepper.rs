@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
-use signalbox_graph::{Ending, FailureKind, Graph, Next, Outcome, RunError, StepOutput, Stepper};
+use signalbox_graph::{FailureKind, Graph, GraphResult, Next, RunError, StepOutput, Stepper, TaskResult};
 
 use crate::support::*;
 
@@ -21,7 +21,7 @@ fn nodes_of_a_step_see_the_same_snapshot_and_merge_in_declared_order() {
     let Next::Run(tasks) = stepper.next() else { panic!("two tasks") };
     assert_eq!(tasks.iter().map(|task| task.node.as_ref()).collect::<Vec<_>>(), ["b", "a"]);
     let output = |value, payload| {
-        Outcome::Done(StepOutput { updates: updates(&[("log", json!(value))]), goto: Vec::new(), payload })
+        TaskResult::Done(StepOutput { updates: updates(&[("log", json!(value))]), goto: Vec::new(), payload })
     };
     stepper.complete(tasks[1].id, output("from a", "a"));
     assert!(matches!(stepper.next(), Next::Wait), "the step waits for both");
@@ -30,10 +30,10 @@ fn nodes_of_a_step_see_the_same_snapshot_and_merge_in_declared_order() {
     let Next::Run(last) = stepper.next() else { panic!("the join") };
     assert_eq!(last[0].state[0].1.value(), &json!(["from b", "from a"]));
     assert_eq!((last.len(), last[0].step), (1, 2));
-    stepper.complete(last[0].id, Outcome::Done(StepOutput { updates: vec![], goto: vec![], payload: "last" }));
-    let Next::Ended(Ending::Finished { payloads, .. }) = stepper.next() else { panic!("finished") };
+    stepper.complete(last[0].id, TaskResult::Done(StepOutput { updates: vec![], goto: vec![], payload: "last" }));
+    let Next::Ended(GraphResult::Finished { payloads, .. }) = stepper.next() else { panic!("finished") };
     assert_eq!(payloads.iter().map(|(_, payload)| *payload).collect::<Vec<_>>(), ["b", "a", "last"]);
-    assert!(matches!(stepper.next(), Next::Ended(Ending::Failed { error: RunError::Over, .. })));
+    assert!(matches!(stepper.next(), Next::Ended(GraphResult::Failed { error: RunError::Over, .. })));
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn no_edge_matched_is_an_error_that_names_the_node() {
     ));
     let ran = run(&graph, |_| done(&[]));
     assert_eq!(ran.error(), &RunError::NoEdgeMatched { node: "a".to_owned() });
-    let Ending::Failed { payloads, .. } = ran.ending else { panic!("failed") };
+    let GraphResult::Failed { payloads, .. } = ran.ending else { panic!("failed") };
     assert_eq!(payloads.len(), 1, "what the node gave is kept");
 }
 
@@ -150,7 +150,7 @@ fn a_retry_does_not_wait_for_siblings() {
     stepper.complete(again[0].id, failed(FailureKind::Fatal));
     assert!(matches!(stepper.next(), Next::Wait), "the step ends when its last node has");
     stepper.complete(tasks[1].id, done(&[]));
-    let Next::Ended(Ending::Failed { payloads, .. }) = stepper.next() else { panic!("failed") };
+    let Next::Ended(GraphResult::Failed { payloads, .. }) = stepper.next() else { panic!("failed") };
     assert_eq!(payloads.len(), 1, "the sibling's work is kept");
 }
 
@@ -176,7 +176,7 @@ fn on_error_takes_over_without_the_failed_nodes_updates() {
     });
     assert_eq!(ran.tasks, ["1:a[0]", "1:a[1]", "2:sorry"]);
     assert_eq!(ran.state(), json!({}), "a node that runs for each item fails as one");
-    let Ending::Finished { payloads, .. } = &ran.ending else { panic!("finished") };
+    let GraphResult::Finished { payloads, .. } = &ran.ending else { panic!("finished") };
     assert_eq!(payloads.iter().map(|(node, _)| &**node).collect::<Vec<_>>(), ["sorry"]);
     let ran = run(&graph, |task| if &*task.name == "a" { done(&[("x", json!(1))]) } else { done(&[]) });
     assert!(matches!(ran.error(), RunError::UndeclaredChannel { .. }), "a breach of the manifest is not handled");
@@ -284,7 +284,7 @@ fn session_channels_carry_over_and_what_no_longer_fits_is_left_out() {
     let left = [("notes", json!([1])), ("topic", json!("t")), ("other", json!(9)), ("gone", json!(1))];
     let ran = run_from(&graph, &left, |_| done(&[("notes", json!(2))]));
     assert_eq!(ran.state(), json!({"notes": [1, 2], "topic": "t", "other": 1}));
-    let Ending::Finished { session, .. } = &ran.ending else { panic!("finished") };
+    let GraphResult::Finished { session, .. } = &ran.ending else { panic!("finished") };
     assert_eq!(session.keys().collect::<Vec<_>>(), ["notes", "topic"]);
     let ran = run_from(&graph, &[("notes", json!("a string of an older bundle"))], |_| done(&[("notes", json!(2))]));
     assert_eq!(ran.state()["notes"], json!([2]));

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::json;
-use signalbox_graph::{Ending, FailureKind, Graph, Next, Outcome, RunError, StepOutput, Stepper, Task, mermaid};
+use signalbox_graph::{
+    FailureKind, Graph, GraphResult, Next, RunError, StepOutput, Stepper, Task, TaskResult, mermaid,
+};
 
 use crate::support::*;
 
@@ -32,7 +34,7 @@ fn a_subgraph_is_given_copies_and_gives_back_what_it_added() {
     let log = ran.state()["log"].as_array().unwrap().clone();
     assert_eq!(log.len(), 3, "nothing is counted twice: {log:?}");
     assert!(log[1].as_str().unwrap().contains("(\"seed\", 7)"), "{log:?}");
-    let Ending::Finished { payloads, .. } = &ran.ending else { panic!("finished") };
+    let GraphResult::Finished { payloads, .. } = &ran.ending else { panic!("finished") };
     assert_eq!(payloads.iter().map(|(node, _)| &**node).collect::<Vec<_>>(), ["a", "s/one", "s/two"]);
 }
 
@@ -53,7 +55,7 @@ fn a_failure_inside_a_subgraph_is_the_failure_of_its_node() {
         |task: &Task| if &*task.node == "s/two" { failed(FailureKind::Fatal) } else { done(&[("log", json!(1))]) };
     let ran = run(&with_subgraph(""), fail);
     assert!(matches!(ran.error(), RunError::NodeFailed { node, .. } if node == "s/two"));
-    let Ending::Failed { payloads, .. } = &ran.ending else { panic!("failed") };
+    let GraphResult::Failed { payloads, .. } = &ran.ending else { panic!("failed") };
     assert_eq!(payloads.iter().map(|(node, _)| &**node).collect::<Vec<_>>(), ["a", "s/one"]);
     let sorry =
         "on-error = \"sorry\"\n[graph.nodes.sorry]\nplugin = \"p\"\n[[graph.edges]]\nfrom = \"sorry\"\nto = \"end\"";
@@ -69,7 +71,7 @@ fn giving_up_gives_back_what_was_done() {
         let Next::Run(tasks) = stepper.next() else { panic!("{expected}") };
         assert_eq!(&*tasks[0].node, expected);
         let output = StepOutput { updates: vec![], goto: vec![], payload: expected.to_owned() };
-        stepper.complete(tasks[0].id, Outcome::Done(output));
+        stepper.complete(tasks[0].id, TaskResult::Done(output));
     }
     assert!(matches!(stepper.next(), Next::Run(_)));
     let payloads: Vec<String> = stepper.abort().into_iter().map(|(_, payload)| payload).collect();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use signalbox_graph::{
-    Ending, FailureKind, Graph, Json, Next, Outcome, RunError, Scope, StepOutput, Stepper, Task, parse,
+    FailureKind, Graph, GraphResult, Json, Next, RunError, Scope, StepOutput, Stepper, Task, TaskResult, parse,
 };
 use signalbox_model::{AgentInput, Content, InputType, Source};
 
@@ -34,38 +34,38 @@ pub fn updates(list: &[(&str, serde_json::Value)]) -> Vec<(String, Json)> {
     list.iter().map(|(name, value)| ((*name).to_owned(), Json::from_value(value.clone()).unwrap())).collect()
 }
 
-pub fn done(list: &[(&str, serde_json::Value)]) -> Outcome<String> {
-    Outcome::Done(StepOutput { updates: updates(list), goto: Vec::new(), payload: String::new() })
+pub fn done(list: &[(&str, serde_json::Value)]) -> TaskResult<String> {
+    TaskResult::Done(StepOutput { updates: updates(list), goto: Vec::new(), payload: String::new() })
 }
 
-pub fn goto(target: &str) -> Outcome<String> {
-    Outcome::Done(StepOutput { updates: Vec::new(), goto: vec![target.to_owned()], payload: String::new() })
+pub fn goto(target: &str) -> TaskResult<String> {
+    TaskResult::Done(StepOutput { updates: Vec::new(), goto: vec![target.to_owned()], payload: String::new() })
 }
 
-pub fn failed(kind: FailureKind) -> Outcome<String> {
-    Outcome::Failed { kind, message: "no luck".to_owned() }
+pub fn failed(kind: FailureKind) -> TaskResult<String> {
+    TaskResult::Failed { kind, message: "no luck".to_owned() }
 }
 
 /// What a run did: every task as `step:path`, and how it ended.
 pub struct Ran {
     pub tasks: Vec<String>,
-    pub ending: Ending<String>,
+    pub ending: GraphResult<String>,
 }
 
 impl Ran {
     pub fn state(&self) -> serde_json::Value {
         match &self.ending {
-            Ending::Finished { state, .. } => {
+            GraphResult::Finished { state, .. } => {
                 state.iter().map(|(name, json)| (name.clone(), json.value().clone())).collect()
             }
-            Ending::Failed { error, .. } => panic!("failed: {error}"),
+            GraphResult::Failed { error, .. } => panic!("failed: {error}"),
         }
     }
 
     pub fn error(&self) -> &RunError {
         match &self.ending {
-            Ending::Failed { error, .. } => error,
-            Ending::Finished { state, .. } => panic!("finished: {state:?}"),
+            GraphResult::Failed { error, .. } => error,
+            GraphResult::Finished { state, .. } => panic!("finished: {state:?}"),
         }
     }
 }
@@ -73,7 +73,7 @@ impl Ran {
 pub fn run_from(
     graph: &Arc<Graph>,
     session: &[(&str, serde_json::Value)],
-    mut node: impl FnMut(&Task) -> Outcome<String>,
+    mut node: impl FnMut(&Task) -> TaskResult<String>,
 ) -> Ran {
     let session: BTreeMap<String, Json> = updates(session).into_iter().collect();
     let mut stepper = Stepper::new(Arc::clone(graph), session, scope("hello"));
@@ -84,7 +84,9 @@ pub fn run_from(
                 for task in batch {
                     tasks.push(format!("{}:{}", task.step, task.node));
                     let outcome = match node(&task) {
-                        Outcome::Done(output) => Outcome::Done(StepOutput { payload: task.node.to_string(), ..output }),
+                        TaskResult::Done(output) => {
+                            TaskResult::Done(StepOutput { payload: task.node.to_string(), ..output })
+                        }
                         failed => failed,
                     };
                     stepper.complete(task.id, outcome);
@@ -97,7 +99,7 @@ pub fn run_from(
     }
 }
 
-pub fn run(graph: &Arc<Graph>, node: impl FnMut(&Task) -> Outcome<String>) -> Ran {
+pub fn run(graph: &Arc<Graph>, node: impl FnMut(&Task) -> TaskResult<String>) -> Ran {
     run_from(graph, &[], node)
 }
 

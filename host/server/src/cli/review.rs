@@ -12,7 +12,7 @@ use signalbox_model::{EditedAction, ReviewChoice};
 use super::connection::Connection;
 use super::{Configured, output};
 use crate::shutdown;
-use api::Api;
+use api::ReviewClient;
 
 /// Lists what waits for a person and decides about it, through the running host, as a user with the permission `review`.
 ///
@@ -114,7 +114,7 @@ async fn review(
         fields.extend(request.note.as_ref().map(|note| ("note".to_owned(), json!(note))));
         fields.extend(actions.map(|actions| ("actions".to_owned(), json!(actions))));
     }
-    let api = Api::new(&request.connection, &request.connection.host(configured)?)?;
+    let api = ReviewClient::new(&request.connection, &request.connection.host(configured)?)?;
     let decision = api.review(&business, &request.decision, &id, &body).await.with_context(|| {
         format!("the review is not confirmed; `signalbox decisions show {}` shows what counted", request.decision)
     })?;

@@ -17,12 +17,12 @@ use crate::shutdown;
 pub struct Options {
     /// Of which file.
     #[arg(value_enum)]
-    of: Kind,
+    of: SchemaFile,
 }
 
 /// A file that has a schema.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum Kind {
+pub enum SchemaFile {
     /// bundle.toml
     Bundle,
     /// signalbox.toml
@@ -38,12 +38,12 @@ pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
 }
 
 /// The schema as it is printed. Draft 7 is what the editors' validators know.
-fn schema(of: Kind) -> anyhow::Result<String> {
+fn schema(of: SchemaFile) -> anyhow::Result<String> {
     let generator = || SchemaSettings::draft07().into_generator();
     let (title, schema) = match of {
-        Kind::Bundle => return Ok(signalbox_graph::BUNDLE_SCHEMA.to_owned()),
-        Kind::Configuration => ("Signalbox configuration", generator().into_root_schema_for::<Config>()),
-        Kind::Business => ("Signalbox business", generator().into_root_schema_for::<BusinessInfo>()),
+        SchemaFile::Bundle => return Ok(signalbox_graph::BUNDLE_SCHEMA.to_owned()),
+        SchemaFile::Configuration => ("Signalbox configuration", generator().into_root_schema_for::<Config>()),
+        SchemaFile::Business => ("Signalbox business", generator().into_root_schema_for::<BusinessInfo>()),
     };
     let mut value = schema.to_value();
     if let Some(fields) = value.as_object_mut() {

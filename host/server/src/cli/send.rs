@@ -13,7 +13,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use super::connection::Connection;
 use super::{Configured, output};
 use crate::shutdown;
-use client::{Client, Ending};
+use client::{Client, SendResult};
 use story::Story;
 
 /// Sends messages as a coordinator and shows the way to the reply.
@@ -72,7 +72,7 @@ async fn converse(options: &Options, url: &Url) -> anyhow::Result<ExitCode> {
             format!("no answer within {timeout} s; `signalbox decisions tail` shows whether it was decided")
         })?
     };
-    let mut ending = Ending::Answered;
+    let mut ending = SendResult::Answered;
     match &options.text {
         Some(text) => ending = say(&mut client, &mut story, text, options.id.as_deref()).await?,
         None => {
@@ -92,12 +92,12 @@ async fn converse(options: &Options, url: &Url) -> anyhow::Result<ExitCode> {
                     Some("") => {}
                     Some(text) => {
                         let this = say(&mut client, &mut story, text, None).await?;
-                        ending = if this == Ending::Refused { this } else { ending };
+                        ending = if this == SendResult::Refused { this } else { ending };
                     }
                 }
             }
         }
     }
     client.leave().await;
-    Ok(if ending == Ending::Answered { shutdown::DONE } else { shutdown::FAILED })
+    Ok(if ending == SendResult::Answered { shutdown::DONE } else { shutdown::FAILED })
 }

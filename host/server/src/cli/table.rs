@@ -10,20 +10,20 @@ const LAST_COLUMN: usize = 60;
 const LEAST_OF_LAST_COLUMN: u16 = 10;
 
 /// A list with a header.
-pub struct Table {
-    inner: comfy_table::Table,
+pub struct TextTable {
+    inner: comfy_table::TextTable,
     columns: usize,
     terminal: Option<u16>,
 }
 
-impl Table {
+impl TextTable {
     /// An empty list with the names of its columns.
     pub fn new(columns: &[&str]) -> Self {
         Self::for_terminal(columns, terminal_width())
     }
 
     fn for_terminal(columns: &[&str], terminal: Option<u16>) -> Self {
-        let mut inner = comfy_table::Table::new();
+        let mut inner = comfy_table::TextTable::new();
         inner.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
         inner.set_header(columns);
         Self { inner, columns: columns.len(), terminal }
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     fn table(terminal: Option<u16>) -> Vec<String> {
-        let mut table = Table::for_terminal(&["DECISION", "CODE", "MESSAGE"], terminal);
+        let mut table = TextTable::for_terminal(&["DECISION", "CODE", "MESSAGE"], terminal);
         table.add(["dec_1".to_owned(), "booking.confirmed".to_owned(), "o masă\npentru 4 ".repeat(10)]);
         table.add(["dec_22".to_owned(), "menu".to_owned(), "ce\u{1b}[31m aveți?".to_owned()]);
         table.lines()

@@ -8,7 +8,7 @@ use serde_json::Value;
 use toml::de::DeTable;
 
 use super::Config;
-use super::tree::Node;
+use super::tree::ConfigNode;
 
 const GUIDE: &str = include_str!("../../../../docs/guide/configuration.md");
 
@@ -53,7 +53,7 @@ fn is_named(path: &str) -> bool {
 }
 
 fn json(text: &str) -> Value {
-    serde_json::to_value(Config::deserialize(Node::of(&DeTable::parse(text).unwrap())).unwrap()).unwrap()
+    serde_json::to_value(Config::deserialize(ConfigNode::of(&DeTable::parse(text).unwrap())).unwrap()).unwrap()
 }
 
 /// Every key with its value, as the guide names it: `auth.keys.kid`, `llm.models.<name>.file`.
@@ -128,7 +128,7 @@ fn every_documented_default_is_the_default() {
             continue;
         }
         let written = written.trim_matches('`');
-        let value = Node::parse_inline(written, &super::tree::Origin::Flag(String::new()));
+        let value = ConfigNode::parse_inline(written, &super::tree::ConfigOrigin::Flag(String::new()));
         let value = value.map(|node| Value::deserialize(node).unwrap());
         assert_eq!(value, expected, "the guide gives another default for `{key}`");
     }

@@ -8,8 +8,8 @@ use signalbox_diagnostics::{Lines, Problem, Report, parse_toml, suggestion};
 use signalbox_model::SecretReference;
 
 use super::Config;
-use super::reader::{Fault, FaultKind};
-use super::tree::{Content, Node, Origin};
+use super::reader::{ConfigProblem, ConfigProblemKind};
+use super::tree::{ConfigNode, ConfigOrigin, ConfigValue};
 use super::variables;
 
 /// The file that is read when no other is named and it is there.
@@ -34,7 +34,7 @@ pub struct Loaded {
     /// The values.
     pub config: Config,
     /// Everything that is not a default.
-    pub tree: Node,
+    pub tree: ConfigNode,
     /// The file that was read.
     pub file: Option<PathBuf>,
     source: String,
@@ -77,7 +77,7 @@ impl Sources {
     pub fn read(self, source: String) -> Result<Loaded, ConfigError> {
         let file = self.file;
         let name = file.as_deref().map(|path| path.display().to_string()).unwrap_or_default();
-        let parsed = parse_toml(&source, LARGEST_FILE).map(|document| Node::of(&document));
+        let parsed = parse_toml(&source, LARGEST_FILE).map(|document| ConfigNode::of(&document));
         let mut tree = parsed.map_err(|problems| ConfigError {
             in_file: Some(Box::new(Report::new(&name, &source, problems))),
             elsewhere: Vec::new(),
@@ -89,8 +89,8 @@ impl Sources {
             match option.split_once('=') {
                 Some((key, value)) if !key.trim().is_empty() => {
                     let path: Vec<String> = key.trim().split('.').map(str::to_owned).collect();
-                    let origin = Origin::Flag(format!("{flag} {}", key.trim()));
-                    tree.set(&path, Node::text(value.trim().to_owned(), origin));
+                    let origin = ConfigOrigin::Flag(format!("{flag} {}", key.trim()));
+                    tree.set(&path, ConfigNode::text(value.trim().to_owned(), origin));
                 }
                 _ => elsewhere.push(format!(
                     "option {flag} {option} is not KEY=VALUE; write for example `{flag} server.listen=127.0.0.1:8080`"
@@ -122,7 +122,7 @@ impl Loaded {
         let file = self.file.as_deref().unwrap_or(Path::new(USUAL_FILE)).display();
         match self.tree.origin_of(path) {
             None => "default".to_owned(),
-            Some(Origin::File(span)) => {
+            Some(ConfigOrigin::File(span)) => {
                 let line = Lines::of(&self.source).at(span.start);
                 format!("{file}:{line}")
             }
@@ -136,7 +136,7 @@ impl Loaded {
         let Some(folder) = self.file.as_deref().and_then(Path::parent).map(Path::to_path_buf) else { return };
         let tree = &self.tree;
         self.config.each_path(&mut |key, path| {
-            let of_the_file = matches!(tree.origin_of(key), None | Some(Origin::File(_)));
+            let of_the_file = matches!(tree.origin_of(key), None | Some(ConfigOrigin::File(_)));
             if of_the_file && path.is_relative() {
                 *path = folder.join(&*path);
             }
@@ -144,14 +144,14 @@ impl Loaded {
     }
 }
 
-impl Node {
-    pub(super) fn text(value: String, origin: Origin) -> Self {
-        Self { content: Content::Text(value), key_origin: origin.clone(), origin }
+impl ConfigNode {
+    pub(super) fn text(value: String, origin: ConfigOrigin) -> Self {
+        Self { content: ConfigValue::Text(value), key_origin: origin.clone(), origin }
     }
 }
 
 /// Reads the tree; a fault is noted and set aside, so that one report tells of all of them.
-fn read(tree: &Node, name: &str, source: &str, elsewhere: &mut Vec<String>) -> Result<Config, Option<Report>> {
+fn read(tree: &ConfigNode, name: &str, source: &str, elsewhere: &mut Vec<String>) -> Result<Config, Option<Report>> {
     let mut rest = tree.clone();
     let mut in_file = Vec::new();
     let mut set_aside: Vec<Vec<String>> = Vec::new();
@@ -162,7 +162,7 @@ fn read(tree: &Node, name: &str, source: &str, elsewhere: &mut Vec<String>) -> R
             Err(fault) => fault,
         };
         // A key that was set aside because of its value is missing now; that has been told already.
-        let told = matches!(&fault.kind, FaultKind::Missing(key)
+        let told = matches!(&fault.kind, ConfigProblemKind::Missing(key)
             if set_aside.iter().any(|path| path.split_last().is_some_and(|(last, parent)| last == key && parent == fault.path)));
         if !told {
             tell(&fault, name, source, &mut in_file, elsewhere);
@@ -175,25 +175,25 @@ fn read(tree: &Node, name: &str, source: &str, elsewhere: &mut Vec<String>) -> R
     Err((!in_file.is_empty()).then(|| Report::new(name, source, in_file)))
 }
 
-fn tell(fault: &Fault, name: &str, source: &str, in_file: &mut Vec<Problem>, elsewhere: &mut Vec<String>) {
+fn tell(fault: &ConfigProblem, name: &str, source: &str, in_file: &mut Vec<Problem>, elsewhere: &mut Vec<String>) {
     let key = fault.path.join(".");
     let message = match &fault.kind {
-        FaultKind::UnknownKey(..) => format!("unknown key `{key}`"),
-        FaultKind::Missing(missing) if key.is_empty() => format!("section `{missing}` is missing"),
-        FaultKind::Missing(missing) => format!("`{key}` lacks the key `{missing}`"),
+        ConfigProblemKind::UnknownKey(..) => format!("unknown key `{key}`"),
+        ConfigProblemKind::Missing(missing) if key.is_empty() => format!("section `{missing}` is missing"),
+        ConfigProblemKind::Missing(missing) => format!("`{key}` lacks the key `{missing}`"),
         _ => format!("`{key}`: {fault}"),
     };
     let help = help(fault);
     match &fault.origin {
         // The line would show the secret.
-        Some(Origin::File(span)) if matches!(fault.kind, FaultKind::PlainSecret) => {
+        Some(ConfigOrigin::File(span)) if matches!(fault.kind, ConfigProblemKind::PlainSecret) => {
             let line = Lines::of(source).at(span.start);
             elsewhere.push(format!("{name}:{line}: {message}; {help}"));
         }
-        Some(Origin::File(span)) => {
+        Some(ConfigOrigin::File(span)) => {
             let label = match &fault.kind {
-                FaultKind::UnknownKey(..) => "not a key here",
-                FaultKind::Missing(_) => "lacks a key",
+                ConfigProblemKind::UnknownKey(..) => "not a key here",
+                ConfigProblemKind::Missing(_) => "lacks a key",
                 _ => "does not fit",
             };
             in_file.push(Problem::new(message, span.clone(), label).with_help(help));
@@ -203,17 +203,17 @@ fn tell(fault: &Fault, name: &str, source: &str, in_file: &mut Vec<Problem>, els
     }
 }
 
-fn help(fault: &Fault) -> String {
+fn help(fault: &ConfigProblem) -> String {
     match &fault.kind {
-        FaultKind::UnknownKey(_, known) | FaultKind::UnknownChoice(_, known) if known.is_empty() => {
+        ConfigProblemKind::UnknownKey(_, known) | ConfigProblemKind::UnknownChoice(_, known) if known.is_empty() => {
             "nothing is known here".to_owned()
         }
-        FaultKind::UnknownKey(key, known) | FaultKind::UnknownChoice(key, known) => {
+        ConfigProblemKind::UnknownKey(key, known) | ConfigProblemKind::UnknownChoice(key, known) => {
             suggestion(key, "known", known.iter().copied())
         }
-        FaultKind::PlainSecret => "write `{ env = \"NAME\" }` or `{ file = \"path\" }`".to_owned(),
-        FaultKind::Missing(key) => format!("add `{key}`; docs/guide/configuration.md says what it takes"),
-        FaultKind::Value(_) => "docs/guide/configuration.md lists every key with its default".to_owned(),
+        ConfigProblemKind::PlainSecret => "write `{ env = \"NAME\" }` or `{ file = \"path\" }`".to_owned(),
+        ConfigProblemKind::Missing(key) => format!("add `{key}`; docs/guide/configuration.md says what it takes"),
+        ConfigProblemKind::Value(_) => "docs/guide/configuration.md lists every key with its default".to_owned(),
     }
 }
 

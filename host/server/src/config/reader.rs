@@ -6,22 +6,22 @@ use std::fmt;
 use serde::de::value::{StrDeserializer, StringDeserializer};
 use serde::de::{self, DeserializeSeed, Deserializer, IntoDeserializer, Unexpected, Visitor};
 
-use super::tree::{Content, Node, Origin};
+use super::tree::{ConfigNode, ConfigOrigin, ConfigValue};
 
 /// What is wrong with one value.
 #[derive(Debug)]
-pub struct Fault {
+pub struct ConfigProblem {
     /// What kind of fault.
-    pub kind: FaultKind,
+    pub kind: ConfigProblemKind,
     /// The keys that lead to it, outermost first.
     pub path: Vec<String>,
     /// Where it was written; none only for faults of the whole.
-    pub origin: Option<Origin>,
+    pub origin: Option<ConfigOrigin>,
 }
 
 /// What can be wrong with a value.
 #[derive(Debug)]
-pub enum FaultKind {
+pub enum ConfigProblemKind {
     /// No such key here; these are known.
     UnknownKey(String, &'static [&'static str]),
     /// No such choice; these are known.
@@ -34,47 +34,47 @@ pub enum FaultKind {
     Missing(&'static str),
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for ConfigProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
-            FaultKind::UnknownKey(key, _) => write!(f, "unknown key `{key}`"),
-            FaultKind::UnknownChoice(choice, _) => write!(f, "`{choice}` is not possible here"),
-            FaultKind::PlainSecret => f.write_str("a secret is never written into the configuration"),
-            FaultKind::Value(message) => f.write_str(message),
-            FaultKind::Missing(key) => write!(f, "key `{key}` is missing"),
+            ConfigProblemKind::UnknownKey(key, _) => write!(f, "unknown key `{key}`"),
+            ConfigProblemKind::UnknownChoice(choice, _) => write!(f, "`{choice}` is not possible here"),
+            ConfigProblemKind::PlainSecret => f.write_str("a secret is never written into the configuration"),
+            ConfigProblemKind::Value(message) => f.write_str(message),
+            ConfigProblemKind::Missing(key) => write!(f, "key `{key}` is missing"),
         }
     }
 }
 
-impl std::error::Error for Fault {}
+impl std::error::Error for ConfigProblem {}
 
-impl de::Error for Fault {
+impl de::Error for ConfigProblem {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        FaultKind::Value(message.to_string()).into()
+        ConfigProblemKind::Value(message.to_string()).into()
     }
 
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
-        FaultKind::UnknownKey(field.to_owned(), expected).into()
+        ConfigProblemKind::UnknownKey(field.to_owned(), expected).into()
     }
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
-        FaultKind::UnknownChoice(variant.to_owned(), expected).into()
+        ConfigProblemKind::UnknownChoice(variant.to_owned(), expected).into()
     }
 
     fn missing_field(field: &'static str) -> Self {
-        FaultKind::Missing(field).into()
+        ConfigProblemKind::Missing(field).into()
     }
 }
 
-impl From<FaultKind> for Fault {
-    fn from(kind: FaultKind) -> Self {
+impl From<ConfigProblemKind> for ConfigProblem {
+    fn from(kind: ConfigProblemKind) -> Self {
         Self { kind, path: Vec::new(), origin: None }
     }
 }
 
-impl Fault {
+impl ConfigProblem {
     /// The fault as seen one level further out.
-    fn within(mut self, key: &str, origin: &Origin) -> Self {
+    fn within(mut self, key: &str, origin: &ConfigOrigin) -> Self {
         self.path.insert(0, key.to_owned());
         self.origin.get_or_insert_with(|| origin.clone());
         self
@@ -82,9 +82,9 @@ impl Fault {
 }
 
 /// Text that is not typed becomes the TOML value it looks like, else a string.
-fn guess(text: &str, origin: &Origin) -> Node {
-    Node::parse_inline(text, origin).unwrap_or_else(|| Node {
-        content: Content::Scalar(toml::Value::String(text.to_owned())),
+fn guess(text: &str, origin: &ConfigOrigin) -> ConfigNode {
+    ConfigNode::parse_inline(text, origin).unwrap_or_else(|| ConfigNode {
+        content: ConfigValue::Scalar(toml::Value::String(text.to_owned())),
         origin: origin.clone(),
         key_origin: origin.clone(),
     })
@@ -92,9 +92,9 @@ fn guess(text: &str, origin: &Origin) -> Node {
 
 macro_rules! typed_text {
     ($($method:ident)*) => {$(
-        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConfigProblem> {
             match &self.content {
-                Content::Text(text) => guess(text.trim(), &self.origin).$method(visitor),
+                ConfigValue::Text(text) => guess(text.trim(), &self.origin).$method(visitor),
                 _ => self.deserialize_any(visitor),
             }
         }
@@ -103,36 +103,40 @@ macro_rules! typed_text {
 
 macro_rules! plain_text {
     ($($method:ident)*) => {$(
-        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConfigProblem> {
             match self.content {
-                Content::Text(text) => visitor.visit_string(text),
+                ConfigValue::Text(text) => visitor.visit_string(text),
                 _ => self.deserialize_any(visitor),
             }
         }
     )*};
 }
 
-impl<'de> Deserializer<'de> for Node {
-    type Error = Fault;
+impl<'de> Deserializer<'de> for ConfigNode {
+    type Error = ConfigProblem;
 
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConfigProblem> {
         match self.content {
-            Content::Table(children) => visitor.visit_map(Entries { rest: children.into_iter(), value: None }),
-            Content::Array(items) => visitor.visit_seq(Items { rest: items.into_iter(), index: 0 }),
-            Content::Text(text) => guess(&text, &self.origin).deserialize_any(visitor),
-            Content::Scalar(toml::Value::Integer(number)) => visitor.visit_i64(number),
-            Content::Scalar(toml::Value::Float(number)) => visitor.visit_f64(number),
-            Content::Scalar(toml::Value::Boolean(flag)) => visitor.visit_bool(flag),
-            Content::Scalar(toml::Value::String(text)) => visitor.visit_string(text),
-            Content::Scalar(other) => visitor.visit_string(other.to_string()),
+            ConfigValue::Table(children) => visitor.visit_map(Entries { rest: children.into_iter(), value: None }),
+            ConfigValue::Array(items) => visitor.visit_seq(Items { rest: items.into_iter(), index: 0 }),
+            ConfigValue::Text(text) => guess(&text, &self.origin).deserialize_any(visitor),
+            ConfigValue::Scalar(toml::Value::Integer(number)) => visitor.visit_i64(number),
+            ConfigValue::Scalar(toml::Value::Float(number)) => visitor.visit_f64(number),
+            ConfigValue::Scalar(toml::Value::Boolean(flag)) => visitor.visit_bool(flag),
+            ConfigValue::Scalar(toml::Value::String(text)) => visitor.visit_string(text),
+            ConfigValue::Scalar(other) => visitor.visit_string(other.to_string()),
         }
     }
 
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConfigProblem> {
         visitor.visit_some(self)
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, ConfigProblem> {
         visitor.visit_newtype_struct(self)
     }
 
@@ -141,7 +145,7 @@ impl<'de> Deserializer<'de> for Node {
         _: &'static str,
         _: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Fault> {
+    ) -> Result<V::Value, ConfigProblem> {
         self.deserialize_map(visitor)
     }
 
@@ -150,21 +154,23 @@ impl<'de> Deserializer<'de> for Node {
         name: &'static str,
         variants: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Fault> {
+    ) -> Result<V::Value, ConfigProblem> {
         match self.content {
-            Content::Text(text) if text.trim_start().starts_with('{') => {
-                match Node::parse_inline(&text, &self.origin) {
+            ConfigValue::Text(text) if text.trim_start().starts_with('{') => {
+                match ConfigNode::parse_inline(&text, &self.origin) {
                     Some(node) => node.deserialize_enum(name, variants, visitor),
                     None => {
                         Err(de::Error::invalid_value(Unexpected::Str(&text), &"a table such as `{ env = \"NAME\" }`"))
                     }
                 }
             }
-            Content::Text(_) | Content::Scalar(_) if name == "SecretReference" => Err(FaultKind::PlainSecret.into()),
-            Content::Text(text) | Content::Scalar(toml::Value::String(text)) => {
+            ConfigValue::Text(_) | ConfigValue::Scalar(_) if name == "SecretReference" => {
+                Err(ConfigProblemKind::PlainSecret.into())
+            }
+            ConfigValue::Text(text) | ConfigValue::Scalar(toml::Value::String(text)) => {
                 visitor.visit_enum(text.into_deserializer())
             }
-            Content::Table(children) => {
+            ConfigValue::Table(children) => {
                 let count = children.len();
                 match (count, children.into_iter().next()) {
                     (1, Some((key, value))) => visitor.visit_enum(Variant { key, value }),
@@ -189,22 +195,22 @@ impl<'de> Deserializer<'de> for Node {
 
 /// Walks a table.
 struct Entries {
-    rest: btree_map::IntoIter<String, Node>,
-    value: Option<(String, Node)>,
+    rest: btree_map::IntoIter<String, ConfigNode>,
+    value: Option<(String, ConfigNode)>,
 }
 
 impl<'de> de::MapAccess<'de> for Entries {
-    type Error = Fault;
+    type Error = ConfigProblem;
 
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Fault> {
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, ConfigProblem> {
         let Some((key, node)) = self.rest.next() else { return Ok(None) };
-        let name: StrDeserializer<'_, Fault> = key.as_str().into_deserializer();
+        let name: StrDeserializer<'_, ConfigProblem> = key.as_str().into_deserializer();
         let read = seed.deserialize(name).map_err(|fault| fault.within(&key, &node.key_origin))?;
         self.value = Some((key, node));
         Ok(Some(read))
     }
 
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Fault> {
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, ConfigProblem> {
         let Some((key, node)) = self.value.take() else { return Err(de::Error::custom("a value without a key")) };
         let origin = node.origin.clone();
         seed.deserialize(node).map_err(|fault| fault.within(&key, &origin))
@@ -213,14 +219,14 @@ impl<'de> de::MapAccess<'de> for Entries {
 
 /// Walks a list.
 struct Items {
-    rest: std::vec::IntoIter<Node>,
+    rest: std::vec::IntoIter<ConfigNode>,
     index: usize,
 }
 
 impl<'de> de::SeqAccess<'de> for Items {
-    type Error = Fault;
+    type Error = ConfigProblem;
 
-    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Fault> {
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, ConfigProblem> {
         let Some(node) = self.rest.next() else { return Ok(None) };
         let (origin, index) = (node.origin.clone(), self.index);
         self.index += 1;
@@ -231,37 +237,41 @@ impl<'de> de::SeqAccess<'de> for Items {
 /// A table with one key that names the variant of an enum.
 struct Variant {
     key: String,
-    value: Node,
+    value: ConfigNode,
 }
 
 impl<'de> de::EnumAccess<'de> for Variant {
-    type Error = Fault;
+    type Error = ConfigProblem;
     type Variant = Self;
 
-    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), Fault> {
-        let name: StringDeserializer<Fault> = self.key.clone().into_deserializer();
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), ConfigProblem> {
+        let name: StringDeserializer<ConfigProblem> = self.key.clone().into_deserializer();
         let variant = seed.deserialize(name).map_err(|fault| fault.within(&self.key, &self.value.key_origin))?;
         Ok((variant, self))
     }
 }
 
 impl<'de> de::VariantAccess<'de> for Variant {
-    type Error = Fault;
+    type Error = ConfigProblem;
 
-    fn unit_variant(self) -> Result<(), Fault> {
-        Err(FaultKind::Value(format!("`{}` takes no value", self.key)).into())
+    fn unit_variant(self) -> Result<(), ConfigProblem> {
+        Err(ConfigProblemKind::Value(format!("`{}` takes no value", self.key)).into())
     }
 
-    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Fault> {
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, ConfigProblem> {
         let origin = self.value.origin.clone();
         seed.deserialize(self.value).map_err(|fault| fault.within(&self.key, &origin))
     }
 
-    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Fault> {
+    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, ConfigProblem> {
         self.value.deserialize_seq(visitor)
     }
 
-    fn struct_variant<V: Visitor<'de>>(self, _: &'static [&'static str], visitor: V) -> Result<V::Value, Fault> {
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, ConfigProblem> {
         let origin = self.value.origin.clone();
         self.value.deserialize_map(visitor).map_err(|fault| fault.within(&self.key, &origin))
     }

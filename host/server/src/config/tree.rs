@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 
 /// Where a value was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub enum ConfigOrigin {
     /// Bytes of the configuration file.
     File(Range<usize>),
     /// An environment variable.
@@ -20,43 +20,43 @@ pub enum Origin {
 
 /// A value and where it was written.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Node {
+pub struct ConfigNode {
     /// The value.
-    pub content: Content,
+    pub content: ConfigValue,
     /// Where the value was written.
-    pub origin: Origin,
+    pub origin: ConfigOrigin,
     /// Where its key was written; an unknown key is pointed at, not its value.
-    pub key_origin: Origin,
+    pub key_origin: ConfigOrigin,
 }
 
 /// A value.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Content {
+pub enum ConfigValue {
     /// Keys and values.
-    Table(BTreeMap<String, Node>),
+    Table(BTreeMap<String, ConfigNode>),
     /// A list.
-    Array(Vec<Node>),
+    Array(Vec<ConfigNode>),
     /// A string, number or boolean with the type that TOML gave it.
     Scalar(toml::Value),
     /// Text from a variable or flag, whose type is what its reader asks for.
     Text(String),
 }
 
-impl Node {
+impl ConfigNode {
     /// An empty table.
-    pub fn empty(origin: Origin) -> Self {
-        Self { content: Content::Table(BTreeMap::new()), key_origin: origin.clone(), origin }
+    pub fn empty(origin: ConfigOrigin) -> Self {
+        Self { content: ConfigValue::Table(BTreeMap::new()), key_origin: origin.clone(), origin }
     }
 
     /// The tree of a TOML document.
     pub fn of(document: &Spanned<DeTable<'_>>) -> Self {
-        let origin = Origin::File(document.span());
-        let content = table(document.get_ref(), &|span| Origin::File(span));
+        let origin = ConfigOrigin::File(document.span());
+        let content = table(document.get_ref(), &|span| ConfigOrigin::File(span));
         Self { content, key_origin: origin.clone(), origin }
     }
 
     /// The value of an inline TOML value, all of it from one origin; none when the text is no TOML.
-    pub fn parse_inline(text: &str, origin: &Origin) -> Option<Self> {
+    pub fn parse_inline(text: &str, origin: &ConfigOrigin) -> Option<Self> {
         signalbox_diagnostics::check_toml(text, text.len()).ok()?;
         let parsed = DeValue::parse(text).ok()?;
         let content = value(parsed.get_ref(), &|_| origin.clone())?;
@@ -64,21 +64,21 @@ impl Node {
     }
 
     /// Puts `node` at `path`, over what is there.
-    pub fn set(&mut self, path: &[String], node: Node) {
+    pub fn set(&mut self, path: &[String], node: ConfigNode) {
         let Some((first, rest)) = path.split_first() else {
             *self = node;
             return;
         };
         // A table that one variable wrote as a whole stays when another sets a key of it.
-        if let Content::Text(text) = &self.content
+        if let ConfigValue::Text(text) = &self.content
             && let Some(written) = Self::parse_inline(text.trim(), &self.origin)
         {
             self.content = written.content;
         }
-        if !matches!(self.content, Content::Table(_)) {
+        if !matches!(self.content, ConfigValue::Table(_)) {
             *self = Self::empty(node.origin.clone());
         }
-        if let Content::Table(children) = &mut self.content {
+        if let ConfigValue::Table(children) = &mut self.content {
             let child = children.entry(first.clone()).or_insert_with(|| Self::empty(node.origin.clone()));
             child.set(rest, node);
         }
@@ -90,38 +90,38 @@ impl Node {
         let mut node = self;
         for key in parents {
             let child = match &mut node.content {
-                Content::Table(children) => children.get_mut(key),
-                Content::Array(items) => key.parse::<usize>().ok().and_then(|index| items.get_mut(index)),
-                Content::Scalar(_) | Content::Text(_) => None,
+                ConfigValue::Table(children) => children.get_mut(key),
+                ConfigValue::Array(items) => key.parse::<usize>().ok().and_then(|index| items.get_mut(index)),
+                ConfigValue::Scalar(_) | ConfigValue::Text(_) => None,
             };
             let Some(child) = child else { return false };
             node = child;
         }
         match &mut node.content {
-            Content::Table(children) => children.remove(last).is_some(),
-            Content::Array(items) => match last.parse::<usize>() {
+            ConfigValue::Table(children) => children.remove(last).is_some(),
+            ConfigValue::Array(items) => match last.parse::<usize>() {
                 Ok(index) if index < items.len() => {
                     items.remove(index);
                     true
                 }
                 _ => false,
             },
-            Content::Scalar(_) | Content::Text(_) => false,
+            ConfigValue::Scalar(_) | ConfigValue::Text(_) => false,
         }
     }
 
     /// Where the value at `path` was written; a list counts as one value. None is a default.
-    pub fn origin_of(&self, path: &[&str]) -> Option<&Origin> {
+    pub fn origin_of(&self, path: &[&str]) -> Option<&ConfigOrigin> {
         match (&self.content, path.split_first()) {
-            (Content::Table(children), Some((first, rest))) => children.get(*first)?.origin_of(rest),
+            (ConfigValue::Table(children), Some((first, rest))) => children.get(*first)?.origin_of(rest),
             // An inline table in a variable is one text here, and everything in it comes from there.
-            (Content::Text(_) | Content::Array(_), _) | (_, None) => Some(&self.origin),
-            (Content::Scalar(_), Some(_)) => None,
+            (ConfigValue::Text(_) | ConfigValue::Array(_), _) | (_, None) => Some(&self.origin),
+            (ConfigValue::Scalar(_), Some(_)) => None,
         }
     }
 }
 
-impl fmt::Display for Origin {
+impl fmt::Display for ConfigOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(_) => write!(f, "the configuration file"),
@@ -131,26 +131,26 @@ impl fmt::Display for Origin {
     }
 }
 
-fn table(entries: &DeTable<'_>, origin: &dyn Fn(Range<usize>) -> Origin) -> Content {
+fn table(entries: &DeTable<'_>, origin: &dyn Fn(Range<usize>) -> ConfigOrigin) -> ConfigValue {
     let children = entries.iter().filter_map(|(key, child)| {
         let content = value(child.get_ref(), origin)?;
-        let node = Node { content, origin: origin(child.span()), key_origin: origin(key.span()) };
+        let node = ConfigNode { content, origin: origin(child.span()), key_origin: origin(key.span()) };
         Some((key.get_ref().to_string(), node))
     });
-    Content::Table(children.collect())
+    ConfigValue::Table(children.collect())
 }
 
 /// None is a number that no Rust type holds.
-fn value(value: &DeValue<'_>, origin: &dyn Fn(Range<usize>) -> Origin) -> Option<Content> {
+fn value(value: &DeValue<'_>, origin: &dyn Fn(Range<usize>) -> ConfigOrigin) -> Option<ConfigValue> {
     let scalar = match value {
         DeValue::Table(entries) => return Some(table(entries, origin)),
         DeValue::Array(items) => {
             let nodes = items.iter().filter_map(|item| {
                 let origin_here = origin(item.span());
                 let content = self::value(item.get_ref(), origin)?;
-                Some(Node { content, key_origin: origin_here.clone(), origin: origin_here })
+                Some(ConfigNode { content, key_origin: origin_here.clone(), origin: origin_here })
             });
-            return Some(Content::Array(nodes.collect()));
+            return Some(ConfigValue::Array(nodes.collect()));
         }
         DeValue::String(text) => toml::Value::String(text.to_string()),
         DeValue::Boolean(flag) => toml::Value::Boolean(*flag),
@@ -165,5 +165,5 @@ fn value(value: &DeValue<'_>, origin: &dyn Fn(Range<usize>) -> Origin) -> Option
             Err(_) => toml::Value::String(number.as_str().to_owned()),
         },
     };
-    Some(Content::Scalar(scalar))
+    Some(ConfigValue::Scalar(scalar))
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use signalbox_model::folded_name;
 
-use super::tree::{Content, Node, Origin};
+use super::tree::{ConfigNode, ConfigOrigin, ConfigValue};
 
 /// Variables that begin like this and hold [`SEPARATOR`] are configuration.
 const PREFIX: &str = "SIGNALBOX_";
@@ -28,7 +28,7 @@ pub(super) const CHOSEN: [&[&str]; 7] = [
 /// Lays variables over a tree. Problems are told in `problems`; `sections` are the names of all sections. Returns what
 /// looks like configuration and is none, a sentence each.
 pub(super) fn lay_over(
-    tree: &mut Node,
+    tree: &mut ConfigNode,
     mut variables: Vec<(String, String)>,
     sections: &[String],
     problems: &mut Vec<String>,
@@ -45,7 +45,7 @@ pub(super) fn lay_over(
                         path.join(".")
                     ));
                 }
-                tree.set(&path, Node::text(value, Origin::Variable(name)));
+                tree.set(&path, ConfigNode::text(value, ConfigOrigin::Variable(name)));
             }
             Some(Err(problem)) => problems.push(problem),
             None => remarks.extend(without_effect(&name, sections)),
@@ -55,14 +55,14 @@ pub(super) fn lay_over(
 }
 
 /// The key that a variable means; none is a variable that is no configuration.
-fn path(tree: &Node, name: &str) -> Option<Result<Vec<String>, String>> {
+fn path(tree: &ConfigNode, name: &str) -> Option<Result<Vec<String>, String>> {
     let rest = name.strip_prefix(PREFIX).filter(|rest| rest.contains(SEPARATOR))?;
     let mut path: Vec<String> = Vec::new();
     let mut here = Some(tree);
     for part in rest.split(SEPARATOR) {
         let key = match (is_chosen(&path), here.map(|node| &node.content)) {
             (false, _) => folded_name(part),
-            (true, Some(Content::Table(children))) => match chosen(children, part) {
+            (true, Some(ConfigValue::Table(children))) => match chosen(children, part) {
                 Ok(key) => key,
                 Err(several) => {
                     return Some(Err(format!(
@@ -74,7 +74,7 @@ fn path(tree: &Node, name: &str) -> Option<Result<Vec<String>, String>> {
             (true, _) => part.to_owned(),
         };
         here = match here.map(|node| &node.content) {
-            Some(Content::Table(children)) => children.get(&key),
+            Some(ConfigValue::Table(children)) => children.get(&key),
             _ => None,
         };
         path.push(key);
@@ -90,7 +90,7 @@ fn is_chosen(path: &[String]) -> bool {
 }
 
 /// The key that `part` means among those there are; an error are those that it may mean.
-fn chosen(children: &BTreeMap<String, Node>, part: &str) -> Result<String, String> {
+fn chosen(children: &BTreeMap<String, ConfigNode>, part: &str) -> Result<String, String> {
     if children.contains_key(part) {
         return Ok(part.to_owned());
     }
@@ -123,8 +123,8 @@ mod tests {
 
     use super::*;
 
-    fn laid(file: &str, variables: &[&str]) -> (Vec<String>, Vec<String>, Node) {
-        let mut tree = Node::of(&DeTable::parse(file).unwrap());
+    fn laid(file: &str, variables: &[&str]) -> (Vec<String>, Vec<String>, ConfigNode) {
+        let mut tree = ConfigNode::of(&DeTable::parse(file).unwrap());
         let variables = variables.iter().map(|name| ((*name).to_owned(), "x".to_owned())).collect();
         let sections = ["server", "webhooks"].map(str::to_owned);
         let mut problems = Vec::new();
@@ -132,10 +132,10 @@ mod tests {
         (problems, remarks, tree)
     }
 
-    fn keys(node: &Node, path: &[&str]) -> Vec<String> {
+    fn keys(node: &ConfigNode, path: &[&str]) -> Vec<String> {
         match (&node.content, path) {
-            (Content::Table(children), []) => children.keys().cloned().collect(),
-            (Content::Table(children), [first, rest @ ..]) => keys(&children[*first], rest),
+            (ConfigValue::Table(children), []) => children.keys().cloned().collect(),
+            (ConfigValue::Table(children), [first, rest @ ..]) => keys(&children[*first], rest),
             _ => panic!("no table"),
         }
     }

@@ -24,7 +24,7 @@ pub enum ServerFrame {
         /// How the host finds out that a client is gone.
         heartbeat: Heartbeat,
         /// What a client may send.
-        limits: Limits,
+        limits: ClientLimits,
         /// The host's clock.
         server_time: Timestamp,
     },
@@ -202,7 +202,7 @@ pub struct Heartbeat {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct Limits {
+pub struct ClientLimits {
     /// Bytes of one WebSocket message.
     pub message_bytes: u64,
     /// Bytes of `content.text`.

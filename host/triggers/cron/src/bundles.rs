@@ -1,7 +1,7 @@
 //! The schedules that bundles declare, as they stand in the store.
 
-use signalbox_graph::{CatchUp as BundleCatchUp, CronInput, Inputs, Overlap as BundleOverlap};
-use signalbox_model::{BusinessInfo, CatchUp, HumanDuration, Overlap, Timestamp};
+use signalbox_graph::{CronCatchUp, CronInput, Inputs};
+use signalbox_model::{BusinessInfo, CatchUp, HumanDuration, Timestamp};
 use signalbox_store::{ScheduleDefinition, ScheduleSource, ScheduleTiming, Store, StoreError};
 
 use crate::CronConfig;
@@ -21,15 +21,11 @@ fn definition(business: &BusinessInfo, hook: &str, input: &CronInput, config: &C
         timing: ScheduleTiming::Expression(input.schedule.clone()),
         timezone: input.timezone.clone().unwrap_or_else(|| business.timezone.clone()),
         payload: input.payload.clone(),
-        overlap: match input.overlap {
-            BundleOverlap::Skip => Overlap::Skip,
-            BundleOverlap::Queue => Overlap::Queue,
-            BundleOverlap::Allow => Overlap::Allow,
-        },
+        overlap: input.overlap,
         catch_up: match input.catch_up {
-            BundleCatchUp::None => CatchUp::None,
-            BundleCatchUp::Last => CatchUp::Last,
-            BundleCatchUp::All => CatchUp::All { limit: config.catch_up_limit },
+            CronCatchUp::None => CatchUp::None,
+            CronCatchUp::Last => CatchUp::Last,
+            CronCatchUp::All => CatchUp::All { limit: config.catch_up_limit },
         },
         jitter: HumanDuration(input.jitter),
         source: ScheduleSource::Bundle { hook: hook.to_owned() },

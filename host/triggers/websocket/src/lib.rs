@@ -34,7 +34,7 @@ use signalbox_http::{Allowance, Verifier, client_network};
 use signalbox_intake::Intake;
 use signalbox_limits::{ConcurrencyLimit, ConcurrencyPermit, RateLimiter};
 use signalbox_model::Clock;
-use signalbox_sessions::{Limits, Sessions};
+use signalbox_sessions::{ClientLimits, Sessions};
 use signalbox_store::Store;
 use tokio::sync::watch as watch_channel;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig as WireConfig;
@@ -260,7 +260,7 @@ fn rules(config: &WebSocketConfig, intake: &Intake) -> Rules {
         max_errors: config.max_errors,
         error_window: config.error_window.0,
         max_pings: config.max_pings,
-        limits: Limits {
+        limits: ClientLimits {
             message_bytes: config.message_size.0,
             text_bytes: intake.config().text_size.0,
             json_depth: intake.config().json_depth,

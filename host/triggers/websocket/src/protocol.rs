@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use signalbox_http::{AuthError, Verified};
 use signalbox_model::{ErrorCode, ErrorType};
-use signalbox_sessions::{ClientFrame, Close, CloseCode, Heartbeat, Limits, MessageFrame, ServerFrame};
+use signalbox_sessions::{ClientFrame, ClientLimits, Close, CloseCode, Heartbeat, MessageFrame, ServerFrame};
 
 use crate::error_frame::{ErrorFrame, close_code};
 
@@ -190,7 +190,7 @@ impl Protocol {
             }
             frame => match throttled {
                 Some(after) => {
-                    let Limits { frames_per_second, burst, .. } = self.rules.limits;
+                    let ClientLimits { frames_per_second, burst, .. } = self.rules.limits;
                     let message =
                         format!("more than {frames_per_second} frames per second (and {burst} at once); slow down");
                     let error = ErrorFrame::new(ErrorType::RateLimitExceeded, ErrorCode::TooManyFrames, message);

@@ -9,7 +9,7 @@ use super::version::{canonical_version, compare_versions, same_version};
 
 /// Which model is looked for.
 #[derive(Clone, Copy, Debug)]
-pub struct Wanted<'a> {
+pub struct ModelQuery<'a> {
     /// The business's type.
     pub business_type: &'a str,
     /// The place, when the input names one.
@@ -22,7 +22,7 @@ pub struct Wanted<'a> {
     pub business_locale: &'a str,
 }
 
-impl<'a> Wanted<'a> {
+impl<'a> ModelQuery<'a> {
     /// What a business wants; no locale means its own.
     pub fn of(
         business: &'a BusinessInfo,
@@ -132,7 +132,7 @@ fn language(locale: &str) -> String {
 }
 
 /// The nearest model, and of equally near ones the newest.
-pub fn nearest<'a, M: Borrow<MessageModel>>(models: &'a [M], wanted: &Wanted<'_>) -> Option<&'a M> {
+pub fn nearest<'a, M: Borrow<MessageModel>>(models: &'a [M], wanted: &ModelQuery<'_>) -> Option<&'a M> {
     models
         .iter()
         .filter_map(|model| wanted.nearness(model.borrow()).map(|nearness| (nearness, model)))
@@ -165,8 +165,8 @@ mod tests {
         }
     }
 
-    fn wanted(locale: &'static str, location: Option<&'static str>) -> Wanted<'static> {
-        Wanted { business_type: "restaurant", location, version: None, locale, business_locale: "ro" }
+    fn wanted(locale: &'static str, location: Option<&'static str>) -> ModelQuery<'static> {
+        ModelQuery { business_type: "restaurant", location, version: None, locale, business_locale: "ro" }
     }
 
     #[test]
@@ -200,9 +200,9 @@ mod tests {
     fn a_model_for_a_type_wins_over_one_for_all_and_a_named_version_over_the_newest() {
         let models = [model("2", None, None, None), model("1", None, None, Some("restaurant"))];
         assert_eq!(nearest(&models, &wanted("ro", None)).unwrap().version, "1");
-        let second = Wanted { version: Some("2"), ..wanted("ro", None) };
+        let second = ModelQuery { version: Some("2"), ..wanted("ro", None) };
         assert_eq!(nearest(&models, &second).unwrap().version, "2");
-        assert!(nearest(&models, &Wanted { version: Some("3"), ..second }).is_none());
+        assert!(nearest(&models, &ModelQuery { version: Some("3"), ..second }).is_none());
     }
 
     #[test]
@@ -220,7 +220,7 @@ mod tests {
         let models = [model("1.0", None, None, None), model("1", None, None, None), model("01", None, None, None)];
         assert_eq!(nearest(&models, &wanted("ro", None)).unwrap().version, "1");
         for version in ["1", "1.0", "01"] {
-            let this = Wanted { version: Some(version), ..wanted("ro", None) };
+            let this = ModelQuery { version: Some(version), ..wanted("ro", None) };
             assert_eq!(nearest(&models, &this).unwrap().version, "1");
             assert_eq!(nearest(&models[..1], &this).unwrap().version, "1.0", "a store that has only the old spelling");
         }
@@ -245,7 +245,7 @@ mod tests {
         for locale in ["ro", "en-GB", "de"] {
             for place in [None, Some("centru"), Some("nord")] {
                 for version in [None, Some("1"), Some("1.0"), Some("1.9"), Some("2"), Some("2.0"), Some("7")] {
-                    let wanted = Wanted { version, ..wanted(locale, place) };
+                    let wanted = ModelQuery { version, ..wanted(locale, place) };
                     let found = wanted.find(&store, "booking.confirmed").await.unwrap();
                     assert_eq!(found.as_ref(), nearest(&models, &wanted), "{wanted:?}");
                 }

@@ -8,11 +8,11 @@ mod judge;
 mod kinds;
 
 use super::TemplateError;
-use super::language::{Body, Node, Statement, Target};
+use super::language::{AssignmentTarget, Body, ExpressionNode, Statement};
 use super::reader::Read;
 use super::value::Value;
-use judge::Known;
-use kinds::Kinds;
+use judge::KnownValue;
+use kinds::TemplateValueKinds;
 
 /// How much work a check may do, in steps. What a template of usual length needs is some thousand.
 const MOST_WORK: u32 = 1_000_000;
@@ -61,7 +61,7 @@ impl Checker {
         match statement {
             Statement::Text(_) => {}
             Statement::Emit(node) => {
-                if let Known::Value(Value::Undefined) = self.known(node) {
+                if let KnownValue::Value(Value::Undefined) = self.known(node) {
                     self.tell("this expression", "its value is never there", node.line);
                 }
             }
@@ -89,22 +89,24 @@ impl Checker {
         }
     }
 
-    fn repetition(&mut self, target: &Target, over: &Node, is_chosen: bool) {
+    fn repetition(&mut self, target: &AssignmentTarget, over: &ExpressionNode, is_chosen: bool) {
         const WHAT: &str = "the loop";
         let known = self.known(over);
-        let items = self.operation(WHAT, over.line, &[known], Kinds::LIST, &|values, meter| {
+        let items = self.operation(WHAT, over.line, &[known], TemplateValueKinds::LIST, &|values, meter| {
             let items = values.first().map_or(Ok(Vec::new()), |value| value.iterate(meter))?;
             Value::list(items, false)
         });
         // A condition may leave out every item that cannot be divided.
-        let (Target::Each(names), Known::Value(items), false) = (target, &items, is_chosen) else { return };
+        let (AssignmentTarget::Each(names), KnownValue::Value(items), false) = (target, &items, is_chosen) else {
+            return;
+        };
         let Some(item) = items.as_list().and_then(|items| items.get(0)) else { return };
-        self.division(WHAT, names.len(), &Known::Value(item), over.line);
+        self.division(WHAT, names.len(), &KnownValue::Value(item), over.line);
     }
 
-    fn assignment(&mut self, target: &Target, value: &Node) {
+    fn assignment(&mut self, target: &AssignmentTarget, value: &ExpressionNode) {
         let known = self.known(value);
-        let Target::Each(names) = target else { return };
+        let AssignmentTarget::Each(names) = target else { return };
         let what = "the assignment to several names";
         match expression::items_of(value) {
             Some(items) if items.len() != names.len() => {
@@ -117,15 +119,15 @@ impl Checker {
     }
 
     /// What is divided among so many names.
-    fn division(&mut self, what: &str, names: usize, known: &Known<'_>, line: u16) {
+    fn division(&mut self, what: &str, names: usize, known: &KnownValue<'_>, line: u16) {
         let reason = match known {
-            Known::Value(value) => match value.as_list() {
+            KnownValue::Value(value) => match value.as_list() {
                 Some(items) if items.len() == names => return,
                 Some(items) => format!("a list of {} cannot be divided among {names} names", items.len()),
                 None => format!("{} cannot be divided among names", value.kind()),
             },
-            Known::Kinds(kinds) if kinds.meets(Kinds::LIST) => return,
-            Known::Kinds(kinds) => format!("{} cannot be divided among names", kinds.name()),
+            KnownValue::Kinds(kinds) if kinds.meets(TemplateValueKinds::LIST) => return,
+            KnownValue::Kinds(kinds) => format!("{} cannot be divided among names", kinds.name()),
         };
         self.tell(what, reason, line);
     }

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::meter::{Fault, Meter};
+use super::meter::{RenderError, RenderMeter};
 use super::value::{Pairs, Value};
 
 /// Two numbers of the same kind; true and false count as numbers.
@@ -31,11 +31,11 @@ fn numbers(one: &Value<'_>, other: &Value<'_>) -> Option<Numbers> {
 }
 
 /// Whether two values are equal.
-pub(super) fn equal(one: &Value<'_>, other: &Value<'_>, meter: &mut Meter) -> Result<bool, Fault> {
+pub(super) fn equal(one: &Value<'_>, other: &Value<'_>, meter: &mut RenderMeter) -> Result<bool, RenderError> {
     equal_within(one, other, meter, 0)
 }
 
-fn equal_within(one: &Value<'_>, other: &Value<'_>, meter: &mut Meter, depth: u16) -> Result<bool, Fault> {
+fn equal_within(one: &Value<'_>, other: &Value<'_>, meter: &mut RenderMeter, depth: u16) -> Result<bool, RenderError> {
     meter.steps(1)?;
     if let (Some(one), Some(other)) = (one.as_text(), other.as_text()) {
         meter.steps(one.len().min(other.len()) / 32)?;
@@ -82,11 +82,16 @@ fn equal_within(one: &Value<'_>, other: &Value<'_>, meter: &mut Meter, depth: u1
 }
 
 /// Which of two values comes first. Values of different kinds follow one another in a fixed order.
-pub(super) fn order(one: &Value<'_>, other: &Value<'_>, meter: &mut Meter) -> Result<Ordering, Fault> {
+pub(super) fn order(one: &Value<'_>, other: &Value<'_>, meter: &mut RenderMeter) -> Result<Ordering, RenderError> {
     order_within(one, other, meter, 0)
 }
 
-fn order_within(one: &Value<'_>, other: &Value<'_>, meter: &mut Meter, depth: u16) -> Result<Ordering, Fault> {
+fn order_within(
+    one: &Value<'_>,
+    other: &Value<'_>,
+    meter: &mut RenderMeter,
+    depth: u16,
+) -> Result<Ordering, RenderError> {
     meter.steps(1)?;
     if let (Some(one), Some(other)) = (one.as_text(), other.as_text()) {
         meter.steps(one.len().min(other.len()) / 32)?;
@@ -122,9 +127,9 @@ fn order_within(one: &Value<'_>, other: &Value<'_>, meter: &mut Meter, depth: u1
 fn order_maps<'v, 'a: 'v>(
     mut ours: Pairs<'v, 'a>,
     mut theirs: Pairs<'v, 'a>,
-    meter: &mut Meter,
+    meter: &mut RenderMeter,
     depth: u16,
-) -> Result<Ordering, Fault> {
+) -> Result<Ordering, RenderError> {
     let depth = meter.down(depth)?;
     loop {
         let (one, other) = match (ours.next(), theirs.next()) {
@@ -156,7 +161,7 @@ fn rank(value: &Value<'_>) -> u8 {
 }
 
 /// Whether a text holds another, a list an item, or a map a name.
-pub(super) fn contains(whole: &Value<'_>, part: &Value<'_>, meter: &mut Meter) -> Result<bool, Fault> {
+pub(super) fn contains(whole: &Value<'_>, part: &Value<'_>, meter: &mut RenderMeter) -> Result<bool, RenderError> {
     if let Some(text) = whole.as_text() {
         let part = part.to_text(meter)?;
         meter.look(text.len() + part.len())?;
@@ -178,7 +183,7 @@ pub(super) fn contains(whole: &Value<'_>, part: &Value<'_>, meter: &mut Meter) -
     }
     match whole {
         Value::Nothing => Ok(false),
-        other => Err(Fault::failed(format!("there is nothing to look for in {}", other.kind()))),
+        other => Err(RenderError::failed(format!("there is nothing to look for in {}", other.kind()))),
     }
 }
 
@@ -191,7 +196,7 @@ pub(super) struct Sorting {
 
 impl Sorting {
     /// Which of two keys comes first. Texts are compared without regard to the case of ASCII letters unless told otherwise.
-    pub fn order(self, one: &Value<'_>, other: &Value<'_>, meter: &mut Meter) -> Result<Ordering, Fault> {
+    pub fn order(self, one: &Value<'_>, other: &Value<'_>, meter: &mut RenderMeter) -> Result<Ordering, RenderError> {
         let order = match (one.as_text(), other.as_text()) {
             (Some(one), Some(other)) if !self.case_sensitive => {
                 meter.look(one.len().min(other.len()))?;
@@ -208,8 +213,8 @@ impl Sorting {
     pub fn sort<'a>(
         self,
         mut items: Vec<(Value<'a>, Value<'a>)>,
-        meter: &mut Meter,
-    ) -> Result<Vec<(Value<'a>, Value<'a>)>, Fault> {
+        meter: &mut RenderMeter,
+    ) -> Result<Vec<(Value<'a>, Value<'a>)>, RenderError> {
         let mut width = 1;
         while width < items.len() {
             meter.steps(items.len())?;
@@ -234,8 +239,8 @@ impl Sorting {
         left: Vec<(Value<'a>, Value<'a>)>,
         right: Vec<(Value<'a>, Value<'a>)>,
         merged: &mut Vec<(Value<'a>, Value<'a>)>,
-        meter: &mut Meter,
-    ) -> Result<(), Fault> {
+        meter: &mut RenderMeter,
+    ) -> Result<(), RenderError> {
         let (mut left, mut right) = (left.into_iter().peekable(), right.into_iter().peekable());
         while let (Some(one), Some(other)) = (left.peek(), right.peek()) {
             let next = match self.order(&one.0, &other.0, meter)? {

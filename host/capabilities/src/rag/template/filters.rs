@@ -5,7 +5,7 @@ mod numbers;
 mod texts;
 
 use super::language::{Filter, Test};
-use super::meter::{Fault, Meter};
+use super::meter::{RenderError, RenderMeter};
 use super::value::Value;
 
 /// What a filter was given besides its value.
@@ -29,16 +29,16 @@ impl<'a> Given<'a> {
     }
 
     /// Whether a switch is on.
-    fn switch(&self, place: usize, name: &str) -> Result<bool, Fault> {
+    fn switch(&self, place: usize, name: &str) -> Result<bool, RenderError> {
         self.at(place, name).map_or(Ok(false), Value::holds)
     }
 
     /// A text that was given; none when there is none.
-    fn text(&self, place: usize, name: &'static str) -> Result<Option<&str>, Fault> {
+    fn text(&self, place: usize, name: &'static str) -> Result<Option<&str>, RenderError> {
         let Some(value) = self.at(place, name) else { return Ok(None) };
         match value.as_text() {
             Some(text) => Ok(Some(text)),
-            None => Err(Fault::failed(format!("the argument `{name}` has to be a text, not {}", value.kind()))),
+            None => Err(RenderError::failed(format!("the argument `{name}` has to be a text, not {}", value.kind()))),
         }
     }
 }
@@ -48,8 +48,8 @@ pub(super) fn apply<'a>(
     filter: Filter,
     value: Value<'a>,
     given: &Given<'a>,
-    meter: &mut Meter,
-) -> Result<Value<'a>, Fault> {
+    meter: &mut RenderMeter,
+) -> Result<Value<'a>, RenderError> {
     meter.steps(1)?;
     if filter != Filter::Default {
         value.there()?;
@@ -95,10 +95,10 @@ pub(super) fn apply<'a>(
 }
 
 /// What takes the place of a value that is not there, or with `true` also of one that does not hold.
-fn default<'a>(value: Value<'a>, given: &Given<'a>) -> Result<Value<'a>, Fault> {
+fn default<'a>(value: Value<'a>, given: &Given<'a>) -> Result<Value<'a>, RenderError> {
     let also_false = given.positional.get(1).map_or(Ok(false), Value::holds)?;
     if value.is_undefined() || (also_false && !value.holds()?) {
-        return Ok(given.positional.first().cloned().unwrap_or(Value::Text(super::value::Text::Given(""))));
+        return Ok(given.positional.first().cloned().unwrap_or(Value::Text(super::value::TemplateText::Given(""))));
     }
     Ok(value)
 }

@@ -31,7 +31,7 @@ fn render(template: &str, data: &Json) -> Result<String, TemplateError> {
     let data = object(data.clone());
     let names: Vec<&str> = data.keys().map(String::as_str).collect();
     let read = Template::read(&model(template, &names)).map_err(|errors| errors[0].clone())?;
-    read.render(&data, Work::FULL)
+    read.render(&data, RenderSteps::FULL)
 }
 
 fn problems(template: &str, parameters: &[&str]) -> Vec<String> {
@@ -42,7 +42,7 @@ fn problems(template: &str, parameters: &[&str]) -> Vec<String> {
 #[test]
 fn a_missing_parameter_is_named() {
     let template = Template::read(&model("{{ name }}", &["name"])).unwrap();
-    let error = template.render(&JsonObject::new(), Work::FULL).unwrap_err();
+    let error = template.render(&JsonObject::new(), RenderSteps::FULL).unwrap_err();
     assert_eq!(error, TemplateError::Missing("name".to_owned()));
 }
 
@@ -269,8 +269,8 @@ fn brief_work_gives_the_same_message_as_much_or_none() {
     for template in ["{{ list | sort | join(', ') }}", "{% for i in range(n) %}{{ i }} {% endfor %}"] {
         let names = ["list", "n"];
         let read = Template::read(&model(template, &names)).unwrap();
-        let full = read.render(&object(data.clone()), Work::FULL).unwrap();
-        match read.render(&object(data.clone()), Work::BRIEF) {
+        let full = read.render(&object(data.clone()), RenderSteps::FULL).unwrap();
+        match read.render(&object(data.clone()), RenderSteps::BRIEF) {
             Ok(brief) => assert_eq!(brief, full),
             Err(error) => assert_eq!(error, TemplateError::TooMuch),
         }

@@ -12,22 +12,28 @@ pub(super) enum Statement {
     /// Text as it stands.
     Text(String),
     /// `{{ … }}`
-    Emit(Node),
+    Emit(ExpressionNode),
     /// `{% if %}` with its `elif` branches and `else`.
-    If { branches: Vec<(Node, Body)>, otherwise: Body },
+    If { branches: Vec<(ExpressionNode, Body)>, otherwise: Body },
     /// `{% for %}` with its condition and `else`.
-    For { target: Target, over: Node, condition: Option<Node>, body: Body, otherwise: Body },
+    For {
+        target: AssignmentTarget,
+        over: ExpressionNode,
+        condition: Option<ExpressionNode>,
+        body: Body,
+        otherwise: Body,
+    },
     /// `{% set … = … %}`
-    Set { target: Target, value: Node },
+    Set { target: AssignmentTarget, value: ExpressionNode },
     /// `{% set … %}…{% endset %}`
     Capture { name: Name, body: Body },
     /// `{% with %}`
-    With { assignments: Vec<(Target, Node)>, body: Body },
+    With { assignments: Vec<(AssignmentTarget, ExpressionNode)>, body: Body },
 }
 
 /// What a value is assigned to.
 #[derive(Debug)]
-pub(super) enum Target {
+pub(super) enum AssignmentTarget {
     One(Name),
     /// The items of a list, each to a name.
     Each(Vec<Name>),
@@ -35,35 +41,52 @@ pub(super) enum Target {
 
 /// An expression, the line it begins in, and how deep it is.
 #[derive(Debug)]
-pub(super) struct Node {
-    pub kind: Box<Kind>,
+pub(super) struct ExpressionNode {
+    pub kind: Box<ExpressionKind>,
     pub line: u16,
     pub depth: u16,
 }
 
 /// What an expression is.
 #[derive(Debug)]
-pub(super) enum Kind {
+pub(super) enum ExpressionKind {
     Constant(Constant),
     Variable(Name),
     Loop(LoopField),
-    Attribute(Node, String),
-    Item(Node, Node),
-    Slice { of: Node, start: Option<Node>, stop: Option<Node>, step: Option<Node> },
-    Not(Node),
-    Negative(Node),
-    Arithmetic(Arithmetic, Node, Node),
-    And(Node, Node),
-    Or(Node, Node),
-    Comparison(Node, Vec<(Comparison, Node)>),
-    Choice { test: Node, yes: Node, no: Option<Node> },
-    Filter { filter: Filter, of: Node, arguments: Arguments },
-    Test { test: Test, of: Node, arguments: Arguments },
-    Range(Vec<Node>),
-    Cycle(Vec<Node>),
-    List(Vec<Node>),
-    Tuple(Vec<Node>),
-    Map(Vec<(Node, Node)>),
+    Attribute(ExpressionNode, String),
+    Item(ExpressionNode, ExpressionNode),
+    Slice {
+        of: ExpressionNode,
+        start: Option<ExpressionNode>,
+        stop: Option<ExpressionNode>,
+        step: Option<ExpressionNode>,
+    },
+    Not(ExpressionNode),
+    Negative(ExpressionNode),
+    Arithmetic(Arithmetic, ExpressionNode, ExpressionNode),
+    And(ExpressionNode, ExpressionNode),
+    Or(ExpressionNode, ExpressionNode),
+    Comparison(ExpressionNode, Vec<(Comparison, ExpressionNode)>),
+    Choice {
+        test: ExpressionNode,
+        yes: ExpressionNode,
+        no: Option<ExpressionNode>,
+    },
+    Filter {
+        filter: Filter,
+        of: ExpressionNode,
+        arguments: Arguments,
+    },
+    Test {
+        test: Test,
+        of: ExpressionNode,
+        arguments: Arguments,
+    },
+    Range(Vec<ExpressionNode>),
+    Cycle(Vec<ExpressionNode>),
+    List(Vec<ExpressionNode>),
+    Tuple(Vec<ExpressionNode>),
+    Map(Vec<(ExpressionNode, ExpressionNode)>),
 }
 
 /// A literal.
@@ -79,8 +102,8 @@ pub(super) enum Constant {
 /// What is given to a filter or test.
 #[derive(Debug, Default)]
 pub(super) struct Arguments {
-    pub positional: Vec<Node>,
-    pub named: Vec<(&'static str, Node)>,
+    pub positional: Vec<ExpressionNode>,
+    pub named: Vec<(&'static str, ExpressionNode)>,
     /// For `map`: the filter that every item goes through.
     pub filter: Option<Filter>,
     /// For `select` and the like: what every item is tested for.

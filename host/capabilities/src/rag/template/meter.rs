@@ -1,7 +1,7 @@
 //! What rendering may cost. Every operation is priced by what it touches and makes, so that the bound is the same on every
 //! machine and at every time: whether a template renders depends on the template and its parameters alone.
 
-use super::Work;
+use super::RenderSteps;
 
 /// The most bytes that one rendering may make, in all texts, lists and maps together.
 const MOST_MADE: usize = 1 << 20;
@@ -10,26 +10,26 @@ pub(super) const DEEPEST: u16 = 128;
 
 /// Why rendering stops.
 #[derive(Debug)]
-pub(super) struct Fault {
-    pub kind: FaultKind,
+pub(super) struct RenderError {
+    pub kind: RenderErrorKind,
     /// The template's line; 0 as long as nobody knows it.
     pub line: u16,
 }
 
 #[derive(Debug)]
-pub(super) enum FaultKind {
+pub(super) enum RenderErrorKind {
     TooMuch,
     TooLong,
     Failed(Box<str>),
 }
 
-impl Fault {
+impl RenderError {
     pub fn failed(reason: impl Into<String>) -> Self {
-        Self { kind: FaultKind::Failed(reason.into().into_boxed_str()), line: 0 }
+        Self { kind: RenderErrorKind::Failed(reason.into().into_boxed_str()), line: 0 }
     }
 
     pub fn too_long() -> Self {
-        Self { kind: FaultKind::TooLong, line: 0 }
+        Self { kind: RenderErrorKind::TooLong, line: 0 }
     }
 
     pub fn at(mut self, line: u16) -> Self {
@@ -42,13 +42,13 @@ impl Fault {
 
 /// Counts what is left.
 #[derive(Debug)]
-pub(super) struct Meter {
+pub(super) struct RenderMeter {
     left: u32,
     made: usize,
 }
 
-impl Meter {
-    pub fn new(work: Work) -> Self {
+impl RenderMeter {
+    pub fn new(work: RenderSteps) -> Self {
         Self { left: work.0, made: 0 }
     }
 
@@ -58,7 +58,7 @@ impl Meter {
     }
 
     /// So many steps, each about as much as looking at one small value.
-    pub fn steps(&mut self, count: usize) -> Result<(), Fault> {
+    pub fn steps(&mut self, count: usize) -> Result<(), RenderError> {
         match u32::try_from(count).ok().and_then(|count| self.left.checked_sub(count)) {
             Some(left) => {
                 self.left = left;
@@ -66,39 +66,39 @@ impl Meter {
             }
             None => {
                 self.left = 0;
-                Err(Fault { kind: FaultKind::TooMuch, line: 0 })
+                Err(RenderError { kind: RenderErrorKind::TooMuch, line: 0 })
             }
         }
     }
 
     /// Bytes that are looked at one by one.
-    pub fn look(&mut self, bytes: usize) -> Result<(), Fault> {
+    pub fn look(&mut self, bytes: usize) -> Result<(), RenderError> {
         self.steps(bytes / 4 + 1)
     }
 
     /// Bytes of a text that is made; asked before it is.
-    pub fn text(&mut self, bytes: usize) -> Result<(), Fault> {
+    pub fn text(&mut self, bytes: usize) -> Result<(), RenderError> {
         self.steps(bytes / 32 + 1)?;
         self.make(bytes)
     }
 
     /// Places of a list or map that is made; asked before it is.
-    pub fn places(&mut self, count: usize) -> Result<(), Fault> {
+    pub fn places(&mut self, count: usize) -> Result<(), RenderError> {
         self.steps(count.saturating_add(1))?;
         self.make(count.saturating_mul(size_of::<super::value::Value<'_>>()))
     }
 
     /// Going one level down into a value.
-    pub fn down(&mut self, depth: u16) -> Result<u16, Fault> {
+    pub fn down(&mut self, depth: u16) -> Result<u16, RenderError> {
         self.steps(1)?;
         if depth >= DEEPEST {
-            return Err(Fault::failed(format!("lists and maps may be nested {DEEPEST} levels deep")));
+            return Err(RenderError::failed(format!("lists and maps may be nested {DEEPEST} levels deep")));
         }
         Ok(depth + 1)
     }
 
-    fn make(&mut self, bytes: usize) -> Result<(), Fault> {
+    fn make(&mut self, bytes: usize) -> Result<(), RenderError> {
         self.made = self.made.saturating_add(bytes);
-        if self.made > MOST_MADE { Err(Fault { kind: FaultKind::TooMuch, line: 0 }) } else { Ok(()) }
+        if self.made > MOST_MADE { Err(RenderError { kind: RenderErrorKind::TooMuch, line: 0 }) } else { Ok(()) }
     }
 }

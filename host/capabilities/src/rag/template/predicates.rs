@@ -2,7 +2,7 @@
 
 use super::compare::{contains, equal, order};
 use super::language::{Arithmetic, Test};
-use super::meter::{Fault, Meter};
+use super::meter::{RenderError, RenderMeter};
 use super::run::calculate;
 use super::value::Value;
 
@@ -11,8 +11,8 @@ pub(super) fn holds<'a>(
     test: Test,
     value: &Value<'a>,
     arguments: &[Value<'a>],
-    meter: &mut Meter,
-) -> Result<bool, Fault> {
+    meter: &mut RenderMeter,
+) -> Result<bool, RenderError> {
     meter.steps(1)?;
     let other = arguments.first().unwrap_or(&Value::Undefined);
     Ok(match test {
@@ -57,12 +57,12 @@ pub(super) fn holds<'a>(
     })
 }
 
-fn remainder(value: &Value<'_>, by: i128) -> Result<Option<i128>, Fault> {
+fn remainder(value: &Value<'_>, by: i128) -> Result<Option<i128>, RenderError> {
     value.there()?;
     Ok(calculate::integer(value).ok().map(|value| value % by))
 }
 
-fn divides(value: &Value<'_>, by: &Value<'_>, meter: &mut Meter) -> Result<bool, Fault> {
+fn divides(value: &Value<'_>, by: &Value<'_>, meter: &mut RenderMeter) -> Result<bool, RenderError> {
     match calculate::arithmetic(Arithmetic::Remainder, value, by, meter)? {
         Value::Integer(remainder) => Ok(remainder == 0),
         Value::Float(remainder) => Ok(remainder == 0.0),
@@ -75,8 +75,8 @@ fn cased(
     value: &Value<'_>,
     wanted: fn(char) -> bool,
     unwanted: fn(char) -> bool,
-    meter: &mut Meter,
-) -> Result<bool, Fault> {
+    meter: &mut RenderMeter,
+) -> Result<bool, RenderError> {
     let Some(text) = value.as_text() else { return Ok(false) };
     meter.look(text.len())?;
     let neither = |character: char| {

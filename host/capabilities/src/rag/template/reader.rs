@@ -13,7 +13,7 @@ use minijinja::machinery::{Token, Tokenizer};
 use signalbox_diagnostics::nearest;
 
 use super::TemplateError;
-use super::language::{Body, Name, Target};
+use super::language::{AssignmentTarget, Body, Name};
 
 /// How deep statements, parentheses, lists and maps may be nested.
 const DEEPEST: usize = 40;
@@ -234,11 +234,11 @@ impl<'s> Reader<'s> {
         self.ended.extend(self.scopes.pop().unwrap_or_default());
     }
 
-    fn assign(&mut self, target: &Target) {
+    fn assign(&mut self, target: &AssignmentTarget) {
         if let Some(scope) = self.scopes.last_mut() {
             match target {
-                Target::One(name) => scope.push(*name),
-                Target::Each(names) => scope.extend(names),
+                AssignmentTarget::One(name) => scope.push(*name),
+                AssignmentTarget::Each(names) => scope.extend(names),
             }
         }
     }

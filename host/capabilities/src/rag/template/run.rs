@@ -8,16 +8,16 @@ pub(super) use expression::{concatenated, literal, ranged, sliced};
 use signalbox_model::JsonObject;
 
 use super::LONGEST_MESSAGE;
-use super::language::{Body, LoopField, Name, Node, Statement, Target};
-use super::meter::{Fault, Meter};
+use super::language::{AssignmentTarget, Body, ExpressionNode, LoopField, Name, Statement};
+use super::meter::{RenderError, RenderMeter};
 use super::reader::Read;
 use super::value::Value;
 
 /// One rendering.
-pub(super) struct Run<'a> {
+pub(super) struct TemplateRun<'a> {
     read: &'a Read,
     parameters: &'a JsonObject,
-    meter: Meter,
+    meter: RenderMeter,
     /// What is assigned, the latest at the end.
     variables: Vec<(Name, Value<'a>)>,
     /// Where each scope begins among them.
@@ -31,23 +31,23 @@ struct Loop<'a> {
     at: usize,
 }
 
-impl<'a> Run<'a> {
-    pub fn new(read: &'a Read, parameters: &'a JsonObject, meter: Meter) -> Self {
+impl<'a> TemplateRun<'a> {
+    pub fn new(read: &'a Read, parameters: &'a JsonObject, meter: RenderMeter) -> Self {
         Self { read, parameters, meter, variables: Vec::new(), scopes: vec![0], loops: Vec::new() }
     }
 
     /// The message.
-    pub fn message(mut self) -> Result<String, Fault> {
+    pub fn message(mut self) -> Result<String, RenderError> {
         let mut out = String::new();
         self.body(&self.read.body, &mut out)?;
         Ok(out)
     }
 
-    fn body(&mut self, body: &'a Body, out: &mut String) -> Result<(), Fault> {
+    fn body(&mut self, body: &'a Body, out: &mut String) -> Result<(), RenderError> {
         body.iter().try_for_each(|statement| self.statement(statement, out))
     }
 
-    fn statement(&mut self, statement: &'a Statement, out: &mut String) -> Result<(), Fault> {
+    fn statement(&mut self, statement: &'a Statement, out: &mut String) -> Result<(), RenderError> {
         self.meter.steps(1)?;
         match statement {
             Statement::Text(text) => {
@@ -92,14 +92,19 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn emit(&mut self, node: &'a Node, out: &mut String) -> Result<(), Fault> {
+    fn emit(&mut self, node: &'a ExpressionNode, out: &mut String) -> Result<(), RenderError> {
         let value = self.value(node)?;
         let written = value.there().and_then(|()| value.write(out, &mut self.meter)).and_then(|()| within_limit(out));
         written.map_err(|fault| fault.at(node.line))
     }
 
     /// What a loop goes through.
-    fn items(&mut self, target: &Target, over: &'a Node, condition: Option<&'a Node>) -> Result<Vec<Value<'a>>, Fault> {
+    fn items(
+        &mut self,
+        target: &AssignmentTarget,
+        over: &'a ExpressionNode,
+        condition: Option<&'a ExpressionNode>,
+    ) -> Result<Vec<Value<'a>>, RenderError> {
         let whole = self.value(over)?;
         let all = whole.iterate(&mut self.meter).map_err(|fault| fault.at(over.line))?;
         let Some(condition) = condition else { return Ok(all) };
@@ -119,11 +124,11 @@ impl<'a> Run<'a> {
 
     fn repeat(
         &mut self,
-        target: &'a Target,
+        target: &'a AssignmentTarget,
         items: Vec<Value<'a>>,
         body: &'a Body,
         out: &mut String,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), RenderError> {
         let count = items.len();
         self.loops.push(Loop { items, at: 0 });
         let begin = self.variables.len();
@@ -144,7 +149,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    fn scoped(&mut self, body: &'a Body, out: &mut String) -> Result<(), Fault> {
+    fn scoped(&mut self, body: &'a Body, out: &mut String) -> Result<(), RenderError> {
         self.scopes.push(self.variables.len());
         self.body(body, out)?;
         self.leave();
@@ -156,16 +161,18 @@ impl<'a> Run<'a> {
         self.variables.truncate(begin);
     }
 
-    fn assign(&mut self, target: &Target, value: Value<'a>) -> Result<(), Fault> {
+    fn assign(&mut self, target: &AssignmentTarget, value: Value<'a>) -> Result<(), RenderError> {
         match target {
-            Target::One(name) => self.set(*name, value),
-            Target::Each(names) => {
+            AssignmentTarget::One(name) => self.set(*name, value),
+            AssignmentTarget::Each(names) => {
                 let Some(items) = value.as_list() else {
-                    return Err(Fault::failed(format!("{} cannot be divided among names", value.kind())));
+                    return Err(RenderError::failed(format!("{} cannot be divided among names", value.kind())));
                 };
                 if items.len() != names.len() {
                     let (items, names) = (items.len(), names.len());
-                    return Err(Fault::failed(format!("a list of {items} cannot be divided among {names} names")));
+                    return Err(RenderError::failed(format!(
+                        "a list of {items} cannot be divided among {names} names"
+                    )));
                 }
                 for (at, name) in names.iter().enumerate() {
                     self.set(*name, items.get(at).unwrap_or(Value::Undefined))?;
@@ -175,7 +182,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn set(&mut self, name: Name, value: Value<'a>) -> Result<(), Fault> {
+    fn set(&mut self, name: Name, value: Value<'a>) -> Result<(), RenderError> {
         let begin = self.scopes.last().copied().unwrap_or(0);
         let own = self.variables.get_mut(begin..).unwrap_or_default();
         self.meter.steps(1 + own.len() / 8)?;
@@ -186,7 +193,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    fn variable(&mut self, name: Name) -> Result<Value<'a>, Fault> {
+    fn variable(&mut self, name: Name) -> Result<Value<'a>, RenderError> {
         self.meter.steps(1 + self.variables.len() / 8)?;
         if let Some((_, value)) = self.variables.iter().rev().find(|(known, _)| *known == name) {
             return Ok(value.clone());
@@ -217,6 +224,6 @@ impl<'a> Run<'a> {
     }
 }
 
-fn within_limit(out: &str) -> Result<(), Fault> {
-    if out.len() > LONGEST_MESSAGE { Err(Fault::too_long()) } else { Ok(()) }
+fn within_limit(out: &str) -> Result<(), RenderError> {
+    if out.len() > LONGEST_MESSAGE { Err(RenderError::too_long()) } else { Ok(()) }
 }

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use serde_json::Value as Json;
 use signalbox_model::JsonObject;
 
-use super::meter::{DEEPEST, Fault, Meter};
+use super::meter::{DEEPEST, RenderError, RenderMeter};
 
 /// A value.
 #[derive(Clone, Debug)]
@@ -21,7 +21,7 @@ pub(super) enum Value<'a> {
     Bool(bool),
     Integer(i128),
     Float(f64),
-    Text(Text<'a>),
+    Text(TemplateText<'a>),
     List(Rc<List<'a>>),
     Map(Rc<Map<'a>>),
     GivenList(&'a [Json]),
@@ -30,7 +30,7 @@ pub(super) enum Value<'a> {
 
 /// A text, of the template or a parameter, or made.
 #[derive(Clone, Debug)]
-pub(super) enum Text<'a> {
+pub(super) enum TemplateText<'a> {
     Given(&'a str),
     Made(Rc<str>),
 }
@@ -58,10 +58,10 @@ pub(super) enum Items<'v, 'a> {
 }
 
 /// A map's names and values.
-pub(super) type Pairs<'v, 'a> = Box<dyn Iterator<Item = (Text<'a>, Value<'a>)> + 'v>;
+pub(super) type Pairs<'v, 'a> = Box<dyn Iterator<Item = (TemplateText<'a>, Value<'a>)> + 'v>;
 
-impl Deref for Text<'_> {
-    type Target = str;
+impl Deref for TemplateText<'_> {
+    type AssignmentTarget = str;
 
     fn deref(&self) -> &str {
         match self {
@@ -98,7 +98,7 @@ impl<'a> Value<'a> {
                 (None, Some(value)) => Self::Integer(value.into()),
                 (None, None) => Self::Float(number.as_f64().unwrap_or(f64::NAN)),
             },
-            Json::String(text) => Self::Text(Text::Given(text)),
+            Json::String(text) => Self::Text(TemplateText::Given(text)),
             Json::Array(items) => Self::GivenList(items),
             Json::Object(object) => Self::GivenMap(object),
         }
@@ -106,17 +106,17 @@ impl<'a> Value<'a> {
 
     /// A text that is paid for.
     pub fn made(text: impl Into<Rc<str>>) -> Self {
-        Self::Text(Text::Made(text.into()))
+        Self::Text(TemplateText::Made(text.into()))
     }
 
     /// A list whose places are paid for.
-    pub fn list(items: Vec<Value<'a>>, is_tuple: bool) -> Result<Self, Fault> {
+    pub fn list(items: Vec<Value<'a>>, is_tuple: bool) -> Result<Self, RenderError> {
         let depth = deeper(items.iter())?;
         Ok(Self::List(Rc::new(List { items, is_tuple, depth })))
     }
 
     /// A map whose places are paid for.
-    pub fn map(entries: BTreeMap<String, Value<'a>>) -> Result<Self, Fault> {
+    pub fn map(entries: BTreeMap<String, Value<'a>>) -> Result<Self, RenderError> {
         let depth = deeper(entries.values())?;
         Ok(Self::Map(Rc::new(Map { entries, depth })))
     }
@@ -172,11 +172,11 @@ impl<'a> Value<'a> {
         match self {
             Self::Map(map) => {
                 let pairs = map.entries.iter();
-                Some(Box::new(pairs.map(|(name, value)| (Text::Made(name.as_str().into()), value.clone()))))
+                Some(Box::new(pairs.map(|(name, value)| (TemplateText::Made(name.as_str().into()), value.clone()))))
             }
             Self::GivenMap(object) => {
                 let pairs = object.iter();
-                Some(Box::new(pairs.map(|(name, value)| (Text::Given(name), Value::given(value)))))
+                Some(Box::new(pairs.map(|(name, value)| (TemplateText::Given(name), Value::given(value)))))
             }
             _ => None,
         }
@@ -197,15 +197,15 @@ impl<'a> Value<'a> {
     }
 
     /// Fails for what is not there.
-    pub fn there(&self) -> Result<(), Fault> {
+    pub fn there(&self) -> Result<(), RenderError> {
         match self {
-            Self::Undefined => Err(Fault::failed("it uses something that is not there")),
+            Self::Undefined => Err(RenderError::failed("it uses something that is not there")),
             _ => Ok(()),
         }
     }
 
     /// Whether a condition holds.
-    pub fn holds(&self) -> Result<bool, Fault> {
+    pub fn holds(&self) -> Result<bool, RenderError> {
         self.there()?;
         Ok(match self {
             Self::Undefined | Self::Nothing | Self::None => false,
@@ -221,7 +221,7 @@ impl<'a> Value<'a> {
     }
 
     /// What a loop over it sees: a list's items, a map's names, a text's characters.
-    pub fn iterate(&self, meter: &mut Meter) -> Result<Vec<Value<'a>>, Fault> {
+    pub fn iterate(&self, meter: &mut RenderMeter) -> Result<Vec<Value<'a>>, RenderError> {
         self.there()?;
         if let Some(items) = self.as_list() {
             meter.places(items.len())?;
@@ -241,12 +241,12 @@ impl<'a> Value<'a> {
                 meter.places(text.len())?;
                 Ok(text.chars().map(Value::character).collect())
             }
-            other => Err(Fault::failed(format!("there is nothing to go through in {}", other.kind()))),
+            other => Err(RenderError::failed(format!("there is nothing to go through in {}", other.kind()))),
         }
     }
 
     /// Writes it as a message shows it.
-    pub fn write(&self, out: &mut String, meter: &mut Meter) -> Result<(), Fault> {
+    pub fn write(&self, out: &mut String, meter: &mut RenderMeter) -> Result<(), RenderError> {
         if let Self::Text(text) = self {
             meter.text(text.len())?;
             out.push_str(text);
@@ -256,16 +256,22 @@ impl<'a> Value<'a> {
     }
 
     /// Its text, as a message shows it.
-    pub fn to_text(&self, meter: &mut Meter) -> Result<Text<'a>, Fault> {
+    pub fn to_text(&self, meter: &mut RenderMeter) -> Result<TemplateText<'a>, RenderError> {
         if let Self::Text(text) = self {
             return Ok(text.clone());
         }
         let mut out = String::new();
         self.write(&mut out, meter)?;
-        Ok(Text::Made(out.into()))
+        Ok(TemplateText::Made(out.into()))
     }
 
-    fn write_part(&self, out: &mut String, meter: &mut Meter, within: bool, depth: u16) -> Result<(), Fault> {
+    fn write_part(
+        &self,
+        out: &mut String,
+        meter: &mut RenderMeter,
+        within: bool,
+        depth: u16,
+    ) -> Result<(), RenderError> {
         let before = out.len();
         match self {
             Self::Undefined | Self::Nothing if within => out.push_str("undefined"),
@@ -281,7 +287,7 @@ impl<'a> Value<'a> {
         meter.text(out.len() - before)
     }
 
-    fn write_list(&self, out: &mut String, meter: &mut Meter, depth: u16) -> Result<(), Fault> {
+    fn write_list(&self, out: &mut String, meter: &mut RenderMeter, depth: u16) -> Result<(), RenderError> {
         let Some(items) = self.as_list() else { return Ok(()) };
         let depth = meter.down(depth)?;
         let (open, close) = if self.is_tuple() { ('(', ')') } else { ('[', ']') };
@@ -300,7 +306,7 @@ impl<'a> Value<'a> {
         Ok(())
     }
 
-    fn write_map(&self, out: &mut String, meter: &mut Meter, depth: u16) -> Result<(), Fault> {
+    fn write_map(&self, out: &mut String, meter: &mut RenderMeter, depth: u16) -> Result<(), RenderError> {
         let depth = meter.down(depth)?;
         out.push('{');
         for (at, (name, value)) in self.pairs().into_iter().flatten().enumerate() {
@@ -318,7 +324,7 @@ impl<'a> Value<'a> {
 }
 
 /// One level more than the deepest of the parts; what was given is not gone through.
-fn deeper<'v, 'a: 'v>(parts: impl Iterator<Item = &'v Value<'a>>) -> Result<u16, Fault> {
+fn deeper<'v, 'a: 'v>(parts: impl Iterator<Item = &'v Value<'a>>) -> Result<u16, RenderError> {
     let depth = |value: &Value<'_>| match value {
         Value::List(list) => list.depth,
         Value::Map(map) => map.depth,
@@ -326,7 +332,7 @@ fn deeper<'v, 'a: 'v>(parts: impl Iterator<Item = &'v Value<'a>>) -> Result<u16,
     };
     let depth = parts.map(depth).max().unwrap_or(0) + 1;
     if depth > DEEPEST {
-        return Err(Fault::failed(format!("lists and maps may be nested {DEEPEST} levels deep")));
+        return Err(RenderError::failed(format!("lists and maps may be nested {DEEPEST} levels deep")));
     }
     Ok(depth)
 }
@@ -347,7 +353,7 @@ fn write_float(value: f64, within: bool, out: &mut String) {
 }
 
 /// A text within a list or map stands in quotes.
-fn write_quoted(text: &str, out: &mut String, meter: &mut Meter) -> Result<(), Fault> {
+fn write_quoted(text: &str, out: &mut String, meter: &mut RenderMeter) -> Result<(), RenderError> {
     meter.look(text.len())?;
     meter.text(text.len().saturating_mul(4).saturating_add(2))?;
     let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };

@@ -5,17 +5,17 @@ use super::super::Expression;
 use super::*;
 
 /// What the channels of these tests can hold: `list`, `map` and `number` say it, of others nothing is known.
-fn channel(name: &str) -> Kinds {
+fn channel(name: &str) -> ValueKinds {
     match name {
-        "list" => Kinds::LIST,
-        "map" => Kinds::MAP,
-        "number" => Kinds::NUMBER,
-        _ => Kinds::ANY,
+        "list" => ValueKinds::LIST,
+        "map" => ValueKinds::MAP,
+        "number" => ValueKinds::NUMBER,
+        _ => ValueKinds::ANY,
     }
 }
 
 /// What is told of an expression: what stands under the caret, the message, and the way out.
-fn told(source: &str, wanted: Wanted) -> Vec<(String, String, String)> {
+fn told(source: &str, wanted: ExpressionPurpose) -> Vec<(String, String, String)> {
     let permissions = ["message", "review", "decisions", "menu"];
     let surroundings = Surroundings { wanted, channels: &channel, permissions: &permissions };
     let (Ok((_, problems)) | Err(problems)) = Expression::compile(source, &surroundings);
@@ -26,7 +26,7 @@ fn told(source: &str, wanted: Wanted) -> Vec<(String, String, String)> {
 
 /// Checks that each expression is told of once, and how: what stands under the caret, the message, a part of the way out.
 #[track_caller]
-fn check(wanted: Wanted, cases: &[(&str, &str, &str, &str)]) {
+fn check(wanted: ExpressionPurpose, cases: &[(&str, &str, &str, &str)]) {
     let mut wrong = Vec::new();
     for (source, caret, message, help) in cases {
         let found = told(source, wanted);
@@ -44,7 +44,7 @@ fn a_condition_that_never_gives_true_or_false_is_told() {
     let gives = |what: &str| format!("the condition gives {what}, and must give true or false");
     let (number, string, list, map) = (gives("a whole number"), gives("a string"), gives("a list"), gives("a map"));
     check(
-        Wanted::Condition,
+        ExpressionPurpose::Condition,
         &[
             ("1 + 1", "1 + 1", &number, "`1 + 1 > 0`"),
             ("\"yes\"", "\"yes\"", &string, "compare it"),
@@ -81,7 +81,7 @@ fn a_condition_that_never_gives_true_or_false_is_told() {
 fn a_for_each_that_never_gives_a_list_is_told() {
     let gives = |what: &str| format!("the `for-each` gives {what}, and must give a list");
     check(
-        Wanted::List,
+        ExpressionPurpose::List,
         &[
             ("'1'", "'1'", &gives("a string"), "split"),
             ("input.text", "input.text", &gives("a string"), "`input.text.split(\",\")`"),
@@ -101,7 +101,7 @@ fn a_for_each_that_never_gives_a_list_is_told() {
 #[test]
 fn an_operator_or_a_function_that_takes_no_such_values_is_told() {
     check(
-        Wanted::Condition,
+        ExpressionPurpose::Condition,
         &[
             (
                 "input.text + 1 == 'a'",
@@ -246,7 +246,7 @@ fn an_operator_or_a_function_that_takes_no_such_values_is_told() {
 #[test]
 fn values_that_can_never_be_equal_are_told() {
     check(
-        Wanted::Condition,
+        ExpressionPurpose::Condition,
         &[
             (
                 "input.text == 1",

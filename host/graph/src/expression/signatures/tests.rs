@@ -6,36 +6,36 @@ use super::super::ENVIRONMENT;
 use super::*;
 
 /// Values of each kind, as they are written; among them those that a function of that kind is likely to take.
-const SAMPLES: [(Kinds, &[&str]); 10] = [
-    (Kinds::BOOL, &["true", "false"]),
-    (Kinds::INT, &["1", "0", "2"]),
-    (Kinds::UINT, &["1u", "0u"]),
-    (Kinds::DOUBLE, &["1.0", "0.0"]),
-    (Kinds::STRING, &["'abc'", "'1'", "'true'"]),
-    (Kinds::BYTES, &["b'abc'"]),
-    (Kinds::LIST, &["[1, 'abc', 2]"]),
-    (Kinds::MAP, &["{1: 1, 'abc': 1, true: 1}"]),
-    (Kinds::NULL, &["null"]),
-    (Kinds::TYPE, &["int"]),
+const SAMPLES: [(ValueKinds, &[&str]); 10] = [
+    (ValueKinds::BOOL, &["true", "false"]),
+    (ValueKinds::INT, &["1", "0", "2"]),
+    (ValueKinds::UINT, &["1u", "0u"]),
+    (ValueKinds::DOUBLE, &["1.0", "0.0"]),
+    (ValueKinds::STRING, &["'abc'", "'1'", "'true'"]),
+    (ValueKinds::BYTES, &["b'abc'"]),
+    (ValueKinds::LIST, &["[1, 'abc', 2]"]),
+    (ValueKinds::MAP, &["{1: 1, 'abc': 1, true: 1}"]),
+    (ValueKinds::NULL, &["null"]),
+    (ValueKinds::TYPE, &["int"]),
 ];
 
-fn kind_of(value: &Value) -> Kinds {
+fn kind_of(value: &Value) -> ValueKinds {
     match value {
-        Value::Bool(_) => Kinds::BOOL,
-        Value::Int(_) => Kinds::INT,
-        Value::UInt(_) => Kinds::UINT,
-        Value::Float(_) => Kinds::DOUBLE,
-        Value::String(_) => Kinds::STRING,
-        Value::Bytes(_) => Kinds::BYTES,
-        Value::List(_) => Kinds::LIST,
-        Value::Map(_) => Kinds::MAP,
-        Value::Null => Kinds::NULL,
-        _ => Kinds::OPTIONAL,
+        Value::Bool(_) => ValueKinds::BOOL,
+        Value::Int(_) => ValueKinds::INT,
+        Value::UInt(_) => ValueKinds::UINT,
+        Value::Float(_) => ValueKinds::DOUBLE,
+        Value::String(_) => ValueKinds::STRING,
+        Value::Bytes(_) => ValueKinds::BYTES,
+        Value::List(_) => ValueKinds::LIST,
+        Value::Map(_) => ValueKinds::MAP,
+        Value::Null => ValueKinds::NULL,
+        _ => ValueKinds::OPTIONAL,
     }
 }
 
 /// What the library gives for these values: the kinds of every result, none when all of them fail.
-fn really_gives(written: impl Fn(&[&str]) -> String, kinds: &[Kinds]) -> Kinds {
+fn really_gives(written: impl Fn(&[&str]) -> String, kinds: &[ValueKinds]) -> ValueKinds {
     let mut sources: Vec<Vec<&str>> = vec![Vec::new()];
     for kind in kinds {
         let samples = SAMPLES.iter().find(|(sample, _)| sample == kind).unwrap().1;
@@ -45,7 +45,7 @@ fn really_gives(written: impl Fn(&[&str]) -> String, kinds: &[Kinds]) -> Kinds {
             .collect();
     }
     let context = Context::with_env(std::sync::Arc::clone(&ENVIRONMENT));
-    sources.iter().fold(Kinds::NONE, |all, values| {
+    sources.iter().fold(ValueKinds::NONE, |all, values| {
         let source = written(values);
         let program = ENVIRONMENT.compile(&source).map_err(|error| format!("{source}: {error}")).unwrap();
         program.execute(&context).map_or(all, |value| all.or(kind_of(&value)))
@@ -53,11 +53,13 @@ fn really_gives(written: impl Fn(&[&str]) -> String, kinds: &[Kinds]) -> Kinds {
 }
 
 /// Every choice of so many kinds.
-fn choices(count: usize) -> Vec<Vec<Kinds>> {
+fn choices(count: usize) -> Vec<Vec<ValueKinds>> {
     (0..count).fold(vec![Vec::new()], |choices, _| {
         choices
             .iter()
-            .flat_map(|before: &Vec<Kinds>| SAMPLES.iter().map(move |(kind, _)| [before.as_slice(), &[*kind]].concat()))
+            .flat_map(|before: &Vec<ValueKinds>| {
+                SAMPLES.iter().map(move |(kind, _)| [before.as_slice(), &[*kind]].concat())
+            })
             .collect()
     })
 }
@@ -66,11 +68,11 @@ fn choices(count: usize) -> Vec<Vec<Kinds>> {
 fn differences(function: &str, member: bool, count: usize, written: impl Fn(&[&str]) -> String) -> Vec<String> {
     let mut found = Vec::new();
     // Functions of three values are of texts, and every choice of three takes long.
-    for kinds in choices(count).into_iter().filter(|kinds| count < 3 || kinds.first() == Some(&Kinds::STRING)) {
+    for kinds in choices(count).into_iter().filter(|kinds| count < 3 || kinds.first() == Some(&ValueKinds::STRING)) {
         let (said, real) = (gives(function, member, &kinds), really_gives(&written, &kinds));
         // The library gives a type as the text of its name when it is done with it.
-        let is_type = said == Kinds::TYPE && real == Kinds::STRING;
-        let fits = said == real || is_type || (said == Kinds::ANY && real != Kinds::NONE);
+        let is_type = said == ValueKinds::TYPE && real == ValueKinds::STRING;
+        let fits = said == real || is_type || (said == ValueKinds::ANY && real != ValueKinds::NONE);
         if !fits {
             found.push(format!("{function} of {kinds:?}: the table says {}, CEL gives {}", said.named(), real.named()));
         }
@@ -114,13 +116,18 @@ fn functions_take_and_give_what_the_table_says() {
 fn fields_and_loops_are_of_what_the_check_says() {
     for (kind, _) in SAMPLES {
         let field = really_gives(|values| format!("has(({}).abc)", values[0]), &[kind]);
-        assert_eq!(field != Kinds::NONE, kind == Kinds::MAP, "a field of {}", kind.named());
+        assert_eq!(field != ValueKinds::NONE, kind == ValueKinds::MAP, "a field of {}", kind.named());
         let each = really_gives(|values| format!("({}).all(x, true)", values[0]), &[kind]);
-        assert_eq!(each != Kinds::NONE, kind.is_only(Kinds::LIST.or(Kinds::MAP)), "a loop through {}", kind.named());
+        assert_eq!(
+            each != ValueKinds::NONE,
+            kind.is_only(ValueKinds::LIST.or(ValueKinds::MAP)),
+            "a loop through {}",
+            kind.named()
+        );
         let key = really_gives(|values| format!("{{{}: 1}}", values[0]), &[kind]);
-        assert_eq!(key != Kinds::NONE, kind.is_only(Kinds::KEY), "a key that is {}", kind.named());
+        assert_eq!(key != ValueKinds::NONE, kind.is_only(ValueKinds::KEY), "a key that is {}", kind.named());
         let condition = really_gives(|values| format!("({}) ? 1 : 1", values[0]), &[kind]);
-        assert_eq!(condition != Kinds::NONE, kind == Kinds::BOOL, "? : of {}", kind.named());
+        assert_eq!(condition != ValueKinds::NONE, kind == ValueKinds::BOOL, "? : of {}", kind.named());
     }
 }
 
@@ -128,7 +135,7 @@ fn fields_and_loops_are_of_what_the_check_says() {
 fn values_of_other_kinds_are_never_equal() {
     for kinds in choices(2) {
         let [one, other] = kinds.as_slice() else { unreachable!() };
-        let samples = |kind: &Kinds| SAMPLES.iter().find(|(sample, _)| sample == kind).unwrap().1;
+        let samples = |kind: &ValueKinds| SAMPLES.iter().find(|(sample, _)| sample == kind).unwrap().1;
         for (left, right) in samples(one).iter().flat_map(|left| samples(other).iter().map(move |right| (left, right)))
         {
             let equal = ENVIRONMENT

@@ -6,7 +6,7 @@ use signalbox_store::{DecisionQuery, DecisionRecord, Order, Store};
 
 use super::filter::{self, Filter};
 use crate::cli::output;
-use crate::cli::table::Table;
+use crate::cli::table::TextTable;
 use crate::config::Config;
 use crate::shutdown;
 
@@ -104,11 +104,11 @@ async fn search(
     }
 }
 
-fn table(records: &[DecisionRecord], with_business: bool) -> Table {
+fn table(records: &[DecisionRecord], with_business: bool) -> TextTable {
     let business = with_business.then_some("BUSINESS");
     let columns: Vec<&str> =
         ["TIME (UTC)", "DECISION"].into_iter().chain(business).chain(["CODE", "OUTCOME", "MESSAGE"]).collect();
-    let mut table = Table::new(&columns);
+    let mut table = TextTable::new(&columns);
     for record in records {
         let [time, id, code, outcome, message] = cells(record);
         let business = with_business.then(|| record.decision.business_id.clone());

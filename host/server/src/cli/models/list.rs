@@ -5,7 +5,7 @@ use signalbox_model::MessageModel;
 use signalbox_store::Store;
 
 use crate::cli::output;
-use crate::cli::table::Table;
+use crate::cli::table::TextTable;
 use crate::shutdown;
 
 const PAGE: u32 = 100;
@@ -45,7 +45,7 @@ pub async fn run(store: &Store, options: &Options) -> anyhow::Result<ExitCode> {
     } else if models.is_empty() {
         output::line("no message models; a bundle brings its own, and `signalbox models import` adds others")?;
     } else {
-        let mut table = Table::new(&COLUMNS);
+        let mut table = TextTable::new(&COLUMNS);
         models.iter().for_each(|model| table.add(row(model)));
         table.print()?;
     }

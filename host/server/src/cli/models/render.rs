@@ -5,7 +5,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use serde_json::json;
 use signalbox_capabilities::business::BusinessDirectory;
-use signalbox_capabilities::rag::{Template, Wanted, Work, is_locale, nearest, read_model_source};
+use signalbox_capabilities::rag::{ModelQuery, RenderSteps, Template, is_locale, nearest, read_model_source};
 use signalbox_model::JsonObject;
 
 use crate::cli::{decisions, output};
@@ -63,7 +63,7 @@ pub async fn run(config: &Config, options: &Options) -> anyhow::Result<ExitCode>
     if models.is_empty() {
         bail!("there is no message model for {code}; `signalbox models list` shows those that there are");
     }
-    let wanted = Wanted::of(&business, options.location.as_deref(), version, options.locale.as_deref());
+    let wanted = ModelQuery::of(&business, options.location.as_deref(), version, options.locale.as_deref());
     let Some(model) = nearest(&models, &wanted) else {
         bail!(
             "none of the {} message models for {code} fits {} in {}; `signalbox models show {code}` shows them",
@@ -77,7 +77,7 @@ pub async fn run(config: &Config, options: &Options) -> anyhow::Result<ExitCode>
         anyhow::anyhow!("{}", errors.join("; "))
     });
     let text = template
-        .and_then(|template| Ok(template.render(&data, Work::FULL)?))
+        .and_then(|template| Ok(template.render(&data, RenderSteps::FULL)?))
         .with_context(|| format!("message model {code} {}, {}", model.version, super::variant(model)))?;
     let near = wanted.why(model).unwrap_or_default();
     let newest = if version.is_some() { "as asked for" } else { "the newest of these" };

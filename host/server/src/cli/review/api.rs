@@ -22,13 +22,13 @@ struct Page {
 }
 
 /// The host's API.
-pub struct Api<'a> {
+pub struct ReviewClient<'a> {
     client: reqwest::Client,
     base: Url,
     token: &'a str,
 }
 
-impl<'a> Api<'a> {
+impl<'a> ReviewClient<'a> {
     /// Prepared for requests as the connection's user.
     pub fn new(connection: &'a Connection, host: &HostAddress) -> anyhow::Result<Self> {
         let client = reqwest::Client::builder()

@@ -6,9 +6,9 @@ use serde::Deserialize;
 use serde_json::Value;
 use signalbox_model::{Content, Timestamp};
 
-use super::api::Api;
+use super::api::ReviewClient;
 use crate::cli::connection::Connection;
-use crate::cli::table::Table;
+use crate::cli::table::TextTable;
 use crate::cli::{Configured, output};
 use crate::shutdown;
 
@@ -56,7 +56,7 @@ pub async fn run(configured: &Configured, options: &Options) -> anyhow::Result<E
         Some(business) => vec![business.clone()],
         None => options.connection.businesses()?,
     };
-    let api = Api::new(&options.connection, &options.connection.host(configured)?)?;
+    let api = ReviewClient::new(&options.connection, &options.connection.host(configured)?)?;
     let limit = usize::try_from(options.limit)?;
     let mut found = Vec::new();
     for business in &businesses {
@@ -75,7 +75,7 @@ pub async fn run(configured: &Configured, options: &Options) -> anyhow::Result<E
         output::line("nothing waits for a review")?;
         return Ok(shutdown::DONE);
     }
-    let mut table = Table::new(&COLUMNS);
+    let mut table = TextTable::new(&COLUMNS);
     for item in found {
         table.add(row(serde_json::from_value(item).context("the host lists a decision without what belongs to it")?));
     }

@@ -23,7 +23,7 @@ pub struct Client {
 
 /// How a message ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
+pub enum SendResult {
     /// With an answer.
     Answered,
     /// With an error.
@@ -76,7 +76,7 @@ impl Client {
     }
 
     /// Shows everything until the message is answered.
-    pub async fn until_answered(&mut self, story: &mut Story) -> anyhow::Result<Ending> {
+    pub async fn until_answered(&mut self, story: &mut Story) -> anyhow::Result<SendResult> {
         let (mut answers, mut expected) = (0, None);
         while expected.is_none_or(|expected| answers < expected) {
             match self.next(story).await? {
@@ -88,13 +88,13 @@ impl Client {
                     let about = error.details.as_ref().and_then(|details| details.get("messageId"));
                     // An error that names no message can only be about the one that is under way.
                     if about.is_none_or(|id| *id == self.message_id.as_str()) {
-                        return Ok(Ending::Refused);
+                        return Ok(SendResult::Refused);
                     }
                 }
                 _ => {}
             }
         }
-        Ok(Ending::Answered)
+        Ok(SendResult::Answered)
     }
 
     /// Shows what comes unasked, until the host closes.

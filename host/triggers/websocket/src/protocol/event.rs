@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use signalbox_http::{AuthError, Verified};
 use signalbox_sessions::{
-    ClientFrame, Close, CloseCode, FrameError, Limits, MessageFrame, ResumeFrame, ReviewFrame, ServerFrame,
+    ClientFrame, ClientLimits, Close, CloseCode, FrameError, MessageFrame, ResumeFrame, ReviewFrame, ServerFrame,
 };
 
 use super::super::error_frame::ErrorFrame;
@@ -76,7 +76,7 @@ pub(crate) struct Rules {
     pub max_errors: usize,
     pub error_window: Duration,
     pub max_pings: u32,
-    pub limits: Limits,
+    pub limits: ClientLimits,
 }
 
 /// The time, twice: since the connection began, which never jumps, and of day, which tokens are measured by.

@@ -21,7 +21,7 @@ fn rules() -> Rules {
         max_errors: 5,
         error_window: Duration::from_secs(10),
         max_pings: 20,
-        limits: Limits {
+        limits: ClientLimits {
             message_bytes: 65_536,
             text_bytes: 16_384,
             json_depth: 32,

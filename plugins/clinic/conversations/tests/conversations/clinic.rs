@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
-use signalbox_graph::{Ending, FailureKind, Graph, Json, Next, Outcome, Scope, StepOutput, Stepper, Task};
+use signalbox_graph::{FailureKind, Graph, GraphResult, Json, Next, Scope, StepOutput, Stepper, Task, TaskResult};
 use signalbox_sdk::testing::{self, Host};
 use signalbox_sdk::{Action, Context, Event, Failure, InputType, Response, ResponseTarget, Step, WebhookRequest};
 
@@ -138,8 +138,8 @@ impl Clinic {
                 }
                 Next::Wait => panic!("nothing is outstanding here"),
                 Next::Pause => {}
-                Next::Ended(Ending::Finished { payloads, session, .. }) => break (payloads, session),
-                Next::Ended(Ending::Failed { error, .. }) => panic!("{input:?}: {error} after {path:?}"),
+                Next::Ended(GraphResult::Finished { payloads, session, .. }) => break (payloads, session),
+                Next::Ended(GraphResult::Failed { error, .. }) => panic!("{input:?}: {error} after {path:?}"),
             }
         };
         if input.user.is_some() {
@@ -196,7 +196,7 @@ impl Clinic {
         builder.build()
     }
 
-    fn run(&self, context: &Context, task: &Task) -> Outcome<Step> {
+    fn run(&self, context: &Context, task: &Task) -> TaskResult<Step> {
         let state: Map<String, Value> =
             task.state.iter().map(|(channel, value)| (channel.to_string(), value.value().clone())).collect();
         let (host, state) = (&self.host, Value::Object(state));
@@ -217,7 +217,7 @@ impl Clinic {
             Ok(step) => {
                 let updates = step.updates.iter();
                 let updates = updates.map(|(channel, text)| (channel.clone(), Json::parse(text.clone()).unwrap()));
-                Outcome::Done(StepOutput { updates: updates.collect(), goto: step.goto.clone(), payload: step })
+                TaskResult::Done(StepOutput { updates: updates.collect(), goto: step.goto.clone(), payload: step })
             }
             Err(failure) => {
                 let kind = match failure {
@@ -225,7 +225,7 @@ impl Clinic {
                     Failure::Retry(_) => FailureKind::Retry,
                     Failure::Fatal(_) => FailureKind::Fatal,
                 };
-                Outcome::Failed { kind, message: failure.to_string() }
+                TaskResult::Failed { kind, message: failure.to_string() }
             }
         }
     }

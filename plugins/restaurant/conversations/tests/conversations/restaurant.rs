@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
-use signalbox_graph::{Ending, FailureKind, Graph, Json, Next, Outcome, Scope, StepOutput, Stepper, Task};
+use signalbox_graph::{FailureKind, Graph, GraphResult, Json, Next, Scope, StepOutput, Stepper, Task, TaskResult};
 use signalbox_sdk::testing::{self, Host};
 use signalbox_sdk::{
     Action, Context, Entry, Event, Failure, InputType, NewInput, Response, Source, Step, WebhookRequest,
@@ -147,8 +147,8 @@ impl Restaurant {
                 }
                 Next::Wait => panic!("nothing is outstanding here"),
                 Next::Pause => {}
-                Next::Ended(Ending::Finished { payloads, session, .. }) => break (payloads, session),
-                Next::Ended(Ending::Failed { error, .. }) => panic!("{input:?}: {error} after {path:?}"),
+                Next::Ended(GraphResult::Finished { payloads, session, .. }) => break (payloads, session),
+                Next::Ended(GraphResult::Failed { error, .. }) => panic!("{input:?}: {error} after {path:?}"),
             }
         };
         if input.user.is_some() {
@@ -206,7 +206,7 @@ impl Restaurant {
         builder.build()
     }
 
-    fn run(&self, context: &Context, task: &Task) -> Outcome<Step> {
+    fn run(&self, context: &Context, task: &Task) -> TaskResult<Step> {
         let state: Map<String, Value> =
             task.state.iter().map(|(channel, value)| (channel.to_string(), value.value().clone())).collect();
         let (host, state) = (&self.host, Value::Object(state));
@@ -223,7 +223,7 @@ impl Restaurant {
             other => panic!("the test knows no plugin `{other}`"),
         };
         match result {
-            Ok(step) => Outcome::Done(StepOutput {
+            Ok(step) => TaskResult::Done(StepOutput {
                 updates: step
                     .updates
                     .iter()
@@ -238,7 +238,7 @@ impl Restaurant {
                     Failure::Retry(_) => FailureKind::Retry,
                     Failure::Fatal(_) => FailureKind::Fatal,
                 };
-                Outcome::Failed { kind, message: failure.to_string() }
+                TaskResult::Failed { kind, message: failure.to_string() }
             }
         }
     }

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::super::TemplateError;
-use super::super::language::{Body, Filter, Kind, Name, Node, Statement, Target, Test};
+use super::super::language::{AssignmentTarget, Body, ExpressionKind, ExpressionNode, Filter, Name, Statement, Test};
 use super::super::reader::Read;
 
 /// What stands for everything that a loop knows of itself.
@@ -53,7 +53,7 @@ pub(super) fn names_read(body: &Body) -> HashSet<Name> {
 }
 
 /// Every expression that stands in a statement, not those within expressions; with what it is assigned to by a `set`.
-fn for_each_node<'b>(body: &'b Body, see: &mut impl FnMut(&'b Node, Option<&'b Target>)) {
+fn for_each_node<'b>(body: &'b Body, see: &mut impl FnMut(&'b ExpressionNode, Option<&'b AssignmentTarget>)) {
     for statement in body {
         match statement {
             Statement::Text(_) => {}
@@ -85,7 +85,7 @@ fn for_each_node<'b>(body: &'b Body, see: &mut impl FnMut(&'b Node, Option<&'b T
 fn uses(body: &Body, name: Name) -> bool {
     let mut names = HashSet::new();
     for_each_node(body, &mut |node, target| {
-        if !matches!(target, Some(Target::One(own)) if *own == name) {
+        if !matches!(target, Some(AssignmentTarget::One(own)) if *own == name) {
             collect(node, &mut names);
         }
     });
@@ -93,42 +93,52 @@ fn uses(body: &Body, name: Name) -> bool {
 }
 
 /// The names that an expression reads.
-fn collect(node: &Node, names: &mut HashSet<Name>) {
+fn collect(node: &ExpressionNode, names: &mut HashSet<Name>) {
     match &*node.kind {
-        Kind::Variable(name) => drop(names.insert(*name)),
-        Kind::Loop(_) | Kind::Cycle(_) => drop(names.insert(LOOP)),
+        ExpressionKind::Variable(name) => drop(names.insert(*name)),
+        ExpressionKind::Loop(_) | ExpressionKind::Cycle(_) => drop(names.insert(LOOP)),
         _ => {}
     }
     parts(node).into_iter().for_each(|part| collect(part, names));
 }
 
 /// The expressions of which an expression consists.
-fn parts(node: &Node) -> Vec<&Node> {
+fn parts(node: &ExpressionNode) -> Vec<&ExpressionNode> {
     match &*node.kind {
-        Kind::Constant(_) | Kind::Variable(_) | Kind::Loop(_) => Vec::new(),
-        Kind::Attribute(of, _) | Kind::Not(of) | Kind::Negative(of) => vec![of],
-        Kind::Item(one, other) | Kind::Arithmetic(_, one, other) | Kind::And(one, other) | Kind::Or(one, other) => {
+        ExpressionKind::Constant(_) | ExpressionKind::Variable(_) | ExpressionKind::Loop(_) => Vec::new(),
+        ExpressionKind::Attribute(of, _) | ExpressionKind::Not(of) | ExpressionKind::Negative(of) => vec![of],
+        ExpressionKind::Item(one, other)
+        | ExpressionKind::Arithmetic(_, one, other)
+        | ExpressionKind::And(one, other)
+        | ExpressionKind::Or(one, other) => {
             vec![one, other]
         }
-        Kind::Slice { of, start, stop, step } => {
+        ExpressionKind::Slice { of, start, stop, step } => {
             [of].into_iter().chain([start, stop, step].into_iter().flatten()).collect()
         }
-        Kind::Comparison(first, rest) => [first].into_iter().chain(rest.iter().map(|(_, node)| node)).collect(),
-        Kind::Choice { test, yes, no } => [test, yes].into_iter().chain(no).collect(),
-        Kind::Filter { of, arguments, .. } | Kind::Test { of, arguments, .. } => {
+        ExpressionKind::Comparison(first, rest) => {
+            [first].into_iter().chain(rest.iter().map(|(_, node)| node)).collect()
+        }
+        ExpressionKind::Choice { test, yes, no } => [test, yes].into_iter().chain(no).collect(),
+        ExpressionKind::Filter { of, arguments, .. } | ExpressionKind::Test { of, arguments, .. } => {
             let named = arguments.named.iter().map(|(_, node)| node);
             [of].into_iter().chain(&arguments.positional).chain(named).collect()
         }
-        Kind::Range(nodes) | Kind::Cycle(nodes) | Kind::List(nodes) | Kind::Tuple(nodes) => nodes.iter().collect(),
-        Kind::Map(entries) => entries.iter().flat_map(|(name, value)| [name, value]).collect(),
+        ExpressionKind::Range(nodes)
+        | ExpressionKind::Cycle(nodes)
+        | ExpressionKind::List(nodes)
+        | ExpressionKind::Tuple(nodes) => nodes.iter().collect(),
+        ExpressionKind::Map(entries) => entries.iter().flat_map(|(name, value)| [name, value]).collect(),
     }
 }
 
 /// Whether an expression asks no more than whether a value is there, or says what takes its place.
-fn asks_first(node: &Node) -> bool {
+fn asks_first(node: &ExpressionNode) -> bool {
     match &*node.kind {
-        Kind::Filter { filter: Filter::Default, of, .. }
-        | Kind::Test { test: Test::Defined | Test::Undefined, of, .. } => matches!(&*of.kind, Kind::Variable(_)),
+        ExpressionKind::Filter { filter: Filter::Default, of, .. }
+        | ExpressionKind::Test { test: Test::Defined | Test::Undefined, of, .. } => {
+            matches!(&*of.kind, ExpressionKind::Variable(_))
+        }
         _ => false,
     }
 }
@@ -161,7 +171,7 @@ impl Walk<'_> {
             }
             Statement::Capture { name, body } => {
                 self.body(body);
-                self.assign(&Target::One(*name));
+                self.assign(&AssignmentTarget::One(*name));
             }
             Statement::With { assignments, body } => {
                 self.scopes.push(CallScope::new());
@@ -175,10 +185,10 @@ impl Walk<'_> {
         }
     }
 
-    fn assign(&mut self, target: &Target) {
+    fn assign(&mut self, target: &AssignmentTarget) {
         let names = match target {
-            Target::One(name) => std::slice::from_ref(name),
-            Target::Each(names) => names,
+            AssignmentTarget::One(name) => std::slice::from_ref(name),
+            AssignmentTarget::Each(names) => names,
         };
         if let Some(scope) = self.scopes.last_mut() {
             scope.extend(names.iter().map(|name| (*name, Assigned::Surely)));
@@ -186,7 +196,7 @@ impl Walk<'_> {
     }
 
     /// What is set in every branch is set surely, and what is set in some perhaps.
-    fn condition(&mut self, branches: &[(Node, Body)], otherwise: &Body) {
+    fn condition(&mut self, branches: &[(ExpressionNode, Body)], otherwise: &Body) {
         let before = self.scopes.last().cloned().unwrap_or_default();
         let (mut tested, mut ends) = (HashSet::new(), Vec::with_capacity(branches.len() + 1));
         for (test, _) in branches {
@@ -233,16 +243,16 @@ impl Walk<'_> {
         self.scopes.last().cloned().unwrap_or_default()
     }
 
-    fn expression(&mut self, node: &Node) {
+    fn expression(&mut self, node: &ExpressionNode) {
         match &*node.kind {
-            Kind::Variable(name) => self.reads(*name, node.line),
+            ExpressionKind::Variable(name) => self.reads(*name, node.line),
             // What is asked for stands in the first part.
             _ if asks_first(node) => parts(node).into_iter().skip(1).for_each(|part| self.expression(part)),
-            Kind::Choice { test: asked, yes, no } => {
+            ExpressionKind::Choice { test: asked, yes, no } => {
                 self.expression(asked);
                 self.after(asked, [yes].into_iter().chain(no));
             }
-            Kind::And(asked, other) | Kind::Or(asked, other) => {
+            ExpressionKind::And(asked, other) | ExpressionKind::Or(asked, other) => {
                 self.expression(asked);
                 self.after(asked, [other]);
             }
@@ -251,7 +261,7 @@ impl Walk<'_> {
     }
 
     /// Expressions whose turn it is only when another one has given the right answer.
-    fn after<'n>(&mut self, asked: &Node, then: impl IntoIterator<Item = &'n Node>) {
+    fn after<'n>(&mut self, asked: &ExpressionNode, then: impl IntoIterator<Item = &'n ExpressionNode>) {
         let mut names = HashSet::new();
         collect(asked, &mut names);
         self.tested.push(names);
@@ -283,10 +293,10 @@ impl Walk<'_> {
 
     /// What a loop sets for nobody: its next round does not see it, and neither does what stands behind the loop, though
     /// a name of the same spelling outside suggests it. Sums are written so in other languages.
-    fn lost(&mut self, target: &Target, body: &Body) {
+    fn lost(&mut self, target: &AssignmentTarget, body: &Body) {
         let own = |name: &Name| match target {
-            Target::One(one) => one == name,
-            Target::Each(names) => names.contains(name),
+            AssignmentTarget::One(one) => one == name,
+            AssignmentTarget::Each(names) => names.contains(name),
         };
         let within = self.scopes.len().saturating_sub(1);
         let mut told = HashSet::new();
@@ -308,10 +318,12 @@ fn assignments(body: &Body) -> Vec<(&[Name], u16)> {
     let mut found = Vec::new();
     for statement in body {
         match statement {
-            Statement::Set { target: Target::One(name), value } => {
+            Statement::Set { target: AssignmentTarget::One(name), value } => {
                 found.push((std::slice::from_ref(name), value.line));
             }
-            Statement::Set { target: Target::Each(names), value } => found.push((names.as_slice(), value.line)),
+            Statement::Set { target: AssignmentTarget::Each(names), value } => {
+                found.push((names.as_slice(), value.line))
+            }
             Statement::If { branches, otherwise } => {
                 branches.iter().for_each(|(_, body)| found.extend(assignments(body)));
                 found.extend(assignments(otherwise));

@@ -1,22 +1,22 @@
 //! What is known of what filters give, and arguments that they never take.
 
 use super::super::filters::{self, Given};
-use super::super::language::{Arguments, Filter, Node, Test};
-use super::super::meter::Meter;
+use super::super::language::{Arguments, ExpressionNode, Filter, Test};
+use super::super::meter::RenderMeter;
 use super::super::run::calculate;
 use super::super::value::Value;
 use super::Checker;
-use super::judge::Known;
-use super::kinds::Kinds;
+use super::judge::KnownValue;
+use super::kinds::TemplateValueKinds;
 
 /// Arguments on their way: by their place, and by their name.
 struct Taken<'a> {
-    positional: Vec<Known<'a>>,
-    named: Vec<(&'static str, Known<'a>)>,
+    positional: Vec<KnownValue<'a>>,
+    named: Vec<(&'static str, KnownValue<'a>)>,
 }
 
 impl<'a> Taken<'a> {
-    fn at(&self, place: usize, name: &str) -> Option<&Known<'a>> {
+    fn at(&self, place: usize, name: &str) -> Option<&KnownValue<'a>> {
         let named = || self.named.iter().find(|(known, _)| *known == name).map(|(_, value)| value);
         self.positional.get(place).or_else(named)
     }
@@ -49,7 +49,7 @@ impl Filter {
     }
 
     /// The kinds of what it gives.
-    fn gives(self, has_default: bool) -> Kinds {
+    fn gives(self, has_default: bool) -> TemplateValueKinds {
         match self {
             Self::Capitalize
             | Self::Format
@@ -61,7 +61,7 @@ impl Filter {
             | Self::String
             | Self::Title
             | Self::Trim
-            | Self::Upper => Kinds::TEXT,
+            | Self::Upper => TemplateValueKinds::TEXT,
             Self::Dictsort
             | Self::Items
             | Self::Lines
@@ -73,13 +73,13 @@ impl Filter {
             | Self::Selectattr
             | Self::Sort
             | Self::Split
-            | Self::Unique => Kinds::LIST,
-            Self::Abs | Self::Length | Self::Round => Kinds::NUMBER,
-            Self::Int | Self::Float if !has_default => Kinds::NUMBER,
-            Self::Bool => Kinds::BOOL,
-            Self::Reverse => Kinds::TEXT.or(Kinds::LIST),
+            | Self::Unique => TemplateValueKinds::LIST,
+            Self::Abs | Self::Length | Self::Round => TemplateValueKinds::NUMBER,
+            Self::Int | Self::Float if !has_default => TemplateValueKinds::NUMBER,
+            Self::Bool => TemplateValueKinds::BOOL,
+            Self::Reverse => TemplateValueKinds::TEXT.or(TemplateValueKinds::LIST),
             Self::Default | Self::First | Self::Float | Self::Int | Self::Last | Self::Max | Self::Min | Self::Sum => {
-                Kinds::ALL
+                TemplateValueKinds::ALL
             }
         }
     }
@@ -89,10 +89,10 @@ impl Checker {
     pub(super) fn filter<'a>(
         &mut self,
         filter: Filter,
-        of: &'a Node,
+        of: &'a ExpressionNode,
         arguments: &'a Arguments,
         line: u16,
-    ) -> Known<'a> {
+    ) -> KnownValue<'a> {
         let of = self.known(of);
         let taken = Taken {
             positional: arguments.positional.iter().map(|node| self.known(node)).collect(),
@@ -103,11 +103,11 @@ impl Checker {
         self.switches(filter, &taken, line);
         self.choices(filter, &taken, line);
         if self.errors.len() > told {
-            return Known::Kinds(filter.gives(true));
+            return KnownValue::Kinds(filter.gives(true));
         }
         if filter == Filter::Map || filter.tests_items() {
             self.each(filter, of, &taken, arguments, line);
-            return Known::Kinds(Kinds::LIST);
+            return KnownValue::Kinds(TemplateValueKinds::LIST);
         }
         self.applied(filter, of, taken, line)
     }
@@ -130,7 +130,7 @@ impl Checker {
     /// Arguments that are true or false. A text such as `'false'` would count as true.
     fn switches(&mut self, filter: Filter, taken: &Taken<'_>, line: u16) {
         for (place, name) in filter.switches() {
-            let Some(Known::Value(value)) = taken.at(*place, name) else { continue };
+            let Some(KnownValue::Value(value)) = taken.at(*place, name) else { continue };
             if matches!(value, Value::Bool(_) | Value::None | Value::Integer(0 | 1)) {
                 continue;
             }
@@ -143,7 +143,7 @@ impl Checker {
     /// Arguments of which only some values mean something, and others would be passed over.
     fn choices(&mut self, filter: Filter, taken: &Taken<'_>, line: u16) {
         let what = format!("the filter `{}`", filter.name());
-        let value = |name: &str| taken.at(usize::MAX, name).and_then(Known::value);
+        let value = |name: &str| taken.at(usize::MAX, name).and_then(KnownValue::value);
         match filter {
             Filter::Dictsort => {
                 let by = value("by").and_then(Value::as_text).filter(|by| !["key", "value"].contains(by));
@@ -163,8 +163,11 @@ impl Checker {
                 None => self.tell(what, "it needs the name of a filter, or `attribute='…'`", line),
             },
             Filter::Selectattr | Filter::Rejectattr => {
-                if let Some(kinds) =
-                    taken.positional.first().map(Known::kinds).filter(|kinds| !kinds.meets(Kinds::TEXT))
+                if let Some(kinds) = taken
+                    .positional
+                    .first()
+                    .map(KnownValue::kinds)
+                    .filter(|kinds| !kinds.meets(TemplateValueKinds::TEXT))
                 {
                     let reason = format!("its first argument names a part as a text, and is {}", kinds.name());
                     self.tell(what, reason, line);
@@ -175,16 +178,22 @@ impl Checker {
     }
 
     /// A filter that goes through items, and what it does with each of them.
-    fn each<'a>(&mut self, filter: Filter, of: Known<'a>, taken: &Taken<'a>, arguments: &Arguments, line: u16) {
+    fn each<'a>(&mut self, filter: Filter, of: KnownValue<'a>, taken: &Taken<'a>, arguments: &Arguments, line: u16) {
         let what = format!("the filter `{}`", filter.name());
-        self.operation(&what, line, &[of], Kinds::LIST, &|values: &[Value<'a>], meter: &mut Meter| {
-            let items = values.first().map_or(Ok(Vec::new()), |value| value.iterate(meter))?;
-            Value::list(items, false)
-        });
+        self.operation(
+            &what,
+            line,
+            &[of],
+            TemplateValueKinds::LIST,
+            &|values: &[Value<'a>], meter: &mut RenderMeter| {
+                let items = values.first().map_or(Ok(Vec::new()), |value| value.iterate(meter))?;
+                Value::list(items, false)
+            },
+        );
         if let Some(inner) = arguments.filter {
             let taken = Taken { positional: taken.positional.clone(), named: Vec::new() };
             self.switches(inner, &taken, line);
-            self.applied(inner, Known::ANY, taken, line);
+            self.applied(inner, KnownValue::ANY, taken, line);
         }
         if let Some(test) = arguments.test {
             let skipped = usize::from(matches!(filter, Filter::Selectattr | Filter::Rejectattr));
@@ -192,13 +201,13 @@ impl Checker {
         }
     }
 
-    fn inner_test<'a>(&mut self, test: Test, arguments: &[Known<'a>], line: u16) {
-        let operands: Vec<Known<'a>> = [Known::ANY].into_iter().chain(arguments.iter().cloned()).collect();
+    fn inner_test<'a>(&mut self, test: Test, arguments: &[KnownValue<'a>], line: u16) {
+        let operands: Vec<KnownValue<'a>> = [KnownValue::ANY].into_iter().chain(arguments.iter().cloned()).collect();
         self.test(test, &operands, line);
     }
 
     /// What a filter gives, tried out.
-    fn applied<'a>(&mut self, filter: Filter, of: Known<'a>, taken: Taken<'a>, line: u16) -> Known<'a> {
+    fn applied<'a>(&mut self, filter: Filter, of: KnownValue<'a>, taken: Taken<'a>, line: u16) -> KnownValue<'a> {
         let count = taken.positional.len();
         let names: Vec<&'static str> = taken.named.iter().map(|(name, _)| *name).collect();
         let gives = filter.gives(count > 0 || !names.is_empty());
@@ -207,10 +216,10 @@ impl Checker {
         operands.extend(taken.named.into_iter().map(|(_, value)| value));
         let was_known = operands.iter().all(|operand| operand.value().is_some());
         if filter == Filter::Format && !simplified(&mut operands) {
-            return Known::Kinds(gives);
+            return KnownValue::Kinds(gives);
         }
         let what = format!("the filter `{}`", filter.name());
-        let known = self.operation(&what, line, &operands, gives, &|values: &[Value<'a>], meter: &mut Meter| {
+        let known = self.operation(&what, line, &operands, gives, &|values: &[Value<'a>], meter: &mut RenderMeter| {
             let Some((value, arguments)) = values.split_first() else { return Ok(Value::None) };
             let (positional, named) = arguments.split_at_checked(count).unwrap_or((arguments, &[]));
             let named = names.iter().copied().zip(named.iter().cloned()).collect();
@@ -218,7 +227,7 @@ impl Checker {
             filters::apply(filter, value.clone(), &given, meter)
         });
         match known {
-            Known::Value(_) if !was_known => Known::Kinds(gives),
+            KnownValue::Value(_) if !was_known => KnownValue::Kinds(gives),
             known => known,
         }
     }
@@ -226,14 +235,14 @@ impl Checker {
 
 /// A number does for every field of `format`, so that not all combinations have to be tried. A pattern that is not known
 /// may have any fields: false.
-fn simplified(operands: &mut [Known<'_>]) -> bool {
+fn simplified(operands: &mut [KnownValue<'_>]) -> bool {
     let Some((pattern, values)) = operands.split_first_mut() else { return false };
-    if pattern.value().is_none() && pattern.kinds().meets(Kinds::TEXT) {
+    if pattern.value().is_none() && pattern.kinds().meets(TemplateValueKinds::TEXT) {
         return false;
     }
     for value in values {
-        if value.value().is_none() && value.kinds().meets(Kinds::NUMBER) {
-            *value = Known::Value(Value::Integer(1));
+        if value.value().is_none() && value.kinds().meets(TemplateValueKinds::NUMBER) {
+            *value = KnownValue::Value(Value::Integer(1));
         }
     }
     true

@@ -1,23 +1,23 @@
 //! Whether an operation works with any value at all: it is tried with examples of whatever is not known, by what does it
 //! when the template renders, so that both never differ.
 
-use super::super::Work;
-use super::super::meter::{Fault, FaultKind, Meter};
+use super::super::RenderSteps;
+use super::super::meter::{RenderError, RenderErrorKind, RenderMeter};
 use super::super::value::Value;
 use super::Checker;
-use super::kinds::{Kinds, examples};
+use super::kinds::{TemplateValueKinds, examples};
 
 /// What is known of a value before there are parameters.
 #[derive(Clone, Debug)]
-pub(super) enum Known<'a> {
+pub(super) enum KnownValue<'a> {
     /// All of it.
     Value(Value<'a>),
     /// Of which kinds it may be.
-    Kinds(Kinds),
+    Kinds(TemplateValueKinds),
 }
 
 /// What does an operation's work.
-pub(super) type Operation<'r, 'a> = &'r dyn Fn(&[Value<'a>], &mut Meter) -> Result<Value<'a>, Fault>;
+pub(super) type Operation<'r, 'a> = &'r dyn Fn(&[Value<'a>], &mut RenderMeter) -> Result<Value<'a>, RenderError>;
 
 /// The most combinations of examples that are tried.
 const MOST_TRIALS: usize = 500;
@@ -27,17 +27,17 @@ enum Trial<'a> {
     /// It works with these values.
     Works(Vec<Value<'a>>),
     /// It fails with all.
-    Fails(Fault),
+    Fails(RenderError),
     /// There are too many combinations, or too little work is left.
     Unsure,
 }
 
-impl<'a> Known<'a> {
-    pub const ANY: Self = Self::Kinds(Kinds::ALL);
+impl<'a> KnownValue<'a> {
+    pub const ANY: Self = Self::Kinds(TemplateValueKinds::ALL);
 
-    pub fn kinds(&self) -> Kinds {
+    pub fn kinds(&self) -> TemplateValueKinds {
         match self {
-            Self::Value(value) => Kinds::of(value),
+            Self::Value(value) => TemplateValueKinds::of(value),
             Self::Kinds(kinds) => *kinds,
         }
     }
@@ -52,7 +52,9 @@ impl<'a> Known<'a> {
     fn examples(&self) -> Vec<Value<'a>> {
         match self {
             Self::Value(value) => vec![value.clone()],
-            Self::Kinds(kinds) => examples().into_iter().filter(|value| kinds.meets(Kinds::of(value))).collect(),
+            Self::Kinds(kinds) => {
+                examples().into_iter().filter(|value| kinds.meets(TemplateValueKinds::of(value))).collect()
+            }
         }
     }
 }
@@ -63,38 +65,38 @@ impl Checker {
         &mut self,
         what: &str,
         line: u16,
-        operands: &[Known<'a>],
-        result: Kinds,
+        operands: &[KnownValue<'a>],
+        result: TemplateValueKinds,
         run: Operation<'_, 'a>,
-    ) -> Known<'a> {
+    ) -> KnownValue<'a> {
         let values: Option<Vec<Value<'a>>> = operands.iter().map(|operand| operand.value().cloned()).collect();
         if let Some(values) = values
             && let Some(Ok(value)) = self.run(&values, run)
         {
-            return Known::Value(value);
+            return KnownValue::Value(value);
         }
         match self.trial(operands, run) {
-            Trial::Works(_) => Known::Kinds(result),
-            Trial::Unsure => Known::ANY,
+            Trial::Works(_) => KnownValue::Kinds(result),
+            Trial::Unsure => KnownValue::ANY,
             Trial::Fails(fault) => {
                 let fault = self.cause(operands, run).unwrap_or(fault);
                 self.tell(what, reason(fault), line);
-                Known::ANY
+                KnownValue::ANY
             }
         }
     }
 
     /// Runs it once; nothing when too little work is left.
-    fn run<'a>(&mut self, values: &[Value<'a>], run: Operation<'_, 'a>) -> Option<Result<Value<'a>, Fault>> {
-        self.left = self.left.checked_sub(1).filter(|left| *left >= Work::FULL.0)?;
-        let mut meter = Meter::new(Work::FULL);
+    fn run<'a>(&mut self, values: &[Value<'a>], run: Operation<'_, 'a>) -> Option<Result<Value<'a>, RenderError>> {
+        self.left = self.left.checked_sub(1).filter(|left| *left >= RenderSteps::FULL.0)?;
+        let mut meter = RenderMeter::new(RenderSteps::FULL);
         let done = run(values, &mut meter);
-        self.left -= Work::FULL.0 - meter.left();
+        self.left -= RenderSteps::FULL.0 - meter.left();
         Some(done)
     }
 
-    fn trial<'a>(&mut self, operands: &[Known<'a>], run: Operation<'_, 'a>) -> Trial<'a> {
-        let examples: Vec<Vec<Value<'a>>> = operands.iter().map(Known::examples).collect();
+    fn trial<'a>(&mut self, operands: &[KnownValue<'a>], run: Operation<'_, 'a>) -> Trial<'a> {
+        let examples: Vec<Vec<Value<'a>>> = operands.iter().map(KnownValue::examples).collect();
         let combinations = examples.iter().map(Vec::len).try_fold(1_usize, usize::checked_mul);
         let Some(combinations) = combinations.filter(|count| *count <= MOST_TRIALS) else { return Trial::Unsure };
         let mut last = None;
@@ -118,11 +120,11 @@ impl Checker {
     }
 
     /// Why it fails, seen from the operand that is to blame: with another one in its place it would work.
-    fn cause<'a>(&mut self, operands: &[Known<'a>], run: Operation<'_, 'a>) -> Option<Fault> {
+    fn cause<'a>(&mut self, operands: &[KnownValue<'a>], run: Operation<'_, 'a>) -> Option<RenderError> {
         for (at, operand) in operands.iter().enumerate() {
             let mut others = operands.to_vec();
             if let Some(other) = others.get_mut(at) {
-                *other = Known::ANY;
+                *other = KnownValue::ANY;
             }
             let Trial::Works(mut values) = self.trial(&others, run) else { continue };
             if let (Some(value), Some(own)) = (values.get_mut(at), operand.examples().into_iter().next()) {
@@ -134,9 +136,11 @@ impl Checker {
     }
 }
 
-fn reason(fault: Fault) -> String {
+fn reason(fault: RenderError) -> String {
     match fault.kind {
-        FaultKind::Failed(reason) => reason.into(),
-        FaultKind::TooMuch | FaultKind::TooLong => "it takes more work or memory than a message may".to_owned(),
+        RenderErrorKind::Failed(reason) => reason.into(),
+        RenderErrorKind::TooMuch | RenderErrorKind::TooLong => {
+            "it takes more work or memory than a message may".to_owned()
+        }
     }
 }

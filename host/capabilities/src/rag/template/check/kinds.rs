@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::super::value::{Text, Value};
+use super::super::value::{TemplateText, Value};
 
 /// The kinds that a value may be of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Kinds(u16);
+pub(super) struct TemplateValueKinds(u16);
 
-impl Kinds {
+impl TemplateValueKinds {
     pub const ABSENT: Self = Self(1);
     pub const NONE: Self = Self(1 << 1);
     pub const BOOL: Self = Self(1 << 2);
@@ -56,7 +56,7 @@ impl Kinds {
 /// without a fraction, around 0; texts with and without a number, and one that an argument asks for; lists and maps with
 /// and without items. What works oftenest comes first.
 pub(super) fn examples() -> Vec<Value<'static>> {
-    let text = |text: &'static str| Value::Text(Text::Given(text));
+    let text = |text: &'static str| Value::Text(TemplateText::Given(text));
     let list = |items: Vec<Value<'static>>, is_tuple| Value::list(items, is_tuple).unwrap_or(Value::None);
     let map = |entries: BTreeMap<String, Value<'static>>| Value::map(entries).unwrap_or(Value::None);
     vec![

@@ -1,14 +1,14 @@
 use std::cmp::Ordering;
 
 use super::super::compare::{Sorting, equal};
-use super::super::meter::{Fault, Meter};
+use super::super::meter::{RenderError, RenderMeter};
 use super::super::predicates;
 use super::super::run::calculate;
-use super::super::value::{Text, Value};
+use super::super::value::{TemplateText, Value};
 use super::Given;
 
 /// A part of a value by its path, such as `dish.price`.
-pub(super) fn part<'a>(value: &Value<'a>, path: &str, meter: &mut Meter) -> Result<Value<'a>, Fault> {
+pub(super) fn part<'a>(value: &Value<'a>, path: &str, meter: &mut RenderMeter) -> Result<Value<'a>, RenderError> {
     let mut value = value.clone();
     for name in path.split('.') {
         meter.steps(2)?;
@@ -19,7 +19,11 @@ pub(super) fn part<'a>(value: &Value<'a>, path: &str, meter: &mut Meter) -> Resu
 }
 
 /// Each item with what it is compared by: itself, or the part that `attribute` names.
-fn keyed<'a>(value: &Value<'a>, given: &Given<'a>, meter: &mut Meter) -> Result<Vec<(Value<'a>, Value<'a>)>, Fault> {
+fn keyed<'a>(
+    value: &Value<'a>,
+    given: &Given<'a>,
+    meter: &mut RenderMeter,
+) -> Result<Vec<(Value<'a>, Value<'a>)>, RenderError> {
     let attribute = given.text(usize::MAX, "attribute")?;
     let items = value.iterate(meter)?;
     meter.places(items.len().saturating_mul(2))?;
@@ -30,17 +34,21 @@ fn keyed<'a>(value: &Value<'a>, given: &Given<'a>, meter: &mut Meter) -> Result<
     keyed.collect()
 }
 
-fn sorting(given: &Given<'_>) -> Result<Sorting, Fault> {
+fn sorting(given: &Given<'_>) -> Result<Sorting, RenderError> {
     Ok(Sorting {
         case_sensitive: given.switch(usize::MAX, "case_sensitive")?,
         reverse: given.switch(usize::MAX, "reverse")?,
     })
 }
 
-pub(super) fn join<'a>(value: &Value<'a>, given: &Given<'a>, meter: &mut Meter) -> Result<Value<'a>, Fault> {
+pub(super) fn join<'a>(
+    value: &Value<'a>,
+    given: &Given<'a>,
+    meter: &mut RenderMeter,
+) -> Result<Value<'a>, RenderError> {
     let between = match given.at(0, "d") {
         Some(between) => between.to_text(meter)?,
-        None => Text::Given(""),
+        None => TemplateText::Given(""),
     };
     let attribute = given.text(1, "attribute")?;
     let mut out = String::new();
@@ -58,7 +66,7 @@ pub(super) fn join<'a>(value: &Value<'a>, given: &Given<'a>, meter: &mut Meter) 
     Ok(Value::made(out))
 }
 
-pub(super) fn length<'a>(value: &Value<'a>, meter: &mut Meter) -> Result<Value<'a>, Fault> {
+pub(super) fn length<'a>(value: &Value<'a>, meter: &mut RenderMeter) -> Result<Value<'a>, RenderError> {
     let length = match (value.as_text(), value.as_list()) {
         (Some(text), _) => {
             meter.look(text.len())?;
@@ -68,52 +76,52 @@ pub(super) fn length<'a>(value: &Value<'a>, meter: &mut Meter) -> Result<Value<'
         (None, None) if matches!(value, Value::Nothing) => Some(0),
         (None, None) => value.entries(),
     };
-    let length = length.ok_or_else(|| Fault::failed(format!("{} has no length", value.kind())))?;
+    let length = length.ok_or_else(|| RenderError::failed(format!("{} has no length", value.kind())))?;
     Ok(Value::Integer(length as i128))
 }
 
-pub(super) fn first<'a>(value: &Value<'a>) -> Result<Value<'a>, Fault> {
+pub(super) fn first<'a>(value: &Value<'a>) -> Result<Value<'a>, RenderError> {
     let first = match (value.as_text(), value.as_list()) {
         (Some(text), _) => text.chars().next().map(Value::character),
         (None, Some(items)) => items.get(0),
         (None, None) => match value.pairs() {
             Some(mut pairs) => pairs.next().map(|(name, _)| Value::Text(name)),
-            None => return Err(Fault::failed(format!("there is no first of {}", value.kind()))),
+            None => return Err(RenderError::failed(format!("there is no first of {}", value.kind()))),
         },
     };
     Ok(first.unwrap_or(Value::Undefined))
 }
 
-pub(super) fn last<'a>(value: &Value<'a>, meter: &mut Meter) -> Result<Value<'a>, Fault> {
+pub(super) fn last<'a>(value: &Value<'a>, meter: &mut RenderMeter) -> Result<Value<'a>, RenderError> {
     let last = match (value.as_text(), value.as_list()) {
         (Some(text), _) => text.chars().next_back().map(Value::character),
         (None, Some(items)) => items.len().checked_sub(1).and_then(|at| items.get(at)),
         (None, None) if value.entries().is_some() => value.iterate(meter)?.pop(),
-        (None, None) => return Err(Fault::failed(format!("there is no last of {}", value.kind()))),
+        (None, None) => return Err(RenderError::failed(format!("there is no last of {}", value.kind()))),
     };
     Ok(last.unwrap_or(Value::Undefined))
 }
 
-pub(super) fn reverse<'a>(value: &Value<'a>, meter: &mut Meter) -> Result<Value<'a>, Fault> {
+pub(super) fn reverse<'a>(value: &Value<'a>, meter: &mut RenderMeter) -> Result<Value<'a>, RenderError> {
     if let Some(text) = value.as_text() {
         meter.look(text.len())?;
         meter.text(text.len())?;
         return Ok(Value::made(text.chars().rev().collect::<String>()));
     }
     if matches!(value, Value::None) {
-        return Err(Fault::failed("there is nothing to reverse in none"));
+        return Err(RenderError::failed("there is nothing to reverse in none"));
     }
     let mut items = value.iterate(meter)?;
     items.reverse();
     Value::list(items, false)
 }
 
-fn pairs<'a>(value: &Value<'a>, meter: &mut Meter) -> Result<Vec<(Value<'a>, Value<'a>)>, Fault> {
+fn pairs<'a>(value: &Value<'a>, meter: &mut RenderMeter) -> Result<Vec<(Value<'a>, Value<'a>)>, RenderError> {
     if matches!(value, Value::Nothing) {
         return Ok(Vec::new());
     }
     let Some(count) = value.entries() else {
-        return Err(Fault::failed(format!("a map is needed, not {}", value.kind())));
+        return Err(RenderError::failed(format!("a map is needed, not {}", value.kind())));
     };
     meter.places(count.saturating_mul(4))?;
     if let Value::Map(map) = value {
@@ -122,16 +130,20 @@ fn pairs<'a>(value: &Value<'a>, meter: &mut Meter) -> Result<Vec<(Value<'a>, Val
     Ok(value.pairs().into_iter().flatten().map(|(name, value)| (Value::Text(name), value)).collect())
 }
 
-fn tuples<'a>(pairs: Vec<(Value<'a>, Value<'a>)>) -> Result<Value<'a>, Fault> {
+fn tuples<'a>(pairs: Vec<(Value<'a>, Value<'a>)>) -> Result<Value<'a>, RenderError> {
     let tuples = pairs.into_iter().map(|(name, value)| Value::list(vec![name, value], true));
     Value::list(tuples.collect::<Result<_, _>>()?, false)
 }
 
-pub(super) fn items<'a>(value: &Value<'a>, meter: &mut Meter) -> Result<Value<'a>, Fault> {
+pub(super) fn items<'a>(value: &Value<'a>, meter: &mut RenderMeter) -> Result<Value<'a>, RenderError> {
     tuples(pairs(value, meter)?)
 }
 
-pub(super) fn dictsort<'a>(value: &Value<'a>, given: &Given<'a>, meter: &mut Meter) -> Result<Value<'a>, Fault> {
+pub(super) fn dictsort<'a>(
+    value: &Value<'a>,
+    given: &Given<'a>,
+    meter: &mut RenderMeter,
+) -> Result<Value<'a>, RenderError> {
     let by_value = given.text(usize::MAX, "by")? == Some("value");
     let swap = |(one, other)| if by_value { (other, one) } else { (one, other) };
     let pairs = pairs(value, meter)?.into_iter().map(swap).collect();
@@ -139,7 +151,11 @@ pub(super) fn dictsort<'a>(value: &Value<'a>, given: &Given<'a>, meter: &mut Met
     tuples(sorted.into_iter().map(swap).collect())
 }
 
-pub(super) fn sort<'a>(value: &Value<'a>, given: &Given<'a>, meter: &mut Meter) -> Result<Value<'a>, Fault> {
+pub(super) fn sort<'a>(
+    value: &Value<'a>,
+    given: &Given<'a>,
+    meter: &mut RenderMeter,
+) -> Result<Value<'a>, RenderError> {
     let sorted = sorting(given)?.sort(keyed(value, given, meter)?, meter)?;
     Value::list(sorted.into_iter().map(|(_, item)| item).collect(), false)
 }
@@ -147,9 +163,9 @@ pub(super) fn sort<'a>(value: &Value<'a>, given: &Given<'a>, meter: &mut Meter) 
 pub(super) fn extreme<'a>(
     value: &Value<'a>,
     given: &Given<'a>,
-    meter: &mut Meter,
+    meter: &mut RenderMeter,
     wanted: Ordering,
-) -> Result<Value<'a>, Fault> {
+) -> Result<Value<'a>, RenderError> {
     let sorting = sorting(given)?;
     let mut found: Option<(Value<'a>, Value<'a>)> = None;
     for (key, item) in keyed(value, given, meter)? {
@@ -164,7 +180,11 @@ pub(super) fn extreme<'a>(
     Ok(found.map_or(Value::Undefined, |(_, item)| item))
 }
 
-pub(super) fn unique<'a>(value: &Value<'a>, given: &Given<'a>, meter: &mut Meter) -> Result<Value<'a>, Fault> {
+pub(super) fn unique<'a>(
+    value: &Value<'a>,
+    given: &Given<'a>,
+    meter: &mut RenderMeter,
+) -> Result<Value<'a>, RenderError> {
     let case_sensitive = given.switch(usize::MAX, "case_sensitive")?;
     let (mut seen, mut unique): (Vec<Value<'a>>, Vec<Value<'a>>) = (Vec::new(), Vec::new());
     for (key, item) in keyed(value, given, meter)? {
@@ -184,7 +204,7 @@ pub(super) fn unique<'a>(value: &Value<'a>, given: &Given<'a>, meter: &mut Meter
     Value::list(unique, false)
 }
 
-pub(super) fn map<'a>(value: &Value<'a>, given: &Given<'a>, meter: &mut Meter) -> Result<Value<'a>, Fault> {
+pub(super) fn map<'a>(value: &Value<'a>, given: &Given<'a>, meter: &mut RenderMeter) -> Result<Value<'a>, RenderError> {
     let items = value.iterate(meter)?;
     meter.places(items.len())?;
     let mut mapped = Vec::with_capacity(items.len());
@@ -196,7 +216,7 @@ pub(super) fn map<'a>(value: &Value<'a>, given: &Given<'a>, meter: &mut Meter) -
         return Value::list(mapped, false);
     }
     let Some(attribute) = given.named("attribute") else {
-        return Err(Fault::failed("`map` needs the name of a filter, or `attribute='…'`"));
+        return Err(RenderError::failed("`map` needs the name of a filter, or `attribute='…'`"));
     };
     for item in items {
         let found = match attribute.as_text() {
@@ -215,10 +235,10 @@ pub(super) fn map<'a>(value: &Value<'a>, given: &Given<'a>, meter: &mut Meter) -
 pub(super) fn select<'a>(
     value: &Value<'a>,
     given: &Given<'a>,
-    meter: &mut Meter,
+    meter: &mut RenderMeter,
     by_attribute: bool,
     reject: bool,
-) -> Result<Value<'a>, Fault> {
+) -> Result<Value<'a>, RenderError> {
     let attribute = if by_attribute { given.text(0, "attribute")? } else { None };
     let arguments = given.positional.get(usize::from(by_attribute)..).unwrap_or_default();
     let items = value.iterate(meter)?;

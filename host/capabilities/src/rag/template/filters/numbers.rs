@@ -1,5 +1,5 @@
 use super::super::language::Arithmetic;
-use super::super::meter::{Fault, Meter};
+use super::super::meter::{RenderError, RenderMeter};
 use super::super::run::calculate;
 use super::super::value::Value;
 use super::Given;
@@ -8,24 +8,24 @@ use super::lists::part;
 /// The most digits after the point.
 const MOST_DIGITS: i128 = 30;
 
-pub(super) fn absolute<'a>(value: &Value<'a>) -> Result<Value<'a>, Fault> {
+pub(super) fn absolute<'a>(value: &Value<'a>) -> Result<Value<'a>, RenderError> {
     match value {
         Value::Integer(value) => {
             let absolute = value.checked_abs().map(Value::Integer);
-            absolute.ok_or_else(|| Fault::failed("so small a number is too large without its sign for `abs`"))
+            absolute.ok_or_else(|| RenderError::failed("so small a number is too large without its sign for `abs`"))
         }
         Value::Float(value) => Ok(Value::Float(value.abs())),
-        other => Err(Fault::failed(format!("`abs` takes a number, not {}", other.kind()))),
+        other => Err(RenderError::failed(format!("`abs` takes a number, not {}", other.kind()))),
     }
 }
 
 /// What a text says as a number, or what takes its place.
-fn or_default<'a>(number: Option<Value<'a>>, value: &Value<'_>, given: &Given<'a>) -> Result<Value<'a>, Fault> {
+fn or_default<'a>(number: Option<Value<'a>>, value: &Value<'_>, given: &Given<'a>) -> Result<Value<'a>, RenderError> {
     let default = || given.at(0, "default").cloned();
-    number.or_else(default).ok_or_else(|| Fault::failed(format!("there is no number in {}", value.kind())))
+    number.or_else(default).ok_or_else(|| RenderError::failed(format!("there is no number in {}", value.kind())))
 }
 
-pub(super) fn int<'a>(value: &Value<'a>, given: &Given<'a>, meter: &mut Meter) -> Result<Value<'a>, Fault> {
+pub(super) fn int<'a>(value: &Value<'a>, given: &Given<'a>, meter: &mut RenderMeter) -> Result<Value<'a>, RenderError> {
     let number = match value {
         Value::Nothing | Value::None => Some(given.at(0, "default").cloned().unwrap_or(Value::Integer(0))),
         Value::Bool(value) => Some(Value::Integer(i128::from(*value))),
@@ -41,7 +41,11 @@ pub(super) fn int<'a>(value: &Value<'a>, given: &Given<'a>, meter: &mut Meter) -
     or_default(number, value, given)
 }
 
-pub(super) fn float<'a>(value: &Value<'a>, given: &Given<'a>, meter: &mut Meter) -> Result<Value<'a>, Fault> {
+pub(super) fn float<'a>(
+    value: &Value<'a>,
+    given: &Given<'a>,
+    meter: &mut RenderMeter,
+) -> Result<Value<'a>, RenderError> {
     let number = match value {
         Value::Nothing | Value::None => Some(given.at(0, "default").cloned().unwrap_or(Value::Float(0.0))),
         Value::Text(text) => {
@@ -54,20 +58,24 @@ pub(super) fn float<'a>(value: &Value<'a>, given: &Given<'a>, meter: &mut Meter)
 }
 
 /// To so many digits after the point: half to even, or with `ceil` and `floor` up and down.
-pub(super) fn round<'a>(value: &Value<'a>, given: &Given<'a>, meter: &mut Meter) -> Result<Value<'a>, Fault> {
+pub(super) fn round<'a>(
+    value: &Value<'a>,
+    given: &Given<'a>,
+    meter: &mut RenderMeter,
+) -> Result<Value<'a>, RenderError> {
     let digits = given.at(0, "precision").map_or(Ok(0), calculate::integer)?;
     let Some(precision) = usize::try_from(digits).ok().filter(|_| digits <= MOST_DIGITS) else {
-        return Err(Fault::failed(format!("`round` takes 0 to {MOST_DIGITS} digits")));
+        return Err(RenderError::failed(format!("`round` takes 0 to {MOST_DIGITS} digits")));
     };
     let method = given.text(1, "method")?.unwrap_or("common");
     if !["common", "ceil", "floor"].contains(&method) {
         let method: String = method.chars().take(64).collect();
-        return Err(Fault::failed(format!("`round` takes the method common, ceil or floor, not `{method}`")));
+        return Err(RenderError::failed(format!("`round` takes the method common, ceil or floor, not `{method}`")));
     }
     let value = match value {
         Value::Integer(value) => return Ok(Value::Integer(*value)),
         Value::Float(value) => *value,
-        other => return Err(Fault::failed(format!("`round` takes a number, not {}", other.kind()))),
+        other => return Err(RenderError::failed(format!("`round` takes a number, not {}", other.kind()))),
     };
     if method == "common" {
         meter.look(400)?;
@@ -84,7 +92,7 @@ pub(super) fn round<'a>(value: &Value<'a>, given: &Given<'a>, meter: &mut Meter)
     Ok(Value::Float((rounded + 0.0) / factor))
 }
 
-pub(super) fn sum<'a>(value: &Value<'a>, given: &Given<'a>, meter: &mut Meter) -> Result<Value<'a>, Fault> {
+pub(super) fn sum<'a>(value: &Value<'a>, given: &Given<'a>, meter: &mut RenderMeter) -> Result<Value<'a>, RenderError> {
     let attribute = given.text(0, "attribute")?.map(str::to_owned);
     let mut sum = given.at(1, "start").cloned().unwrap_or(Value::Integer(0));
     for item in value.iterate(meter)? {
@@ -96,7 +104,7 @@ pub(super) fn sum<'a>(value: &Value<'a>, given: &Given<'a>, meter: &mut Meter) -
             continue;
         }
         if calculate::float(&sum).is_some() && calculate::float(&item).is_none() {
-            return Err(Fault::failed(format!("`sum` adds numbers, not {}", item.kind())));
+            return Err(RenderError::failed(format!("`sum` adds numbers, not {}", item.kind())));
         }
         sum = calculate::arithmetic(Arithmetic::Add, &sum, &item, meter)?;
     }

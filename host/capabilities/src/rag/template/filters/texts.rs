@@ -1,15 +1,15 @@
 use std::fmt::Write as _;
 
-use super::super::meter::{Fault, Meter};
+use super::super::meter::{RenderError, RenderMeter};
 use super::super::run::calculate;
-use super::super::value::{Text, Value};
+use super::super::value::{TemplateText, Value};
 use super::Given;
 
 /// The widest field, and the most digits, of `format`.
 const WIDEST: usize = 200;
 
 /// A value's text, whose characters are then looked at one by one.
-fn looked_at<'a>(value: &Value<'a>, meter: &mut Meter) -> Result<Text<'a>, Fault> {
+fn looked_at<'a>(value: &Value<'a>, meter: &mut RenderMeter) -> Result<TemplateText<'a>, RenderError> {
     let text = value.to_text(meter)?;
     meter.look(text.len())?;
     // Letters may become longer when their case changes.
@@ -17,16 +17,16 @@ fn looked_at<'a>(value: &Value<'a>, meter: &mut Meter) -> Result<Text<'a>, Fault
     Ok(text)
 }
 
-pub(super) fn lower<'a>(value: &Value<'a>, meter: &mut Meter) -> Result<Value<'a>, Fault> {
+pub(super) fn lower<'a>(value: &Value<'a>, meter: &mut RenderMeter) -> Result<Value<'a>, RenderError> {
     Ok(Value::made(looked_at(value, meter)?.to_lowercase()))
 }
 
-pub(super) fn upper<'a>(value: &Value<'a>, meter: &mut Meter) -> Result<Value<'a>, Fault> {
+pub(super) fn upper<'a>(value: &Value<'a>, meter: &mut RenderMeter) -> Result<Value<'a>, RenderError> {
     Ok(Value::made(looked_at(value, meter)?.to_uppercase()))
 }
 
 /// The first letter large, the others small.
-pub(super) fn capitalize<'a>(value: &Value<'a>, meter: &mut Meter) -> Result<Value<'a>, Fault> {
+pub(super) fn capitalize<'a>(value: &Value<'a>, meter: &mut RenderMeter) -> Result<Value<'a>, RenderError> {
     let text = looked_at(value, meter)?;
     let mut characters = text.chars();
     let mut out = String::with_capacity(text.len());
@@ -38,7 +38,7 @@ pub(super) fn capitalize<'a>(value: &Value<'a>, meter: &mut Meter) -> Result<Val
 }
 
 /// The first letter of every word large, the others small.
-pub(super) fn title<'a>(value: &Value<'a>, meter: &mut Meter) -> Result<Value<'a>, Fault> {
+pub(super) fn title<'a>(value: &Value<'a>, meter: &mut RenderMeter) -> Result<Value<'a>, RenderError> {
     let text = looked_at(value, meter)?;
     let separates = |character: char| matches!(character, '-' | '(' | '{' | '[' | '<') || character.is_whitespace();
     let mut out = String::with_capacity(text.len());
@@ -80,7 +80,11 @@ fn push_title_case(first: char, out: &mut String) {
     }
 }
 
-pub(super) fn trim<'a>(value: &Value<'a>, given: &Given<'a>, meter: &mut Meter) -> Result<Value<'a>, Fault> {
+pub(super) fn trim<'a>(
+    value: &Value<'a>,
+    given: &Given<'a>,
+    meter: &mut RenderMeter,
+) -> Result<Value<'a>, RenderError> {
     let text = looked_at(value, meter)?;
     let trimmed = match given.text(0, "characters")? {
         Some(characters) => {
@@ -92,9 +96,13 @@ pub(super) fn trim<'a>(value: &Value<'a>, given: &Given<'a>, meter: &mut Meter) 
     Ok(Value::made(trimmed))
 }
 
-pub(super) fn replace<'a>(value: &Value<'a>, given: &Given<'a>, meter: &mut Meter) -> Result<Value<'a>, Fault> {
+pub(super) fn replace<'a>(
+    value: &Value<'a>,
+    given: &Given<'a>,
+    meter: &mut RenderMeter,
+) -> Result<Value<'a>, RenderError> {
     let [from, to] = given.positional.as_slice() else {
-        return Err(Fault::failed("`replace` takes what is replaced, and by what"));
+        return Err(RenderError::failed("`replace` takes what is replaced, and by what"));
     };
     from.there()?;
     to.there()?;
@@ -106,14 +114,18 @@ pub(super) fn replace<'a>(value: &Value<'a>, given: &Given<'a>, meter: &mut Mete
     Ok(Value::made(text.replace(&*from, &to)))
 }
 
-fn only_text(filter: &str, value: &Value<'_>) -> Result<(), Fault> {
+fn only_text(filter: &str, value: &Value<'_>) -> Result<(), RenderError> {
     if value.as_text().is_some() {
         return Ok(());
     }
-    Err(Fault::failed(format!("`{filter}` takes a text, not {}", value.kind())))
+    Err(RenderError::failed(format!("`{filter}` takes a text, not {}", value.kind())))
 }
 
-pub(super) fn split<'a>(value: &Value<'a>, given: &Given<'a>, meter: &mut Meter) -> Result<Value<'a>, Fault> {
+pub(super) fn split<'a>(
+    value: &Value<'a>,
+    given: &Given<'a>,
+    meter: &mut RenderMeter,
+) -> Result<Value<'a>, RenderError> {
     only_text("split", value)?;
     let text = looked_at(value, meter)?;
     let most = given.at(1, "").map(calculate::integer).transpose()?.and_then(|most| usize::try_from(most).ok());
@@ -128,22 +140,26 @@ pub(super) fn split<'a>(value: &Value<'a>, given: &Given<'a>, meter: &mut Meter)
             meter.places(text.split_whitespace().count())?;
             text.split_whitespace().map(Value::made).collect()
         }
-        None => return Err(Fault::failed("`split` takes a number of parts only after a separator")),
+        None => return Err(RenderError::failed("`split` takes a number of parts only after a separator")),
     };
     Value::list(parts, false)
 }
 
-pub(super) fn lines<'a>(value: &Value<'a>, meter: &mut Meter) -> Result<Value<'a>, Fault> {
+pub(super) fn lines<'a>(value: &Value<'a>, meter: &mut RenderMeter) -> Result<Value<'a>, RenderError> {
     only_text("lines", value)?;
     let text = looked_at(value, meter)?;
     meter.places(text.lines().count())?;
     Value::list(text.lines().map(Value::made).collect(), false)
 }
 
-pub(super) fn indent<'a>(value: &Value<'a>, given: &Given<'a>, meter: &mut Meter) -> Result<Value<'a>, Fault> {
+pub(super) fn indent<'a>(
+    value: &Value<'a>,
+    given: &Given<'a>,
+    meter: &mut RenderMeter,
+) -> Result<Value<'a>, RenderError> {
     let text = looked_at(value, meter)?;
     let width = given.at(0, "width").map_or(Ok(4), calculate::integer)?;
-    let width = usize::try_from(width).map_err(|_| Fault::failed("`indent` takes a width of 0 or more"))?;
+    let width = usize::try_from(width).map_err(|_| RenderError::failed("`indent` takes a width of 0 or more"))?;
     let (first, blank) = (given.switch(1, "first")?, given.switch(2, "blank")?);
     let text = text.strip_suffix('\n').unwrap_or(&text);
     let text = text.strip_suffix('\r').unwrap_or(text);
@@ -165,9 +181,13 @@ pub(super) fn indent<'a>(value: &Value<'a>, given: &Given<'a>, meter: &mut Meter
 }
 
 /// `%s`, `%d`, `%i`, `%f` and `%%`, with the flags `-`, `0` and `+`, a width and a number of digits.
-pub(super) fn format<'a>(value: &Value<'a>, given: &Given<'a>, meter: &mut Meter) -> Result<Value<'a>, Fault> {
+pub(super) fn format<'a>(
+    value: &Value<'a>,
+    given: &Given<'a>,
+    meter: &mut RenderMeter,
+) -> Result<Value<'a>, RenderError> {
     let Some(pattern) = value.as_text() else {
-        return Err(Fault::failed(format!("`format` is applied to a text, not {}", value.kind())));
+        return Err(RenderError::failed(format!("`format` is applied to a text, not {}", value.kind())));
     };
     meter.look(pattern.len())?;
     let mut values = given.positional.iter();
@@ -182,7 +202,7 @@ pub(super) fn format<'a>(value: &Value<'a>, given: &Given<'a>, meter: &mut Meter
     meter.text(rest.len())?;
     out.push_str(rest);
     if values.next().is_some() {
-        return Err(Fault::failed("`format` was given more values than its text has fields"));
+        return Err(RenderError::failed("`format` was given more values than its text has fields"));
     }
     Ok(Value::made(out))
 }
@@ -198,7 +218,7 @@ struct Field {
 }
 
 impl Field {
-    fn read(text: &str) -> Result<(Self, &str), Fault> {
+    fn read(text: &str) -> Result<(Self, &str), RenderError> {
         let mut field = Self::default();
         let mut rest = text;
         loop {
@@ -219,7 +239,7 @@ impl Field {
         let mut characters = rest.chars();
         field.conversion = characters.next().unwrap_or(' ');
         if !matches!(field.conversion, 's' | 'd' | 'i' | 'f' | 'F' | '%') {
-            return Err(Fault::failed("`format` knows the fields %s, %d, %i, %f and %%"));
+            return Err(RenderError::failed("`format` knows the fields %s, %d, %i, %f and %%"));
         }
         Ok((field, characters.as_str()))
     }
@@ -228,14 +248,14 @@ impl Field {
         &self,
         values: &mut impl Iterator<Item = &'v Value<'a>>,
         out: &mut String,
-        meter: &mut Meter,
-    ) -> Result<(), Fault> {
+        meter: &mut RenderMeter,
+    ) -> Result<(), RenderError> {
         if self.conversion == '%' {
             out.push('%');
             return Ok(());
         }
         let Some(value) = values.next() else {
-            return Err(Fault::failed("`format` was given fewer values than its text has fields"));
+            return Err(RenderError::failed("`format` was given fewer values than its text has fields"));
         };
         value.there()?;
         meter.text(self.width.saturating_add(400))?;
@@ -247,7 +267,7 @@ impl Field {
             return Ok(());
         }
         let Some(float) = calculate::float(value) else {
-            return Err(Fault::failed(format!(
+            return Err(RenderError::failed(format!(
                 "`format` takes a number for %{}, not {}",
                 self.conversion,
                 value.kind()
@@ -298,12 +318,12 @@ impl Field {
     }
 }
 
-fn number(text: &str) -> Result<(usize, &str), Fault> {
+fn number(text: &str) -> Result<(usize, &str), RenderError> {
     let length = text.bytes().take_while(u8::is_ascii_digit).count();
     let (digits, rest) = text.split_at(length);
     let number = if digits.is_empty() { Some(0) } else { digits.parse().ok() };
     match number.filter(|number| *number <= WIDEST) {
         Some(number) => Ok((number, rest)),
-        None => Err(Fault::failed(format!("a field of `format` is at most {WIDEST} wide"))),
+        None => Err(RenderError::failed(format!("a field of `format` is at most {WIDEST} wide"))),
     }
 }

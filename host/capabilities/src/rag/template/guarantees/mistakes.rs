@@ -206,7 +206,8 @@ fn a_filter_with_written_arguments_is_told_when_it_fails_for_every_value_and_els
         for call in calls {
             let template = format!("{{% set x = a | {name}{call} %}}");
             let Ok(read) = Template::read(&model(&template, &["a"])) else { continue };
-            let works = values().iter().any(|value| read.render(&object(json!({ "a": value })), Work::FULL).is_ok());
+            let works =
+                values().iter().any(|value| read.render(&object(json!({ "a": value })), RenderSteps::FULL).is_ok());
             let errors: Vec<String> = read.mistakes().iter().map(ToString::to_string).collect();
             let passed_over = ["true or false", "by='key'", "`attribute` has to be a text or", "as a text, and is"];
             if works {
@@ -315,7 +316,7 @@ proptest! {
         let never = read.mistakes().into_iter().any(|error| !error.to_string().starts_with("the part"));
         let chooses = [" if ", " and ", " or ", " is ", "default"].iter().any(|word| template.contains(word));
         if never && !chooses {
-            prop_assert!(read.render(&object(data), Work::FULL).is_err(), "{template}: {:?}", read.mistakes());
+            prop_assert!(read.render(&object(data), RenderSteps::FULL).is_err(), "{template}: {:?}", read.mistakes());
         }
     }
 }

@@ -4,7 +4,7 @@
 use minijinja::machinery::Token;
 
 use super::super::TemplateError;
-use super::super::language::{Arguments, Comparison, Constant, Filter, Kind, Node, Test};
+use super::super::language::{Arguments, Comparison, Constant, ExpressionKind, ExpressionNode, Filter, Test};
 use super::operator::{ADD, COMPARE, NOT, OR, Operator};
 use super::{Reader, Reading, WORDS};
 
@@ -14,16 +14,16 @@ const DEEPEST_NODE: u16 = 100;
 pub(super) const MOST_IN_A_ROW: usize = 100;
 
 impl<'s> Reader<'s> {
-    pub(super) fn node(&self, kind: Kind, line: u16, parts: &[u16]) -> Reading<Node> {
+    pub(super) fn node(&self, kind: ExpressionKind, line: u16, parts: &[u16]) -> Reading<ExpressionNode> {
         let depth = parts.iter().copied().max().unwrap_or(0) + 1;
         if depth > DEEPEST_NODE {
             return self.syntax(format!("the expression is deeper than {DEEPEST_NODE} levels; divide it with `set`"));
         }
-        Ok(Node { kind: Box::new(kind), line, depth })
+        Ok(ExpressionNode { kind: Box::new(kind), line, depth })
     }
 
     /// Any expression.
-    pub(super) fn expression(&mut self) -> Reading<Node> {
+    pub(super) fn expression(&mut self) -> Reading<ExpressionNode> {
         self.within(|reader| {
             let line = reader.line;
             let mut value = reader.binary(OR)?;
@@ -31,18 +31,18 @@ impl<'s> Reader<'s> {
                 let test = reader.binary(OR)?;
                 let no = if reader.skip_word("else")? { Some(reader.expression()?) } else { None };
                 let depths = [value.depth, test.depth, no.as_ref().map_or(0, |no| no.depth)];
-                value = reader.node(Kind::Choice { test, yes: value, no }, line, &depths)?;
+                value = reader.node(ExpressionKind::Choice { test, yes: value, no }, line, &depths)?;
             }
             Ok(value)
         })
     }
 
     /// An expression that a following `if` is no part of.
-    pub(super) fn without_choice(&mut self) -> Reading<Node> {
+    pub(super) fn without_choice(&mut self) -> Reading<ExpressionNode> {
         self.within(|reader| reader.binary(OR))
     }
 
-    fn binary(&mut self, least: u8) -> Reading<Node> {
+    fn binary(&mut self, least: u8) -> Reading<ExpressionNode> {
         let line = self.line;
         let mut left = if least <= NOT { self.negation()? } else { self.unary()? };
         while let Some((strength, operator)) = self.operator().filter(|(strength, _)| *strength >= least) {
@@ -54,9 +54,9 @@ impl<'s> Reader<'s> {
             let right = self.binary(strength + 1)?;
             let depths = [left.depth, right.depth];
             let kind = match operator {
-                Operator::Or => Kind::Or(left, right),
-                Operator::And => Kind::And(left, right),
-                Operator::Arithmetic(arithmetic) => Kind::Arithmetic(arithmetic, left, right),
+                Operator::Or => ExpressionKind::Or(left, right),
+                Operator::And => ExpressionKind::And(left, right),
+                Operator::Arithmetic(arithmetic) => ExpressionKind::Arithmetic(arithmetic, left, right),
                 Operator::Compare(_) => return self.unexpected("an operator"),
             };
             left = self.node(kind, line, &depths)?;
@@ -64,7 +64,7 @@ impl<'s> Reader<'s> {
         Ok(left)
     }
 
-    fn negation(&mut self) -> Reading<Node> {
+    fn negation(&mut self) -> Reading<ExpressionNode> {
         let (line, mut count) = (self.line, 0);
         while self.is_word("not") {
             self.advance()?;
@@ -79,12 +79,12 @@ impl<'s> Reader<'s> {
         let mut value = self.binary(COMPARE)?;
         for _ in 0..count {
             let depth = value.depth;
-            value = self.node(Kind::Not(value), line, &[depth])?;
+            value = self.node(ExpressionKind::Not(value), line, &[depth])?;
         }
         Ok(value)
     }
 
-    fn comparison(&mut self, first: Node, line: u16) -> Reading<Node> {
+    fn comparison(&mut self, first: ExpressionNode, line: u16) -> Reading<ExpressionNode> {
         let (mut depths, mut rest) = (vec![first.depth], Vec::new());
         while let Some((_, Operator::Compare(comparison))) = self.operator() {
             self.advance()?;
@@ -95,11 +95,11 @@ impl<'s> Reader<'s> {
             depths.push(value.depth);
             rest.push((comparison, value));
         }
-        self.node(Kind::Comparison(first, rest), line, &depths)
+        self.node(ExpressionKind::Comparison(first, rest), line, &depths)
     }
 
     /// A value with its signs, parts, filters and tests.
-    fn unary(&mut self) -> Reading<Node> {
+    fn unary(&mut self) -> Reading<ExpressionNode> {
         let mut value = self.signed()?;
         loop {
             let line = self.line;
@@ -113,7 +113,7 @@ impl<'s> Reader<'s> {
         }
     }
 
-    fn signed(&mut self) -> Reading<Node> {
+    fn signed(&mut self) -> Reading<ExpressionNode> {
         let (line, mut count) = (self.line, 0);
         while self.skip(|token| matches!(token, Token::Minus))? {
             count += 1;
@@ -124,13 +124,13 @@ impl<'s> Reader<'s> {
         let mut value = self.parts()?;
         for _ in 0..count {
             let depth = value.depth;
-            value = self.node(Kind::Negative(value), line, &[depth])?;
+            value = self.node(ExpressionKind::Negative(value), line, &[depth])?;
         }
         Ok(value)
     }
 
     /// A value and what is taken out of it.
-    fn parts(&mut self) -> Reading<Node> {
+    fn parts(&mut self) -> Reading<ExpressionNode> {
         let mut value = self.primary()?;
         loop {
             let line = self.line;
@@ -146,25 +146,25 @@ impl<'s> Reader<'s> {
         }
     }
 
-    fn attribute(&mut self, value: Node, line: u16) -> Reading<Node> {
+    fn attribute(&mut self, value: ExpressionNode, line: u16) -> Reading<ExpressionNode> {
         let depth = value.depth;
         match self.advance()? {
             Some(Token::Ident(name)) => {
                 if self.is(|token| matches!(token, Token::ParenOpen)) {
                     return self.no_method(name, line);
                 }
-                self.node(Kind::Attribute(value, name.to_owned()), line, &[depth])
+                self.node(ExpressionKind::Attribute(value, name.to_owned()), line, &[depth])
             }
             Some(Token::Int(at)) => {
-                let at = self.node(Kind::Constant(Constant::Integer(at.into())), line, &[])?;
-                self.node(Kind::Item(value, at), line, &[depth])
+                let at = self.node(ExpressionKind::Constant(Constant::Integer(at.into())), line, &[])?;
+                self.node(ExpressionKind::Item(value, at), line, &[depth])
             }
             _ => self.syntax("after a dot comes a name or a number"),
         }
     }
 
     /// Values have no methods. The call is read over, so that what is wrong behind it is told too.
-    fn no_method(&mut self, name: &'s str, line: u16) -> Reading<Node> {
+    fn no_method(&mut self, name: &'s str, line: u16) -> Reading<ExpressionNode> {
         self.arguments("", &[], line)?;
         let way_out = match Filter::named(name) {
             Some(_) => format!("there is a filter of that name: `… | {name}`"),
@@ -172,10 +172,10 @@ impl<'s> Reader<'s> {
         };
         let what = format!("method `{}`", super::excerpt(name));
         self.problems.push(TemplateError::Unknown { what, way_out, line: line.into() });
-        self.node(Kind::Constant(Constant::None), line, &[])
+        self.node(ExpressionKind::Constant(Constant::None), line, &[])
     }
 
-    fn item(&mut self, value: Node, line: u16) -> Reading<Node> {
+    fn item(&mut self, value: ExpressionNode, line: u16) -> Reading<ExpressionNode> {
         let colon = |token: &Token<'_>| matches!(token, Token::Colon);
         let close = |token: &Token<'_>| matches!(token, Token::BracketClose);
         let start = if self.is(colon) { None } else { Some(self.expression()?) };
@@ -183,17 +183,17 @@ impl<'s> Reader<'s> {
             self.require("`]`", close)?;
             let Some(at) = start else { return self.unexpected("an expression") };
             let depths = [value.depth, at.depth];
-            return self.node(Kind::Item(value, at), line, &depths);
+            return self.node(ExpressionKind::Item(value, at), line, &depths);
         }
         let stop = if self.is(colon) || self.is(close) { None } else { Some(self.expression()?) };
         let step = if self.skip(colon)? && !self.is(close) { Some(self.expression()?) } else { None };
         self.require("`]`", close)?;
-        let depth = |node: &Option<Node>| node.as_ref().map_or(0, |node| node.depth);
+        let depth = |node: &Option<ExpressionNode>| node.as_ref().map_or(0, |node| node.depth);
         let depths = [value.depth, depth(&start), depth(&stop), depth(&step)];
-        self.node(Kind::Slice { of: value, start, stop, step }, line, &depths)
+        self.node(ExpressionKind::Slice { of: value, start, stop, step }, line, &depths)
     }
 
-    fn filter(&mut self, value: Node, line: u16) -> Reading<Node> {
+    fn filter(&mut self, value: ExpressionNode, line: u16) -> Reading<ExpressionNode> {
         let name_line = self.line;
         let name = self.word("the name of a filter")?;
         let filter = Filter::named(name);
@@ -202,11 +202,11 @@ impl<'s> Reader<'s> {
         }
         let (range, keywords) = filter.map_or((0..=MOST_IN_A_ROW, &[] as &[_]), Filter::signature);
         let mut arguments = self.optional_arguments(filter.map(|_| name), keywords, name_line)?;
-        let Some(filter) = filter else { return self.node(Kind::Constant(Constant::None), line, &[]) };
+        let Some(filter) = filter else { return self.node(ExpressionKind::Constant(Constant::None), line, &[]) };
         self.count("filter", name, &arguments, &range, name_line);
         self.resolve(filter, name, &mut arguments, name_line);
         let depth = deepest(&arguments).max(value.depth);
-        self.node(Kind::Filter { filter, of: value, arguments }, line, &[depth])
+        self.node(ExpressionKind::Filter { filter, of: value, arguments }, line, &[depth])
     }
 
     /// The name that `map`, `select` and the like are given: it has to stand there, so that it is known to be one.
@@ -226,7 +226,7 @@ impl<'s> Reader<'s> {
             return;
         }
         let given = arguments.positional.remove(place);
-        let Kind::Constant(Constant::Text(given)) = *given.kind else {
+        let ExpressionKind::Constant(Constant::Text(given)) = *given.kind else {
             let reason = format!("`{name}` needs the name of a {what} as a text, such as `{name}('…')`");
             self.problems.push(TemplateError::Syntax { reason, line: line.into() });
             return;
@@ -255,7 +255,7 @@ impl<'s> Reader<'s> {
         }
     }
 
-    fn test(&mut self, value: Node, line: u16) -> Reading<Node> {
+    fn test(&mut self, value: ExpressionNode, line: u16) -> Reading<ExpressionNode> {
         let negated = self.skip_word("not")?;
         let name_line = self.line;
         let name = self.word("the name of a test")?;
@@ -268,15 +268,15 @@ impl<'s> Reader<'s> {
             // `is divisibleby 3`, without parentheses.
             arguments.positional.push(self.signed()?);
         }
-        let Some(test) = test else { return self.node(Kind::Constant(Constant::None), line, &[]) };
+        let Some(test) = test else { return self.node(ExpressionKind::Constant(Constant::None), line, &[]) };
         self.count("test", name, &arguments, &test.signature().0, name_line);
         let depth = deepest(&arguments).max(value.depth);
-        let tested = self.node(Kind::Test { test, of: value, arguments }, line, &[depth])?;
+        let tested = self.node(ExpressionKind::Test { test, of: value, arguments }, line, &[depth])?;
         if !negated {
             return Ok(tested);
         }
         let depth = tested.depth;
-        self.node(Kind::Not(tested), line, &[depth])
+        self.node(ExpressionKind::Not(tested), line, &[depth])
     }
 
     fn begins_argument(&self) -> bool {

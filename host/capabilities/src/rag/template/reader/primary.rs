@@ -4,7 +4,7 @@ use minijinja::machinery::Token;
 use signalbox_diagnostics::nearest;
 
 use super::super::TemplateError;
-use super::super::language::{Constant, Filter, Kind, LoopField, Node};
+use super::super::language::{Constant, ExpressionKind, ExpressionNode, Filter, LoopField};
 use super::expression::{MOST_IN_A_ROW, deepest};
 use super::{Reader, Reading, WORDS};
 
@@ -20,9 +20,9 @@ impl<'s> Reader<'s> {
         Ok(Some(name))
     }
 
-    pub(super) fn primary(&mut self) -> Reading<Node> {
+    pub(super) fn primary(&mut self) -> Reading<ExpressionNode> {
         let line = self.line;
-        let constant = |constant| Kind::Constant(constant);
+        let constant = |constant| ExpressionKind::Constant(constant);
         let kind = match self.advance()? {
             Some(Token::Ident(name)) => return self.named(name, line),
             Some(Token::Str(text)) => constant(Constant::Text(self.more_text(text.to_owned())?)),
@@ -37,7 +37,7 @@ impl<'s> Reader<'s> {
             Some(Token::BracketOpen) => {
                 let items = self.several(|token| matches!(token, Token::BracketClose))?;
                 let depths: Vec<u16> = items.iter().map(|item| item.depth).collect();
-                return self.node(Kind::List(items), line, &depths);
+                return self.node(ExpressionKind::List(items), line, &depths);
             }
             Some(Token::BraceOpen) => return self.map(line),
             Some(token) => return self.syntax(format!("unexpected {token}, expected an expression")),
@@ -58,7 +58,7 @@ impl<'s> Reader<'s> {
         Ok(text)
     }
 
-    fn named(&mut self, name: &'s str, line: u16) -> Reading<Node> {
+    fn named(&mut self, name: &'s str, line: u16) -> Reading<ExpressionNode> {
         let constant = match name {
             "true" | "True" => Some(Constant::Bool(true)),
             "false" | "False" => Some(Constant::Bool(false)),
@@ -66,7 +66,7 @@ impl<'s> Reader<'s> {
             _ => None,
         };
         if let Some(constant) = constant {
-            return self.node(Kind::Constant(constant), line, &[]);
+            return self.node(ExpressionKind::Constant(constant), line, &[]);
         }
         if name == "loop" {
             return self.loop_part(line);
@@ -78,10 +78,10 @@ impl<'s> Reader<'s> {
             return self.call(name, line);
         }
         let place = self.used(name, line)?;
-        self.node(Kind::Variable(place), line, &[])
+        self.node(ExpressionKind::Variable(place), line, &[])
     }
 
-    fn call(&mut self, name: &'s str, line: u16) -> Reading<Node> {
+    fn call(&mut self, name: &'s str, line: u16) -> Reading<ExpressionNode> {
         // What is unknown may have any arguments.
         let arguments = self.arguments(if name == "range" { name } else { "" }, &[], line)?;
         if name != "range" {
@@ -96,15 +96,15 @@ impl<'s> Reader<'s> {
                 way_out,
                 line: line.into(),
             });
-            return self.node(Kind::Constant(Constant::None), line, &[]);
+            return self.node(ExpressionKind::Constant(Constant::None), line, &[]);
         }
         self.count("function", "range", &arguments, &(1..=3), line);
         let depth = deepest(&arguments);
-        self.node(Kind::Range(arguments.positional), line, &[depth])
+        self.node(ExpressionKind::Range(arguments.positional), line, &[depth])
     }
 
     /// `loop.…`
-    fn loop_part(&mut self, line: u16) -> Reading<Node> {
+    fn loop_part(&mut self, line: u16) -> Reading<ExpressionNode> {
         if self.loops == 0 {
             return self.syntax("`loop` is there within a `for` only");
         }
@@ -117,21 +117,21 @@ impl<'s> Reader<'s> {
             let arguments = self.arguments("loop.cycle", &[], name_line)?;
             self.count("function", "loop.cycle", &arguments, &(1..=MOST_IN_A_ROW), name_line);
             let depth = deepest(&arguments);
-            return self.node(Kind::Cycle(arguments.positional), line, &[depth]);
+            return self.node(ExpressionKind::Cycle(arguments.positional), line, &[depth]);
         }
         match LoopField::named(name) {
-            Some(field) => self.node(Kind::Loop(field), line, &[]),
+            Some(field) => self.node(ExpressionKind::Loop(field), line, &[]),
             None => {
                 self.unknown("part of `loop`", name, LoopField::NAMES, name_line);
-                self.node(Kind::Constant(Constant::None), line, &[])
+                self.node(ExpressionKind::Constant(Constant::None), line, &[])
             }
         }
     }
 
-    fn parentheses(&mut self, line: u16) -> Reading<Node> {
+    fn parentheses(&mut self, line: u16) -> Reading<ExpressionNode> {
         let close = |token: &Token<'_>| matches!(token, Token::ParenClose);
         if self.skip(close)? {
-            return self.node(Kind::Tuple(Vec::new()), line, &[]);
+            return self.node(ExpressionKind::Tuple(Vec::new()), line, &[]);
         }
         let value = self.expression()?;
         if self.skip(close)? {
@@ -141,11 +141,11 @@ impl<'s> Reader<'s> {
         let mut items = vec![value];
         items.extend(self.several(close)?);
         let depths: Vec<u16> = items.iter().map(|item| item.depth).collect();
-        self.node(Kind::Tuple(items), line, &depths)
+        self.node(ExpressionKind::Tuple(items), line, &depths)
     }
 
     /// The rest of a tuple without parentheses, as `set` takes it.
-    pub(super) fn rest_of_tuple(&mut self, first: Node) -> Reading<Node> {
+    pub(super) fn rest_of_tuple(&mut self, first: ExpressionNode) -> Reading<ExpressionNode> {
         let (line, mut items) = (first.line, vec![first]);
         while self.skip(|token| matches!(token, Token::Comma))? {
             if self.is(|token| matches!(token, Token::BlockEnd)) {
@@ -154,11 +154,11 @@ impl<'s> Reader<'s> {
             items.push(self.expression()?);
         }
         let depths: Vec<u16> = items.iter().map(|item| item.depth).collect();
-        self.node(Kind::Tuple(items), line, &depths)
+        self.node(ExpressionKind::Tuple(items), line, &depths)
     }
 
     /// Expressions divided by commas, up to a closing bracket.
-    fn several(&mut self, close: fn(&Token<'_>) -> bool) -> Reading<Vec<Node>> {
+    fn several(&mut self, close: fn(&Token<'_>) -> bool) -> Reading<Vec<ExpressionNode>> {
         let mut items = Vec::new();
         while !self.skip(close)? {
             if !items.is_empty() {
@@ -172,7 +172,7 @@ impl<'s> Reader<'s> {
         Ok(items)
     }
 
-    fn map(&mut self, line: u16) -> Reading<Node> {
+    fn map(&mut self, line: u16) -> Reading<ExpressionNode> {
         let close = |token: &Token<'_>| matches!(token, Token::BraceClose);
         let (mut entries, mut depths) = (Vec::new(), Vec::new());
         while !self.skip(close)? {
@@ -188,6 +188,6 @@ impl<'s> Reader<'s> {
             depths.extend([name.depth, value.depth]);
             entries.push((name, value));
         }
-        self.node(Kind::Map(entries), line, &depths)
+        self.node(ExpressionKind::Map(entries), line, &depths)
     }
 }

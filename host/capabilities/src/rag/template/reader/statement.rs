@@ -2,7 +2,7 @@
 
 use minijinja::machinery::Token;
 
-use super::super::language::{Body, Name, Statement, Target};
+use super::super::language::{AssignmentTarget, Body, Name, Statement};
 use super::{LITERALS, Reader, Reading, WORDS, excerpt};
 
 /// Jinja's statements that templates of messages do not have, and what to do instead.
@@ -56,7 +56,7 @@ impl<'s> Reader<'s> {
     }
 
     /// A body in a scope of its own.
-    fn scoped(&mut self, assigned: &[&Target], ends: &[&str]) -> Reading<(Body, &'s str)> {
+    fn scoped(&mut self, assigned: &[&AssignmentTarget], ends: &[&str]) -> Reading<(Body, &'s str)> {
         self.scopes.push(Vec::new());
         for target in assigned {
             self.assign(target);
@@ -148,10 +148,10 @@ impl<'s> Reader<'s> {
             self.assign(&target);
             return Ok(Statement::Set { target, value });
         }
-        let Target::One(name) = target else { return self.unexpected("`=`") };
+        let AssignmentTarget::One(name) = target else { return self.unexpected("`=`") };
         self.block_end()?;
         let (body, _) = self.body(&["endset"])?;
-        self.assign(&Target::One(name));
+        self.assign(&AssignmentTarget::One(name));
         Ok(Statement::Capture { name, body })
     }
 
@@ -175,9 +175,9 @@ impl<'s> Reader<'s> {
     }
 
     /// One name, or some in parentheses.
-    fn single_target(&mut self) -> Reading<Target> {
+    fn single_target(&mut self) -> Reading<AssignmentTarget> {
         if !self.skip(|token| matches!(token, Token::ParenOpen))? {
-            return Ok(Target::One(self.assigned_name()?));
+            return Ok(AssignmentTarget::One(self.assigned_name()?));
         }
         let target = self.within(Self::target)?;
         self.require("`)`", |token| matches!(token, Token::ParenClose))?;
@@ -185,7 +185,7 @@ impl<'s> Reader<'s> {
     }
 
     /// One name or several, divided by commas.
-    fn target(&mut self) -> Reading<Target> {
+    fn target(&mut self) -> Reading<AssignmentTarget> {
         if self.is(|token| matches!(token, Token::ParenOpen)) {
             return self.single_target();
         }
@@ -199,8 +199,8 @@ impl<'s> Reader<'s> {
             names.push(self.assigned_name()?);
         }
         match (names.as_slice(), several) {
-            ([name], false) => Ok(Target::One(*name)),
-            _ => Ok(Target::Each(names)),
+            ([name], false) => Ok(AssignmentTarget::One(*name)),
+            _ => Ok(AssignmentTarget::Each(names)),
         }
     }
 

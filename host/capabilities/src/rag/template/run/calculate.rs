@@ -1,7 +1,7 @@
 //! Arithmetic, as Python and so Jinja does it: division rounds down, and `/` gives a number with a fraction.
 
 use super::super::language::Arithmetic;
-use super::super::meter::{Fault, Meter};
+use super::super::meter::{RenderError, RenderMeter};
 use super::super::value::Value;
 
 /// Two numbers of one kind.
@@ -33,7 +33,7 @@ fn pair(left: &Value<'_>, right: &Value<'_>) -> Option<Pair> {
 }
 
 /// A number without a fraction, for a place or a count.
-pub(in crate::rag::template) fn integer(value: &Value<'_>) -> Result<i128, Fault> {
+pub(in crate::rag::template) fn integer(value: &Value<'_>) -> Result<i128, RenderError> {
     let found = match value {
         Value::Float(value) if value.fract() == 0.0 && value.abs() < 9e15 => Some(*value as i128),
         other => whole(other),
@@ -45,7 +45,7 @@ pub(in crate::rag::template) fn integer(value: &Value<'_>) -> Result<i128, Fault
             Value::Integer(_) => "too large a one",
             other => other.kind(),
         };
-        Fault::failed(format!("a whole number is needed, not {given}"))
+        RenderError::failed(format!("a whole number is needed, not {given}"))
     })
 }
 
@@ -60,10 +60,10 @@ pub(in crate::rag::template) fn place(at: &Value<'_>, length: usize) -> Option<u
 pub(in crate::rag::template) fn slice(
     length: usize,
     [start, stop, step]: [Option<i128>; 3],
-) -> Result<Vec<usize>, Fault> {
+) -> Result<Vec<usize>, RenderError> {
     let (step, length) = (step.unwrap_or(1), length as i128);
     if step == 0 {
-        return Err(Fault::failed("the step of a slice cannot be 0"));
+        return Err(RenderError::failed("the step of a slice cannot be 0"));
     }
     let (least, most) = if step > 0 { (0, length) } else { (-1, length - 1) };
     let clamp = |bound: i128| if bound < 0 { (bound + length).max(least) } else { bound.min(most) };
@@ -81,24 +81,24 @@ pub(in crate::rag::template) fn slice(
 }
 
 /// How many numbers a range has.
-pub(in crate::rag::template) fn range_length(start: i128, stop: i128, step: i128) -> Result<usize, Fault> {
+pub(in crate::rag::template) fn range_length(start: i128, stop: i128, step: i128) -> Result<usize, RenderError> {
     let span = match step.signum() {
         1 => stop - start,
         -1 => start - stop,
-        _ => return Err(Fault::failed("the step of a range cannot be 0")),
+        _ => return Err(RenderError::failed("the step of a range cannot be 0")),
     };
     let step = step.abs();
     Ok(usize::try_from((span.max(0) + step - 1) / step).unwrap_or(usize::MAX))
 }
 
-pub(in crate::rag::template) fn negative<'a>(value: &Value<'a>) -> Result<Value<'a>, Fault> {
+pub(in crate::rag::template) fn negative<'a>(value: &Value<'a>) -> Result<Value<'a>, RenderError> {
     match value {
         Value::Integer(value) => {
             let negative = value.checked_neg().map(Value::Integer);
-            negative.ok_or_else(|| Fault::failed("there is no negative of so small a number"))
+            negative.ok_or_else(|| RenderError::failed("there is no negative of so small a number"))
         }
         Value::Float(value) => Ok(Value::Float(-value)),
-        other => Err(Fault::failed(format!("there is no negative of {}", other.kind()))),
+        other => Err(RenderError::failed(format!("there is no negative of {}", other.kind()))),
     }
 }
 
@@ -107,8 +107,8 @@ pub(in crate::rag::template) fn arithmetic<'a>(
     arithmetic: Arithmetic,
     left: &Value<'a>,
     right: &Value<'a>,
-    meter: &mut Meter,
-) -> Result<Value<'a>, Fault> {
+    meter: &mut RenderMeter,
+) -> Result<Value<'a>, RenderError> {
     match arithmetic {
         Arithmetic::Add => {
             if let (Some(left), Some(right)) = (left.as_text(), right.as_text()) {
@@ -132,7 +132,7 @@ pub(in crate::rag::template) fn arithmetic<'a>(
         _ => {}
     }
     let Some(pair) = pair(left, right) else {
-        return Err(Fault::failed(format!(
+        return Err(RenderError::failed(format!(
             "`{}` does not go with {} and {}",
             sign(arithmetic),
             left.kind(),
@@ -150,12 +150,16 @@ pub(in crate::rag::template) fn arithmetic<'a>(
         } else {
             "has no result with these numbers: it is too large, or there is none"
         };
-        Fault::failed(format!("`{}` {why}", sign(arithmetic)))
+        RenderError::failed(format!("`{}` {why}", sign(arithmetic)))
     })
 }
 
 /// A text or list so many times.
-fn repeated<'a>(whole: &Value<'a>, times: &Value<'_>, meter: &mut Meter) -> Option<Result<Value<'a>, Fault>> {
+fn repeated<'a>(
+    whole: &Value<'a>,
+    times: &Value<'_>,
+    meter: &mut RenderMeter,
+) -> Option<Result<Value<'a>, RenderError>> {
     let length = whole.as_text().map(str::len).or_else(|| whole.as_list().map(super::super::value::Items::len))?;
     let mut repeat = || {
         let times = usize::try_from(integer(times)?.max(0)).unwrap_or(usize::MAX);

@@ -3,88 +3,90 @@
 use std::collections::BTreeMap;
 
 use super::super::compare::{contains, equal, order};
-use super::super::language::{Arithmetic, Comparison, Constant, Kind, Node};
-use super::super::meter::{Fault, Meter};
-use super::super::value::{Text, Value};
+use super::super::language::{Arithmetic, Comparison, Constant, ExpressionKind, ExpressionNode};
+use super::super::meter::{RenderError, RenderMeter};
+use super::super::value::{TemplateText, Value};
 use super::super::{filters, predicates};
-use super::{Run, calculate};
+use super::{TemplateRun, calculate};
 
-impl<'a> Run<'a> {
+impl<'a> TemplateRun<'a> {
     /// The value of an expression.
-    pub(super) fn value(&mut self, node: &'a Node) -> Result<Value<'a>, Fault> {
+    pub(super) fn value(&mut self, node: &'a ExpressionNode) -> Result<Value<'a>, RenderError> {
         self.meter.steps(1)?;
         self.kind(&node.kind).map_err(|fault| fault.at(node.line))
     }
 
     /// Whether it holds as a condition.
-    pub(super) fn holds(&mut self, node: &'a Node) -> Result<bool, Fault> {
+    pub(super) fn holds(&mut self, node: &'a ExpressionNode) -> Result<bool, RenderError> {
         self.value(node)?.holds().map_err(|fault| fault.at(node.line))
     }
 
-    fn kind(&mut self, kind: &'a Kind) -> Result<Value<'a>, Fault> {
+    fn kind(&mut self, kind: &'a ExpressionKind) -> Result<Value<'a>, RenderError> {
         match kind {
-            Kind::Constant(constant) => Ok(literal(constant)),
-            Kind::Variable(name) => self.variable(*name),
-            Kind::Loop(field) => Ok(self.loop_field(*field)),
-            Kind::Attribute(of, name) => self.attribute(of, name),
-            Kind::Item(of, at) => self.item(of, at),
-            Kind::Slice { of, start, stop, step } => self.slice(of, [start.as_ref(), stop.as_ref(), step.as_ref()]),
-            Kind::Not(node) => Ok(Value::Bool(!self.holds(node)?)),
-            Kind::Negative(node) => calculate::negative(&self.value(node)?),
-            Kind::Arithmetic(arithmetic, left, right) => self.arithmetic(*arithmetic, left, right),
-            Kind::And(left, right) => {
+            ExpressionKind::Constant(constant) => Ok(literal(constant)),
+            ExpressionKind::Variable(name) => self.variable(*name),
+            ExpressionKind::Loop(field) => Ok(self.loop_field(*field)),
+            ExpressionKind::Attribute(of, name) => self.attribute(of, name),
+            ExpressionKind::Item(of, at) => self.item(of, at),
+            ExpressionKind::Slice { of, start, stop, step } => {
+                self.slice(of, [start.as_ref(), stop.as_ref(), step.as_ref()])
+            }
+            ExpressionKind::Not(node) => Ok(Value::Bool(!self.holds(node)?)),
+            ExpressionKind::Negative(node) => calculate::negative(&self.value(node)?),
+            ExpressionKind::Arithmetic(arithmetic, left, right) => self.arithmetic(*arithmetic, left, right),
+            ExpressionKind::And(left, right) => {
                 let left = self.value(left)?;
                 if left.holds()? { self.value(right) } else { Ok(left) }
             }
-            Kind::Or(left, right) => {
+            ExpressionKind::Or(left, right) => {
                 let left = self.value(left)?;
                 if left.holds()? { Ok(left) } else { self.value(right) }
             }
-            Kind::Comparison(first, rest) => self.comparison(first, rest),
-            Kind::Choice { test, yes, no } => match (self.holds(test)?, no) {
+            ExpressionKind::Comparison(first, rest) => self.comparison(first, rest),
+            ExpressionKind::Choice { test, yes, no } => match (self.holds(test)?, no) {
                 (true, _) => self.value(yes),
                 (false, Some(no)) => self.value(no),
                 (false, None) => Ok(Value::Nothing),
             },
-            Kind::Filter { filter, of, arguments } => {
+            ExpressionKind::Filter { filter, of, arguments } => {
                 let of = self.value(of)?;
                 let given = self.arguments(arguments)?;
                 filters::apply(*filter, of, &given, &mut self.meter)
             }
-            Kind::Test { test, of, arguments } => {
+            ExpressionKind::Test { test, of, arguments } => {
                 let of = self.value(of)?;
                 let given = self.arguments(arguments)?;
                 predicates::holds(*test, &of, &given.positional, &mut self.meter).map(Value::Bool)
             }
-            Kind::Range(nodes) => self.range(nodes),
-            Kind::Cycle(nodes) => {
+            ExpressionKind::Range(nodes) => self.range(nodes),
+            ExpressionKind::Cycle(nodes) => {
                 let at = self.loops.last().map_or(0, |current| current.at);
                 match nodes.get(at.checked_rem(nodes.len()).unwrap_or(0)) {
                     Some(node) => self.value(node),
                     None => Ok(Value::Undefined),
                 }
             }
-            Kind::List(nodes) => self.list(nodes, false),
-            Kind::Tuple(nodes) => self.list(nodes, true),
-            Kind::Map(nodes) => self.map(nodes),
+            ExpressionKind::List(nodes) => self.list(nodes, false),
+            ExpressionKind::Tuple(nodes) => self.list(nodes, true),
+            ExpressionKind::Map(nodes) => self.map(nodes),
         }
     }
 
-    fn attribute(&mut self, of: &'a Node, name: &str) -> Result<Value<'a>, Fault> {
+    fn attribute(&mut self, of: &'a ExpressionNode, name: &str) -> Result<Value<'a>, RenderError> {
         let of = self.value(of)?;
         self.meter.steps(2)?;
         if of.is_undefined() {
-            return Err(Fault::failed(format!("it uses `{name}` of something that is not there")));
+            return Err(RenderError::failed(format!("it uses `{name}` of something that is not there")));
         }
         Ok(of.entry(name).unwrap_or(Value::Undefined))
     }
 
-    fn item(&mut self, of: &'a Node, at: &'a Node) -> Result<Value<'a>, Fault> {
+    fn item(&mut self, of: &'a ExpressionNode, at: &'a ExpressionNode) -> Result<Value<'a>, RenderError> {
         let of = self.value(of)?;
         let at = self.value(at)?;
         self.meter.steps(2)?;
         if of.is_undefined() {
-            return Err(Fault::failed("it uses a part of something that is not there"));
+            return Err(RenderError::failed("it uses a part of something that is not there"));
         }
         let place = |length: usize| calculate::place(&at, length);
         let found = if let Some(items) = of.as_list() {
@@ -98,7 +100,11 @@ impl<'a> Run<'a> {
         Ok(found.unwrap_or(Value::Undefined))
     }
 
-    fn slice(&mut self, of: &'a Node, bounds: [Option<&'a Node>; 3]) -> Result<Value<'a>, Fault> {
+    fn slice(
+        &mut self,
+        of: &'a ExpressionNode,
+        bounds: [Option<&'a ExpressionNode>; 3],
+    ) -> Result<Value<'a>, RenderError> {
         let of = self.value(of)?;
         of.there()?;
         let mut values = [Value::None, Value::None, Value::None];
@@ -110,7 +116,12 @@ impl<'a> Run<'a> {
         sliced(&of, &values, &mut self.meter)
     }
 
-    fn arithmetic(&mut self, arithmetic: Arithmetic, left: &'a Node, right: &'a Node) -> Result<Value<'a>, Fault> {
+    fn arithmetic(
+        &mut self,
+        arithmetic: Arithmetic,
+        left: &'a ExpressionNode,
+        right: &'a ExpressionNode,
+    ) -> Result<Value<'a>, RenderError> {
         let (left, right) = (self.value(left)?, self.value(right)?);
         if arithmetic != Arithmetic::Concatenate {
             return calculate::arithmetic(arithmetic, &left, &right, &mut self.meter);
@@ -119,7 +130,11 @@ impl<'a> Run<'a> {
     }
 
     /// As in mathematics: `a < b < c` is `a < b and b < c`.
-    fn comparison(&mut self, first: &'a Node, rest: &'a [(Comparison, Node)]) -> Result<Value<'a>, Fault> {
+    fn comparison(
+        &mut self,
+        first: &'a ExpressionNode,
+        rest: &'a [(Comparison, ExpressionNode)],
+    ) -> Result<Value<'a>, RenderError> {
         let mut left = self.value(first)?;
         for (comparison, node) in rest {
             let right = self.value(node)?;
@@ -144,25 +159,25 @@ impl<'a> Run<'a> {
         Ok(Value::Bool(true))
     }
 
-    fn range(&mut self, nodes: &'a [Node]) -> Result<Value<'a>, Fault> {
+    fn range(&mut self, nodes: &'a [ExpressionNode]) -> Result<Value<'a>, RenderError> {
         let values = nodes.iter().map(|node| self.value(node)).collect::<Result<Vec<_>, _>>()?;
         ranged(&values, &mut self.meter)
     }
 
-    fn list(&mut self, nodes: &'a [Node], is_tuple: bool) -> Result<Value<'a>, Fault> {
+    fn list(&mut self, nodes: &'a [ExpressionNode], is_tuple: bool) -> Result<Value<'a>, RenderError> {
         self.meter.places(nodes.len())?;
         let items = nodes.iter().map(|node| self.value(node)).collect::<Result<Vec<_>, _>>()?;
         Value::list(items, is_tuple)
     }
 
-    fn map(&mut self, nodes: &'a [(Node, Node)]) -> Result<Value<'a>, Fault> {
+    fn map(&mut self, nodes: &'a [(ExpressionNode, ExpressionNode)]) -> Result<Value<'a>, RenderError> {
         self.meter.places(nodes.len().saturating_mul(2))?;
         let mut entries = BTreeMap::new();
         for (name, value) in nodes {
             let line = name.line;
             let name = self.value(name)?;
             let Some(name) = name.as_text() else {
-                return Err(Fault::failed(format!("the names of a map are texts, not {}", name.kind())).at(line));
+                return Err(RenderError::failed(format!("the names of a map are texts, not {}", name.kind())).at(line));
             };
             self.meter.text(name.len())?;
             let (name, value) = (name.to_owned(), self.value(value)?);
@@ -171,7 +186,10 @@ impl<'a> Run<'a> {
         Value::map(entries)
     }
 
-    fn arguments(&mut self, arguments: &'a super::super::language::Arguments) -> Result<filters::Given<'a>, Fault> {
+    fn arguments(
+        &mut self,
+        arguments: &'a super::super::language::Arguments,
+    ) -> Result<filters::Given<'a>, RenderError> {
         let mut given = filters::Given {
             positional: Vec::with_capacity(arguments.positional.len()),
             named: Vec::with_capacity(arguments.named.len()),
@@ -192,8 +210,8 @@ impl<'a> Run<'a> {
 pub(in crate::rag::template) fn sliced<'a>(
     of: &Value<'a>,
     bounds: &[Value<'a>],
-    meter: &mut Meter,
-) -> Result<Value<'a>, Fault> {
+    meter: &mut RenderMeter,
+) -> Result<Value<'a>, RenderError> {
     of.there()?;
     let mut numbers = [None; 3];
     for (bound, number) in bounds.iter().zip(&mut numbers) {
@@ -214,7 +232,7 @@ pub(in crate::rag::template) fn sliced<'a>(
         return Ok(Value::made(chosen));
     }
     let Some(items) = of.as_list() else {
-        return Err(Fault::failed(format!("{} has no parts in order", of.kind())));
+        return Err(RenderError::failed(format!("{} has no parts in order", of.kind())));
     };
     meter.places(items.len())?;
     let chosen = calculate::slice(items.len(), numbers)?.into_iter().filter_map(|at| items.get(at));
@@ -225,8 +243,8 @@ pub(in crate::rag::template) fn sliced<'a>(
 pub(in crate::rag::template) fn concatenated<'a>(
     left: &Value<'a>,
     right: &Value<'a>,
-    meter: &mut Meter,
-) -> Result<Value<'a>, Fault> {
+    meter: &mut RenderMeter,
+) -> Result<Value<'a>, RenderError> {
     left.there()?;
     right.there()?;
     let mut text = String::new();
@@ -236,13 +254,16 @@ pub(in crate::rag::template) fn concatenated<'a>(
 }
 
 /// The numbers of `range(…)`.
-pub(in crate::rag::template) fn ranged<'a>(values: &[Value<'a>], meter: &mut Meter) -> Result<Value<'a>, Fault> {
+pub(in crate::rag::template) fn ranged<'a>(
+    values: &[Value<'a>],
+    meter: &mut RenderMeter,
+) -> Result<Value<'a>, RenderError> {
     let numbers = values.iter().map(calculate::integer).collect::<Result<Vec<_>, _>>()?;
     let (start, stop, step) = match *numbers.as_slice() {
         [stop] => (0, stop, 1),
         [start, stop] => (start, stop, 1),
         [start, stop, step] => (start, stop, step),
-        _ => return Err(Fault::failed("`range` takes 1 to 3 numbers")),
+        _ => return Err(RenderError::failed("`range` takes 1 to 3 numbers")),
     };
     let count = calculate::range_length(start, stop, step)?;
     meter.places(count)?;
@@ -257,6 +278,6 @@ pub(in crate::rag::template) fn literal(constant: &Constant) -> Value<'_> {
         Constant::Bool(value) => Value::Bool(*value),
         Constant::Integer(value) => Value::Integer(*value),
         Constant::Float(value) => Value::Float(*value),
-        Constant::Text(text) => Value::Text(Text::Given(text)),
+        Constant::Text(text) => Value::Text(TemplateText::Given(text)),
     }
 }

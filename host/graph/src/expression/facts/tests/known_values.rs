@@ -5,7 +5,7 @@ fn a_misspelt_value_of_the_input_is_told_in_whatever_shape_it_is_compared() {
     let (never, source) = ("`input.type` is never `webhok`", "`input.source` is never `crn`");
     let (meant, cron) = ("did you mean `webhook`?", "did you mean `cron`?");
     check(
-        Wanted::Condition,
+        ExpressionPurpose::Condition,
         &[
             ("input.type == 'webhok'", "'webhok'", never, meant),
             ("'webhok' != input.type", "'webhok'", never, meant),
@@ -95,7 +95,7 @@ fn a_misspelt_permission_is_told_in_whatever_shape_it_is_looked_for() {
     let unknown = "neither the host nor the bundle knows permission `reviw`";
     let review = "did you mean `review`?";
     check(
-        Wanted::Condition,
+        ExpressionPurpose::Condition,
         &[
             ("'reviw' in permissions", "'reviw'", unknown, review),
             ("permissions == ['reviw']", "'reviw'", unknown, review),
@@ -136,10 +136,10 @@ fn a_misspelt_permission_is_told_in_whatever_shape_it_is_looked_for() {
             ),
         ],
     );
-    let mistaken = told("permissions.contains('reviw')", Wanted::Condition);
+    let mistaken = told("permissions.contains('reviw')", ExpressionPurpose::Condition);
     let said: Vec<(&str, &str)> = mistaken.iter().map(|(_, message, help)| (message.as_str(), help.as_str())).collect();
     let called = "`contains` cannot be called on a list with a string";
     assert_eq!(said, [(unknown, review), (called, "write `'reviw' in permissions`")]);
-    let mistaken = told("permissions == 'reviw'", Wanted::Condition);
+    let mistaken = told("permissions == 'reviw'", ExpressionPurpose::Condition);
     assert_eq!(mistaken.first().map(|(_, message, help)| (message.as_str(), help.as_str())), Some((unknown, review)));
 }

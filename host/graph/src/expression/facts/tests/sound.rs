@@ -1,4 +1,4 @@
-use super::super::super::{Expression, Json, Meter, Scope};
+use super::super::super::{CostMeter, Expression, Json, Scope};
 use super::*;
 
 /// Conditions that may be right: each is let in, and gives true or false for these values.
@@ -106,15 +106,16 @@ fn a_condition_that_may_be_right_is_let_in_and_gives_true_or_false() {
         "[[1, 2], [3]].exists(l, size(l) == 1)",
         "[1, 2].exists_one(n, n == 1) && [1, 2].map(n, n > 1, n * 2) == [4]",
     ] {
-        let found = told(source, Wanted::Condition);
+        let found = told(source, ExpressionPurpose::Condition);
         let surroundings = Surroundings {
-            wanted: Wanted::Condition,
+            wanted: ExpressionPurpose::Condition,
             channels: &channel,
             permissions: &["message", "review", "decisions", "menu"],
         };
-        let given = Expression::compile(source, &surroundings)
-            .map_err(|_| "refused".to_owned())
-            .and_then(|(expression, _)| expression.condition(|name| values.get(name), &scope, &mut Meter::default()));
+        let given =
+            Expression::compile(source, &surroundings).map_err(|_| "refused".to_owned()).and_then(|(expression, _)| {
+                expression.condition(|name| values.get(name), &scope, &mut CostMeter::default())
+            });
         if !found.is_empty() || given.is_err() {
             wrong.push(format!("{source}: {found:?} {given:?}"));
         }
@@ -135,7 +136,7 @@ fn a_condition_that_may_be_right_is_let_in_and_gives_true_or_false() {
         "has(state.list) ? state.list : []",
         "input.data.map(key, key)",
     ] {
-        let found = told(source, Wanted::List);
+        let found = told(source, ExpressionPurpose::List);
         if !found.is_empty() {
             wrong.push(format!("{source}: {found:?}"));
         }
