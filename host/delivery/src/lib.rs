@@ -11,9 +11,11 @@ mod outcome;
 mod relay;
 mod review;
 mod schedule;
+mod target;
 
 pub use config::RelayConfig;
 pub use metrics::describe_metrics;
 pub use notice::{Audience, Notice, Recipient};
 pub use relay::{Relay, RelayTask};
 pub use review::{may_review, review_view};
+pub use target::{AttemptResult, DueEffect, EffectTarget};

@@ -1,4 +1,4 @@
-use signalbox_capabilities::rag::{Template, TemplateError, Work};
+use signalbox_capabilities::rag::{RenderSteps, Template, TemplateError};
 use signalbox_model::{JsonObject, MessageModel, Timestamp};
 
 /// No message is longer.
@@ -32,10 +32,10 @@ pub fn template(data: &[u8]) {
             return;
         }
     };
-    let rendered = template.render(&data, Work::FULL);
-    assert_eq!(rendered, template.render(&data, Work::FULL), "the same message says something else");
+    let rendered = template.render(&data, RenderSteps::FULL);
+    assert_eq!(rendered, template.render(&data, RenderSteps::FULL), "the same message says something else");
     assert!(rendered.as_ref().is_ok_and(|text| text.len() <= LONGEST) || rendered.is_err());
-    match template.render(&data, Work::BRIEF) {
+    match template.render(&data, RenderSteps::BRIEF) {
         Err(TemplateError::TooMuch) => {}
         brief => assert_eq!(brief, rendered, "less work gives something else"),
     }

@@ -11,7 +11,7 @@ const LEAST_OF_LAST_COLUMN: u16 = 10;
 
 /// A list with a header.
 pub struct TextTable {
-    inner: comfy_table::TextTable,
+    inner: comfy_table::Table,
     columns: usize,
     terminal: Option<u16>,
 }
@@ -23,7 +23,7 @@ impl TextTable {
     }
 
     fn for_terminal(columns: &[&str], terminal: Option<u16>) -> Self {
-        let mut inner = comfy_table::TextTable::new();
+        let mut inner = comfy_table::Table::new();
         inner.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
         inner.set_header(columns);
         Self { inner, columns: columns.len(), terminal }

@@ -61,7 +61,7 @@ pub(super) enum Items<'v, 'a> {
 pub(super) type Pairs<'v, 'a> = Box<dyn Iterator<Item = (TemplateText<'a>, Value<'a>)> + 'v>;
 
 impl Deref for TemplateText<'_> {
-    type AssignmentTarget = str;
+    type Target = str;
 
     fn deref(&self) -> &str {
         match self {

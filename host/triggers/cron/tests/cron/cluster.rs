@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use signalbox_graph::{CronInput, Inputs};
 use signalbox_intake::{Intake, IntakeConfig};
-use signalbox_model::{Clock, CronCatchUp, HumanDuration, Overlap, Timestamp};
+use signalbox_model::{CatchUp, Clock, HumanDuration, Overlap, Timestamp};
 use signalbox_sessions::Sessions;
 use signalbox_store::{Config, Fire, Schedule, ScheduleDefinition, ScheduleSource, ScheduleTiming, Store};
 use signalbox_tests_decider::{Script, ScriptedDecider, business};
@@ -65,7 +65,7 @@ impl Cluster {
             timezone: "UTC".to_owned(),
             payload: None,
             overlap: Overlap::Allow,
-            catch_up: CronCatchUp::Last,
+            catch_up: CatchUp::Last,
             jitter: HumanDuration::millis(0),
             source: ScheduleSource::Plugin { decision_id: "dec_0".to_owned() },
         };
