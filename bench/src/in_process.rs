@@ -1,4 +1,5 @@
-//! The host's insides in this process: one executor on a store, with bundles and businesses as a measurement needs them.
+//! The host's insides in this process: one executor on a store, with bundles and businesses as a measurement needs
+//! them.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -107,7 +107,8 @@ pub fn decide(count: u32, recorded: bool) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let store = Store::open(Config::new(Backend::Embedded { path: None })).await?;
-        // A small pool: callgrind has less address space to give than a machine. And no ticks, because nothing is short there.
+        // A small pool: callgrind has less address space to give than a machine. And no ticks, because nothing is short
+        // there.
         let tick = Duration::from_secs(3_600);
         let host = InProcessHost::with(store, SandboxConfig { instances: 2, tick, ..SandboxConfig::default() })?;
         let folder = TempDir::new()?;

@@ -145,9 +145,9 @@ pub async fn most(sockets: &mut Vec<Socket>, business: &str, time: Duration) -> 
     Ok(total as f64 / started.elapsed().as_secs_f64())
 }
 
-/// How long answers take at so many messages a second over all connections, in microseconds. Each message has its moment
-/// whatever became of those before it, and its time runs from that moment: a server that stalls is charged for all that
-/// would have come meanwhile.
+/// How long answers take at so many messages a second over all connections, in microseconds. Each message has its
+/// moment whatever became of those before it, and its time runs from that moment: a server that stalls is charged for
+/// all that would have come meanwhile.
 pub async fn steady(sockets: Vec<Socket>, business: &str, rate: f64, time: Duration) -> Result<Histogram<u64>> {
     let (count, mut running) = (sockets.len() as f64, JoinSet::new());
     let every = Duration::from_secs_f64(count / rate);

@@ -1,5 +1,5 @@
-//! `signalbox-bench`: measures how fast the host is, beside its peers and its budgets. Started by `cargo xtask`, which builds
-//! what it needs.
+//! `signalbox-bench`: measures how fast the host is, beside its peers and its budgets. Started by `cargo xtask`, which
+//! builds what it needs.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool speaks on its terminal")]
 
 mod bare;

@@ -33,8 +33,8 @@ pub fn run(workspace: &Workspace, target: &str, minutes: u32) -> Result<ExitCode
     Ok(ExitCode::SUCCESS)
 }
 
-/// The targets are a workspace of their own, whose lock nobody looks at while the host's dependencies change: a stale one
-/// is a problem here, before it is one of whoever fuzzes next.
+/// The targets are a workspace of their own, whose lock nobody looks at while the host's dependencies change: a stale
+/// one is a problem here, before it is one of whoever fuzzes next.
 pub fn check_lock(workspace: &Workspace) -> Result<()> {
     let manifest = workspace.root.join("fuzz/Cargo.toml");
     let mut cargo = workspace.cargo();

@@ -63,7 +63,8 @@ enum Task {
         #[arg(long, default_value_t = 10)]
         minutes: u32,
     },
-    /// Send mixed traffic to a host for some time; fails unless memory, file handles, tasks and guest calls end where they began.
+    /// Send mixed traffic to a host for some time; fails unless memory, file handles, tasks and guest calls end where
+    /// they began.
     Soak {
         /// For how long.
         #[arg(long, default_value_t = 60.0)]

@@ -171,8 +171,8 @@ fn context() -> wit::Context {
     }
 }
 
-/// The node `reply` of the probe `chain`, to be called in each of three ways. Each gives the processor time of one call, in
-/// microseconds, from as many as fit into a turn.
+/// The node `reply` of the probe `chain`, to be called in each of three ways. Each gives the processor time of one
+/// call, in microseconds, from as many as fit into a turn.
 pub struct GuestCall {
     boxed: Boxed,
     bare: Bare,

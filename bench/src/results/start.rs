@@ -32,8 +32,8 @@ fn setup(folder: &Path, types: usize) -> Result<Setup> {
     Ok(setup)
 }
 
-/// One message, from frame to reply: how long it took, and what the host's threads computed and waited for a core meanwhile,
-/// in microseconds.
+/// One message, from frame to reply: how long it took, and what the host's threads computed and waited for a core
+/// meanwhile, in microseconds.
 #[derive(Clone, Copy, Default)]
 struct Called {
     took: f64,

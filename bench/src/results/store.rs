@@ -66,7 +66,8 @@ impl Bed {
         self.host.decide(input(&json!({ "text": TEXT }))?).await
     }
 
-    /// Does one thing by many callers until `enough` says so; gives back how often a second, and what each one computed.
+    /// Does one thing by many callers until `enough` says so; gives back how often a second, and what each one
+    /// computed.
     async fn by_many(
         self: &Arc<Self>,
         decide: bool,

@@ -182,8 +182,8 @@ impl Answers {
         })
     }
 
-    /// Keeps what was asked, which is in the journal whatever comes of it. False when the decision has asked for more than
-    /// it can ever be answered.
+    /// Keeps what was asked, which is in the journal whatever comes of it. False when the decision has asked for more
+    /// than it can ever be answered.
     pub(crate) fn keep(&self, request: usize) -> bool {
         self.inner.change(|limits, uses| {
             let [own, business, host] = uses;

@@ -1,5 +1,5 @@
-//! Folders that somebody else put together: a bundle, the businesses. What is read lies in them; a symbolic link may lead
-//! elsewhere inside, as Kubernetes makes them for what it mounts, and never out.
+//! Folders that somebody else put together: a bundle, the businesses. What is read lies in them; a symbolic link may
+//! lead elsewhere inside, as Kubernetes makes them for what it mounts, and never out.
 
 use std::fs::File;
 use std::io;
@@ -31,8 +31,8 @@ impl Folder {
         &self.path
     }
 
-    /// Opens a file to read, by its path below the folder. What is no file, as a pipe, is refused and does not keep who opens it
-    /// waiting.
+    /// Opens a file to read, by its path below the folder. What is no file, as a pipe, is refused and does not keep who
+    /// opens it waiting.
     pub fn file(&self, below: &Path) -> io::Result<File> {
         let file = File::from(self.beneath(below, OFlags::RDONLY | OFlags::NONBLOCK)?);
         if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is no file")) }
@@ -77,7 +77,8 @@ impl Folder {
         self.resolved(below, flags | OFlags::CLOEXEC)
     }
 
-    /// The same where the kernel does not keep watch: resolves first and opens what it found, as long as that is no link.
+    /// The same where the kernel does not keep watch: resolves first and opens what it found, as long as that is no
+    /// link.
     fn resolved(&self, below: &Path, flags: OFlags) -> io::Result<OwnedFd> {
         let root = self.path.canonicalize()?;
         let path = root.join(below).canonicalize()?;

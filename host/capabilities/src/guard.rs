@@ -52,8 +52,8 @@ pub(crate) struct Function {
 
 /// What a call is run with.
 pub(crate) struct Asked {
-    /// The idempotency key of this very call: made of decision, node and call number, so it is the same when the decision
-    /// is repeated.
+    /// The idempotency key of this very call: made of decision, node and call number, so it is the same when the
+    /// decision is repeated.
     pub key: String,
     /// How many bytes the answer may have.
     pub bytes: usize,

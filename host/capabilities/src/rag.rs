@@ -148,8 +148,8 @@ impl Lookup {
         Ok(found.into_iter().map(|decision| self.past_decision(decision)).collect())
     }
 
-    /// What another business's guests said stays with that business: its decisions come without reasoning and place. Why a
-    /// decision failed tells of the inside of plugins, and is for the operator.
+    /// What another business's guests said stays with that business: its decisions come without reasoning and place.
+    /// Why a decision failed tells of the inside of plugins, and is for the operator.
     fn past_decision(&self, decision: DecisionModel) -> PastDecision {
         let same_business = decision.business_id == self.business.business_id;
         let failed = decision.outcome == Outcome::Failed;

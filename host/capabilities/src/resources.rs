@@ -1,4 +1,5 @@
-//! `signalbox:resources`: what other services of the business own. No service is configured yet, and the plugin is told.
+//! `signalbox:resources`: what other services of the business own. No service is configured yet, and the plugin is
+//! told.
 
 use signalbox_bindings::signalbox::resources::resources::{Error, Filter, Host, ResourceState};
 

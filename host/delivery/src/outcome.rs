@@ -49,7 +49,8 @@ pub(crate) fn is_due(effect: &Effect, now: Timestamp) -> bool {
     matches!(effect.state, EffectState::Pending | EffectState::Waiting { .. }) && due_at(effect, now).is_none()
 }
 
-/// Whether an effect is for a newer version to deliver: it is due, and this one does not know its kind, or how it stands.
+/// Whether an effect is for a newer version to deliver: it is due, and this one does not know its kind, or how it
+/// stands.
 pub(crate) fn is_left(effect: &Effect, now: Timestamp) -> bool {
     matches!(effect.state, EffectState::Unknown(_)) || (!effect.kind.is_known() && is_due(effect, now))
 }

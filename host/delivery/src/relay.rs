@@ -251,8 +251,8 @@ impl RelayTask {
         }
     }
 
-    /// Counts what only a newer version of the host knows how to deliver. It stays as it is, and so a newer host that runs
-    /// beside this one finds it at once.
+    /// Counts what only a newer version of the host knows how to deliver. It stays as it is, and so a newer host that
+    /// runs beside this one finds it at once.
     fn leave(&mut self, record: &DecisionRecord, now: Timestamp) {
         for effect in record.effects.iter().filter(|effect| outcome::is_left(effect, now)) {
             if self.left.len() >= MAX_LEFT {

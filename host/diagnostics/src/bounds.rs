@@ -1,5 +1,5 @@
-//! What the text of a file must keep to before a parser sees it: parsers recurse where a text nests, look for mistakes on
-//! and on, and build what a few bytes describe.
+//! What the text of a file must keep to before a parser sees it: parsers recurse where a text nests, look for mistakes
+//! on and on, and build what a few bytes describe.
 
 use std::ops::Range;
 
@@ -29,7 +29,8 @@ pub struct Unread {
     pub at: Range<usize>,
 }
 
-/// Whether a TOML text of at most `limit` bytes nests no deeper than any that people write. In one pass, without a parser.
+/// Whether a TOML text of at most `limit` bytes nests no deeper than any that people write. In one pass, without a
+/// parser.
 pub fn check_toml(text: &str, limit: usize) -> Result<(), Unread> {
     if text.len() > limit {
         let message = format!("the file has {} bytes, more than {limit}", text.len());

@@ -14,8 +14,8 @@ pub struct Problems {
 }
 
 impl Problems {
-    /// None yet; every table that is read is noted with the keys that it may have, for tests that hold a guide or a schema
-    /// to the reader.
+    /// None yet; every table that is read is noted with the keys that it may have, for tests that hold a guide or a
+    /// schema to the reader.
     pub fn noting_keys() -> Self {
         Self { keys: Some(BTreeMap::new()), ..Self::default() }
     }

@@ -251,7 +251,8 @@ struct Place {
     column: usize,
 }
 
-/// The part of a file that is drawn with a caret: never more than some lines of a terminal, however long the file's are.
+/// The part of a file that is drawn with a caret: never more than some lines of a terminal, however long the file's
+/// are.
 #[derive(Debug)]
 struct Excerpt<'a> {
     file: &'a str,

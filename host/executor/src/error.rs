@@ -85,8 +85,9 @@ pub enum DecideError {
     Internal(String),
 }
 
-/// What the sender of something is told that the store did not take: what it is, and what is the same when it is sent again.
-/// The words follow from the error's [`Remedy`], as everything does that tells a program whether to send it again.
+/// What the sender of something is told that the store did not take: what it is, and what is the same when it is sent
+/// again. The words follow from the error's [`Remedy`], as everything does that tells a program whether to send it
+/// again.
 pub fn not_stored(what: &str, with_same: &str, error: &StoreError) -> String {
     match (error.remedy(), error) {
         (Remedy::Time, _) => {

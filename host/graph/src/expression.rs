@@ -39,8 +39,8 @@ pub use meter::{EVALUATION_LIMIT, RUN_LIMIT, STEP_LIMIT};
 /// The longest expression: what it may cost to read is bounded by what may be written.
 const MAX_SOURCE_BYTES: usize = 1024;
 
-/// The most brackets, `?`, comparisons and sums, which are what may nest: parser and evaluation recurse, and an overflow
-/// would take the host with it.
+/// The most brackets, `?`, comparisons and sums, which are what may nest: parser and evaluation recurse, and an
+/// overflow would take the host with it.
 const MAX_NESTING: usize = 32;
 
 /// The stack that parsing gets; only what is used of it is ever backed by memory.
@@ -114,8 +114,8 @@ impl fmt::Debug for Expression {
 }
 
 impl Expression {
-    /// Compiles and checks a source, and gives what may be wrong with it besides; the names of channels are checked by the
-    /// caller, who knows them.
+    /// Compiles and checks a source, and gives what may be wrong with it besides; the names of channels are checked by
+    /// the caller, who knows them.
     pub fn compile(source: &str, surroundings: &Surroundings<'_>) -> Compiled {
         if let Some(message) = too_much(source) {
             let help = "let a node compute it into a channel".to_owned();

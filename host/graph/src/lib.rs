@@ -1,7 +1,8 @@
 //! Bundles and decision graphs: `bundle.toml` read and checked, and the pure machine that steps through a graph.
 //!
-//! [`parse`] turns the text of a manifest into a [`Manifest`], or into a [`Report`](signalbox_diagnostics::Report) of everything that is wrong with it.
-//! A [`Stepper`] says which nodes run next and is told how they ended: no async, no wasm, no clock, no I/O.
+//! [`parse`] turns the text of a manifest into a [`Manifest`], or into a [`Report`](signalbox_diagnostics::Report) of
+//! everything that is wrong with it. A [`Stepper`] says which nodes run next and is told how they ended: no async, no
+//! wasm, no clock, no I/O.
 //!
 //! A bundle with a parallel step, a join, a condition and a node that takes over on errors:
 //!

@@ -4,11 +4,13 @@ use std::fmt::Write;
 
 use crate::graph::{Edge, EdgeTarget, Graph, Node, NodeBody, When};
 
-/// The most nodes that are drawn where they run; a bundle with more has each of its subgraphs drawn once, beside the graph.
+/// The most nodes that are drawn where they run; a bundle with more has each of its subgraphs drawn once, beside the
+/// graph.
 const MOST_IN_PLACE: usize = 300;
 
-/// The graph as a Mermaid flowchart. Solid arrows are edges, with their conditions; dotted ones are gotos and what takes
-/// over on an error. Hexagons wait for every branch that can still reach them; double boxes run once for each item.
+/// The graph as a Mermaid flowchart. Solid arrows are edges, with their conditions; dotted ones are gotos and what
+/// takes over on an error. Hexagons wait for every branch that can still reach them; double boxes run once for each
+/// item.
 pub fn mermaid(graph: &Graph) -> String {
     let mut out = String::from("flowchart TD\n");
     let in_place = size(graph, MOST_IN_PLACE) <= MOST_IN_PLACE;

@@ -2,8 +2,8 @@
 //!
 //! Nodes that are active in one step see the same snapshot. Their updates are merged when all of them have ended, in
 //! declared order, whatever the order in which they ended: the same outcomes give the same result every time. A step
-//! always waits for all its nodes, even after one has failed for good, so that what a failed run reports does not depend
-//! on which node was quicker.
+//! always waits for all its nodes, even after one has failed for good, so that what a failed run reports does not
+//! depend on which node was quicker.
 
 mod budget;
 mod error;
@@ -26,8 +26,8 @@ use frame::{Frame, Settled};
 /// The most items of one `for-each`.
 pub const MAX_ITEMS: usize = 1_000;
 
-/// The most runs of nodes in one run of a graph, its subgraphs included: each item of a `for-each` is one, and so is each
-/// further attempt and each run of a subgraph.
+/// The most runs of nodes in one run of a graph, its subgraphs included: each item of a `for-each` is one, and so is
+/// each further attempt and each run of a subgraph.
 pub const MAX_NODE_RUNS: usize = 10_000;
 
 /// The most that the channels of one run may hold together, those of its subgraphs and what its nodes have just given
@@ -148,8 +148,8 @@ pub struct Stepper<P> {
 const ROOT: usize = 0;
 
 impl<P> Stepper<P> {
-    /// A run of `graph` that starts with what the conversation left in `session`. A value is left out when its channel is
-    /// no session channel, or takes no such value: a conversation outlives the bundle that began it.
+    /// A run of `graph` that starts with what the conversation left in `session`. A value is left out when its channel
+    /// is no session channel, or takes no such value: a conversation outlives the bundle that began it.
     pub fn new(graph: Arc<Graph>, session: BTreeMap<String, Json>, scope: Scope) -> Self {
         let mut root = Frame::new(graph);
         for (name, value) in session {

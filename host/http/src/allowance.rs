@@ -1,5 +1,5 @@
-//! What a connection may still send. HTTP has limits of its own; a WebSocket's message ends when its sender says so, and
-//! pieces without a byte in them would never reach the limit of its size.
+//! What a connection may still send. HTTP has limits of its own; a WebSocket's message ends when its sender says so,
+//! and pieces without a byte in them would never reach the limit of its size.
 
 use std::io;
 use std::pin::Pin;

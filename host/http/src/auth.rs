@@ -109,7 +109,8 @@ impl Verifier {
         }
     }
 
-    /// Tries every key that the token may be signed with: those with its `kid`, then those without any; without a `kid` all.
+    /// Tries every key that the token may be signed with: those with its `kid`, then those without any; without a `kid`
+    /// all.
     fn verify_with(
         &self,
         token: &str,

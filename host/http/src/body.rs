@@ -1,5 +1,5 @@
-//! The bodies of requests and answers: what a handler leaves of a request is read to its end, and the end of an answer is
-//! noted.
+//! The bodies of requests and answers: what a handler leaves of a request is read to its end, and the end of an answer
+//! is noted.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};

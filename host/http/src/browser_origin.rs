@@ -8,8 +8,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
 use url::Url;
 
-/// The origin of a web page, spelled as a browser spells it in the `Origin` header (RFC 6454, 6.2), so that it is compared
-/// byte for byte. Another spelling of it would never match and is no value of this type.
+/// The origin of a web page, spelled as a browser spells it in the `Origin` header (RFC 6454, 6.2), so that it is
+/// compared byte for byte. Another spelling of it would never match and is no value of this type.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(transparent)]
 pub struct BrowserOrigin(String);

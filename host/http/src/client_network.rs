@@ -1,7 +1,7 @@
 use std::net::{IpAddr, Ipv6Addr};
 
-/// What counts as one client: an address of IPv4, and of IPv6 the first 64 bits, because who has one address of such a network
-/// can have all of them.
+/// What counts as one client: an address of IPv4, and of IPv6 the first 64 bits, because who has one address of such a
+/// network can have all of them.
 pub fn client_network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),

@@ -1,7 +1,8 @@
-//! What the bytes of a connection say that the library does not tell: a request that says in two ways how long its body is.
+//! What the bytes of a connection say that the library does not tell: a request that says in two ways how long its body
+//! is.
 //!
-//! Of a request with `Transfer-Encoding` and `Content-Length` the library takes the first and leaves out the second, so that
-//! nobody sees any more that a proxy before the host may have gone by the other one, RFC 9112, 6.1.
+//! Of a request with `Transfer-Encoding` and `Content-Length` the library takes the first and leaves out the second, so
+//! that nobody sees any more that a proxy before the host may have gone by the other one, RFC 9112, 6.1.
 
 /// The names, with the colon that follows them at once: a name with a space before its colon is refused by the library.
 const LENGTH: &[u8] = b"content-length:";
@@ -13,8 +14,8 @@ const FIRST_LINE: &[u8] = b" HTTP/1.1";
 const BEGIN: usize = CODING.len();
 const END: usize = FIRST_LINE.len();
 
-/// Follows the lines of a connection. Where bodies begin and end is left to the library, so lines of a body that look like
-/// a head count as one: then a request in chunks on the same connection is refused, and none slips through.
+/// Follows the lines of a connection. Where bodies begin and end is left to the library, so lines of a body that look
+/// like a head count as one: then a request in chunks on the same connection is refused, and none slips through.
 #[derive(Debug, Default)]
 pub(super) struct Heads {
     begin: [u8; BEGIN],

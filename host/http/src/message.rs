@@ -14,8 +14,8 @@ use thiserror::Error;
 use crate::metrics::HTTP_MALFORMED;
 use crate::problem::ProblemResponse;
 
-/// Headers that mean one thing and so stand in one line. More `Authorization` lines than one are a matter of whoever reads
-/// tokens, more `Content-Length` lines one of the library.
+/// Headers that mean one thing and so stand in one line. More `Authorization` lines than one are a matter of whoever
+/// reads tokens, more `Content-Length` lines one of the library.
 const SINGLE: [HeaderName; 5] =
     [CONTENT_TYPE, ORIGIN, ACCESS_CONTROL_REQUEST_METHOD, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION];
 
@@ -94,8 +94,8 @@ pub(super) fn check<B>(request: &Request<B>, has_two_lengths: bool) -> Result<()
     Ok(())
 }
 
-/// A host and perhaps a port. Empty is a client that has no name for the host, RFC 9112, 3.2. Characters that a name might
-/// have and no host has, such as the comma that joins two, are none.
+/// A host and perhaps a port. Empty is a client that has no name for the host, RFC 9112, 3.2. Characters that a name
+/// might have and no host has, such as the comma that joins two, are none.
 fn is_host(value: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(value) else { return false };
     let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {

@@ -128,7 +128,8 @@ impl ConnectionProgress {
         self.awaits_byte.store(false, Ordering::Relaxed);
     }
 
-    /// The answer is given although the request has not been read to its end, so that the connection has to end with it.
+    /// The answer is given although the request has not been read to its end, so that the connection has to end with
+    /// it.
     pub fn answered_unread(&self) {
         self.state().unread = true;
     }

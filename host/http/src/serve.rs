@@ -1,6 +1,6 @@
 //! Accepts TCP connections and serves HTTP/1.1 on them, with the limits that `axum::serve` does not set: how long
-//! headers may take, how long a connection may be idle, how large headers may be, how many connections there may be, and
-//! how long nothing of an answer may be read.
+//! headers may take, how long a connection may be idle, how large headers may be, how many connections there may be,
+//! and how long nothing of an answer may be read.
 
 use std::time::Duration;
 
@@ -23,14 +23,14 @@ use crate::progress::ConnectionProgress;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
 pub struct HttpConfig {
-    /// Connections at a time that are no WebSockets. When there are as many, a new one takes the place of the longest idle
-    /// one; without an idle one it is closed at once.
+    /// Connections at a time that are no WebSockets. When there are as many, a new one takes the place of the longest
+    /// idle one; without an idle one it is closed at once.
     pub max_connections: usize,
     /// Those of them that come from one address, or one /64 of IPv6; further ones are treated alike. Everybody behind a
     /// proxy has the proxy's address.
     pub connections_per_address: usize,
-    /// How long a client may take to send the headers of a request: of the first since it connected, of every other since
-    /// its first byte.
+    /// How long a client may take to send the headers of a request: of the first since it connected, of every other
+    /// since its first byte.
     pub header_timeout: HumanDuration,
     /// How long a connection may wait for its next request. Longer than the idle timeout of a balancer before the host,
     /// so that it is the balancer that ends idle connections, and never sends a request on one that is just ending.
@@ -63,7 +63,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// When a listener is to end.
 #[derive(Clone, Debug, Default)]
 pub struct HttpEnding {
-    /// From then on every answer is the last of its connection, so that clients and balancers go elsewhere with the next.
+    /// From then on every answer is the last of its connection, so that clients and balancers go elsewhere with the
+    /// next.
     pub leaving: CancellationToken,
     /// From then on no connection is accepted, and those that there are end with the request under way.
     pub stop: CancellationToken,
@@ -76,8 +77,8 @@ impl From<CancellationToken> for HttpEnding {
     }
 }
 
-/// Serves `router` until it is to stop, and then until the requests under way are answered; each request carries its peer
-/// as [`axum::extract::ConnectInfo`]. Upgraded connections go on: whoever upgraded them ends them.
+/// Serves `router` until it is to stop, and then until the requests under way are answered; each request carries its
+/// peer as [`axum::extract::ConnectInfo`]. Upgraded connections go on: whoever upgraded them ends them.
 pub async fn serve_http(config: HttpConfig, listener: TcpListener, router: Router, ending: impl Into<HttpEnding>) {
     let ending = ending.into();
     // HTTP/1.1 only: the builder that also guesses HTTP/2 waits for its first bytes without a deadline. The library's

@@ -12,7 +12,8 @@ use tokio::time::{Instant, Sleep, sleep};
 use crate::heads::Heads;
 use crate::progress::ConnectionProgress;
 
-/// How long a client that is still sending may pause, and how long it may go on at all, before its connection is dropped.
+/// How long a client that is still sending may pause, and how long it may go on at all, before its connection is
+/// dropped.
 const PAUSE: Duration = Duration::from_secs(2);
 const AT_MOST: Duration = Duration::from_secs(5);
 
@@ -22,8 +23,9 @@ const MOST_BYTES: usize = 16 << 20;
 /// Read at a time.
 const PIECE: usize = 8 * 1024;
 
-/// A stream whose connection has a progress. When it is shut down, it first says that nothing more comes, and then reads
-/// what the client was sending: a socket that is dropped with unread bytes is reset, and the reset overtakes the answer.
+/// A stream whose connection has a progress. When it is shut down, it first says that nothing more comes, and then
+/// reads what the client was sending: a socket that is dropped with unread bytes is reset, and the reset overtakes the
+/// answer.
 pub(super) struct Observed<S> {
     stream: S,
     progress: Arc<ConnectionProgress>,

@@ -39,7 +39,8 @@ pub struct IntakeConfig {
     pub recovery_interval: HumanDuration,
     /// Only inputs acknowledged longer ago are taken up while the host runs, because another host may be at them.
     pub recover_after: HumanDuration,
-    /// How often an input is taken up again while a host ends each time; then it is recorded as failed, as a dead letter.
+    /// How often an input is taken up again while a host ends each time; then it is recorded as failed, as a dead
+    /// letter.
     pub recovery_attempts: NonZeroU32,
 }
 

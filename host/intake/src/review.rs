@@ -232,7 +232,8 @@ impl Intake {
 fn refused(access: &UserAccess, business_id: &str, decision_id: &str, failure: &ReviewFailure) {
     let (user_id, code) = (&access.user_id, failure.code().as_str());
     ::metrics::counter!(REVIEWS_REFUSED, "code" => code).increment(1);
-    // What is no id, and what is wrong with a review, is told with words of the sender, which are nobody else's business.
+    // What is no id, and what is wrong with a review, is told with words of the sender, which are nobody else's
+    // business.
     let business_id = access.businesses.contains_key(business_id).then_some(business_id);
     let decision_id = signalbox_model::is_record_id(decision_id).then_some(decision_id);
     let error = (!matches!(failure, ReviewFailure::Review(ReviewError::Invalid(_)))).then(|| failure.to_string());

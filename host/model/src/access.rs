@@ -4,12 +4,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::BusinessInfo;
 
-/// What users need to send messages to a business, and to read its answers again. Whoever may write at all has it, a guest
-/// as well as a coordinator.
+/// What users need to send messages to a business, and to read its answers again. Whoever may write at all has it, a
+/// guest as well as a coordinator.
 pub const MESSAGE_PERMISSION: &str = "message";
 
-/// What users need to read all decisions of a business, and to hear what its plugins tell the staff. Those who have it are
-/// the staff.
+/// What users need to read all decisions of a business, and to hear what its plugins tell the staff. Those who have it
+/// are the staff.
 pub const DECISIONS_PERMISSION: &str = "decisions";
 
 /// The permissions that the host itself asks for. Bundles declare others that their nodes ask for.
@@ -35,7 +35,8 @@ const LONGEST_BUSINESS_ID: usize = 64;
 /// What a business's id has to be, for errors.
 pub const BUSINESS_ID_RULE: &str = "1 to 64 letters, digits, `-` or `_`";
 
-/// Why a text can be no user's id; none when it can. Behind the name of where it stands: "`sub` begins or ends with a space".
+/// Why a text can be no user's id; none when it can. Behind the name of where it stands: "`sub` begins or ends with a
+/// space".
 pub fn user_id_problem(text: &str) -> Option<String> {
     if !(1..=LONGEST_USER_ID).contains(&text.len()) {
         return Some(format!("has to name the user in 1 to {LONGEST_USER_ID} bytes"));
@@ -85,8 +86,8 @@ impl<'a> Reach<'a> {
 }
 
 impl UserAccess {
-    /// Whether the user may see what belongs there: the one rule for what is pushed, resumed, listed, read and reviewed. No
-    /// permission asks for none.
+    /// Whether the user may see what belongs there: the one rule for what is pushed, resumed, listed, read and
+    /// reviewed. No permission asks for none.
     pub fn may_see(&self, business: &BusinessInfo, reach: Reach<'_>, permission: Option<&str>) -> bool {
         let Some(granted) = self.businesses.get(&business.business_id) else { return false };
         let sees = |place: &str| granted.locations.as_ref().is_none_or(|seen| seen.iter().any(|id| id == place));

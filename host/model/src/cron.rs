@@ -1,4 +1,5 @@
-//! When a schedule ticks: cron expressions on the clock of a time zone, the same for whoever checks, keeps or fires them.
+//! When a schedule ticks: cron expressions on the clock of a time zone, the same for whoever checks, keeps or fires
+//! them.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -78,21 +79,23 @@ pub enum CronError {
 }
 
 impl CronExpression {
-    /// The first tick after a moment, on the clock of a zone; none when there is none in the years that calendars cover.
+    /// The first tick after a moment, on the clock of a zone; none when there is none in the years that calendars
+    /// cover.
     pub fn next_after(&self, after: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
         let mut from = after;
         for _ in 0..LONGEST_GAP_HOURS {
             if let Ok(next) = self.cron.find_next_occurrence(&from.to_zoned(zone.clone()), false) {
                 return Some(next.timestamp()).filter(|next| *next > after);
             }
-            // The search gives up in a gap of more than two hours, which begins before it finds anything: go on behind it.
+            // The search gives up in a gap of more than two hours, which begins before it finds anything: go on behind
+            // it.
             from = from.checked_add(SignedDuration::from_hours(1)).ok()?;
         }
         None
     }
 
-    /// The shortest time from one tick to the next, as far as hours and minutes decide: which days it ticks on is left out
-    /// of account, and so are clocks that are set forward or back.
+    /// The shortest time from one tick to the next, as far as hours and minutes decide: which days it ticks on is left
+    /// out of account, and so are clocks that are set forward or back.
     pub fn least_interval(&self) -> Duration {
         let mut fields = self.text.split(' ').zip(FIELDS);
         let mut values = || fields.next().map(|(field, (_, lowest, highest, _))| numbers(field, lowest, highest));

@@ -113,8 +113,8 @@ pub struct DecisionModel {
 }
 
 impl DecisionModel {
-    /// What people are told when no decision came out; none of another outcome. Why stands in the reasoning, which may tell of
-    /// the plugin's inside and is for whoever operates the host.
+    /// What people are told when no decision came out; none of another outcome. Why stands in the reasoning, which may
+    /// tell of the plugin's inside and is for whoever operates the host.
     pub fn told_failure(&self) -> Option<String> {
         let correlation_id = self.context.input.correlation_id.as_deref();
         let place = correlation_id.map_or_else(|| "decision id".to_owned(), |id| format!("correlation id {id}"));

@@ -6,8 +6,8 @@ pub const LONGEST_PLACE: usize = 200;
 /// What an error says is wrong there, which may quote a stranger too.
 pub const LONGEST_PROBLEM: usize = 400;
 
-/// A text for an error that repeats a stranger's words: of one that has more characters than `limit`, the middle is left
-/// out. Beginning and end stay, because the end is where readers of JSON say what they expected instead.
+/// A text for an error that repeats a stranger's words: of one that has more characters than `limit`, the middle is
+/// left out. Beginning and end stay, because the end is where readers of JSON say what they expected instead.
 pub fn excerpt(text: &str, limit: usize) -> Cow<'_, str> {
     let characters = text.chars().count();
     if characters <= limit {

@@ -20,14 +20,14 @@ pub fn delivery_id(business_id: &str, hook: &str, sender_id: &str) -> String {
     format!("dlv_{}", derive(&["delivery", business_id, hook, sender_id]))
 }
 
-/// The id of what a webhook's signature proves: the same one at whatever address it is shown. `secret` says which secret
-/// it was made with, by name.
+/// The id of what a webhook's signature proves: the same one at whatever address it is shown. `secret` says which
+/// secret it was made with, by name.
 pub fn signature_id(secret: &str, signed: &str) -> String {
     format!("sig_{}", derive(&["signature", secret, signed]))
 }
 
-/// The id of a Kafka record: the same one whoever reads it, and however often. `written_at` tells it from a record at the
-/// same place of a topic that was deleted and made anew.
+/// The id of a Kafka record: the same one whoever reads it, and however often. `written_at` tells it from a record at
+/// the same place of a topic that was deleted and made anew.
 pub fn record_id(topic: &str, partition: i32, offset: i64, written_at: Option<i64>) -> String {
     let written_at = written_at.map(|at| at.to_string()).unwrap_or_default();
     format!("rec_{}", derive(&["record", topic, &partition.to_string(), &offset.to_string(), &written_at]))

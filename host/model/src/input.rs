@@ -61,8 +61,8 @@ pub struct Content {
 }
 
 impl Content {
-    /// The content as the host keeps it: with its text in Unicode's composed form. `data` and `metadata` are other programs'
-    /// words, which they may compare byte for byte, and stay as they were sent.
+    /// The content as the host keeps it: with its text in Unicode's composed form. `data` and `metadata` are other
+    /// programs' words, which they may compare byte for byte, and stay as they were sent.
     pub fn composed(self) -> Self {
         Self { text: self.text.map(composed), ..self }
     }

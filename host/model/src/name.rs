@@ -7,8 +7,8 @@ pub fn folded_name(name: &str) -> String {
     name.to_lowercase().replace('_', "-")
 }
 
-/// What a map of operators' names holds under a name, with the name as the map spells it: the very name, or else the only
-/// one that a variable would spell the same.
+/// What a map of operators' names holds under a name, with the name as the map spells it: the very name, or else the
+/// only one that a variable would spell the same.
 pub fn find_named<'a, T>(map: &'a BTreeMap<String, T>, name: &str) -> Option<(&'a str, &'a T)> {
     if let Some((own, value)) = map.get_key_value(name) {
         return Some((own, value));

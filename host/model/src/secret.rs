@@ -48,9 +48,9 @@ pub enum SecretTextError {
     },
 }
 
-/// The one rule for every secret, key and token that is read, from wherever. A byte order mark at the very beginning and
-/// spaces, tabs and line breaks around are how editors save files, and no part of it. What is left holds nothing that cannot
-/// be seen: no control or format character, and no space but the ordinary one. Keys in PEM have lines.
+/// The one rule for every secret, key and token that is read, from wherever. A byte order mark at the very beginning
+/// and spaces, tabs and line breaks around are how editors save files, and no part of it. What is left holds nothing
+/// that cannot be seen: no control or format character, and no space but the ordinary one. Keys in PEM have lines.
 pub fn secret_text(bytes: &[u8]) -> Result<&str, SecretTextError> {
     let text = match std::str::from_utf8(bytes) {
         Ok(text) if !text.contains('\0') => text,

@@ -17,7 +17,8 @@ pub enum BodyError {
 }
 
 /// Reads a body; what is wrong with it is said with its path. What stands at `objects`, as JSON pointers, has to be an
-/// object if it is there: a derived reader would take a list of its fields too. Whether it may be `null`, the reader says.
+/// object if it is there: a derived reader would take a list of its fields too. Whether it may be `null`, the reader
+/// says.
 pub fn read<T: DeserializeOwned>(bytes: &[u8], objects: &[impl AsRef<str>]) -> Result<T, BodyError> {
     let value = value(bytes)?;
     if let Some(place) = not_an_object(&value, objects) {

@@ -13,8 +13,8 @@ pub struct HumanDuration(pub Duration);
 
 /// An amount of bytes as people write it: `900B`, `64KiB`, `32MiB`.
 ///
-/// A number alone is refused, because its writer may have meant any unit, and so are `MB` and its like, which mean a thousand
-/// to some and 1,024 to others.
+/// A number alone is refused, because its writer may have meant any unit, and so are `MB` and its like, which mean a
+/// thousand to some and 1,024 to others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HumanSize(pub u64);
 

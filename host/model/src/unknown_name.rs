@@ -6,9 +6,8 @@ use tinystr::TinyAsciiStr;
 /// The longest name of a variant that is carried, in bytes.
 const LONGEST: usize = 48;
 
-/// The name of a variant that this version does not know, as a newer one has stored it: it is shown and written back as it
-/// is. A name that is longer, or not of
-/// visible ASCII characters, makes its document unreadable.
+/// The name of a variant that this version does not know, as a newer one has stored it: it is shown and written back as
+/// it is. A name that is longer, or not of visible ASCII characters, makes its document unreadable.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct UnknownName(TinyAsciiStr<LONGEST>);

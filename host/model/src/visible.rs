@@ -1,12 +1,13 @@
-//! Makes strangers' text safe to look at: what would command a terminal, reorder a line or hide in it is shown as an escape.
+//! Makes strangers' text safe to look at: what would command a terminal, reorder a line or hide in it is shown as an
+//! escape.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::ops::RangeInclusive;
 
 /// Characters that have no look of their own and change what is around them, in order: format characters (`Cf`: text
-/// direction, joiners, tags), whatever is ignorable by default (variation selectors, fillers), line separators, and those
-/// for private use, which every font draws as it likes.
+/// direction, joiners, tags), whatever is ignorable by default (variation selectors, fillers), line separators, and
+/// those for private use, which every font draws as it likes.
 const HIDDEN: &[RangeInclusive<char>] = &[
     '\u{ad}'..='\u{ad}',
     '\u{34f}'..='\u{34f}',
@@ -61,8 +62,8 @@ pub fn visible_line(text: &str) -> Cow<'_, str> {
     escaped(text, |_| true, |out, character| out.extend(character.escape_default()))
 }
 
-/// JSON with every hidden character in its strings written like `\u202e`, which is the same JSON. Line breaks stay, because
-/// in JSON they stand outside of strings only.
+/// JSON with every hidden character in its strings written like `\u202e`, which is the same JSON. Line breaks stay,
+/// because in JSON they stand outside of strings only.
 pub fn visible_json(json: &str) -> Cow<'_, str> {
     escaped(
         json,

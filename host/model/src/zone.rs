@@ -1,5 +1,5 @@
-//! Time zones by name, from one database that is part of the program: what one command accepts, every other accepts too,
-//! whatever is installed beside it.
+//! Time zones by name, from one database that is part of the program: what one command accepts, every other accepts
+//! too, whatever is installed beside it.
 
 use std::sync::LazyLock;
 

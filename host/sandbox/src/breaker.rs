@@ -10,8 +10,8 @@ use tokio::time::Instant;
 use crate::config::SandboxConfig;
 use crate::metrics;
 
-/// Businesses whose traps are counted at the same time. Where there are more, the newest are not counted: their calls are
-/// run, within every other limit.
+/// Businesses whose traps are counted at the same time. Where there are more, the newest are not counted: their calls
+/// are run, within every other limit.
 const MOST_BUSINESSES: usize = 1_000;
 
 /// When a breaker opens, and for how long.

@@ -29,8 +29,8 @@ pub use child::{ChildError, compile as compile_as_child};
 pub use error::CompileError;
 pub use limits::CompileLimits;
 
-/// A permit is free again after this, however soon its component was refused: each takes a process to refuse, and 150 refused
-/// in a second were felt by the neighbours.
+/// A permit is free again after this, however soon its component was refused: each takes a process to refuse, and 150
+/// refused in a second were felt by the neighbours.
 const LEAST: Duration = Duration::from_millis(20);
 
 /// Where components are compiled.
@@ -47,8 +47,8 @@ pub enum Compilation {
     InProcess,
 }
 
-/// Compiles for an engine: as many components at a time as leave a core for others, or as there are cores while nobody is
-/// served.
+/// Compiles for an engine: as many components at a time as leave a core for others, or as there are cores while nobody
+/// is served.
 pub(crate) struct Compiler {
     engine: Engine,
     compilation: Compilation,
@@ -72,7 +72,8 @@ impl Compiler {
         })
     }
 
-    /// The component from the cache, if it was compiled before. Reads all of it: this is not for the runtime's own threads.
+    /// The component from the cache, if it was compiled before. Reads all of it: this is not for the runtime's own
+    /// threads.
     pub fn kept(&self, digest: &str) -> Option<Component> {
         let kept = self.mapped(&self.name(digest));
         metrics::cache(if kept.is_some() { "hit" } else { "miss" });
@@ -146,8 +147,8 @@ impl Compiler {
         compiled.map_err(|error| CompileError::invalid(&error))
     }
 
-    /// With the host's own priority while it serves nobody. Later with idle priority, and once more with low priority when
-    /// it starves there.
+    /// With the host's own priority while it serves nobody. Later with idle priority, and once more with low priority
+    /// when it starves there.
     async fn compile_in_child(
         &self,
         program: &Path,
@@ -161,8 +162,8 @@ impl Compiler {
         };
         for priority in priorities.iter().copied() {
             let (program, limits) = (program.to_owned(), self.limits);
-            // The child begins with the priority of the thread that starts it. Talking to it is for the runtime: it sets
-            // timers.
+            // The child begins with the priority of the thread that starts it. Talking to it is for the runtime: it
+            // sets timers.
             let starting = async move { process::start(&program, command, &limits) };
             let child = background::run_on_thread("compile", priority, starting).await.map_err(broke_off)??;
             if let Some(code) = process::compile(child, &self.limits, bytes, priority).await? {
@@ -194,8 +195,8 @@ fn deserialize_file(engine: &Engine, file: &File) -> wasmtime::Result<Component>
     // The open file and not its path, which may have become another file since its seal was looked at.
     let open_files = if cfg!(target_os = "linux") { "/proc/self/fd" } else { "/dev/fd" };
     let path = format!("{open_files}/{}", file.as_raw_fd());
-    // SAFETY: as above, for the seal was found to fit; and the files of the cache are replaced and never written to, by us,
-    // and belong to us alone.
+    // SAFETY: as above, for the seal was found to fit; and the files of the cache are replaced and never written to, by
+    // us, and belong to us alone.
     unsafe { Component::deserialize_file(engine, path) }
 }
 

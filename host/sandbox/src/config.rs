@@ -26,8 +26,9 @@ pub struct SandboxConfig {
     pub breaker_window: HumanDuration,
     /// How long an open breaker refuses calls before it lets one through to see. Default 30 s.
     pub breaker_cool_down: HumanDuration,
-    /// How often a computing guest is looked at, and so how long it may keep others from a runtime thread. For who embeds the
-    /// sandbox where a millisecond is short: counted instruction by instruction, honest calls would count as long.
+    /// How often a computing guest is looked at, and so how long it may keep others from a runtime thread. For who
+    /// embeds the sandbox where a millisecond is short: counted instruction by instruction, honest calls would count as
+    /// long.
     #[serde(skip)]
     pub tick: Duration,
 }

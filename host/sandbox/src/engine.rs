@@ -13,14 +13,14 @@ const KEPT_MEMORY: usize = 1 << 20;
 const KEPT_TABLE: usize = 64 << 10;
 const KEPT_STACK: usize = 32 << 10;
 
-/// An engine for a process that does nothing but compile: it reserves no pool, and one component takes one core, so that
-/// a hostile one takes no more.
+/// An engine for a process that does nothing but compile: it reserves no pool, and one component takes one core, so
+/// that a hostile one takes no more.
 pub(crate) fn compiling_engine() -> wasmtime::Result<Engine> {
     Engine::new(&engine_config(None))
 }
 
-/// The only engine configuration of the host: with a pool of instances to run, or without one to compile. What plugins do
-/// not need is off, whatever its default; threads, exceptions, typed function references and asynchronous component
+/// The only engine configuration of the host: with a pool of instances to run, or without one to compile. What plugins
+/// do not need is off, whatever its default; threads, exceptions, typed function references and asynchronous component
 /// functions are not even compiled in (the features of Wasmtime in the workspace's `Cargo.toml`).
 pub(crate) fn engine_config(instances: Option<u32>) -> Config {
     let allocation = instances.map_or(InstanceAllocationStrategy::OnDemand, |instances| pool(instances).into());

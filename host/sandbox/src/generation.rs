@@ -48,7 +48,8 @@ impl std::fmt::Debug for Generation {
     }
 }
 
-/// A manifest as it is written, for reports on what is found out later, for example against the operator's configuration.
+/// A manifest as it is written, for reports on what is found out later, for example against the operator's
+/// configuration.
 #[derive(Debug, Default)]
 pub struct Written {
     /// `bundle.toml` as reports call it.

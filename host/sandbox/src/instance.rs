@@ -21,8 +21,8 @@ use crate::{metrics, wasi};
 
 /// What a guest may hand to the host in one call, in bytes of lifted values.
 const HOSTCALL_FUEL: usize = 2 << 20;
-/// A guest of the foreground that has computed for less than this part of a tick when one comes goes on: ticks fall into short
-/// calls by chance.
+/// A guest of the foreground that has computed for less than this part of a tick when one comes goes on: ticks fall
+/// into short calls by chance.
 const SHORT_PART_OF_TICK: u32 = 4;
 /// Live handles of one instance.
 const MOST_HANDLES: usize = 1_000;
@@ -127,9 +127,9 @@ impl SandboxInner {
     }
 }
 
-/// Called when the epoch has moved on: charges the guest for what it has computed, until its budget is used up, and has it
-/// yield. A guest that has only begun, that has just waited for the host or whose thread had to wait for a core goes on at
-/// once, until the next tick.
+/// Called when the epoch has moved on: charges the guest for what it has computed, until its budget is used up, and has
+/// it yield. A guest that has only begun, that has just waited for the host or whose thread had to wait for a core goes
+/// on at once, until the next tick.
 fn on_tick(mut store: StoreContextMut<'_, Guest>) -> wasmtime::Result<UpdateDeadline> {
     let guest = store.data_mut();
     let cpu_time = guest.state.cpu.lap();
@@ -145,8 +145,8 @@ fn on_tick(mut store: StoreContextMut<'_, Guest>) -> wasmtime::Result<UpdateDead
 }
 
 impl PreparedCall {
-    /// Calls the guest as the scheduler has it, tears the instance down on the thread where it ended, and says in words why
-    /// there is no answer where there is none.
+    /// Calls the guest as the scheduler has it, tears the instance down on the thread where it ended, and says in words
+    /// why there is no answer where there is none.
     pub async fn run<T: Send + 'static>(
         self,
         scheduler: &Scheduler,

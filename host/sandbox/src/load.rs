@@ -78,8 +78,8 @@ impl SandboxInner {
         Ok((bundle, kept))
     }
 
-    /// Compiles the other components of a bundle, side by side, and tells how far it is. Several plugins may share one; it is
-    /// compiled once.
+    /// Compiles the other components of a bundle, side by side, and tells how far it is. Several plugins may share one;
+    /// it is compiled once.
     async fn compile(&self, bundle: &Bundle, kept: Compiled, priority: LoadPriority) -> Compiled {
         let missing: BTreeMap<&str, (&str, &Bytes)> = bundle
             .components

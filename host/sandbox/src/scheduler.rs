@@ -21,9 +21,9 @@
 //!
 //! | where a call computes | thread | priority on Linux | how many at a time |
 //! | --- | --- | --- | --- |
-//! | foreground: every call begins here | the runtime's | the host's | one per thread of the runtime |
-//! | background: after a preemption | one for the call | niceness 10: about a tenth of a busy core | cores less one, at least one |
-//! | idle: calls of plugins with many long calls | one for the call | `SCHED_IDLE`: what nobody else wants | cores less one, at least one |
+//! | foreground: every call begins here | the runtime's | the host's | 1 per thread of the runtime |
+//! | background: after a preemption | one for the call | niceness 10: a tenth of a busy core | cores - 1, at least 1 |
+//! | idle: plugins with many long calls | one for the call | `SCHED_IDLE`: only unused time | cores - 1, at least 1 |
 //!
 //! - **A call goes to the background** when it is preempted. It never comes back: its future moves to a thread of its
 //!   own with a low priority, which polls it to its end. Starting a thread takes some 30 us, and the call has computed

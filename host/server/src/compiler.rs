@@ -12,8 +12,8 @@ pub fn compilation() -> std::io::Result<Compilation> {
     Ok(Compilation::ChildProcess { program: this_program()?, command: COMMAND })
 }
 
-/// The program that runs, also when its file has been replaced by a newer one since it started: that one's code would not
-/// fit.
+/// The program that runs, also when its file has been replaced by a newer one since it started: that one's code would
+/// not fit.
 fn this_program() -> std::io::Result<PathBuf> {
     if cfg!(target_os = "linux") { Ok(PathBuf::from("/proc/self/exe")) } else { std::env::current_exe() }
 }

@@ -11,8 +11,8 @@ use signalbox_sandbox::Written;
 
 use crate::config::Config;
 
-/// Warnings about grants and inputs without a backend, each at its place in the manifest. The bundle can be loaded all the
-/// same: a plugin is told `not-configured` or `denied`, and may know what to do then.
+/// Warnings about grants and inputs without a backend, each at its place in the manifest. The bundle can be loaded all
+/// the same: a plugin is told `not-configured` or `denied`, and may know what to do then.
 pub fn problems(config: &Config, written: &Written) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (name, plugin) in &written.plugins {

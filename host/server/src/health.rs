@@ -13,8 +13,8 @@ use signalbox_store::Store;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-/// While the store is not well, and after calls of others have failed, it is asked this often; requests to `/readyz` ask
-/// nothing and so cannot burden it.
+/// While the store is not well, and after calls of others have failed, it is asked this often; requests to `/readyz`
+/// ask nothing and so cannot burden it.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// However many calls fail, the store is asked no more often than this.
@@ -46,8 +46,8 @@ pub struct BundleStates {
 }
 
 impl Health {
-    /// Each part with its state, and whether traffic may come. A bundle or business that could not be loaded keeps none away
-    /// from the others: the host is degraded then, and ready.
+    /// Each part with its state, and whether traffic may come. A bundle or business that could not be loaded keeps none
+    /// away from the others: the host is degraded then, and ready.
     pub fn report(&self) -> (bool, Value) {
         let store = self.store.borrow().clone();
         let (leaving, bundles) = (self.leaving.is_cancelled(), (self.bundles)());
@@ -77,7 +77,8 @@ impl Health {
     }
 }
 
-/// Has the store write something small from time to time until the host is gone, and heeds how the calls of everybody else end.
+/// Has the store write something small from time to time until the host is gone, and heeds how the calls of everybody
+/// else end.
 pub fn watch_store(store: Store, gone: CancellationToken) -> watch::Receiver<Option<String>> {
     // It was opened a moment ago.
     let (sender, receiver) = watch::channel(None);

@@ -59,8 +59,8 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
 }
 
 proptest! {
-    /// An outbox holds no more than its limit; what it took is given in order, once, and before the close; what it did not
-    /// take it says so; after a close nothing is taken.
+    /// An outbox holds no more than its limit; what it took is given in order, once, and before the close; what it did
+    /// not take it says so; after a close nothing is taken.
     #[test]
     fn an_outbox_gives_what_it_took_in_order_and_holds_no_more_than_its_limit(steps in prop::collection::vec(step(), 1..200)) {
         let outbox = Outbox::new(LIMIT);

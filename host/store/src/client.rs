@@ -105,7 +105,8 @@ async fn connect(backend: &Backend) -> Result<(Client, Option<Embedded>), StoreE
     let mut embedded = None;
     let builder =
         match backend {
-            // A host name that cannot exist, so that nothing leaves the process even by mistake; and nobody to sign for.
+            // A host name that cannot exist, so that nothing leaves the process even by mistake; and nobody to sign
+            // for.
             Backend::Embedded { path } => Builder::new()
                 .endpoint_url("http://embedded.invalid")
                 .region(Region::new("local"))

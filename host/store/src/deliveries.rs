@@ -66,8 +66,8 @@ pub enum Claim {
 }
 
 impl Store {
-    /// Notes where a signature was shown, and says whether it was shown nowhere else before. It is remembered for as long as
-    /// the delivery itself.
+    /// Notes where a signature was shown, and says whether it was shown nowhere else before. It is remembered for as
+    /// long as the delivery itself.
     pub async fn claim_signature(&self, used: &SignatureUse) -> Result<bool, StoreError> {
         let table = &self.names().inputs;
         let forget = used.received_at.checked_add(REMEMBERED).unwrap_or(Timestamp::MAX);
@@ -91,8 +91,8 @@ impl Store {
         }
     }
 
-    /// Notes that a delivery has come, once per business and id, and says what became of it before. It is remembered for
-    /// 7 days; senders of webhooks repeat for up to 4.
+    /// Notes that a delivery has come, once per business and id, and says what became of it before. It is remembered
+    /// for 7 days; senders of webhooks repeat for up to 4.
     pub async fn claim_delivery(&self, delivery: &Delivery) -> Result<Claim, StoreError> {
         // Next to the inputs, because it is forgotten like them; without a place in the queue nobody takes it for one.
         let table = &self.names().inputs;

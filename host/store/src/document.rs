@@ -116,7 +116,8 @@ async fn sized<T: Send + 'static>(
     let result = if size < BLOCKING_FROM {
         work()
     } else {
-        // A thread that may block begins with the rank of the one that wants it, which may be a guest's, and serves others later.
+        // A thread that may block begins with the rank of the one that wants it, which may be a guest's, and serves
+        // others later.
         let apart = tokio::spawn(async move { tokio::task::spawn_blocking(work).await });
         apart.await.and_then(|done| done).map_err(|error| error.to_string())?
     };

@@ -1,8 +1,9 @@
 //! DynamoDB without a server: what the store asks is answered by Dynoxide in this process.
 //!
 //! Dynoxide commits every write to SQLite's write-ahead log. SQLite itself would sync the log after every one of them,
-//! which makes a write as slow as the disk; instead, the calls that wait at the same moment are run together, their writes
-//! in one transaction where none is refused, the log is synced once, and only then are they answered. So what was answered outlives `kill -9` and power loss all the same.
+//! which makes a write as slow as the disk; instead, the calls that wait at the same moment are run together, their
+//! writes in one transaction where none is refused, the log is synced once, and only then are they answered. So what
+//! was answered outlives `kill -9` and power loss all the same.
 
 use std::path::Path;
 use std::sync::mpsc as std_mpsc;
@@ -53,8 +54,8 @@ pub(crate) struct Embedded {
 pub(crate) struct Stopped;
 
 impl Embedded {
-    /// Opens or creates the database in a file, or in memory. SQLite blocks, so the database has a thread to itself that
-    /// ends when the last client is gone.
+    /// Opens or creates the database in a file, or in memory. SQLite blocks, so the database has a thread to itself
+    /// that ends when the last client is gone.
     pub(crate) async fn open(path: Option<&Path>) -> Result<Self, StoreError> {
         let shown = path.map_or_else(|| "in memory".to_owned(), |path| path.display().to_string());
         let failed = move |reason: String| StoreError::Open { path: shown, reason };
@@ -97,8 +98,8 @@ const MEMORY_IS_FULL: &str = "a store in memory ends at 2 GiB, and nothing more 
 const DISK_IS_FULL: &str = "the disk of its file is full; make room, and ask again";
 
 /// Answers calls until the last client is gone: all that wait are run one after another, then their writes are synced,
-/// then they are answered. Once something has happened after which nobody knows what the files hold, all that wait are told
-/// so and the database is closed; it takes calls again when it was verified.
+/// then they are answered. Once something has happened after which nobody knows what the files hold, all that wait are
+/// told so and the database is closed; it takes calls again when it was verified.
 fn serve(opened: OpenedDatabase, path: Option<&Path>, mut queue: mpsc::Receiver<Box<dyn EmbeddedCall>>) {
     let (stop, stopped) = std_mpsc::channel();
     let swept = Arc::new(Mutex::new(Arc::downgrade(&opened.database)));
@@ -134,7 +135,8 @@ enum State {
 
 /// Runs calls and answers them.
 fn batch(mut opened: OpenedDatabase, path: Option<&Path>, calls: &mut Vec<Box<dyn EmbeddedCall>>) -> State {
-    // Before anything is written: a log that was cut grows again with the next write, and then nobody sees the gap in it.
+    // Before anything is written: a log that was cut grows again with the next write, and then nobody sees the gap in
+    // it.
     if let Some(change) = opened.changed() {
         let closed = close(opened, path, change);
         for call in calls.drain(..) {

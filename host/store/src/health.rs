@@ -12,7 +12,8 @@ use crate::{Store, StoreError};
 
 /// So many failures without a success in between are no accident.
 const IN_A_ROW: u32 = 3;
-/// Without another failure for this long, what has failed is over: nobody may ask any more because the host is not ready.
+/// Without another failure for this long, what has failed is over: nobody may ask any more because the host is not
+/// ready.
 const OVER: Duration = Duration::from_secs(10);
 /// The file of this process costs nothing to ask.
 const EMBEDDED_EVERY: Duration = Duration::from_secs(2);
@@ -104,8 +105,8 @@ impl Store {
         if self.is_embedded() { EMBEDDED_EVERY } else { SYNC_EVERY }
     }
 
-    /// Why calls keep failing for everybody, although [`Store::check`] may succeed: one table may be throttled, or only small
-    /// writes may find room.
+    /// Why calls keep failing for everybody, although [`Store::check`] may succeed: one table may be throttled, or only
+    /// small writes may find room.
     pub fn keeps_failing(&self) -> Option<String> {
         self.outcomes().keeps_failing()
     }

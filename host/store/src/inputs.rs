@@ -23,8 +23,8 @@ pub(crate) const ID: &str = "id";
 const BODY: &str = "body";
 const WRITER: &str = "writer";
 const FINISHED_AT: &str = "finishedAt";
-/// How often a host began to decide it again, after one had ended while it was at it. Not there at first, and in items of
-/// earlier versions.
+/// How often a host began to decide it again, after one had ended while it was at it. Not there at first, and in items
+/// of earlier versions.
 const ATTEMPTS: &str = "attempts";
 
 /// How long a finished input's id is remembered; senders of webhooks repeat for up to 4 days.
@@ -77,8 +77,8 @@ pub struct AcceptedInputState {
 }
 
 impl Store {
-    /// Stores an input, once per business and input id. After this it is decided even if the process dies. One that comes
-    /// again is a duplicate when its fingerprint is that of the first, or when neither has one.
+    /// Stores an input, once per business and input id. After this it is decided even if the process dies. One that
+    /// comes again is a duplicate when its fingerprint is that of the first, or when neither has one.
     pub async fn accept_input(&self, accepted: &AcceptedInput) -> Result<Accepted, StoreError> {
         let table = &self.names().inputs;
         let input = &accepted.input;
@@ -113,8 +113,8 @@ impl Store {
         }
     }
 
-    /// What is known of an input, as of the last finished write; none when it was never accepted, or was finished so long
-    /// ago that it is forgotten.
+    /// What is known of an input, as of the last finished write; none when it was never accepted, or was finished so
+    /// long ago that it is forgotten.
     pub async fn input_state(
         &self,
         business_id: &str,
@@ -183,7 +183,8 @@ impl Store {
     }
 
     /// Notes that an input is about to be decided again, and says how often that was now; none when it is finished, or
-    /// was never accepted. Whoever ends without finishing it has to say so by [`Store::end_attempts`]: who cannot is dead.
+    /// was never accepted. Whoever ends without finishing it has to say so by [`Store::end_attempts`]: who cannot is
+    /// dead.
     pub async fn begin_attempt(&self, input_id: &str, business_id: &str) -> Result<Option<u32>, StoreError> {
         let table = &self.names().inputs;
         let call = UpdateItemInput::builder()

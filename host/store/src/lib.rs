@@ -5,8 +5,8 @@
 //! any endpoint that speaks DynamoDB, or in a SQLite file inside this process ([`Backend::Embedded`]), which is asked
 //! without the SDK's HTTP. No other crate knows DynamoDB.
 //!
-//! What a newer version has stored is read as far as it is known, and written back with what is not. A record that cannot be
-//! read at all is counted and passed over. See `docs/decisions/0017-versions-share-a-store.md`.
+//! What a newer version has stored is read as far as it is known, and written back with what is not. A record that
+//! cannot be read at all is counted and passed over. See `docs/decisions/0017-versions-share-a-store.md`.
 //!
 //! What a call has answered is kept. In AWS that is DynamoDB's promise; the embedded store commits every write to
 //! SQLite's write-ahead log and syncs the log before it answers, so the write outlives `kill -9`, and a power loss as

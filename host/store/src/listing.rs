@@ -41,8 +41,8 @@ pub(crate) enum PageSource<'a> {
 /// Items, and the sort key of the last one when more may follow it.
 pub(crate) type ListedItems = (Vec<AttributeMap>, Option<String>);
 
-/// One page in the making. What cannot be read is passed over, and items of which nothing is left are followed by the next ones
-/// at once.
+/// One page in the making. What cannot be read is passed over, and items of which nothing is left are followed by the
+/// next ones at once.
 pub(crate) struct Pages<'a, T> {
     part: PageSource<'a>,
     limit: usize,
@@ -56,8 +56,8 @@ impl<'a, T> Pages<'a, T> {
         Self { part, limit, page: Page { items: Vec::new(), cursor, left_out: 0 }, is_over: false }
     }
 
-    /// Everything in a table, whatever its partition: `list` is the partition of the index `by-list` that holds it all, `keys` are
-    /// the table's own key attributes.
+    /// Everything in a table, whatever its partition: `list` is the partition of the index `by-list` that holds it all,
+    /// `keys` are the table's own key attributes.
     pub(crate) fn of_all(
         table: &'a str,
         list: &'a str,

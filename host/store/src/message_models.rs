@@ -121,8 +121,8 @@ impl Store {
         Ok(put)
     }
 
-    /// The message models of all decision codes, in no particular order; `limit` is from 1 to 100. A page may hold fewer
-    /// than asked for while the cursor leads on, and a new model may take a moment to appear here.
+    /// The message models of all decision codes, in no particular order; `limit` is from 1 to 100. A page may hold
+    /// fewer than asked for while the cursor leads on, and a new model may take a moment to appear here.
     pub async fn all_message_models(&self, cursor: Option<&str>, limit: u32) -> Result<Page<MessageModel>, StoreError> {
         let mut pages = Pages::of_all(&self.names().message_models, LIST, [CODE, VARIANT], cursor, limit)?;
         while let Some(found) = pages.next(self).await? {
@@ -141,8 +141,8 @@ impl Store {
         Ok(self.readable_models(items).await)
     }
 
-    /// The first message models for a decision code, at most `most`, of those that `wants` wants, in this order. Only they
-    /// are unpacked; the others are passed over by their names. With a version nothing else is asked for.
+    /// The first message models for a decision code, at most `most`, of those that `wants` wants, in this order. Only
+    /// they are unpacked; the others are passed over by their names. With a version nothing else is asked for.
     pub async fn first_message_models(
         &self,
         decision_code: &str,

@@ -89,7 +89,8 @@ pub struct ScheduleDefinition {
 }
 
 impl ScheduleDefinition {
-    /// Whether this version understands all that says when it ticks, and what a tick is. Else its ticks are for a newer one.
+    /// Whether this version understands all that says when it ticks, and what a tick is. Else its ticks are for a newer
+    /// one.
     pub fn is_known(&self) -> bool {
         !matches!(self.timing, ScheduleTiming::Unknown(_))
             && !matches!(self.overlap, Overlap::Unknown(_))
@@ -132,9 +133,9 @@ struct Body {
 }
 
 impl Store {
-    /// Puts a schedule in force that was asked for at `at`, in place of one with the same name, which keeps its pause and
-    /// its past. Nothing changes when it says the same, or when a later definition or cancellation is in force already:
-    /// so what arrives twice, or late, does no harm.
+    /// Puts a schedule in force that was asked for at `at`, in place of one with the same name, which keeps its pause
+    /// and its past. Nothing changes when it says the same, or when a later definition or cancellation is in force
+    /// already: so what arrives twice, or late, does no harm.
     pub async fn put_schedule(&self, definition: &ScheduleDefinition, at: Timestamp) -> Result<Put, StoreError> {
         let (business_id, name) = (&definition.business_id, &definition.name);
         check_name("business id", business_id, BUSINESS_LIMIT)?;
@@ -178,8 +179,8 @@ impl Store {
         }
     }
 
-    /// Forgets a schedule, as was asked for at `at`; true when it was there. Nothing changes when a later definition is in
-    /// force already.
+    /// Forgets a schedule, as was asked for at `at`; true when it was there. Nothing changes when a later definition is
+    /// in force already.
     pub async fn cancel_schedule(&self, business_id: &str, name: &str, at: Timestamp) -> Result<bool, StoreError> {
         check_name("business id", business_id, BUSINESS_LIMIT)?;
         check_name("name", name, NAME_LIMIT)?;

@@ -1,10 +1,10 @@
 //! One order for what all hosts decide, whatever their clocks say.
 //!
-//! Each host counts on from a moment by a clock that never goes back, and nothing else moves its moments on: a machine's clock
-//! that is set back changes nothing. Where the hosts stand is kept in one item, which each of them moves on every few seconds
-//! and takes its own place from when it is behind. So the moments of hosts that run are never further apart than [`APART`], but
-//! for the time after somebody's clock has gone forward: then that host notes the leap in the item before it uses it, and
-//! whoever reads on from a cursor within the leap begins before it.
+//! Each host counts on from a moment by a clock that never goes back, and nothing else moves its moments on: a
+//! machine's clock that is set back changes nothing. Where the hosts stand is kept in one item, which each of them
+//! moves on every few seconds and takes its own place from when it is behind. So the moments of hosts that run are
+//! never further apart than [`APART`], but for the time after somebody's clock has gone forward: then that host notes
+//! the leap in the item before it uses it, and whoever reads on from a cursor within the leap begins before it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -26,8 +26,8 @@ pub(crate) const SYNC_EVERY: Duration = Duration::from_secs(10);
 const STALE: Duration = Duration::from_secs(15);
 /// How far a clock may be ahead of what was counted before that is a leap: clocks are adjusted a little all the time.
 const TOLERANCE: SignedDuration = SignedDuration::from_secs(1);
-/// The furthest that the moments of two hosts are apart but for leaps: what one has not said yet, what a new one does not take
-/// for a leap, and a few adjustments.
+/// The furthest that the moments of two hosts are apart but for leaps: what one has not said yet, what a new one does
+/// not take for a leap, and a few adjustments.
 pub(crate) const APART: Duration = Duration::from_secs(20);
 /// Who is this far ahead of what all hosts have said may be ahead of a host that runs, and leaps.
 const SILENCE: SignedDuration = SignedDuration::from_secs(16);

@@ -10,8 +10,8 @@ use crate::Effect;
 use crate::document;
 use crate::item::AttributeMap;
 
-/// A document to be written in place of the one in an attribute: fields that `T` does not know stay, and so does, to its
-/// depth, what has not changed. The error says what is wrong with what is stored.
+/// A document to be written in place of the one in an attribute: fields that `T` does not know stay, and so does, to
+/// its depth, what has not changed. The error says what is wrong with what is stored.
 pub(crate) async fn kept<T>(item: Option<&AttributeMap>, name: &str, document: &T) -> Result<Value, String>
 where
     T: Serialize + DeserializeOwned,

@@ -1,5 +1,5 @@
-//! What every backend promises, as one suite: the embedded store in memory and in a file, Dynoxide behind real HTTP, and
-//! whatever answers at `SIGNALBOX_TEST_DYNAMODB` (for example `http://127.0.0.1:8000`; credentials in
+//! What every backend promises, as one suite: the embedded store in memory and in a file, Dynoxide behind real HTTP,
+//! and whatever answers at `SIGNALBOX_TEST_DYNAMODB` (for example `http://127.0.0.1:8000`; credentials in
 //! `SIGNALBOX_TEST_DYNAMODB_ACCESS_KEY` and `…_SECRET` when the endpoint checks them).
 #![allow(
     clippy::unwrap_used,

@@ -40,8 +40,8 @@ pub struct When {
     pub time: Option<Said>,
     /// The part of the day, when it names one.
     pub part: Option<DayPart>,
-    /// The time belongs to the night that follows the day named: `vineri la 24:00`, `vineri noaptea`, `diseară`. An hour
-    /// after midnight then has the next day's date, see [`moment`].
+    /// The time belongs to the night that follows the day named: `vineri la 24:00`, `vineri noaptea`, `diseară`. An
+    /// hour after midnight then has the next day's date, see [`moment`].
     pub late: bool,
     /// A day that does not exist, as it was written (`30 februarie`, or a Saturday that is a Friday).
     pub impossible: Option<String>,
@@ -72,7 +72,8 @@ pub fn read_words(words: &[Word], now: DateTime) -> When {
 /// The hour before which a night still belongs to the evening that it began in.
 const DAWN: i8 = 6;
 
-/// The moment that a day and a time mean: an hour after midnight that was said of the night after the day is on the next one.
+/// The moment that a day and a time mean: an hour after midnight that was said of the night after the day is on the
+/// next one.
 pub fn moment(day: Date, time: Time, late: bool) -> DateTime {
     let date = if late && is_after_midnight(time) { day.tomorrow().unwrap_or(day) } else { day };
     date.to_datetime(time)
@@ -84,8 +85,8 @@ pub fn is_after_midnight(time: Time) -> bool {
 }
 
 impl When {
-    /// Whether an hour after midnight was said of a day without saying which of its two nights: `vineri la două noaptea` is on
-    /// Friday by the calendar, and many who say it mean the night that follows.
+    /// Whether an hour after midnight was said of a day without saying which of its two nights:
+    /// `vineri la două noaptea` is on Friday by the calendar, and many who say it mean the night that follows.
     pub fn is_of_either_night(&self) -> bool {
         let after_midnight =
             matches!(self.time, Some(Said::Exact(time) | Said::Either(time)) if is_after_midnight(time));
@@ -107,8 +108,8 @@ impl Said {
         }
     }
 
-    /// The time that is meant: of two, the one in the part of the day spoken of, else the one that `fits`, else the later,
-    /// because tables are booked for the evening.
+    /// The time that is meant: of two, the one in the part of the day spoken of, else the one that `fits`, else the
+    /// later, because tables are booked for the evening.
     pub fn resolve(self, fits: impl Fn(Time) -> bool) -> Time {
         match self {
             Self::Exact(time) => time,

@@ -3,8 +3,8 @@
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-/// Spellings of a text, each with what it is called. The first are canonically equal to it, and the others look the same or
-/// differ in what keyboards and word processors change.
+/// Spellings of a text, each with what it is called. The first are canonically equal to it, and the others look the
+/// same or differ in what keyboards and word processors change.
 pub fn of(text: &str) -> Vec<(&'static str, String)> {
     let each = |change: &dyn Fn(char) -> String| text.chars().map(change).collect::<String>();
     let inside_words = |filling: char| {

@@ -1,7 +1,8 @@
 //! Text as people type it, made comparable: lower case, without diacritics, cut into words.
 //!
-//! The same letters come in many spellings: composed or not, full-width, as ligatures, with invisible characters in between.
-//! The host gives text in Unicode's composed form; what comes by another way, in the data of a hook for example, need not be.
+//! The same letters come in many spellings: composed or not, full-width, as ligatures, with invisible characters in
+//! between. The host gives text in Unicode's composed form; what comes by another way, in the data of a hook for
+//! example, need not be.
 
 mod numerals;
 mod older;
@@ -14,21 +15,23 @@ pub use numerals::{is_numeric, number, number_or_article};
 /// A word or number of a message, folded, and where it stood in the message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Word {
-    /// Lower case, without diacritics, in plain letters and digits. A spelt-out number such as `twenty-five` is in digits.
+    /// Lower case, without diacritics, in plain letters and digits. A spelt-out number such as `twenty-five` is in
+    /// digits.
     pub folded: String,
     /// As it was written, in Unicode's composed form.
     pub written: String,
     /// The hyphen or apostrophe that ties it to the word before, as in `Ana-Maria`.
     pub tie: Option<char>,
-    /// A dash stands before this number without being part of it: `pentru - 3`, `3 - 4`, `pentru -trei`. The dash of a list,
-    /// at the beginning of a line, is none.
+    /// A dash stands before this number without being part of it: `pentru - 3`, `3 - 4`, `pentru -trei`. The dash of a
+    /// list, at the beginning of a line, is none.
     pub dash: bool,
     /// A comma, a full stop or the like stands between it and the word before.
     pub pause: bool,
 }
 
-/// Lower case and plain: without diacritics (in both encodings of Romanian, composed or not, and in its older spelling, where
-/// `sînge` is `sânge`), ligatures, full-width forms and invisible characters; with straight quotes and plain hyphens.
+/// Lower case and plain: without diacritics (in both encodings of Romanian, composed or not, and in its older spelling,
+/// where `sînge` is `sânge`), ligatures, full-width forms and invisible characters; with straight quotes and plain
+/// hyphens.
 pub fn fold(text: &str) -> String {
     if text.is_ascii() {
         return text.to_ascii_lowercase();
@@ -149,8 +152,8 @@ fn kind(letter: char) -> Kind {
     }
 }
 
-/// The words of a message. Digits keep what binds them to other digits (`19:30`, `25.12`, `25/12`, `2026-12-25`, `3-4`, `2,5`)
-/// and their sign (`-3`, `10+`); a number is parted from letters glued to it (`7pm`), and `p.m.` becomes `pm`.
+/// The words of a message. Digits keep what binds them to other digits (`19:30`, `25.12`, `25/12`, `2026-12-25`, `3-4`,
+/// `2,5`) and their sign (`-3`, `10+`); a number is parted from letters glued to it (`7pm`), and `p.m.` becomes `pm`.
 pub fn words(text: &str) -> Vec<Word> {
     let letters: Vec<(char, Kind)> = text.nfc().map(|letter| (letter, kind(letter))).collect();
     let mut cut = Cut { line_begins: true, ..Cut::default() };
@@ -291,9 +294,9 @@ pub fn find(words: &[Word], sign: &str) -> Option<usize> {
 /// The most words that `..` in a sign stands for.
 const GAP: usize = 3;
 
-/// Where a sign stands in a message: its first and last words. A sign is one or several folded words, in a row. A `*` at the
-/// end of a word stands for any ending, `|` parts words of which one stands there, `..` stands for up to three words or none,
-/// and `$` for the end of the message: `tusesc|scuip* .. sange*`, `can't move $`.
+/// Where a sign stands in a message: its first and last words. A sign is one or several folded words, in a row. A `*`
+/// at the end of a word stands for any ending, `|` parts words of which one stands there, `..` stands for up to three
+/// words or none, and `$` for the end of the message: `tusesc|scuip* .. sange*`, `can't move $`.
 pub fn spans<'w>(words: &'w [Word], sign: &'w str) -> impl Iterator<Item = (usize, usize)> + 'w {
     (0..words.len()).filter_map(move |first| Some((first, ends(words, first, sign)?.checked_sub(1)?)))
 }

@@ -6,8 +6,8 @@ use crate::moment::Moment;
 
 pub use crate::bindings::capabilities::signalbox::agent::types::{ActionType, Priority, RetryPolicy};
 
-/// Something that the decision causes outside. It is stored with the decision and leaves only then, at least once, under
-/// an idempotency key that never changes.
+/// Something that the decision causes outside. It is stored with the decision and leaves only then, at least once,
+/// under an idempotency key that never changes.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Action {

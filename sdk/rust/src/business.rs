@@ -12,8 +12,8 @@ crate::error::capability_error! {
         NotConfigured => stop "no business directory is configured",
         /// The directory does not answer. A retry may help.
         Unavailable(reason: String) => retry "the business directory does not answer: {reason}",
-        /// The answer is larger than one call may give, or this decision has been answered as much as one may be. A retry
-        /// will not help: ask for less.
+        /// The answer is larger than one call may give, or this decision has been answered as much as one may be. A
+        /// retry will not help: ask for less.
         Exhausted(reason: String) => stop "there is no room for the answer: {reason}",
     }
 }

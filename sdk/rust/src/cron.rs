@@ -1,5 +1,5 @@
-//! Schedules of this business, made by its plugins. [`schedule`] and [`cancel`] are effects, [`status`] and [`list`] are
-//! reads. Grant: `cron = ["schedule"]`, or `cron = ["read"]` for the reads alone.
+//! Schedules of this business, made by its plugins. [`schedule`] and [`cancel`] are effects, [`status`] and [`list`]
+//! are reads. Grant: `cron = ["schedule"]`, or `cron = ["read"]` for the reads alone.
 
 use serde::Serialize;
 
@@ -20,13 +20,13 @@ crate::error::capability_error! {
         /// The business has, or this decision has made, as many schedules as plugins may make. A retry will not help,
         /// cancelling a schedule may.
         LimitReached(reason: String) => stop "there is no room for the schedule: {reason}",
-        /// The expression ticks more often than a plugin's schedule may, or a decision that a tick asks for makes one that
-        /// ticks sooner than that. A retry will not help.
+        /// The expression ticks more often than a plugin's schedule may, or a decision that a tick asks for makes one
+        /// that ticks sooner than that. A retry will not help.
         TooOften(reason: String) => stop "the schedule ticks too often: {reason}",
         /// The store does not answer. A retry may help.
         Unavailable(reason: String) => retry "the store does not answer: {reason}",
-        /// The answer is larger than one call may give, or this decision has been answered as much as one may be. A retry
-        /// will not help: ask for less.
+        /// The answer is larger than one call may give, or this decision has been answered as much as one may be. A
+        /// retry will not help: ask for less.
         Exhausted(reason: String) => stop "there is no room for the answer: {reason}",
     }
 }

@@ -51,8 +51,8 @@ crate::error::capability_error! {
         ConditionFailed => retry "the row was changed meanwhile",
         /// The store does not answer or is throttled. A retry may help.
         Unavailable(reason: String) => retry "the store does not answer: {reason}",
-        /// The answer is larger than one call may give, or this decision has been answered as much as one may be. A retry
-        /// will not help: ask for less.
+        /// The answer is larger than one call may give, or this decision has been answered as much as one may be. A
+        /// retry will not help: ask for less.
         Exhausted(reason: String) => stop "there is no room for the answer: {reason}",
         /// The answer did not come within the deadline. Whether a write happened is unknown; calling again in the same
         /// decision is safe.
@@ -156,7 +156,8 @@ pub fn query<T: DeserializeOwned>(table: &str, partition: &str, range: Range) ->
     Ok(Page { rows: page.rows.into_iter().map(read).collect::<Result<_, _>>()?, cursor: page.cursor })
 }
 
-/// Writes a row at once and returns its new version. A repeated decision writes once, and replay and shadow do not write.
+/// Writes a row at once and returns its new version. A repeated decision writes once, and replay and shadow do not
+/// write.
 pub fn put<T: Serialize + ?Sized>(
     table: &str,
     partition: &str,

@@ -81,8 +81,8 @@ pub struct ApiRequest {
 }
 
 impl WebhookRequest {
-    /// The body as a type. What is wrong with a body is told in words for its sender, as [`JsonError`] shows: `?` in a handler
-    /// turns it into [`Rejection::Invalid`].
+    /// The body as a type. What is wrong with a body is told in words for its sender, as [`JsonError`] shows: `?` in a
+    /// handler turns it into [`Rejection::Invalid`].
     ///
     /// ```
     /// use signalbox_sdk::{WebhookRequest, prelude::*};
@@ -122,7 +122,8 @@ impl WebhookRequest {
 }
 
 impl Entry {
-    /// The value as a type; none for a tombstone, and for `null`. What is wrong with a value is told as [`JsonError`] shows.
+    /// The value as a type; none for a tombstone, and for `null`. What is wrong with a value is told as [`JsonError`]
+    /// shows.
     ///
     /// ```
     /// use signalbox_sdk::{Entry, prelude::*};

@@ -40,8 +40,8 @@ crate::error::capability_error! {
         Invalid(reason: String) => stop "the request is malformed: {reason}",
         /// No connection could be made, or it broke. A retry may help.
         Unavailable(reason: String) => retry "the service cannot be reached: {reason}",
-        /// The answer is larger than one call may give, or this decision has been answered as much as one may be. A retry
-        /// will not help: ask for less.
+        /// The answer is larger than one call may give, or this decision has been answered as much as one may be. A
+        /// retry will not help: ask for less.
         Exhausted(reason: String) => stop "there is no room for the answer: {reason}",
         /// No complete answer within the time. A retry may help.
         Timeout => retry "the service did not answer in time",

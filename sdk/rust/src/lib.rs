@@ -1,7 +1,7 @@
 //! Write Signalbox plugins in Rust.
 //!
-//! A plugin is one annotated function. A [`decision_node`] is one step of a business type's decision graph: it reads the
-//! graph's channels as a struct of its own and gives back a [`Step`].
+//! A plugin is one annotated function. A [`decision_node`] is one step of a business type's decision graph: it reads
+//! the graph's channels as a struct of its own and gives back a [`Step`].
 //!
 //! ```
 //! use signalbox_sdk::prelude::*;
@@ -31,8 +31,8 @@
 //!
 //! An [`input_handler`] turns what a trigger received into inputs. What a plugin may ask of the host is a module each,
 //! named like its WIT package: [`log`], [`config`], [`business`], [`resources`], [`rag`], [`dynamodb`], [`http`],
-//! [`kafka`], [`websocket`], [`cron`], [`llm`]. Each but the first two needs a grant in the bundle, and what a plugin does not
-//! use is not in its component.
+//! [`kafka`], [`websocket`], [`cron`], [`llm`]. Each but the first two needs a grant in the bundle, and what a plugin
+//! does not use is not in its component.
 
 extern crate self as signalbox_sdk;
 

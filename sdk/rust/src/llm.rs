@@ -17,8 +17,8 @@
 //!         "required": ["intent"],
 //!         "additionalProperties": false,
 //!     });
-//!     let asked = llm::Request::new("default").system("What does the guest want?").user(text).ask_json::<Answer>(&schema);
-//!     match asked {
+//!     let request = llm::Request::new("default").system("What does the guest want?").user(text);
+//!     match request.ask_json::<Answer>(&schema) {
 //!         Ok(answer) => answer.intent,
 //!         Err(error) => {
 //!             warn!(error = error, "the model did not help, took the rules");
@@ -48,7 +48,8 @@ crate::error::capability_error! {
         Denied(reason: String) => stop "the grant does not name this model: {reason}",
         /// The request is malformed or too large. A retry will not help.
         Invalid(reason: String) => stop "the request is malformed: {reason}",
-        /// The provider does not take the operator's key, model or address. A retry will not help until an operator acts.
+        /// The provider does not take the operator's key, model or address. A retry will not help until an operator
+        /// acts.
         Misconfigured(reason: String) => stop "the provider does not take what is configured: {reason}",
         /// The model, or the provider's filter, declines to answer this. A retry will not help.
         Refused(words: String) => stop "the model declines to answer: {words}",
@@ -58,8 +59,8 @@ crate::error::capability_error! {
         QuotaExhausted => stop "the provider's quota is used up",
         /// The provider does not answer or failed. A retry may help.
         Unavailable(reason: String) => retry "the provider does not answer: {reason}",
-        /// The answer is larger than one call may give, or this decision has been answered as much as one may be. A retry
-        /// will not help: ask for less.
+        /// The answer is larger than one call may give, or this decision has been answered as much as one may be. A
+        /// retry will not help: ask for less.
         Exhausted(reason: String) => stop "there is no room for the answer: {reason}",
         /// No answer within the time. A retry may help.
         Timeout => retry "the provider did not answer in time",

@@ -1,7 +1,7 @@
 use std::fmt;
 
-/// A moment in UTC, in milliseconds since 1970. Enough to compare, add and print; take the crate `jiff` for calendars and
-/// time zones.
+/// A moment in UTC, in milliseconds since 1970. Enough to compare, add and print; take the crate `jiff` for calendars
+/// and time zones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Moment(i64);
 

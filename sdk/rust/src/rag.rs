@@ -25,8 +25,8 @@ crate::error::capability_error! {
         Invalid(reason: String) => stop "the request is malformed: {reason}",
         /// The store does not answer. A retry may help.
         Unavailable(reason: String) => retry "the store does not answer: {reason}",
-        /// The answer is larger than one call may give, or this decision has been answered as much as one may be. A retry
-        /// will not help: ask for less.
+        /// The answer is larger than one call may give, or this decision has been answered as much as one may be. A
+        /// retry will not help: ask for less.
         Exhausted(reason: String) => stop "there is no room for the answer: {reason}",
     }
 }
@@ -47,8 +47,8 @@ pub struct RagContext {
     pub confidence: f64,
 }
 
-/// The nearest model for a decision code: of this place, the wanted locale, this business type, then the newest. `version`
-/// takes only models of that version, `locale` none wants the business's. None when nothing fits.
+/// The nearest model for a decision code: of this place, the wanted locale, this business type, then the newest.
+/// `version` takes only models of that version, `locale` none wants the business's. None when nothing fits.
 pub fn get_message_model(
     decision_code: &str,
     version: Option<&str>,

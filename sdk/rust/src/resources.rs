@@ -21,11 +21,11 @@ crate::error::capability_error! {
         Refused(reason: String) => stop "the owner refused the action: {reason}",
         /// The service does not answer. A retry may help.
         Unavailable(reason: String) => retry "the resources service does not answer: {reason}",
-        /// The answer is larger than one call may give, or this decision has been answered as much as one may be. A retry
-        /// will not help: ask for less.
+        /// The answer is larger than one call may give, or this decision has been answered as much as one may be. A
+        /// retry will not help: ask for less.
         Exhausted(reason: String) => stop "there is no room for the answer: {reason}",
-        /// The answer did not come in time. Whether an action happened is unknown; calling again with the same arguments in
-        /// the same decision is safe.
+        /// The answer did not come in time. Whether an action happened is unknown; calling again with the same
+        /// arguments in the same decision is safe.
         Timeout => retry "the resources service did not answer in time",
     }
 }
@@ -90,8 +90,8 @@ pub fn find<T: DeserializeOwned>(resource_type: &str, filter: Filter) -> Result<
     contract::find(resource_type, &filter)?.into_iter().map(read).collect()
 }
 
-/// Acts at once, unlike an action in the node's step, and returns the resource afterwards. A repeated decision acts once,
-/// and replay and shadow do not act.
+/// Acts at once, unlike an action in the node's step, and returns the resource afterwards. A repeated decision acts
+/// once, and replay and shadow do not act.
 pub fn execute_action<P: Serialize + ?Sized, T: DeserializeOwned>(
     resource_type: &str,
     id: &str,

@@ -1,7 +1,7 @@
 //! Capabilities in memory, so that `cargo test` runs a plugin natively.
 //!
-//! A [`Host`] is what the plugin's calls reach. It answers from what the test put in, like the real host answers from its
-//! backends: what is not there is absent, what is not configured says so. It records log lines, calls and effects.
+//! A [`Host`] is what the plugin's calls reach. It answers from what the test put in, like the real host answers from
+//! its backends: what is not there is absent, what is not configured says so. It records log lines, calls and effects.
 //!
 //! ```
 //! use signalbox_sdk::prelude::*;
@@ -72,8 +72,8 @@ impl Host {
 
     /// Runs a node function once; `state` is an object of the channels that have a value.
     ///
-    /// Running the same context twice is a repeated decision: its writes carry the same idempotency keys and a write that
-    /// already happened is answered as it was.
+    /// Running the same context twice is a repeated decision: its writes carry the same idempotency keys and a write
+    /// that already happened is answered as it was.
     pub fn run<S: DeserializeOwned>(
         &self,
         node: impl FnOnce(&Context, S) -> Result<Step, Failure>,

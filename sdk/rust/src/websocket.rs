@@ -1,7 +1,7 @@
 //! Messages to people who are connected, as effects: they leave when the decision is stored, not before.
 //!
-//! Grants: `websocket = ["send"]` and `websocket = ["broadcast"]`. A broadcast goes to the staff of the decision's own place;
-//! `"broadcast-other-places"` and `"broadcast-everyone"` beside `"broadcast"` let it go further.
+//! Grants: `websocket = ["send"]` and `websocket = ["broadcast"]`. A broadcast goes to the staff of the decision's own
+//! place; `"broadcast-other-places"` and `"broadcast-everyone"` beside `"broadcast"` let it go further.
 
 use serde::Serialize;
 
@@ -20,8 +20,8 @@ crate::error::capability_error! {
 }
 
 impl Audience {
-    /// The staff of the decision's own place: those with the permission `decisions`, who may read the decision itself too.
-    /// A decision without a place is for those who may see every place of the business.
+    /// The staff of the decision's own place: those with the permission `decisions`, who may read the decision itself
+    /// too. A decision without a place is for those who may see every place of the business.
     pub fn staff() -> Self {
         Self { places: Places::OwnPlace, people: People::Staff }
     }

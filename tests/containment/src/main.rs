@@ -1,6 +1,6 @@
-//! `signalbox-containment`: lets every hostile guest loose beside a neighbour, looks whether it is stopped as the table of
-//! attempts says, and measures how long the neighbour waits meanwhile. Started by `cargo xtask containment`, which builds
-//! what it needs.
+//! `signalbox-containment`: lets every hostile guest loose beside a neighbour, looks whether it is stopped as the table
+//! of attempts says, and measures how long the neighbour waits meanwhile. Started by `cargo xtask containment`, which
+//! builds what it needs.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool speaks on its terminal")]
 
 mod load;
@@ -34,7 +34,8 @@ struct Options {
     /// How often the neighbour asks, each second.
     #[arg(long, default_value_t = 500)]
     rate: u32,
-    /// How many of an attempt are started each second at most: what the intake lets one business send by default, over time.
+    /// How many of an attempt are started each second at most: what the intake lets one business send by default, over
+    /// time.
     #[arg(long, default_value_t = 200)]
     pace: u32,
     /// How long each look at the neighbour takes, in milliseconds.
@@ -43,8 +44,8 @@ struct Options {
     /// How often each attempt is looked at: undisturbed, beside one of it, beside many; medians count.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// How often it is looked at in all where the first rounds say that the neighbour waited too long: of few waits, the
-    /// longest ones say little.
+    /// How often it is looked at in all where the first rounds say that the neighbour waited too long: of few waits,
+    /// the longest ones say little.
     #[arg(long, default_value_t = 15)]
     most_rounds: usize,
     /// Only attempts whose name contains this; nothing is written then.
@@ -55,7 +56,8 @@ struct Options {
     report: PathBuf,
 }
 
-/// Ended later than its deadline by more than this, an attempt was not stopped in time: storing its decision takes a while too.
+/// Ended later than its deadline by more than this, an attempt was not stopped in time: storing its decision takes a
+/// while too.
 const GRACE: Duration = Duration::from_millis(500);
 
 #[tokio::main]

@@ -23,11 +23,12 @@ use crate::script::{Deployed, Handler, Script};
 ///
 /// - `wait:NAME` waits until [`ScriptedDecider::open`] opens the gate of that name,
 /// - `fail` is a graph that fails,
-/// - `outage` is a store that does not answer until [`ScriptedDecider::end_outage`], `wait:outage` one that is gone when
-///   the gate opens,
+/// - `outage` is a store that does not answer until [`ScriptedDecider::end_outage`], `wait:outage` one that is gone
+///   when the gate opens,
 /// - `panic` and `wait:panic` are a panic,
 /// - `notify:USER`, `broadcast` and `broadcast:PERMISSION` add a notification,
-/// - `review` waits for a person with a notification of ana, and `review:expired` does when nobody may review it any more.
+/// - `review` waits for a person with a notification of ana, and `review:expired` does when nobody may review it any
+///   more.
 ///
 /// Every answer repeats the text. Who may do what is for the executor's own [`authorize`] to say.
 pub struct ScriptedDecider {

@@ -7,8 +7,9 @@ use signalbox_executor::{
 use signalbox_graph::FailureKind;
 use signalbox_model::{Content, InputType};
 
-/// Makes an input of every word of a message or an API request. `nothing` gives none, and `reply:TEXT` none and replies the
-/// text; `thanks`, with whatever comes after it, is also replied to. `no`, `later`, `forbidden` and `broken` are refused.
+/// Makes an input of every word of a message or an API request. `nothing` gives none, and `reply:TEXT` none and replies
+/// the text; `thanks`, with whatever comes after it, is also replied to. `no`, `later`, `forbidden` and `broken` are
+/// refused.
 pub fn words(call: &EventCall) -> Result<Handled, HandleError> {
     let (content, location_id, input_type) = match &call.event {
         HandlerEvent::Websocket { content, location_id, .. } => (content, location_id, InputType::UserMessage),
@@ -38,8 +39,8 @@ pub fn words(call: &EventCall) -> Result<Handled, HandleError> {
 }
 
 /// Does what the JSON of a delivery or a record says under `do`: `nothing` gives no input; `invalid`, `forbidden`,
-/// `unavailable`, `broken` and `panic` refuse. Anything else is an input with the `text`, or one for each of `texts`. What is
-/// under `reply` is replied.
+/// `unavailable`, `broken` and `panic` refuse. Anything else is an input with the `text`, or one for each of `texts`.
+/// What is under `reply` is replied.
 pub fn instructions(call: &EventCall) -> Result<Handled, HandleError> {
     let asked = asked(call);
     let reason = "a table for 400 guests".to_owned();

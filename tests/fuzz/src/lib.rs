@@ -1,6 +1,6 @@
-//! What must hold for whatever bytes come. Each function is the body of one fuzz target: it takes bytes, and panics when
-//! a promise is broken. `fuzz/` runs them under libFuzzer for as long as somebody likes; `tests/short.rs` runs each on its
-//! corpus and on some thousand changes of it.
+//! What must hold for whatever bytes come. Each function is the body of one fuzz target: it takes bytes, and panics
+//! when a promise is broken. `fuzz/` runs them under libFuzzer for as long as somebody likes; `tests/short.rs` runs
+//! each on its corpus and on some thousand changes of it.
 #![allow(clippy::panic, clippy::expect_used, reason = "a broken promise is told by a panic, as fuzzers expect it")]
 
 #[cfg(feature = "host")]

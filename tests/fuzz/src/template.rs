@@ -4,8 +4,8 @@ use signalbox_model::{JsonObject, MessageModel, Timestamp};
 /// No message is longer.
 const LONGEST: usize = 16 * 1024;
 
-/// A template, a line of three dashes, and its parameters as a JSON object: it is refused with its line when it is read, or
-/// renders within its work to the same message twice; less work gives that message or none.
+/// A template, a line of three dashes, and its parameters as a JSON object: it is refused with its line when it is
+/// read, or renders within its work to the same message twice; less work gives that message or none.
 pub fn template(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let (source, data) = super::parts(text);

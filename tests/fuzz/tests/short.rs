@@ -1,4 +1,5 @@
-//! A short run of every fuzz target, without instrumentation: its corpus, and changes of it that are the same every time.
+//! A short run of every fuzz target, without instrumentation: its corpus, and changes of it that are the same every
+//! time.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

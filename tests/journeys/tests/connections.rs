@@ -1,5 +1,5 @@
-//! What clients, proxies and balancers rely on between two requests: no answer spoils the connection for the next request,
-//! idle connections stay, and a host that leaves says so before it is gone.
+//! What clients, proxies and balancers rely on between two requests: no answer spoils the connection for the next
+//! request, idle connections stay, and a host that leaves says so before it is gone.
 
 use std::time::Duration;
 

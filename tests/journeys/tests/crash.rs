@@ -110,7 +110,8 @@ async fn an_input_that_ends_every_host_becomes_a_dead_letter_and_others_are_deci
 
     let mut ana = host.coordinator("ana", "alpha").await?;
     ana.send(&json!({"type": "resume", "businessId": "alpha"})).await?;
-    // What was under way beside it is decided and answered; of the killer it hears, perhaps twice, that nothing came out.
+    // What was under way beside it is decided and answered; of the killer it hears, perhaps twice, that nothing came
+    // out.
     let wanted = BTreeSet::from([("error".to_owned(), killer.clone()), ("response".to_owned(), innocent.clone())]);
     let mut heard = BTreeSet::new();
     while !wanted.is_subset(&heard) {

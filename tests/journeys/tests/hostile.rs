@@ -1,6 +1,6 @@
 //! Traffic that means harm, from outside the process. In every case the host stays ready and answers a neighbour
-//! meanwhile, whoever attacks is refused or cut off, and memory and file handles end where they began. How long an attack
-//! is borne is set short by configuration; only a test that fails waits longer than that.
+//! meanwhile, whoever attacks is refused or cut off, and memory and file handles end where they began. How long an
+//! attack is borne is set short by configuration; only a test that fails waits longer than that.
 
 mod bodies;
 mod connections;

@@ -1,4 +1,5 @@
-//! Who sees what, from outside the process, with the bundles that come with Signalbox: at once, by resume and over the API.
+//! Who sees what, from outside the process, with the bundles that come with Signalbox: at once, by resume and over the
+//! API.
 
 use std::fs;
 

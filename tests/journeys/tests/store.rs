@@ -164,7 +164,8 @@ async fn a_host_whose_databases_log_was_deleted_acknowledges_nothing_that_only_t
     let mut ana = host.coordinator("ana", "alpha").await?;
     std::fs::remove_file(beside(&file, "-wal"))?;
     is_refused(&mut ana, "m-2").await?;
-    // What is in the file is whole, so the store goes on with a new log; what was refused comes again until it is taken.
+    // What is in the file is whole, so the store goes on with a new log; what was refused comes again until it is
+    // taken.
     let answer = is_answered_at_last(&mut ana, "m-2").await?;
     let mut host = host;
     host.kill().await?;

@@ -7,9 +7,10 @@ const WARM: usize = 1;
 
 const MIB: u64 = 1 << 20;
 
-/// What memory may end above where it began: in the first rounds the places for guest calls fill with what hostile guests
-/// touch, and what the allocator holds back varies by some MiB. In 144 rounds it was seen to rise from 23.5 to 30 MiB in
-/// the first thirteen, and no further in the others. Over an hour this bound is about 50 bytes for each answer.
+/// What memory may end above where it began: in the first rounds the places for guest calls fill with what hostile
+/// guests touch, and what the allocator holds back varies by some MiB. In 144 rounds it was seen to rise from 23.5 to
+/// 30 MiB in the first thirteen, and no further in the others. Over an hour this bound is about 50 bytes for each
+/// answer.
 const SLACK: u64 = 8 * MIB;
 
 /// And this much of it in a hundred.
@@ -46,8 +47,8 @@ pub fn told(samples: &[Sample]) -> String {
     format!("memory at first {} KiB, at last {} KiB, allowed {} KiB", before >> 10, after >> 10, bound(before) >> 10)
 }
 
-/// Medians of the first and the last third of the rounds after the first ones: one round that a search of the store or a
-/// checkpoint falls into says nothing.
+/// Medians of the first and the last third of the rounds after the first ones: one round that a search of the store or
+/// a checkpoint falls into says nothing.
 fn memory(samples: &[Sample]) -> (u64, u64) {
     let warm = samples.get(WARM..).unwrap_or_default();
     let third = warm.len().div_ceil(3);

@@ -1,6 +1,6 @@
-//! `signalbox-soak`: sends rounds of mixed traffic to one host. Between them nothing is under way, and then it has to use
-//! what it used before: memory, file handles, tasks of the runtime and places for guest calls. Started by `cargo xtask soak`,
-//! which builds what it needs.
+//! `signalbox-soak`: sends rounds of mixed traffic to one host. Between them nothing is under way, and then it has to
+//! use what it used before: memory, file handles, tasks of the runtime and places for guest calls. Started by
+//! `cargo xtask soak`, which builds what it needs.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool speaks on its terminal")]
 
 mod callers;

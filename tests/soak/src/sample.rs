@@ -46,7 +46,8 @@ impl Sample {
     }
 }
 
-/// Waits until nothing is under way and the same is used twice in a row, and no more than before, if that comes to pass.
+/// Waits until nothing is under way and the same is used twice in a row, and no more than before, if that comes to
+/// pass.
 pub async fn settled(host: &Host, before: Option<&Sample>) -> Result<Sample> {
     // The connection that asks is the only one, every time.
     let client = http_client()?;

@@ -1,5 +1,6 @@
-//! What end-to-end tests and measurements need: a real `signalbox` process on a free port with files of its own, what it
-//! takes of the machine, tokens good and bad, and a client that says what it waits for. Every wait has a deadline and names what did not come.
+//! What end-to-end tests and measurements need: a real `signalbox` process on a free port with files of its own, what
+//! it takes of the machine, tokens good and bad, and a client that says what it waits for. Every wait has a deadline
+//! and names what did not come.
 
 mod api;
 mod artefacts;

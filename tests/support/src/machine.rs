@@ -5,9 +5,9 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 
-/// A machine whose disk fills up, whose disk cannot be relied on, or whose clock is set: for one host, as the test says, and
-/// while the host runs. A library of a few calls of C stands before the system's, compiled by the compiler that has linked this
-/// test.
+/// A machine whose disk fills up, whose disk cannot be relied on, or whose clock is set: for one host, as the test
+/// says, and while the host runs. A library of a few calls of C stands before the system's, compiled by the compiler
+/// that has linked this test.
 #[derive(Debug)]
 pub struct Machine {
     folder: TempDir,

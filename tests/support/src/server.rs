@@ -8,8 +8,8 @@ use serde::Deserialize;
 
 use crate::{Process, Setup, signalbox};
 
-/// A server as a process of its own, which is measured from outside: nothing of it is kept in this process. It dies with
-/// this value.
+/// A server as a process of its own, which is measured from outside: nothing of it is kept in this process. It dies
+/// with this value.
 #[derive(Debug)]
 pub struct Server {
     child: Child,

@@ -29,8 +29,8 @@ pub(super) fn check(sources: &[Source]) -> Vec<Problem> {
     problems
 }
 
-/// Types of the host that can be seen outside of their module have names of their own, so that a reader who meets a name knows
-/// what it stands for.
+/// Types of the host that can be seen outside of their module have names of their own, so that a reader who meets a
+/// name knows what it stands for.
 fn check_unique(sources: &[Source]) -> Vec<Problem> {
     let tests = test_modules(sources);
     let mut places: BTreeMap<&str, Vec<(&Path, usize)>> = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! Words that no file of the repository may hold.
+//! Words that no file of the repository may hold, and the length of comment lines.
 
 use std::path::Path;
 
@@ -14,6 +14,9 @@ const MACHINE_PATHS: &[&str] = &[
     concat!("C:\\Us", "ers"),
 ];
 
+/// `max_width` of rustfmt.toml, in characters. The stable rustfmt does not break comments at it.
+const WIDTH: usize = 120;
+
 pub(super) fn check(sources: &[Source]) -> Vec<Problem> {
     let mut problems = Vec::new();
     for source in sources {
@@ -21,8 +24,12 @@ pub(super) fn check(sources: &[Source]) -> Vec<Problem> {
         if source.path.extension().is_some_and(|extension| extension == "lock") {
             continue;
         }
+        let rust = source.path.extension().is_some_and(|extension| extension == "rs");
         for (index, line) in source.text.as_deref().unwrap_or_default().lines().enumerate() {
             problems.extend(check_line(&source.path, index + 1, line));
+            if rust {
+                problems.extend(check_comment(&source.path, index + 1, line));
+            }
         }
     }
     problems
@@ -41,6 +48,19 @@ fn check_line(path: &Path, line: usize, text: &str) -> Vec<Problem> {
         );
     }
     problems
+}
+
+/// A word that is too long for a line, such as a URL, has a line of its own and is not a problem.
+fn check_comment(path: &Path, line: usize, text: &str) -> Option<Problem> {
+    let comment = text.trim_start();
+    let words = comment.strip_prefix("//")?.trim_start_matches(['/', '!']).trim();
+    let length = text.chars().count();
+    (length > WIDTH && words.contains(' ')).then(|| Problem {
+        file: path.to_owned(),
+        line: Some(line),
+        rule: "width",
+        message: format!("a comment line of {length} characters, {WIDTH} are the most; break it at a space"),
+    })
 }
 
 fn has_word(text: &str, word: &str) -> bool {
@@ -87,6 +107,22 @@ mod tests {
             rules(&format!("https://example.com{}x and .{}x", MACHINE_PATHS[1], MACHINE_PATHS[3])),
             Vec::<&str>::new()
         );
+    }
+
+    #[test]
+    fn a_comment_line_is_within_the_width_unless_it_has_no_space_to_break_at() {
+        let long = "long ".repeat(WIDTH / 5);
+        let url = format!("https://example.com/{}", "a".repeat(WIDTH));
+        for mark in ["//", "///", "    //!"] {
+            let found = check(&[source("a.rs", &format!("fine\n{mark} {long}word\n"))]);
+            assert_eq!(found.len(), 1, "{found:?}");
+            assert_eq!((found[0].line, found[0].rule), (Some(2), "width"));
+            assert_eq!(check(&[source("a.rs", &format!("{mark} {url}\n"))]), []);
+        }
+        let widest = format!("// {}", "é".repeat(WIDTH - 5) + " é");
+        assert_eq!(check(&[source("a.rs", &widest)]), []);
+        assert_eq!(check(&[source("a.rs", &format!("{widest}é"))]).len(), 1);
+        assert_eq!(check(&[source("a.md", &format!("// {long}word"))]), []);
     }
 
     #[test]

@@ -103,7 +103,8 @@ impl BusinessDirectory {
         Self { folder: PathBuf::new(), businesses: ArcSwap::from_pointee(businesses) }
     }
 
-    /// Reads the folder again. A business whose file is wrong now stays as it was; when the folder cannot be read, all do.
+    /// Reads the folder again. A business whose file is wrong now stays as it was; when the folder cannot be read, all
+    /// do.
     pub fn reload(&self) -> Result<usize, DirectoryError> {
         if !self.folder.as_os_str().is_empty() {
             let businesses = read(&self.folder, &self.businesses.load())?;
@@ -127,8 +128,8 @@ impl BusinessDirectory {
         self.businesses.load().not_loaded.clone()
     }
 
-    /// Whether there is no such business because a file is wrong. A file that does not say whose it is may be that of any
-    /// business that there is not.
+    /// Whether there is no such business because a file is wrong. A file that does not say whose it is may be that of
+    /// any business that there is not.
     pub fn awaits(&self, id: &str) -> bool {
         let businesses = self.businesses.load();
         !businesses.by_id.contains_key(id) && businesses.not_loaded.iter().any(|file| file.may_be(id))

@@ -126,8 +126,9 @@ fn business(mut table: Spanned<DeTable<'_>>) -> Result<BusinessInfo, Vec<Problem
     }
 }
 
-/// Takes the innermost entry out of a table that has a mistake; gives its key when that may be missed. None when there is
-/// no such entry. A table that a header opens has the place of its header alone, so what is in it is looked at first.
+/// Takes the innermost entry out of a table that has a mistake; gives its key when that may be missed. None when there
+/// is no such entry. A table that a header opens has the place of its header alone, so what is in it is looked at
+/// first.
 fn leave_out(table: &mut DeTable<'_>, span: &Range<usize>) -> Option<Option<String>> {
     let is_below = table.iter_mut().any(|(_, value)| leave_out_below(value.get_mut(), span));
     if is_below {

@@ -49,8 +49,8 @@ impl ScheduleRoom {
         Self { of_tick, ..Self::default() }
     }
 
-    /// The earliest moment of a schedule that ticks once: decisions on ticks that make the next one tick at once would else go
-    /// round without end.
+    /// The earliest moment of a schedule that ticks once: decisions on ticks that make the next one tick at once would
+    /// else go round without end.
     pub(super) fn earliest(&self, now: Timestamp, limits: &ScheduleLimits) -> Option<Timestamp> {
         self.of_tick.then(|| now.checked_add(limits.least_interval).unwrap_or(Timestamp::MAX))
     }

@@ -96,7 +96,8 @@ pub struct SystemLookup;
 impl Lookup for SystemLookup {
     async fn lookup(&self, host: &str) -> std::io::Result<Vec<IpAddr>> {
         let host = host.to_owned();
-        // A thread that may block begins with the rank of the one that wants it, which may be a guest's, and serves others later.
+        // A thread that may block begins with the rank of the one that wants it, which may be a guest's, and serves
+        // others later.
         let found = tokio::spawn(async move { Ok(tokio::net::lookup_host((host, 0)).await?.collect::<Vec<_>>()) });
         let found: std::io::Result<Vec<SocketAddr>> = found.await.map_err(std::io::Error::other)?;
         Ok(found?.into_iter().map(|address| address.ip()).collect())

@@ -56,8 +56,8 @@ impl HttpGrant {
     }
 }
 
-/// What the operator's rules say against a line of a grant, and the way out; none when they say nothing, and when the line
-/// is none that can be granted at all.
+/// What the operator's rules say against a line of a grant, and the way out; none when they say nothing, and when the
+/// line is none that can be granted at all.
 pub fn forbidden_grant(line: &str, private_networks: &[Network], allow_plain_http: bool) -> Option<(String, String)> {
     let url = Url::parse(line.trim().rsplit(' ').next()?).ok()?;
     if url.scheme() == "http" && !allow_plain_http {

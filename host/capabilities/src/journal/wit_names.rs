@@ -1,5 +1,5 @@
-//! Values of the contract as JSON under the names that `wit/` gives their fields and cases, not those that Rust gives them:
-//! `not-configured` and `decision-code`, for `NotConfigured` and `decision_code`.
+//! Values of the contract as JSON under the names that `wit/` gives their fields and cases, not those that Rust gives
+//! them: `not-configured` and `decision-code`, for `NotConfigured` and `decision_code`.
 
 use serde::ser::{
     Serialize, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,

@@ -1,5 +1,6 @@
-//! A provider that speaks OpenAI's chat completions: OpenAI itself, Azure, or vLLM, Ollama, LiteLLM and others. No two of them
-//! speak it alike, so requests adapt to what a provider takes, and answers are read as loosely as they are written.
+//! A provider that speaks OpenAI's chat completions: OpenAI itself, Azure, or vLLM, Ollama, LiteLLM and others. No two
+//! of them speak it alike, so requests adapt to what a provider takes, and answers are read as loosely as they are
+//! written.
 
 mod answer;
 mod body;
@@ -63,8 +64,8 @@ struct Key {
 }
 
 impl OpenAi {
-    /// Refuses, in words, an address or key that no request could be sent with. The endpoint is the operator's choice, so the
-    /// egress guard for plugins does not apply to it.
+    /// Refuses, in words, an address or key that no request could be sent with. The endpoint is the operator's choice,
+    /// so the egress guard for plugins does not apply to it.
     pub fn new(settings: OpenAiSettings) -> Result<Self, String> {
         let OpenAiSettings { base_url, model, api_key, api_key_header, max_tokens, max_tokens_parameter } = settings;
         let client = reqwest::Client::builder()

@@ -1,8 +1,8 @@
 //! Whether an answer has the shape that was asked for. Providers promise it differently, so the host looks itself.
 //!
-//! Schema and answer are both strangers' words, and a few lines of schema can ask for more work than a century holds. So every
-//! step counts, and the count is bounded; that is why no library for JSON Schema does it, and why `pattern`, `format` and
-//! references to elsewhere are left alone.
+//! Schema and answer are both strangers' words, and a few lines of schema can ask for more work than a century holds.
+//! So every step counts, and the count is bounded; that is why no library for JSON Schema does it, and why `pattern`,
+//! `format` and references to elsewhere are left alone.
 
 use std::fmt;
 

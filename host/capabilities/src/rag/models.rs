@@ -70,8 +70,8 @@ pub struct BundleModels {
     pub warnings: Vec<ModelFileError>,
 }
 
-/// Reads every `*.toml` of a bundle's folder `models`. A folder that is not there has no models. Everything that is wrong is
-/// reported, not only the first; warnings with it.
+/// Reads every `*.toml` of a bundle's folder `models`. A folder that is not there has no models. Everything that is
+/// wrong is reported, not only the first; warnings with it.
 pub fn read_models(
     bundle: &Folder,
     speaks_for: SpeaksFor<'_>,

@@ -1,5 +1,5 @@
-//! Templates of message models: a language of our own with Jinja's grammar, in which every operation is priced, so that no
-//! template can take more time or memory than a message may.
+//! Templates of message models: a language of our own with Jinja's grammar, in which every operation is priced, so that
+//! no template can take more time or memory than a message may.
 
 mod check;
 mod compare;
@@ -175,8 +175,8 @@ impl Template {
         Ok(Self { read, parameters: model.parameters.clone() })
     }
 
-    /// Everything in it that fails, or means nothing, whatever the parameters are, by line. It is for whoever writes the
-    /// model: what is stored already renders as far as it can.
+    /// Everything in it that fails, or means nothing, whatever the parameters are, by line. It is for whoever writes
+    /// the model: what is stored already renders as far as it can.
     pub fn mistakes(&self) -> Vec<TemplateError> {
         check::mistakes(&self.read)
     }

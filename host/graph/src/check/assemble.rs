@@ -106,7 +106,8 @@ fn lonely_otherwise(definition: &GraphDefinition, problems: &mut Problems) {
     }
 }
 
-/// An edge as it is written, for finding another that says the same: whence, when, whither, and whether it is otherwise.
+/// An edge as it is written, for finding another that says the same: whence, when, whither, and whether it is
+/// otherwise.
 type Written<'d> = (&'d [u8], Option<&'d [u8]>, &'d [u8], bool);
 
 /// As much of a text as tells it apart from every other that is valid.

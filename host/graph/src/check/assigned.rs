@@ -121,7 +121,8 @@ fn reads(definition: &GraphDefinition, graph: &Graph, source: &str) -> Vec<Read>
             |edge: &&crate::definition::EdgeDefinition| edge.from.as_ref().is_some_and(|from| from.value == name);
         let mut texts = definition.edges.iter().filter(from_here).filter_map(|edge| edge.when.as_ref());
         for expression in conditional {
-            // The edges of a place stand in the same order in both; one whose condition is wrong stands in neither's way.
+            // The edges of a place stand in the same order in both; one whose condition is wrong stands in neither's
+            // way.
             if let Some(text) = texts.by_ref().find(|text| text.value == expression.source()) {
                 add(expression, text, node, true);
             }
@@ -207,7 +208,8 @@ fn runs_beside(graph: &Graph, to_writer: &[bool], writer: usize, to_reader: &[bo
     let Some(reader) = reader else { return false };
     let leads = |before: &[bool], last: usize, target: usize| target == last || before.get(target) == Some(&true);
     let forks = |edges: &[Edge]| {
-        // What all edges lead to, and those that are always followed: in time with their number, however many there are.
+        // What all edges lead to, and those that are always followed: in time with their number, however many there
+        // are.
         let (mut all, mut always) = ((Vec::new(), Vec::new()), (Vec::new(), Vec::new()));
         for edge in edges {
             let of = |before: &[bool], last| -> Vec<usize> {

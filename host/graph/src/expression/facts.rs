@@ -1,5 +1,5 @@
-//! What is known of each part of an expression before it is evaluated: which kinds of values it may be, and which texts.
-//! What can only fail, and what can never be equal, is told when the bundle is loaded.
+//! What is known of each part of an expression before it is evaluated: which kinds of values it may be, and which
+//! texts. What can only fail, and what can never be equal, is told when the bundle is loaded.
 //!
 //! Nothing is told of a part that may be right: of what is not known, every kind and every text is possible.
 

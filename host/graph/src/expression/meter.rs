@@ -9,8 +9,8 @@ pub const STEP_LIMIT: u64 = 2 * EVALUATION_LIMIT;
 /// What all evaluations of a run may cost together.
 pub const RUN_LIMIT: u64 = 62 * EVALUATION_LIMIT;
 
-/// Counts what evaluations cost. What is counted depends on the run alone, never on time, so that a run that is repeated
-/// ends the same.
+/// Counts what evaluations cost. What is counted depends on the run alone, never on time, so that a run that is
+/// repeated ends the same.
 #[derive(Debug, Default)]
 pub(crate) struct CostMeter {
     step: u64,

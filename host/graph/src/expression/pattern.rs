@@ -48,8 +48,8 @@ impl Pattern {
         self.regex.is_match(text)
     }
 
-    /// What looking through so many bytes costs at most, in units of work: in the worst case every state is looked at for
-    /// every byte.
+    /// What looking through so many bytes costs at most, in units of work: in the worst case every state is looked at
+    /// for every byte.
     pub fn work(&self, bytes: u64) -> u64 {
         bytes.saturating_mul(1 + self.states)
     }

@@ -4,8 +4,8 @@ use cel::common::ast::operators;
 
 use super::kinds::ValueKinds;
 
-/// Functions that cost no more than what they read, each with how it is written; `join`, `replace` and `format` multiply it
-/// and are left out.
+/// Functions that cost no more than what they read, each with how it is written; `join`, `replace` and `format`
+/// multiply it and are left out.
 pub(super) const FUNCTIONS: [(&str, &str); 23] = [
     ("bool", "bool(text)"),
     ("bytes", "bytes(text)"),
@@ -75,8 +75,8 @@ pub(super) fn form(function: &str) -> String {
     }
 }
 
-/// What a function or an operator may give for arguments of these kinds, a receiver being the first of them; none when it
-/// takes no such arguments.
+/// What a function or an operator may give for arguments of these kinds, a receiver being the first of them; none when
+/// it takes no such arguments.
 pub(super) fn gives(function: &str, member: bool, arguments: &[ValueKinds]) -> ValueKinds {
     fn combine(function: &str, member: bool, chosen: &mut Vec<ValueKinds>, rest: &[ValueKinds]) -> ValueKinds {
         let Some((next, rest)) = rest.split_first() else { return gives_exactly(function, member, chosen) };

@@ -1,5 +1,5 @@
-//! Holds `docs/guide/bundle.md` and the JSON Schema to the reader: every key has its line and its property, and no line or
-//! property has no key.
+//! Holds `docs/guide/bundle.md` and the JSON Schema to the reader: every key has its line and its property, and no line
+//! or property has no key.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -56,7 +56,8 @@ from = "x"
 to = "end"
 "#;
 
-/// A table as messages call it; its heading in the guide and what stands before its keys there; where it is in the schema.
+/// A table as messages call it; its heading in the guide and what stands before its keys there; where it is in the
+/// schema.
 const PLACES: [(&str, &str, &str, &str); 17] = [
     ("the manifest", "", "", ""),
     ("[bundle]", "[bundle]", "", "/properties/bundle"),

@@ -19,7 +19,8 @@ const MAX_GRANTS: usize = 200;
 /// A plugin of the bundle.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PluginSpec {
-    /// Path of its component, relative to the manifest's folder and inside it; empty when the manifest names none that is.
+    /// Path of its component, relative to the manifest's folder and inside it; empty when the manifest names none that
+    /// is.
     pub component: String,
     /// Capability to what the plugin may do with it, in the words of that capability.
     pub grants: BTreeMap<String, Vec<String>>,

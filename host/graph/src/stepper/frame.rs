@@ -30,8 +30,8 @@ pub(super) struct Frame<P> {
     pub runs: Vec<ActiveNode<P>>,
     pub outstanding: usize,
     pub payloads: Payloads<P>,
-    /// What the nodes of this step have given for its channels, the most that any step gave so far, and the same of what
-    /// the channels that they wrote hold: the sizes that count for the run until the step above ends.
+    /// What the nodes of this step have given for its channels, the most that any step gave so far, and the same of
+    /// what the channels that they wrote hold: the sizes that count for the run until the step above ends.
     pub given: Peak,
     pub kept: Peak,
     /// What subgraphs that ended in this step held.

@@ -11,8 +11,8 @@ use crate::graph::{Edge, EdgeTarget, Node, When};
 use crate::json::{Json, JsonError};
 
 impl<P> Frame<P> {
-    /// Merges what the nodes of this step gave and finds the nodes of the next one. Before the first step it follows the
-    /// edges out of start.
+    /// Merges what the nodes of this step gave and finds the nodes of the next one. Before the first step it follows
+    /// the edges out of start.
     pub fn end_step(&mut self, scope: &Scope, budget: &mut Budget) -> Result<(), RunError> {
         let mut next = BTreeSet::new();
         budget.meter.begin_step();

@@ -58,8 +58,8 @@ impl Header {
     }
 }
 
-/// What a token that gives access is called, RFC 7519, 5.1, and RFC 9068, 2.1. What an issuer signs for other ends, such as
-/// tokens that log out or that prove a key, is called otherwise, and must not pass for one.
+/// What a token that gives access is called, RFC 7519, 5.1, and RFC 9068, 2.1. What an issuer signs for other ends,
+/// such as tokens that log out or that prove a key, is called otherwise, and must not pass for one.
 const TYPES: [&str; 2] = ["jwt", "at+jwt"];
 
 /// Whether a header names a media type, whose `application/` may be left out, RFC 7515, 4.1.9.

@@ -26,10 +26,11 @@ pub struct AuthConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct KeyConfig {
-    /// `HS256`, `HS384`, `HS512`, `RS256`, `RS384`, `RS512`, `PS256`, `PS384`, `PS512`, `ES256`, `ES384` or `EdDSA`, which
-    /// may be called `Ed25519` too; a token signed with the key in any other way is refused.
+    /// `HS256`, `HS384`, `HS512`, `RS256`, `RS384`, `RS512`, `PS256`, `PS384`, `PS512`, `ES256`, `ES384` or `EdDSA`,
+    /// which may be called `Ed25519` too; a token signed with the key in any other way is refused.
     pub algorithm: KeyAlgorithm,
-    /// Only for tokens with this `kid`, or with none; unset is for tokens with any `kid` that no other key has, or none.
+    /// Only for tokens with this `kid`, or with none; unset is for tokens with any `kid` that no other key has, or
+    /// none.
     #[serde(default)]
     pub kid: Option<String>,
     /// Where the key is: for HS256 and its kind the secret, at least 32 bytes; else the public key in PEM.
@@ -176,8 +177,8 @@ impl KeyAlgorithm {
         }
     }
 
-    /// The algorithm of a name in a token's or key's header. `Ed25519` is what RFC 9864 calls the one curve that `EdDSA` has
-    /// been used with.
+    /// The algorithm of a name in a token's or key's header. `Ed25519` is what RFC 9864 calls the one curve that
+    /// `EdDSA` has been used with.
     pub(super) fn of_name(name: &str) -> Option<Self> {
         let name = if name == "Ed25519" { "EdDSA" } else { name };
         Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)

@@ -135,7 +135,8 @@ async fn fetch(client: &reqwest::Client, url: &Url) -> Result<Vec<Key>, String> 
     Ok(usable(set.keys))
 }
 
-/// The keys that can verify tokens. Sets hold keys for other purposes too, and one that nobody can read concerns no other.
+/// The keys that can verify tokens. Sets hold keys for other purposes too, and one that nobody can read concerns no
+/// other.
 fn usable(published: Vec<serde_json::Value>) -> Vec<Key> {
     let mut keys = Vec::new();
     for (index, jwk) in published.into_iter().enumerate() {

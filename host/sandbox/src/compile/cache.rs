@@ -111,8 +111,8 @@ impl Cache {
     }
 }
 
-/// What is in the cache is run as it is, so it has to come from the user of this process or from root. What others may only
-/// read is closed to them; `what` is what an error calls it.
+/// What is in the cache is run as it is, so it has to come from the user of this process or from root. What others may
+/// only read is closed to them; `what` is what an error calls it.
 fn check_owner(file: &File, what: &str) -> Result<(), String> {
     let metadata = file.metadata().map_err(|error| error.to_string())?;
     let (owner, mode, own) = (metadata.uid(), metadata.mode() & 0o7777, rustix::process::geteuid().as_raw());

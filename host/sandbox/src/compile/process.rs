@@ -74,7 +74,8 @@ fn spawn(program: &Path, command: &str, limits: &CompileLimits) -> std::io::Resu
         .args(["--component-size", &limits.component_size.to_string()])
         // Secrets of the host come by its environment.
         .env_clear()
-        // Else mimalloc takes a gigabyte for writing before the child can limit itself. Other allocators do not know it.
+        // Else mimalloc takes a gigabyte for writing before the child can limit itself. Other allocators do not know
+        // it.
         .env("MIMALLOC_ARENA_EAGER_COMMIT", "0")
         .current_dir("/")
         // Keys pressed in the host's terminal are for the host.

@@ -27,20 +27,20 @@ impl LoadPriority {
     }
 }
 
-/// The priority of a background thread on Linux; on other systems it makes no difference. Processes and threads that such a
-/// thread starts inherit it, and cannot leave [`ThreadPriority::Idle`] again.
+/// The priority of a background thread on Linux; on other systems it makes no difference. Processes and threads that
+/// such a thread starts inherit it, and cannot leave [`ThreadPriority::Idle`] again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ThreadPriority {
-    /// `SCHED_IDLE`: what nobody else wants. A thread of the host that wakes up takes such a core at once, as if nothing ran
-    /// there; on a machine without an idle moment nearly nothing is left.
+    /// `SCHED_IDLE`: what nobody else wants. A thread of the host that wakes up takes such a core at once, as if
+    /// nothing ran there; on a machine without an idle moment nearly nothing is left.
     Idle,
     /// Niceness 10: about a tenth of a busy core.
     Low,
 }
 
-/// Runs the work in a thread of its own, with a priority or with that of the thread that starts it. The thread ends with the
-/// work, or once nobody waits for its output any more. What the work waits for, the runtime waits for as ever. An error says
-/// that there was no thread for it, or that it panicked.
+/// Runs the work in a thread of its own, with a priority or with that of the thread that starts it. The thread ends
+/// with the work, or once nobody waits for its output any more. What the work waits for, the runtime waits for as ever.
+/// An error says that there was no thread for it, or that it panicked.
 pub(crate) async fn run_on_thread<T: Send + 'static>(
     thread: &str,
     priority: impl Into<Option<ThreadPriority>>,
@@ -68,7 +68,8 @@ pub(crate) async fn run_on_thread<T: Send + 'static>(
 }
 
 /// Runs work that can be begun anew: with the priority of everything else while the host serves nobody; else with idle
-/// priority, and when it starves there, once more from its beginning with low priority. An error is one of [`run_on_thread`].
+/// priority, and when it starves there, once more from its beginning with low priority. An error is one of
+/// [`run_on_thread`].
 pub(crate) async fn run_restartable<T, W>(
     thread: &str,
     priority: LoadPriority,
@@ -104,8 +105,8 @@ where
 /// How often it is looked whether a thread or process starves.
 const STARVATION_CHECK: Duration = Duration::from_secs(1);
 
-/// Ends when a process or thread, named by its folder in `/proc`, has waited for a core for nine tenths of a second; never
-/// where the system does not tell.
+/// Ends when a process or thread, named by its folder in `/proc`, has waited for a core for nine tenths of a second;
+/// never where the system does not tell.
 pub(crate) async fn starved(folder: &str) {
     let file = format!("{folder}/schedstat");
     let (mut checked, mut waited_before) = (Instant::now(), Duration::ZERO);

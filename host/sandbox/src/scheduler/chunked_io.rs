@@ -1,6 +1,6 @@
-//! Reads and writes large files in chunks. A kernel that does not preempt its own work ends a read or write before another
-//! thread has the core, also where the thread has the lowest priority: 12 MB took 7 ms, in which a neighbour's decision
-//! stood still.
+//! Reads and writes large files in chunks. A kernel that does not preempt its own work ends a read or write before
+//! another thread has the core, also where the thread has the lowest priority: 12 MB took 7 ms, in which a neighbour's
+//! decision stood still.
 
 use std::fs::File;
 use std::io::{Read, Result, Write};

@@ -2,8 +2,8 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// A thread whose CPU clock was read less than this part of a tick ago is not asked again when a call begins: to read the
-/// clock takes as long as a short guest computes.
+/// A thread whose CPU clock was read less than this part of a tick ago is not asked again when a call begins: to read
+/// the clock takes as long as a short guest computes.
 const FRESH_READING: u32 = 8;
 
 thread_local! {
@@ -11,8 +11,8 @@ thread_local! {
     static LAST_READING: Cell<Option<(Instant, u64)>> = const { Cell::new(None) };
 }
 
-/// Measures the CPU time of one guest call, by the clocks of the threads that poll it: a thread that waits for a core spends
-/// none, so a call is not charged for a busy machine.
+/// Measures the CPU time of one guest call, by the clocks of the threads that poll it: a thread that waits for a core
+/// spends none, so a call is not charged for a busy machine.
 #[derive(Default)]
 pub(crate) struct CpuMeter {
     /// What its thread's clock said when it was read last for this call, in nanoseconds; 0 before the first poll.
@@ -22,9 +22,9 @@ pub(crate) struct CpuMeter {
 }
 
 impl CpuMeter {
-    /// A poll begins on this thread; returns what the thread's clock says. For the first poll of a call it may say up to a
-    /// part of a tick too much, which is then not charged. Later polls are measured exactly, else a call would gain that
-    /// part with each of them.
+    /// A poll begins on this thread; returns what the thread's clock says. For the first poll of a call it may say up
+    /// to a part of a tick too much, which is then not charged. Later polls are measured exactly, else a call would
+    /// gain that part with each of them.
     pub fn start(&self, now: Instant, tick: Duration) -> u64 {
         let is_first = self.last.load(Ordering::Relaxed) == 0;
         let last = LAST_READING.get().map(|(at, time)| (now.saturating_duration_since(at), time));
@@ -77,7 +77,8 @@ mod tests {
         let (first, second) = (CpuMeter::default(), CpuMeter::default());
         let read = Instant::now();
         let before = first.start(read, TICK);
-        // The next call begins a second later, and the thread has been idle: it cannot have computed for longer than that.
+        // The next call begins a second later, and the thread has been idle: it cannot have computed for longer than
+        // that.
         let soon = second.start(read + Duration::from_secs(1), TICK);
         assert_eq!(soon, before + 1_000_000_000);
         assert_eq!(second.lap(), Duration::ZERO);

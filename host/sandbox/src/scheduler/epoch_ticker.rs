@@ -87,8 +87,8 @@ impl Drop for ActiveGuest {
     }
 }
 
-/// Wakes a thread of the runtime, if one sleeps. The thread that waited for sockets and timers may be computing for a guest,
-/// and the runtime hands that duty to no other thread before the guest yields.
+/// Wakes a thread of the runtime, if one sleeps. The thread that waited for sockets and timers may be computing for a
+/// guest, and the runtime hands that duty to no other thread before the guest yields.
 fn wake_a_thread(runtime: Option<&Handle>) {
     if let Some(runtime) = runtime {
         runtime.spawn(async {});

@@ -23,16 +23,17 @@ use crate::{fit, permissions, shutdown};
 
 /// Checks a bundle as the host does when it loads it, and reports everything that is wrong at once.
 ///
-/// Looked at are the manifest, the graph, the message models, and the components: whether they are there, compile within
-/// the limits of [sandbox], and import only what they have a grant for. Components are kept compiled where `serve` keeps
-/// them, so that neither the next check nor the first start compiles them again.
+/// Looked at are the manifest, the graph, the message models, and the components: whether they are there, compile
+/// within the limits of [sandbox], and import only what they have a grant for. Components are kept compiled where
+/// `serve` keeps them, so that neither the next check nor the first start compiles them again.
 ///
-/// With a configuration, which is that of --config or the signalbox.toml in the current folder, the bundle is held against
-/// it: grants without a backend, grants that [egress] forbids, topics that nobody reads, secrets of webhooks that are missing, and
-/// permissions in business files that nobody asks for. Business files that cannot be read are told too, whatever their type.
+/// With a configuration, which is that of --config or the signalbox.toml in the current folder, the bundle is held
+/// against it: grants without a backend, grants that [egress] forbids, topics that nobody reads, secrets of webhooks
+/// that are missing, and permissions in business files that nobody asks for. Business files that cannot be read are
+/// told too, whatever their type.
 ///
-/// Errors keep a bundle from being loaded; warnings say what may fail where it runs. Exit codes: 0 it can be loaded, also with
-/// warnings; 1 it cannot, or has warnings and --deny-warnings is given; 2 wrong options.
+/// Errors keep a bundle from being loaded; warnings say what may fail where it runs. Exit codes: 0 it can be loaded,
+/// also with warnings; 1 it cannot, or has warnings and --deny-warnings is given; 2 wrong options.
 ///
 /// Example: signalbox check target/plugins/restaurant
 #[derive(Debug, Args)]
@@ -42,8 +43,8 @@ pub struct Options {
     /// Takes warnings for errors: for a build that is to stop at both.
     #[arg(long)]
     deny_warnings: bool,
-    /// Prints JSON for programs: `ok`, `problems` and `warnings` with file, line, column, message and help, and `schedules`
-    /// with the next ticks.
+    /// Prints JSON for programs: `ok`, `problems` and `warnings` with file, line, column, message and help, and
+    /// `schedules` with the next ticks.
     #[arg(long)]
     json: bool,
 }

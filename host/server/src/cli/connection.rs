@@ -12,8 +12,8 @@ use super::Configured;
 /// Which host a command talks to, and as whom.
 #[derive(Debug, Args)]
 pub struct Connection {
-    /// Where the host is: its `url` or its `websocket` address, as the ready line of `signalbox serve` names them; without it
-    /// where `signalbox serve` would listen with this configuration.
+    /// Where the host is: its `url` or its `websocket` address, as the ready line of `signalbox serve` names them;
+    /// without it where `signalbox serve` would listen with this configuration.
     #[arg(long)]
     url: Option<String>,
     /// The user's token; best kept in the variable, out of the list of processes.

@@ -42,7 +42,8 @@ pub fn problem(text: &str) {
     let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
-/// What came from outside, made safe for a terminal: what would command it, reorder a line or hide is shown, not obeyed.
+/// What came from outside, made safe for a terminal: what would command it, reorder a line or hide is shown, not
+/// obeyed.
 pub fn printable(text: &str) -> String {
     signalbox_model::visible(text).into_owned()
 }

@@ -14,7 +14,8 @@ use super::{Configured, output};
 use crate::shutdown;
 use api::ReviewClient;
 
-/// Lists what waits for a person and decides about it, through the running host, as a user with the permission `review`.
+/// Lists what waits for a person and decides about it, through the running host, as a user with the permission
+/// `review`.
 ///
 /// Examples:
 ///
@@ -45,7 +46,8 @@ enum Command {
 struct Edit {
     #[command(flatten)]
     request: Request,
-    /// A JSON file with the list of actions that leave instead, in the form in which `decisions show --json` prints them.
+    /// A JSON file with the list of actions that leave instead, in the form in which `decisions show --json` prints
+    /// them.
     #[arg(long, value_name = "FILE")]
     actions: PathBuf,
 }

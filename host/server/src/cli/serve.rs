@@ -11,9 +11,9 @@ use crate::serve;
 /// Runs the host until SIGTERM or Ctrl-C.
 ///
 /// When it is ready it prints one line to standard output: JSON when that is not a terminal, else a friendly text. Logs
-/// go to standard error. SIGTERM lets running decisions finish, further ones do not wait; SIGHUP reads the
-/// business directory and the log filter again. Exit codes: 0 left in order, 1 could not start, 2 wrong options, 3 left with work
-/// unfinished that the next start takes up, 130 second signal.
+/// go to standard error. SIGTERM lets running decisions finish, further ones do not wait; SIGHUP reads the business
+/// directory and the log filter again. Exit codes: 0 left in order, 1 could not start, 2 wrong options, 3 left with
+/// work unfinished that the next start takes up, 130 second signal.
 ///
 /// Example: signalbox serve --config signalbox.toml --bundle target/plugins/restaurant
 #[derive(Clone, Debug, Args)]

@@ -18,9 +18,9 @@ use crate::shutdown;
 
 /// Mints a token for development with the HS256 key of the configuration.
 ///
-/// Warns of businesses, roles and locations that the business directory does not have, and mints all the same, because they
-/// may come later. Refuses unless `[auth] development = true`, and when tokens are verified with public keys: then they come from the
-/// issuer that has the private ones.
+/// Warns of businesses, roles and locations that the business directory does not have, and mints all the same, because
+/// they may come later. Refuses unless `[auth] development = true`, and when tokens are verified with public keys: then
+/// they come from the issuer that has the private ones.
 ///
 /// Example: signalbox token --user ana --business trattoria-roma:coordinator --expires 8h
 #[derive(Debug, Args)]
@@ -28,8 +28,8 @@ pub struct Options {
     /// Who the token is for.
     #[arg(long)]
     user: String,
-    /// A business the user may see with the user's roles there, as ID, ID:ROLE,ROLE or ID:ROLE@LOCATION,LOCATION; without
-    /// roles `coordinator`, without locations every one; may be repeated.
+    /// A business the user may see with the user's roles there, as ID, ID:ROLE,ROLE or ID:ROLE@LOCATION,LOCATION;
+    /// without roles `coordinator`, without locations every one; may be repeated.
     #[arg(long, required = true, value_name = "ID[:ROLES][@LOCATIONS]")]
     business: Vec<String>,
     /// How long it holds.

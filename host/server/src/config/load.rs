@@ -130,8 +130,8 @@ impl Loaded {
         }
     }
 
-    /// A relative path starts where the file is, so that a configuration means the same from every directory; only paths
-    /// from the environment and the command line start where the process does.
+    /// A relative path starts where the file is, so that a configuration means the same from every directory; only
+    /// paths from the environment and the command line start where the process does.
     fn anchor_paths(&mut self) {
         let Some(folder) = self.file.as_deref().and_then(Path::parent).map(Path::to_path_buf) else { return };
         let tree = &self.tree;

@@ -169,8 +169,8 @@ pub enum LogFormat {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum MetricsAccess {
-    /// Requests from this machine, to this machine by a name of its own, with no header but those that scrapers, command-line
-    /// clients and browsers send, so that none is admitted that a proxy has forwarded.
+    /// Requests from this machine, to this machine by a name of its own, with no header but those that scrapers,
+    /// command-line clients and browsers send, so that none is admitted that a proxy has forwarded.
     #[default]
     Loopback,
     /// Requests that carry `metrics-token` as a bearer token.
@@ -188,8 +188,8 @@ pub struct TelemetryConfig {
     /// What is logged: a level, or levels per part such as `info,signalbox_executor=debug`.
     #[serde(deserialize_with = "log_filter")]
     pub log: String,
-    /// What libraries below the host may log at most, whatever `log` says: a level, or levels per library. From `debug` on
-    /// they print tokens and what people write.
+    /// What libraries below the host may log at most, whatever `log` says: a level, or levels per library. From `debug`
+    /// on they print tokens and what people write.
     #[serde(deserialize_with = "library_filter")]
     pub library_log: String,
     /// `auto`, `json` or `pretty`.

@@ -1,8 +1,8 @@
 //! Environment variables as keys of the configuration: `SIGNALBOX_WEBSOCKET__MAX_FRAME` is `websocket.max-frame`.
 //!
-//! A variable cannot write every key as it is. Keys of the host's own are in lower case with `-`. Keys that the operator
-//! chooses are spelt as the file spells them, when it has one that differs in nothing but case, `_` and `-`; else they are
-//! as the variable has them.
+//! A variable cannot write every key as it is. Keys of the host's own are in lower case with `-`. Keys that the
+//! operator chooses are spelt as the file spells them, when it has one that differs in nothing but case, `_` and `-`;
+//! else they are as the variable has them.
 
 use std::collections::BTreeMap;
 

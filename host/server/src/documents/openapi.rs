@@ -71,7 +71,8 @@ pub(super) fn document(described: OpenApi) -> Value {
     })
 }
 
-/// Adds what every operation has: the problems that any may meet, and their bodies. None that takes a body can do without.
+/// Adds what every operation has: the problems that any may meet, and their bodies. None that takes a body can do
+/// without.
 fn complete(operation: &mut Value) {
     if let Some(body) = operation.get_mut("requestBody").and_then(Value::as_object_mut) {
         body.insert("required".to_owned(), json!(true));

@@ -45,8 +45,8 @@ fn drop_null_beside_reference(schema: &mut Map<String, Value>) {
     }
 }
 
-/// `oneOf` or `anyOf` of constants becomes `enum`: the former keeps a description for each value, but openapi-generator and others
-/// make a class of each. The descriptions move into that of the whole.
+/// `oneOf` or `anyOf` of constants becomes `enum`: the former keeps a description for each value, but openapi-generator
+/// and others make a class of each. The descriptions move into that of the whole.
 fn list_constants(schema: &mut Map<String, Value>) {
     let Some(keyword) = ["oneOf", "anyOf"].into_iter().find(|keyword| schema.contains_key(*keyword)) else { return };
     let Some(variants) = schema.get(keyword).and_then(Value::as_array) else { return };

@@ -69,8 +69,8 @@ pub(super) fn all() -> BTreeMap<&'static str, Value> {
     found
 }
 
-/// The schemas of two lists of types under one roof, `#/components/schemas`, with everything that they refer to. Each has
-/// its name as title, because generators take class names from there.
+/// The schemas of two lists of types under one roof, `#/components/schemas`, with everything that they refer to. Each
+/// has its name as title, because generators take class names from there.
 pub(super) fn components(entering: &[Reference], leaving: &[Reference]) -> Map<String, Value> {
     let mut found = Map::new();
     for (types, settings) in

@@ -1,5 +1,5 @@
-//! Loads the configured bundles. One that cannot be loaded keeps its own business type down and nobody else's: the others are
-//! served, and it is tried again on SIGHUP.
+//! Loads the configured bundles. One that cannot be loaded keeps its own business type down and nobody else's: the
+//! others are served, and it is tried again on SIGHUP.
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
@@ -53,8 +53,9 @@ struct Failed {
 }
 
 impl Bundles {
-    /// Loads all of them at once with all of the machine, since nobody is served yet, and publishes those that are as they
-    /// should be. Fails when there are some and none can be published, or when one cannot and the operator wants all or none.
+    /// Loads all of them at once with all of the machine, since nobody is served yet, and publishes those that are as
+    /// they should be. Fails when there are some and none can be published, or when one cannot and the operator wants
+    /// all or none.
     pub async fn load_all(&self) -> Result<(), StartError> {
         let paths = &self.config.bundles.paths;
         let loading = paths.iter().map(|path| self.load(path, LoadPriority::Foreground));

@@ -13,8 +13,8 @@ use crate::config::{Config, OnFailure};
 /// How many files of the business directory could not be loaded.
 pub const BUSINESS_FILES_NOT_LOADED: &str = "signalbox_business_files_not_loaded";
 
-/// Opens the directory. Fails when it cannot be read, when there are files and none is a business, or when one is none and the
-/// operator wants all or none.
+/// Opens the directory. Fails when it cannot be read, when there are files and none is a business, or when one is none
+/// and the operator wants all or none.
 pub fn open(config: &Config) -> Result<Arc<BusinessDirectory>, StartError> {
     let directory = BusinessDirectory::open(&config.business.directory)?;
     let not_loaded = directory.not_loaded();

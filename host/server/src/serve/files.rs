@@ -7,8 +7,8 @@ use crate::config::Config;
 /// For the store, compiled components, calls to other systems and the log.
 const BESIDES: u64 = 512;
 
-/// Raises the limit of this process as far as it may; systems start programs with a low one for the sake of old programs
-/// that count on it. Says so when it is too low for the connections that are allowed.
+/// Raises the limit of this process as far as it may; systems start programs with a low one for the sake of old
+/// programs that count on it. Says so when it is too low for the connections that are allowed.
 pub fn allow(config: &Config) {
     let limit = getrlimit(Resource::Nofile);
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }) {

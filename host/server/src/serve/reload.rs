@@ -1,5 +1,5 @@
-//! What SIGHUP reads again. Each thing, every business by itself, is read as a whole before it takes effect, and on an error
-//! stays as it was.
+//! What SIGHUP reads again. Each thing, every business by itself, is read as a whole before it takes effect, and on an
+//! error stays as it was.
 
 use std::sync::Arc;
 

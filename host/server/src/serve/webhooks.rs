@@ -15,12 +15,14 @@ use crate::config::secrets::{self, SecretError};
 pub struct Opened {
     /// Those that are there.
     pub secrets: WebhookSecrets,
-    /// The shared ones that are not, by their folded names: a bundle whose hooks need one is not loaded, and the others are.
+    /// The shared ones that are not, by their folded names: a bundle whose hooks need one is not loaded, and the others
+    /// are.
     pub missing: BTreeMap<String, SecretError>,
 }
 
-/// Opens every secret that senders sign with. A shared one that is not there is the affair of the bundles that need it. One
-/// that is there and wrong, or a business's own, is told at once: without its own a business would fall back to the shared one.
+/// Opens every secret that senders sign with. A shared one that is not there is the affair of the bundles that need it.
+/// One that is there and wrong, or a business's own, is told at once: without its own a business would fall back to the
+/// shared one.
 pub fn secrets(config: &WebhookConfig, directory: &BusinessDirectory) -> Result<Opened, StartError> {
     let (mut shared, mut missing) = (BTreeMap::new(), BTreeMap::new());
     for (name, references) in &config.secrets {

@@ -63,7 +63,8 @@ where
         line.0.insert("timestamp".to_owned(), super::moment().into());
         line.0.insert("level".to_owned(), event.metadata().level().as_str().into());
         line.0.insert("target".to_owned(), event.metadata().target().into());
-        // JSON itself escapes control characters below 0x20 only; what else commands or reorders a terminal gets there too.
+        // JSON itself escapes control characters below 0x20 only; what else commands or reorders a terminal gets there
+        // too.
         let mut text = signalbox_model::visible_json(&Value::Object(line.0).to_string()).into_owned();
         text.push('\n');
         // There is nowhere left to say that logging failed.

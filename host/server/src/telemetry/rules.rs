@@ -1,7 +1,7 @@
 //! What is logged: the operator's filter, and a limit on what the libraries below the host may say.
 //!
-//! A library at `debug` or `trace` prints what passes through it: headers with tokens, frames with people's messages. It
-//! therefore says only what both filters let through.
+//! A library at `debug` or `trace` prints what passes through it: headers with tokens, frames with people's messages.
+//! It therefore says only what both filters let through.
 
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};

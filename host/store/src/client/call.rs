@@ -18,8 +18,8 @@ mod transactions;
 type Answered<C> = Result<<C as Call>::Output, SdkError<<C as Call>::Error, HttpResponse>>;
 
 /// A call to DynamoDB. The SDK sends it; the database in this process is asked without the SDK, whose signing, retrying
-/// and HTTP cost several times what the database does. Either way it is the same input with the same expressions, and the
-/// same output.
+/// and HTTP cost several times what the database does. Either way it is the same input with the same expressions, and
+/// the same output.
 pub(crate) trait Call: Sized + Send {
     type Output: Send;
     type Error: Error + ProvideErrorMetadata + Send + Sync + 'static;

@@ -74,10 +74,10 @@ impl Store {
         self.decision_page(&query.business_id, range, query.order == Order::NewestFirst, query.limit).await
     }
 
-    /// What a client that has seen everything up to `cursor` has missed, oldest first: the first page of it. Decisions are made
-    /// in parallel and become visible a little out of order, and other hosts may stand a little behind the one that gave the
-    /// cursor; so it looks back by `overlap` and by what hosts may be apart, and repeats some that the client knows. No cursor
-    /// starts with the first decision.
+    /// What a client that has seen everything up to `cursor` has missed, oldest first: the first page of it. Decisions
+    /// are made in parallel and become visible a little out of order, and other hosts may stand a little behind the one
+    /// that gave the cursor; so it looks back by `overlap` and by what hosts may be apart, and repeats some that the
+    /// client knows. No cursor starts with the first decision.
     pub async fn missed_since(
         &self,
         business_id: &str,
@@ -111,8 +111,8 @@ impl Store {
         time_of(&position).ok_or_else(invalid)
     }
 
-    /// What was decided after `cursor`, oldest first, for the pages that follow [`Store::missed_since`]; or everything that was
-    /// decided since `overlap` before it. No cursor starts with the first decision.
+    /// What was decided after `cursor`, oldest first, for the pages that follow [`Store::missed_since`]; or everything
+    /// that was decided since `overlap` before it. No cursor starts with the first decision.
     pub async fn decisions_since(
         &self,
         business_id: &str,
@@ -134,8 +134,8 @@ impl Store {
         self.decision_page(business_id, range, false, limit).await
     }
 
-    /// Past decisions of a business type with the same code, newest first; `limit` is from 1 to 100. A decision may take
-    /// a moment to appear here.
+    /// Past decisions of a business type with the same code, newest first; `limit` is from 1 to 100. A decision may
+    /// take a moment to appear here.
     pub async fn similar_decisions(
         &self,
         business_type: &str,

@@ -36,8 +36,8 @@ pub(super) struct Trouble {
     pub(super) reason: Option<String>,
 }
 
-/// What SQLite says of such things: its texts for I/O errors, for what is damaged or no database, and for a file that cannot be
-/// opened or written any more. That nothing more fits is none of these: then a write has simply not happened.
+/// What SQLite says of such things: its texts for I/O errors, for what is damaged or no database, and for a file that
+/// cannot be opened or written any more. That nothing more fits is none of these: then a write has simply not happened.
 const GRAVE: [&str; 6] = [
     "I/O error",
     "malformed",
@@ -102,8 +102,9 @@ fn told<R: Send + 'static>(answer: oneshot::Sender<dynoxide::Result<R>>, said: d
     })
 }
 
-/// Writes in one transaction what several calls want to write, because a commit costs as much as the writes in it. Gives
-/// the places of those calls; none when one of them is refused, and then each is to be run by itself, which says which.
+/// Writes in one transaction what several calls want to write, because a commit costs as much as the writes in it.
+/// Gives the places of those calls; none when one of them is refused, and then each is to be run by itself, which says
+/// which.
 pub(super) fn write_together(
     database: &Database,
     calls: &[Box<dyn EmbeddedCall>],

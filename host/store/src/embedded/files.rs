@@ -1,4 +1,5 @@
-//! The files of a database on a disk: whether they are still those that were opened, and whether what they hold is sound.
+//! The files of a database on a disk: whether they are still those that were opened, and whether what they hold is
+//! sound.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -23,8 +24,8 @@ const PIECE: usize = 256 * 1024;
 pub(super) struct Files {
     watched: Vec<Watched>,
     log: PathBuf,
-    /// While it lives nobody is the last to close the database. Whoever is moves the log into the file, which must not happen
-    /// to files that are not to be relied on.
+    /// While it lives nobody is the last to close the database. Whoever is moves the log into the file, which must not
+    /// happen to files that are not to be relied on.
     keeper: Connection,
 }
 
@@ -94,7 +95,8 @@ impl Files {
         self.watched.first().map(|file| WholeFile { id: file.id, size: file.size })
     }
 
-    /// What has become of a file that SQLite, which has it open, would not notice. None of them ever shrinks while it is open.
+    /// What has become of a file that SQLite, which has it open, would not notice. None of them ever shrinks while it
+    /// is open.
     pub fn changed(&mut self) -> Option<FileChange> {
         self.watched.iter_mut().find_map(|file| {
             let what = file.what;
@@ -140,8 +142,8 @@ impl Files {
     }
 }
 
-/// Whether a database that was closed because of some trouble may be opened again: the file is the one that was open, all of its
-/// log is on the disk, and everything in it hangs together. Takes as long as reading the whole file does.
+/// Whether a database that was closed because of some trouble may be opened again: the file is the one that was open,
+/// all of its log is on the disk, and everything in it hangs together. Takes as long as reading the whole file does.
 pub(super) fn verify(path: &Path, opened: Option<WholeFile>) -> Result<(), String> {
     let (found, size) = match look(path) {
         Ok(found) => found,
@@ -160,7 +162,8 @@ pub(super) fn verify(path: &Path, opened: Option<WholeFile>) -> Result<(), Strin
                 .to_owned(),
         );
     }
-    // Before SQLite sees it, to which an empty file is a new database: nothing in it is damaged, and its log is deleted.
+    // Before SQLite sees it, to which an empty file is a new database: nothing in it is damaged, and its log is
+    // deleted.
     if let Some(whole) = opened.filter(|whole| size < whole.size) {
         return Err(damaged(&format!("it has {size} of {} bytes", whole.size)));
     }
@@ -186,8 +189,8 @@ fn damaged(said: &str) -> String {
     format!("its file is damaged ({said}); restore it from a backup and restart the host")
 }
 
-/// Whether a file and its log may be opened at a start. SQLite deletes the log of an empty file, and what is stored may be
-/// in the log alone.
+/// Whether a file and its log may be opened at a start. SQLite deletes the log of an empty file, and what is stored may
+/// be in the log alone.
 pub(super) fn may_be_opened(path: &Path) -> Result<(), String> {
     // The log first: of a database that another process is creating, the file is written before the log.
     let size = |path: &Path| std::fs::metadata(path).map_or(0, |found| found.len());
@@ -217,8 +220,8 @@ fn keeper(path: &Path) -> Result<Connection, String> {
     open().map_err(|error: rusqlite::Error| format!("its file cannot be read: {error}"))
 }
 
-/// After a sync that failed, the kernel takes pages for written that are not, and the next sync succeeds. So all of the log is
-/// written once more, the same bytes at the same place, before it is synced.
+/// After a sync that failed, the kernel takes pages for written that are not, and the next sync succeeds. So all of the
+/// log is written once more, the same bytes at the same place, before it is synced.
 fn write_again(log: &Path) -> io::Result<()> {
     let file = match OpenOptions::new().read(true).write(true).open(log) {
         Ok(file) => file,

@@ -15,10 +15,10 @@ use super::private;
 /// After a try to open the database again, the next one is made at the earliest after this time.
 const TRY_AGAIN: Duration = Duration::from_millis(500);
 
-/// A file that SQLite keeps in memory, for this connection alone. With `:memory:` its page cache is the database, and whoever
-/// splits a page has all of the cache looked through at the commit, so that each is dearer than the one before: splitting moves
-/// pages by way of number 262,145, which `pcache1Truncate` then takes for one to be removed. How large such
-/// a file may become is set in `.cargo/config.toml`.
+/// A file that SQLite keeps in memory, for this connection alone. With `:memory:` its page cache is the database, and
+/// whoever splits a page has all of the cache looked through at the commit, so that each is dearer than the one before:
+/// splitting moves pages by way of number 262,145, which `pcache1Truncate` then takes for one to be removed. How large
+/// such a file may become is set in `.cargo/config.toml`.
 const IN_MEMORY: &str = "file:store?vfs=memdb";
 
 /// The database, and the log to sync before answers.
@@ -43,7 +43,8 @@ impl OpenedDatabase {
         let files = Files::open(path)?;
         let log = match files.log() {
             Ok(log) => {
-                // Sets `synchronous=NORMAL`: the log is synced by us, and by SQLite before it moves the log into the file.
+                // Sets `synchronous=NORMAL`: the log is synced by us, and by SQLite before it moves the log into the
+                // file.
                 database.disable_bulk_loading().map_err(|error| error.to_string())?;
                 Some(log)
             }

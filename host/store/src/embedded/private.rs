@@ -11,7 +11,8 @@ const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
 /// Permissions of others.
 const OTHERS: u32 = 0o077;
 
-/// Makes the store's file, if it is not there yet, and takes away what others may do with it and with what lies beside it.
+/// Makes the store's file, if it is not there yet, and takes away what others may do with it and with what lies beside
+/// it.
 pub(super) fn keep_private(path: &Path) -> Result<(), String> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);

@@ -71,8 +71,8 @@ fn run(database: &Database, operation: &str, body: &[u8]) -> dynoxide::Result<St
     }
 }
 
-/// What a store that is opened asks about a table. The database's own answer adds up the sizes of all items of the table and
-/// of its indexes, which took longer than the deadline of a call once there were a hundred thousand.
+/// What a store that is opened asks about a table. The database's own answer adds up the sizes of all items of the
+/// table and of its indexes, which took longer than the deadline of a call once there were a hundred thousand.
 fn describe(database: &Database, request: &DescribeTableRequest) -> dynoxide::Result<Value> {
     let name = &request.table_name;
     let table = database.get_table_metadata(name)?;

@@ -25,8 +25,8 @@ const ACTIVE_DEADLINE: Duration = Duration::from_secs(120);
 const INDEX_DEADLINE: Duration = Duration::from_secs(600);
 const ASK_AGAIN: Duration = Duration::from_millis(500);
 
-/// Sees to it that every table is there, fits and can be used. Any number of processes may do so at the same moment: what
-/// another one has done or is doing is not done again, and waited for.
+/// Sees to it that every table is there, fits and can be used. Any number of processes may do so at the same moment:
+/// what another one has done or is doing is not done again, and waited for.
 pub(crate) async fn provision(client: &Client, specs: &[TableSpec], create: bool) -> Result<(), StoreError> {
     let (mut missing, mut found) = (Vec::new(), Vec::new());
     for spec in specs {
@@ -306,8 +306,8 @@ async fn expires_by(client: &Client, spec: &TableSpec, attribute: &str) -> Resul
     }
 }
 
-/// Whether time to live could not be set because of what another process does or has done to it. AWS says of both, and of
-/// changes that follow each other too fast, that the request is not valid.
+/// Whether time to live could not be set because of what another process does or has done to it. AWS says of both, and
+/// of changes that follow each other too fast, that the request is not valid.
 fn is_being_changed(error: &SdkError<UpdateTimeToLiveError, HttpResponse>) -> bool {
     let SdkError::ServiceError(service) = error else { return false };
     let message = service.err().message().unwrap_or_default();

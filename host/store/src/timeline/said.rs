@@ -22,8 +22,8 @@ const PARTITION: (&str, &str) = ("partition", "signalbox");
 const SORT: (&str, &str) = ("sort", "timeline");
 
 impl Store {
-    /// The moment of a decision that is about to be stored: later than every moment that this host gave before, and hardly
-    /// earlier than any that another host gave, whatever their clocks say. Mostly it asks nobody.
+    /// The moment of a decision that is about to be stored: later than every moment that this host gave before, and
+    /// hardly earlier than any that another host gave, whatever their clocks say. Mostly it asks nobody.
     pub async fn moment(&self) -> Result<Timestamp, StoreError> {
         if let Some(moment) = self.timeline().next() {
             return Ok(moment);
@@ -39,7 +39,8 @@ impl Store {
         next.ok_or_else(|| self.undecided("the machine's clock is being set again and again"))
     }
 
-    /// Moves the item on, and takes this host's place from it. It is a write, so it also tells whether the store takes any.
+    /// Moves the item on, and takes this host's place from it. It is a write, so it also tells whether the store takes
+    /// any.
     pub(crate) async fn say_where_we_stand(&self) -> Result<(), StoreError> {
         let timeline = self.timeline();
         let mut stand = None;
@@ -88,8 +89,8 @@ impl Store {
         Ok(answer.item.as_ref().and_then(Stand::of))
     }
 
-    /// Moves the item on to `moment`, which is far from what this host knows of, if it is far from what all have said too. A new
-    /// host whose clock was set back begins behind whatever was given before it and not said.
+    /// Moves the item on to `moment`, which is far from what this host knows of, if it is far from what all have said
+    /// too. A new host whose clock was set back begins behind whatever was given before it and not said.
     async fn move_far(
         &self,
         wall: Timestamp,

@@ -33,8 +33,8 @@ struct Leap {
 }
 
 impl Stand {
-    /// From where on something may have been decided that whoever holds a cursor at `at` has not seen, and whether that is
-    /// certain.
+    /// From where on something may have been decided that whoever holds a cursor at `at` has not seen, and whether that
+    /// is certain.
     pub(crate) fn unseen_from(&self, at: Timestamp, overlap: Duration) -> (Timestamp, bool) {
         let back = overlap.max(Duration::from_secs(5)).saturating_add(APART);
         // A cursor that is ahead of every host was given by a clock that nobody follows any more.

@@ -1,5 +1,5 @@
-//! A newer version has written to the tables, and this one serves what is in them: everywhere there are fields and variants
-//! that this one does not know. What it writes back still has them.
+//! A newer version has written to the tables, and this one serves what is in them: everywhere there are fields and
+//! variants that this one does not know. What it writes back still has them.
 
 use serde_json::{Value, json};
 use signalbox_model::{JsonObject, Outcome, ReviewVerdict, Timestamp};

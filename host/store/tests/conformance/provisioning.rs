@@ -19,7 +19,8 @@ enum Faster {
     Done(&'static str, &'static str),
 }
 
-/// A server whose first calls of these operations on each table are answered like this; all others do what they are asked.
+/// A server whose first calls of these operations on each table are answered like this; all others do what they are
+/// asked.
 async fn beside_another(answers: &'static [(&'static str, Faster)]) -> Backend {
     let Backend::Endpoint { url, region, .. } = backends::serve().await else { panic!("no endpoint") };
     let upstream = url.trim_start_matches("http://").to_owned();

@@ -20,11 +20,11 @@ pub struct WebhookConfig {
     pub burst: NonZeroU32,
     /// When a sender is told to come back after something failed that may work later.
     pub retry_after: HumanDuration,
-    /// References to secrets that businesses share, by the name that bundles use; several of one name are all valid, so that
-    /// they can rotate. Used for businesses without one of their own in `business_secrets`.
+    /// References to secrets that businesses share, by the name that bundles use; several of one name are all valid, so
+    /// that they can rotate. Used for businesses without one of their own in `business_secrets`.
     pub secrets: BTreeMap<String, Vec<SecretReference>>,
-    /// References to secrets of single businesses, by business and name. A business that has its own is not signed for with
-    /// the one of `secrets`.
+    /// References to secrets of single businesses, by business and name. A business that has its own is not signed for
+    /// with the one of `secrets`.
     pub business_secrets: BTreeMap<String, BTreeMap<String, Vec<SecretReference>>>,
 }
 

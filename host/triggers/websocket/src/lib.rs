@@ -190,7 +190,8 @@ async fn enter(
     }
 }
 
-/// With another method than GET no upgrade would help, so it is 405 and no 426, and the first thing that the sender is told.
+/// With another method than GET no upgrade would help, so it is 405 and no 426, and the first thing that the sender is
+/// told.
 async fn no_get() -> Response {
     refuse(HandshakeError::Method)
 }

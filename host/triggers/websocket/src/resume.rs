@@ -15,8 +15,8 @@ use crate::metrics::RESUMES;
 const PAGE: u32 = 50;
 
 /// Sends again what a user has missed in one business, in order and no faster than the client reads. Gives the frame
-/// `resumed`, which is for the protocol to send: it takes the next resume from then on. None when the connection is being
-/// closed. The error, if any, is for the client.
+/// `resumed`, which is for the protocol to send: it takes the next resume from then on. None when the connection is
+/// being closed. The error, if any, is for the client.
 pub(super) async fn replay(
     shared: &Shared,
     access: &UserAccess,

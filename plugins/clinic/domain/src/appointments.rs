@@ -131,7 +131,8 @@ impl Day {
         self.appointments.iter().find(collides)
     }
 
-    /// The free times of a day that fit a request, the earliest first. `earliest` is the first minute that can be taken.
+    /// The free times of a day that fit a request, the earliest first. `earliest` is the first minute that can be
+    /// taken.
     pub fn free(&self, ask: &Ask<'_>, now: Moment) -> Vec<Slot> {
         let length = ask.rules.slot_minutes.max(5);
         let mut free = Vec::new();

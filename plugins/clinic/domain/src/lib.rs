@@ -1,7 +1,8 @@
 //! What a clinic's desk knows: symptoms and how urgent they are, appointments, laboratory results, and who must look at
 //! what. Plain functions over plain data; [`place`] alone looks at the context of a decision.
 //!
-//! Nothing here says what a patient has: symptoms are sorted by how soon a person must look, and a doctor has the last word.
+//! Nothing here says what a patient has: symptoms are sorted by how soon a person must look, and a doctor has the last
+//! word.
 
 pub mod appointments;
 pub mod channels;

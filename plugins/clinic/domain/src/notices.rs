@@ -1,5 +1,5 @@
-//! Words of the notifications that leave as actions. Answers get theirs from message models; a notification is read on a
-//! telephone, carries its text with it, and may wait for a doctor's approval, who reads the same text.
+//! Words of the notifications that leave as actions. Answers get theirs from message models; a notification is read on
+//! a telephone, carries its text with it, and may wait for a doctor's approval, who reads the same text.
 
 use crate::hours;
 use crate::language::Language;

@@ -153,7 +153,8 @@ pub fn read(text: &str) -> Vec<Symptom> {
     found
 }
 
-/// Whether a symptom is said of long ago: `bunica a avut un infarct acum 10 ani`. Who once wanted to die is never taken for that.
+/// Whether a symptom is said of long ago: `bunica a avut un infarct acum 10 ani`. Who once wanted to die is never taken
+/// for that.
 fn is_over(code: &str, said: &[Word], message: &[Word]) -> bool {
     code != "self-harm" && past::is_over(said, message)
 }

@@ -50,8 +50,8 @@ pub struct Triage {
     pub reasoning: String,
 }
 
-/// Weighs one symptom. `message` is the whole message: what it says of all symptoms (a duration, a child) counts for each
-/// that says nothing of its own.
+/// Weighs one symptom. `message` is the whole message: what it says of all symptoms (a duration, a child) counts for
+/// each that says nothing of its own.
 pub fn weigh(symptom: &Symptom, message: &str) -> Weight {
     let (own, all) = (words(&symptom.said), words(message));
     let days = symptoms::days(&own).or_else(|| symptoms::days(&all));

@@ -32,8 +32,8 @@ const WEEKDAYS: [(Weekday, &str, &str, &str); 7] = [
     (Weekday::Sunday, "duminica", "duminica", "sunday"),
 ];
 
-/// Finds the day and marks its words as used; says where they stand. The most explicit way of saying it wins, wherever it
-/// stands; a day that does not exist is not replaced by a vaguer reading.
+/// Finds the day and marks its words as used; says where they stand. The most explicit way of saying it wins, wherever
+/// it stands; a day that does not exist is not replaced by a vaguer reading.
 pub(super) fn read(words: &[Word], now: DateTime, when: &mut When) -> Option<(usize, usize)> {
     let today = now.date();
     let in_words = |when: &When| {
@@ -59,7 +59,8 @@ pub(super) fn read(words: &[Word], now: DateTime, when: &mut When) -> Option<(us
     Some((first, last))
 }
 
-/// A date that stands beside the name of another day, as in `sâmbătă, 27 noiembrie` of a Friday, is no day of any calendar.
+/// A date that stands beside the name of another day, as in `sâmbătă, 27 noiembrie` of a Friday, is no day of any
+/// calendar.
 fn contradicted(found: Found, words: &[Word]) -> Found {
     let Found { date: Some(date), first, last } = found else { return found };
     let named = |index: Option<usize>| {
@@ -78,8 +79,8 @@ fn contradicted(found: Found, words: &[Word]) -> Found {
     }
 }
 
-/// Whether an hour after midnight belongs to the night after the day: the evening or night is said of the day itself (`vineri
-/// noaptea`, `noaptea de vineri spre sâmbătă`, `diseară`), or of today when that hour of today is over.
+/// Whether an hour after midnight belongs to the night after the day: the evening or night is said of the day itself
+/// (`vineri noaptea`, `noaptea de vineri spre sâmbătă`, `diseară`), or of today when that hour of today is over.
 pub(super) fn names_the_night(
     words: &[Word],
     day: Option<(usize, usize)>,

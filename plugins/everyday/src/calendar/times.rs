@@ -87,8 +87,8 @@ impl Found {
     }
 }
 
-/// Finds the time and the part of the day, and marks their words as used. The most explicit way of saying a time wins, wherever
-/// it stands: of `2 diseară la 20:00` the clock, of `23:00, înainte de miezul nopții` too.
+/// Finds the time and the part of the day, and marks their words as used. The most explicit way of saying a time wins,
+/// wherever it stands: of `2 diseară la 20:00` the clock, of `23:00, înainte de miezul nopții` too.
 pub(super) fn read(words: &[Word], when: &mut When) -> Heard {
     let part = (0..words.len()).find_map(|index| part(words, index).map(|part| (index, part)));
     let part = part.or_else(|| (0..words.len()).find_map(|index| spoken::around_midnight(words, index)));
@@ -142,7 +142,8 @@ fn part(words: &[Word], index: usize) -> Option<DayPart> {
     }
 }
 
-/// `19:30`, `7:30 pm`, `19.30`, `19h30`, `7 pm`; of `19:00-21:00` the beginning. A clock that shows what no clock can is found too.
+/// `19:30`, `7:30 pm`, `19.30`, `19h30`, `7 pm`; of `19:00-21:00` the beginning. A clock that shows what no clock can
+/// is found too.
 fn clock(words: &[Word], index: usize) -> Option<Found> {
     let text = word(words, index);
     let text = text.split_once('-').map_or(

@@ -1,19 +1,19 @@
-//! Romanian as it was spelt until 1993 and as many still write it: `î` where the spelling of today has `â`, and `sînt` for
-//! `sunt`. Without diacritics an old `î` is an `i`, which only known words tell from other ones.
+//! Romanian as it was spelt until 1993 and as many still write it: `î` where the spelling of today has `â`, and `sînt`
+//! for `sunt`. Without diacritics an old `î` is an `i`, which only known words tell from other ones.
 
-/// Prefixes that end in a consonant, before which a word that begins with `î` keeps it: `subînțeles`. Those that end in a vowel
-/// (`neînțeles`, `reîncepe`, `bineînțeles`) need no list, because no `â` follows a vowel.
+/// Prefixes that end in a consonant, before which a word that begins with `î` keeps it: `subînțeles`. Those that end in
+/// a vowel (`neînțeles`, `reîncepe`, `bineînțeles`) need no list, because no `â` follows a vowel.
 const PREFIXES: [&str; 6] = ["dez", "hiper", "inter", "post", "sub", "super"];
 
-/// Whether an `î` is the one that today is written `â`: it stands between two letters and begins no word of its own behind a
-/// prefix. `before` is the word as far as it goes, folded.
+/// Whether an `î` is the one that today is written `â`: it stands between two letters and begins no word of its own
+/// behind a prefix. `before` is the word as far as it goes, folded.
 pub(super) fn is_circumflex_a(before: &str, letter_follows: bool) -> bool {
     let after_consonant = before.ends_with(|last: char| last.is_alphabetic() && !"aeiou".contains(last));
     letter_follows && after_consonant && !PREFIXES.contains(&before)
 }
 
-/// Words of today that were spelt with `î`, folded, with what they look like when that loses its mark. A `*` stands for any
-/// ending.
+/// Words of today that were spelt with `î`, folded, with what they look like when that loses its mark. A `*` stands for
+/// any ending.
 const WORDS: [(&str, &str); 42] = [
     ("briu", "brau"),
     ("brinz*", "branz*"),

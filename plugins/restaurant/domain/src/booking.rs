@@ -64,8 +64,8 @@ pub struct Request {
     pub unclear_guests: Option<String>,
 }
 
-/// Reads what a message says about a table on top of what was said before. `awaited` is the detail the guest was just asked
-/// for: an answer as short as `4` is then enough.
+/// Reads what a message says about a table on top of what was said before. `awaited` is the detail the guest was just
+/// asked for: an answer as short as `4` is then enough.
 pub fn read(text: &str, now: DateTime, hours: &Hours, before: &Request, awaited: Option<Detail>) -> Request {
     let words = words(text);
     let mut when = calendar::read_words(&words, now);

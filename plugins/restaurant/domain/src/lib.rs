@@ -1,6 +1,6 @@
 //! What a restaurant's chat knows: language, wishes, days and times, opening hours, tables, menu, complaints. Plain
-//! functions over plain data, so that every node is a few lines and every rule is tested on its own; [`place`] alone looks
-//! at the context of a decision.
+//! functions over plain data, so that every node is a few lines and every rule is tested on its own; [`place`] alone
+//! looks at the context of a decision.
 
 pub mod booking;
 pub mod channels;

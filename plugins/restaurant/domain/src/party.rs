@@ -52,8 +52,8 @@ impl Said<'_> {
     }
 
     /// The size that the number at a position means, seen together with the numbers it is tied to: `3 sau 4`, `4 + 2`,
-    /// `3 - 4`, `minus 3`, `trei patru`. A dash right behind the word that announces the number may be a minus; elsewhere, as in
-    /// `luni - 3 persoane`, it parts sentences.
+    /// `3 - 4`, `minus 3`, `trei patru`. A dash right behind the word that announces the number may be a minus;
+    /// elsewhere, as in `luni - 3 persoane`, it parts sentences.
     fn at(&self, index: usize, counted: Option<Group>) -> Size {
         let ties = |word: &str| match word {
             "sau" | "ori" | "or" | "to" | "pana" | "la" | "minus" => true,

@@ -13,8 +13,8 @@ use crate::testing::{Host, text_of};
 const LONG_AGO: &str = "2026-01-01T00:00:00.000Z";
 
 impl Host {
-    /// Grants one thing, as the bundle's `grants` would, for example `grant("llm", "default")`. A host grants everything
-    /// until the first grant; from then on only what is granted.
+    /// Grants one thing, as the bundle's `grants` would, for example `grant("llm", "default")`. A host grants
+    /// everything until the first grant; from then on only what is granted.
     pub fn grant(self, capability: &str, name: &str) -> Self {
         self.0.borrow_mut().grants.get_or_insert_default().push((capability.to_owned(), name.to_owned()));
         self
@@ -111,8 +111,8 @@ impl Host {
         self
     }
 
-    /// A row that another decision writes just before this one's next write: the race that a condition must catch. Given
-    /// several times, it happens before that many writes.
+    /// A row that another decision writes just before this one's next write: the race that a condition must catch.
+    /// Given several times, it happens before that many writes.
     pub fn overtaken_by<T: Serialize + ?Sized>(self, table: &str, partition: &str, sort: &str, item: &T) -> Self {
         let (table, partition, sort) = (table.to_owned(), partition.to_owned(), sort.to_owned());
         let item = text_of(item);

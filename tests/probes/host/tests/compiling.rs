@@ -1,5 +1,5 @@
-//! What becomes of components that are made to hurt whoever compiles them: a refusal in words, from a child process that
-//! is gone afterwards, while the host goes on.
+//! What becomes of components that are made to hurt whoever compiles them: a refusal in words, from a child process
+//! that is gone afterwards, while the host goes on.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
-//! Input handlers: every event crosses the boundary whole, and whatever a handler does the event gives inputs or a typed reason.
+//! Input handlers: every event crosses the boundary whole, and whatever a handler does the event gives inputs or a
+//! typed reason.
 
 use anyhow::Result;
 use serde_json::{Value, json};

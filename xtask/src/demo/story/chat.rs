@@ -19,7 +19,8 @@ const fn scene(
     Scene { text, expected: Expected { business, code, outcome, source: "websocket", nodes } }
 }
 
-/// Every day of the year gives the same story: the bistro is open daily, and Saturday's hours are asked for, not booked.
+/// Every day of the year gives the same story: the bistro is open daily, and Saturday's hours are asked for, not
+/// booked.
 const SCENES: &[Scene] = &[
     scene(
         TRATTORIA,

@@ -66,7 +66,8 @@ fn message(choice: &Value) -> &Value {
     choice.get("message").or_else(|| choice.get("delta")).unwrap_or(&Value::Null)
 }
 
-/// What the choice says: a text, or the texts of a list of parts. None when there is none at all, or only parts of another kind.
+/// What the choice says: a text, or the texts of a list of parts. None when there is none at all, or only parts of
+/// another kind.
 fn words(choice: &Value) -> Option<String> {
     let content = message(choice).get("content").filter(|content| !content.is_null());
     match content.or_else(|| choice.get("text"))? {

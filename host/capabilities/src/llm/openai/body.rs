@@ -59,8 +59,8 @@ fn unpacked(body: Vec<u8>, encoding: &str) -> Result<Vec<u8>, UnreadableAnswer> 
     if plain.len() > LARGEST_ANSWER { Err(too_large()) } else { Ok(plain) }
 }
 
-/// JSON is UTF-8; whoever sends another encoding says so by a mark or a charset. What fits none is read as well as it can be,
-/// because one broken letter is worth less than the answer around it.
+/// JSON is UTF-8; whoever sends another encoding says so by a mark or a charset. What fits none is read as well as it
+/// can be, because one broken letter is worth less than the answer around it.
 fn decoded(body: &[u8], content_type: &str) -> String {
     let charset = content_type.to_ascii_lowercase();
     match body {

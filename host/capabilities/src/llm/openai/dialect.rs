@@ -117,8 +117,8 @@ impl Dialect {
         Sent { body: Value::Object(body), limit: self.limit, temperature: temperature.is_some(), form }
     }
 
-    /// What to try after a refusal; none when it names nothing that can be put differently. `parameter` is the operator's
-    /// word, which no provider's word overrules.
+    /// What to try after a refusal; none when it names nothing that can be put differently. `parameter` is the
+    /// operator's word, which no provider's word overrules.
     pub(super) fn after(self, told: &Told, status: u16, sent: &Sent, parameter: TokenParameter) -> Option<Another> {
         if !matches!(status, 400 | 422) {
             return None;

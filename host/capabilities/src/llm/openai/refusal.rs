@@ -80,7 +80,8 @@ impl Told {
         }
     }
 
-    /// Reads a refusal in JSON: `{"error": {…}}`, `{"error": "…"}`, `{"message": …}`, `{"detail": …}`, or a list of these.
+    /// Reads a refusal in JSON: `{"error": {…}}`, `{"error": "…"}`, `{"message": …}`, `{"detail": …}`, or a list of
+    /// these.
     pub(super) fn of(value: &Value) -> Self {
         let first = |value: &'_ Value| value.as_array().and_then(|several| several.first().cloned());
         let whole = first(value).unwrap_or_else(|| value.clone());
@@ -262,8 +263,8 @@ fn looks_like_a_key(word: &str, secret: Option<&str>, announced: bool) -> bool {
         || (core.len() >= 12 && prefixed.iter().any(|prefix| core.contains(prefix)))
 }
 
-/// When to come back, in milliseconds, from `retry-after-ms`, or `retry-after` in seconds or as a date. A date is held against
-/// the provider's own clock where it tells it, because clocks differ.
+/// When to come back, in milliseconds, from `retry-after-ms`, or `retry-after` in seconds or as a date. A date is held
+/// against the provider's own clock where it tells it, because clocks differ.
 pub(super) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<u32> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
     let number = |text: &str| text.parse::<f64>().ok().filter(|number| *number >= 0.0 && number.is_finite());

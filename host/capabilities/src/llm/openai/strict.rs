@@ -1,9 +1,9 @@
 //! JSON Schemas in the form that providers keep to strictly.
 //!
-//! A provider that is asked to be strict refuses every schema outside of its subset. So a schema is put into the subset's
-//! smallest form where that loses no answer: what is missing is added, and bounds that not all providers know move into the
-//! description, because the host checks the answer against the schema as it was written. Where it would lose one, for
-//! example because a property may be missing, the provider is asked without being strict.
+//! A provider that is asked to be strict refuses every schema outside of its subset. So a schema is put into the
+//! subset's smallest form where that loses no answer: what is missing is added, and bounds that not all providers know
+//! move into the description, because the host checks the answer against the schema as it was written. Where it would
+//! lose one, for example because a property may be missing, the provider is asked without being strict.
 
 use serde_json::{Map, Value, json};
 

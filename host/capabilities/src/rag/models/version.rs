@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-/// The one spelling of a version: no number begins with a zero that means nothing, and no `.0` stands at the end, so that
-/// `1`, `01` and `1.0` are all `1`. What is no version, as an earlier release may have stored it, stays as it is.
+/// The one spelling of a version: no number begins with a zero that means nothing, and no `.0` stands at the end, so
+/// that `1`, `01` and `1.0` are all `1`. What is no version, as an earlier release may have stored it, stays as it is.
 pub fn canonical_version(version: &str) -> Cow<'_, str> {
     let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     if !version.split('.').all(is_number) {
@@ -24,8 +24,8 @@ pub fn same_version(one: &str, other: &str) -> bool {
     one == other || canonical_version(one) == canonical_version(other)
 }
 
-/// Compares versions number by number, so that `1.10` is newer than `1.9`. Of two spellings of one version the one that is
-/// written today counts as the newer: the other is what an earlier release has stored.
+/// Compares versions number by number, so that `1.10` is newer than `1.9`. Of two spellings of one version the one that
+/// is written today counts as the newer: the other is what an earlier release has stored.
 pub fn compare_versions(one: &str, other: &str) -> Ordering {
     let parts = |version: &str| -> Vec<(u64, String)> {
         version.split('.').map(|part| (part.parse().unwrap_or(0), part.to_owned())).collect()

@@ -1,5 +1,5 @@
-//! What a template says that can never work, and what it leaves to chance: for whoever writes it. A stored template renders
-//! as far as it can all the same, so none of this is looked for then.
+//! What a template says that can never work, and what it leaves to chance: for whoever writes it. A stored template
+//! renders as far as it can all the same, so none of this is looked for then.
 
 mod assigned;
 mod expression;

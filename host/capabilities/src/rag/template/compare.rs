@@ -195,7 +195,8 @@ pub(super) struct Sorting {
 }
 
 impl Sorting {
-    /// Which of two keys comes first. Texts are compared without regard to the case of ASCII letters unless told otherwise.
+    /// Which of two keys comes first. Texts are compared without regard to the case of ASCII letters unless told
+    /// otherwise.
     pub fn order(self, one: &Value<'_>, other: &Value<'_>, meter: &mut RenderMeter) -> Result<Ordering, RenderError> {
         let order = match (one.as_text(), other.as_text()) {
             (Some(one), Some(other)) if !self.case_sensitive => {

@@ -1,4 +1,5 @@
-//! What a template is made of, with every name resolved: nothing is looked up by name while it renders but its parameters.
+//! What a template is made of, with every name resolved: nothing is looked up by name while it renders but its
+//! parameters.
 
 /// A template's statements, one after the other.
 pub(super) type Body = Vec<Statement>;

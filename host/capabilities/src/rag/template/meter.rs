@@ -1,5 +1,5 @@
-//! What rendering may cost. Every operation is priced by what it touches and makes, so that the bound is the same on every
-//! machine and at every time: whether a template renders depends on the template and its parameters alone.
+//! What rendering may cost. Every operation is priced by what it touches and makes, so that the bound is the same on
+//! every machine and at every time: whether a template renders depends on the template and its parameters alone.
 
 use super::RenderSteps;
 

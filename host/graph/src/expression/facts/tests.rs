@@ -24,7 +24,8 @@ fn told(source: &str, wanted: ExpressionPurpose) -> Vec<(String, String, String)
     problems.iter().map(|problem| (caret(problem), problem.message.clone(), problem.help.clone())).collect()
 }
 
-/// Checks that each expression is told of once, and how: what stands under the caret, the message, a part of the way out.
+/// Checks that each expression is told of once, and how: what stands under the caret, the message, a part of the way
+/// out.
 #[track_caller]
 fn check(wanted: ExpressionPurpose, cases: &[(&str, &str, &str, &str)]) {
     let mut wrong = Vec::new();

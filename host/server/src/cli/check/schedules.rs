@@ -50,8 +50,8 @@ fn ticks<'a>(inputs: &'a Inputs, zones: Option<&BTreeSet<String>>) -> Vec<Ticks<
     inputs.cron.iter().flat_map(one).collect()
 }
 
-/// Those of the businesses of the type, whose clock a schedule without a time zone keeps to; without such a business, UTC.
-/// None when there may be one, in a file that cannot be read.
+/// Those of the businesses of the type, whose clock a schedule without a time zone keeps to; without such a business,
+/// UTC. None when there may be one, in a file that cannot be read.
 pub(super) fn zones(business_type: &str, directory: &BusinessDirectory) -> Option<BTreeSet<String>> {
     let is_of_the_type = |found: Option<&str>| found.is_none_or(|found| found == business_type);
     if directory.not_loaded().iter().any(|file| is_of_the_type(file.business_type.as_deref())) {

@@ -3,7 +3,8 @@ use clap::{Args, ValueEnum};
 use signalbox_model::{HumanDuration, Outcome, Timestamp};
 use signalbox_store::{DecisionRecord, EffectState};
 
-/// Which decisions are meant. Several options are all to hold; an option that is given several times, one of its values.
+/// Which decisions are meant. Several options are all to hold; an option that is given several times, one of its
+/// values.
 #[derive(Debug, Default, Args)]
 pub struct Filter {
     /// Only decisions with this code; `booking.` and `booking.*` stand for all that begin so. May be repeated.

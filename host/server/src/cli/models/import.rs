@@ -19,8 +19,9 @@ use crate::shutdown;
 
 /// Stores message models from files, once all of them are right.
 ///
-/// Everything is checked before anything is written, and every problem is told with file and line. A model that is stored
-/// with other words under the same version is refused: give it a new version, or say --replace. To import again is safe.
+/// Everything is checked before anything is written, and every problem is told with file and line. A model that is
+/// stored with other words under the same version is refused: give it a new version, or say --replace. To import again
+/// is safe.
 ///
 /// Example: signalbox models import wording.toml more.json --business-type restaurant --dry-run
 #[derive(Debug, Args)]

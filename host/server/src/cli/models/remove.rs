@@ -11,8 +11,8 @@ use crate::shutdown;
 
 /// Takes message models away: one version of a code, in all its variants or in those that the options choose.
 ///
-/// What a loaded bundle brings is stored again when a host loads it. Use it for what nobody brings any more, such as models
-/// that an earlier version stored for businesses of another type than their bundle's.
+/// What a loaded bundle brings is stored again when a host loads it. Use it for what nobody brings any more, such as
+/// models that an earlier version stored for businesses of another type than their bundle's.
 ///
 /// Example: signalbox models remove booking.confirmed --version 9 --business-type clinic --dry-run
 #[derive(Debug, Args)]
@@ -40,7 +40,8 @@ pub async fn run(store: &Store, options: &Options) -> anyhow::Result<ExitCode> {
     let Options { code, version, dry_run, .. } = options;
     let mut models = store.message_models(code).await?;
     super::sort(&mut models);
-    // In exactly this spelling first, so that what an earlier release has stored in another one can be taken away alone.
+    // In exactly this spelling first, so that what an earlier release has stored in another one can be taken away
+    // alone.
     let is_spelled = models.iter().any(|model| model.version == *version && options.chooses(model));
     models.retain(|model| options.chooses(model) && (!is_spelled || model.version == *version));
     if models.is_empty() {

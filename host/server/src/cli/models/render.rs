@@ -14,7 +14,8 @@ use crate::shutdown;
 
 /// Renders a message as the host would: the nearest model for business, place and language, with this data.
 ///
-/// The message goes to standard output; which model was chosen, and why, to standard error. Nothing is counted as a use.
+/// The message goes to standard output; which model was chosen, and why, to standard error. Nothing is counted as a
+/// use.
 ///
 /// Example: signalbox models render chat.greeting --business trattoria-roma --data '{"business": "Trattoria Roma"}'
 #[derive(Debug, Args)]

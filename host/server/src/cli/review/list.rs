@@ -16,8 +16,8 @@ const COLUMNS: [&str; 7] = ["CREATED (UTC)", "DECISION", "BUSINESS", "CODE", "EX
 
 /// Lists the decisions that wait for a person and that this user may review, the one that waits longest first.
 ///
-/// Asks the running host over its API, at the address of its WebSocket. `signalbox decisions show ID` tells the whole story
-/// of one.
+/// Asks the running host over its API, at the address of its WebSocket. `signalbox decisions show ID` tells the whole
+/// story of one.
 ///
 /// Example: signalbox review list --business trattoria-roma --limit 5
 #[derive(Debug, Args)]

@@ -13,8 +13,8 @@ fn hourly() -> ScheduleTiming {
 #[tokio::test]
 async fn a_business_with_many_schedules_does_not_keep_anothers_from_ticking() {
     let cluster = Cluster::at("2026-06-01T09:30:00Z").await;
-    // One decision of a business at a time, and none ends: all but one of its ticks wait for room, for as long as the clock
-    // stands.
+    // One decision of a business at a time, and none ends: all but one of its ticks wait for room, for as long as the
+    // clock stands.
     let mut host = cluster.host_with(IntakeConfig { in_flight_per_business: 1, ..IntakeConfig::default() });
     host.decider.hold("roma");
     for number in 0..100 {

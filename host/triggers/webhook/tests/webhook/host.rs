@@ -70,8 +70,8 @@ impl Answer {
     }
 }
 
-/// `plain` without a handler and `read` with one by Standard Webhooks, `code` by GitHub, `pay` by Stripe, and `lost`, whose
-/// secret nobody has.
+/// `plain` without a handler and `read` with one by Standard Webhooks, `code` by GitHub, `pay` by Stripe, and `lost`,
+/// whose secret nobody has.
 pub fn inputs() -> Inputs {
     let hook = |handler: Option<&str>, scheme, secret: &str| WebhookInput {
         handler: handler.map(str::to_owned),

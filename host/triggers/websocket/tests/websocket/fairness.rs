@@ -167,7 +167,8 @@ async fn what_is_stored_waits_its_turn_among_live_messages_and_survives_a_drain(
     say_to(&mut ana, "trattoria", "m1", "wait:gate").await;
     ana.expect("ack").await;
     say_and_be_heard(&mut dan, "trattoria", "m1", "hi").await;
-    // Finds what the first host accepted, and what ana is about; the line is full, and what is stored waits all the same.
+    // Finds what the first host accepted, and what ana is about; the line is full, and what is stored waits all the
+    // same.
     let intake = host.intake.clone();
     let recovery = tokio::spawn(async move { intake.recover(Duration::ZERO).await });
     host.decider.open("gate");

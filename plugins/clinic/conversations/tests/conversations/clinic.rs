@@ -264,7 +264,8 @@ fn bundle() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// What comes out of the steps, read as the host reads them: the last verdict wins, templates need all their parameters.
+/// What comes out of the steps, read as the host reads them: the last verdict wins, templates need all their
+/// parameters.
 fn answer(steps: &[Step], path: Vec<String>) -> Answer {
     let verdict = steps.iter().filter_map(|step| step.decision.as_ref()).next_back().expect("no node decided");
     let said: Vec<&Response> = steps.iter().flat_map(|step| &step.responses).collect();

@@ -1,4 +1,5 @@
-//! What looks the same is understood the same: nobody in danger is overheard because of how a keyboard composes letters.
+//! What looks the same is understood the same: nobody in danger is overheard because of how a keyboard composes
+//! letters.
 
 use everyday::spellings;
 

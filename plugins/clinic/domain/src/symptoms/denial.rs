@@ -1,8 +1,8 @@
 //! What a patient says they have not.
 //!
-//! A symptom is denied only where the negation belongs to it: `nu am sânge în urină`, `no fever or cough`. Everything that may
-//! mean something else (`nu se oprește sângerarea`, `nu doar tușesc`, `no wonder my chest hurts`) denies nothing, because a
-//! person who looks in vain costs less than one who does not look.
+//! A symptom is denied only where the negation belongs to it: `nu am sânge în urină`, `no fever or cough`. Everything
+//! that may mean something else (`nu se oprește sângerarea`, `nu doar tușesc`, `no wonder my chest hurts`) denies
+//! nothing, because a person who looks in vain costs less than one who does not look.
 
 use crate::text::{self, Word};
 

@@ -1,5 +1,5 @@
-//! The symptoms that the rules know, by their words in both languages. Where a word is missing a symptom is missed, and the
-//! message goes to a person all the same.
+//! The symptoms that the rules know, by their words in both languages. Where a word is missing a symptom is missed, and
+//! the message goes to a person all the same.
 
 mod complaints;
 mod emergencies;

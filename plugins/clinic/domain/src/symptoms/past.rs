@@ -1,5 +1,5 @@
-//! What a patient says of long ago: an illness that somebody had years before is no emergency today. It is told to a doctor all
-//! the same, who may want to know it.
+//! What a patient says of long ago: an illness that somebody had years before is no emergency today. It is told to a
+//! doctor all the same, who may want to know it.
 
 use super::any;
 use crate::text::{Word, is_numeric, number_or_article};

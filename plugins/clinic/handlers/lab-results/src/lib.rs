@@ -6,7 +6,9 @@
 //!   "laboratory": "Synlab",
 //!   "resultSets": [{
 //!     "orderId": "S-2041", "patientId": "ana", "collectedAt": "2026-11-25T07:40:00+02:00",
-//!     "values": [{ "code": "K", "name": "Potassium", "value": 5.4, "unit": "mmol/L", "range": { "low": 3.5, "high": 5.1 } }]
+//!     "values": [
+//!       { "code": "K", "name": "Potassium", "value": 5.4, "unit": "mmol/L", "range": { "low": 3.5, "high": 5.1 } }
+//!     ]
 //!   }]
 //! }
 //! ```

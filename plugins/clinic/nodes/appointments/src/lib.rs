@@ -1,8 +1,9 @@
 //! The nodes `find`, `hold`, `confirm`, `cancel` and `remind`: one plugin, because rows belong to a plugin.
 //!
-//! All appointments of a day at a place are one row of the table `appointments`, written under the version that was read: of
-//! two decisions that want the same time, one is told that it is gone. Every appointment carries the decisions that held,
-//! confirmed and called it off, so a decision that is repeated after a crash finds what it did and says the same again.
+//! All appointments of a day at a place are one row of the table `appointments`, written under the version that was
+//! read: of two decisions that want the same time, one is told that it is gone. Every appointment carries the decisions
+//! that held, confirmed and called it off, so a decision that is repeated after a crash finds what it did and says the
+//! same again.
 
 mod cancel;
 mod confirm;

@@ -1,5 +1,5 @@
-//! Node `remind`: reminds patients of tomorrow's appointments, in the clinic's own time zone. A step gives a hundred actions
-//! at most, so the graph runs the node again while there are more.
+//! Node `remind`: reminds patients of tomorrow's appointments, in the clinic's own time zone. A step gives a hundred
+//! actions at most, so the graph runs the node again while there are more.
 
 use clinic::appointments::Appointment;
 use clinic::channels::Reminders;

@@ -1,5 +1,5 @@
-//! Node `handover`: a person takes over, because the patient asks for one, asks for results, or because a node could not do
-//! its work.
+//! Node `handover`: a person takes over, because the patient asks for one, asks for results, or because a node could
+//! not do its work.
 
 use clinic::channels::Outcome;
 use clinic::intent::Intent;

@@ -1,4 +1,5 @@
-//! Plugin `laboratory`, node `results`: laboratory results wait for a doctor. Nothing about them reaches the patient before.
+//! Plugin `laboratory`, node `results`: laboratory results wait for a doctor. Nothing about them reaches the patient
+//! before.
 
 use clinic::language;
 use clinic::results::{Critical, Flag, ResultSet};

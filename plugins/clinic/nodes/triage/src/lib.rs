@@ -1,5 +1,5 @@
-//! Node `triage`: all symptoms together. It says how soon somebody must look and calls a doctor; it names no illness, and
-//! what a patient is advised leaves only once a doctor has approved it.
+//! Node `triage`: all symptoms together. It says how soon somebody must look and calls a doctor; it names no illness,
+//! and what a patient is advised leaves only once a doctor has approved it.
 
 use clinic::channels::{Awaited, Outcome};
 use clinic::language::Language;

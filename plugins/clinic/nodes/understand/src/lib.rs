@@ -1,5 +1,5 @@
-//! Node `understand`: in which language a patient writes, and what they want. A language model is asked first; when it does
-//! not answer, or answers nonsense, the rules decide.
+//! Node `understand`: in which language a patient writes, and what they want. A language model is asked first; when it
+//! does not answer, or answers nonsense, the rules decide.
 
 use std::time::Duration;
 
@@ -100,8 +100,8 @@ fn ask_model(text: &str, language: Language, conversation: &Conversation) -> Res
     }
 }
 
-/// The model's answer in the light of the rules. It may not talk away that somebody is in danger, nor that somebody complains:
-/// where the two differ, a person reads what was written.
+/// The model's answer in the light of the rules. It may not talk away that somebody is in danger, nor that somebody
+/// complains: where the two differ, a person reads what was written.
 fn weigh(text: &str, answer: Answer, by_rules: Guess) -> Guess {
     let complains = by_rules.intent == Intent::Symptoms;
     let talked_away = match answer.intent {

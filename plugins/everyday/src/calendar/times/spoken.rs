@@ -70,8 +70,8 @@ pub(super) fn midnight(words: &[Word], index: usize) -> Option<Found> {
     }
 }
 
-/// `Înainte de miezul nopții`, `after midnight`: no time of its own, and the night all the same. Gives the position of the word
-/// that says so.
+/// `Înainte de miezul nopții`, `after midnight`: no time of its own, and the night all the same. Gives the position of
+/// the word that says so.
 pub(super) fn around_midnight(words: &[Word], index: usize) -> Option<(usize, DayPart)> {
     let named = named(words, index).filter(|named| named.midnight && is_bound(words, named.first))?;
     let of = usize::from(word_before(words, named.first, 1) == "de");

@@ -1,5 +1,5 @@
-//! Whole conversations: the graph of `bundle.toml` with its nodes called natively, the message models of `models/`, and the
-//! businesses of `business/`.
+//! Whole conversations: the graph of `bundle.toml` with its nodes called natively, the message models of `models/`, and
+//! the businesses of `business/`.
 
 #[cfg(test)]
 mod inputs;

@@ -1,5 +1,5 @@
-//! Handler `pos`: records of the topic `pos.events`. What bears on tables and takings becomes an input; what the till tells
-//! besides gives none; what is malformed is rejected and goes to the dead letters.
+//! Handler `pos`: records of the topic `pos.events`. What bears on tables and takings becomes an input; what the till
+//! tells besides gives none; what is malformed is rejected and goes to the dead letters.
 
 use restaurant::pos::PosEvent;
 use signalbox_sdk::prelude::*;

@@ -1,8 +1,11 @@
-//! Handler `reservations-webhook`: a booking that a portal posts becomes one input, under the portal's own id. The host has
-//! verified the signature.
+//! Handler `reservations-webhook`: a booking that a portal posts becomes one input, under the portal's own id. The host
+//! has verified the signature.
 //!
 //! ```json
-//! { "event": "booking.requested", "bookingId": "P-77", "guests": 4, "date": "2026-11-26", "time": "19:30", "name": "Popescu" }
+//! {
+//!   "event": "booking.requested", "bookingId": "P-77", "guests": 4, "date": "2026-11-26", "time": "19:30",
+//!   "name": "Popescu"
+//! }
 //! ```
 
 use restaurant::portal::Booking;

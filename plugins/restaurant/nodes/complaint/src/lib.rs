@@ -1,4 +1,5 @@
-//! The nodes `complaint` and `count-complaints`: one plugin, because rows belong to a plugin. `complaint`: how bad it is, what was decided about the like before, and what to offer. A person has the last word.
+//! The nodes `complaint` and `count-complaints`: one plugin, because rows belong to a plugin. `complaint`: how bad it
+//! is, what was decided about the like before, and what to offer. A person has the last word.
 
 use restaurant::channels::Outcome;
 use restaurant::complaint::{self, Complaint, Severity, Subject};

@@ -81,8 +81,8 @@ fn confirm(context: &Context, state: &Wish, date: Date, booking: &Booking) -> Re
     Ok(Step::new().update("outcome", &outcome)?.act(Action::resource("reservation", record)))
 }
 
-/// The other night that a guest may have meant who said `vineri la două noaptea`, where a table could be had then; empty
-/// otherwise.
+/// The other night that a guest may have meant who said `vineri la două noaptea`, where a table could be had then;
+/// empty otherwise.
 fn other_night(context: &Context, state: &Wish) -> Result<(String, String), Failure> {
     let request = &state.request;
     let (Some(date), Some(time), true) = (request.date, request.time, request.either_night && !request.late) else {

@@ -28,8 +28,8 @@ pub fn read(context: &Context, date: Date) -> Result<Read, dynamodb::Error> {
     })
 }
 
-/// The bookings of a day, with those of the nights before and after that sit into it: a place that is open around the clock
-/// has parties at its tables at midnight. Where services lie hours apart, no other row is read.
+/// The bookings of a day, with those of the nights before and after that sit into it: a place that is open around the
+/// clock has parties at its tables at midnight. Where services lie hours apart, no other row is read.
 pub fn with_neighbours(context: &Context, date: Date, day: &Day, rules: &Rules) -> Result<Day, Failure> {
     const DAY: u32 = 24 * 60;
     let hours = place::hours(context)?;

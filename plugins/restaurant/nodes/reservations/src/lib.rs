@@ -1,9 +1,10 @@
-//! The nodes `availability`, `book`, `cancel`, `floor` and `count-bookings`: one plugin, because rows belong to a plugin.
+//! The nodes `availability`, `book`, `cancel`, `floor` and `count-bookings`: one plugin, because rows belong to a
+//! plugin.
 //!
-//! All bookings of a day at a place are one row of the table `reservations`, written under the version that was read: of
-//! two decisions that want the last table, one is told that it is gone. Past midnight a service goes on in the row of the day
-//! it began on, while guests and other services are told the date of the calendar. Every booking carries the decision that made it, so
-//! a decision that is repeated after a crash finds what it did and says the same again.
+//! All bookings of a day at a place are one row of the table `reservations`, written under the version that was read:
+//! of two decisions that want the last table, one is told that it is gone. Past midnight a service goes on in the row
+//! of the day it began on, while guests and other services are told the date of the calendar. Every booking carries the
+//! decision that made it, so a decision that is repeated after a crash finds what it did and says the same again.
 
 mod availability;
 mod book;

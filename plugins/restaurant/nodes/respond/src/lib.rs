@@ -1,7 +1,7 @@
 //! Node `respond`: says what came of the message, and remembers what the next one needs.
 //!
-//! It waits for both branches of the graph. Words come from message models, in the language of the guest; the parameters
-//! come from the outcome of a booking, or from the facts that were looked up.
+//! It waits for both branches of the graph. Words come from message models, in the language of the guest; the
+//! parameters come from the outcome of a booking, or from the facts that were looked up.
 
 use restaurant::booking::{Detail, Request};
 use restaurant::calendar;
@@ -102,8 +102,8 @@ fn from_facts(context: &Context, state: &State, language: Language) -> Result<Ou
     })
 }
 
-/// The question for the next detail, with what is known so far; a template takes no absent parameter, so what is not known
-/// is empty.
+/// The question for the next detail, with what is known so far; a template takes no absent parameter, so what is not
+/// known is empty.
 fn ask(request: &Request, language: Language) -> Outcome {
     let missing = request.missing().unwrap_or(Detail::Date);
     let day = request.moment().map(|moment| moment.date()).or(request.date);

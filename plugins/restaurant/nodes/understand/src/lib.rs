@@ -1,5 +1,5 @@
-//! Node `understand`: in which language a guest writes, and what they want. A language model is asked first; when it does
-//! not answer, or answers nonsense, the rules decide.
+//! Node `understand`: in which language a guest writes, and what they want. A language model is asked first; when it
+//! does not answer, or answers nonsense, the rules decide.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Which names have a value where they are read: a name that is set in some branches only, or in a loop whose rounds do not
-//! see one another.
+//! Which names have a value where they are read: a name that is set in some branches only, or in a loop whose rounds do
+//! not see one another.
 
 use std::collections::{HashMap, HashSet};
 
@@ -291,8 +291,8 @@ impl Walk<'_> {
         self.doubts.push(TemplateError::PerhapsUnset { name, line: line.into() });
     }
 
-    /// What a loop sets for nobody: its next round does not see it, and neither does what stands behind the loop, though
-    /// a name of the same spelling outside suggests it. Sums are written so in other languages.
+    /// What a loop sets for nobody: its next round does not see it, and neither does what stands behind the loop,
+    /// though a name of the same spelling outside suggests it. Sums are written so in other languages.
     fn lost(&mut self, target: &AssignmentTarget, body: &Body) {
         let own = |name: &Name| match target {
             AssignmentTarget::One(one) => one == name,

@@ -233,8 +233,8 @@ impl Checker {
     }
 }
 
-/// A number does for every field of `format`, so that not all combinations have to be tried. A pattern that is not known
-/// may have any fields: false.
+/// A number does for every field of `format`, so that not all combinations have to be tried. A pattern that is not
+/// known may have any fields: false.
 fn simplified(operands: &mut [KnownValue<'_>]) -> bool {
     let Some((pattern, values)) = operands.split_first_mut() else { return false };
     if pattern.value().is_none() && pattern.kinds().meets(TemplateValueKinds::TEXT) {

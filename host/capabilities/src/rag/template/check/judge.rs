@@ -1,5 +1,5 @@
-//! Whether an operation works with any value at all: it is tried with examples of whatever is not known, by what does it
-//! when the template renders, so that both never differ.
+//! Whether an operation works with any value at all: it is tried with examples of whatever is not known, by what does
+//! it when the template renders, so that both never differ.
 
 use super::super::RenderSteps;
 use super::super::meter::{RenderError, RenderErrorKind, RenderMeter};

@@ -53,8 +53,8 @@ impl TemplateValueKinds {
 }
 
 /// Values of every kind, such that whatever works with some value of a kind works with one of these: numbers with and
-/// without a fraction, around 0; texts with and without a number, and one that an argument asks for; lists and maps with
-/// and without items. What works oftenest comes first.
+/// without a fraction, around 0; texts with and without a number, and one that an argument asks for; lists and maps
+/// with and without items. What works oftenest comes first.
 pub(super) fn examples() -> Vec<Value<'static>> {
     let text = |text: &'static str| Value::Text(TemplateText::Given(text));
     let list = |items: Vec<Value<'static>>, is_tuple| Value::list(items, is_tuple).unwrap_or(Value::None);

@@ -64,7 +64,8 @@ fn push_lower_case(word: &str, from: usize, out: &mut String) {
     out.push_str(lowered.get(before..).unwrap_or_default());
 }
 
-/// A letter as a word begins with it; only for ligatures and letters of two parts is that another one than the large one.
+/// A letter as a word begins with it; only for ligatures and letters of two parts is that another one than the large
+/// one.
 fn push_title_case(first: char, out: &mut String) {
     let code = u32::from(first);
     match code {

@@ -25,8 +25,8 @@ fn same_as_the_engine(template: &str, data: &Json) {
     }
 }
 
-/// The same for templates that nobody has looked at: here what is not there fails wherever it is used, and the engine takes
-/// it for an empty text in some filters.
+/// The same for templates that nobody has looked at: here what is not there fails wherever it is used, and the engine
+/// takes it for an empty text in some filters.
 fn same_as_the_engine_or_not_there(template: &str, data: &Json) {
     match render(template, data) {
         Err(TemplateError::Render { reason, .. }) if reason.ends_with("that is not there") => {}

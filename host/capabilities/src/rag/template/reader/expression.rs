@@ -1,5 +1,5 @@
-//! Expressions, with minijinja's precedence: choice, or, and, not, comparison, `+ -`, `~`, `* / // %`, `**`, then minus,
-//! parts, filters and tests.
+//! Expressions, with minijinja's precedence: choice, or, and, not, comparison, `+ -`, `~`, `* / // %`, `**`, then
+//! minus, parts, filters and tests.
 
 use minijinja::machinery::Token;
 

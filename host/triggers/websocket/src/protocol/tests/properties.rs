@@ -243,7 +243,8 @@ impl World {
 proptest! {
     /// Whatever a client sends and whoever it is: nothing is done for somebody unknown; messages of one business are
     /// decided one at a time and in order; never more is in flight than allowed; every message and review is begun or
-    /// refused by name, exactly once; a close is the last thing that happens; and the machine always knows when to wake.
+    /// refused by name, exactly once; a close is the last thing that happens; and the machine always knows when to
+    /// wake.
     #[test]
     fn order_bounds_and_ends_hold_whatever_happens(steps in steps()) {
         let mut world = World::new();
@@ -261,7 +262,8 @@ proptest! {
         prop_assert!(world.closed || world.waiting.values().all(VecDeque::is_empty), "{:?}", world.waiting);
     }
 
-    /// A client that is silent is pinged, and closed when it stays silent; one that answers is not, however long it takes.
+    /// A client that is silent is pinged, and closed when it stays silent; one that answers is not, however long it
+    /// takes.
     #[test]
     fn silence_ends_and_answers_keep_a_connection_alive(waits in prop::collection::vec(1..12_000_u64, 1..200), answers in any::<bool>()) {
         let mut protocol = open(1_000_000);
