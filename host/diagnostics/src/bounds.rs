@@ -1,5 +1,5 @@
-//! What the text of a file must keep to before a parser sees it: parsers recurse where a text nests, look for mistakes
-//! on and on, and build what a few bytes describe.
+//! Limits that the text of a file must keep before a parser reads it. Parsers recurse as deep as a text nests, keep
+//! looking for mistakes, and may build much from a few bytes.
 
 use std::ops::Range;
 
@@ -17,20 +17,20 @@ const MAX_KEY_PARTS: usize = 32;
 /// The most lines of a file: each may be a mistake.
 const MAX_LINES: usize = 50_000;
 
-/// Why a text is not read at all, and where.
+/// Why a text is refused before it is parsed, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Unread {
-    /// What is too much about it.
+    /// Which limit the text exceeds.
     pub message: String,
-    /// What to do about it.
+    /// What the author can do.
     pub help: &'static str,
-    /// Where it becomes too much.
+    /// Where in the text the limit is exceeded.
     pub at: Range<usize>,
 }
 
-/// Whether a TOML text of at most `limit` bytes nests no deeper than any that people write. In one pass, without a
-/// parser.
+/// Checks that a TOML text has at most `limit` bytes and nests no deeper than texts that people write. It reads the
+/// text once and needs no parser.
 pub fn check_toml(text: &str, limit: usize) -> Result<(), Unread> {
     if text.len() > limit {
         let message = format!("the file has {} bytes, more than {limit}", text.len());
@@ -71,7 +71,7 @@ pub fn check_toml(text: &str, limit: usize) -> Result<(), Unread> {
     Ok(())
 }
 
-/// A TOML text of at most `limit` bytes as a document, or all that keeps it from being one.
+/// A TOML text of at most `limit` bytes as a document, or every problem that prevents parsing it.
 pub fn parse_toml(text: &str, limit: usize) -> Result<Spanned<DeTable<'_>>, Vec<Problem>> {
     check_toml(text, limit)
         .map_err(|Unread { message, help, at }| vec![Problem::new(message, at, "here").with_help(help)])?;
@@ -79,7 +79,7 @@ pub fn parse_toml(text: &str, limit: usize) -> Result<Spanned<DeTable<'_>>, Vec<
     if errors.is_empty() {
         return Ok(document);
     }
-    // One more than is told says that there are more.
+    // One problem more than a report shows makes the report say that there are more.
     Err(errors.iter().take(MAX_PROBLEMS + 1).map(|error| syntax(error, text)).collect())
 }
 
@@ -91,11 +91,12 @@ fn syntax(error: &toml::de::Error, text: &str) -> Problem {
 
 fn end_of_line(bytes: &[u8], from: usize) -> usize {
     let rest = bytes.get(from..).unwrap_or_default();
-    // The newline itself is looked at next.
+    // The caller's loop reads the newline itself next.
     rest.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |length| from + length.saturating_sub(1))
 }
 
-/// Behind the string that begins here; behind the line for one that is never closed.
+/// The position after the string that begins here. For a string that is never closed it is the end of the line, and for
+/// one in triple quotes the end of the text.
 fn end_of_string(bytes: &[u8], from: usize, quote: u8) -> usize {
     let long = bytes.get(from..from + 3) == Some(&[quote; 3]);
     let mut at = from + if long { 3 } else { 1 };

@@ -1,8 +1,8 @@
-//! What is wrong with a text that a person wrote, told with its place, a caret under it and the way out.
+//! Problems of a text that a person wrote, each with its place, a caret under it and what to do.
 //!
-//! [`parse_toml`] reads a text that nobody can make a parser choke on, a [`TomlTable`] is then walked key by key, and
-//! [`Problems`] collects every mistake on the way instead of the first alone. A [`Report`] shows them on a terminal or
-//! gives them as data. [`suggestion`] says what was most likely meant instead of a name that does not exist.
+//! [`parse_toml`] refuses a text that would cost a parser too much time or memory. A [`TomlTable`] is read key by key,
+//! and [`Problems`] collects every mistake instead of only the first. A [`Report`] shows them on a terminal or gives
+//! them as data. [`suggestion`] names the existing name that the author most likely meant.
 //!
 //! ```
 //! use signalbox_diagnostics::{Problems, Report, TomlTable, parse_toml};

@@ -1,13 +1,14 @@
-//! Names that do not exist, and those that were most likely meant.
+//! Names that do not exist, and the existing names that the author most likely meant.
 
 use std::borrow::Cow;
 
 use signalbox_model::folded_name;
 
-/// The longest word for which another is suggested: comparing takes time with both lengths multiplied.
+/// The longest word for which another is suggested, because a comparison takes time proportional to the product of both
+/// lengths.
 const LONGEST_WORD: usize = 64;
 
-/// The most names in a list of what there is.
+/// The most names in a list of what exists.
 const MOST_LISTED: usize = 30;
 
 /// The start of a text that may be of any length, for a message.
@@ -18,13 +19,13 @@ pub fn excerpt(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// The candidate that was most likely meant. Case counts little, and so does whether words are parted by `-` or `_`.
+/// The candidate that the author most likely meant. A difference in case, or between `-` and `_`, counts little.
 pub fn nearest<'a>(wanted: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if wanted.len() > LONGEST_WORD {
         return None;
     }
     let folded = folded_name(wanted);
-    // A word whose length is very different is none that was meant; letters of other scripts have up to four bytes.
+    // A candidate of very different length was not meant. Letters of other scripts have up to four bytes.
     let alike = |candidate: &&str| {
         let (one, other) = (candidate.chars().count(), wanted.chars().count());
         candidate.len() <= LONGEST_WORD && one.abs_diff(other) <= one.max(other) / 3
@@ -50,7 +51,7 @@ pub fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     }
 }
 
-/// `did you mean`, or else the list of what there is.
+/// `did you mean …`, or else the list of what exists.
 pub fn suggestion<'a>(wanted: &str, kind: &str, names: impl IntoIterator<Item = &'a str>) -> String {
     let names: Vec<&str> = names.into_iter().collect();
     match nearest(wanted, names.iter().copied()) {

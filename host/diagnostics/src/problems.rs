@@ -1,4 +1,4 @@
-//! Everything that is wrong with a text, collected while it is read.
+//! Collects everything that is wrong with a text while the text is read.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -14,8 +14,8 @@ pub struct Problems {
 }
 
 impl Problems {
-    /// None yet; every table that is read is noted with the keys that it may have, for tests that hold a guide or a
-    /// schema to the reader.
+    /// No problems yet. Every table that is read is noted with the keys that it may have, for tests that compare a
+    /// guide or a schema with what the reader reads.
     pub fn noting_keys() -> Self {
         Self { keys: Some(BTreeMap::new()), ..Self::default() }
     }
@@ -25,12 +25,12 @@ impl Problems {
         self.keys.clone().unwrap_or_default()
     }
 
-    /// Adds a problem whose label repeats nothing: the message says it all.
+    /// Adds a problem without a label, because the message says it all.
     pub fn add(&mut self, span: &Range<usize>, message: impl Into<String>, help: impl Into<String>) {
         self.push(Problem::new(message, span.clone(), "here").with_help(help));
     }
 
-    /// Adds what does not keep the text from being used, and may be meant otherwise.
+    /// Adds a warning: the text can be used, but its author may have meant something else.
     pub fn warn(&mut self, span: &Range<usize>, message: impl Into<String>, help: impl Into<String>) {
         self.push(Problem::warning(message, span.clone(), "here").with_help(help));
     }
@@ -39,7 +39,8 @@ impl Problems {
     pub fn push(&mut self, problem: Problem) {
         let is_error = problem.is_error();
         self.errors += usize::from(is_error);
-        // One more than is told says that there are more; an error is told rather than a warning.
+        // One problem more than a report shows makes the report say that there are more. When the list is full, an
+        // error takes the place of a warning.
         if self.list.len() <= MAX_PROBLEMS {
             self.list.push(problem);
         } else if is_error && let Some(warning) = self.list.iter_mut().rfind(|problem| !problem.is_error()) {
@@ -47,17 +48,17 @@ impl Problems {
         }
     }
 
-    /// Whether further problems would not be told: what costs time to say need not be found out.
+    /// Whether a report would not show further problems, so that the caller need not look for more.
     pub fn is_full(&self) -> bool {
         self.errors > MAX_PROBLEMS
     }
 
-    /// Whether one of them keeps the text from being used.
+    /// Whether one of the problems is an error, which prevents the use of the text.
     pub fn has_errors(&self) -> bool {
         self.errors > 0
     }
 
-    /// All of them, in the order in which they were found.
+    /// All problems, in the order in which they were found.
     pub fn into_list(self) -> Vec<Problem> {
         self.list
     }

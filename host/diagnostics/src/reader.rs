@@ -1,4 +1,4 @@
-//! Walks a parsed TOML document key by key and collects every problem on the way instead of stopping at the first.
+//! Reads a parsed TOML document key by key and collects every problem instead of stopping at the first.
 
 use std::collections::HashSet;
 use std::fmt::Display;
@@ -15,7 +15,7 @@ use toml::de::{DeString, DeTable, DeValue};
 use crate::names::{excerpt, listed, nearest};
 use crate::problems::Problems;
 
-/// A string and where it stands.
+/// A string and its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TomlString {
     /// The string.
@@ -24,7 +24,7 @@ pub struct TomlString {
     pub span: Range<usize>,
 }
 
-/// One table: keys are taken out of it, and what is left in the end is unknown.
+/// One table. The reader takes keys out of it; the keys that remain at the end are unknown.
 pub struct TomlTable<'t> {
     place: Arc<str>,
     span: Range<usize>,
@@ -33,7 +33,7 @@ pub struct TomlTable<'t> {
 }
 
 impl<'t> TomlTable<'t> {
-    /// `place` is how messages call the table, for example `[graph]`; `span` is where a missing key is reported.
+    /// `place` is the table's name in messages, for example `[graph]`; `span` is where a missing key is reported.
     pub fn new(place: impl Into<String>, span: Range<usize>, table: &'t DeTable<'t>) -> Self {
         let mut entries: Vec<_> = table.iter().collect();
         entries.sort_by_key(|(key, _)| key.span().start);
@@ -41,12 +41,12 @@ impl<'t> TomlTable<'t> {
         Self { place: excerpt(&place).as_ref().into(), span, entries, known: HashSet::new() }
     }
 
-    /// Where what the whole table lacks is reported.
+    /// Where a problem of the whole table is reported.
     pub fn span(&self) -> Range<usize> {
         self.span.clone()
     }
 
-    /// How messages call the table.
+    /// The table's name in messages.
     pub fn place(&self) -> &str {
         &self.place
     }
@@ -72,7 +72,7 @@ impl<'t> TomlTable<'t> {
         self.entries.iter().map(|(name, value)| self.item(name, value)).collect()
     }
 
-    /// Reports every key that nobody took.
+    /// Reports every key that the reader did not take.
     pub fn finish(self, problems: &mut Problems) {
         problems.note_keys(&self.place, self.known.iter().copied());
         for (name, _) in &self.entries {
@@ -218,7 +218,7 @@ impl<'t> Item<'t> {
         if self.is_text() { self.text(problems).into_iter().collect() } else { self.texts(problems) }
     }
 
-    /// A table; `place` is how messages call it.
+    /// A table; `place` is its name in messages.
     pub fn table(&self, place: impl Into<String>, problems: &mut Problems) -> Option<TomlTable<'t>> {
         match self.value.get_ref() {
             DeValue::Table(table) => Some(TomlTable::new(place, self.key_span.clone(), table)),

@@ -13,32 +13,33 @@ use serde::Serialize;
 use signalbox_model::visible;
 use source::without_hidden;
 
-/// The most problems that a report tells.
+/// The most problems that a report shows.
 pub const MAX_PROBLEMS: usize = 100;
 
-/// The longest message and the longest help, in characters: a name that somebody wrote may be of any length.
+/// The longest message and the longest help, in characters. Both may repeat a name from the file, which may have any
+/// length.
 const LONGEST_TEXT: usize = 1_000;
 
-/// How much of a line is drawn on each side of what a caret points at, and how much of that, in bytes.
+/// How many bytes of a line are drawn on each side of what a caret points at, and how many bytes of what it points at.
 const DRAWN: usize = 120;
 
 /// How bad a problem is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
-    /// What was written is not used.
+    /// The text cannot be used.
     #[default]
     Error,
-    /// What was written is used, and may be meant otherwise or fail where it runs.
+    /// The text can be used, but its author may have meant something else, or it may fail when it runs.
     Warning,
 }
 
-/// One thing that is wrong, and the way out.
+/// One thing that is wrong, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// How bad it is.
     pub severity: Severity,
-    /// What is wrong, naming the thing.
+    /// What is wrong, naming the entry of the file.
     pub message: String,
     /// The bytes of the file it is about.
     pub span: Range<usize>,
@@ -59,12 +60,12 @@ impl Problem {
         Self { severity: Severity::Warning, ..Self::new(message, span, label) }
     }
 
-    /// Whether it keeps what was written from being used.
+    /// Whether the problem prevents the use of the text.
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
     }
 
-    /// Adds the way out.
+    /// Adds what to do about it.
     #[must_use]
     pub fn with_help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(cut(help.into()));
@@ -126,13 +127,13 @@ pub struct Report {
 }
 
 impl Report {
-    /// A report about `file`, whose text is `source`. Spans outside the text, or inside a character, are drawn back to
-    /// where they make sense.
+    /// A report about `file`, whose text is `source`. A span outside the text or inside a character is moved to the
+    /// nearest valid place.
     pub fn new(file: &str, source: &str, mut problems: Vec<Problem>) -> Self {
         for problem in &mut problems {
             problem.span = within(source, &problem.span);
         }
-        // Names and excerpts are somebody else's text, and this is read on a terminal.
+        // Names and excerpts come from the file, and a control character in them could act on the reader's terminal.
         for problem in &mut problems {
             problem.message = visible(&problem.message).into_owned();
             problem.label = visible(&problem.label).into_owned();
@@ -205,7 +206,7 @@ impl Report {
         self.count() - self.errors()
     }
 
-    /// The report as a person reads it in a terminal.
+    /// The report as a terminal shows it.
     pub fn render(&self, colour: bool) -> String {
         let theme = if colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
         let handler = GraphicalReportHandler::new_themed(theme).with_width(100).with_links(false);
@@ -251,8 +252,8 @@ struct Place {
     column: usize,
 }
 
-/// The part of a file that is drawn with a caret: never more than some lines of a terminal, however long the file's
-/// are.
+/// The part of a file that is drawn with a caret. It never fills more than some lines of a terminal, however long the
+/// lines of the file are.
 #[derive(Debug)]
 struct Excerpt<'a> {
     file: &'a str,
@@ -314,7 +315,8 @@ impl SourceCode for Excerpt<'_> {
     }
 }
 
-/// A text that is too long without its middle: the end says what is wrong with the name before it.
+/// Shortens a text that is too long by its middle. The end stays, because it says what is wrong with the name before
+/// it.
 fn cut(text: String) -> String {
     let length = text.chars().count();
     if length <= LONGEST_TEXT {

@@ -1,4 +1,4 @@
-//! Business, place and permissions: what a decision starts from.
+//! Business, location and permissions: the context that a decision starts from.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ pub struct Authorized {
     pub permissions: Vec<String>,
 }
 
-/// What a user may do in a business of the directory. Checks business, place and permission, in this order.
+/// What a user may do in a business of the directory. Checks business, location and permission, in this order.
 pub fn authorize(
     directory: &BusinessDirectory,
     access: &UserAccess,
@@ -32,7 +32,7 @@ pub fn authorize(
     permission: &str,
 ) -> Result<Authorized, AccessError> {
     let business = directory.get(business_id).ok_or_else(|| {
-        // Only a user who has access learns that there should be such a business.
+        // Only a user whose token names the business learns that its file could not be read.
         let is_awaited = access.businesses.contains_key(business_id) && directory.awaits(business_id);
         let error = if is_awaited { AccessError::NotLoaded } else { AccessError::UnknownBusiness };
         error(business_id.to_owned())
@@ -52,7 +52,7 @@ pub fn authorize(
     Ok(Authorized { business, permissions })
 }
 
-/// Everything a decision starts from, in the model's words and in the contract's.
+/// Everything that a decision starts from, as types of the model and as types of the contract.
 pub(crate) struct DecisionStart {
     pub business: Arc<BusinessInfo>,
     pub location: Option<Location>,
@@ -61,7 +61,7 @@ pub(crate) struct DecisionStart {
     pub session: BTreeMap<String, Json>,
 }
 
-/// Puts a decision's start together.
+/// Builds a decision's start.
 pub(crate) fn start(
     directory: &BusinessDirectory,
     accepted: &AcceptedInput,
@@ -101,21 +101,21 @@ pub(crate) fn start(
     Ok(DecisionStart { business, location, model, wit, session })
 }
 
-/// Why a business is not in the directory.
+/// Why the directory does not have a business.
 pub(crate) fn unknown(directory: &BusinessDirectory, business_id: &str) -> DecideError {
     let error =
         if directory.awaits(business_id) { DecideError::BusinessNotLoaded } else { DecideError::UnknownBusiness };
     error(business_id.to_owned())
 }
 
-/// The moment on the clock of the place, or of the business. The directory has checked that the zones exist.
+/// The local time at the location, or at the business. The directory has checked that their time zones exist.
 fn local(now: Timestamp, location: Option<&Location>, business: &BusinessInfo) -> String {
     let zone = location.and_then(|location| location.timezone.as_ref()).unwrap_or(&business.timezone);
     let zone = signalbox_model::time_zone(zone).unwrap_or(TimeZone::UTC);
     now.to_zoned(zone).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
 }
 
-/// What only a newer version knows has no word in the contract with plugins.
+/// Input kinds that only a newer version of the host knows have no name in the contract with plugins.
 fn input_to_wit(input: &AgentInput, correlation_id: &str) -> Result<wit::Input, DecideError> {
     let newer = |name: UnknownName| DecideError::Internal(format!("only a newer version of the host knows `{name}`"));
     Ok(wit::Input {

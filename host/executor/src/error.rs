@@ -4,20 +4,20 @@ use signalbox_model::ErrorCode;
 use signalbox_store::{Remedy, StoreError};
 use thiserror::Error;
 
-/// Why a user may not address a business. Triggers show all but [`AccessError::MissingPermission`] alike, so that
-/// nobody learns which businesses exist.
+/// Why a user may not address a business. Triggers report every case but [`AccessError::MissingPermission`] in the same
+/// words, so that a client cannot find out which businesses exist.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum AccessError {
     /// The directory has no such business.
     #[error("there is no business {0}")]
     UnknownBusiness(String),
-    /// The token names the business, and its file could not be read.
+    /// The token names the business, but its file could not be read.
     #[error("business {0} cannot be served: its file could not be read, the log says why, and SIGHUP tries again")]
     NotLoaded(String),
     /// The user's token does not name the business.
     #[error("the token gives no access to business {0}")]
     NoAccess(String),
-    /// The business has no such place, or the token does not name it.
+    /// The business has no such location, or the token does not name it.
     #[error("the token gives no access to location {location} of business {business}")]
     NoLocation {
         /// The business.
@@ -48,10 +48,10 @@ impl AccessError {
     }
 }
 
-/// Why an input was not decided. A graph that fails is no such error: it is recorded as a failed decision.
+/// Why an input was not decided. A failing graph is no such error: it is recorded as a failed decision.
 #[derive(Clone, Debug, Error)]
 pub enum DecideError {
-    /// The business has left the directory since the input was admitted.
+    /// The directory has lost the business since the input was admitted.
     #[error("business {0} is not in the directory any more")]
     UnknownBusiness(String),
     /// The business's file could not be read.
@@ -63,7 +63,7 @@ pub enum DecideError {
         /// The type.
         business_type: String,
     },
-    /// The bundle for the business's type should be loaded, and could not be.
+    /// A bundle for the business's type is configured, but could not be loaded.
     #[error(
         "the bundle for business type {business_type} could not be loaded; the log and /readyz say why, and SIGHUP tries again"
     )]
@@ -77,16 +77,16 @@ pub enum DecideError {
         /// When to come back.
         retry_after: Duration,
     },
-    /// The store did not take or give what was needed.
+    /// The store did not accept or return what the decision needs.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Our fault; the log has the details under the correlation id.
+    /// A fault of the host; the log has the details under the correlation id.
     #[error("{0}")]
     Internal(String),
 }
 
-/// What the sender of something is told that the store did not take: what it is, and what is the same when it is sent
-/// again. The words follow from the error's [`Remedy`], as everything does that tells a program whether to send it
+/// What a sender is told when the store did not accept something: what it was, and what must stay the same when it is
+/// sent again. The words follow from the error's [`Remedy`], like everything that tells a program whether to send
 /// again.
 pub fn not_stored(what: &str, with_same: &str, error: &StoreError) -> String {
     match (error.remedy(), error) {
@@ -105,7 +105,7 @@ pub fn not_stored(what: &str, with_same: &str, error: &StoreError) -> String {
 }
 
 impl DecideError {
-    /// What it takes until the same input is decided.
+    /// What has to happen before the same input can be decided.
     pub fn remedy(&self) -> Remedy {
         match self {
             Self::Busy { .. } => Remedy::Time,
@@ -115,12 +115,12 @@ impl DecideError {
         }
     }
 
-    /// Whether the operator has to mend what should be there: what comes for the business waits, and is not given up.
+    /// Whether the operator has to mend something first. Until then inputs of the business wait, and are not given up.
     pub fn waits_for_the_operator(&self) -> bool {
         matches!(self, Self::NotLoaded { .. } | Self::BusinessNotLoaded(_))
     }
 
-    /// Whether the same input may be decided in a moment.
+    /// Whether the same input may be decided a moment later.
     pub fn retryable(&self) -> bool {
         self.remedy() == Remedy::Time || self.waits_for_the_operator()
     }

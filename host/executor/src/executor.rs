@@ -17,11 +17,11 @@ use crate::{AccessError, Authorized, DecideError, ExecutorConfig, Generations, P
 
 /// What an executor is built from.
 pub struct ExecutorParts {
-    /// Runs nodes.
+    /// Runs the nodes.
     pub sandbox: Sandbox,
-    /// Keeps decisions.
+    /// Stores the decisions.
     pub store: Store,
-    /// Knows businesses.
+    /// Has the businesses.
     pub directory: Arc<BusinessDirectory>,
     /// The live bundles.
     pub generations: Arc<Generations>,
@@ -29,7 +29,7 @@ pub struct ExecutorParts {
     pub config: ExecutorConfig,
     /// How long decisions wait for a person.
     pub review: ReviewConfig,
-    /// Says what time it is.
+    /// The host's clock.
     pub clock: fn() -> Timestamp,
 }
 
@@ -44,7 +44,7 @@ struct Inner {
     renderer: Renderer,
 }
 
-/// A decision as it stands in the store.
+/// A stored decision.
 #[derive(Clone, Debug)]
 pub struct Decided {
     /// The decision, its answers and its effects.
@@ -57,12 +57,12 @@ pub struct Decided {
 struct DraftedDecision {
     written: WrittenRecord,
     journal: Vec<JournalEntry>,
-    /// Keeps the journal's room until it is stored.
+    /// Holds the memory reserved for the journal until the journal is stored.
     scope: Option<Arc<CallScope>>,
 }
 
 impl Executor {
-    /// Needs a tokio runtime: counting the uses of message models is a task of its own.
+    /// Needs a tokio runtime, because it spawns the task that counts the uses of message models.
     pub fn new(parts: ExecutorParts) -> Self {
         let renderer = Renderer::new(parts.store.clone(), &parts.config, parts.clock);
         Self { inner: Arc::new(Inner { parts, renderer }) }
@@ -73,12 +73,12 @@ impl Executor {
         &self.inner.parts.generations
     }
 
-    /// Stores a generation's message models and makes it the live one of its business type. Decisions that have begun
-    /// keep the one they began with.
+    /// Stores a generation's message models and makes it the live one of its business type. Decisions under way keep
+    /// the generation that they began with.
     pub async fn publish(&self, generation: Generation) -> Result<Option<Arc<Generation>>, StoreError> {
         for model in &generation.models {
             if model.business_type.as_deref() != Some(&*generation.business_type) {
-                // Reading the bundle has refused it; this is the second lock on the same door.
+                // Reading the bundle already refuses a model of another business type; this checks it once more.
                 tracing::error!(
                     code = model.decision_code,
                     "left out a message model that is not of its bundle's type"
@@ -86,7 +86,8 @@ impl Executor {
                 continue;
             }
             match self.inner.parts.store.put_message_model(model).await {
-                // What is stored in its place was counted and named; the bundle's other models are of use without it.
+                // An unreadable stored model was already counted and logged. The other models of the bundle work
+                // without it.
                 Ok(_) | Err(StoreError::Unreadable { .. }) => {}
                 Err(error) => return Err(error),
             }
@@ -99,19 +100,19 @@ impl Executor {
         self.inner.parts.directory.all()
     }
 
-    /// A business, as the directory has it now.
+    /// A business, as the directory has it at this moment.
     pub fn known_business(&self, business_id: &str) -> Option<Arc<BusinessInfo>> {
         self.inner.parts.directory.get(business_id)
     }
 
-    /// A business and where inputs for it enter, as its live bundle says; the error says that there is no such
-    /// business, or that its file or the bundle for its type is not there or could not be loaded.
+    /// A business and the inputs that its live bundle declares. The error says that there is no such business, or that
+    /// its file or the bundle for its type is missing or could not be loaded.
     pub fn inputs(&self, business_id: &str) -> Result<(Arc<BusinessInfo>, Arc<Inputs>), DecideError> {
         let generation = self.generation(business_id)?;
         Ok((self.business(business_id)?, generation.inputs.clone()))
     }
 
-    /// Whether a business whose file could not be read may be one whose bundle reads a topic.
+    /// Whether the unreadable business files may include a business whose bundle reads this topic.
     pub fn may_lack_a_reader(&self, topic: &str) -> bool {
         let parts = &self.inner.parts;
         let reads = |business_type: &str| match parts.generations.live(business_type) {
@@ -123,8 +124,8 @@ impl Executor {
         waiting.any(|file| file.business_type.as_deref().is_none_or(reads))
     }
 
-    /// What a user may do in a business, if the user may see it, and its place when one is named, and has the
-    /// permission.
+    /// What a user may do in a business, if the user may see the business and its location (when one is named) and has
+    /// the permission.
     pub fn authorize(
         &self,
         access: &UserAccess,
@@ -135,8 +136,8 @@ impl Executor {
         context::authorize(&self.inner.parts.directory, access, business_id, location_id, permission)
     }
 
-    /// Decides an input once. A graph that fails gives a decision with the outcome `failed`; an error means that
-    /// nothing was recorded and, when it is retryable, that the same input may be sent again.
+    /// Decides an input once. A failing graph gives a decision with the outcome `failed`. An error means that nothing
+    /// was recorded; when the error is retryable, the same input may be sent again.
     pub async fn decide(&self, accepted: AcceptedInput, progress: Arc<dyn Progress>) -> Result<Decided, DecideError> {
         let _in_flight = metrics::InFlight::begin();
         let parts = &self.inner.parts;
@@ -151,7 +152,8 @@ impl Executor {
         self.commit(drafted, began).await
     }
 
-    /// Records an input as failed that ended the host so many times, and marks it as a dead letter. Nothing is run.
+    /// Records an input as failed after `attempts` attempts to decide it ended the host, and marks it as a dead letter.
+    /// No node is run.
     pub async fn give_up(&self, accepted: AcceptedInput, attempts: u32) -> Result<Decided, DecideError> {
         let parts = &self.inner.parts;
         let (began, input) = (Instant::now(), &accepted.input);
@@ -163,7 +165,7 @@ impl Executor {
         let generation = self.generation(&input.business_id)?;
         let now = (parts.clock)();
         let correlation = input.correlation_id.clone().unwrap_or_else(correlation_id);
-        // Without what is remembered of the user: that may be what ended the host.
+        // Without the session data of the user, because reading that may be what ended the host.
         let start = context::start(&parts.directory, &accepted, &id, &correlation, None, now)?;
         let ran = RunResult::failed(RunFailure::EndedTheHost { attempts });
         let drafted = self.drafted(&accepted, &id, start, &generation, ran, began);
@@ -173,15 +175,16 @@ impl Executor {
     async fn commit(&self, drafted: DraftedDecision, began: Instant) -> Result<Decided, DecideError> {
         let (parts, DraftedDecision { mut written, journal, scope }) = (&self.inner.parts, drafted);
         if !journal.is_empty() {
-            // Before the decision: a decision in the store always has its journal.
+            // The journal is stored before the decision, so that every decision in the store has its journal.
             let text = journal_text(journal).await?;
             parts.store.put_journal(&written.record.output.metadata.journal_id, &text).await?;
         }
-        // By the order that all hosts share, not by this machine's clock: cursors point at it.
+        // The moment comes from the store's order, which all hosts share, because cursors refer to it; the clocks of
+        // hosts may differ.
         written.record.decision.created_at = parts.store.moment().await?;
         drop(scope);
         let committed = match parts.store.commit_decision(&written.record).await {
-            // It would be as large the next time: that it is too large is what is kept of it.
+            // The decision would be too large again next time, so the record says only that it was too large.
             Err(error @ StoreError::TooLarge { .. }) => {
                 written = written.too_large(&error);
                 parts.store.commit_decision(&written.record).await?
@@ -203,8 +206,8 @@ impl Executor {
         Ok(Decided { record, duplicate: false })
     }
 
-    /// Decides an input and records nothing: what a decision costs without its store. What the graph's plugins do at
-    /// once, they do; what is to leave with the decision does not leave.
+    /// Decides an input and records nothing, to measure what a decision costs without its store. Capability calls of
+    /// plugins take effect at once as usual; effects that would be stored with the decision are dropped.
     pub async fn decide_unrecorded(
         &self,
         accepted: &AcceptedInput,
@@ -214,7 +217,7 @@ impl Executor {
         Ok(self.draft(accepted, id, progress).await?.written.record)
     }
 
-    /// From an input to its record, before that is stored.
+    /// Makes the record of an input's decision, without storing it.
     async fn draft(
         &self,
         accepted: &AcceptedInput,
@@ -287,7 +290,7 @@ impl Executor {
         Runner { sandbox, renderer, generation, scope, start, progress }.run(stepper).await
     }
 
-    /// The generation that decides, taken once: a swap while the decision runs does not touch it.
+    /// The generation that decides. It is taken once, so a swap while the decision runs does not affect it.
     pub(crate) fn generation(&self, business_id: &str) -> Result<Arc<Generation>, DecideError> {
         let business_type = &self.business(business_id)?.business_type;
         let generations = &self.inner.parts.generations;
@@ -311,7 +314,7 @@ impl Executor {
     }
 }
 
-/// Calls from which a journal is written off the async threads: it may have megabytes.
+/// A journal of at least this many calls is serialised on a blocking thread, because it may have megabytes.
 const LONG_JOURNAL: usize = 64;
 
 async fn journal_text(journal: Vec<JournalEntry>) -> Result<Vec<u8>, DecideError> {
@@ -320,13 +323,13 @@ async fn journal_text(journal: Vec<JournalEntry>) -> Result<Vec<u8>, DecideError
     if !large {
         return write();
     }
-    // A thread that may block begins with the rank of the one that wants it, which may be a guest's, and serves others
-    // later.
+    // A blocking thread inherits the priority of the thread that starts it, which may be a guest's, and serves other
+    // work later. So a task of the runtime starts it.
     let apart = tokio::spawn(async move { tokio::task::spawn_blocking(write).await });
     apart.await.and_then(|done| done).map_err(|error| DecideError::Internal(error.to_string()))?
 }
 
-/// One line and the figures for every decision.
+/// Writes one log line and the metrics of a decision.
 fn report(record: &DecisionRecord, began: Instant) {
     let (decision, took) = (&record.decision, began.elapsed());
     metrics::decided(&decision.business_type, decision.outcome, took);

@@ -5,18 +5,18 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use signalbox_sandbox::Generation;
 
-/// The live generation of every business type. A swap is one atomic store; a decision that took a generation before it
-/// keeps that one.
+/// The live generation of every business type. A swap is one atomic store; a decision that took the previous generation
+/// keeps it.
 #[derive(Debug, Default)]
 pub struct Generations {
     live: ArcSwap<BTreeMap<Arc<str>, Arc<Generation>>>,
     absent: ArcSwap<Vec<AbsentBundle>>,
 }
 
-/// A bundle that should be loaded and could not be: what comes for its business type waits, and is not given up.
+/// A configured bundle that could not be loaded. Inputs for its business type wait, and are not given up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AbsentBundle {
-    /// The type; none when the manifest could not even say that.
+    /// The business type; none when the manifest could not be read that far.
     pub business_type: Option<String>,
     /// Its folder.
     pub folder: PathBuf,
@@ -35,25 +35,25 @@ impl Generations {
         self.live.load().values().cloned().collect()
     }
 
-    /// The bundles that should be loaded and could not be.
+    /// The configured bundles that could not be loaded.
     pub fn absent(&self) -> Arc<Vec<AbsentBundle>> {
         self.absent.load_full()
     }
 
-    /// Notes which bundles should be loaded and could not be.
+    /// Notes which configured bundles could not be loaded.
     pub fn note_absent(&self, absent: Vec<AbsentBundle>) {
         self.absent.store(Arc::new(absent));
     }
 
-    /// Whether a business type has no generation because its bundle could not be loaded. A bundle that does not say its
-    /// type may be that of any type that has none.
+    /// Whether a business type has no generation because its bundle could not be loaded. A bundle whose business type
+    /// could not be read counts for every type without a generation.
     pub fn is_absent(&self, business_type: &str) -> bool {
         let may_be =
             |bundle: &AbsentBundle| bundle.business_type.as_deref().is_none_or(|absent| absent == business_type);
         !self.live.load().contains_key(business_type) && self.absent.load().iter().any(may_be)
     }
 
-    /// Makes a generation the live one of its business type, and gives back the one it replaces.
+    /// Makes a generation the live one of its business type, and returns the one that it replaces.
     pub fn publish(&self, generation: Arc<Generation>) -> Option<Arc<Generation>> {
         let business_type = generation.business_type.clone();
         let before = self.live.rcu(|live| {

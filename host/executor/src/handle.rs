@@ -1,4 +1,4 @@
-//! Input handlers: an event of a business becomes inputs, by the plugin that its bundle names.
+//! Input handlers: the plugin that the bundle names turns an event of a business into inputs.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,22 +11,22 @@ use thiserror::Error;
 
 use crate::{DecideError, Executor};
 
-/// No event may keep its sender waiting longer for its handler.
+/// The longest time that a handler may keep the sender of an event waiting.
 const LONGEST_HANDLING: Duration = Duration::from_secs(10);
 
-/// How many characters of an unknown place's name the error repeats.
+/// How many characters of an unknown location's name the error repeats.
 const LONGEST_PLACE: usize = 64;
 
 /// An event that a bundle has a handler for.
 #[derive(Clone, Debug)]
 pub struct EventCall {
-    /// Whose event it is.
+    /// The business that the event is for.
     pub business_id: String,
     /// The plugin that handles it.
     pub handler: String,
     /// The event's own id, the same at every redelivery: it seeds the guest's random numbers and idempotency keys.
     pub event_id: String,
-    /// Under which log lines are found.
+    /// The correlation id of its log lines.
     pub correlation_id: String,
     /// What was received.
     pub event: HandlerEvent,
@@ -35,16 +35,16 @@ pub struct EventCall {
 /// Why an event gave no inputs.
 #[derive(Clone, Debug, Error)]
 pub enum HandleError {
-    /// The handler said no, or is broken.
+    /// The handler rejected the event, or failed.
     #[error(transparent)]
     Rejected(#[from] Rejection),
-    /// It could not be asked.
+    /// The handler could not be run.
     #[error(transparent)]
     Decide(#[from] DecideError),
 }
 
 impl HandleError {
-    /// What it takes until the same event is handled.
+    /// What has to happen before the same event can be handled.
     pub fn remedy(&self) -> Remedy {
         match self {
             Self::Rejected(Rejection::Unavailable(_)) => Remedy::Time,
@@ -53,7 +53,7 @@ impl HandleError {
         }
     }
 
-    /// Whether the same event may be handled in a moment.
+    /// Whether the same event may be handled a moment later.
     pub fn retryable(&self) -> bool {
         match self {
             Self::Rejected(rejection) => matches!(rejection, Rejection::Unavailable(_)),
@@ -74,8 +74,8 @@ impl HandleError {
 }
 
 impl Executor {
-    /// Runs the handler of the business's live generation once. What it reads and writes outside carries idempotency
-    /// keys made of the event's id, so handling an event again is safe.
+    /// Runs the handler of the business's live generation once. Its capability calls carry idempotency keys derived
+    /// from the event's id, so handling an event again is safe.
     pub async fn handle(&self, call: EventCall) -> Result<Handled, HandleError> {
         let generation = self.generation(&call.business_id)?;
         let business = self.business(&call.business_id)?;
@@ -108,15 +108,15 @@ impl Executor {
             Err(HandleError::Rejected(broken @ Rejection::Broken(_))) => {
                 tracing::info!(handler = call.handler, code = "handler_broken", reason = %broken, "a handler broke at an event");
             }
-            // Why is said in words of the event, which its sender is told and nobody else.
+            // The reason may repeat words of the event, so only the sender is told it; the log has the code alone.
             Err(error) => tracing::info!(handler = call.handler, code = error.code().as_str(), "rejected an event"),
         }
         outcome
     }
 }
 
-/// Refuses inputs about places that the business does not have: nobody may see such a place, so that nobody could see
-/// or review what is decided about it either.
+/// Rejects inputs about locations that the business does not have: no user may see such a location, so no user could
+/// see or review what is decided about it.
 fn placed(handled: Handled, business: &BusinessInfo) -> Result<Handled, Rejection> {
     let mut places = handled.inputs.iter().filter_map(|input| input.location_id.as_deref());
     match places.find(|place| business.location(place).is_none()) {

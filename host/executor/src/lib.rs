@@ -1,8 +1,8 @@
 //! One input in, one decision out: context, graph, sandbox, journal, commit.
 //!
-//! [`Executor::authorize`] says whether a user may address a business; [`Executor::decide`] turns an accepted input
-//! into a stored decision, exactly once however often it is called. How inputs arrive and how effects leave is not
-//! known here.
+//! [`Executor::authorize`] says whether a user may address a business. [`Executor::decide`] turns an accepted input
+//! into a stored decision, exactly once however often it is called. This crate does not know how inputs arrive or how
+//! effects are delivered.
 
 mod config;
 mod context;

@@ -34,7 +34,7 @@ pub fn describe() {
     metrics::describe_counter!(DUPLICATES, "Inputs that had been decided before and were answered from the record.");
 }
 
-/// Counts a decision as being made until it is dropped.
+/// Counts a decision as in flight until this value is dropped.
 pub(crate) struct InFlight;
 
 impl InFlight {

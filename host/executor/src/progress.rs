@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
-/// What a node run does right now, for someone who watches.
+/// What a node run does at this moment, for the watchers of a decision.
 #[derive(Clone, Debug)]
 pub struct NodeEvent {
-    /// The decision it belongs to.
+    /// The decision that the node runs for.
     pub decision_id: Arc<str>,
     /// Display path, for example `triage/ask` or `check[2]`.
     pub node: Arc<str>,
@@ -17,12 +17,12 @@ pub struct NodeEvent {
     pub micros: u64,
 }
 
-/// Where a node run stands.
+/// The state of a node run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// It was handed to the sandbox.
+    /// The sandbox has been given the run.
     Started,
-    /// It gave a step.
+    /// The node returned a step.
     Done,
     /// It failed; a retry or `on-error` may follow.
     Failed,
@@ -39,14 +39,13 @@ impl Phase {
     }
 }
 
-/// Someone who watches a decision. Called on the decision's own task, so it must not wait; what it cannot take at once
-/// it drops.
+/// Watches a decision. The decision's own task calls it, so it must not wait; it drops what it cannot take at once.
 pub trait Progress: Send + Sync {
     /// A node started or ended.
     fn node(&self, event: NodeEvent);
 }
 
-/// Watches nothing.
+/// A [`Progress`] that does nothing.
 pub struct Silent;
 
 impl Progress for Silent {

@@ -1,4 +1,4 @@
-//! A run becomes one record: verdict, answers and effects, to be written at once or not at all.
+//! Builds one record of a run: verdict, answers and effects, which are stored together or not at all.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,11 +13,11 @@ use signalbox_store::{AcceptedInput, DecisionRecord, Effect, EffectKind, Session
 use crate::context::DecisionStart;
 use crate::run::{FinishedRun, RunFailure, RunResult};
 
-/// The decision code and type of an input from which no decision came out.
+/// The decision code and type of an input whose decision failed.
 const FAILED_CODE: &str = "processing.failed";
 const FAILED_TYPE: &str = "error";
 
-/// Everything a record is made of.
+/// Everything that a record is built from.
 pub(crate) struct RecordDraft<'a> {
     pub decision_id: &'a str,
     pub journal_id: String,
@@ -36,11 +36,11 @@ pub(crate) struct WrittenRecord {
     pub models: Vec<Arc<MessageModel>>,
 }
 
-/// The most steps that are kept of the path of a decision that does not fit into the store.
+/// The most steps of its path that the record of a decision keeps when the whole decision does not fit into the store.
 const STEPS_KEPT: usize = 200;
 
 impl WrittenRecord {
-    /// The record of a decision that does not fit into the store: it says so, and causes nothing.
+    /// Replaces a record that does not fit into the store by one that says so and has no effects.
     pub fn too_large(mut self, error: &StoreError) -> Self {
         let Verdict { code, decision_type, confidence, reasoning, .. } = failed(format!(
             "what the graph's nodes gave is too large to keep: {error}; let them say and cause less, or keep it in a table"
@@ -90,7 +90,7 @@ impl RecordDraft<'_> {
             plugin: verdict.metadata,
         };
         let input = &self.accepted.input;
-        // Nothing to remember is written only where something was: the next message then starts anew.
+        // An empty session is written only over a stored one; the next message then starts a new conversation.
         let remembered = self.start.model.session_data.is_some();
         let session = session.filter(|data| remembered || !data.is_empty()).and_then(|data| {
             let expires_at = self.now.checked_add(self.session_lifetime).ok()?;
@@ -148,8 +148,8 @@ impl RecordDraft<'_> {
             .collect()
     }
 
-    /// Actions first, then what capabilities asked for, numbered on. A review withholds all but notifications: those
-    /// tell people that there is something to review.
+    /// The effects, numbered: first those of the actions, then those that capabilities queued. A review withholds all
+    /// but notifications, because those tell reviewers that there is something to review.
     fn effects(&self, actions: &[AgentAction], asked: Vec<EffectKind>, outcome: Outcome) -> Vec<Effect> {
         let actions = actions.iter().cloned().map(EffectKind::Action);
         let numbered = actions.chain(asked).enumerate();
@@ -178,7 +178,7 @@ impl RecordDraft<'_> {
     }
 }
 
-/// The mark of an input that is given up: nobody decides it again, and a person has to look.
+/// The mark of an input that the host has given up: it is not decided again, and an operator has to look at it.
 fn dead_letter(failure: &RunFailure) -> Option<JsonObject> {
     match failure {
         RunFailure::EndedTheHost { attempts } => {
@@ -189,7 +189,7 @@ fn dead_letter(failure: &RunFailure) -> Option<JsonObject> {
     }
 }
 
-/// What all nodes gave together.
+/// The contributions of all nodes together.
 struct Contributions {
     verdict: Verdict,
     actions: Vec<signalbox_sandbox::NewAction>,
@@ -200,7 +200,7 @@ struct Contributions {
 }
 
 impl Contributions {
-    /// The last verdict in merge order wins; everything else adds up.
+    /// The last verdict in merge order wins; the other contributions are concatenated.
     fn from_run(finished: FinishedRun) -> Result<Self, RunFailure> {
         let (mut verdict, mut actions, mut responses, mut effects) = (None, Vec::new(), Vec::new(), Vec::new());
         for (_, mut contribution) in finished.contributions {
@@ -214,7 +214,7 @@ impl Contributions {
         Ok(Self { verdict, actions, responses, effects, models, session: Some(finished.session) })
     }
 
-    /// A run that failed says nothing and causes nothing; only why it failed is kept.
+    /// A failed run has no answers and no effects; only the reason of the failure is kept.
     fn none(failure: &RunFailure) -> Self {
         let verdict = failed(failure.to_string());
         let (actions, responses, effects, models) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());

@@ -1,4 +1,4 @@
-//! Responses get their words: the nearest message model, rendered with the response's data.
+//! Renders the text of responses from the nearest message model and the response's data.
 
 mod template;
 
@@ -14,22 +14,23 @@ use tokio::sync::mpsc;
 use crate::config::ExecutorConfig;
 use template::{Prepared, Rendering};
 
-/// How many decision codes' models are kept at hand.
+/// The models of how many decision codes are cached.
 const MOST_CODES: u64 = 10_000;
-/// Uses that wait to be counted; more are not counted, because a count is not worth a wait.
+/// How many uses may wait to be counted. Further uses are not counted, because the count is not worth delaying a
+/// decision.
 const MOST_USES: usize = 4_096;
 
-/// A response with its words and recipient.
+/// A response with its text and recipient.
 #[derive(Debug)]
 pub(crate) struct Rendered {
     pub target: ResponseTarget,
     pub recipient: String,
     pub content: ResponseContent,
-    /// The model that was used, to be counted when the decision is stored.
+    /// The model that was used; its use is counted when the decision is stored.
     pub model: Option<Arc<MessageModel>>,
 }
 
-/// Renders responses, and keeps count of the models used.
+/// Renders responses, and counts the uses of message models.
 pub(crate) struct Renderer {
     store: Store,
     rendering: Rendering,
@@ -37,7 +38,7 @@ pub(crate) struct Renderer {
     uses: mpsc::Sender<Arc<MessageModel>>,
 }
 
-/// The recipient of a response when nobody in particular asked.
+/// The recipient of a response when the input has no user.
 const SERVICE: &str = "service";
 
 impl Renderer {
@@ -48,7 +49,7 @@ impl Renderer {
         Self { store, rendering: Rendering::new(), models, uses }
     }
 
-    /// The response with its words. The error says what the plugin or the model's author has to mend.
+    /// The response with its text. The error says what the author of the plugin or of the model has to mend.
     pub async fn render(
         &self,
         response: NewResponse,
@@ -81,18 +82,18 @@ impl Renderer {
             let models = self.store.message_models(code).await?;
             Ok(Arc::new(models.into_iter().map(Prepared::new).collect::<Vec<_>>()))
         };
-        // On the heap, because most nodes need none and their futures are moved a few times.
+        // On the heap, because most nodes do not need this future, and the enclosing future is moved a few times.
         Box::pin(self.models.try_get_with_by_ref(code, load)).await.map_err(|error| StoreError::clone(&error))
     }
 
-    /// Counts a use of a model, some time soon.
+    /// Queues the use of a model to be counted later.
     pub fn count(&self, model: Arc<MessageModel>) {
-        // A full queue means that thousands wait already; the count is for people, who can live with less.
+        // When the queue is full the use is not counted: the count is statistics for people and need not be exact.
         drop(self.uses.try_send(model));
     }
 }
 
-/// Owns the counting: takes what waits, and adds each model's uses in one write.
+/// The task that counts: it takes the queued uses, and adds each model's uses with one write.
 async fn count_uses(store: Store, mut waiting: mpsc::Receiver<Arc<MessageModel>>, clock: fn() -> Timestamp) {
     let mut uses = Vec::with_capacity(256);
     while waiting.recv_many(&mut uses, 256).await > 0 {

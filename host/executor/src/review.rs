@@ -10,16 +10,16 @@ use crate::metrics;
 /// A decision after a person has reviewed it.
 #[derive(Clone, Debug)]
 pub struct Reviewed {
-    /// The decision with how its review ended; what may leave is pending.
+    /// The decision with the result of its review. Effects that the review released are pending.
     pub record: Arc<DecisionRecord>,
-    /// True when the same input had ended the review before, and nothing changed now.
+    /// True when the same input ended the review earlier, and this call changed nothing.
     pub duplicate: bool,
 }
 
 /// Why a review changes nothing.
 #[derive(Clone, Debug, Error)]
 pub enum ReviewError {
-    /// What is named cannot be a decision.
+    /// The id cannot be that of a decision.
     #[error(
         "`decisionId` has to be 1 to 64 letters, digits or `_`; take it from the frame or list that told of the review"
     )]
@@ -27,32 +27,32 @@ pub enum ReviewError {
     /// The business has no such decision.
     #[error("there is no decision {0} for you; check its id and the business")]
     NotFound(String),
-    /// The decision never asked for a person.
+    /// The decision does not wait and did not wait for a review.
     #[error("decision {0} does not wait for a review and never did")]
     NotUnderReview(String),
-    /// Another reviewer was first.
+    /// Another reviewer ended the review earlier.
     #[error("decision {id} was reviewed before: {}", told(.first))]
     AlreadyResolved {
         /// The decision.
         id: String,
-        /// Who was first, when and how.
+        /// That review: by whom, when and how.
         first: Box<Resolution>,
     },
-    /// Its time was over.
+    /// The review expired earlier.
     #[error("the time to review decision {id} was over at {}; nothing of it leaves", .first.at)]
     Expired {
         /// The decision.
         id: String,
-        /// When it was expired.
+        /// When and how it expired.
         first: Box<Resolution>,
     },
-    /// The same input said something else before.
+    /// An earlier review with the same input id said something else.
     #[error("this id was used before to say something else about decision {0}; a new review needs a new id")]
     IdReused(String),
-    /// The review is not one.
+    /// The review is malformed.
     #[error("the review is not valid: {0}")]
     Invalid(String),
-    /// The store did not take or give what was needed.
+    /// The store did not accept or return what the review needs.
     #[error("{}", not_stored("review", "id", .0))]
     Store(#[source] StoreError),
 }
@@ -73,7 +73,7 @@ impl ReviewError {
         }
     }
 
-    /// The review that was first, if there was one.
+    /// The review that ended it earlier, if there is one.
     pub fn first(&self) -> Option<&Resolution> {
         match self {
             Self::AlreadyResolved { first, .. } | Self::Expired { first, .. } => Some(first),
@@ -81,7 +81,7 @@ impl ReviewError {
         }
     }
 
-    /// What it takes until the same review counts.
+    /// What has to happen before the same review can count.
     pub fn remedy(&self) -> Remedy {
         match self {
             Self::Store(error) => error.remedy(),
@@ -99,25 +99,25 @@ impl From<StoreError> for ReviewError {
     }
 }
 
-/// What a person says to a decision that waits, after its trigger and intake have checked who says it.
+/// A person's verdict on a decision that waits for review. The trigger and the intake have checked who the person is.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SubmittedReview {
-    /// The id of the input that it is, the same when it is sent again.
+    /// The id of its input, which is the same when the review is sent again.
     pub input_id: String,
-    /// Who says it.
+    /// The id of the user who reviews.
     pub by: String,
     /// When it arrived.
     pub at: Timestamp,
-    /// By which trigger.
+    /// The trigger by which it arrived.
     pub source: Source,
-    /// SHA-256 of what is said: tells the same review from another one under the same id.
+    /// SHA-256 of the review's content. It distinguishes a repetition from another review under the same id.
     pub fingerprint: Option<String>,
-    /// What is said.
+    /// The verdict.
     pub request: ReviewRequest,
 }
 
-/// Ends the review of a decision, which was read `before`. Of many reviews exactly one is first; the same review again
-/// is answered as the first time, and the others learn who was before them.
+/// Ends the review of a decision, whose record the caller has read as `before`. Of many reviews exactly one counts. The
+/// same review sent again gets the same answer; other reviewers are told which review ended it.
 pub async fn review(
     store: &Store,
     before: &DecisionRecord,
@@ -152,7 +152,7 @@ pub async fn review(
     result
 }
 
-/// Ends the review of a decision that no person took in time; none when a person has decided meanwhile.
+/// Ends the review of a decision that no person reviewed in time; none when a person has reviewed it in the meantime.
 pub async fn expire_review(
     store: &Store,
     record: &DecisionRecord,
@@ -177,11 +177,11 @@ fn taken(id: String, record: DecisionRecord) -> ReviewError {
     }
 }
 
-/// Whether the review ended as this decision about it says.
+/// Whether the review ended with this verdict.
 fn says(record: &DecisionRecord, wanted: &ReviewDecision) -> bool {
     let resolution = record.review.as_ref().and_then(|review| review.resolution.as_ref());
     resolution.is_some_and(|first| {
-        // What was kept before there were fingerprints has none.
+        // Reviews stored by versions without fingerprints have none.
         let same = first.fingerprint.is_none() || first.fingerprint == wanted.fingerprint;
         same && first.verdict == wanted.verdict && first.note == wanted.note
     })

@@ -1,4 +1,4 @@
-//! The loop: graph says what runs, the sandbox runs it, the graph is told how it ended.
+//! The loop of a run: the graph says what runs next, the sandbox runs it, and the graph is told the outcome.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,13 +16,13 @@ use crate::context::DecisionStart;
 use crate::render::{Rendered, Renderer};
 use crate::{NodeEvent, Phase, Progress, metrics};
 
-/// How much is repeated of a template's name that a plugin made up, in characters.
+/// How many characters of an unknown template's name an error repeats.
 const LONGEST_TEMPLATE: usize = 64;
 
-/// How many responses are rendered without letting others have the thread.
+/// How many responses are rendered before the task yields to others.
 const AT_A_TIME: usize = 4;
 
-/// What one node gave to the decision.
+/// What one node contributed to the decision.
 #[derive(Debug)]
 pub(crate) struct Contribution {
     pub verdict: Option<Verdict>,
@@ -31,12 +31,12 @@ pub(crate) struct Contribution {
     pub effects: Vec<EffectKind>,
 }
 
-/// The most that the actions, answers and effects of one decision take together, in bytes: its record is one item of
-/// the store, which takes less, compressed.
+/// The most bytes that the actions, answers and effects of one decision may have together. The record is one item of
+/// the store, whose limit is lower but applies after compression.
 const MOST_GIVEN: usize = 1 << 20;
 
 impl Contribution {
-    /// What it takes in the decision's record, more or less.
+    /// Its approximate size in the decision's record, in bytes.
     fn bytes(&self) -> usize {
         const EACH: usize = 256;
         let object = |object: Option<&JsonObject>| -> usize {
@@ -63,7 +63,7 @@ impl Contribution {
     }
 }
 
-/// Why no decision came out.
+/// Why a run gave no decision.
 #[derive(Debug, Error)]
 pub(crate) enum RunFailure {
     #[error(transparent)]
@@ -87,7 +87,7 @@ pub(crate) enum RunFailure {
     EndedTheHost { attempts: u32 },
 }
 
-/// A run of a graph, ended one way or the other.
+/// The result of a graph's run, finished or failed.
 pub(crate) struct RunResult {
     pub result: Result<FinishedRun, RunFailure>,
     pub path: Vec<PathStep>,
@@ -95,14 +95,14 @@ pub(crate) struct RunResult {
     pub tokens: Tokens,
 }
 
-/// What a run that came to its end gave.
+/// What a finished run gave.
 pub(crate) struct FinishedRun {
     pub contributions: Payloads<Contribution>,
     pub session: serde_json::Map<String, serde_json::Value>,
 }
 
 impl RunResult {
-    /// Instead of a run that was not made.
+    /// The result when the graph was not run at all.
     pub fn failed(failure: RunFailure) -> Self {
         Self { result: Err(failure), path: Vec::new(), journal: Vec::new(), tokens: Tokens::default() }
     }
@@ -118,7 +118,7 @@ pub(crate) struct Runner<'a> {
     pub progress: &'a dyn Progress,
 }
 
-/// What one attempt left behind; sorted, the traces of all attempts tell the whole story.
+/// The trace of one attempt. Sorted, the traces of all attempts are the trace of the run.
 struct AttemptTrace {
     order: Vec<u32>,
     step: PathStep,
@@ -126,16 +126,17 @@ struct AttemptTrace {
 }
 
 impl Runner<'_> {
-    /// Runs the graph to its end or its deadline.
+    /// Runs the graph to its end, or until its deadline.
     pub async fn run(&self, mut stepper: Stepper<Contribution>) -> RunResult {
         let deadline = self.generation.graph.deadline();
         let (mut running, mut traces, mut tokens) = (FuturesUnordered::new(), Vec::new(), Tokens::default());
         let mut given = 0_usize;
         let result = loop {
             match stepper.next() {
-                // On the heap, because the collection moves what it is given, and an attempt is some kilobytes.
+                // On the heap, because the collection moves its futures, and the future of an attempt has some
+                // kilobytes.
                 Next::Run(tasks) => running.extend(tasks.into_iter().map(|task| Box::pin(self.attempt(task)))),
-                // Here the deadline holds too: nobody else looks at it while the graph computes.
+                // The deadline is checked here too, because no other code checks it while the graph itself computes.
                 Next::Pause if tokio::time::Instant::now() >= self.scope.deadline => {
                     break Err(RunFailure::Deadline(deadline));
                 }
@@ -176,7 +177,7 @@ impl Runner<'_> {
         RunResult { result, path, journal, tokens }
     }
 
-    /// One attempt of one node, from its delay to its outcome.
+    /// One attempt of one node, from its backoff to its outcome.
     async fn attempt(&self, task: Task) -> (Task, TaskResult<Contribution>, AttemptTrace, Tokens) {
         if !task.delay.is_zero() {
             tokio::time::sleep(task.delay).await;
@@ -229,14 +230,14 @@ impl Runner<'_> {
         (given, record)
     }
 
-    /// Renders a step's responses while it still counts as the node's work: a template that does not work is a failure
-    /// that the node's `on-error` can take over.
+    /// Renders a step's responses as part of the node's work, so that the node's `on-error` can handle a template that
+    /// fails.
     async fn words(&self, step: NodeStep) -> Result<NodeResult, NodeFailure> {
         let NodeStep { updates, goto, verdict, actions, responses } = step;
         let mut rendered = Vec::with_capacity(responses.len());
         for (index, response) in responses.into_iter().enumerate() {
             if index % AT_A_TIME == AT_A_TIME - 1 {
-                // Many answers of one node are many times the work that may be done at once.
+                // One node may give many responses, whose rendering together would keep the thread too long.
                 tokio::task::yield_now().await;
             }
             let words = self.renderer.render(response, &self.start.model.input, &self.start.business).await;
@@ -258,7 +259,8 @@ impl Runner<'_> {
     }
 }
 
-/// A template that the bundle does not list for a plugin that lists some: what was checked is all that may be said.
+/// Fails a step that uses a template which its plugin's list in the bundle does not have: only listed templates were
+/// checked at load. A plugin without a list may use any template.
 fn unlisted(plugin: &Plugin, step: &NodeStep) -> Option<NodeFailure> {
     let named = step.responses.iter().filter_map(|response| response.template.as_deref());
     let template = named.into_iter().find(|template| !plugin.may_say(template))?;

@@ -1,4 +1,4 @@
-//! Inputs from triggers that people do not sit at: webhooks, the API, schedules, Kafka records.
+//! Inputs from triggers without a waiting person: webhooks, the API, schedules, Kafka records.
 
 use std::sync::Arc;
 
@@ -11,32 +11,32 @@ use tracing::Instrument as _;
 use crate::admission::{AdmissionPermit, Requester};
 use crate::{Intake, IntakeError, Receipt, SubmitOptions, Watcher, check};
 
-/// What became of an input that was to be stored before it is acknowledged.
+/// The result of storing an input before it is acknowledged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Acceptance {
     /// It is stored, and is decided from now on.
     New(Receipt),
-    /// It was there already; its decision is made or under way.
+    /// The same input was stored earlier; its decision is made or under way.
     Duplicate(Receipt),
-    /// Another input with the same id was there already; this one is not stored.
+    /// Another input with the same id was stored earlier; this one is not stored.
     Conflict(Receipt),
 }
 
 impl Intake {
-    /// Stores an input and has it decided. After this it is decided even if the process dies, so its sender may be told
-    /// that it is done with it. Nothing is stored when no room to decide it comes free soon: the sender comes back.
+    /// Stores an input and has it decided. After this the input is decided even if the process dies, so the trigger may
+    /// acknowledge it. When no room to decide it becomes free soon, nothing is stored and the sender has to send again.
     pub async fn accept(&self, accepted: AcceptedInput) -> Result<Acceptance, IntakeError> {
         self.accept_with(accepted, None).await
     }
 
-    /// Like [`Intake::accept`], for a sender that may wait for the decision a while; whether it does or not, the input
-    /// is decided. Only a new input has something to wait for here.
+    /// Like [`Intake::accept`], for a sender that may wait a while for the decision. The input is decided whether the
+    /// sender waits or not. Only a new input has a decision to wait for.
     pub async fn accept_and_wait(&self, accepted: AcceptedInput) -> Result<(Acceptance, PendingDecision), IntakeError> {
         let (waiter, pending) = waiter();
         Ok((self.accept_with(accepted, Some(waiter)).await?, pending))
     }
 
-    /// Whether an input may say this.
+    /// Checks that the content of an input is within the limits.
     pub fn check_content(&self, content: &Content) -> Result<(), IntakeError> {
         check::content(content, &self.shared.config)
     }
@@ -50,7 +50,8 @@ impl Intake {
             return Err(IntakeError::Draining);
         }
         let permit = self.admit(Requester::of(&accepted.input)).await?;
-        // A task of its own: a sender that hangs up now would leave an input that is stored, and that nobody is at.
+        // A task of its own: a sender that disconnects drops this future, which would otherwise leave a stored input
+        // that no task decides.
         let storing = self.clone().store_and_start(accepted, watcher, permit).in_current_span();
         self.shared.tasks.spawn(storing).await.unwrap_or_else(|_| {
             let lost = "the task that stores an input ended before it was done";
@@ -76,7 +77,7 @@ impl Intake {
         }
     }
 
-    /// Has an input decided and waits for it: for senders that keep the input until its decision is stored.
+    /// Has an input decided and waits for the decision: for senders that keep the input until its decision is stored.
     pub async fn decide_now(&self, accepted: AcceptedInput) -> Result<Decided, IntakeError> {
         let (waiter, pending) = waiter();
         self.submit(accepted, waiter)?;
@@ -85,15 +86,15 @@ impl Intake {
 }
 
 impl Intake {
-    /// Like [`Intake::decide_now`], for an input that may have been under way when another host, or this one before,
-    /// ended: it is stored and counted first, so that one that ends every host is given up at last.
+    /// Like [`Intake::decide_now`], for an input that may have been under way when a host ended. It is stored and its
+    /// attempts are counted first, so that the intake gives up an input that ends every host.
     pub async fn decide_redelivered(&self, accepted: AcceptedInput) -> Result<Decided, IntakeError> {
         if self.shared.stopping.is_cancelled() {
             return Err(IntakeError::Draining);
         }
         let store = &self.shared.store;
         let stored = async {
-            // One that was there may have been under way when its host ended.
+            // An input that was stored earlier may have been under way when its host ended.
             Ok(match store.accept_input(&accepted).await? {
                 Accepted::New | Accepted::Conflict => false,
                 Accepted::Duplicate => {
@@ -114,10 +115,10 @@ impl Intake {
 pub struct PendingDecision(oneshot::Receiver<Result<Decided, IntakeError>>);
 
 impl PendingDecision {
-    /// Waits for its end. Dropping the wait ends nothing but the wait.
+    /// Waits until the decision is made. Dropping this future does not stop the decision.
     pub async fn decided(self) -> Result<Decided, IntakeError> {
-        // An input in flight tells its watchers even when its task dies, so the channel closes without a word only with
-        // the host.
+        // An input in flight tells its watchers even when its task panics, so the channel closes without a message only
+        // when the host ends.
         self.0.await.unwrap_or(Err(IntakeError::Draining))
     }
 }
@@ -127,7 +128,7 @@ fn waiter() -> (Arc<dyn Watcher>, PendingDecision) {
     (Arc::new(Waiter(std::sync::Mutex::new(Some(tell)))), PendingDecision(told))
 }
 
-/// Waits until the input is decided.
+/// A watcher that waits until the input is decided.
 struct Waiter(std::sync::Mutex<Option<oneshot::Sender<Result<Decided, IntakeError>>>>);
 
 impl Watcher for Waiter {

@@ -1,4 +1,4 @@
-//! Room for decisions, and the queue of those who wait for it.
+//! Admission: room for decisions, and the queue of the inputs that wait for room.
 
 mod service_interval;
 mod state;
@@ -16,13 +16,13 @@ use crate::{IntakeConfig, IntakeError};
 pub(crate) use state::Requester;
 use state::{AdmissionLimits, AdmissionState, NotQueued, QueueKey};
 
-/// The longest time after which anybody is told to come back.
+/// The longest time that a refused sender is told to wait before it sends again.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(30);
 
-/// How much of the time to come back is left to chance, so that those who were sent away together do not come back so.
+/// The part of that time that is random, so that senders that were refused together do not return together.
 const JITTER: f64 = 0.25;
 
-/// How much may be decided at once, in all, for each business and for each user, and who waits for it.
+/// How many decisions may be in flight, in all, for each business and for each user, and which inputs wait for room.
 #[derive(Debug)]
 pub(super) struct Admission {
     state: Mutex<AdmissionState<Tell>>,
@@ -36,13 +36,13 @@ type Tell = oneshot::Sender<Result<AdmissionPermit, IntakeError>>;
 /// How long an input waits for room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum MaxWait {
-    /// As long as the configuration says: its sender can be told to come back.
+    /// As long as the configuration says, because the sender can be told to send again later.
     Configured,
-    /// As long as it takes: it is stored, and its sender would not send it again.
+    /// Without limit, because the input is stored and its sender would not send it again.
     Unlimited,
 }
 
-/// Room, or a place in the queue for it.
+/// Room for a decision, or a place in the queue.
 #[derive(Debug)]
 pub(super) enum AdmissionEntry {
     Admitted(AdmissionPermit),
@@ -109,7 +109,7 @@ impl Admission {
         let evicted = queued.evicted.map(|tell| (tell, self.shed(&state, "evicted")));
         drop(state);
         if let Some((tell, error)) = evicted {
-            // Who is gone need not be told.
+            // When the receiver is gone, the sender of the evicted input has gone too.
             let _ = tell.send(Err(error));
         }
         ::metrics::gauge!(WAITING).increment(1);
@@ -117,7 +117,7 @@ impl Admission {
         Ok(AdmissionEntry::Queued(QueuedAdmission { admission, ticket, max_wait, told, since: Instant::now() }))
     }
 
-    /// Admits nothing any more, and refuses every input that waits.
+    /// Admits no further input, and refuses every input that waits.
     pub fn close(&self) {
         let waiting = self.lock().close();
         for tell in waiting {
@@ -128,7 +128,8 @@ impl Admission {
     fn release(self: &Arc<Self>, requester: &Requester) {
         let admitted = self.lock().release(requester, self.began.elapsed());
         for (requester, tell) in admitted {
-            // The permit of a waiter that is gone comes back undelivered, and dropping it hands it on.
+            // When the waiter is gone, `send` gives the permit back, and dropping the permit passes it to the next
+            // waiter.
             let _ = tell.send(Ok(self.permit(requester)));
         }
     }
@@ -138,7 +139,8 @@ impl Admission {
         AdmissionPermit { admission: self.clone(), requester }
     }
 
-    /// As long as the queue takes to empty at its latest rate, within bounds, and a little longer by chance.
+    /// The error for a refused input. It tells the sender to return when the queue should be empty at its current rate,
+    /// within bounds, plus a random part.
     fn shed(&self, state: &AdmissionState<Tell>, reason: &'static str) -> IntakeError {
         ::metrics::counter!(SHED, "reason" => reason).increment(1);
         let after = state.drain_time().unwrap_or_default().max(self.retry_after).min(LONGEST_RETRY_AFTER);
@@ -156,7 +158,7 @@ fn draining() -> IntakeError {
 }
 
 impl AdmissionEntry {
-    /// The permit, once there is room.
+    /// Waits for the permit.
     pub async fn permit(self) -> Result<AdmissionPermit, IntakeError> {
         match self {
             Self::Admitted(permit) => Ok(permit),
@@ -173,12 +175,12 @@ impl QueuedAdmission {
                 Ok(told) => told,
                 Err(_) => match self.give_up() {
                     Some(error) => Ok(Err(error)),
-                    // It is being told in this very moment.
+                    // The input has left the queue already, so its result is being sent at this moment.
                     None => (&mut self.told).await,
                 },
             },
         };
-        // Admission tells everybody who leaves the queue, and lives as long as this place.
+        // Admission sends a result to every input that leaves the queue, and lives as long as this value.
         let permit = told.unwrap_or(Err(IntakeError::Draining))?;
         ::metrics::histogram!(WAIT_SECONDS).record(self.since.elapsed().as_secs_f64());
         Ok(permit)

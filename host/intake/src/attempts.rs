@@ -1,6 +1,6 @@
-//! Inputs that may have ended a host: decided again one at a time, each attempt counted in the store before it begins,
-//! and given up after a number of them. Without this an input that kills the host that decides it would do so after
-//! every start.
+//! Inputs that may have ended a host (suspects). They are decided again one at a time; the store counts each attempt
+//! before it begins, and the intake gives an input up after a number of attempts. Without this, an input that kills the
+//! host that decides it would do so after every start.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,11 +11,11 @@ use tokio::sync::{OnceCell, Semaphore};
 use crate::metrics::DEAD_LETTERS;
 use crate::{Intake, IntakeError, Receipt, Watcher};
 
-/// The attempts that this process has counted and that have not ended, by decision.
+/// The attempts under way that this process has counted in the store, by decision.
 #[derive(Debug)]
 pub(super) struct Attempts {
     counted: Mutex<HashMap<String, Counted>>,
-    /// One suspect at a time: should it end the host, none of the others is blamed.
+    /// Only one suspect is decided at a time, so that no other suspect is blamed if it ends the host.
     alone: Semaphore,
 }
 
@@ -23,7 +23,7 @@ pub(super) struct Attempts {
 struct Counted {
     input_id: String,
     business_id: String,
-    /// Filled by the first attempt; others wait, because no attempt begins before it is counted.
+    /// Set by the first attempt; others wait for it, because no attempt may begin before it is counted.
     attempts: Arc<OnceCell<Option<u32>>>,
 }
 
@@ -56,7 +56,7 @@ impl Attempts {
 
 impl Intake {
     /// Has an input decided that may have been under way when a host ended, and waits; true when it is decided. A
-    /// suspect was under way then for certain.
+    /// suspect was certainly under way when a host ended.
     pub(super) async fn decide_again(
         &self,
         accepted: AcceptedInput,
@@ -65,7 +65,7 @@ impl Intake {
     ) -> Result<bool, IntakeError> {
         let shared = &self.shared;
         let _alone = match is_suspect {
-            // Never closed.
+            // The semaphore is never closed.
             true => shared.attempts.alone.acquire().await.ok(),
             false => None,
         };
@@ -120,7 +120,8 @@ impl Intake {
         Ok(decided)
     }
 
-    /// Says of everything that is still under way that it did not end the host, which leaves on its own accord.
+    /// At a regular end of the host: takes back the counted attempts of the inputs that are still under way, because
+    /// these inputs did not end the host.
     pub(super) async fn end_attempts(&self) {
         for counted in self.shared.attempts.take() {
             self.end(&counted).await;
@@ -128,7 +129,7 @@ impl Intake {
     }
 
     async fn end(&self, counted: &Counted) {
-        // One that was not counted, or is finished, needs no word; one that is given up stays so.
+        // An attempt that was not counted or has finished needs no change; an input that was given up stays so.
         let Some(Some(attempts)) = counted.attempts.get() else { return };
         if attempts.saturating_sub(1) >= self.shared.config.recovery_attempts.get() {
             return;

@@ -4,7 +4,7 @@ use signalbox_model::{Content, JsonObject, ReplySlot, Source, UserAccess};
 
 use crate::{Arrival, InputEntry, InputOrigin, IntakeConfig, IntakeError, Message};
 
-/// What a message may be called, and contain.
+/// Checks the id and the content of a message.
 pub(super) fn message(message: &Message, config: &IntakeConfig) -> Result<(), IntakeError> {
     if !is_message_id(&message.id) {
         return Err(IntakeError::MessageId);
@@ -12,7 +12,7 @@ pub(super) fn message(message: &Message, config: &IntakeConfig) -> Result<(), In
     content(&message.content, config)
 }
 
-/// What an input may contain.
+/// Checks the content of an input.
 pub(super) fn content(content: &Content, config: &IntakeConfig) -> Result<(), IntakeError> {
     let Content { text, data, .. } = content;
     let has_text = text.as_deref().is_some_and(|text| !text.trim().is_empty());
@@ -22,7 +22,7 @@ pub(super) fn content(content: &Content, config: &IntakeConfig) -> Result<(), In
     limits(content, config)
 }
 
-/// What an input may contain at most, wherever it comes from.
+/// Checks the limits that hold for the content of every input, whatever its trigger.
 pub(super) fn limits(content: &Content, config: &IntakeConfig) -> Result<(), IntakeError> {
     let Content { text, data, metadata } = content;
     if let Some(text) = text
@@ -38,7 +38,8 @@ pub(super) fn limits(content: &Content, config: &IntakeConfig) -> Result<(), Int
     Ok(())
 }
 
-/// The arrival that a checked message is. Its id derives from user and message id, so that a message sent twice is one.
+/// Makes a checked message an arrival. The input's id derives from user and message id, so that a message sent twice
+/// gives one input.
 pub(super) fn arrival(access: &UserAccess, message: Message, permissions: Vec<String>) -> Arrival {
     let user_id = &access.user_id;
     let id = signalbox_model::input_id(&format!("ws/{user_id}"), &message.id);
@@ -68,7 +69,7 @@ pub(super) fn arrival(access: &UserAccess, message: Message, permissions: Vec<St
 /// The longest id of a message, in bytes.
 pub const LONGEST_MESSAGE_ID: usize = 128;
 
-/// Whether a text can be the id of a message; what else it is, a client has made up.
+/// Whether a text can be the id of a message. The meaning of the id is the client's.
 pub fn is_message_id(id: &str) -> bool {
     (1..=LONGEST_MESSAGE_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())
 }

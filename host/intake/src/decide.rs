@@ -9,7 +9,7 @@ use signalbox_graph::Inputs;
 use signalbox_model::{BusinessInfo, Reach, UserAccess};
 use signalbox_store::AcceptedInput;
 
-/// What decides: the executor, and in tests a script whose timing the test controls.
+/// Makes decisions: the executor, and in tests a script that the test controls.
 #[async_trait]
 pub trait Decide: Send + Sync + 'static {
     /// What a user may do in a business, if the user may see it and has the permission.
@@ -24,22 +24,23 @@ pub trait Decide: Send + Sync + 'static {
     /// Decides an input once and stores the decision.
     async fn decide(&self, accepted: AcceptedInput, progress: Arc<dyn Progress>) -> Result<Decided, DecideError>;
 
-    /// Records an input as failed, and as a dead letter, that ended the host so many times; decides nothing.
+    /// Records an input as failed after `attempts` attempts to decide it ended the host, and marks it as a dead letter.
+    /// Decides nothing.
     async fn give_up(&self, accepted: AcceptedInput, attempts: u32) -> Result<Decided, DecideError>;
 
     /// Every business there is.
     fn businesses(&self) -> Vec<Arc<BusinessInfo>>;
 
-    /// A business, as the directory has it now.
+    /// A business, as the directory has it at this moment.
     fn business(&self, business_id: &str) -> Option<Arc<BusinessInfo>> {
         self.businesses().into_iter().find(|business| business.business_id == business_id)
     }
 
-    /// A business and where inputs for it enter, as its live bundle says; the error says that there is no such
-    /// business, or that no bundle for its type is deployed or could be loaded.
+    /// A business and the inputs that its live bundle declares. The error says that there is no such business, or that
+    /// no bundle for its type is deployed or could be loaded.
     fn inputs(&self, business_id: &str) -> Result<(Arc<BusinessInfo>, Arc<Inputs>), DecideError>;
 
-    /// Whether a business whose file could not be read may be one whose bundle reads a topic.
+    /// Whether the unreadable business files may include a business whose bundle reads this topic.
     fn may_lack_a_reader(&self, _topic: &str) -> bool {
         false
     }
@@ -89,7 +90,7 @@ impl Decide for Executor {
     }
 }
 
-/// Who may see what, as the business directory says at that moment.
+/// Which users may see what, as the business directory says at the time of the question.
 pub struct PermissionAudience(pub Arc<dyn Decide>);
 
 impl Audience for PermissionAudience {

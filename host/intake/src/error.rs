@@ -5,19 +5,21 @@ use signalbox_model::{ErrorCode, ErrorType};
 use signalbox_store::{Remedy, StoreError};
 use thiserror::Error;
 
-/// When to come back to what an operator has to mend first, for example a bundle that could not be loaded.
+/// How long a sender is told to wait when an operator has to mend something first, for example a bundle that could not
+/// be loaded.
 pub const UNTIL_MENDED: Duration = Duration::from_secs(30);
-/// When to come back to what passes by itself.
+/// How long a sender is told to wait for a condition that passes by itself.
 const IN_A_MOMENT: Duration = Duration::from_secs(1);
 
-/// Whether the same thing may be sent again. Everything that tells a sender so follows from it.
+/// Whether and when a sender may send the same thing again. Everything that senders are told about this follows from
+/// this type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Again {
-    /// It would be refused again.
+    /// No, because the host would refuse it again.
     Never,
-    /// At once, on another connection.
+    /// Yes, at once, on another connection.
     Elsewhere,
-    /// At the earliest after this time.
+    /// Yes, after this time at the earliest.
     After(Duration),
 }
 
@@ -46,7 +48,7 @@ impl From<Remedy> for Again {
     }
 }
 
-/// What a client is told that asks for something that cannot be read from the store.
+/// What a client is told when something cannot be read from the store.
 pub fn not_read(what: &str, error: &StoreError) -> String {
     match error.remedy() {
         Remedy::Time => format!("{what} cannot be read right now; ask again in a moment"),
@@ -57,7 +59,7 @@ pub fn not_read(what: &str, error: &StoreError) -> String {
     }
 }
 
-/// Whose rate it is.
+/// Which rate was exceeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RateScope {
     /// One user's, over all businesses.
@@ -69,13 +71,13 @@ pub enum RateScope {
 /// Why a message is not decided.
 #[derive(Clone, Debug, Error)]
 pub enum IntakeError {
-    /// The client's id cannot be an id.
+    /// The client's id is not a valid message id.
     #[error("`id` has to be 1 to 128 visible ASCII characters")]
     MessageId,
-    /// There is nothing in it.
+    /// The content is empty.
     #[error("`content` needs `text` or `data`")]
     Empty,
-    /// Too much text.
+    /// The text is too long.
     #[error("`content.text` has {found} bytes; at most {limit} are accepted")]
     TextTooLong {
         /// Its bytes.
@@ -86,44 +88,44 @@ pub enum IntakeError {
     /// JSON that is nested too deep.
     #[error("`content.{field}` is nested deeper than {limit} levels")]
     TooDeep {
-        /// `data` or `metadata`.
+        /// The field, `data` or `metadata`.
         field: &'static str,
-        /// How deep is accepted.
+        /// The most levels that are accepted.
         limit: u32,
     },
-    /// The business or place is not there for this user, or the user may not send messages there.
+    /// The business or location does not exist for this user, or the user may not send messages there.
     #[error("{}", access_message(.0))]
     Access(#[from] AccessError),
-    /// The id belongs to another message.
+    /// Another message was sent with this id earlier.
     #[error("this message id was used before with other content; a new message needs a new id")]
     IdReused,
-    /// Too much is being decided.
+    /// Too many decisions are in flight or waiting.
     #[error("too many messages are being decided right now; come back in {} ms", .retry_after.as_millis())]
     Busy {
-        /// When to come back.
+        /// When the sender may send again.
         retry_after: Duration,
     },
     /// More inputs arrived in a short time than the rate allows.
     #[error("{} too fast; come back in {} ms", .scope.too_fast(), .retry_after.as_millis())]
     RateLimited {
-        /// From whom, or for whom.
+        /// Whose rate was exceeded.
         scope: RateScope,
-        /// When to come back.
+        /// When the sender may send again.
         retry_after: Duration,
     },
-    /// The host is going away.
+    /// The host is shutting down.
     #[error("the host is going away; connect again and send the message again")]
     Draining,
-    /// It was not decided.
+    /// The input was not decided.
     #[error("{}", decide_message(.0))]
     Decide(#[from] DecideError),
-    /// It was not decided yet, but it is stored and will be.
+    /// The input is not decided yet, but it is stored and will be decided.
     #[error("the message could not be decided yet; it is stored and will be decided as soon as possible")]
     Delayed(#[source] DecideError),
 }
 
 impl RateScope {
-    /// In metrics.
+    /// The name in metrics.
     pub(super) fn reason(self) -> &'static str {
         match self {
             Self::User => "user_rate",
@@ -140,7 +142,7 @@ impl RateScope {
 }
 
 impl IntakeError {
-    /// What kind of error a client is told of.
+    /// The error type in a client's error frame.
     pub fn error_type(&self) -> ErrorType {
         match self {
             Self::MessageId | Self::Empty | Self::TextTooLong { .. } | Self::TooDeep { .. } | Self::IdReused => {
@@ -188,7 +190,7 @@ impl IntakeError {
         }
     }
 
-    /// Whether and when the same message may be sent again and then be decided.
+    /// Whether and when the same message may be sent again with a chance to be decided.
     pub fn again(&self) -> Again {
         match self {
             Self::Busy { retry_after }
@@ -208,11 +210,11 @@ impl IntakeError {
     }
 }
 
-/// What the sender of an input is told whose business the operator has to mend first.
+/// What a sender is told when the operator has to mend something before inputs of its business are decided.
 const NOT_SERVED: &str =
     "this business cannot be served right now, because of an error on the operator's side; send it again later";
 
-/// Nobody learns from an error which businesses exist.
+/// The same words for every case but a missing permission, so that a client cannot find out which businesses exist.
 fn access_message(error: &AccessError) -> String {
     match error {
         AccessError::MissingPermission { .. } => error.to_string(),
@@ -224,7 +226,7 @@ fn access_message(error: &AccessError) -> String {
     }
 }
 
-/// What is inside stays inside: the log has it, under the correlation id.
+/// Without details of the host: these are in the log, under the correlation id.
 fn decide_message(error: &DecideError) -> String {
     match error {
         DecideError::UnknownBusiness(_) => {

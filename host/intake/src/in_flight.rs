@@ -10,38 +10,38 @@ use crate::admission::{AdmissionEntry, AdmissionPermit, MaxWait, Requester};
 use crate::metrics::{MESSAGE_SECONDS, MESSAGES};
 use crate::{IntakeError, Shared};
 
-/// How long an acknowledged input that cannot be decided is tried again before it is left to recovery.
+/// The delays after which an acknowledged input that cannot be decided is tried again before it is left to recovery.
 const RETRIES: [Duration; 4] =
     [Duration::from_millis(100), Duration::from_millis(500), Duration::from_secs(2), Duration::from_secs(5)];
 
-/// What an input is called everywhere.
+/// The ids of an input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receipt {
     /// The input.
     pub input_id: String,
     /// The decision on it, made or to come.
     pub decision_id: String,
-    /// Under which the logs tell more.
+    /// The correlation id of the log lines about it.
     pub correlation_id: String,
 }
 
-/// Someone who waits for a decision. Called on the decision's own task, so it must not wait.
+/// Watches a decision. The decision's own task calls it, so it must not wait.
 pub trait Watcher: Send + Sync {
     /// A node started or ended.
     fn node(&self, event: &NodeEvent);
 
-    /// The input is stored: it will be decided, whatever happens. Not called when it is decided quickly.
+    /// The input is stored and will be decided even if the host ends. Not called when the input is decided quickly.
     fn accepted(&self, receipt: &Receipt);
 
-    /// It is decided, or it is not; called once, before the answers are sent.
+    /// The input is decided, or has failed to be; called once, before the answers are sent.
     fn finished(&self, receipt: &Receipt, result: Result<&Decided, &IntakeError>);
 }
 
-/// One input on its way to a decision, with everybody who waits for it.
+/// One input on its way to a decision, with all its watchers.
 pub(super) struct InFlightInput {
     pub receipt: Receipt,
     pub accepted: AcceptedInput,
-    /// It ended the host so many times, and is recorded as failed instead of being decided.
+    /// After this many attempts that ended the host, the input is recorded as failed instead of being decided.
     given_up: Option<u32>,
     waiting: Mutex<Waiting>,
 }
@@ -73,8 +73,8 @@ impl InFlightInput {
         says_the_same(&self.accepted.input, &other.input)
     }
 
-    /// Called under the lock of the inputs in flight, so that nobody joins one that is finished. `durable` says that
-    /// the input is stored by now.
+    /// Adds a watcher. The caller holds the lock of the inputs in flight, so that no watcher joins an input that is
+    /// finished. `durable` says that the input is stored.
     pub fn join(&self, watcher: Option<Arc<dyn Watcher>>, done: oneshot::Sender<bool>, durable: bool) {
         if durable {
             self.accepted();
@@ -127,7 +127,7 @@ fn says_the_same(one: &AgentInput, other: &AgentInput) -> bool {
     one.business_id == other.business_id && one.location_id == other.location_id && one.content == other.content
 }
 
-/// Waits for a permit, has the input decided, acknowledges it, and tells everybody who waits for it.
+/// Waits for a permit, has the input decided, acknowledges it, and tells all watchers.
 pub(super) async fn run(shared: Arc<Shared>, in_flight: Arc<InFlightInput>, entry: AdmissionEntry) {
     let finish = FinishGuard { shared: &shared, in_flight: &in_flight };
     let permit = match wait_for_permit(&shared, &in_flight, entry).await {
@@ -143,7 +143,7 @@ pub(super) async fn run(shared: Arc<Shared>, in_flight: Arc<InFlightInput>, entr
     if durable && result.is_ok() {
         let input = &in_flight.accepted.input;
         if let Err(error) = shared.store.finish_input(&input.id, &input.business_id).await {
-            // Recovery finds it again and learns that it is decided.
+            // Recovery finds the input again, sees its decision and notes it then.
             tracing::warn!(%error, "cannot note that an accepted input is decided");
         }
     }
@@ -159,7 +159,7 @@ pub(super) async fn run(shared: Arc<Shared>, in_flight: Arc<InFlightInput>, entr
         Err(error) => Err(IntakeError::Decide(error)),
     };
     count(&in_flight, &result, Some(started.elapsed()));
-    // Room is free before the client hears, so that its next message does not find it taken.
+    // The permit is released before the client is told, so that the client's next message finds the room free.
     drop(permit);
     finish.finish(result.as_ref());
     if let Ok(Decided { record, duplicate: false }) = &result {
@@ -167,8 +167,8 @@ pub(super) async fn run(shared: Arc<Shared>, in_flight: Arc<InFlightInput>, entr
     }
 }
 
-/// A permit to decide the input. An input that was stored while it waited is not sent away: it waits as long as it
-/// takes.
+/// Waits for a permit to decide the input. An input that was stored while it waited is not refused; it waits without
+/// limit.
 async fn wait_for_permit(
     shared: &Shared,
     in_flight: &InFlightInput,
@@ -182,7 +182,7 @@ async fn wait_for_permit(
     }
 }
 
-/// Tells everybody who waits how the input ended, also when deciding it panics: nobody may wait for ever.
+/// Tells all watchers how the input ended, also when its task panics, so that no watcher waits for ever.
 struct FinishGuard<'a> {
     shared: &'a Shared,
     in_flight: &'a InFlightInput,
@@ -201,13 +201,14 @@ impl FinishGuard<'_> {
 
 impl Drop for FinishGuard<'_> {
     fn drop(&mut self) {
-        // After a regular end nobody waits any more and this changes nothing.
+        // After a regular end the watchers are told already and this changes nothing.
         let lost = DecideError::Internal("the decision's task ended before it was done".to_owned());
         self.finish(Err(&IntakeError::Decide(lost)));
     }
 }
 
-/// Decides; when that takes long, the input is stored and acknowledged meanwhile, and from then on tried again.
+/// Decides the input. When that takes long, the input is stored and acknowledged meanwhile, and after that a failed
+/// attempt is repeated.
 async fn decide_durably(shared: &Shared, in_flight: &Arc<InFlightInput>) -> Result<Decided, DecideError> {
     if let Some(attempts) = in_flight.given_up {
         return shared.decide.give_up(in_flight.accepted.clone(), attempts).await;
@@ -220,7 +221,8 @@ async fn decide_durably(shared: &Shared, in_flight: &Arc<InFlightInput>) -> Resu
     };
     for pause in RETRIES {
         let Err(error) = &result else { break };
-        // What waits for a bundle or a file to be mended holds no room meanwhile: recovery takes it up.
+        // An input that waits for the operator to mend a bundle or file gives its room back; recovery takes it up
+        // later.
         let waits_long = error.waits_for_the_operator();
         if waits_long || !error.retryable() || !in_flight.lock().durable {
             break;
@@ -238,12 +240,12 @@ async fn decide_durably(shared: &Shared, in_flight: &Arc<InFlightInput>) -> Resu
 async fn accept(shared: &Shared, in_flight: &InFlightInput) {
     match shared.store.accept_input(&in_flight.accepted).await {
         Ok(_) => in_flight.accepted(),
-        // Without an acknowledgement the client sends it again, should the decision fail too.
+        // Without an acknowledgement the client sends the message again if the decision fails too.
         Err(error) => tracing::warn!(%error, "cannot store an input to acknowledge it early"),
     }
 }
 
-/// `took` is none when there was no room to decide it at all.
+/// Counts the result. `took` is none when the input got no room.
 fn count(in_flight: &InFlightInput, result: &Result<Decided, IntakeError>, took: Option<Duration>) {
     let label = match result {
         Ok(decided) if decided.duplicate => "duplicate",

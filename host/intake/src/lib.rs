@@ -1,5 +1,5 @@
-//! Admission: checks what enters, bounds how much of it and how much at once, lets businesses and users have their
-//! turn, and sees to it that whatever is acknowledged is decided, also after a crash.
+//! Admission: checks what enters, limits how much enters and how many decisions are in flight, serves businesses and
+//! users fairly, and ensures that every acknowledged input is decided, also after a crash.
 
 mod accept;
 mod admission;
@@ -49,10 +49,10 @@ pub use receive::{Arrival, HandlerTask, InputEntry, InputOrigin, ReceiveError, R
 pub use review::MAX_ACTIONS;
 pub use review::{ReviewFailure, ReviewMessage, ReviewOutcome};
 
-/// The most accepted inputs that recovery takes from the store at once.
+/// The most accepted inputs that recovery reads from the store in one page.
 const PAGE: u32 = 100;
 
-/// How many of them are decided, or wait for their turn, at the same time.
+/// How many inputs recovery has in flight or waiting at the same time.
 const RECOVERING: usize = 16;
 
 /// Admits inputs and has them decided. Cheap to clone.
@@ -78,29 +78,29 @@ struct Shared {
 /// How an input enters.
 #[derive(Debug, Default)]
 struct SubmitOptions {
-    /// It is stored already.
+    /// The input is stored already.
     durable: bool,
-    /// Room that was taken for it.
+    /// A permit that was taken for the input already.
     permit: Option<AdmissionPermit>,
-    /// It ended the host so many times, and is not decided any more.
+    /// After this many attempts that ended the host, the input is recorded as failed instead of being decided.
     given_up: Option<u32>,
 }
 
-/// Something a user sent.
+/// A message of a user.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Message {
-    /// The user's own id of it.
+    /// The user's own id of the message.
     pub id: String,
-    /// Whose affair it is.
+    /// The business it is for.
     pub business_id: String,
-    /// The place it is about.
+    /// The location it is about.
     pub location_id: Option<String>,
     /// What it says.
     pub content: Content,
 }
 
 impl Intake {
-    /// Decides with `decide`, keeps accepted inputs in `store` and hands decisions to `relay`.
+    /// `decide` makes the decisions, `store` keeps the accepted inputs, and `relay` delivers the decisions.
     pub fn new(config: IntakeConfig, decide: Arc<dyn Decide>, store: Store, relay: Relay, clock: Clock) -> Self {
         let shared = Shared {
             admission: Arc::new(Admission::new(&config)),
@@ -128,24 +128,24 @@ impl Intake {
         self.shared.decide.businesses()
     }
 
-    /// A business and where inputs for it enter, as its live bundle says; the error says why nothing is decided for it
+    /// A business and the inputs that its live bundle declares. The error says why nothing is decided for the business
     /// here.
     pub fn inputs(&self, business_id: &str) -> Result<(Arc<BusinessInfo>, Arc<Inputs>), DecideError> {
         self.shared.decide.inputs(business_id)
     }
 
-    /// Whether a business whose file could not be read may be one whose bundle reads a topic.
+    /// Whether the unreadable business files may include a business whose bundle reads this topic.
     pub fn may_lack_a_reader(&self, topic: &str) -> bool {
         self.shared.decide.may_lack_a_reader(topic)
     }
 
-    /// A business, as the directory has it now.
+    /// A business, as the directory has it at this moment.
     pub fn business(&self, business_id: &str) -> Option<Arc<BusinessInfo>> {
         self.shared.decide.business(business_id)
     }
 
-    /// What a user may do in a business, if the user may see it, and its place when one is named, and has the
-    /// permission.
+    /// What a user may do in a business, if the user may see the business and its location (when one is named) and has
+    /// the permission.
     pub fn authorize(
         &self,
         access: &UserAccess,
@@ -156,20 +156,20 @@ impl Intake {
         self.shared.decide.authorize(access, business_id, location_id, permission)
     }
 
-    /// Who may see what: for what is pushed, resumed, listed, read and reviewed alike.
+    /// Which users may see what; the same rule for push, resume, lists, reads and reviews.
     pub fn audience(&self) -> PermissionAudience {
         PermissionAudience(self.shared.decide.clone())
     }
 
-    /// Counts something that a sender brought against the rates of its user and its business; ask once for each, before
-    /// it is worked on. What the host fetches itself, from bundles' schedules, Kafka or the store, waits in the fair
-    /// queue instead; the ticks of schedules that plugins make count like what people send.
+    /// Counts one item from a sender against the rates of its user and its business. A trigger calls this once for each
+    /// item, before it works on it. Items that the host fetches itself (schedules of bundles, Kafka records, inputs
+    /// from the store) are not counted; they wait in the fair queue. Ticks of schedules that plugins make are counted
+    /// like messages of people.
     pub fn check_rate(&self, user_id: Option<&str>, business_id: &str) -> Result<(), IntakeError> {
         self.shared.rates.check(user_id, business_id)
     }
 
-    /// Checks a message and makes it an arrival: its content, whether the user may send it there, and whether not too
-    /// many came before it.
+    /// Checks a message and makes it an arrival: its content, whether the user may send it there, and the rates.
     pub fn check_message(&self, access: &UserAccess, message: Message) -> Result<Arrival, IntakeError> {
         let shared = &self.shared;
         check::message(&message, &shared.config)?;
@@ -180,9 +180,9 @@ impl Intake {
         Ok(check::arrival(access, message, authorized.permissions))
     }
 
-    /// Has an input decided, and tells `watcher` how it goes. Returns at once, also when the input waits in the queue
-    /// for room. One that is being decided already, or waits to be, is not decided a second time; its watcher joins the
-    /// others.
+    /// Has an input decided, and reports the progress to `watcher`. Returns at once, also when the input waits in the
+    /// queue for room. An input that is already waiting or being decided is not decided a second time; its new watcher
+    /// joins the others.
     pub fn submit(&self, accepted: AcceptedInput, watcher: Arc<dyn Watcher>) -> Result<(), IntakeError> {
         if self.shared.stopping.is_cancelled() {
             return Err(IntakeError::Draining);
@@ -190,8 +190,8 @@ impl Intake {
         self.start(accepted, Some(watcher), SubmitOptions::default()).map(|_| ())
     }
 
-    /// Takes up every input that was accepted and not decided, for example because the host died. Says how many. At
-    /// start `older_than` is zero; later it leaves alone what another process may be deciding right now.
+    /// Takes up every input that was accepted and not decided, for example because the host died, and returns their
+    /// number. At start `older_than` is zero; later it leaves out the inputs that another process may be deciding.
     pub async fn recover(&self, older_than: Duration) -> Result<usize, StoreError> {
         let limit = SignedDuration::try_from(older_than).unwrap_or(SignedDuration::MAX);
         let (mut seen, mut cursor) = (HashSet::new(), None);
@@ -200,7 +200,7 @@ impl Intake {
             let page = self.shared.store.pending_inputs_after(cursor.as_deref(), PAGE).await?;
             let now = self.shared.clock.now();
             let (mut suspects, mut fresh) = (Vec::new(), Vec::new());
-            // What was accepted far in the future was so by another clock, which says nothing of its age.
+            // An acceptance time far in the future comes from another clock and says nothing about the input's age.
             let is_young = |pending: &PendingInput| now.duration_since(pending.accepted.accepted_at).abs() < limit;
             let ends_young = page.items.last().is_some_and(is_young);
             for pending in page.items {
@@ -213,8 +213,8 @@ impl Intake {
                     left += 1;
                     continue;
                 }
-                // The operator has to mend something first; meanwhile these inputs stay where they are, and hide no
-                // others.
+                // The operator has to mend something first. Until then these inputs stay in the store and do not hold
+                // up others.
                 let found = self.inputs(&accepted.input.business_id);
                 if found.is_err_and(|error| error.waits_for_the_operator()) {
                     waiting += 1;
@@ -224,12 +224,12 @@ impl Intake {
                     fresh.push(accepted);
                 }
             }
-            // Before the others, so that none of them is under way should a suspect end this host too.
+            // Suspects come before the others, so that no other input is under way if a suspect ends this host too.
             for accepted in suspects {
                 self.recover_one(accepted, true).await;
             }
             stream::iter(fresh).for_each_concurrent(RECOVERING, |accepted| self.recover_one(accepted, false)).await;
-            // The oldest come first: what follows is younger still.
+            // The oldest inputs come first, so all that follow are younger still.
             cursor = page.cursor.filter(|_| !ends_young);
             if cursor.is_none() || self.shared.stopping.is_cancelled() {
                 break;
@@ -250,7 +250,7 @@ impl Intake {
         Ok(seen.len() - waiting - left)
     }
 
-    /// Runs [`Intake::recover`] at start and then every now and then, until `stop`.
+    /// Runs [`Intake::recover`] at start and then at the configured interval, until `stop`.
     pub async fn keep_recovering(&self, stop: CancellationToken) {
         let period = self.shared.config.recovery_interval.0.max(Duration::from_millis(10));
         let mut older_than = Duration::ZERO;
@@ -268,8 +268,8 @@ impl Intake {
         }
     }
 
-    /// Takes no more inputs, sends away those in the queue, and waits for those that are being decided, at most until
-    /// `deadline`; says how many of these are left. Accepted ones among all of them are taken up at the next start.
+    /// Takes no more inputs, refuses those in the queue, and waits until the inputs in flight are decided, at most
+    /// until `deadline`. Returns how many are left; those of them that are stored are taken up at the next start.
     pub async fn drain(&self, deadline: Duration) -> usize {
         self.shared.stopping.cancel();
         self.shared.admission.close();
@@ -293,12 +293,12 @@ impl Intake {
         ::metrics::counter!(RECOVERED, "result" => result).increment(1);
     }
 
-    /// Room for one decision, as soon as it is this sender's turn.
+    /// Waits for a permit, in the sender's turn.
     async fn admit(&self, requester: Requester) -> Result<AdmissionPermit, IntakeError> {
         self.shared.admission.enter(requester, MaxWait::Configured)?.permit().await
     }
 
-    /// The same for an input that is taken up again. One that is given up is recorded, and not decided.
+    /// Starts an input that recovery takes up again. An input that is given up is recorded and not decided.
     fn start_again(
         &self,
         accepted: AcceptedInput,
@@ -308,7 +308,8 @@ impl Intake {
         self.start(accepted, watcher, SubmitOptions { durable: true, permit: None, given_up })
     }
 
-    /// Has an input decided, or joins the one in flight that is the same; the receiver hears whether it was decided.
+    /// Starts the decision of an input, or joins the same input that is already in flight. The receiver is told whether
+    /// it was decided.
     fn start(
         &self,
         accepted: AcceptedInput,

@@ -1,4 +1,4 @@
-//! How much senders may bring over time.
+//! The rates at which senders may send.
 
 use signalbox_limits::RateLimiter;
 
@@ -19,7 +19,8 @@ impl RateLimits {
         }
     }
 
-    /// Counts an event, unless it is one too many. Ask only for users and businesses that exist: each is remembered.
+    /// Counts an event, unless that would exceed a rate. The user and the business must exist, because the limiter
+    /// remembers every key for a while.
     pub fn check(&self, user_id: Option<&str>, business_id: &str) -> Result<(), IntakeError> {
         let refused = |scope: RateScope| {
             move |retry_after| {
@@ -27,7 +28,7 @@ impl RateLimits {
                 IntakeError::RateLimited { scope, retry_after }
             }
         };
-        // The user first: what one sends too much does not use up what the business's others may send.
+        // The user's rate is checked first, so that a user who sends too much does not use up the rate of the business.
         if let Some(user_id) = user_id {
             self.users.check(&user_id.to_owned()).map_err(refused(RateScope::User))?;
         }

@@ -1,5 +1,5 @@
-//! The one way in: what a trigger has read becomes inputs, by the plugin that the business's bundle names or by the
-//! trigger's own mapping, or is refused with a reason that the trigger can tell.
+//! The entrance for all triggers: makes inputs of what a trigger has read, by the plugin that the business's bundle
+//! names or by the trigger's own mapping, or refuses it with a reason that the trigger passes on.
 
 use signalbox_executor::{
     DecideError, EventCall, HandleError, Handled, HandlerEvent, NewInput, NodeFailure, Rejection, Reply,
@@ -11,40 +11,41 @@ use thiserror::Error;
 
 use crate::{Intake, IntakeError, check};
 
-/// Something that has arrived, as its trigger read it.
+/// An event, as its trigger read it.
 #[derive(Clone, Debug)]
 pub struct Arrival {
-    /// Where it comes from.
+    /// Where the event comes from.
     pub origin: InputOrigin,
-    /// Which entry of the bundle's `[inputs]` reads it.
+    /// The entry of the bundle's `[inputs]` that reads it.
     pub entry: InputEntry,
-    /// The input's id when the trigger's own mapping makes it; none derives it like those that a handler makes.
+    /// The input's id when the trigger's own mapping makes the input; none derives the id in the same way as for inputs
+    /// that a handler makes.
     pub mapped_input_id: Option<String>,
-    /// What the handler knows the event by: the same at every redelivery, and no other event of the host has it. Its
-    /// random numbers and idempotency keys are made of it.
+    /// The event's id for the handler: the same at every redelivery, and unique among the host's events. The handler's
+    /// random numbers and idempotency keys derive from it.
     pub handler_event_id: String,
-    /// What was read: given to the handler, or else to the trigger's own mapping.
+    /// The content: given to the handler, or else to the trigger's own mapping.
     pub event: HandlerEvent,
 }
 
-/// Where an arrival comes from.
+/// The origin of an arrival.
 #[derive(Clone, Debug)]
 pub struct InputOrigin {
     /// The trigger.
     pub source: Source,
-    /// Keeps apart what different senders call the same, for example `wh/<business>/<hook>`.
+    /// The scope in which the sender's event ids are unique, for example `wh/<business>/<hook>`.
     pub scope: String,
     /// The sender's own id of the event, the same at every redelivery.
     pub event_id: String,
     /// The business it is for.
     pub business_id: String,
-    /// Whose inputs they are, where neither the handler nor the mapping says otherwise.
+    /// The user whose inputs they are, unless the handler or the mapping names another.
     pub user_id: Option<String>,
-    /// What its sender may do there.
+    /// The sender's permissions in the business.
     pub permissions: Vec<String>,
-    /// Under which log lines are found.
+    /// The correlation id of its log lines.
     pub correlation_id: String,
-    /// SHA-256 of the event as its sender sent it: tells a redelivery from another event under the same id.
+    /// SHA-256 of the event as its sender sent it. It distinguishes a redelivery from another event under the same id.
     pub fingerprint: Option<String>,
     /// Where answers go.
     pub reply: ReplySlot,
@@ -59,7 +60,7 @@ pub enum InputEntry {
     Api,
     /// `[inputs.webhook.NAME]`
     Webhook(String),
-    /// `[inputs.cron.NAME]`; when the entry is gone, ticks that are left are mapped by the trigger.
+    /// `[inputs.cron.NAME]`. Ticks that are left after the entry was removed are mapped by the trigger.
     Cron(String),
     /// The entry of `[inputs.kafka]` that has this topic.
     Kafka(String),
@@ -67,16 +68,16 @@ pub enum InputEntry {
     Undeclared,
 }
 
-/// The inputs of an arrival, which are not stored yet.
+/// The inputs of an arrival, before they are stored.
 #[derive(Clone, Debug, Default)]
 pub struct Received {
-    /// What is to be decided.
+    /// The inputs to decide.
     pub inputs: Vec<AcceptedInput>,
-    /// What the handler says to the sender at once.
+    /// The handler's immediate reply to the sender.
     pub reply: Option<Reply>,
 }
 
-/// An arrival after the bundle was asked who reads it.
+/// An arrival, after the bundle was asked which handler reads it.
 #[derive(Debug)]
 pub enum Routed {
     /// No handler reads it; these are its inputs.
@@ -94,16 +95,16 @@ pub struct HandlerTask {
     event: HandlerEvent,
 }
 
-/// Why an arrival gives no inputs.
+/// Why an arrival gave no inputs.
 #[derive(Clone, Debug, Error)]
 pub enum ReceiveError {
     /// The business's bundle has no such entry.
     #[error("this business takes nothing this way: its bundle has no {}", .0.section())]
     NotOffered(InputEntry),
-    /// Nothing decides for the business here, or its handler did not take the arrival.
+    /// Nothing decides for the business here, or its handler did not accept the arrival.
     #[error(transparent)]
     Handle(#[from] HandleError),
-    /// An input may not say this.
+    /// The content of an input is refused.
     #[error(transparent)]
     Intake(#[from] IntakeError),
 }
@@ -115,7 +116,7 @@ impl From<DecideError> for ReceiveError {
 }
 
 impl InputEntry {
-    /// The handler of the entry, which may have none; the outer none says that there is no such entry.
+    /// The handler of the entry, which may have none; the outer option is none when there is no such entry.
     fn handler(&self, inputs: &Inputs) -> Option<Option<String>> {
         match self {
             Self::Websocket => Some(inputs.websocket.as_ref()?.handler.clone()),
@@ -127,7 +128,7 @@ impl InputEntry {
         }
     }
 
-    /// How it is written in a manifest.
+    /// The entry's header in a manifest.
     fn section(&self) -> String {
         match self {
             Self::Websocket => "[inputs.websocket]".to_owned(),
@@ -141,8 +142,8 @@ impl InputEntry {
 }
 
 impl Intake {
-    /// Makes inputs of an arrival: by the handler that the business's bundle names for it, or else by `mapping`.
-    /// Nothing is stored yet. The same arrival gives the same ids again.
+    /// Makes inputs of an arrival, by the handler that the business's bundle names for it, or else by `mapping`. Stores
+    /// nothing. The same arrival gives the same ids again.
     pub async fn receive<E: From<ReceiveError>>(
         &self,
         arrival: Arrival,
@@ -154,8 +155,8 @@ impl Intake {
         }
     }
 
-    /// The first half of [`Intake::receive`], which waits for nothing: for triggers that keep the order of what has no
-    /// handler.
+    /// The first half of [`Intake::receive`], which does not wait: for triggers that keep the order of arrivals without
+    /// a handler.
     pub fn route<E: From<ReceiveError>>(
         &self,
         arrival: Arrival,
@@ -220,7 +221,7 @@ impl InputOrigin {
     }
 }
 
-/// The sender did nothing wrong: the handler made an input that is larger than inputs may be.
+/// The error when the handler made an input larger than inputs may be; the sender is not at fault.
 fn beyond_limits(error: IntakeError) -> HandleError {
     let message = format!("an input of the handler is not accepted: {error}");
     Rejection::Broken(NodeFailure { kind: FailureKind::Fatal, message }).into()

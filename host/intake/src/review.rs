@@ -1,4 +1,4 @@
-//! What people say to decisions that wait for them, and what happens when nobody says anything.
+//! Reviews of the decisions that wait for a person, and the expiry of those that no person reviews in time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,16 +18,16 @@ use crate::{Again, Intake, IntakeError, PAGE, Receipt, check};
 /// The most actions an edit may bring.
 pub const MAX_ACTIONS: usize = 100;
 
-/// What a person says to a decision, and how it came.
+/// A review as a person sent it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReviewMessage {
-    /// The sender's own id of it.
+    /// The sender's own id of the review.
     pub id: String,
-    /// Whose affair it is.
+    /// The business of the decision.
     pub business_id: String,
-    /// The trigger.
+    /// The trigger by which it arrived.
     pub source: Source,
-    /// Under which the logs tell of it; none makes one up.
+    /// The correlation id of its log lines; none makes a new one.
     pub correlation_id: Option<String>,
     /// What is said.
     pub request: ReviewRequest,
@@ -36,27 +36,27 @@ pub struct ReviewMessage {
 /// A review that counts.
 #[derive(Clone, Debug)]
 pub struct ReviewOutcome {
-    /// What its input is called; the decision is the one that was reviewed.
+    /// The ids of the review's input; the decision is the one that was reviewed.
     pub receipt: Receipt,
-    /// The decision afterwards.
+    /// The decision after the review.
     pub record: Arc<DecisionRecord>,
-    /// True when it counted before and came again.
+    /// True when the same review counted earlier and was sent again.
     pub duplicate: bool,
 }
 
 /// Why a review does not count.
 #[derive(Clone, Debug, Error)]
 pub enum ReviewFailure {
-    /// It is not admitted.
+    /// The intake refuses the review.
     #[error(transparent)]
     Intake(#[from] IntakeError),
-    /// It is not possible, or not any more.
+    /// The decision cannot be reviewed, or not any more.
     #[error(transparent)]
     Review(#[from] ReviewError),
 }
 
 impl ReviewFailure {
-    /// What kind of error a client is told of.
+    /// The error type in a client's error frame.
     pub fn error_type(&self) -> ErrorType {
         match self {
             Self::Intake(error) => error.error_type(),
@@ -77,7 +77,7 @@ impl ReviewFailure {
         }
     }
 
-    /// Whether and when the same review may be sent again and then count.
+    /// Whether and when the same review may be sent again with a chance to count.
     pub fn again(&self) -> Again {
         match self {
             Self::Intake(error) => error.again(),
@@ -87,7 +87,7 @@ impl ReviewFailure {
 }
 
 impl Intake {
-    /// Checks a review and ends it; then what may leave is on its way, and everyone who may review knows.
+    /// Checks a review and ends it. Then the released effects are delivered, and every user who may review is told.
     pub async fn review(&self, access: &UserAccess, message: ReviewMessage) -> Result<ReviewOutcome, ReviewFailure> {
         let (decision_id, business_id) = (message.request.decision_id.clone(), message.business_id.clone());
         let result = self.shared.tasks.track_future(self.review_now(access, message)).await;
@@ -108,8 +108,8 @@ impl Intake {
         result
     }
 
-    /// Whether the user may review anything in a business, asked before a review is read: a user who may not is
-    /// refused, and that counts as a review refused.
+    /// Whether the user may review decisions of a business; asked before a review is read. A refusal counts as a
+    /// refused review.
     pub fn may_review(&self, access: &UserAccess, business_id: &str, decision_id: &str) -> Result<(), ReviewFailure> {
         let authorized = self.shared.decide.authorize(access, business_id, None, REVIEW_PERMISSION);
         authorized.map(|_| ()).map_err(|error| {
@@ -133,7 +133,7 @@ impl Intake {
         let _permit = self.admit(Requester::new(&business_id, Some(&access.user_id))).await?;
         let found = shared.store.decision(&request.decision_id, &business_id).await.map_err(ReviewError::from)?;
         let found = found.ok_or_else(|| ReviewError::NotFound(request.decision_id.clone()))?;
-        // A user who may not see the place learns nothing about its decisions.
+        // A user who may not see the location learns nothing about its decisions.
         if !may_review(&found, access, &self.audience()) {
             return Err(ReviewError::NotFound(request.decision_id.clone()).into());
         }
@@ -184,7 +184,7 @@ impl Intake {
         Ok(())
     }
 
-    /// Ends every review whose time is over; says how many.
+    /// Ends every review that has expired, and returns their number.
     pub async fn expire_reviews(&self) -> Result<usize, StoreError> {
         let (shared, now) = (&self.shared, self.shared.clock.now());
         let (mut cursor, mut expired) = (None, 0);
@@ -200,7 +200,7 @@ impl Intake {
                     Err(error) if error.retryable() && !matches!(error, StoreError::Contended { .. }) => {
                         return Err(error);
                     }
-                    // One that cannot be ended must not keep the others from it.
+                    // One review that cannot be ended must not prevent the others from being ended.
                     Err(error) => {
                         let DecisionModel { id, business_id, .. } = &record.decision;
                         tracing::error!(decision_id = id, business_id, %error, "a review whose time is over cannot end");
@@ -214,7 +214,7 @@ impl Intake {
         }
     }
 
-    /// Runs [`Intake::expire_reviews`] every now and then, until `stop`.
+    /// Runs [`Intake::expire_reviews`] at an interval, until `stop`.
     pub async fn keep_expiring_reviews(&self, every: Duration, stop: CancellationToken) {
         let every = every.max(Duration::from_millis(10));
         loop {
@@ -232,8 +232,7 @@ impl Intake {
 fn refused(access: &UserAccess, business_id: &str, decision_id: &str, failure: &ReviewFailure) {
     let (user_id, code) = (&access.user_id, failure.code().as_str());
     ::metrics::counter!(REVIEWS_REFUSED, "code" => code).increment(1);
-    // What is no id, and what is wrong with a review, is told with words of the sender, which are nobody else's
-    // business.
+    // The log omits invalid ids and the problems of a review, because these repeat the sender's words.
     let business_id = access.businesses.contains_key(business_id).then_some(business_id);
     let decision_id = signalbox_model::is_record_id(decision_id).then_some(decision_id);
     let error = (!matches!(failure, ReviewFailure::Review(ReviewError::Invalid(_)))).then(|| failure.to_string());

@@ -1,4 +1,4 @@
-//! One of every error, for the tests of what becomes of them.
+//! One sample of every error, for tests of how errors are reported.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use signalbox_store::StoreError;
 
 use crate::{IntakeError, RateScope};
 
-/// What the store may say.
+/// The errors of the store.
 pub fn of_store() -> Vec<StoreError> {
     let (table, operation) = (|| "inputs".to_owned(), "PutItem");
     let reason = || "the reason".to_owned();
@@ -29,7 +29,7 @@ pub fn of_store() -> Vec<StoreError> {
     ]
 }
 
-/// Why something is not decided.
+/// The reasons why an input is not decided.
 pub fn of_intake() -> Vec<IntakeError> {
     let (name, second) = (|| "trattoria".to_owned(), Duration::from_secs(1));
     let mut all = vec![
@@ -57,7 +57,7 @@ pub fn of_intake() -> Vec<IntakeError> {
     all
 }
 
-/// Whether words ask their reader to try once more.
+/// Whether the words of an error ask the reader to try again.
 pub fn ask_to_try_again(words: &str) -> bool {
     words.contains("come back")
         || words.split(|character: char| !character.is_alphanumeric()).any(|word| ["again", "later"].contains(&word))

@@ -54,7 +54,7 @@ pub enum KafkaMechanism {
     Plain,
 }
 
-/// Why there is no way to the brokers.
+/// Why no connection to the brokers can be configured.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum KafkaConnectionError {
     /// The build lacks OpenSSL.
@@ -74,7 +74,7 @@ pub enum KafkaConnectionError {
         /// The key.
         key: &'static str,
     },
-    /// A key that the protocol has no use for.
+    /// A key that the protocol does not use.
     #[error(
         "`kafka.security.{key}` is of no use with kafka.security.protocol = \"{protocol}\"; remove it, or choose a \
          protocol that uses it"
@@ -98,7 +98,7 @@ pub enum KafkaConnectionError {
     Refused(String),
 }
 
-/// A way to the brokers; nothing is connected yet.
+/// The settings for connecting to the brokers. Creating it connects to nothing.
 #[derive(Clone)]
 pub struct KafkaConnection {
     config: ClientConfig,
@@ -133,7 +133,7 @@ impl KafkaProtocol {
 }
 
 impl KafkaSecurity {
-    /// Whether the keys fit each other and this build.
+    /// Checks that the keys fit each other and this build.
     fn check(&self) -> Result<(), KafkaConnectionError> {
         let protocol = self.protocol.name();
         let given = [("username", self.username.is_some()), ("password", self.password.is_some())];
@@ -160,7 +160,8 @@ impl KafkaSecurity {
 }
 
 impl KafkaConnection {
-    /// A way to these brokers; `password` is the one that the security refers to, opened.
+    /// The settings for connecting to these brokers; `password` is the value of the secret that the security section
+    /// refers to.
     pub fn new(
         brokers: &[String],
         client_id: &str,
@@ -174,7 +175,7 @@ impl KafkaConnection {
             .set("client.id", client_id)
             .set("security.protocol", security.protocol.native())
             .set("socket.keepalive.enable", "true")
-            // Brokers close idle connections as a matter of course.
+            // Brokers close idle connections regularly, so that is not worth a log line.
             .set("log.connection.close", "false")
             .set_log_level(RDKafkaLogLevel::Notice);
         if security.protocol.authenticates() {
@@ -196,7 +197,7 @@ impl KafkaConnection {
                     }
                     path
                 }
-                // OpenSSL is linked statically and does not know where this system keeps them.
+                // OpenSSL is linked statically and does not know where this system keeps its certificate authorities.
                 None => "probe".to_owned(),
             };
             config.set("ssl.ca.location", authorities);
@@ -204,14 +205,14 @@ impl KafkaConnection {
         Ok(Self { config })
     }
 
-    /// What every client of these brokers is made with.
+    /// The configuration of every client of these brokers.
     pub fn client_config(&self) -> ClientConfig {
         self.config.clone()
     }
 }
 
-/// OpenSSL reads the file itself, and passes over a first certificate that something invisible stands before. Names and
-/// comments between certificates are in whatever encoding their makers liked.
+/// OpenSSL reads the file itself, and silently skips a first certificate that follows an invisible character. Names and
+/// comments between certificates may have any encoding.
 fn check_authorities(bytes: &[u8]) -> Result<(), String> {
     const BEGIN: &[u8] = b"-----BEGIN ";
     if bytes.starts_with("\u{feff}".as_bytes()) {
@@ -225,7 +226,7 @@ fn check_authorities(bytes: &[u8]) -> Result<(), String> {
 
 impl fmt::Debug for KafkaConnection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The rest of it has the password.
+        // The other settings include the password.
         f.debug_struct("KafkaConnection").field("brokers", &self.config.get("bootstrap.servers")).finish()
     }
 }

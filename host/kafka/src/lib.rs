@@ -1,5 +1,5 @@
-//! The way to Kafka: how a connection is configured, what librdkafka has to say, and a producer that knows when the
-//! brokers have a record.
+//! The connection to Kafka: its configuration, the log lines of librdkafka, and a producer that reports when the
+//! brokers have confirmed a record.
 
 mod connection;
 mod log;

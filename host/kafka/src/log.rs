@@ -6,13 +6,14 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 use rdkafka::{ClientContext, Statistics};
 
-/// Lines about the same thing are this far apart: a broker that is away is said once, not at every attempt.
+/// The shortest time between two log lines of the same kind, so that an unreachable broker is not logged at every
+/// attempt.
 const QUIET: Duration = Duration::from_secs(10);
 
-/// The most things that are kept apart; librdkafka knows some dozens.
+/// The most kinds of lines that are counted separately; librdkafka has some dozens.
 const MOST_KINDS: usize = 128;
 
-/// Writes what librdkafka says as log lines, and what it says over and over only now and then.
+/// Writes what librdkafka reports as log lines, and leaves out most repetitions.
 #[derive(Debug, Default)]
 pub struct KafkaLog {
     said: Mutex<HashMap<String, Said>>,
@@ -25,7 +26,8 @@ struct Said {
 }
 
 impl KafkaLog {
-    /// How many lines of this kind were left out since the last one; none when this one is left out too.
+    /// How many lines of this kind were left out since the last one that was written; none when this line is to be left
+    /// out too.
     fn admit(&self, kind: &str, now: Instant) -> Option<u64> {
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         match said.get_mut(kind) {
@@ -60,7 +62,7 @@ impl KafkaLog {
         }
     }
 
-    /// An error that librdkafka reports besides, for example that no broker can be reached.
+    /// An error that librdkafka reports apart from its log, for example that no broker can be reached.
     pub fn error(&self, error: &KafkaError, reason: &str) {
         let kind = error.rdkafka_error_code().map_or_else(|| "error".to_owned(), |code| format!("{code:?}"));
         if let Some(left_out) = self.admit(&kind, Instant::now()) {

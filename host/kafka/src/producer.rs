@@ -9,33 +9,34 @@ use thiserror::Error;
 
 use crate::{KafkaConnection, KafkaConnectionError, KafkaLog};
 
-/// Longer than a delivery may take by itself, so that only a hang in librdkafka meets it.
+/// Added to the timeout of a delivery. librdkafka reports a timeout by itself earlier, so only a hang in librdkafka
+/// takes this long.
 const SLACK: Duration = Duration::from_secs(5);
 
-/// The broker decides what is too large, not the client.
+/// The client has no limit of its own: the broker decides which record is too large.
 const LARGEST_MESSAGE: &str = "1000000000";
 
-/// Sends records, and knows for each when the brokers have it.
+/// Sends records, and reports for each when the brokers have confirmed it.
 pub struct KafkaProducer {
     config: ClientConfig,
     timeout: Duration,
     current: Mutex<FutureProducer<KafkaLog>>,
 }
 
-/// A record on its way out.
+/// A record to be sent.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OutgoingRecord<'a> {
-    /// Where it goes.
+    /// The topic.
     pub topic: &'a str,
     /// Chooses the partition.
     pub key: Option<&'a [u8]>,
-    /// What it says; none is a tombstone.
+    /// The value; none is a tombstone.
     pub value: Option<&'a [u8]>,
-    /// What is said besides, in order.
+    /// The headers, in order.
     pub headers: &'a [(String, Option<Vec<u8>>)],
 }
 
-/// Why a record is not with the brokers, as far as anybody knows.
+/// Why the host cannot be sure that the brokers have a record.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum SendError {
     /// The broker or topic does not take a record of this size.
@@ -59,7 +60,7 @@ impl KafkaProducer {
     pub fn new(connection: &KafkaConnection, timeout: Duration) -> Result<Self, KafkaConnectionError> {
         let mut config = connection.client_config();
         config
-            // Every replica that is in sync has the record, once, before it counts as sent.
+            // A record counts as sent once every in-sync replica has it, and is stored once only.
             .set("enable.idempotence", "true")
             .set("acks", "all")
             .set("message.timeout.ms", timeout.as_millis().max(1).to_string())
@@ -68,7 +69,8 @@ impl KafkaProducer {
         Ok(Self { config, timeout, current })
     }
 
-    /// Sends a record, and returns once the brokers have confirmed it. After an error it may have arrived all the same.
+    /// Sends a record, and returns once the brokers have confirmed it. After an error the record may have arrived
+    /// nevertheless.
     pub async fn send(&self, record: OutgoingRecord<'_>) -> Result<(), SendError> {
         let failed = |reason: String| SendError::Failed { topic: record.topic.to_owned(), reason };
         let too_large = |error: &KafkaError| {
@@ -99,7 +101,7 @@ impl KafkaProducer {
         }
     }
 
-    /// The producer in use. One that has met an error it cannot recover from is replaced.
+    /// The current producer. A producer that has met a fatal error is replaced.
     fn producer(&self) -> Result<FutureProducer<KafkaLog>, KafkaError> {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, reason)) = current.client().fatal_error() {

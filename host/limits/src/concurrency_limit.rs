@@ -25,7 +25,7 @@ pub struct ConcurrencyLimit<K> {
     counts: Arc<Mutex<KeyedCounts<K>>>,
 }
 
-/// One of what a [`ConcurrencyLimit`] counts, until it is dropped.
+/// A permit of a [`ConcurrencyLimit`], counted until it is dropped.
 #[derive(Debug)]
 pub struct ConcurrencyPermit<K: Clone + Eq + Hash> {
     limit: ConcurrencyLimit<K>,
@@ -43,7 +43,7 @@ impl<K: Clone + Eq + Hash> ConcurrencyLimit<K> {
         Self::new(usize::MAX, max_per_key)
     }
 
-    /// One more for a key, or which limit is in the way: the key's own when both are.
+    /// Takes a permit for a key. The error says which limit is reached; when both are, it names the limit of the key.
     pub fn try_acquire(&self, key: K) -> Result<ConcurrencyPermit<K>, LimitReached> {
         self.lock().try_add(&key)?;
         Ok(ConcurrencyPermit { limit: self.clone(), key })

@@ -8,8 +8,9 @@ use crate::{FairQueue, KeyedCounts, LimitReached, QueueTicket};
 /// A semaphore whose permits are handed out round robin over keys: every key that waits gets a permit before any key
 /// gets two. One key holds at most `permits_per_key` of them.
 ///
-/// [`tokio::sync::Semaphore`] serves who came first, so that a key with a thousand waiters delays another key by a
-/// thousand permits; here it delays it by one. Within a key, who came first is served first.
+/// [`tokio::sync::Semaphore`] serves waiters in the order in which they came, so a key with a thousand waiters delays
+/// another key by a thousand permits; here it delays it by one. Within a key, the waiter that came first is served
+/// first.
 ///
 /// A released permit goes directly to the waiter whose turn it is, so a newcomer cannot take it instead, and
 /// no waiter waits while a permit is free that it may have. The number of waiters has no bound; use a [`FairQueue`]
@@ -43,14 +44,15 @@ struct SemaphoreState<K: Clone + Eq + Hash> {
     waiters: FairQueue<K, oneshot::Sender<FairPermit<K>>>,
 }
 
-/// A permit of a [`FairSemaphore`], until it is dropped; then the next waiter has it.
+/// A permit of a [`FairSemaphore`]. When it is dropped, the next waiter gets it.
 #[derive(Debug)]
 pub struct FairPermit<K: Clone + Eq + Hash> {
     semaphore: FairSemaphore<K>,
     key: K,
 }
 
-/// Who waits for a permit. Dropped, it leaves the queue; a permit that it was just given goes to the next one.
+/// A waiter for a permit. When it is dropped it leaves the queue, and a permit that it was just given goes to the next
+/// waiter.
 struct SemaphoreWaiter<'a, K: Clone + Eq + Hash> {
     semaphore: &'a FairSemaphore<K>,
     ticket: QueueTicket<K>,
@@ -58,7 +60,7 @@ struct SemaphoreWaiter<'a, K: Clone + Eq + Hash> {
 }
 
 impl<K: Clone + Eq + Hash> FairSemaphore<K> {
-    /// A semaphore with so many permits, of which one key may hold `permits_per_key`.
+    /// A semaphore with `permits` permits, of which one key may hold `permits_per_key`.
     pub fn new(permits: usize, permits_per_key: usize) -> Self {
         let held = KeyedCounts::new(permits, permits_per_key);
         Self { state: Arc::new(Mutex::new(SemaphoreState { held, waiters: FairQueue::unbounded() })) }
@@ -106,14 +108,15 @@ impl<K: Clone + Eq + Hash> FairSemaphore<K> {
     fn release(&self, key: &K) {
         let mut state = self.lock();
         state.held.remove(key);
-        // One released permit makes room for one waiter: before, there was none free, or every key that waits held as
-        // many as it may, of which only this one has room now.
+        // One released permit makes room for one waiter at most. Before the release, either no permit was free, or
+        // every key that waits held as many permits as it may; of those keys only this one has room now.
         let SemaphoreState { held, waiters } = &mut *state;
         let Some((key, waiter)) = waiters.pop_key_where(|key| held.has_room(key)) else { return };
         let granted = held.try_add(&key);
         drop(state);
         if granted.is_ok() {
-            // A waiter that is being dropped gives the permit back with the error, and its end releases it again.
+            // If the waiter is just being dropped, `send` gives the permit back as the error, and dropping that
+            // releases it.
             drop(waiter.send(self.permit(key)));
         }
     }
@@ -199,7 +202,7 @@ mod tests {
         let mut next = Box::pin(semaphore.acquire(&"other"));
         assert!((&mut gone).now_or_never().is_none() && (&mut next).now_or_never().is_none());
         drop(permit);
-        // It has the permit, and never looked.
+        // This waiter was given the permit and was never polled again.
         drop(gone);
         assert!(next.now_or_never().is_some());
     }
@@ -245,7 +248,7 @@ mod tests {
                             held.push(permit);
                         }
                     }
-                    // A permit or a waiter.
+                    // Drops a permit or a waiter.
                     Step::Drop(index) if waiting.len() + held.len() > 0 => {
                         let index = index.index(waiting.len() + held.len());
                         if index < waiting.len() {

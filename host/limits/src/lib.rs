@@ -1,5 +1,5 @@
 //! Limits by key: how many of something one business, address or user may have at a time, how often it may ask, and in
-//! which order those are served who wait.
+//! which order waiters are served.
 //!
 //! | type | question | a request that finds no room |
 //! | --- | --- | --- |

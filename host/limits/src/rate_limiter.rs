@@ -9,12 +9,12 @@ use governor::middleware::NoOpMiddleware;
 use governor::state::keyed::DefaultKeyedStateStore;
 use governor::{Quota, RateLimiter as Governor};
 
-/// After so many checks the limiter forgets keys that have been quiet. To forget takes a walk over all keys, so it is
-/// not done at each check; and until then at most so many keys are remembered that need not be.
+/// After this many checks the limiter forgets the keys that have been inactive. Forgetting walks over all keys, so it
+/// is not done at each check. Until then the limiter remembers at most this many keys too many.
 const CHECKS_BETWEEN_SWEEPS: usize = 1_024;
 
-/// How often a key may do something: `per_second` times a second on average, and `burst` times at once after a while
-/// without.
+/// How often a key may do something: `per_second` times a second on average, and `burst` times at once after it has
+/// been inactive.
 ///
 /// The limiter implements the generic cell rate algorithm of the crate `governor`: a full bucket of `burst` tokens per
 /// key, filled at the rate. A refused check takes no token. A key whose bucket is full again is forgotten, so memory is
@@ -53,7 +53,7 @@ impl<K: Clone + Eq + Hash, C: Clock> RateLimiter<K, C> {
         Self { governor: Governor::new(quota, store, clock), checks: AtomicUsize::new(0) }
     }
 
-    /// Takes a token of the key. An error says after how long there is one, unless another check takes it first.
+    /// Takes a token of the key. The error says when the next token is there, unless another check takes it first.
     pub fn check(&self, key: &K) -> Result<(), Duration> {
         if self.checks.fetch_add(1, Ordering::Relaxed) % CHECKS_BETWEEN_SWEEPS == CHECKS_BETWEEN_SWEEPS - 1 {
             self.governor.retain_recent();
@@ -130,12 +130,12 @@ mod tests {
                 match limiter.check(&key) {
                     Ok(()) => own.push(now),
                     Err(retry_after) => {
-                        // With the last tokens taken at once, the next one comes an interval later.
+                        // After the last tokens were taken together, the next one is there one interval later.
                         prop_assert!(retry_after > Duration::ZERO && retry_after <= interval, "{:?}", retry_after);
                         prop_assert!(own.len() >= burst as usize, "refused before the burst was used up");
                     }
                 }
-                // In no span of time are there more than the burst and what the rate adds meanwhile.
+                // No span of time admits more than the burst plus what the rate adds during it.
                 for (index, from) in own.iter().enumerate() {
                     let most = u128::from(burst) + (now - *from).as_nanos() / interval.as_nanos();
                     prop_assert!((own.len() - index) as u128 <= most, "{:?}", own);

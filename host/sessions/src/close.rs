@@ -151,7 +151,7 @@ pub struct Close {
 }
 
 impl Close {
-    /// With the code's usual advice.
+    /// A close with the code's usual advice.
     pub fn new(code: CloseCode) -> Self {
         Self { code, after_ms: code.reconnect_after_ms(), why: Cow::Borrowed(code.why()) }
     }

@@ -15,19 +15,19 @@ pub use server::{
     AckState, ClientLimits, DecisionSummary, Heartbeat, OtherInput, ServerFrame, count_answers, response_frames,
 };
 
-/// A frame as it goes over the wire; a clone shares the bytes.
+/// A frame as it is sent; clones share the bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Encoded(Bytes);
 
 impl Encoded {
-    /// This text.
+    /// A frame of this text.
     pub fn text(text: impl Into<String>) -> Self {
         Self(Bytes::from(text.into()))
     }
 
-    /// This frame as JSON.
+    /// A frame of this value as JSON.
     pub fn json(frame: &impl Serialize) -> Self {
-        // A frame is made of strings, numbers and JSON objects, for which serialisation has no way to fail.
+        // A frame consists of strings, numbers and JSON objects, whose serialisation cannot fail.
         Self(Bytes::from(serde_json::to_vec(frame).unwrap_or_default()))
     }
 

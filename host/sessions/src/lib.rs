@@ -1,8 +1,8 @@
-//! Who is connected, and how to reach them: the frames of the WebSocket protocol, one bounded outbox per connection,
+//! The connected users and how to reach them: the frames of the WebSocket protocol, one bounded outbox per connection,
 //! and the registry that finds the connections of a user or of a business.
 //!
-//! Nothing here knows a socket or reads a clock. A trigger owns the socket and writes what its outbox holds; code that
-//! has something to say calls [`Sessions::send_to_user`] or [`Sessions::broadcast`].
+//! This crate knows no sockets and reads no clock. A trigger owns the socket and writes what its outbox holds; code
+//! that has something to send calls [`Sessions::send_to_user`] or [`Sessions::broadcast`].
 
 mod close;
 mod frame;

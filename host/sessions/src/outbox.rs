@@ -5,10 +5,11 @@ use tokio::sync::Notify;
 
 use crate::{Close, CloseCode, Encoded};
 
-/// What one queued frame costs beside its bytes, so that a flood of tiny frames is bounded too.
+/// The bytes that one queued frame counts in addition to its own, so that the number of tiny frames is bounded too.
 const FRAME_OVERHEAD: usize = 64;
 
-/// What waits to be written to one connection, bounded in bytes. Many put in; the connection's own task takes out.
+/// The frames that wait to be written to one connection, bounded in bytes. Many tasks put frames in; the connection's
+/// own task takes them out.
 #[derive(Debug)]
 pub struct Outbox {
     waiting: Mutex<Waiting>,
@@ -25,40 +26,40 @@ struct Waiting {
     close: Option<Close>,
 }
 
-/// What became of a frame.
+/// The result of queueing a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pushed {
     /// It will be written.
     Queued,
-    /// It was left out: there was little room, and it was not important.
+    /// It was left out, because it was unimportant and more than half of the room was taken.
     Dropped,
     /// The connection is being closed.
     Closed,
 }
 
 impl Outbox {
-    /// Holds at most `limit` bytes.
+    /// An outbox of at most `limit` bytes.
     pub fn new(limit: usize) -> Self {
         Self { waiting: Mutex::default(), filled: Notify::new(), closing: Notify::new(), drained: Notify::new(), limit }
     }
 
-    /// Queues a frame. When the outbox is full, the client is too slow and the connection is closed as such: leaving
-    /// out a frame silently would look like it was never sent.
+    /// Queues a frame. When the outbox is full, the client is too slow and the connection is closed for that reason,
+    /// because a client could not tell a frame that was left out from one that was never sent.
     pub fn push(&self, frame: Encoded) -> Pushed {
         let cost = frame.len() + FRAME_OVERHEAD;
         self.queue(self.lock(), cost, |frames| frames.push_back(frame))
     }
 
-    /// Queues a frame before all that wait.
+    /// Queues a frame before all frames that wait.
     pub fn push_first(&self, frame: Encoded) -> Pushed {
         let cost = frame.len() + FRAME_OVERHEAD;
         self.queue(self.lock(), cost, |frames| frames.push_front(frame))
     }
 
-    /// Calls `first` and queues frames so that nobody can take one of them out before. `first` must not wait, and must
-    /// not use this outbox. The frames go out all together or not at all.
+    /// Calls `first` and then queues the frames; no frame can be taken out before `first` has returned. `first` must
+    /// not wait, and must not use this outbox. Either all frames are queued or none.
     pub fn push_after(&self, frames: impl IntoIterator<Item = Encoded>, first: impl FnOnce()) -> Pushed {
-        // Outside of the lock: frames may be made only now.
+        // Collected before the lock is taken, because the iterator may encode frames.
         let frames: Vec<Encoded> = frames.into_iter().collect();
         let cost: usize = frames.iter().map(|frame| frame.len() + FRAME_OVERHEAD).sum();
         let waiting = self.lock();
@@ -92,8 +93,8 @@ impl Outbox {
         if self.lock().bytes > self.limit / 2 { Pushed::Dropped } else { self.push(frame) }
     }
 
-    /// Asks the connection's task to close. The first reason stays; a slow consumer's queue is thrown away, because it
-    /// will not be read in time, and every other close is sent behind what is queued.
+    /// Asks the connection's task to close. The first reason stays. The queue of a slow consumer is dropped, because
+    /// the client would not read it in time; every other close is sent after the queued frames.
     pub fn close(&self, close: Close) {
         let mut waiting = self.lock();
         if waiting.close.is_none() {
@@ -115,7 +116,7 @@ impl Outbox {
         let frame = waiting.frames.pop_front()?;
         waiting.bytes -= frame.len() + FRAME_OVERHEAD;
         if waiting.frames.is_empty() && waiting.frames.capacity() > 32 {
-            // A burst must not keep its memory on an idle connection.
+            // An idle connection must not keep the memory of a burst.
             waiting.frames = VecDeque::new();
         }
         let roomy = waiting.bytes <= self.limit / 2;
@@ -131,25 +132,26 @@ impl Outbox {
         self.lock().close.clone()
     }
 
-    /// The bytes that wait, with what their queue costs.
+    /// The bytes that wait, including the overhead of each frame.
     pub fn bytes(&self) -> usize {
         self.lock().bytes
     }
 
-    /// Waits until there may be something to pop or a close. For the connection's own task only.
+    /// Waits until there may be a frame to pop, or a close. Only the connection's own task may call it.
     pub async fn filled(&self) {
         self.filled.notified().await;
     }
 
-    /// Waits until the client has turned out to be too slow. For the connection's own task only, while it writes.
+    /// Waits until the client has turned out to be too slow. Only the connection's own task may call it, while it
+    /// writes.
     pub async fn overflowed(&self) {
         while self.lock().close.as_ref().is_none_or(|close| close.code != CloseCode::SlowConsumer) {
             self.closing.notified().await;
         }
     }
 
-    /// Waits until half of the room is free; false when the connection is being closed. For one waiter at a time, the
-    /// replay of a resume.
+    /// Waits until half of the room is free; false when the connection is being closed. Only one task may wait at a
+    /// time: the replay of a resume.
     pub async fn room(&self) -> bool {
         loop {
             {
@@ -166,7 +168,7 @@ impl Outbox {
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
-        // The lock is never held across anything that panics halfway through a change.
+        // No code under the lock can panic in the middle of a change.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -8,7 +8,7 @@ use thiserror::Error;
 use crate::metrics::CONNECTIONS;
 use crate::{Encoded, Outbox, Pushed};
 
-/// Everyone who is connected and authenticated. Cheap to clone.
+/// The connections that are open and authenticated. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Sessions {
     shared: Arc<Shared>,
@@ -44,7 +44,7 @@ pub struct Full {
     pub limit: usize,
 }
 
-/// One connection's place among the sessions; dropping it takes the connection out.
+/// The registration of one connection; dropping it removes the connection.
 #[derive(Debug)]
 pub struct Session {
     connection: Arc<Connection>,
@@ -52,7 +52,7 @@ pub struct Session {
 }
 
 impl Sessions {
-    /// Nobody yet; each user may have `per_user` connections at a time.
+    /// An empty registry in which each user may have `per_user` connections at a time.
     pub fn new(per_user: usize) -> Self {
         Self { shared: Arc::new(Shared { index: Mutex::default(), next: AtomicU64::new(1), per_user }) }
     }
@@ -79,14 +79,14 @@ impl Sessions {
         Ok(Session { connection, sessions: self.clone() })
     }
 
-    /// Queues a frame for every connection of a user that may see the business; says how many took it.
+    /// Queues a frame for every connection of a user that may see the business. Returns how many connections took it.
     pub fn send_to_user(&self, business_id: &str, user_id: &str, frame: &Encoded) -> usize {
         let connections = self.lock().users.get(user_id).cloned().unwrap_or_default();
         deliver(&connections, frame, |access| access.businesses.contains_key(business_id))
     }
 
-    /// Queues a frame for everyone whose token names the business and whom `hears` lets hear it: places and permissions
-    /// are its affair. Says how many connections took it. The frame is serialised once for all of them.
+    /// Queues a frame for every connection whose token names the business and for which `hears` returns true; `hears`
+    /// checks locations and permissions. Returns how many connections took it. All of them share one encoded frame.
     pub fn broadcast(&self, business_id: &str, frame: &Encoded, hears: impl Fn(&UserAccess) -> bool) -> usize {
         let connections = self.lock().businesses.get(business_id).cloned().unwrap_or_default();
         deliver(&connections, frame, |access| access.businesses.contains_key(business_id) && hears(access))
@@ -103,18 +103,18 @@ impl Sessions {
     }
 
     fn lock(&self) -> MutexGuard<'_, Index> {
-        // A panic cannot leave the index half changed: nothing that can panic runs under the lock.
+        // No code under the lock can panic, so the index is never left half changed.
         self.shared.index.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Session {
-    /// The user's access as the latest token says.
+    /// The user's access according to the latest token.
     pub fn access(&self) -> Arc<UserAccess> {
         self.connection.access()
     }
 
-    /// Takes over what a new token of the same user says.
+    /// Replaces the access by that of a new token of the same user.
     pub fn refresh(&self, access: UserAccess) {
         let mut index = self.sessions.lock();
         index.detach(&self.connection);

@@ -1,4 +1,4 @@
-//! What holds for outboxes and the registry whatever happens in whatever order.
+//! Properties of outboxes and the registry that hold for every order of events.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
 
 use std::collections::{BTreeMap, VecDeque};
@@ -59,8 +59,8 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
 }
 
 proptest! {
-    /// An outbox holds no more than its limit; what it took is given in order, once, and before the close; what it did
-    /// not take it says so; after a close nothing is taken.
+    /// An outbox holds no more than its limit. It gives the frames that it took in order, once, and before the close;
+    /// it reports the frames that it did not take; after a close it takes none.
     #[test]
     fn an_outbox_gives_what_it_took_in_order_and_holds_no_more_than_its_limit(steps in prop::collection::vec(step(), 1..200)) {
         let outbox = Outbox::new(LIMIT);
@@ -97,8 +97,9 @@ proptest! {
         prop_assert_eq!(outbox.bytes(), 0);
     }
 
-    /// Whoever comes, changes and goes: a user has no more connections than allowed, a frame reaches exactly the
-    /// connections that may see its business by their newest token, and nothing is left of those who have gone.
+    /// Whatever connections come, change and go: a user has no more connections than allowed, a frame reaches exactly
+    /// the connections that may see its business by their newest token, and a closed connection leaves nothing in the
+    /// registry.
     #[test]
     fn a_frame_reaches_exactly_those_who_may_see_its_business_now(moves in moves()) {
         const PER_USER: usize = 2;

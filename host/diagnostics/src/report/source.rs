@@ -1,8 +1,8 @@
-//! The source of a report as a terminal may show it.
+//! The source of a report without characters that could act on a terminal.
 
 use signalbox_model::is_hidden;
 
-/// The source as a terminal may show it, with every byte where it was, so that spans still fit.
+/// Replaces what a terminal must not be sent. Every other byte keeps its position, so that spans still fit.
 pub(super) fn without_hidden(source: &str) -> String {
     let mut shown = String::with_capacity(source.len());
     let mut characters = source.chars().peekable();

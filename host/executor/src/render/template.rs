@@ -1,5 +1,5 @@
-//! Where templates are rendered: at once when it is little work, as nearly always, and else on a thread that may be
-//! kept.
+//! Decides where a template is rendered: on the runtime's thread when that is little work, which is the rule, and
+//! otherwise on a blocking thread.
 
 use std::borrow::Borrow;
 use std::sync::{Arc, OnceLock};
@@ -9,7 +9,7 @@ use signalbox_capabilities::rag::{RenderSteps, Template, TemplateError};
 use signalbox_model::{JsonObject, MessageModel};
 use tokio::sync::Semaphore;
 
-/// A longer template is not read on a thread of the runtime, in bytes.
+/// A template of more bytes than this is not parsed on a thread of the runtime.
 const LONGEST_READ_AT_ONCE: usize = 1024;
 
 /// A message model and its template, which is read when it is first used and then kept with the model.
@@ -38,7 +38,7 @@ impl Prepared {
         &self.inner.model
     }
 
-    /// Whether it is little work to have the template.
+    /// Whether the template is parsed already, or quickly parsed.
     fn is_at_hand(&self) -> bool {
         self.inner.template.get().is_some() || self.inner.model.message_template.len() <= LONGEST_READ_AT_ONCE
     }
@@ -51,9 +51,9 @@ impl Prepared {
     }
 }
 
-/// Renders, and sees to it that no message keeps others waiting.
+/// Renders messages without keeping a thread of the runtime for long.
 pub(super) struct Rendering {
-    /// Long renderings leave cores to everybody else, however many there are.
+    /// Bounds the long renderings at a time, so that they leave cores to other work.
     long: Semaphore,
 }
 
@@ -63,7 +63,7 @@ impl Rendering {
         Self { long: Semaphore::new((cores / 2).max(1)) }
     }
 
-    /// A message, and its parameters again. What is done for it depends on nothing but model and parameters.
+    /// A message, and its parameters again. The work depends on nothing but model and parameters.
     pub async fn words(
         &self,
         prepared: Prepared,

@@ -1,18 +1,17 @@
 use std::time::Duration;
 
-/// The time between one waiter who got room and the next, as a moving average. Times in which nothing waited say
-/// nothing about it.
+/// The average time between two waiters that get room, as a moving average. Times in which no input waits are left out.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct ServiceInterval {
     last: Option<Duration>,
     average: Option<Duration>,
 }
 
-/// How much the newest interval weighs: one in so many.
+/// The weight of the newest interval is one divided by this.
 const WEIGHT: u32 = 8;
 
 impl ServiceInterval {
-    /// An input that waited got room.
+    /// Records that a waiting input got room.
     pub fn record(&mut self, now: Duration) {
         if let Some(last) = self.last {
             let took = now.saturating_sub(last);
@@ -24,7 +23,7 @@ impl ServiceInterval {
         self.last = Some(now);
     }
 
-    /// Nothing waits any more.
+    /// Records that no input waits any more.
     pub fn pause(&mut self) {
         self.last = None;
     }

@@ -1,7 +1,7 @@
-//! Who has room, and who waits for it in which order: counts and a queue, without clock, tasks or locks.
+//! Which inputs have room and which wait, in which order: counts and a queue, without clock, tasks or locks.
 //!
 //! An input that finds no room waits in the queue of its business, and the queues are served round robin. No input
-//! waits while there is room for it, so a newcomer that finds room overtakes none.
+//! waits while there is room for it, so a new input that finds room never overtakes one that could have had it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use signalbox_limits::{FairQueue, KeyedCounts, PushedItem, QueueFull, QueueTicke
 
 use super::service_interval::ServiceInterval;
 
-/// For whom room is asked.
+/// The business and the user that an input needs room for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Requester {
     pub business: Arc<str>,
@@ -27,22 +27,22 @@ pub(super) struct AdmissionLimits {
     pub waiting_per_business: usize,
 }
 
-/// In which queue an input waits.
+/// The queue in which an input waits.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum QueueKey {
-    /// Among others of its business.
+    /// The queue of its business.
     Business(Arc<str>),
-    /// Among inputs that are stored. They have one turn in a round like any business, and no bound of their own:
-    /// recovery puts inputs there a few at a time.
+    /// The queue of the inputs that are stored already. It has one turn in a round like the queue of a business, and no
+    /// bound of its own, because recovery adds only a few inputs at a time.
     Stored,
 }
 
-/// `T` is how an input that waits is told.
+/// `T` is the channel by which a waiting input is told its result.
 #[derive(Debug)]
 pub(super) struct AdmissionState<T> {
-    /// What is in flight, by business and together.
+    /// The decisions in flight, by business and in all.
     businesses: KeyedCounts<Arc<str>>,
-    /// What is in flight of each user.
+    /// The decisions in flight of each user.
     users: KeyedCounts<Arc<str>>,
     waiters: FairQueue<QueueKey, AdmissionWaiter<T>>,
     interval: ServiceInterval,
@@ -60,9 +60,9 @@ struct AdmissionWaiter<T> {
 pub(super) enum NotQueued {
     /// The queue of its business is full.
     BusinessFull,
-    /// All queues together are, and no queue is longer than its own.
+    /// All queues together are full, and no queue is longer than this one.
     AllFull,
-    /// Nothing is admitted any more.
+    /// Admission is closed.
     Closed,
 }
 
@@ -77,12 +77,12 @@ impl<T> AdmissionState<T> {
         }
     }
 
-    /// Takes room if there is some.
+    /// Takes room if there is any.
     pub fn try_admit(&mut self, requester: &Requester) -> bool {
         !self.is_closed && self.add(requester)
     }
 
-    /// Lets an input wait that found no room. What is stored waits in a queue of its own.
+    /// Queues an input that found no room. Stored inputs have a queue of their own.
     pub fn enqueue(
         &mut self,
         requester: Requester,
@@ -105,7 +105,7 @@ impl<T> AdmissionState<T> {
         Ok(PushedItem { ticket: pushed.ticket, evicted: pushed.evicted.map(|evicted| evicted.tell) })
     }
 
-    /// Leaves the queue; false when it is not in it any more.
+    /// Takes an input out of the queue; false when it has left the queue already.
     pub fn leave(&mut self, ticket: &QueueTicket<QueueKey>) -> bool {
         let has_left = self.waiters.remove(ticket).is_some();
         if has_left && self.waiters.is_empty() {
@@ -114,8 +114,8 @@ impl<T> AdmissionState<T> {
         has_left
     }
 
-    /// Gives room back, and says who has it now: several, when for one of them its business had no room and for another
-    /// its user.
+    /// Gives room back, and returns the waiters that get room now. There may be several, for example one that lacked
+    /// room for its business and another that lacked room for its user.
     pub fn release(&mut self, requester: &Requester, now: Duration) -> Vec<(Requester, T)> {
         self.businesses.remove(&requester.business);
         if let Some(user) = &requester.user {
@@ -133,19 +133,19 @@ impl<T> AdmissionState<T> {
         admitted
     }
 
-    /// Admits nothing any more, and gives what waited.
+    /// Admits no further input, and returns the inputs that waited.
     pub fn close(&mut self) -> Vec<T> {
         self.is_closed = true;
         self.waiters.drain().map(|(_, waiter)| waiter.tell).collect()
     }
 
-    /// How long the queue takes to empty at the rate at which it was served recently; none when it never was.
+    /// The time in which the queue empties at its recent rate; none when no waiter has been served yet.
     pub fn drain_time(&self) -> Option<Duration> {
         let waiting = u32::try_from(self.waiters.bounded_len()).unwrap_or(u32::MAX);
         Some(self.interval.average()?.saturating_mul(waiting.saturating_add(1)))
     }
 
-    /// Counts one more in flight, unless there is no room for it.
+    /// Counts one more decision in flight, if there is room for it.
     fn add(&mut self, requester: &Requester) -> bool {
         if self.businesses.try_add(&requester.business).is_err() {
             return false;
@@ -159,7 +159,7 @@ impl<T> AdmissionState<T> {
         true
     }
 
-    /// The first waiter who can go, of the first queue that has one.
+    /// The first waiter that has room, of the first queue that has such a waiter.
     fn next_waiter(&mut self) -> Option<AdmissionWaiter<T>> {
         if self.businesses.is_full() {
             return None;

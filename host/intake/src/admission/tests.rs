@@ -49,7 +49,7 @@ async fn room_that_somebody_got_who_is_gone_is_handed_on() {
     let admission = admission(|_| {});
     let held = room(&admission).unwrap();
     let (gone, next) = (enter(&admission, "a"), enter(&admission, "b"));
-    // Handed to the first, who has not looked yet.
+    // The permit is sent to the first waiter, whose future has not been polled since.
     drop(held);
     assert!(room(&admission).is_none(), "it is taken");
     drop(gone);
@@ -107,7 +107,7 @@ async fn the_time_to_come_back_grows_with_the_queue_and_has_bounds() {
     drop((held, queued));
 }
 
-/// What may happen to an entry.
+/// The steps of a random run.
 #[derive(Clone, Debug)]
 enum Step {
     Enter { business: usize, endless: bool },
@@ -155,7 +155,7 @@ proptest! {
                         held.extend(told.ok());
                     }
                 }
-                // Permits and places alike.
+                // Drops a permit or a place in the queue.
                 Step::Drop(index) if asked.len() + held.len() > 0 => {
                     let index = index.index(asked.len() + held.len());
                     if index < asked.len() {

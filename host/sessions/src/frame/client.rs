@@ -7,10 +7,10 @@ use thiserror::Error;
 
 use super::ReviewFrame;
 
-/// The names of the frames that enter.
+/// The types of the frames that clients send.
 const TYPES: [&str; 6] = ["auth", "refresh", "message", "review", "resume", "ping"];
 
-/// The longest ids in a frame, in bytes; those of messages and cursors are looked at where they are used.
+/// The longest ids in a frame, in bytes. The ids of messages and cursors are checked where they are used.
 const LONGEST_BUSINESS: usize = 64;
 const LONGEST_LOCATION: usize = 256;
 const LONGEST_DECISION: usize = 64;
@@ -169,7 +169,7 @@ impl ClientFrame {
         }
     }
 
-    /// Refuses ids that nothing can have, before anybody looks for what they name.
+    /// Refuses ids that cannot exist, before they are looked up.
     fn check_ids(&self) -> Result<(), FrameError> {
         let fits = |frame, field: &str, id: &str, least, most, message_id: Option<&String>| match id.len() {
             length if (least..=most).contains(&length) => Ok(()),
@@ -200,11 +200,11 @@ impl ClientFrame {
 }
 
 fn read<T: DeserializeOwned>(frame: &'static str, fields: Value) -> Result<T, FrameError> {
-    // Only what is acknowledged is named in its errors, and only by an id that it may have.
+    // Only frames that are acknowledged are named in their errors, and only by a valid id.
     let named = matches!(frame, "message" | "review");
     let message_id = fields.get("id").and_then(Value::as_str).filter(|id| named && id.len() <= LONGEST_MESSAGE);
     let message_id = message_id.map(str::to_owned);
-    // A derived reader would take a list of the fields too.
+    // The derived deserialiser would also accept a list of the fields.
     if strict_json::not_an_object(&fields, &["/content"]).is_some() {
         let (field, problem) = ("content".to_owned(), "has to be an object".to_owned());
         return Err(FrameError::Field { frame, field, problem, message_id });
@@ -217,8 +217,8 @@ fn read<T: DeserializeOwned>(frame: &'static str, fields: Value) -> Result<T, Fr
     })
 }
 
-/// The path to the field that is wrong. Serde reports a missing field at the object that lacks it, and names it in
-/// words.
+/// The path to the field that is wrong. Serde reports a missing field at the object that lacks it, and names the field
+/// only in its message.
 fn place(path: &str, problem: &str) -> String {
     let missing = problem.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
     match (missing, path) {

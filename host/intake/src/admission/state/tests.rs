@@ -20,7 +20,7 @@ fn second(number: u64) -> Duration {
     Duration::from_secs(number)
 }
 
-/// Admission in which one business has taken all the room, with so many more of it waiting.
+/// Admission in which one business has taken all the room and `more` of its inputs wait.
 fn flooded(limits: AdmissionLimits, more: usize) -> AdmissionState<String> {
     let mut state = AdmissionState::new(limits);
     for _ in 0..limits.in_flight {
@@ -112,7 +112,7 @@ fn how_long_the_queue_takes_to_empty_follows_from_its_length_and_its_rate() {
     assert_eq!(state.drain_time(), Some(second(6)), "two who wait and a newcomer, two seconds each");
 }
 
-/// What may happen.
+/// The steps of a random run.
 #[derive(Clone, Debug)]
 enum Step {
     Enter { business: usize, user: Option<usize>, stored: bool },
@@ -131,7 +131,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What the test knows: who is in flight, and who waits, each under its number.
+/// What the test knows: which inputs are in flight and which wait, each under its number.
 #[derive(Default)]
 struct Known {
     inside: Vec<Requester>,
@@ -149,7 +149,7 @@ impl Known {
         Ok(())
     }
 
-    /// Everything that holds between any two steps.
+    /// The invariants that hold between any two steps.
     fn check(&self, state: &AdmissionState<u64>) -> Result<(), TestCaseError> {
         let mut businesses = HashMap::<_, usize>::new();
         let mut users = HashMap::<_, usize>::new();
