@@ -1,5 +1,6 @@
-//! Turns the written tables of all graphs into checked ones. Every problem of every graph is collected; a wrong name is
-//! taken for the one that was most likely meant, so that one slip does not cause a dozen reports.
+//! Turns the tables of all graphs, as they are written, into checked graphs. Every problem of every graph is collected.
+//! A name that does not exist is replaced by the existing name that the author most likely meant, so that one
+//! misspelling does not cause a dozen reports.
 
 mod assemble;
 mod assigned;
@@ -24,11 +25,11 @@ const MAX_LEVELS: usize = 16;
 struct Draft<'d> {
     definition: &'d GraphDefinition,
     graph: Graph,
-    /// Nodes that an edge from an unknown place leads to: reachable once that name is mended.
+    /// Nodes that an edge from an unknown node leads to: they will be reachable once that name is corrected.
     assumed_reachable: Vec<usize>,
 }
 
-/// What a graph may name that stands elsewhere in the manifest.
+/// The names from elsewhere in the manifest that a graph may use.
 #[derive(Clone, Copy)]
 pub(crate) struct DeclaredNames<'a> {
     /// The plugins.
@@ -37,7 +38,7 @@ pub(crate) struct DeclaredNames<'a> {
     pub permissions: &'a [String],
 }
 
-/// Checks `[graph]` and all `[graphs.…]` against each other and against the plugins there are.
+/// Checks `[graph]` and all `[graphs.…]` against each other and against the declared plugins.
 pub(crate) fn check(
     root: &GraphDefinition,
     subgraphs: &[GraphDefinition],
@@ -91,8 +92,8 @@ fn check_one<'d>(
     draft
 }
 
-/// Subgraphs in an order in which each comes after those it runs. Those that run themselves, by whatever detour, are
-/// problems and come last, and so is one that nests too deep.
+/// Subgraphs in an order in which each comes after those that it runs. Subgraphs that run themselves, directly or
+/// through others, are problems and come last, and so do those that nest too deep.
 fn innermost_first<'d>(
     root: &GraphDefinition,
     subgraphs: &'d [GraphDefinition],
@@ -115,7 +116,7 @@ fn innermost_first<'d>(
                 .collect()
         })
         .collect();
-    // Strongly connected parts come out innermost first.
+    // The strongly connected components come innermost first.
     let parts = paths::circles(subgraphs.len(), &|graph| runs.get(graph).cloned().unwrap_or_default());
     let (mut ordered, mut last) = (Vec::new(), Vec::new());
     let mut levels = vec![0_usize; subgraphs.len()];
@@ -137,7 +138,7 @@ fn innermost_first<'d>(
                 }
                 last.push(definition);
             } else if level > MAX_LEVELS {
-                // What is above it too would be told the same.
+                // The subgraphs above would only repeat the problem.
                 if level == MAX_LEVELS + 1
                     && let Some(name) = &definition.name
                 {
@@ -155,10 +156,10 @@ fn innermost_first<'d>(
             }
         }
     }
-    // In the file's order, as everything is told.
+    // In the order of the file, like all problems.
     last.sort_by_key(|definition| definition.span.start);
     if last.iter().any(|definition| levels_of(definition, &positions, &levels) > MAX_LEVELS) {
-        // Graphs that are dropped one within another take the thread's stack.
+        // Dropping graphs that contain each other this deep would overflow the thread's stack.
         return ordered;
     }
     ordered.extend(last);

@@ -13,7 +13,7 @@ use crate::reducer::Reducer;
 const MAX_NODES: usize = 2_000;
 /// The most channels of one graph.
 const MAX_CHANNELS: usize = 500;
-/// The most places that edges, gotos and `on-error` of one graph lead to.
+/// The most targets of all edges, gotos and `on-error` of one graph.
 const MAX_WAYS: usize = 6_000;
 
 /// `[graph]`, or one of `[graphs.…]`.
@@ -44,7 +44,7 @@ pub(crate) struct NodeDefinition {
     pub name: TomlString,
     pub plugin: Option<TomlString>,
     pub graph: Option<TomlString>,
-    /// None reads every channel.
+    /// None when the node reads every channel.
     pub reads: Option<Vec<TomlString>>,
     pub writes: Vec<TomlString>,
     pub targets: Vec<TomlString>,
@@ -66,7 +66,7 @@ pub(crate) struct EdgeDefinition {
 }
 
 impl GraphDefinition {
-    /// How messages call it.
+    /// The table's name in messages.
     pub fn place(&self) -> String {
         self.name.as_ref().map_or("[graph]".to_owned(), |name| format!("[graphs.{}]", name.value))
     }
@@ -75,7 +75,7 @@ impl GraphDefinition {
         let prefix = name.as_ref().map_or("graph".to_owned(), |name| format!("graphs.{}", name.value));
         let span = table.span();
         let step_limit = table.take("step-limit").and_then(|item| item.integer(1..=1_000, problems));
-        // Time and conversation belong to the whole decision, so a subgraph has neither.
+        // Deadline and session belong to the whole decision, so a subgraph has neither.
         let (mut deadline, mut session) = (None, Vec::new());
         if name.is_none() {
             let range = Duration::from_millis(1)..=Duration::from_secs(300);
@@ -108,7 +108,7 @@ impl GraphDefinition {
 }
 
 impl GraphDefinition {
-    /// How many places edges, gotos and `on-error` lead to.
+    /// How many targets the edges, gotos and `on-error` have.
     pub fn ways(&self) -> usize {
         let of_nodes = self.nodes.iter().map(|node| node.targets.len() + usize::from(node.on_error.is_some()));
         self.edges.iter().map(|edge| edge.to.len()).chain(of_nodes).sum()
@@ -120,7 +120,7 @@ impl GraphDefinition {
         conditions + self.nodes.iter().filter(|node| node.for_each.is_some()).count()
     }
 
-    /// Whether it is no larger than one graph may be.
+    /// Checks that the graph is not larger than one graph may be.
     pub fn is_within_limits(&self, problems: &mut Problems) -> bool {
         let mut fits = true;
         for (what, count, limit) in [
@@ -138,7 +138,7 @@ impl GraphDefinition {
     }
 }
 
-/// A name that people read in paths and logs: letters, digits, `-` and `_`.
+/// Checks a name that appears in paths and logs: letters, digits, `-` and `_`.
 pub(crate) fn check_name(kind: &str, name: &TomlString, problems: &mut Problems) {
     let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     if name.value.is_empty() || name.value.len() > 64 || !name.value.chars().all(allowed) {
@@ -227,7 +227,7 @@ fn node(item: &Item<'_>, prefix: &str, problems: &mut Problems) -> Option<NodeDe
     Some(NodeDefinition { name, plugin, graph, reads, writes, targets, join, for_each, retry, on_error, timeout })
 }
 
-/// Keys that only make sense for a node that runs a plugin: a subgraph's own nodes have them.
+/// Keys that only a node with a plugin may have; for a subgraph, its own nodes have them.
 struct PluginKeys<'a> {
     node: &'a str,
     allowed: bool,

@@ -1,5 +1,5 @@
-//! Conditions and lists in CEL: checked when a bundle is loaded, priced before each evaluation, evaluated over the few
-//! values they name.
+//! Conditions and lists in CEL. They are checked when a bundle is loaded, their cost is estimated before each
+//! evaluation, and they are evaluated over the few values that they name.
 
 mod cost;
 mod fact;
@@ -36,31 +36,33 @@ pub(crate) use surroundings::{ExpressionProblem, ExpressionPurpose, Surroundings
 
 pub use meter::{EVALUATION_LIMIT, RUN_LIMIT, STEP_LIMIT};
 
-/// The longest expression: what it may cost to read is bounded by what may be written.
+/// The longest expression in bytes, which bounds the cost of parsing it.
 const MAX_SOURCE_BYTES: usize = 1024;
 
-/// The most brackets, `?`, comparisons and sums, which are what may nest: parser and evaluation recurse, and an
-/// overflow would take the host with it.
+/// The most brackets, `?`, comparisons and sums of an expression. These can nest, and both parser and evaluation
+/// recurse, so without a limit an overflow of the stack would end the host.
 const MAX_NESTING: usize = 32;
 
-/// The stack that parsing gets; only what is used of it is ever backed by memory.
+/// The stack of the thread that parses. Only the part that is used occupies memory.
 const PARSER_STACK_BYTES: usize = 32 << 20;
 
-/// The most values in the list of a `for-each` that is a channel alone, all levels counted.
+/// The most values, on all levels, in a `for-each` list that is a channel alone.
 const MAX_LIST_NODES: usize = 50_000;
 
 static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| {
     let mut environment = Env::stdlib();
-    // The extension's names are its own, so adding it to the standard library cannot clash; a test calls each of them.
+    // The extension's function names differ from those of the standard library, so adding it cannot fail; a test calls
+    // each of them.
     let _ = environment.add_extension(cel::extensions::strings);
     Arc::new(environment)
 });
 
-/// Building it costs fifty times more than an evaluation, so it is built once and each evaluation opens a scope in it.
+/// Building a context costs fifty times more than an evaluation, so it is built once, and each evaluation opens a scope
+/// in it.
 static CONTEXT: LazyLock<Context<'static, 'static>> = LazyLock::new(|| Context::with_env(Arc::clone(&ENVIRONMENT)));
 
-/// What an edge may look at besides the channels: the input and the sender's permissions. Every field of the input
-/// always has its type: a missing text or location is `""`, missing data is `{}`.
+/// What an edge may read besides the channels: the input and the sender's permissions. Every field of the input always
+/// has its type: a missing text or location is `""`, missing data is `{}`.
 #[derive(Clone, Debug)]
 pub struct Scope {
     input: BTreeMap<&'static str, JsonValue>,
@@ -69,7 +71,7 @@ pub struct Scope {
 }
 
 impl Scope {
-    /// What edges see of this input.
+    /// The part of this input that edges can read.
     pub fn new(input: &AgentInput, permissions: &[String]) -> Self {
         let of = |value: serde_json::Result<JsonValue>| value.unwrap_or_default();
         Self::of(
@@ -90,7 +92,7 @@ impl Scope {
     }
 }
 
-/// An expression with what may be wrong with it, or what is.
+/// An expression with its warnings, or the problems that prevent compiling it.
 pub(crate) type Compiled = Result<(Expression, Vec<ExpressionProblem>), Vec<ExpressionProblem>>;
 
 /// A compiled expression and the values it reads.
@@ -98,12 +100,12 @@ pub(crate) struct Expression {
     source: String,
     program: Program,
     channels: Vec<String>,
-    /// Channels of which it asks whether they have a value.
+    /// Channels that the expression tests for a value with `has(…)`.
     asked: Vec<String>,
     input_fields: BTreeSet<String>,
     reads_permissions: bool,
     patterns: Arc<BTreeMap<String, Pattern>>,
-    /// Knows `matches`, when the expression uses it.
+    /// A context with `matches`, when the expression uses that function.
     context: Option<Context<'static, 'static>>,
 }
 
@@ -114,14 +116,14 @@ impl fmt::Debug for Expression {
 }
 
 impl Expression {
-    /// Compiles and checks a source, and gives what may be wrong with it besides; the names of channels are checked by
-    /// the caller, who knows them.
+    /// Compiles and checks a source. The caller checks the names of channels.
     pub fn compile(source: &str, surroundings: &Surroundings<'_>) -> Compiled {
         if let Some(message) = too_much(source) {
             let help = "let a node compute it into a channel".to_owned();
             return Err(vec![ExpressionProblem::new(message, help)]);
         }
-        // The parser recurses deeply, in unoptimised builds above all: what is let in needs more than a worker's stack.
+        // The parser recurses deeply, above all in debug builds, and a valid expression may need more stack than a
+        // worker has.
         let thread = std::thread::Builder::new().name("cel".to_owned()).stack_size(PARSER_STACK_BYTES);
         std::thread::scope(|scope| {
             let parsing =
@@ -154,7 +156,7 @@ impl Expression {
         Ok((expression, problems))
     }
 
-    /// A condition that never holds.
+    /// A condition that is always false.
     pub fn never() -> Option<Self> {
         let surroundings =
             Surroundings { wanted: ExpressionPurpose::Condition, channels: &|_| ValueKinds::ANY, permissions: &[] };
@@ -202,7 +204,7 @@ impl Expression {
         scope: &Scope,
         meter: &mut CostMeter,
     ) -> Result<Vec<JsonValue>, String> {
-        // A channel alone is taken as it is: no number changes its type on the way through CEL.
+        // A channel alone is used as it is, so that no number changes its type by a conversion to CEL and back.
         if let [channel] = self.channels.as_slice()
             && self.source.trim().strip_prefix("state.") == Some(channel.as_str())
         {
@@ -238,7 +240,7 @@ impl Expression {
         let size = |name: &&String| scope.input_sizes.get_key_value(name.as_str()).map(|(name, size)| (*name, *size));
         let input: BTreeMap<&str, Measure> = self.input_fields.iter().filter_map(|name| size(&name)).collect();
         let permissions = if self.reads_permissions { of_texts(&scope.permissions) } else { Measure::default() };
-        // Before a value is parsed, and again when its shape is known.
+        // The cost is estimated before a value is parsed, and again when its shape is known.
         let of_text = |json: &Json| Measure { nodes: json.nodes() as u64, bytes: json.text().len() as u64, items: 0 };
         let reading = found.iter().map(|(_, json)| of_text(json).work()).chain(input.values().map(|size| size.work()));
         let reading = reading.fold(permissions.work(), u64::saturating_add);
@@ -269,7 +271,7 @@ impl Expression {
     }
 }
 
-/// A context of its own for an expression with patterns: `matches` finds them there compiled, and compiles none.
+/// A context for an expression with patterns. Its `matches` looks up compiled patterns and compiles none.
 fn context_with(patterns: &Arc<BTreeMap<String, Pattern>>) -> Option<Context<'static, 'static>> {
     if patterns.is_empty() {
         return None;
@@ -280,7 +282,8 @@ fn context_with(patterns: &Arc<BTreeMap<String, Pattern>>) -> Option<Context<'st
         Some(pattern) => Ok(pattern.is_match(&text)),
         None => Err(ExecutionError::function_error("matches", "the pattern was not written as a string")),
     };
-    // The environment has no function of this name, because `cel` is built without its own regular expressions.
+    // Adding cannot fail: the environment has no function of this name, because `cel` is built without its own regular
+    // expressions.
     let _ = context.add_function("matches", matches);
     Some(context)
 }
@@ -301,7 +304,7 @@ fn of_texts(texts: &[String]) -> Measure {
     Measure { nodes: texts.len() as u64 + 1, bytes, items: texts.len() as u64 }
 }
 
-/// What CEL says of a failure repeats whole values.
+/// Shortens an error of CEL, which may repeat whole values.
 fn cut(text: &str) -> String {
     match text.char_indices().nth(500) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
@@ -309,7 +312,7 @@ fn cut(text: &str) -> String {
     }
 }
 
-/// Counts in strings too: a count that must tell strings apart could be talked out of it.
+/// Brackets inside strings are counted too, because a counter that had to recognise strings could be deceived.
 fn too_much(source: &str) -> Option<String> {
     if source.len() > MAX_SOURCE_BYTES {
         return Some(format!("the expression has {} bytes, more than {MAX_SOURCE_BYTES}", source.len()));
@@ -328,7 +331,8 @@ fn missing(channel: &str) -> String {
     }
 }
 
-/// How an expression asks whether a channel has a value. A name with a dash cannot follow a dot, and `has` wants a dot.
+/// How an expression asks whether a channel has a value; none for a name with a dash, because `has` needs a field after
+/// a dot and such a name cannot follow a dot.
 pub(crate) fn ask_for(channel: &str) -> Option<String> {
     let is_name = !channel.contains('-') && !channel.starts_with(|c: char| c.is_ascii_digit());
     is_name.then(|| format!("has(state.{channel})"))
@@ -357,7 +361,7 @@ fn syntax_problems(source: &str, errors: &cel::ParseErrors) -> Vec<ExpressionPro
             },
         )
     };
-    // One mistake makes the parser stumble several times; the first place is the one to look at.
+    // One mistake causes several errors of the parser; the first one has the place to look at.
     errors.errors.first().map(problem).into_iter().collect()
 }
 

@@ -1,4 +1,4 @@
-//! A checked decision graph, with every index that a run needs computed once.
+//! A checked decision graph with all indexes that a run needs, which are computed once.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -26,7 +26,7 @@ pub(crate) struct Channel {
     pub name: Arc<str>,
     pub reducer: Reducer,
     pub initial: Option<Json>,
-    /// Kept from one message of a conversation to the next.
+    /// Whether the value is kept from one message of a conversation to the next.
     pub session: bool,
 }
 
@@ -35,22 +35,22 @@ pub(crate) struct Channel {
 pub(crate) struct Node {
     pub name: Arc<str>,
     pub work: NodeBody,
-    /// Channels it is given, in declared order.
+    /// The channels that the node is given, in declared order.
     pub reads: Vec<usize>,
-    /// Channels it may write.
+    /// The channels that the node may write.
     pub writes: Vec<usize>,
-    /// Where a goto may lead.
+    /// The nodes that a goto may name.
     pub targets: Vec<EdgeTarget>,
-    /// Held until nothing that is active can still reach it.
+    /// Whether the node waits until no active node can still reach it.
     pub join: bool,
     pub for_each: Option<Expression>,
     pub retry: Retry,
     pub on_error: Option<usize>,
     pub timeout: Option<Duration>,
     pub edges: Vec<Edge>,
-    /// Per node of the graph that is a join, whether this node can reach it: a bit at the join's position.
+    /// A bit for each join of the graph, at the join's position: whether this node can reach it.
     pub reaches_joins: Vec<u64>,
-    /// Position among the graph's joins.
+    /// The position among the graph's joins.
     pub join_bit: usize,
 }
 
@@ -63,7 +63,7 @@ pub(crate) enum NodeBody {
     Graph { graph: Arc<Graph>, name: Arc<str>, copied_in: Vec<(usize, usize)>, merged_back: Vec<(usize, usize)> },
 }
 
-/// Where an edge or a goto leads.
+/// The target of an edge or a goto.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum EdgeTarget {
     End,
@@ -90,7 +90,7 @@ pub(crate) enum When {
 /// How often and after what pause a node is run again.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Retry {
-    /// Includes the first.
+    /// The highest number of attempts, including the first.
     pub max_attempts: u32,
     pub initial_interval: Duration,
     pub backoff_factor: f64,
@@ -145,7 +145,7 @@ impl Graph {
         names
     }
 
-    /// Every subgraph that its nodes run, themselves or through others, by name: each once, however many run it.
+    /// Every subgraph that its nodes run, directly or through others, by name; each once, however many nodes run it.
     pub(crate) fn subgraphs(&self) -> BTreeMap<&str, &Graph> {
         let mut found: BTreeMap<&str, &Graph> = BTreeMap::new();
         let mut open = vec![self];
@@ -170,7 +170,7 @@ impl Graph {
 }
 
 impl Node {
-    /// Whether this node, by any way, can lead to the join at `bit`.
+    /// Whether this node can lead to the join at `bit`, on any path.
     pub fn reaches_join(&self, bit: usize) -> bool {
         self.reaches_joins.get(bit / 64).is_some_and(|word| word & (1 << (bit % 64)) != 0)
     }

@@ -1,4 +1,4 @@
-//! JSON as channels carry it: text that is known to be valid, parsed only when somebody looks inside.
+//! JSON values of channels: text that is known to be valid, and is parsed only when its value is needed.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -15,7 +15,7 @@ pub const MAX_UPDATE_BYTES: usize = 256 << 10;
 /// The largest value a channel may come to hold.
 pub const MAX_CHANNEL_BYTES: usize = 1 << 20;
 
-/// Why a text is no JSON that the host takes.
+/// Why a text is not JSON that the host accepts.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum JsonError {
     /// The text is no JSON.
@@ -29,7 +29,7 @@ pub enum JsonError {
     TooLarge {
         /// Its length.
         bytes: usize,
-        /// What fits.
+        /// The longest text that is accepted.
         limit: usize,
     },
 }
@@ -47,12 +47,12 @@ struct Document {
 }
 
 impl Json {
-    /// Takes a text that a node gave, at most [`MAX_UPDATE_BYTES`] long.
+    /// Accepts a text that a node gave, of at most [`MAX_UPDATE_BYTES`].
     pub fn parse(text: impl Into<Box<str>>) -> Result<Self, JsonError> {
         Self::parse_within(text, MAX_UPDATE_BYTES)
     }
 
-    /// Takes a text of at most `limit` bytes.
+    /// Accepts a text of at most `limit` bytes.
     pub fn parse_within(text: impl Into<Box<str>>, limit: usize) -> Result<Self, JsonError> {
         let text = text.into();
         if text.len() > limit {
@@ -69,7 +69,7 @@ impl Json {
         Ok(Self(Arc::new(Document { text, depth, nodes, value: OnceLock::new() })))
     }
 
-    /// Writes a value as text.
+    /// Serialises a value as text.
     pub fn from_value(value: Value) -> Result<Self, JsonError> {
         let depth = depth_of(&value);
         if depth > MAX_DEPTH {
@@ -111,23 +111,23 @@ impl Json {
         Ok(Self(Arc::new(Document { text: text.into_boxed_str(), depth, nodes, value: OnceLock::new() })))
     }
 
-    /// The text as it came in.
+    /// The original text.
     pub fn text(&self) -> &str {
         &self.0.text
     }
 
-    /// How many values it is made of, on all levels, without parsing.
+    /// How many values the document has on all levels, without parsing it.
     pub fn nodes(&self) -> usize {
         self.0.nodes
     }
 
     /// The value, parsed on the first call.
     pub fn value(&self) -> &Value {
-        // The constructor has accepted the text, so the null can only stand for a bug in the parser itself.
+        // The constructor has checked the text, so null could only come from a bug in the parser.
         self.0.value.get_or_init(|| serde_json::from_str(&self.0.text).unwrap_or(Value::Null))
     }
 
-    /// What kind of value it is, without parsing.
+    /// The kind of the value, without parsing it.
     pub fn kind(&self) -> &'static str {
         match self.text().trim_start().as_bytes().first() {
             Some(b'{') => "an object",
@@ -161,7 +161,7 @@ impl Json {
 }
 
 impl PartialEq for Json {
-    /// Equal as values: `{"a":1}` and `{ "a": 1 }` are the same.
+    /// Compares values: `{"a":1}` and `{ "a": 1 }` are equal.
     fn eq(&self, other: &Self) -> bool {
         self.text() == other.text() || self.value() == other.value()
     }
@@ -187,7 +187,7 @@ fn depth_of(value: &Value) -> usize {
     }
 }
 
-/// How many values there are in one, itself included, and how many bytes of text and keys.
+/// How many values a value has, itself included, and how many bytes of texts and keys.
 pub(crate) fn count_nodes(value: &Value) -> (usize, usize) {
     let sum = |(nodes, bytes): (usize, usize), inner: &Value| {
         let (more, longer) = count_nodes(inner);
@@ -204,14 +204,14 @@ pub(crate) fn count_nodes(value: &Value) -> (usize, usize) {
     }
 }
 
-/// What reading a document found out.
+/// The result of reading a document for its shape.
 #[derive(Default)]
 struct Shape {
     depth: usize,
     nodes: usize,
 }
 
-/// Reads a document for its shape alone, and as strictly as reading its value would: numbers in range, escapes whole.
+/// Reads a document for its shape alone, as strictly as reading its value would be: numbers in range, escapes complete.
 struct Depth<'d> {
     level: usize,
     shape: &'d mut Shape,
@@ -277,7 +277,7 @@ impl<'de> Visitor<'de> for Depth<'_> {
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
         self.enter()?;
         while map.next_key_seed(self.inner())?.is_some() {
-            // A key is no value.
+            // Keys do not count as values.
             self.shape.nodes -= 1;
             map.next_value_seed(self.inner())?;
         }

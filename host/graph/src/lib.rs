@@ -1,10 +1,10 @@
-//! Bundles and decision graphs: `bundle.toml` read and checked, and the pure machine that steps through a graph.
+//! Bundles and decision graphs: reads and checks `bundle.toml`, and steps through a graph as a pure state machine.
 //!
 //! [`parse`] turns the text of a manifest into a [`Manifest`], or into a [`Report`](signalbox_diagnostics::Report) of
-//! everything that is wrong with it. A [`Stepper`] says which nodes run next and is told how they ended: no async, no
-//! wasm, no clock, no I/O.
+//! everything that is wrong with it. A [`Stepper`] says which nodes run next and is told how they ended. It uses no
+//! async, no Wasm, no clock and no I/O.
 //!
-//! A bundle with a parallel step, a join, a condition and a node that takes over on errors:
+//! A bundle with a parallel step, a join, a condition and a node that handles errors:
 //!
 //! ```
 //! let text = r#"

@@ -1,4 +1,4 @@
-//! `bundle.toml`: read as a whole, checked as a whole.
+//! Reads and checks the whole of `bundle.toml`.
 
 #[cfg(test)]
 mod documented;
@@ -22,7 +22,7 @@ pub use inputs::{
 };
 pub use plugins::{CAPABILITIES, PluginLimits, PluginSpec};
 
-/// The JSON Schema of `bundle.toml`, for editors; a test holds it to what is read here.
+/// The JSON Schema of `bundle.toml`, for editors. A test compares it with the keys that are read here.
 pub const BUNDLE_SCHEMA: &str = include_str!("manifest/schema.json");
 
 /// The largest manifest, in bytes.
@@ -33,7 +33,7 @@ const MAX_PLUGINS: usize = 500;
 const MAX_SUBGRAPHS: usize = 500;
 /// The most nodes of all graphs of a bundle.
 const MAX_NODES_TOGETHER: usize = 10_000;
-/// The most places that edges, gotos and `on-error` of all graphs of a bundle lead to.
+/// The most targets of all edges, gotos and `on-error` of a bundle.
 const MAX_WAYS_TOGETHER: usize = 20_000;
 /// The most expressions of a bundle.
 const MAX_EXPRESSIONS: usize = 2_000;
@@ -41,11 +41,11 @@ const MAX_EXPRESSIONS: usize = 2_000;
 /// A bundle, as its `bundle.toml` describes it.
 #[derive(Debug)]
 pub struct Manifest {
-    /// What businesses may be permitted besides what the host asks for: permissions that its nodes ask for.
+    /// Permissions that its nodes ask for in addition to those of the host, and that businesses may grant.
     pub permissions: Vec<String>,
-    /// Which businesses it decides for, for example `restaurant`.
+    /// The type of the businesses that it decides for, for example `restaurant`.
     pub business_type: String,
-    /// For people; bundles are told apart by digest.
+    /// A version for people; the host identifies bundles by digest.
     pub version: String,
     /// Where inputs enter.
     pub inputs: Inputs,
@@ -53,43 +53,43 @@ pub struct Manifest {
     pub plugins: BTreeMap<String, PluginSpec>,
     /// Its decision graph.
     pub graph: Arc<Graph>,
-    /// What does not keep it from being loaded, and may fail where it runs.
+    /// Warnings: the bundle can be loaded, but it may fail when it runs.
     pub warnings: Vec<Problem>,
 }
 
-/// As much of a manifest as can be read, whatever is wrong with the rest.
+/// What could be read of a manifest, however much of it is wrong.
 #[derive(Debug, Default)]
 pub struct Examined {
-    /// The manifest; none when something in it is wrong.
+    /// The manifest; none when it has errors.
     pub manifest: Option<Manifest>,
-    /// Which businesses it would decide for.
+    /// The type of the businesses that it would decide for.
     pub business_type: Option<String>,
-    /// Its plugins. One whose component is not named, or lies outside the bundle, has an empty path.
+    /// Its plugins. A plugin without a component, or with one outside the bundle, has an empty path.
     pub plugins: BTreeMap<String, PluginSpec>,
     /// Where inputs enter.
     pub inputs: Inputs,
-    /// Where it names what an operator has to provide for them.
+    /// Where the manifest names what an operator has to provide for the inputs.
     pub places: InputPlaces,
-    /// The permissions that its nodes ask for besides the host's.
+    /// Permissions that its nodes ask for in addition to those of the host.
     pub permissions: Vec<String>,
-    /// The plugins that nodes run; the others are input handlers.
+    /// The plugins that nodes run; all other plugins are input handlers.
     pub nodes: BTreeSet<String>,
-    /// Everything that is wrong with it. With a manifest, these are warnings, and the manifest has them.
+    /// Everything that is wrong with it. When there is a manifest, these are its warnings.
     pub problems: Vec<Problem>,
 }
 
-/// Reads and checks a manifest. `file` is how the report calls it; nothing is opened.
+/// Reads and checks a manifest. `file` is its name in the report; no file is opened.
 pub fn parse(file: &str, text: &str) -> Result<Manifest, Report> {
     let Examined { manifest, problems, .. } = examine(text);
     manifest.ok_or_else(|| Report::new(file, text, problems))
 }
 
-/// Reads and checks a manifest, and gives what else there is to look at when it has mistakes.
+/// Reads and checks a manifest. With errors, it returns what could be read.
 pub fn examine(text: &str) -> Examined {
     examine_with(text, Problems::default()).0
 }
 
-/// The same with the problems added to those given, which come back with the keys that they note.
+/// Like [`examine`]. Adds the problems to `problems`, and also returns the keys that `problems` has noted.
 fn examine_with(text: &str, mut problems: Problems) -> (Examined, BTreeMap<String, BTreeSet<&'static str>>) {
     let mut examined = Examined::default();
     let document = match parse_toml(text, MAX_MANIFEST_BYTES) {
@@ -164,7 +164,7 @@ fn read(document: &DeTable<'_>, source: &str, examined: &mut Examined, problems:
     let plugin_of = |node: &NodeDefinition| node.plugin.as_ref().map(|plugin| plugin.value.clone());
     examined.nodes = root.iter().chain(&subgraphs).flat_map(|graph| graph.nodes.iter().filter_map(plugin_of)).collect();
     let root = root?;
-    // Every further look at them costs more than their number.
+    // The following checks cost more than linear time in the number of nodes.
     if !within_limits(&root, &subgraphs, &plugins, problems) {
         return None;
     }
@@ -182,7 +182,7 @@ fn read(document: &DeTable<'_>, source: &str, examined: &mut Examined, problems:
     })
 }
 
-/// Whether a bundle is no larger than one that can be checked while somebody waits.
+/// Checks that a bundle is small enough to be checked while an author or a deployment waits.
 fn within_limits(
     root: &GraphDefinition,
     subgraphs: &[GraphDefinition],
@@ -218,7 +218,7 @@ fn check_version(version: &TomlString, problems: &mut Problems) {
     }
 }
 
-/// Every plugin is a decision node or an input handler, and somebody runs it.
+/// Checks that every plugin is used, either by nodes or as an input handler.
 fn check_use(
     plugins: &BTreeMap<String, PluginSpec>,
     handlers: &[TomlString],

@@ -1,16 +1,16 @@
-//! Draws a graph from its definition, for people: what is not declared is not drawn.
+//! Draws a graph from its definition, for people. It draws only what the manifest declares.
 
 use std::fmt::Write;
 
 use crate::graph::{Edge, EdgeTarget, Graph, Node, NodeBody, When};
 
-/// The most nodes that are drawn where they run; a bundle with more has each of its subgraphs drawn once, beside the
-/// graph.
+/// The most nodes of a drawing in which every subgraph is drawn where it runs. In a larger bundle each subgraph is
+/// drawn once, beside the graph.
 const MOST_IN_PLACE: usize = 300;
 
-/// The graph as a Mermaid flowchart. Solid arrows are edges, with their conditions; dotted ones are gotos and what
-/// takes over on an error. Hexagons wait for every branch that can still reach them; double boxes run once for each
-/// item.
+/// The graph as a Mermaid flowchart. Solid arrows are edges, with their conditions; dotted arrows are gotos and
+/// `on-error`. Hexagons are joins, which wait for every branch that can still reach them. Double boxes run once for
+/// each item.
 pub fn mermaid(graph: &Graph) -> String {
     let mut out = String::from("flowchart TD\n");
     let in_place = size(graph, MOST_IN_PLACE) <= MOST_IN_PLACE;
@@ -25,7 +25,7 @@ pub fn mermaid(graph: &Graph) -> String {
     out
 }
 
-/// How many nodes there are when every subgraph is drawn where it runs; counts no further than just above `most`.
+/// How many nodes the drawing has when every subgraph is drawn where it runs. Counting stops above `most`.
 fn size(graph: &Graph, most: usize) -> usize {
     let mut count = 0;
     for node in &graph.nodes {

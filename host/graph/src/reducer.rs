@@ -1,4 +1,4 @@
-//! How values that nodes give to one channel come together.
+//! How the values that nodes write to one channel are combined.
 
 use std::cmp::Ordering;
 
@@ -9,13 +9,13 @@ use crate::json::{Json, JsonError, MAX_CHANNEL_BYTES};
 /// The rule of a channel. Each is applied to the channel's value and the updates of one step, in declared order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reducer {
-    /// The newest value stands; only one node may write it in a step.
+    /// Keeps the newest value; only one node may write the channel in a step.
     Last,
-    /// The oldest value stands; only one node may write it in a step.
+    /// Keeps the oldest value; only one node may write the channel in a step.
     First,
-    /// A list that grows: an update that is a list adds its elements, any other adds itself as one element.
+    /// Appends to a list: the elements of an update that is a list, or any other update as one element.
     Append,
-    /// An object that grows: the keys of an update are added, and win over the same keys of before. Not deep.
+    /// Adds the keys of an update to an object; they replace the same keys. Not deep.
     Merge,
     /// The sum of all numbers. Integers stay integers; decimals are added in declared order.
     Sum,
@@ -35,10 +35,10 @@ pub enum ReduceError {
         reducer: &'static str,
         /// What it takes.
         wanted: &'static str,
-        /// What it was given.
+        /// What the update is.
         found: &'static str,
     },
-    /// The sum leaves the range of numbers.
+    /// The sum exceeds the range of numbers.
     #[error("the sum is out of range")]
     Overflow,
     /// The channel's value would become too deep or too large.
@@ -76,17 +76,17 @@ impl Reducer {
         }
     }
 
-    /// True where only one node may write in a step, because a second value would be dropped silently.
+    /// Whether only one node may write in a step, because a second value would be dropped silently.
     pub fn takes_one_writer(self) -> bool {
         matches!(self, Self::Last | Self::First)
     }
 
-    /// True where giving back what was there already would count it twice.
+    /// Whether an update that repeats the current value would count it twice.
     pub fn accumulates(self) -> bool {
         matches!(self, Self::Append | Self::Merge | Self::Sum)
     }
 
-    /// What a channel's value must be from the start, or why `value` is not it.
+    /// Checks that `value` can be the channel's initial value.
     pub fn check_initial(self, value: &Json) -> Result<(), ReduceError> {
         let found = value.kind();
         let (fits, wanted) = match self {
@@ -160,7 +160,7 @@ fn sum(current: Option<&Json>, updates: &[&Json]) -> Result<Json, (usize, Reduce
     Json::from_value(Value::Number(total)).map_err(|error| (position, error.into()))
 }
 
-/// Keeps the text of the number that wins; the earlier one where two are equal.
+/// Keeps the text of the smallest or largest number; of equal numbers that of the earlier one.
 fn extreme(
     reducer: Reducer,
     wins: Ordering,
@@ -183,7 +183,7 @@ fn extreme(
     Ok(best.cloned())
 }
 
-/// JSON integers up to 64 bits, exactly.
+/// A JSON integer of up to 64 bits, exactly.
 fn as_integer(number: &Number) -> Option<i128> {
     number.as_i64().map(i128::from).or_else(|| number.as_u64().map(i128::from))
 }

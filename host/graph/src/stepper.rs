@@ -1,4 +1,4 @@
-//! Runs a graph without running anything: it says which nodes to run next and is told how they ended.
+//! Steps through a graph: it says which nodes the caller runs next and is told how they ended.
 //!
 //! Nodes that are active in one step see the same snapshot. Their updates are merged when all of them have ended, in
 //! declared order, whatever the order in which they ended: the same outcomes give the same result every time. A step
@@ -26,15 +26,15 @@ use frame::{Frame, Settled};
 /// The most items of one `for-each`.
 pub const MAX_ITEMS: usize = 1_000;
 
-/// The most runs of nodes in one run of a graph, its subgraphs included: each item of a `for-each` is one, and so is
+/// The most runs of nodes in one run of a graph, its subgraphs included. Each item of a `for-each` counts, and so do
 /// each further attempt and each run of a subgraph.
 pub const MAX_NODE_RUNS: usize = 10_000;
 
-/// The most that the channels of one run may hold together, those of its subgraphs and what its nodes have just given
-/// included, in bytes of JSON.
+/// The most bytes of JSON that the channels of one run may hold together, including the channels of its subgraphs and
+/// the updates of the current step.
 pub const MAX_STATE_BYTES: usize = 8 << 20;
 
-/// So much work in one call of [`Stepper::next`] is enough for a thread that others wait for.
+/// After this much work, [`Stepper::next`] returns so that the caller's thread can do other work.
 const ENOUGH_WORK: u64 = STEP_LIMIT / 2;
 
 /// Names one attempt of one node within one run of a graph.
@@ -44,11 +44,11 @@ pub struct TaskId(u64);
 /// One attempt of one node.
 #[derive(Clone, Debug)]
 pub struct Task {
-    /// Under which its outcome is reported.
+    /// The id under which its outcome is reported.
     pub id: TaskId,
     /// The node's path: `answer`, `orders/check` inside a subgraph, `remind[3]` for an item of a `for-each`.
     pub node: Arc<str>,
-    /// The node's name alone, as the plugin is told it.
+    /// The node's name alone, as the plugin sees it.
     pub name: Arc<str>,
     /// What to run.
     pub plugin: Arc<str>,
@@ -64,41 +64,42 @@ pub struct Task {
     pub state: Vec<(Arc<str>, Json)>,
     /// The item of the `for-each` it runs for, and its position from 0.
     pub item: Option<(u32, Json)>,
-    /// Sorts tasks in step order and declared order, whatever order they end in; attempts of one run are equal.
+    /// Sorts tasks in step order and declared order, independent of the order in which they end. The attempts of one
+    /// run of a node are equal.
     pub order: Vec<u32>,
 }
 
-/// What a node gave.
+/// The output of a node.
 #[derive(Clone, Debug)]
 pub struct StepOutput<P> {
     /// Channel and new value.
     pub updates: Vec<(String, Json)>,
     /// Nodes to run next instead of the node's edges.
     pub goto: Vec<String>,
-    /// Whatever the caller wants back when the run has ended.
+    /// A value that the caller gets back when the run has ended.
     pub payload: P,
 }
 
-/// How one attempt ended.
+/// The outcome of one attempt.
 #[derive(Clone, Debug)]
 pub enum TaskResult<P> {
-    /// It gave a step.
+    /// The node returned a step.
     Done(StepOutput<P>),
-    /// It gave none.
+    /// The node failed.
     Failed {
-        /// Why; decides whether it is tried again.
+        /// The kind of failure, which decides whether the node is tried again.
         kind: FailureKind,
-        /// Why, for a person.
+        /// The reason, for people.
         message: String,
     },
 }
 
-/// What the caller does now.
+/// What the caller does next.
 #[derive(Debug)]
 pub enum Next<P> {
-    /// Start these, side by side.
+    /// Start these tasks in parallel.
     Run(Vec<Task>),
-    /// Ask again, and let others have the thread before: there was much to compute, and there is more.
+    /// Let other tasks use the thread, then call [`Stepper::next`] again: the stepper has more to compute.
     Pause,
     /// Wait until one of the started tasks has ended.
     Wait,
@@ -109,23 +110,23 @@ pub enum Next<P> {
 /// Payloads by node path, in step order and declared order.
 pub type Payloads<P> = Vec<(Arc<str>, P)>;
 
-/// How a run ended.
+/// The result of a run.
 #[derive(Debug)]
 pub enum GraphResult<P> {
-    /// It came to its end.
+    /// The run came to its end.
     Finished {
-        /// What the nodes gave.
+        /// The payloads of the nodes.
         payloads: Payloads<P>,
         /// The final value of every channel that has one.
         state: BTreeMap<String, Json>,
-        /// Those of them that the next message of the conversation starts with.
+        /// The channels that the next message of the conversation starts with.
         session: BTreeMap<String, Json>,
     },
-    /// It did not.
+    /// The run failed.
     Failed {
         /// Why.
         error: RunError,
-        /// What the nodes gave before and beside it.
+        /// The payloads of the nodes that ended before and beside the failure.
         payloads: Payloads<P>,
     },
 }
@@ -138,7 +139,7 @@ pub struct Stepper<P> {
     free: Vec<usize>,
     outstanding: HashMap<TaskId, (usize, usize)>,
     ready: Vec<Task>,
-    /// Frames of which all tasks have ended, or none has begun.
+    /// Frames whose tasks have all ended, or have not begun.
     due: Vec<usize>,
     next_id: u64,
     budget: Budget,
@@ -148,8 +149,9 @@ pub struct Stepper<P> {
 const ROOT: usize = 0;
 
 impl<P> Stepper<P> {
-    /// A run of `graph` that starts with what the conversation left in `session`. A value is left out when its channel
-    /// is no session channel, or takes no such value: a conversation outlives the bundle that began it.
+    /// A run of `graph` that starts with the stored values of the conversation in `session`. A value is dropped when
+    /// its channel is not a session channel or does not take such a value, because a conversation may have begun with
+    /// another bundle.
     pub fn new(graph: Arc<Graph>, session: BTreeMap<String, Json>, scope: Scope) -> Self {
         let mut root = Frame::new(graph);
         for (name, value) in session {
@@ -168,7 +170,7 @@ impl<P> Stepper<P> {
         }
     }
 
-    /// What to do now. Tasks come in declared order.
+    /// What the caller does next. Tasks come in declared order.
     #[expect(clippy::should_implement_trait, reason = "it is no iterator: `Wait` is no end")]
     pub fn next(&mut self) -> Next<P> {
         let before = self.budget.work();
@@ -192,7 +194,7 @@ impl<P> Stepper<P> {
         Next::Wait
     }
 
-    /// Reports how a task ended. An outcome of a task that is not outstanding is left out.
+    /// Reports the outcome of a task. The outcome of a task that is not outstanding is ignored.
     pub fn complete(&mut self, task: TaskId, outcome: TaskResult<P>) {
         let Some((at, run)) = self.outstanding.remove(&task) else { return };
         let Some(mut frame) = self.frames.get_mut(at).and_then(Option::take) else { return };
@@ -204,7 +206,7 @@ impl<P> Stepper<P> {
         self.put(at, frame);
     }
 
-    /// Gives up, and gives back what the nodes gave so far.
+    /// Ends the run, and returns the payloads so far.
     pub fn abort(mut self) -> Payloads<P> {
         match self.ending.take() {
             Some(GraphResult::Finished { payloads, .. } | GraphResult::Failed { payloads, .. }) => payloads,
@@ -212,7 +214,7 @@ impl<P> Stepper<P> {
         }
     }
 
-    /// The payloads of a frame: those of steps that are over, then those of the step that is not.
+    /// The payloads of a frame: those of finished steps, then those of the current step.
     fn collect(&mut self, at: usize) -> Payloads<P> {
         let Some(mut frame) = self.frames.get_mut(at).and_then(Option::take) else { return Vec::new() };
         let mut payloads = std::mem::take(&mut frame.payloads);
@@ -234,7 +236,7 @@ impl<P> Stepper<P> {
                 for run in 0..frame.runs.len() {
                     self.start(at, &mut frame, run);
                 }
-                // A step of empty lists has nothing to wait for.
+                // A step in which every list is empty has no task to wait for.
                 if frame.outstanding == 0 {
                     self.due.push(at);
                 }
@@ -306,7 +308,7 @@ impl<P> std::fmt::Debug for Stepper<P> {
     }
 }
 
-/// What the target of a goto means in this graph, if the node may go there.
+/// The target of a goto, if the node may go there.
 fn resolve_goto(graph: &Graph, targets: &[EdgeTarget], name: &str) -> Option<EdgeTarget> {
     targets.iter().copied().find(|target| graph.target_name(*target) == name)
 }

@@ -1,5 +1,5 @@
-//! A run costs what it executes, however large the graph around it is. Counted in allocations, which are the same on
-//! every machine, instead of in time.
+//! The cost of a run depends on the nodes that it executes, however large the graph around them is. The cost is counted
+//! in allocations, which are the same on every machine, instead of in time.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
 #![expect(unsafe_code, reason = "counting allocations needs an allocator, which is an unsafe trait")]
@@ -35,7 +35,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// A chain of nodes, and beside it `unused` nodes that a condition keeps from running.
+/// A chain of nodes, and beside it `unused` nodes that a false condition keeps from running.
 fn chain(length: usize, unused: usize) -> Arc<Graph> {
     let mut text = String::from(
         "[bundle]\nbusiness-type = \"shop\"\nversion = \"1.0.0\"\n[plugins.p]\ncomponent = \"p.wasm\"\n\

@@ -12,7 +12,7 @@ use crate::definition::{EdgeDefinition, GraphDefinition, NodeDefinition};
 use crate::expression::{Expression, ExpressionPurpose};
 use crate::graph::{Channel, Edge, EdgeTarget, Graph, Node, NodeBody, Retry, When};
 
-/// What names may refer to.
+/// The names that a graph may refer to.
 struct Names<'a> {
     place: String,
     nodes: HashMap<&'a str, usize>,
@@ -95,7 +95,8 @@ fn channels(definition: &GraphDefinition, problems: &mut Problems) -> Vec<Channe
     definition.channels.iter().map(channel).collect()
 }
 
-/// An `otherwise` beside no condition would always be followed: the author meant something else.
+/// Reports an `otherwise` without a conditional edge beside it: it would always be followed, which its author did not
+/// mean.
 fn lonely_otherwise(definition: &GraphDefinition, problems: &mut Problems) {
     let from = |edge: &EdgeDefinition| edge.from.as_ref().map(|from| from.value.clone());
     let conditional: HashSet<_> = definition.edges.iter().filter(|edge| edge.when.is_some()).map(from).collect();
@@ -106,16 +107,16 @@ fn lonely_otherwise(definition: &GraphDefinition, problems: &mut Problems) {
     }
 }
 
-/// An edge as it is written, for finding another that says the same: whence, when, whither, and whether it is
-/// otherwise.
+/// An edge as it is written, to find duplicates: its source, its condition, its target, and whether it is an
+/// `otherwise` edge.
 type Written<'d> = (&'d [u8], Option<&'d [u8]>, &'d [u8], bool);
 
-/// As much of a text as tells it apart from every other that is valid.
+/// The start of a text, long enough to distinguish all valid texts.
 fn start_of(text: &str) -> &[u8] {
     text.as_bytes().get(..1_100).unwrap_or(text.as_bytes())
 }
 
-/// Where an edge leaves.
+/// The source of an edge.
 #[derive(Clone, Copy)]
 enum From {
     Start,
@@ -239,7 +240,7 @@ impl Names<'_> {
             let channel = channels.get(*index)?;
             Some((*index, *graph.channel_index.get(&channel.name)?))
         };
-        // A channel that accumulates starts afresh inside, so that what comes back is what was added there.
+        // An accumulating channel starts empty in the subgraph, so that only what was added there is merged back.
         let afresh = |index: &&usize| {
             !(writes.contains(index) && channels.get(**index).is_some_and(|channel| channel.reducer.accumulates()))
         };
@@ -269,7 +270,7 @@ impl Names<'_> {
             }
         }
         let when = match &written.when {
-            // The edge stays conditional while its condition is mended: the checks of paths still make sense.
+            // The edge stays conditional although its condition is wrong, so that the checks of paths still make sense.
             Some(text) => self
                 .expression(text, ExpressionPurpose::Condition, problems)
                 .or_else(Expression::never)
@@ -361,7 +362,7 @@ impl Names<'_> {
     }
 }
 
-/// The span of a part of a string; of the whole string where escapes make positions differ.
+/// The span of a part of a string; the whole string when escapes make positions in value and source differ.
 pub(super) fn within_string(source: &str, text: &TomlString, at: Option<Range<usize>>) -> Range<usize> {
     let exact = || {
         let written = source.get(text.span.clone())?;

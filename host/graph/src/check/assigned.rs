@@ -1,4 +1,5 @@
-//! Channels that a condition or a list reads on a way that gives them no value: such an expression fails the decision.
+//! Finds conditions and lists that read a channel on a path on which no node has given it a value. Such an expression
+//! fails the decision.
 
 use std::collections::{BTreeSet, HashSet};
 use std::ops::Range;
@@ -12,19 +13,19 @@ use crate::definition::GraphDefinition;
 use crate::expression::{Expression, ask_for};
 use crate::graph::{Edge, Graph, When};
 
-/// The most channels of one graph that are looked at, so that no manifest keeps the check busy.
+/// The most channels of one graph that are checked, so that no manifest keeps the check busy for long.
 const MOST_CHANNELS: usize = 256;
-/// The most nodes that write a channel and are looked at, and named, for one place.
+/// The most writers of a channel that are examined and named for one place.
 const MOST_WRITERS: usize = 16;
 /// The most places of one graph that are reported.
 const MOST_REPORTED: usize = 20;
 
-/// A place where an expression reads a channel.
+/// A place in the graph where an expression reads a channel.
 struct Read {
     channel: usize,
-    /// None is start.
+    /// The node; none for start.
     node: Option<usize>,
-    /// Whether it is read once the node has written; a list is read before.
+    /// Whether the expression is evaluated after the node has written. A list is evaluated before.
     after: bool,
     span: Range<usize>,
 }
@@ -32,7 +33,8 @@ struct Read {
 pub(super) fn check(definition: &GraphDefinition, graph: &Graph, uses: &Uses, source: &str, problems: &mut Problems) {
     let name = definition.name.as_ref().map_or("", |name| name.value.as_str());
     let written: HashSet<usize> = graph.nodes.iter().flat_map(|node| node.writes.iter().copied()).collect();
-    // What nobody writes is a problem of its own, and what is given from outside may have a value from the start.
+    // A channel that no node writes is a problem of its own, and a channel given from outside may have a value from the
+    // start.
     let may_lack = |read: &Read| {
         let channel = graph.channels.get(read.channel);
         channel.is_some_and(|channel| channel.initial.is_none())
@@ -79,7 +81,7 @@ fn report(graph: &Graph, backward: &[Vec<usize>], read: &Read, problems: &mut Pr
     let before = ancestors(backward, read.node);
     let is_before = |node: usize| before.get(node) == Some(&true) || (read.after && read.node == Some(node));
     let beside = |writer: usize| runs_beside(graph, &ancestors(backward, Some(writer)), writer, &before, read.node);
-    // A branch that runs beside it may have written the value by then.
+    // A node that runs in parallel may have written the value by then.
     if writers().take(MOST_WRITERS).any(|(writer, _)| beside(writer)) {
         return;
     }
@@ -95,7 +97,7 @@ fn report(graph: &Graph, backward: &[Vec<usize>], read: &Read, problems: &mut Pr
     }
 }
 
-/// Every place where a condition or list reads a channel without asking whether it has a value.
+/// Every place where a condition or list reads a channel without first asking whether it has a value.
 fn reads(definition: &GraphDefinition, graph: &Graph, source: &str) -> Vec<Read> {
     let mut reads = Vec::new();
     let mut add = |expression: &Expression, text: &TomlString, node: Option<usize>, after: bool| {
@@ -121,8 +123,8 @@ fn reads(definition: &GraphDefinition, graph: &Graph, source: &str) -> Vec<Read>
             |edge: &&crate::definition::EdgeDefinition| edge.from.as_ref().is_some_and(|from| from.value == name);
         let mut texts = definition.edges.iter().filter(from_here).filter_map(|edge| edge.when.as_ref());
         for expression in conditional {
-            // The edges of a place stand in the same order in both; one whose condition is wrong stands in neither's
-            // way.
+            // Definition and graph have the edges of a place in the same order. Edges whose conditions are wrong are
+            // missing in the graph and are skipped here.
             if let Some(text) = texts.by_ref().find(|text| text.value == expression.source()) {
                 add(expression, text, node, true);
             }
@@ -131,7 +133,7 @@ fn reads(definition: &GraphDefinition, graph: &Graph, source: &str) -> Vec<Read>
     reads
 }
 
-/// The nodes that a run can come to while a channel has no value yet.
+/// The nodes that a run can reach while a channel has no value yet.
 fn without_value(graph: &Graph, channel: usize) -> Vec<bool> {
     let mut reached = vec![false; graph.nodes.len()];
     let mut joins: Option<Vec<bool>> = None;
@@ -141,7 +143,7 @@ fn without_value(graph: &Graph, channel: usize) -> Vec<bool> {
         if *seen {
             continue;
         }
-        // A join waits for all of its branches, so one of them that writes is enough.
+        // A join waits for all of its branches, so it is enough when one of them writes.
         if node.join {
             let filled = joins.get_or_insert_with(|| after_writers(graph, channel));
             if filled.get(index) == Some(&true) {
@@ -150,7 +152,7 @@ fn without_value(graph: &Graph, channel: usize) -> Vec<bool> {
         }
         *seen = true;
         if node.writes.binary_search(&channel).is_ok() {
-            // What a node gives is left out when it fails.
+            // The updates of a failed node are dropped.
             open.extend(node.on_error);
         } else {
             open.extend(any_way(node));
@@ -159,7 +161,7 @@ fn without_value(graph: &Graph, channel: usize) -> Vec<bool> {
     reached
 }
 
-/// The nodes that come after one that writes a channel.
+/// The nodes that come after a node that writes a channel.
 fn after_writers(graph: &Graph, channel: usize) -> Vec<bool> {
     let mut after = vec![false; graph.nodes.len()];
     let mut open: Vec<usize> =
@@ -173,7 +175,7 @@ fn after_writers(graph: &Graph, channel: usize) -> Vec<bool> {
     after
 }
 
-/// For each node those that lead to it.
+/// For each node, the nodes that lead to it.
 fn backward(graph: &Graph) -> Vec<Vec<usize>> {
     let mut backward: Vec<Vec<usize>> = vec![Vec::new(); graph.nodes.len()];
     for (from, source) in graph.nodes.iter().enumerate() {
@@ -184,7 +186,7 @@ fn backward(graph: &Graph) -> Vec<Vec<usize>> {
     backward
 }
 
-/// The nodes that lead to a node by whatever way, itself only where it leads back to itself.
+/// The nodes from which a path leads to `node`; includes the node itself only when it is on a cycle.
 fn ancestors(backward: &[Vec<usize>], node: Option<usize>) -> Vec<bool> {
     let mut found = vec![false; backward.len()];
     let mut open = node.and_then(|node| backward.get(node)).cloned().unwrap_or_default();
@@ -197,19 +199,19 @@ fn ancestors(backward: &[Vec<usize>], node: Option<usize>) -> Vec<bool> {
     found
 }
 
-/// Whether one of these is another than one of those.
+/// Whether the two lists hold two different nodes.
 fn differ(ones: &[usize], others: &[usize]) -> bool {
     let (Some(one), Some(other)) = (ones.first(), others.first()) else { return false };
     ones.iter().any(|one| one != other) || others.iter().any(|other| other != one)
 }
 
-/// Whether a place sends a run to both nodes at once, by whatever further ways.
+/// Whether some place starts two parallel branches, of which one leads to the writer and the other to the reader.
 fn runs_beside(graph: &Graph, to_writer: &[bool], writer: usize, to_reader: &[bool], reader: Option<usize>) -> bool {
     let Some(reader) = reader else { return false };
     let leads = |before: &[bool], last: usize, target: usize| target == last || before.get(target) == Some(&true);
     let forks = |edges: &[Edge]| {
-        // What all edges lead to, and those that are always followed: in time with their number, however many there
-        // are.
+        // The targets of all edges, and those of the unconditional edges, collected in time linear in the number of
+        // edges.
         let (mut all, mut always) = ((Vec::new(), Vec::new()), (Vec::new(), Vec::new()));
         for edge in edges {
             let of = |before: &[bool], last| -> Vec<usize> {

@@ -1,4 +1,4 @@
-//! Channels that nobody uses, and channels that are asked for but never get a value.
+//! Channels that are never read, and channels that are read but never get a value.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -9,10 +9,10 @@ use super::subgraph_of;
 use crate::definition::GraphDefinition;
 use crate::graph::{Graph, NodeBody, When};
 
-/// What nodes of other graphs do with the channels of a subgraph, by the subgraph's name.
+/// What the nodes of other graphs do with the channels of a subgraph, by the subgraph's name.
 #[derive(Default)]
 pub(super) struct Uses {
-    /// Subgraphs that some node runs.
+    /// Subgraphs that at least one node runs.
     pub graphs: HashSet<String>,
     given: HashMap<String, HashSet<usize>>,
     taken: HashMap<String, HashSet<usize>>,
@@ -66,7 +66,7 @@ pub(super) fn check(definition: &GraphDefinition, graph: &Graph, uses: &Uses, pr
     }
 }
 
-/// Channels that conditions, lists and `reads` name, each with the first place.
+/// Channels that conditions, lists and `reads` name, each with the place where it is named first.
 fn asked(definition: &GraphDefinition, graph: &Graph) -> HashMap<usize, Range<usize>> {
     let mut asked = HashMap::new();
     let mut ask = |channel: &str, span: &Range<usize>| {

@@ -1,4 +1,4 @@
-//! Compiles the conditions and lists of a graph with what the manifest says of the values that they read.
+//! Compiles the conditions and lists of a graph, with what the manifest says about the values that they read.
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
@@ -11,7 +11,7 @@ use crate::definition::{ChannelDefinition, GraphDefinition};
 use crate::expression::{Compiled, Expression, ExpressionPurpose, Surroundings, ValueKinds};
 use crate::reducer::Reducer;
 
-/// The channels of all graphs of a bundle, by name, for the kinds of values that each can hold.
+/// The channels of all graphs of a bundle by name, with the kinds of values that each can hold.
 pub(super) struct Declared<'d>(HashMap<&'d str, Vec<ValueKinds>>);
 
 impl<'d> Declared<'d> {
@@ -35,14 +35,14 @@ impl<'d> Declared<'d> {
         let kinds = |channel: &'d ChannelDefinition| {
             let name = channel.name.value.as_str();
             let everywhere = self.0.get(name).map_or(&[][..], Vec::as_slice);
-            // A graph around a subgraph gives its channel a value that the other channel of this name holds.
+            // A graph that runs a subgraph may copy a value into this channel from its own channel of the same name.
             let is_given = graph.name.is_some() && everywhere.len() > 1;
             let kinds = match is_given {
                 true => everywhere.iter().copied().fold(ValueKinds::NONE, ValueKinds::or),
                 false => of_reducer(channel.reducer),
             };
             match &channel.initial {
-                // Nobody ever changes it.
+                // No node changes the initial value.
                 Some(initial) if !is_given && !written.contains(name) => ValueKinds::of_json(initial.value()),
                 _ => kinds,
             }
@@ -51,7 +51,7 @@ impl<'d> Declared<'d> {
     }
 }
 
-/// What a channel can hold whose values come together in this way.
+/// The kinds of values that a channel with this reducer can hold.
 fn of_reducer(reducer: Reducer) -> ValueKinds {
     match reducer {
         Reducer::Last | Reducer::First => ValueKinds::ANY,
@@ -61,7 +61,7 @@ fn of_reducer(reducer: Reducer) -> ValueKinds {
     }
 }
 
-/// What is known where the expressions of one graph stand.
+/// What is known in the place where the expressions of one graph are written.
 pub(super) struct Around<'a> {
     pub channels: HashMap<&'a str, ValueKinds>,
     pub permissions: &'a [String],
@@ -70,10 +70,9 @@ pub(super) struct Around<'a> {
 }
 
 impl Around<'_> {
-    /// Compiles an expression, and tells what is wrong with it.
+    /// Compiles an expression and reports its problems.
     pub fn compile(&self, text: &TomlString, wanted: ExpressionPurpose, problems: &mut Problems) -> Option<Expression> {
-        // Who holds a permission is said in business files, and what a permission is called nobody but the host and the
-        // bundle can know.
+        // Business files say who holds a permission, but only the host and the bundle declare which permissions exist.
         let own = self.permissions.iter().map(String::as_str);
         let permissions: Vec<&str> = HOST_PERMISSIONS.into_iter().chain(own).collect();
         let channels = |name: &str| self.channels.get(name).copied().unwrap_or(ValueKinds::ANY);

@@ -1,4 +1,4 @@
-//! Places that a run may come to and cannot leave, because every edge that leaves has a condition.
+//! Nodes that a run may be unable to leave, because every edge out of them has a condition.
 
 use std::collections::HashSet;
 
@@ -7,11 +7,12 @@ use signalbox_diagnostics::Problems;
 use super::Draft;
 use crate::graph::{Edge, When};
 
-/// Warns of every place whose edges all have conditions: when none of them holds, the decision fails there.
+/// Warns of every node, and of start, when all edges out of it have conditions: a decision fails there when none of
+/// them holds.
 pub(super) fn check(draft: &Draft<'_>, problems: &mut Problems) {
     let graph = &draft.graph;
     stuck(draft, "start", &graph.start, problems);
-    // A node with `targets` can choose its way itself.
+    // A node with `targets` can choose its next node itself.
     for node in graph.nodes.iter().filter(|node| node.targets.is_empty()) {
         stuck(draft, &node.name, &node.edges, problems);
     }
@@ -32,9 +33,10 @@ fn stuck(draft: &Draft<'_>, place: &str, edges: &[Edge], problems: &mut Problems
     problems.warn(&from.span, message, help);
 }
 
-/// Whether one condition holds wherever another does not. What cannot be told from how they are written counts as no.
+/// Whether the conditions are complete: one of them is the negation of another. Anything that the texts do not show
+/// counts as incomplete.
 fn complete(edges: &[Edge]) -> bool {
-    // A set, because a manifest may give one place thousands of conditions.
+    // A set, because one node of a manifest may have thousands of conditions.
     let conditions: HashSet<String> = edges.iter().filter_map(condition).collect();
     let denied = |condition: &String| {
         let mut denials = vec![format!("!({condition})")];
@@ -42,7 +44,7 @@ fn complete(edges: &[Edge]) -> bool {
         {
             denials.push(format!("!{condition}"));
         }
-        // With a single comparison nothing else is turned around.
+        // In a condition without these operators, only the single comparison can be negated.
         let simple = !["&&", "||", "?"].iter().any(|sign| condition.contains(sign));
         if simple && condition.matches("==").count() == 1 && !condition.contains('!') {
             denials.push(condition.replace("==", "!="));
@@ -52,7 +54,7 @@ fn complete(edges: &[Edge]) -> bool {
     conditions.iter().any(denied)
 }
 
-/// As it is written, without white space.
+/// The condition without white space.
 fn condition(edge: &Edge) -> Option<String> {
     match &edge.when {
         When::Condition(expression) => Some(expression.source().split_whitespace().collect()),

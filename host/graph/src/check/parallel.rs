@@ -1,4 +1,5 @@
-//! Finds nodes that may run in the same step and write the same channel, where only one value could stand.
+//! Finds nodes that may run in the same step and write the same channel, although the channel takes only one value per
+//! step.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -58,7 +59,7 @@ fn channel_name(graph: &Graph, channel: usize) -> &str {
     graph.channels.get(channel).map_or("", |channel| &channel.name)
 }
 
-/// A bit for each of these, as few words as that takes.
+/// The set as bits, in as few words as it needs.
 fn bits(channels: &[usize]) -> Vec<u64> {
     let mut words = vec![0; channels.iter().max().map_or(0, |last| last / 64 + 1)];
     for channel in channels {
@@ -76,8 +77,9 @@ fn single_writer(graph: &Graph, node: &Node) -> Vec<usize> {
 
 /// Pairs of different nodes that may be active in the same step, smaller one first, sorted.
 ///
-/// They begin where one place leads to two nodes at once, and are carried on by letting both move. A join does not move
-/// while the other can still reach it; and once any partner makes it wait, it may wait beside all its other partners.
+/// A pair begins where one place leads to two nodes at once; further pairs follow by letting both nodes move on. A join
+/// does not move while the other node can still reach it; once any partner makes a join wait, it may wait beside all
+/// its other partners.
 fn pairs(graph: &Graph) -> Vec<(usize, usize)> {
     let mut search = Search {
         graph,
@@ -101,7 +103,7 @@ fn pairs(graph: &Graph) -> Vec<(usize, usize)> {
     let mut list = Vec::new();
     for one in 0..search.size {
         for other in one + 1..search.size {
-            // Two nodes of which one is a join that waits for the other never run in the same step.
+            // A join that waits for the other node never runs in the same step as that node.
             if search.is_found(one, other) && !search.holds(one, other) && !search.holds(other, one) {
                 list.push((one, other));
             }
@@ -120,8 +122,8 @@ struct Search<'g> {
 }
 
 impl Search<'_> {
-    /// Two unconditional ways are taken together; so are an unconditional and a conditional one when the condition
-    /// holds, and all the ways of one edge. Two conditions are taken to exclude each other.
+    /// Two unconditional edges are followed together. So are an unconditional and a conditional one when the condition
+    /// holds, and all targets of one edge. Two conditions are assumed to exclude each other.
     fn fan_out(&mut self, edges: &[Edge]) {
         let ways = |edge: &Edge| -> BTreeSet<usize> { edge.to.iter().filter_map(node_of).collect() };
         let always: BTreeSet<usize> =

@@ -1,4 +1,4 @@
-//! Ways through one graph: every node reachable, every node with a way to `end`, no loop for ever.
+//! Paths through one graph: every node must be reachable and have a path to `end`, and no loop may be endless.
 
 use signalbox_diagnostics::Problems;
 
@@ -11,7 +11,7 @@ pub(super) fn check(draft: &Draft<'_>, problems: &mut Problems) {
     let span = |node: usize| draft.definition.nodes.get(node).map_or(0..0, |node| node.name.span.clone());
     let name = |node: usize| graph.nodes.get(node).map_or("", |node| node.name.as_ref());
     let reachable = reachable(draft);
-    // A node called `start` or `end` is a problem of its own, and no edge can mean it.
+    // A node called `start` or `end` is a problem of its own, because an edge cannot refer to it.
     let is_lost = |node: &usize| !is_set(&reachable, *node) && !matches!(name(*node), "start" | "end");
     for node in (0..graph.nodes.len()).filter(is_lost) {
         let message = format!("node `{}` of {place} cannot be reached from start", name(node));
@@ -47,7 +47,7 @@ pub(super) fn check(draft: &Draft<'_>, problems: &mut Problems) {
     }
 }
 
-/// Notes for each node which joins it can reach, so that a run finds out without searching.
+/// Notes for each node which joins it can reach, so that a run does not have to search.
 pub(super) fn mark_joins(graph: &mut Graph) {
     let joins: Vec<usize> = (0..graph.nodes.len()).filter(|n| graph.nodes.get(*n).is_some_and(|n| n.join)).collect();
     let mut backward: Vec<Vec<usize>> = vec![Vec::new(); graph.nodes.len()];
@@ -81,7 +81,7 @@ pub(super) fn forward(node: &Node) -> Vec<usize> {
     edges.chain(&node.targets).filter_map(node_of).collect()
 }
 
-/// The same, and where it goes when the node fails.
+/// The nodes of [`forward`] and the node's `on-error`.
 pub(super) fn any_way(node: &Node) -> Vec<usize> {
     let mut list = forward(node);
     list.extend(node.on_error);
@@ -95,11 +95,11 @@ pub(super) fn node_of(target: &EdgeTarget) -> Option<usize> {
     }
 }
 
-/// Nodes that are followed whatever the state says.
+/// The nodes that follow whatever the conditions give.
 fn unconditional(node: &Node) -> Vec<usize> {
     let always = node.edges.iter().filter(|edge| matches!(edge.when, When::Always));
     let list = always.flat_map(|edge| edge.to.iter()).filter_map(node_of);
-    // A goto replaces the edges, so a node with targets can always leave.
+    // A goto replaces the edges, so a node with `targets` can always leave the loop.
     if node.targets.is_empty() { list.collect() } else { Vec::new() }
 }
 
@@ -133,7 +133,7 @@ fn without_way_out(graph: &Graph) -> Vec<bool> {
     alive.into_iter().map(|alive| !alive).collect()
 }
 
-/// Everything that can be reached in one or more moves.
+/// Every node that can be reached in one or more moves.
 fn spread(count: usize, from: &[usize], next: &dyn Fn(usize) -> Vec<usize>) -> Vec<bool> {
     let mut seen = vec![false; count];
     let mut open = from.to_vec();
@@ -158,8 +158,7 @@ fn drawn<'a>(circle: &[usize], name: &dyn Fn(usize) -> &'a str) -> String {
     format!("`{}`", names.join(" -> "))
 }
 
-/// Strongly connected parts, by Tarjan, each in the order in which its nodes follow each other where it is a plain
-/// cycle.
+/// The strongly connected components, by Tarjan's algorithm. The nodes of a simple cycle are in the order of the cycle.
 pub(super) fn circles(count: usize, next: &dyn Fn(usize) -> Vec<usize>) -> Vec<Vec<usize>> {
     let mut search =
         Tarjan { next, order: vec![None; count], low: vec![0; count], stack: Vec::new(), found: Vec::new() };
@@ -185,7 +184,7 @@ struct Tarjan<'n> {
 }
 
 impl Tarjan<'_> {
-    /// Walks with a stack of its own: a chain of 2,000 nodes must not take the thread's.
+    /// Keeps its own stack, because recursion over a chain of 2,000 nodes would overflow the thread's stack.
     fn visit(&mut self, root: usize) {
         let mut counter = self.order.iter().flatten().count();
         let mut open: Vec<(usize, Vec<usize>)> = Vec::new();

@@ -1,10 +1,10 @@
-//! What an evaluation may cost at most, said before it begins: CEL has no fuel, so the tree of the expression is priced
-//! with the sizes of the values that it reads.
+//! Estimates the highest cost of an evaluation before it begins. CEL cannot limit an evaluation that is under way, so
+//! the cost of the expression's tree is computed from the sizes of the values that it reads.
 //!
-//! Loops do not nest (`walk` refuses it), so every price inside a loop is a sum of a constant and of multiples of the
-//! element's size; over all elements of a list these come to no more than the list's own size. That keeps the price of
-//! `state.orders.exists(o, o.name == "x")` linear, while that of `state.orders.exists(o, state.orders == [o])` is seen
-//! to be quadratic.
+//! Loops do not nest (`walk` refuses that), so every cost inside a loop is the sum of a constant and of multiples of
+//! the element's size. Summed over all elements of a list, these sizes are at most the list's own size. That keeps the
+//! cost of `state.orders.exists(o, o.name == "x")` linear, while that of `state.orders.exists(o, state.orders == [o])`
+//! is recognised as quadratic.
 
 use std::collections::BTreeMap;
 
@@ -12,28 +12,28 @@ use cel::common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedExpr, L
 
 use super::pattern::Pattern;
 
-/// What looking at one value costs; looking at one byte of text costs one.
+/// The cost of looking at one value; looking at one byte of text costs 1.
 const NODE: u64 = 32;
 
-/// How large a value is at most.
+/// The largest size that a value may have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Measure {
-    /// It and all values inside it.
+    /// The value and all values inside it.
     pub nodes: u64,
-    /// Of text, keys included.
+    /// Bytes of text, including keys.
     pub bytes: u64,
-    /// Elements of a list, or entries of a map.
+    /// Elements of a list, or entries of a map, on the first level.
     pub items: u64,
 }
 
 impl Measure {
-    /// What it costs to make a value of this size.
+    /// The cost of making a value of this size.
     pub fn work(self) -> u64 {
         self.nodes.saturating_mul(NODE).saturating_add(self.bytes)
     }
 }
 
-/// How large the values are that an expression can name.
+/// The sizes of the values that an expression can name.
 pub(super) struct Sizes<'e> {
     pub channels: BTreeMap<&'e str, Measure>,
     pub input: BTreeMap<&'e str, Measure>,
@@ -41,7 +41,7 @@ pub(super) struct Sizes<'e> {
     pub patterns: &'e BTreeMap<String, Pattern>,
 }
 
-/// A constant and multiples of the size of the element that a loop is at.
+/// A constant plus multiples of the size of the current element of a loop.
 #[derive(Clone, Copy, Debug, Default)]
 struct Amount {
     fixed: u64,
@@ -78,13 +78,13 @@ impl Amount {
         }
     }
 
-    /// For one element that is as large as the whole list.
+    /// The amount for one element that is as large as the whole list.
     fn at_most(self, list: Measure) -> u64 {
         let nodes = self.per_node.saturating_mul(list.nodes);
         self.fixed.saturating_add(nodes).saturating_add(self.per_byte.saturating_mul(list.bytes))
     }
 
-    /// For all elements of a list together.
+    /// The sum of the amount over all elements of a list.
     fn over(self, list: Measure) -> u64 {
         Self { fixed: self.fixed.saturating_mul(list.items), ..self }.at_most(list)
     }
@@ -98,7 +98,7 @@ struct Size {
 }
 
 impl Size {
-    /// A number, a truth value, a type.
+    /// The size of a number, a truth value or a type.
     const SCALAR: Self = Self { nodes: Amount::fixed(1), bytes: Amount::fixed(24), items: Amount::fixed(0) };
 
     fn known(measure: Measure) -> Self {
@@ -109,7 +109,7 @@ impl Size {
         }
     }
 
-    /// Of something inside this value, or of something that is no larger.
+    /// The size of a part of this value, or of something that is no larger than a part.
     fn part(self) -> Self {
         Self { items: self.nodes, ..self }
     }
@@ -137,14 +137,14 @@ struct Estimate {
     size: Size,
 }
 
-/// The loop that a part of an expression is in.
+/// The loop around a part of an expression.
 struct Loop<'e> {
     variables: [&'e str; 2],
     accumulator: &'e str,
     list: Measure,
 }
 
-/// The most that evaluating the expression costs, in bytes of text looked at; making the values it reads is not in it.
+/// The highest cost of evaluating the expression, in bytes of text looked at, without making the values that it reads.
 pub(super) fn work(expression: &IdedExpr, sizes: &Sizes<'_>) -> u64 {
     let found = sizes.price(expression, None);
     found.work.plus(found.size.work()).fixed
@@ -198,7 +198,7 @@ impl Sizes<'_> {
                     (Amount { per_node: 1, ..Amount::default() }, Amount { per_byte: 1, ..Amount::default() });
                 Size { nodes: per_node, bytes: per_byte, items: per_node }
             }
-            // What has been gathered so far is paid for where it is added.
+            // What the loop has collected is paid for where it is added.
             Some(around) if around.accumulator == name => Size::default(),
             _ if name == "permissions" => Size::known(self.permissions),
             _ => Size::SCALAR,
@@ -221,7 +221,7 @@ impl Sizes<'_> {
         let (condition, step) =
             (self.price(&inner.loop_cond, Some(&within)), self.price(&inner.loop_step, Some(&within)));
         let result = self.price(&inner.result, Some(&within));
-        // Each round copies its element, and opens a scope for it.
+        // Each round copies its element and opens a scope for it.
         let element = self.variable(&inner.iter_var, Some(&within)).work().plus(Amount::fixed(2 * NODE));
         let round = condition.work.plus(step.work).plus(step.size.work()).plus(element);
         let work = Amount::fixed(round.over(list))
@@ -247,7 +247,7 @@ impl Sizes<'_> {
         let of = |position: usize| parts.get(position).map(|part| part.size).unwrap_or_default();
         let all = parts.iter().fold(Size::default(), |sum, part| sum.plus(part.size));
         let list = around.map(|around| around.list).unwrap_or_default();
-        // Whatever fails is told with a copy of its operands, so looking costs no less than copying.
+        // An error of CEL holds a copy of the operands, so every operator costs at least as much as copying them.
         let (work, size) = match call.func_name.as_str() {
             operators::LOGICAL_AND | operators::LOGICAL_OR | operators::LOGICAL_NOT | operators::NOT_STRICTLY_FALSE => {
                 (Amount::default(), Size::SCALAR)
@@ -279,7 +279,7 @@ impl Sizes<'_> {
                 (all.work().times(2), of(0).plus(Size::SCALAR).part())
             }
             operators::OPT_INDEX | operators::OPT_SELECT => (all.work(), of(0).part()),
-            // The other operators and functions give a number or a truth value.
+            // The other operators and functions return a number or a truth value.
             _ => (all.work(), Size::SCALAR),
         };
         Estimate { work: paid.plus(work), size }
@@ -321,12 +321,12 @@ fn gathered(parts: impl Iterator<Item = Estimate>, count: usize) -> Estimate {
     all
 }
 
-/// Two values are compared no further than the smaller of them goes.
+/// A comparison of two values ends at the end of the smaller one.
 fn smaller(one: Size, other: Size, list: Measure) -> Size {
     if one.work().at_most(list) <= other.work().at_most(list) { one } else { other }
 }
 
-/// Each of these bytes with each of those.
+/// The product of two amounts: each byte of one with each byte of the other.
 fn product(these: Amount, those: Amount, list: Measure) -> Amount {
     let (these_at_most, those_at_most) = (these.at_most(list), those.at_most(list));
     if these_at_most <= those_at_most { those.times(these_at_most) } else { these.times(those_at_most) }

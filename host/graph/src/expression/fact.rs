@@ -1,18 +1,18 @@
-//! What is known of one part of an expression, and how it follows from what is known of its parts.
+//! What is known about one part of an expression, and how it follows from what is known about its operands.
 
 use cel::common::ast::{LiteralValue, operators};
 
 use super::kinds::ValueKinds;
 use super::known_values::Texts;
 
-/// What is known of one part.
+/// What is known about the value of one part.
 #[derive(Clone, Debug)]
 pub(super) struct Fact<'p> {
     pub kinds: ValueKinds,
     pub texts: Texts<'p>,
-    /// Of the elements of a list, or the values of a map.
+    /// What is known about the elements of a list, or the values of a map.
     pub within: Option<Box<Fact<'p>>>,
-    /// Of the keys of a map.
+    /// What is known about the keys of a map.
     pub keys: Option<Box<Fact<'p>>>,
 }
 
@@ -33,17 +33,17 @@ impl<'p> Fact<'p> {
         Self { within: Some(Box::new(within)), ..Self::of(ValueKinds::LIST) }
     }
 
-    /// What nothing is: the element of an empty list.
+    /// The empty set of values: the element of an empty list.
     pub fn none() -> Self {
         Self { texts: Texts::none(), ..Self::of(ValueKinds::NONE) }
     }
 
-    /// What is known of something that is the one or the other.
+    /// What is known about a value that is one of the two.
     pub fn or(self, other: Self) -> Self {
         let both =
             |one: Option<Box<Self>>, other: Option<Box<Self>>, (known, known_too): (bool, bool)| match (one, other) {
                 (Some(one), Some(other)) => Some(Box::new(one.or(*other))),
-                // A string has no elements, so those of a list are those of a string or a list.
+                // A string has no elements, so the elements of "a string or a list" are those of the list.
                 (Some(one), None) if !known_too => Some(one),
                 (None, Some(other)) if !known => Some(other),
                 _ => None,
@@ -64,13 +64,13 @@ impl<'p> Fact<'p> {
         }
     }
 
-    /// Of the elements of a list, when it can be nothing else.
+    /// The elements of a list, when the value cannot be anything else.
     pub fn elements(&self) -> Option<&Self> {
         self.within.as_deref().filter(|_| self.kinds == ValueKinds::LIST)
     }
 }
 
-/// What a call gives whose arguments fit.
+/// The result of a call whose arguments fit.
 pub(super) fn result<'p>(name: &str, given: ValueKinds, facts: Vec<Fact<'p>>) -> Fact<'p> {
     let are = |kinds: ValueKinds| facts.iter().all(|fact| fact.kinds == kinds);
     let texts = |facts: &[Fact<'p>]| facts.first().map(|fact| fact.texts.clone()).unwrap_or_default();

@@ -1,7 +1,7 @@
-//! What is known of each part of an expression before it is evaluated: which kinds of values it may be, and which
-//! texts. What can only fail, and what can never be equal, is told when the bundle is loaded.
+//! Finds out, before evaluation, which kinds of values and which texts each part of an expression may have. An
+//! operation that can only fail and a comparison that can never hold are reported when the bundle is loaded.
 //!
-//! Nothing is told of a part that may be right: of what is not known, every kind and every text is possible.
+//! A part that may be right is not reported: an unknown value may be of every kind and have every text.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -17,7 +17,7 @@ use super::place::Places;
 use super::signatures::{form, functions, gives, sign};
 use super::{ExpressionProblem, ExpressionPurpose, Surroundings};
 
-/// One pass over the tree of an expression whose names are sound.
+/// One pass over the tree of an expression that uses only valid names.
 pub(super) struct Facts<'p> {
     places: Places<'p>,
     surroundings: &'p Surroundings<'p>,
@@ -26,7 +26,7 @@ pub(super) struct Facts<'p> {
     problems: Vec<ExpressionProblem>,
 }
 
-/// Everything that can only go wrong in the expression.
+/// Every operation in the expression that can only fail.
 pub(super) fn problems<'p>(
     source: &'p str,
     program: &'p Program,
@@ -102,7 +102,7 @@ impl<'p> Facts<'p> {
         match name {
             "permissions" => Fact::list(Fact::text(Texts::of_permissions(self.surroundings.permissions))),
             "state" | "input" => Fact::of(ValueKinds::MAP),
-            // The walk lets no other name in than those of types.
+            // `walk` has refused every other name except those of types.
             _ => Fact::of(ValueKinds::TYPE),
         }
     }
@@ -156,7 +156,7 @@ impl<'p> Facts<'p> {
         let element = element.map_or_else(Fact::unknown, |element| *element);
         let start = self.of(&inner.accu_init);
         let depth = self.scope.len();
-        // Through the keys and values of a map, or the places and elements of a list.
+        // The loop's variables are the keys and values of a map, or the positions and elements of a list.
         let first = if inner.iter_var2.is_some() { Fact::unknown() } else { element };
         self.scope.extend(inner.iter_var2.as_deref().map(|name| (name, Fact::unknown())));
         self.scope.extend([(inner.iter_var.as_str(), first), (inner.accu_var.as_str(), start.clone())]);
@@ -203,7 +203,7 @@ impl<'p> Facts<'p> {
         result(name, given, facts)
     }
 
-    /// An operand of `&&`, `||` and `? :`, and what a loop asks of an element.
+    /// Checks an operand of `&&`, `||` and `? :`, and the condition of a loop.
     fn want_condition(&mut self, node: &IdedExpr, fact: &Fact<'p>) {
         if fact.kinds != ValueKinds::NONE && !fact.kinds.meets(ValueKinds::BOOL) {
             let written = self.places.text(node);
@@ -212,7 +212,7 @@ impl<'p> Facts<'p> {
         }
     }
 
-    /// Two values that can never be equal, and texts that none of a few known values fits.
+    /// Reports two values that can never be equal, and a text that equals none of a few known values.
     fn pair(
         &mut self,
         node: &'p IdedExpr,
@@ -229,7 +229,7 @@ impl<'p> Facts<'p> {
             self.problem(node, message, "compare it with `==`, or with several by `in [\"…\", \"…\"]`".to_owned());
         }
         let are_equal = matches!(name, operators::EQUALS | operators::NOT_EQUALS);
-        // The elements of a list that is compared with another, or is mistaken for a text.
+        // For a list that is compared with another list, or with a text by mistake.
         let elements = |fact: &Fact<'p>| fact.elements().map(|within| within.texts.clone());
         let (of_one, of_other) = (elements(one), elements(other));
         if (are_equal || name == "contains") && (of_one.is_some() || of_other.is_some()) {
@@ -293,7 +293,7 @@ impl<'p> Facts<'p> {
         }
     }
 
-    /// A function or an operator that takes no such values.
+    /// Reports a function or an operator that does not take such values.
     fn no_such_call(&mut self, node: &IdedExpr, call: &CallExpr, nodes: &[&IdedExpr], kinds: &[ValueKinds]) {
         let name = call.func_name.as_str();
         let is_function = name.starts_with(|c: char| c.is_ascii_alphabetic());
@@ -322,7 +322,7 @@ impl<'p> Facts<'p> {
     }
 }
 
-/// What makes a condition of a value of these kinds.
+/// Suggests how to make a condition of a value of these kinds.
 fn into_condition(written: &str, kinds: ValueKinds) -> String {
     if kinds.is_only(ValueKinds::STRING) {
         format!("compare it, for example `{written} != \"\"`")

@@ -1,8 +1,8 @@
-//! Kinds of values: what a part of an expression may be, as far as that is known before it is evaluated.
+//! Kinds of values: what a part of an expression may be, as far as that is known before evaluation.
 
 use serde_json::Value;
 
-/// A set of kinds. A part of an expression of which nothing is known may be of any.
+/// A set of kinds. A part that is not known may be of any kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ValueKinds(u16);
 
@@ -20,11 +20,11 @@ impl ValueKinds {
     pub const TYPE: Self = Self(1 << 9);
     pub const OPTIONAL: Self = Self(1 << 10);
     pub const NUMBER: Self = Self::INT.or(Self::UINT).or(Self::DOUBLE);
-    /// What the key of a map may be.
+    /// The kinds that the key of a map may have.
     pub const KEY: Self = Self::BOOL.or(Self::INT).or(Self::UINT).or(Self::STRING);
     pub const ANY: Self = Self((1 << 11) - 1);
 
-    /// Each kind alone, with how messages call it.
+    /// Each single kind with its name in messages.
     pub const EACH: [(Self, &str); 11] = [
         (Self::BOOL, "true or false"),
         (Self::INT, "a whole number"),
@@ -39,7 +39,7 @@ impl ValueKinds {
         (Self::OPTIONAL, "an optional value"),
     ];
 
-    /// The kind that a value from JSON has in an expression; a number of JSON may be of any kind of number.
+    /// The kind that a JSON value has in an expression. A JSON number may be of any kind of number.
     pub fn of_json(value: &Value) -> Self {
         match value {
             Value::Null => Self::NULL,
@@ -60,7 +60,7 @@ impl ValueKinds {
         self.0 & other.0 != 0
     }
 
-    /// Whether it can be nothing but these.
+    /// Whether the set has no kinds but these.
     pub const fn is_only(self, others: Self) -> bool {
         self.0 != 0 && self.0 & !others.0 == 0
     }
@@ -75,7 +75,7 @@ impl ValueKinds {
         Self::EACH.into_iter().map(|(kind, _)| kind).filter(move |kind| self.meets(*kind))
     }
 
-    /// How a message calls a value of these kinds.
+    /// The name of these kinds in messages.
     pub fn named(self) -> String {
         match self {
             Self::NUMBER => return "a number".to_owned(),

@@ -1,4 +1,5 @@
-//! Comparisons with what has a few known values: one with a misspelt text would never hold, and nobody would be told.
+//! Comparisons with values of which only a few are known to exist. A comparison with a misspelt text would never hold,
+//! and no error would show it.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -8,19 +9,19 @@ use signalbox_model::{InputType, Source};
 
 use super::pattern::Pattern;
 
-/// The most texts that are followed through an expression: more are taken for any text.
+/// The most texts that are tracked for one part of an expression; with more, the part counts as any text.
 const MOST_TEXTS: usize = 1_000;
-/// The longest text that is followed.
+/// The longest text that is tracked.
 const LONGEST_TEXT: usize = 1_024;
 
-/// Where a text comes from.
+/// The origin of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TextOrigin {
-    /// It is written in the expression; the number of its node, when it stands there as it is.
+    /// A literal in the expression; with the number of its node when the text is the whole literal.
     Written(Option<u64>),
-    /// It is a value of this field of the input.
+    /// A value of this field of the input.
     Field(&'static str),
-    /// It is a permission of the sender.
+    /// A permission of the sender.
     Permission,
 }
 
@@ -34,7 +35,7 @@ impl TextOrigin {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Texts<'p> {
     list: Vec<(Cow<'p, str>, TextOrigin)>,
-    /// Whether it can be no other text.
+    /// Whether the part can have no other text.
     complete: bool,
 }
 
@@ -57,25 +58,25 @@ impl<'p> Texts<'p> {
         }
     }
 
-    /// The permissions that host and bundle know.
+    /// The permissions that the host and the bundle declare.
     pub fn of_permissions(known: &[&'p str]) -> Self {
         let list = known.iter().map(|permission| (Cow::Borrowed(*permission), TextOrigin::Permission)).collect();
         Self { list, complete: true }.within_limits()
     }
 
-    /// No text at all, to which others are added.
+    /// An empty set, to which texts are added.
     pub fn none() -> Self {
         Self { list: Vec::new(), complete: true }
     }
 
-    /// The texts of the one or the other.
+    /// The texts of both sets.
     #[must_use]
     pub fn or(mut self, other: Self) -> Self {
         self.list.extend(other.list);
         Self { complete: self.complete && other.complete, ..self }.within_limits()
     }
 
-    /// The texts of the one followed by those of the other.
+    /// Every text of this set followed by every text of the other.
     pub fn followed_by(&self, other: &Self) -> Self {
         if !self.complete || !other.complete || self.list.len().saturating_mul(other.list.len()) > MOST_TEXTS {
             return Self::default();
@@ -90,7 +91,7 @@ impl<'p> Texts<'p> {
         Self { list: joined.collect(), complete: true }.within_limits()
     }
 
-    /// Each text as a function makes it.
+    /// Each text after a function has changed it.
     #[must_use]
     pub fn through(self, change: impl Fn(&str) -> String) -> Self {
         let changed = self.list.into_iter().map(|(text, origin)| {
@@ -111,12 +112,12 @@ impl<'p> Texts<'p> {
         if fits { self } else { Self::default() }
     }
 
-    /// Whether it is known which texts these are, and some of them are values that the host gives.
+    /// Whether the set is complete and includes values that the host gives.
     pub fn are_known(&self) -> bool {
         self.complete && self.list.iter().any(|(_, origin)| !origin.is_written())
     }
 
-    /// The field whose values these are, as it gives them.
+    /// The field, when the set is exactly the values of that field.
     fn field(&self) -> Option<&'static str> {
         let Some((_, TextOrigin::Field(field))) = self.list.first() else { return None };
         let values = Self::of_field(field);
@@ -135,7 +136,7 @@ pub(super) enum How {
 }
 
 impl How {
-    /// What a function of this name asks.
+    /// The comparison that the function of this name makes.
     pub fn of(function: &str) -> Option<Self> {
         match function {
             "startsWith" => Some(Self::StartsWith),
@@ -156,7 +157,7 @@ impl How {
         }
     }
 
-    /// What follows `no value`.
+    /// The verb after `no value` in messages.
     fn verb(self) -> &'static str {
         match self {
             Self::Equals => "is",
@@ -168,17 +169,17 @@ impl How {
     }
 }
 
-/// A text that fits none of the known values.
+/// A text that matches none of the known values.
 pub(super) struct Misspelt {
     pub message: String,
     pub help: String,
-    /// The node that is this text.
+    /// The node of this text.
     pub node: Option<u64>,
-    /// Whether a value that nobody knows is possible all the same.
+    /// Whether it is only a warning, because the value may exist although neither the host nor the bundle declares it.
     pub is_warning: bool,
 }
 
-/// Every written text that fits no known value on the other side; `names` are how messages call the sides.
+/// Every literal text that matches no known value of the other side; `names` are the names of the sides in messages.
 pub(super) fn misspelt(
     (left, right): (&Texts<'_>, &Texts<'_>),
     (left_name, right_name): (&str, &str),
@@ -214,7 +215,7 @@ pub(super) fn misspelt(
     found
 }
 
-/// Message and way out for one text.
+/// The message and help for one text.
 fn told(known: &Texts<'_>, name: &str, text: &str, how: How, known_is_left: bool) -> Misspelt {
     let values = || known.list.iter().filter(|(_, origin)| !origin.is_written()).map(|(value, _)| value.as_ref());
     let is_warning = known.list.iter().any(|(_, origin)| *origin == TextOrigin::Permission);
@@ -239,7 +240,7 @@ fn told(known: &Texts<'_>, name: &str, text: &str, how: How, known_is_left: bool
     Misspelt { message, help, node: None, is_warning }
 }
 
-/// People write what the guides call the trigger.
+/// The input field's value for a name of a trigger, which authors write because the guides use it.
 fn trigger(field: &str, text: &str) -> Option<&'static str> {
     Some(match (field, text) {
         ("source", "web" | "socket" | "ws" | "chat") => "did you mean `websocket`?",
@@ -253,7 +254,7 @@ fn trigger(field: &str, text: &str) -> Option<&'static str> {
     })
 }
 
-/// The part of a known value that was most likely meant.
+/// The part of a known value that the author most likely meant.
 fn near_part<'v>(text: &str, values: impl Iterator<Item = &'v str>, how: How) -> Option<&'v str> {
     let text = if how == How::Matches { text.trim_matches(['^', '$', '.', '*', '(', ')']) } else { text };
     let length = text.chars().count();
@@ -262,7 +263,8 @@ fn near_part<'v>(text: &str, values: impl Iterator<Item = &'v str>, how: How) ->
         let whole = ends.len().saturating_sub(1);
         let lengths = match how {
             How::Equals => vec![whole],
-            // A whole value comes before a part of it, and one that is as long before one that differs by a letter.
+            // The whole value is tried before its parts, and parts of the same length before those that differ by a
+            // letter.
             _ => vec![whole, length, length + 1, length.saturating_sub(1)],
         };
         let mut parts = Vec::new();
@@ -301,7 +303,7 @@ pub(super) const SOURCES: [&str; 4] = [
     source_name(Source::Kafka),
 ];
 
-/// Without a wildcard: a new type of input has to be named here before it compiles.
+/// A match without a wildcard, so that a new input type does not compile before it is added here.
 const fn type_name(input_type: InputType) -> &'static str {
     match input_type {
         InputType::UserMessage => "user_message",
@@ -310,7 +312,7 @@ const fn type_name(input_type: InputType) -> &'static str {
         InputType::ApiRequest => "api_request",
         InputType::Review => "review",
         InputType::KafkaRecord => "kafka_record",
-        // Whatever it is called, no expression of this version can name it.
+        // No expression of this version can name an input type that this version does not know.
         InputType::Unknown(_) => "",
     }
 }

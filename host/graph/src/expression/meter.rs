@@ -1,16 +1,16 @@
-//! How much work the expressions of a run may be: each evaluation, each step and the run have a limit of their own.
+//! Limits the work of expressions: each evaluation, each step and the whole run have a limit.
 
-/// What one evaluation may cost: so many bytes of text looked at, where looking at a value counts as 32.
+/// The highest cost of one evaluation, in bytes of text looked at; looking at a value counts as 32.
 pub const EVALUATION_LIMIT: u64 = 1 << 20;
 
-/// What all evaluations of one step of a graph may cost together.
+/// The highest cost of all evaluations in one step of a graph.
 pub const STEP_LIMIT: u64 = 2 * EVALUATION_LIMIT;
 
-/// What all evaluations of a run may cost together.
+/// The highest cost of all evaluations in a run.
 pub const RUN_LIMIT: u64 = 62 * EVALUATION_LIMIT;
 
-/// Counts what evaluations cost. What is counted depends on the run alone, never on time, so that a run that is
-/// repeated ends the same.
+/// Counts the cost of evaluations. The cost depends on the run alone and never on time, so that a repeated run ends in
+/// the same way.
 #[derive(Debug, Default)]
 pub(crate) struct CostMeter {
     step: u64,
@@ -18,17 +18,17 @@ pub(crate) struct CostMeter {
 }
 
 impl CostMeter {
-    /// A step begins.
+    /// Begins a step.
     pub fn begin_step(&mut self) {
         self.step = 0;
     }
 
-    /// What the evaluations have cost so far.
+    /// The cost of all evaluations so far.
     pub fn spent(&self) -> u64 {
         self.run
     }
 
-    /// Refuses an evaluation that costs more than one may.
+    /// Refuses an evaluation whose cost exceeds the limit of one evaluation.
     pub fn check(&self, work: u64) -> Result<(), String> {
         if work > EVALUATION_LIMIT {
             return Err(format!(
@@ -39,13 +39,13 @@ impl CostMeter {
         Ok(())
     }
 
-    /// Takes the price of an evaluation, before it begins.
+    /// Adds the cost of an evaluation before it begins.
     pub fn pay(&mut self, work: u64) -> Result<(), String> {
         self.check(work)?;
         self.add(work)
     }
 
-    /// Takes the price of a list that is only copied: each value is a quarter of what it costs to look at it.
+    /// Adds the cost of a list that is only copied: a quarter of looking at it.
     pub fn pay_copy(&mut self, nodes: usize, bytes: usize) -> Result<(), String> {
         self.add((nodes as u64).saturating_mul(8).saturating_add(bytes as u64 / 8))
     }

@@ -1,19 +1,19 @@
-//! Regular expressions of conditions: compiled once, when the bundle is loaded, and within limits.
+//! Regular expressions in conditions: compiled once, when the bundle is loaded, within limits.
 
 use regex_automata::meta;
 use regex_automata::nfa::thompson::NFA;
 use regex_automata::util::syntax;
 
-/// The largest automaton of one pattern, in bytes: enough for half a dozen `\w`.
+/// The largest automaton of one pattern, in bytes; enough for about six `\w`.
 const LARGEST: usize = 128 << 10;
 
 /// How deep the groups of a pattern may nest.
 const DEEPEST: u32 = 32;
 
-/// What the lazy automaton of one pattern may keep while it is used.
+/// The most bytes that the lazy automaton of one pattern keeps while it is used.
 const CACHE_BYTES: usize = 64 << 10;
 
-/// A regular expression that is ready to be used, and its price.
+/// A compiled regular expression and its cost.
 #[derive(Debug)]
 pub(crate) struct Pattern {
     regex: meta::Regex,
@@ -21,7 +21,7 @@ pub(crate) struct Pattern {
 }
 
 impl Pattern {
-    /// Compiles a pattern, or says why it is none that the host takes.
+    /// Compiles a pattern, or says why the host does not accept it.
     pub fn compile(pattern: &str) -> Result<Self, String> {
         let syntax = syntax::Config::new().nest_limit(DEEPEST);
         let nfa = NFA::compiler()
@@ -29,7 +29,7 @@ impl Pattern {
             .configure(NFA::config().nfa_size_limit(Some(LARGEST)))
             .build(pattern)
             .map_err(|error| why(&error, error.size_limit().is_some()))?;
-        // It makes another automaton that reads backwards, which is larger where a class is all of Unicode.
+        // A second automaton, which reads backwards, is larger for classes that cover all of Unicode.
         let limits = meta::Config::new()
             .nfa_size_limit(Some(4 * LARGEST))
             .hybrid_cache_capacity(CACHE_BYTES)
@@ -43,19 +43,19 @@ impl Pattern {
         Ok(Self { regex, states: nfa.states().len() as u64 })
     }
 
-    /// Whether the text has a part that fits.
+    /// Whether a part of the text matches.
     pub fn is_match(&self, text: &str) -> bool {
         self.regex.is_match(text)
     }
 
-    /// What looking through so many bytes costs at most, in units of work: in the worst case every state is looked at
+    /// The highest cost of searching so many bytes, in units of work: in the worst case the search visits every state
     /// for every byte.
     pub fn work(&self, bytes: u64) -> u64 {
         bytes.saturating_mul(1 + self.states)
     }
 }
 
-/// The innermost reason, in one line, and never the pattern again, which the caret shows.
+/// The innermost reason, in one line. It leaves out the pattern, which the caret shows already.
 fn why(error: &dyn std::error::Error, too_large: bool) -> String {
     if too_large {
         return format!("the pattern compiles to more than {} KiB", LARGEST >> 10);

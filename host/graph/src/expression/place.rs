@@ -1,4 +1,4 @@
-//! Where the parts of an expression stand in its source: the parser says only where the sign of each part is.
+//! Finds the parts of an expression in its source. The parser gives only the position of each part's token.
 
 use std::ops::Range;
 
@@ -19,14 +19,14 @@ impl<'p> Places<'p> {
         Self { source, program }
     }
 
-    /// Where a node stands, with everything inside it.
+    /// The place of a node with everything inside it.
     pub fn of(&self, node: &IdedExpr) -> Option<Range<usize>> {
         let mut whole = self.of_text(node.id)?;
         self.widen(node, &mut whole);
         Some(self.balanced(whole))
     }
 
-    /// A node as it is written, for a message.
+    /// The source text of a node, for a message.
     pub fn text(&self, node: &IdedExpr) -> String {
         let written = self.of(node).and_then(|place| self.source.get(place)).unwrap_or("…");
         match written.char_indices().nth(LONGEST_EXCERPT) {
@@ -35,7 +35,7 @@ impl<'p> Places<'p> {
         }
     }
 
-    /// Where the sign of a node is: the whole of it, when it is a text or a name.
+    /// The place of a node's token, which is the whole node for a text or a name.
     pub fn of_text(&self, node: u64) -> Option<Range<usize>> {
         let (start, last) = self.program.source_info().offset_for(node)?;
         let (start, end) = (usize::try_from(start).ok()?, usize::try_from(last).ok()?.checked_add(1)?);
@@ -50,7 +50,7 @@ impl<'p> Places<'p> {
         match &node.expr {
             Expr::Unspecified | Expr::Ident(_) | Expr::Struct(_) => {}
             Expr::Literal(literal) => {
-                // The sign of a negative number is a token of its own.
+                // The sign of a negative number is a separate token.
                 let is_negative = match literal {
                     LiteralValue::Int(number) => *number.inner() < 0,
                     LiteralValue::Double(number) => *number.inner() < 0.0,
@@ -75,7 +75,7 @@ impl<'p> Places<'p> {
                         self.reach(field.inner(), whole);
                         return;
                     }
-                    // The sign of a call is its bracket, which the name stands before.
+                    // The token of a call is its bracket, and the name stands before it.
                     (name, _) if call.target.is_none() => self.begin(name, whole),
                     _ => {}
                 }
@@ -97,7 +97,7 @@ impl<'p> Places<'p> {
         }
     }
 
-    /// Adds what stands right before.
+    /// Extends the place to the left by this word.
     fn begin(&self, word: &str, whole: &mut Range<usize>) {
         let before = self.source.get(..whole.start).unwrap_or_default().trim_end();
         if let Some(before) = before.strip_suffix(word) {
@@ -105,7 +105,7 @@ impl<'p> Places<'p> {
         }
     }
 
-    /// Adds the name of a field that follows the dot.
+    /// Extends the place to the right by the name of the field after the dot.
     fn reach(&self, field: &str, whole: &mut Range<usize>) {
         let rest = self.source.get(whole.end..).unwrap_or_default();
         let spaces = rest.len() - rest.trim_start().len();
@@ -114,7 +114,7 @@ impl<'p> Places<'p> {
         }
     }
 
-    /// The same with the brackets that belong to it, and to which it belongs.
+    /// Extends the place to the brackets that belong to it.
     fn balanced(&self, whole: Range<usize>) -> Range<usize> {
         let Range { mut start, end } = whole.clone();
         let (mut open, mut quote, mut escaped) = (0_usize, None, false);
@@ -136,7 +136,7 @@ impl<'p> Places<'p> {
                         return start..at + character.len_utf8();
                     }
                 }
-                // One that was opened before it.
+                // A bracket that was opened before the place.
                 (None, ')' | ']' | '}') if at < end => {
                     let before = self.source.get(..start).and_then(|before| before.rfind(['(', '[', '{']));
                     start = before.unwrap_or(start);

@@ -1,11 +1,11 @@
-//! Which kinds of values operators and functions take, and which they give.
+//! The kinds of values that operators and functions take and return.
 
 use cel::common::ast::operators;
 
 use super::kinds::ValueKinds;
 
-/// Functions that cost no more than what they read, each with how it is written; `join`, `replace` and `format`
-/// multiply it and are left out.
+/// Functions that cost no more than reading their arguments, each with its spelling. `join`, `replace` and `format` may
+/// return a multiple of their arguments and are left out.
 pub(super) const FUNCTIONS: [(&str, &str); 23] = [
     ("bool", "bool(text)"),
     ("bytes", "bytes(text)"),
@@ -32,7 +32,7 @@ pub(super) const FUNCTIONS: [(&str, &str); 23] = [
     ("upperAscii", "text.upperAscii()"),
 ];
 
-/// What becomes loops, each with how it is written.
+/// The macros that expand to loops, each with its spelling.
 pub(super) const MACROS: [(&str, &str); 5] = [
     ("all", "list.all(x, x > 0)"),
     ("exists", "list.exists(x, x > 0)"),
@@ -46,12 +46,12 @@ pub(super) fn functions() -> impl Iterator<Item = &'static str> {
     FUNCTIONS.into_iter().map(|(name, _)| name)
 }
 
-/// The sign of an operator, as it is written.
+/// The spelling of an operator.
 pub(super) fn sign(operator: &str) -> String {
     operator.trim_matches(['_', '@']).replace("[_]", "[…]").replace("[?_]", "[?…]").replace("?_:", "? :")
 }
 
-/// How a function or an operator is written, for a message that says what to do.
+/// The spelling of a function or an operator with its arguments, for help texts.
 pub(super) fn form(function: &str) -> String {
     let listed = FUNCTIONS.into_iter().chain(MACROS).find(|(name, _)| *name == function);
     match function {
@@ -75,8 +75,8 @@ pub(super) fn form(function: &str) -> String {
     }
 }
 
-/// What a function or an operator may give for arguments of these kinds, a receiver being the first of them; none when
-/// it takes no such arguments.
+/// The kinds that a function or an operator may return for arguments of these kinds, the receiver first; none when it
+/// does not take such arguments.
 pub(super) fn gives(function: &str, member: bool, arguments: &[ValueKinds]) -> ValueKinds {
     fn combine(function: &str, member: bool, chosen: &mut Vec<ValueKinds>, rest: &[ValueKinds]) -> ValueKinds {
         let Some((next, rest)) = rest.split_first() else { return gives_exactly(function, member, chosen) };
@@ -94,7 +94,7 @@ pub(super) fn gives(function: &str, member: bool, arguments: &[ValueKinds]) -> V
     combine(function, member, &mut Vec::new(), arguments)
 }
 
-/// The same for arguments of which each is of one kind.
+/// The result for arguments that each have exactly one kind.
 fn gives_exactly(function: &str, member: bool, arguments: &[ValueKinds]) -> ValueKinds {
     const INTEGER: ValueKinds = ValueKinds::INT.or(ValueKinds::UINT);
     const ORDERED: ValueKinds = ValueKinds::NUMBER.or(ValueKinds::STRING).or(ValueKinds::BYTES).or(ValueKinds::BOOL);

@@ -1,27 +1,27 @@
-//! What an expression is for and what is known around it, and what is wrong with it.
+//! The purpose of an expression, what is known in its place, and its problems.
 
 use std::ops::Range;
 
 use super::kinds::ValueKinds;
 
-/// What is wrong with an expression, and where in its source.
+/// A problem of an expression, and its place in the source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ExpressionProblem {
     pub message: String,
     pub help: String,
     pub at: Option<Range<usize>>,
-    /// Whether it may be right all the same.
+    /// Whether the expression may be right nevertheless.
     pub is_warning: bool,
 }
 
 impl ExpressionProblem {
-    /// A mistake somewhere in the expression.
+    /// A mistake without a place within the expression.
     pub fn new(message: String, help: String) -> Self {
         Self { message, help, at: None, is_warning: false }
     }
 }
 
-/// What an expression is for.
+/// The purpose of an expression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ExpressionPurpose {
     /// `when`
@@ -30,7 +30,7 @@ pub(crate) enum ExpressionPurpose {
     List,
 }
 
-/// What is known around an expression before anything runs.
+/// What is known before anything runs.
 pub(crate) struct Surroundings<'a> {
     pub wanted: ExpressionPurpose,
     /// The kinds of values that a channel can hold.

@@ -99,7 +99,7 @@ fn an_expression_nested_too_deep_is_refused_and_overflows_no_stack() {
     ] {
         assert!(evaluate(&source, "1").unwrap_err().contains("more than"), "{source}");
     }
-    // The most that is let in.
+    // The deepest nesting that is accepted.
     let most = MAX_NESTING - 1;
     for source in [
         format!("{}true{}", "(".repeat(most), ")".repeat(most)),

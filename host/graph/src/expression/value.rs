@@ -1,4 +1,4 @@
-//! JSON as CEL sees it, borrowed wherever there is text, so that a value is never copied to be looked at.
+//! JSON values for CEL. Texts are borrowed, so that a value is not copied to be read.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! What an expression may name, and which of it it names.
+//! Checks the names in an expression, and collects those that it reads.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -14,7 +14,7 @@ use super::place::Places;
 use super::signatures::{MACROS, form, functions};
 
 const VARIABLES: [&str; 3] = ["state", "input", "permissions"];
-/// What `type(x)` may be compared with.
+/// The types that `type(x)` may be compared with.
 const TYPES: [&str; 10] = ["bool", "bytes", "double", "int", "list", "map", "null_type", "string", "type", "uint"];
 const INPUT_FIELDS: [&str; 5] = ["text", "type", "source", "data", "locationId"];
 
@@ -23,7 +23,7 @@ pub(super) struct Walk<'p> {
     source: &'p str,
     program: &'p Program,
     pub channels: BTreeSet<String>,
-    /// Channels of which `has(…)` is asked.
+    /// Channels that the expression tests with `has(…)`.
     pub asked: BTreeSet<String>,
     pub input_fields: BTreeSet<String>,
     pub reads_permissions: bool,
@@ -114,7 +114,7 @@ impl<'p> Walk<'p> {
         if name == "matches" {
             self.pattern(node, call);
         }
-        // `state["my-channel"]` is the only way to write a channel whose name has a dash.
+        // A channel whose name has a dash can only be written as `state["my-channel"]`.
         if name == "_[_]"
             && let [IdedExpr { expr: Expr::Ident(root), .. }, IdedExpr { expr: Expr::Literal(literal), .. }] =
                 call.args.as_slice()
@@ -129,7 +129,7 @@ impl<'p> Walk<'p> {
         }
     }
 
-    /// A pattern is compiled here, once, and never while a decision waits for it.
+    /// Compiles a pattern here, once, so that no decision waits for it.
     fn pattern(&mut self, node: &'p IdedExpr, call: &'p CallExpr) {
         let written = match (&call.target, call.args.as_slice()) {
             (Some(_), [pattern]) | (None, [_, pattern]) => literal_text(pattern),
@@ -193,7 +193,7 @@ impl<'p> Walk<'p> {
     }
 }
 
-/// Where a name stands as a whole: the `x` of `max + x`, not that of `max`.
+/// The position of a name as a whole word: in `max + x` it finds the `x` at the end, not the one in `max`.
 fn word(source: &str, name: &str) -> Option<Range<usize>> {
     let part_of_name = |c: char| c.is_alphanumeric() || c == '_';
     let whole = |start: &usize| {
@@ -224,7 +224,7 @@ mod tests {
         }
         let limits = format!("{} bytes and {} brackets", super::super::MAX_SOURCE_BYTES, super::super::MAX_NESTING);
         assert!(guide.contains(&limits), "docs/guide/bundle.md lacks: {limits}");
-        // What `too_much` counts is what the guide says that it counts.
+        // The guide must list exactly the characters that `too_much` counts.
         let (_, counted) = guide.split_once("brackets and operators: each ").unwrap();
         let (counted, not_counted) = counted.split_once("counts, inside of strings too, while ").unwrap();
         let (not_counted, _) = not_counted.split_once(" and closing brackets do not").unwrap();

@@ -1,5 +1,5 @@
-//! Holds `docs/guide/bundle.md` and the JSON Schema to the reader: every key has its line and its property, and no line
-//! or property has no key.
+//! Compares `docs/guide/bundle.md` and the JSON Schema with what is read: every key has its line and its property, and
+//! every line and property has its key.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use crate::reducer::Reducer;
 
 const GUIDE: &str = include_str!("../../../../docs/guide/bundle.md");
 
-/// Has one of every table.
+/// A manifest with every table.
 const EVERYTHING: &str = r#"
 [bundle]
 business-type = "shop"
@@ -56,8 +56,7 @@ from = "x"
 to = "end"
 "#;
 
-/// A table as messages call it; its heading in the guide and what stands before its keys there; where it is in the
-/// schema.
+/// A table: its name in messages, its heading in the guide, the prefix of its keys there, and its place in the schema.
 const PLACES: [(&str, &str, &str, &str); 17] = [
     ("the manifest", "", "", ""),
     ("[bundle]", "[bundle]", "", "/properties/bundle"),
@@ -92,7 +91,7 @@ const PLACES: [(&str, &str, &str, &str); 17] = [
 fn known() -> BTreeMap<String, BTreeSet<&'static str>> {
     let (examined, mut known) = examine_with(EVERYTHING, Problems::noting_keys());
     assert!(examined.manifest.is_some(), "{:?}", examined.problems);
-    // The same tables again, under the subgraph.
+    // The subgraph has the same tables once more.
     known.retain(|place, _| !place.contains("graphs.x.") && place != "[graph.nodes.y]");
     known
 }
@@ -181,7 +180,8 @@ fn examples() -> Vec<String> {
     blocks.map(|block| block.split("```").next().unwrap_or_default().to_owned()).collect()
 }
 
-/// An example with what it leaves out: the bundle's name, the plugins that it names, and a graph that runs them.
+/// An example, completed by what it leaves out: the bundle's name, the plugins that it names, and a graph that runs
+/// them.
 fn completed(example: &str) -> String {
     let names = |key: &str| -> BTreeSet<String> {
         let lines = example.lines().filter_map(|line| line.strip_prefix(&format!("{key} = \""))?.strip_suffix('"'));

@@ -1,4 +1,4 @@
-//! `[inputs.…]`: where inputs enter, and which plugin reads them.
+//! `[inputs.…]`: the inputs of a bundle, and the plugin that reads each.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -10,18 +10,18 @@ use signalbox_model::{CronError, CronExpression, Overlap};
 
 use crate::definition::check_name;
 
-/// Where inputs of the bundle enter.
+/// The inputs of the bundle.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Inputs {
-    /// Coordinators' connections; none refuses their messages.
+    /// Messages over the coordinators' connections; without it they are refused.
     pub websocket: Option<WebsocketInput>,
-    /// Webhooks, by the name in their address.
+    /// Webhooks, by the name in their URL.
     pub webhook: BTreeMap<String, WebhookInput>,
     /// Schedules, by name.
     pub cron: BTreeMap<String, CronInput>,
     /// Kafka topics, by name.
     pub kafka: BTreeMap<String, KafkaInput>,
-    /// The API; none refuses its requests.
+    /// Requests to the API; without it they are refused.
     pub api: Option<ApiInput>,
 }
 
@@ -51,13 +51,13 @@ pub struct WebhookInput {
 /// How a webhook's delivery is verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verify {
-    /// Whose way of signing.
+    /// The signature scheme.
     pub scheme: VerifyScheme,
-    /// Name of the secret, which the operator provides.
+    /// The name of the secret, which the operator provides.
     pub secret: String,
 }
 
-/// Ways of signing a webhook.
+/// Signature schemes of webhooks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VerifyScheme {
     /// Standard Webhooks: `webhook-id`, `webhook-timestamp`, `webhook-signature`.
@@ -75,7 +75,7 @@ pub struct CronInput {
     pub schedule: String,
     /// IANA name; none is the business's.
     pub timezone: Option<String>,
-    /// Arrives as the input's data.
+    /// The data of the input.
     pub payload: Option<Map<String, Value>>,
     /// What happens when the last tick is still being decided.
     pub overlap: Overlap,
@@ -87,16 +87,16 @@ pub struct CronInput {
     pub handler: Option<String>,
 }
 
-/// What happens to ticks that were missed while no host was running. How many are made up for at most is the host's
-/// configuration.
+/// What happens to ticks that were missed while no host was running. The host's configuration limits how many are fired
+/// afterwards.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CronCatchUp {
-    /// They are left out.
+    /// They are not fired.
     None,
-    /// The newest of them is made up for.
+    /// Only the newest of them is fired.
     #[default]
     Last,
-    /// Each of them is made up for.
+    /// Each of them is fired.
     All,
 }
 
@@ -112,7 +112,7 @@ pub struct KafkaInput {
 /// The most inputs of one kind.
 const MAX_INPUTS: usize = 500;
 
-/// Where the manifest names what an operator has to provide; the keys are the names of the inputs.
+/// Where the manifest names what an operator has to provide, by the name of the input.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct InputPlaces {
     /// The secrets of webhooks.
@@ -121,7 +121,7 @@ pub struct InputPlaces {
     pub topics: BTreeMap<String, Range<usize>>,
 }
 
-/// The inputs, every place that names a handler, and where the operator's things are named.
+/// The inputs, every place that names a handler, and every place that names what the operator provides.
 #[derive(Default)]
 pub(super) struct Reading {
     pub inputs: Inputs,
@@ -293,7 +293,7 @@ fn one_of<T: Copy>(item: &Item<'_>, choices: &[(&'static str, T)], problems: &mu
     found.map(|(_, choice)| *choice)
 }
 
-/// Says early what the scheduler would refuse.
+/// Reports a schedule that the scheduler would refuse.
 fn check_schedule(schedule: &TomlString, problems: &mut Problems) {
     if let Err(error) = schedule.value.parse::<CronExpression>() {
         let help = match error {

@@ -1,4 +1,4 @@
-//! `[plugins.…]`: a component, what it may ask of the host, and how much of it.
+//! `[plugins.…]`: a component, its grants and its limits.
 
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
@@ -13,47 +13,47 @@ use crate::definition::check_name;
 pub const CAPABILITIES: [&str; 9] =
     ["business", "resources", "rag", "dynamodb", "http", "kafka", "websocket", "cron", "llm"];
 
-/// The most that one grant lists: every call looks through it.
+/// The most lines of one grant, because every call searches them.
 const MAX_GRANTS: usize = 200;
 
 /// A plugin of the bundle.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PluginSpec {
-    /// Path of its component, relative to the manifest's folder and inside it; empty when the manifest names none that
-    /// is.
+    /// The path of its component, relative to the manifest's folder and inside it; empty when the manifest has no such
+    /// path.
     pub component: String,
-    /// Capability to what the plugin may do with it, in the words of that capability.
+    /// What the plugin may do with each capability, in the words of that capability.
     pub grants: BTreeMap<String, Vec<String>>,
-    /// How much of the host one call may use.
+    /// The limits of one call.
     pub limits: PluginLimits,
     /// What the plugin reads through the `config` capability.
     pub config: Map<String, Value>,
-    /// The message models that its responses may name; none leaves them open.
+    /// The message models that its responses may name; none allows all.
     pub templates: Option<Vec<String>>,
-    /// Where the manifest names each of them.
+    /// The place of each template name in the manifest.
     pub template_spans: Vec<Range<usize>>,
-    /// Where the manifest writes each grant, by capability and in the order of the grants.
+    /// The place of each grant in the manifest, by capability and in the order of the grants.
     pub grant_spans: BTreeMap<String, Vec<Range<usize>>>,
-    /// Where the manifest names it, for reports that are made later.
+    /// The place of the plugin in the manifest, for reports that are made later.
     pub span: Range<usize>,
-    /// Where the manifest names its component.
+    /// The place of its component in the manifest.
     pub component_span: Range<usize>,
 }
 
 /// What one call of a plugin may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PluginLimits {
-    /// On the clock, waiting for the host included.
+    /// Elapsed time, including waiting for the host.
     pub time: Duration,
-    /// Of computing.
+    /// Computing time.
     pub cpu: Duration,
-    /// In bytes, all memories and tables together.
+    /// Bytes of all memories and tables together.
     pub memory: u64,
-    /// Log lines; further ones are counted instead of written.
+    /// The most log lines; further ones are counted instead of written.
     pub log_lines: u32,
-    /// Bytes of log lines.
+    /// The most bytes of log lines.
     pub log_bytes: u64,
-    /// Calls of capabilities.
+    /// The most calls of capabilities.
     pub host_calls: u32,
 }
 
@@ -117,7 +117,8 @@ fn plugin(item: &Item<'_>, name: &TomlString, problems: &mut Problems) -> Option
     })
 }
 
-/// A bundle is immutable and named by its digest, so nothing in it may point outside; one that does is never opened.
+/// Checks that a path stays inside the bundle. A bundle is immutable and identified by its digest, so a file outside of
+/// it is never opened.
 fn check_path(path: &TomlString, problems: &mut Problems) -> bool {
     let value = path.value.as_str();
     let drive = value.get(1..2) == Some(":");
@@ -186,7 +187,7 @@ fn example(capability: &str) -> &'static str {
     }
 }
 
-/// The words that a grant of a capability is made of; none where the author chooses names.
+/// The words that a grant of a capability may have; none when the author chooses names.
 pub(super) fn words(capability: &str) -> &'static [&'static str] {
     match capability {
         "business" | "rag" => &["read"],
@@ -219,7 +220,7 @@ fn is_plain_name(name: &str) -> bool {
     !name.is_empty() && name.len() <= 128 && name.chars().all(allowed)
 }
 
-/// `[METHOD ]URL` with a host; what the URL means is the egress guard's business.
+/// `[METHOD ]URL` with a host. The egress guard checks what the URL permits.
 fn is_http_grant(line: &str) -> bool {
     let methods = HashSet::from(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]);
     let url = match line.split_once(' ') {

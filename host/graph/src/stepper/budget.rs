@@ -1,6 +1,7 @@
-//! How large a run may become: its expressions' work, the runs of its nodes, and what its channels hold.
+//! Limits how large a run may become: the work of its expressions, the number of node runs, and the bytes in its
+//! channels.
 //!
-//! What is counted is what the run's own outcomes make it, added up: it never depends on which node was quicker.
+//! The counts follow from the run's outcomes alone. They do not depend on which node was quicker.
 
 use super::{MAX_NODE_RUNS, MAX_STATE_BYTES, RunError};
 use crate::expression::CostMeter;
@@ -15,7 +16,7 @@ pub(super) struct Budget {
 }
 
 impl Budget {
-    /// Takes the runs of one node in one step, before they are made.
+    /// Counts the runs of one node in one step, before they begin.
     pub fn begin_runs(&mut self, node: &str, count: usize) -> Result<(), RunError> {
         self.runs = self.runs.saturating_add(count);
         if self.runs > MAX_NODE_RUNS {
@@ -24,7 +25,7 @@ impl Budget {
         Ok(())
     }
 
-    /// Takes what a channel came to hold beyond what it held before.
+    /// Counts the bytes by which a channel has grown.
     pub fn hold(&mut self, node: &str, channel: &str, bytes: usize) -> Result<(), RunError> {
         self.held = self.held.saturating_add(bytes);
         if self.held > MAX_STATE_BYTES {
@@ -34,17 +35,17 @@ impl Budget {
         Ok(())
     }
 
-    /// Gives back what subgraphs held that have ended.
+    /// Subtracts the bytes that ended subgraphs held.
     pub fn release(&mut self, bytes: usize) {
         self.held = self.held.saturating_sub(bytes);
     }
 
-    /// A value of so many bytes was put together.
+    /// Counts the work of building a value of so many bytes.
     pub fn merged(&mut self, bytes: usize) {
         self.merged = self.merged.saturating_add(bytes as u64);
     }
 
-    /// All work so far, whatever its kind: enough of it is a reason to let others have the thread.
+    /// All work so far, of every kind; after enough of it the stepper returns to let other tasks use the thread.
     pub fn work(&self) -> u64 {
         self.meter.spent().saturating_add(self.merged).saturating_add(256 * self.runs as u64)
     }

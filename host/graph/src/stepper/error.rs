@@ -3,15 +3,15 @@ use crate::reducer::ReduceError;
 /// Why an attempt of a node failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FailureKind {
-    /// The input makes no sense to the node. Not tried again.
+    /// The node cannot accept the input. Not tried again.
     Invalid,
-    /// May work in a moment. Tried again.
+    /// A later attempt may succeed. Tried again.
     Retry,
-    /// No retry will mend it. Not tried again.
+    /// No later attempt can succeed. Not tried again.
     Fatal,
-    /// The plugin trapped. Not tried again: it is broken.
+    /// The plugin trapped, which is a bug in it. Not tried again.
     Trap,
-    /// It took too long. Tried again.
+    /// The attempt took too long. Tried again.
     Timeout,
 }
 
@@ -58,7 +58,7 @@ pub enum RunError {
         /// The nodes that would have run.
         active: String,
     },
-    /// A node wrote what it may not write.
+    /// A node wrote a channel that its `writes` does not list.
     #[error("node `{node}` wrote channel `{channel}`, which is not among its `writes`; declare it there")]
     UndeclaredChannel {
         /// The node.
@@ -66,7 +66,7 @@ pub enum RunError {
         /// The channel.
         channel: String,
     },
-    /// A node went where it may not go.
+    /// A node named a node that its `targets` does not list.
     #[error("node `{node}` went to `{target}`, which is not among its `targets`; declare it there")]
     GotoOutsideTargets {
         /// The node.
@@ -110,7 +110,7 @@ pub enum RunError {
         /// What went wrong.
         reason: String,
     },
-    /// The list of a `for-each` could not be had.
+    /// The list of a `for-each` could not be evaluated.
     #[error("`for-each` of node `{node}` failed: {reason}")]
     ForEach {
         /// The node.
@@ -123,40 +123,40 @@ pub enum RunError {
     TooManyItems {
         /// The node.
         node: String,
-        /// How many there are.
+        /// How many items there are.
         items: usize,
-        /// How many there may be.
+        /// How many items there may be.
         limit: usize,
     },
-    /// The run began more nodes than it may.
+    /// The run exceeds the limit of node runs.
     #[error(
         "node `{node}` makes it {runs} runs of nodes in this decision, more than {limit}; let a node work on the whole list, \
          or cut the input into several"
     )]
     TooManyRuns {
-        /// The node that went over the limit.
+        /// The node that exceeded the limit.
         node: String,
-        /// How many there would be.
+        /// How many runs there would be.
         runs: usize,
-        /// How many there may be.
+        /// How many runs there may be.
         limit: usize,
     },
-    /// The channels of the run, those of its subgraphs included, hold more than they may.
+    /// The channels of the run, including those of its subgraphs, exceed the limit.
     #[error(
         "node `{node}` wrote channel `{channel}`, and with it the channels of this run hold {bytes} bytes, more than {limit}; \
          keep less in them, or keep it in a table"
     )]
     StateTooLarge {
-        /// The node that went over the limit.
+        /// The node that exceeded the limit.
         node: String,
         /// The channel that it wrote.
         channel: String,
-        /// How much they would hold.
+        /// How many bytes they would hold.
         bytes: usize,
-        /// How much they may hold.
+        /// How many bytes they may hold.
         limit: usize,
     },
-    /// The run has ended before, and its ending was handed over.
+    /// The run has ended already, and its result was returned.
     #[error("the run is over")]
     Over,
 }

@@ -1,4 +1,4 @@
-//! The state of one graph in one run: what its channels hold, what runs, and what waits.
+//! The state of one graph in one run: the values of its channels, the nodes that run, and the nodes that wait.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,12 +11,12 @@ use crate::json::Json;
 
 pub(super) struct Frame<P> {
     pub graph: Arc<Graph>,
-    /// Frame and run of the node that runs this subgraph.
+    /// The frame and the run of the node that runs this subgraph.
     pub parent: Option<(usize, usize)>,
-    /// What the paths of its nodes begin with.
+    /// The prefix of the paths of its nodes.
     pub prefix: String,
     pub order: Vec<u32>,
-    /// Given to every node of a subgraph that runs once for each item.
+    /// The item that every node of a subgraph is given when the subgraph runs once for each item.
     pub item: Option<(u32, Json)>,
     pub state: Vec<Option<Json>>,
     /// Channels that a node of this graph has written.
@@ -24,21 +24,21 @@ pub(super) struct Frame<P> {
     pub step: u32,
     /// Nodes of this step, in declared order.
     pub active: Vec<usize>,
-    /// Joins that were reached and wait.
+    /// Joins that were reached and still wait.
     pub held: Vec<usize>,
     /// Runs of this step, in declared order and then item order.
     pub runs: Vec<ActiveNode<P>>,
     pub outstanding: usize,
     pub payloads: Payloads<P>,
-    /// What the nodes of this step have given for its channels, the most that any step gave so far, and the same of
-    /// what the channels that they wrote hold: the sizes that count for the run until the step above ends.
+    /// The bytes that the nodes of this step have given for its channels, and the most that any step gave so far; and
+    /// the same for the bytes that their channels hold. These sizes count for the run until the step above ends.
     pub given: Peak,
     pub kept: Peak,
-    /// What subgraphs that ended in this step held.
+    /// The bytes that the subgraphs held that ended in this step.
     pub ended: usize,
 }
 
-/// A size and the largest that it was.
+/// A size and its highest value so far.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Peak {
     pub now: usize,
@@ -46,7 +46,7 @@ pub(super) struct Peak {
 }
 
 impl Peak {
-    /// Sets the size, and says how far it rises above what it was at most.
+    /// Sets the size, and returns by how much it exceeds the previous highest value.
     pub fn set(&mut self, size: usize) -> usize {
         let rise = size.saturating_sub(self.most);
         (self.now, self.most) = (size, self.most.max(size));
@@ -100,12 +100,12 @@ impl<P> Frame<P> {
         }
     }
 
-    /// What the run gives back when this frame is no longer there.
+    /// The bytes to subtract from the run's count when this frame is removed.
     pub fn held(&self) -> usize {
         self.given.most + self.kept.most + self.ended
     }
 
-    /// Sets a session channel to what the conversation left.
+    /// Sets a session channel to the stored value of the conversation.
     pub fn restore(&mut self, name: &str, value: Json) {
         let Some(index) = self.graph.channel_index.get(name).copied() else { return };
         let fits = |channel: &crate::graph::Channel| channel.session && channel.reducer.check_initial(&value).is_ok();
@@ -139,7 +139,7 @@ impl<P> Frame<P> {
         order
     }
 
-    /// The attempt that a run is at, for the caller to start.
+    /// The current attempt of a run, for the caller to start.
     pub fn task(&self, run: usize, id: TaskId) -> Option<Task> {
         let node = self.node(run)?;
         let run = self.runs.get(run)?;
@@ -182,7 +182,8 @@ impl<P> Frame<P> {
         Some(inner)
     }
 
-    /// What a subgraph that has ended gives back: the channels that its nodes wrote, among the `writes` of the node.
+    /// The channels that an ended subgraph gives back: those that its nodes wrote, among the `writes` of the node that
+    /// ran it.
     pub fn given_back(&self, run: usize, inner: &Frame<P>) -> Vec<(usize, Json)> {
         let Some(NodeBody::Graph { merged_back, .. }) = self.node(run).map(|node| &node.work) else {
             return Vec::new();
@@ -191,7 +192,7 @@ impl<P> Frame<P> {
         written.filter_map(|(ours, theirs)| Some((*ours, inner.state.get(*theirs)?.clone()?))).collect()
     }
 
-    /// Takes the outcome of an attempt; true when the run is to be tried again.
+    /// Takes the outcome of an attempt; true when the node is to be tried again.
     pub fn settle_task(&mut self, run: usize, outcome: TaskResult<P>, budget: &mut Budget) -> bool {
         let Some(node) = self.runs.get(run).and_then(|run| self.graph.nodes.get(run.node)) else { return false };
         let attempts = node.retry.max_attempts;
@@ -222,7 +223,7 @@ impl<P> Frame<P> {
         }
     }
 
-    /// Holds a node to what the manifest says about it.
+    /// Checks the output of a node against what the manifest allows it.
     fn check_output(&mut self, run: usize, output: super::StepOutput<P>, budget: &mut Budget) -> Settled<P> {
         let path = self.runs.get(run).map_or_else(|| Arc::from(""), |run| Arc::clone(&run.path));
         let payloads = vec![(Arc::clone(&path), output.payload)];

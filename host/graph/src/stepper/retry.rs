@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use crate::graph::Retry;
 
-/// The pause before attempt number `attempt`, from 2. Jitter takes away up to half, and always the same for the same
-/// node and attempt, so that a run that is repeated is the same run.
+/// The pause before attempt `attempt`, which is at least 2. Jitter shortens it by up to a half. The jitter is always
+/// the same for the same node and attempt, so that a repeated run does not differ.
 pub(super) fn delay(retry: &Retry, node: &str, attempt: u32) -> Duration {
     let power = i32::try_from(attempt.saturating_sub(2)).unwrap_or(i32::MAX);
     let longest = retry.max_interval.as_secs_f64();
@@ -12,7 +12,8 @@ pub(super) fn delay(retry: &Retry, node: &str, attempt: u32) -> Duration {
     Duration::try_from_secs_f64(whole * part).unwrap_or(retry.max_interval)
 }
 
-/// From 0 to 1, by FNV-1a: stable over builds and machines, as the hasher of the standard library is not.
+/// A number from 0 to 1 by FNV-1a, which is the same in all builds and on all machines, unlike the hasher of the
+/// standard library.
 fn fraction(node: &str, attempt: u32) -> f64 {
     let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
     for byte in node.bytes().chain(attempt.to_le_bytes()) {

@@ -1,4 +1,4 @@
-//! The two halves of a superstep: what runs in it, and what comes of it.
+//! The two halves of a superstep: running its nodes, and merging their updates.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::graph::{Edge, EdgeTarget, Node, When};
 use crate::json::{Json, JsonError};
 
 impl<P> Frame<P> {
-    /// Merges what the nodes of this step gave and finds the nodes of the next one. Before the first step it follows
+    /// Merges the updates of this step's nodes and finds the nodes of the next step. Before the first step it follows
     /// the edges out of start.
     pub fn end_step(&mut self, scope: &Scope, budget: &mut Budget) -> Result<(), RunError> {
         let mut next = BTreeSet::new();
@@ -86,7 +86,7 @@ impl<P> Frame<P> {
         }
     }
 
-    /// None for a node that runs once.
+    /// The items of a node; none for a node that runs once.
     fn items(
         &self,
         node: &Node,
@@ -104,8 +104,8 @@ impl<P> Frame<P> {
         items.map(Some).map_err(|error| failed(error.to_string()))
     }
 
-    /// A join runs when nothing that is active, and no other join that waits, can still reach it. Joins that can reach
-    /// each other do not wait for each other: none of them would ever run.
+    /// Lets a join run when no active node and no other waiting join can still reach it. Joins that can reach each
+    /// other do not wait for each other, because then none of them would ever run.
     fn release_joins(&mut self) {
         if self.held.is_empty() {
             return;
@@ -124,14 +124,15 @@ impl<P> Frame<P> {
         self.active.sort_unstable();
     }
 
-    /// Nodes whose failure `on-error` takes over; the first other failure ends the run. A node that runs once for each
-    /// item fails as one: what its other items gave is left out with it.
+    /// Nodes whose failure `on-error` handles; the first other failure ends the run. A node that runs once for each
+    /// item fails as a whole, and the outputs of its other items are dropped.
     fn failed_nodes(&self) -> Result<BTreeSet<usize>, RunError> {
         let mut failed = BTreeSet::new();
         for run in &self.runs {
             if let Some(Settled::Failed { error, .. }) = &run.settled {
                 let on_error = self.graph.nodes.get(run.node).and_then(|node| node.on_error);
-                // What a node fails at can be handled; what it may not do at all, or what the graph gets wrong, cannot.
+                // `on-error` handles a failing node. It does not handle a forbidden operation of the node or a mistake
+                // in the graph.
                 if on_error.is_none() || !matches!(error, RunError::NodeFailed { .. }) {
                     return Err(error.clone());
                 }
@@ -184,7 +185,7 @@ impl<P> Frame<P> {
         Ok(())
     }
 
-    /// Gives a channel its new value, and counts what it holds more.
+    /// Gives a channel its new value, and counts the bytes by which it grows.
     fn keep(
         &mut self,
         index: usize,
@@ -196,7 +197,7 @@ impl<P> Frame<P> {
         let (Some(slot), Some(written)) = (self.state.get_mut(index), self.written.get_mut(index)) else {
             return Ok(());
         };
-        // A value from outside, or of the manifest, is shared with what it came from.
+        // A value from outside or from the manifest is shared with its source, so it does not count.
         let before = if *written { size(slot.as_ref()) } else { 0 };
         let after = size(value.as_ref());
         (*slot, *written) = (value, true);
@@ -205,7 +206,7 @@ impl<P> Frame<P> {
         budget.hold(writer, channel, rise)
     }
 
-    /// Each run goes where it said, or follows the node's edges; the edges are evaluated once for all runs of a node.
+    /// Each run goes to its `goto`, or follows the node's edges. The edges are evaluated once for all runs of a node.
     fn route(
         &self,
         failed: &BTreeSet<usize>,
@@ -270,7 +271,7 @@ impl<P> Frame<P> {
         if followed { Ok(()) } else { Err(RunError::NoEdgeMatched { node: self.named_place(from) }) }
     }
 
-    /// Start has no name of its own; inside a subgraph, its path says which start it is.
+    /// The name of a place in errors. In a subgraph, start is named by the path of the subgraph.
     fn named_place(&self, from: &str) -> String {
         if self.step == 0 { format!("{}{from}", self.prefix) } else { from.to_owned() }
     }

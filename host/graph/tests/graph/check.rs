@@ -1,4 +1,4 @@
-//! What is wrong with a manifest is reported, all of it, each with its line and a way out.
+//! Every problem of a manifest is reported, each with its line and what to do.
 
 use signalbox_diagnostics::Report;
 use signalbox_graph::parse;
@@ -28,7 +28,7 @@ pub fn check(text: &str, expected: &[(usize, &str)]) {
     assert!(report.problems().all(|p| p.help.is_some_and(|help| !help.is_empty())), "every problem has a way out");
 }
 
-/// The same for what follows the shared head; lines count from there.
+/// Like [`check`], for lines after the shared head; line numbers count from there.
 #[track_caller]
 pub fn check_graph(text: &str, expected: &[(usize, &str)]) {
     let expected: Vec<(usize, &str)> = expected.iter().map(|(line, message)| (line + HEAD_LINES, *message)).collect();
@@ -54,7 +54,7 @@ pub fn graph(channels: &str, nodes: &[&str], edges: &[&str]) -> String {
     text
 }
 
-/// Messages of the problems of such a graph.
+/// The messages of the problems of such a graph.
 pub fn messages(channels: &str, nodes: &[&str], edges: &[&str]) -> Vec<String> {
     match parse("bundle.toml", &format!("{HEAD}{}", graph(channels, nodes, edges))) {
         Ok(_) => Vec::new(),
@@ -268,10 +268,10 @@ fn parallel_writers_of_one_value_are_refused() {
     check_shape("x = \"append\"", &writers, &["start -> [\"a\",\"b\",\"c\"]", "a -> end", "b -> end", "c -> end"], &[]);
     // One after the other.
     check_shape("x = \"last\"", &writers, &["start -> a", "a -> b", "b -> c", "c -> end"], &[]);
-    // Either or, by conditions that exclude each other.
+    // One or the other, by conditions that exclude each other.
     let when = "start -> a when = 'input.text == \"\"'";
     check_shape("x = \"last\"", &writers, &[when, "start -> b otherwise = true", "a -> c", "b -> c", "c -> end"], &[]);
-    // One always, the other when a condition holds.
+    // One always, and the other when a condition holds.
     check_shape("x = \"last\"", &writers, &[when, "start -> b", "a -> c", "b -> c", "c -> end"], &[clash]);
 }
 
@@ -285,10 +285,10 @@ fn parallel_writers_are_found_steps_away_from_where_ways_part() {
         &["start -> [\"l\",\"r\"]", "l -> a", "r -> b", "a -> end", "b -> end"],
         &[clash],
     );
-    // Ways of different length never meet in one step.
+    // Branches of different length never meet in one step.
     let edges = ["start -> [\"l\",\"b\"]", "l -> r", "r -> a", "b -> end", "a -> end"];
     check_shape("x = \"last\"", &nodes, &edges, &[]);
-    // By goto, and by on-error.
+    // By `goto` and by `on-error`.
     let nodes = ["l targets = [\"a\"]", "r on-error = \"b\"", "a writes = [\"x\"]", "b writes = [\"x\"]"];
     check_shape("x = \"last\"", &nodes, &["start -> [\"l\",\"r\"]", "r -> end", "a -> end", "b -> end"], &[clash]);
 }
@@ -306,7 +306,7 @@ fn a_join_writes_after_all_it_waits_for() {
         &["start -> [\"l\",\"r\"]", "l -> j", "r -> far", "far -> end", "j -> end"],
         &["nodes `far` and `j` may run in the same step"],
     );
-    // A join that waits for a long branch meets what runs beside it meanwhile.
+    // A join that waits for a long branch runs beside a node that is active by then.
     let nodes = ["l", "long1", "long2", "o1", "o2", "o3", "o4 writes = [\"x\"]", "j join = \"all\"; writes = [\"x\"]"];
     let edges = [
         "start -> [\"l\",\"long1\",\"o1\"]",

@@ -1,11 +1,12 @@
-//! An expression that can only go wrong is told when the bundle is loaded, with its place; what may be right is let in.
+//! An expression that can only fail is reported when the bundle is loaded, with its place; an expression that may be
+//! right is accepted.
 
 use signalbox_diagnostics::Problem;
 use signalbox_graph::examine;
 
 use crate::check::{HEAD, graph};
 
-/// What is told of a manifest: what stands under the caret, and the message.
+/// The problems of a manifest: the text under the caret, and the message.
 fn told(text: &str) -> Vec<(String, String)> {
     let of = |problem: &Problem| (text[problem.span.clone()].to_owned(), problem.message.clone());
     examine(text).problems.iter().map(of).collect()

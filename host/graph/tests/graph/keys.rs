@@ -1,4 +1,4 @@
-//! Conditions, channels and keys of nodes: what may be written in them.
+//! Conditions, channels and keys of nodes: the values that they accept.
 
 use signalbox_graph::parse;
 

@@ -1,4 +1,4 @@
-//! Whatever a manifest says and a run's nodes give, both stay within limits, and what goes beyond is told in words.
+//! Manifests and the outputs of nodes stay within limits; an error in plain words reports what exceeds them.
 
 use std::fmt::Write as _;
 
@@ -9,7 +9,7 @@ use crate::support::{done, edge, graph, run, run_from, scope};
 
 const HEAD: &str = "[bundle]\nbusiness-type = \"shop\"\nversion = \"1.0.0\"\n[plugins.p]\ncomponent = \"p.wasm\"\n[inputs.websocket]\n";
 
-/// Every problem of a manifest, drawn as a person reads it.
+/// Every problem of a manifest, as a terminal shows it.
 fn refused(text: &str) -> String {
     let report = parse("bundle.toml", text).unwrap_err();
     assert!(report.count() <= 101, "{} problems", report.count());
@@ -66,7 +66,7 @@ fn a_manifest_that_is_too_large_or_nests_too_deep_is_refused_before_it_is_parsed
     }
 }
 
-/// Fills a manifest with what `line` makes, up to the largest that is read.
+/// Fills a manifest with the lines that `line` makes, up to the largest manifest that is read.
 fn filled(start: &str, mut line: impl FnMut(usize) -> String) -> String {
     let mut text = start.to_owned();
     for number in 0..49_000 / line(0).matches('\n').count().max(1) {

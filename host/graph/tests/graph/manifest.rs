@@ -1,4 +1,4 @@
-//! Plugins and inputs of a manifest: what is read, and what is refused.
+//! Plugins and inputs of a manifest: what is accepted, and what is refused.
 
 use signalbox_graph::parse;
 

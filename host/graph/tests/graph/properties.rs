@@ -1,4 +1,4 @@
-//! What holds for every graph and every order in which nodes end.
+//! Properties that hold for every graph and every order in which nodes end.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,12 +17,12 @@ struct RandomNode {
     join: bool,
     for_each: bool,
     subgraph: bool,
-    /// How often it may be tried.
+    /// The most attempts.
     attempts: u32,
     on_error: Option<usize>,
-    /// Later nodes it always leads to.
+    /// Later nodes that it always leads to.
     forward: Vec<usize>,
-    /// Any nodes it leads to under a condition, with the condition's remainder.
+    /// Any nodes that it leads to under a condition, with the condition's remainder.
     conditional: Vec<(usize, u32)>,
 }
 
@@ -42,8 +42,8 @@ fn random_node() -> impl Strategy<Value = RandomNode> {
     )
 }
 
-/// A manifest whose graph is sound by construction: every node is reached from an earlier one, unconditional edges lead
-/// onward only, and every node can end.
+/// A manifest whose graph is valid by construction: every node is reached from an earlier one, unconditional edges lead
+/// only onward, and every node can end.
 fn manifest(nodes: &[RandomNode]) -> String {
     let mut text = String::from(
         "[bundle]\nbusiness-type = \"shop\"\nversion = \"1.0.0\"\n[plugins.p]\ncomponent = \"p.wasm\"\n\
@@ -101,7 +101,7 @@ fn manifest(nodes: &[RandomNode]) -> String {
     text
 }
 
-/// The same task gives the same outcome, whenever it is run: a node is a function of what it is given.
+/// The outcome depends on the task alone, so the same task always gives the same outcome.
 fn outcome(task: &Task, seed: u64) -> TaskResult<String> {
     let mut hash = seed;
     for byte in format!("{} {:?} {:?} {}", task.node, task.order, task.state, task.attempt).bytes() {
@@ -130,8 +130,8 @@ fn outcome(task: &Task, seed: u64) -> TaskResult<String> {
     TaskResult::Done(StepOutput { updates, goto: Vec::new(), payload: format!("{:?} {}", task.order, task.attempt) })
 }
 
-/// Runs a graph, letting outstanding tasks end in an order that `shuffle` chooses. Gives how many tasks were run, and
-/// everything there is to know about the end.
+/// Runs a graph, and lets outstanding tasks end in an order that `shuffle` chooses. Returns how many tasks were run,
+/// and a description of everything in the result.
 fn run(graph: &Arc<Graph>, seed: u64, mut shuffle: u64) -> (usize, String) {
     let mut stepper = Stepper::new(Arc::clone(graph), BTreeMap::new(), scope(""));
     let mut outstanding: Vec<Task> = Vec::new();
@@ -154,7 +154,7 @@ fn run(graph: &Arc<Graph>, seed: u64, mut shuffle: u64) -> (usize, String) {
                 return (count, format!("{error} {payloads:?}"));
             }
         }
-        // Ends between one and all of the outstanding tasks before asking again.
+        // At least one and at most all of the outstanding tasks end before the next call.
         shuffle = shuffle.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         for _ in 0..=(shuffle >> 33) as usize % outstanding.len().max(1) {
             shuffle = shuffle.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);

@@ -1,4 +1,4 @@
-//! One step after the other: what runs, what is merged, what comes next.
+//! Single steps: which nodes run, how their updates are merged, and which nodes follow.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What loads and may fail where it runs, and what else is found beside a mistake.
+//! Warnings: manifests that load but may fail when they run, and warnings that are reported together with an error.
 
 use signalbox_diagnostics::Severity;
 use signalbox_graph::examine;
@@ -36,11 +36,11 @@ fn a_place_that_a_run_may_not_be_able_to_leave_is_warned_of() {
     expect(&found("", &["a", "b"], &two), &["warning: nothing leads on from `a` when none of its conditions holds"]);
     let start = ["start -> a when = 'input.source == \"cron\"'", "a -> end"];
     expect(&found("", &["a"], &start), &["warning: nothing leads on from `start`"]);
-    // There is a way whatever holds.
+    // The `otherwise` edge is a way out whatever the condition gives.
     expect(&found("", &["a"], &["start -> a", when, "a -> a otherwise = true"]), &[]);
     expect(&found("", &["a", "b"], &["start -> a", when, "a -> b", "b -> end"]), &[]);
     expect(&found("", &["a targets = [\"end\"]"], &["start -> a", when]), &[]);
-    // One condition is the denial of another.
+    // One condition is the negation of another.
     for (one, other) in [
         ("has(state.x)", "!has(state.x)"),
         ("input.text == \"x\"", "input.text != \"x\""),
@@ -86,9 +86,9 @@ fn a_text_that_the_input_never_is_is_refused_with_the_one_that_was_meant() {
 fn a_channel_that_has_no_value_on_some_way_is_told_before_it_fails_a_decision() {
     let reads = "b -> end when = \"state.x == 1\"";
     let writer = "a writes = [\"x\"]";
-    // Written on every way.
+    // Written on every path.
     expect(&found("x = \"last\"", &[writer, "b"], &["start -> a", "a -> b", reads, "b -> b otherwise = true"]), &[]);
-    // Only on one of two ways.
+    // Written on only one of two paths.
     let two = [
         "start -> a when = 'input.text == \"\"'",
         "start -> b otherwise = true",
@@ -98,10 +98,10 @@ fn a_channel_that_has_no_value_on_some_way_is_told_before_it_fails_a_decision() 
     ];
     let may = "warning: channel `x` may have no value at `b`: there is a way that avoids `a`";
     expect(&found("x = \"last\"", &[writer, "b"], &two), &[may]);
-    // What fails gives nothing, and its `on-error` goes on without.
+    // The updates of a failed node are dropped, and its `on-error` goes on without them.
     let failing = ["start -> a", "a -> end", reads, "b -> b otherwise = true"];
     expect(&found("x = \"last\"", &["a writes = [\"x\"]; on-error = \"b\"", "b"], &failing), &[may]);
-    // Only afterwards.
+    // Written only afterwards.
     let after = ["start -> b", "b -> a when = \"state.x == 1\"", "b -> end otherwise = true", "a -> end"];
     expect(
         &found("x = \"last\"", &[writer, "b"], &after),
@@ -115,7 +115,7 @@ fn a_channel_that_has_no_value_on_some_way_is_told_before_it_fails_a_decision() 
         &found("x = \"append\"", &list, &["start -> a", "a -> end"]),
         &["error: channel `x` cannot have a value at `a`"],
     );
-    // Asked for, or there from the start.
+    // The condition asks for it, or it has an initial value.
     let asked =
         ["start -> b", "b -> a when = \"has(state.x) && state.x == 1\"", "b -> end otherwise = true", "a -> end"];
     expect(&found("x = \"last\"", &[writer, "b"], &asked), &[]);

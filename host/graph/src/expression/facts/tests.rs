@@ -4,7 +4,8 @@ mod sound;
 use super::super::Expression;
 use super::*;
 
-/// What the channels of these tests can hold: `list`, `map` and `number` say it, of others nothing is known.
+/// The kinds of the channels in these tests: `list`, `map` and `number` have the kind of their name, the others may be
+/// anything.
 fn channel(name: &str) -> ValueKinds {
     match name {
         "list" => ValueKinds::LIST,
@@ -14,7 +15,7 @@ fn channel(name: &str) -> ValueKinds {
     }
 }
 
-/// What is told of an expression: what stands under the caret, the message, and the way out.
+/// The problems of an expression: the text under the caret, the message, and the help.
 fn told(source: &str, wanted: ExpressionPurpose) -> Vec<(String, String, String)> {
     let permissions = ["message", "review", "decisions", "menu"];
     let surroundings = Surroundings { wanted, channels: &channel, permissions: &permissions };
@@ -24,8 +25,8 @@ fn told(source: &str, wanted: ExpressionPurpose) -> Vec<(String, String, String)
     problems.iter().map(|problem| (caret(problem), problem.message.clone(), problem.help.clone())).collect()
 }
 
-/// Checks that each expression is told of once, and how: what stands under the caret, the message, a part of the way
-/// out.
+/// Checks that each expression has exactly one problem, by the text under the caret, the message and a part of the
+/// help.
 #[track_caller]
 fn check(wanted: ExpressionPurpose, cases: &[(&str, &str, &str, &str)]) {
     let mut wrong = Vec::new();

@@ -5,7 +5,7 @@ use cel::{Context, Value};
 use super::super::ENVIRONMENT;
 use super::*;
 
-/// Values of each kind, as they are written; among them those that a function of that kind is likely to take.
+/// Literals of each kind, including some that functions of that kind are likely to take.
 const SAMPLES: [(ValueKinds, &[&str]); 10] = [
     (ValueKinds::BOOL, &["true", "false"]),
     (ValueKinds::INT, &["1", "0", "2"]),
@@ -34,7 +34,7 @@ fn kind_of(value: &Value) -> ValueKinds {
     }
 }
 
-/// What the library gives for these values: the kinds of every result, none when all of them fail.
+/// The kinds of all results that the library gives for these values; none when every call fails.
 fn really_gives(written: impl Fn(&[&str]) -> String, kinds: &[ValueKinds]) -> ValueKinds {
     let mut sources: Vec<Vec<&str>> = vec![Vec::new()];
     for kind in kinds {
@@ -52,7 +52,7 @@ fn really_gives(written: impl Fn(&[&str]) -> String, kinds: &[ValueKinds]) -> Va
     })
 }
 
-/// Every choice of so many kinds.
+/// Every combination of `count` kinds.
 fn choices(count: usize) -> Vec<Vec<ValueKinds>> {
     (0..count).fold(vec![Vec::new()], |choices, _| {
         choices
@@ -64,13 +64,13 @@ fn choices(count: usize) -> Vec<Vec<ValueKinds>> {
     })
 }
 
-/// Says where the table and the library differ.
+/// The differences between the table and the library.
 fn differences(function: &str, member: bool, count: usize, written: impl Fn(&[&str]) -> String) -> Vec<String> {
     let mut found = Vec::new();
-    // Functions of three values are of texts, and every choice of three takes long.
+    // Functions with three arguments take texts, and trying all combinations of three kinds takes long.
     for kinds in choices(count).into_iter().filter(|kinds| count < 3 || kinds.first() == Some(&ValueKinds::STRING)) {
         let (said, real) = (gives(function, member, &kinds), really_gives(&written, &kinds));
-        // The library gives a type as the text of its name when it is done with it.
+        // The library returns a type as the text of its name.
         let is_type = said == ValueKinds::TYPE && real == ValueKinds::STRING;
         let fits = said == real || is_type || (said == ValueKinds::ANY && real != ValueKinds::NONE);
         if !fits {
@@ -96,7 +96,7 @@ fn operators_take_and_give_what_the_table_says() {
 #[test]
 fn functions_take_and_give_what_the_table_says() {
     let mut found = Vec::new();
-    // `has` is no function any more when it is evaluated, and `matches` is the host's own.
+    // `has` is a macro and never evaluated as a function, and `matches` is the host's own function.
     for function in functions().filter(|name| !matches!(*name, "has" | "matches")) {
         for count in 0..=2 {
             found.extend(differences(function, false, count, |values| format!("{function}({})", values.join(", "))));

@@ -1,7 +1,7 @@
 use super::super::super::{CostMeter, Expression, Json, Scope};
 use super::*;
 
-/// Conditions that may be right: each is let in, and gives true or false for these values.
+/// Conditions that may be right: each compiles, and gives true or false for these values.
 #[test]
 fn a_condition_that_may_be_right_is_let_in_and_gives_true_or_false() {
     let scope = Scope::of(
