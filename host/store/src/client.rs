@@ -26,11 +26,11 @@ pub(crate) use failure::failure;
 pub(crate) use read::{Found, Query};
 pub(crate) use transact::{Part, Transacted};
 
-/// One try of a call, connecting included.
+/// The deadline of one attempt of a call, including connecting.
 const ATTEMPT_DEADLINE: Duration = Duration::from_secs(1);
-/// A call with all its tries.
+/// The deadline of a call with all its attempts.
 const CALL_DEADLINE: Duration = Duration::from_secs(5);
-/// The SDK tries throttled and failed calls so often, with growing, jittered pauses.
+/// How often the SDK attempts throttled and failed calls, with growing, jittered pauses.
 const ATTEMPTS: u32 = 3;
 
 /// The store. Cheap to clone; all clones share one client.
@@ -42,7 +42,7 @@ pub struct Store {
 #[derive(Debug)]
 struct Inner {
     client: Client,
-    /// The database, when it is in this process; then only what is done to tables takes the way through the client.
+    /// The database, when it runs in this process. Then only operations on tables go through the SDK's client.
     embedded: Option<Embedded>,
     names: TableNames,
     journal_retention: Duration,
@@ -52,8 +52,8 @@ struct Inner {
 }
 
 impl Store {
-    /// Connects, and sees to it that the tables are there: creates those that are missing when the configuration allows
-    /// it, and else refuses with [`StoreError::MissingTables`].
+    /// Connects, and checks that the tables exist. Missing tables are created when the configuration allows it;
+    /// otherwise the error is [`StoreError::MissingTables`].
     pub async fn open(config: Config) -> Result<Self, StoreError> {
         let (client, embedded) = connect(&config.backend).await?;
         provision::provision(&client, &tables(&config.table_prefix), config.create_tables).await?;
@@ -105,8 +105,8 @@ async fn connect(backend: &Backend) -> Result<(Client, Option<Embedded>), StoreE
     let mut embedded = None;
     let builder =
         match backend {
-            // A host name that cannot exist, so that nothing leaves the process even by mistake; and nobody to sign
-            // for.
+            // No request leaves the process. The host name cannot exist, so that even a mistake would reach no server,
+            // and the credentials are made up.
             Backend::Embedded { path } => Builder::new()
                 .endpoint_url("http://embedded.invalid")
                 .region(Region::new("local"))
@@ -116,7 +116,7 @@ async fn connect(backend: &Backend) -> Result<(Client, Option<Embedded>), StoreE
                 if !(url.starts_with("http://") || url.starts_with("https://")) {
                     return Err(StoreError::Config(format!("endpoint {url:?} must start with http:// or https://")));
                 }
-                // Everything fixed, so that the SDK asks neither the environment nor the network for any of it.
+                // Everything is set, so that the SDK reads neither the environment nor the network for it.
                 let access_key = access_key.as_deref().unwrap_or("signalbox");
                 let secret = secret.as_deref().unwrap_or("signalbox");
                 Builder::new()
@@ -136,7 +136,8 @@ async fn connect(backend: &Backend) -> Result<(Client, Option<Embedded>), StoreE
                 Builder::from(&shared)
             }
         };
-    // A call to the database in this process only waits its turn: to drop it and queue again would make it wait longer.
+    // A call to the database in this process only waits in its queue; abandoning it and queueing again would take
+    // longer.
     let attempt = if matches!(backend, Backend::Embedded { .. }) { CALL_DEADLINE } else { ATTEMPT_DEADLINE };
     let config = builder
         .behavior_version(BehaviorVersion::latest())

@@ -13,26 +13,26 @@ pub enum Backend {
         /// The SQLite file; none keeps everything in memory and loses it at exit.
         path: Option<PathBuf>,
     },
-    /// Behind any endpoint that speaks DynamoDB, with fixed credentials.
+    /// At an endpoint that speaks DynamoDB, with fixed credentials.
     Endpoint {
         /// For example `http://127.0.0.1:8000`.
         url: String,
-        /// Goes into the signature; servers that are not AWS mostly ignore it.
+        /// A part of the signature; most servers other than AWS ignore it.
         region: String,
-        /// None is a made-up one, enough for servers that do not check.
+        /// None is a made-up one, which is enough for servers that do not check it.
         access_key: Option<String>,
-        /// Belongs to the access key.
+        /// The secret of the access key.
         secret: Option<String>,
     },
     /// In AWS, with credentials from the environment, profile, container or instance.
     Aws {
-        /// None takes what the environment says.
+        /// None takes the region from the environment.
         region: Option<String>,
     },
 }
 
 impl fmt::Debug for Backend {
-    /// Leaves the secret out.
+    /// Leaves out the secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Embedded { path } => f.debug_struct("Embedded").field("path", path).finish(),
@@ -47,7 +47,7 @@ impl fmt::Debug for Backend {
     }
 }
 
-/// Where the store reads the machine's time. Tests put in their own.
+/// The clock from which the store reads the time. Tests use their own.
 #[derive(Clone)]
 pub struct WallClock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
 
@@ -57,7 +57,7 @@ impl WallClock {
         Self::from_fn(Timestamp::now)
     }
 
-    /// Whatever `read` says.
+    /// A clock that calls `read`.
     pub fn from_fn(read: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         Self(Arc::new(read))
     }
@@ -78,19 +78,18 @@ impl fmt::Debug for WallClock {
 pub struct Config {
     /// Where the tables are.
     pub backend: Backend,
-    /// Before every table's name, so that several installations share one account.
+    /// The prefix of every table's name, so that several installations can share one account.
     pub table_prefix: String,
-    /// Creates tables that are missing, instead of refusing to start.
+    /// Whether missing tables are created; otherwise the store refuses to start without them.
     pub create_tables: bool,
     /// How long journals are kept.
     pub journal_retention: Duration,
-    /// Where the time is read.
+    /// The clock.
     pub wall: WallClock,
 }
 
 impl Config {
-    /// This backend with everything else as usual: prefix `signalbox-`, tables created when missing, journals kept for
-    /// 30 days.
+    /// This backend with the defaults: prefix `signalbox-`, missing tables are created, journals are kept for 30 days.
     pub fn new(backend: Backend) -> Self {
         Self {
             backend,
@@ -101,7 +100,7 @@ impl Config {
         }
     }
 
-    /// Embedded and in memory, for tests.
+    /// The embedded backend in memory, for tests.
     pub fn memory() -> Self {
         Self::new(Backend::Embedded { path: None })
     }

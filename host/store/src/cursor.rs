@@ -4,20 +4,20 @@ use sha2::{Digest, Sha256};
 
 use crate::StoreError;
 
-/// How much of the list's digest a cursor carries: enough that one list's cursor is not taken for another's by mistake.
+/// How many bytes of the list's digest a cursor holds: enough to detect a cursor of another list.
 const TAG_BYTES: usize = 8;
 
-/// The longest position, in bytes: no sort key of DynamoDB is longer, and one byte is added to it.
+/// The longest position in bytes: one less than the longest sort key of DynamoDB, because one byte is added to it.
 const LONGEST_POSITION: usize = 1_023;
 
-/// A cursor that points at `position` in the list that `list` names, part by part.
+/// A cursor to `position` in the list with the name `list`, given in parts.
 pub(crate) fn seal(list: &[&str], position: &str) -> String {
     let mut bytes = tag(list);
     bytes.extend_from_slice(position.as_bytes());
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// The position that a cursor of this list points at; refuses the cursors of other lists.
+/// The position of a cursor of this list; refuses the cursors of other lists.
 pub(crate) fn open(list: &[&str], cursor: &str) -> Result<String, StoreError> {
     let malformed = || StoreError::Invalid("the cursor is malformed; pass one exactly as it was returned".to_owned());
     let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| malformed())?;
@@ -27,7 +27,7 @@ pub(crate) fn open(list: &[&str], cursor: &str) -> Result<String, StoreError> {
             "the cursor belongs to another list; pass it with the query that returned it".to_owned(),
         ));
     }
-    // Anybody can make a cursor up, so what it points at may be anything.
+    // A client can forge a cursor, so its position may be anything.
     if position.is_empty() || position.len() > LONGEST_POSITION {
         return Err(malformed());
     }

@@ -27,21 +27,21 @@ pub(crate) const ID: &str = "id";
 pub(crate) const BUSINESS: &str = "businessId";
 const BODY: &str = "body";
 const EFFECTS: &str = "effects";
-/// Beside the body, which never changes: how the decision stands follows from its resolution.
+/// Stored beside the body, which never changes. The state of the review follows from its resolution.
 const REVIEW: &str = "review";
 const REVISION: &str = "revision";
 const WRITER: &str = "writer";
 
-/// What became of a commit.
+/// The result of a commit.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Committed {
-    /// This call wrote the decision.
+    /// This call has written the decision.
     New,
-    /// The decision had been written before, as it stands here.
+    /// The decision was written earlier; this is its stored record.
     Duplicate(Box<DecisionRecord>),
 }
 
-/// The part of a record that never changes once it is written.
+/// The part of a record that does not change once it is written.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Body<'a> {
@@ -52,7 +52,7 @@ struct Body<'a> {
     session: &'a Option<SessionUpdate>,
 }
 
-/// A [`Body`] as it is read back.
+/// A [`Body`] as it is read.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct StoredBody {
@@ -62,20 +62,21 @@ struct StoredBody {
     session: Option<SessionUpdate>,
 }
 
-/// How one try to write a decision ended.
+/// The result of one attempt to write a decision.
 enum Tried {
     Written,
-    /// The decision was there before; with its item, when the store gave it along.
+    /// The decision exists already; with its item, when the store returned it.
     Refused(Option<AttributeMap>),
-    /// Another transaction was at one of the items.
+    /// Another transaction is writing one of the items.
     Conflict,
 }
 
 impl Store {
-    /// Writes a decision with everything it causes, all or nothing, once: when the decision is there already, nothing
-    /// changes and the first record is the answer.
+    /// Writes a decision with its effects and its session update, all or nothing, and only once. When the decision is
+    /// stored already, nothing changes and the stored record is returned.
     pub async fn commit_decision(&self, record: &DecisionRecord) -> Result<Committed, StoreError> {
-        // Tells this call's own write, seen again by a try whose forerunner's answer was lost, from somebody else's.
+        // An attempt may write and lose its answer, and the next attempt then finds that write. The writer's id
+        // distinguishes it from the write of another call.
         let writer = Ulid::new().to_string();
         let item = self.decision_item(record, &writer).await?;
         let session = match &record.session {
@@ -158,7 +159,7 @@ impl Store {
         })
     }
 
-    /// The answer when the decision was there: the first record, or new when this very call wrote it.
+    /// The result when the decision exists: the stored record, or new when this call has written it.
     async fn found(
         &self,
         record: &DecisionRecord,
@@ -240,7 +241,7 @@ impl Store {
     }
 }
 
-/// The partition of past decisions that are alike.
+/// The partition of past decisions with the same business type and code.
 fn type_and_code(business_type: &str, decision_code: &str) -> String {
     compose(&[business_type, decision_code])
 }

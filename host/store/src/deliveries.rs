@@ -1,4 +1,5 @@
-//! Deliveries of webhooks: each is known by its sender's id for as long as senders repeat, with what it was answered.
+//! Deliveries of webhooks. The store remembers each by its sender's id, with the answer that it got, for as long as
+//! senders repeat deliveries.
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
@@ -19,31 +20,31 @@ const STATUS: &str = "status";
 const CONTENT_TYPE: &str = "contentType";
 const REPLY: &str = "reply";
 
-/// A delivery that was verified and not taken in yet.
+/// A verified delivery that gives no inputs yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
-    /// Whose webhook it is.
+    /// The business of the webhook.
     pub business_id: String,
     /// Its id, `dlv_…`.
     pub id: String,
     /// SHA-256 of its body, in hexadecimal.
     pub fingerprint: String,
-    /// When it came.
+    /// When it arrived.
     pub received_at: Timestamp,
 }
 
-/// A signature that would be believed at several addresses, and the one where it was shown.
+/// A signature that would be valid for several addresses, and the address that received it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignatureUse {
-    /// The id of what was signed, `sig_…`.
+    /// The id of the signed content, `sig_…`.
     pub id: String,
     /// Business and hook.
     pub address: String,
-    /// When it came.
+    /// When it arrived.
     pub received_at: Timestamp,
 }
 
-/// What the sender of a delivery was told.
+/// The answer to a delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeliveryAnswer {
     /// The HTTP status.
@@ -54,24 +55,24 @@ pub struct DeliveryAnswer {
     pub body: Vec<u8>,
 }
 
-/// What is known of a delivery.
+/// The state of a delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Claim {
-    /// Nobody has answered it: it is new, or whoever had it died or failed before the end.
+    /// It has no answer yet: it is new, or the host that received it failed before the answer.
     Open,
-    /// It was taken in before, and this was said.
+    /// It was accepted earlier, with this answer.
     Answered(DeliveryAnswer),
-    /// Another body came under its id before.
+    /// An earlier delivery with the same id had another body.
     Conflict,
 }
 
 impl Store {
-    /// Notes where a signature was shown, and says whether it was shown nowhere else before. It is remembered for as
-    /// long as the delivery itself.
+    /// Notes the address that received a signature; false when another address received it earlier. The store remembers
+    /// it for as long as the delivery itself.
     pub async fn claim_signature(&self, used: &SignatureUse) -> Result<bool, StoreError> {
         let table = &self.names().inputs;
         let forget = used.received_at.checked_add(REMEMBERED).unwrap_or(Timestamp::MAX);
-        // It belongs to no business, and no business is called so.
+        // A signature belongs to no business. The id of a business cannot begin with `~`.
         let nobody = format!("~{}", used.id);
         let item = ItemBuilder::default()
             .text(BUSINESS, nobody)
@@ -91,10 +92,11 @@ impl Store {
         }
     }
 
-    /// Notes that a delivery has come, once per business and id, and says what became of it before. It is remembered
-    /// for 7 days; senders of webhooks repeat for up to 4.
+    /// Notes that a delivery has arrived, once per business and id, and returns its state. The store remembers it for 7
+    /// days; senders of webhooks repeat a delivery for up to 4 days.
     pub async fn claim_delivery(&self, delivery: &Delivery) -> Result<Claim, StoreError> {
-        // Next to the inputs, because it is forgotten like them; without a place in the queue nobody takes it for one.
+        // In the table of inputs, because deliveries expire like inputs. Without index keys it is not taken for an
+        // input.
         let table = &self.names().inputs;
         let forget = delivery.received_at.checked_add(REMEMBERED).unwrap_or(Timestamp::MAX);
         let item = ItemBuilder::default()
@@ -119,7 +121,7 @@ impl Store {
         };
         let found = match refused.filter(|item| !item.is_empty()) {
             Some(item) => item,
-            // The server did not say what is in the way.
+            // The server did not return the item that exists.
             None => {
                 let lost = || StoreError::ConditionFailed { table: table.clone(), operation: "PutItem" };
                 let key = key((BUSINESS, &delivery.business_id), (ID, &delivery.id));
@@ -132,7 +134,7 @@ impl Store {
         Ok(answer(&found).map_or(Claim::Open, Claim::Answered))
     }
 
-    /// Keeps what the sender of a claimed delivery is told, so that it is told the same when it repeats.
+    /// Stores the answer to a claimed delivery, so that a repetition gets the same answer.
     pub async fn answer_delivery(&self, delivery: &Delivery, answer: &DeliveryAnswer) -> Result<(), StoreError> {
         let table = &self.names().inputs;
         let update = Update::default()

@@ -9,29 +9,29 @@ use serde_json::error::Category;
 use crate::StoreError;
 use crate::item::AttributeMap;
 
-/// An item of DynamoDB has at most 400 KB; this leaves room for keys and what the backend counts besides.
+/// The largest item. DynamoDB's limit is 400 KB; this leaves room for keys and the backend's overhead.
 pub(crate) const ITEM_LIMIT: usize = 380 * 1024;
 
-/// Longer documents are compressed: two of them still fit into an item as they are.
+/// Documents from this size on are compressed. Two uncompressed documents below it fit into one item.
 const COMPRESS_FROM: usize = 128 * 1024;
 
-/// Bytes from which compression is moved off the async threads.
+/// From this many bytes on, compression runs on a blocking thread.
 const BLOCKING_FROM: usize = 32 * 1024;
 
-/// JSON shrinks well at the fastest level.
+/// The fastest level, which compresses JSON well enough.
 const LEVEL: i32 = 1;
 
-/// No stored document is longer; guards against an item that unpacks without end.
+/// The largest document. It bounds the memory for an item that decompresses to very much.
 const UNPACKED_LIMIT: u64 = 64 * 1024 * 1024;
 
-/// A value as JSON in one attribute: text when it is short, compressed when it is long.
+/// A value as JSON in one attribute, compressed when it is long.
 pub(crate) async fn pack<T: Serialize>(value: &T) -> Result<AttributeValue, StoreError> {
     let json = serde_json::to_string(value)
         .map_err(|error| StoreError::Invalid(format!("what was to be stored cannot be written as JSON: {error}")))?;
     pack_text(json).await
 }
 
-/// A text in one attribute: as it is when it is short, compressed when it is long.
+/// A text in one attribute, compressed when it is long.
 pub(crate) async fn pack_text(text: String) -> Result<AttributeValue, StoreError> {
     if text.len() < COMPRESS_FROM {
         return Ok(AttributeValue::S(text));
@@ -48,7 +48,7 @@ pub(crate) fn packed_size(value: &AttributeValue) -> usize {
     }
 }
 
-/// The text that [`pack_text`] put into an attribute; the error says what is wrong with it.
+/// The text of an attribute that [`pack_text`] made; the error says what is wrong with the attribute.
 pub(crate) async fn unpack_text(item: &AttributeMap, name: &str) -> Result<String, String> {
     match item.get(name) {
         Some(AttributeValue::S(text)) => Ok(text.clone()),
@@ -61,13 +61,13 @@ pub(crate) async fn unpack_text(item: &AttributeMap, name: &str) -> Result<Strin
     }
 }
 
-/// The value that [`pack`] put into an attribute; the error says what is wrong with it.
+/// The value of an attribute that [`pack`] made; the error says what is wrong with the attribute.
 pub(crate) async fn unpack<T: DeserializeOwned>(item: &AttributeMap, name: &str) -> Result<T, String> {
     let text = unpack_text(item, name).await?;
     serde_json::from_str(&text).map_err(|error| format!("attribute {name}: {}", told(&error)))
 }
 
-/// What is wrong with a stored document, without what it holds: the library's words would repeat some of it.
+/// What is wrong with a stored document. It leaves out the content, which the library's own message would quote.
 pub(crate) fn told(error: &serde_json::Error) -> String {
     let said = error.to_string();
     let problem = match error.classify() {
@@ -78,7 +78,7 @@ pub(crate) fn told(error: &serde_json::Error) -> String {
     format!("{problem} (line {}, column {})", error.line(), error.column())
 }
 
-/// Compresses bytes, off the async threads when there are many.
+/// Compresses bytes, on a blocking thread when there are many.
 pub(crate) async fn compress(bytes: Vec<u8>) -> Result<Vec<u8>, StoreError> {
     let size = bytes.len();
     let packed = sized(size, move || compressed(&bytes)).await;
@@ -92,7 +92,7 @@ pub(crate) async fn decompress(bytes: Vec<u8>) -> Result<Vec<u8>, String> {
     unpacked.map_err(|reason| format!("it cannot be decompressed: {reason}"))
 }
 
-/// What compressed bytes unpack to, which is never more than a document may be.
+/// Decompresses bytes, to at most the size of the largest document.
 pub fn decompressed(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
     let mut unpacked = Vec::new();
     let decoder = zstd::stream::read::Decoder::new(bytes)?;
@@ -103,12 +103,12 @@ pub fn decompressed(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
     Ok(unpacked)
 }
 
-/// What [`decompressed`] unpacks again.
+/// Compresses bytes for [`decompressed`].
 pub fn compressed(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
     zstd::bulk::compress(bytes, LEVEL)
 }
 
-/// Runs work over `size` bytes here when it is short, and on a thread that may block when it is not.
+/// Runs work on `size` bytes directly when they are few, and otherwise on a blocking thread.
 async fn sized<T: Send + 'static>(
     size: usize,
     work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
@@ -116,8 +116,8 @@ async fn sized<T: Send + 'static>(
     let result = if size < BLOCKING_FROM {
         work()
     } else {
-        // A thread that may block begins with the rank of the one that wants it, which may be a guest's, and serves
-        // others later.
+        // A blocking thread inherits the priority of the thread that starts it, which may be a guest's, and serves
+        // other work later. So a task of the runtime starts it.
         let apart = tokio::spawn(async move { tokio::task::spawn_blocking(work).await });
         apart.await.and_then(|done| done).map_err(|error| error.to_string())?
     };

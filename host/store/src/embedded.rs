@@ -1,9 +1,9 @@
-//! DynamoDB without a server: what the store asks is answered by Dynoxide in this process.
+//! DynamoDB without a server: Dynoxide in this process answers the store's calls.
 //!
-//! Dynoxide commits every write to SQLite's write-ahead log. SQLite itself would sync the log after every one of them,
-//! which makes a write as slow as the disk; instead, the calls that wait at the same moment are run together, their
-//! writes in one transaction where none is refused, the log is synced once, and only then are they answered. So what
-//! was answered outlives `kill -9` and power loss all the same.
+//! Dynoxide commits every write to SQLite's write-ahead log. If SQLite synced the log after each write, a write would
+//! be as slow as the disk. Instead, the calls that wait at the same moment run together: their writes in one
+//! transaction if none is refused, then one sync of the log, and only then their answers. So every answered write
+//! survives `kill -9` and power loss.
 
 use std::path::Path;
 use std::sync::mpsc as std_mpsc;
@@ -31,10 +31,10 @@ use call::{EmbeddedCall, QueuedCall, Trouble, write_together};
 use files::{FileChange, LogIs};
 use opened::{Closed, OpenedDatabase};
 
-/// Calls that may wait for the database; more wait for a place, up to their deadline.
+/// The most calls that wait in the queue; further calls wait for a place in it, up to their deadline.
 const QUEUE: usize = 1024;
 
-/// Calls that are answered after one sync of the log.
+/// The most calls that share one sync of the log.
 const BATCH: usize = 64;
 
 /// How often expired items are deleted.
@@ -44,18 +44,18 @@ const SWEEP_EVERY: Duration = Duration::from_secs(15 * 60);
 #[derive(Clone, Debug)]
 pub(crate) struct Embedded {
     calls: mpsc::Sender<Box<dyn EmbeddedCall>>,
-    /// What to say when nothing more fits.
+    /// The message when the disk or the memory is full.
     full: &'static str,
 }
 
-/// The thread that owns the database is gone.
+/// The error when the thread that owns the database has ended.
 #[derive(Debug, thiserror::Error)]
 #[error("the embedded store has stopped; restart the host")]
 pub(crate) struct Stopped;
 
 impl Embedded {
-    /// Opens or creates the database in a file, or in memory. SQLite blocks, so the database has a thread to itself
-    /// that ends when the last client is gone.
+    /// Opens or creates the database in a file, or in memory. SQLite blocks, so the database has its own thread, which
+    /// ends when the last client is dropped.
     pub(crate) async fn open(path: Option<&Path>) -> Result<Self, StoreError> {
         let shown = path.map_or_else(|| "in memory".to_owned(), |path| path.display().to_string());
         let failed = move |reason: String| StoreError::Open { path: shown, reason };
@@ -75,7 +75,7 @@ impl Embedded {
         Ok(Self { calls, full })
     }
 
-    /// Has the database do something, and waits until that is synced.
+    /// Runs an operation, and waits until its result is synced.
     pub(crate) async fn ask<O: DatabaseOperation>(
         &self,
         operation: O,
@@ -87,7 +87,7 @@ impl Embedded {
     }
 }
 
-/// SQLite says of both that "database or disk is full", and nothing of what to do.
+/// Replaces SQLite's "database or disk is full", which does not say what to do.
 fn says_what_is_full(error: DynoxideError, full: &str) -> DynoxideError {
     let is_full = error.status_code() == 500 && error.to_string().contains("disk is full");
     if is_full { DynoxideError::InternalServerError(full.to_owned()) } else { error }
@@ -97,9 +97,9 @@ const MEMORY_IS_FULL: &str = "a store in memory ends at 2 GiB, and nothing more 
                               `backend = \"embedded\"`, which keeps it in a file";
 const DISK_IS_FULL: &str = "the disk of its file is full; make room, and ask again";
 
-/// Answers calls until the last client is gone: all that wait are run one after another, then their writes are synced,
-/// then they are answered. Once something has happened after which nobody knows what the files hold, all that wait are
-/// told so and the database is closed; it takes calls again when it was verified.
+/// Answers calls until the last client is dropped. All waiting calls run one after another, then their writes are
+/// synced, then they are answered. After an error that leaves the content of the files unknown, all waiting calls get
+/// that error and the database is closed; it takes calls again once it was verified.
 fn serve(opened: OpenedDatabase, path: Option<&Path>, mut queue: mpsc::Receiver<Box<dyn EmbeddedCall>>) {
     let (stop, stopped) = std_mpsc::channel();
     let swept = Arc::new(Mutex::new(Arc::downgrade(&opened.database)));
@@ -111,7 +111,7 @@ fn serve(opened: OpenedDatabase, path: Option<&Path>, mut queue: mpsc::Receiver<
     let mut state = State::Open(opened);
     let mut calls = Vec::with_capacity(BATCH);
     while queue.blocking_recv_many(&mut calls, BATCH) > 0 {
-        // A caller whose deadline has passed is gone; its write must not happen after it was told of the timeout.
+        // A caller whose deadline has passed was told of the timeout, so its write must not happen afterwards.
         calls.retain(|call| call.is_waited_for());
         state = match state {
             State::Open(opened) => batch(opened, path, &mut calls),
@@ -127,7 +127,7 @@ fn serve(opened: OpenedDatabase, path: Option<&Path>, mut queue: mpsc::Receiver<
     }
 }
 
-/// How the database stands.
+/// The state of the database.
 enum State {
     Open(OpenedDatabase),
     Closed(Closed),
@@ -135,8 +135,7 @@ enum State {
 
 /// Runs calls and answers them.
 fn batch(mut opened: OpenedDatabase, path: Option<&Path>, calls: &mut Vec<Box<dyn EmbeddedCall>>) -> State {
-    // Before anything is written: a log that was cut grows again with the next write, and then nobody sees the gap in
-    // it.
+    // Checked before each write: the next write would let a truncated log grow again and hide the gap.
     if let Some(change) = opened.changed() {
         let closed = close(opened, path, change);
         for call in calls.drain(..) {
@@ -177,7 +176,7 @@ fn close(opened: OpenedDatabase, path: Option<&Path>, change: FileChange) -> Clo
     Closed::of(opened, path.unwrap_or(Path::new("")), change)
 }
 
-/// Answers calls when the database was opened again, else refuses them.
+/// Answers calls if the database could be opened again; otherwise refuses them.
 fn again(
     mut closed: Closed,
     path: Option<&Path>,
@@ -195,7 +194,7 @@ fn again(
     batch(opened, path, calls)
 }
 
-/// Deletes expired items now and then, until the serving thread drops its end.
+/// Deletes expired items at an interval, until the serving thread drops its end of the channel.
 fn sweep(database: &Mutex<Weak<Database>>, stopped: &std_mpsc::Receiver<()>) {
     while let Err(std_mpsc::RecvTimeoutError::Timeout) = stopped.recv_timeout(SWEEP_EVERY) {
         let database = database.lock().unwrap_or_else(PoisonError::into_inner).upgrade();

@@ -1,15 +1,15 @@
 use thiserror::Error;
 
-/// Why the store could not do what was asked.
+/// Why a call of the store failed.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum StoreError {
-    /// Tables are not there and may not be created.
+    /// Tables are missing and may not be created.
     #[error(
         "tables are missing: {}; create them as `signalbox tables` prints them, or allow the host to create them",
         .0.join(", ")
     )]
     MissingTables(Vec<String>),
-    /// A table is there, but is not what Signalbox needs.
+    /// A table exists, but is not as Signalbox needs it.
     #[error("table {table} does not fit: {problem}; compare it with what `signalbox tables` prints")]
     WrongTable {
         /// Its full name.
@@ -25,25 +25,25 @@ pub enum StoreError {
         /// Why.
         reason: String,
     },
-    /// The configuration makes no sense.
+    /// The configuration is contradictory.
     #[error("the store's configuration is wrong: {0}")]
     Config(String),
-    /// What was asked is malformed; asking again will not help.
+    /// The request is malformed; repeating it does not help.
     #[error("{0}")]
     Invalid(String),
-    /// What was to be written does not fit into an item.
+    /// A record does not fit into an item.
     #[error("{what} is {size} bytes after compression; at most {limit} fit into an item of table {table}")]
     TooLarge {
-        /// What was to be written.
+        /// The record.
         what: String,
         /// The table it belongs to.
         table: String,
         /// Its size in bytes.
         size: usize,
-        /// How much fits.
+        /// The most bytes that fit.
         limit: usize,
     },
-    /// The condition of a write does not hold: read again and decide anew.
+    /// The condition of a write does not hold. The caller reads again and decides anew.
     #[error("{operation} on table {table} was refused, because the item has changed or is not as expected")]
     ConditionFailed {
         /// The table.
@@ -51,7 +51,7 @@ pub enum StoreError {
         /// The operation.
         operation: &'static str,
     },
-    /// Others kept writing the same item in between, so often that this write was given up; a retry may help.
+    /// Other writers changed the same item so often that this write was given up; a later attempt may succeed.
     #[error(
         "{what} in table {table} was not changed: others wrote it in between {attempts} times; try again in a moment"
     )]
@@ -60,18 +60,18 @@ pub enum StoreError {
         what: String,
         /// The table.
         table: String,
-        /// How often it was tried.
+        /// How many attempts were made.
         attempts: u32,
     },
-    /// There is no such thing to change.
+    /// The record to change does not exist.
     #[error("{what} is not in table {table}")]
     NotFound {
-        /// What was looked for.
+        /// The record.
         what: String,
         /// The table.
         table: String,
     },
-    /// The store is busy; a retry may help.
+    /// The store is busy; a later attempt may succeed.
     #[error("{operation} on table {table} was throttled; try again in a moment")]
     Throttled {
         /// The table.
@@ -79,7 +79,7 @@ pub enum StoreError {
         /// The operation.
         operation: &'static str,
     },
-    /// The store does not answer or fails; a retry may help.
+    /// The store does not answer or fails; a later attempt may succeed.
     #[error("{operation} on table {table} failed: {reason}")]
     Unavailable {
         /// The table.
@@ -89,7 +89,7 @@ pub enum StoreError {
         /// What happened.
         reason: String,
     },
-    /// No answer came within the deadline. Whether a write happened is unknown; the same call again is safe.
+    /// No answer came within the deadline. Whether a write happened is unknown; repeating the same call is safe.
     #[error("{operation} on table {table} took longer than its deadline")]
     Timeout {
         /// The table.
@@ -107,7 +107,7 @@ pub enum StoreError {
         /// What the store says.
         reason: String,
     },
-    /// The store refused the call as malformed, which is a bug here or a wrong table there.
+    /// The store refused the call as malformed, because of a bug in the host or a wrong table.
     #[error("{operation} on table {table} was refused: {reason}")]
     Refused {
         /// The table.
@@ -129,19 +129,19 @@ pub enum StoreError {
     },
 }
 
-/// What it takes until what has failed succeeds.
+/// What has to happen before a failed call can succeed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Remedy {
-    /// A moment.
+    /// Time passes: the same call may succeed a moment later.
     Time,
-    /// An operator who mends the host's store, its configuration or its bundles; the same may succeed then.
+    /// An operator mends the host's store, its configuration or its bundles.
     Operator,
-    /// Nothing: the same fails again.
+    /// The same call always fails.
     Nothing,
 }
 
 impl StoreError {
-    /// What it takes until the same call succeeds.
+    /// What has to happen before the same call can succeed.
     pub fn remedy(&self) -> Remedy {
         match self {
             Self::Throttled { .. } | Self::Unavailable { .. } | Self::Timeout { .. } | Self::Contended { .. } => {
@@ -159,7 +159,7 @@ impl StoreError {
         }
     }
 
-    /// Whether the same call may succeed in a moment.
+    /// Whether the same call may succeed a moment later.
     pub fn retryable(&self) -> bool {
         self.remedy() == Remedy::Time
     }

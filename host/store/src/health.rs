@@ -1,4 +1,4 @@
-//! Whether the store can be relied on, by what it does for a probe and for everybody else.
+//! Whether the store works, judged by a probe and by all other calls.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,15 +10,15 @@ use tokio::sync::Notify;
 use crate::timeline::SYNC_EVERY;
 use crate::{Store, StoreError};
 
-/// So many failures without a success in between are no accident.
+/// After this many failures in a row the store counts as failing.
 const IN_A_ROW: u32 = 3;
-/// Without another failure for this long, what has failed is over: nobody may ask any more because the host is not
-/// ready.
+/// When no call has failed for this long, the failures count as over. Without this, a host that is not ready, and so
+/// gets no calls, would never be ready again.
 const OVER: Duration = Duration::from_secs(10);
-/// The file of this process costs nothing to ask.
+/// The check interval of the embedded store, whose check costs little.
 const EMBEDDED_EVERY: Duration = Duration::from_secs(2);
 
-/// How calls have ended lately.
+/// The results of the latest calls.
 #[derive(Debug, Default)]
 pub(crate) struct Outcomes {
     writes: Mutex<Row>,
@@ -26,7 +26,7 @@ pub(crate) struct Outcomes {
     failing: Notify,
 }
 
-/// Failures without a success in between.
+/// Failures since the last success.
 #[derive(Debug, Default)]
 struct Row {
     failures: u32,
@@ -34,7 +34,7 @@ struct Row {
 }
 
 impl Outcomes {
-    /// A call has ended. What the caller alone is to blame for is a success of the store.
+    /// Notes the result of a call. An error that is the caller's own fault counts as a success of the store.
     pub(crate) fn note<R, E>(&self, writes: bool, answered: &Result<R, SdkError<E, HttpResponse>>)
     where
         E: ProvideErrorMetadata,
@@ -69,7 +69,7 @@ impl Outcomes {
     }
 }
 
-/// What is wrong with the store, when a call shows that something is.
+/// What is wrong with the store, when the error of a call shows that something is.
 fn trouble<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Option<String> {
     let service = match error {
         SdkError::ServiceError(service) => service,
@@ -95,23 +95,23 @@ fn trouble<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Option
 }
 
 impl Store {
-    /// Whether the store takes writes: a small one, of an item that exists for it and for the order of decisions.
+    /// Checks that the store accepts writes, by a small write to the item that also holds the order of decisions.
     pub async fn check(&self) -> Result<(), StoreError> {
         self.say_where_we_stand().await
     }
 
-    /// How often [`Store::check`] is to be called. In AWS it costs one write unit each time, which is six a minute.
+    /// How often [`Store::check`] is to be called. In AWS each check costs one write unit.
     pub fn check_interval(&self) -> Duration {
         if self.is_embedded() { EMBEDDED_EVERY } else { SYNC_EVERY }
     }
 
-    /// Why calls keep failing for everybody, although [`Store::check`] may succeed: one table may be throttled, or only
-    /// small writes may find room.
+    /// Why calls keep failing although [`Store::check`] may succeed: one table may be throttled, or only small writes
+    /// may still find room.
     pub fn keeps_failing(&self) -> Option<String> {
         self.outcomes().keeps_failing()
     }
 
-    /// Returns once a call has failed for a reason that is the store's.
+    /// Returns once a call has failed because of the store.
     pub async fn failing(&self) {
         self.outcomes().failing.notified().await;
     }

@@ -23,11 +23,11 @@ pub(crate) const ID: &str = "id";
 const BODY: &str = "body";
 const WRITER: &str = "writer";
 const FINISHED_AT: &str = "finishedAt";
-/// How often a host began to decide it again, after one had ended while it was at it. Not there at first, and in items
-/// of earlier versions.
+/// How often a host began to decide the input again after a host had ended while it decided it. The attribute is
+/// missing before the first such attempt, and in items of earlier versions.
 const ATTEMPTS: &str = "attempts";
 
-/// How long a finished input's id is remembered; senders of webhooks repeat for up to 4 days.
+/// How long the id of a finished input is remembered; senders of webhooks repeat for up to 4 days.
 pub(crate) const REMEMBERED: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// An input that was acknowledged before it was decided.
@@ -36,49 +36,49 @@ pub(crate) const REMEMBERED: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 pub struct AcceptedInput {
     /// The input.
     pub input: AgentInput,
-    /// What its sender may do in the business.
+    /// The sender's permissions in the business.
     pub permissions: Vec<String>,
     /// Where the answer goes.
     pub reply: ReplySlot,
     /// When it was accepted.
     pub accepted_at: Timestamp,
-    /// SHA-256 of the body as the sender sent it, in hexadecimal; none when the way in takes none.
+    /// SHA-256 of the body as the sender sent it, in hexadecimal; none when the trigger computes none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<String>,
 }
 
-/// An input that was accepted and not finished.
+/// An accepted input that is not finished.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PendingInput {
-    /// As it was accepted.
+    /// The accepted input.
     pub accepted: AcceptedInput,
-    /// How often a host began to decide it again, and neither finished nor said that it gave up.
+    /// How many attempts to decide it again began and neither finished nor were ended by [`Store::end_attempts`].
     pub attempts: u32,
 }
 
-/// What became of an input.
+/// The result of storing an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Accepted {
-    /// This call stored it.
+    /// This call has stored it.
     New,
-    /// It was there already, decided or not.
+    /// It was stored earlier, and may be decided already.
     Duplicate,
-    /// Another body came under its id before: this one is not stored.
+    /// Another input with the same id was stored earlier; this one is not stored.
     Conflict,
 }
 
-/// What is known of an input that was accepted.
+/// The state of an accepted input.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AcceptedInputState {
-    /// As it was accepted.
+    /// The accepted input.
     pub accepted: AcceptedInput,
-    /// When its decision was made; none while it is still to be decided.
+    /// When its decision was made; none while it is not decided.
     pub finished_at: Option<Timestamp>,
 }
 
 impl Store {
-    /// Stores an input, once per business and input id. After this it is decided even if the process dies. One that
-    /// comes again is a duplicate when its fingerprint is that of the first, or when neither has one.
+    /// Stores an input, once per business and input id. After this it is decided even if the process dies. An input
+    /// that arrives again is a duplicate when it has the fingerprint of the first, or when neither has one.
     pub async fn accept_input(&self, accepted: &AcceptedInput) -> Result<Accepted, StoreError> {
         let table = &self.names().inputs;
         let input = &accepted.input;
@@ -88,7 +88,8 @@ impl Store {
             let what = format!("input {}", input.id);
             return Err(StoreError::TooLarge { what, table: table.clone(), size, limit: ITEM_LIMIT });
         }
-        // Tells this call's own write, seen again by a try whose forerunner's answer was lost, from an earlier call's.
+        // An attempt may write and lose its answer, and the next attempt then finds that write. The writer's id
+        // distinguishes it from an earlier call's write.
         let writer = Ulid::new().to_string();
         let item = ItemBuilder::default()
             .text(BUSINESS, &input.business_id)
@@ -113,21 +114,21 @@ impl Store {
         }
     }
 
-    /// What is known of an input, as of the last finished write; none when it was never accepted, or was finished so
-    /// long ago that it is forgotten.
+    /// The state of an input, as of the last finished write; none when it was never accepted, or was finished so long
+    /// ago that it has expired.
     pub async fn input_state(
         &self,
         business_id: &str,
         input_id: &str,
     ) -> Result<Option<AcceptedInputState>, StoreError> {
         let item = self.item(&self.names().inputs, key((BUSINESS, business_id), (ID, input_id))).await?;
-        // A webhook's delivery may have the id; that is no input.
+        // The id may be that of a webhook's delivery, which is not an input.
         let Some(item) = item.filter(|item| item.contains_key(BODY)) else { return Ok(None) };
         let accepted = self.accepted_input(&item).await?;
         Ok(Some(AcceptedInputState { accepted, finished_at: finished_at(&item) }))
     }
 
-    /// The answer when an input was there: new when this very call stored it.
+    /// The result when an input exists: new when this call has stored it.
     async fn known_input(
         &self,
         accepted: &AcceptedInput,
@@ -151,19 +152,20 @@ impl Store {
         Ok(if first.fingerprint == accepted.fingerprint { Accepted::Duplicate } else { Accepted::Conflict })
     }
 
-    /// Inputs that were accepted and not finished, the oldest first; `limit` is from 1 to 100. A new one may take a
-    /// moment to appear here.
+    /// Accepted inputs that are not finished, the oldest first; `limit` is from 1 to 100. A new input may take a moment
+    /// to appear.
     pub async fn pending_inputs(&self, limit: u32) -> Result<Vec<AcceptedInput>, StoreError> {
         let pending = self.inputs_to_recover(limit).await?;
         Ok(pending.into_iter().map(|pending| pending.accepted).collect())
     }
 
-    /// The same, with how often it was tried to decide each.
+    /// Like [`Store::pending_inputs`], with the number of attempts of each.
     pub async fn inputs_to_recover(&self, limit: u32) -> Result<Vec<PendingInput>, StoreError> {
         Ok(self.pending_inputs_after(None, limit).await?.items)
     }
 
-    /// The same page by page: whoever leaves some of them alone gets past them with the page's cursor.
+    /// Like [`Store::inputs_to_recover`], page by page. A caller that skips some inputs passes the page's cursor to get
+    /// the following ones.
     pub async fn pending_inputs_after(
         &self,
         cursor: Option<&str>,
@@ -173,7 +175,7 @@ impl Store {
         let queue = Queue { table, index: BY_DUE, lane: Lane::Pending, now: None, keys: [ID, BUSINESS] };
         let mut pages = Pages::of(PageSource::Queue(queue), cursor.map(str::to_owned), limit);
         while let Some(found) = pages.next(self).await? {
-            // The index lags behind: what was finished a moment ago may still be in it.
+            // The index is updated a little later than the table: an input that was just finished may still be in it.
             for item in found.iter().filter(|item| item.contains_key(BY_DUE.partition)) {
                 let accepted = self.accepted_input(item).await;
                 pages.add(accepted.map(|accepted| Some(PendingInput { accepted, attempts: attempts(item) })))?;
@@ -182,9 +184,9 @@ impl Store {
         Ok(pages.end())
     }
 
-    /// Notes that an input is about to be decided again, and says how often that was now; none when it is finished, or
-    /// was never accepted. Whoever ends without finishing it has to say so by [`Store::end_attempts`]: who cannot is
-    /// dead.
+    /// Notes that an attempt to decide an input again begins, and returns the number of attempts; none when the input
+    /// is finished or was never accepted. A host that stops without finishing the input calls [`Store::end_attempts`];
+    /// an attempt that stays counted shows that its host died.
     pub async fn begin_attempt(&self, input_id: &str, business_id: &str) -> Result<Option<u32>, StoreError> {
         let table = &self.names().inputs;
         let call = UpdateItemInput::builder()
@@ -203,14 +205,14 @@ impl Store {
         }
     }
 
-    /// How often it was begun to decide an input again; zero when it is finished, or was never accepted.
+    /// How many attempts to decide an input again are counted; zero when it is finished or was never accepted.
     pub async fn attempts_at_input(&self, input_id: &str, business_id: &str) -> Result<u32, StoreError> {
         let item = self.item(&self.names().inputs, key((BUSINESS, business_id), (ID, input_id))).await?;
         let pending = item.filter(|item| item.contains_key(BY_DUE.partition));
         Ok(pending.as_ref().map_or(0, attempts))
     }
 
-    /// Notes that nobody is at an input any more, though it is not finished: no host ended because of it.
+    /// Notes that no host decides an input any more although it is not finished, and that no host died because of it.
     pub async fn end_attempts(&self, input_id: &str, business_id: &str) -> Result<(), StoreError> {
         let table = &self.names().inputs;
         let call = UpdateItemInput::builder()
@@ -225,7 +227,7 @@ impl Store {
         }
     }
 
-    /// Notes that an input is decided. Its id is remembered for 7 days more, so that a sender who repeats it is known.
+    /// Notes that an input is decided. Its id is remembered for 7 more days, to recognise repetitions by its sender.
     pub async fn finish_input(&self, input_id: &str, business_id: &str) -> Result<(), StoreError> {
         let table = &self.names().inputs;
         let now = Timestamp::now();
@@ -261,7 +263,7 @@ fn attempts(item: &AttributeMap) -> u32 {
     number(item, ATTEMPTS).and_then(|attempts| u32::try_from(attempts).ok()).unwrap_or(0)
 }
 
-/// When an input was finished. Items of earlier versions say only when they expire, which they do a fixed time later.
+/// When an input was finished. Items of earlier versions only say when they expire, which is a fixed time later.
 fn finished_at(item: &AttributeMap) -> Option<Timestamp> {
     match text(item, FINISHED_AT) {
         Some(at) => at.parse().ok(),

@@ -4,13 +4,13 @@ use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use signalbox_model::Timestamp;
 
-/// An item as the SDK has it.
+/// An item as a type of the SDK.
 pub(crate) type AttributeMap = HashMap<String, AttributeValue>;
 
-/// The attribute that DynamoDB's time to live looks at, in every table that has one.
+/// The attribute of DynamoDB's time to live, in every table with expiring items.
 pub(crate) const EXPIRES_AT: &str = "expiresAt";
 
-/// An item, attribute by attribute.
+/// Builds an item attribute by attribute.
 #[derive(Default)]
 pub(crate) struct ItemBuilder(AttributeMap);
 
@@ -36,7 +36,7 @@ impl ItemBuilder {
         self
     }
 
-    /// The attributes of an item, of which some are to be replaced.
+    /// Starts with the attributes of an item, of which some will be replaced.
     pub(crate) fn from(item: AttributeMap) -> Self {
         Self(item)
     }
@@ -46,7 +46,7 @@ impl ItemBuilder {
     }
 }
 
-/// An update of an item, attribute by attribute.
+/// Builds an update of an item attribute by attribute.
 #[derive(Default)]
 pub(crate) struct Update {
     set: Vec<String>,
@@ -102,7 +102,7 @@ pub(crate) fn bytes<'a>(item: &'a AttributeMap, name: &str) -> Option<&'a [u8]> 
     }
 }
 
-/// Whether an item's time is over. DynamoDB deletes such items days later, so readers look for themselves.
+/// Whether an item has expired. DynamoDB deletes expired items days later, so readers check themselves.
 pub(crate) fn expired(item: &AttributeMap, now: Timestamp) -> bool {
     match item.get(EXPIRES_AT) {
         Some(AttributeValue::N(digits)) => digits.parse::<i64>().is_ok_and(|second| second <= now.as_second()),

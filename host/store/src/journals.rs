@@ -11,17 +11,17 @@ use crate::{Store, StoreError};
 const DECISION: &str = "decisionId";
 const PART: &str = "part";
 const DATA: &str = "data";
-/// On the head: how many further parts there are, and under which name.
+/// An attribute of the head: the number of further parts, and their name.
 const PARTS: &str = "parts";
 const SET: &str = "set";
 
-/// The sort key of the item to start from. Nearly every journal fits into it.
+/// The sort key of the head, the item that is read first. It holds the whole journal in nearly all cases.
 const HEAD: &str = "head";
-/// An item has at most 400 KB.
+/// The largest part. DynamoDB's limit of an item is 400 KB.
 const PART_BYTES: usize = 350 * 1024;
 
 impl Store {
-    /// Keeps a decision's journal, in place of an earlier one, for as long as the configuration says.
+    /// Stores a decision's journal for the configured time. It replaces an earlier journal.
     pub async fn put_journal(&self, decision_id: &str, bytes: &[u8]) -> Result<(), StoreError> {
         let packed = compress(bytes.to_vec()).await?;
         let expires = Timestamp::now().checked_add(self.journal_retention()).unwrap_or(Timestamp::MAX);
@@ -31,8 +31,8 @@ impl Store {
         };
         let mut chunks = packed.chunks(PART_BYTES);
         let first = chunks.next().unwrap_or_default();
-        // Parts have names of their own in each call, so that two writers of one journal never mix, and the head comes
-        // last, so that a journal is whole as soon as it is seen.
+        // Each call names its parts differently, so that two writers of one journal do not mix their parts. The head is
+        // written last, so that a visible journal is complete.
         let set = Ulid::new().to_string();
         let mut parts = 0_u64;
         for chunk in chunks {
@@ -42,7 +42,7 @@ impl Store {
         self.put_part(part(HEAD, first).text(SET, set).number(PARTS, parts).build()).await
     }
 
-    /// A decision's journal; none when there is none or its time is over.
+    /// A decision's journal; none when it was not stored or has expired.
     pub async fn journal(&self, decision_id: &str) -> Result<Option<Vec<u8>>, StoreError> {
         let table = &self.names().journals;
         let head = self.item(table, key((DECISION, decision_id), (PART, HEAD))).await?;

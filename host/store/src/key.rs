@@ -3,8 +3,8 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use signalbox_model::Timestamp;
 
-/// Parts of a key in one text, each preceded by its length, so that no two lists of parts give the same text whatever
-/// characters they contain.
+/// The parts of a key as one text. Each part is preceded by its length, so that different lists of parts never give the
+/// same text, whatever characters they contain.
 pub(crate) fn compose(parts: &[&str]) -> String {
     let mut key = String::with_capacity(parts.iter().map(|part| part.len() + 5).sum());
     for part in parts {
@@ -15,7 +15,7 @@ pub(crate) fn compose(parts: &[&str]) -> String {
     key
 }
 
-/// The parts that [`compose`] has put together; none for what it has not.
+/// The parts of a text that [`compose`] made; none for any other text.
 pub(crate) fn decompose(mut key: &str) -> Option<Vec<&str>> {
     let mut parts = Vec::new();
     while !key.is_empty() {
@@ -27,7 +27,8 @@ pub(crate) fn decompose(mut key: &str) -> Option<Vec<&str>> {
     Some(parts)
 }
 
-/// A sort key that orders by time and then by id; the fixed number of digits makes text order the order of time.
+/// A sort key that orders by time and then by id. The time has a fixed number of digits, so that the order of the text
+/// is the order of time.
 pub(crate) fn moment(at: Timestamp, id: &str) -> String {
     format!("{}#{id}", instant(at))
 }
@@ -42,7 +43,7 @@ pub(crate) fn time_of(moment: &str) -> Option<Timestamp> {
     moment.split_once('#')?.0.parse().ok()
 }
 
-/// Sort keys from `lower` on and before `upper`, in byte order.
+/// Sort keys from `lower` (included) to `upper` (excluded), in byte order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct KeyRange {
     lower: Option<String>,
@@ -50,7 +51,7 @@ pub(crate) struct KeyRange {
 }
 
 impl KeyRange {
-    /// The texts that it begins and ends with.
+    /// The bounds that are set.
     pub(crate) fn bounds(&self) -> impl Iterator<Item = &str> {
         self.lower.as_deref().into_iter().chain(self.upper.as_deref())
     }
@@ -60,21 +61,21 @@ impl KeyRange {
         Self::default().from(prefix.to_owned()).until(after_prefix(prefix))
     }
 
-    /// Without the keys before `lower`.
+    /// Excludes the keys before `lower`.
     pub(crate) fn from(mut self, lower: String) -> Self {
-        // DynamoDB takes no empty key, and an empty bound restricts nothing.
+        // DynamoDB does not accept an empty key, and an empty bound restricts nothing.
         if !lower.is_empty() {
             self.lower = self.lower.max(Some(lower));
         }
         self
     }
 
-    /// Without `key` and the keys before it.
+    /// Excludes `key` and the keys before it.
     pub(crate) fn after(self, key: &str) -> Self {
         self.from(format!("{key}\0"))
     }
 
-    /// Without `upper` and the keys after it; none restricts nothing.
+    /// Excludes `upper` and the keys after it; none restricts nothing.
     pub(crate) fn until(mut self, upper: Option<String>) -> Self {
         self.upper = match (self.upper, upper) {
             (Some(a), Some(b)) => Some(a.min(b)),
@@ -92,8 +93,9 @@ impl KeyRange {
         self.lower.as_deref().is_none_or(|lower| lower <= key) && self.upper.as_deref().is_none_or(|upper| key < upper)
     }
 
-    /// The part of a key condition that restricts the sort key `#sort`, or nothing when there is no bound. DynamoDB has
-    /// no condition with one bound in and the other out, so a key that equals the upper bound may come too.
+    /// The part of a key condition that restricts the sort key `#sort`; empty when there is no bound. DynamoDB has no
+    /// condition that includes one bound and excludes the other, so a key that equals the upper bound may be returned
+    /// too.
     pub(crate) fn condition(&self, values: &mut HashMap<String, AttributeValue>) -> &'static str {
         if let Some(lower) = &self.lower {
             values.insert(":lower".to_owned(), AttributeValue::S(lower.clone()));
@@ -110,8 +112,8 @@ impl KeyRange {
     }
 }
 
-/// The first text after every text that starts with `prefix`; none when there is no such text. UTF-8 orders bytes as it
-/// orders characters, so it is the prefix with its last character moved on by one.
+/// The first text after every text that starts with `prefix`; none when there is no such text. UTF-8 orders bytes like
+/// characters, so it is the prefix with its last character replaced by the next one.
 pub(crate) fn after_prefix(prefix: &str) -> Option<String> {
     let mut text = prefix.to_owned();
     while let Some(last) = text.pop() {

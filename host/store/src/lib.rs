@@ -1,16 +1,16 @@
-//! Everything Signalbox keeps, in DynamoDB: decisions with their effects, accepted inputs, journals, conversations,
-//! message models, schedules with their fires, and the rows of plugins.
+//! Everything that Signalbox stores, in DynamoDB: decisions with their effects, accepted inputs, journals,
+//! conversations, message models, schedules with their fires, and the rows of plugins.
 //!
-//! There is one code path, in the inputs, expressions and outputs of the AWS SDK, whether the tables are in AWS, behind
-//! any endpoint that speaks DynamoDB, or in a SQLite file inside this process ([`Backend::Embedded`]), which is asked
-//! without the SDK's HTTP. No other crate knows DynamoDB.
+//! All backends share one code path, in the inputs, expressions and outputs of the AWS SDK: tables in AWS, tables at
+//! any endpoint that speaks DynamoDB, and tables in a SQLite file inside this process ([`Backend::Embedded`]), which is
+//! called without the SDK's HTTP. No other crate uses DynamoDB.
 //!
-//! What a newer version has stored is read as far as it is known, and written back with what is not. A record that
-//! cannot be read at all is counted and passed over. See `docs/decisions/0017-versions-share-a-store.md`.
+//! This version reads what it knows of the records of a newer version, and keeps the rest when it writes them back. A
+//! record that cannot be read at all is counted and skipped. See `docs/decisions/0017-versions-share-a-store.md`.
 //!
-//! What a call has answered is kept. In AWS that is DynamoDB's promise; the embedded store commits every write to
-//! SQLite's write-ahead log and syncs the log before it answers, so the write outlives `kill -9`, and a power loss as
-//! far as the disk keeps what it says it has written. The embedded store without a path keeps nothing.
+//! A write is durable once its call has returned. In AWS this is DynamoDB's guarantee. The embedded store commits every
+//! write to SQLite's write-ahead log and syncs the log before it answers, so the write survives `kill -9`, and a power
+//! loss if the disk keeps what it reports as written. The embedded store without a path keeps nothing.
 
 mod client;
 mod config;

@@ -1,4 +1,5 @@
-//! Lists, page by page: a record that cannot be read hides nothing behind it, and no page is empty before the end.
+//! Lists, page by page. A record that cannot be read does not hide the records after it, and only the last page may be
+//! empty.
 
 use signalbox_model::Timestamp;
 
@@ -9,30 +10,30 @@ use crate::queue::Lane;
 use crate::tables::{BY_LIST, IndexSpec};
 use crate::{Page, Store, StoreError, cursor};
 
-/// A part of an index, whose items are read from the table itself: as they are now.
+/// A part of an index. The items are read from the table itself, so that they are up to date.
 pub(crate) struct Listing<'a> {
     pub(crate) table: &'a str,
     pub(crate) index: IndexSpec,
     /// The value of the index's partition key.
     pub(crate) partition: &'a str,
-    /// The table's own key attributes.
+    /// The key attributes of the table.
     pub(crate) keys: [&'a str; 2],
     pub(crate) range: KeyRange,
     pub(crate) descending: bool,
 }
 
-/// A lane of a queue, whose items are read from the table itself: as they are now.
+/// A lane of a queue. The items are read from the table itself, so that they are up to date.
 pub(crate) struct Queue<'a> {
     pub(crate) table: &'a str,
     pub(crate) index: IndexSpec,
     pub(crate) lane: Lane,
-    /// Only what is due by then; none is all of it.
+    /// Only items that are due at this time; none is all items.
     pub(crate) now: Option<Timestamp>,
-    /// The table's own key attributes.
+    /// The key attributes of the table.
     pub(crate) keys: [&'a str; 2],
 }
 
-/// What is read page by page.
+/// The source of a page.
 pub(crate) enum PageSource<'a> {
     Listing(Listing<'a>),
     Queue(Queue<'a>),
@@ -41,8 +42,7 @@ pub(crate) enum PageSource<'a> {
 /// Items, and the sort key of the last one when more may follow it.
 pub(crate) type ListedItems = (Vec<AttributeMap>, Option<String>);
 
-/// One page in the making. What cannot be read is passed over, and items of which nothing is left are followed by the
-/// next ones at once.
+/// Collects one page. Records that cannot be read are skipped, and more items are read as long as the page is empty.
 pub(crate) struct Pages<'a, T> {
     part: PageSource<'a>,
     limit: usize,
@@ -51,13 +51,13 @@ pub(crate) struct Pages<'a, T> {
 }
 
 impl<'a, T> Pages<'a, T> {
-    /// What follows a sort key.
+    /// The items after a sort key.
     pub(crate) fn of(part: PageSource<'a>, cursor: Option<String>, limit: usize) -> Self {
         Self { part, limit, page: Page { items: Vec::new(), cursor, left_out: 0 }, is_over: false }
     }
 
-    /// Everything in a table, whatever its partition: `list` is the partition of the index `by-list` that holds it all,
-    /// `keys` are the table's own key attributes.
+    /// All items of a table: `list` is the partition of the index `by-list` that holds them, `keys` are the key
+    /// attributes of the table.
     pub(crate) fn of_all(
         table: &'a str,
         list: &'a str,
@@ -72,7 +72,7 @@ impl<'a, T> Pages<'a, T> {
         Ok(Self::of(PageSource::Listing(listing), cursor, limit))
     }
 
-    /// The next items to be read; none when the page is complete.
+    /// The next items to read; none when the page is complete.
     pub(crate) async fn next(&mut self, store: &Store) -> Result<Option<Vec<AttributeMap>>, StoreError> {
         if self.is_over || !self.page.items.is_empty() {
             return Ok(None);
@@ -87,11 +87,11 @@ impl<'a, T> Pages<'a, T> {
         Ok(Some(found))
     }
 
-    /// Adds what an item was read as; none is what is not wanted.
+    /// Adds the record of an item; none when the caller does not want the record.
     pub(crate) fn add(&mut self, read: Result<Option<T>, StoreError>) -> Result<(), StoreError> {
         match read {
             Ok(read) => self.page.items.extend(read),
-            // It was counted and named where it was read.
+            // It was counted and logged where it was read.
             Err(StoreError::Unreadable { .. }) => self.page.left_out += 1,
             Err(error) => return Err(error),
         }
@@ -104,7 +104,7 @@ impl<'a, T> Pages<'a, T> {
     }
 }
 
-/// What the list of everything in a table is called in its cursors.
+/// The name in cursors of the list of all items of a table.
 pub(crate) fn all_of(list: &str) -> [&str; 2] {
     [list, "all"]
 }
@@ -130,7 +130,7 @@ impl Store {
         Ok((self.items_of(table, keys, found).await?, last))
     }
 
-    /// The items of a lane of a queue after a sort key, those due first before others.
+    /// The items of a queue's lane after a sort key, in the order in which they are due.
     pub(crate) async fn queued(
         &self,
         queue: &Queue<'_>,
@@ -151,7 +151,7 @@ impl Store {
         Ok((self.items_of(table, keys, found).await?, last))
     }
 
-    /// The items of a table that stand in an index, in the order of the index.
+    /// The items of a table for the keys from an index, in the order of the index.
     async fn items_of(
         &self,
         table: &str,
@@ -166,13 +166,13 @@ impl Store {
 }
 
 impl<T> Page<T> {
-    /// With a cursor that nothing but this list takes.
+    /// The page with a cursor that is valid for this list only.
     pub(crate) fn sealed(self, list: &[&str]) -> Self {
         Self { cursor: self.cursor.map(|position| cursor::seal(list, &position)), ..self }
     }
 }
 
-/// A limit that one read can keep.
+/// Checks that a limit is within the range that one read allows.
 pub(crate) fn checked(limit: u32) -> Result<usize, StoreError> {
     match usize::try_from(limit) {
         Ok(limit @ 1..=100) => Ok(limit),

@@ -19,19 +19,19 @@ const BODY: &str = "body";
 const USAGE: &str = "usageCount";
 const LAST_USED: &str = "lastUsed";
 
-/// The partition of the index that holds every message model: it is written only when one is new.
+/// The partition of the index that lists all message models. It is written only when a model is new.
 const LIST: &str = "message-models";
-/// Everything that tells a model from others fits into one key of an index.
+/// The longest name of a model, because it has to fit into one key of an index.
 const NAME_LIMIT: usize = 1_024;
 
-/// What tells a message model from the others of its code.
+/// Identifies a message model among those of its decision code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelName {
-    /// Its version, as it was spelled when it was stored.
+    /// Its version, as it was written when it was stored.
     pub version: String,
-    /// The type of business that it speaks for.
+    /// The business type that it is for.
     pub business_type: Option<String>,
-    /// The place that it speaks for.
+    /// The location that it is for.
     pub location_context: Option<String>,
     /// Its language.
     pub locale: Option<String>,
@@ -51,19 +51,19 @@ impl ModelName {
     }
 }
 
-/// What became of a message model.
+/// The result of storing a message model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Put {
-    /// It was not there.
+    /// It is new.
     Created,
-    /// It was there, word for word.
+    /// The same model was stored already.
     Unchanged,
-    /// It was there and said something else.
+    /// A stored model had another content.
     Replaced,
 }
 
 impl Store {
-    /// Stores a message model under its code, version, business type, place and locale. One that is there keeps its
+    /// Stores a message model under its code, version, business type, location and locale. A stored model keeps its
     /// creation time and usage.
     pub async fn put_message_model(&self, model: &MessageModel) -> Result<Put, StoreError> {
         let table = &self.names().message_models;
@@ -86,12 +86,13 @@ impl Store {
             };
             match put {
                 Put::Unchanged if item.contains_key(BY_LIST.partition) => return Ok(put),
-                // An earlier version did not list it.
+                // An earlier version has stored it without listing it.
                 Put::Unchanged => stored = found,
                 _ => stored.created_at = found.created_at,
             }
         }
-        // Counted apart, so that a new wording and a count at the same moment do not undo each other.
+        // The usage count has its own attribute, so that a new text and a count at the same moment do not overwrite
+        // each other.
         stored.usage_count = 0;
         stored.last_used = None;
         let unreadable = |reason| self.unreadable_model(&model.decision_code, &variant, reason);
@@ -122,11 +123,11 @@ impl Store {
     }
 
     /// The message models of all decision codes, in no particular order; `limit` is from 1 to 100. A page may hold
-    /// fewer than asked for while the cursor leads on, and a new model may take a moment to appear here.
+    /// fewer although a next page exists, and a new model may take a moment to appear.
     pub async fn all_message_models(&self, cursor: Option<&str>, limit: u32) -> Result<Page<MessageModel>, StoreError> {
         let mut pages = Pages::of_all(&self.names().message_models, LIST, [CODE, VARIANT], cursor, limit)?;
         while let Some(found) = pages.next(self).await? {
-            // One that was taken away leaves an item without a body.
+            // A removed model leaves an item without a body.
             for item in found.iter().filter(|item| item.contains_key(BODY)) {
                 pages.add(self.message_model(item).await.map(Some))?;
             }
@@ -141,8 +142,9 @@ impl Store {
         Ok(self.readable_models(items).await)
     }
 
-    /// The first message models for a decision code, at most `most`, of those that `wants` wants, in this order. Only
-    /// they are unpacked; the others are passed over by their names. With a version nothing else is asked for.
+    /// The first message models for a decision code that `wants` accepts, at most `most`, in the order of `order`. Only
+    /// these are decompressed; the others are skipped by their names. With a `version`, only models of that version are
+    /// considered.
     pub async fn first_message_models(
         &self,
         decision_code: &str,
@@ -171,7 +173,7 @@ impl Store {
         Ok(models)
     }
 
-    /// Takes a message model away; false when it was not there. It comes back, with its count, when it is stored again.
+    /// Removes a message model; false when it was not stored. When it is stored again, it has its former usage count.
     pub async fn remove_message_model(&self, model: &MessageModel) -> Result<bool, StoreError> {
         let table = &self.names().message_models;
         let call = UpdateItemInput::builder()
@@ -191,9 +193,9 @@ impl Store {
 
     async fn readable_models(&self, items: Vec<AttributeMap>) -> Vec<MessageModel> {
         let mut models = Vec::with_capacity(items.len());
-        // One that was taken away leaves an item without a body.
+        // A removed model leaves an item without a body.
         for item in items.into_iter().filter(|item| item.contains_key(BODY)) {
-            // One that cannot be read was counted and named there, and must not hide the others.
+            // A model that cannot be read was counted and logged, and must not hide the others.
             if let Ok(model) = self.message_model(&item).await {
                 models.push(model);
             }
@@ -246,7 +248,7 @@ fn same_words(one: &MessageModel, other: &MessageModel) -> bool {
     one.message_template == other.message_template && one.parameters == other.parameters
 }
 
-/// The sort key: everything that tells two models for one code apart. A part that is not set differs from an empty one.
+/// The sort key, which identifies a model among those of one code. An unset part differs from an empty one.
 fn variant(model: &MessageModel) -> String {
     let part = |part: &Option<String>| part.as_ref().map_or_else(String::new, |part| format!("={part}"));
     let (business_type, location) = (part(&model.business_type), part(&model.location_context));

@@ -1,5 +1,5 @@
-//! Read, decide, and write on condition that no other writer has written in between: the one loop for all that is
-//! changed so.
+//! Optimistic concurrency: reads an item, decides, and writes on condition that no other writer has written in between.
+//! All such changes use this loop.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use rand::{Rng, RngExt as _};
 
 use crate::StoreError;
 
-/// Writers that meet on one item read it again and try once more, so often in all.
+/// How many attempts a writer makes when other writers change the same item.
 pub(crate) const ATTEMPTS: u32 = 10;
 /// The longest pause before the second attempt; it doubles with each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
@@ -16,8 +16,8 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
 /// No pause is longer.
 const LONGEST_PAUSE: Duration = Duration::from_millis(320);
 
-/// What is changed on condition that no other writer writes in between: each attempt reads it anew, and calls
-/// [`Contention::again`] when another writer has written since.
+/// A change that is written on condition that no other writer has written in between. Each attempt reads the item anew,
+/// and calls [`Contention::again`] when another writer has written since.
 pub(crate) struct Contention<'a, W> {
     table: &'a str,
     what: W,
@@ -25,12 +25,12 @@ pub(crate) struct Contention<'a, W> {
 }
 
 impl<'a, W: Fn() -> String> Contention<'a, W> {
-    /// Before the first attempt; `what` names the item, should all of them fail.
+    /// Before the first attempt; `what` names the item in the error when all attempts fail.
     pub(crate) fn at(table: &'a str, what: W) -> Self {
         Self { table, what, attempts: 0 }
     }
 
-    /// Waits until the next attempt, or gives up after [`ATTEMPTS`] of them with [`StoreError::Contended`].
+    /// Waits until the next attempt; after [`ATTEMPTS`] attempts the error is [`StoreError::Contended`].
     pub(crate) async fn again(&mut self) -> Result<(), StoreError> {
         self.attempts += 1;
         if self.attempts >= ATTEMPTS {
@@ -43,8 +43,8 @@ impl<'a, W: Fn() -> String> Contention<'a, W> {
     }
 }
 
-/// The pause before attempt `number`, from 1: any length up to a bound that doubles, so that writers that met once do
-/// not meet again, and more of them spread further.
+/// The pause before attempt `number`, from 1. It is random up to a bound that doubles, so that writers that collided do
+/// not collide again, and more writers spread further.
 fn pause_before(number: u32, chance: &mut impl Rng) -> Duration {
     let doubled = 1_u32.checked_shl(number.saturating_sub(1)).unwrap_or(u32::MAX);
     let longest = FIRST_PAUSE.saturating_mul(doubled).min(LONGEST_PAUSE);
@@ -60,7 +60,7 @@ mod tests {
 
     use super::*;
 
-    /// What a writer gets that meets others so often.
+    /// The result of a writer that meets other writers `met` times.
     async fn change(met: u32) -> Result<u32, StoreError> {
         let mut contention = Contention::at("schedules", || "schedule daily".to_owned());
         let mut attempt = 0;
@@ -89,7 +89,7 @@ mod tests {
         assert!(said.contains("schedule daily") && said.contains("schedules") && said.contains("10 times"), "{said}");
     }
 
-    /// The same number again and again.
+    /// A random number generator that always gives the same number.
     struct Always(u64);
 
     impl TryRng for Always {

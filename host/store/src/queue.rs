@@ -1,4 +1,4 @@
-//! Sparse indexes of items with something still to do: an item is in one only while it has the index's keys.
+//! Sparse indexes of items with work left: an item is in one only while it has the index's keys.
 
 use signalbox_model::Timestamp;
 
@@ -8,19 +8,20 @@ use crate::key::{KeyRange, moment};
 use crate::tables::IndexSpec;
 use crate::{Store, StoreError};
 
-/// One partition of an index takes 1,000 writes a second in AWS; the queue is spread over several.
+/// The queue is spread over several partitions, because AWS allows 1,000 writes per second for one partition of an
+/// index.
 const SHARDS: [&str; 4] = ["0", "1", "2", "3"];
 
-/// What is to be done with an item.
+/// The kind of work left for an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lane {
-    /// Something, as soon as it is due.
+    /// Work that can be done as soon as it is due.
     Pending,
-    /// Nothing, until somebody has mended what is in the way.
+    /// Work that waits until an operator has mended something.
     Waiting,
 }
 
-/// Where an item stands in the queue.
+/// The place of an item in the queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
     pub(crate) partition: String,
@@ -48,7 +49,7 @@ fn partition(lane: Lane, shard: &str) -> String {
 }
 
 impl Store {
-    /// The index's items of a lane within a range of sort keys, those due first before others.
+    /// The items of a lane within a range of sort keys, in the order in which they are due.
     pub(crate) async fn in_lane(
         &self,
         table: &str,

@@ -4,23 +4,23 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::Value;
 use signalbox_model::{ActionType, AgentAction, AgentOutput, DecisionModel, JsonObject, ReplySlot, Review, Timestamp};
 
-/// A decision and all that it causes, written as one item.
+/// A decision with its effects, written as one item.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DecisionRecord {
-    /// What was decided, on what.
+    /// The decision, with its input.
     pub decision: DecisionModel,
-    /// What was answered, and the path through the graph.
+    /// The answers, and the path through the graph.
     pub output: AgentOutput,
     /// Where the answer goes.
     pub reply: ReplySlot,
-    /// What the conversation remembers from now on; written in the same transaction.
+    /// The new state of the conversation, written in the same transaction.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<SessionUpdate>,
-    /// What a person has to say, or has said, to it; none when it never waited for one.
+    /// The review that the decision waits for or had; none when it never needed one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub review: Option<Review>,
-    /// What has to leave. Responses are none of these: they are served from the record.
+    /// The effects to deliver. Responses are not among them, because clients read these from the record.
     pub effects: Vec<Effect>,
 }
 
@@ -28,25 +28,25 @@ pub struct DecisionRecord {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SessionUpdate {
-    /// Whose conversation with the business.
+    /// The user of the conversation.
     pub user_id: String,
-    /// Replaces what was remembered.
+    /// Replaces the stored state.
     pub data: JsonObject,
-    /// Forgotten after this moment.
+    /// When the state expires.
     pub expires_at: Timestamp,
 }
 
-/// Something that has to leave.
+/// An effect of a decision.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Effect {
     /// Unique within the decision and stable: the idempotency key of every delivery.
     pub id: String,
-    /// What it is.
+    /// What is to be delivered.
     pub kind: EffectKind,
-    /// How it stands.
+    /// The state of the delivery.
     pub state: EffectState,
-    /// How often delivery was tried.
+    /// The number of delivery attempts.
     #[serde(default)]
     pub attempts: u32,
 }
@@ -63,7 +63,7 @@ impl Effect {
     }
 }
 
-/// What an effect is.
+/// The kinds of effects.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum EffectKind {
@@ -72,20 +72,20 @@ pub enum EffectKind {
     /// A message to one user, or to everyone in an audience.
     #[serde(rename_all = "camelCase")]
     Notification {
-        /// One user; none is the audience that the other fields describe.
+        /// One user; none means the audience that the other fields describe.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         user_id: Option<String>,
-        /// Only people who may see this place; none is the decision's own, or the business as a whole when it has none.
+        /// Only users who may see this location; none means the decision's own location, or the whole business when it
+        /// has none.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         location_id: Option<String>,
-        /// Only people with this permission; none is [`signalbox_model::DECISIONS_PERMISSION`], which the staff has.
+        /// Only users with this permission; none means [`signalbox_model::DECISIONS_PERMISSION`], which the staff has.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         permission: Option<String>,
-        /// How much further it goes than that, as a grant has allowed. What was stored before there were such grants
-        /// goes no further.
+        /// A wider audience, as far as a grant allows it. Records from before these grants have no wider audience.
         #[serde(default, skip_serializing_if = "Wider::is_nothing")]
         wider: Wider,
-        /// What it says.
+        /// The message.
         content: JsonObject,
     },
     /// A record for a Kafka topic.
@@ -102,7 +102,7 @@ pub enum EffectKind {
         /// Name and value.
         headers: Vec<(String, String)>,
     },
-    /// A schedule to keep from now on, in place of one with the same name.
+    /// Creates a schedule, or replaces one with the same name.
     #[serde(rename_all = "camelCase")]
     Schedule {
         /// Unique within the business.
@@ -116,19 +116,19 @@ pub enum EffectKind {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         payload: Option<JsonObject>,
     },
-    /// A schedule to forget.
+    /// Cancels a schedule.
     #[serde(rename_all = "camelCase")]
     CancelSchedule {
         /// Its name within the business.
         name: String,
     },
-    /// Something that a newer version knows, as it has stored it. This one leaves it to a newer one.
+    /// A kind that only a newer version knows, as it was stored. This version does not deliver it.
     #[serde(untagged)]
     Unknown(Value),
 }
 
 impl EffectKind {
-    /// Whether this version knows how to let it leave.
+    /// Whether this version can deliver it.
     pub fn is_known(&self) -> bool {
         match self {
             Self::Action(action) => !matches!(action.action_type, ActionType::Unknown(_)),
@@ -139,20 +139,20 @@ impl EffectKind {
     }
 }
 
-/// How much further than to the staff of the decision's own place a broadcast goes.
+/// Who receives a broadcast besides the staff of the decision's own location.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Wider {
-    /// Whichever place somebody may see.
+    /// The staff of every location.
     #[serde(default)]
     pub every_place: bool,
-    /// Whatever permissions somebody has.
+    /// Users without the permission too.
     #[serde(default)]
     pub everyone: bool,
 }
 
 impl Wider {
-    /// Whether it goes no further.
+    /// Whether the audience is not widened.
     pub fn is_nothing(&self) -> bool {
         *self == Self::default()
     }
@@ -166,47 +166,47 @@ pub enum ScheduleTiming {
     At(Timestamp),
     /// By a cron expression of 5 fields.
     Expression(String),
-    /// As a newer version says it: this one leaves the schedule's ticks to a newer one.
+    /// A timing that only a newer version knows. This version does not fire the schedule's ticks.
     #[serde(untagged)]
     Unknown(Value),
 }
 
-/// How an effect stands.
+/// The state of an effect.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "is")]
 pub enum EffectState {
-    /// To be delivered; an action with `executeAt` not before that.
+    /// To be delivered; an action with `executeAt` not before that time.
     Pending,
     /// Held back until a person has reviewed the decision.
     Withheld,
-    /// Confirmed by whoever received it; final.
+    /// The receiver has confirmed it; final.
     #[serde(rename_all = "camelCase")]
     Delivered {
         /// When.
         at: Timestamp,
     },
-    /// Tried and to be tried again.
+    /// Attempted, and to be attempted again.
     #[serde(rename_all = "camelCase")]
     Waiting {
-        /// Why it has not left yet, for a person.
+        /// Why it was not delivered yet, for people.
         reason: String,
-        /// When it is tried again; none waits for somebody to mend what is broken or not configured.
+        /// When the next attempt is due; none waits until an operator has mended or configured something.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         until: Option<Timestamp>,
     },
-    /// Never to be delivered: refused by a reviewer, or given up; final.
+    /// Not to be delivered: rejected by a reviewer, or given up; final.
     #[serde(rename_all = "camelCase")]
     Dropped {
-        /// Why, for a person.
+        /// Why, for people.
         reason: String,
     },
-    /// As a newer version says it. What becomes of the effect is for a newer one to say.
+    /// A state that only a newer version knows. This version does not change it.
     #[serde(untagged)]
     Unknown(Value),
 }
 
 impl EffectState {
-    /// Whether nothing more will happen to the effect.
+    /// Whether the state is final.
     pub fn is_final(&self) -> bool {
         matches!(self, Self::Delivered { .. } | Self::Dropped { .. })
     }

@@ -1,5 +1,5 @@
-//! The rows that plugins keep. A row belongs to one business, one plugin and one of the plugin's tables: all three are
-//! part of its key, in a way in which no two scopes ever give the same key.
+//! The rows of plugins. A row belongs to one business, one plugin and one of the plugin's tables. All three are part of
+//! its key, so that no two scopes ever share a key.
 
 use crate::client::{Found, Query, key};
 use crate::document::unpack_text;
@@ -19,7 +19,7 @@ const KEY_PART_LIMIT: usize = 512;
 /// Longest name of a business, plugin or table; with it, a partition fits into the 2,048 bytes that DynamoDB gives it.
 const SCOPE_PART_LIMIT: usize = 256;
 
-/// Whose rows, and in which of their tables. Rows of different scopes never meet.
+/// The business, plugin and table of a row. Scopes never share rows.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RowScope {
     /// The business.
@@ -30,7 +30,7 @@ pub struct RowScope {
     pub table: String,
 }
 
-/// Where a row lives within its scope; both parts are any text from 1 to 512 bytes.
+/// The key of a row within its scope; both parts are any text of 1 to 512 bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RowKey {
     /// Rows with the same partition are read together.
@@ -42,15 +42,15 @@ pub struct RowKey {
 /// A plugin's row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
-    /// Where it lives.
+    /// The key.
     pub key: RowKey,
-    /// A JSON object as text.
+    /// The content: a JSON object as text.
     pub item: String,
     /// Starts at 1 and grows by 1 with every write.
     pub version: u64,
 }
 
-/// What must hold for a write to happen.
+/// The condition of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RowCondition {
     /// Nothing.
@@ -61,26 +61,26 @@ pub enum RowCondition {
     Version(u64),
 }
 
-/// A part of a partition. Unset bounds do not restrict.
+/// Selects rows of a partition. Unset bounds do not restrict.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RowRange {
-    /// Sort keys that start so.
+    /// Only sort keys with this prefix.
     pub prefix: Option<String>,
-    /// Sort keys from this one on.
+    /// Only sort keys from this one on.
     pub from: Option<String>,
-    /// Sort keys before this one.
+    /// Only sort keys before this one.
     pub until: Option<String>,
-    /// The greatest first.
+    /// Whether the greatest sort key comes first.
     pub descending: bool,
     /// How many at most, from 1 to 100.
     pub limit: u32,
-    /// From the page before.
+    /// The cursor of the previous page.
     pub cursor: Option<String>,
-    /// The page ends before rows that would make it larger, but not before its first; none is no limit.
+    /// The most bytes of a page, which has its first row in any case; none is no limit.
     pub bytes: Option<usize>,
 }
 
-/// What a row takes in a page besides its key and item.
+/// The bytes that a row counts in a page in addition to its key and content.
 const ROW_BYTES: usize = 512;
 
 /// Rows of one partition in the order of their sort keys.
@@ -88,7 +88,7 @@ const ROW_BYTES: usize = 512;
 pub struct RowPage {
     /// The rows.
     pub rows: Vec<Row>,
-    /// For the next page; none at the end.
+    /// The cursor of the next page; none at the end.
     pub cursor: Option<String>,
 }
 
@@ -106,7 +106,7 @@ impl Store {
     pub async fn query_rows(&self, scope: &RowScope, partition: &str, range: &RowRange) -> Result<RowPage, StoreError> {
         let composed = scope.partition(partition)?;
         let limit = crate::listing::checked(range.limit)?;
-        // A cursor is good for the same partition in the same direction.
+        // A cursor is valid for the same partition in the same direction.
         let list = ["rows", &composed, if range.descending { "descending" } else { "ascending" }];
         let mut query = Query::all(&self.names().rows, (PARTITION, &composed), SORT);
         query.range = bounds(range)?;
@@ -120,7 +120,7 @@ impl Store {
         let mut more = ended_early || items.len() > limit;
         items.truncate(limit);
         let (mut rows, mut bytes) = (Vec::with_capacity(items.len()), 0_usize);
-        // An item may unpack to more than it has in the table.
+        // An item may decompress to more bytes than it has in the table.
         for item in items {
             let row = self.read_row(partition, &item).await?;
             bytes = bytes.saturating_add(ROW_BYTES + row.key.partition.len() + row.key.sort.len() + row.item.len());
@@ -134,7 +134,7 @@ impl Store {
         Ok(RowPage { rows, cursor })
     }
 
-    /// A row's item, which may be what a deletion left.
+    /// The item of a row, which may be a deletion marker.
     async fn row_item(&self, scope: &RowScope, row_key: &RowKey) -> Result<Option<AttributeMap>, StoreError> {
         let partition = scope.partition(&row_key.partition)?;
         checked_part("sort key", &row_key.sort, KEY_PART_LIMIT)?;
@@ -152,7 +152,7 @@ impl Store {
 }
 
 impl RowScope {
-    /// The partition key that keeps this scope's partition apart from every other, whatever characters are in it.
+    /// The partition key, which differs from those of all other scopes, whatever characters its parts contain.
     fn partition(&self, partition: &str) -> Result<String, StoreError> {
         checked_part("business id", &self.business_id, SCOPE_PART_LIMIT)?;
         checked_part("plugin name", &self.plugin, SCOPE_PART_LIMIT)?;
@@ -186,7 +186,7 @@ fn bounds(range: &RowRange) -> Result<KeyRange, StoreError> {
     Ok(bounds.until(range.until.clone()))
 }
 
-/// Whether an item is a row, and not what a deletion left.
+/// Whether an item is a row and not a deletion marker.
 fn is_there(item: &AttributeMap) -> bool {
     item.contains_key(ITEM)
 }

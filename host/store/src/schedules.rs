@@ -1,4 +1,4 @@
-//! Schedules, and which process fires a tick of one.
+//! Schedules, and the claims by which one process fires a tick.
 
 use std::time::Duration;
 
@@ -24,25 +24,26 @@ pub use fires::{Fire, FireClaim, FireEnd, FireRecord};
 /// Attributes of a schedule's item.
 const BUSINESS: &str = "businessId";
 const NAME: &str = "name";
-/// Not there once the schedule is cancelled.
+/// Missing once the schedule is cancelled.
 const BODY: &str = "body";
 const GENERATION: &str = "generation";
-/// When the definition in force, or the cancellation, was asked for.
+/// When the current definition, or the cancellation, was requested.
 const DEFINED_AT: &str = "definedAt";
-/// Written by fires, and so apart from the body.
+/// Written when ticks fire, and so not a part of the body.
 const LAST: &str = "last";
 const LAST_NOMINAL: &str = "lastNominal";
 const HANDLED_UNTIL: &str = "handledUntil";
 
-/// The partition of the index that holds every schedule: it is written only when one comes or goes.
+/// The partition of the index that lists all schedules. It is written only when a schedule is created or cancelled.
 const LIST: &str = "schedules";
-/// What a cancellation leaves is kept this long, so that what was asked for before it does not come back.
+/// How long the marker of a cancellation is kept. Until then it prevents an earlier definition that arrives late from
+/// creating the schedule again.
 const REMEMBERED: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-/// Longest business id and name, in bytes: both fit into one key of an index.
+/// The longest business id and name, in bytes; both have to fit into one key of an index.
 const BUSINESS_LIMIT: usize = 512;
 const NAME_LIMIT: usize = 256;
 
-/// Who asked for a schedule.
+/// The origin of a schedule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum ScheduleSource {
@@ -52,22 +53,22 @@ pub enum ScheduleSource {
         /// The name under `[inputs.cron]`.
         hook: String,
     },
-    /// A plugin asked for it.
+    /// A plugin created it.
     #[serde(rename_all = "camelCase")]
     Plugin {
-        /// In this decision.
+        /// The decision in which the plugin created it.
         decision_id: String,
     },
-    /// As a newer version says it.
+    /// An origin that only a newer version knows.
     #[serde(untagged)]
     Unknown(Value),
 }
 
-/// What a schedule is to do.
+/// The definition of a schedule.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ScheduleDefinition {
-    /// Whose schedule.
+    /// The business.
     pub business_id: String,
     /// Unique within the business; from 1 to 256 bytes.
     pub name: String,
@@ -75,7 +76,7 @@ pub struct ScheduleDefinition {
     pub timing: ScheduleTiming,
     /// IANA time zone.
     pub timezone: String,
-    /// Arrives as `content.data` of the input.
+    /// The data of the input, `content.data`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payload: Option<JsonObject>,
     /// What happens when the last tick is still being decided.
@@ -84,13 +85,13 @@ pub struct ScheduleDefinition {
     pub catch_up: CatchUp,
     /// Spreads the ticks of many schedules over this time.
     pub jitter: HumanDuration,
-    /// Who asked for it.
+    /// The origin.
     pub source: ScheduleSource,
 }
 
 impl ScheduleDefinition {
-    /// Whether this version understands all that says when it ticks, and what a tick is. Else its ticks are for a newer
-    /// one.
+    /// Whether this version understands the timing and everything else that affects a tick. Otherwise it does not fire
+    /// the schedule's ticks.
     pub fn is_known(&self) -> bool {
         !matches!(self.timing, ScheduleTiming::Unknown(_))
             && !matches!(self.overlap, Overlap::Unknown(_))
@@ -99,25 +100,26 @@ impl ScheduleDefinition {
     }
 }
 
-/// A schedule as it stands.
+/// The state of a schedule.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Schedule {
-    /// What it is to do.
+    /// The definition.
     #[serde(flatten)]
     pub definition: ScheduleDefinition,
-    /// Whether it ticks at present.
+    /// Whether it is paused.
     pub paused: bool,
-    /// Rises with every change of the definition, pause, resumption and cancellation, across cancellations too.
+    /// A number that increases with every change of the definition, pause, resumption and cancellation, and that a
+    /// cancellation does not reset.
     pub generation: u64,
-    /// When it came to be.
+    /// When it was created.
     pub created_at: Timestamp,
     /// When it was last changed, paused or resumed.
     pub updated_at: Timestamp,
-    /// The newest tick that fired.
+    /// The latest tick that fired.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last: Option<FireRecord>,
-    /// The newest nominal time that fired or was left out on purpose: what was missed lies after it.
+    /// The latest nominal time that fired or was skipped deliberately; missed ticks come after it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub handled_until: Option<Timestamp>,
 }
@@ -133,14 +135,14 @@ struct Body {
 }
 
 impl Store {
-    /// Puts a schedule in force that was asked for at `at`, in place of one with the same name, which keeps its pause
-    /// and its past. Nothing changes when it says the same, or when a later definition or cancellation is in force
-    /// already: so what arrives twice, or late, does no harm.
+    /// Creates a schedule, as requested at `at`, or replaces the definition of the schedule with the same name, which
+    /// keeps its pause and its history. Nothing changes when the definition is the same, or when a later definition or
+    /// cancellation is stored. So a request may arrive twice or late.
     pub async fn put_schedule(&self, definition: &ScheduleDefinition, at: Timestamp) -> Result<Put, StoreError> {
         let (business_id, name) = (&definition.business_id, &definition.name);
         check_name("business id", business_id, BUSINESS_LIMIT)?;
         check_name("name", name, NAME_LIMIT)?;
-        // A try whose answer was lost has written, and is found by the next one.
+        // An attempt may write and lose its answer; then the next attempt finds the definition unchanged.
         let mut tried = Put::Unchanged;
         let mut contention = Contention::at(&self.names().schedules, || what(business_id, name));
         loop {
@@ -179,12 +181,12 @@ impl Store {
         }
     }
 
-    /// Forgets a schedule, as was asked for at `at`; true when it was there. Nothing changes when a later definition is
-    /// in force already.
+    /// Cancels a schedule, as requested at `at`; true when it existed. Nothing changes when a later definition is
+    /// stored.
     pub async fn cancel_schedule(&self, business_id: &str, name: &str, at: Timestamp) -> Result<bool, StoreError> {
         check_name("business id", business_id, BUSINESS_LIMIT)?;
         check_name("name", name, NAME_LIMIT)?;
-        // As above: the try that found it may be the one whose answer was lost.
+        // As above: the attempt that cancelled it may have lost its answer.
         let mut found = false;
         let mut contention = Contention::at(&self.names().schedules, || what(business_id, name));
         loop {
@@ -195,7 +197,7 @@ impl Store {
                 return Ok(found);
             }
             found |= there;
-            // Also when there is none: one that was asked for earlier may still be on its way.
+            // Also when there is no schedule, because an earlier definition may still arrive.
             let forget = Timestamp::now().checked_add(REMEMBERED).unwrap_or(Timestamp::MAX);
             let mut update = Update::default()
                 .set(DEFINED_AT, AttributeValue::S(instant(at)))
@@ -210,12 +212,12 @@ impl Store {
         }
     }
 
-    /// Keeps a schedule from ticking until it is resumed. The schedule afterwards.
+    /// Pauses a schedule until it is resumed, and returns it.
     pub async fn pause_schedule(&self, business_id: &str, name: &str, at: Timestamp) -> Result<Schedule, StoreError> {
         self.set_paused(business_id, name, true, at).await
     }
 
-    /// Lets a schedule tick again. The schedule afterwards.
+    /// Resumes a schedule, and returns it.
     pub async fn resume_schedule(&self, business_id: &str, name: &str, at: Timestamp) -> Result<Schedule, StoreError> {
         self.set_paused(business_id, name, false, at).await
     }
@@ -239,12 +241,13 @@ impl Store {
         Ok(self.readable(self.query(&query, |item| item.contains_key(BODY)).await?).await)
     }
 
-    /// The schedules of all businesses, page by page; `limit` is from 1 to 100. A new one may take a moment to appear
-    /// here, and a page may hold fewer than asked for while the cursor leads on.
+    /// The schedules of all businesses, page by page; `limit` is from 1 to 100. A new schedule may take a moment to
+    /// appear, and a page may hold fewer although a next page exists.
     pub async fn all_schedules(&self, cursor: Option<&str>, limit: u32) -> Result<Page<Schedule>, StoreError> {
         let mut pages = Pages::of_all(&self.names().schedules, LIST, [BUSINESS, NAME], cursor, limit)?;
         while let Some(found) = pages.next(self).await? {
-            // The index lags behind: what was cancelled a moment ago may still be in it.
+            // The index is updated a little later than the table: a schedule that was just cancelled may still be in
+            // it.
             for item in found.iter().filter(|item| item.contains_key(BODY)) {
                 pages.add(self.schedule_in(item).await.map(Some))?;
             }
@@ -283,7 +286,7 @@ impl Store {
         self.item(&self.names().schedules, key((BUSINESS, business_id), (NAME, name))).await
     }
 
-    /// What writes a body in place of the one that was read; what only a newer version knows of it stays.
+    /// The update that replaces the stored body and keeps what only a newer version knows of it.
     async fn change(&self, read: Option<&AttributeMap>, body: &Body) -> Result<Update, StoreError> {
         let kept = unknown::kept(read, BODY, body).await;
         let kept = kept.map_err(|reason| {
@@ -300,7 +303,7 @@ impl Store {
         Ok(Update::default().set(BODY, packed))
     }
 
-    /// Writes a schedule in place of what was read; false when somebody else has written meanwhile.
+    /// Replaces the schedule that was read; false when another writer has written meanwhile.
     async fn write_schedule(
         &self,
         business_id: &str,
@@ -331,11 +334,11 @@ impl Store {
         }
     }
 
-    /// The schedules in items. One that cannot be read must not hide the others, so it is left out.
+    /// The schedules in the items. A schedule that cannot be read is left out and does not hide the others.
     async fn readable(&self, items: Vec<AttributeMap>) -> Vec<Schedule> {
         let mut schedules = Vec::with_capacity(items.len());
         for item in &items {
-            // One that cannot be read was counted and named there.
+            // A schedule that cannot be read was counted and logged there.
             if let Ok(schedule) = self.schedule_in(item).await {
                 schedules.push(schedule);
             }

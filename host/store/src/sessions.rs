@@ -11,8 +11,8 @@ const USER: &str = "userId";
 const DATA: &str = "data";
 
 impl Store {
-    /// What a user's conversation with a business remembers; none when there is nothing or its time is over. It is
-    /// written by [`Store::commit_decision`].
+    /// The stored state of a user's conversation with a business; none when there is none or it has expired.
+    /// [`Store::commit_decision`] writes it.
     pub async fn session(&self, business_id: &str, user_id: &str) -> Result<Option<JsonObject>, StoreError> {
         let table = &self.names().sessions;
         let item = self.item(table, key((BUSINESS, business_id), (USER, user_id))).await?;
@@ -22,7 +22,7 @@ impl Store {
         unpack(&item, DATA).await.map(Some).map_err(unreadable)
     }
 
-    /// What a conversation remembers from now on. Attributes of a newer version stay as they are.
+    /// Writes the new state of a conversation. Attributes of a newer version stay as they are.
     pub(crate) async fn session_write(
         &self,
         business_id: &str,

@@ -9,7 +9,7 @@ pub(crate) mod provision;
 /// `CreateTable`, and that of `aws dynamodb update-time-to-live --cli-input-json` under `UpdateTimeToLive`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableSpec {
-    /// Its full name, prefix and all.
+    /// Its full name, including the prefix.
     pub name: String,
     /// Attribute of the partition key; every key attribute is text.
     pub partition: &'static str,
@@ -17,7 +17,7 @@ pub struct TableSpec {
     pub sort: Option<&'static str>,
     /// Its global secondary indexes; each holds keys only.
     pub indexes: Vec<IndexSpec>,
-    /// Attribute that says when an item expires, if items do.
+    /// The attribute with the time at which an item expires, if items expire.
     pub expires: Option<&'static str>,
 }
 
@@ -35,14 +35,14 @@ pub struct IndexSpec {
 pub(crate) const BY_BUSINESS: IndexSpec =
     IndexSpec { name: "by-business", partition: "businessId", sort: "createdMoment" };
 pub(crate) const BY_CODE: IndexSpec = IndexSpec { name: "by-code", partition: "typeAndCode", sort: "createdMoment" };
-/// Sparse: only items with something still to do have its keys.
+/// Sparse: only items with work left have its keys.
 pub(crate) const BY_DUE: IndexSpec = IndexSpec { name: "by-due", partition: "queue", sort: "dueMoment" };
 /// Sparse: only decisions that wait for a person have its keys.
 pub(crate) const BY_REVIEW: IndexSpec = IndexSpec { name: "by-review", partition: "businessId", sort: "reviewMoment" };
-/// Sparse: only decisions whose review may expire have its keys.
+/// Sparse: only decisions whose review can expire have its keys.
 pub(crate) const BY_REVIEW_EXPIRY: IndexSpec =
     IndexSpec { name: "by-review-expiry", partition: "reviewQueue", sort: "reviewExpiryMoment" };
-/// Sparse: schedules that were cancelled are not in it, nor are message models that only earlier versions have stored.
+/// Sparse: cancelled schedules are not in it, nor are message models that only earlier versions have stored.
 pub(crate) const BY_LIST: IndexSpec = IndexSpec { name: "by-list", partition: "list", sort: "listKey" };
 
 /// Every table's full name.
@@ -74,7 +74,7 @@ impl TableNames {
     }
 }
 
-/// Every table that Signalbox needs, by a prefix such as `signalbox-`.
+/// Every table that Signalbox needs, with a prefix such as `signalbox-`.
 pub fn tables(prefix: &str) -> Vec<TableSpec> {
     let names = TableNames::new(prefix);
     let table = |name, partition, sort, indexes: &[IndexSpec], expires| TableSpec {
@@ -107,7 +107,7 @@ impl TableSpec {
     }
 }
 
-/// As the AWS command line spells it.
+/// A table with the field names of the AWS command line.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Printed<'a> {

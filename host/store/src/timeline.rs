@@ -1,10 +1,10 @@
-//! One order for what all hosts decide, whatever their clocks say.
+//! One order for the decisions of all hosts, whatever their clocks show.
 //!
-//! Each host counts on from a moment by a clock that never goes back, and nothing else moves its moments on: a
-//! machine's clock that is set back changes nothing. Where the hosts stand is kept in one item, which each of them
-//! moves on every few seconds and takes its own place from when it is behind. So the moments of hosts that run are
-//! never further apart than [`APART`], but for the time after somebody's clock has gone forward: then that host notes
-//! the leap in the item before it uses it, and whoever reads on from a cursor within the leap begins before it.
+//! Each host counts its moments from a base by a monotonic clock, so a machine's clock that is set back does not affect
+//! them. One item of the store holds the latest known moment of all hosts. Every few seconds each host moves that
+//! moment on, and catches up with it when its own count is behind. So the moments of running hosts differ by at most
+//! [`APART`], with one exception: a host whose clock has gone forward is ahead for a while. Such a host notes the leap
+//! in the item before it uses it, and a reader with a cursor within the leap starts reading before the leap.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -20,42 +20,42 @@ mod stand;
 
 use stand::add;
 
-/// How often a host says where it stands, when nothing is wrong.
+/// How often a host updates the item, when nothing is wrong.
 pub(crate) const SYNC_EVERY: Duration = Duration::from_secs(10);
-/// Without having said so for this long, a host gives no moment before it has.
+/// A host that has not updated the item for this long gives no moment before it has done so.
 const STALE: Duration = Duration::from_secs(15);
-/// How far a clock may be ahead of what was counted before that is a leap: clocks are adjusted a little all the time.
+/// By how much a clock may be ahead of the count before this is a leap; clocks are adjusted a little all the time.
 const TOLERANCE: SignedDuration = SignedDuration::from_secs(1);
-/// The furthest that the moments of two hosts are apart but for leaps: what one has not said yet, what a new one does
-/// not take for a leap, and a few adjustments.
+/// The largest difference between the moments of two hosts, except for leaps: the time since one's last update, what a
+/// new host does not take for a leap, and a few adjustments.
 pub(crate) const APART: Duration = Duration::from_secs(20);
-/// Who is this far ahead of what all hosts have said may be ahead of a host that runs, and leaps.
+/// A new host that is further ahead of the item than this may be ahead of a running host, so it notes a leap.
 const SILENCE: SignedDuration = SignedDuration::from_secs(16);
 
-/// A host's own count.
+/// The count of one host.
 #[derive(Debug)]
 pub(crate) struct Timeline {
     wall: WallClock,
     line: Mutex<Line>,
-    /// One at a time asks the store.
+    /// Only one task at a time updates the item.
     asking: Arc<Semaphore>,
 }
 
 #[derive(Debug, Default)]
 struct Line {
-    /// None before the store was asked.
+    /// None before the first update of the item.
     base: Option<Anchor>,
-    /// The last moment that was given.
+    /// The latest moment that was given.
     last: Option<Timestamp>,
 }
 
-/// From where is counted on.
+/// The base of the count.
 #[derive(Clone, Copy, Debug)]
 struct Anchor {
     moment: Timestamp,
-    /// When that was, by a clock that never goes back.
+    /// When the base was set, by a monotonic clock.
     at: Instant,
-    /// What the machine's clock showed then.
+    /// The time of the machine's clock at that moment.
     wall: Timestamp,
 }
 
@@ -64,18 +64,18 @@ impl Timeline {
         Self { wall, line: Mutex::default(), asking: Arc::new(Semaphore::new(1)) }
     }
 
-    /// The machine's time, which may be anything.
+    /// The time of the machine's clock, which may be wrong.
     pub(crate) fn wall(&self) -> Timestamp {
         self.wall.now()
     }
 
-    /// The next moment, later than every one before; none when the store has to be asked first.
+    /// The next moment, later than all earlier ones; none when the item has to be updated first.
     fn next(&self) -> Option<Timestamp> {
         let wall = self.wall.now();
         let mut line = self.line();
         let base = line.base?;
         let passed = base.at.elapsed();
-        // The machine slept, or its clock was set forward: the other hosts may be further.
+        // The machine slept, or its clock was set forward, so other hosts may be further.
         let ahead = wall.duration_since(add(base.wall, passed));
         if passed > STALE || ahead > TOLERANCE {
             return None;
@@ -85,7 +85,7 @@ impl Timeline {
         Some(moment)
     }
 
-    /// Where this host would say that it stands: the machine's time, and what was counted.
+    /// The state that this host would store: the time of the machine's clock, and the host's count.
     fn proposed(&self) -> (Timestamp, Instant, Option<Timestamp>) {
         let (wall, at) = (self.wall.now(), Instant::now());
         let line = self.line();
@@ -93,7 +93,7 @@ impl Timeline {
         (wall, at, counted)
     }
 
-    /// Counts on from here; never back.
+    /// Sets the base of the count; the count never goes back.
     fn settle(&self, moment: Timestamp, at: Instant, wall: Timestamp) {
         let mut line = self.line();
         let counted = line.base.map(|base| add(base.moment, at.saturating_duration_since(base.at)));

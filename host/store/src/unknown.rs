@@ -1,4 +1,4 @@
-//! What a newer version has stored and this one does not know stays where it was when a document is written back.
+//! Keeps what a newer version has stored and this version does not know when a document is written back.
 
 use std::collections::HashMap;
 
@@ -10,8 +10,8 @@ use crate::Effect;
 use crate::document;
 use crate::item::AttributeMap;
 
-/// A document to be written in place of the one in an attribute: fields that `T` does not know stay, and so does, to
-/// its depth, what has not changed. The error says what is wrong with what is stored.
+/// The document for an attribute, in place of the stored one: fields that `T` does not know stay, at every depth, where
+/// the values around them have not changed. The error says what is wrong with the stored document.
 pub(crate) async fn kept<T>(item: Option<&AttributeMap>, name: &str, document: &T) -> Result<Value, String>
 where
     T: Serialize + DeserializeOwned,
@@ -23,7 +23,7 @@ where
     Ok(merged(stored, &read, new))
 }
 
-/// The same for a decision's effects, which are told apart by their ids.
+/// Like [`kept`], for a decision's effects, which are matched by their ids.
 pub(crate) async fn kept_effects(item: &AttributeMap, name: &str, effects: &[Effect]) -> Result<Value, String> {
     let new = value(effects)?;
     let text = document::unpack_text(item, name).await?;
@@ -40,7 +40,7 @@ pub(crate) async fn kept_effects(item: &AttributeMap, name: &str, effects: &[Eff
     Ok(Value::Array(merged.collect()))
 }
 
-/// `read` is what this version understands of `stored`, and `new` is to replace it.
+/// Merges documents: `read` is what this version understands of `stored`, and `new` replaces it.
 fn merged(stored: Value, read: &Value, new: Value) -> Value {
     if *read == new {
         return stored;

@@ -1,4 +1,4 @@
-//! Records that cannot be read: each is counted and named in the log once, and stops nothing behind it.
+//! Records that cannot be read. Each is counted, and logged once, and does not stop the reading of others.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
@@ -10,7 +10,7 @@ use crate::{Store, StoreError};
 /// Records that cannot be read, by table.
 const UNREADABLE: &str = "signalbox_store_records_unreadable_total";
 
-/// So many are remembered; with more, some are counted and named again.
+/// How many records are remembered; with more, some are counted and logged again.
 const REMEMBERED: usize = 10_000;
 
 /// Tells the recorder what each metric means; call once at start.
@@ -18,12 +18,12 @@ pub fn describe_metrics() {
     describe_counter!(UNREADABLE, Unit::Count, "Stored records that cannot be read and are passed over, by table");
 }
 
-/// The records that were named already.
+/// The records that were logged already.
 #[derive(Debug, Default)]
 pub(crate) struct Named(Mutex<HashSet<String>>);
 
 impl Named {
-    /// Whether it is named for the first time.
+    /// Whether the record is logged for the first time.
     fn is_new(&self, table: &str, what: &str) -> bool {
         let mut named = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if named.len() >= REMEMBERED {
@@ -34,8 +34,8 @@ impl Named {
 }
 
 impl Store {
-    /// The error for a record that cannot be read. `what` names its key; `reason` must say nothing of its content,
-    /// because both are logged, the first time that this process reads the record.
+    /// The error for a record that cannot be read; it is counted and logged when this process reads the record for the
+    /// first time. `what` names its key. `reason` must not contain any content of the record, because both are logged.
     pub(crate) fn unreadable(&self, table: &str, what: String, reason: String) -> StoreError {
         if self.named().is_new(table, &what) {
             counter!(UNREADABLE, "table" => table.to_owned()).increment(1);

@@ -1,6 +1,6 @@
-//! What every backend promises, as one suite: the embedded store in memory and in a file, Dynoxide behind real HTTP,
-//! and whatever answers at `SIGNALBOX_TEST_DYNAMODB` (for example `http://127.0.0.1:8000`; credentials in
-//! `SIGNALBOX_TEST_DYNAMODB_ACCESS_KEY` and `…_SECRET` when the endpoint checks them).
+//! The guarantees of every backend, as one suite. It runs on the embedded store in memory and in a file, on Dynoxide
+//! over real HTTP, and on the server at `SIGNALBOX_TEST_DYNAMODB`, if set (for example `http://127.0.0.1:8000`;
+//! credentials in `SIGNALBOX_TEST_DYNAMODB_ACCESS_KEY` and `…_SECRET` when the endpoint checks them).
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -55,8 +55,8 @@ mod unreadable;
 #[path = "conformance/upgrades.rs"]
 mod upgrades;
 
-/// Each guarantee as a test of its own on every backend that starts with the test, and all of them in one test on the
-/// endpoint, one after another on one set of tables.
+/// Runs each guarantee as a test of its own on every backend that starts with the test, and all of them in one test on
+/// the endpoint, one after another on one set of tables.
 macro_rules! guarantees {
     ($($module:ident::$guarantee:ident),+ $(,)?) => {
         mod in_memory {
@@ -85,7 +85,7 @@ macro_rules! guarantees {
 
             use signalbox_store::Store;
 
-            /// Boxed: all of them in one future would not fit on a test's stack.
+            /// Boxed, because all of them in one future would not fit on a test's stack.
             type Guarantee = for<'a> fn(&'a Store) -> Pin<Box<dyn Future<Output = ()> + 'a>>;
 
             const GUARANTEES: &[(&str, Guarantee)] = &[

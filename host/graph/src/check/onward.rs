@@ -44,7 +44,7 @@ fn complete(edges: &[Edge]) -> bool {
         {
             denials.push(format!("!{condition}"));
         }
-        // In a condition without these operators, only the single comparison can be negated.
+        // Replacing `==` by `!=` negates only a condition that is one comparison.
         let simple = !["&&", "||", "?"].iter().any(|sign| condition.contains(sign));
         if simple && condition.matches("==").count() == 1 && !condition.contains('!') {
             denials.push(condition.replace("==", "!="));

@@ -14,16 +14,16 @@ mod items;
 mod queries;
 mod transactions;
 
-/// What a call answers, and how it fails.
+/// The result of a call.
 type Answered<C> = Result<<C as Call>::Output, SdkError<<C as Call>::Error, HttpResponse>>;
 
-/// A call to DynamoDB. The SDK sends it; the database in this process is asked without the SDK, whose signing, retrying
-/// and HTTP cost several times what the database does. Either way it is the same input with the same expressions, and
-/// the same output.
+/// A call to DynamoDB. The SDK sends it to a server. The database in this process is called without the SDK, whose
+/// signing, retries and HTTP cost several times as much as the database itself. In both cases the input with its
+/// expressions and the output are the same.
 pub(crate) trait Call: Sized + Send {
     type Output: Send;
     type Error: Error + ProvideErrorMetadata + Send + Sync + 'static;
-    /// The input in the words of the database.
+    /// The input as a type of the database in this process.
     type Request: DatabaseOperation;
 
     fn send(self, client: &Client) -> impl Future<Output = Answered<Self>> + Send;
@@ -32,7 +32,7 @@ pub(crate) trait Call: Sized + Send {
     fn error(error: DynoxideError, meta: ErrorMetadata) -> Self::Error;
 }
 
-/// A call that lacks something, or has what the database in this process does not know.
+/// A call without a required field, or with one that the database in this process does not have.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unsendable {
     #[error(transparent)]
@@ -42,19 +42,19 @@ pub(crate) enum Unsendable {
 }
 
 impl Store {
-    /// Sends a call to whatever keeps the data.
+    /// Sends a call to the server or to the database in this process.
     pub(crate) async fn send<C: Call>(&self, call: C) -> Answered<C> {
         let answered = self.ask(call).await;
         self.outcomes().note(C::Request::WRITES, &answered);
         answered
     }
 
-    /// The same, when it does not count as what the store does for others.
+    /// Like [`Store::send`], for calls that do not count in the store's health.
     pub(crate) async fn ask<C: Call>(&self, call: C) -> Answered<C> {
         match &self.inner.embedded {
             Some(embedded) => ask(embedded, call).await,
-            // The SDK's future takes many kilobytes, which every future that may wait for a call would take too, and be
-            // moved with, on its way to the heap.
+            // Boxed, because the SDK's future takes many kilobytes, which would be part of every future that may await
+            // a call, and be moved with it.
             None => Box::pin(call.send(&self.inner.client)).await,
         }
     }
@@ -72,7 +72,7 @@ async fn ask<C: Call>(embedded: &Embedded, call: C) -> Answered<C> {
     }
 }
 
-/// As the SDK says what a service refuses.
+/// The error as the SDK reports a refusal of a service.
 fn refused<C: Call>(error: DynoxideError) -> SdkError<C::Error, HttpResponse> {
     let code = error.error_type().rsplit('#').next().unwrap_or_default();
     let meta = ErrorMetadata::builder().code(code).message(error.to_string()).build();

@@ -5,7 +5,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
 use crate::StoreError;
 
-/// What a failed call means, in words for people: never the SDK's dump of request and response.
+/// The meaning of a failed call in plain words, without the SDK's dump of request and response.
 pub(crate) fn failure<E>(operation: &'static str, table: &str, error: SdkError<E, HttpResponse>) -> StoreError
 where
     E: ProvideErrorMetadata + Error + 'static,
@@ -20,7 +20,7 @@ where
             } else if dispatch.is_io() || dispatch.as_connector_error().is_none() {
                 StoreError::Unavailable { table, operation, reason }
             } else if reason.contains("redential") {
-                // The SDK reports missing credentials as a failure to send, and by no type of their own here.
+                // The SDK reports missing credentials as a failure to send, without a type of their own.
                 StoreError::Denied { table, operation, reason }
             } else {
                 StoreError::Unavailable { table, operation, reason }
@@ -65,7 +65,7 @@ fn answered(operation: &'static str, table: String, status: u16, code: &str, mes
     }
 }
 
-/// The innermost reason, which says most in fewest words, on one line.
+/// The innermost reason, which is the most specific one, on one line.
 fn root(error: &(dyn Error + 'static)) -> String {
     let mut innermost = error;
     while let Some(source) = innermost.source() {

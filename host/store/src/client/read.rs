@@ -12,16 +12,16 @@ use crate::item::{AttributeMap, text};
 use crate::key::KeyRange;
 use crate::tables::IndexSpec;
 
-/// DynamoDB returns at most so many items of one BatchGetItem.
+/// The most items that DynamoDB returns for one BatchGetItem.
 const BATCH: usize = 100;
-/// How often keys that a batch left out are asked for again.
+/// How often the keys that a batch left out are requested again.
 const BATCH_ATTEMPTS: u32 = 8;
 
-/// The longest keys that DynamoDB has, in bytes.
+/// The longest keys that DynamoDB accepts, in bytes.
 const LONGEST_PARTITION: usize = 2_048;
 const LONGEST_SORT: usize = 1_024;
 
-/// Refuses what can be no key, so that it is never taken for a fault of the store.
+/// Refuses a key that DynamoDB would refuse, so that this does not look like a fault of the store.
 fn check_key(key: &str, longest: usize) -> Result<(), StoreError> {
     match key.len() {
         0 => Err(StoreError::Invalid("an id is empty".to_owned())),
@@ -32,30 +32,30 @@ fn check_key(key: &str, longest: usize) -> Result<(), StoreError> {
     }
 }
 
-/// The same for all of an item's key.
+/// Like [`check_key`], for the whole key of an item.
 pub(super) fn check_keys(key: &AttributeMap) -> Result<(), StoreError> {
     key.values().filter_map(|value| value.as_s().ok()).try_for_each(|text| check_key(text, LONGEST_PARTITION))
 }
 
-/// What a query found.
+/// The result of a query.
 pub(crate) struct Found {
     pub(crate) items: Vec<AttributeMap>,
-    /// There may be more, and what was found has the most bytes that were wanted.
+    /// The result has reached the wanted number of bytes, and there may be more items.
     pub(crate) ended_early: bool,
 }
 
-/// Which items of one partition, in the order of their sort keys.
+/// Selects items of one partition, in the order of their sort keys.
 pub(crate) struct Query<'a> {
     pub(crate) table: &'a str,
-    /// None is the table itself, read consistently; indexes lag behind a little.
+    /// None is the table itself, which is read consistently; indexes are updated a little later.
     pub(crate) index: Option<IndexSpec>,
-    /// Attribute and value of the partition key.
+    /// Name and value of the partition key's attribute.
     pub(crate) partition: (&'a str, &'a str),
-    /// Attribute of the sort key.
+    /// Name of the sort key's attribute.
     pub(crate) sort: &'a str,
     pub(crate) range: KeyRange,
     pub(crate) descending: bool,
-    /// None is all of them.
+    /// None is no limit.
     pub(crate) limit: Option<usize>,
 }
 
@@ -80,7 +80,7 @@ impl<'a> Query<'a> {
 }
 
 impl Store {
-    /// The items that a query describes and `keep` lets through.
+    /// The items of a query that `keep` accepts.
     pub(crate) async fn query(
         &self,
         query: &Query<'_>,
@@ -89,7 +89,7 @@ impl Store {
         Ok(self.query_within(query, keep, None).await?.items)
     }
 
-    /// The same, until what was found has so many bytes: no further page is asked for then.
+    /// Like [`Store::query`], but requests no further page once the result has so many bytes.
     pub(crate) async fn query_within(
         &self,
         query: &Query<'_>,
@@ -113,7 +113,7 @@ impl Store {
         }
         let mut start = None;
         loop {
-            // One more than wanted, because the condition may let the upper bound itself through.
+            // One item more than wanted, because the condition may include the upper bound itself.
             let page = query.limit.map(|limit| i32::try_from(limit + 1 - found.len()).unwrap_or(i32::MAX));
             let call = QueryInput::builder()
                 .table_name(query.table)
@@ -146,7 +146,7 @@ impl Store {
         }
     }
 
-    /// The items under keys, read consistently, in the order of the keys; those that are not there are left out.
+    /// The items with these keys, read consistently, in the order of the keys. Keys without an item are left out.
     pub(crate) async fn items(&self, table: &str, keys: Vec<AttributeMap>) -> Result<Vec<AttributeMap>, StoreError> {
         let mut items = Vec::with_capacity(keys.len());
         for batch in keys.chunks(BATCH) {

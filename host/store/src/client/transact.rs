@@ -7,26 +7,27 @@ use super::{Store, failure};
 use crate::StoreError;
 use crate::item::AttributeMap;
 
-/// How one try of a transaction ended.
+/// The result of one attempt of a transaction.
 pub(crate) enum Transacted {
-    /// All of it happened.
+    /// All parts were written.
     Written,
-    /// Nothing happened, because conditions do not hold: for each part in order, whether its own does.
+    /// Nothing was written, because conditions do not hold. Says for each part, in order, whether its own condition
+    /// holds.
     Refused(Vec<Part>),
-    /// Nothing happened, because another transaction was at one of the items; another try may help.
+    /// Nothing was written, because another transaction is writing one of the items; another attempt may succeed.
     Conflict,
 }
 
-/// One part of a transaction that was refused.
+/// The result of one part of a refused transaction.
 pub(crate) enum Part {
-    /// Its condition does not hold; with the item that is there, when the store gave it along.
+    /// Its condition does not hold; with the existing item, when the store returned it.
     Refused(Option<AttributeMap>),
-    /// Nothing is wrong with it.
+    /// Its condition holds.
     Fits,
 }
 
 impl Store {
-    /// Writes all or nothing; `table` is the one that errors name.
+    /// Writes all parts or none; `table` is the table that errors name.
     pub(crate) async fn transact(&self, table: &str, parts: Vec<TransactWriteItem>) -> Result<Transacted, StoreError> {
         const OPERATION: &str = "TransactWriteItems";
         let call = TransactWriteItemsInput::builder().set_transact_items(Some(parts));

@@ -12,25 +12,25 @@ use crate::queue::{Lane, Place};
 use crate::tables::{BY_DUE, BY_REVIEW, BY_REVIEW_EXPIRY};
 use crate::{DecisionRecord, Effect, EffectKind, EffectState, Page, Store, StoreError, unknown};
 
-/// A decision grows a little after it is stored, by what is noted about its effects and its review: also one that was
-/// as large as a commit takes.
+/// The largest item of a rewrite. States of effects and the review make a decision's item grow, so even the largest
+/// item that a commit accepts must leave room for them.
 const REWRITE_LIMIT: usize = ITEM_LIMIT + 14 * 1024;
 
-/// A new state for one effect of a decision.
+/// The new state of one effect of a decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EffectUpdate {
-    /// The effect.
+    /// The id of the effect.
     pub effect_id: String,
-    /// How it stands now.
+    /// The new state.
     pub state: EffectState,
 }
 
-/// What of a record is written anew.
+/// The part of a record that is rewritten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Change {
-    /// Its effects.
+    /// The effects.
     Effects,
-    /// Its effects, and its review, which is over.
+    /// The effects, and the review, which has ended.
     Review,
 }
 
@@ -40,27 +40,28 @@ impl Store {
         Ok(self.pending_decisions_after(now, None, limit).await?.items)
     }
 
-    /// The same page by page: a caller that leaves effects alone gets past them with the page's cursor.
+    /// Like [`Store::pending_decisions`], page by page. A caller that skips some decisions passes the page's cursor to
+    /// get the following ones.
     pub async fn pending_decisions_after(
         &self,
         now: Timestamp,
         cursor: Option<&str>,
         limit: u32,
     ) -> Result<Page<DecisionRecord>, StoreError> {
-        // The index lags behind: what was delivered a moment ago may still be in it.
+        // The index is updated a little later than the table: an effect that was just delivered may still be in it.
         let is_wanted = |record: &DecisionRecord| {
             record.effects.iter().any(|effect| due_at(&record.decision, effect, now).is_some())
         };
         self.in_queue(Lane::Pending, Some(now), cursor, limit, is_wanted).await
     }
 
-    /// Decisions with effects that wait for somebody to mend or configure something, and none that is pending; `limit`
-    /// is from 1 to 100.
+    /// Decisions with effects that wait until an operator has mended or configured something, and without pending
+    /// effects; `limit` is from 1 to 100.
     pub async fn waiting_decisions(&self, limit: u32) -> Result<Vec<DecisionRecord>, StoreError> {
         Ok(self.waiting_decisions_after(None, limit).await?.items)
     }
 
-    /// The same page by page.
+    /// Like [`Store::waiting_decisions`], page by page.
     pub async fn waiting_decisions_after(
         &self,
         cursor: Option<&str>,
@@ -82,8 +83,8 @@ impl Store {
         self.decisions_in(PageSource::Queue(queue), cursor.map(str::to_owned), limit, is_wanted).await
     }
 
-    /// Notes how effects of a decision stand now and returns the record afterwards. A final state stays as it is,
-    /// whoever writes last; leaving the pending state counts as an attempt.
+    /// Stores new states of a decision's effects, and returns the record with them. A final state does not change any
+    /// more. Each change from the pending state counts as an attempt.
     pub async fn update_effects(
         &self,
         id: &str,
@@ -111,7 +112,7 @@ impl Store {
         }
     }
 
-    /// Writes what has changed of a record that was read from `item`; false when somebody else has written meanwhile.
+    /// Writes the changes to a record that was read from `item`; false when another writer has written meanwhile.
     pub(super) async fn rewrite(
         &self,
         record: &DecisionRecord,
@@ -129,7 +130,7 @@ impl Store {
         let mut update =
             Update::default().set(EFFECTS, effects).set(REVISION, AttributeValue::N((read + 1).to_string()));
         let place = due(decision, &record.effects, self.timeline().wall());
-        // When something is due whose state only a newer version knows, is what that version has said.
+        // A newer version that stored an unknown state has also stored when the effect is due.
         let is_unknown = |effect: &Effect| matches!(effect.state, EffectState::Unknown(_));
         let stands = text(item, BY_DUE.partition).zip(text(item, BY_DUE.sort));
         let stands = stands.filter(|_| record.effects.iter().any(is_unknown));
@@ -167,14 +168,15 @@ impl Store {
     }
 }
 
-/// Gives an effect a new state; false when it has it already, is done with, or is for a newer version to change.
+/// Sets the state of an effect; false when the effect has that state, has a final one, or has one that only a newer
+/// version may change.
 fn apply(effect: &mut Effect, state: &EffectState) -> bool {
     if effect.state == *state || effect.state.is_final() || matches!(effect.state, EffectState::Unknown(_)) {
         return false;
     }
     let tried = match effect.state {
         EffectState::Pending => true,
-        // Tried again when its time had come.
+        // A waiting effect whose time had come was attempted again.
         EffectState::Waiting { until: Some(_), .. } => !matches!(state, EffectState::Pending),
         _ => false,
     };
@@ -185,8 +187,8 @@ fn apply(effect: &mut Effect, state: &EffectState) -> bool {
     true
 }
 
-/// Where a decision stands in the queue; nowhere when nothing of it is left to do. The queue is looked through by the
-/// machine's clock, `wall`, which may have been set back behind the moment of the decision.
+/// The place of a decision in the queue; none when none of its effects is left to deliver. The queue is read by the
+/// machine's clock, `wall`, which may have been set to a time before the decision's moment.
 pub(super) fn due(decision: &DecisionModel, effects: &[Effect], wall: Timestamp) -> Option<Place> {
     let first = effects.iter().filter_map(|effect| due_at(decision, effect, wall)).min();
     match first {
@@ -196,7 +198,7 @@ pub(super) fn due(decision: &DecisionModel, effects: &[Effect], wall: Timestamp)
     }
 }
 
-/// When an effect is to be tried next; never when it is done with or somebody has to act first.
+/// When the next attempt of an effect is due; none when its state is final or an operator has to act first.
 fn due_at(decision: &DecisionModel, effect: &Effect, wall: Timestamp) -> Option<Timestamp> {
     let created_at = decision.created_at.min(wall);
     match (&effect.state, &effect.kind) {

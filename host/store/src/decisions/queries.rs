@@ -9,10 +9,10 @@ use crate::tables::{BY_BUSINESS, BY_CODE};
 use crate::timeline::APART;
 use crate::{DecisionRecord, Store, StoreError, cursor};
 
-/// The most pages that are looked through for similar decisions.
+/// The most pages that are read to find similar decisions.
 const PAGES: u32 = 10;
 
-/// Which of two decisions comes first.
+/// The order of decisions in a list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Order {
     /// The newest.
@@ -22,10 +22,10 @@ pub enum Order {
     OldestFirst,
 }
 
-/// A part of a business's decisions.
+/// Selects decisions of one business.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DecisionQuery {
-    /// Whose decisions.
+    /// The business.
     pub business_id: String,
     /// Only decisions made before the one this cursor points at.
     pub before: Option<String>,
@@ -33,35 +33,35 @@ pub struct DecisionQuery {
     pub after: Option<String>,
     /// How many at most, from 1 to 100.
     pub limit: u32,
-    /// Which come first.
+    /// The order.
     pub order: Order,
 }
 
 /// A part of a longer list.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Page<T> {
-    /// What was found.
+    /// The items.
     pub items: Vec<T>,
-    /// Points at the last item: pass it on for the next page (as `before` when the newest come first, else as `after`).
-    /// None at the end of the list.
+    /// The position of the last item. Pass it for the next page, as `before` when the newest items come first and
+    /// otherwise as `after`. None at the end of the list.
     pub cursor: Option<String>,
-    /// How many records among these could not be read: they are there and not in the items.
+    /// How many records of this part could not be read; they are not among the items.
     pub left_out: usize,
 }
 
-/// What was decided since a cursor.
+/// The decisions since a cursor.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Missed {
-    /// The first of it; [`Store::decisions_since`] gives what follows.
+    /// The first page; [`Store::decisions_since`] returns the following ones.
     pub page: Page<DecisionRecord>,
-    /// Whether it is certain that nothing is missing between the cursor and this.
+    /// Whether it is certain that no decision since the cursor is missing.
     pub complete: bool,
-    /// Where whoever asked stands when nothing was found.
+    /// The client's new cursor when nothing was found.
     pub position: Option<String>,
 }
 
 impl Store {
-    /// A business's decisions by the time they were made. A decision may take a moment to appear here.
+    /// A business's decisions in the order of their moments. A new decision may take a moment to appear.
     pub async fn decisions(&self, query: &DecisionQuery) -> Result<Page<DecisionRecord>, StoreError> {
         let list = list(&query.business_id);
         let mut range = KeyRange::default();
@@ -74,10 +74,10 @@ impl Store {
         self.decision_page(&query.business_id, range, query.order == Order::NewestFirst, query.limit).await
     }
 
-    /// What a client that has seen everything up to `cursor` has missed, oldest first: the first page of it. Decisions
-    /// are made in parallel and become visible a little out of order, and other hosts may stand a little behind the one
-    /// that gave the cursor; so it looks back by `overlap` and by what hosts may be apart, and repeats some that the
-    /// client knows. No cursor starts with the first decision.
+    /// The first page of the decisions that a client has missed which has seen everything up to `cursor`, the oldest
+    /// first. Decisions are made in parallel and become visible slightly out of order, and the moments of hosts differ
+    /// a little. So the page begins earlier than the cursor, by `overlap` and by the difference between hosts, and
+    /// repeats some decisions that the client knows. Without a cursor it starts with the first decision.
     pub async fn missed_since(
         &self,
         business_id: &str,
@@ -93,11 +93,12 @@ impl Store {
         let stand = self.stand().await?;
         let (from, complete) = match &stand {
             Some(stand) => stand.unseen_from(at, overlap),
-            // No host has decided anything since this is kept, so the cursor is of an earlier version.
+            // No host has stored a moment since the timeline exists, so the cursor was given by an earlier version.
             None => (at.checked_sub(overlap.saturating_add(APART)).unwrap_or(Timestamp::MIN), true),
         };
         let page = self.decision_page(business_id, KeyRange::default().from(instant(from)), false, limit).await?;
-        // A cursor ahead of everything would keep what comes next from ever being found.
+        // A cursor ahead of all hosts would skip the next decisions, so the client gets one at the latest known moment
+        // instead.
         let position = match stand.filter(|_| !complete) {
             Some(stand) if stand.high < at => cursor::seal(&list(business_id), &moment(stand.high, "")),
             _ => cursor.to_owned(),
@@ -111,8 +112,8 @@ impl Store {
         time_of(&position).ok_or_else(invalid)
     }
 
-    /// What was decided after `cursor`, oldest first, for the pages that follow [`Store::missed_since`]; or everything
-    /// that was decided since `overlap` before it. No cursor starts with the first decision.
+    /// The decisions after `cursor`, the oldest first, for the pages that follow [`Store::missed_since`]. With an
+    /// `overlap`, it begins that much earlier than the cursor. Without a cursor it starts with the first decision.
     pub async fn decisions_since(
         &self,
         business_id: &str,
@@ -134,8 +135,8 @@ impl Store {
         self.decision_page(business_id, range, false, limit).await
     }
 
-    /// Past decisions of a business type with the same code, newest first; `limit` is from 1 to 100. A decision may
-    /// take a moment to appear here.
+    /// Past decisions of a business type with the same code, newest first; `limit` is from 1 to 100. A new decision may
+    /// take a moment to appear.
     pub async fn similar_decisions(
         &self,
         business_type: &str,
@@ -148,7 +149,7 @@ impl Store {
         let listing = Listing { table, index: BY_CODE, partition: &partition, keys, range, descending: true };
         let mut similar: Vec<DecisionModel> = Vec::new();
         let mut cursor = None;
-        // A decision waits for this, so it is not looked behind any number of records that cannot be read.
+        // A running decision waits for this, so the number of pages is bounded even when many records cannot be read.
         for _ in 0..PAGES {
             let left = limit - similar.len();
             let (found, after) = self.listed(&listing, cursor, left).await?;
@@ -181,7 +182,8 @@ impl Store {
         Ok(page.sealed(&list(business_id)))
     }
 
-    /// A page of the records that are wanted as they are now: indexes lag behind.
+    /// A page of records that `wants` accepts. The records are read from the table, because indexes are updated a
+    /// little later.
     pub(super) async fn decisions_in(
         &self,
         part: PageSource<'_>,
@@ -201,7 +203,7 @@ impl Store {
 }
 
 impl DecisionRecord {
-    /// Points at this decision in [`Store::decisions`] and [`Store::decisions_since`].
+    /// The cursor of this decision for [`Store::decisions`] and [`Store::decisions_since`].
     pub fn cursor(&self) -> String {
         cursor::seal(&list(&self.decision.business_id), &moment(self.decision.created_at, &self.decision.id))
     }

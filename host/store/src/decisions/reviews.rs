@@ -1,4 +1,4 @@
-//! Decisions whose actions wait for a person: listed while they wait, and resolved once.
+//! Decisions whose actions wait for a person: lists of them, and their reviews.
 
 use signalbox_model::{
     AgentAction, Outcome, Resolution, Review, ReviewVerdict, Source, Timestamp, action_id, input_id,
@@ -14,40 +14,41 @@ use crate::queue::{Lane, Place};
 use crate::tables::{BY_REVIEW, BY_REVIEW_EXPIRY};
 use crate::{DecisionRecord, Effect, EffectKind, EffectState, Page, Store, StoreError, cursor};
 
-/// What is decided about a decision under review.
+/// A reviewer's verdict on a decision.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReviewDecision {
-    /// The user who decides, or [`Resolution::EXPIRY`].
+    /// The user id of the reviewer, or [`Resolution::EXPIRY`].
     pub by: String,
-    /// When.
+    /// When the verdict was given.
     pub at: Timestamp,
-    /// What is decided.
+    /// The verdict.
     pub verdict: ReviewVerdict,
-    /// By which trigger it came; none for an expiry.
+    /// The trigger by which it came; none for an expiry.
     pub source: Option<Source>,
-    /// Why.
+    /// The reviewer's reason.
     pub note: Option<String>,
-    /// The input that brings it: the same input again is answered as the first time.
+    /// The input that carries the verdict. The same input sent again gets the same answer.
     pub input_id: String,
-    /// Of what that input said.
+    /// The fingerprint of that input.
     pub fingerprint: Option<String>,
-    /// What leaves in place of the decision's own actions; set for an edit, and only then. Their ids do not count.
+    /// The actions that replace the decision's own actions; set for an edit, and only then. Their ids are ignored.
     pub actions: Option<Vec<AgentAction>>,
 }
 
-/// What became of a review.
+/// The result of a review.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Resolved {
-    /// It ended as this call asks, now or by the same input before. The decision afterwards.
+    /// The review has the verdict of this call, from now or from an earlier call with the same input. This is the
+    /// updated decision.
     Done(Box<DecisionRecord>),
-    /// Somebody else was first, or its time was over; the decision's review says who, when and how.
+    /// Another reviewer ended the review earlier, or it has expired; the decision's review says by whom, when and how.
     AlreadyResolved(Box<DecisionRecord>),
-    /// The decision has never waited for a person.
+    /// The decision has never waited for a review.
     NotUnderReview,
 }
 
 impl ReviewDecision {
-    /// What happens to a review that nobody took in time.
+    /// The verdict on a decision that no person reviewed in time.
     pub fn expiry(decision_id: &str, at: Timestamp) -> Self {
         Self {
             by: Resolution::EXPIRY.to_owned(),
@@ -85,9 +86,9 @@ impl ReviewDecision {
 }
 
 impl Store {
-    /// Ends a decision's review, once: of many callers exactly one is first, and the others learn who it was. Approved
-    /// and edited effects are pending afterwards, refused ones are dropped. Whoever comes after the review's time is
-    /// over finds it expired, even when nobody has noticed before.
+    /// Ends a decision's review, once: of many callers exactly one sets the verdict, and the others get the verdict
+    /// that was set. Effects that were approved or edited are pending afterwards, rejected ones are dropped. A call
+    /// after the review's deadline finds it expired, even when the host has not recorded the expiry yet.
     pub async fn resolve_review(
         &self,
         id: &str,
@@ -134,7 +135,7 @@ impl Store {
     }
 
     /// A business's decisions that wait for a person, the oldest first; `limit` is from 1 to 100. A page may hold fewer
-    /// than asked for while the cursor leads on, and a decision may take a moment to appear here.
+    /// although a next page exists, and a new decision may take a moment to appear.
     pub async fn pending_reviews(
         &self,
         business_id: &str,
@@ -147,18 +148,19 @@ impl Store {
         let (table, range) = (self.names().decisions.as_str(), KeyRange::default());
         let keys = [ID, BUSINESS];
         let listing = Listing { table, index: BY_REVIEW, partition: business_id, keys, range, descending: false };
-        // The index lags behind: what was resolved a moment ago may still be in it.
+        // The index is updated a little later than the table: a decision that was just reviewed may still be in it.
         let page = self.decisions_in(PageSource::Listing(listing), cursor, limit, waits).await?;
         Ok(page.sealed(&list))
     }
 
-    /// Decisions of all businesses whose review's time was over at `now`, the longest over first; `limit` is from 1 to
-    /// 100. To be resolved with [`ReviewDecision::expiry`].
+    /// Decisions of all businesses whose review's deadline has passed at `now`, the longest overdue first; `limit` is
+    /// from 1 to 100. The caller resolves them with [`ReviewDecision::expiry`].
     pub async fn expired_reviews(&self, now: Timestamp, limit: u32) -> Result<Vec<DecisionRecord>, StoreError> {
         Ok(self.expired_reviews_after(now, None, limit).await?.items)
     }
 
-    /// The same page by page: a caller that cannot resolve some of them gets past them with the page's cursor.
+    /// Like [`Store::expired_reviews`], page by page. A caller that cannot resolve some decisions passes the page's
+    /// cursor to get the following ones.
     pub async fn expired_reviews_after(
         &self,
         now: Timestamp,
@@ -176,7 +178,7 @@ impl Store {
     }
 }
 
-/// The keys under which a decision that waits for a person is found.
+/// The index keys under which a decision that waits for review is found.
 pub(super) fn places(record: &DecisionRecord) -> Vec<(&'static str, String)> {
     if !waits(record) {
         return Vec::new();
@@ -194,12 +196,12 @@ fn waits(record: &DecisionRecord) -> bool {
     record.decision.outcome == Outcome::ReviewPending
 }
 
-/// The review of a decision that was stored without one: it waits since it was made, and for ever.
+/// The review of a decision that was stored without one: it has waited since the decision was made, and never expires.
 fn since_made(record: &DecisionRecord) -> Review {
     Review { requested_at: record.decision.created_at, expires_at: None, resolution: None }
 }
 
-/// Lets what was withheld leave, or drops it. What the decision's own output says stays as it was, for the record.
+/// Releases or drops the withheld effects. The decision's own output stays as it was, for the record.
 fn settle(record: &mut DecisionRecord, decided: ReviewDecision) {
     let ReviewDecision { by, verdict, note, actions, .. } = decided;
     let said = note.map_or_else(String::new, |note| format!(": {note}"));
@@ -207,7 +209,7 @@ fn settle(record: &mut DecisionRecord, decided: ReviewDecision) {
         ReviewVerdict::Approve | ReviewVerdict::Edit => None,
         ReviewVerdict::Reject => Some(format!("rejected by {by}{said}")),
         ReviewVerdict::Expire => Some("nobody reviewed it in time".to_owned()),
-        // Never asked for: see `ReviewDecision::check`.
+        // Cannot happen: see `ReviewDecision::check`.
         ReviewVerdict::Unknown(_) => return,
     };
     let decision_id = &record.decision.id;
@@ -225,7 +227,7 @@ fn settle(record: &mut DecisionRecord, decided: ReviewDecision) {
             }
         };
     }
-    // Numbered on after all the others, so that no id is given twice.
+    // The numbers continue after all existing effects, so that no id is used twice.
     for action in actions {
         let id = action_id(decision_id, record.effects.len());
         record.effects.push(Effect::pending(id.clone(), EffectKind::Action(AgentAction { id, ..action })));

@@ -7,37 +7,37 @@ use tokio::sync::oneshot;
 
 use super::DatabaseOperation;
 
-/// DynamoDB's largest transaction, in parts.
+/// The most parts of a transaction in DynamoDB.
 const PARTS: usize = 100;
 
 const PANICKED: &str = "the embedded store panicked";
 
-/// Tells the caller what the database said, or why it is not to be relied on.
+/// Sends the caller the database's result, or the error that makes the result unreliable.
 pub(super) type Tell = Box<dyn FnOnce(Result<(), DynoxideError>) + Send>;
 
-/// A call on its way to the database.
+/// A call in the queue of the database.
 pub(super) trait EmbeddedCall: Send {
     fn is_waited_for(&self) -> bool;
-    /// Whether it may change what is stored.
+    /// Whether the call may change what is stored.
     fn writes(&self) -> bool;
-    /// The same as parts of a transaction, if it can be.
+    /// The call as parts of a transaction, if it can be one.
     fn parts(&self) -> Option<Vec<TransactWriteItem>>;
-    /// Runs it; what it gives is to be told once it is synced.
+    /// Runs the call; its result is sent once it is synced.
     fn run(self: Box<Self>, database: &Database, trouble: &mut Trouble) -> Tell;
-    /// Its parts have been written.
+    /// The parts of the call have been written in a transaction.
     fn written(self: Box<Self>) -> Tell;
-    /// It is not run, because of this.
+    /// The call is not run, because of this error.
     fn refuse(self: Box<Self>, error: DynoxideError);
 }
 
-/// What the database said that leaves open what its files hold.
+/// An error of the database that leaves the content of its files unknown.
 #[derive(Debug, Default)]
 pub(super) struct Trouble {
     pub(super) reason: Option<String>,
 }
 
-/// What SQLite says of such things: its texts for I/O errors, for what is damaged or no database, and for a file that
-/// cannot be opened or written any more. That nothing more fits is none of these: then a write has simply not happened.
+/// Parts of SQLite's messages for such errors: I/O errors, a damaged file or a file that is no database, and a file
+/// that cannot be opened or written any more. A full disk is not among them, because the write then did not happen.
 const GRAVE: [&str; 6] = [
     "I/O error",
     "malformed",
@@ -97,14 +97,14 @@ impl<O: DatabaseOperation> EmbeddedCall for QueuedCall<O> {
 
 fn told<R: Send + 'static>(answer: oneshot::Sender<dynoxide::Result<R>>, said: dynoxide::Result<R>) -> Tell {
     Box::new(move |synced| {
-        // The caller may have gone in the meantime.
+        // The caller may have stopped waiting.
         let _ = answer.send(synced.and(said));
     })
 }
 
-/// Writes in one transaction what several calls want to write, because a commit costs as much as the writes in it.
-/// Gives the places of those calls; none when one of them is refused, and then each is to be run by itself, which says
-/// which.
+/// Writes what several calls want to write in one transaction, because a commit costs as much as the writes in it.
+/// Returns the positions of these calls. When one of them is refused, nothing is written and no positions are returned;
+/// the caller then runs each call by itself to find out which is refused.
 pub(super) fn write_together(
     database: &Database,
     calls: &[Box<dyn EmbeddedCall>],

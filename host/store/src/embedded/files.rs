@@ -1,5 +1,4 @@
-//! The files of a database on a disk: whether they are still those that were opened, and whether what they hold is
-//! sound.
+//! Watches the files of a database on disk: whether they are still the opened ones, and whether their content is sound.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -10,13 +9,13 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-/// How long other processes may keep a file to themselves.
+/// How long the host waits for other processes to release a file.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The name of the log for people.
+/// The name of the log in messages.
 const LOG: &str = "log";
 
-/// What is read of the log at once.
+/// How much of the log is read at once.
 const PIECE: usize = 256 * 1024;
 
 /// The files, for as long as the database is open.
@@ -24,30 +23,30 @@ const PIECE: usize = 256 * 1024;
 pub(super) struct Files {
     watched: Vec<Watched>,
     log: PathBuf,
-    /// While it lives nobody is the last to close the database. Whoever is moves the log into the file, which must not
-    /// happen to files that are not to be relied on.
+    /// A connection that stays open so that no other connection is the last one. The last connection to close the
+    /// database moves the log into the file, which must not happen to files that may be damaged.
     keeper: Connection,
 }
 
-/// What has happened to the files, and what that means for what only the log has.
+/// What happened to the files, and what that means for the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct FileChange {
     pub reason: String,
     pub log: LogIs,
 }
 
-/// What is known of the log.
+/// The state of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LogIs {
-    /// Nothing has happened to it.
+    /// The log is unchanged.
     Untouched,
-    /// Nobody else finds it, but whoever has it open can read all of it.
+    /// Other processes cannot find the log any more, but an open connection can read all of it.
     OutOfReach,
-    /// A part of it is gone.
+    /// A part of the log is gone.
     Cut,
 }
 
-/// A file as it was when it was looked at last.
+/// A file as it was when it was last checked.
 #[derive(Debug)]
 struct Watched {
     path: PathBuf,
@@ -56,14 +55,14 @@ struct Watched {
     size: u64,
 }
 
-/// What a file has to be again before it is relied on.
+/// The file as it must be before it is opened again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct WholeFile {
     id: FileId,
     size: u64,
 }
 
-/// The same for a file whatever it is called, and different for every other one.
+/// Identifies a file independently of its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct FileId {
     device: u64,
@@ -73,7 +72,7 @@ struct FileId {
 impl Files {
     /// The files of the database that is open at this path.
     pub fn open(path: &Path) -> Result<Self, String> {
-        // SQLite puts the others beside the file itself, not beside a link to it.
+        // SQLite puts the other files beside the file itself, not beside a symbolic link to it.
         let path = path.canonicalize().map_err(|error| format!("its file cannot be looked at: {error}"))?;
         let log = beside(&path, "-wal");
         let keeper = keeper(&path)?;
@@ -85,18 +84,18 @@ impl Files {
         Ok(Self { watched, log, keeper })
     }
 
-    /// The log, to be synced.
+    /// The log, for syncing.
     pub fn log(&self) -> io::Result<File> {
         OpenOptions::new().write(true).open(&self.log)
     }
 
-    /// The file that holds the database, as it was when it was whole.
+    /// The file of the database, as it was when it was last found whole.
     pub fn whole(&self) -> Option<WholeFile> {
         self.watched.first().map(|file| WholeFile { id: file.id, size: file.size })
     }
 
-    /// What has become of a file that SQLite, which has it open, would not notice. None of them ever shrinks while it
-    /// is open.
+    /// Changes to the files from outside, which SQLite with its open files would not notice. None of the files shrinks
+    /// in normal operation.
     pub fn changed(&mut self) -> Option<FileChange> {
         self.watched.iter_mut().find_map(|file| {
             let what = file.what;
@@ -122,7 +121,7 @@ impl Files {
         })
     }
 
-    /// Moves what only the log has into the file. The log has to be whole, and nothing may be wrong with the disk.
+    /// Moves the content of the log into the file. The log must be complete, and the disk must work.
     pub fn move_log_into_file(&self) -> bool {
         let moved = self.keeper.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
         match moved {
@@ -134,7 +133,7 @@ impl Files {
         }
     }
 
-    /// From now on whoever closes the database last moves the log into the file, as at an orderly end.
+    /// Lets the last connection move the log into the file again, as at a regular end.
     pub fn release(self) {
         if let Err(error) = self.keeper.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false) {
             tracing::debug!(%error, "the log stays beside the embedded store's file");
@@ -142,8 +141,8 @@ impl Files {
     }
 }
 
-/// Whether a database that was closed because of some trouble may be opened again: the file is the one that was open,
-/// all of its log is on the disk, and everything in it hangs together. Takes as long as reading the whole file does.
+/// Checks that a database that was closed because of an error may be opened again: the file is the same, its whole log
+/// is on the disk, and its content is consistent. Takes as long as reading the whole file.
 pub(super) fn verify(path: &Path, opened: Option<WholeFile>) -> Result<(), String> {
     let (found, size) = match look(path) {
         Ok(found) => found,
@@ -162,8 +161,8 @@ pub(super) fn verify(path: &Path, opened: Option<WholeFile>) -> Result<(), Strin
                 .to_owned(),
         );
     }
-    // Before SQLite sees it, to which an empty file is a new database: nothing in it is damaged, and its log is
-    // deleted.
+    // Checked before SQLite opens the file: SQLite takes an empty file for a new database, finds no damage and deletes
+    // its log.
     if let Some(whole) = opened.filter(|whole| size < whole.size) {
         return Err(damaged(&format!("it has {size} of {} bytes", whole.size)));
     }
@@ -172,7 +171,7 @@ pub(super) fn verify(path: &Path, opened: Option<WholeFile>) -> Result<(), Strin
         let is_damaged = ["malformed", "not a database"].iter().any(|said| error.contains(said));
         if is_damaged { damaged(&error) } else { error }
     })?;
-    // Nobody else writes while the log is written.
+    // A transaction keeps other processes from writing while the log is written.
     database.execute_batch("BEGIN IMMEDIATE").map_err(|error| format!("it cannot be written to: {error}"))?;
     write_again(&beside(&path, "-wal")).map_err(|error| format!("its log cannot be synced: {error}"))?;
     database.execute_batch("ROLLBACK").map_err(|error| error.to_string())?;
@@ -189,10 +188,10 @@ fn damaged(said: &str) -> String {
     format!("its file is damaged ({said}); restore it from a backup and restart the host")
 }
 
-/// Whether a file and its log may be opened at a start. SQLite deletes the log of an empty file, and what is stored may
-/// be in the log alone.
+/// Checks that a file and its log may be opened at a start. SQLite deletes the log of an empty file, although the
+/// stored data may be in the log alone.
 pub(super) fn may_be_opened(path: &Path) -> Result<(), String> {
-    // The log first: of a database that another process is creating, the file is written before the log.
+    // The log's size is read first, because a process that creates a database writes the file before the log.
     let size = |path: &Path| std::fs::metadata(path).map_or(0, |found| found.len());
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let log = beside(&path, "-wal");
@@ -206,22 +205,22 @@ pub(super) fn may_be_opened(path: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// A connection that leaves the log alone when it is closed.
+/// A connection that does not move the log into the file when it is closed.
 fn keeper(path: &Path) -> Result<Connection, String> {
     let open = || {
-        // Without CREATE: a file that is gone must not come back empty.
+        // Without the flag CREATE, so that a missing file is not replaced by an empty one.
         let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         connection.busy_timeout(PATIENCE)?;
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-        // Only after a read does SQLite count it among those that have the log open.
+        // SQLite counts a connection among those with an open log only after it has read.
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
         Ok(connection)
     };
     open().map_err(|error: rusqlite::Error| format!("its file cannot be read: {error}"))
 }
 
-/// After a sync that failed, the kernel takes pages for written that are not, and the next sync succeeds. So all of the
-/// log is written once more, the same bytes at the same place, before it is synced.
+/// Writes the whole log once more, the same bytes at the same place, and syncs it. After a failed sync the kernel may
+/// take unwritten pages for written, so that the next sync succeeds without writing them.
 fn write_again(log: &Path) -> io::Result<()> {
     let file = match OpenOptions::new().read(true).write(true).open(log) {
         Ok(file) => file,

@@ -1,4 +1,4 @@
-//! The database while it is open, and while it is closed because of some trouble and looked at again.
+//! The database while it is open, and while it is closed because of an error and verified.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -12,16 +12,16 @@ use dynoxide::Database;
 use super::files::{FileChange, Files, LogIs, WholeFile, may_be_opened, verify};
 use super::private;
 
-/// After a try to open the database again, the next one is made at the earliest after this time.
+/// The shortest time between two attempts to open the database again.
 const TRY_AGAIN: Duration = Duration::from_millis(500);
 
-/// A file that SQLite keeps in memory, for this connection alone. With `:memory:` its page cache is the database, and
-/// whoever splits a page has all of the cache looked through at the commit, so that each is dearer than the one before:
-/// splitting moves pages by way of number 262,145, which `pcache1Truncate` then takes for one to be removed. How large
-/// such a file may become is set in `.cargo/config.toml`.
+/// A database that SQLite keeps in memory as a file of one connection. With `:memory:` the page cache is the database,
+/// and every split of a page makes the commit scan the whole cache, so that each split costs more than the one before:
+/// a split moves pages by way of page 262,145, which `pcache1Truncate` then removes. `.cargo/config.toml` sets the
+/// largest size of such a file.
 const IN_MEMORY: &str = "file:store?vfs=memdb";
 
-/// The database, and the log to sync before answers.
+/// The database, and the log that is synced before answers are sent.
 pub(super) struct OpenedDatabase {
     pub database: Arc<Database>,
     /// None when there is no file, or when SQLite syncs the log itself.
@@ -43,8 +43,8 @@ impl OpenedDatabase {
         let files = Files::open(path)?;
         let log = match files.log() {
             Ok(log) => {
-                // Sets `synchronous=NORMAL`: the log is synced by us, and by SQLite before it moves the log into the
-                // file.
+                // Sets `synchronous=NORMAL`: the host syncs the log itself, and SQLite syncs it before it moves the log
+                // into the file.
                 database.disable_bulk_loading().map_err(|error| error.to_string())?;
                 Some(log)
             }
@@ -56,7 +56,7 @@ impl OpenedDatabase {
         Ok(Self { database: Arc::new(database), log, files: Some(files) })
     }
 
-    /// Why what was written just now is not to be relied on.
+    /// Why the latest writes may not be durable; none when they are.
     pub fn trouble(&mut self, wrote: bool) -> Option<FileChange> {
         if let (Some(log), true) = (&self.log, wrote)
             && let Err(error) = log.sync_data()
@@ -66,7 +66,7 @@ impl OpenedDatabase {
         self.changed()
     }
 
-    /// What has become of the files since they were looked at last.
+    /// Changes to the files from outside since the last check.
     pub fn changed(&mut self) -> Option<FileChange> {
         self.files.as_mut().and_then(Files::changed)
     }
@@ -76,7 +76,7 @@ impl OpenedDatabase {
         self.files.is_some()
     }
 
-    /// Closes it as at an orderly end.
+    /// Closes the database as at a regular end.
     pub fn close(self) {
         let Self { database, log, files } = self;
         drop((database, log));
@@ -86,23 +86,24 @@ impl OpenedDatabase {
     }
 }
 
-/// A database that is closed because of some trouble. Nothing is read from it or written to it until it was verified.
+/// A database that is closed because of an error. It is neither read nor written before it was verified.
 pub(super) struct Closed {
     path: PathBuf,
     whole: Option<WholeFile>,
     reason: String,
-    /// What was acknowledged may be gone, which only a person can answer for.
+    /// Whether acknowledged writes may be lost. Then only an operator may decide to go on.
     lost: bool,
-    /// Who still has the old one open.
+    /// The old database, which callers may still have open.
     old: Weak<Database>,
-    /// Closed after everybody else, so that the log is left alone.
+    /// Dropped after all other connections, so that the log stays as it is.
     files: Option<Files>,
     verifying: Option<mpsc::Receiver<Result<OpenedDatabase, String>>>,
     next: Instant,
 }
 
 impl Closed {
-    /// Closes a database without touching its files, but to keep what is in a log that nobody else finds.
+    /// Closes a database without touching its files, except that it saves the content of a log that other processes
+    /// cannot find.
     pub fn of(opened: OpenedDatabase, path: &Path, change: FileChange) -> Self {
         let (old, whole) = (Arc::downgrade(&opened.database), opened.files.as_ref().and_then(Files::whole));
         let lost = match change.log {
@@ -116,7 +117,7 @@ impl Closed {
         Self { path, whole, reason, lost, old, files, verifying: None, next }
     }
 
-    /// What to tell whoever asks meanwhile.
+    /// The error for calls while the database is closed.
     pub fn reason(&self) -> String {
         if self.lost {
             return format!(
@@ -128,7 +129,7 @@ impl Closed {
         format!("the embedded store takes nothing until its file was verified: {}", self.reason)
     }
 
-    /// The database, once it was verified and opened again. Never waits: a thread of its own reads the file.
+    /// The database, once it was verified and opened again. Does not wait: a separate thread reads the file.
     pub fn opened_again(&mut self) -> Option<OpenedDatabase> {
         let Some(verifying) = &self.verifying else {
             if !self.lost && Instant::now() >= self.next && self.old.strong_count() == 0 {

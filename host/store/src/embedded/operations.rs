@@ -8,16 +8,16 @@ use dynoxide::actions::transact_write_items::{
 };
 use dynoxide::actions::update_item::{UpdateItemRequest, UpdateItemResponse};
 
-/// What the database can be asked to do.
+/// An operation of the database.
 pub(crate) trait DatabaseOperation: Send + Sized + 'static {
-    /// What it answers; the default is that of a write which nothing is to be said about.
+    /// The result of the operation; the default is that of a write that returns nothing.
     type Response: Default + Send + 'static;
-    /// Whether it may change what is stored.
+    /// Whether the operation may change what is stored.
     const WRITES: bool;
 
     fn run(self, database: &Database) -> dynoxide::Result<Self::Response>;
 
-    /// The same as parts of a transaction, when that leaves nothing to answer.
+    /// The operation as parts of a transaction, if its result would be empty.
     fn parts(&self) -> Option<Vec<TransactWriteItem>> {
         None
     }
@@ -92,7 +92,7 @@ impl DatabaseOperation for TransactWriteItemsRequest {
     }
 
     fn parts(&self) -> Option<Vec<TransactWriteItem>> {
-        // With a token it is remembered as a whole.
+        // With a token, the transaction is remembered as a whole and cannot be joined with others.
         self.client_request_token.is_none().then(|| self.transact_items.clone())
     }
 }

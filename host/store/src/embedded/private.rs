@@ -1,18 +1,19 @@
-//! The files of the embedded store hold what people wrote: they are their owner's alone, whatever the umask says.
+//! Keeps the files of the embedded store, which hold personal messages, accessible to their owner alone, whatever the
+//! umask is.
 
 use std::fs::{self, DirBuilder, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
-/// What SQLite writes beside the file itself, with the permissions of that file when it makes them.
+/// The files that SQLite writes beside the database file; it creates them with the permissions of that file.
 const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
 
-/// Permissions of others.
+/// The permission bits of group and others.
 const OTHERS: u32 = 0o077;
 
-/// Makes the store's file, if it is not there yet, and takes away what others may do with it and with what lies beside
-/// it.
+/// Creates the store's file if it does not exist, and removes the permissions of other users from it and from the files
+/// beside it.
 pub(super) fn keep_private(path: &Path) -> Result<(), String> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
@@ -23,7 +24,7 @@ pub(super) fn keep_private(path: &Path) -> Result<(), String> {
         made.map_err(|error| format!("it cannot be made: {error}"))?;
     }
     close_to_others(path)?;
-    // SQLite puts them beside the file itself, not beside a link to it.
+    // SQLite puts its files beside the file itself, not beside a symbolic link to it.
     let real = path.canonicalize().map_err(|error| error.to_string())?;
     for suffix in BESIDE {
         let mut name = real.clone().into_os_string();
@@ -33,7 +34,8 @@ pub(super) fn keep_private(path: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// By its path: whoever opens a file of SQLite a second time in one process, and closes it, takes away SQLite's locks.
+/// Uses the path and does not open the file: when a process opens a file of SQLite a second time and closes it, it
+/// loses SQLite's locks.
 fn close_to_others(path: &Path) -> Result<(), String> {
     let metadata = match fs::metadata(path) {
         Ok(metadata) => metadata,

@@ -1,4 +1,4 @@
-//! What is done to tables, which is rare: the SDK sends it as if over HTTP, and the database reads its JSON.
+//! Operations on tables, which are rare: the SDK sends them as if over HTTP, and the database reads their JSON.
 
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::{DatabaseOperation, Embedded};
 
-/// Every request of the SDK names its operation in this header, after this prefix.
+/// The header in which every request of the SDK names its operation, and the prefix of the name.
 const TARGET: (&str, &str) = ("x-amz-target", "DynamoDB_20120810.");
 
 impl HttpClient for Embedded {
@@ -45,7 +45,7 @@ async fn answer(database: &Embedded, request: &HttpRequest) -> Result<HttpRespon
     Ok(HttpResponse::new(status, SdkBody::from(body)))
 }
 
-/// An operation as it stands in a request of the SDK.
+/// An operation from a request of the SDK.
 struct Json {
     operation: String,
     body: Vec<u8>,
@@ -71,15 +71,15 @@ fn run(database: &Database, operation: &str, body: &[u8]) -> dynoxide::Result<St
     }
 }
 
-/// What a store that is opened asks about a table. The database's own answer adds up the sizes of all items of the
-/// table and of its indexes, which took longer than the deadline of a call once there were a hundred thousand.
+/// The description of a table that the store asks for when it is opened. Dynoxide's own answer adds up the sizes of all
+/// items of the table and of its indexes, which took longer than a call's deadline with a hundred thousand items.
 fn describe(database: &Database, request: &DescribeTableRequest) -> dynoxide::Result<Value> {
     let name = &request.table_name;
     let table = database.get_table_metadata(name)?;
     let table = table.ok_or_else(|| DynoxideError::ResourceNotFoundException(format!("there is no table {name}")))?;
     let mut indexes = table.gsi_definitions.as_deref().map(read).transpose()?.unwrap_or_default();
     for index in indexes.as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
-        // An index that is added is filled before anything else is answered.
+        // A new index is filled before the next call is answered, so it is always active.
         index.insert("IndexStatus".to_owned(), json!("ACTIVE"));
     }
     Ok(json!({ "Table": {

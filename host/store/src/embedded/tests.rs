@@ -56,7 +56,7 @@ impl World {
         self.store.ask(read).await.unwrap().unwrap().item.is_some()
     }
 
-    /// Writes until the store says this, or until it takes the write.
+    /// Repeats a write until the store answers with this error, or until it succeeds.
     async fn put_until(&self, id: &str, said: Option<&str>) {
         let waiting = async {
             loop {
@@ -79,7 +79,7 @@ impl World {
 
 #[tokio::test]
 async fn after_a_failed_sync_nothing_is_acknowledged_until_the_file_was_verified() {
-    // No pipe can be synced.
+    // A pipe cannot be synced.
     let (_reader, pipe) = std::io::pipe().unwrap();
     let world = World::with(|opened| opened.log = Some(File::from(std::os::fd::OwnedFd::from(pipe))));
     let error = world.put("a").await.unwrap_err();
@@ -120,7 +120,7 @@ async fn an_index_of_the_log_that_was_cut_is_made_anew_and_nothing_is_lost() {
 
 #[test]
 fn what_is_full_is_named_with_the_way_out() {
-    // As SQLite's SQLITE_FULL comes out of Dynoxide, seen with a store in memory that was filled.
+    // How Dynoxide reports SQLite's SQLITE_FULL, as seen with a full store in memory.
     let full = DynoxideError::InternalServerError("backend: database or disk is full".to_owned());
     assert!(says_what_is_full(full, MEMORY_IS_FULL).to_string().contains("embedded"));
     let other = DynoxideError::InternalServerError("backend: database is locked".to_owned());

@@ -1,4 +1,4 @@
-//! The same attributes in the words of the SDK and of the database.
+//! Converts attributes between the types of the SDK and those of the database.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use dynoxide::{AttributeValue as Own, DynoxideError};
 
 use crate::item::AttributeMap;
 
-/// An attribute as the database has it; an error for a type that the SDK has and the database has not.
+/// An attribute as the database has it; an error for a type of the SDK that the database does not have.
 fn inward(value: Sdk) -> dynoxide::Result<Own> {
     Ok(match value {
         Sdk::S(text) => Own::S(text),

@@ -14,30 +14,30 @@ use crate::item::{AttributeMap, EXPIRES_AT, ItemBuilder, number, text};
 use crate::optimistic::Contention;
 use crate::{Store, StoreError};
 
-/// Changes with every write, also when a row is removed and made again.
+/// Changes with every write, also when a row is removed and created again.
 const STAMP: &str = "stamp";
 const WRITES: &str = "writes";
 
-/// Largest item of a plugin, in bytes of JSON.
+/// The largest content of a row, in bytes of JSON.
 const CONTENT_LIMIT: usize = 256 * 1024;
 /// Longest idempotency key, in bytes.
 const IDEMPOTENCY_KEY_LIMIT: usize = 256;
-/// A row remembers its last writes, so that a repeated one is answered as the first time.
+/// How many of its latest writes a row remembers, so that a repeated write gets the same answer.
 const REMEMBERED_WRITES: usize = 16;
-/// What a deletion leaves is kept this long, for the same reason.
+/// How long a deletion marker is kept, for the same reason.
 const REMEMBERED: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// A write that happened, and what it answered.
+/// A write that happened, and its answer.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Write {
     key: String,
     answer: u64,
-    /// What only a newer version knows.
+    /// Fields that only a newer version knows.
     #[serde(flatten)]
     unknown: JsonObject,
 }
 
-/// What a write wants to leave behind.
+/// The row that a write wants to store.
 enum Wanted<'a> {
     Row(&'a str),
     Nothing,
@@ -64,7 +64,7 @@ impl Store {
         self.write_row(scope, row_key, &Wanted::Row(item), condition, idempotency_key).await
     }
 
-    /// Removes a row; true when there was one. Repeated calls are answered as in [`Store::put_row`], for a day.
+    /// Removes a row; true when it existed. Repeated calls are answered as in [`Store::put_row`], for a day.
     pub async fn delete_row(
         &self,
         scope: &RowScope,
@@ -76,7 +76,7 @@ impl Store {
         Ok(removed > 0)
     }
 
-    /// Reads, decides, and writes on condition that nobody has written in between.
+    /// Reads, decides, and writes on condition that no other writer has written in between.
     async fn write_row(
         &self,
         scope: &RowScope,
@@ -119,8 +119,8 @@ impl Store {
         }
     }
 
-    /// Writes in place of the item that was read; false when another writer has written meanwhile. Attributes of a
-    /// newer version stay.
+    /// Replaces the item that was read; false when another writer has written meanwhile. Attributes of a newer version
+    /// stay.
     async fn replace_row(
         &self,
         scope: &RowScope,

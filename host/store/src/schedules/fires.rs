@@ -1,4 +1,4 @@
-//! One fire per tick, however many processes watch the schedule: a claim is written on condition that there is none.
+//! Fires each tick once, however many processes watch the schedule: a claim is written on condition that none exists.
 
 use std::time::Duration;
 
@@ -30,23 +30,23 @@ const LEASE_UNTIL: &str = "leaseUntil";
 const WRITER: &str = "writer";
 const END: &str = "end";
 
-/// How long it is remembered that a tick was claimed.
+/// How long a claim is remembered.
 const REMEMBERED: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// A tick that a process has taken upon itself.
+/// A tick that a process has claimed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fire {
-    /// Whose schedule.
+    /// The business.
     pub business_id: String,
     /// The schedule.
     pub name: String,
-    /// When it was to tick.
+    /// The nominal time of the tick.
     pub nominal: Timestamp,
-    /// The schedule's, as the process knows it.
+    /// The generation of the schedule that the process has read.
     pub generation: u64,
     /// The process.
     pub owner: String,
-    /// From this moment on others may take over.
+    /// After this time another process may take over.
     pub lease_until: Timestamp,
 }
 
@@ -54,26 +54,26 @@ pub struct Fire {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FireRecord {
-    /// When it was to tick.
+    /// The nominal time of the tick.
     pub nominal: Timestamp,
-    /// When it did.
+    /// When it fired.
     pub fired_at: Timestamp,
-    /// The input that it gave.
+    /// The input that it caused.
     pub input_id: String,
 }
 
-/// What became of a claim.
+/// The result of a claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FireClaim {
-    /// The tick is this process's to fire.
+    /// This process fires the tick.
     Won,
-    /// Another process has it, or had it.
+    /// Another process fires it, or has fired it.
     Lost,
-    /// The schedule is not the one that this process knows: read it again and decide anew.
+    /// The schedule has changed since this process read it: read it again and decide anew.
     Stale,
 }
 
-/// What became of a tick that was claimed.
+/// The end of a claimed tick.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FireEnd {
     /// Its input was accepted.
@@ -81,12 +81,12 @@ pub enum FireEnd {
         /// When.
         at: Timestamp,
     },
-    /// It was left out on purpose, by the schedule's overlap or catch-up policy.
+    /// It was skipped deliberately, by the schedule's overlap or catch-up policy.
     Skipped,
 }
 
 impl Fire {
-    /// The id of the input that it gives, whichever process fires it.
+    /// The id of its input, which is the same whichever process fires the tick.
     pub fn input_id(&self) -> String {
         fire_input_id(&self.business_id, &self.name, self.nominal)
     }
@@ -105,7 +105,8 @@ impl Fire {
 }
 
 impl Store {
-    /// Claims a tick, once in the whole cluster, on condition that the schedule still is as this process knows it.
+    /// Claims a tick, once in the whole cluster, on condition that the schedule has not changed since this process read
+    /// it.
     pub async fn claim_fire(&self, fire: &Fire) -> Result<FireClaim, StoreError> {
         const OPERATION: &str = "TransactWriteItems";
         let (schedules, fires) = (&self.names().schedules, &self.names().fires);
@@ -114,7 +115,8 @@ impl Store {
             operation: OPERATION,
             reason: error.to_string(),
         };
-        // Tells this call's own write, seen again by a try whose forerunner's answer was lost, from somebody else's.
+        // An attempt may write and lose its answer, and the next attempt then finds that write. The writer's id
+        // distinguishes it from the claim of another process.
         let writer = Ulid::new().to_string();
         let known = ConditionCheck::builder()
             .table_name(schedules)
@@ -150,8 +152,8 @@ impl Store {
         }
     }
 
-    /// Takes a tick over that [`Store::unfinished_fires`] gave, or prolongs its lease; of many callers exactly one
-    /// wins. Whether the schedule still stands is for the caller to see.
+    /// Takes over a tick from [`Store::unfinished_fires`], or extends its lease; of many callers exactly one wins. The
+    /// caller checks whether the schedule still exists.
     pub async fn reclaim_fire(
         &self,
         fire: &Fire,
@@ -184,8 +186,8 @@ impl Store {
         Ok((claim, taken))
     }
 
-    /// Notes what became of a tick; noting it twice does no harm. The schedule learns of it first, so that a process
-    /// that dies in between leaves the tick to be finished again.
+    /// Notes the end of a tick; noting it twice changes nothing. The schedule is updated first, so that a process that
+    /// dies in between leaves a tick that another process finishes.
     pub async fn finish_fire(&self, fire: &Fire, end: FireEnd) -> Result<(), StoreError> {
         let nominal = AttributeValue::S(instant(fire.nominal));
         if let FireEnd::Fired { at } = end {
@@ -216,13 +218,14 @@ impl Store {
         }
     }
 
-    /// Ticks that were claimed and not finished, and whose lease was over at `now`, the longest over first; `limit` is
+    /// Claimed ticks that are not finished and whose lease has expired at `now`, the longest expired first; `limit` is
     /// from 1 to 100.
     pub async fn unfinished_fires(&self, now: Timestamp, limit: u32) -> Result<Vec<Fire>, StoreError> {
         Ok(self.unfinished_fires_after(now, None, limit).await?.items)
     }
 
-    /// The same page by page: a caller that cannot take up some of them gets past them with the page's cursor.
+    /// Like [`Store::unfinished_fires`], page by page. A caller that cannot take over some ticks passes the page's
+    /// cursor to get the following ones.
     pub async fn unfinished_fires_after(
         &self,
         now: Timestamp,
@@ -233,7 +236,8 @@ impl Store {
         let queue = Queue { table, index: BY_DUE, lane: Lane::Pending, now: Some(now), keys: [SCHEDULE, NOMINAL] };
         let mut pages = Pages::of(listing::PageSource::Queue(queue), cursor.map(str::to_owned), limit);
         while let Some(found) = pages.next(self).await? {
-            // The index lags behind: what was finished or taken over a moment ago may still be in it.
+            // The index is updated a little later than the table: a tick that was just finished or taken over may still
+            // be in it.
             for item in found.iter().filter(|item| item.contains_key(BY_DUE.partition)) {
                 let named = |name| text(item, name).unwrap_or("unknown");
                 let what = || format!("the tick of schedule {} at {}", named(SCHEDULE), named(NOMINAL));
@@ -245,7 +249,7 @@ impl Store {
         Ok(pages.end())
     }
 
-    /// Writes to the schedule of a tick, unless it is cancelled or `newest` is as late already.
+    /// Updates the schedule of a tick, unless it is cancelled or its `newest` time is already at least as late.
     async fn advance(&self, fire: &Fire, newest: &str, update: Update) -> Result<(), StoreError> {
         let table = &self.names().schedules;
         let call = UpdateItemInput::builder()
@@ -264,7 +268,7 @@ impl Store {
         }
     }
 
-    /// Whether the claim that is there is this call's own.
+    /// Whether the existing claim is this call's own.
     async fn claimed(&self, fire: &Fire, writer: &str, item: Option<AttributeMap>) -> Result<FireClaim, StoreError> {
         let item = match item {
             Some(item) => Some(item),
@@ -276,7 +280,7 @@ impl Store {
 }
 
 fn fire_item(fire: &Fire, writer: &str) -> AttributeMap {
-    // From now, and not from when the tick was due: one may be made up for long after.
+    // Counted from now and not from the tick's time, because a missed tick may fire long after it.
     let forget = Timestamp::now().checked_add(REMEMBERED).unwrap_or(Timestamp::MAX);
     let item = ItemBuilder::default()
         .text(SCHEDULE, compose(&[&fire.business_id, &fire.name]))

@@ -16,17 +16,17 @@ use super::{IndexSpec, TableSpec};
 use crate::StoreError;
 use crate::client::{deadlines, failure};
 
-/// Table operations are slow in AWS, and the first call of a client connects and may fetch credentials too.
+/// Operations on tables are slow in AWS, and the first call of a client also connects and may fetch credentials.
 const ATTEMPT_DEADLINE: Duration = Duration::from_secs(5);
 const CALL_DEADLINE: Duration = Duration::from_secs(15);
-/// AWS creates a table in seconds, mostly.
+/// AWS usually creates a table in seconds.
 const ACTIVE_DEADLINE: Duration = Duration::from_secs(120);
-/// A new index is filled from all items of its table first.
+/// A new index is first filled with the items of its table.
 const INDEX_DEADLINE: Duration = Duration::from_secs(600);
 const ASK_AGAIN: Duration = Duration::from_millis(500);
 
-/// Sees to it that every table is there, fits and can be used. Any number of processes may do so at the same moment:
-/// what another one has done or is doing is not done again, and waited for.
+/// Creates or checks every table, and waits until it can be used. Several processes may do this at the same moment: a
+/// process waits for what another one has begun and does not repeat it.
 pub(crate) async fn provision(client: &Client, specs: &[TableSpec], create: bool) -> Result<(), StoreError> {
     let (mut missing, mut found) = (Vec::new(), Vec::new());
     for spec in specs {
@@ -48,7 +48,7 @@ pub(crate) async fn provision(client: &Client, specs: &[TableSpec], create: bool
     if !create && !missing.is_empty() {
         return Err(StoreError::MissingTables(missing.iter().map(|spec| spec.name.clone()).collect()));
     }
-    // All before any is waited for: AWS makes several at a time.
+    // All are created before the first is waited for, because AWS creates several at a time.
     for spec in &missing {
         create_table(client, spec).await?;
     }
@@ -58,7 +58,7 @@ pub(crate) async fn provision(client: &Client, specs: &[TableSpec], create: bool
             None => wait_until_active(client, spec).await?,
         };
         if create {
-            // One after another: AWS adds one index to a table at a time.
+            // One after another, because AWS adds one index to a table at a time.
             for index in fits(spec, &table)? {
                 add_index(client, spec, index).await?;
             }
@@ -67,7 +67,8 @@ pub(crate) async fn provision(client: &Client, specs: &[TableSpec], create: bool
             wait_until_indexed(client, spec).await?;
         }
         if create {
-            // Also for tables that were there: the process that created one may have died before this.
+            // Also for existing tables, because the process that created one may have died before it enabled the
+            // expiry.
             enable_expiry(client, spec).await?;
         }
     }
@@ -87,7 +88,7 @@ async fn describe(client: &Client, name: &str) -> Result<Option<TableDescription
     }
 }
 
-/// Whether a table that is there has the keys that the store's calls name, and the indexes that it lacks, as a table of
+/// Checks that an existing table has the keys that the store uses, and returns the indexes that it lacks, as a table of
 /// an earlier version does.
 fn fits<'a>(spec: &'a TableSpec, table: &TableDescription) -> Result<Vec<&'a IndexSpec>, StoreError> {
     let wrong = |problem: String| StoreError::WrongTable { table: spec.name.clone(), problem };
@@ -147,7 +148,7 @@ async fn create_table(client: &Client, spec: &TableSpec) -> Result<(), StoreErro
             Err(error) => error,
         };
         match &error {
-            // Another process creates it at this moment, or an earlier try of this call did.
+            // Another process is creating the table, or an earlier attempt of this call did.
             SdkError::ServiceError(error) if matches!(error.err(), CreateTableError::ResourceInUseException(_)) => {
                 return Ok(());
             }
@@ -157,14 +158,14 @@ async fn create_table(client: &Client, spec: &TableSpec) -> Result<(), StoreErro
     }
 }
 
-/// Whether AWS only asks to come back, because too much is done to tables at this moment.
+/// Whether AWS asks to try again later, because too many operations on tables are under way.
 fn passes<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
     let SdkError::ServiceError(error) = error else { return false };
     let code = error.err().code().unwrap_or_default();
     matches!(code, "ResourceInUseException" | "LimitExceededException" | "ThrottlingException" | "Throttling")
 }
 
-/// Adds an index to a table that was there.
+/// Adds an index to an existing table.
 async fn add_index(client: &Client, spec: &TableSpec, index: &IndexSpec) -> Result<(), StoreError> {
     const OPERATION: &str = "UpdateTable";
     let invalid = |error: aws_sdk_dynamodb::error::BuildError| StoreError::Refused {
@@ -193,11 +194,11 @@ async fn add_index(client: &Client, spec: &TableSpec, index: &IndexSpec) -> Resu
             }
             Err(error) => error,
         };
-        // Another process adds it at this moment, or has added it since this one looked.
+        // Another process is adding the index, or has added it since the check.
         if describe(client, &spec.name).await?.is_some_and(|table| index_of(&table, index).is_some()) {
             return Ok(());
         }
-        // Or it changes something else of the table, and this has to wait.
+        // Otherwise AWS is changing the table in another way, and this change has to wait.
         if !passes(&error) || Instant::now() > deadline {
             return Err(failure(OPERATION, &spec.name, error));
         }
@@ -217,7 +218,7 @@ fn has_active(table: &TableDescription, index: &IndexSpec) -> bool {
     index_of(table, index).is_some_and(|found| found.index_status() == Some(&IndexStatus::Active))
 }
 
-/// Waits until every index is filled, whoever added it.
+/// Waits until every index is filled, including indexes that other processes added.
 async fn wait_until_indexed(client: &Client, spec: &TableSpec) -> Result<(), StoreError> {
     let deadline = Instant::now() + INDEX_DEADLINE;
     loop {
@@ -284,12 +285,12 @@ async fn enable_expiry(client: &Client, spec: &TableSpec) -> Result<(), StoreErr
         if !is_being_changed(&error) || Instant::now() > deadline {
             return Err(failure(OPERATION, &spec.name, error));
         }
-        // Another process was faster, and the next look says so; or AWS wants some time between two changes.
+        // Another process was faster, which the next check shows, or AWS requires some time between two changes.
         sleep(ASK_AGAIN).await;
     }
 }
 
-/// Whether items expire by this attribute, or are about to; an error when they expire by another one.
+/// Whether items expire by this attribute, or will soon; an error when they expire by another attribute.
 async fn expires_by(client: &Client, spec: &TableSpec, attribute: &str) -> Result<bool, StoreError> {
     let call = client.describe_time_to_live().table_name(&spec.name).customize().config_override(patient());
     let answer = call.send().await.map_err(|error| failure("DescribeTimeToLive", &spec.name, error))?;
@@ -306,8 +307,8 @@ async fn expires_by(client: &Client, spec: &TableSpec, attribute: &str) -> Resul
     }
 }
 
-/// Whether time to live could not be set because of what another process does or has done to it. AWS says of both, and
-/// of changes that follow each other too fast, that the request is not valid.
+/// Whether setting the time to live failed because another process is setting or has set it. AWS reports that, and
+/// changes in quick succession, as an invalid request.
 fn is_being_changed(error: &SdkError<UpdateTimeToLiveError, HttpResponse>) -> bool {
     let SdkError::ServiceError(service) = error else { return false };
     let message = service.err().message().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The item in which hosts say where they stand.
+//! The item with the latest known moment of all hosts.
 
 use std::time::Duration;
 
@@ -17,19 +17,20 @@ use crate::key::instant;
 use crate::optimistic::Contention;
 use crate::{Store, StoreError};
 
-/// Where the item is: under a key that no plugin's rows can have, because theirs begin with a length.
+/// The key of the item. A plugin's row cannot have it, because the keys of rows begin with a length.
 const PARTITION: (&str, &str) = ("partition", "signalbox");
 const SORT: (&str, &str) = ("sort", "timeline");
 
 impl Store {
     /// The moment of a decision that is about to be stored: later than every moment that this host gave before, and
-    /// hardly earlier than any that another host gave, whatever their clocks say. Mostly it asks nobody.
+    /// hardly earlier than any that another host gave, whatever their clocks show. It usually makes no call to the
+    /// store.
     pub async fn moment(&self) -> Result<Timestamp, StoreError> {
         if let Some(moment) = self.timeline().next() {
             return Ok(moment);
         }
         let asking = self.timeline().asking.clone().acquire_owned().await;
-        // Whoever waited here may find that somebody else has asked.
+        // Another task may have updated the item while this one waited.
         if let Some(moment) = self.timeline().next() {
             return Ok(moment);
         }
@@ -39,15 +40,15 @@ impl Store {
         next.ok_or_else(|| self.undecided("the machine's clock is being set again and again"))
     }
 
-    /// Moves the item on, and takes this host's place from it. It is a write, so it also tells whether the store takes
-    /// any.
+    /// Moves the item's moment on, and sets this host's count by it. This writes, so it also shows whether the store
+    /// accepts writes.
     pub(crate) async fn say_where_we_stand(&self) -> Result<(), StoreError> {
         let timeline = self.timeline();
         let mut stand = None;
         let mut contention = Contention::at(&self.names().rows, || "the order of decisions".to_owned());
         loop {
             let (wall, at, counted) = timeline.proposed();
-            // Who has counted goes on counting, and only a new one has to look first.
+            // A host that has a count goes on from it; only a new host has to read the item first.
             if counted.is_none() && stand.is_none() {
                 stand = self.stand().await?;
             }
@@ -69,7 +70,7 @@ impl Store {
                     timeline.settle(moment, at, wall);
                     return Ok(());
                 }
-                // Somebody is further, or was faster.
+                // Another host is ahead, or has written in between.
                 Some(found) => {
                     if counted.is_some() && wall <= found.high {
                         timeline.settle(found.high, at, wall);
@@ -81,7 +82,7 @@ impl Store {
         }
     }
 
-    /// What all hosts have said; none before the first.
+    /// The item; none before the first host has written it.
     pub(crate) async fn stand(&self) -> Result<Option<Stand>, StoreError> {
         let table = &self.names().rows;
         let read = GetItemInput::builder().table_name(table).set_key(Some(key(PARTITION, SORT))).consistent_read(true);
@@ -89,8 +90,9 @@ impl Store {
         Ok(answer.item.as_ref().and_then(Stand::of))
     }
 
-    /// Moves the item on to `moment`, which is far from what this host knows of, if it is far from what all have said
-    /// too. A new host whose clock was set back begins behind whatever was given before it and not said.
+    /// Moves the item on to `moment`, which is far from this host's count, and notes a leap if it is also far from the
+    /// item's moment. A new host whose clock was set back starts after every moment that other hosts may have given
+    /// since their last update.
     async fn move_far(
         &self,
         wall: Timestamp,
@@ -143,7 +145,7 @@ impl Store {
         self.move_timeline(update, "#high < :high", moment).await
     }
 
-    /// None when it was moved, else what is there.
+    /// None when the item was moved on; otherwise the existing item.
     async fn move_timeline(
         &self,
         update: Update,
@@ -170,7 +172,7 @@ impl Store {
                     Some(stand) => Ok(Some(stand)),
                     None => match self.stand().await? {
                         Some(stand) => Ok(Some(stand)),
-                        // Somebody has emptied the table under us.
+                        // The table was emptied while the host runs.
                         None => self.begin_timeline(moment).await,
                     },
                 }
@@ -188,7 +190,7 @@ impl Store {
     }
 }
 
-/// Whether a clock is further behind than clocks that agree are.
+/// Whether a clock is further behind the item than the clocks of hosts normally differ.
 fn was_set_back(wall: Timestamp, said: Timestamp) -> bool {
     said.duration_since(wall) > TOLERANCE
 }

@@ -1,4 +1,4 @@
-//! What the store has of all hosts, and what that means for a cursor.
+//! The stored state of the timeline, and what it means for a cursor.
 
 use std::time::Duration;
 
@@ -8,24 +8,24 @@ use super::{APART, STALE};
 use crate::item::{AttributeMap, text};
 use crate::key::instant;
 
-/// Leaps that are remembered. A start after a rest is one, so this is many months.
+/// How many leaps are remembered. A start after a pause is one, so these cover many months.
 const LEAPS: usize = 200;
 
 pub(super) const HIGH: &str = "high";
 pub(super) const LEAPT: &str = "leaps";
 pub(super) const FORGOTTEN: &str = "forgotten";
 
-/// What the store has of all hosts.
+/// The stored state of the timeline.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Stand {
-    /// The furthest that any of them has said.
+    /// The latest moment that a host has stored.
     pub(crate) high: Timestamp,
     leaps: Vec<Leap>,
-    /// Leaps before this moment are not remembered any more.
+    /// Leaps before this moment have been forgotten.
     pub(super) forgotten: Option<Timestamp>,
 }
 
-/// A host's clock was further than all the others were.
+/// A time in which one host was ahead of all others, because its clock had gone forward.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Leap {
     from: Timestamp,
@@ -33,16 +33,16 @@ struct Leap {
 }
 
 impl Stand {
-    /// From where on something may have been decided that whoever holds a cursor at `at` has not seen, and whether that
-    /// is certain.
+    /// The moment from which decisions may exist that the holder of a cursor at `at` has not seen, and whether that is
+    /// certain.
     pub(crate) fn unseen_from(&self, at: Timestamp, overlap: Duration) -> (Timestamp, bool) {
         let back = overlap.max(Duration::from_secs(5)).saturating_add(APART);
-        // A cursor that is ahead of every host was given by a clock that nobody follows any more.
+        // A cursor ahead of every host was given by a clock that no host follows any more.
         let known = at <= add(self.high, STALE.saturating_add(APART));
         let remembered = self.forgotten.is_none_or(|forgotten| sub(at, back) > forgotten);
         let mut from = sub(at.min(self.high), back);
         for leap in self.leaps.iter().rev() {
-            // Until the others have learnt of it, the host that leapt was ahead of them.
+            // Until the other hosts have read of the leap, the host that leapt was ahead of them.
             if from <= add(leap.to, STALE) && from > sub(leap.from, back) {
                 from = sub(leap.from, back);
             }

@@ -7,7 +7,7 @@ use ulid::Ulid;
 
 use crate::raw::Raw;
 
-/// A store with all that has to live as long as it does.
+/// A store with everything that has to live as long as it.
 pub struct Opened {
     pub store: Store,
     _folder: Option<TempDir>,
@@ -36,7 +36,7 @@ pub async fn serve() -> Backend {
     Backend::Endpoint { url, region: "us-east-1".to_owned(), access_key: None, secret: None }
 }
 
-/// Any server that speaks DynamoDB, with a set of tables for this run.
+/// A server that speaks DynamoDB, with its own tables for this run.
 pub struct Endpoint {
     url: String,
     access_key: String,
@@ -67,7 +67,7 @@ impl Endpoint {
         Store::open(config).await.unwrap()
     }
 
-    /// The tables themselves.
+    /// Direct access to the tables.
     pub fn raw(&self) -> Raw {
         Raw::Endpoint { client: self.client(), prefix: self.prefix.clone() }
     }
@@ -82,7 +82,7 @@ impl Endpoint {
         Client::from_conf(config)
     }
 
-    /// Makes the table of decisions as it was before it had this index.
+    /// Makes the table of decisions as it was before the version that added this index.
     pub async fn remove_decisions_index(&self, name: &str) {
         let (client, table) = (self.client(), format!("{}decisions", self.prefix));
         let removed = DeleteGlobalSecondaryIndexAction::builder().index_name(name).build().unwrap();

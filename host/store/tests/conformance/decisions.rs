@@ -77,7 +77,7 @@ pub async fn commits_that_wait_together_are_each_answered_for_themselves(store: 
     let commits = (0..30_u32).map(|n| {
         let (store, business) = (store.clone(), business.clone());
         tokio::spawn(async move {
-            // Some are there already, some come with what their conversation remembers.
+            // Some inputs were decided before, and some decisions update their conversation.
             let input = if n % 7 == 3 { "in-old".to_owned() } else { format!("in-{n}") };
             let mut record = record(&business, &input, minute(2));
             if n % 3 == 0 {

@@ -10,7 +10,7 @@ use crate::reviews::{by, under_review};
 use crate::samples::{accepted, action, minute, record, row_key, scope, with_effects};
 use crate::schedules::put;
 
-/// Tells the child of the test below which file to write to.
+/// The variable that tells the child of the test below which file to write.
 const FILE: &str = "SIGNALBOX_TEST_WRITER_FILE";
 
 async fn open(path: PathBuf) -> Store {
@@ -118,8 +118,8 @@ async fn reopening_the_file_keeps_reviews_schedules_and_claims() {
     assert_eq!(store.unfinished_fires(tick.lease_until, 10).await.unwrap(), [tick]);
 }
 
-/// A child process commits decisions and says so, one line each; it is killed in the middle, and every decision that it
-/// told of is there.
+/// A child process commits decisions and prints one line for each. It is killed in the middle, and every decision that
+/// it printed is stored.
 #[tokio::test]
 async fn what_was_answered_survives_kill_9() {
     let folder = tempfile::tempdir().unwrap();
@@ -157,7 +157,7 @@ async fn writer_that_is_killed() {
     for n in 0.. {
         let record = record("business", &format!("in-{n}"), minute(1));
         assert_eq!(store.commit_decision(&record).await.unwrap(), Committed::New);
-        // Straight to the pipe: `println!` would wait in the test harness's buffer.
+        // Written directly to the pipe, because `println!` would stay in the test harness's buffer.
         writeln!(std::io::stdout(), "committed {}", record.decision.id).unwrap();
         std::io::stdout().flush().unwrap();
     }

@@ -143,7 +143,7 @@ async fn update(store: &Store, record: &DecisionRecord, effect_id: &str, state: 
     store.update_effects(&record.decision.id, &record.decision.business_id, &updates).await.unwrap()
 }
 
-/// Other tests may share the tables; their decisions are left out.
+/// The pending decisions of one business, because other tests may share the tables.
 async fn pending(store: &Store, business_id: &str, now: Timestamp) -> Vec<String> {
     of(business_id, store.pending_decisions(now, 100).await.unwrap())
 }

@@ -18,18 +18,19 @@ use crate::reviews::{by, under_review};
 use crate::samples::{accepted, action, at, minute, record, row_key, scope, with_effects, with_session};
 use crate::schedules::definition;
 
-/// What the proxy in front of the database does with a request.
+/// What the proxy before the database does with a request.
 #[derive(Clone)]
 enum Mode {
-    /// Nothing: the request and its answer pass.
+    /// It passes request and answer.
     Pass,
-    /// The database is not asked; this is the answer.
+    /// It answers this itself.
     Answer(u16, &'static str),
-    /// The database is not asked to update anything; to everything of that kind this is the answer.
+    /// It answers this to every update itself.
     AnswerUpdates(u16, &'static str),
-    /// No answer comes.
+    /// It does not answer.
     Silence,
-    /// The database does what it is asked, and the answer to this many requests from now is lost; others pass.
+    /// It passes the request, and drops the answer to the request with this number, counted from now; it passes all
+    /// others.
     LoseAnswer(u32),
 }
 
@@ -101,7 +102,7 @@ async fn answer(client: &mut TcpStream, status: u16, body: &str) {
     client.write_all(answer.as_bytes()).await.unwrap();
 }
 
-/// One HTTP request or answer with its body; none when the other side has closed.
+/// One HTTP request or answer with its body; none when the peer has closed the connection.
 pub async fn message(stream: &mut TcpStream) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut wanted = None;
@@ -170,7 +171,7 @@ async fn an_answer_that_makes_no_sense_is_an_error_without_a_dump() {
 async fn a_server_that_does_not_answer_is_a_timeout() {
     let faulty = faulty().await;
     faulty.set(Mode::Silence);
-    // From here on the clock jumps to the next deadline as soon as nothing else happens.
+    // From here on the clock jumps to the next deadline as soon as no task can run.
     tokio::time::pause();
     let error = faulty.store.decision("dec_1", "business").await.unwrap_err();
     assert!(matches!(error, StoreError::Timeout { operation: "GetItem", .. }), "{error:?}");
@@ -289,7 +290,7 @@ async fn a_change_that_others_keep_from_being_written_is_given_up_by_name() {
     faulty.store.commit_decision(&record).await.unwrap();
     let schedule = definition("business", "daily");
     faulty.store.put_schedule(&schedule, minute(1)).await.unwrap();
-    // As if somebody else wrote each time between the read and the write.
+    // As if another writer wrote between each read and write.
     let refused = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException"}"#;
     faulty.set(Mode::AnswerUpdates(400, refused));
     let dropped = EffectState::Dropped { reason: "no".to_owned() };
@@ -325,7 +326,7 @@ async fn a_store_that_takes_no_writes_fails_its_check_and_is_told_of_until_a_wri
         assert_eq!(faulty.store.keeps_failing(), None);
         faulty.store.commit_decision(&record).await.unwrap_err();
     }
-    // One table may be throttled while the check, which is another one's, succeeds.
+    // One table may be throttled while the check, which uses another table, succeeds.
     faulty.set(Mode::Pass);
     faulty.store.check().await.unwrap();
     assert!(faulty.store.keeps_failing().unwrap().contains("3 writes in a row"));

@@ -100,7 +100,7 @@ pub async fn the_past_of_a_schedule_outlives_its_definition_and_ends_with_it(sto
     let after = read(store, &schedule).await;
     assert!(after.last.is_some() && after.handled_until == Some(minute(8)));
     store.cancel_schedule(&business, "daily", minute(11)).await.unwrap();
-    // Whoever still had the tick may finish it; that brings nothing back.
+    // The process that lost the tick may still finish it, which changes nothing.
     store.finish_fire(&fire, FireEnd::Fired { at: minute(12) }).await.unwrap();
     assert_eq!(store.schedule(&business, "daily").await.unwrap(), None);
     let again = put(store, &business, "daily", minute(13)).await;
@@ -198,7 +198,7 @@ async fn read(store: &Store, schedule: &Schedule) -> Schedule {
     store.schedule(&schedule.definition.business_id, &schedule.definition.name).await.unwrap().unwrap()
 }
 
-/// Other tests may share the tables; their ticks are left out.
+/// The unfinished ticks of one business, because other tests may share the tables.
 async fn unfinished(store: &Store, business: &str, now: Timestamp) -> Vec<Fire> {
     let all = store.unfinished_fires(now, 100).await.unwrap();
     all.into_iter().filter(|fire| fire.business_id == business).collect()

@@ -153,7 +153,7 @@ pub async fn a_delivery_of_a_webhook_is_no_input(store: &Store) {
     assert_eq!(store.input_state(&delivery.business_id, "dlv_1").await.unwrap(), None);
 }
 
-/// Other tests may share the tables; their inputs are left out.
+/// The pending inputs of one business, because other tests may share the tables.
 async fn pending(store: &Store, business_id: &str) -> Vec<AcceptedInput> {
     let all = store.pending_inputs(100).await.unwrap();
     all.into_iter().filter(|accepted| accepted.input.business_id == business_id).collect()

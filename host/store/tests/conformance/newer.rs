@@ -1,5 +1,5 @@
-//! A newer version has written to the tables, and this one serves what is in them: everywhere there are fields and
-//! variants that this one does not know. What it writes back still has them.
+//! A newer version has written to the tables, with fields and variants everywhere that this version does not know. This
+//! version serves these records, and keeps the unknown parts when it writes them back.
 
 use serde_json::{Value, json};
 use signalbox_model::{JsonObject, Outcome, ReviewVerdict, Timestamp};
@@ -17,7 +17,7 @@ use crate::samples::{
 };
 use crate::schedules::definition;
 
-/// What has keys of its own: free JSON, maps, and enums that name their variant by a key.
+/// The keys whose values have no fixed fields: free JSON, maps, and enums that name their variant by a key.
 const FREE: [&str; 9] = ["payload", "settings", "permissions", "kind", "timing", "source", "data", "plugin", "result"];
 
 /// Adds a field to every object whose fields the host defines.
@@ -60,7 +60,7 @@ async fn a_decision_with_fields_of_a_newer_version_is_served_and_keeps_them() {
             raw.rewrite("decisions", decision_key(&record), name, grow).await;
         }
         let body = raw.get("decisions", decision_key(&record)).await["body"].clone();
-        // It is read and listed by every way.
+        // Every read and every list returns it.
         let id = &record.decision.id;
         assert_eq!(store.decision(id, &business).await.unwrap().as_ref(), Some(&record));
         let query = DecisionQuery {
@@ -74,14 +74,14 @@ async fn a_decision_with_fields_of_a_newer_version_is_served_and_keeps_them() {
         assert_eq!(store.pending_reviews(&business, None, 10).await.unwrap().items, std::slice::from_ref(&record));
         let missed = store.missed_since(&business, None, Duration::ZERO, 10).await.unwrap().page;
         assert_eq!((missed.items.as_slice(), missed.left_out), (std::slice::from_ref(&record), 0));
-        // It is reviewed, and its effects leave.
+        // It can be reviewed, and its effects can be delivered.
         let resolved = store.resolve_review(id, &business, &by("ana", ReviewVerdict::Approve)).await.unwrap();
         assert!(matches!(resolved, Resolved::Done(_)), "{resolved:?}");
         let delivered = EffectState::Delivered { at: minute(40) };
         let update = EffectUpdate { effect_id: "a".to_owned(), state: delivered.clone() };
         let after = store.update_effects(id, &business, &[update]).await.unwrap();
         assert_eq!(after.effects[0].state, delivered);
-        // What was written back still has what the newer version wrote.
+        // The written item still has what the newer version wrote.
         let item = raw.get("decisions", decision_key(&record)).await;
         assert!(kept(&item) && item["body"] == body);
         let (effects, review) = (document(&item, "effects"), document(&item, "review"));
@@ -132,12 +132,12 @@ async fn a_decision_with_variants_of_a_newer_version_is_shown_as_it_is_and_keeps
         assert_eq!(shown["effects"], document(&before, "effects"));
         assert!(read.effects.iter().all(|effect| !effect.state.is_final()));
         assert_eq!(read.effects.iter().map(|effect| effect.kind.is_known()).collect::<Vec<_>>(), [false, true, false]);
-        // It may be due for a newer version, and is found by it.
+        // It may be due for a newer version, so it is found.
         let ids =
             |records: Vec<DecisionRecord>| records.into_iter().map(|record| record.decision.id).collect::<Vec<_>>();
         let due = ids(store.pending_decisions(minute(59), 100).await.unwrap());
         assert!(due.contains(&record.decision.id));
-        // Nobody here changes what only a newer version understands; what it does understand changes beside it.
+        // This version does not change the effects that only a newer version understands; it changes the others.
         let dropped = EffectState::Dropped { reason: "no".to_owned() };
         let update = |id: &str| EffectUpdate { effect_id: id.to_owned(), state: dropped.clone() };
         store.update_effects(&record.decision.id, &business, &[update("b"), update("c")]).await.unwrap();
@@ -146,7 +146,8 @@ async fn a_decision_with_variants_of_a_newer_version_is_shown_as_it_is_and_keeps
         assert_eq!((&is[0], &is[1]), (&was[0], &was[1]));
         assert_eq!((&is[2]["kind"], &is[2]["state"]["is"]), (&was[2]["kind"], &json!("dropped")));
         assert_eq!(after["body"], before["body"]);
-        // With nothing of its own left to do, it still stands where the newer version looks for what is parked.
+        // Nothing is left for this version to deliver, so the decision is where the newer version looks for waiting
+        // effects.
         store.update_effects(&record.decision.id, &business, &[update("a")]).await.unwrap();
         let last = raw.get("decisions", key).await;
         assert!(kept(&last) && last["queue"] == before["queue"] && last["dueMoment"] == before["dueMoment"], "{last}");
@@ -232,12 +233,12 @@ async fn a_schedule_of_a_newer_version_is_listed_paused_and_put_again_and_keeps_
         store.pause_schedule(&business, "daily", minute(3)).await.unwrap();
         let (kept_attribute, body_has, definition_has, body) = fields().await;
         assert!(kept_attribute && body_has && definition_has && body["paused"] == true, "{body}");
-        // Another definition is another definition; the schedule's own fields stay.
+        // Another definition replaces the unknown fields of the definition; the schedule's own unknown fields stay.
         let other = ScheduleDefinition { timing: ScheduleTiming::At(minute(50)), ..plain };
         assert_eq!(store.put_schedule(&other, minute(4)).await.unwrap(), Put::Replaced);
         let (kept_attribute, body_has, definition_has, body) = fields().await;
         assert!(kept_attribute && body_has && !definition_has && body["paused"] == true, "{body}");
-        // What says when it ticks is not guessed at.
+        // A timing that this version does not know is not guessed.
         raw.rewrite("schedules", key, "body", |body| {
             body["definition"]["timing"] = json!({ "tide": { "harbour": "Constanța" } });
             body["definition"]["overlap"] = json!("merge");

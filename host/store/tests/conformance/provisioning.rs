@@ -1,4 +1,4 @@
-//! Several processes see to the tables at the same moment.
+//! Several processes create the tables at the same moment.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -10,17 +10,16 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::backends;
 use crate::failures::message;
 
-/// How AWS answers when another process was faster by a moment.
+/// How AWS answers when another process was faster.
 #[derive(Clone, Copy)]
 enum Faster {
-    /// The call is not made, and this is said.
+    /// The call is not made and gets this answer.
     Refused(&'static str, &'static str),
-    /// The call is made, as if by the other process, and this is said.
+    /// The call is made, as if by the other process, and gets this answer.
     Done(&'static str, &'static str),
 }
 
-/// A server whose first calls of these operations on each table are answered like this; all others do what they are
-/// asked.
+/// A server that gives these answers to the first call of each operation on each table, and makes all other calls.
 async fn beside_another(answers: &'static [(&'static str, Faster)]) -> Backend {
     let Backend::Endpoint { url, region, .. } = backends::serve().await else { panic!("no endpoint") };
     let upstream = url.trim_start_matches("http://").to_owned();

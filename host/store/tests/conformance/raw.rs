@@ -1,4 +1,4 @@
-//! Items as they stand in the tables, for tests of what other versions write.
+//! Direct access to items, for tests of records that other versions write.
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::primitives::Blob;
@@ -11,7 +11,7 @@ use signalbox_store::{Backend, Config, Store};
 
 use crate::backends::Endpoint;
 
-/// A way past the store to its tables, in DynamoDB's own JSON.
+/// Access to the store's tables without the store, in DynamoDB's own JSON.
 pub enum Raw {
     Database(Database),
     Endpoint { client: Client, prefix: String },
@@ -36,7 +36,7 @@ pub async fn on_every_backend(test: impl AsyncFn(&Store, &Raw)) {
 }
 
 impl Raw {
-    /// The item under a key of two texts.
+    /// The item with a key of two texts.
     pub async fn get(&self, table: &str, key: [(&str, &str); 2]) -> Value {
         match self {
             Self::Database(database) => {

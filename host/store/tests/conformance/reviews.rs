@@ -242,7 +242,7 @@ pub async fn a_decision_as_large_as_one_may_be_can_be_reviewed_and_delivered(sto
     let business = unique("business");
     let effects = vec![Effect::withheld("a", action("a", None))];
     let mut largest = under_review(&business, 1, None, effects);
-    // Just below what a commit takes: text that does not shrink is stored compressed all the same.
+    // Just below the limit of a commit. The text does not compress, and is stored compressed nevertheless.
     for kilobytes in (300..=500).rev() {
         largest.decision.context.input.content.text = Some(noise(kilobytes * 1024));
         match store.commit_decision(&largest).await {
@@ -354,7 +354,7 @@ async fn listed(store: &Store, business: &str) -> Vec<DecisionRecord> {
     store.pending_reviews(business, None, 100).await.unwrap().items
 }
 
-/// Other tests may share the tables; their decisions are left out.
+/// The expired reviews of one business, because other tests may share the tables.
 async fn expired(store: &Store, business: &str, now: Timestamp) -> Vec<String> {
     own(business, store.expired_reviews(now, 100).await.unwrap())
 }

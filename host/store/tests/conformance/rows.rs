@@ -173,7 +173,7 @@ pub async fn pages_give_every_row_once_in_both_directions(store: &Store) {
 
 pub async fn a_page_ends_before_it_is_larger_than_it_may_be(store: &Store) {
     let scope = scope(&unique("business"));
-    // Compressed and not, so that a row may have more bytes than its item.
+    // One item is compressed and one is not, because a row may have more bytes than its item.
     let items = [format!(r#"{{"n":"{}"}}"#, "x".repeat(200_000)), format!(r#"{{"n":"{}"}}"#, "y".repeat(100_000))];
     for n in 0..12 {
         let item = &items[n % 2];
@@ -264,7 +264,7 @@ pub async fn a_large_row_is_read_back(store: &Store) {
     }
 }
 
-/// Names from few characters, so that they often are parts and continuations of each other.
+/// Names of few different characters, so that they often are parts or prefixes of each other.
 fn odd_text() -> impl Strategy<Value = String> {
     prop_oneof!["[ab#:0-9]{1,4}", "[\\x00#ă\u{10FFFF}/]{1,3}", "\\PC{1,5}"]
 }
@@ -289,13 +289,13 @@ fn samples<S: Strategy>(strategy: &S, count: u32) -> Vec<S::Value> {
 pub async fn rows_of_one_scope_are_never_read_by_another(store: &Store) {
     let run = unique("run");
     let mut places = samples(&odd_place(), 24);
-    // Besides, the same text cut in different places.
+    // In addition, the same text split in different places.
     for cut in [["a", "b#c", "d"], ["a#b", "c", "d"], ["a", "b", "c#d"], ["1:a", "1:b", "c"], ["1", "a1", "bc"]] {
         let [business_id, plugin, table] = cut.map(str::to_owned);
         places.push((RowScope { business_id, plugin, table }, row_key("p", "s")));
     }
     for (scope, _) in &mut places {
-        // Of this run alone, also when other tests share the table.
+        // Unique for this run, because other tests may share the table.
         scope.business_id.push_str(&run);
     }
     let mut written = BTreeMap::new();
@@ -310,7 +310,7 @@ pub async fn rows_of_one_scope_are_never_read_by_another(store: &Store) {
         let page = store.query_rows(scope, &key.partition, &range()).await.unwrap();
         let found: BTreeMap<_, _> = page.rows.iter().map(|row| (&row.key.sort, row.item.clone())).collect();
         assert_eq!(found, written[&place], "{scope:?} {:?}", key.partition);
-        // No other place gives this row, and this place gives no other.
+        // No other key returns this row, and this key returns no other row.
         for (other, other_key) in &places {
             let row = store.row(other, &RowKey { sort: key.sort.clone(), ..other_key.clone() }).await.unwrap();
             let there = (&other.business_id, &other.plugin, &other.table, &other_key.partition);
@@ -348,7 +348,7 @@ async fn sorts(store: &Store, scope: &RowScope, partition: &str, range: &RowRang
     page.rows.into_iter().map(|row| row.key.sort).collect()
 }
 
-/// A write that is no repetition of any other.
+/// A write with an idempotency key of its own.
 async fn put(
     store: &Store,
     scope: &RowScope,

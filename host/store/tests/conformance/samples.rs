@@ -5,7 +5,7 @@ use signalbox_model::{
 use signalbox_store::{AcceptedInput, DecisionRecord, Effect, EffectKind, RowKey, RowScope, SessionUpdate};
 use ulid::Ulid;
 
-/// A name that no other test has, so that tests may share tables.
+/// A name that no other test uses, so that tests may share tables.
 pub fn unique(what: &str) -> String {
     format!("{what}-{}", Ulid::new().to_string().to_lowercase())
 }
@@ -120,7 +120,7 @@ pub fn with_session(mut record: DecisionRecord, data: Value, expires_at: Timesta
     record
 }
 
-/// Text that hardly shrinks.
+/// Text that hardly compresses.
 pub fn noise(length: usize) -> String {
     let mut state = 0x9E37_79B9_7F4A_7C15_u64;
     let mut next = || {

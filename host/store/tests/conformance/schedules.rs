@@ -95,13 +95,13 @@ pub async fn what_was_asked_for_earlier_never_undoes_what_was_asked_for_later(st
     assert_eq!(store.put_schedule(&first, minute(4)).await.unwrap(), Put::Unchanged);
     assert!(!store.cancel_schedule(&business, "daily", minute(4)).await.unwrap());
     assert_eq!(read(store, &second).await.definition, second);
-    // A pause is nobody's definition: what was asked for before it still counts.
+    // A pause is no definition: a definition from before the pause still counts.
     store.pause_schedule(&business, "daily", minute(9)).await.unwrap();
     assert_eq!(store.put_schedule(&first, minute(6)).await.unwrap(), Put::Replaced);
     assert!(store.cancel_schedule(&business, "daily", minute(7)).await.unwrap());
     assert_eq!(store.put_schedule(&first, minute(6)).await.unwrap(), Put::Unchanged);
     assert_eq!(store.schedule(&business, "daily").await.unwrap(), None);
-    // Also when the cancellation arrives before the schedule that it cancels.
+    // The cancellation may also arrive before the schedule that it cancels.
     let late = definition(&business, "late");
     assert!(!store.cancel_schedule(&business, "late", minute(2)).await.unwrap());
     assert_eq!(store.put_schedule(&late, minute(1)).await.unwrap(), Put::Unchanged);
@@ -178,7 +178,7 @@ pub fn definition(business: &str, name: &str) -> ScheduleDefinition {
     }
 }
 
-/// A schedule as it stands after it was put in force at one moment.
+/// The schedule after one definition, stored at one moment.
 pub async fn put(store: &Store, business: &str, name: &str, at: Timestamp) -> Schedule {
     let definition = definition(business, name);
     store.put_schedule(&definition, at).await.unwrap();
@@ -189,7 +189,7 @@ async fn read(store: &Store, definition: &ScheduleDefinition) -> Schedule {
     store.schedule(&definition.business_id, &definition.name).await.unwrap().unwrap()
 }
 
-/// The names of one business's schedules among all; other tests may share the tables.
+/// The names of one business's schedules in the list of all schedules; other tests may share the tables.
 async fn all(store: &Store, business: &str, limit: u32) -> Vec<String> {
     let mut names = Vec::new();
     let mut cursor: Option<String> = None;

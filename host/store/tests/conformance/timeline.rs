@@ -1,4 +1,4 @@
-//! The order of what hosts decide, whose clocks show different times or are set.
+//! The order of decisions of hosts whose clocks differ or are set.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -34,7 +34,7 @@ async fn host(backend: &Backend, clock: &Ahead) -> Store {
     Store::open(Config { wall: clock.clock(), ..Config::new(backend.clone()) }).await.unwrap()
 }
 
-/// As an executor does: the moment first, then the decision.
+/// Like an executor: it takes the moment first and then stores the decision.
 async fn decide(store: &Store, input: &str) -> DecisionRecord {
     let mut record = record("business", input, store.moment().await.unwrap());
     record.decision.created_at = store.moment().await.unwrap();
@@ -84,14 +84,14 @@ async fn what_is_decided_after_the_clock_was_set_back_is_found_from_an_older_cur
 async fn what_a_host_with_a_slow_clock_decides_is_found_from_the_cursor_of_a_fast_one() {
     let backend = backends::serve().await;
     let (slow, fast) = (host(&backend, &Ahead::default()).await, host(&backend, &Ahead::by(7_200)).await);
-    // The slow one has begun to count before there was another.
+    // The slow host began to count before another host existed.
     decide(&slow, "before").await;
     let seen = decide(&fast, "seen").await;
     decide(&slow, "missed").await;
     let missed = missed(&fast, &seen).await;
     assert!(missed.complete);
     assert!(ids(&missed).contains(&"missed"), "{:?}", ids(&missed));
-    // From now on the slow one is where the fast one is.
+    // The check lets the slow host catch up with the fast one.
     slow.check().await.unwrap();
     let (seen, last) = (decide(&fast, "seen too").await, decide(&slow, "missed too").await);
     assert!((last.decision.created_at.duration_since(seen.decision.created_at)).abs() < SignedDuration::from_secs(60));
@@ -115,7 +115,7 @@ async fn a_cursor_ahead_of_every_host_is_not_said_to_be_complete_and_leads_back(
     let backend = backends::serve().await;
     let store = host(&backend, &Ahead::default()).await;
     let now = decide(&store, "now").await;
-    // As an earlier version gave it on a machine whose clock was fast.
+    // A moment that an earlier version gave on a machine with a fast clock.
     let seen = record("business", "seen", now.decision.created_at + SignedDuration::from_hours(5));
     let told = missed(&store, &seen).await;
     assert!(!told.complete);

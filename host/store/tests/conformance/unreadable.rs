@@ -1,4 +1,4 @@
-//! Records that nobody can read stop nothing behind them.
+//! Records that cannot be read do not stop the reading of others.
 
 use std::time::Duration;
 
@@ -12,10 +12,11 @@ use crate::reviews::under_review;
 use crate::samples::{accepted, action, message_model, minute, unique};
 use crate::schedules::definition;
 
-/// More than any page has.
+/// More records than a page can have.
 const MANY: usize = 150;
 
-/// Puts many items before the one under a key, which are like it but for their keys, and unreadable in one attribute.
+/// Stores many items before the item with a key. They equal it except for their keys, and one attribute that cannot be
+/// read.
 async fn before(raw: &Raw, table: &str, key: [(&str, &str); 2], unreadable: &str, moments: &[&str], at: &str) {
     let item = raw.get(table, key).await;
     for number in 0..MANY {
@@ -123,7 +124,7 @@ async fn many_inputs_ticks_schedules_and_models_that_cannot_be_read_hide_no_othe
     .await;
 }
 
-/// The same for an item of a list of everything.
+/// Like [`before`], for an item in the list of all items of a table.
 async fn listed_before(raw: &Raw, table: &str, key: [(&str, &str); 2]) {
     let item = raw.get(table, key).await;
     for number in 0..MANY {

@@ -1,4 +1,4 @@
-//! What an earlier version left is taken over as it is.
+//! Records of an earlier version are used as they are.
 
 use std::path::Path;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::backends::Endpoint;
 use crate::reviews::by;
 use crate::samples::{accepted, message_model, minute, record};
 
-/// As the table of decisions was before it had reviews.
+/// The table of decisions before the version that added reviews.
 fn old_table() -> Value {
     let table = tables("signalbox-").into_iter().find(|table| table.name == "signalbox-decisions").unwrap();
     let mut created = serde_json::to_value(table).unwrap()["CreateTable"].take();
@@ -30,7 +30,7 @@ fn old_table() -> Value {
     created
 }
 
-/// As a decision was stored before it had a review, waiting for a person.
+/// A decision that waits for a person, as it was stored before reviews had records.
 fn old_decision(record: &DecisionRecord) -> Value {
     let body = json!({ "decision": record.decision, "output": record.output, "reply": record.reply });
     let effects = json!([{
