@@ -10,7 +10,8 @@ fn main() {
     let version = Command::new(rustc).arg("--version").output().ok().filter(|output| output.status.success());
     let rust = version.and_then(|output| String::from_utf8(output.stdout).ok());
     let rust = rust.as_deref().and_then(|text| text.split_whitespace().nth(1)).unwrap_or("unknown");
-    // Asked when it runs: a target folder that was copied may hold a script compiled for another folder.
+    // Read from the environment at run time: a copied target folder may hold a build script that was compiled in
+    // another folder.
     let folder = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
     let lock = Path::new(&folder).join("../../Cargo.lock");
     let locked = std::fs::read_to_string(&lock).unwrap_or_default();

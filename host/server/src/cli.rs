@@ -45,7 +45,7 @@ pub struct Cli {
     command: Command,
 }
 
-/// What every command takes.
+/// The options that every command takes.
 #[derive(Clone, Debug, Args)]
 pub struct Configured {
     /// The configuration file; without it signalbox.toml in the current folder, if there is one.
@@ -75,7 +75,7 @@ enum Command {
     CompileComponent(compile_component::Options),
 }
 
-/// Runs one command to its exit code; what went wrong is told on standard error.
+/// Runs one command and returns its exit code; an error is printed on standard error.
 pub fn run(cli: Cli) -> ExitCode {
     let configured = &cli.configured;
     let result = match cli.command {
@@ -96,7 +96,7 @@ pub fn run(cli: Cli) -> ExitCode {
     };
     match result {
         Ok(code) => code,
-        // Whoever reads our output has had enough of it, for example `head`.
+        // The program that reads the output has closed the pipe, as `head` does.
         Err(error) if is_broken_pipe(&error) => shutdown::DONE,
         Err(error) => {
             output::problem(&explain(&error));
@@ -111,7 +111,7 @@ impl Configured {
         self.load_with(None)
     }
 
-    /// The same with a key that a shorthand option sets.
+    /// Like [`Configured::load`], with one more key that a shorthand option sets.
     pub fn load_with(&self, shorthand: Option<(&str, String)>) -> anyhow::Result<Loaded> {
         let set = self.set.iter().map(|option| ("--set", option.clone())).chain(shorthand);
         Ok(Sources::of_process(self.config.clone(), set).load().map_err(StartError::from)?)
@@ -122,13 +122,13 @@ impl Configured {
 fn wait_for<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")?;
     let result = runtime.block_on(work);
-    // A thread that waits for the keyboard must not keep the process.
+    // A thread that waits for keyboard input must not keep the process alive.
     runtime.shutdown_background();
     result
 }
 
 fn explain(error: &anyhow::Error) -> String {
-    // The paths, names and answers that errors repeat may be strangers'.
+    // Paths, names and answers in an error may come from untrusted sources.
     let told = output::printable(&with_causes(error));
     let Some(error) = error.downcast_ref::<StartError>() else { return format!("error: {told}\n") };
     let details = match error {
@@ -141,7 +141,7 @@ fn explain(error: &anyhow::Error) -> String {
     format!("{details}error[{code}]: {told}\n  docs/errors/{code}.md says what to do\n")
 }
 
-/// An error with its causes, each told once: some libraries repeat the cause in their own words of it.
+/// An error with its causes, each printed once: some libraries repeat the cause in their own message.
 fn with_causes(error: &anyhow::Error) -> String {
     let mut told = error.to_string();
     for cause in error.chain().skip(1).map(ToString::to_string) {

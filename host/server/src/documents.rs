@@ -1,5 +1,5 @@
-//! The API describes itself and its neighbours, from the same types that it reads and writes: OpenAPI for requests,
-//! AsyncAPI for frames, a JSON Schema for every model.
+//! The API describes itself and the other endpoints, from the same types that it reads and writes: OpenAPI for
+//! requests, AsyncAPI for frames, a JSON Schema for every model.
 
 mod asyncapi;
 mod examples;
@@ -21,13 +21,13 @@ use serde_json::{Value, json};
 use signalbox_model::ErrorCode;
 use signalbox_trigger_api::{Api, ApiError};
 
-/// The media type of OpenAPI and AsyncAPI documents alike is plain JSON to every tool that reads them.
+/// The media type of OpenAPI and AsyncAPI documents: every tool that reads them accepts plain JSON.
 const JSON: &str = "application/json";
 
 /// The media type of JSON Schemas.
 const SCHEMA_JSON: &str = "application/schema+json";
 
-/// The documents' routes; they are open to all, because they say nothing that this source code does not.
+/// The documents' routes. They need no token, because the documents hold nothing that the public source code does not.
 pub fn routes() -> Router {
     let schemas = schemas::all();
     let list: Vec<Value> = schemas.keys().map(|name| json!({"name": name, "href": href(name)})).collect();
@@ -59,14 +59,14 @@ fn schema(files: &BTreeMap<String, Bytes>, file: &str) -> Response {
 fn document_response(media_type: &'static str, bytes: Bytes) -> Response {
     let headers = [
         (CONTENT_TYPE, HeaderValue::from_static(media_type)),
-        // Another release of the host may say something else.
+        // Another release of the host may serve other documents.
         (CACHE_CONTROL, HeaderValue::from_static("no-cache")),
     ];
     (headers, bytes).into_response()
 }
 
 fn written(document: &Value) -> Bytes {
-    // A document is made of JSON already, for which writing has no way to fail.
+    // The document is a JSON value, and writing a JSON value cannot fail.
     Bytes::from(serde_json::to_vec_pretty(document).unwrap_or_default())
 }
 

@@ -1,4 +1,4 @@
-//! A bundle held against the configuration: what its plugins are granted and nothing here would give them.
+//! Compares a bundle with the configuration, to find grants and inputs that nothing in the configuration serves.
 
 use std::ops::Range;
 
@@ -12,7 +12,7 @@ use signalbox_sandbox::Written;
 use crate::config::Config;
 
 /// Warnings about grants and inputs without a backend, each at its place in the manifest. The bundle can be loaded all
-/// the same: a plugin is told `not-configured` or `denied`, and may know what to do then.
+/// the same: the plugin's call returns `not-configured` or `denied`, which the plugin may handle.
 pub fn problems(config: &Config, written: &Written) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (name, plugin) in &written.plugins {
@@ -65,7 +65,8 @@ pub fn problems(config: &Config, written: &Written) -> Vec<Problem> {
     problems
 }
 
-/// Errors that keep `serve` from loading the bundle: a webhook that nothing could verify, a topic that has another use.
+/// Errors that keep `serve` from loading the bundle: a webhook that cannot be verified, or a topic that the host uses
+/// otherwise.
 pub fn errors(config: &Config, written: &Written) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (name, hook) in &written.inputs.webhook {
@@ -98,7 +99,7 @@ pub fn errors(config: &Config, written: &Written) -> Vec<Problem> {
     problems
 }
 
-/// What of a capability a plugin is granted, with the place of each word.
+/// The arguments of a capability's grants to a plugin, each with its place in the manifest.
 fn granted(plugin: &PluginSpec, capability: Capability) -> impl Iterator<Item = (&str, Range<usize>)> {
     let name = capability.as_str();
     let words = plugin.grants.get(name).into_iter().flatten();

@@ -13,11 +13,11 @@ use signalbox_store::Store;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-/// While the store is not well, and after calls of others have failed, it is asked this often; requests to `/readyz`
-/// ask nothing and so cannot burden it.
+/// How often the store is asked while it is not well, and after failed calls of other parts of the host. Requests to
+/// `/readyz` never ask the store, so they cannot burden it.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
-/// However many calls fail, the store is asked no more often than this.
+/// The store is asked no more often than this, however many calls fail.
 const AT_MOST_EVERY: Duration = Duration::from_millis(250);
 
 /// Whether the store answered the last check.
@@ -26,13 +26,13 @@ pub const STORE_UP: &str = "signalbox_store_up";
 /// What readiness depends on.
 #[derive(Clone)]
 pub struct Health {
-    /// What the store's last check said; none is well.
+    /// The error of the store's last check; none when the store is well.
     pub store: watch::Receiver<Option<String>>,
-    /// How the bundles stand.
+    /// Which bundles are loaded.
     pub bundles: Arc<dyn Fn() -> BundleStates + Send + Sync>,
     /// How many files of the business directory are not loaded.
     pub businesses: Arc<dyn Fn() -> usize + Send + Sync>,
-    /// Cancelled as soon as the host begins to leave.
+    /// Cancelled as soon as the host begins to shut down.
     pub leaving: CancellationToken,
 }
 
@@ -46,19 +46,19 @@ pub struct BundleStates {
 }
 
 impl Health {
-    /// Each part with its state, and whether traffic may come. A bundle or business that could not be loaded keeps none
-    /// away from the others: the host is degraded then, and ready.
+    /// Each part with its state, and whether the host takes traffic. A bundle or business that could not be loaded
+    /// makes the host degraded, but it stays ready for the others.
     pub fn report(&self) -> (bool, Value) {
         let store = self.store.borrow().clone();
         let (leaving, bundles) = (self.leaving.is_cancelled(), (self.bundles)());
         let ready = store.is_none() && !bundles.loaded.is_empty() && !leaving;
-        // Anybody may ask, so the folder's path is left out.
+        // `/readyz` needs no token, so the folder's path is left out.
         let not_loaded: Vec<Value> = bundles
             .absent
             .iter()
             .map(|bundle| json!({ "businessType": bundle.business_type, "reason": bundle.reason }))
             .collect();
-        // Nor do they learn which businesses there are.
+        // For the same reason the answer has only a number and not the businesses' names.
         let businesses = (self.businesses)();
         let wrong_files =
             (businesses > 0).then_some("files of the business directory are not loaded; the log says which");
@@ -77,10 +77,10 @@ impl Health {
     }
 }
 
-/// Has the store write something small from time to time until the host is gone, and heeds how the calls of everybody
-/// else end.
+/// Writes a small record to the store from time to time until the host is gone, and watches whether other calls to the
+/// store fail.
 pub fn watch_store(store: Store, gone: CancellationToken) -> watch::Receiver<Option<String>> {
-    // It was opened a moment ago.
+    // The store was opened a moment ago, so it counts as well.
     let (sender, receiver) = watch::channel(None);
     metrics::gauge!(STORE_UP).set(1.0);
     let task = async move {

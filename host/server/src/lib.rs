@@ -1,5 +1,5 @@
-//! The host `signalbox` as a library, so that what reads strangers' bytes here can be tried from outside; the program
-//! is `main.rs`.
+//! The host `signalbox` as a library, so that fuzz targets can call the code that reads untrusted bytes; the program is
+//! `main.rs`.
 
 mod cli;
 mod compiler;

@@ -1,4 +1,4 @@
-//! `/metrics`, and who may read it.
+//! `/metrics`, and the rules for who may read it.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -19,9 +19,9 @@ use crate::usage::Usage;
 /// Who may read the metrics, with the token that opens them.
 #[derive(Clone)]
 pub struct MetricsDoor {
-    /// Who may.
+    /// Which requests are let in.
     pub access: MetricsAccess,
-    /// What [`MetricsAccess::Token`] asks for.
+    /// The token that [`MetricsAccess::Token`] asks for.
     pub token: Option<SecretString>,
 }
 
@@ -32,7 +32,7 @@ struct Rendered {
     usage: Usage,
 }
 
-/// What the host counts, for those who may know.
+/// The route that shows the metrics to requests that `door` lets in.
 pub fn metrics_route(door: MetricsDoor, metrics: PrometheusHandle, usage: Usage) -> Router {
     Router::new().route("/metrics", get(render_metrics)).with_state(Rendered { door: Arc::new(door), metrics, usage })
 }
@@ -96,10 +96,10 @@ impl MetricsDoor {
                 if !peer.is_some_and(|peer| peer.to_canonical().is_loopback()) {
                     Err(Refused::Elsewhere)
                 } else if let Some(refused) = forwarded(request) {
-                    // Through a proxy on this machine everybody seems to be local.
+                    // Every request that a proxy on this machine forwards seems to come from this machine.
                     Err(refused)
                 } else if !is_for_this_machine(request) {
-                    // A page of somebody else's name that was made to lead here.
+                    // A web page under another name that was made to resolve to this machine.
                     Err(Refused::ForeignHost)
                 } else {
                     Ok(())
@@ -121,8 +121,8 @@ impl MetricsDoor {
     }
 }
 
-/// The headers that scrapers, command-line clients and a person's browser send by themselves. A proxy makes up names of
-/// its own to say for whom it asks, without end; so whatever is not listed here is taken for a proxy's.
+/// The headers that scrapers, command-line clients and browsers send by themselves. Proxies use an open-ended set of
+/// header names to say for whom they ask, so a header that is not listed here is taken for a proxy's.
 const OF_LOCAL_CLIENTS: [HeaderName; 19] = [
     header::HOST,
     header::USER_AGENT,
@@ -135,10 +135,10 @@ const OF_LOCAL_CLIENTS: [HeaderName; 19] = [
     header::COOKIE,
     header::DNT,
     header::PRAGMA,
-    // What browsers say of a page that asks; looked at by itself.
+    // Browsers name the asking page in it; it is checked separately.
     header::ORIGIN,
     header::UPGRADE_INSECURE_REQUESTS,
-    // Prometheus, and whatever scrapes as it does.
+    // Prometheus, and scrapers that imitate it.
     HeaderName::from_static("x-prometheus-scrape-timeout-seconds"),
     // A scraper whose own requests are traced.
     HeaderName::from_static("traceparent"),
@@ -148,16 +148,17 @@ const OF_LOCAL_CLIENTS: [HeaderName; 19] = [
     HeaderName::from_static("keep-alive"),
 ];
 
-/// Why a proxy may have forwarded a request: it has a header that no client on this machine sends, it speaks HTTP/1.0
-/// as nginx long did to its upstreams unless it was told otherwise, or a web page asks.
+/// Why a proxy may have forwarded a request: it has a header that no client on this machine sends, it uses HTTP/1.0 as
+/// nginx long did towards its upstreams by default, or a web page sent it.
 fn forwarded(request: &Request) -> Option<Refused> {
     let headers = request.headers();
-    // `sec-` is for browsers alone; no page and no script can set it.
+    // Only browsers set `sec-` headers; no page and no script can set them.
     let is_known = |name: &HeaderName| OF_LOCAL_CLIENTS.contains(name) || name.as_str().starts_with("sec-");
     if let Some(unknown) = headers.keys().find(|name| !is_known(name)) {
         return Some(Refused::UnknownHeader(unknown.clone()));
     }
-    // Browsers say so of every request, also of those without an `Origin`; what a person types in is `none`.
+    // Browsers send it with every request, also with those without an `Origin`; it is `none` for an address that a
+    // person typed.
     let by_a_page = headers.get_all("sec-fetch-site").iter().any(|site| site != "none" && site != "same-origin");
     if by_a_page || headers.contains_key(header::ORIGIN) {
         return Some(Refused::WebPage);
@@ -165,7 +166,7 @@ fn forwarded(request: &Request) -> Option<Refused> {
     (request.version() < Version::HTTP_11).then_some(Refused::OldVersion)
 }
 
-/// Whether a request names this machine as one does who sits at it.
+/// Whether the request's `Host` names this machine as a local client would.
 fn is_for_this_machine(request: &Request) -> bool {
     let hosts = request.headers().get_all(header::HOST).iter().map(|host| host.to_str().unwrap_or_default());
     let mut named = hosts.chain(request.uri().authority().map(Authority::as_str)).peekable();
@@ -179,7 +180,7 @@ fn is_loopback_name(host: &str) -> bool {
     name.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
-/// Compared by digest, so that the time it takes says nothing about how much of a guess is right.
+/// Compares digests, so that the time of the comparison does not tell how much of a guess is right.
 fn same(one: &str, other: &str) -> bool {
     Sha256::digest(one) == Sha256::digest(other)
 }

@@ -1,4 +1,4 @@
-//! Permissions that business files give and nobody asks for: most often a slip of the pen.
+//! Finds permissions in business files that no bundle asks for: most often a typing error.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -10,10 +10,10 @@ use signalbox_model::{BusinessInfo, HOST_PERMISSIONS};
 use signalbox_sandbox::Generation;
 use toml::de::DeValue;
 
-/// More of a file is no business's.
+/// A file that is larger than this is not a business file.
 const LARGEST_FILE: u64 = 1 << 20;
 
-/// Says for every business of a generation's type which of its permissions nobody asks for.
+/// Logs for every business of a generation's type which of its permissions the bundle does not ask for.
 pub fn warn(directory: &BusinessDirectory, generation: &Generation) {
     let of_the_type = |business: &&std::sync::Arc<BusinessInfo>| *business.business_type == *generation.business_type;
     for business in directory.all().iter().filter(of_the_type) {
@@ -28,8 +28,8 @@ pub fn warn(directory: &BusinessDirectory, generation: &Generation) {
     }
 }
 
-/// A report for each file in a business directory that gives such permissions to roles of a business of the type.
-/// What cannot be read is told of by the directory's own reader.
+/// A report for each file in a business directory that gives such permissions to roles of a business of the type. A
+/// file that cannot be read is left to the directory's own reader.
 pub fn reports(folder: &Path, business_type: &str, declared: &[String]) -> Vec<Report> {
     let Ok(opened) = Folder::open(folder) else { return Vec::new() };
     let mut files = opened.list(Path::new("")).unwrap_or_default();
@@ -48,7 +48,7 @@ pub fn reports(folder: &Path, business_type: &str, declared: &[String]) -> Vec<R
 }
 
 fn problems(text: &str, business_type: &str, declared: &[String]) -> Vec<Problem> {
-    // A file that is wrong as a whole is told of by the directory's own reader.
+    // A file that is not valid TOML is reported by the directory's own reader.
     let Ok(document) = parse_toml(text, text.len()) else { return Vec::new() };
     let table = document.get_ref();
     let is_of_type = table.get("type").is_some_and(|found| found.get_ref().as_str() == Some(business_type));
@@ -67,7 +67,7 @@ fn problems(text: &str, business_type: &str, declared: &[String]) -> Vec<Problem
         .collect()
 }
 
-/// What to write instead of a permission that nobody asks for.
+/// What to write instead of a permission that the bundle does not ask for.
 fn unknown(permission: &str, declared: &[String]) -> Option<String> {
     let known = || HOST_PERMISSIONS.into_iter().chain(declared.iter().map(String::as_str));
     let is_known = known().any(|known| known == permission);

@@ -1,5 +1,5 @@
-//! `signalbox serve`, from the first line to the last: everything is built in the order in which it stands on each
-//! other, runs until a signal, and leaves in the opposite order.
+//! `signalbox serve`: builds every part of the host after the parts that it depends on, runs until a signal, and shuts
+//! the parts down in the opposite order.
 
 mod backends;
 mod bundles;
@@ -49,14 +49,14 @@ pub use error::StartError;
 use reload::Reload;
 pub use reload::Reread;
 
-/// Histograms are folded this often, so that their memory does not grow between scrapes.
+/// How often histograms are folded, so that their memory does not grow between scrapes.
 const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 
-/// Whoever reaches the port may try one after another.
+/// The metrics token's least length, in bytes: a client that reaches the port can try tokens one after another.
 const SHORTEST_METRICS_TOKEN: usize = 16;
 
-/// Runs the host until it is told to leave; the exit code says whether everything was finished. `remarks` are what the
-/// operator should know of how the configuration was read.
+/// Runs the host until it is told to stop; the exit code says whether all work was finished. `remarks` are messages for
+/// the operator about how the configuration was read.
 pub async fn serve(
     config: Config,
     remarks: &[String],
@@ -74,7 +74,7 @@ pub async fn serve(
     let gone = CancellationToken::new();
     tokio::spawn(gone.clone().run_until_cancelled_owned(keep_up(metrics.clone())));
 
-    // What only looks at the configuration comes first, so that a mistake there leaves no store behind.
+    // Checks that need only the configuration come first, so that a mistake in it leaves no store file.
     let clock = Clock::system();
     let verifier = verifier(&config, &clock)?;
     let door = metrics_door(&config)?;
@@ -194,15 +194,15 @@ pub async fn serve(
     Ok(left)
 }
 
-/// Every crate that speaks TLS takes its cryptography from here; whoever asked first would else choose.
+/// Installs the cryptography that every crate with TLS uses; otherwise the first crate to ask would choose it.
 pub fn install_tls() {
-    // An error says that it was installed before, which is as good.
+    // An error means that it is installed already.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
 }
 
 /// The ids of all businesses of the directory.
 pub fn business_ids(config: &Config) -> Result<Vec<String>, StartError> {
-    // All of them or none: a list without one would be taken for all there is.
+    // All of them or an error: an incomplete list would be taken for the whole.
     let directory = BusinessDirectory::open(&config.business.directory)?.whole()?;
     Ok(directory.all().iter().map(|business| business.business_id.clone()).collect())
 }

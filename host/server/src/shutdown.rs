@@ -1,5 +1,5 @@
-//! Signals: SIGTERM asks to leave, SIGINT to leave without a time of not being ready, each further one not to wait for
-//! what the one before began; SIGHUP asks to read again.
+//! Signals. SIGTERM shuts down in order; SIGINT does so without a time in which only `/readyz` says no; each further
+//! signal skips the wait that the one before began. SIGHUP reads again.
 
 use std::process::ExitCode;
 
@@ -9,23 +9,23 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 pub const DONE: ExitCode = ExitCode::SUCCESS;
 /// The host could not start, or a command failed; the reason is on standard error.
 pub const FAILED: ExitCode = ExitCode::FAILURE;
-/// The shutdown deadline passed with work unfinished; what was acknowledged is decided at the next start.
+/// The shutdown deadline passed with work unfinished; inputs that were acknowledged are decided after the next start.
 pub const UNFINISHED: u8 = 3;
 /// One more signal ended the process at once.
 pub const INTERRUPTED: i32 = 130;
 
-/// What an operator asks for.
+/// What a signal asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Request {
-    /// Leave, in order, once nobody sends anything any more.
+    /// Shut down in order, after the load balancers had time to stop sending.
     Leave,
-    /// Leave, in order, from now on: a person at a terminal waits for it.
+    /// Shut down in order at once: a person at a terminal waits for it.
     LeaveNow,
-    /// Read again what can be read again.
+    /// Read again the parts that can change.
     Reload,
 }
 
-/// The signals of this process.
+/// The signals that this process receives.
 pub struct Signals {
     terminate: Signal,
     interrupt: Signal,

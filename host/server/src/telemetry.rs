@@ -1,4 +1,4 @@
-//! Log lines on standard error, metrics for Prometheus, panics as log lines.
+//! Log lines on standard error, metrics for Prometheus, and panics as log lines.
 
 mod json_lines;
 mod rules;
@@ -19,15 +19,15 @@ use crate::config::{LogFormat, TelemetryConfig};
 use json_lines::JsonLines;
 use rules::LogRules;
 
-/// From a cache hit to a language model that takes its time, in seconds.
+/// Buckets in seconds, from a cache hit to a slow language model.
 const DURATION_BUCKETS: [f64; 16] =
     [0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 20.0];
 
-/// What is logged, which may change while the host runs.
+/// Which lines are logged; may change while the host runs.
 pub struct LogFilter(reload::Handle<LogRules, Registry>);
 
 impl LogFilter {
-    /// Logs as this configuration says from now on.
+    /// Applies the log filters of this configuration from now on.
     pub fn change(&self, config: &TelemetryConfig) -> anyhow::Result<()> {
         self.0.reload(read_rules(config)?).context("changing what is logged")?;
         warn_of_libraries(config);
@@ -60,12 +60,12 @@ pub fn start_logs(config: &TelemetryConfig) -> anyhow::Result<LogFilter> {
     Ok(LogFilter(handle))
 }
 
-/// The moment of a log line, in milliseconds whatever the format: what comes after them is noise to a reader.
+/// The time of a log line, in milliseconds for every format; a finer resolution does not help a reader.
 fn moment() -> String {
     format!("{:.3}", jiff::Timestamp::now())
 }
 
-/// [`moment`] in lines for people.
+/// [`moment`], as the formatter of lines for people needs it.
 struct Milliseconds;
 
 impl FormatTime for Milliseconds {
@@ -87,14 +87,14 @@ fn warn_of_libraries(config: &TelemetryConfig) {
     }
 }
 
-/// Fields as people read them, with what strangers wrote made safe for a terminal: a line stays one line, in its order.
+/// Fields for people, with untrusted text made safe for a terminal: a line stays one line, in its order.
 fn visible_fields() -> impl for<'writer> tracing_subscriber::fmt::FormatFields<'writer> + Send + Sync + 'static {
     format::debug_fn(|writer, field, value| {
         let text = format!("{value:?}");
         let text = signalbox_model::visible_line(&text);
         match field.name() {
             "message" => write!(writer, "{text}"),
-            // Where a line of the crate `log` was written.
+            // The source position of a line of the crate `log`.
             name if name.starts_with("log.") => Ok(()),
             name if writer.has_ansi_escapes() => write!(writer, "\u{1b}[3m{name}\u{1b}[0m\u{1b}[2m=\u{1b}[0m{text}"),
             name => write!(writer, "{name}={text}"),
@@ -115,7 +115,7 @@ pub fn start_metrics() -> anyhow::Result<PrometheusHandle> {
     Ok(handle)
 }
 
-/// Tells the recorder of every metric there is.
+/// Gives the recorder a description of every metric.
 fn describe_metrics() {
     signalbox_store::describe_metrics();
     signalbox_capabilities::describe_metrics();
@@ -140,14 +140,14 @@ fn describe_metrics() {
     metrics::describe_gauge!(crate::health::STORE_UP, "Whether the store answered the last check.");
 }
 
-/// Within a decision's task the line carries its correlation id like every other.
+/// Logs a panic. In a decision's task the line carries the decision's correlation id like every other.
 fn log_panic(info: &std::panic::PanicHookInfo<'_>) {
     let payload = info.payload();
     let text = payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
     let location = info.location().map(ToString::to_string).unwrap_or_default();
     let thread = std::thread::current();
     let backtrace = std::backtrace::Backtrace::capture();
-    // There is one only when RUST_BACKTRACE asks for it.
+    // A backtrace is captured only when RUST_BACKTRACE asks for it.
     let backtrace = (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
     tracing::error!(
         location,

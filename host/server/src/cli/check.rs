@@ -23,24 +23,24 @@ use crate::{fit, permissions, shutdown};
 
 /// Checks a bundle as the host does when it loads it, and reports everything that is wrong at once.
 ///
-/// Looked at are the manifest, the graph, the message models, and the components: whether they are there, compile
-/// within the limits of [sandbox], and import only what they have a grant for. Components are kept compiled where
+/// The check covers the manifest, the graph, the message models and the components: whether they exist, compile within
+/// the limits of [sandbox], and import only interfaces that they have a grant for. Compiled components are kept where
 /// `serve` keeps them, so that neither the next check nor the first start compiles them again.
 ///
-/// With a configuration, which is that of --config or the signalbox.toml in the current folder, the bundle is held
-/// against it: grants without a backend, grants that [egress] forbids, topics that nobody reads, secrets of webhooks
-/// that are missing, and permissions in business files that nobody asks for. Business files that cannot be read are
-/// told too, whatever their type.
+/// With a configuration (that of --config, or the signalbox.toml in the current folder) the bundle is compared with it:
+/// grants without a backend, grants that [egress] forbids, topics that are not read, missing secrets of webhooks, and
+/// permissions in business files that nothing in the bundle asks for. Business files that cannot be read are reported
+/// too, whatever their type.
 ///
-/// Errors keep a bundle from being loaded; warnings say what may fail where it runs. Exit codes: 0 it can be loaded,
-/// also with warnings; 1 it cannot, or has warnings and --deny-warnings is given; 2 wrong options.
+/// Errors keep a bundle from being loaded; warnings name what may fail when the bundle runs. Exit codes: 0 the bundle
+/// can be loaded, also with warnings; 1 it cannot, or it has warnings and --deny-warnings is given; 2 wrong options.
 ///
 /// Example: signalbox check target/plugins/restaurant
 #[derive(Debug, Args)]
 pub struct Options {
     /// The bundle's folder.
     bundle: PathBuf,
-    /// Takes warnings for errors: for a build that is to stop at both.
+    /// Treats warnings as errors, for a build that has to stop at both.
     #[arg(long)]
     deny_warnings: bool,
     /// Prints JSON for programs: `ok`, `problems` and `warnings` with file, line, column, message and help, and
@@ -51,22 +51,22 @@ pub struct Options {
 
 /// What a check found.
 struct Checked {
-    /// None when it cannot be loaded.
+    /// None when the bundle cannot be loaded.
     generation: Option<Generation>,
-    /// About the manifest and what it names.
+    /// Problems of the manifest and of the files that it names.
     report: Option<Report>,
-    /// About business files.
+    /// Problems of business files.
     businesses: Vec<Arc<Report>>,
-    /// That the business directory cannot be read at all.
+    /// Why the business directory cannot be read at all.
     directory_unreadable: Option<String>,
-    /// On whose clocks schedules tick; none when no one can tell, because a business could not be read.
+    /// The time zones in which schedules tick; none when they are unknown, because a business file could not be read.
     zones: Option<BTreeSet<String>>,
-    /// About message models, each with its place in their files.
+    /// Problems of message models, each with its place in the model's file.
     models: Vec<ModelFileError>,
     written: Option<Arc<Written>>,
 }
 
-/// Checks it; the exit code says whether the host would load it.
+/// Checks the bundle; the exit code says whether the host would load it.
 pub fn run(configured: &Configured, options: &Options) -> anyhow::Result<ExitCode> {
     let loaded = configured.load()?;
     let result = super::wait_for(load(&options.bundle, &loaded.config.sandbox))?;
@@ -102,7 +102,7 @@ pub fn run(configured: &Configured, options: &Options) -> anyhow::Result<ExitCod
     Ok(if denied { shutdown::FAILED } else { shutdown::DONE })
 }
 
-/// Loads it as `serve` would, only that nothing it could ask for is there.
+/// Loads the bundle as `serve` would, but without any backend for the plugins' capabilities.
 async fn load(folder: &Path, config: &SandboxConfig) -> anyhow::Result<Result<Generation, BundleError>> {
     crate::serve::install_tls();
     let services = Services {
@@ -117,7 +117,7 @@ async fn load(folder: &Path, config: &SandboxConfig) -> anyhow::Result<Result<Ge
     let config = SandboxConfig { instances: 1, ..config.clone() };
     let sandbox = match Sandbox::new(&config, services.clone(), crate::compiler::compilation()?) {
         Ok(sandbox) => sandbox,
-        // A folder that may only be read is checked all the same; it is compiled anew each time.
+        // A bundle in a read-only folder is checked all the same; it is compiled again each time.
         Err(_) if config.cache.is_some() => {
             let config = SandboxConfig { cache: None, ..config };
             Sandbox::new(&config, services, crate::compiler::compilation()?).context("the sandbox")?
@@ -138,7 +138,7 @@ impl Checked {
         Self { generation, report, businesses, directory_unreadable, zones, models, written }
     }
 
-    /// Adds what is found when the bundle meets the configuration.
+    /// Adds the problems that show when the bundle is compared with the configuration.
     fn hold_against(&mut self, loaded: &Loaded) {
         let folder = &loaded.config.business.directory;
         let directory = match BusinessDirectory::open(folder) {
@@ -264,7 +264,7 @@ impl Checked {
     }
 }
 
-/// Reports what is wrong with a bundle: for programs on standard output, for people on standard error.
+/// Reports the problems of a bundle: as JSON on standard output, or as text on standard error.
 pub fn refuse(refusal: Refusal, as_json: bool) -> anyhow::Result<ExitCode> {
     let Refusal { report, models, written } = refusal;
     let checked = Checked::new(None, report, models, written);

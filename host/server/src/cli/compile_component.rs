@@ -11,18 +11,18 @@ use crate::shutdown;
 /// with this for each component that it compiles.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// How long it may take, in milliseconds.
+    /// How long the compilation may take, in milliseconds.
     #[arg(long)]
     time_ms: u64,
-    /// How much memory it may take, in bytes.
+    /// How much memory the compilation may take, in bytes.
     #[arg(long)]
     memory: u64,
-    /// The largest component, in bytes.
+    /// The largest component that is accepted, in bytes.
     #[arg(long)]
     component_size: u64,
 }
 
-/// Compiles; the exit code says what kept it from it.
+/// Compiles; the exit code tells why a compilation failed.
 pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let limits = CompileLimits {
         time: Duration::from_millis(options.time_ms),

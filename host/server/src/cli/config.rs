@@ -7,7 +7,7 @@ use super::{Configured, output};
 use crate::config::{Loaded, settings, to_toml};
 use crate::shutdown;
 
-/// Shows the configuration that is in force, each value with where it was written.
+/// Shows the configuration that is in force, each value with the place where it was set.
 ///
 /// Secrets are references in the configuration, so the output holds none.
 ///
@@ -19,7 +19,7 @@ pub struct Options {
     json: bool,
 }
 
-/// Prints and says whether it is valid by the exit code.
+/// Prints the configuration; the exit code says whether it is valid.
 pub fn run(configured: &Configured, options: &Options) -> anyhow::Result<ExitCode> {
     let loaded = configured.load()?;
     for remark in &loaded.remarks {
@@ -28,7 +28,7 @@ pub fn run(configured: &Configured, options: &Options) -> anyhow::Result<ExitCod
     print(&loaded, options.json)
 }
 
-/// Shared with `serve --check-config`.
+/// Also used by `serve --check-config`.
 pub fn print(loaded: &Loaded, as_json: bool) -> anyhow::Result<ExitCode> {
     let settings = settings(loaded)?;
     if as_json {

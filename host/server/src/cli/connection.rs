@@ -9,14 +9,14 @@ use signalbox_model::BusinessAccess;
 
 use super::Configured;
 
-/// Which host a command talks to, and as whom.
+/// The host that a command talks to, and the user's token.
 #[derive(Debug, Args)]
 pub struct Connection {
     /// Where the host is: its `url` or its `websocket` address, as the ready line of `signalbox serve` names them;
-    /// without it where `signalbox serve` would listen with this configuration.
+    /// without it the address at which `signalbox serve` would listen with this configuration.
     #[arg(long)]
     url: Option<String>,
-    /// The user's token; best kept in the variable, out of the list of processes.
+    /// The user's token; best given in the environment variable, which keeps it out of the list of processes.
     #[arg(long, env = "SIGNALBOX_TOKEN", hide_env_values = true)]
     token: Option<String>,
     /// How long to wait for each answer, in seconds.
@@ -29,7 +29,7 @@ pub struct Connection {
 pub struct HostAddress(String);
 
 impl Connection {
-    /// Where the host is: as --url says, else as it listens with this configuration.
+    /// Where the host is: at --url, else where it listens with this configuration.
     pub fn host(&self, configured: &Configured) -> anyhow::Result<HostAddress> {
         match &self.url {
             Some(url) => Ok(HostAddress(url.clone())),
@@ -37,7 +37,7 @@ impl Connection {
         }
     }
 
-    /// The token, or how to come by one.
+    /// The token; without one, an error that says how to get one.
     pub fn token(&self) -> anyhow::Result<&str> {
         match self.token.as_deref().map(str::trim) {
             Some(token) if !token.is_empty() => crate::config::secrets::given_token(token),
@@ -49,7 +49,7 @@ impl Connection {
         }
     }
 
-    /// The businesses that the token names. Only the host can say whether it holds.
+    /// The businesses that the token names. Only the host can verify the token.
     pub fn businesses(&self) -> anyhow::Result<Vec<String>> {
         #[derive(Deserialize)]
         struct Claims {
@@ -92,7 +92,7 @@ impl HostAddress {
         Ok(url)
     }
 
-    /// Where the host's API is: beside the WebSocket.
+    /// Where the host's API is: at the same address as the WebSocket.
     pub fn api_url(&self) -> anyhow::Result<Url> {
         let (mut url, secure) = self.parsed()?;
         let path = url.path().trim_end_matches('/');
@@ -102,7 +102,7 @@ impl HostAddress {
         Ok(url)
     }
 
-    /// The address, and whether it is one of TLS.
+    /// The address, and whether its scheme uses TLS.
     fn parsed(&self) -> anyhow::Result<(Url, bool)> {
         let text = &self.0;
         let url =
@@ -116,7 +116,7 @@ impl HostAddress {
 }
 
 fn set_scheme(url: &mut Url, scheme: &str) {
-    // Between these four schemes a change is always possible.
+    // A change between these four schemes is always possible.
     let _ = url.set_scheme(scheme);
 }
 

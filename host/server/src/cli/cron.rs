@@ -14,9 +14,9 @@ use signalbox_store::{Fire, FireClaim, Schedule, Store};
 use super::{Configured, decisions, output};
 use crate::shutdown;
 
-/// Looks at schedules and steers them, also while hosts run on the same store.
+/// Shows schedules and runs, pauses or resumes them, also while hosts run on the same store.
 ///
-/// Schedules of bundles are called bundle/NAME, those that plugins made have the name that the plugin gave.
+/// Schedules of bundles are called bundle/NAME; a schedule that a plugin made has the name that the plugin gave it.
 ///
 /// Examples:
 ///
@@ -38,7 +38,7 @@ enum Command {
     ///
     /// Example: signalbox cron run trattoria-roma bundle/daily-summary
     Run(One),
-    /// Keeps a schedule from ticking until it is resumed. What it leaves out meanwhile is not made up for.
+    /// Keeps a schedule from ticking until it is resumed. Ticks that fall into the pause are not made up for.
     ///
     /// Example: signalbox cron pause trattoria-roma bundle/daily-summary
     Pause(One),
@@ -48,7 +48,7 @@ enum Command {
     Resume(One),
 }
 
-/// No business and no schedule has a longer name, in bytes.
+/// The longest name that a business or schedule can have, in bytes.
 const LONGEST_ARGUMENT: usize = 256;
 
 /// One schedule.
@@ -65,7 +65,7 @@ struct One {
     json: bool,
 }
 
-/// Looks at them and steers them.
+/// Runs one of the `cron` commands.
 pub fn run(configured: &Configured, options: &Options) -> anyhow::Result<ExitCode> {
     let config = configured.load()?.config;
     super::wait_for(async {
@@ -87,7 +87,7 @@ pub fn run(configured: &Configured, options: &Options) -> anyhow::Result<ExitCod
     })
 }
 
-/// Leaves a claim whose lease is over, so that the next host that looks takes it up.
+/// Stores a claim whose lease has expired, so that the next host that scans the store takes the tick up.
 async fn run_now(store: &Store, one: &One) -> anyhow::Result<ExitCode> {
     let schedule = find(store, one).await?;
     let now = Timestamp::now();

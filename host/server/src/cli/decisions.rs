@@ -12,7 +12,7 @@ use signalbox_store::Store;
 use super::Configured;
 use crate::config::{Config, StoreBackend};
 
-/// Looks at stored decisions, also while a host runs on the same store.
+/// Shows stored decisions, also while a host runs on the same store.
 ///
 /// Examples:
 ///
@@ -33,7 +33,7 @@ enum Command {
     Tail(tail::Options),
 }
 
-/// Looks at them.
+/// Runs one of the `decisions` commands.
 pub fn run(configured: &Configured, options: &Options) -> anyhow::Result<ExitCode> {
     let config = configured.load()?.config;
     super::wait_for(async {
@@ -46,7 +46,7 @@ pub fn run(configured: &Configured, options: &Options) -> anyhow::Result<ExitCod
     })
 }
 
-/// Opens the store to read; nothing is created, because a typing error in the path would else look like an empty store.
+/// Opens the store for reading. Nothing is created, because a mistyped path would otherwise look like an empty store.
 pub(super) async fn open(config: &Config) -> anyhow::Result<Store> {
     match config.store.backend {
         StoreBackend::Memory => bail!("a store in memory is seen by its host alone; configure [store] backend"),
@@ -60,7 +60,7 @@ pub(super) async fn open(config: &Config) -> anyhow::Result<Store> {
     Store::open(options).await.context("opening the store")
 }
 
-/// The businesses that are meant: those named, or all of the directory.
+/// The businesses that the command covers: those named by options, or all of the directory.
 fn businesses(config: &Config, named: &[String]) -> anyhow::Result<Vec<String>> {
     if !named.is_empty() {
         return Ok(named.to_vec());

@@ -24,7 +24,7 @@ pub struct Options {
     json: bool,
 }
 
-/// Draws it; the components need not be built for that.
+/// Draws the graph; the components need not be built.
 pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let path = manifest_path(&options.bundle);
     let name = path.display().to_string();

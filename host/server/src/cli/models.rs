@@ -11,10 +11,11 @@ use signalbox_model::MessageModel;
 
 use super::{Configured, decisions};
 
-/// Looks after message models, the words of decisions, also while hosts run on the same store.
+/// Manages message models, which hold the wording of decisions, also while hosts run on the same store.
 ///
-/// A bundle brings its own models and the host stores them when it starts; those imported here stand beside them. The
-/// nearest one for place, language and type of business is used, and of equally near ones the newest version.
+/// A bundle brings its own models, which the host stores when it starts; models that are imported here are kept beside
+/// them. For a message the host uses the model that is nearest in place, language and type of business, and of equally
+/// near ones the newest version.
 ///
 /// Examples:
 ///
@@ -38,7 +39,7 @@ enum Command {
     Remove(remove::Options),
 }
 
-/// Looks after them.
+/// Runs one of the `models` commands.
 pub fn run(configured: &Configured, options: &Options) -> anyhow::Result<ExitCode> {
     let config = configured.load()?.config;
     super::wait_for(async {
@@ -52,7 +53,7 @@ pub fn run(configured: &Configured, options: &Options) -> anyhow::Result<ExitCod
     })
 }
 
-/// What tells a model from the others of its code and version, in a few words.
+/// Describes in a few words how a model differs from others of its code and version.
 fn variant(model: &MessageModel) -> String {
     let of = |name: &str, part: &Option<String>| part.as_ref().map(|part| format!("{name} {part}"));
     let parts = [of("in", &model.locale), of("for type", &model.business_type), of("at", &model.location_context)];
@@ -60,7 +61,7 @@ fn variant(model: &MessageModel) -> String {
     if told.is_empty() { "for all".to_owned() } else { told.join(", ") }
 }
 
-/// By code, the newest version first, and then by what tells its variants apart.
+/// Sorts by code, then the newest version first, then by variant.
 fn sort(models: &mut [MessageModel]) {
     models.sort_by(|one, other| {
         let variant =

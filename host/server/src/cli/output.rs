@@ -26,29 +26,29 @@ pub fn json_line(value: &impl Serialize) -> anyhow::Result<()> {
     line(&signalbox_model::visible_json(&serde_json::to_string(value)?))
 }
 
-/// A moment for a person, to the second, in UTC; for a column that says so.
+/// A moment in UTC to the second, for a column whose header names UTC.
 pub fn moment(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
-/// A moment in a sentence.
+/// A moment in a sentence, with `UTC` written out.
 pub fn moment_utc(at: Timestamp) -> String {
     format!("{} UTC", moment(at))
 }
 
-/// Tells a person what went wrong, on standard error.
+/// Tells a person about an error, on standard error.
 pub fn problem(text: &str) {
-    // There is nowhere left to say that this failed.
+    // A failed write to standard error cannot be reported anywhere.
     let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
-/// What came from outside, made safe for a terminal: what would command it, reorder a line or hide is shown, not
-/// obeyed.
+/// Makes text from outside safe for a terminal: characters that control the terminal, reorder a line or are invisible
+/// are printed as escapes.
 pub fn printable(text: &str) -> String {
     signalbox_model::visible(text).into_owned()
 }
 
-/// The same for a cell of a table: on one line, and filled up with spaces to so many columns of the terminal.
+/// The same for a cell of a table: on one line, and padded with spaces to a number of terminal columns.
 pub fn cell(text: &str, columns: usize) -> String {
     let mut cell = signalbox_model::visible_line(text).into_owned();
     let free = columns.saturating_sub(UnicodeWidthStr::width(cell.as_str()));

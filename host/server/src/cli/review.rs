@@ -14,7 +14,7 @@ use super::{Configured, output};
 use crate::shutdown;
 use api::ReviewClient;
 
-/// Lists what waits for a person and decides about it, through the running host, as a user with the permission
+/// Lists decisions that wait for a person and reviews them through the running host, as a user with the permission
 /// `review`.
 ///
 /// Examples:
@@ -34,11 +34,11 @@ pub struct Options {
 #[derive(Debug, Subcommand)]
 enum Command {
     List(list::Options),
-    /// Lets what was withheld leave.
+    /// Approves: the withheld actions leave.
     Approve(Request),
-    /// Lets other actions leave in place of the decision's own.
+    /// Edits: other actions leave in place of the decision's own.
     Edit(Edit),
-    /// Lets nothing leave.
+    /// Rejects: nothing leaves.
     Reject(Request),
 }
 
@@ -56,7 +56,7 @@ struct Edit {
 struct Request {
     /// The decision's id.
     decision: String,
-    /// Why; kept in the decision's record.
+    /// The reason; kept in the decision's record.
     #[arg(long)]
     note: Option<String>,
     #[command(flatten)]
@@ -64,15 +64,15 @@ struct Request {
     /// The business; may be left out when the token names exactly one.
     #[arg(long, value_name = "ID")]
     business: Option<String>,
-    /// The review's own id; sending the same again with the same id is answered as the first time.
+    /// The review's own id; a review that is sent again with the same id gets the same answer.
     #[arg(long)]
     id: Option<String>,
-    /// Prints JSON for programs: the decision as it stands afterwards.
+    /// Prints JSON for programs: the decision after the review.
     #[arg(long)]
     json: bool,
 }
 
-/// Lists, or reviews.
+/// Runs one of the `review` commands.
 pub fn run(configured: &Configured, options: &Options) -> anyhow::Result<ExitCode> {
     crate::serve::install_tls();
     super::wait_for(async {
@@ -128,7 +128,7 @@ async fn review(
     Ok(shutdown::DONE)
 }
 
-/// What became of the decision, and what leaves now.
+/// Says how the decision was reviewed, and which actions leave now.
 fn told(decision: &Value, verdict: ReviewChoice) -> String {
     let text =
         |value: &Value, pointer: &str| value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();

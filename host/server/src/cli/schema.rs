@@ -8,14 +8,15 @@ use super::output;
 use crate::config::Config;
 use crate::shutdown;
 
-/// Prints the JSON Schema of a file, for editors that complete keys and mark mistakes by it.
+/// Prints the JSON Schema of a file, with which editors complete keys and mark mistakes.
 ///
-/// Name it in the file's first line, as Even Better TOML and taplo read it: #:schema ./bundle.schema.json
+/// Name the schema in the file's first line, where Even Better TOML and taplo look for it: #:schema
+/// ./bundle.schema.json
 ///
 /// Example: signalbox schema bundle > bundle.schema.json
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Of which file.
+    /// The file whose schema is printed.
     #[arg(value_enum)]
     of: SchemaFile,
 }
@@ -31,13 +32,13 @@ pub enum SchemaFile {
     Business,
 }
 
-/// Prints it.
+/// Prints the schema.
 pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
     output::text(&schema(options.of)?)?;
     Ok(shutdown::DONE)
 }
 
-/// The schema as it is printed. Draft 7 is what the editors' validators know.
+/// The schema as text. It is of draft 7, which the editors' validators support.
 fn schema(of: SchemaFile) -> anyhow::Result<String> {
     let generator = || SchemaSettings::draft07().into_generator();
     let (title, schema) = match of {

@@ -16,26 +16,26 @@ use crate::shutdown;
 use client::{Client, SendResult};
 use story::Story;
 
-/// Sends messages as a coordinator and shows the way to the reply.
+/// Sends messages as a coordinator and shows their progress up to the reply.
 ///
-/// With a text it sends one message, waits for the answer and ends; without one it reads a message a line from
-/// standard input. The token is best kept in SIGNALBOX_TOKEN, out of the list of processes.
+/// With a text the command sends one message, waits for the answer and ends; without one it reads one message per line
+/// from standard input. The token is best kept in SIGNALBOX_TOKEN, out of the list of processes.
 ///
 /// Example: SIGNALBOX_TOKEN="$(signalbox token --user ana --business trattoria-roma)" signalbox send --business
 /// trattoria-roma "o masă pentru 4, mâine la 19:30"
 #[derive(Debug, Args)]
 pub struct Options {
-    /// What to say; without it a line at a time from standard input.
+    /// The message; without it one message per line of standard input.
     text: Option<String>,
     #[command(flatten)]
     connection: Connection,
     /// The business; may be left out when the token names exactly one.
     #[arg(long, value_name = "ID")]
     business: Option<String>,
-    /// The place it is about.
+    /// The place that the message is about.
     #[arg(long, value_name = "ID")]
     location: Option<String>,
-    /// The message's own id; sending the same again with the same id is answered from the record.
+    /// The message's own id; a message that is sent again with the same id is answered from the record.
     #[arg(long)]
     id: Option<String>,
     /// Prints every frame from the host as one line of JSON, for programs.
@@ -43,10 +43,10 @@ pub struct Options {
     json: bool,
 }
 
-/// Sends; the exit code says whether everything was answered.
+/// Sends; the exit code says whether every message was answered.
 pub fn run(configured: &Configured, options: &Options) -> anyhow::Result<ExitCode> {
     crate::serve::install_tls();
-    // Without a token the address does not matter.
+    // A missing token is reported before any mistake in the address.
     options.connection.token()?;
     let url = options.connection.host(configured)?.websocket_url()?;
     super::wait_for(converse(options, &url))

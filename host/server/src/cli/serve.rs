@@ -10,10 +10,10 @@ use crate::serve;
 
 /// Runs the host until SIGTERM or Ctrl-C.
 ///
-/// When it is ready it prints one line to standard output: JSON when that is not a terminal, else a friendly text. Logs
-/// go to standard error. SIGTERM lets running decisions finish, further ones do not wait; SIGHUP reads the business
-/// directory and the log filter again. Exit codes: 0 left in order, 1 could not start, 2 wrong options, 3 left with
-/// work unfinished that the next start takes up, 130 second signal.
+/// When the host is ready it prints one line to standard output: JSON when that is not a terminal, else a friendly
+/// text. Logs go to standard error. SIGTERM lets running decisions finish; each further signal skips the wait that is
+/// under way. SIGHUP reads the business directory and the log filter again. Exit codes: 0 stopped in order, 1 could not
+/// start, 2 wrong options, 3 stopped with unfinished work that the next start takes up, 130 second signal.
 ///
 /// Example: signalbox serve --config signalbox.toml --bundle target/plugins/restaurant
 #[derive(Clone, Debug, Args)]
@@ -32,7 +32,7 @@ pub struct Options {
     ready_json: bool,
 }
 
-/// Runs it.
+/// Runs the host.
 pub fn run(configured: &Configured, options: &Options) -> anyhow::Result<ExitCode> {
     let (configured, more) = (configured.clone(), options.clone());
     let read = move || more.load(&configured);

@@ -1,12 +1,13 @@
-//! Lists for people: a line for each thing, columns as wide as what they hold, and the last one cut to the terminal.
+//! Tables for people: one line per thing, columns as wide as their cells, and the last column cut to the terminal's
+//! width.
 
 use comfy_table::{ColumnConstraint, ContentArrangement, Row, Width, presets};
 
 use super::output;
 
-/// The last column's characters where no terminal says how much it holds.
+/// The last column's width where the output is no terminal.
 const LAST_COLUMN: usize = 60;
-/// What the last column gets on a terminal that the others fill.
+/// The last column's width on a terminal that the other columns fill.
 const LEAST_OF_LAST_COLUMN: u16 = 10;
 
 /// A list with a header.
@@ -29,7 +30,7 @@ impl TextTable {
         Self { inner, columns: columns.len(), terminal }
     }
 
-    /// Adds a line. What a cell holds may come from strangers, and may have several lines.
+    /// Adds a line. Cells may hold untrusted text, and several lines of it.
     pub fn add(&mut self, cells: impl IntoIterator<Item = String>) {
         let cells = cells.into_iter().enumerate().map(|(index, cell)| {
             let cell = output::printable(&cell.split_whitespace().collect::<Vec<_>>().join(" "));
@@ -41,7 +42,7 @@ impl TextTable {
         self.inner.add_row(row);
     }
 
-    /// The lines, without anything behind their last word.
+    /// The lines, without trailing spaces.
     pub fn lines(mut self) -> Vec<String> {
         for (index, column) in self.inner.column_iter_mut().enumerate() {
             column.set_padding((0, if index + 1 == self.columns { 0 } else { 2 }));
@@ -68,7 +69,7 @@ fn terminal_width() -> Option<u16> {
     terminal_size::terminal_size_of(std::io::stdout()).map(|(terminal_size::Width(width), _)| width)
 }
 
-/// On one line and no longer than that.
+/// The text on one line, cut to `limit` characters.
 pub fn shorten(text: &str, limit: usize) -> String {
     let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
     match words.char_indices().nth(limit) {

@@ -26,7 +26,7 @@ enum Format {
     AwsCli,
 }
 
-/// Prints them.
+/// Prints the tables.
 pub fn run(configured: &Configured, options: &Options) -> anyhow::Result<ExitCode> {
     let specs = tables(&configured.load()?.config.store.table_prefix);
     match options.format {
@@ -55,7 +55,7 @@ fn commands(spec: &serde_json::Value, name: &str) -> String {
     text
 }
 
-/// As one word of a POSIX shell.
+/// Quotes text as one word of a POSIX shell.
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }

@@ -18,21 +18,21 @@ use crate::shutdown;
 
 /// Mints a token for development with the HS256 key of the configuration.
 ///
-/// Warns of businesses, roles and locations that the business directory does not have, and mints all the same, because
-/// they may come later. Refuses unless `[auth] development = true`, and when tokens are verified with public keys: then
-/// they come from the issuer that has the private ones.
+/// Warns of businesses, roles and locations that the business directory does not have, but mints the token all the
+/// same, because they may be added later. Refuses unless `[auth] development = true`, and when tokens are verified with
+/// public keys: then tokens come from the issuer that has the private keys.
 ///
 /// Example: signalbox token --user ana --business trattoria-roma:coordinator --expires 8h
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Who the token is for.
+    /// The user that the token is for.
     #[arg(long)]
     user: String,
     /// A business the user may see with the user's roles there, as ID, ID:ROLE,ROLE or ID:ROLE@LOCATION,LOCATION;
-    /// without roles `coordinator`, without locations every one; may be repeated.
+    /// without roles the user is a `coordinator`, without locations the user sees all of them; may be repeated.
     #[arg(long, required = true, value_name = "ID[:ROLES][@LOCATIONS]")]
     business: Vec<String>,
-    /// How long it holds.
+    /// How long the token is valid.
     #[arg(long, default_value = "1h", value_name = "DURATION")]
     expires: HumanDuration,
     /// Prints JSON for programs: the token and when it expires.
@@ -52,10 +52,10 @@ struct Claims<'a> {
     businesses: &'a BTreeMap<String, BusinessAccess>,
 }
 
-/// Mints it.
+/// Mints the token.
 pub fn run(configured: &Configured, options: &Options) -> anyhow::Result<ExitCode> {
     let user = &options.user;
-    // As a host asks of every token.
+    // The same check that a host makes of every token.
     if let Some(problem) = user_id_problem(user) {
         bail!("--user {problem}");
     }
@@ -90,7 +90,7 @@ pub fn run(configured: &Configured, options: &Options) -> anyhow::Result<ExitCod
     Ok(shutdown::DONE)
 }
 
-/// The one key that may mint, if it may.
+/// The one key that may mint tokens, if the configuration allows it.
 fn development_key(auth: &AuthConfig) -> anyhow::Result<&KeyConfig> {
     if !auth.development {
         bail!(
@@ -115,7 +115,7 @@ fn development_key(auth: &AuthConfig) -> anyhow::Result<&KeyConfig> {
     auth.keys.first().context("no key is configured: add [[auth.keys]] with algorithm = \"HS256\" and a key")
 }
 
-/// Reads what every `--business` says; each names another business.
+/// Reads the values of `--business`; each must name another business.
 fn businesses(texts: &[String]) -> anyhow::Result<BTreeMap<String, BusinessAccess>> {
     let mut businesses = BTreeMap::new();
     for text in texts {

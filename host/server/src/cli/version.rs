@@ -16,7 +16,7 @@ pub struct Options {
     json: bool,
 }
 
-/// Prints it. Nothing of it differs between two builds of the same sources.
+/// Prints the build. The output is the same for any two builds of the same sources.
 pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let (version, rust) = (env!("CARGO_PKG_VERSION"), env!("SIGNALBOX_RUSTC"));
     let (wasmtime, target) = (env!("SIGNALBOX_WASMTIME"), env!("SIGNALBOX_TARGET"));

@@ -1,5 +1,5 @@
-//! Holds `docs/guide/configuration.md` to the configuration: every key has its line with the right default, and every
-//! line its key.
+//! Compares `docs/guide/configuration.md` with the configuration: every key has its line with the right default, and
+//! every line has its key.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -79,7 +79,7 @@ fn keys(value: &Value, path: &str, found: &mut BTreeMap<String, Value>) {
     }
 }
 
-/// Key to the default as written, from the tables under headings such as `## [store]`.
+/// Reads each key with its documented default from the tables under headings such as `## [store]`.
 fn documented() -> BTreeMap<String, String> {
     let mut section = String::new();
     let mut rows = BTreeMap::new();

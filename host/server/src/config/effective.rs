@@ -1,4 +1,4 @@
-//! The configuration as it is in force, each value with where it was written.
+//! The configuration in force, each value with the place where it was set.
 
 use serde_json::Value;
 
@@ -11,9 +11,9 @@ pub struct Setting {
     pub section: String,
     /// The key within the section.
     pub key: String,
-    /// Its value; null is not set.
+    /// The key's value; null when it is not set.
     pub value: Value,
-    /// Where it was written, or `default`.
+    /// Where the value was set, or `default`.
     pub from: String,
 }
 
@@ -46,7 +46,7 @@ fn collect(value: &Value, path: &mut Vec<String>, loaded: &Loaded, settings: &mu
     }
 }
 
-/// TOML knows no null: what is not set is not written.
+/// TOML has no null: values that are not set are left out.
 fn without_nulls(value: &Value) -> Option<Value> {
     match value {
         Value::Null => None,
@@ -59,12 +59,12 @@ fn without_nulls(value: &Value) -> Option<Value> {
     }
 }
 
-/// `{ env = … }` and `{ file = … }` are one value to a person.
+/// `{ env = … }` and `{ file = … }` are shown as one value.
 fn is_reference(children: &serde_json::Map<String, Value>) -> bool {
     children.len() == 1 && (children.contains_key("env") || children.contains_key("file"))
 }
 
-/// The settings as a `signalbox.toml` that would give the same, with comments that say where each value is from.
+/// The settings as a `signalbox.toml` with the same effect, with comments that say where each value was set.
 pub fn to_toml(settings: &[Setting]) -> String {
     let mut out = String::new();
     let mut section = None;

@@ -1,4 +1,4 @@
-//! Defaults, then the file, then the environment, then options: each goes over the one before.
+//! Reads defaults, then the file, then the environment, then options: each overrides the ones before.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -12,12 +12,12 @@ use super::reader::{ConfigProblem, ConfigProblemKind};
 use super::tree::{ConfigNode, ConfigOrigin, ConfigValue};
 use super::variables;
 
-/// The file that is read when no other is named and it is there.
+/// The file that is read when no other is named and this one exists.
 const USUAL_FILE: &str = "signalbox.toml";
-/// A guard against faults that cannot be set aside; nobody reads further than this.
+/// The most problems that one report lists. It also ends the loop when a fault cannot be set aside.
 const MOST_PROBLEMS: usize = 50;
 
-/// Where configuration comes from.
+/// The sources of the configuration.
 #[derive(Debug, Default)]
 pub struct Sources {
     /// The file named by the operator.
@@ -28,17 +28,17 @@ pub struct Sources {
     pub options: Vec<(String, String)>,
 }
 
-/// The configuration, and where each value of it was written.
+/// The configuration, and where each of its values was set.
 #[derive(Debug)]
 pub struct Loaded {
     /// The values.
     pub config: Config,
-    /// Everything that is not a default.
+    /// Every value that is not a default.
     pub tree: ConfigNode,
     /// The file that was read.
     pub file: Option<PathBuf>,
     source: String,
-    /// What looks like configuration and is none, a sentence each.
+    /// Variables that look like configuration but set nothing, a sentence each.
     pub remarks: Vec<String>,
 }
 
@@ -50,10 +50,10 @@ pub struct ConfigError {
 }
 
 impl Sources {
-    /// This file, the process's environment, and options, each a name and `KEY=VALUE`.
+    /// The sources of this process: the file, the environment, and options, each a name and `KEY=VALUE`.
     pub fn of_process<'a>(file: Option<PathBuf>, options: impl IntoIterator<Item = (&'a str, String)>) -> Self {
         let options = options.into_iter().map(|(name, option)| (name.to_owned(), option)).collect();
-        // Names that are not Unicode cannot be ours.
+        // A name that is not Unicode cannot be a key of the configuration.
         let variables = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())))
             .collect();
@@ -73,7 +73,7 @@ impl Sources {
         Self { file, ..self }.read(source)
     }
 
-    /// The same, when the file says `source`; nothing is opened.
+    /// Like [`Sources::load`], with the file's text given in `source`; no file is opened.
     pub fn read(self, source: String) -> Result<Loaded, ConfigError> {
         let file = self.file;
         let name = file.as_deref().map(|path| path.display().to_string()).unwrap_or_default();
@@ -100,7 +100,7 @@ impl Sources {
         match (read(&tree, &name, &source, &mut elsewhere), elsewhere.is_empty()) {
             (Ok(config), true) => {
                 let mut loaded = Loaded { config, tree, file, source, remarks: Vec::new() };
-                // A secret's variable is of use, whatever it is called.
+                // A variable that a secret refers to is in use, whatever its name.
                 loaded.config.each_secret(&mut |_, reference| {
                     if let SecretReference::Env(name) = reference {
                         remarks.retain(|remark| !remark.contains(&format!(" {name} ")));
@@ -117,7 +117,7 @@ impl Sources {
 }
 
 impl Loaded {
-    /// Where a value was written, for people.
+    /// Where a value was set, for people.
     pub fn provenance(&self, path: &[&str]) -> String {
         let file = self.file.as_deref().unwrap_or(Path::new(USUAL_FILE)).display();
         match self.tree.origin_of(path) {
@@ -130,8 +130,8 @@ impl Loaded {
         }
     }
 
-    /// A relative path starts where the file is, so that a configuration means the same from every directory; only
-    /// paths from the environment and the command line start where the process does.
+    /// A relative path is relative to the configuration file, so that the configuration means the same from every
+    /// directory; only paths from the environment and the command line are relative to the working directory.
     fn anchor_paths(&mut self) {
         let Some(folder) = self.file.as_deref().and_then(Path::parent).map(Path::to_path_buf) else { return };
         let tree = &self.tree;
@@ -150,7 +150,7 @@ impl ConfigNode {
     }
 }
 
-/// Reads the tree; a fault is noted and set aside, so that one report tells of all of them.
+/// Reads the tree. A faulty value is noted and set aside, so that one report names all faults.
 fn read(tree: &ConfigNode, name: &str, source: &str, elsewhere: &mut Vec<String>) -> Result<Config, Option<Report>> {
     let mut rest = tree.clone();
     let mut in_file = Vec::new();
@@ -161,7 +161,7 @@ fn read(tree: &ConfigNode, name: &str, source: &str, elsewhere: &mut Vec<String>
             Ok(_) => break,
             Err(fault) => fault,
         };
-        // A key that was set aside because of its value is missing now; that has been told already.
+        // A key that was set aside because of its value is missing now; its fault has been reported already.
         let told = matches!(&fault.kind, ConfigProblemKind::Missing(key)
             if set_aside.iter().any(|path| path.split_last().is_some_and(|(last, parent)| last == key && parent == fault.path)));
         if !told {

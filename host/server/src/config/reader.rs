@@ -11,22 +11,22 @@ use super::tree::{ConfigNode, ConfigOrigin, ConfigValue};
 /// What is wrong with one value.
 #[derive(Debug)]
 pub struct ConfigProblem {
-    /// What kind of fault.
+    /// The kind of fault.
     pub kind: ConfigProblemKind,
-    /// The keys that lead to it, outermost first.
+    /// The keys that lead to the value, outermost first.
     pub path: Vec<String>,
-    /// Where it was written; none only for faults of the whole.
+    /// Where the value was set; none only for faults of the whole configuration.
     pub origin: Option<ConfigOrigin>,
 }
 
 /// What can be wrong with a value.
 #[derive(Debug)]
 pub enum ConfigProblemKind {
-    /// No such key here; these are known.
+    /// The key does not exist here; the known keys.
     UnknownKey(String, &'static [&'static str]),
-    /// No such choice; these are known.
+    /// The choice does not exist; the known choices.
     UnknownChoice(String, &'static [&'static str]),
-    /// A secret itself, where only a reference to one may stand; must not be shown.
+    /// A secret itself, where only a reference to one is allowed; its value must not be shown.
     PlainSecret,
     /// A value that does not fit.
     Value(String),
@@ -73,7 +73,7 @@ impl From<ConfigProblemKind> for ConfigProblem {
 }
 
 impl ConfigProblem {
-    /// The fault as seen one level further out.
+    /// The same fault, with the key of the enclosing table in front of its path.
     fn within(mut self, key: &str, origin: &ConfigOrigin) -> Self {
         self.path.insert(0, key.to_owned());
         self.origin.get_or_insert_with(|| origin.clone());
@@ -81,7 +81,7 @@ impl ConfigProblem {
     }
 }
 
-/// Text that is not typed becomes the TOML value it looks like, else a string.
+/// Untyped text becomes the TOML value that it looks like, else a string.
 fn guess(text: &str, origin: &ConfigOrigin) -> ConfigNode {
     ConfigNode::parse_inline(text, origin).unwrap_or_else(|| ConfigNode {
         content: ConfigValue::Scalar(toml::Value::String(text.to_owned())),

@@ -7,7 +7,7 @@ use thiserror::Error;
 /// The largest file that is read as a secret, in bytes; keys in PEM have a few thousand.
 const LARGEST_FILE: u64 = 64 * 1024;
 
-/// A secret that cannot be had.
+/// Why a secret cannot be opened.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum SecretError {
     /// The variable is not there.
@@ -28,7 +28,7 @@ pub enum SecretError {
         /// Why.
         reason: String,
     },
-    /// There is nothing in it.
+    /// The secret is empty.
     #[error("`{key}` refers to {reference}, which is empty")]
     Empty {
         /// The configuration key.
@@ -36,7 +36,7 @@ pub enum SecretError {
         /// Where it should be.
         reference: String,
     },
-    /// It holds what no secret holds.
+    /// The text cannot be a secret.
     #[error("`{key}` refers to {reference}, which {problem}")]
     Malformed {
         /// The configuration key.
@@ -46,7 +46,7 @@ pub enum SecretError {
         /// What is wrong with it.
         problem: SecretTextError,
     },
-    /// It could be guessed.
+    /// The secret is so short that it could be guessed.
     #[error(
         "`{key}` refers to {reference}, which has {length} bytes; take at least {least}, for example those that \
          `openssl rand -base64 32` prints"
@@ -56,14 +56,14 @@ pub enum SecretError {
         key: String,
         /// Where it is.
         reference: String,
-        /// How many there are.
+        /// How many bytes the secret has.
         length: usize,
-        /// How many there have to be.
+        /// How many bytes it needs at least.
         least: usize,
     },
 }
 
-/// The secret that configuration key `key` refers to, as [`secret_text`] says what belongs to it.
+/// Opens the secret that configuration key `key` refers to, and checks it with [`secret_text`].
 pub fn open(key: &str, reference: &SecretReference) -> Result<SecretString, SecretError> {
     let key = key.to_owned();
     let bytes = match reference {
@@ -83,7 +83,7 @@ pub fn open(key: &str, reference: &SecretReference) -> Result<SecretString, Secr
     }
 }
 
-/// The same for a secret that strangers may try to guess.
+/// The same for a secret that an attacker may try to guess.
 pub fn open_long(key: &str, reference: &SecretReference, least: usize) -> Result<SecretString, SecretError> {
     let secret = open(key, reference)?;
     match secret.expose_secret().len() {
@@ -94,7 +94,7 @@ pub fn open_long(key: &str, reference: &SecretReference, least: usize) -> Result
     }
 }
 
-/// A token that a command was given, as [`secret_text`] says what belongs to it.
+/// A token that was given to a command, checked with [`secret_text`].
 pub fn given_token(text: &str) -> anyhow::Result<&str> {
     use anyhow::Context as _;
     secret_text(text.as_bytes()).map_err(|error| anyhow::anyhow!("it {error}")).context("the token given is none")

@@ -1,4 +1,4 @@
-//! What was configured, before anything knows what it means: a tree whose every value says where it stands.
+//! The configuration before its keys have a meaning: a tree in which every value says where it was set.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -25,7 +25,7 @@ pub struct ConfigNode {
     pub content: ConfigValue,
     /// Where the value was written.
     pub origin: ConfigOrigin,
-    /// Where its key was written; an unknown key is pointed at, not its value.
+    /// Where the key was written: an error about an unknown key points at the key, not at its value.
     pub key_origin: ConfigOrigin,
 }
 
@@ -55,7 +55,7 @@ impl ConfigNode {
         Self { content, key_origin: origin.clone(), origin }
     }
 
-    /// The value of an inline TOML value, all of it from one origin; none when the text is no TOML.
+    /// Reads an inline TOML value, all of it from one origin; none when the text is not TOML.
     pub fn parse_inline(text: &str, origin: &ConfigOrigin) -> Option<Self> {
         signalbox_diagnostics::check_toml(text, text.len()).ok()?;
         let parsed = DeValue::parse(text).ok()?;
@@ -69,7 +69,7 @@ impl ConfigNode {
             *self = node;
             return;
         };
-        // A table that one variable wrote as a whole stays when another sets a key of it.
+        // A table that one variable gave as a whole stays when another variable sets a key of it.
         if let ConfigValue::Text(text) = &self.content
             && let Some(written) = Self::parse_inline(text.trim(), &self.origin)
         {
@@ -110,11 +110,11 @@ impl ConfigNode {
         }
     }
 
-    /// Where the value at `path` was written; a list counts as one value. None is a default.
+    /// Where the value at `path` was set; a list counts as one value. None for a default.
     pub fn origin_of(&self, path: &[&str]) -> Option<&ConfigOrigin> {
         match (&self.content, path.split_first()) {
             (ConfigValue::Table(children), Some((first, rest))) => children.get(*first)?.origin_of(rest),
-            // An inline table in a variable is one text here, and everything in it comes from there.
+            // An inline table in a variable is one text here, and all of its values come from that variable.
             (ConfigValue::Text(_) | ConfigValue::Array(_), _) | (_, None) => Some(&self.origin),
             (ConfigValue::Scalar(_), Some(_)) => None,
         }
@@ -140,7 +140,7 @@ fn table(entries: &DeTable<'_>, origin: &dyn Fn(Range<usize>) -> ConfigOrigin) -
     ConfigValue::Table(children.collect())
 }
 
-/// None is a number that no Rust type holds.
+/// None for a number that no Rust type holds.
 fn value(value: &DeValue<'_>, origin: &dyn Fn(Range<usize>) -> ConfigOrigin) -> Option<ConfigValue> {
     let scalar = match value {
         DeValue::Table(entries) => return Some(table(entries, origin)),
@@ -157,7 +157,7 @@ fn value(value: &DeValue<'_>, origin: &dyn Fn(Range<usize>) -> ConfigOrigin) -> 
         DeValue::Datetime(moment) => toml::Value::Datetime(*moment),
         DeValue::Integer(number) => match i64::from_str_radix(number.as_str(), number.radix()) {
             Ok(number) => toml::Value::Integer(number),
-            // Kept as text, so that whoever reads it says what is wrong with it.
+            // Kept as text, so that the section's reader reports what is wrong with it.
             Err(_) => toml::Value::String(number.as_str().to_owned()),
         },
         DeValue::Float(number) => match number.as_str().parse() {

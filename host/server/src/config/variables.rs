@@ -1,8 +1,8 @@
 //! Environment variables as keys of the configuration: `SIGNALBOX_WEBSOCKET__MAX_FRAME` is `websocket.max-frame`.
 //!
-//! A variable cannot write every key as it is. Keys of the host's own are in lower case with `-`. Keys that the
-//! operator chooses are spelt as the file spells them, when it has one that differs in nothing but case, `_` and `-`;
-//! else they are as the variable has them.
+//! A variable's name cannot express every key. The host's own keys are in lower case with `-`. A key that the operator
+//! chooses is spelt as in the file, when the file has one that differs only in case, `_` and `-`; else it is spelt as
+//! in the variable.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use signalbox_model::folded_name;
 
 use super::tree::{ConfigNode, ConfigOrigin, ConfigValue};
 
-/// Variables that begin like this and hold [`SEPARATOR`] are configuration.
+/// Variables whose names begin like this and contain [`SEPARATOR`] are configuration.
 const PREFIX: &str = "SIGNALBOX_";
 /// Between a table and its key.
 const SEPARATOR: &str = "__";
@@ -25,15 +25,15 @@ pub(super) const CHOSEN: [&[&str]; 7] = [
     &["webhooks", "business-secrets", "*"],
 ];
 
-/// Lays variables over a tree. Problems are told in `problems`; `sections` are the names of all sections. Returns what
-/// looks like configuration and is none, a sentence each.
+/// Lays variables over a tree. Problems are added to `problems`; `sections` are the names of all sections. Returns a
+/// sentence for each variable that looks like configuration but sets nothing.
 pub(super) fn lay_over(
     tree: &mut ConfigNode,
     mut variables: Vec<(String, String)>,
     sections: &[String],
     problems: &mut Vec<String>,
 ) -> Vec<String> {
-    // One order, whatever the system's.
+    // A fixed order, whatever order the system gives.
     variables.sort();
     let (mut set, mut remarks) = (BTreeMap::<Vec<String>, String>::new(), Vec::new());
     for (name, value) in variables {
@@ -54,7 +54,7 @@ pub(super) fn lay_over(
     remarks
 }
 
-/// The key that a variable means; none is a variable that is no configuration.
+/// The key that a variable sets; none when the variable is no configuration.
 fn path(tree: &ConfigNode, name: &str) -> Option<Result<Vec<String>, String>> {
     let rest = name.strip_prefix(PREFIX).filter(|rest| rest.contains(SEPARATOR))?;
     let mut path: Vec<String> = Vec::new();
@@ -82,14 +82,14 @@ fn path(tree: &ConfigNode, name: &str) -> Option<Result<Vec<String>, String>> {
     Some(Ok(path))
 }
 
-/// Whether the keys of the table at `path` are the operator's.
+/// Whether the operator chooses the keys of the table at `path`.
 fn is_chosen(path: &[String]) -> bool {
     CHOSEN.iter().any(|table| {
         table.len() == path.len() && table.iter().zip(path).all(|(pattern, key)| *pattern == "*" || pattern == key)
     })
 }
 
-/// The key that `part` means among those there are; an error are those that it may mean.
+/// The key among the existing ones that `part` stands for; when several match, an error that names them.
 fn chosen(children: &BTreeMap<String, ConfigNode>, part: &str) -> Result<String, String> {
     if children.contains_key(part) {
         return Ok(part.to_owned());
@@ -103,7 +103,7 @@ fn chosen(children: &BTreeMap<String, ConfigNode>, part: &str) -> Result<String,
     }
 }
 
-/// Says of a variable that begins like a section, but sets nothing, how it would.
+/// For a variable that begins like a section but sets nothing: a sentence that says how it would be written.
 fn without_effect(name: &str, sections: &[String]) -> Option<String> {
     let rest = name.strip_prefix(PREFIX)?;
     let section = sections.iter().find(|section| {

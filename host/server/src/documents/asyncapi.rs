@@ -118,7 +118,7 @@ fn input() -> Value {
     })
 }
 
-/// A dead letter: the record as it was, with headers besides.
+/// A dead letter: the original record with additional headers.
 fn dead_letter() -> Value {
     let text = |description: &str| json!({"type": "string", "description": description});
     let mut headers: Map<String, Value> =
@@ -141,8 +141,8 @@ fn dead_letter() -> Value {
     })
 }
 
-/// A message and a schema of its own for each variant of a frame's schema, in place of the schema; gives the messages'
-/// names. Generators name a class by its schema's title, so each has one that no other has.
+/// Replaces a frame's schema with a message and a schema for each of its variants; returns the messages' names.
+/// Generators name a class by its schema's title, so each schema gets a title of its own.
 fn frames(
     schemas: &mut Map<String, Value>,
     schema: &str,
@@ -170,7 +170,8 @@ fn frames(
     names
 }
 
-/// Keeps the schemas that a message leads to, also by way of others: those that frames were made of are in them now.
+/// Removes the schemas that no message refers to, directly or through others: the variants' schemas now hold what the
+/// frames were made of.
 fn remove_unused(schemas: &mut Map<String, Value>, messages: &Map<String, Value>) {
     let mut used = BTreeSet::new();
     let mut open: Vec<&Value> = messages.values().collect();
@@ -197,7 +198,7 @@ fn capitalised(name: &str) -> String {
     characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
 }
 
-/// The alternatives of a schema, also when some of them stand one level deeper.
+/// The alternatives of a schema, also when some of them are nested one level deeper.
 fn variants(schema: &Value) -> Vec<Value> {
     let alternatives = ["oneOf", "anyOf"].iter().find_map(|key| schema.get(key)).and_then(Value::as_array);
     match alternatives {
@@ -206,7 +207,7 @@ fn variants(schema: &Value) -> Vec<Value> {
     }
 }
 
-/// The `type` that frames of this schema have.
+/// The value of `type` in frames of this schema.
 fn kind(variant: &Value, schemas: &Map<String, Value>) -> Option<String> {
     if let Some(kind) = variant.pointer("/properties/type/const").and_then(Value::as_str) {
         return Some(kind.to_owned());

@@ -1,9 +1,9 @@
-//! Answers as they may look, for the OpenAPI document.
+//! Example answers for the OpenAPI document.
 
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
-/// The problem that a status tells of.
+/// An example problem for a status.
 pub(super) fn problem(status: &str, response: &Map<String, Value>) -> Value {
     let code = match status {
         "400" => "not_json",
@@ -69,7 +69,7 @@ pub(super) fn decision() -> Value {
     })
 }
 
-/// A decision after somebody has approved it.
+/// A decision after a person has approved it.
 pub(super) fn reviewed_decision() -> Value {
     let mut reviewed = decision();
     let review = json!({

@@ -1,4 +1,4 @@
-//! The OpenAPI 3.1 document: operations as their handlers describe them, and what all of them have in common.
+//! The OpenAPI 3.1 document: operations as their handlers describe them, with the parts that all of them share.
 
 use serde_json::{Map, Value, json};
 use signalbox_http::PROBLEM_JSON;
@@ -10,7 +10,7 @@ use utoipa::openapi::OpenApi;
 use super::examples;
 use super::schemas::{self, refer};
 
-/// What any request may be answered.
+/// The problems that any request may be answered with.
 const ANY: [(&str, &str); 4] = [
     ("401", "The token is missing, wrong or out of date; `code` says which."),
     ("429", "Too many requests; `Retry-After` says when to come back."),
@@ -71,8 +71,8 @@ pub(super) fn document(described: OpenApi) -> Value {
     })
 }
 
-/// Adds what every operation has: the problems that any may meet, and their bodies. None that takes a body can do
-/// without.
+/// Adds the parts that all operations share: the problems that each may answer, and their bodies. A request body is
+/// marked as required.
 fn complete(operation: &mut Value) {
     if let Some(body) = operation.get_mut("requestBody").and_then(Value::as_object_mut) {
         body.insert("required".to_owned(), json!(true));

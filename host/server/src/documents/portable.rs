@@ -10,13 +10,13 @@ pub(super) fn portable(schema: &mut Schema) {
     if let Some(schema) = schema.as_object_mut() {
         list_constants(schema);
         drop_null_beside_reference(schema);
-        // openapi-typescript takes a property with a default for one that is always there, also in what enters. What is
-        // meant when it is left out stands in its description.
+        // openapi-typescript takes a property with a default as always present, also in requests. The property's
+        // description says what happens when it is left out.
         schema.remove("default");
     }
 }
 
-/// Rewrites a schema of what leaves besides: what may be left out is left out, and never null.
+/// Rewrites a schema of an answer in addition: an optional property is left out when unset, and never null.
 pub(super) fn never_null(schema: &mut Schema) {
     transform_subschemas(&mut never_null, schema);
     let Some(schema) = schema.as_object_mut() else { return };
@@ -33,7 +33,8 @@ pub(super) fn never_null(schema: &mut Schema) {
     }
 }
 
-/// A reference or null becomes the reference: openapi-generator gives up on the former. Who writes leaves it out.
+/// "A reference or null" becomes the reference, because openapi-generator fails at the former. The host leaves the
+/// property out instead of writing null.
 fn drop_null_beside_reference(schema: &mut Map<String, Value>) {
     let alternatives = schema.get("anyOf").and_then(Value::as_array).map(Vec::as_slice);
     if let Some([reference, null]) = alternatives
@@ -45,8 +46,8 @@ fn drop_null_beside_reference(schema: &mut Map<String, Value>) {
     }
 }
 
-/// `oneOf` or `anyOf` of constants becomes `enum`: the former keeps a description for each value, but openapi-generator
-/// and others make a class of each. The descriptions move into that of the whole.
+/// `oneOf` or `anyOf` of constants becomes `enum`. The former keeps a description for each value, but openapi-generator
+/// and others make a class of each value. The descriptions are added to the description of the whole.
 fn list_constants(schema: &mut Map<String, Value>) {
     let Some(keyword) = ["oneOf", "anyOf"].into_iter().find(|keyword| schema.contains_key(*keyword)) else { return };
     let Some(variants) = schema.get(keyword).and_then(Value::as_array) else { return };
@@ -69,7 +70,7 @@ fn list_constants(schema: &mut Map<String, Value>) {
     }
 }
 
-/// The strings that a variant allows, when it allows nothing else, and what it says about them.
+/// The strings that a variant allows, when it allows nothing else, and its description.
 fn constants(variant: &Value) -> Option<(Vec<Value>, Option<&str>)> {
     let variant = variant.as_object()?;
     let known = |key: &String| ["const", "enum", "type", "description"].contains(&key.as_str());
@@ -85,8 +86,8 @@ fn constants(variant: &Value) -> Option<(Vec<Value>, Option<&str>)> {
     values.iter().all(Value::is_string).then_some((values, says))
 }
 
-/// One object instead of a reference with properties beside it, which many generators leave out. A property that stands
-/// in both is taken from the object itself.
+/// One object instead of a reference with properties beside it, because many generators ignore those properties. Of a
+/// property in both, the object's own is used.
 pub(super) fn flattened(mut object: Map<String, Value>, schemas: &Map<String, Value>) -> Map<String, Value> {
     let target = object.remove("$ref");
     let target = target.as_ref().and_then(Value::as_str).and_then(|target| target.rsplit('/').next());

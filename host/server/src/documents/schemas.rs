@@ -1,4 +1,4 @@
-//! JSON Schemas (2020-12) of every model that enters or leaves.
+//! JSON Schemas (2020-12) of every model in requests and answers.
 
 use std::collections::BTreeMap;
 
@@ -16,10 +16,10 @@ use signalbox_trigger_api::{
 
 use super::portable::{never_null, portable};
 
-/// What is done for each type: its name is the one it has in documents.
+/// Called for each type, with the name that the type has in documents.
 type Visit<'a> = &'a mut dyn FnMut(&'static str, fn(&mut SchemaGenerator) -> Value);
 
-/// What enters: what may be left out is not required.
+/// The models of requests: optional properties are not required.
 fn entering(visit: Visit<'_>) {
     visit("AgentInput", subschema::<AgentInput>);
     visit("BusinessInfo", subschema::<BusinessInfo>);
@@ -30,7 +30,7 @@ fn entering(visit: Visit<'_>) {
     visit("ReviewInput", subschema::<ReviewInput>);
 }
 
-/// What leaves: what is always there is required.
+/// The models of answers: properties that are always present are required.
 fn leaving(visit: Visit<'_>) {
     visit("AgentAction", subschema::<AgentAction>);
     visit("AgentContext", subschema::<AgentContext>);
@@ -57,7 +57,7 @@ fn subschema<T: JsonSchema>(generator: &mut SchemaGenerator) -> Value {
     generator.root_schema_for::<T>().to_value()
 }
 
-/// Every schema by name, each complete in itself.
+/// Every schema by name, each self-contained.
 pub(super) fn all() -> BTreeMap<&'static str, Value> {
     let mut found = BTreeMap::new();
     entering(&mut |name, schema| {
@@ -69,8 +69,8 @@ pub(super) fn all() -> BTreeMap<&'static str, Value> {
     found
 }
 
-/// The schemas of two lists of types under one roof, `#/components/schemas`, with everything that they refer to. Each
-/// has its name as title, because generators take class names from there.
+/// The schemas of two lists of types in one place, `#/components/schemas`, with all schemas that they refer to. Each
+/// has its name as its title, because generators take class names from titles.
 pub(super) fn components(entering: &[Reference], leaving: &[Reference]) -> Map<String, Value> {
     let mut found = Map::new();
     for (types, settings) in
@@ -95,7 +95,7 @@ pub(super) fn components(entering: &[Reference], leaving: &[Reference]) -> Map<S
     found
 }
 
-/// Makes a generator know a type.
+/// Adds a type to a generator.
 pub(super) type Reference = fn(&mut SchemaGenerator);
 
 /// A [`Reference`] to a type.

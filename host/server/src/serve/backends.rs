@@ -1,4 +1,4 @@
-//! Builds what capabilities stand on, from the configuration.
+//! Builds the backends of the capabilities from the configuration.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use signalbox_trigger_cron::CronConfig;
 use super::{StartError, webhooks};
 use crate::config::{Config, ConfigError, EgressConfig, LlmConfig, ModelConfig, StoreBackend, StoreConfig, secrets};
 
-/// Opens the store, and says plainly when it is none for production.
+/// Opens the store, and warns when it is not meant for production.
 pub async fn open_store(config: &StoreConfig) -> Result<Store, StartError> {
     match config.backend {
         StoreBackend::Embedded => {
@@ -29,7 +29,7 @@ pub async fn open_store(config: &StoreConfig) -> Result<Store, StartError> {
     Ok(Store::open(config.resolve()?).await?)
 }
 
-/// Everything plugins may ask for.
+/// The backends of all capabilities that plugins may call.
 pub fn services(config: &Config, store: Store, directory: Arc<BusinessDirectory>) -> Result<Services, StartError> {
     let limits = config.answers.resolve().map_err(ConfigError::elsewhere)?;
     let (models, egress) = (Arc::new(models(&config.llm)?), egress(&config.egress, &directory)?);
@@ -43,7 +43,7 @@ pub fn services(config: &Config, store: Store, directory: Arc<BusinessDirectory>
     })
 }
 
-/// What the schedules that plugins make may come to.
+/// The limits for schedules that plugins make.
 fn schedules(config: &CronConfig) -> ScheduleLimits {
     ScheduleLimits {
         per_business: config.schedules_per_business,

@@ -1,5 +1,5 @@
-//! Loads the configured bundles. One that cannot be loaded keeps its own business type down and nobody else's: the
-//! others are served, and it is tried again on SIGHUP.
+//! Loads the configured bundles. A bundle that cannot be loaded affects only its own business type: the other types are
+//! served, and SIGHUP makes the host try again.
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
@@ -20,42 +20,41 @@ use crate::config::secrets::SecretError;
 use crate::config::{Config, OnFailure};
 use crate::{fit, permissions};
 
-/// 1 for a business type whose bundle is loaded, 0 for one whose bundle could not be.
+/// 1 for a business type whose bundle is loaded, 0 for one whose bundle could not be loaded.
 pub const BUNDLE_LOADED: &str = "signalbox_bundle_loaded";
 /// The most problems of one bundle or business that are logged one by one.
 pub const MOST_LOGGED: usize = 20;
 /// The longest reason that `/readyz` gives, in characters.
 const LONGEST_REASON: usize = 1_000;
 
-/// What bundles are held against before they are published.
+/// The parts that a bundle is checked with before it is published.
 pub struct Bundles {
     /// The configuration at start.
     pub config: Config,
-    /// Loads.
+    /// Compiles and loads components.
     pub sandbox: Sandbox,
-    /// Takes what was loaded.
+    /// Receives the loaded bundles.
     pub executor: Arc<Executor>,
-    /// Knows the secrets of hooks.
+    /// Holds the secrets of webhooks.
     pub webhooks: Webhooks,
-    /// Those that could not be opened.
+    /// Secrets that could not be opened.
     pub missing_secrets: BTreeMap<String, SecretError>,
-    /// Whose businesses they are for.
+    /// The businesses that the bundles are for.
     pub directory: Arc<BusinessDirectory>,
 }
 
 /// A bundle that is not loaded.
 struct Failed {
     absent: AbsentBundle,
-    /// For people at a terminal.
+    /// The report for a person at a terminal.
     report: String,
-    /// What the operator has to provide for a hook of it.
+    /// The secret that the operator has to provide for one of its webhooks.
     cause: Option<StartError>,
 }
 
 impl Bundles {
-    /// Loads all of them at once with all of the machine, since nobody is served yet, and publishes those that are as
-    /// they should be. Fails when there are some and none can be published, or when one cannot and the operator wants
-    /// all or none.
+    /// Loads all bundles at once with all cores, since no business is served yet, and publishes those that are valid.
+    /// Fails when there are bundles and none can be published, or when one cannot and the operator wants all or none.
     pub async fn load_all(&self) -> Result<(), StartError> {
         let paths = &self.config.bundles.paths;
         let loading = paths.iter().map(|path| self.load(path, LoadPriority::Foreground));
@@ -64,7 +63,7 @@ impl Bundles {
         failed.append(&mut twice);
         let stop = self.config.bundles.on_failure == OnFailure::Stop || loaded.is_empty();
         if !failed.is_empty() && stop {
-            // One that lacks nothing but a secret has a page of its own.
+            // A bundle that lacks only a secret has an error page of its own.
             let cause = failed.first_mut().and_then(|failed| failed.cause.take()).filter(|_| failed.len() == 1);
             let report = || StartError::Bundles(failed.into_iter().map(|failed| failed.report).collect());
             return Err(cause.unwrap_or_else(report));
@@ -80,7 +79,7 @@ impl Bundles {
         Ok(())
     }
 
-    /// Tries those that are not loaded again whenever it is asked to, in the background, until `stop`.
+    /// Tries the bundles that are not loaded again at each `again`, in the background, until `stop`.
     pub async fn keep_trying(self, again: Arc<Notify>, stop: CancellationToken) {
         let asked = async {
             loop {
@@ -122,7 +121,7 @@ impl Bundles {
         self.note_absent(failed.into_iter().map(|failed| failed.absent).collect());
     }
 
-    /// A bundle that fits the configuration, or why it is none.
+    /// A bundle that fits the configuration, or why it cannot be loaded.
     async fn load(&self, path: &Path, priority: LoadPriority) -> Result<(PathBuf, Generation), Failed> {
         let generation = match self.sandbox.load_at(path, priority).await {
             Ok(generation) => generation,
@@ -203,7 +202,7 @@ const SECOND: &str = "another bundle decides for businesses of its type; list on
 
 impl Failed {
     fn new(path: &Path, business_type: Option<&str>, reason: String, report: Option<String>) -> Self {
-        // A report has made itself safe for a terminal, with colours that have to stay.
+        // The report has already made its text safe for a terminal; its colours have to stay.
         let visible = |text: &str| signalbox_model::visible(text).into_owned();
         let report = report.unwrap_or_else(|| visible(&format!("{}: {reason}\n", path.display())));
         let reason = match reason.char_indices().nth(LONGEST_REASON) {
@@ -228,7 +227,7 @@ fn apart(results: Vec<Result<(PathBuf, Generation), Failed>>) -> (Loaded, Vec<Fa
     (loaded, failed)
 }
 
-/// Of several bundles for one business type none is taken: nobody but the operator knows which is meant.
+/// Refuses all of several bundles for one business type, because only the operator knows which one is right.
 fn once(loaded: Loaded) -> (Loaded, Vec<Failed>) {
     let types: Vec<Arc<str>> = loaded.iter().map(|(_, generation)| generation.business_type.clone()).collect();
     let is_single =

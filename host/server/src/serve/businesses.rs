@@ -1,4 +1,4 @@
-//! The business directory: what is wrong with it keeps its own business down and nobody else's.
+//! Opens the business directory. A business file that is wrong affects only its own business.
 
 use std::sync::Arc;
 
@@ -13,8 +13,8 @@ use crate::config::{Config, OnFailure};
 /// How many files of the business directory could not be loaded.
 pub const BUSINESS_FILES_NOT_LOADED: &str = "signalbox_business_files_not_loaded";
 
-/// Opens the directory. Fails when it cannot be read, when there are files and none is a business, or when one is none
-/// and the operator wants all or none.
+/// Opens the directory. Fails when it cannot be read, when it has files and none of them is a valid business, or when
+/// one is not and the operator wants all or none.
 pub fn open(config: &Config) -> Result<Arc<BusinessDirectory>, StartError> {
     let directory = BusinessDirectory::open(&config.business.directory)?;
     let not_loaded = directory.not_loaded();
@@ -41,7 +41,7 @@ pub fn reload(directory: &BusinessDirectory) {
     }
 }
 
-/// Says which files are not loaded, and why.
+/// Logs which files are not loaded, and why.
 fn tell(directory: &BusinessDirectory) {
     let not_loaded = directory.not_loaded();
     metrics::gauge!(BUSINESS_FILES_NOT_LOADED).set(not_loaded.len() as f64);
@@ -52,7 +52,7 @@ fn tell(directory: &BusinessDirectory) {
             tracing::error!(place, help = problem.help, "business file: {}", problem.message);
         }
         let file = file.file.display();
-        // With a caret under each mistake.
+        // The report marks each mistake with a caret.
         let report = report.render(false);
         if *is_served_as_before {
             tracing::error!(
@@ -73,7 +73,7 @@ fn tell(directory: &BusinessDirectory) {
     }
 }
 
-/// Says which businesses are of a type that no bundle decides for.
+/// Warns of businesses whose type has no bundle.
 pub fn warn_of_types(directory: &BusinessDirectory, generations: &Generations) {
     let live = generations.all();
     for business in directory.all() {

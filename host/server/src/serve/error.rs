@@ -17,10 +17,10 @@ pub enum StartError {
     /// The configuration has mistakes.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// A secret is not where the configuration says, or is none.
+    /// A secret is not where the configuration says, or is not a valid secret.
     #[error(transparent)]
     Secret(#[from] SecretError),
-    /// No token could be verified.
+    /// No token could be verified with these keys.
     #[error(transparent)]
     Keys(#[from] KeyError),
     /// The store cannot be opened.
@@ -52,20 +52,20 @@ pub enum StartError {
     /// The address cannot be taken.
     #[error("cannot listen on {address}: {reason}; free it, or choose another with {key} (port 0 takes any)")]
     Listen {
-        /// The key of the configuration that says so.
+        /// The configuration key with the address.
         key: &'static str,
-        /// Which.
+        /// The address.
         address: SocketAddr,
-        /// What the system says.
+        /// The operating system's error.
         reason: std::io::Error,
     },
-    /// Something that no configuration explains.
+    /// An error that is no mistake in the configuration.
     #[error("{0}")]
     Internal(String),
 }
 
 impl StartError {
-    /// A stable name, which is also that of the page.
+    /// A stable name, which is also the name of the error's page.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Config(_) => "config-invalid",

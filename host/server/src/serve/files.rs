@@ -4,11 +4,11 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::config::Config;
 
-/// For the store, compiled components, calls to other systems and the log.
+/// File handles for the store, compiled components, calls to other systems and the log.
 const BESIDES: u64 = 512;
 
-/// Raises the limit of this process as far as it may; systems start programs with a low one for the sake of old
-/// programs that count on it. Says so when it is too low for the connections that are allowed.
+/// Raises this process's limit as far as the system allows; systems start programs with a low limit for old programs
+/// that depend on it. Warns when the limit is too low for the connections that the configuration allows.
 pub fn allow(config: &Config) {
     let limit = getrlimit(Resource::Nofile);
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }) {

@@ -1,4 +1,4 @@
-//! Kafka, when there are brokers.
+//! Starts the Kafka consumer when brokers are configured.
 
 use signalbox_graph::Inputs;
 use signalbox_intake::Intake;
@@ -9,7 +9,7 @@ use signalbox_trigger_kafka::{KafkaConfig, KafkaConsumer, KafkaError};
 use super::StartError;
 use crate::config::secrets;
 
-/// The way to the brokers, with its password opened; none when there are no brokers.
+/// How to connect to the brokers, with the password opened; none when there are no brokers.
 pub fn connection(config: &KafkaConfig) -> Result<Option<KafkaConnection>, StartError> {
     let KafkaConfig { brokers, client_id, security, .. } = config;
     if brokers.is_empty() {
@@ -23,14 +23,14 @@ pub fn connection(config: &KafkaConfig) -> Result<Option<KafkaConnection>, Start
     Ok(Some(connection.map_err(KafkaError::from)?))
 }
 
-/// Begins to read; without brokers nothing is read, and each bundle that would have topics read is told of it.
+/// Begins to read. Without brokers nothing is read, and a warning names each bundle that declares topics.
 pub fn start(
     config: &KafkaConfig,
     connection: Option<&KafkaConnection>,
     intake: &Intake,
     clock: &Clock,
 ) -> Result<Option<KafkaConsumer>, StartError> {
-    // A topic of the host's own that is used twice is no bundle's fault.
+    // A topic of the host's own configuration that is used twice is not the fault of a bundle.
     config.check("no bundle", &Inputs::default())?;
     let Some(connection) = connection else { return Ok(None) };
     Ok(Some(KafkaConsumer::start(config, connection, intake.clone(), clock.clone())?))

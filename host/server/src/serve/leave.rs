@@ -1,4 +1,5 @@
-//! Leaving, in the opposite order of starting: nothing new, what runs ends, what was decided goes out, then the rest.
+//! Shuts down in the opposite order of starting: nothing new is accepted, running work ends, decided effects are
+//! delivered, then the rest ends.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -12,25 +13,25 @@ use tokio_util::sync::CancellationToken;
 
 use crate::shutdown::{self, Request, Signals};
 
-/// What has to end.
+/// The parts that have to end.
 pub struct Running {
     /// Coordinators' connections.
     pub websocket: WebSocket,
-    /// Reads Kafka, if anything is to be read.
+    /// The reader of Kafka, if it runs.
     pub kafka: Option<KafkaConsumer>,
-    /// Fires schedules until `leaving` says so, and ends once what it has claimed is accepted.
+    /// Fires schedules until `leaving` is cancelled, and ends once the ticks that it has claimed are accepted.
     pub scheduler: JoinHandle<()>,
     /// Inputs that are being decided.
     pub intake: Intake,
-    /// Cancelled first: readiness goes, and nothing new is taken up.
+    /// Cancelled first: `/readyz` answers 503, and nothing new is taken up.
     pub leaving: CancellationToken,
-    /// Cancelled once nothing more can be decided: what is left is delivered and the rest ends.
+    /// Cancelled once nothing more can be decided: remaining effects are delivered and the other tasks end.
     pub gone: CancellationToken,
-    /// What ends when `gone` says so.
+    /// The tasks that end when `gone` is cancelled.
     pub tasks: Vec<JoinHandle<()>>,
 }
 
-/// Goes on as ever while `/readyz` says otherwise, until balancers have seen it; one more signal ends the wait.
+/// Keeps serving while `/readyz` answers 503, so that load balancers stop sending; a further signal ends the wait.
 pub async fn serve_on(delay: Duration, signals: &mut Signals) {
     if delay.is_zero() {
         return;
@@ -42,12 +43,13 @@ pub async fn serve_on(delay: Duration, signals: &mut Signals) {
     }
 }
 
-/// Ends everything within the deadline; the exit code says whether anything was left.
+/// Ends everything within the deadline; the exit code says whether any work was left.
 pub async fn in_order(deadline: Duration, running: Running) -> ExitCode {
     let until = Instant::now() + deadline;
     tracing::info!(deadline = ?deadline, "leaving: no new work, running decisions finish");
     running.leaving.cancel();
-    // While inputs are still accepted, so that no tick is left half fired; what cannot end in time is another host's.
+    // The scheduler ends while inputs are still accepted, so that no tick is half fired; another host takes up ticks
+    // that cannot end in time.
     let ticking = timeout_at(until, running.scheduler).await.is_err();
     let left = until.saturating_duration_since(Instant::now());
     let kafka = async {
@@ -56,7 +58,7 @@ pub async fn in_order(deadline: Duration, running: Running) -> ExitCode {
             None => 0,
         }
     };
-    // While inputs are still decided, so that what runs is finished and committed.
+    // Kafka and the WebSockets end while inputs are still decided, so that running work is finished and committed.
     let (records, sockets) = tokio::join!(kafka, running.websocket.drain(left));
     let inputs = running.intake.drain(until.saturating_duration_since(Instant::now())).await;
     running.gone.cancel();

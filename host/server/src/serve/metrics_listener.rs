@@ -1,4 +1,4 @@
-//! Where the metrics are: beside everything else, or at an address of their own.
+//! Serves the metrics: on the host's own address, or on one of their own.
 
 use std::net::SocketAddr;
 
@@ -8,15 +8,15 @@ use tokio::task::JoinHandle;
 
 use crate::config::Config;
 
-/// The address of the metrics alone.
+/// The metrics' own listener.
 pub struct MetricsListener {
-    /// Which it is.
+    /// Its address.
     pub address: SocketAddr,
     /// Ends with the host.
     pub task: JoinHandle<()>,
 }
 
-/// Adds the metrics to the other routes, or serves them where the configuration says.
+/// Adds the metrics to the host's routes, or serves them at the address that the configuration names.
 pub async fn open(
     config: &Config,
     metrics: Router,

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use serde_json::json;
 use signalbox_trigger_websocket::PATH as WEBSOCKET_PATH;
 
-/// Says on standard output, once and in one piece, that the host can be reached.
+/// Prints the ready line on standard output, in one write.
 pub fn tell(address: SocketAddr, metrics: Option<SocketAddr>, as_json: bool) -> std::io::Result<()> {
     tracing::info!(%address, "ready");
     let mut out = std::io::stdout();
@@ -35,12 +35,12 @@ fn addresses(address: SocketAddr) -> (String, String) {
     (format!("http://{host}"), format!("ws://{host}{WEBSOCKET_PATH}"))
 }
 
-/// They are beside everything else unless they have an address of their own.
+/// The metrics are on the host's address unless they have one of their own.
 fn metrics_url(address: SocketAddr, metrics: Option<SocketAddr>) -> String {
     format!("http://{}/metrics", reachable(metrics.unwrap_or(address)))
 }
 
-/// "Every address" is none that a client can connect to.
+/// The unspecified address ("every address") is none that a client can connect to, so it becomes the loopback address.
 fn reachable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),

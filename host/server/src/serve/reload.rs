@@ -1,5 +1,5 @@
-//! What SIGHUP reads again. Each thing, every business by itself, is read as a whole before it takes effect, and on an
-//! error stays as it was.
+//! Reads again what SIGHUP can change. Each part, and every business by itself, is read completely before it takes
+//! effect; on an error it stays as it was.
 
 use std::sync::Arc;
 
@@ -11,25 +11,25 @@ use super::businesses;
 use crate::config::Config;
 use crate::telemetry::LogFilter;
 
-/// Reads the configuration again from where it came.
+/// Reads the configuration again from its sources.
 pub type Reread = Box<dyn Fn() -> anyhow::Result<Config> + Send>;
 
-/// What can change while the host runs.
+/// The parts that can change while the host runs.
 pub struct Reload {
     /// The configuration as it is in force.
     pub in_force: Config,
-    /// Reads it again.
+    /// Reads the configuration again.
     pub read_again: Reread,
     /// The businesses.
     pub directory: Arc<BusinessDirectory>,
     /// What is logged.
     pub log_filter: LogFilter,
-    /// Told to load the bundles again that could not be loaded.
+    /// Notified to load again the bundles that could not be loaded.
     pub try_bundles_again: Arc<Notify>,
 }
 
 impl Reload {
-    /// Reads everything again that can be.
+    /// Reads every part again that can change.
     pub fn run(&mut self) {
         businesses::reload(&self.directory);
         match (self.read_again)() {

@@ -1,4 +1,4 @@
-//! The secrets of webhooks, opened, and whose they are.
+//! Opens the secrets of webhooks and finds the businesses that they belong to.
 
 use std::collections::BTreeMap;
 
@@ -11,18 +11,18 @@ use signalbox_trigger_webhook::{WebhookConfig, WebhookSecrets, Webhooks};
 use super::StartError;
 use crate::config::secrets::{self, SecretError};
 
-/// What could be opened, and why the rest could not.
+/// The secrets that could be opened, and why others could not.
 pub struct Opened {
-    /// Those that are there.
+    /// The opened secrets.
     pub secrets: WebhookSecrets,
-    /// The shared ones that are not, by their folded names: a bundle whose hooks need one is not loaded, and the others
-    /// are.
+    /// Shared secrets that could not be opened, by their folded names: a bundle whose webhooks need one is not loaded,
+    /// others are.
     pub missing: BTreeMap<String, SecretError>,
 }
 
-/// Opens every secret that senders sign with. A shared one that is not there is the affair of the bundles that need it.
-/// One that is there and wrong, or a business's own, is told at once: without its own a business would fall back to the
-/// shared one.
+/// Opens every secret that senders sign with. A missing shared secret affects only the bundles that need it. A secret
+/// that is there but invalid, or a missing secret of one business, is an error at once: without its own secret a
+/// business would fall back to the shared one.
 pub fn secrets(config: &WebhookConfig, directory: &BusinessDirectory) -> Result<Opened, StartError> {
     let (mut shared, mut missing) = (BTreeMap::new(), BTreeMap::new());
     for (name, references) in &config.secrets {
@@ -49,7 +49,8 @@ fn open(key: &str, references: &[SecretReference]) -> Result<Vec<SecretString>, 
     references.iter().map(|reference| secrets::open(key, reference)).collect()
 }
 
-/// The business that a key means, which a variable cannot write as it is; where two might be meant, none is.
+/// The business that a configuration key names; a variable cannot spell every business id. When two businesses match,
+/// neither is chosen.
 pub fn business_of(written: &str, directory: &BusinessDirectory) -> String {
     let ids = directory.ids();
     if ids.iter().any(|id| id == written) {
@@ -62,7 +63,7 @@ pub fn business_of(written: &str, directory: &BusinessDirectory) -> String {
     }
 }
 
-/// Says who shares which secret, for the bundles that are loaded.
+/// Logs which businesses share a secret, for the bundles that are loaded.
 pub fn tell_what_is_shared(webhooks: &Webhooks, generations: &Generations) {
     let hooks = generations.all().into_iter().map(|generation| {
         let generation = generation.clone();
@@ -90,7 +91,7 @@ mod tests {
         assert_eq!(business_of("da-gino", &directory), "da-gino");
         assert_eq!(business_of("DA_GINO", &directory), "DA_GINO");
         assert_eq!(business_of("Da_Gino", &directory), "Da_Gino", "nobody is guessed");
-        // Once the file is mended, the business has its secrets without a restart.
+        // Once the file is corrected, the business has its secrets without a restart.
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("roma.toml"), "businessId = \"trattoria-roma\"\ncolour = 1\n").unwrap();
         let directory = BusinessDirectory::open(folder.path()).unwrap();

@@ -1,5 +1,5 @@
-//! One JSON object a line. The fields of all spans around an event stand in it beside the event's own, so that every
-//! line written while a decision runs carries its `correlation_id`, whoever wrote it.
+//! One JSON object a line. It holds the fields of all spans around an event beside the event's own, so that every line
+//! written while a decision runs carries its `correlation_id`, whichever crate wrote it.
 
 use std::fmt;
 use std::io::Write;
@@ -11,22 +11,22 @@ use tracing::{Event, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
 use tracing_subscriber::registry::LookupSpan;
 
-/// The field under which a plugin's own fields stand.
+/// The key that holds the fields that a plugin logs.
 const PLUGIN_FIELDS: &str = "fields";
 
-/// Writes log lines to what `open` gives.
+/// Writes log lines to the writer that `open` gives.
 pub struct JsonLines<W> {
     open: W,
 }
 
 impl<W> JsonLines<W> {
-    /// A line is handed to the writer in one piece, so that lines of several threads do not mix.
+    /// Each line is passed to the writer in one piece, so that lines of several threads do not mix.
     pub fn to(open: W) -> Self {
         Self { open }
     }
 }
 
-/// What a span or an event says.
+/// The fields of a span or an event.
 #[derive(Default)]
 struct Fields(Map<String, Value>);
 
@@ -59,22 +59,22 @@ where
             line.0.insert("span".to_owned(), span.name().into());
         }
         event.record(&mut line);
-        // Last, so that no field of a plugin can pass for them.
+        // Inserted last, so that no field of a plugin can replace them.
         line.0.insert("timestamp".to_owned(), super::moment().into());
         line.0.insert("level".to_owned(), event.metadata().level().as_str().into());
         line.0.insert("target".to_owned(), event.metadata().target().into());
-        // JSON itself escapes control characters below 0x20 only; what else commands or reorders a terminal gets there
-        // too.
+        // JSON escapes only control characters below 0x20; the other characters that control or reorder a terminal are
+        // escaped here too.
         let mut text = signalbox_model::visible_json(&Value::Object(line.0).to_string()).into_owned();
         text.push('\n');
-        // There is nowhere left to say that logging failed.
+        // A failed write of the log cannot be reported anywhere.
         let _ = (self.open)().write_all(text.as_bytes());
     }
 }
 
 impl Visit for Fields {
     fn record_str(&mut self, field: &Field, value: &str) {
-        // What a plugin adds to its line arrives as the text of a JSON object, and is one again in ours.
+        // A plugin's fields arrive as the text of a JSON object and become an object again here.
         let object = (field.name() == PLUGIN_FIELDS).then(|| serde_json::from_str::<Map<String, Value>>(value).ok());
         let value = object.flatten().map_or_else(|| value.into(), Value::Object);
         self.0.insert(field.name().to_owned(), value);

@@ -1,7 +1,7 @@
-//! What is logged: the operator's filter, and a limit on what the libraries below the host may say.
+//! Decides which lines are logged: the operator's filter, and a limit for the libraries that the host uses.
 //!
-//! A library at `debug` or `trace` prints what passes through it: headers with tokens, frames with people's messages.
-//! It therefore says only what both filters let through.
+//! A library at `debug` or `trace` prints the data that passes through it: headers with tokens, frames with people's
+//! messages. Its lines are therefore written only when both filters allow them.
 
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
@@ -27,7 +27,7 @@ impl LogRules {
         })
     }
 
-    /// Whether libraries may say what they should not.
+    /// Whether the filters allow lines of libraries that may hold secrets or messages.
     pub fn lets_libraries_tell_all(&self) -> bool {
         let told = |level| move |filter: &LevelFilter| *filter >= level;
         self.libraries.iter().map(|(_, level)| level).any(|level| told(LevelFilter::DEBUG)(&level))
@@ -39,7 +39,7 @@ impl LogRules {
     }
 }
 
-/// Whether a line is the host's or a plugin's. Those hold no secret and nothing that people say.
+/// Whether a line is the host's or a plugin's. Such lines hold no secret and no message of a person.
 fn is_own(target: &str) -> bool {
     let rest = target.strip_prefix("signalbox");
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('_') || rest.starts_with("::"))

@@ -116,7 +116,7 @@ fn a_bundle_that_kubernetes_mounts_with_links_inside_it_is_read() {
     link("..2026_11_30", "bundle/..data");
     link("..data/bundle.toml", "bundle/bundle.toml");
     link("..data/answer.wasm", "bundle/answer.wasm");
-    // It gets as far as what the component asks for.
+    // The check gets as far as the component's imports.
     program.run(&["check", "bundle"]).refused(&["plugin `answer`", "without a grant"]);
 }
 
@@ -177,7 +177,7 @@ fn what_can_never_work_in_a_template_is_told_by_check_and_what_is_doubtful_is_a_
         "(`reply` 1)",
     ]);
     program.write("bundle/models/reply.toml", &model("hi"));
-    // It is refused for its component, which is not there; what is doubtful is told beside that.
+    // The bundle is refused because its component is missing; warnings are reported in addition.
     let json: Value = serde_json::from_str(&program.run(&["check", "bundle", "--json"]).out).unwrap();
     let doubt = |list: &str| {
         let list = json[list].as_array().unwrap().iter();
@@ -266,7 +266,7 @@ fn a_second_check_compiles_nothing() {
     program.write("bundle/bundle.toml", MANIFEST);
     std::fs::write(program.path("bundle/answer.wasm"), NOTHING).unwrap();
     program.run(&["check", "bundle"]).refused(&["does not export"]);
-    // What was compiled is found again; nothing could be compiled within this.
+    // The compiled component is found in the cache; nothing could be compiled within 1 ms.
     program.run(&["check", "bundle", "--set", "sandbox.compile-time=1ms"]).refused(&["does not export"]);
     std::fs::remove_dir_all(program.path(".signalbox")).unwrap();
     program.run(&["check", "bundle", "--set", "sandbox.compile-time=1ms"]).refused(&["takes more than 1ms to compile"]);
@@ -321,7 +321,7 @@ fn a_bundle_is_held_against_the_configuration_with_a_place_and_a_way_out_for_eac
     ] {
         assert!(warnings.contains(part), "{part} is missing in\n{warnings}");
     }
-    // Without a configuration there is nothing to hold it against.
+    // Without a configuration the bundle is compared with nothing.
     std::fs::remove_file(program.path("signalbox.toml")).unwrap();
     let ran = program.run(&["check", "bundle", "--json"]);
     assert!(!ran.out.contains("lage") && !ran.out.contains("mesage"), "{}", ran.out);

@@ -3,15 +3,15 @@ use std::process::{Child, Stdio};
 
 use super::program::Program;
 
-/// More than a pipe holds: whoever has handed it over knows that the other side has begun to read.
+/// More than a pipe holds: once all of it is written, the other side has begun to read.
 const MORE_THAN_A_PIPE: usize = (64 << 10) + 1;
 
-/// Started as the host does it.
+/// Starts the program as the host starts its compiler.
 fn compiler(program: &Program) -> Child {
     holding(program, "0")
 }
 
-/// Whether the allocator holds memory before it is asked for it is up to this variable.
+/// The same, with the variable that says whether the allocator reserves memory in advance.
 fn holding(program: &Program, eagerly: &str) -> Child {
     let arguments =
         ["compile-component", "--time-ms", "600000", "--memory", "536870912", "--component-size", "1048576"];

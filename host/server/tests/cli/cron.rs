@@ -3,7 +3,7 @@ use signalbox_store::{Backend, Config, Fire, ScheduleDefinition, ScheduleSource,
 
 use super::program::Program;
 
-/// The store of a program, held open by another process: this one.
+/// The store of a program, held open by this process.
 struct Open {
     runtime: tokio::runtime::Runtime,
     store: Store,

@@ -286,7 +286,7 @@ fn a_version_is_stored_in_one_spelling_and_found_in_every_other() {
     let shown = program.run(&["models", "show", "chat.hello", "--version", "1.10.0"]).out;
     assert!(shown.starts_with("chat.hello 1.10,"), "{shown}");
 
-    // What an earlier release has stored is there as it was, and what is written today wins over it.
+    // The model that an earlier release has stored is unchanged, and the one that is written today wins over it.
     let old = MessageModel { version: "2.0".to_owned(), ..stored(&program).pop().unwrap() };
     open.store_model(&old);
     let hello = || program.run(&["models", "render", "chat.hello", "--business", "roma"]);

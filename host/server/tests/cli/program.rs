@@ -45,7 +45,7 @@ pub struct Program {
     folder: TempDir,
 }
 
-/// What a run left.
+/// The output and exit code of a run.
 pub struct Ran {
     pub code: i32,
     pub out: String,
@@ -72,7 +72,7 @@ impl Program {
         std::fs::write(path, text).unwrap();
     }
 
-    /// The program, in the folder and with nothing of this process's environment that it would read.
+    /// The program, in the folder and without the variables of this process's environment that it would read.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(Path::new(env!("CARGO_BIN_EXE_signalbox")));
         command.args(arguments).current_dir(self.folder.path());
@@ -103,7 +103,7 @@ impl Ran {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {}", self.out))
     }
 
-    /// It failed, and its report holds every one of these.
+    /// Checks that the program failed, and that its report contains every one of these texts.
     #[track_caller]
     pub fn refused(&self, expected: &[&str]) {
         assert_eq!(self.code, 1, "{}\n{}", self.out, self.err);

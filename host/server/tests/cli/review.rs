@@ -44,7 +44,7 @@ fn desk() -> (Program, Host) {
 
 fn review(program: &Program, host: &Host, access: &str, arguments: &[&str]) -> Ran {
     let token = program.run(&["token", "--user", "mara", "--business", access]).out;
-    // Either address of the ready line will do.
+    // The command accepts either address of the ready line.
     let url = if arguments.contains(&"--json") {
         format!("http://{}", host.address)
     } else {

@@ -54,7 +54,7 @@ fn with_several_businesses_one_has_to_be_chosen() {
 fn without_an_address_the_host_is_where_the_configuration_says_that_it_listens() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
-    // Nothing is accepted here, and another program is not there either while the port is held.
+    // No program listens at this address, and none can take the port while it is held.
     drop(taken);
     let program = Program::new(&CONFIGURATION.replace("127.0.0.1:0", &format!("0.0.0.0:{port}")));
     let place = format!("connecting to ws://127.0.0.1:{port}/ws");

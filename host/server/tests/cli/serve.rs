@@ -53,7 +53,7 @@ fn an_invisible_character_in_a_secret_keeps_the_host_from_starting_and_is_named(
     let ran = program.run(&["serve"]);
     ran.refused(&["auth.keys", "file secret", "zero-width space U+200B"]);
     assert!(!ran.err.contains("0123456789"), "{}", ran.err);
-    // What editors put before and after is no part of it.
+    // The byte order mark and line ending that editors add are not part of the secret.
     program.write("secret", "\u{feff}0123456789abcdef0123456789abcdef\r\n");
     assert!(Host::start(&program).get("/livez").starts_with("HTTP/1.1 200"));
 
@@ -85,7 +85,7 @@ fn whatever_the_umask_the_hosts_files_are_nobody_elses() {
     }
     host.signal("-TERM");
     assert_eq!(host.process.wait().unwrap().code(), Some(0));
-    // A store that an older version has left open to others.
+    // A store file that an older version has left readable and writable for the group.
     let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o664);
     std::fs::set_permissions(program.path("kept/store.db"), permissions).unwrap();
     let mut host = Host::start(&program);
@@ -117,7 +117,7 @@ fn time_zones_are_known_where_the_system_has_none() {
     let mut command = program.command(&["serve"]);
     command.env("TZDIR", program.path("empty"));
     assert!(Host::start_as(command).get("/livez").starts_with("HTTP/1.1 200"));
-    // What one command takes for a zone, the other does too.
+    // `check` and `serve` accept the same time zones.
     program.write(
         "business/roma.toml",
         "businessId = 'roma'\nname = 'Roma'\ntype = 'restaurant'\ntimezone = 'Etc/Unknown'\n",
@@ -353,7 +353,7 @@ impl Host {
 
 impl Drop for Host {
     fn drop(&mut self) {
-        // It has ended already where the test waited for that.
+        // The process has ended already when the test waited for its end.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

@@ -167,8 +167,8 @@ async fn the_asyncapi_document_has_a_message_for_every_frame() {
     }
 }
 
-/// openapi-generator makes a class of each constant, openapi-typescript takes a property with a default for one that is
-/// always there, and Modelina names what has no title `AnonymousSchema`: seen with all three, on these documents.
+/// openapi-generator makes a class of each constant, openapi-typescript takes a property with a default as always
+/// present, and Modelina names a schema without a title `AnonymousSchema`: seen with all three on these documents.
 #[tokio::test]
 async fn client_generators_find_enums_titles_and_nothing_that_they_stumble_over() {
     let host = start().await;

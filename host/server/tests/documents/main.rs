@@ -1,4 +1,4 @@
-//! The documents that the host serves about itself, and that its answers are as they say.
+//! The documents with which the host describes itself, and whether its answers match them.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -9,7 +9,7 @@ use signalbox_graph::{CronInput, Inputs};
 
 use crate::cli::cron::next_ticks;
 
-/// How many ticks of each are shown.
+/// How many ticks of each schedule are shown.
 const SHOWN: usize = 3;
 
 /// A schedule on the clock of one time zone.
@@ -29,13 +29,13 @@ pub(super) fn lines(inputs: &Inputs, zones: Option<&BTreeSet<String>>) -> Vec<St
     ticks(inputs, zones).into_iter().map(line).collect()
 }
 
-/// The same for programs.
+/// The same as JSON.
 pub(super) fn json(inputs: &Inputs, zones: Option<&BTreeSet<String>>) -> Value {
     let one = |ticks: Ticks<'_>| json!({ "name": ticks.name, "schedule": ticks.schedule, "timezone": ticks.timezone, "next": ticks.next });
     ticks(inputs, zones).into_iter().map(one).collect()
 }
 
-/// The ticks of a schedule without a time zone of its own are left out when nobody knows the zones of the businesses.
+/// The ticks of a schedule without a time zone of its own are left out when the businesses' time zones are unknown.
 fn ticks<'a>(inputs: &'a Inputs, zones: Option<&BTreeSet<String>>) -> Vec<Ticks<'a>> {
     let now = Timestamp::now();
     let one = |(name, input): (&'a String, &'a CronInput)| {
@@ -50,8 +50,8 @@ fn ticks<'a>(inputs: &'a Inputs, zones: Option<&BTreeSet<String>>) -> Vec<Ticks<
     inputs.cron.iter().flat_map(one).collect()
 }
 
-/// Those of the businesses of the type, whose clock a schedule without a time zone keeps to; without such a business,
-/// UTC. None when there may be one, in a file that cannot be read.
+/// The time zones of the businesses of the type, which schedules without a time zone use; UTC when there is no such
+/// business. None when a file that cannot be read may hold such a business.
 pub(super) fn zones(business_type: &str, directory: &BusinessDirectory) -> Option<BTreeSet<String>> {
     let is_of_the_type = |found: Option<&str>| found.is_none_or(|found| found == business_type);
     if directory.not_loaded().iter().any(|file| is_of_the_type(file.business_type.as_deref())) {
@@ -63,7 +63,7 @@ pub(super) fn zones(business_type: &str, directory: &BusinessDirectory) -> Optio
     Some(if zones.is_empty() { without_businesses() } else { zones })
 }
 
-/// Where schedules are tried that no business has yet.
+/// The time zones in which schedules are shown when no business has them yet.
 pub(super) fn without_businesses() -> BTreeSet<String> {
     BTreeSet::from(["UTC".to_owned()])
 }

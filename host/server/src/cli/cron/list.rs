@@ -43,7 +43,7 @@ pub async fn run(store: &Store, options: &Options) -> anyhow::Result<ExitCode> {
     Ok(shutdown::DONE)
 }
 
-/// A schedule for programs: as it is stored, with its next tick, and the next ones on its own clock.
+/// A schedule as JSON: as it is stored, with its next tick, and its next ticks in its own time zone.
 pub fn shown(schedule: &Schedule, now: Timestamp) -> Value {
     let mut value = serde_json::to_value(schedule).unwrap_or_else(|_| json!({}));
     if let Some(fields) = value.as_object_mut() {
@@ -72,7 +72,7 @@ async fn read(store: &Store, businesses: &[String]) -> anyhow::Result<Vec<Schedu
     }
 }
 
-/// The next ticks of an expression, each on the clock of its time zone, as `2026-12-01T08:00:00+02:00`.
+/// The next ticks of an expression, each in its time zone, as `2026-12-01T08:00:00+02:00`.
 pub fn next_ticks(expression: &CronExpression, zone: &TimeZone, now: Timestamp, count: usize) -> Vec<String> {
     let mut after = now;
     let next = std::iter::from_fn(|| {
@@ -86,7 +86,7 @@ fn on_clock(at: Timestamp, zone: &TimeZone) -> String {
     at.to_zoned(zone.clone()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
 }
 
-/// The next ticks of a schedule on its own clock; none when it is paused or over.
+/// The next ticks of a schedule in its own time zone; none when the schedule is paused or over.
 fn next_of(schedule: &Schedule, now: Timestamp) -> Vec<String> {
     let definition = &schedule.definition;
     let Some(zone) = signalbox_model::time_zone(&definition.timezone) else { return Vec::new() };
@@ -100,7 +100,7 @@ fn next_of(schedule: &Schedule, now: Timestamp) -> Vec<String> {
     }
 }
 
-/// The nominal time of the next tick; none when it is paused or over.
+/// The nominal time of the next tick; none when the schedule is paused or over.
 fn next(schedule: &Schedule, now: Timestamp) -> Option<Timestamp> {
     let definition = &schedule.definition;
     let next = match &definition.timing {

@@ -3,11 +3,11 @@ use clap::{Args, ValueEnum};
 use signalbox_model::{HumanDuration, Outcome, Timestamp};
 use signalbox_store::{DecisionRecord, EffectState};
 
-/// Which decisions are meant. Several options are all to hold; an option that is given several times, one of its
-/// values.
+/// Which decisions a command covers. Different options must all match; of an option that is given several times, one
+/// value.
 #[derive(Debug, Default, Args)]
 pub struct Filter {
-    /// Only decisions with this code; `booking.` and `booking.*` stand for all that begin so. May be repeated.
+    /// Only decisions with this code; `booking.` and `booking.*` stand for all codes that begin so. May be repeated.
     #[arg(long, value_name = "CODE")]
     code: Vec<String>,
     /// Only decisions with this outcome. May be repeated.
@@ -28,9 +28,9 @@ enum ByOutcome {
     Approved,
     Edited,
     Rejected,
-    /// Dead letters too.
+    /// Failed decisions, dead letters included.
     Failed,
-    /// Failed, and its input is given up.
+    /// Failed decisions whose input the host has given up.
     DeadLetter,
 }
 
@@ -38,23 +38,23 @@ enum ByOutcome {
 enum ByEffects {
     /// Not handed over yet.
     Pending,
-    /// Until a person has reviewed the decision.
+    /// Withheld until a person has reviewed the decision.
     Withheld,
     /// Handed over.
     Delivered,
-    /// Tried in vain; the decision says why.
+    /// Tried without success, and tried again; the decision's record says why it failed.
     Waiting,
-    /// Never delivered; the decision says why.
+    /// Never delivered; the decision's record says why.
     Dropped,
 }
 
 impl Filter {
-    /// Whether it leaves anything out.
+    /// Whether the filter lets every decision through.
     pub fn is_everything(&self) -> bool {
         self.code.is_empty() && self.outcome.is_empty() && self.user.is_empty() && self.effects.is_empty()
     }
 
-    /// Whether a decision is meant.
+    /// Whether the filter lets a decision through.
     pub fn matches(&self, record: &DecisionRecord) -> bool {
         let code = |wanted: &String| matches_code(wanted, &record.decision.decision_code);
         let user = record.decision.context.input.user_id.as_ref();
@@ -79,7 +79,7 @@ fn matches_code(wanted: &str, code: &str) -> bool {
     }
 }
 
-/// None is one of a newer version, for which no filter has a name.
+/// None for an outcome of a newer version, for which no filter has a name.
 fn by_outcome(outcome: Outcome) -> Option<ByOutcome> {
     Some(match outcome {
         Outcome::Decided => ByOutcome::Decided,
@@ -103,7 +103,7 @@ fn by_effects(state: &EffectState) -> Option<ByEffects> {
     })
 }
 
-/// The moment of `--since`: how long ago, a day, or a moment.
+/// Reads the value of `--since`: how long ago, a day, or a moment.
 pub fn since(text: &str, now: Timestamp) -> anyhow::Result<Timestamp> {
     if let Ok(ago) = text.parse::<HumanDuration>() {
         return Ok(now.checked_sub(ago.0).unwrap_or(Timestamp::MIN));

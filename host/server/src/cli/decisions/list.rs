@@ -10,7 +10,7 @@ use crate::cli::table::TextTable;
 use crate::config::Config;
 use crate::shutdown;
 
-/// As many of a business's decisions are searched for those that are meant, from the newest on.
+/// How many of a business's decisions are searched for matching ones, beginning with the newest.
 const MOST_LOOKED_AT: usize = 10_000;
 const PAGE: u32 = 100;
 
@@ -66,7 +66,7 @@ pub async fn run(config: &Config, store: &Store, options: &Options) -> anyhow::R
     Ok(shutdown::DONE)
 }
 
-/// The newest decisions that are meant, and whether none was left unseen.
+/// The newest decisions that match, and whether all decisions were searched.
 async fn search(
     store: &Store,
     business_id: &str,
@@ -117,7 +117,7 @@ fn table(records: &[DecisionRecord], with_business: bool) -> TextTable {
     table
 }
 
-/// What a line tells of a decision.
+/// The cells of a decision's line.
 pub fn cells(record: &DecisionRecord) -> [String; 5] {
     let decision = &record.decision;
     let content = &decision.context.input.content;
@@ -131,7 +131,7 @@ pub fn cells(record: &DecisionRecord) -> [String; 5] {
     ]
 }
 
-/// The outcome, and of those that failed which are dead letters.
+/// The outcome; a failed decision that is a dead letter is marked as one.
 pub fn outcome_of(decision: &DecisionModel) -> String {
     if decision.is_dead_letter() { "dead-letter".to_owned() } else { outcome(decision.outcome) }
 }

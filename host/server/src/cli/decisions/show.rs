@@ -16,17 +16,17 @@ use crate::cli::output::{self, moment_utc};
 use crate::config::Config;
 use crate::shutdown;
 
-/// Shows one decision: input, path with times, verdict, responses, effects and how they stand, generation.
+/// Shows one decision: input, path with times, verdict, responses, effects with their state, generation.
 ///
 /// Example: signalbox decisions show dec_0123456789abcdef0123456789abcdef --journal
 #[derive(Debug, Args)]
 pub struct Options {
     /// The decision's id.
     id: String,
-    /// The business it belongs to; without it every business of the directory is tried.
+    /// The business that the decision belongs to; without it every business of the directory is tried.
     #[arg(long, value_name = "ID")]
     business: Vec<String>,
-    /// Shows every capability call that was made on the way.
+    /// Shows every capability call that plugins made for the decision.
     #[arg(long)]
     journal: bool,
     /// Prints JSON for programs: the whole record, and the journal under `journal` when asked for.
@@ -68,7 +68,7 @@ async fn find(store: &Store, id: &str, businesses: &[String]) -> anyhow::Result<
     Ok(None)
 }
 
-/// Null when there is none any more.
+/// Null when the store has no journal of the decision any more.
 async fn journal(store: &Store, record: &DecisionRecord) -> anyhow::Result<Value> {
     match store.journal(&record.output.metadata.journal_id).await? {
         Some(bytes) => Ok(serde_json::from_slice(&bytes)?),

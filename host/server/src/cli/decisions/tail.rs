@@ -12,7 +12,7 @@ use crate::cli::table::shorten;
 use crate::config::Config;
 use crate::shutdown;
 
-/// Decisions become visible a little out of order; looking back this far misses none.
+/// Decisions become visible a little out of order; each query looks back this far, so that none is missed.
 const OVERLAP: Duration = Duration::from_secs(10);
 const PAGE: u32 = 100;
 
@@ -24,7 +24,7 @@ pub struct Options {
     /// Only this business; may be repeated. Without it every business of the directory.
     #[arg(long, value_name = "ID")]
     business: Vec<String>,
-    /// Starts with the newest decisions there are, this many of each business.
+    /// Starts with the newest decisions, this many of each business.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(0..=100))]
     last: u32,
     /// How often the store is asked, in milliseconds.
@@ -32,7 +32,7 @@ pub struct Options {
     every_ms: u64,
     #[command(flatten)]
     filter: Filter,
-    /// Prints JSON for programs: a whole record a line.
+    /// Prints JSON for programs: one whole record a line.
     #[arg(long)]
     json: bool,
 }
@@ -59,11 +59,11 @@ pub async fn run(config: &Config, store: &Store, options: &Options) -> anyhow::R
     }
 }
 
-/// How far one business has been shown.
+/// How far the decisions of one business have been shown.
 #[derive(Default)]
 struct Place {
     cursor: Option<String>,
-    /// What the look back may bring again.
+    /// The ids of decisions that the next query may return again.
     shown: HashSet<String>,
 }
 
@@ -100,7 +100,7 @@ impl Place {
             let Some(next) = page.cursor else { break };
             page = store.decisions_since(business, Some(&next), Duration::ZERO, PAGE).await?;
         }
-        // Only what the next look back can bring again has to be remembered.
+        // Only the decisions that the next query can return again have to be remembered.
         if !seen.is_empty() {
             self.shown = seen;
         }
@@ -116,7 +116,7 @@ fn show(record: &DecisionRecord, options: &Options) -> anyhow::Result<()> {
     }
 }
 
-/// Columns of a fixed width, because nobody knows what comes next.
+/// Columns of a fixed width, because later lines are unknown when a line is printed.
 fn line([time, id, code, outcome, message]: [String; 5]) -> String {
     let message = shorten(&message, 60);
     let (id, code, message) = (output::cell(&id, 36), output::cell(&code, 24), output::cell(&message, 0));

@@ -17,11 +17,11 @@ use crate::cli::{decisions, output};
 use crate::config::Config;
 use crate::shutdown;
 
-/// Stores message models from files, once all of them are right.
+/// Stores message models from files, if all of them are valid.
 ///
-/// Everything is checked before anything is written, and every problem is told with file and line. A model that is
-/// stored with other words under the same version is refused: give it a new version, or say --replace. To import again
-/// is safe.
+/// Everything is checked before anything is written, and every problem is reported with file and line. A model whose
+/// version is already stored with other words is refused: give it a new version, or use --replace. Importing the same
+/// files again is safe.
 ///
 /// Example: signalbox models import wording.toml more.json --business-type restaurant --dry-run
 #[derive(Debug, Args)]
@@ -29,21 +29,21 @@ pub struct Options {
     /// TOML as bundles have it, or JSON: one object, a list, or an object with `models`. `-` reads standard input.
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// For models that name no business type; without it they are for every type.
+    /// The business type of models that name none; without it they are for every type.
     #[arg(long, value_name = "TYPE")]
     business_type: Option<String>,
-    /// Lets new words replace those that are stored under the same version.
+    /// Lets new words replace the words that are stored under the same version.
     #[arg(long)]
     replace: bool,
-    /// Checks everything and says what would happen, and writes nothing.
+    /// Checks everything and says what would happen, but writes nothing.
     #[arg(long)]
     dry_run: bool,
-    /// Prints JSON for programs: `dryRun`, and `models` with what became of each.
+    /// Prints JSON for programs: `dryRun`, and `models` with the result for each.
     #[arg(long)]
     json: bool,
 }
 
-/// A model, and where it was written.
+/// A model, and the place where it is written.
 struct Placed {
     model: MessageModel,
     place: String,
@@ -116,7 +116,7 @@ fn is_standard_input(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
-/// A text within its bounds, and how it is written.
+/// The text of a file, limited in size, and its format.
 fn source(path: &Path) -> anyhow::Result<(String, ModelFormat)> {
     if is_standard_input(path) {
         if std::io::stdin().is_terminal() {
@@ -135,7 +135,7 @@ fn source(path: &Path) -> anyhow::Result<(String, ModelFormat)> {
     Ok((read_model_source(file).map_err(anyhow::Error::msg)?, format))
 }
 
-/// JSON begins with an object or a list of objects; `[` alone may begin a table of TOML too.
+/// JSON begins with an object or a list of objects; a TOML table may begin with `[` alone.
 fn format_of(text: &str) -> ModelFormat {
     let text = text.trim_start();
     let list = text.strip_prefix('[').is_some_and(|rest| rest.trim_start().starts_with(['{', ']']));
@@ -149,7 +149,7 @@ fn key(model: &MessageModel) -> Key {
     (decision_code, version, business_type, location_context, locale)
 }
 
-/// What would become of each.
+/// What importing would do with each model.
 async fn plan(store: &Store, models: &[Placed], replace: bool, problems: &mut Vec<String>) -> anyhow::Result<Vec<Put>> {
     let mut stored: BTreeMap<&str, Vec<MessageModel>> = BTreeMap::new();
     let mut planned = Vec::with_capacity(models.len());
@@ -158,7 +158,7 @@ async fn plan(store: &Store, models: &[Placed], replace: bool, problems: &mut Ve
         if !stored.contains_key(code) {
             stored.insert(code, store.message_models(code).await?);
         }
-        // What an earlier release has stored in another spelling of the same version counts as well.
+        // A model that an earlier release has stored under another spelling of the same version counts as well.
         let same_key = |stored: &&MessageModel| {
             let spelled = canonical_version(&stored.version).into_owned();
             key(&MessageModel { version: spelled, ..(*stored).clone() }) == key(model)
@@ -172,7 +172,7 @@ async fn plan(store: &Store, models: &[Placed], replace: bool, problems: &mut Ve
         planned.push(match found {
             None => Put::Created,
             Some(stored) if same(stored) && stored.version == model.version => Put::Unchanged,
-            // It is written once more, as it is spelled today.
+            // The model is written once more, in today's spelling of the version.
             Some(stored) if same(stored) => Put::Created,
             Some(_) => Put::Replaced,
         });
@@ -195,8 +195,8 @@ fn refuse(problems: &[String]) -> anyhow::Result<ExitCode> {
     bail!("nothing was imported, because of {} problem{plural}", problems.len())
 }
 
-/// Types and places that no business of the directory has: allowed, because a business may come later, but more often a
-/// typing error.
+/// Types and places that no business of the directory has. They are allowed, because a business may be added later, but
+/// they are more often typing errors.
 fn unknown(config: &Config, models: &[Placed]) -> Vec<String> {
     let Ok(directory) = BusinessDirectory::open(&config.business.directory) else { return Vec::new() };
     let businesses = directory.all();

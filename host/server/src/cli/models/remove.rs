@@ -9,10 +9,10 @@ use signalbox_store::Store;
 use crate::cli::output;
 use crate::shutdown;
 
-/// Takes message models away: one version of a code, in all its variants or in those that the options choose.
+/// Removes message models: one version of a code, in all its variants or in those that the options choose.
 ///
-/// What a loaded bundle brings is stored again when a host loads it. Use it for what nobody brings any more, such as
-/// models that an earlier version stored for businesses of another type than their bundle's.
+/// Models of a loaded bundle are stored again when a host loads it. Use this command for models that no bundle brings
+/// any more, such as those that an earlier version stored for businesses of another type than their bundle's.
 ///
 /// Example: signalbox models remove booking.confirmed --version 9 --business-type clinic --dry-run
 #[derive(Debug, Args)]
@@ -31,7 +31,7 @@ pub struct Options {
     /// Only those in this language.
     #[arg(long, value_name = "TAG")]
     locale: Option<String>,
-    /// Says what would be taken away, and takes nothing.
+    /// Says what would be removed, and removes nothing.
     #[arg(long)]
     dry_run: bool,
 }
@@ -40,8 +40,8 @@ pub async fn run(store: &Store, options: &Options) -> anyhow::Result<ExitCode> {
     let Options { code, version, dry_run, .. } = options;
     let mut models = store.message_models(code).await?;
     super::sort(&mut models);
-    // In exactly this spelling first, so that what an earlier release has stored in another one can be taken away
-    // alone.
+    // First in exactly this spelling, so that a model that an earlier release has stored in another spelling can be
+    // removed alone.
     let is_spelled = models.iter().any(|model| model.version == *version && options.chooses(model));
     models.retain(|model| options.chooses(model) && (!is_spelled || model.version == *version));
     if models.is_empty() {

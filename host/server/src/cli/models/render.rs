@@ -12,23 +12,23 @@ use crate::cli::{decisions, output};
 use crate::config::Config;
 use crate::shutdown;
 
-/// Renders a message as the host would: the nearest model for business, place and language, with this data.
+/// Renders a message as the host would: with the nearest model for business, place and language, and with this data.
 ///
-/// The message goes to standard output; which model was chosen, and why, to standard error. Nothing is counted as a
-/// use.
+/// The message goes to standard output; which model was chosen, and why, goes to standard error. The use is not
+/// counted.
 ///
 /// Example: signalbox models render chat.greeting --business trattoria-roma --data '{"business": "Trattoria Roma"}'
 #[derive(Debug, Args)]
 pub struct Options {
     /// The decision code.
     code: String,
-    /// The business that speaks.
+    /// The business that sends the message.
     #[arg(long, value_name = "ID")]
     business: String,
-    /// The place it is about.
+    /// The place that the message is about.
     #[arg(long, value_name = "ID")]
     location: Option<String>,
-    /// The language to speak; without it the business's own.
+    /// The message's language; without it the business's own.
     #[arg(long, value_name = "TAG")]
     locale: Option<String>,
     /// Only this version; without it the newest of the nearest.

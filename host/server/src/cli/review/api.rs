@@ -9,10 +9,10 @@ use serde_json::Value;
 use crate::cli::connection::{Connection, HostAddress};
 use crate::cli::output;
 
-/// The largest page of the API.
+/// The largest page that the API gives.
 const PAGE: usize = 100;
 
-/// A part of the list.
+/// One page of the list.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Page {
@@ -21,7 +21,7 @@ struct Page {
     next_cursor: Option<String>,
 }
 
-/// The host's API.
+/// A client of the host's API for reviews.
 pub struct ReviewClient<'a> {
     client: reqwest::Client,
     base: Url,
@@ -29,18 +29,18 @@ pub struct ReviewClient<'a> {
 }
 
 impl<'a> ReviewClient<'a> {
-    /// Prepared for requests as the connection's user.
+    /// A client that sends requests as the connection's user.
     pub fn new(connection: &'a Connection, host: &HostAddress) -> anyhow::Result<Self> {
         let client = reqwest::Client::builder()
             .timeout(Duration::from_secs(connection.timeout))
             .redirect(reqwest::redirect::Policy::none())
-            // As the other review commands, which know no proxy either.
+            // No proxy, as in the other commands that talk to the host.
             .no_proxy()
             .build()?;
         Ok(Self { client, base: host.api_url()?, token: connection.token()? })
     }
 
-    /// The first of a business's decisions that wait, at most so many.
+    /// The decisions of a business that wait longest for a person, at most `limit`.
     pub async fn reviews(&self, business: &str, limit: usize) -> anyhow::Result<Vec<Value>> {
         let (mut found, mut cursor) = (Vec::new(), None);
         loop {
@@ -63,7 +63,7 @@ impl<'a> ReviewClient<'a> {
         self.answered(self.client.get(url), &format!("reviews of {business}")).await
     }
 
-    /// Says what is to become of a decision; the decision as it stands afterwards.
+    /// Sends a review of a decision; returns the decision after the review.
     pub async fn review(&self, business: &str, decision: &str, id: &str, body: &Value) -> anyhow::Result<Value> {
         let url = self.url(&["v1", "businesses", business, "reviews", decision]);
         let request = self.client.post(url).header("Idempotency-Key", id).json(body);
@@ -78,7 +78,7 @@ impl<'a> ReviewClient<'a> {
         url
     }
 
-    /// The body of a successful answer; what else was answered is told with what it is about.
+    /// The body of a successful answer; any other answer becomes an error that names `about`.
     async fn answered<T: DeserializeOwned>(&self, request: RequestBuilder, about: &str) -> anyhow::Result<T> {
         let base = &self.base;
         let response = request.bearer_auth(self.token).send().await;

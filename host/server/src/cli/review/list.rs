@@ -16,8 +16,8 @@ const COLUMNS: [&str; 7] = ["CREATED (UTC)", "DECISION", "BUSINESS", "CODE", "EX
 
 /// Lists the decisions that wait for a person and that this user may review, the one that waits longest first.
 ///
-/// Asks the running host over its API, at the address of its WebSocket. `signalbox decisions show ID` tells the whole
-/// story of one.
+/// The command asks the running host's API, at the address of its WebSocket. `signalbox decisions show ID` shows all of
+/// one decision.
 ///
 /// Example: signalbox review list --business trattoria-roma --limit 5
 #[derive(Debug, Args)]
@@ -35,7 +35,7 @@ pub struct Options {
     json: bool,
 }
 
-/// What a line shows of a decision.
+/// The part of a decision that a line shows.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Waiting {

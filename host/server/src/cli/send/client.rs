@@ -75,7 +75,7 @@ impl Client {
         self.socket.send(Message::text(serde_json::to_string(&frame)?)).await.context("sending the message")
     }
 
-    /// Shows everything until the message is answered.
+    /// Shows every frame until the message is answered.
     pub async fn until_answered(&mut self, story: &mut Story) -> anyhow::Result<SendResult> {
         let (mut answers, mut expected) = (0, None);
         while expected.is_none_or(|expected| answers < expected) {
@@ -86,7 +86,7 @@ impl Client {
                 ServerFrame::Response { message_id: Some(id), .. } if id == self.message_id => answers += 1,
                 ServerFrame::Error(error) => {
                     let about = error.details.as_ref().and_then(|details| details.get("messageId"));
-                    // An error that names no message can only be about the one that is under way.
+                    // An error that names no message can only be about the message that is under way.
                     if about.is_none_or(|id| *id == self.message_id.as_str()) {
                         return Ok(SendResult::Refused);
                     }
@@ -97,16 +97,16 @@ impl Client {
         Ok(SendResult::Answered)
     }
 
-    /// Shows what comes unasked, until the host closes.
+    /// Shows frames that arrive without a request, until the host closes.
     pub async fn listen(&mut self, story: &mut Story) -> anyhow::Result<ExitCode> {
         loop {
             self.next(story).await?;
         }
     }
 
-    /// Says goodbye.
+    /// Closes the connection.
     pub async fn leave(mut self) {
-        // Whoever leaves does not mind that the other side has left first.
+        // A close that fails, because the host has closed first, makes no difference.
         let _ = self.socket.close(None).await;
     }
 

@@ -5,14 +5,14 @@ use signalbox_sessions::{AckState, ServerFrame};
 
 use super::output;
 
-/// Tells a person, or a program, what comes from the host.
+/// Shows a person, or a program, the frames that come from the host.
 pub struct Story {
-    /// For a program: frames as they are.
+    /// For a program: frames are printed unchanged.
     pub json: bool,
 }
 
 impl Story {
-    /// Tells of one frame.
+    /// Shows one frame.
     pub fn tell(&mut self, frame: &ServerFrame, text: &str) -> anyhow::Result<()> {
         if self.json {
             return output::line(&signalbox_model::visible_json(text));
@@ -24,7 +24,7 @@ impl Story {
     }
 }
 
-/// What a content says: its text, else its data.
+/// The text of a content, else its data.
 fn words(content: &ResponseContent) -> Option<String> {
     let data = || content.data.clone().map(|data| serde_json::Value::Object(data).to_string());
     content.text.clone().or_else(data)

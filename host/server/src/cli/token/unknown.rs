@@ -1,4 +1,4 @@
-//! What a token names and the business directory does not have.
+//! Finds the names in a token that the business directory does not have.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,8 @@ use signalbox_model::{BusinessAccess, BusinessInfo};
 
 use crate::config::Loaded;
 
-/// A sentence for each business, role and location that is unknown. Without a configuration file nothing is known.
+/// A sentence for each business, role and location that is unknown. Without a configuration file the directory is
+/// unknown, and nothing is reported.
 pub(super) fn notes(loaded: &Loaded, named: &BTreeMap<String, BusinessAccess>) -> Vec<String> {
     if loaded.file.is_none() {
         return Vec::new();

@@ -3,13 +3,13 @@ use std::fmt::Write as _;
 use serde_json::Value;
 use signalbox_capabilities::{Answer, JournalEntry};
 
-/// What was asked or answered is shown up to here; `--json` has all of it.
+/// Requests and answers are cut to this length; `--json` prints all of them.
 const MOST_CHARACTERS: usize = 2_000;
 
-/// The capability calls of a decision for a person: who asked for what, how long it took, what came back.
+/// The capability calls of a decision for a person: which plugin asked for what, how long it took, and the answer.
 pub fn told(journal: &Value) -> anyhow::Result<String> {
     let Ok(calls) = serde_json::from_value::<Vec<JournalEntry>>(journal.clone()) else {
-        // Of another version of the host: shown as it is.
+        // Written by another version of the host: shown as it is.
         return Ok(serde_json::to_string_pretty(journal)?);
     };
     let mut out = String::new();
