@@ -1,4 +1,4 @@
-//! Every reason for which the API says no, as problem details.
+//! Every error of the API, as problem details.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use signalbox_intake::{Again, IntakeError, ReceiveError, ReviewFailure, UNTIL_ME
 use signalbox_model::{ErrorCode, ErrorType};
 use signalbox_store::{Remedy, StoreError};
 
-/// When a sender that met a fault of the host is told to come back.
+/// After how long a sender that met a fault of the host is told to try again.
 const FAULT_PAUSE: Duration = Duration::from_secs(2);
 
 /// A problem on its way out; the middleware writes the correlation id into it.
@@ -25,18 +25,18 @@ impl ApiError {
         Self(ProblemResponse::new(status, code, detail))
     }
 
-    /// What is not there and what is none of the caller's business look alike.
+    /// A thing that does not exist and one that the caller may not see give the same answer.
     pub fn not_found(what: &str) -> Self {
         Self::new(StatusCode::NOT_FOUND, ErrorCode::NotFound, format!("there is no such {what} for you"))
     }
 
-    /// A key that named something else before.
+    /// The key was used for another request before.
     pub fn key_reused() -> Self {
         let detail = "this idempotency key was used before with another body; a new request needs a new key";
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, ErrorCode::IdempotencyKeyReused, detail)
     }
 
-    /// Says when to send the request again, if it may be.
+    /// Adds when the request may be sent again, if it may.
     fn again(problem: ProblemResponse, again: Again) -> Self {
         Self(match again {
             Again::Never => problem,
@@ -45,7 +45,7 @@ impl ApiError {
         })
     }
 
-    /// A rate that is used up for so long.
+    /// The caller's rate is used up; `wait` says for how long.
     pub fn limited(detail: &str, wait: Duration) -> Self {
         Self(ProblemResponse::new(StatusCode::TOO_MANY_REQUESTS, ErrorCode::TooManyRequests, detail).retry_after(wait))
     }
@@ -69,7 +69,7 @@ impl From<AuthError> for ApiError {
             return Self(problem.retry_after(FAULT_PAUSE));
         }
         let detail = match error {
-            // The error's own advice is for clients of the WebSocket.
+            // The error's own text is for clients of the WebSocket.
             AuthError::Missing => "no token was presented; send it as `Authorization: Bearer …`".to_owned(),
             AuthError::InUrl => {
                 "tokens do not belong into the URL, where logs and browser histories keep them; send it \
@@ -116,7 +116,7 @@ impl From<IntakeError> for ApiError {
             (ErrorType::InternalError, _) => StatusCode::INTERNAL_SERVER_ERROR,
         };
         let detail = match &error {
-            // The error's own words are about a connection and a message.
+            // The error's own text is about a connection and a message.
             IntakeError::Draining => "the host is going away; send the request again in a moment".to_owned(),
             IntakeError::Decide(DecideError::Store(error)) => not_stored("input", "idempotency key", error),
             error => error.to_string(),
@@ -161,7 +161,7 @@ impl From<HandleError> for ApiError {
             HandleError::Rejected(Rejection::Broken(failure)) => {
                 tracing::error!(reason = failure.message, "the handler of the API is broken");
                 let detail = "the business's handler failed; the operator can see why in the log";
-                // A broken plugin may be mended, and the sender then be served.
+                // A broken plugin may be repaired, and the request then be served.
                 return Self(
                     ProblemResponse::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).retry_after(FAULT_PAUSE),
                 );
@@ -230,7 +230,7 @@ mod tests {
             let says_when = problem.says_when();
             assert_eq!(samples::ask_to_try_again(problem.detail()), says_when, "{problem:?}");
             let may_pass = [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS];
-            // What is stored already is decided without being sent again.
+            // An input that is stored already is decided without being sent again.
             assert!(may_pass.contains(&problem.status()) == says_when || problem.code() == "delayed", "{problem:?}");
         }
     }

@@ -1,4 +1,4 @@
-//! What the API takes and gives, as it stands in bodies.
+//! The bodies of the API's requests and answers.
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
@@ -16,18 +16,18 @@ use signalbox_store::{DecisionRecord, EffectKind, EffectState};
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct InputRequest {
-    /// The place it is about.
+    /// The place that the input is about.
     #[serde(default)]
     pub location_id: Option<String>,
-    /// What it says: `text` or `data`, and facts about it in `metadata`.
+    /// The input's content: `text` or `data`, and facts about it in `metadata`.
     #[serde(deserialize_with = "signalbox_model::written")]
     pub content: Content,
-    /// What it asks for; unset is `api_request`.
+    /// The kind of input; `api_request` when unset.
     #[serde(rename = "type", default)]
     pub input_type: RequestType,
 }
 
-/// What an input of the API may ask for.
+/// The kinds of input that the API takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RequestType {
@@ -47,7 +47,7 @@ impl From<RequestType> for InputType {
     }
 }
 
-/// How an input stands.
+/// The state of an input.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct InputStatus {
@@ -55,21 +55,21 @@ pub struct InputStatus {
     pub input_id: String,
     /// The business it is for.
     pub business_id: String,
-    /// How far it is.
+    /// The input's state.
     pub state: InputState,
     /// The decision on it, made or to come.
     pub decision_id: String,
-    /// Under which the host's logs tell more.
+    /// The id under which the host's logs tell more.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub correlation_id: Option<String>,
-    /// When it was taken in.
+    /// When the host accepted the input.
     pub accepted_at: Timestamp,
-    /// When it was decided.
+    /// When the input was decided.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decided_at: Option<Timestamp>,
-    /// Where this state is found.
+    /// The address of this state.
     pub href: String,
-    /// Where the decision is found; none until it is made.
+    /// The address of the decision; none until it is made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decision_href: Option<String>,
     /// The other inputs that the business's handler made of the request.
@@ -77,15 +77,15 @@ pub struct InputStatus {
     pub others: Vec<InputStatus>,
 }
 
-/// How far an input is.
+/// The state of an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum InputState {
-    /// Stored; it will be decided, whatever happens to the host.
+    /// Stored; it will be decided, even if the host crashes.
     Accepted,
     /// Decided; the decision may still wait for a person, see its `outcome`.
     Decided,
-    /// No decision came out; its `reasoning` says why.
+    /// No decision came out; the decision's `reasoning` says why.
     Failed,
 }
 
@@ -97,7 +97,7 @@ pub struct Decision {
     pub id: String,
     /// The business it is for.
     pub business_id: String,
-    /// The place it is about.
+    /// The place that the decision is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub location_id: Option<String>,
     /// The input that was decided.
@@ -106,36 +106,37 @@ pub struct Decision {
     pub decision_code: String,
     /// The kind of decision.
     pub decision_type: String,
-    /// How it stands.
+    /// The decision's outcome.
     pub outcome: Outcome,
     /// From 0 to 1.
     pub confidence: f64,
-    /// Why; with the outcome `failed`, under which correlation id the operator finds why no decision came out.
+    /// Why it was decided so; with the outcome `failed`, the correlation id under which the operator finds the cause.
     pub reasoning: String,
-    /// What is said back.
+    /// The replies to people.
     pub responses: Vec<AgentResponse>,
-    /// What it causes outside.
+    /// The effects of the decision outside the host.
     pub actions: Vec<AgentAction>,
     /// Whether its actions had to wait for a person.
     pub requires_human_review: bool,
-    /// What a person has to say, or has said, to it.
+    /// The review that the decision waits for, or has had.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub review: Option<Review>,
     /// How long it took, in milliseconds.
     pub processing_time: u64,
-    /// How it came about.
+    /// How the decision was made.
     pub metadata: OutputMetadata,
     /// When it was made.
     pub created_at: Timestamp,
-    /// Under which the host's logs tell more.
+    /// The id under which the host's logs tell more.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub correlation_id: Option<String>,
-    /// Where it is found.
+    /// The decision's address.
     pub href: String,
 }
 
 impl Decision {
-    /// As its sender sees it, who may not read all of the business's decisions: without what is said to others.
+    /// The decision as its sender sees it who may not read all of the business's decisions: without the replies to
+    /// others.
     pub fn for_sender(record: DecisionRecord, user_id: &str) -> Self {
         let mut decision = Self::from(record);
         decision.responses.retain(|response| response.target == ResponseTarget::Api || response.recipient == user_id);
@@ -150,7 +151,7 @@ impl From<DecisionRecord> for Decision {
         let DecisionRecord { decision, mut output, review, .. } = record;
         let told = decision.told_failure();
         let DecisionModel { id, business_id, location_id, outcome, created_at, context, .. } = decision;
-        // A failed run has said nothing itself.
+        // A failed run has no reasoning of its own.
         let reasoning = told.unwrap_or(output.reasoning);
         for step in &mut output.metadata.path {
             step.result = step.result.told();
@@ -178,40 +179,40 @@ impl From<DecisionRecord> for Decision {
     }
 }
 
-/// A part of a business's decisions.
+/// A page of a business's decisions.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DecisionPage {
-    /// The decisions, in the order that was asked for.
+    /// The decisions, in the requested order.
     pub items: Vec<Decision>,
     /// Pass it on as `cursor` for the next page; none at the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_cursor: Option<String>,
 }
 
-/// What a person says to a decision that waits for one.
+/// A review of a decision that waits for a person.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ReviewInput {
-    /// What is to become of it.
+    /// What happens to the decision.
     pub verdict: ReviewChoice,
-    /// Why; kept in the decision's record.
+    /// The reason; kept in the decision's record.
     #[serde(default)]
     pub note: Option<String>,
-    /// With `edit`, and only then: what leaves in place of the decision's own actions.
+    /// With `edit`, and only then: the actions that leave in place of the decision's own.
     #[serde(default)]
     pub actions: Option<Vec<EditedAction>>,
 }
 
 impl ReviewInput {
-    /// The same about a decision.
+    /// The review as a request about this decision.
     pub fn about(self, decision_id: String) -> ReviewRequest {
         let Self { verdict, note, actions } = self;
         ReviewRequest { decision_id, verdict, note, actions }
     }
 }
 
-/// A decision that waits for a person, with what they need to decide about it.
+/// A decision that waits for a person, with the facts that the person needs to review it.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PendingReview {
@@ -219,7 +220,7 @@ pub struct PendingReview {
     pub decision_id: String,
     /// The business it is for.
     pub business_id: String,
-    /// The place it is about.
+    /// The place that the decision is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub location_id: Option<String>,
     /// What was decided, in the bundle's vocabulary.
@@ -228,26 +229,26 @@ pub struct PendingReview {
     pub decision_type: String,
     /// From 0 to 1.
     pub confidence: f64,
-    /// Why.
+    /// Why it was decided so.
     pub reasoning: String,
-    /// What waits to leave.
+    /// The actions that are withheld until the review.
     pub actions: Vec<AgentAction>,
-    /// What was said to people meanwhile.
+    /// The replies that people got meanwhile.
     pub responses: Vec<AgentResponse>,
-    /// Who asked.
+    /// The user who asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_id: Option<String>,
-    /// What was asked.
+    /// The content of the user's input.
     pub content: Content,
     /// When it was decided.
     pub created_at: Timestamp,
-    /// From this moment on nobody may approve it any more; none waits for ever.
+    /// After this moment the decision can no longer be approved; every decision that waits has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
-    /// Under which the host's logs tell more.
+    /// The id under which the host's logs tell more.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub correlation_id: Option<String>,
-    /// Where a review is sent to.
+    /// The address that a review is sent to.
     pub href: String,
 }
 
@@ -280,7 +281,7 @@ impl From<DecisionRecord> for PendingReview {
     }
 }
 
-/// A part of a business's decisions that wait for a person.
+/// A page of a business's decisions that wait for a person.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ReviewPage {
@@ -296,7 +297,7 @@ pub struct ReviewPage {
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "Problem")]
 pub struct ProblemDetails {
-    /// `about:blank`: the status tells the kind, and `code` the rest.
+    /// `about:blank`: the status names the kind of problem, and `code` the problem itself.
     #[serde(rename = "type")]
     pub problem_type: String,
     /// The status in words.
@@ -307,20 +308,20 @@ pub struct ProblemDetails {
     pub detail: String,
     /// A stable name, for programs.
     pub code: String,
-    /// Under which the host's logs tell more.
+    /// The id under which the host's logs tell more.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub correlation_id: Option<String>,
-    /// With `already_reviewed` and `review_expired`: who was first, when and how.
+    /// With `already_reviewed` and `review_expired`: who has resolved the decision, when and how.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resolution: Option<Resolution>,
 }
 
-/// Where an input's state is found.
+/// The address of an input's state.
 pub fn input_href(business_id: &str, input_id: &str) -> String {
     format!("/v1/businesses/{business_id}/inputs/{input_id}")
 }
 
-/// Where a decision is found.
+/// The address of a decision.
 pub fn decision_href(business_id: &str, decision_id: &str) -> String {
     format!("/v1/businesses/{business_id}/decisions/{decision_id}")
 }

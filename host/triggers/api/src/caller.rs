@@ -1,4 +1,4 @@
-//! Who calls: every request but those for documents carries a token of its own.
+//! The caller of a request: every request but those for documents carries a token of its own.
 
 use axum::extract::{FromRequestParts, OriginalUri};
 use http::request::Parts;
@@ -12,24 +12,24 @@ use crate::api_error::ApiError;
 use crate::bodies::Decision;
 use crate::{Api, CorrelationId};
 
-/// A caller whose token holds and who does not ask too much.
+/// A caller whose token is valid and whose rate is not used up.
 #[derive(Debug)]
 pub(super) struct Caller {
     pub access: UserAccess,
     pub correlation_id: String,
 }
 
-/// How much of a business's affairs a caller sees.
+/// How much of a business a caller sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Visibility {
-    /// Everything of the places in sight, with the permission `decisions`, and what is the caller's own.
+    /// With the permission `decisions`: everything of the places that the caller may see, and the caller's own inputs.
     All,
-    /// What came of the caller's own inputs, with the permission `message`.
+    /// With the permission `message`: the results of the caller's own inputs.
     Own,
 }
 
 impl Caller {
-    /// What the caller may do in a business, if anything.
+    /// Whether the caller has a permission in a business; returns what the token grants there.
     pub fn authorize(
         &self,
         api: &Api,
@@ -40,7 +40,8 @@ impl Caller {
         Ok(api.shared.intake.authorize(&self.access, business_id, location_id, permission)?)
     }
 
-    /// Lets the caller look at what a business has decided: all of it, or what is the caller's own.
+    /// How much the caller may see of what a business has decided: all of it, or the results of the caller's own
+    /// inputs.
     pub fn look(&self, api: &Api, business_id: &str, what: &str) -> Result<Visibility, ApiError> {
         let staff = api.shared.intake.authorize(&self.access, business_id, None, DECISIONS_PERMISSION);
         if let Err(error @ AccessError::NotLoaded(_)) = staff {
@@ -55,12 +56,12 @@ impl Caller {
         }
     }
 
-    /// Whether the caller sees what belongs to this input.
+    /// Whether the caller may see this input.
     pub fn sees(&self, api: &Api, sight: Visibility, input: &AgentInput) -> bool {
         (sight == Visibility::All && self.sees_as_staff(api, input)) || self.sees_as_sender(api, input)
     }
 
-    /// A decision as the caller may see it, who sees at least that there is one.
+    /// A decision as this caller may see it; the caller may at least know that it exists.
     pub fn view(&self, api: &Api, record: DecisionRecord) -> Decision {
         if self.sees_as_staff(api, &record.decision.context.input) {
             Decision::from(record)

@@ -1,4 +1,4 @@
-//! Decisions: one, or page by page.
+//! Reads one decision, or pages of them.
 
 use axum::Json;
 use axum::extract::State;
@@ -14,7 +14,7 @@ use crate::bodies::{self, DecisionPage};
 use crate::caller::{Caller, Visibility};
 use crate::request::{Parameters, PathNames};
 
-/// Decisions of a page, when the caller does not say.
+/// How many decisions a page has when the caller does not say.
 const PAGE: u32 = 20;
 
 #[derive(Debug, Deserialize)]
@@ -95,8 +95,9 @@ pub(super) async fn list_decisions(
 
 /// Read one decision
 ///
-/// You see the decisions on your own inputs with the permission `message`, without what is said to others, and all of a
-/// business's places that you may see with `decisions`. What is not there and what is not for you look alike.
+/// With the permission `message` you see the decisions on your own inputs, without the replies to others; with
+/// `decisions` you see all decisions of the places that you may see. A decision that does not exist and one that you
+/// may not see give the same answer.
 #[utoipa::path(
     get,
     path = "/v1/businesses/{businessId}/decisions/{decisionId}",

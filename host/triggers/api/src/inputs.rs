@@ -1,4 +1,4 @@
-//! Inputs, given in to be decided.
+//! Creates inputs.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +24,7 @@ use crate::caller::Caller;
 use crate::request::{self, PREFERENCE_APPLIED, Parameters, PathNames};
 use crate::states::status;
 
-/// Says that the answer is that of an earlier request with the same key.
+/// Set when the answer is the one of an earlier request with the same key.
 pub(super) const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 #[derive(Debug, Deserialize)]
@@ -35,9 +35,9 @@ pub(super) struct CreateParameters {
 
 /// Give in something to decide
 ///
-/// The input is stored before it is acknowledged: what was answered with 200 or 202 is decided, whatever happens to the
-/// host. Without a wish to wait the answer is 202 with where to look; with one it is the decision, or 202 when it takes
-/// longer. Needs the permission `message` in the business.
+/// The input is stored before it is acknowledged: an input that was answered with 200 or 202 is decided, even if the
+/// host crashes. Without a wish to wait the answer is 202 with the address of the input's state; with one it is the
+/// decision, or 202 when deciding takes longer. Needs the permission `message` in the business.
 #[utoipa::path(
     post,
     path = "/v1/businesses/{businessId}/inputs",
@@ -94,7 +94,7 @@ pub(super) async fn create_input(
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
-    // Before the body is read, so that strangers cost little.
+    // Before the body is read, so that callers without the permission cost little.
     let authorized = caller.authorize(&api, &business_id, None, MESSAGE_PERMISSION)?;
     api.shared.intake.check_rate(Some(&caller.access.user_id), &business_id)?;
     let wait = request::wait(parameters.wait.as_deref(), &parts.headers)?;
@@ -121,7 +121,7 @@ pub(super) async fn create_input(
     InputCreation { api: &api, caller: &caller, origin, is_keyed: key.is_some(), wait }.enter(asked).await
 }
 
-/// A request on its way in.
+/// A request to create an input.
 struct InputCreation<'a> {
     api: &'a Api,
     caller: &'a Caller,
@@ -130,7 +130,7 @@ struct InputCreation<'a> {
     wait: Option<Duration>,
 }
 
-/// An input that is in.
+/// An input that was accepted.
 struct CreatedInput {
     accepted: AcceptedInput,
     is_new: bool,
@@ -167,20 +167,20 @@ impl InputCreation<'_> {
             return self.accept(inputs, reply).await;
         }
         if let Some(delivery) = &delivery {
-            // Nothing was stored that would tell that the same request comes again.
+            // Nothing is stored that would show that the same request comes again.
             let answer = reply.clone().map_or(empty_answer(), answer_of);
             shared.store.answer_delivery(delivery, &answer).await?;
         }
         Ok(reply.map_or_else(|| StatusCode::NO_CONTENT.into_response(), |reply| respond(StatusCode::OK, reply)))
     }
 
-    /// What a request with a key is remembered under, when a handler decides how many inputs it becomes.
+    /// The delivery record of a request with a key, when a handler decides how many inputs it becomes.
     fn delivery(&self) -> Option<Delivery> {
         let origin = &self.origin;
         let fingerprint = origin.fingerprint.clone().filter(|_| self.is_keyed)?;
         Some(Delivery {
             business_id: origin.business_id.clone(),
-            // A hook's name has no slash, so no webhook shares its ids.
+            // The name of a webhook has no slash, so no webhook's delivery has the same id.
             id: signalbox_model::delivery_id(&origin.business_id, &origin.scope, &origin.event_id),
             fingerprint,
             received_at: signalbox_model::Timestamp::now(),
@@ -207,7 +207,7 @@ impl InputCreation<'_> {
     }
 
     async fn answer(&self, mut entered: Vec<CreatedInput>, reply: Option<Reply>) -> Result<Response, ApiError> {
-        // One decision is an answer; of several none could be chosen.
+        // One decision can be the answer; of several, none could be chosen.
         if let (Some(wait), [only]) = (self.wait, entered.as_mut_slice())
             && let Some(record) = self.wait_for(only, wait).await?
         {
@@ -244,7 +244,7 @@ impl InputCreation<'_> {
         Ok(response)
     }
 
-    /// The decision, if it is made in time. Whatever else happens, the input is stored and gets decided.
+    /// The decision, if it is made in time. In every other case the input is stored and gets decided later.
     async fn wait_for(
         &self,
         entered: &mut CreatedInput,
@@ -254,7 +254,7 @@ impl InputCreation<'_> {
         let deciding = async {
             match entered.pending.take() {
                 Some(pending) => pending.decided().await,
-                // Decided before, or under way: then this joins those who wait for it.
+                // The input is decided already, or being decided: then this call waits together with the others.
                 None => shared.intake.decide_now(entered.accepted.clone()).await,
             }
         };
@@ -272,7 +272,7 @@ impl InputCreation<'_> {
     }
 }
 
-/// Without a handler the request's content is that of one input.
+/// Without a handler the request's content becomes the content of one input.
 fn mapping(event: HandlerEvent, input_type: RequestType) -> Result<NewInput, ApiError> {
     let HandlerEvent::Api { user_id, location_id, content } = event else {
         return Err(ApiError::new(

@@ -1,6 +1,6 @@
-//! The HTTP API: programs give in what is to be decided, wait for the decision or come back for it, read decisions and
-//! review those that wait for a person. It describes itself: OpenAPI, AsyncAPI and JSON Schemas are made from this code
-//! and served beside it.
+//! The HTTP API: programs create inputs, wait for the decision or ask for it later, read decisions, and review those
+//! that wait for a person. It serves descriptions of itself (OpenAPI, AsyncAPI, JSON Schemas) that are made from this
+//! code.
 
 mod api_error;
 mod bodies;
@@ -51,38 +51,38 @@ struct Shared {
     verifier: Arc<Verifier>,
     intake: Intake,
     store: Store,
-    /// Requests of any kind, by user; how many of them are inputs, [`Intake::check_rate`] limits.
+    /// Limits requests of any kind by user; [`Intake::check_rate`] limits how many of them are inputs.
     rate_limiter: RateLimiter<String>,
 }
 
-/// The correlation id of a request, from its first moment on.
+/// The correlation id of a request, set before anything else is done.
 #[derive(Clone, Debug)]
 struct CorrelationId(String);
 
 impl Api {
-    /// An API that nobody reaches until its router is served.
+    /// The API, which is reachable once its router is served.
     pub fn new(config: ApiConfig, verifier: Arc<Verifier>, intake: Intake, store: Store) -> Self {
         let rate_limiter = RateLimiter::new(config.requests_per_second, config.burst);
         Self { shared: Arc::new(Shared { config, verifier, intake, store, rate_limiter }) }
     }
 
-    /// What its operations take and answer, for the OpenAPI document.
+    /// The operations, for the OpenAPI document.
     pub fn description() -> OpenApi {
         operations().into_openapi()
     }
 
-    /// Its routes under `/v1`, the routes of the `documents` that describe them, and the answer to whatever has no
-    /// route at all.
+    /// The API's routes under `/v1`, the routes of the `documents` that describe them, and the answer for addresses
+    /// without a route.
     pub fn router(&self, documents: Router) -> Router {
         let (routes, _) = operations().split_for_parts();
         routes
-            // More specific routes win; this keeps problem details for whatever else begins alike.
+            // More specific routes win; this one gives problem details for every other address below `/v1`.
             .route("/v1/", any(no_such_address))
             .route("/v1/{*rest}", any(no_such_address))
             .with_state(self.clone())
             .merge(documents)
             .method_not_allowed_fallback(method_not_allowed)
-            // Also for what begins unlike anything that is served.
+            // The same for addresses outside of `/v1`.
             .fallback(no_such_address)
             .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| after_a_panic()))
             .layer(from_fn(middleware::serve))
@@ -121,7 +121,7 @@ impl fmt::Debug for Api {
     }
 }
 
-/// Every operation with its description.
+/// All operations with their descriptions.
 fn operations() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .routes(routes!(inputs::create_input))

@@ -1,4 +1,4 @@
-//! What holds for every request: a correlation id, a line in the log, figures, and problems written out.
+//! Handles every request alike: a correlation id, a log line, metrics, and problems written out.
 
 use std::time::Instant;
 
@@ -42,7 +42,7 @@ pub(super) async fn serve(mut request: Request, next: Next) -> Response {
     response
 }
 
-/// A method as a label. Strangers may make up methods, so those that HTTP does not define are one.
+/// A method as a metric label. Clients may invent methods, so all that HTTP does not define share one label.
 fn label(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
@@ -58,7 +58,7 @@ fn label(method: &Method) -> &'static str {
     }
 }
 
-/// The caller's id when it can be one, else a new one.
+/// The caller's correlation id when it is a valid one, else a new one.
 fn correlation_id(request: &Request) -> String {
     let given = request.headers().get(CORRELATION_HEADER).and_then(|value| value.to_str().ok());
     let fits = |id: &&str| (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());

@@ -1,4 +1,4 @@
-//! What a request says, read within limits.
+//! Reads the parts of a request, within limits.
 
 use std::error::Error as _;
 use std::time::Duration;
@@ -18,16 +18,16 @@ use signalbox_model::{ErrorCode, HumanDuration};
 use crate::api_error::ApiError;
 use crate::{Api, ApiConfig};
 
-/// Names a request, so that it can be sent again without being done again.
+/// The header that names a request, so that it can be repeated without being done twice.
 pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// How the caller would like to be served, RFC 7240.
+/// The header with the caller's preferences, RFC 7240.
 pub(super) const PREFER: HeaderName = HeaderName::from_static("prefer");
 
-/// Which of these wishes were granted.
+/// The header that says which preferences were applied.
 pub(super) const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
-/// The names in the path. One that is no text names nothing that there is.
+/// The names in the path. A name that is not valid text leads to "not found".
 pub(super) struct PathNames<T>(pub T);
 
 impl<T: DeserializeOwned + Send> FromRequestParts<Api> for PathNames<T> {
@@ -39,7 +39,7 @@ impl<T: DeserializeOwned + Send> FromRequestParts<Api> for PathNames<T> {
     }
 }
 
-/// The parameters of the query, every one of them known.
+/// The parameters of the query; unknown parameters are refused.
 pub(super) struct Parameters<T>(pub T);
 
 impl<T: DeserializeOwned + Send> FromRequestParts<Api> for Parameters<T> {
@@ -49,7 +49,7 @@ impl<T: DeserializeOwned + Send> FromRequestParts<Api> for Parameters<T> {
         match Query::<T>::from_request_parts(parts, api).await {
             Ok(Query(parameters)) => Ok(Self(parameters)),
             Err(rejection) => {
-                // The rejection's own text tells what failed in the host; its cause says what is wrong in the query.
+                // The rejection's own text is about the host; its cause says what is wrong in the query.
                 let reason = rejection.source().map_or_else(|| rejection.body_text(), ToString::to_string);
                 let detail = format!("the query is not as documented: {reason}");
                 Err(ApiError::new(StatusCode::BAD_REQUEST, ErrorCode::InvalidQuery, detail))
@@ -58,7 +58,7 @@ impl<T: DeserializeOwned + Send> FromRequestParts<Api> for Parameters<T> {
     }
 }
 
-/// The whole body, when it says that it is JSON and keeps the limits.
+/// The whole body, if its media type is JSON and it keeps the limits.
 pub(super) async fn body(headers: &HeaderMap, body: Body, config: &ApiConfig) -> Result<Bytes, ApiError> {
     let mut types = headers.get_all(CONTENT_TYPE).iter().peekable();
     if types.peek().is_none() || !types.all(|value| is_json(value.as_bytes())) {
@@ -76,7 +76,7 @@ pub(super) async fn body(headers: &HeaderMap, body: Body, config: &ApiConfig) ->
     })
 }
 
-/// The body as what it should be, with objects where there have to be some.
+/// Reads the body as `T`; at the paths in `objects` the JSON must have objects.
 pub(super) fn json<T: DeserializeOwned>(bytes: &[u8], objects: &[impl AsRef<str>]) -> Result<T, ApiError> {
     strict_json::read(bytes, objects).map_err(|error| match error {
         BodyError::Syntax(reason) => {
@@ -94,8 +94,8 @@ fn is_json(content_type: &[u8]) -> bool {
     essence.eq_ignore_ascii_case(b"application/json")
 }
 
-/// The caller's own name for the request: quoted, as draft-ietf-httpapi-idempotency-key has it, or bare, as most send
-/// it.
+/// The caller's idempotency key: quoted, as draft-ietf-httpapi-idempotency-key defines it, or bare, as most clients
+/// send it.
 pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
     let refused = |detail: &str| ApiError::new(StatusCode::BAD_REQUEST, ErrorCode::InvalidIdempotencyKey, detail);
     let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
@@ -109,7 +109,8 @@ pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Api
     if fits { Ok(Some(key.to_owned())) } else { Err(refused("a key is 1 to 128 visible ASCII characters")) }
 }
 
-/// How long the caller wants to wait for the decision: the parameter `wait`, else the preference; none does not wait.
+/// How long the caller wants to wait for the decision: the parameter `wait`, else the preference; none means no
+/// waiting.
 pub(super) fn wait(parameter: Option<&str>, headers: &HeaderMap) -> Result<Option<Duration>, ApiError> {
     if let Some(text) = parameter {
         let seconds = text.parse::<u32>().ok().map(|seconds| Duration::from_secs(seconds.into()));
@@ -122,7 +123,7 @@ pub(super) fn wait(parameter: Option<&str>, headers: &HeaderMap) -> Result<Optio
             }
         };
     }
-    // A preference that cannot be read is no preference, RFC 7240.
+    // A preference that cannot be read is ignored, RFC 7240.
     let lines = headers.get_all(PREFER).iter().filter_map(|line| line.to_str().ok());
     let mut preferences = lines.flat_map(|line| line.split([',', ';'])).map(str::trim);
     let seconds = preferences.find_map(|preference| {

@@ -1,4 +1,4 @@
-//! Decisions that wait for a person: listed for those who may review them, and decided about once.
+//! Decisions that wait for a person: reviewers list them, and each is reviewed once.
 
 use axum::Json;
 use axum::extract::{Request, State};
@@ -18,7 +18,7 @@ use crate::caller::Caller;
 use crate::inputs::REPLAYED;
 use crate::request::{self, Parameters, PathNames};
 
-/// Decisions of a page, when the caller does not say.
+/// How many decisions a page has when the caller does not say.
 const PAGE: u32 = 20;
 
 #[derive(Debug, Deserialize)]
@@ -80,10 +80,10 @@ pub(super) async fn list_reviews(
 
 /// Decide about what waits for a person
 ///
-/// Approve it, send other actions in place of its own, or reject it. What was answered with 200 is stored and counts,
-/// whatever happens to the host; what may leave is on its way. Of several reviews of a decision exactly one counts: the
-/// others are answered 409 with who was first, when and how. Needs the permission `review`, and sight of the decision's
-/// place.
+/// Approve the decision, send other actions in place of its own, or reject it. A review that was answered with 200 is
+/// stored and counts, even if the host crashes; the actions that it lets go are being delivered. Of several reviews of
+/// a decision exactly one counts: the others are answered 409 with who has reviewed it, when and how. Needs the
+/// permission `review`, and that you may see the decision's place.
 #[utoipa::path(
     post,
     path = "/v1/businesses/{businessId}/reviews/{decisionId}",
@@ -131,7 +131,7 @@ pub(super) async fn review_decision(
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
-    // Before the body is read, so that strangers cost little.
+    // Before the body is read, so that callers without the permission cost little.
     if !signalbox_model::is_record_id(&decision_id) {
         return Err(ApiError::not_found("decision"));
     }
@@ -154,9 +154,9 @@ pub(super) async fn review_decision(
     Ok(response)
 }
 
-/// Where a body has objects.
+/// The paths in a body that must hold objects.
 fn objects() -> Vec<String> {
-    // One more than may come: a longer list is refused for its length.
+    // One more than allowed: a longer list is refused for its length.
     let actions = (0..=MAX_ACTIONS).flat_map(|index| {
         let action = format!("/actions/{index}");
         let policy = format!("{action}/retryPolicy");

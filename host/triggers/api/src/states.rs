@@ -1,4 +1,4 @@
-//! How inputs stand.
+//! Reads the states of inputs.
 
 use axum::Json;
 use axum::extract::State;
@@ -14,8 +14,9 @@ use crate::request::PathNames;
 
 /// Ask how an input stands
 ///
-/// You see your own inputs with the permission `message`, and all of a business with `decisions`. What is not there and
-/// what is not for you look alike. An input is remembered for seven days after it was decided; its decision for ever.
+/// With the permission `message` you see your own inputs, with `decisions` all of a business. An input that does not
+/// exist and one that you may not see give the same answer. An input is remembered for seven days after it was decided;
+/// its decision for ever.
 #[utoipa::path(
     get,
     path = "/v1/businesses/{businessId}/inputs/{inputId}",
@@ -56,7 +57,7 @@ pub(super) async fn get_input(
 }
 
 impl Api {
-    /// An input with its decision, if it is made; inputs that were decided at once are known by their decision alone.
+    /// An input with its decision, if it is made. Of inputs that were decided at once only the decision is stored.
     async fn known(
         &self,
         business_id: &str,
@@ -90,7 +91,7 @@ fn of_record(record: &DecisionRecord) -> AcceptedInput {
     }
 }
 
-/// An input's state as the API tells it.
+/// An input's state, as the API shows it.
 pub(super) fn status(accepted: AcceptedInput, record: Option<&DecisionRecord>) -> InputStatus {
     let AcceptedInput { input, accepted_at, .. } = accepted;
     let decision_id = signalbox_model::decision_id(&input.business_id, &input.id);

@@ -1,4 +1,4 @@
-//! The schedules that bundles declare, as they stand in the store.
+//! Writes the schedules that bundles declare to the store.
 
 use signalbox_graph::{CronCatchUp, CronInput, Inputs};
 use signalbox_model::{BusinessInfo, CatchUp, HumanDuration, Timestamp};
@@ -6,10 +6,10 @@ use signalbox_store::{ScheduleDefinition, ScheduleSource, ScheduleTiming, Store,
 
 use crate::CronConfig;
 
-/// Names of bundles' schedules begin like this, and no others do.
+/// Names of bundles' schedules begin with this, and no other names do.
 pub const BUNDLE_PREFIX: &str = "bundle/";
 
-/// What a business's bundle declares.
+/// The schedules that a business's bundle declares.
 pub(super) fn declared(business: &BusinessInfo, inputs: &Inputs, config: &CronConfig) -> Vec<ScheduleDefinition> {
     inputs.cron.iter().map(|(hook, input)| definition(business, hook, input, config)).collect()
 }
@@ -32,7 +32,7 @@ fn definition(business: &BusinessInfo, hook: &str, input: &CronInput, config: &C
     }
 }
 
-/// Writes what the bundle declares, and forgets what it no longer does.
+/// Writes the schedules that the bundle declares, and removes those that it no longer declares.
 pub(super) async fn write(
     store: &Store,
     business_id: &str,
@@ -49,7 +49,7 @@ pub(super) async fn write(
     }
     for definition in declared {
         match store.put_schedule(definition, now).await {
-            // What is stored under its name was counted and named; the others are written all the same.
+            // An unreadable schedule was counted and logged; the others are written all the same.
             Ok(_) | Err(StoreError::Unreadable { .. }) => {}
             Err(error) => return Err(error),
         }

@@ -1,4 +1,4 @@
-//! A tick becomes an input: claimed once in the cluster, handled, accepted, and noted.
+//! Makes a tick an input: the tick is claimed once in the cluster, handled, accepted, and noted as done.
 
 use std::collections::VecDeque;
 
@@ -15,54 +15,54 @@ use crate::metrics::{CRON_LATENESS, CRON_TICKS};
 use crate::timetable::{DueTick, TickAction, duration};
 use crate::{CronConfig, PAGE};
 
-/// How often a tick that waits for the one before it looks again.
+/// How often a tick that waits for the previous tick's decision checks again.
 const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
-/// How often room for an input is asked for before the tick is left to be taken up again.
+/// How often the intake is asked for room for an input before the tick is left to the next scan.
 const TRIES: u32 = 5;
 
-/// What every task that fires needs.
+/// The parts that every task that fires ticks needs.
 pub(super) struct TickDispatcher {
     pub config: CronConfig,
     pub intake: Intake,
     pub store: Store,
     pub clock: Clock,
-    /// This process, in claims.
+    /// The name of this process in claims.
     pub owner: String,
 }
 
-/// How far a task came with what was due of one schedule.
+/// How far a task came with the due ticks of one schedule.
 #[derive(Debug, Default)]
 pub(super) struct ScheduleProgress {
-    /// What is left, in order.
+    /// The ticks that are left, in order.
     pub left: VecDeque<DueTick>,
-    /// Not before this moment is it worth trying again.
+    /// The earliest moment at which another try makes sense.
     pub not_before: Option<Timestamp>,
-    /// The newest tick that is claimed, by whomever.
+    /// The newest tick that any host has claimed.
     pub claimed: Option<Timestamp>,
-    /// The schedule is not as it was known: read it again.
+    /// The schedule in the store has changed and must be read again.
     pub stale: bool,
 }
 
-/// What became of one tick.
+/// The result of one tick.
 enum TickOutcome {
     Done,
-    /// The tick before it is still being decided.
+    /// The previous tick's input is still being decided.
     Waits,
-    /// Its business has used up its rate; the tick may be fired after this time.
+    /// The business has used up its rate; the tick may be fired after this time.
     Paced(std::time::Duration),
     Stale,
 }
 
 /// Why a tick gave no input.
 enum NoInput {
-    /// Not now; it stays claimed and is taken up again.
+    /// The tick cannot be handled now; it stays claimed, and a later scan takes it up.
     Later(String),
-    /// Never.
+    /// The tick can never be handled.
     Refused(String),
 }
 
 impl TickDispatcher {
-    /// Works through what is due of one schedule, in order.
+    /// Works through the due ticks of one schedule, in order.
     pub async fn work(
         &self,
         schedule: &Schedule,
@@ -167,8 +167,8 @@ impl TickDispatcher {
         Ok(TickOutcome::Done)
     }
 
-    /// How long the tick of a plugin's schedule has to wait for its business's rate, which it counts against like what
-    /// people send. A tick that waits is not claimed, so that any host may fire it.
+    /// How long the tick of a plugin's schedule has to wait for its business's rate, which it counts against like
+    /// people's messages. A tick that waits is not claimed, so that any host may fire it.
     fn paced(&self, definition: &ScheduleDefinition, what: TickAction) -> Option<std::time::Duration> {
         let counts =
             matches!(definition.source, ScheduleSource::Plugin { .. }) && !matches!(what, TickAction::LeaveOut(_));
@@ -178,7 +178,8 @@ impl TickDispatcher {
         }
     }
 
-    /// Takes up every tick that a host claimed and did not finish; ticks that are left to other hosts hide none.
+    /// Takes up every tick that a host claimed and did not finish. Ticks that only other hosts can handle do not hide
+    /// later ones.
     pub async fn take_up_all(&self, now: Timestamp, stop: &CancellationToken) -> Result<(), StoreError> {
         let mut cursor = None;
         loop {
@@ -197,14 +198,14 @@ impl TickDispatcher {
         }
     }
 
-    /// Takes up a tick that somebody claimed and did not finish.
+    /// Takes up a tick that another host, or this one before, claimed and did not finish.
     async fn take_up(&self, fire: &Fire) -> Result<(), StoreError> {
         let now = self.clock.now();
         let schedule = self.store.schedule(&fire.business_id, &fire.name).await?;
         let too_old = now.duration_since(fire.nominal) > duration(self.config.catch_up_age.0);
         let served = self.intake.inputs(&fire.business_id).is_ok();
         if schedule.as_ref().is_some_and(|schedule| !schedule.definition.is_known() || (!too_old && !served)) {
-            // Another host may serve this business, or know what the schedule asks for.
+            // Another host may serve this business, or have the handler that the schedule names.
             return Ok(());
         }
         let lease_until = now.checked_add(duration(self.config.lease.0)).unwrap_or(Timestamp::MAX);
@@ -240,7 +241,7 @@ impl TickDispatcher {
         for input in inputs {
             match self.accept(input).await {
                 Ok(()) => {}
-                // It would be the same next time.
+                // The same error would come at every further try.
                 Err(error) if error.error_type() == ErrorType::ValidationError => {
                     return self.refused(fire, &error.to_string()).await;
                 }
@@ -265,7 +266,7 @@ impl TickDispatcher {
         Ok(())
     }
 
-    /// Ends a tick that gives nothing that can be decided.
+    /// Ends a tick that can never become an input.
     async fn refused(&self, fire: &Fire, reason: &str) -> Result<(), StoreError> {
         let Fire { business_id, name, nominal, .. } = fire;
         count_ticks("rejected", 1);
@@ -273,7 +274,8 @@ impl TickDispatcher {
         self.store.finish_fire(fire, FireEnd::Skipped).await
     }
 
-    /// The inputs of a tick. The first has the tick's own id, so that whoever fires it again gives the same one.
+    /// The inputs of a tick. The first has the tick's own id, so that a host that fires the tick again creates the same
+    /// input.
     async fn inputs(&self, fire: &Fire, definition: &ScheduleDefinition) -> Result<Vec<AcceptedInput>, NoInput> {
         let (schedule, entry) = match &definition.source {
             ScheduleSource::Bundle { hook } => (hook.as_str(), InputEntry::Cron(hook.clone())),
@@ -312,7 +314,8 @@ impl TickDispatcher {
         let mut tries = 0;
         loop {
             match self.intake.accept(input.clone()).await {
-                // A tick that is fired again finds what it has accepted before, whatever its handler says now.
+                // A tick that is fired again finds the input that it has created before, even when its handler now
+                // returns something else.
                 Ok(Acceptance::New(_) | Acceptance::Duplicate(_) | Acceptance::Conflict(_)) => return Ok(()),
                 Err(IntakeError::Busy { retry_after }) if tries < TRIES => {
                     tries += 1;
@@ -324,7 +327,7 @@ impl TickDispatcher {
         }
     }
 
-    /// Leaves a claimed tick to the next search, by this process or another.
+    /// Leaves a claimed tick to the next scan, by this process or another.
     async fn leave(&self, fire: &Fire, reason: &str) -> Result<(), StoreError> {
         count_ticks("delayed", 1);
         let Fire { business_id, name, nominal, .. } = fire;
@@ -332,14 +335,14 @@ impl TickDispatcher {
         self.store.reclaim_fire(fire, &self.owner, self.clock.now()).await.map(|_| ())
     }
 
-    /// Whether the newest input of the schedule is still to be decided; none when the schedule is gone.
+    /// Whether the schedule's newest input is still undecided; none when the schedule is gone.
     async fn last_is_running(
         &self,
         definition: &ScheduleDefinition,
         claimed: Option<Timestamp>,
     ) -> Result<Option<bool>, StoreError> {
         let Some(now) = self.store.schedule(&definition.business_id, &definition.name).await? else { return Ok(None) };
-        // A host claimed a tick and has not yet noted what became of it.
+        // A host has claimed a tick and not yet noted its result.
         if claimed.is_some_and(|claimed| now.handled_until.is_none_or(|handled| handled < claimed)) {
             return Ok(Some(true));
         }
@@ -348,12 +351,12 @@ impl TickDispatcher {
         Ok(Some(state.is_some_and(|state| state.finished_at.is_none())))
     }
 
-    /// A schedule that ticks once is forgotten afterwards, unless it was replaced meanwhile.
+    /// Removes a schedule that ticks once after its tick, unless it was replaced meanwhile.
     async fn forget(&self, schedule: &Schedule) {
         let definition = &schedule.definition;
         let (business_id, name) = (&definition.business_id, &definition.name);
         match self.store.schedule(business_id, name).await {
-            // It stays until its tick is finished, by whomever.
+            // The schedule stays until a host has finished its tick.
             Ok(Some(now)) if now.handled_until.is_none() => {}
             Ok(_) => {
                 if let Err(error) = self.store.cancel_schedule(business_id, name, schedule.updated_at).await {
@@ -385,7 +388,7 @@ fn tick_input(event: HandlerEvent) -> Result<NewInput, NoInput> {
 impl From<ReceiveError> for NoInput {
     fn from(error: ReceiveError) -> Self {
         match error {
-            // Another host may serve this business, or this one soon.
+            // Another host may serve this business, or this host may in a moment.
             ReceiveError::Handle(HandleError::Decide(
                 DecideError::UnknownBusiness(_) | DecideError::NoBundle { .. } | DecideError::NotLoaded { .. },
             )) => Self::Later("nothing decides for this business here".to_owned()),

@@ -1,7 +1,7 @@
-//! Schedules: one task keeps the timetable, and whatever falls due is fired once in the whole cluster.
+//! Schedules: one task keeps the timetable, and every due tick is fired once in the whole cluster.
 //!
-//! What ticks when is in the store, so a host that starts or takes over knows it. The timetable in here says only when
-//! to look; whether a tick may be fired is decided by the claim in the store.
+//! The store holds every schedule and how far it has ticked, so a host that starts or takes over knows them. The
+//! timetable in memory only says when to look; the claim in the store decides whether a tick may be fired.
 
 mod bundles;
 mod config;
@@ -27,11 +27,12 @@ pub use bundles::BUNDLE_PREFIX;
 pub use config::CronConfig;
 pub use metrics::describe_metrics;
 
-/// The most schedules read at once, and the most unfinished ticks, which are taken up at the same time.
+/// The most schedules that one query reads, and the most unfinished ticks that are taken up at the same time.
 const PAGE: u32 = 100;
 /// The most schedules that fire at the same time in one process.
 const FIRING: usize = 32;
-/// The most of one business, so that many schedules of one do not keep another's from firing.
+/// The most schedules of one business that fire at the same time, so that one business with many schedules does not
+/// keep the others' from firing.
 const FIRING_OF_ONE: usize = 8;
 
 /// Business and name.
@@ -50,7 +51,7 @@ struct Changes {
 }
 
 impl ScheduleChanges {
-    /// Schedules of this business were made, replaced or cancelled.
+    /// Says that schedules of this business were made, replaced or cancelled.
     pub fn tell(&self, business_id: &str) {
         self.lock().insert(business_id.to_owned());
         self.inner.wake.notify_one();
@@ -65,24 +66,24 @@ impl ScheduleChanges {
     }
 }
 
-/// Owns the timetable; has to be run.
+/// Owns the timetable; works only while [`Self::run`] runs.
 pub struct CronScheduler {
     firing: Arc<TickDispatcher>,
     changes: ScheduleChanges,
     entries: HashMap<ScheduleKey, TimetableEntry>,
-    /// What each business's bundle declared when it was last written to the store.
+    /// The schedules that each business's bundle declared when they were last written to the store.
     declared: HashMap<String, Vec<ScheduleDefinition>>,
     refresh_at: Timestamp,
     scan_at: Timestamp,
     running: JoinSet<Option<(ScheduleKey, ScheduleProgress)>>,
     /// The task that takes up unfinished ticks.
     taking_up: Option<AbortHandle>,
-    /// Cancelled when nothing more is to be claimed.
+    /// Cancelled when no more ticks are to be claimed.
     stop: CancellationToken,
 }
 
 impl CronScheduler {
-    /// A scheduler that has its ticks decided by `intake`.
+    /// A scheduler whose inputs `intake` accepts.
     pub fn new(config: CronConfig, intake: Intake, store: Store, clock: Clock) -> Self {
         let owner = ulid::Ulid::new().to_string();
         Self {
@@ -98,12 +99,12 @@ impl CronScheduler {
         }
     }
 
-    /// Where changes made in this process are told.
+    /// A handle that tells this scheduler of changes made in this process.
     pub fn changes(&self) -> ScheduleChanges {
         self.changes.clone()
     }
 
-    /// Fires what falls due until `stop`; then no more is claimed, and what is being fired ends.
+    /// Fires due ticks until `stop`; then no more ticks are claimed, and those that are being fired are finished.
     pub async fn run(mut self, stop: CancellationToken) {
         let (clock, changes) = (self.firing.clock.clone(), self.changes.clone());
         loop {
@@ -122,7 +123,7 @@ impl CronScheduler {
         }
     }
 
-    /// Fires everything that is due at this moment, and returns when that is done.
+    /// Fires all ticks that are due at this moment, and returns when that is done.
     pub async fn run_due(&mut self) {
         self.start_due().await;
         while let Some(ended) = self.running.join_next().await {
@@ -132,7 +133,7 @@ impl CronScheduler {
     }
 
     fn wakes_at(&self) -> Timestamp {
-        // What waits for its own business to finish others is looked at when one of them has ended.
+        // A schedule that waits for others of its business is looked at again when one of them has ended.
         let firing = self.firing_by_business();
         let free = self.entries.iter().filter(|((business, _), _)| has_room(&firing, business));
         let entries = free.filter_map(|(_, entry)| entry.wakes_at()).min();
@@ -190,7 +191,7 @@ impl CronScheduler {
         firing
     }
 
-    /// Takes up what others have left, unless this is still under way since an earlier scan.
+    /// Takes up unfinished ticks of this and other hosts, unless an earlier scan's task still runs.
     fn start_taking_up(&mut self, now: Timestamp) {
         if self.taking_up.as_ref().is_some_and(|task| !task.is_finished()) {
             return;
@@ -210,7 +211,7 @@ impl CronScheduler {
             Ok(None) => return,
             Err(error) => {
                 tracing::error!(%error, "a task that fires ticks ended before it was done");
-                // Whose it was is not known any more; the store knows what was claimed.
+                // The task's schedule is unknown after a panic; the store knows which ticks were claimed.
                 self.entries.clear();
                 self.refresh_at = Timestamp::MIN;
                 return;
@@ -253,8 +254,8 @@ impl CronScheduler {
                 break;
             }
         }
-        // The list of all may lag behind what was just read business by business; a claim finds out what is really
-        // gone.
+        // The query for all schedules may lag behind the ones that just read each business; a missing schedule is
+        // dropped only after a while, and until then its claim shows whether it is gone.
         let settled = now.checked_sub(duration(self.firing.config.refresh_interval.0)).unwrap_or(Timestamp::MIN);
         self.entries.retain(|key, entry| entry.busy || found.contains(key) || entry.read_at > settled);
         for business_id in written {
@@ -271,13 +272,13 @@ impl CronScheduler {
         Ok(())
     }
 
-    /// Puts a schedule into the timetable, unless this host has nothing that decides its ticks.
+    /// Puts a schedule into the timetable, unless this host has no bundle that decides its ticks.
     fn enter(&mut self, schedule: Schedule, now: Timestamp) {
         let key = key(&schedule);
         if let Some(entry) = self.entries.get_mut(&key)
             && (entry.busy || entry.schedule.generation == schedule.generation)
         {
-            // A task that is at an older one finds out by its claim.
+            // A task that works on an older version of the schedule finds out by its claim.
             if entry.schedule.generation == schedule.generation {
                 entry.schedule = schedule;
             }

@@ -1,4 +1,4 @@
-//! One schedule in the timetable: which of its ticks are due, and which were missed. No clock and no store.
+//! One schedule in the timetable: which of its ticks are due, and which were missed. It has no clock and no store.
 
 use std::collections::VecDeque;
 
@@ -9,7 +9,7 @@ use signalbox_store::{Schedule, ScheduleTiming};
 
 use crate::CronConfig;
 
-/// The most ticks of one schedule that wait for their turn; of more, the oldest are left out.
+/// The most due ticks of one schedule that wait; when there are more, the oldest are left out.
 const WAITING: usize = 100;
 
 /// A schedule that ticks.
@@ -18,15 +18,15 @@ pub(super) struct TimetableEntry {
     timing: Timing,
     /// How long after its nominal time this schedule fires.
     jitter: SignedDuration,
-    /// All ticks until here were looked at.
+    /// Until when ticks were looked at.
     cursor: Timestamp,
-    /// What is due, in order.
+    /// The due ticks, in order.
     pub due: VecDeque<DueTick>,
     /// The newest tick that any host has claimed, as far as this process knows.
     pub claimed: Option<Timestamp>,
-    /// Whether a task is at what was due.
+    /// Whether a task works on the due ticks.
     pub busy: bool,
-    /// Not before this moment is what is due tried again.
+    /// The earliest moment at which the due ticks are tried again.
     pub not_before: Option<Timestamp>,
     /// When it was last read from the store.
     pub read_at: Timestamp,
@@ -47,16 +47,16 @@ pub(super) struct DueTick {
 /// What to do with a tick.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TickAction {
-    /// It is time.
+    /// The tick's time has come.
     Fire,
-    /// It was missed and is made up for.
+    /// The tick was missed and is made up for.
     MakeUp,
-    /// It, and so many in all before it, are left out.
+    /// This tick and those before it, so many in all, are left out.
     LeaveOut(u64),
 }
 
 impl TimetableEntry {
-    /// The entry of a schedule; says why when there can be none.
+    /// The timetable entry of a schedule; an error says why the schedule can have none.
     pub fn new(schedule: Schedule, now: Timestamp) -> Result<Self, String> {
         let definition = &schedule.definition;
         if !definition.is_known() {
@@ -72,19 +72,19 @@ impl TimetableEntry {
             }
             ScheduleTiming::Unknown(timing) => return Err(format!("only a newer version knows the timing {timing}")),
         };
-        // What lay before a change, a pause or a resumption is none of the schedule's as it is now.
+        // Ticks before a change, a pause or a resumption do not belong to the schedule as it is now.
         let cursor = schedule.updated_at.max(schedule.handled_until.unwrap_or(schedule.created_at));
         let jitter = jitter(&schedule);
         let (due, claimed, busy, not_before) = (VecDeque::new(), None, false, None);
         Ok(Self { schedule, timing, jitter, cursor, due, claimed, busy, not_before, read_at: now })
     }
 
-    /// Whether it ticks once and is then gone.
+    /// Whether the schedule ticks once and is then removed.
     pub fn is_once(&self) -> bool {
         matches!(self.timing, Timing::Once(_))
     }
 
-    /// When there is something to do next; none when never again.
+    /// When there is something to do next; none when there never will be.
     pub fn wakes_at(&self) -> Option<Timestamp> {
         if self.busy {
             return None;
@@ -95,7 +95,7 @@ impl TimetableEntry {
         self.upcoming()?.checked_add(self.jitter).ok()
     }
 
-    /// The nominal time of the first tick that was not looked at.
+    /// The nominal time of the first tick that was not looked at yet.
     fn upcoming(&self) -> Option<Timestamp> {
         match &self.timing {
             Timing::Once(at) => {
@@ -128,7 +128,7 @@ impl TimetableEntry {
         }
     }
 
-    /// One that was asked for with a moment in the past is not late: it ticks at once.
+    /// A schedule that was made with a moment in the past is not late: it ticks at once.
     fn once(&self, at: Timestamp, latest: Timestamp, config: &CronConfig) -> DueTick {
         let definition = &self.schedule.definition;
         let asked_late = at <= self.schedule.updated_at;
@@ -152,7 +152,7 @@ impl DueTick {
     }
 }
 
-/// The ticks after `cursor` until `latest`, as the policy has it, and how far was looked.
+/// The ticks after `cursor` until `latest` as the catch-up policy wants them, and until when ticks were looked at.
 fn missed(
     expression: &CronExpression,
     zone: &TimeZone,
@@ -178,7 +178,7 @@ fn missed(
         if !is_over(tick, latest, config.late_after.0) {
             on_time.push(DueTick { nominal: tick, what: TickAction::Fire });
         } else if tick < horizon {
-            // How many there were before the horizon does not matter, so they are not gone through one by one.
+            // Ticks before the horizon are not counted one by one, because their number does not matter.
             (left_out, last_left_out) = (left_out + 1, Some(tick));
             looked_until = horizon;
         } else {
@@ -193,7 +193,7 @@ fn missed(
         }
     }
     if schedule.definition.catch_up == CatchUp::Last && !on_time.is_empty() {
-        // The newest of all is on time, which is as good as made up for.
+        // The newest tick is on time, which makes up for the missed ones.
         left_out += made_up.len() as u64;
         last_left_out = made_up.pop_back().or(last_left_out);
         made_up.clear();
@@ -211,7 +211,7 @@ pub(super) fn duration(duration: std::time::Duration) -> SignedDuration {
     SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
 }
 
-/// The same for a schedule at every tick and in every process, and spread evenly over schedules.
+/// A delay that is the same for a schedule at every tick and in every process, and differs evenly between schedules.
 fn jitter(schedule: &Schedule) -> SignedDuration {
     let definition = &schedule.definition;
     let span = duration(definition.jitter.0).as_millis();

@@ -1,4 +1,4 @@
-//! Whose affair a record on a bundle's topic is.
+//! Finds the business that a record on a bundle's topic belongs to.
 
 use std::sync::Arc;
 
@@ -10,11 +10,11 @@ use signalbox_model::BusinessInfo;
 use crate::record::Record;
 use crate::record_error::RecordError;
 
-/// The header that says it.
+/// The header that names the business.
 pub(super) const BUSINESS_HEADER: &str = "business-id";
 
-/// Who reads the record: the business that the header names, else the one that the key is the id of, else the only one
-/// that there is. What is said wrongly is refused and never guessed.
+/// The business of a record: the one that the header names, else the one whose id is the key, else the only business
+/// there is. A wrong name is refused; the host does not guess.
 pub(super) fn of(record: &Record, intake: &Intake) -> Result<String, RecordError> {
     let mut named = record.headers(BUSINESS_HEADER);
     match (named.next(), named.next()) {
@@ -35,17 +35,17 @@ pub(super) fn of(record: &Record, intake: &Intake) -> Result<String, RecordError
     let by_key = readers.iter().find(|reader| record.key.as_deref() == Some(reader.as_bytes()));
     match (by_key, readers.as_slice()) {
         (Some(reader), _) => Ok(reader.clone()),
-        // The only one that is there may not be the only one that there is, and must not get another's record.
+        // The only business that is loaded may not be the only one that exists, and must not get another's record.
         (None, _) if is_of_one_not_loaded(record, intake) => Err(RecordError::BusinessNotLoaded),
         (None, [reader]) => Ok(reader.clone()),
         (None, readers) => Err(RecordError::NoBusiness { topic: record.topic.to_string(), readers: readers.len() }),
     }
 }
 
-/// Whether a record that names no business here may be that of one that cannot be served right now.
+/// Whether a record that names no loaded business may belong to one that cannot be served right now.
 fn is_of_one_not_loaded(record: &Record, intake: &Intake) -> bool {
     let key = record.key.as_deref().and_then(|key| std::str::from_utf8(key).ok());
-    // That a file does not say whose it is makes no business of every key.
+    // An unreadable file that names no business does not make every key a business.
     let waits = |key: &str| matches!(intake.inputs(key), Err(DecideError::NotLoaded { .. }));
     key.is_some_and(waits) || intake.may_lack_a_reader(&record.topic)
 }
@@ -58,7 +58,7 @@ fn reader(business_id: &str, record: &Record, intake: &Intake) -> Result<String,
     Ok(business_id.to_owned())
 }
 
-/// A business and where inputs for it enter; the refusal says what is missing: the business, or a bundle for it.
+/// A business and its bundle's inputs; the refusal says whether the business or a bundle for it is missing.
 pub(super) fn served(business_id: &str, intake: &Intake) -> Result<(Arc<BusinessInfo>, Arc<Inputs>), RecordError> {
     intake.inputs(business_id).map_err(|error| match error {
         DecideError::NotLoaded { business_type } => RecordError::NotLoaded(business_type),

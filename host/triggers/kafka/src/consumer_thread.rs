@@ -1,5 +1,5 @@
-//! The thread that reads. librdkafka calls back on whichever thread polls it, and gives partitions away only when the
-//! callback has returned; a thread of its own may wait there, a task may not.
+//! The thread that reads. librdkafka calls back on the thread that polls it, and gives partitions away only when the
+//! callback has returned; a thread of its own may block there, an async task may not.
 
 use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
@@ -22,23 +22,23 @@ use crate::record::{Record, TopicPartition};
 use crate::start_position::StartPosition;
 use crate::work::Worker;
 
-/// The longest that one poll waits: whatever else there is to do is done this late at most.
+/// The longest that one poll waits: every other duty of the thread is done this late at most.
 const POLL: Duration = Duration::from_millis(50);
 
-/// How often it is looked up which topics there are to read.
+/// How often the list of topics to read is refreshed.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
-/// After an error that ends a consumer another one is made after this time.
+/// How long after an error that ends a consumer another one is made.
 const BEGIN_AGAIN: Duration = Duration::from_secs(5);
 
 /// How the reader is to end.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum ShutdownPhase {
-    /// It goes on.
+    /// The reader goes on.
     NotYet,
-    /// What runs is finished until then, committed, and the group is left.
+    /// Until this moment running records are finished and committed; then the reader leaves the group.
     Orderly(Instant),
-    /// At once, and without a commit.
+    /// The reader ends at once, without a commit.
     AtOnce,
 }
 
@@ -47,7 +47,7 @@ pub(super) struct ConsumerThread {
     pub config: ClientConfig,
     pub flow: Arc<InFlightRecords>,
     pub worker: Arc<Worker>,
-    /// The topics that are to be read now.
+    /// The topics to read now.
     pub topics: Box<dyn Fn() -> BTreeSet<String> + Send>,
     pub commit_interval: Duration,
     pub revoke_timeout: Duration,
@@ -56,7 +56,7 @@ pub(super) struct ConsumerThread {
     pub ending: watch::Receiver<ShutdownPhase>,
 }
 
-/// A consumer and what it has been told.
+/// A consumer and its current subscription.
 pub(super) struct ConsumerSession {
     consumer: BaseConsumer<Group>,
     subscribed: BTreeSet<String>,
@@ -65,12 +65,12 @@ pub(super) struct ConsumerSession {
 }
 
 impl ConsumerThread {
-    /// Reads until it is to end; says how many records it left unfinished.
+    /// Reads until it is told to end; returns how many records it left unfinished.
     pub fn run(self, first: ConsumerSession) -> usize {
         let mut session = Ok(first);
         loop {
             match session {
-                // A panic is in the log already; it costs this consumer and not the host's Kafka.
+                // The panic is in the log already; it costs this consumer, and the host makes another one.
                 Ok(session) => match std::panic::catch_unwind(AssertUnwindSafe(|| self.read(session))) {
                     Ok(Some(unfinished)) => return unfinished,
                     Ok(None) => {}
@@ -85,7 +85,7 @@ impl ConsumerThread {
         }
     }
 
-    /// A consumer; nothing is connected by this.
+    /// Creates a consumer; this makes no connection yet.
     pub fn connect(&self) -> KafkaResult<ConsumerSession> {
         let group = Group {
             flow: self.flow.clone(),
@@ -137,7 +137,7 @@ impl ConsumerThread {
                     self.leave(&session, None);
                     return None;
                 }
-                // For example a topic that is not there yet; librdkafka goes on by itself.
+                // For example a topic that does not exist yet; librdkafka goes on by itself.
                 Err(error) => session.consumer.context().log.error(&error, &error.to_string()),
             }
         }
@@ -169,7 +169,7 @@ impl ConsumerThread {
         }
     }
 
-    /// Pauses partitions and reads on. The consumer is polled all the while, so that the group does not give it up.
+    /// Pauses and resumes partitions. The consumer is polled all the while, so that the group does not drop it.
     fn turn(&self, consumer: &BaseConsumer<Group>) {
         let turn = self.flow.turn();
         for (places, pause) in [(turn.pause, true), (turn.resume, false)] {
@@ -203,7 +203,7 @@ impl ConsumerThread {
     fn leave(&self, session: &ConsumerSession, until: Option<Instant>) -> usize {
         let context = session.consumer.context();
         let places = self.flow.places();
-        // What was read and waits is for the next host; what runs may end.
+        // Records that were read and wait are left to the next host; running ones may end.
         let wait = until.map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now()));
         let (commits, running) = self.flow.release(&places, wait);
         if until.is_some() {
@@ -214,7 +214,7 @@ impl ConsumerThread {
         running
     }
 
-    /// Waits; true when the reader is to end meanwhile.
+    /// Waits; true when the reader was told to end meanwhile.
     fn ends_within(&self, wait: Duration) -> bool {
         let mut ending = self.ending.clone();
         let ended = async { ending.wait_for(|ending| !matches!(ending, ShutdownPhase::NotYet)).await.is_ok() };

@@ -1,14 +1,14 @@
-//! Records that can never be decided, put aside with all that is needed to send them again.
+//! Puts records that can never be decided on the topic of dead letters, with all that is needed to send them again.
 
 use signalbox_kafka::{KafkaProducer, OutgoingRecord, SendError};
 
 use crate::record::{CORRELATION_HEADER, Record};
 use crate::record_error::RecordError;
 
-/// What the headers of a dead letter begin with that say why it is one.
+/// The prefix of a dead letter's headers that say why it is one.
 pub(crate) const PREFIX: &str = "dead-letter-";
 
-/// A dead letter's own headers, and what they say.
+/// The headers that the host adds to a dead letter, and their meaning.
 pub const HEADERS: [(&str, &str); 7] = [
     ("dead-letter-reason", "A stable code, see the guide."),
     ("dead-letter-message", "What is wrong and what to do, for people."),
@@ -19,7 +19,7 @@ pub const HEADERS: [(&str, &str); 7] = [
     ("correlation-id", "Under which the host's log tells more."),
 ];
 
-/// Said besides when the topic did not take the value because of its size.
+/// Added when the dead letter has no value, because the topic refused the value for its size.
 pub const VALUE_SIZE: &str = "dead-letter-value-size";
 
 /// The topic of dead letters.
@@ -29,12 +29,12 @@ pub(super) struct DeadLetters {
 }
 
 impl DeadLetters {
-    /// Puts a record aside, and returns once the brokers have confirmed it.
+    /// Sends a record to the topic, and returns once the brokers have confirmed it.
     pub async fn put(&self, record: &Record, refusal: &RecordError, correlation_id: &str) -> Result<(), SendError> {
         let mut headers = headers(record, refusal, correlation_id);
         match self.send(record, record.value.as_deref(), &headers).await {
-            // A record that fits nowhere would hold its partition for ever. It stays where it was read, and that is
-            // said.
+            // A record that no topic accepts would block its partition for ever. It stays on the topic where it was
+            // read, and the log says so.
             Err(SendError::TooLarge { .. }) => {
                 let size = record.value.as_ref().map_or(0, Vec::len).to_string();
                 headers.push((VALUE_SIZE.to_owned(), Some(size.into_bytes())));
@@ -55,7 +55,7 @@ impl DeadLetters {
     }
 }
 
-/// The record's own headers, then why it is here. What an earlier stay here left is replaced.
+/// The record's own headers, then why it is a dead letter. Headers of an earlier stay on the topic are replaced.
 fn headers(record: &Record, refusal: &RecordError, correlation_id: &str) -> Vec<(String, Option<Vec<u8>>)> {
     let own = record.headers.iter().filter(|(name, _)| !name.starts_with(PREFIX) && name != CORRELATION_HEADER);
     let values = [

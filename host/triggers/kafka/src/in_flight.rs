@@ -1,4 +1,5 @@
-//! What of the assigned partitions is being worked on. The reader's thread and the tasks that decide meet here.
+//! The records of the assigned partitions that are being worked on. The reader's thread and the tasks that decide share
+//! it.
 
 use std::collections::HashMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -11,23 +12,23 @@ use crate::metrics::{KAFKA_ASSIGNED, KAFKA_IN_FLIGHT, KAFKA_LAG, KAFKA_PAUSED};
 use crate::partition_progress::PartitionProgress;
 use crate::record::{Record, TopicPartition};
 
-/// An offset to be committed: the first one that is to be read again.
+/// An offset to commit: that of the first record that a restarted group reads again.
 pub(super) type CommitOffset = (TopicPartition, i64);
 
-/// The partitions that are this host's, and their records.
+/// The partitions that are assigned to this host, and their records.
 #[derive(Debug)]
 pub(super) struct InFlightRecords {
     most_records: usize,
     most_bytes: u64,
     state: Mutex<FlowState>,
-    /// Told whenever a record has ended.
+    /// Notified whenever a record has ended.
     ended: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct FlowState {
     partitions: HashMap<TopicPartition, AssignedPartition>,
-    /// Tells an assignment from an earlier one of the same partition.
+    /// A counter that tells an assignment from an earlier one of the same partition.
     assignments: u64,
     records: usize,
     bytes: u64,
@@ -42,40 +43,40 @@ struct AssignedPartition {
     running: usize,
     /// The offset of the first record that was read.
     first: Option<i64>,
-    /// So many records from the first on may have been under way elsewhere.
+    /// Another host may have worked on at most this many records, counted from the first.
     most_records: i64,
-    /// Records that are to be tried again; while there are any, the partition is not read on.
+    /// How many records wait for another try; while there are any, the partition is not read on.
     held: usize,
     paused: bool,
-    /// Cancelled when the partition is revoked: a task that waits to try again stops.
+    /// Cancelled when the partition is revoked: a task that waits for another try stops.
     gone: CancellationToken,
 }
 
-/// A record that runs.
+/// A record that is being worked on.
 #[derive(Debug)]
 pub(super) struct RunningRecord {
     pub record: Record,
     pub ticket: RunningKey,
 }
 
-/// What a running record is known by.
+/// Identifies a running record.
 #[derive(Clone, Debug)]
 pub(super) struct RunningKey {
     assignment: u64,
-    /// Cancelled when its partition goes to another host.
+    /// Cancelled when the record's partition goes to another host.
     pub gone: CancellationToken,
     /// The host that had the partition before may have worked on the record when it ended.
     pub may_be_redelivered: bool,
 }
 
-/// Which partitions to read on and which not.
+/// Which partitions to pause and which to resume.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct PauseChanges {
     pub pause: Vec<TopicPartition>,
     pub resume: Vec<TopicPartition>,
 }
 
-/// Keeps a partition from being read on for as long as it lives.
+/// Keeps a partition paused for as long as it lives.
 pub(super) struct PartitionPause<'a> {
     flow: &'a InFlightRecords,
     place: TopicPartition,
@@ -87,7 +88,7 @@ impl InFlightRecords {
         Self { most_records: most_records.max(1), most_bytes, state: Mutex::default(), ended: Condvar::new() }
     }
 
-    /// These partitions are this host's from now on.
+    /// These partitions are assigned to this host from now on.
     pub fn assign(&self, places: impl IntoIterator<Item = TopicPartition>) {
         let mut state = self.lock();
         for place in places {
@@ -108,15 +109,15 @@ impl InFlightRecords {
         ::metrics::gauge!(KAFKA_ASSIGNED).set(state.partitions.len() as f64);
     }
 
-    /// A partition is begun at this offset, and the brokers have that.
+    /// A partition begins at this offset, and the brokers have stored that.
     pub fn begin_at(&self, place: &TopicPartition, offset: i64) {
         if let Some(assigned) = self.lock().partitions.get_mut(place) {
             assigned.progress.begin_at(offset);
         }
     }
 
-    /// A record was read; it is given back when it may run now. One of a partition that went meanwhile is left to whom
-    /// it went to.
+    /// Enters a record that was read; returns it when it may run now. A record of a partition that was revoked
+    /// meanwhile is left to the partition's new host.
     pub fn begin(&self, record: Record) -> Option<RunningRecord> {
         let mut state = self.lock();
         let assigned = state.partitions.get_mut(&record.place()).filter(|assigned| !assigned.gone.is_cancelled())?;
@@ -132,8 +133,8 @@ impl InFlightRecords {
         running
     }
 
-    /// A record has ended: `finished` when it is done with for good, else it is left to whoever reads it next. The next
-    /// one of its lane is given back.
+    /// Ends a record. With `finished` it is done for good, else the partition's next reader gets it again. Returns the
+    /// next record of its lane.
     pub fn end(&self, ended: &RunningRecord, finished: bool) -> Option<RunningRecord> {
         let mut state = self.lock();
         state.records = state.records.saturating_sub(1);
@@ -152,20 +153,20 @@ impl InFlightRecords {
         next
     }
 
-    /// Keeps the record's partition from being read on, because the record has to be tried again.
+    /// Pauses the record's partition, because the record has to be tried again.
     pub fn hold(&self, running: &RunningRecord) -> PartitionPause<'_> {
         let (place, assignment) = (running.record.place(), running.ticket.assignment);
         self.lock().with(&place, assignment, |assigned| assigned.held += 1);
         PartitionPause { flow: self, place, assignment }
     }
 
-    /// Which partitions are to be paused and which read on, since this was asked last.
+    /// Which partitions to pause and which to resume, since the last call.
     pub fn turn(&self) -> PauseChanges {
         let mut state = self.lock();
         let state = &mut *state;
         let (most_records, most_bytes) = (self.most_records, self.most_bytes);
         state.full = if state.full {
-            // Only well below the limit, so that reading does not stop and go for each record.
+            // Only well below the limit, so that reading does not stop and start again for each record.
             state.records > most_records / 2 || state.bytes > most_bytes / 2
         } else {
             state.records >= most_records || state.bytes >= most_bytes
@@ -184,7 +185,7 @@ impl InFlightRecords {
         turn
     }
 
-    /// A pause or resume did not happen: it is asked for again.
+    /// A pause or resume failed: the next [`Self::turn`] asks for it again.
     pub fn not_turned(&self, places: &[TopicPartition]) {
         let mut state = self.lock();
         for place in places {
@@ -211,19 +212,19 @@ impl InFlightRecords {
         }
     }
 
-    /// Every partition that is this host's, with the first offset that is not done with, where that is known.
+    /// Every assigned partition with the offset of its first unfinished record, where that is known.
     pub fn low_waters(&self) -> Vec<(TopicPartition, Option<i64>)> {
         let state = self.lock();
         state.partitions.iter().map(|(place, assigned)| (place.clone(), assigned.progress.low_water())).collect()
     }
 
-    /// Every partition that is this host's.
+    /// Every assigned partition.
     pub fn places(&self) -> Vec<TopicPartition> {
         self.lock().partitions.keys().cloned().collect()
     }
 
-    /// Gives partitions away: nothing more of them is started, and what runs is waited for, at most so long. Gives what
-    /// is to be committed, and how many records still run.
+    /// Gives partitions away: none of their records is started any more, and running ones may end within `wait`.
+    /// Returns the offsets to commit, and how many records still run.
     pub fn release(&self, places: &[TopicPartition], wait: Duration) -> (Vec<CommitOffset>, usize) {
         let until = Instant::now() + wait;
         let mut state = self.lock();
@@ -246,7 +247,7 @@ impl InFlightRecords {
         for place in places {
             let Some(mut assigned) = state.partitions.remove(place) else { continue };
             commits.extend(assigned.progress.commit().map(|offset| (place.clone(), offset)));
-            // It is another host's to say now.
+            // Another host reports this partition's lag now.
             ::metrics::gauge!(KAFKA_LAG, "topic" => place.0.to_string(), "partition" => place.1.to_string()).set(0.0);
         }
         state.measure();

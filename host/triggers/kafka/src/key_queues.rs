@@ -2,15 +2,15 @@ use std::collections::{HashMap, VecDeque};
 
 use crate::record::Record;
 
-/// The records of a partition, a lane for each key: one record of a lane runs, the others wait behind it in order.
-/// Records without a key share a lane, because only the order of the partition says how they belong together.
+/// The records of a partition, a lane for each key: one record of a lane runs, the others wait in order. Records
+/// without a key share a lane, because only the partition's order says how they belong together.
 #[derive(Debug, Default)]
 pub(super) struct KeyQueues {
     waiting: HashMap<Option<Vec<u8>>, VecDeque<Record>>,
 }
 
 impl KeyQueues {
-    /// The record itself when it may run now; else it waits.
+    /// Enters a record; returns it when it may run now, else it waits.
     pub fn enter(&mut self, record: Record) -> Option<Record> {
         match self.waiting.get_mut(&record.key) {
             Some(lane) => {
@@ -33,7 +33,7 @@ impl KeyQueues {
         next
     }
 
-    /// Everything that waits; what runs goes on.
+    /// Removes and returns the waiting records; running ones go on.
     pub fn clear(&mut self) -> Vec<Record> {
         self.waiting.values_mut().flat_map(|lane| lane.drain(..)).collect()
     }

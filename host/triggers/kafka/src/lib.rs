@@ -1,11 +1,11 @@
-//! Kafka: records of topics become inputs, each decided once. `docs/guide/kafka.md` is their description for senders
-//! and operators.
+//! Kafka: records of topics become inputs, each decided once. `docs/guide/kafka.md` describes it for senders and
+//! operators.
 //!
-//! A record's way: the [`consumer_thread`]'s thread takes it from librdkafka and enters it into the [`in_flight`],
-//! which lets records with the same key run one after the other; a task [`work`]s on it: it is [`record_intake`] and
-//! decided, or put with the [`dead_letters`]. Only what lies below every unfinished record of a partition is committed,
-//! so that whatever happens to the process the next reader begins with the first record that is not done with, and what
-//! it finds decided is answered from the record.
+//! The way of a record: the [`consumer_thread`]'s thread takes it from librdkafka and enters it into the [`in_flight`],
+//! which runs records with the same key one after the other. A task [`work`]s on it: the record is decided
+//! ([`record_intake`]), or becomes one of the [`dead_letters`]. Only offsets below every unfinished record of a
+//! partition are committed. After a crash the next reader therefore begins with the first unfinished record, and
+//! answers records that are decided already from the store.
 
 mod business;
 mod config;
@@ -48,25 +48,25 @@ pub use config::{KafkaConfig, StartAt};
 pub use dead_letters::{HEADERS as DEAD_LETTER_HEADERS, VALUE_SIZE as DEAD_LETTER_VALUE_SIZE};
 pub use metrics::describe_metrics;
 
-/// How often librdkafka says how far behind the group is.
+/// How often librdkafka reports how far the group lags.
 const STATISTICS: Duration = Duration::from_secs(5);
 
-/// How often brokers are asked for topics that were not there.
+/// How often the brokers are asked for topics that did not exist.
 const METADATA: Duration = Duration::from_secs(15);
 
-/// Of a deadline, what is left for committing and leaving the group.
+/// The part of a deadline that is kept for committing and leaving the group.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-/// Reads Kafka for this host. Dropping it ends it as a crash would: nothing more is committed.
+/// Reads Kafka for this host. Dropping it ends the reading as a crash would: nothing more is committed.
 pub struct KafkaConsumer {
     ending: watch::Sender<ShutdownPhase>,
     ended: Option<oneshot::Receiver<usize>>,
 }
 
-/// Why nothing is read.
+/// Why Kafka cannot be read.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum KafkaError {
-    /// There is no way to the brokers.
+    /// The brokers' configuration cannot be used.
     #[error(transparent)]
     Connection(#[from] KafkaConnectionError),
     /// A topic is used for two things.
@@ -74,18 +74,18 @@ pub enum KafkaError {
     Topic {
         /// The topic.
         topic: String,
-        /// What it is used for.
+        /// Its first use.
         one: String,
-        /// What else.
+        /// Its second use.
         other: &'static str,
     },
-    /// The operating system gives no thread.
+    /// The operating system refuses another thread.
     #[error("the thread that reads Kafka cannot be started: {0}")]
     Thread(String),
 }
 
 impl KafkaConfig {
-    /// Whether a bundle's topics are none that the host itself has another use for.
+    /// Checks that the host itself uses none of a bundle's topics.
     pub fn check(&self, bundle: &str, inputs: &Inputs) -> Result<(), KafkaError> {
         let taken = |topic: &str, one: String| {
             let other = match topic {
@@ -104,7 +104,7 @@ impl KafkaConfig {
             .try_for_each(|(name, input)| taken(&input.topic, format!("[inputs.kafka.{name}] of {bundle}")))
     }
 
-    /// What the host subscribes to at this moment: its own topic, and those of every business's bundle.
+    /// The topics to subscribe to at this moment: the host's own, and those of every business's bundle.
     fn topics(&self, intake: &Intake) -> BTreeSet<String> {
         let businesses = intake.businesses();
         let inputs = businesses.iter().filter_map(|business| intake.inputs(&business.business_id).ok());
@@ -112,7 +112,7 @@ impl KafkaConfig {
             .flat_map(|(_, inputs)| inputs.kafka.values().map(|input| input.topic.clone()).collect::<Vec<_>>())
             .collect();
         topics.extend(self.inputs_topic.clone());
-        // Whatever a later bundle says: dead letters that are read would come back for ever.
+        // Even when a bundle names it: dead letters that are read would come back for ever.
         topics.remove(&self.dead_letter_topic);
         topics
     }
@@ -120,24 +120,25 @@ impl KafkaConfig {
     fn consumer(&self, connection: &KafkaConnection) -> ClientConfig {
         let millis = |duration: Duration| duration.as_millis().max(1).to_string();
         let session = self.session_timeout.0;
-        // What is read ahead of need; librdkafka counts in KiB and up to 2 GiB.
+        // How much is read ahead; librdkafka counts in KiB and up to 2 GiB.
         let queue = (self.in_flight_size.0 / 1024).clamp(1, 2_097_151);
         let mut config = connection.client_config();
         config
             .set("group.id", &self.group_id)
             .set("partition.assignment.strategy", "cooperative-sticky")
-            // An offset is committed when its record is done with, and by nobody but us.
+            // Only the host commits an offset, once the record is done.
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")
-            // Where nothing is committed the host says itself where it begins. This is for what was committed and is
-            // there no more, because the brokers keep no record for that long: what they still have is read.
+            // Where nothing is committed, the host itself chooses the start. This setting is for a committed offset
+            // that no longer exists, because the brokers have deleted the record: reading goes on with the oldest
+            // record that they have.
             .set("auto.offset.reset", "earliest")
             .set("session.timeout.ms", millis(session))
             .set("heartbeat.interval.ms", millis(session / 3))
-            // The reader polls all the time but while it gives partitions away.
+            // The reader polls all the time, except while it gives partitions away.
             .set("max.poll.interval.ms", millis(Duration::from_secs(300).max(session * 2 + self.revoke_timeout.0)))
             .set("queued.max.messages.kbytes", queue.to_string())
-            // How long a commit to brokers that are away keeps the reader.
+            // How long a commit to unreachable brokers blocks the reader.
             .set("socket.timeout.ms", millis(session))
             .set("topic.metadata.refresh.interval.ms", millis(METADATA))
             .set("statistics.interval.ms", millis(STATISTICS));
@@ -146,8 +147,8 @@ impl KafkaConfig {
 }
 
 impl KafkaConsumer {
-    /// Begins to read; has to be called within a runtime, on which records are worked on. Brokers that cannot be
-    /// reached are no error: they are tried until they can be.
+    /// Begins to read; must be called within a runtime, on which the tasks for records run. Unreachable brokers are no
+    /// error: connecting is tried again until it works.
     pub fn start(
         config: &KafkaConfig,
         connection: &KafkaConnection,
@@ -184,7 +185,7 @@ impl KafkaConsumer {
             runtime: Handle::current(),
             ending: told,
         };
-        // A configuration that librdkafka refuses is told now.
+        // A configuration that librdkafka refuses is reported now.
         let session = reader.connect().map_err(|error| KafkaConnectionError::Refused(error.to_string()))?;
         let (tell, ended) = oneshot::channel();
         let run = move || {
@@ -195,8 +196,8 @@ impl KafkaConsumer {
         Ok(Self { ending, ended: Some(ended) })
     }
 
-    /// Reads no more, lets running records end, commits and leaves the group, all within the deadline; says how many
-    /// records were left unfinished. The host that gets their partitions reads them again.
+    /// Stops reading, lets running records end, commits and leaves the group, all within the deadline; returns how many
+    /// records were left unfinished. The next host of their partitions reads them again.
     pub async fn leave(mut self, deadline: Duration) -> usize {
         let until = tokio::time::Instant::now() + deadline;
         self.ending.send_replace(ShutdownPhase::Orderly(Instant::now() + deadline.saturating_sub(FAREWELL)));

@@ -6,15 +6,15 @@ use metrics::{Unit, describe_counter, describe_gauge};
 pub(crate) const KAFKA_RECORDS: &str = "signalbox_kafka_records_total";
 /// Kafka records put aside, by reason.
 pub(crate) const KAFKA_DEAD_LETTERS: &str = "signalbox_kafka_dead_letters_total";
-/// Tries of Kafka records that are made again, by reason.
+/// Further tries of Kafka records, by reason.
 pub(crate) const KAFKA_RETRIES: &str = "signalbox_kafka_retries_total";
 /// Kafka records that are being decided or wait for it.
 pub(crate) const KAFKA_IN_FLIGHT: &str = "signalbox_kafka_records_in_flight";
-/// Kafka partitions that are this host's.
+/// Kafka partitions that are assigned to this host.
 pub(crate) const KAFKA_ASSIGNED: &str = "signalbox_kafka_partitions";
-/// Kafka partitions that are not read on.
+/// Kafka partitions that are paused.
 pub(crate) const KAFKA_PAUSED: &str = "signalbox_kafka_partitions_paused";
-/// How far behind the group is.
+/// How many records the group lags.
 pub(crate) const KAFKA_LAG: &str = "signalbox_kafka_lag";
 /// Changes of the assignment by kind.
 pub(crate) const KAFKA_REBALANCES: &str = "signalbox_kafka_rebalances_total";

@@ -1,35 +1,35 @@
 use std::collections::BTreeSet;
 
-/// How far a partition has come: what was read, and what of it is not finished.
+/// How far a partition has come: which records were read, and which of them are unfinished.
 #[derive(Debug, Default)]
 pub(super) struct PartitionProgress {
     unfinished: BTreeSet<i64>,
     /// The offset after the last one that was read; none before the first.
     next: Option<i64>,
-    /// What was handed over to be committed.
+    /// The offset that was last handed over for a commit.
     committed: Option<i64>,
 }
 
 impl PartitionProgress {
-    /// Where it is begun, which the brokers have.
+    /// Sets the first offset, which the brokers have stored.
     pub fn begin_at(&mut self, offset: i64) {
         self.next = Some(offset);
         self.committed = Some(offset);
     }
 
-    /// A record was read. False when it is being worked on already.
+    /// Notes a record that was read. False when it is being worked on already.
     pub fn begin(&mut self, offset: i64) -> bool {
-        // Not the largest one ever: a topic that was made anew begins with small offsets again.
+        // Not the largest offset ever: a topic that was deleted and created again begins with small offsets.
         self.next = Some(offset.saturating_add(1));
         self.unfinished.insert(offset)
     }
 
-    /// A record is done with, for good.
+    /// Notes that a record is done for good.
     pub fn finish(&mut self, offset: i64) {
         self.unfinished.remove(&offset);
     }
 
-    /// The low-water mark: every record below it is finished, whatever order they ended in. A group that starts again
+    /// The low-water mark: every record below it is finished, in whatever order they ended. A group that starts again
     /// from here misses none.
     pub fn low_water(&self) -> Option<i64> {
         self.unfinished.first().copied().min(self.next).or(self.next)

@@ -1,4 +1,4 @@
-//! From a record's bytes to inputs, without a handler.
+//! Reads a record's bytes as an input, without a handler.
 
 use serde_json::json;
 use signalbox_executor::NewInput;
@@ -12,7 +12,7 @@ use crate::record_error::RecordError;
 /// The longest id of a user or place.
 const LONGEST_NAME: usize = 256;
 
-/// Without a handler the value is the data of one input, and the metadata say where it stood.
+/// Without a handler the value is the data of one input, and the metadata say where the record was.
 pub(super) fn default_mapping(record: &Record, intake: &Intake) -> Result<NewInput, RecordError> {
     if record.value.as_ref().is_none_or(Vec::is_empty) {
         return Err(RecordError::Empty);
@@ -26,7 +26,7 @@ pub(super) fn default_mapping(record: &Record, intake: &Intake) -> Result<NewInp
         ("partition".to_owned(), json!(record.partition)),
         ("offset".to_owned(), json!(record.offset)),
     ]);
-    // A key that is no text means something to a handler at most.
+    // A key that is not text is of use to a handler only.
     if let Some(key) = record.key.as_deref().and_then(|key| std::str::from_utf8(key).ok()) {
         metadata.insert("key".to_owned(), json!(key));
     }
@@ -66,7 +66,7 @@ pub(super) fn input(record: &Record, intake: &Intake) -> Result<AgentInput, Reco
 
 fn object<T: serde::de::DeserializeOwned>(record: &Record, objects: &[&str]) -> Result<T, BodyError> {
     let value = record.value.as_deref().unwrap_or_default();
-    // A derived reader would take a list of the fields too.
+    // A derived deserializer would also accept a list of the fields.
     if value.trim_ascii_start().first() != Some(&b'{') {
         return Err(BodyError::Syntax("it does not begin with `{`".to_owned()));
     }

@@ -1,4 +1,4 @@
-//! What the consumer group is told and says: partitions come and go, offsets are committed, figures arrive.
+//! Handles librdkafka's callbacks: partitions are assigned and revoked, offsets are committed, statistics arrive.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,18 +16,18 @@ use crate::metrics::{KAFKA_COMMITS_FAILED, KAFKA_LAG, KAFKA_REBALANCES, KAFKA_UP
 use crate::record::TopicPartition;
 use crate::start_position::{StartPosition, StartedPartition};
 
-/// Hears librdkafka's callbacks, on the reader's thread.
+/// Receives librdkafka's callbacks, on the reader's thread.
 pub(super) struct Group {
     pub flow: Arc<InFlightRecords>,
     pub log: KafkaLog,
-    /// How long running records are waited for when their partition goes.
+    /// How long running records may take to end when their partition is revoked.
     pub revoke_timeout: Duration,
-    /// Set when the reader has committed all it will.
+    /// Set when the reader has made its last commit.
     pub closing: AtomicBool,
-    /// Where partitions are begun that the group has read nothing of.
+    /// Where partitions begin of which the group has read nothing.
     pub start: StartPosition,
-    /// Set when the brokers did not say, or did not keep, where partitions are begun: nothing may be read of them, and
-    /// another consumer has to ask again.
+    /// Set when the brokers did not tell or did not store where partitions begin: nothing may be read of those
+    /// partitions, and another consumer has to ask again.
     pub unresolved: AtomicBool,
 }
 
@@ -46,10 +46,10 @@ impl ClientContext for Group {
         for ((topic, partition), low_water) in self.flow.low_waters() {
             let of_topic = statistics.topics.get(&*topic);
             let Some(found) = of_topic.and_then(|topic| topic.partitions.get(&partition)) else { continue };
-            // Below zero nobody knows yet.
+            // A negative lag means that it is unknown yet.
             let told = Some(found.consumer_lag).filter(|lag| *lag >= 0);
             let end = Some(found.hi_offset).filter(|end| *end >= 0);
-            // What librdkafka tells counts from what is committed, and is missing where nothing is.
+            // librdkafka counts its lag from the committed offset and reports none where nothing is committed.
             let own = end.zip(low_water).map(|(end, low_water)| end.saturating_sub(low_water).max(0));
             if let Some(lag) = told.or(own) {
                 lag_of(&topic, partition, lag);
@@ -64,7 +64,7 @@ fn lag_of(topic: &str, partition: i32, lag: i64) {
 }
 
 impl ConsumerContext for Group {
-    /// As the crate does it, but with the offsets that partitions are begun at.
+    /// Does what the crate's default does, but with the offsets at which partitions begin.
     fn rebalance(&self, consumer: &BaseConsumer<Self>, kind: RDKafkaRespErr, list: &mut TopicPartitionList) {
         let cooperative = matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative);
         let done = match kind {
@@ -90,7 +90,7 @@ impl ConsumerContext for Group {
 }
 
 impl Group {
-    /// Partitions come: those that the group has read nothing of are begun where they should be.
+    /// Partitions are assigned: those of which the group has read nothing begin at the configured start.
     fn assign(&self, consumer: &BaseConsumer<Self>, list: &mut TopicPartitionList) {
         let places = places(list);
         ::metrics::counter!(KAFKA_REBALANCES, "kind" => "assigned").increment(1);
@@ -111,9 +111,9 @@ impl Group {
         }
     }
 
-    /// The partitions go to another host: what is finished is committed before they do.
+    /// Partitions are revoked: finished records are committed before another host gets them.
     fn revoke(&self, consumer: &BaseConsumer<Self>, places: &[TopicPartition]) {
-        // Nobody waits for a member that was thrown out, and its commits are refused.
+        // The group does not wait for a member that it has thrown out, and refuses its commits.
         let lost = consumer.assignment_lost();
         let closing = self.closing.load(Ordering::SeqCst);
         let wait = if lost || closing { Duration::ZERO } else { self.revoke_timeout };
@@ -121,13 +121,14 @@ impl Group {
         let (commits, running) = self.flow.release(places, wait);
         tracing::info!(partitions = ?names(places), lost, running, "gave partitions away");
         if !lost && !closing {
-            // If it fails, the next host reads them again and finds them decided.
+            // If the commit fails, the next host reads the records again and finds them decided.
             self.commit(consumer, &commits);
         }
     }
 
-    /// Commits, and returns once the brokers have said whether they have it; false when they have not. It is waited for
-    /// because rdkafka 0.39 sets no callback for commits: one that is not waited for fails without a word to us.
+    /// Commits, and returns once the brokers have confirmed or refused it; false when they have not stored it. The
+    /// commit is synchronous because rdkafka 0.39 sets no callback for commits: an asynchronous one would fail
+    /// unnoticed.
     pub fn commit(&self, consumer: &BaseConsumer<Self>, commits: &[CommitOffset]) -> bool {
         if commits.is_empty() {
             return true;
@@ -141,7 +142,7 @@ impl Group {
     }
 }
 
-/// Offsets as librdkafka takes them.
+/// Offsets in librdkafka's form.
 fn list(commits: &[CommitOffset]) -> KafkaResult<TopicPartitionList> {
     let mut list = TopicPartitionList::with_capacity(commits.len());
     for ((topic, partition), offset) in commits {

@@ -6,26 +6,26 @@ use rdkafka::Message as _;
 use rdkafka::message::{BorrowedMessage, Headers as _};
 use signalbox_executor::HandlerEvent;
 
-/// What a record's id for its whole way through the logs is called.
+/// The header with a record's correlation id.
 pub(super) const CORRELATION_HEADER: &str = "correlation-id";
 
-/// The longest correlation id that is taken over.
+/// The longest correlation id that is taken from a record.
 const LONGEST_CORRELATION: usize = 128;
 
 /// A partition of a topic.
 pub(super) type TopicPartition = (Arc<str>, i32);
 
-/// A record as it was read, in memory of our own.
+/// A record that was read, copied out of librdkafka's memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Record {
     pub topic: Arc<str>,
     pub partition: i32,
     pub offset: i64,
     pub key: Option<Vec<u8>>,
-    /// None is a tombstone.
+    /// None for a tombstone.
     pub value: Option<Vec<u8>>,
     pub headers: Vec<(String, Option<Vec<u8>>)>,
-    /// Whether it has headers besides whose names are no text.
+    /// Whether it also has headers whose names are not text.
     pub has_unreadable_headers: bool,
     /// Milliseconds since 1970, by the sender's clock or the broker's.
     pub written_at: Option<i64>,
@@ -36,7 +36,7 @@ impl Record {
         let (mut headers, mut has_unreadable_headers) = (Vec::new(), false);
         if let Some(sent) = message.headers() {
             for index in 0..sent.count() {
-                // The crate panics at a name that is no UTF-8, which any sender may write.
+                // The crate panics at a header name that is not UTF-8, which any sender may write.
                 let read = AssertUnwindSafe(|| {
                     sent.try_get(index).map(|header| (header.key.to_owned(), header.value.map(<[u8]>::to_vec)))
                 });
@@ -67,7 +67,7 @@ impl Record {
         (self.topic.clone(), self.partition)
     }
 
-    /// What it takes, in bytes.
+    /// The record's size in memory, in bytes.
     pub fn size(&self) -> u64 {
         let length = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);
         let headers: usize = self.headers.iter().map(|(name, value)| name.len() + length(value)).sum();
@@ -80,24 +80,24 @@ impl Record {
         named.map(|(_, value)| value.as_deref().unwrap_or_default())
     }
 
-    /// The correlation id that the sender gave it, when it is one that may stand in a log.
+    /// The sender's correlation id, if it is one that may stand in a log.
     pub fn correlation_id(&self) -> Option<String> {
         let id = self.headers(CORRELATION_HEADER).next()?;
         is_correlation_id(id).then(|| String::from_utf8_lossy(id).into_owned())
     }
 
-    /// When it was written, where that is a moment.
+    /// When the record was written, if its timestamp is valid.
     pub fn timestamp(&self) -> Option<Timestamp> {
         Timestamp::from_millisecond(self.written_at?).ok()
     }
 
-    /// The same whenever it is read again, and another one for a record at the same place of a topic that was made
-    /// anew.
+    /// The record's id. It is the same whenever the record is read again, and differs for a record at the same offset
+    /// of a topic that was deleted and created again.
     pub fn id(&self) -> String {
         signalbox_model::record_id(&self.topic, self.partition, self.offset, self.written_at)
     }
 
-    /// As a handler is given it.
+    /// The record in the form that a handler gets.
     pub fn event(&self) -> HandlerEvent {
         let headers = self.headers.iter().map(|(name, value)| (name.clone(), value.clone().unwrap_or_default()));
         HandlerEvent::Kafka {

@@ -12,30 +12,30 @@ const LONGEST_MESSAGE: usize = 500;
 /// Why a record is not decided.
 #[derive(Clone, Debug, Error)]
 pub(super) enum RecordError {
-    /// A tombstone, or nothing at all, where a JSON object is needed.
+    /// The record is a tombstone or empty, where a JSON object is needed.
     #[error("the record has no value; only a handler can read a record without one")]
     Empty,
-    /// More than is taken.
+    /// The record is too large.
     #[error("the record has {size} bytes; at most {limit} are taken (kafka.record-size): send a reference to the data")]
     TooLarge {
-        /// Its bytes.
+        /// Its size in bytes.
         size: u64,
-        /// How many are taken.
+        /// The largest size that is accepted.
         limit: u64,
     },
-    /// A header's name is no text.
+    /// A header's name is not text.
     #[error("a header of the record has a name that is no UTF-8")]
     Headers,
-    /// The value cannot be read.
+    /// The value is not JSON.
     #[error("the value is no JSON object that can be read: {0}")]
     NotJson(String),
-    /// On the topic of inputs: not an input.
+    /// A record on the topic of inputs is not an input.
     #[error("the value is no input: {0}")]
     NoInput(String),
-    /// The input may not say this.
+    /// The input's content is refused.
     #[error("the input is not accepted: {0}")]
     Content(IntakeError),
-    /// Nothing says whose affair it is.
+    /// Nothing says which business the record is for.
     #[error(
         "nothing says which business the record is for: give it the header `business-id`, or the business's id as its \
          key; {readers} businesses read topic {topic}"
@@ -43,10 +43,10 @@ pub(super) enum RecordError {
     NoBusiness {
         /// Where it was read.
         topic: String,
-        /// How many it could be for.
+        /// How many businesses read the topic.
         readers: usize,
     },
-    /// The header `business-id` cannot be one.
+    /// The header `business-id` cannot be a business's id.
     #[error("the header `business-id` has to be there once at most, and text")]
     BusinessHeader,
     /// There is no such business.
@@ -55,15 +55,15 @@ pub(super) enum RecordError {
     /// The business has no such place.
     #[error("business {business} has no location {location}; correct the record")]
     UnknownLocation {
-        /// Whose affair it is.
+        /// The business.
         business: String,
-        /// What it does not have.
+        /// The place.
         location: String,
     },
     /// The business's bundle does not read this topic.
     #[error("the bundle of business {business} reads no topic {topic}: list it under [inputs.kafka] of the bundle")]
     OtherBusiness {
-        /// Whose affair it should be.
+        /// The business that the record names.
         business: String,
         /// Where it was read.
         topic: String,
@@ -74,28 +74,28 @@ pub(super) enum RecordError {
     /// The bundle for the business's type could not be loaded.
     #[error("the bundle for businesses of type {0} could not be loaded; the record waits until it is")]
     NotLoaded(String),
-    /// It is for a business whose file or bundle could not be loaded, or may be.
+    /// The record is, or may be, for a business whose file or bundle could not be loaded.
     #[error("the record may be for a business whose file or bundle could not be loaded; it waits until it is")]
     BusinessNotLoaded,
     /// Another input with the same id was decided.
     #[error("input {0} was decided before with other content; a new input needs a new id")]
     IdReused(String),
-    /// The handler did not take it, or could not be asked.
+    /// The handler refused the record, or could not be called.
     #[error(transparent)]
     Handle(#[from] HandleError),
-    /// It could not be admitted or decided.
+    /// The input could not be admitted or decided.
     #[error(transparent)]
     Intake(#[from] IntakeError),
-    /// It was decided, and what is recorded is that the decision failed.
+    /// The input was decided, and the recorded decision is a failed one.
     #[error("decision {} failed: {}; mend the cause, `signalbox decisions show {}` shows it", .0.id, .0.reason, .0.id)]
     Failed(FailedDecision),
-    /// Our fault.
+    /// A fault of the host.
     #[error("the record could not be decided because of an error in the host")]
     Lost,
 }
 
-/// A decision that is recorded as failed. Nodes were tried again as their graph says before it was recorded, and a
-/// recorded decision stands: the same input is never decided a second time.
+/// A decision that is recorded as failed. Its nodes were tried again as their graph says before it was recorded, and a
+/// recorded decision is final: the same input is never decided a second time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct FailedDecision {
     /// Its id.
@@ -107,7 +107,7 @@ pub(super) struct FailedDecision {
 impl From<ReceiveError> for RecordError {
     fn from(error: ReceiveError) -> Self {
         match error {
-            // The entry was there when the business was found, so a bundle without it was put in its place since.
+            // The bundle was found together with the business, so a bundle without this topic was published since.
             ReceiveError::NotOffered(_) => Self::Lost,
             ReceiveError::Handle(error) => error.into(),
             ReceiveError::Intake(error) => Self::Content(error),
@@ -116,21 +116,22 @@ impl From<ReceiveError> for RecordError {
 }
 
 impl FailedDecision {
-    /// What a record of the store says.
+    /// The failure that a record of the store holds.
     pub fn of(record: &DecisionRecord) -> Self {
         let decision = &record.decision;
         Self { id: decision.id.clone(), reason: decision.reasoning.chars().take(LONGEST_MESSAGE / 2).collect() }
     }
 }
 
-/// What becomes of a record that is not decided.
+/// What happens to a record that is not decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Disposition {
-    /// It will be the same next time: it becomes a dead letter.
+    /// Every further try would fail as well: the record becomes a dead letter.
     Never,
-    /// It may be this record, or something that is mended in a moment: after a few more times it becomes a dead letter.
+    /// The cause may be the record, or a fault that passes soon: after a few more tries the record becomes a dead
+    /// letter.
     Doubtful,
-    /// It is not the record's fault: it is tried until it works, at the earliest after this time.
+    /// The cause is not the record: it is tried until it works, at the earliest after this time.
     Later(Option<Duration>),
 }
 
@@ -160,7 +161,7 @@ impl RecordError {
         }
     }
 
-    /// What becomes of the record.
+    /// What happens to the record.
     pub fn fate(&self) -> Disposition {
         match self {
             Self::Handle(HandleError::Rejected(rejection)) => match rejection {
@@ -177,7 +178,7 @@ impl RecordError {
         }
     }
 
-    /// For operators, in the log: everything but what repeats words of the record, which its dead letter has.
+    /// For operators, in the log: without words of the record, which are in its dead letter.
     pub fn in_log(&self) -> String {
         match self {
             Self::NotJson(_)
@@ -192,17 +193,17 @@ impl RecordError {
         }
     }
 
-    /// Everything there is to say.
+    /// The full reason.
     fn reason(&self) -> String {
         match self {
-            // Triggers that strangers use say less.
+            // The errors' own texts for untrusted senders say less.
             Self::Intake(IntakeError::Decide(error) | IntakeError::Delayed(error)) => error.to_string(),
             other => other.to_string(),
         }
     }
 
-    /// For readers of dead letters, who may be anybody: of a length that fits a header, and without what a plugin or
-    /// the host says while it breaks.
+    /// For readers of dead letters, who are not trusted: short enough for a header, and without the text of an internal
+    /// error of a plugin or the host.
     pub fn message(&self) -> String {
         let text = match self {
             Self::Handle(HandleError::Rejected(Rejection::Broken(_))) => {
@@ -212,7 +213,7 @@ impl RecordError {
             | Self::Intake(
                 IntakeError::Decide(DecideError::Internal(_)) | IntakeError::Delayed(DecideError::Internal(_)),
             ) => Self::Lost.to_string(),
-            // Why is for those who may read decisions.
+            // The reason is for users who may read decisions.
             Self::Failed(FailedDecision { id, .. }) => {
                 format!("decision {id} failed; `signalbox decisions show {id}` tells why: mend the cause")
             }
@@ -235,10 +236,10 @@ fn fate_of(error: &DecideError) -> Disposition {
     match error {
         DecideError::UnknownBusiness(_) | DecideError::NoBundle { .. } => Disposition::Never,
         DecideError::Busy { retry_after } => Disposition::Later(Some(*retry_after)),
-        // An operator mends the bundle or the business's file; until then no record is at fault.
+        // The operator corrects the bundle or the business's file; until then the record is not the cause.
         DecideError::NotLoaded { .. } | DecideError::BusinessNotLoaded(_) => Disposition::Later(None),
         DecideError::Store(StoreError::TooLarge { .. } | StoreError::Invalid(_)) => Disposition::Never,
-        // Credentials and tables are mended by people; until then no record is at fault.
+        // The operator corrects credentials and tables; until then the record is not the cause.
         DecideError::Store(_) => Disposition::Later(None),
         DecideError::Internal(_) => Disposition::Doubtful,
     }

@@ -1,4 +1,4 @@
-//! From a record to decisions.
+//! Has the inputs of a record decided.
 
 use signalbox_executor::{Decided, HandlerEvent};
 use signalbox_intake::{Arrival, InputEntry, InputOrigin, Intake, IntakeError, Received};
@@ -9,7 +9,7 @@ use crate::record::Record;
 use crate::record_error::{FailedDecision, RecordError};
 use crate::{business, read};
 
-/// Takes records in.
+/// Turns records into inputs and has them decided.
 pub(super) struct RecordIntake {
     pub intake: Intake,
     pub clock: Clock,
@@ -18,21 +18,21 @@ pub(super) struct RecordIntake {
     pub limit: u64,
 }
 
-/// The inputs of a record. They are made once and kept while the record is tried again: a handler that is asked twice
-/// may say two things.
+/// The inputs of a record. They are made once and kept for further tries, because a handler that is called twice may
+/// return different inputs.
 #[derive(Debug)]
 pub(super) struct PreparedRecord {
     inputs: Vec<AcceptedInput>,
-    /// Whether the ids are the record's own, so that no other record can have them.
+    /// Whether the ids are made from the record's own, so that no other record can have them.
     ids_are_ours: bool,
-    /// How many are decided.
+    /// How many of the inputs are decided.
     done: usize,
     fresh: bool,
     /// The first decision that is recorded as failed.
     failed: Option<FailedDecision>,
 }
 
-/// What became of a record.
+/// The result of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RecordResult {
     /// At least one of its inputs was decided now.
@@ -44,7 +44,7 @@ pub(super) enum RecordResult {
 }
 
 impl RecordIntake {
-    /// The inputs that the record is, or that are made of it.
+    /// The inputs of the record: the record's own, or those that its handler makes.
     pub async fn make(&self, record: &Record, correlation_id: &str) -> Result<PreparedRecord, RecordError> {
         let size = record.size();
         if size > self.limit {
@@ -85,7 +85,7 @@ impl RecordIntake {
         }
         let mut input = read::input(record, &self.intake)?;
         let (business, _) = business::served(&input.business_id, &self.intake)?;
-        // Nobody may see a place that is not there, so nobody could see or review what is decided about it either.
+        // A place that does not exist is visible to no user, so no user could see or review a decision about it.
         if let Some(place) = input.location_id.as_deref().filter(|place| business.location(place).is_none()) {
             return Err(RecordError::UnknownLocation {
                 business: input.business_id.clone(),
@@ -103,9 +103,9 @@ impl RecordIntake {
         Ok(PreparedRecord { inputs: vec![accepted], ids_are_ours: false, done: 0, fresh: false, failed: None })
     }
 
-    /// Has the inputs decided, one after the other, those that a host may have ended with stored and counted first, and
-    /// returns once the decisions are stored. Called again after an
-    /// error it goes on where it was.
+    /// Has the inputs decided one after the other, and returns once the decisions are stored. With `may_be_redelivered`
+    /// each is first stored and counted, because a host may have crashed while it decided it. A call after an error
+    /// goes on with the first undecided input.
     pub async fn decide(
         &self,
         made: &mut PreparedRecord,
@@ -119,12 +119,14 @@ impl RecordIntake {
             match decided {
                 Ok(Decided { duplicate, record }) => {
                     made.fresh |= !duplicate;
-                    // Also one that was recorded before: the host may have died before the record was put aside.
+                    // Also a decision that was recorded before: the host may have crashed before it wrote the dead
+                    // letter.
                     if record.decision.outcome == Outcome::Failed {
                         made.failed.get_or_insert_with(|| FailedDecision::of(&record));
                     }
                 }
-                // The handler once said something else of the same record; what was decided then stands.
+                // At an earlier try the handler returned another input for the same record; the decision on that one
+                // stands.
                 Err(IntakeError::IdReused) if made.ids_are_ours => {}
                 Err(IntakeError::IdReused) => return Err(RecordError::IdReused(accepted.input.id.clone())),
                 Err(IntakeError::Delayed(error)) if !error.retryable() => {
@@ -146,7 +148,7 @@ impl RecordIntake {
 }
 
 impl PreparedRecord {
-    /// Under which its sender looks for it, when the input itself says so.
+    /// The sender's correlation id, when the input itself carries one.
     pub fn correlation_id(&self) -> Option<&str> {
         self.inputs.first()?.input.correlation_id.as_deref()
     }

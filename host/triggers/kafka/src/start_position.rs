@@ -1,6 +1,6 @@
-//! Where a partition is begun that the group has committed nothing of. What is decided here is committed before
-//! anything is read, so that a host that dies before its first commit of its own skips nothing: with `latest` the next
-//! one would else begin behind all that was written meanwhile.
+//! Where a partition begins of which the group has committed nothing. The chosen offset is committed before anything is
+//! read, so that a host that crashes before its first commit skips nothing: with `latest` the next host would otherwise
+//! begin after all records that were written meanwhile.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -12,30 +12,30 @@ use rdkafka::{Offset, TopicPartitionList};
 use crate::StartAt;
 use crate::record::TopicPartition;
 
-/// How often the brokers are asked to keep where a partition is begun.
+/// How often the brokers are asked to store where a partition begins.
 const COMMIT_ATTEMPTS: u32 = 3;
 
-/// Where partitions are begun that the group has read nothing of.
+/// Where partitions begin of which the group has read nothing.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct StartPosition {
-    /// As the operator wants it for a topic that the group has never read.
+    /// The operator's choice for a topic that the group has never read.
     pub at: StartAt,
-    /// How long one question to the brokers may take. They are asked while a rebalance waits.
+    /// How long one request to the brokers may take. A rebalance waits for it.
     pub retry_limits: Duration,
 }
 
-/// A partition that is begun, and what there is of it.
+/// A partition with its first offset, and how much there is to read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct StartedPartition {
     pub place: TopicPartition,
     /// The first record that is read.
     pub offset: i64,
-    /// How many are behind it already.
+    /// How many records there are to read already.
     pub lag: i64,
 }
 
 impl StartPosition {
-    /// Gives every partition of the list that has no commit its first offset, and has the brokers keep that.
+    /// Gives every partition of the list that has no commit its first offset, and has the brokers store it.
     pub fn resolve<C: ConsumerContext>(
         &self,
         consumer: &BaseConsumer<C>,
@@ -56,7 +56,7 @@ impl StartPosition {
         Ok(begun)
     }
 
-    /// The topics of those partitions of the list that the group has committed nothing of.
+    /// The topics of the partitions in the list of which the group has committed nothing.
     fn without_commit<C: ConsumerContext>(
         &self,
         consumer: &BaseConsumer<C>,
@@ -70,9 +70,9 @@ impl StartPosition {
         Ok(fresh.map(|element| element.topic().to_owned()).collect())
     }
 
-    /// Begins a topic's partitions. Those that are other hosts' are begun with ours when the topic is new to the group,
-    /// so that afterwards a partition without a commit is one that was added: of that nothing is skipped, whatever the
-    /// start is set to.
+    /// Chooses the first offsets of a topic's partitions. When the topic is new to the group, this includes the
+    /// partitions of other hosts. A partition without a commit is then one that was added later, and none of its
+    /// records is skipped, whatever the configured start is.
     fn begin<C: ConsumerContext>(
         &self,
         consumer: &BaseConsumer<C>,

@@ -1,4 +1,4 @@
-//! A record's way from being read to being done with: decided, or a dead letter that the brokers have.
+//! Works on a record until it is done: decided, or confirmed by the brokers as a dead letter.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ pub(super) struct Worker {
     pub retry_limits: RetryLimits,
 }
 
-/// How often, and after which pauses, something is tried again.
+/// How often, and after which pauses, a record is tried again.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RetryLimits {
     pub attempts: u32,
@@ -30,7 +30,7 @@ pub(super) struct RetryLimits {
     pub longest: Duration,
 }
 
-/// The pauses of one record. From the first one on its partition is not read on.
+/// The pauses of one record. From the first pause on its partition is not read on.
 struct Backoff<'a> {
     next: Duration,
     longest: Duration,
@@ -38,7 +38,7 @@ struct Backoff<'a> {
 }
 
 impl Worker {
-    /// Works on a record, and then on those behind it in its lane.
+    /// Works on a record, and then on the following records of its lane.
     pub async fn run(self: Arc<Self>, mut running: RunningRecord) {
         loop {
             let finished = self.record(&running).await;
@@ -49,7 +49,7 @@ impl Worker {
         }
     }
 
-    /// True when the record is done with; false when its partition has gone and another host reads it again.
+    /// True when the record is done; false when its partition was revoked and another host reads it again.
     async fn record(&self, running: &RunningRecord) -> bool {
         let record = &running.record;
         let correlation_id = record.correlation_id().unwrap_or_else(signalbox_model::correlation_id);
@@ -101,7 +101,7 @@ impl Worker {
         self.to_dead_letters(running, &refusal, &correlation_id, backoff).await
     }
 
-    /// One try. A panic on the way is one record's affair.
+    /// One try. A panic counts as a failed try of this record.
     async fn attempt(
         &self,
         running: &RunningRecord,
@@ -119,7 +119,7 @@ impl Worker {
         AssertUnwindSafe(trying).catch_unwind().await.unwrap_or(Err(RecordError::Lost))
     }
 
-    /// Until the brokers have the dead letter: a record that is nowhere else must not be lost.
+    /// Tries until the brokers have the dead letter: a record that is stored nowhere else must not be lost.
     async fn to_dead_letters<'a>(
         &'a self,
         running: &RunningRecord,
@@ -142,7 +142,7 @@ impl Worker {
         true
     }
 
-    /// Waits before the next try; false when the partition goes meanwhile.
+    /// Waits before the next try; false when the partition is revoked meanwhile.
     async fn pause<'a>(
         &'a self,
         running: &RunningRecord,
@@ -153,7 +153,7 @@ impl Worker {
         ::metrics::counter!(KAFKA_RETRIES, "reason" => reason).increment(1);
         backoff.hold.get_or_insert_with(|| self.flow.hold(running));
         let pause = wait.unwrap_or(backoff.next).min(backoff.longest);
-        // A wait that the error itself asks for is better than the growing backoff.
+        // A wait that the error itself names is better than the growing backoff.
         if wait.is_none() {
             backoff.next = backoff.next.saturating_mul(2).min(backoff.longest);
         }

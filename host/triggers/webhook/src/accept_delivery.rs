@@ -10,31 +10,31 @@ use signalbox_store::{Claim, Delivery, DeliveryAnswer, SignatureUse, Store};
 
 use crate::delivery_error::DeliveryError;
 
-/// What proves a delivery, where it would prove it at other addresses too.
+/// A proven signature that would be valid at other addresses too.
 pub(super) struct Signature {
-    /// Of what was signed.
+    /// The id of the signed content.
     pub id: String,
-    /// Where it came: business and hook.
+    /// The address that it came to: business and hook.
     pub address: String,
 }
 
-/// A delivery whose sender is known.
+/// A delivery whose sender is verified.
 pub(super) struct VerifiedDelivery {
     pub business_id: String,
     pub hook: String,
-    /// None when its secret is of use at this address only.
+    /// None when its secret is used at this address only.
     pub signature: Option<Signature>,
-    /// What the sender calls it.
+    /// The sender's id of the delivery.
     pub sender_id: String,
-    /// Without those that carry secrets.
+    /// The headers, without those that carry secrets.
     pub headers: Vec<(String, String)>,
     pub body: Bytes,
     pub received_at: Timestamp,
     pub correlation_id: String,
 }
 
-/// Stores what the delivery asks for and says what to answer. Whatever fails on the way, the same delivery may come
-/// again: its inputs have the ids they had before, so that none is decided twice.
+/// Stores the inputs of the delivery and returns the answer. When any step fails, the same delivery may be sent again:
+/// its inputs get the same ids, so that none is decided twice.
 pub(super) async fn accept_delivery(
     intake: &Intake,
     store: &Store,
@@ -65,7 +65,8 @@ pub(super) async fn accept_delivery(
         origin: InputOrigin {
             source: Source::ExternalApi,
             scope: format!("wh/{business_id}/{hook}"),
-            // Not the sender's own: with a slash in it, the inputs of two deliveries might be called the same.
+            // Not the sender's own id: it may hold a slash, with which the inputs of two deliveries might get the same
+            // id.
             event_id: delivery.id.clone(),
             business_id,
             user_id: None,
@@ -101,7 +102,7 @@ pub(super) async fn accept_delivery(
     Ok(answer)
 }
 
-/// Without a handler the body is the data of one input, and the metadata say which hook it came through.
+/// Without a handler the body is the data of one input, and the metadata name its hook.
 fn default_mapping(event: HandlerEvent) -> Result<NewInput, DeliveryError> {
     let HandlerEvent::Webhook { hook, delivery_id, body, .. } = event else { return Err(DeliveryError::Lost) };
     let data: JsonObject = strict_json::read(&body, &[""]).map_err(|error| {

@@ -10,25 +10,25 @@ use thiserror::Error;
 
 use crate::verify::SignatureError;
 
-/// The longest reason of a handler that is passed on, in characters.
+/// The longest reason of a handler that the sender is told, in characters.
 const LONGEST_REASON: usize = 500;
 
 /// Why a delivery is not taken in.
 #[derive(Clone, Debug, Error)]
 pub(super) enum DeliveryError {
-    /// No such business, or no such hook: nobody learns which.
+    /// No such business, or no such hook: the sender does not learn which.
     #[error("there is no such webhook; its address is /webhooks/BUSINESS/HOOK, with a hook of the business's bundle")]
     Unknown,
-    /// Not a POST.
+    /// The method is not POST.
     #[error("deliveries are sent with POST")]
     Method,
-    /// Too many deliveries are read or taken in.
+    /// Too many deliveries are being read or accepted.
     #[error("too many deliveries are being taken in; send it again a little later")]
     Full,
     /// The body cannot be read.
     #[error(transparent)]
     Body(#[from] BodyReadError),
-    /// Nothing proves where it comes from. The sender is told this and no more.
+    /// The signature is not valid. The sender is told this and no more.
     #[error("the delivery's signature could not be verified")]
     Unproven(#[source] SignatureError),
     /// The hook's secret is not configured.
@@ -40,31 +40,31 @@ pub(super) enum DeliveryError {
     /// The business's bundle or file could not be loaded.
     #[error("this webhook cannot be served right now; send the delivery again later")]
     NotLoaded(DecideError),
-    /// Too many of one hook.
+    /// Too many deliveries of one hook.
     #[error("too many deliveries to this hook; come back later")]
     Rate {
-        /// When there is room for the next.
+        /// When the next one is accepted.
         wait: Duration,
     },
-    /// Another body under an id.
+    /// The id was used with another body.
     #[error("this delivery id was used before with another body; a new event needs a new id")]
     IdReused,
-    /// It was signed for another business or hook, which has the same secret.
+    /// The delivery was signed for another business or hook, which has the same secret.
     #[error("this delivery came to another webhook before, which has the same secret; a new event needs a new id")]
     UsedElsewhere,
-    /// No handler, and no JSON object.
+    /// There is no handler, and the body is not a JSON object.
     #[error("the body has to be a JSON object: {0}")]
     NoObject(String),
-    /// The handler did not take it, or could not be asked.
+    /// The handler refused the delivery, or could not be called.
     #[error(transparent)]
     Handle(#[from] HandleError),
-    /// It could not be stored or admitted.
+    /// An input could not be stored or admitted.
     #[error(transparent)]
     Intake(#[from] IntakeError),
-    /// What became of it could not be stored.
+    /// The delivery's result could not be stored.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Our fault.
+    /// A fault of the host.
     #[error("the delivery could not be taken in because of an error in the host; send it again")]
     Lost,
 }
@@ -108,7 +108,7 @@ impl DeliveryError {
         }
     }
 
-    /// 4xx for what will never work as it is, 429 and 503 for what may.
+    /// 4xx when the delivery as it is will never be accepted, 429 and 503 when it may be later.
     fn status(&self) -> StatusCode {
         match self {
             Self::Unknown => StatusCode::NOT_FOUND,
@@ -132,7 +132,7 @@ impl DeliveryError {
             _ if self.store_error().is_some_and(|error| error.remedy() == Remedy::Nothing) => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
-            // A handler that is broken may be mended, a store may come back: the sender keeps the delivery until then.
+            // A broken handler may be repaired, a store may come back: the sender keeps the delivery until then.
             Self::Full
             | Self::NoSecret { .. }
             | Self::NotLoaded(_)
@@ -143,7 +143,7 @@ impl DeliveryError {
         }
     }
 
-    /// What the sender is told: the reason where it is the sender's, and nothing of the inside.
+    /// The text for the sender: the reason when the cause is the sender's, and nothing about the host's inside.
     fn detail(&self) -> String {
         match self {
             Self::Handle(HandleError::Rejected(Rejection::Invalid(reason) | Rejection::Forbidden(reason))) => {
@@ -162,7 +162,7 @@ impl DeliveryError {
         }
     }
 
-    /// What the store said, if it is the store that has not taken the delivery.
+    /// The store's error, if the store refused the delivery.
     fn store_error(&self) -> Option<&StoreError> {
         match self {
             Self::Store(error) | Self::Intake(IntakeError::Decide(DecideError::Store(error))) => Some(error),
@@ -170,14 +170,14 @@ impl DeliveryError {
         }
     }
 
-    /// Whether the connection is of no more use, because nobody read the rest of the body.
+    /// Whether the connection can no longer be used, because the rest of the body was not read.
     pub fn closes(&self) -> bool {
         matches!(self, Self::Body(error) if *error != BodyReadError::Encoded)
     }
 
-    /// Whether the operator has to look after it.
+    /// Whether the operator has to look after the error.
     pub fn is_ours(&self) -> bool {
-        // What is not loaded was told of once, when it was not.
+        // A bundle or business that is not loaded was reported once, when loading failed.
         let crowded = matches!(
             self,
             Self::Full | Self::NotLoaded(_) | Self::Intake(IntakeError::Busy { .. } | IntakeError::Draining)
@@ -185,7 +185,7 @@ impl DeliveryError {
         self.status() == StatusCode::SERVICE_UNAVAILABLE && !crowded
     }
 
-    /// As the sender reads it; `later` is when to come back if nothing better is known.
+    /// The problem for the sender; `later` is when to try again if the error itself does not say.
     pub fn problem(&self, later: Duration) -> ProblemResponse {
         let problem = ProblemResponse::new(self.status(), self.code(), self.detail());
         match self {

@@ -1,12 +1,12 @@
-//! What of a delivery reaches its handler.
+//! Chooses the headers of a delivery that its handler gets.
 
 use http::{HeaderMap, HeaderName};
 
-/// Parts of the names of headers that carry credentials or signatures, which no handler needs to see.
+/// Parts of the names of headers that carry credentials or signatures, which no handler needs.
 const SECRET_MARKS: [&str; 8] =
     ["authorization", "cookie", "signature", "token", "secret", "api-key", "apikey", "password"];
 
-/// The headers that a handler is given: those that are text and no secret.
+/// The headers for a handler: those that are text and hold no secret.
 pub(super) fn of(headers: &HeaderMap) -> Vec<(String, String)> {
     let open = headers.iter().filter(|(name, _)| !is_secret(name));
     open.filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))).collect()

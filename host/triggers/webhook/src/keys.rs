@@ -1,5 +1,4 @@
-//! Which secrets prove where a delivery for a business comes from: the business's own, or else those that businesses
-//! share.
+//! The secrets that verify deliveries for a business: the business's own, or else those that businesses share.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -11,27 +10,27 @@ use signalbox_model::{BusinessInfo, find_named};
 use crate::HookError;
 use crate::verify::{SHORTEST_KEY, SigningKey};
 
-/// The secrets of the configuration, opened. Several of one name are all valid.
+/// The secrets of the configuration, opened. When a name has several, all of them are valid.
 #[derive(Default)]
 pub struct WebhookSecrets {
-    /// Those that businesses share, by name.
+    /// The secrets that businesses share, by name.
     pub shared: BTreeMap<String, Vec<SecretString>>,
-    /// Those of single businesses, by business and name.
+    /// The secrets of single businesses, by business and name.
     pub own: BTreeMap<String, BTreeMap<String, Vec<SecretString>>>,
 }
 
-/// The same as keys.
+/// The secrets as signing keys.
 pub(super) struct Keys {
     shared: BTreeMap<String, Vec<SigningKey>>,
     own: BTreeMap<String, BTreeMap<String, Vec<SigningKey>>>,
 }
 
-/// The keys that count for one hook of one business.
+/// The keys for one hook of one business.
 pub(super) struct HookKeys<'a> {
     pub keys: &'a [SigningKey],
-    /// Whether they count for other businesses too.
+    /// Whether they are valid for other businesses too.
     pub shared: bool,
-    /// The key of the configuration; businesses that share the secret have the same one, and no others have it.
+    /// The configuration key of the secret; exactly the businesses that share the secret have the same one.
     pub name: String,
 }
 
@@ -51,7 +50,7 @@ impl Keys {
     pub fn of(&self, business_id: &str, secret: &str) -> Option<HookKeys<'_>> {
         let own = self.own.get(business_id).and_then(|own| find_named(own, secret));
         let chosen = match own {
-            // Also when the list is empty: an operator who names a business's own secret means no other.
+            // Also when the list is empty: an operator who lists a business's own secrets wants no others.
             Some((name, keys)) => {
                 HookKeys { keys, shared: false, name: format!("webhooks.business-secrets.{business_id}.{name}") }
             }
@@ -92,7 +91,7 @@ impl Keys {
         self.own.values().any(|own| find_named(own, secret).is_some())
     }
 
-    /// What an operator should know of who shares which secret, a sentence each: `hooks` are those of every type.
+    /// A sentence for the operator about each secret that businesses share: `hooks` are those of every type.
     pub fn remarks(&self, businesses: &[Arc<BusinessInfo>], hooks: &BTreeMap<String, Arc<Inputs>>) -> Vec<String> {
         let mut remarks = Vec::new();
         for (business_type, inputs) in hooks {
@@ -137,7 +136,7 @@ impl Keys {
         remarks
     }
 
-    /// Different places of the configuration that hold the same secret, which then proves nothing of which is meant.
+    /// Places of the configuration that hold the same secret; a signature with it does not show which place is meant.
     fn doubles(&self) -> Vec<String> {
         let shared = self.shared.iter().map(|(name, keys)| (format!("webhooks.secrets.{name}"), keys));
         let own = self.own.iter().flat_map(|(business, own)| {
@@ -173,7 +172,7 @@ fn check_keys(chosen: &HookKeys<'_>, scheme: VerifyScheme, bundle: &str, hook: &
     Ok(())
 }
 
-/// The first of them, and how many there are besides.
+/// The first names, and how many more there are.
 fn listed(names: &[&str]) -> String {
     const SHOWN: usize = 5;
     let shown = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");

@@ -1,7 +1,7 @@
-//! Webhooks: `POST /webhooks/{business}/{hook}`. `docs/guide/webhooks.md` is their description for senders.
+//! Webhooks: `POST /webhooks/{business}/{hook}`. `docs/guide/webhooks.md` describes them for senders.
 //!
-//! A delivery's way: its body is read, [`verify`] looks whether it comes from whom it should, [`accept_delivery`]
-//! remembers it, has it handled, and stores its inputs before the sender is told that they are taken in.
+//! The way of a delivery: its body is read, [`verify`] checks its signature, and [`accept_delivery`] calls the handler
+//! and stores the inputs before the sender gets its answer.
 
 mod accept_delivery;
 mod config;
@@ -42,10 +42,10 @@ pub use keys::WebhookSecrets;
 pub use metrics::describe_metrics;
 pub use verify::{SignatureError, SigningKey, verify};
 
-/// Where webhooks are.
+/// The path of webhooks.
 pub const PATH: &str = "/webhooks/{business}/{hook}";
 
-/// In metrics, the hook of a delivery that reaches none: bundles cannot name a hook so.
+/// The metrics' label for a delivery to no existing hook: bundles cannot give a hook this name.
 const NO_HOOK: &str = "-";
 
 /// The webhook endpoint. Cheap to clone.
@@ -60,7 +60,7 @@ struct Shared {
     intake: Intake,
     store: Store,
     clock: Clock,
-    /// By business and hook, which both exist: it does not grow with what strangers ask for.
+    /// By business and hook, which both exist, so that requests to invented addresses do not make it grow.
     rate_limiter: RateLimiter<(String, String)>,
     room: Arc<Semaphore>,
 }
@@ -68,7 +68,7 @@ struct Shared {
 /// A hook that exists.
 struct Hook {
     input: WebhookInput,
-    /// Whether no other hook of the bundle is verified with its secret.
+    /// Whether no other hook of the bundle uses its secret.
     is_alone: bool,
 }
 
@@ -82,7 +82,7 @@ pub enum HookError {
          them, for example `{secret} = [{{ env = \"NAME\" }}]`"
     )]
     UnknownSecret {
-        /// Whose hook it is.
+        /// The bundle.
         bundle: String,
         /// The hook.
         hook: String,
@@ -95,7 +95,7 @@ pub enum HookError {
          it as `{secret} = [{{ env = \"NAME\" }}]` under [webhooks.business-secrets.{business}]"
     )]
     BusinessWithout {
-        /// Whose hook it is.
+        /// The bundle.
         bundle: String,
         /// The hook.
         hook: String,
@@ -104,14 +104,14 @@ pub enum HookError {
         /// The business.
         business: String,
     },
-    /// The secret is so short that it could be tried out.
+    /// The secret is so short that it could be guessed.
     #[error(
         "webhook `{hook}` of {bundle}: its secret `{secret}` is a key of {bytes} bytes, and {least} are the least; let the \
          sender make a new one, or take what `openssl rand -base64 32` prints after `whsec_`",
         least = verify::SHORTEST_KEY
     )]
     Short {
-        /// Whose hook it is.
+        /// The bundle.
         bundle: String,
         /// The hook.
         hook: String,
@@ -126,7 +126,7 @@ pub enum HookError {
          `whsec_` and Base64; take it over from the sender as it is"
     )]
     NoKey {
-        /// Whose hook it is.
+        /// The bundle.
         bundle: String,
         /// The hook.
         hook: String,
@@ -136,7 +136,7 @@ pub enum HookError {
 }
 
 impl Webhooks {
-    /// An endpoint that nobody reaches until its router is served; `secrets` are those of the configuration, opened.
+    /// The endpoint, which is reachable once its router is served; `secrets` are those of the configuration, opened.
     pub fn new(config: WebhookConfig, secrets: WebhookSecrets, intake: Intake, store: Store, clock: Clock) -> Self {
         let shared = Shared {
             keys: Keys::new(secrets),
@@ -157,8 +157,8 @@ impl Webhooks {
         self.shared.keys.check(&format!("the bundle for {business_type} businesses"), inputs, &businesses)
     }
 
-    /// What an operator should know of who shares which secret, a sentence each; `hooks` are the inputs of every
-    /// business type's bundle.
+    /// A sentence for the operator about each secret that businesses share; `hooks` are the inputs of every business
+    /// type's bundle.
     pub fn remarks(&self, hooks: &BTreeMap<String, Arc<Inputs>>) -> Vec<String> {
         self.shared.keys.remarks(&self.shared.intake.businesses(), hooks)
     }
@@ -179,9 +179,9 @@ async fn deliver(
     let correlation_id = signalbox_model::correlation_id();
     let (business_id, hook) = path.map(|Path(path)| path).unwrap_or_default();
     let found = shared.hook(&business_id, &hook);
-    // A label is written only for what exists, so that strangers add no time series.
+    // Only hooks that exist become labels, so that requests to invented addresses add no time series.
     let label = if found.is_ok() { hook.clone() } else { NO_HOOK.to_owned() };
-    // Nor a line: an address that nobody has may say anything.
+    // Only businesses that exist are logged, because an invented address may hold any text.
     let known = shared.intake.business(&business_id).map(|business| business.business_id.clone());
     let span = tracing::info_span!("webhook", correlation_id, business_id = known, hook = label);
     let answered = async {
@@ -207,7 +207,8 @@ async fn deliver(
 impl Shared {
     fn hook(&self, business_id: &str, hook: &str) -> Result<Hook, DeliveryError> {
         let (_, inputs) = self.intake.inputs(business_id).map_err(|error| match error {
-            // Whether it has the hook only its file and its bundle know; "not found" would make the sender give up.
+            // Only the business's file and bundle know whether the hook exists; "not found" would make the sender give
+            // up.
             error if error.waits_for_the_operator() => DeliveryError::NotLoaded(error),
             _ => DeliveryError::Unknown,
         })?;
@@ -226,7 +227,7 @@ impl Shared {
         body: Body,
         correlation_id: &str,
     ) -> Result<DeliveryAnswer, DeliveryError> {
-        // Held until the end, so that bodies and handlers together take a bounded part of the memory.
+        // Held until the end, so that bodies and handlers together take a bounded amount of memory.
         let room = self.room.clone().try_acquire_owned().map_err(|_| DeliveryError::Full)?;
         let body = read_body(&headers, body, self.config.body_size, self.config.body_timeout).await?;
         let secret = &input.verify.secret;
@@ -234,12 +235,12 @@ impl Shared {
             self.keys.of(&business_id, secret).ok_or_else(|| DeliveryError::NoSecret { secret: secret.clone() })?;
         let (scheme, now) = (input.verify.scheme, self.clock.now());
         let sender_id = verify::verify(scheme, keys.keys, &headers, &body, now).map_err(DeliveryError::Unproven)?;
-        // The signature says nothing of the address: where it would be believed at several, only the first one counts.
+        // The signature does not cover the address: where several addresses would accept it, only the first use counts.
         let signature = (keys.shared || !is_alone).then(|| Signature {
             id: signalbox_model::signature_id(&keys.name, &verify::signed_identity(scheme, &sender_id, &body)),
             address: format!("{business_id}/{hook}"),
         });
-        // Only what is proven counts, so that strangers cannot use up what the sender is allowed.
+        // Only verified deliveries count, so that others cannot use up the sender's rate.
         self.throttle(&business_id, &hook)?;
         self.intake.check_rate(None, &business_id)?;
         let delivery = VerifiedDelivery {
@@ -252,7 +253,7 @@ impl Shared {
             body,
             received_at: now,
         };
-        // A task of its own, so that a sender that hangs up does not stop it half-way.
+        // A separate task, so that a sender that disconnects does not stop it half-way.
         let taking = async move {
             let answer = accept_delivery::accept_delivery(&self.intake, &self.store, delivery).await;
             drop(room);
@@ -279,7 +280,7 @@ impl Shared {
             refusal if refusal.is_ours() => {
                 tracing::error!(code = refusal.code().as_str(), "cannot take in a delivery: {refusal}")
             }
-            // The reasons of these repeat words of the delivery, and are its sender's alone.
+            // The texts of these errors repeat parts of the delivery, and are for its sender only.
             DeliveryError::NoObject(_) | DeliveryError::Handle(_) => {
                 tracing::info!(code = refusal.code().as_str(), "refused a delivery")
             }
@@ -309,7 +310,7 @@ fn respond(answer: DeliveryAnswer) -> Response {
     let mut headers = HeaderMap::new();
     let content_type = HeaderValue::from_str(&answer.content_type);
     headers.insert(CONTENT_TYPE, content_type.unwrap_or(HeaderValue::from_static("application/octet-stream")));
-    // What a handler replies is for the sender, and never a page of this host.
+    // A handler's reply is for the sender, and browsers must not show it as a page of this host.
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     (status, headers, Body::from(answer.body)).into_response()
 }

@@ -4,7 +4,7 @@ use metrics::{Unit, describe_counter};
 
 /// Deliveries of webhooks by hook and result.
 pub(crate) const WEBHOOKS: &str = "signalbox_webhooks_total";
-/// Deliveries that nothing proves, by reason.
+/// Deliveries with an invalid signature, by reason.
 pub(crate) const SIGNATURES_REFUSED: &str = "signalbox_webhook_signatures_refused_total";
 
 /// Tells the recorder what each metric means; call once at start.

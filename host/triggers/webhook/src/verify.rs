@@ -1,4 +1,4 @@
-//! Whether a delivery comes from whom it should: pure, over the raw bytes, before anything is parsed.
+//! Verifies a delivery's signature over the raw bytes, before anything is parsed; no I/O.
 
 mod scheme;
 #[cfg(test)]
@@ -14,48 +14,48 @@ use sha2::{Digest as _, Sha256};
 use signalbox_graph::VerifyScheme;
 use thiserror::Error;
 
-/// How far the sender's clock may be off, and how long a recorded delivery may be played again; what the reference
-/// libraries of Standard Webhooks and Stripe allow.
+/// How far the sender's clock may be off, and how long a recorded delivery can be replayed: the value of the reference
+/// libraries of Standard Webhooks and Stripe.
 const TOLERANCE_SECONDS: u64 = 5 * 60;
 
-/// The most signatures of one delivery that are looked at: a sender in the middle of a rotation sends two.
+/// The most signatures of one delivery that are checked: a sender in the middle of a rotation sends two.
 const MOST_SIGNATURES: usize = 16;
 
 /// The longest id of a delivery.
 const LONGEST_ID: usize = 256;
 
-/// The shortest key, in bytes, which is what Standard Webhooks asks for; shorter ones could be tried out.
+/// The shortest key, in bytes, as Standard Webhooks requires; shorter ones could be guessed.
 pub(super) const SHORTEST_KEY: usize = 24;
 
-/// What Standard Webhooks writes before a symmetric secret.
+/// The prefix of symmetric secrets in Standard Webhooks.
 const PREFIX: &str = "whsec_";
 
 /// One secret, opened, as the key of each scheme.
 pub struct SigningKey {
     text: SecretString,
-    /// What its Base64 says; none when it is none, and then it is no key for Standard Webhooks.
+    /// The secret decoded from Base64; none when it is not Base64, and then it is no key for Standard Webhooks.
     decoded: Option<SecretSlice<u8>>,
 }
 
-/// Why a delivery is not believed. Metrics and logs tell these apart; the sender is told none of them.
+/// Why a delivery is not verified. Metrics and logs tell these reasons apart; the sender gets none of them.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum SignatureError {
-    /// A header of the scheme is not there.
+    /// A header of the scheme is missing.
     #[error("the header {0} is missing")]
     Missing(&'static str),
-    /// A header of the scheme is there more than once, so that two readers might read two different ones.
+    /// A header of the scheme appears more than once, so that two readers might use different ones.
     #[error("the header {0} is there more than once")]
     Repeated(&'static str),
-    /// A header of the scheme is not of its form.
+    /// A header of the scheme is malformed.
     #[error("the header {0} is malformed")]
     Malformed(&'static str),
     /// No secret gives one of the signatures.
     #[error("no secret of the hook gives the signature")]
     Mismatch,
-    /// Signed too long ago.
+    /// The delivery was signed too long ago.
     #[error("it was signed more than {TOLERANCE_SECONDS} seconds ago")]
     Old,
-    /// Signed in the future.
+    /// The delivery was signed in the future.
     #[error("it was signed more than {TOLERANCE_SECONDS} seconds in the future")]
     Future,
     /// The body names no event.
@@ -79,7 +79,7 @@ impl SignatureError {
 }
 
 impl SigningKey {
-    /// The key that a secret is, as its owner wrote it.
+    /// The key from a secret, as its owner wrote it.
     pub fn new(text: SecretString) -> Self {
         let encoded = text.expose_secret();
         let decoded = STANDARD.decode(encoded.strip_prefix(PREFIX).unwrap_or(encoded)).ok();
@@ -100,13 +100,14 @@ impl SigningKey {
     pub(super) fn key(&self, scheme: VerifyScheme) -> Option<&[u8]> {
         match scheme {
             VerifyScheme::StandardWebhooks => self.decoded.as_ref().map(|key| key.expose_secret()),
-            // Stripe's secrets begin with `whsec_` too, but are used as they are written.
+            // Stripe's secrets begin with `whsec_` too, but are used unchanged.
             VerifyScheme::Github | VerifyScheme::Stripe => Some(self.text.expose_secret().as_bytes()),
         }
     }
 }
 
-/// What tells a proven delivery from every other that the same key signed: its id where that is signed, else its body.
+/// What distinguishes a verified delivery from others that the same key signed: its id if the id is signed, else its
+/// body.
 pub(super) fn signed_identity(scheme: VerifyScheme, id: &str, body: &[u8]) -> String {
     match scheme {
         VerifyScheme::StandardWebhooks | VerifyScheme::Stripe => format!("id {id}"),
@@ -114,7 +115,7 @@ pub(super) fn signed_identity(scheme: VerifyScheme, id: &str, body: &[u8]) -> St
     }
 }
 
-/// The sender's id of the delivery, if one of the keys proves where it comes from and when.
+/// The sender's id of the delivery, if one of the keys verifies its signature and time.
 pub fn verify(
     scheme: VerifyScheme,
     keys: &[SigningKey],
@@ -130,7 +131,7 @@ pub fn verify(
     if !is_signed(scheme, keys, &claim, body) {
         return Err(SignatureError::Mismatch);
     }
-    // The time is part of what is signed, so that it is looked at only when the signature holds.
+    // The time is part of the signed content, so it is checked only after the signature.
     if let Some(signed_at) = claim.signed_at {
         let distance = now.as_second().abs_diff(signed_at);
         match (distance > TOLERANCE_SECONDS, signed_at > now.as_second()) {
@@ -145,7 +146,7 @@ pub fn verify(
     }
 }
 
-/// Tries every key on every signature, and does not stop at the first that fits: how long it takes says nothing.
+/// Tries every key on every signature without stopping at the first match, so that the time taken tells nothing.
 fn is_signed(scheme: VerifyScheme, keys: &[SigningKey], claim: &scheme::SignatureClaim<'_>, body: &[u8]) -> bool {
     let mut signed = false;
     for key in keys.iter().filter_map(|key| key.key(scheme)) {

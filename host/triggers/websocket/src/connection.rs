@@ -25,16 +25,16 @@ use crate::{Shared, UnauthenticatedPermit, message, resume, review};
 /// How long a client may take to answer a close.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long before the end of a drain connections give up, so that their closes are still written and answered.
+/// How long before the end of a drain connections close, so that their close frames are still written and answered.
 const DRAIN_MARGIN: Duration = Duration::from_millis(1_500);
 
-/// What may have been read of the messages behind the one that ended, and the frame around it.
+/// How many bytes may have been read beyond the end of a message: those of the next messages, and frame heads.
 const READ_AHEAD: u64 = 4 * 1024;
 
 /// The largest control frame (RFC 6455, 5.5) with its head.
 const CONTROL_FRAME: u64 = 125 + 6;
 
-/// One socket and everything about it, owned by one task.
+/// One socket and its state, owned by one task.
 pub(super) struct ConnectionTask {
     shared: Arc<Shared>,
     id: String,
@@ -53,7 +53,7 @@ pub(super) struct ConnectionTask {
 impl ConnectionTask {
     pub fn new(shared: Arc<Shared>, unauthenticated: UnauthenticatedPermit, allowance: Allowance) -> Self {
         let id = format!("con_{}", &signalbox_model::correlation_id()[4..]);
-        // Every message in flight and the one resume send one note each.
+        // Each message in flight and the one resume send one event each.
         let (notes_in, notes) = mpsc::channel(shared.rules.in_flight + 1);
         let outbox = Arc::new(Outbox::new(usize::try_from(shared.config.outbox_size.0).unwrap_or(usize::MAX)));
         let protocol = Protocol::new(shared.rules.clone(), id.clone());
@@ -72,7 +72,8 @@ impl ConnectionTask {
         }
     }
 
-    /// Serves the socket until it is gone. Both are lent, because a future has room for what it is given twice.
+    /// Serves the socket until it is gone. Both are borrowed, because a future keeps a second copy of an argument that
+    /// it owns.
     pub fn run(&mut self, stream: &mut Stream, token: Option<String>) -> impl Future<Output = ()> {
         let span = tracing::info_span!("connection", connection_id = self.id, user_id = tracing::field::Empty);
         self.serve(stream, token).instrument(span)
@@ -94,7 +95,7 @@ impl ConnectionTask {
             }
             let wake = self.protocol.wake_in(self.now()).map(|after| tokio::time::Instant::now() + after);
             let event = tokio::select! {
-                // In this order: what the client has read of is known before what it sends next.
+                // In this order: the frames that the client has read are noted before its next frame is handled.
                 biased;
                 Some(note) = self.notes.recv() => *note,
                 Ok(()) = draining.changed() => match *draining.borrow_and_update() {
@@ -126,7 +127,7 @@ impl ConnectionTask {
                 () = self.outbox.filled() => continue,
                 () = sleep_until(wake.unwrap_or_else(tokio::time::Instant::now)), if wake.is_some() => Event::Tick,
             };
-            // Boxed, because a connection that waits would otherwise keep a place for it.
+            // Boxed, because otherwise every waiting connection would reserve memory for this future.
             Box::pin(self.handle(event)).await;
         };
         self.end(ended);
@@ -148,13 +149,13 @@ impl ConnectionTask {
         let spread = self.shared.drain_spread().min(give_up_in);
         let within = |spread: Duration| spread.mul_f64(rand::random::<f64>());
         let reconnect_in = within(spread);
-        // A client that follows the advice leaves by itself before it is closed.
+        // A client that follows the advice closes by itself before the host closes it.
         Event::Drain { reconnect_in, close_in: reconnect_in + within(spread.saturating_sub(reconnect_in)), give_up_in }
     }
 
-    /// Does what the protocol says about an event, and about what comes of that.
+    /// Handles an event as the protocol says, and the events that follow from it.
     async fn handle(&mut self, event: Event) {
-        // Whatever came from the socket shows that the client is there.
+        // Every frame from the socket shows that the client is alive.
         if matches!(event, Event::Frame { .. } | Event::NoFrame(_)) {
             let now = self.now();
             self.protocol.on(Event::Heard, now);
@@ -182,13 +183,13 @@ impl ConnectionTask {
         }
     }
 
-    /// Queues a frame. Every error has a correlation id, under which the log knows it too.
+    /// Queues a frame. Every error gets a correlation id, under which the log has it too.
     fn send(&self, mut frame: ServerFrame) {
         if let ServerFrame::Error(error) = &mut frame {
             let correlation_id = error.correlation_id.get_or_insert_with(signalbox_model::correlation_id);
             let detail = |name: &str| error.details.as_ref().and_then(|details| details.get(name)?.as_str());
             let code = detail("code").unwrap_or_default().to_owned();
-            // What is wrong with a message or a token is told with words of it, which are nobody else's business.
+            // An error about a message or a token may repeat parts of it, which only the client may see.
             let is_about_words =
                 matches!(error.error_type, signalbox_model::ErrorType::ValidationError) || code.starts_with("token_");
             tracing::info!(
@@ -203,7 +204,7 @@ impl ConnectionTask {
         }
         let is_first = matches!(frame, ServerFrame::Welcome { .. });
         let frame = Encoded::json(&frame);
-        // A registered connection may get frames before its welcome.
+        // A registered connection may get other frames before its welcome.
         if is_first {
             self.outbox.push_first(frame)
         } else {
@@ -238,7 +239,7 @@ impl ConnectionTask {
         message::decide(&self.shared, &access, Message { id, business_id, location_id, content }, sender);
     }
 
-    /// Has a review counted on a task of its own, because it waits for the store.
+    /// Has a review counted by a task of its own, because it waits for the store.
     fn review(&self, frame: ReviewFrame) {
         let Some(access) = self.session.as_ref().map(Session::access) else { return };
         let (shared, notes) = (self.shared.clone(), self.notes_in.clone());
@@ -260,7 +261,7 @@ impl ConnectionTask {
         self.shared.tasks.spawn(replay.in_current_span());
     }
 
-    /// Writes everything that waits; breaks when the connection has ended, with the code it was closed with.
+    /// Writes all queued frames; breaks when the connection has ended, with the code that it was closed with.
     async fn write(&mut self, stream: &mut Stream) -> ControlFlow<&'static str> {
         let patience = self.shared.config.write_timeout.0;
         let written = tokio::select! {
@@ -272,12 +273,12 @@ impl ConnectionTask {
             (Ok(()), Some(close)) => {
                 // A connection that is being closed gets no further frames.
                 self.session = None;
-                // For what is under way until the client closes too; the time that it has is bounded.
+                // Allows the rest of what the client is sending until it closes too; the time for that is limited.
                 self.allowance.set(u64::MAX);
                 say_goodbye(stream, &close, patience).await;
                 ControlFlow::Break(close.code.label())
             }
-            // A client that reads nothing for so long is treated like one with a full outbox.
+            // A client that reads nothing for this long is treated like one with a full outbox.
             (Err(Some(slow)), _) => ControlFlow::Break(slow.label()),
             (Err(None), _) => ControlFlow::Break(GONE),
         }
@@ -286,7 +287,7 @@ impl ConnectionTask {
     fn end(&self, code: &'static str) {
         ::metrics::counter!(CLOSES, "code" => code).increment(1);
         tracing::info!(code, seconds = self.began.elapsed().as_secs(), "disconnected");
-        // Tasks that still have frames for this connection learn that it has ended.
+        // Tasks that still have frames for this connection see that it has ended.
         self.outbox.close(CloseCode::Normal.into());
     }
 
@@ -307,7 +308,7 @@ async fn write_all(
         anything = true;
     }
     while let Some(frame) = outbox.pop() {
-        // Frames are serialised JSON and so always text.
+        // Frames are serialised JSON and so always valid UTF-8.
         let Ok(text) = Utf8Bytes::try_from(frame.into_bytes()) else { continue };
         feed(stream, Wire::Text(text), patience).await?;
         anything = true;
@@ -333,24 +334,24 @@ async fn within(
     }
 }
 
-/// Closes with code and advice, and reads what is under way until the client closes too: a socket that is dropped with
-/// unread bytes is reset, and the client might never see the close.
+/// Closes with code and advice, and reads until the client closes too: a socket that is dropped with unread bytes is
+/// reset, and the client might never see the close.
 async fn say_goodbye(stream: &mut Stream, close: &Close, patience: Duration) {
     let frame = CloseFrame { code: close.code.code().into(), reason: close.reason().into() };
-    // A slow consumer gets a short moment; its buffers are full as it is.
+    // A slow consumer gets a short time only; its buffers are full anyway.
     let patience = if close.code == CloseCode::SlowConsumer { patience.min(Duration::from_secs(1)) } else { patience };
     if matches!(timeout(patience, stream.send(Wire::Close(Some(frame)))).await, Ok(Ok(()))) {
         answer_goodbye(stream).await;
     }
 }
 
-/// Answers the client's close with ours (RFC 6455, 5.5.1): the library has it ready and writes it while it is read
-/// from.
+/// Answers the client's close (RFC 6455, 5.5.1): the library has prepared the answer and writes it when it is polled
+/// for reading.
 async fn answer_goodbye(stream: &mut Stream) {
     let _ = timeout(CLOSE_TIMEOUT, async { while let Some(Ok(_)) = stream.next().await {} }).await;
 }
 
-/// Answers a close that the library was not shown, with the code that it has.
+/// Answers a close that the library did not see, with the client's code.
 async fn echo_close(stream: &mut Stream, code: u16) {
     let frame = CloseFrame { code: code.into(), reason: Utf8Bytes::default() };
     let _ = timeout(CLOSE_TIMEOUT, stream.send(Wire::Close(Some(frame)))).await;

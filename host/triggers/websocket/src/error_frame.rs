@@ -7,7 +7,7 @@ use signalbox_intake::{Again, IntakeError, LONGEST_MESSAGE_ID};
 use signalbox_model::{ErrorCode, ErrorType, JsonObject, LONGEST_PLACE, WebSocketErrorResponse, excerpt};
 use signalbox_sessions::{CloseCode, FrameError, ServerFrame};
 
-/// An error frame in the making.
+/// Builds an error frame.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct ErrorFrame {
     error_type: ErrorType,
@@ -18,7 +18,8 @@ pub(super) struct ErrorFrame {
 }
 
 impl ErrorFrame {
-    /// What the wire broke, which ends the connection; a message has at most `limit` bytes.
+    /// The client broke a rule of the WebSocket protocol, which ends the connection; a message has at most `limit`
+    /// bytes.
     pub fn broken(code: CloseCode, limit: u64) -> Self {
         let (name, message) = match code {
             CloseCode::Binary => {
@@ -43,12 +44,12 @@ impl ErrorFrame {
         self
     }
 
-    /// Repeats what a client named, no more of it than a person reads.
+    /// Adds a name that the client sent, cut to a readable length.
     pub fn naming(self, name: &str, named: &str) -> Self {
         self.with(name, excerpt(named, LONGEST_PLACE).into_owned())
     }
 
-    /// Says which message is meant, if the message has an id that it may have.
+    /// Adds the id of the message that the error is about, if it is a valid id.
     pub fn for_message(self, message_id: Option<&str>) -> Self {
         match message_id {
             Some(id) if id.len() <= LONGEST_MESSAGE_ID => self.with("messageId", id),
@@ -60,11 +61,11 @@ impl ErrorFrame {
         self.again(Again::After(after))
     }
 
-    /// Says whether and when the same frame may be sent again.
+    /// Adds whether and when the same frame may be sent again.
     pub fn again(self, again: Again) -> Self {
         let frame = self.with("retryable", again.retryable());
         let Some(after) = again.after() else { return frame };
-        // Rounded up: coming back a fraction too early would only be refused again.
+        // Rounded up: a client that comes back a fraction too early would be refused again.
         let millis = after.as_nanos().div_ceil(1_000_000) as u64;
         frame.with("retryAfterMs", millis.max(1))
     }
@@ -74,11 +75,11 @@ impl ErrorFrame {
         self
     }
 
-    /// Whether it is the client's doing; what is ours does not count as abuse.
+    /// Whether the client caused the error; errors of the host do not count as abuse.
     pub fn blames_client(&self) -> bool {
         match self.error_type {
             ErrorType::ValidationError | ErrorType::AuthFailed => true,
-            // Others may have used up what there is.
+            // Other users may have used up the limit.
             ErrorType::RateLimitExceeded => !matches!(self.code, ErrorCode::Busy | ErrorCode::BusinessRateLimited),
             ErrorType::ProcessingError | ErrorType::InternalError => false,
         }
@@ -124,7 +125,7 @@ impl From<&IntakeError> for ErrorFrame {
     }
 }
 
-/// How a connection ends that presents a token that is not accepted.
+/// The code that closes the connection of a client whose token is not accepted.
 pub(super) fn close_code(error: &AuthError) -> CloseCode {
     match error {
         AuthError::Expired { .. } => CloseCode::TokenExpired,

@@ -1,5 +1,5 @@
-//! What RFC 6455 says about frames and the library does not look at: a length is written in as few bytes as it needs
-//! (5.2), and a close may have any code that is registered and not reserved (7.4).
+//! Checks rules of RFC 6455 that the library does not check: a length is written in as few bytes as it needs (5.2), and
+//! a close may have any code that is registered and not reserved (7.4).
 
 use std::io;
 use std::pin::Pin;
@@ -22,16 +22,16 @@ const CLOSE: u8 = 0x8;
 /// Why a frame does not reach the library.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub(super) enum FrameViolation {
-    /// The client broke a rule.
+    /// The length is written in more bytes than it needs, or has its first bit set.
     #[error("the length of a frame is not written as briefly as it can be")]
     Length,
-    /// The client closes, with a code that the library takes for a broken rule.
+    /// The client closes, with a code that the library would refuse.
     #[error("the client closed with code {0}")]
     Closed(u16),
 }
 
-/// The stream below a WebSocket. It lets all bytes pass and follows them from frame to frame; where one is not to reach
-/// the library, reading ends in a [`FrameViolation`].
+/// The stream below a WebSocket. It passes all bytes on and follows the frames in them; before a frame that must not
+/// reach the library, reading ends in a [`FrameViolation`].
 pub(super) struct Frames<S> {
     stream: S,
     at: At,
@@ -47,7 +47,7 @@ enum At {
     Payload {
         left: u64,
     },
-    /// In a close that is kept until its end.
+    /// In a close frame, which is held back until it is complete.
     Close {
         mask: [u8; 4],
         payload: Vec<u8>,
@@ -64,7 +64,7 @@ impl<S> Frames<S> {
         Self { stream, at: At::START, ended: None }
     }
 
-    /// Follows more bytes; how many of them may pass when a frame must not.
+    /// Follows more bytes; an error says how many of them may pass before the frame that must not.
     fn follow(&mut self, bytes: &[u8]) -> Result<(), (usize, FrameViolation)> {
         let (mut position, mut frame_began) = (0, 0);
         while let Some(rest) = bytes.get(position..).filter(|rest| !rest.is_empty()) {
@@ -109,7 +109,7 @@ impl<S> Frames<S> {
     }
 }
 
-/// What follows a head, once all of it is there.
+/// What follows a head, once the head is complete.
 fn after_head(head: &[u8; HEAD_BYTES], have: usize) -> Result<Option<At>, FrameViolation> {
     let [first, second, extended @ ..] = *head;
     if have < 2 {
@@ -137,7 +137,7 @@ fn after_head(head: &[u8; HEAD_BYTES], have: usize) -> Result<Option<At>, FrameV
         return Ok(None);
     }
     let length_as_size = usize::try_from(length).unwrap_or(usize::MAX);
-    // Whatever else is wrong with a close, the library finds.
+    // The library finds every other mistake in a close.
     let next = match length {
         0 => At::START,
         _ if first == 0x80 | CLOSE && is_masked && length_as_size <= CONTROL_BYTES => {
@@ -149,7 +149,7 @@ fn after_head(head: &[u8; HEAD_BYTES], have: usize) -> Result<Option<At>, FrameV
     Ok(Some(next))
 }
 
-/// The code of a close whose reason is text.
+/// The code of a close whose reason is valid text.
 fn code(payload: &[u8], mask: [u8; 4]) -> Option<u16> {
     let open: Vec<u8> = payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask).collect();
     let (code, reason) = open.split_first_chunk()?;
@@ -168,7 +168,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Frames<S> {
         let followed = this.follow(buffer.filled().get(before..).unwrap_or_default());
         if let Err((good, error)) = followed {
             this.ended = Some(error);
-            // What came before is delivered before the error is told.
+            // The bytes before the frame are delivered before the error is reported.
             buffer.set_filled(before + good);
             if good == 0 {
                 return Poll::Ready(Err(io::Error::other(error)));
@@ -234,7 +234,7 @@ mod tests {
         frame(0x88, &[payload.len() as u8], &payload)
     }
 
-    /// What is read of the bytes when they come in pieces of a size, and why it ends.
+    /// Reads bytes that arrive in pieces of one size; returns what passes, and the error that ends it.
     async fn read(bytes: &[u8], piece: usize) -> (Vec<u8>, Option<FrameViolation>) {
         let mut stream = Frames::new(bytes);
         let (mut all, mut buffer) = (Vec::new(), vec![0; piece]);

@@ -9,33 +9,33 @@ use signalbox_model::{ErrorCode, ErrorType};
 use crate::error_frame::ErrorFrame;
 use crate::{SUBPROTOCOL, upgrade};
 
-/// What an upgrade request says about who asks.
+/// The client's token, as the upgrade request presents it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct PresentedToken {
-    /// None comes in the first frame.
+    /// None when the token comes in the first frame.
     pub token: Option<String>,
 }
 
-/// Why there will be no WebSocket.
+/// Why the request does not become a WebSocket.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum HandshakeError {
-    /// Not a GET.
+    /// The method is not GET.
     Method,
-    /// Not an upgrade request.
+    /// The request is not an upgrade request.
     NoWebSocket(&'static str),
-    /// An upgrade to another version of WebSocket, or to none that it names.
+    /// The upgrade names another version of WebSocket, or none.
     Version,
-    /// The handshake's key is none.
+    /// The handshake's key is not valid.
     Key,
-    /// An upgrade request with a body.
+    /// The upgrade request has a body.
     Body,
-    /// The client does not ask for our protocol.
+    /// The client does not ask for the subprotocol.
     Subprotocol,
-    /// A token where it does not belong.
+    /// The URL holds a token.
     TokenInUrl,
-    /// A header for a token that cannot be read in one way only.
+    /// A header with a token that is malformed or ambiguous.
     Token(AuthError),
-    /// Two tokens.
+    /// The request has two different tokens.
     TokensDiffer,
     /// A browser page of an origin that is not allowed.
     Origin(String),
@@ -47,7 +47,7 @@ pub(super) enum HandshakeError {
     Draining,
 }
 
-/// Reads the request; what is wrong with it is said before there is a WebSocket.
+/// Reads the request; its mistakes are answered before there is a WebSocket.
 pub(super) fn read(
     uri: &Uri,
     headers: &HeaderMap,
@@ -68,12 +68,13 @@ pub(super) fn read(
     Ok(PresentedToken { token: token(headers, &protocols)? })
 }
 
-/// The token of the header or of a subprotocol. Two different ones would leave it to us who it is that connects.
+/// The token of the header or of a subprotocol. Two different ones are refused, because the host cannot know which user
+/// is meant.
 fn token(headers: &HeaderMap, protocols: &[&str]) -> Result<Option<String>, HandshakeError> {
     let in_header = authorization(headers).map_err(HandshakeError::Token)?;
     let mut in_protocols = protocols.iter().filter_map(|protocol| protocol.strip_prefix("bearer."));
     let Some(in_protocol) = in_protocols.next() else { return Ok(in_header) };
-    // A header of another scheme is for a proxy before the host: it has no token that could differ.
+    // A header of another scheme is for a proxy before the host and holds no token for this host.
     let differs = |header: &String| !header.is_empty() && header != in_protocol;
     if in_protocols.any(|other| other != in_protocol) || in_header.as_ref().is_some_and(differs) {
         return Err(HandshakeError::TokensDiffer);

@@ -1,8 +1,8 @@
 //! The protocol `signalbox.v1` over WebSocket: `docs/guide/websocket.md` is its description for clients.
 //!
-//! A socket's way: [`upgrade`] and [`handshake`] look at the request, [`frames`] at the bytes, [`connection`] owns the
-//! socket and asks [`protocol`] what to do about each thing that happens; [`message`] has what people write decided and
-//! [`watch`] brings back what becomes of it, [`resume`] brings what was missed.
+//! The way of a socket: [`upgrade`] and [`handshake`] check the request and [`frames`] the bytes. [`connection`] owns
+//! the socket and asks [`protocol`] what to do about each event. [`message`] has messages decided, [`watch`] returns
+//! what becomes of them, and [`resume`] replays what a client has missed.
 
 mod config;
 mod connection;
@@ -49,13 +49,13 @@ use upgrade::Upgrade;
 pub use config::WebSocketConfig;
 pub use metrics::describe_metrics;
 
-/// Where the WebSocket is.
+/// The path of the WebSocket.
 pub const PATH: &str = "/ws";
 
 /// The subprotocol that every client has to ask for.
 pub const SUBPROTOCOL: &str = "signalbox.v1";
 
-/// How far apart the closes of a drain are, on average, when there is time enough.
+/// The average time between the closes of a drain, when the deadline allows it.
 const DRAIN_PACE: Duration = Duration::from_millis(10);
 
 /// The WebSocket endpoint. Cheap to clone.
@@ -75,15 +75,15 @@ struct Shared {
     clock: Clock,
     rate_limiter: RateLimiter<String>,
     sockets: AtomicUsize,
-    /// Connections that have not authenticated, by client, so that nobody can take all of them.
+    /// Counts connections that have not authenticated, by client address, so that no client can take all of them.
     unauthenticated: ConcurrencyLimit<Option<IpAddr>>,
     tasks: TaskTracker,
-    /// The time that a drain has, once there is one.
+    /// How long the drain may take, once one has begun.
     draining: watch_channel::Sender<Option<Duration>>,
 }
 
 impl WebSocket {
-    /// An endpoint that nobody reaches until its router is served.
+    /// The endpoint, which is reachable once its router is served.
     pub fn new(
         config: WebSocketConfig,
         verifier: Arc<Verifier>,
@@ -120,18 +120,18 @@ impl WebSocket {
         self.shared.sockets.load(Ordering::Relaxed)
     }
 
-    /// Takes no more connections, tells everyone when to reconnect, lets running decisions finish, and closes spread
-    /// over time. Ends when all sockets are gone, or at the deadline; says how many are left.
+    /// Accepts no more connections, tells every client when to reconnect, lets running decisions finish, and closes the
+    /// connections spread over time. Returns when all sockets are gone, or at the deadline, how many are left.
     pub async fn drain(&self, deadline: Duration) -> usize {
         self.shared.draining.send_replace(Some(deadline));
         self.shared.tasks.close();
-        // Connections give up a little before the deadline, so that their closes are still written.
+        // Connections close a little before the deadline, so that their close frames are still written.
         let _ = tokio::time::timeout(deadline, self.shared.tasks.wait()).await;
         self.sockets()
     }
 }
 
-/// What a new connection takes up.
+/// The limits that a new connection counts against.
 struct SocketPermits {
     socket: Socket,
     unauthenticated: UnauthenticatedPermit,
@@ -140,7 +140,7 @@ struct SocketPermits {
 /// The permit of a connection until it is authenticated.
 type UnauthenticatedPermit = ConcurrencyPermit<Option<IpAddr>>;
 
-/// Counts a socket for as long as it is there.
+/// Counts a socket for as long as it exists.
 struct Socket(Arc<Shared>);
 
 impl Socket {
@@ -163,7 +163,7 @@ impl Drop for Socket {
 }
 
 impl Shared {
-    /// Few connections need not wait for each other.
+    /// The shorter of the two, because few connections need not be spread over the whole time.
     fn drain_spread(&self) -> Duration {
         let needed = DRAIN_PACE.saturating_mul(u32::try_from(self.sockets.load(Ordering::Relaxed)).unwrap_or(u32::MAX));
         self.config.drain_spread.0.min(needed)
@@ -190,8 +190,7 @@ async fn enter(
     }
 }
 
-/// With another method than GET no upgrade would help, so it is 405 and no 426, and the first thing that the sender is
-/// told.
+/// With another method than GET no upgrade is possible, so the answer is 405 and not 426, before any other check.
 async fn no_get() -> Response {
     refuse(HandshakeError::Method)
 }
@@ -232,7 +231,7 @@ fn accept(
     let config = WireConfig::default()
         .max_message_size(Some(message_size))
         .max_frame_size(Some(message_size))
-        // Small buffers: with the library's own, 10,000 idle connections would take more than a gigabyte.
+        // Small buffers: with the library's defaults, 10,000 idle connections would take more than a gigabyte.
         .read_buffer_size(2 * 1024)
         .write_buffer_size(2 * 1024)
         .max_write_buffer_size(outbox_size.saturating_add(4 * 1024));

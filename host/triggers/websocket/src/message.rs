@@ -1,4 +1,4 @@
-//! A message's way from its frame to its decision: as it is, or through the handler that the business's bundle names.
+//! Takes a message from its frame to its decision: directly, or through the handler that the business's bundle names.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,10 +13,10 @@ use crate::Shared;
 use crate::error_frame::ErrorFrame;
 use crate::watch::{MessageInputs, Sender};
 
-/// When a message is to be sent again that its handler could not take now.
+/// When a client is told to send a message again that its handler could not take.
 const HANDLER_PAUSE: Duration = Duration::from_secs(1);
 
-/// Has a message decided; its sender hears what becomes of it.
+/// Has a message decided; its sender gets the result.
 pub(super) fn decide(shared: &Arc<Shared>, access: &UserAccess, message: Message, sender: Sender) {
     let arrival = match shared.intake.check_message(access, message) {
         Ok(arrival) => arrival,
@@ -24,7 +24,7 @@ pub(super) fn decide(shared: &Arc<Shared>, access: &UserAccess, message: Message
     };
     let InputOrigin { event_id, correlation_id, .. } = arrival.origin.clone();
     let task = match shared.intake.route(arrival, mapping) {
-        // At once, so that messages without a handler are decided in the order in which they came.
+        // Without another task, so that messages without a handler are decided in the order in which they came.
         Ok(Routed::Mapped(Received { inputs, reply })) => {
             return submit(shared, inputs, sender, reply.map(content));
         }
@@ -73,7 +73,7 @@ fn submit(shared: &Shared, inputs: Vec<AcceptedInput>, sender: Sender, reply: Op
     }
 }
 
-/// What a handler says at once, as the content of a frame: a JSON object as data, anything else as text.
+/// A handler's reply as the content of a frame: a JSON object as data, anything else as text.
 fn content(reply: Reply) -> ResponseContent {
     let is_json = reply.content_type.split(';').next().is_some_and(|kind| kind.trim() == "application/json");
     match serde_json::from_slice(&reply.body).ok().filter(|_| is_json) {
@@ -108,7 +108,7 @@ impl From<&HandleError> for ErrorFrame {
             HandleError::Decide(error) => return Self::from(&IntakeError::Decide(error.clone())),
         };
         let message = match error {
-            // What a broken plugin says is for its author, in the log.
+            // The text of a broken plugin is for its author, in the log.
             HandleError::Rejected(Rejection::Broken(_)) => {
                 "the business's handler failed; the operator finds why under the correlation id".to_owned()
             }

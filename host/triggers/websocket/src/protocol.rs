@@ -1,5 +1,5 @@
-//! What one connection may do when: a state machine without socket, clock or tasks. Whatever happens goes in as an
-//! [`Event`], and what is to be done about it comes out as [`Action`]s, in order.
+//! What one connection may do at which time: a state machine without socket, clock or tasks. Each [`Event`] that it is
+//! given returns the [`Action`]s to perform, in order.
 
 mod event;
 mod phase;
@@ -18,7 +18,7 @@ pub(super) use event::{Action, ConnectionTime, Event, Rules};
 use phase::{ConnectionPhase, Drain};
 use pings::Pings;
 
-/// What a client that has too much in flight is told to wait.
+/// How long a client with too many messages in flight is told to wait.
 const IN_FLIGHT_PAUSE: Duration = Duration::from_millis(250);
 
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub(super) struct Protocol {
     rules: Rules,
     connection_id: String,
     phase: ConnectionPhase,
-    /// Businesses with a message being decided, and what waits behind it.
+    /// Each business with a message that is being decided, and the messages that wait for it.
     lanes: HashMap<String, VecDeque<MessageFrame>>,
     in_flight: usize,
     resuming: bool,
@@ -55,7 +55,7 @@ impl Protocol {
         }
     }
 
-    /// What to do about an event.
+    /// Handles an event; returns the actions to perform.
     pub fn on(&mut self, event: Event, now: ConnectionTime) -> Vec<Action> {
         let mut actions = Vec::new();
         self.check_time(now, &mut actions);
@@ -84,7 +84,8 @@ impl Protocol {
                 }
                 self.on_finished(business_id, &mut actions);
             }
-            // A client may send its next request as soon as it reads the end of this one, so the place is free before.
+            // A client may send its next request as soon as it reads the end of this one, so the slot is free before
+            // that.
             Event::Reviewed(ended) => {
                 self.in_flight = self.in_flight.saturating_sub(1);
                 self.tell(ended.map(Some), now, &mut actions);
@@ -101,7 +102,7 @@ impl Protocol {
         actions
     }
 
-    /// When to come back with [`Event::Tick`] at the latest.
+    /// How long until [`Event::Tick`] is needed at the latest.
     pub fn wake_in(&self, now: ConnectionTime) -> Option<Duration> {
         let until = |at: Duration| at.saturating_sub(now.elapsed);
         let timers = match &self.phase {
@@ -114,7 +115,7 @@ impl Protocol {
             }
         };
         let drained = self.drain.map(|drain| {
-            // With messages in flight only their end or the last moment can close; waking before would be in vain.
+            // With messages in flight, nothing but their end or the last moment can close the connection.
             until(if self.in_flight == 0 && !self.resuming { drain.close_at } else { drain.give_up_at })
         });
         timers.into_iter().flatten().chain(drained).min()
@@ -160,7 +161,7 @@ impl Protocol {
         }
     }
 
-    /// A pong is an answer and a ping is a sign of life; too many of them are neither.
+    /// A pong is an answer and a ping is a sign of life, unless the client sends too many of them.
     fn on_control(&mut self, now: ConnectionTime, actions: &mut Vec<Action>) {
         self.pong_due = None;
         let (most, window) = (self.rules.max_pings, self.rules.error_window);
@@ -225,7 +226,7 @@ impl Protocol {
                 actions.push(Action::Resume(resume));
             }
             ClientFrame::Message(message) => self.on_message(message, now, actions),
-            // Reviews of different decisions have no order among each other, and of one decision only one counts.
+            // Reviews of different decisions need no order, and of one decision only one counts.
             ClientFrame::Review(review) => {
                 if self.has_room(&review.id, now, actions) {
                     self.in_flight += 1;
@@ -249,7 +250,7 @@ impl Protocol {
         }
     }
 
-    /// Whether one more may be taken; when not, the client is told.
+    /// Whether one more message or review may be taken; if not, the client is told so.
     fn has_room(&mut self, id: &str, now: ConnectionTime, actions: &mut Vec<Action>) -> bool {
         if self.drain.is_some() {
             let error = ErrorFrame::from(&signalbox_intake::IntakeError::Draining);
@@ -287,7 +288,7 @@ impl Protocol {
                 actions.push(Action::Send(ErrorFrame::from(&error).into_frame(now.wall)));
                 self.close(close_code(&error).into(), actions);
             }
-            // A refresh that fails takes nothing away: the old token holds as long as it holds.
+            // A refresh that fails takes nothing away: the old token stays valid until it expires.
             (ConnectionPhase::Open { .. }, Err(error)) => self.refuse(ErrorFrame::from(&error), now, actions),
             (ConnectionPhase::Open { user_id, expires_at, reminded }, Ok(verified)) => {
                 if *user_id != verified.access.user_id {
@@ -358,7 +359,7 @@ impl Protocol {
         }
     }
 
-    /// Tells the client how something ended.
+    /// Tells the client how a message, review or resume ended.
     fn tell(
         &mut self,
         ended: Result<Option<Box<ServerFrame>>, Box<ErrorFrame>>,
@@ -371,7 +372,8 @@ impl Protocol {
         }
     }
 
-    /// Tells the client what is wrong with what it sent. Who does not stop is shown out.
+    /// Tells the client about a mistake in its frame. A client with too many mistakes in the error window is
+    /// disconnected.
     fn refuse(&mut self, error: ErrorFrame, now: ConnectionTime, actions: &mut Vec<Action>) {
         let counts = error.blames_client();
         actions.push(Action::Send(error.into_frame(now.wall)));

@@ -1,4 +1,4 @@
-//! What a read from a client's socket comes to.
+//! Interprets a read from a client's socket.
 
 use signalbox_http::UsedUp;
 use signalbox_sessions::CloseCode;
@@ -8,34 +8,34 @@ use tokio_tungstenite::tungstenite::{Error as WireError, Message as Wire, Utf8By
 use crate::frames::FrameViolation;
 use crate::protocol::Event;
 
-/// How a connection ended that the host did not close: the client closed it, or the network did.
+/// The label of a connection that the host did not close: the client closed it, or the network did.
 pub(super) const CLIENT: &str = "client";
 pub(super) const GONE: &str = "gone";
 
-/// What comes of a read from a client's socket.
+/// The result of a read from a client's socket.
 pub(super) enum IncomingMessage {
     Event(Event),
     Text(Utf8Bytes),
     /// The client closes, with a code that the library does not know.
     Closed(u16),
-    /// There is nobody any more.
+    /// The connection is gone.
     Gone(&'static str),
 }
 
-/// What it means for the connection.
+/// Interprets the result for the connection.
 pub(super) fn read(received: Option<Result<Wire, WireError>>) -> IncomingMessage {
     match received {
         Some(Ok(Wire::Text(text))) => IncomingMessage::Text(text),
         Some(Ok(Wire::Binary(_))) => IncomingMessage::Event(Event::Broken(CloseCode::Binary)),
         Some(Ok(Wire::Ping(_) | Wire::Pong(_))) => IncomingMessage::Event(Event::Control),
         Some(Ok(Wire::Close(_))) => IncomingMessage::Gone(CLIENT),
-        // Frames themselves are only sent, never received.
+        // The library never returns a raw frame from a read.
         Some(Ok(Wire::Frame(_))) | None => IncomingMessage::Gone(GONE),
         Some(Err(error)) => broken_rule(&error),
     }
 }
 
-/// The rule that a client broke, as far as the socket can still be written to.
+/// The rule that a client broke, when the socket can still be written to.
 fn broken_rule(error: &WireError) -> IncomingMessage {
     let broken = |code| IncomingMessage::Event(Event::Broken(code));
     match error {

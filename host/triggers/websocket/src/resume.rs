@@ -11,12 +11,12 @@ use crate::Shared;
 use crate::error_frame::ErrorFrame;
 use crate::metrics::RESUMES;
 
-/// Decisions read from the store at once.
+/// How many decisions one query of the store reads.
 const PAGE: u32 = 50;
 
-/// Sends again what a user has missed in one business, in order and no faster than the client reads. Gives the frame
-/// `resumed`, which is for the protocol to send: it takes the next resume from then on. None when the connection is
-/// being closed. The error, if any, is for the client.
+/// Sends again the frames that a user has missed in one business, in order and no faster than the client reads. Returns
+/// the frame `resumed`, which the protocol sends when it can accept the next resume. None when the connection is being
+/// closed. An error is for the client.
 pub(super) async fn replay(
     shared: &Shared,
     access: &UserAccess,
@@ -40,7 +40,7 @@ async fn send_missed(
     resume: ResumeFrame,
 ) -> Result<Option<ServerFrame>, ErrorFrame> {
     let ResumeFrame { business_id, cursor: from } = resume;
-    // The permission is asked for again: it may have gone since the messages were sent.
+    // The permission is checked again: the user may have lost it since the messages were sent.
     let allowed = shared.intake.authorize(access, &business_id, None, MESSAGE_PERMISSION);
     allowed.map_err(|error| ErrorFrame::from(&IntakeError::Access(error)).naming("businessId", &business_id))?;
     let failed = |error: StoreError| store_error(&error).with("businessId", business_id.as_str());
@@ -59,7 +59,7 @@ async fn send_missed(
         looked_at += page.items.len();
         left_out += page.left_out;
         match page.cursor {
-            // What cannot be read may be for this client, and nobody can tell.
+            // A record that cannot be read may be for this client; the host cannot tell.
             None => break missed.complete && left_out == 0,
             Some(_) if looked_at >= shared.config.resume_limit => break false,
             Some(next) => {
@@ -76,13 +76,13 @@ fn send(shared: &Shared, access: &UserAccess, outbox: &Outbox, record: &Decision
         .into_iter()
         .filter(|(recipient, _)| *recipient == access.user_id)
         .map(|(_, frame)| frame);
-    // What has not left yet comes by itself when it does.
+    // An effect that is still to be delivered reaches the client by itself later.
     let delivered = record.effects.iter().filter(|effect| matches!(effect.state, EffectState::Delivered { .. }));
     let notices = delivered
         .filter_map(|effect| Notice::of(record, effect))
         .filter(|notice| notice.is_for(access, shared.audience.as_ref()))
         .map(|notice| notice.frame);
-    // As it stands now: a review that was missed may be over.
+    // The review's present state: a review that the client missed may be over.
     let review = review_view(record).filter(|_| may_review(record, access, shared.audience.as_ref()));
     let review = review.map(|view| ServerFrame::Review(Box::new(view)));
     let pushed = responses.chain(notices).chain(review).map(|frame| outbox.push(Encoded::json(&frame)));

@@ -5,8 +5,8 @@ use signalbox_sessions::{AckState, ReviewFrame, ServerFrame};
 use crate::Shared;
 use crate::error_frame::ErrorFrame;
 
-/// Has a review counted. Gives its acknowledgement, which is for the protocol to send: the room that the review took is
-/// free from then on. The error, if any, is for the client.
+/// Has a review counted. Returns its acknowledgement, which the protocol sends when the review's slot is free again. An
+/// error is for the client.
 pub(super) async fn count(shared: &Shared, access: &UserAccess, frame: ReviewFrame) -> Result<ServerFrame, ErrorFrame> {
     let (id, business_id) = (frame.id.clone(), frame.business_id.clone());
     let message = ReviewMessage {

@@ -1,4 +1,4 @@
-//! The opening handshake, RFC 6455, 4.2: what the request has to say, and the answer to it.
+//! The opening handshake, RFC 6455, 4.2: checks the request and answers it.
 
 use axum::body::Body;
 use axum::response::Response;
@@ -24,13 +24,13 @@ use crate::handshake::HandshakeError;
 /// A WebSocket on the server's side.
 pub(super) type Stream = WebSocketStream<Frames<TokioIo<hyper::upgrade::Upgraded>>>;
 
-/// The version that there is.
+/// The only version of the WebSocket protocol.
 const VERSION: &str = "13";
 
 /// The bytes of a key.
 const KEY_BYTES: usize = 16;
 
-/// Takes the RFC's own example, whose last character has bits that say nothing.
+/// Accepts the RFC's own example, whose last character has unused bits that are not zero.
 const KEY: GeneralPurpose = GeneralPurpose::new(
     &base64::alphabet::STANDARD,
     GeneralPurposeConfig::new()
@@ -64,7 +64,7 @@ pub(super) fn read(parts: &mut Parts) -> Result<Upgrade, HandshakeError> {
     if KEY.decode(key).ok().is_none_or(|nonce| nonce.len() != KEY_BYTES) {
         return Err(HandshakeError::Key);
     }
-    // What follows the head are frames, not a body.
+    // Frames follow the request's head, not a body.
     if parts.headers.contains_key(TRANSFER_ENCODING) || value(CONTENT_LENGTH).is_some_and(|length| length != b"0") {
         return Err(HandshakeError::Body);
     }
@@ -75,7 +75,7 @@ pub(super) fn read(parts: &mut Parts) -> Result<Upgrade, HandshakeError> {
     }
 }
 
-/// Says on a refusal what a client would have to ask for, RFC 9110, 15.5.22, and RFC 6455, 4.4.
+/// Adds to a refusal the headers that say what to ask for, RFC 9110, 15.5.22, and RFC 6455, 4.4.
 pub(super) fn offer(headers: &mut HeaderMap) {
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
@@ -83,7 +83,7 @@ pub(super) fn offer(headers: &mut HeaderMap) {
 }
 
 impl Upgrade {
-    /// The answer that makes the connection a WebSocket of our protocol; none of the request's extensions is agreed to.
+    /// The answer that makes the connection a WebSocket with the subprotocol; extensions in the request are declined.
     pub fn response(&self) -> Response {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
@@ -105,7 +105,7 @@ impl Upgrade {
     }
 }
 
-/// Whether a header, which several lines make one list (RFC 9110, 5.3), contains a word in whatever case.
+/// Whether a header, which may be spread over several lines (RFC 9110, 5.3), lists a word, in any case.
 fn lists(headers: &HeaderMap, name: HeaderName, word: &str) -> bool {
     let lines = headers.get_all(name).iter().map(HeaderValue::as_bytes);
     let mut words = lines.flat_map(|line| line.split(|byte| *byte == b','));
@@ -125,8 +125,8 @@ mod tests {
         ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
     ];
 
-    /// The code of the refusal of these headers instead of those of the same name; a request of a test can never be
-    /// taken over, which is found out last.
+    /// The code of the refusal when these headers replace those of the same name. A request in a test cannot be taken
+    /// over, which is the last check.
     fn refused(instead: &[(&'static str, &str)]) -> (&'static str, String) {
         let mut request = Request::new(());
         let kept = GOOD.iter().filter(|(name, _)| !instead.iter().any(|(other, _)| other == name));

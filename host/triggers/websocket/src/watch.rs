@@ -1,4 +1,4 @@
-//! Brings back to one connection what becomes of one of its messages.
+//! Returns to one connection what becomes of one of its messages.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,7 +24,7 @@ pub(super) struct Sender {
 }
 
 impl Sender {
-    /// Its handler took it, and there is nothing to decide.
+    /// The handler took the message, and there is nothing to decide.
     pub fn handled(&self, input_id: String, correlation_id: String, reply: Option<ResponseContent>) {
         let ack = ServerFrame::Ack {
             message_id: self.message_id.clone(),
@@ -39,47 +39,47 @@ impl Sender {
         self.end_with(vec![ack], None);
     }
 
-    /// Nothing comes of it, or not yet.
+    /// The message is not decided, or not yet.
     pub fn refused(&self, error: ErrorFrame) {
         self.end(Some(self.rejected(error)));
     }
 
-    /// Counts a message that is not tried, and says which it is.
+    /// Counts a message that is refused, and names it in the error.
     fn rejected(&self, error: ErrorFrame) -> Box<ErrorFrame> {
         ::metrics::counter!(signalbox_intake::MESSAGES, "source" => "websocket", "result" => "rejected").increment(1);
         Box::new(error.for_message(Some(&self.message_id)).naming("businessId", &self.business_id))
     }
 
     fn end(&self, error: Option<Box<ErrorFrame>>) {
-        // There is a place for every message in flight, so this fails only when the connection is gone.
+        // The channel has room for every message in flight, so this fails only when the connection is gone.
         let _ = self.notes.try_send(Box::new(Event::Finished { business_id: self.business_id.clone(), error }));
     }
 
-    /// Ends the message with these frames. The connection knows of the end before the client can have read the frames:
-    /// it takes the client's next message.
+    /// Ends the message with these frames. The connection is told before the client can have read the frames, so that
+    /// it accepts the client's next message.
     fn end_with(&self, frames: Vec<ServerFrame>, error: Option<Box<ErrorFrame>>) {
         self.outbox.push_after(frames.iter().map(Encoded::json), || self.end(error));
     }
 }
 
-/// The inputs that a message became: one, or as many as its handler made. They are acknowledged together, because
-/// a client that got an acknowledgement does not send the message again.
+/// The inputs that a message became: one, or those that its handler made. They are acknowledged together, because a
+/// client that got an acknowledgement does not send the message again.
 pub(super) struct MessageInputs {
     sender: Sender,
-    /// Goes out with the first acknowledgement.
+    /// Sent with the first acknowledgement.
     reply: Option<ResponseContent>,
     so_far: Mutex<MessageProgress>,
 }
 
 #[derive(Default)]
 struct MessageProgress {
-    /// Of each input, once something is known of it.
+    /// The receipt of each input, once it is known.
     receipts: Vec<Option<Receipt>>,
     stored: usize,
     finished: usize,
     duplicates: usize,
     answers: u32,
-    /// Answers that were given before, for the connection that asks again.
+    /// Answers that were given before, for a connection that sends the message again.
     again: Vec<Arc<DecisionRecord>>,
     acknowledged: bool,
     error: Option<Box<ErrorFrame>>,
@@ -152,7 +152,7 @@ impl MessageInputs {
         })
     }
 
-    /// What a decision said to the sender when it was made.
+    /// The replies to the sender that a decision made.
     fn answers_again(&self, record: &DecisionRecord) -> Vec<ServerFrame> {
         let frames = response_frames(&record.decision, &record.output, &record.reply, &record.cursor()).into_iter();
         frames.filter(|(recipient, _)| *recipient == self.sender.user_id).map(|(_, frame)| frame).collect()
@@ -160,7 +160,7 @@ impl MessageInputs {
 }
 
 impl InputWatcher {
-    /// It is not even tried.
+    /// The input is refused without a try to decide it.
     pub fn refused(&self, error: &IntakeError) {
         let frame = self.inputs.sender.rejected(ErrorFrame::from(error));
         self.inputs.change(|so_far| {
@@ -169,7 +169,7 @@ impl InputWatcher {
         });
     }
 
-    /// How many inputs this adds to those that are safe.
+    /// 1 when this is the first report that the input is stored, else 0.
     fn newly_stored(&self) -> usize {
         usize::from(!self.stored.swap(true, Ordering::Relaxed))
     }
@@ -187,7 +187,7 @@ impl Watcher for InputWatcher {
     fn node(&self, event: &NodeEvent) {
         let sender = &self.inputs.sender;
         if sender.progress {
-            // A client that reads slowly can do without progress, but not without its answer.
+            // A client that reads slowly can miss progress frames, but not its answer.
             sender.outbox.push_unimportant(Encoded::json(&ServerFrame::Progress {
                 message_id: sender.message_id.clone(),
                 decision_id: event.decision_id.to_string(),
@@ -212,7 +212,7 @@ impl Watcher for InputWatcher {
         match result {
             Ok(decided) => {
                 let (record, stored) = (&decided.record, self.newly_stored());
-                // A message that comes again is told of under the id that it had first.
+                // A message that is sent again is answered under the correlation id that it had first.
                 let first = record.decision.context.input.correlation_id.clone();
                 let correlation_id = first.unwrap_or_else(|| receipt.correlation_id.clone());
                 let answers = count_answers(&record.decision, &record.output, &sender.user_id);

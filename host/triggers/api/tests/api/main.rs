@@ -1,5 +1,5 @@
-//! The HTTP API over real sockets, with a real store: what a client of `docs/guide/api.md` may rely on. Only deciding
-//! is scripted, so that the test says when a decision is made.
+//! The HTTP API over real sockets, with a real store: the guarantees that `docs/guide/api.md` gives to clients. Only
+//! deciding is scripted, so that the test says when a decision is made.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -134,7 +134,7 @@ async fn what_belongs_to_no_place_is_for_those_who_see_all_places_and_for_its_se
     assert!(ids(&host.get(&some, DECISIONS).await.1).is_empty());
     assert_eq!(host.get(&all, href).await.0, 200);
     assert_eq!(ids(&host.get(&all, DECISIONS).await.1), [placeless["id"].as_str().unwrap()]);
-    // What leo asks himself he sees, wherever he may be.
+    // Leo sees the decisions on his own inputs, at any place.
     let (_, own) = host.ask(&some, "trattoria", &json!({"content": {"text": "own"}})).await;
     assert_eq!(host.get(&some, own["href"].as_str().unwrap()).await.0, 200);
     assert_eq!(ids(&host.get(&some, DECISIONS).await.1), [own["id"].as_str().unwrap()]);

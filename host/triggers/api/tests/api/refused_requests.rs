@@ -208,7 +208,7 @@ async fn who_gives_in_too_much_is_told_when_to_come_back_and_may_still_look() {
     assert_eq!(host.ask(&dan, "trattoria", &json!({"content": {"text": "a"}})).await.0, 200);
 }
 
-/// Gives in at trattoria until it is too much, and returns how that is told.
+/// Sends inputs to trattoria until one is refused, and returns the refusal.
 async fn limited(host: &Host, token: &str) -> Value {
     let refused = async {
         loop {

@@ -1,4 +1,4 @@
-//! Decisions that wait for a person, over HTTP: those who may review them find them, and exactly one review counts.
+//! Reviews over HTTP: reviewers find the decisions that wait for them, and exactly one review counts.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ fn reviewer(name: &str) -> String {
     token(name, &[("trattoria", "reviewer"), ("clinic", "reviewer")])
 }
 
-/// Reviews the decisions of one place only.
+/// The token of a user who may review the decisions of one place only.
 fn at_the_bar() -> String {
     token_with(json!({
         "sub": "leo",
@@ -24,7 +24,7 @@ fn at_the_bar() -> String {
     }))
 }
 
-/// Has ana ask for something that waits for a person; gives the decision's id.
+/// Sends an input of ana whose decision waits for a person; returns the decision's id.
 async fn asked(host: &Host, text: &str) -> String {
     asked_at(host, text, "terrace").await
 }
@@ -36,7 +36,7 @@ async fn asked_at(host: &Host, text: &str, place: &str) -> String {
     decision["id"].as_str().unwrap().to_owned()
 }
 
-/// What a review is answered: status, body, and whether it comes from the record.
+/// The answer to a review: status, body, and whether it is a replay.
 async fn send(host: &Host, token: &str, path: &str, key: Option<&str>, body: String) -> (u16, Value, bool) {
     let mut request = host.request(Method::POST, path).bearer_auth(token).header("content-type", "application/json");
     if let Some(key) = key {
@@ -57,7 +57,7 @@ async fn stored(host: &Host, id: &str) -> DecisionRecord {
     host.store.decision(id, "trattoria").await.unwrap().unwrap()
 }
 
-/// Waits until everything that may leave has left.
+/// Waits until all actions that may leave are delivered.
 async fn left(host: &Host, id: &str) -> DecisionRecord {
     let leaving = async {
         loop {
@@ -172,7 +172,7 @@ async fn edited_actions_leave_in_place_of_the_decisions_own() {
     let (_, page) = host.get(&reviewer("rex"), REVIEWS).await;
     let mut action = page["items"][0]["actions"][0].clone();
     action["payload"] = json!({"news": "better"});
-    // As programs write what is not set.
+    // Some programs write unset properties as null.
     action["retryPolicy"] = Value::Null;
     let (status, decision) =
         review(&host, &reviewer("rex"), &id, &json!({"verdict": "edit", "actions": [action]})).await;

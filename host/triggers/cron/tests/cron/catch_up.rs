@@ -4,7 +4,7 @@ use signalbox_tests_decider::ScriptedDecider;
 
 use super::cluster::{Cluster, at};
 
-/// The ticks that the second host fires, when the first saw 10:00 and then nothing ran until 14:30.
+/// The ticks that the second host fires, when the first fired 10:00 and no host ran until 14:30.
 async fn after_downtime(catch_up: CatchUp) -> (Cluster, Vec<String>) {
     let cluster = Cluster::at("2026-06-01T09:30:00Z").await;
     cluster.hourly(|schedule| schedule.catch_up = catch_up).await;
@@ -17,7 +17,7 @@ async fn after_downtime(catch_up: CatchUp) -> (Cluster, Vec<String>) {
     cluster.move_to("2026-06-01T14:30:00Z");
     let mut second = cluster.host();
     second.scheduler.run_due().await;
-    // The next regular tick shows that the made-up ones are all there.
+    // The next regular tick shows that all missed ones were made up for.
     cluster.move_to("2026-06-01T15:00:00Z");
     second.scheduler.run_due().await;
     second.until(|decider| decider.started().iter().any(|input| input.timestamp == at("2026-06-01T15:00:00Z"))).await;

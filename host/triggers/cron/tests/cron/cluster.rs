@@ -37,7 +37,7 @@ impl Cluster {
     }
 
     pub fn host_with(&self, intake: IntakeConfig) -> Host {
-        // The bundle of napoli is deployed at other hosts only.
+        // The bundle of napoli is deployed only at other hosts.
         let script = Script::of(["roma", "milano", "napoli"].map(business))
             .deploy("roma", Inputs::default())
             .deploy("milano", Inputs::default());
@@ -56,7 +56,7 @@ impl Cluster {
         *self.time.borrow()
     }
 
-    /// A schedule that a plugin made now.
+    /// Stores a schedule as if a plugin had made it now.
     pub async fn put(&self, name: &str, timing: ScheduleTiming, change: impl FnOnce(&mut ScheduleDefinition)) {
         let mut definition = ScheduleDefinition {
             business_id: "roma".to_owned(),
@@ -81,7 +81,7 @@ impl Cluster {
         self.store.schedule("roma", name).await.unwrap()
     }
 
-    /// What a host leaves that claims a tick and dies.
+    /// Stores the claim of a host that died after it claimed a tick.
     pub async fn claimed_by_the_dead(&self, name: &str, nominal: &str) -> Fire {
         self.claimed_of("roma", name, nominal).await
     }
@@ -103,7 +103,7 @@ impl Cluster {
 }
 
 impl Host {
-    /// The nominal times of the ticks that this host began to decide, in order, once there are so many.
+    /// The nominal times of the ticks that this host began to decide, in order, once there are `count` of them.
     pub async fn ticks(&self, count: usize) -> Vec<String> {
         self.until(|decider| decider.started().len() >= count).await;
         self.started()
@@ -115,13 +115,13 @@ impl Host {
         started.iter().map(|input| nominal(input.content.metadata.as_ref().unwrap())).collect()
     }
 
-    /// Makes these the `[inputs.cron]` of roma's bundle.
+    /// Makes these schedules the `[inputs.cron]` of roma's bundle.
     pub fn declare(&self, cron: &[(&str, CronInput)]) {
         let cron = cron.iter().map(|(name, input)| ((*name).to_owned(), input.clone())).collect();
         self.decider.deploy("roma", Inputs { cron, ..Inputs::default() });
     }
 
-    /// Waits until what other tasks do has happened.
+    /// Waits until other tasks have made the condition true.
     pub async fn until(&self, condition: impl Fn(&ScriptedDecider) -> bool) {
         let wait = async {
             while !condition(&self.decider) {
@@ -131,7 +131,7 @@ impl Host {
         tokio::time::timeout(Duration::from_secs(30), wait).await.expect("it never happened");
     }
 
-    /// Waits until the input is known to be decided.
+    /// Waits until the store has the input's decision.
     pub async fn decided(&self, store: &Store, input_id: &str) {
         let wait = async {
             loop {
@@ -145,7 +145,7 @@ impl Host {
         tokio::time::timeout(Duration::from_secs(30), wait).await.expect("it was never decided");
     }
 
-    /// Lets one decision through, and waits until it is stored.
+    /// Lets one decision finish, and waits until it is stored.
     pub async fn let_through(&self, store: &Store) {
         let ids: Vec<String> = self.decider.started().iter().map(|input| input.id.clone()).collect();
         for id in ids {
@@ -159,7 +159,7 @@ impl Host {
     }
 }
 
-/// `[inputs.cron.…]` with what is left out as a bundle would have it.
+/// `[inputs.cron.…]` with the defaults that a bundle would have.
 pub fn declared(schedule: &str) -> CronInput {
     CronInput {
         schedule: schedule.to_owned(),

@@ -1,4 +1,5 @@
-//! Many schedules of one business leave the others their turn, and count like what people send.
+//! Many schedules of one business do not keep those of others from firing, and count against the rate like people's
+//! messages.
 
 use signalbox_intake::IntakeConfig;
 use signalbox_store::ScheduleTiming;
@@ -13,7 +14,7 @@ fn hourly() -> ScheduleTiming {
 #[tokio::test]
 async fn a_business_with_many_schedules_does_not_keep_anothers_from_ticking() {
     let cluster = Cluster::at("2026-06-01T09:30:00Z").await;
-    // One decision of a business at a time, and none ends: all but one of its ticks wait for room, for as long as the
+    // One decision per business at a time, and none ends: all but one of the ticks wait for room for as long as the
     // clock stands.
     let mut host = cluster.host_with(IntakeConfig { in_flight_per_business: 1, ..IntakeConfig::default() });
     host.decider.hold("roma");
@@ -35,7 +36,7 @@ async fn a_business_with_many_schedules_does_not_keep_anothers_from_ticking() {
         tokio::time::timeout(std::time::Duration::from_secs(30), wait).await.expect("it never ticked");
     };
     started("roma").await;
-    // Whatever fires at the same time has started to by then; it cannot end.
+    // By then all ticks that fire at the same time have started; none of them can end.
     let all_claimed = async {
         while cluster.store.unfinished_fires(at("2026-06-01T12:00:00Z"), 100).await.unwrap().len() < 7 {
             tokio::time::sleep(std::time::Duration::from_millis(2)).await;
@@ -70,10 +71,10 @@ async fn the_ticks_of_plugins_schedules_count_against_their_businesss_rate_and_t
     };
     host.until(|decider| decider.started().len() >= 13).await;
     assert_eq!(ticked(&host, "hook-"), 10);
-    // The rate is by the machine's own clock: the burst, and one more for each second that the test took.
+    // The rate uses the machine's own clock: the burst, and one more for each second that the test took.
     let early = ticked(&host, "plugin-");
     assert!((3..10).contains(&early), "{early}");
-    // What had to wait ticks later, and none is lost.
+    // A tick that had to wait fires later, and none is lost.
     let wait = async {
         while ticked(&host, "plugin-") < 10 {
             cluster.time.send_modify(|now| *now = now.checked_add(std::time::Duration::from_millis(500)).unwrap());

@@ -1,5 +1,4 @@
-//! What schedules promise, on a real store and a clock that the test moves. Only deciding is
-//! scripted.
+//! The guarantees of schedules, with a real store and a clock that the test moves. Only deciding is scripted.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -22,7 +22,7 @@ async fn skip_leaves_a_tick_out_while_the_last_is_being_decided() {
     let schedule = cluster.schedule("hourly").await.unwrap();
     assert_eq!(schedule.handled_until, Some(at("2026-06-01T11:00:00Z")));
     assert_eq!(schedule.last.unwrap().nominal, at("2026-06-01T10:00:00Z"));
-    // What was left out does not hide that the one before it still runs.
+    // A tick that was left out does not hide that the one before it still runs.
     cluster.move_to("2026-06-01T12:00:00Z");
     host.scheduler.run_due().await;
     assert_eq!(host.started().len(), 1);

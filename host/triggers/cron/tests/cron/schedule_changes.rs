@@ -9,7 +9,7 @@ async fn a_paused_schedule_does_not_tick_and_its_resumption_makes_up_for_nothing
     cluster.hourly(|schedule| schedule.catch_up = CatchUp::All { limit: 10 }).await;
     let mut host = cluster.host();
     host.scheduler.run_due().await;
-    // The host has not read it again: its claim finds out.
+    // The host has not read the schedule again: its claim shows the pause.
     cluster.store.pause_schedule("roma", "hourly", cluster.now()).await.unwrap();
     for hour in 10..13 {
         cluster.move_to(&format!("2026-06-01T{hour}:00:00Z"));
@@ -60,7 +60,7 @@ async fn what_a_bundle_declares_is_in_force_until_it_no_longer_declares_it() {
     let input = host.decider.started()[0].clone();
     assert_eq!(input.content.metadata.unwrap()["schedule"], "daily", "the bundle's own name for it");
 
-    // The same again changes nothing, and a host that starts with another bundle writes what that one declares.
+    // The same bundle again changes nothing; a host with another bundle writes the schedules that it declares.
     let generation = cluster.schedule("bundle/daily").await.unwrap().generation;
     cluster.hourly(|_| {}).await;
     let mut next = cluster.host();

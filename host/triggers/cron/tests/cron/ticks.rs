@@ -48,7 +48,7 @@ async fn two_schedulers_on_one_store_never_fire_a_tick_twice() {
     ticks.sort();
     let expected: Vec<_> = (10..20).map(|hour| format!("2026-06-01T{hour}:00:00Z")).collect();
     assert_eq!(ticks, expected);
-    // A tick fired by both would be one input all the same, so that its decisions alone do not show it.
+    // A tick fired by both hosts would still be one input, so the decisions alone would not show it.
     let fired = "signalbox_cron_ticks_total{result=\"fired\"} 10";
     assert!(metrics.render().lines().any(|line| line == fired), "{}", metrics.render());
 }
@@ -73,7 +73,7 @@ async fn a_tick_whose_claimer_died_is_fired_by_another_under_the_same_id() {
 async fn ticks_that_are_left_to_another_host_hide_none_that_this_one_can_fire() {
     let cluster = Cluster::at("2026-06-01T09:30:00Z").await;
     cluster.hourly(|_| {}).await;
-    // More than are read at once, of a business that only another host serves; their leases are over before roma's.
+    // More ticks than one query reads, of a business that only another host serves; their leases expire before roma's.
     for number in 0..120 {
         let name = format!("elsewhere-{number}");
         let hourly = ScheduleTiming::Expression("0 * * * *".to_owned());
@@ -98,7 +98,7 @@ async fn a_tick_whose_claimer_died_after_its_input_was_accepted_is_not_decided_a
     cluster.move_to("2026-06-01T10:00:00Z");
     first.scheduler.run_due().await;
     let fire = cluster.claimed_by_the_dead("hourly", "2026-06-01T10:00:01Z").await;
-    // The dead host got as far as storing the input under the tick's id, and it was decided.
+    // The dead host has stored the input under the tick's id, and the input was decided.
     let mut input = first.decider.started()[0].clone();
     input.id = fire.input_id();
     let accepted = signalbox_store::AcceptedInput {
@@ -135,7 +135,7 @@ async fn one_that_ticks_once_is_forgotten_afterwards_and_one_in_the_past_ticks_a
 
 #[tokio::test]
 async fn a_daily_tick_comes_once_a_day_across_both_changes_of_the_clock() {
-    // In Bucharest 03:30 is missing on 29 March and comes twice on 25 October 2026.
+    // In Bucharest 03:30 does not exist on 29 March and comes twice on 25 October 2026.
     for (start, days, expected) in [
         ("2026-03-27T22:00:00Z", 3, ["2026-03-28T01:30:00Z", "2026-03-29T01:00:00Z", "2026-03-30T00:30:00Z"]),
         ("2026-10-23T21:00:00Z", 3, ["2026-10-24T00:30:00Z", "2026-10-25T00:30:00Z", "2026-10-26T01:30:00Z"]),

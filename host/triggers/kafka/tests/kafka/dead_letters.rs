@@ -5,7 +5,7 @@ use signalbox_tests_support::{Kafka, RDKafkaApiKey, RDKafkaRespErr, Read, Sent};
 
 use super::host::{DEAD, GROUP, Host, INPUTS, cluster, committed, input, inputs, memory, send_input, until};
 
-/// Sends a record, and then one that is fine; gives the dead letter that the first became.
+/// Sends a record, and then a valid one; returns the dead letter that the first became.
 async fn poison(kafka: &Kafka, host: &Host, topic: &str, record: Sent<'_>) -> Read {
     kafka.send(topic, Sent { partition: Some(0), ..record }).await.unwrap();
     send_input(kafka, "fine", "fine").await;
@@ -80,7 +80,7 @@ async fn what_is_no_input_is_put_aside_with_its_reason() {
     }
     send_input(&kafka, "fine", "fine").await;
     let dead = kafka.read(DEAD, cases.len()).await.unwrap();
-    // One key, one lane, one partition: they are put aside in the order in which they were written.
+    // One key means one lane and one partition: the dead letters are in the order in which the records were written.
     for (dead, (reason, value)) in dead.iter().zip(&cases) {
         assert_eq!(dead.header("dead-letter-reason"), Some(*reason), "{value:?}: {dead:?}");
         assert_eq!(dead.value.as_deref().unwrap_or_default(), value.as_deref().unwrap_or_default().as_bytes());
@@ -196,7 +196,7 @@ async fn a_record_that_may_be_of_a_business_whose_file_is_wrong_waits_and_goes_t
     let host = Host::start(&kafka).await;
     host.decider.set_lacks_a_business(true);
     let value = json!({"text": "whose?"}).to_string();
-    // The trattoria is the only one that is there and reads the topic.
+    // The trattoria is the only loaded business, and reads the topic.
     kafka
         .send("till", Sent { key: Some("k"), value: Some(&value), partition: Some(0), ..Sent::default() })
         .await

@@ -12,7 +12,7 @@ use signalbox_tests_decider::{Script, ScriptedDecider, businesses, handlers};
 use signalbox_tests_support::{Kafka, Sent};
 use signalbox_trigger_kafka::{KafkaConfig, KafkaConsumer};
 
-/// Far more than anything here takes; only a hang takes longer.
+/// Far longer than anything here takes, so that only a hang reaches it.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub const GROUP: &str = "signalbox";
@@ -41,7 +41,7 @@ pub fn cluster() -> Kafka {
     kafka
 }
 
-/// `orders` without and `events` with a handler are read by everybody's bundle, `till` by the trattoria's alone.
+/// Every bundle reads `orders` (without a handler) and `events` (with one); only the trattoria's reads `till`.
 pub fn inputs(business_id: &str) -> Inputs {
     let input = |topic: &str, handler: Option<&str>| KafkaInput {
         topic: topic.to_owned(),
@@ -83,7 +83,7 @@ pub async fn send_keyed(kafka: &Kafka, key: &str, id: &str, text: &str) -> (i32,
     kafka.send(INPUTS, record).await.unwrap()
 }
 
-/// Waits until something has happened.
+/// Waits until `happened` is true.
 pub async fn until(what: &str, mut happened: impl AsyncFnMut() -> bool) {
     let wait = async {
         while !happened().await {
@@ -146,18 +146,18 @@ impl Host {
         self.consumer.take().unwrap().leave(deadline).await
     }
 
-    /// Ends without a commit, as far as a thread can be ended.
+    /// Ends without a commit, like a crash as far as a thread allows it.
     pub fn crash(&mut self) {
         self.consumer = None;
     }
 
-    /// Waits until deciding was started for so many inputs, and gives their texts.
+    /// Waits until `count` inputs have begun to be decided, and returns their texts.
     pub async fn started(&self, count: usize) -> Vec<String> {
         until(&format!("{count} started"), async || self.decider.started_texts().len() >= count).await;
         self.decider.started_texts()
     }
 
-    /// Waits until the store has so many decisions for a business, and gives them; more are a failure.
+    /// Waits until the store has `count` decisions for a business, and returns them; more are a failure.
     pub async fn decided(&self, business_id: &str, count: usize) -> Vec<DecisionRecord> {
         until(&format!("{count} decisions"), async || self.decisions(business_id).await.len() >= count).await;
         let decisions = self.decisions(business_id).await;
@@ -180,7 +180,7 @@ impl Host {
         }
     }
 
-    /// What the decisions of the trattoria were about, sorted.
+    /// The texts of the trattoria's decided inputs, sorted.
     pub async fn texts(&self) -> Vec<String> {
         let decisions = self.decisions("trattoria").await;
         let text = |decision: DecisionRecord| decision.decision.context.input.content.text.unwrap_or_default();

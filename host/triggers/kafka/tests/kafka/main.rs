@@ -1,8 +1,8 @@
-//! Kafka against librdkafka's mock cluster, with a real store: what a sender and an operator that read
-//! `docs/guide/kafka.md` may rely on. Only deciding and handling is scripted.
+//! Kafka against librdkafka's mock cluster, with a real store: the guarantees that `docs/guide/kafka.md` gives to
+//! senders and operators. Only deciding and handling are scripted.
 //!
-//! The mock cluster knows groups, commits, idempotent producers and errors on demand. It does not keep a record back
-//! from a topic because of its size and has no access rules; that was tried with Apache Kafka, as the guide says.
+//! The mock cluster knows groups, commits, idempotent producers and errors on demand. It does not refuse a record for
+//! its size and has no access rules; both were tried with Apache Kafka, as the guide says.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -8,7 +8,8 @@ async fn send_keyless(kafka: &Kafka, id: &str, text: &str) {
     kafka.send(INPUTS, record).await.unwrap();
 }
 
-/// While the first record waits at its gate, the one of another lane is decided, and the one behind it is not started.
+/// While the first record waits at its gate, the record of another lane is decided, and the second of its own lane is
+/// not started.
 async fn second_waits_for_the_gate(host: &Host) {
     host.decided("trattoria", 1).await;
     // Lanes have no order among each other.

@@ -29,7 +29,7 @@ async fn hosts_that_come_and_go_share_the_partitions_and_every_record_is_decided
     send().await;
     first.decided("trattoria", 1).await;
     let second = Host::on(&kafka, store, |_| {}).await;
-    // One after the other, while partitions move.
+    // The records are decided one after the other, while partitions move.
     let started = |host: &Host| host.decider.started_texts().len();
     until("the second host has a partition", async || {
         let sent = send().await.len();
@@ -49,8 +49,9 @@ async fn hosts_that_come_and_go_share_the_partitions_and_every_record_is_decided
 
 #[tokio::test]
 async fn a_partition_that_goes_to_another_host_is_committed_before_it_goes() {
-    // The mock cluster lets its members wait for each other until a second before it throws them out. On a machine that
-    // stands still for that second the first host loses its partitions instead of giving them, and may not commit.
+    // The mock cluster lets its members wait for each other until one second before it throws them out. On a machine
+    // that stalls for that second, the first host loses its partitions instead of handing them over, and may not
+    // commit.
     for _ in 0..3 {
         if gave_a_committed_partition().await {
             return;
@@ -59,8 +60,8 @@ async fn a_partition_that_goes_to_another_host_is_committed_before_it_goes() {
     panic!("three times a partition went to another host without a commit");
 }
 
-/// A host decides two records and another one takes a partition from it; true if what moved is committed. Neither host
-/// commits by itself.
+/// One host decides two records and another one takes a partition from it; true if the moved partition is committed.
+/// Neither host commits by itself.
 async fn gave_a_committed_partition() -> bool {
     let (kafka, store) = (cluster(), memory().await);
     let first = Host::on(&kafka, store.clone(), never_commits).await;

@@ -4,7 +4,7 @@ use signalbox_trigger_kafka::StartAt;
 
 use super::host::{GROUP, Host, INPUTS, Settings, cluster, committed, input, memory, send_input};
 
-/// Commits by itself only after the test is long over.
+/// Commits by itself only long after the test.
 fn never_commits(settings: &mut Settings) {
     settings.kafka.commit_interval = HumanDuration::secs(3_600);
 }
@@ -54,7 +54,7 @@ async fn a_group_that_begins_at_the_end_skips_nothing_of_what_comes_while_its_ho
 #[tokio::test]
 async fn a_partition_that_a_topic_of_the_group_gets_later_is_read_from_its_first_record() {
     let kafka = cluster();
-    // The group knows the topic by its first partition; the other was added, and records came before any host saw it.
+    // The group knows the topic by its first partition; the other was added, and got records before any host saw it.
     kafka.commit(GROUP, INPUTS, 0, 0).unwrap();
     let value = input("i-1", "early").to_string();
     kafka.send(INPUTS, Sent { value: Some(&value), partition: Some(1), ..Sent::default() }).await.unwrap();
@@ -66,7 +66,7 @@ async fn a_partition_that_a_topic_of_the_group_gets_later_is_read_from_its_first
 #[tokio::test]
 async fn what_is_committed_and_no_longer_there_is_read_on_from_what_is() {
     let kafka = cluster();
-    // As after a long absence: the brokers have nothing at the offset that is committed.
+    // As after a long absence: the brokers have no record at the committed offset.
     kafka.commit(GROUP, INPUTS, 0, 1_000).unwrap();
     send_input(&kafka, "i-1", "still there").await;
     let host = Host::with(&kafka, |settings| settings.kafka.start_at = StartAt::Latest).await;
@@ -136,7 +136,7 @@ async fn brokers_that_go_away_and_come_back_lose_nothing() {
     send_input(&kafka, "i-2", "wait:gate").await;
     host.started(2).await;
     kafka.down().unwrap();
-    // Decided while nobody can be told.
+    // The input is decided while the brokers are away.
     host.decider.open("gate");
     host.decided("trattoria", 2).await;
     kafka.up().unwrap();

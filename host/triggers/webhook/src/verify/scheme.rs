@@ -1,4 +1,4 @@
-//! What each scheme writes into headers.
+//! The headers of each scheme.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -20,13 +20,13 @@ pub(super) const GITHUB_SIGNATURE: &str = "x-hub-signature-256";
 /// Stripe: time and signatures.
 pub(super) const STRIPE_SIGNATURE: &str = "stripe-signature";
 
-/// What a delivery says about itself, as long as nothing of it is proven.
+/// The contents of a delivery's headers, none of them verified yet.
 pub(super) struct SignatureClaim<'a> {
-    /// None when it is in the body, where it is looked for once that is proven.
+    /// None when the id is in the body, from which it is read once the body is verified.
     pub id: Option<&'a str>,
     /// In seconds since 1970; none when the scheme signs no time.
     pub signed_at: Option<i64>,
-    /// What is signed before the body.
+    /// The signed text before the body.
     pub prefix: String,
     pub signatures: Vec<Vec<u8>>,
 }
@@ -36,7 +36,7 @@ pub(super) fn standard_webhooks(headers: &HeaderMap) -> Result<SignatureClaim<'_
     let time = only(headers, WEBHOOK_TIMESTAMP)?;
     let signed_at = seconds(time).ok_or(SignatureError::Malformed(WEBHOOK_TIMESTAMP))?;
     let all = only(headers, WEBHOOK_SIGNATURE)?;
-    // Signatures of other versions are for other readers.
+    // Signatures of other versions are meant for other readers.
     let own = all.split(' ').filter_map(|one| one.strip_prefix("v1,")).filter_map(|one| STANDARD.decode(one).ok());
     let signatures = some(own, WEBHOOK_SIGNATURE)?;
     Ok(SignatureClaim { id: Some(id), signed_at: Some(signed_at), prefix: format!("{id}.{time}."), signatures })
@@ -65,7 +65,7 @@ pub(super) fn stripe(headers: &HeaderMap) -> Result<SignatureClaim<'_>, Signatur
     Ok(SignatureClaim { id: None, signed_at: Some(signed_at), prefix: format!("{time}."), signatures })
 }
 
-/// The id of the event that a proven body tells of.
+/// The id of the event in a verified body.
 pub(super) fn stripe_event_id(body: &[u8]) -> Result<String, SignatureError> {
     #[derive(Deserialize)]
     struct Event {
@@ -75,7 +75,7 @@ pub(super) fn stripe_event_id(body: &[u8]) -> Result<String, SignatureError> {
     if is_id(&event.id) { Ok(event.id) } else { Err(SignatureError::NoId) }
 }
 
-/// The value of a header that has to be there exactly once.
+/// The value of a header that must appear exactly once.
 fn only<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<&'a str, SignatureError> {
     let mut values = headers.get_all(name).iter();
     let value = values.next().ok_or(SignatureError::Missing(name))?;
@@ -99,7 +99,7 @@ fn seconds(text: &str) -> Option<i64> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
 
-/// The signatures, of which there has to be one, and not too many.
+/// The signatures, at least one and not too many.
 fn some(signatures: impl Iterator<Item = Vec<u8>>, name: &'static str) -> Result<Vec<Vec<u8>>, SignatureError> {
     let signatures: Vec<Vec<u8>> = signatures.take(MOST_SIGNATURES + 1).collect();
     if signatures.is_empty() || signatures.len() > MOST_SIGNATURES {

@@ -29,7 +29,7 @@ async fn a_repeated_delivery_is_answered_the_same_and_decided_once() {
     let host = Host::start().await;
     let first = host.deliver("plain", "msg_1", BODY).await;
     host.decided(1).await;
-    // Another attempt has another time, and in the middle of a rotation another secret.
+    // A further attempt has another time, and in the middle of a rotation another secret.
     let headers = signed(NEXT_SECRET, "msg_1", now() - 200, BODY);
     let again = host.post("/webhooks/trattoria/plain", &headers, BODY).await;
     assert_eq!((again.status, again.body), (202, first.body));
@@ -78,7 +78,7 @@ async fn the_same_id_signed_with_another_secret_is_another_delivery() {
 #[tokio::test]
 async fn a_delivery_signed_for_one_business_is_refused_for_another() {
     let host = Host::with(|settings| settings.own.push(("clinic", vec![CLINICS_SECRET]))).await;
-    // Neither the other one's own secret counts, nor the shared one for a business that has its own.
+    // Neither another business's own secret is valid, nor the shared one for a business that has its own.
     for (path, secret) in [("/webhooks/trattoria/plain", CLINICS_SECRET), ("/webhooks/clinic/plain", SECRET)] {
         let answer = host.post(path, &signed(secret, "msg_1", now(), BODY), BODY).await;
         assert_eq!((answer.status, answer.code().as_str()), (401, "signature_invalid"), "{path}");
@@ -104,7 +104,7 @@ async fn what_a_shared_secret_signed_is_taken_in_at_one_address_only() {
     let host = Host::on(store.clone(), |_| {}).await;
     let headers = signed(SECRET, "msg_1", now(), BODY);
     assert_eq!(host.post("/webhooks/trattoria/plain", &headers, BODY).await.status, 202);
-    // Played again at another business, another hook, and to another host; at its own address it is known.
+    // Replayed at another business, another hook, and another host it is refused; at its own address it is a duplicate.
     for host in [&host, &Host::on(store, |_| {}).await] {
         for path in ["/webhooks/clinic/plain", "/webhooks/trattoria/read"] {
             let answer = host.post(path, &headers, BODY).await;
@@ -144,7 +144,7 @@ async fn deliveries_signed_by_the_libraries_of_github_and_stripe_are_accepted() 
     let headers = [("stripe-signature", of(stripe, "signature"))];
     let answer = host.post("/webhooks/trattoria/pay", &headers, of(stripe, "body")).await;
     assert_eq!(answer.status, 202, "{answer:?}");
-    // Its body is no JSON object, so that it is refused only after its signature was believed.
+    // Its body is not a JSON object, so that only a delivery with a valid signature reaches this refusal.
     let github = signed.iter().find(|one| one["scheme"] == "github").unwrap();
     let headers = [("x-github-delivery", "d-1".to_owned()), ("x-hub-signature-256", of(github, "signature"))];
     let answer = host.post("/webhooks/trattoria/code", &headers, of(github, "body")).await;

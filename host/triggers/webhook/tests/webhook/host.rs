@@ -20,11 +20,11 @@ use tokio_util::sync::CancellationToken;
 
 pub const SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 pub const NEXT_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
-/// Nobody's but the clinic's, once a test gives it one.
+/// A secret that only the clinic has, once a test gives it one.
 pub const CLINICS_SECRET: &str = "whsec_c2lnbmFsYm94LWNsaW5pYy1zZWNyZXQtMzItYnl0ZXM=";
 pub const RETIRED_SECRET: &str = "whsec_plJ3nmyCDGBKInavdOK15jsl";
 
-/// Far more than anything here takes; only a hang takes longer.
+/// Far longer than anything here takes, so that only a hang reaches it.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A host with everything but an executor.
@@ -47,7 +47,7 @@ pub struct Settings {
     pub own: Vec<(&'static str, Vec<&'static str>)>,
 }
 
-/// What a sender is answered.
+/// The answer to a sender.
 #[derive(Clone, Debug)]
 pub struct Answer {
     pub status: u16,
@@ -71,7 +71,7 @@ impl Answer {
 }
 
 /// `plain` without a handler and `read` with one by Standard Webhooks, `code` by GitHub, `pay` by Stripe, and `lost`,
-/// whose secret nobody has.
+/// whose secret is not configured.
 pub fn inputs() -> Inputs {
     let hook = |handler: Option<&str>, scheme, secret: &str| WebhookInput {
         handler: handler.map(str::to_owned),
@@ -147,7 +147,7 @@ impl Host {
         self.post(&format!("/webhooks/trattoria/{hook}"), &signed(SECRET, id, now(), body), body.to_owned()).await
     }
 
-    /// Sends bytes as they are, and reads until the host closes the connection.
+    /// Sends raw bytes, and reads until the host closes the connection.
     pub async fn raw(&self, request: &[u8]) -> String {
         let mut socket = TcpStream::connect(self.address).await.unwrap();
         socket.write_all(request).await.unwrap();

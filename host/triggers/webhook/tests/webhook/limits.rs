@@ -139,12 +139,12 @@ async fn a_delivery_whose_input_cannot_be_stored_is_not_accepted() {
     assert!(host.decider.started_texts().is_empty());
 }
 
-/// A DynamoDB that says its tables are there and takes nothing.
+/// A DynamoDB server that says its tables exist and refuses every write.
 async fn broken_store() -> Store {
     store_that_takes("nothing").await
 }
 
-/// The same, except for what is written to items whose id begins with `prefix`.
+/// The same, except for writes to items whose id begins with `prefix`.
 async fn store_that_takes(prefix: &'static str) -> Store {
     let answer = move |headers: HeaderMap, body: String| async move {
         let asked: Value = serde_json::from_str(&body).unwrap();

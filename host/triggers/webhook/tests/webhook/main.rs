@@ -1,5 +1,5 @@
-//! Webhooks over real sockets, with a real store: what a sender that reads `docs/guide/webhooks.md` may rely on. Only
-//! deciding and handling is scripted.
+//! Webhooks over real sockets, with a real store: the guarantees that `docs/guide/webhooks.md` gives to senders. Only
+//! deciding and handling are scripted.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,4 +1,4 @@
-//! What goes into the state machine and what comes out.
+//! The inputs and outputs of the state machine.
 
 use std::time::Duration;
 
@@ -13,43 +13,43 @@ use super::super::error_frame::ErrorFrame;
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Event {
-    /// A frame came; `throttled` says how long its user has to wait when there were too many.
+    /// A frame came; `throttled` says how long its user has to wait when the user's rate is used up.
     Frame { frame: ClientFrame, throttled: Option<Duration> },
-    /// Text came that is no frame.
+    /// Text came that is not a frame.
     NoFrame(FrameError),
-    /// The wire broke a rule that ends the connection.
+    /// The client broke a rule of the WebSocket protocol that ends the connection.
     Broken(CloseCode),
-    /// Anything at all came.
+    /// Any bytes came.
     Heard,
     /// A ping or pong of the WebSocket protocol came.
     Control,
     /// The answer to [`Action::Verify`].
     Verified(Result<Verified, AuthError>),
-    /// The answer to [`Action::Join`]: there was room.
+    /// The answer to [`Action::Join`]: the connection is registered.
     Joined(Verified),
     /// The answer to [`Action::Join`]: the user has too many connections.
     NoRoom { limit: usize },
-    /// The end of [`Action::Decide`], with the error that nobody has sent yet.
+    /// The end of [`Action::Decide`]; the error, if any, is still to be sent.
     Finished { business_id: String, error: Option<Box<ErrorFrame>> },
-    /// The end of [`Action::Review`], with its acknowledgement or its error, which nobody has sent yet.
+    /// The end of [`Action::Review`]; its acknowledgement or error is still to be sent.
     Reviewed(Result<Box<ServerFrame>, Box<ErrorFrame>>),
-    /// The end of [`Action::Resume`], with its last frame or its error, which nobody has sent yet; none when the
-    /// connection is being closed.
+    /// The end of [`Action::Resume`]; its last frame or error is still to be sent. None when the connection is being
+    /// closed.
     Resumed(Result<Option<Box<ServerFrame>>, Box<ErrorFrame>>),
-    /// The host goes away.
+    /// The host shuts down.
     Drain { reconnect_in: Duration, close_in: Duration, give_up_in: Duration },
     /// Time has passed.
     Tick,
 }
 
-/// Something to do.
+/// An action to perform.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Action {
     /// Verify a token and come back with [`Event::Verified`].
     Verify(String),
     /// Register the connection and come back with [`Event::Joined`] or [`Event::NoRoom`].
     Join(Verified),
-    /// Take over what the new token says.
+    /// Take over the rights of the new token.
     Refresh(Verified),
     /// Queue a frame.
     Send(ServerFrame),
@@ -61,11 +61,11 @@ pub(crate) enum Action {
     Resume(ResumeFrame),
     /// Send a WebSocket ping.
     Ping,
-    /// Close, behind what is queued. Nothing follows.
+    /// Close, after the queued frames. No action follows.
     Close(Close),
 }
 
-/// The same for all connections.
+/// The limits that are the same for all connections.
 #[derive(Clone, Debug)]
 pub(crate) struct Rules {
     pub auth_timeout: Duration,
@@ -79,7 +79,8 @@ pub(crate) struct Rules {
     pub limits: ClientLimits,
 }
 
-/// The time, twice: since the connection began, which never jumps, and of day, which tokens are measured by.
+/// The time by two clocks: since the connection began, which never jumps, and the time of day, against which tokens
+/// expire.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ConnectionTime {
     pub elapsed: Duration,

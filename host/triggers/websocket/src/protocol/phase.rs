@@ -2,10 +2,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-/// How far a connection is.
+/// The phase of a connection.
 #[derive(Debug)]
 pub(super) enum ConnectionPhase {
-    /// Nobody knows who it is.
+    /// The client has not authenticated yet.
     Joining,
     Open {
         user_id: String,
@@ -15,7 +15,7 @@ pub(super) enum ConnectionPhase {
     Closed,
 }
 
-/// When a connection is closed because the host goes away: once it is idle, or at the latest.
+/// When a connection closes because the host shuts down: once it is idle, or at the last moment.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Drain {
     pub close_at: Duration,

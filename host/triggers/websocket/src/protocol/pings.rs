@@ -1,6 +1,7 @@
 use std::time::Duration;
 
-/// A client's pings and pongs of one window; counted rather than kept, because a flood is what they are counted for.
+/// Counts a client's pings and pongs in one window. It keeps a number and not each frame, because a client may send
+/// very many.
 #[derive(Debug, Default)]
 pub(super) struct Pings {
     since: Duration,
@@ -8,7 +9,7 @@ pub(super) struct Pings {
 }
 
 impl Pings {
-    /// Counts one more; whether that is more than `most` within `window`.
+    /// Counts one more; true when that is more than `most` within `window`.
     pub fn is_flood(&mut self, now: Duration, most: u32, window: Duration) -> bool {
         if now.saturating_sub(self.since) >= window {
             *self = Self { since: now, count: 0 };

@@ -191,7 +191,7 @@ fn errors_are_borne_until_they_do_not_stop() {
     let mut protocol = open(10_000);
     let garbage = || Event::NoFrame(FrameError::NoType);
     for second in 0..30 {
-        // Five in ten seconds are borne for ever.
+        // Five mistakes in ten seconds are tolerated for ever.
         assert_eq!(closed_with(&protocol.on(garbage(), at(second * 2_100))), None, "{second}");
         protocol.on(Event::Heard, at(second * 2_100));
     }
@@ -222,7 +222,7 @@ fn whoever_hears_of_the_end_of_a_resume_may_send_the_next() {
     let mut protocol = open(10_000);
     assert!(matches!(protocol.on(resume(), at(0))[..], [Action::Resume(_)]));
     assert_eq!(code_of(&protocol.on(resume(), at(1))).as_deref(), Some("resume_running"));
-    // The frame that tells of the end leaves with the event that makes room for the next, never before.
+    // The frame that tells of the end leaves with the event that makes room for the next message, never before.
     assert_eq!(protocol.on(Event::Resumed(Ok(Some(Box::new(ended())))), at(2)), [Action::Send(ended())]);
     assert!(matches!(protocol.on(resume(), at(2))[..], [Action::Resume(_)]));
     assert_eq!(code_of(&protocol.on(Event::Resumed(Err(refused())), at(3))).as_deref(), Some("invalid_cursor"));

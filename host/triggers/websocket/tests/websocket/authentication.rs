@@ -1,4 +1,4 @@
-//! Who gets in, how, and for how long.
+//! Which clients are let in, how, and for how long.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tokio_tungstenite::tungstenite::Error;
 use super::client::Client;
 use super::host::{Host, ana, token, token_with};
 
-/// A busy machine must not make an acknowledgement of what waits for its decision.
+/// On a busy machine a decision takes long; it must not cause an acknowledgement here.
 const LATE: signalbox_model::HumanDuration = signalbox_model::HumanDuration::secs(60);
 
 #[tokio::test]
@@ -118,7 +118,7 @@ async fn an_expired_token_closes_after_a_reminder_and_a_refresh_prevents_it() {
     forgetful.expect_error("token_expired").await;
     let closed = forgetful.expect_close().await;
     assert_eq!((closed.code, &closed.advice["reconnect"]), (4402, &json!(true)));
-    // The careful one is still here, and may do what the new token says, and no more.
+    // The careful client is still connected, and has exactly the rights of its new token.
     careful.say("m1", "hi").await;
     careful.expect_error("business_not_found").await;
     careful.send(json!({"type": "message", "id": "m2", "businessId": "clinic", "content": {"text": "hi"}})).await;
@@ -175,7 +175,7 @@ async fn a_client_that_answers_no_ping_is_closed() {
     })
     .await;
     let client = host.ana().await;
-    // Nobody reads, so nobody answers.
+    // The client reads nothing, so it answers no ping.
     host.until(|host| host.sessions.count() == 0).await;
     drop(client);
     let mut attentive =

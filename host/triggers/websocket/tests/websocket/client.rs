@@ -9,10 +9,10 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-/// How long a test waits for what has to come; far more than it takes, so that only what never comes fails.
+/// How long a test waits for a frame; far longer than any takes, so that only a missing frame fails.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A coordinator's client, as plain as it can be.
+/// A coordinator's client, as simple as possible.
 pub struct Client {
     pub socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
 }
@@ -57,7 +57,7 @@ impl Client {
         self.send(json!({"type": "message", "id": id, "businessId": "trattoria", "content": {"text": text}})).await;
     }
 
-    /// The next frame, whatever it is.
+    /// The next frame of any type.
     pub async fn next(&mut self) -> Value {
         match self.receive().await {
             Ok(frame) => frame,
@@ -65,7 +65,7 @@ impl Client {
         }
     }
 
-    /// The next frame that is no progress; it has to be of this type.
+    /// The next frame that is no progress; it must have this type.
     pub async fn expect(&mut self, kind: &str) -> Value {
         loop {
             let frame = self.next().await;
@@ -76,7 +76,7 @@ impl Client {
         }
     }
 
-    /// The next response, past acknowledgements: a busy machine gives two of them.
+    /// The next response, past acknowledgements: on a busy machine there may be two of them.
     pub async fn expect_answer(&mut self) -> Value {
         loop {
             let frame = self.expect_either("ack", "response").await;
@@ -108,7 +108,7 @@ impl Client {
         }
     }
 
-    /// The next error frame, which has to have this code.
+    /// The next error frame, which must have this code.
     pub async fn expect_error(&mut self, code: &str) -> Value {
         let frame = self.expect("error").await;
         assert_eq!(frame["details"]["code"], code, "{frame}");
@@ -116,7 +116,7 @@ impl Client {
         frame
     }
 
-    /// Reads until the close, past whatever else comes.
+    /// Reads until the close, past all other frames.
     pub async fn expect_close(&mut self) -> Closed {
         loop {
             if let Err(closed) = self.receive().await {

@@ -1,4 +1,4 @@
-//! The host goes away, and nobody loses anything.
+//! The host shuts down, and no client loses anything.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Many who want more than there is, and what the others notice of it.
+//! Many clients want more than the limits allow; what the other clients notice of it.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use signalbox_store::{Config, Store};
 use super::client::{Client, PATIENCE};
 use super::host::{Host, Settings, token};
 
-/// Room for one decision, and a line of this length for which nobody is too slow.
+/// Room for one decision, and a queue of this length in which no client counts as slow.
 fn narrow(settings: &mut Settings, waiting: usize) {
     settings.intake.in_flight = 1;
     settings.intake.waiting = waiting;
@@ -41,7 +41,7 @@ async fn say_and_be_heard(client: &mut Client, business: &str, id: &str, text: &
     }
 }
 
-/// Until the message is acknowledged, past what comes before it.
+/// Reads until the message is acknowledged, past the frames before it.
 async fn decided(client: &mut Client) {
     while client.expect_either("ack", "response").await["state"] != "decided" {}
 }
@@ -67,7 +67,7 @@ async fn a_flooding_business_does_not_starve_another() {
     let error = flood.pop().unwrap().expect_error("busy").await;
     assert_eq!(error["errorType"], "rate_limit_exceeded");
     assert!(error["details"]["retryAfterMs"].as_u64().unwrap() >= 500, "{error}");
-    // The one that is being decided, and the flood's turn in the round.
+    // The message that is being decided, and the flooding client's turn in the round.
     host.decider.open("gate");
     host.decider.open("gate");
     decided(&mut dan).await;
@@ -167,8 +167,8 @@ async fn what_is_stored_waits_its_turn_among_live_messages_and_survives_a_drain(
     say_to(&mut ana, "trattoria", "m1", "wait:gate").await;
     ana.expect("ack").await;
     say_and_be_heard(&mut dan, "trattoria", "m1", "hi").await;
-    // Finds what the first host accepted, and what ana is about; the line is full, and what is stored waits all the
-    // same.
+    // Finds the messages that the first host accepted, and the one that is being decided; the queue is full, and stored
+    // messages wait all the same.
     let intake = host.intake.clone();
     let recovery = tokio::spawn(async move { intake.recover(Duration::ZERO).await });
     host.decider.open("gate");
@@ -181,7 +181,7 @@ async fn what_is_stored_waits_its_turn_among_live_messages_and_survives_a_drain(
     recovery.abort();
 }
 
-/// Sends until the host says that it is too much, and returns how it says so.
+/// Sends until the host refuses a message, and returns the refusal.
 async fn limited(client: &mut Client, code: &str) -> Value {
     let mut number = 0;
     loop {

@@ -1,4 +1,4 @@
-//! The opening handshake, frames and closes as RFC 6455 and HTTP have them, byte for byte.
+//! The opening handshake, frames and closes as RFC 6455 and HTTP define them, byte for byte.
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::json;
@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 use super::client::{Client, PATIENCE};
 use super::host::{Host, ana, token};
 
-/// Sends the head of a request and reads the head of the answer, in small letters.
+/// Sends the head of a request and returns the head of the answer in lower case.
 async fn answer(host: &Host, lines: &[&str]) -> String {
     let mut stream = TcpStream::connect(host.address).await.unwrap();
     stream.write_all(format!("{}\r\n\r\n", lines.join("\r\n")).as_bytes()).await.unwrap();
@@ -147,7 +147,7 @@ async fn of_three_ways_to_give_a_token_two_that_differ_are_refused() {
     assert_eq!((host.sessions.count_of("ana"), host.sessions.count_of("dan")), (1, 0), "the first one stays");
 }
 
-/// A frame with a mask of zeros and its length as it is given.
+/// A frame with a mask of zeros and the length as given.
 fn frame(kind: u8, length: &[u8], payload: &[u8]) -> Vec<u8> {
     let mut frame = vec![0x80 | kind];
     frame.extend(length);
@@ -157,7 +157,7 @@ fn frame(kind: u8, length: &[u8], payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// A WebSocket of Ana, from below.
+/// Ana's WebSocket as a raw TCP stream.
 async fn raw(host: &Host) -> TcpStream {
     let mut stream = TcpStream::connect(host.address).await.unwrap();
     let authorization = format!("Authorization: Bearer {}", ana());
@@ -166,7 +166,7 @@ async fn raw(host: &Host) -> TcpStream {
     stream
 }
 
-/// The code of the close in what the host sends; its other frames have a byte or more of text.
+/// The code of the close in what the host sends; its other frames have one byte or more of text.
 async fn closed_with(mut stream: TcpStream) -> Option<u16> {
     let mut all = Vec::new();
     tokio::time::timeout(PATIENCE, stream.read_to_end(&mut all)).await.expect("it stays open").unwrap();
@@ -197,7 +197,7 @@ async fn a_length_in_more_bytes_than_it_needs_breaks_the_protocol() {
     ];
     for bytes in cases {
         let mut stream = raw(&host).await;
-        // Also when it comes right behind the request, and behind a good frame.
+        // The same when the bytes come directly after the request and a good frame.
         stream.write_all(&[frame(1, &[ping.len() as u8], ping), bytes.clone()].concat()).await.unwrap();
         assert_eq!(closed_with(stream).await, Some(1002), "{bytes:?}");
     }
@@ -219,7 +219,7 @@ async fn a_close_is_answered_with_its_code_when_that_may_be_sent_and_with_1002_w
         assert_eq!(closed_with(stream).await, Some(code));
         while let Some(Ok(message)) = client.socket.next().await {
             if let Message::Close(Some(close)) = message {
-                // The client's library knows 1014 as little as the host's.
+                // The client's library does not know the code 1014 either.
                 assert!(u16::from(close.code) == code || code == 1014, "{code}: {close:?}");
             }
         }

@@ -50,7 +50,7 @@ impl Host {
     /// A host on a store that may have seen other hosts.
     pub async fn on(store: Store, change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = Settings::default();
-        // A test machine under load must not look like a slow client.
+        // A slow answer of a test machine under load must not close the connection.
         settings.websocket.pong_timeout = HumanDuration::secs(60);
         change(&mut settings);
         let stop = CancellationToken::new();
@@ -84,7 +84,7 @@ impl Host {
         self.connect(&ana()).await
     }
 
-    /// Waits until nothing is left to be delivered.
+    /// Waits until no effect is left to deliver.
     pub async fn until_delivered(&self) {
         let wait = async {
             while !self.store.pending_decisions(Timestamp::now(), 10).await.unwrap().is_empty() {
@@ -94,7 +94,7 @@ impl Host {
         tokio::time::timeout(super::client::PATIENCE, wait).await.expect("something is never delivered");
     }
 
-    /// Waits until what another task does has happened.
+    /// Waits until other tasks have made the condition true.
     pub async fn until(&self, condition: impl Fn(&Self) -> bool) {
         let wait = async {
             while !condition(self) {

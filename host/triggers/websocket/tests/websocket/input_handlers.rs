@@ -13,7 +13,7 @@ async fn say(client: &mut Client, id: &str, text: &str) {
     client.send(json!({"type": "message", "id": id, "businessId": "handled", "content": {"text": text}})).await;
 }
 
-/// The texts of so many answers to a message, and the last acknowledgement among them.
+/// The texts of `count` answers to a message, and the last acknowledgement among them.
 async fn answers(client: &mut Client, id: &str, count: usize) -> (Vec<String>, Value) {
     let (mut texts, mut last) = (Vec::new(), Value::Null);
     while texts.len() < count || last["state"] == "accepted" || last.is_null() {

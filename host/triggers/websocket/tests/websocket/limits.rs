@@ -1,4 +1,4 @@
-//! Too much and too fast.
+//! Clients that send too much or too fast.
 
 use std::num::NonZeroU32;
 
@@ -143,7 +143,7 @@ async fn a_client_that_does_not_read_is_cut_off_and_its_neighbours_miss_nothing(
     let stuck = host.connect(&token("dan", &[("trattoria", "coordinator")], 3_600)).await;
     let frame = Encoded::json(&json!({"type": "notification", "content": {"news": "x".repeat(16 * 1024)}}));
     let mut sent = 0;
-    // Far more than the sockets' own buffers take in.
+    // Far more than the sockets' own buffers hold.
     while host.sessions.count_of("dan") > 0 {
         host.sessions.broadcast("trattoria", &frame, |_| true);
         sent += 1;

@@ -1,4 +1,4 @@
-//! What comes over the wire that is no good, and what happens to whoever sends it.
+//! Malformed frames, and what happens to the clients that send them.
 
 use futures_util::SinkExt;
 use serde_json::json;
@@ -86,7 +86,7 @@ async fn a_fragmented_message_is_one_message() {
     let mut client = host.ana().await;
     let text =
         json!({"type": "message", "id": "m1", "businessId": "trattoria", "content": {"text": "în bucăți"}}).to_string();
-    // Cut in the middle of a character too.
+    // The pieces are cut in the middle of characters too.
     let bytes = text.into_bytes();
     let last = bytes.len() - 1;
     for (index, byte) in bytes.into_iter().enumerate() {
@@ -109,7 +109,7 @@ async fn a_socket_that_dies_without_a_word_leaves_nothing_behind() {
     host.decider.open("gate");
     let mut again = host.ana().await;
     again.say("m1", "wait:gate").await;
-    // The first answer may come to this connection too, before or after.
+    // The answer to the first message may come on this connection too, before or after.
     while again.next().await["type"] != "ack" {}
     assert_eq!(host.decider.started_texts(), ["wait:gate"]);
 }
@@ -135,7 +135,7 @@ async fn headers_that_are_too_large_or_too_many_are_refused() {
     let many = format!("GET /ws HTTP/1.1\r\nhost: x\r\n{}\r\n", "x-many: 1\r\n".repeat(30));
     for request in [large, many] {
         let mut stream = TcpStream::connect(host.address).await.unwrap();
-        // The answer may come before everything is written.
+        // The answer may come before the whole request is written.
         let _ = stream.write_all(request.as_bytes()).await;
         let mut answer = [0; 12];
         let read = tokio::time::timeout(PATIENCE, stream.read_exact(&mut answer)).await.unwrap();
@@ -153,7 +153,7 @@ async fn connections_beyond_the_limit_are_closed_at_once() {
     let read = tokio::time::timeout(PATIENCE, second.read_to_end(&mut nothing)).await.unwrap();
     assert!(read.is_err() || nothing.is_empty());
     drop(first);
-    // The place is free again once the host has noticed.
+    // The connection's slot is free again once the host has noticed.
     loop {
         if let Ok(mut client) = Client::open(host.address, &[]).await {
             client.send(json!({"type": "auth", "token": super::host::ana()})).await;

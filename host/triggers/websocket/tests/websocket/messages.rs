@@ -6,7 +6,7 @@ use signalbox_store::{DecisionQuery, Order};
 
 use super::host::{Host, token};
 
-/// A busy machine must not make an acknowledgement of what waits for its decision.
+/// On a busy machine a decision takes long; it must not cause an acknowledgement here.
 const LATE: signalbox_model::HumanDuration = signalbox_model::HumanDuration::secs(60);
 
 #[tokio::test]
@@ -145,7 +145,7 @@ async fn progress_is_left_out_for_who_does_not_want_it() {
 
 #[tokio::test]
 async fn a_graph_that_fails_is_told_and_recorded() {
-    // A busy machine gives no early acknowledgement here, which would be a second one.
+    // On a busy machine an early acknowledgement would be a second one.
     let host = Host::with(|settings| settings.intake.ack_after = HumanDuration::secs(60)).await;
     let mut client = host.ana().await;
     client.say("m1", "fail").await;
@@ -234,7 +234,7 @@ async fn notifications_reach_their_audience_after_the_decision_is_stored() {
     assert_eq!(manager.expect("notification").await["content"]["news"], "broadcast:review");
     ana.say("m3", "broadcast").await;
     assert_eq!(manager.expect("notification").await["content"]["news"], "broadcast");
-    // Ana heard her answers, and nothing that is for the staff.
+    // Ana got her answers, and nothing that is for the staff.
     host.until_delivered().await;
     ana.send(json!({"type": "ping"})).await;
     let mut heard = Vec::new();

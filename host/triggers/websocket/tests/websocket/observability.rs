@@ -1,5 +1,4 @@
-//! What an operator sees of it: a log line under the correlation id that the client has, and a metric, for everything
-//! that goes wrong and for everything that goes well.
+//! The operator's view: every failure and every success has a log line with the client's correlation id, and a metric.
 
 use std::cell::RefCell;
 use std::io::Write;
@@ -13,11 +12,11 @@ use tokio_tungstenite::tungstenite::Message;
 use super::client::Client;
 use super::host::{Host, token};
 
-/// A busy machine must not make an acknowledgement of what waits for its decision.
+/// On a busy machine a decision takes long; it must not cause an acknowledgement here.
 const LATE: signalbox_model::HumanDuration = signalbox_model::HumanDuration::secs(60);
 
 thread_local! {
-    /// What was logged on this thread, which is where the whole of a test runs.
+    /// The log lines of this thread, on which a whole test runs.
     static LOGGED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -33,7 +32,8 @@ impl Write for ThisThread {
     }
 }
 
-/// Starts logging, for all threads: tracing remembers what nobody listens to, so one thread alone would miss lines.
+/// Starts logging for all threads: tracing caches that a line has no subscriber, so logging on one thread only would
+/// miss lines.
 fn log() {
     static STARTED: Once = Once::new();
     STARTED.call_once(|| {
@@ -125,7 +125,7 @@ async fn what_clients_make_up_for_ids_is_not_logged() {
         client.expect("error").await;
     }
     let mut stranger = Client::open(host.address, &[]).await.unwrap();
-    // The header of a token that nobody has signed: {"alg":"Ana was here"}.
+    // The header of an unsigned token: {"alg":"Ana was here"}.
     stranger.send(json!({"type": "auth", "token": "eyJhbGciOiJBbmEgd2FzIGhlcmUifQ.e30.AAAA"})).await;
     stranger.expect("error").await;
     let logged: Vec<String> = lines().iter().map(Value::to_string).collect();

@@ -1,4 +1,4 @@
-//! An acknowledged message is decided, whatever happens to the host.
+//! An acknowledged message is decided, even if its host crashes.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ async fn an_acknowledged_message_is_decided_by_the_next_host_and_answered_when_a
     let mut client = first.ana().await;
     client.say("m1", "wait:gate").await;
     assert_eq!(client.expect("ack").await["state"], "accepted");
-    // The first host never gets to decide it.
+    // The first host ends before it decides the message.
     drop((client, first));
     let second = Host::on(store, |_| {}).await;
     second.decider.open("gate");
@@ -59,7 +59,7 @@ async fn an_input_that_is_being_decided_is_not_taken_up_a_second_time() {
     let mut client = host.ana().await;
     client.say("m1", "wait:gate").await;
     client.expect("ack").await;
-    // Recovery finds it, and waits for the decision that is under way.
+    // Recovery finds the message, and waits for the decision that is under way.
     let found = tokio::time::timeout(Duration::from_millis(300), host.intake.recover(Duration::ZERO)).await;
     assert!(found.is_err(), "nothing can be decided while the gate is closed");
     host.decider.open("gate");
@@ -123,7 +123,7 @@ async fn recovery_goes_on_while_the_host_runs() {
     recovering.await.unwrap();
 }
 
-/// A store in which these messages are accepted, each with so many attempts that never ended.
+/// A store with these accepted messages, each with a number of attempts that never ended.
 async fn interrupted(messages: &[(&str, u32)]) -> Store {
     let store = Store::open(Config::memory()).await.unwrap();
     let first = Host::on(store.clone(), |settings| settings.intake.ack_after = HumanDuration::millis(0)).await;
@@ -138,7 +138,7 @@ async fn interrupted(messages: &[(&str, u32)]) -> Store {
             store.begin_attempt(&input.input.id, &input.input.business_id).await.unwrap();
         }
     }
-    // The first host never gets to decide any of them.
+    // The first host ends before it decides any of them.
     store
 }
 

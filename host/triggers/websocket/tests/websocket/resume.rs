@@ -1,4 +1,4 @@
-//! What was missed comes again: all of it, in order, to whom it was meant for.
+//! A client gets again what it missed: all of it, in order, and nothing that is for others.
 
 use serde_json::{Value, json};
 use signalbox_model::HumanSize;
@@ -15,7 +15,7 @@ impl Client {
         self.send(frame).await;
     }
 
-    /// What a resume brings, up to its end.
+    /// The frames that a resume brings, and the one that ends it.
     async fn resumed(&mut self) -> (Vec<Value>, Value) {
         let mut frames = Vec::new();
         loop {
@@ -104,7 +104,7 @@ async fn notifications_are_resumed_by_those_they_are_for() {
         ana.ask(id, text).await;
     }
     let resumed = async |user: &str, role: &str| {
-        // The relay notes what it delivered a moment after the answer.
+        // The relay records a delivery a moment after the answer.
         loop {
             let mut client = host.connect(&token(user, &[("trattoria", role)], 3_600)).await;
             client.resume(None).await;
@@ -144,7 +144,7 @@ async fn a_cursor_that_is_none_is_an_error_and_never_a_part() {
         client.resume(Some(cursor)).await;
         client.expect_error("invalid_cursor").await;
     }
-    // Another business's cursor is none either.
+    // A cursor of another business is refused too.
     client.send(json!({"type": "resume", "businessId": "clinic", "cursor": response["cursor"]})).await;
     client.expect_error("invalid_cursor").await;
 }
@@ -154,7 +154,7 @@ async fn who_missed_too_much_is_told_so() {
     let host = Host::with(|settings| settings.websocket.resume_limit = 50).await;
     let mut client = host.ana().await;
     for number in 0..120 {
-        // The rate is for clients; this is about how much there is.
+        // The rate limit is per user; this test is about the number of messages.
         let mut one = host.connect(&token(&format!("u{number}"), &[("trattoria", "coordinator")], 3_600)).await;
         one.ask("m", "hi").await;
     }
@@ -183,7 +183,7 @@ async fn a_long_resume_waits_for_the_reader_instead_of_cutting_it_off() {
     assert_eq!((frames.len(), &end["recovered"]), (60, &json!(true)));
 }
 
-/// Resumes in every order of its business's replays: the client asks the moment that it may.
+/// Resumes in every order of its business's replays: the client asks as soon as it may.
 #[tokio::test]
 async fn the_next_resume_is_taken_right_after_the_last_ones_end() {
     let host = Host::with(|settings| {
@@ -212,7 +212,7 @@ async fn the_next_message_is_taken_right_after_the_acknowledgement_of_the_last()
         settings.intake.burst_per_user = settings.websocket.burst;
         settings.intake.rate_per_business = settings.websocket.frames_per_second;
         settings.intake.burst_per_business = settings.websocket.burst;
-        // A busy machine must not make an acknowledgement before the decision.
+        // On a busy machine a decision takes long; it must not cause an acknowledgement here.
         settings.intake.ack_after = signalbox_model::HumanDuration::secs(60);
     })
     .await;
@@ -226,7 +226,7 @@ async fn the_next_message_is_taken_right_after_the_acknowledgement_of_the_last()
                 break;
             }
         }
-        // Sent twice now and then: what was decided before is acknowledged and answered at once.
+        // Some messages are sent twice: one that is decided already is acknowledged and answered at once.
         client.say(&format!("m{}", if number % 3 == 0 { number - 1 } else { number }), "hi").await;
         if number % 3 == 0 {
             client.expect_past_answers("ack").await;

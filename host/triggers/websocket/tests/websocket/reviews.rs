@@ -1,5 +1,5 @@
-//! A decision that waits for a person: everyone who may review it sees it, exactly one review counts, and what it lets
-//! go leaves.
+//! A decision that waits for a person: every user who may review it sees it, exactly one review counts, and the actions
+//! that it approves leave.
 
 use serde_json::{Value, json};
 use signalbox_model::{Outcome, ReviewVerdict};
@@ -16,7 +16,7 @@ fn review(id: &str, decision_id: &Value, verdict: &str) -> Value {
     json!({"type": "review", "id": id, "businessId": "trattoria", "decisionId": decision_id, "verdict": verdict})
 }
 
-/// Has ana ask for something that waits for a person; gives the decision's id once her answer is there.
+/// Sends a message of ana whose decision waits for a person; returns the decision's id once she has her answer.
 async fn asked(ana: &mut Client, text: &str) -> Value {
     ana.say("m1", text).await;
     ana.expect("ack").await;
@@ -46,7 +46,7 @@ async fn an_approved_decision_lets_its_actions_leave_once_and_everyone_who_may_r
     }
     let ack = mara.expect("ack").await;
     assert_eq!((&ack["messageId"], &ack["decisionId"], &ack["state"]), (&json!("r1"), &id, &json!("decided")));
-    // Ana is no reviewer: the next thing she hears is what was let go.
+    // Ana is no reviewer: the next frame that she gets is the approved notification.
     assert_eq!(ana.expect("notification").await["content"]["news"], "review");
 
     mara.send(review("r1", &id, "approve")).await;
@@ -194,7 +194,7 @@ async fn a_review_of_what_can_be_no_decision_is_the_clients_mistake_and_counts_a
     let host = Host::with(|settings| {
         settings.websocket.burst = std::num::NonZeroU32::new(1_000).unwrap();
         settings.websocket.max_errors = 9;
-        // However slow the machine is, all of them come within it.
+        // On a machine of any speed, all of them come within the window.
         settings.websocket.error_window = signalbox_model::HumanDuration::secs(600);
     })
     .await;

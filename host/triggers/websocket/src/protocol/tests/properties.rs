@@ -1,4 +1,5 @@
-//! What holds for the state machine whatever a client sends, whoever it is, and whenever the host's own work ends.
+//! Properties of the state machine for every behaviour of a client, every answer about its token, and every order in
+//! which the host's own work ends.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,7 +28,7 @@ enum Step {
     Wait(u32),
 }
 
-/// What the host answers when it is asked who that is.
+/// The host's answer when the state machine asks about a token.
 #[derive(Clone, Debug)]
 enum Answer {
     Ana,
@@ -59,7 +60,7 @@ fn steps() -> impl Strategy<Value = Vec<(Step, Answer)>> {
     let answer = prop_oneof![
         20 => Just(Answer::Ana), 1 => Just(Answer::SomebodyElse), 1 => Just(Answer::Nobody), 1 => Just(Answer::NoRoom),
     ];
-    // Most begin as clients do, because whoever does not is closed at once.
+    // Most sequences begin as clients do, because a client that does not is closed at once.
     let begin = prop_oneof![9 => Just(vec![(Step::Auth, Answer::Ana)]), 1 => Just(Vec::new())];
     let rest = prop::collection::vec((step, answer), 0..150);
     (begin, rest).prop_map(|(mut begin, rest)| {
@@ -68,7 +69,7 @@ fn steps() -> impl Strategy<Value = Vec<(Step, Answer)>> {
     })
 }
 
-/// The state machine with all that it has been told and has asked for.
+/// The state machine with the events that it was given and the work that it has asked for.
 struct World {
     protocol: Protocol,
     now: u64,
@@ -77,11 +78,11 @@ struct World {
     closed: bool,
     /// Each business's message that is being decided.
     running: BTreeMap<String, String>,
-    /// Those that were neither decided nor refused yet, in the order in which they came.
+    /// The messages that were neither decided nor refused yet, in the order in which they came.
     waiting: BTreeMap<String, VecDeque<String>>,
     reviews: usize,
     resuming: bool,
-    /// Every id that was begun or refused: once each.
+    /// Every id that was begun or refused, which must happen once each.
     settled: BTreeSet<String>,
     reconnects: usize,
     errors: VecDeque<u64>,
@@ -105,7 +106,7 @@ impl World {
         }
     }
 
-    /// What happens, as far as it can: nothing ends that was not begun.
+    /// The event of a step, if it can happen: only work that was begun can end.
     fn event(&mut self, step: Step) -> Option<Event> {
         let mut next = |prefix: &str| {
             self.sent += 1;
@@ -159,7 +160,7 @@ impl World {
         })
     }
 
-    /// Tells the machine, and does what it says as a connection does: questions are answered before anything else.
+    /// Gives the state machine an event and performs its actions as a connection does: questions are answered first.
     fn tell(&mut self, event: Event, answer: &Answer) {
         let pinged = match &event {
             Event::Frame { frame: ClientFrame::Ping(ping), .. } => ping.id.clone(),
@@ -241,10 +242,9 @@ impl World {
 }
 
 proptest! {
-    /// Whatever a client sends and whoever it is: nothing is done for somebody unknown; messages of one business are
-    /// decided one at a time and in order; never more is in flight than allowed; every message and review is begun or
-    /// refused by name, exactly once; a close is the last thing that happens; and the machine always knows when to
-    /// wake.
+    /// Whatever a client sends, authenticated or not: nothing is done before authentication; messages of one business
+    /// are decided one at a time and in order; never are more in flight than allowed; every message and review is begun
+    /// or refused by name, exactly once; a close is the last action; and the machine always says when to wake.
     #[test]
     fn order_bounds_and_ends_hold_whatever_happens(steps in steps()) {
         let mut world = World::new();
@@ -253,7 +253,7 @@ proptest! {
             world.tell(event, &answer);
             world.holds();
         }
-        // What has begun ends, and with it everything that waited has its turn.
+        // All begun work ends, and then every waiting message has its turn.
         while !world.closed && let Some(business_id) = world.running.keys().next().cloned() {
             world.running.remove(&business_id);
             world.tell(Event::Finished { business_id, error: None }, &Answer::Ana);
@@ -262,8 +262,8 @@ proptest! {
         prop_assert!(world.closed || world.waiting.values().all(VecDeque::is_empty), "{:?}", world.waiting);
     }
 
-    /// A client that is silent is pinged, and closed when it stays silent; one that answers is not, however long it
-    /// takes.
+    /// A client that is silent is pinged, and closed when it stays silent; a client that answers is not closed, however
+    /// long it takes.
     #[test]
     fn silence_ends_and_answers_keep_a_connection_alive(waits in prop::collection::vec(1..12_000_u64, 1..200), answers in any::<bool>()) {
         let mut protocol = open(1_000_000);
@@ -285,7 +285,7 @@ proptest! {
             if answers && pinged_at.take().is_some() {
                 prop_assert_eq!(protocol.on(Event::Control, at(now)), []);
             }
-            // Awake at every turn, so that a turn may come as late as the longest wait.
+            // The check runs at each step only, so a close may come later by the longest step.
             prop_assert!(answers || now < 25_000 + 10_000 + 2 * 12_000, "silent for {} ms", now);
         }
     }
