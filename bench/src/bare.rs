@@ -1,4 +1,4 @@
-//! What the host is compared with: axum as its own examples show it, which answers what it is sent.
+//! The server that the host is compared with: axum as its own examples show it, which echoes what it is sent.
 
 use std::process::Command;
 
@@ -11,7 +11,7 @@ use axum::routing::{get, post};
 use serde_json::{Value, json};
 use signalbox_tests_support::Server;
 
-/// For reading and writing of a connection, in bytes, as the host has it.
+/// The size of a connection's read and write buffers in bytes, as in the host.
 pub const BUFFER: usize = 2 * 1024;
 
 /// Starts this program as the bare server.
@@ -31,7 +31,7 @@ pub async fn serve() -> Result<()> {
 }
 
 async fn upgrade(upgrade: WebSocketUpgrade) -> Response {
-    // The host's buffers: what is compared is what it does, and the default's 128 KiB are zeroed for every read.
+    // The host's buffer sizes, for a fair comparison: the default's 128 KiB are zeroed for every read.
     let upgrade = upgrade.read_buffer_size(BUFFER).write_buffer_size(BUFFER);
     upgrade.protocols(["signalbox.v1"]).on_upgrade(answer)
 }

@@ -1,4 +1,4 @@
-//! Bundles made for measuring: graphs of any size over the guest of `tests/probes/guests/chain`.
+//! Makes bundles for measurements: graphs of any size over the guest of `tests/probes/guests/chain`.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::Result;
 use signalbox_tests_support::bundle;
 
-/// The bundle of three nodes with one condition, as it stands in `tests/probes/bundles/chain`.
+/// The bundle of three nodes with one condition in `tests/probes/bundles/chain`.
 pub fn chain(folder: &Path) -> Result<()> {
     let original = bundle("probes/chain")?;
     fs::create_dir_all(folder)?;
@@ -36,7 +36,7 @@ fn edge(text: &mut String, from: &str, to: &str, more: &str) {
     let _ = writeln!(text, "[[graph.edges]]\nfrom = \"{from}\"\nto = \"{to}\"\n{more}\n");
 }
 
-/// So many nodes, one after the other; the last decides.
+/// `nodes` nodes, one after the other; the last decides.
 pub fn line(folder: &Path, nodes: usize) -> Result<()> {
     let (mut graph, mut before) = (String::new(), "start".to_owned());
     for at in 1..=nodes {
@@ -49,7 +49,7 @@ pub fn line(folder: &Path, nodes: usize) -> Result<()> {
     write(folder, &graph)
 }
 
-/// So many nodes side by side, and one that waits for all and decides.
+/// `width` nodes side by side, and one that waits for all and decides.
 pub fn fan(folder: &Path, width: usize) -> Result<()> {
     let mut graph = String::new();
     for at in 1..=width {
@@ -74,7 +74,7 @@ pub fn each(folder: &Path) -> Result<()> {
     write(folder, &graph)
 }
 
-/// A graph of so many nodes of which one is run: the others lie behind a condition that does not hold.
+/// A graph of `nodes` nodes of which one is run: the others follow a condition that is false.
 pub fn large(folder: &Path, nodes: usize) -> Result<()> {
     let (mut graph, mut before) = (String::new(), "reply".to_owned());
     node(&mut graph, "reply", "");
@@ -85,7 +85,7 @@ pub fn large(folder: &Path, nodes: usize) -> Result<()> {
         before = name;
     }
     edge(&mut graph, "start", "reply", "");
-    // A graph of one has no condition.
+    // A graph of one node has no condition.
     edge(&mut graph, "reply", "end", if nodes > 1 { "otherwise = true" } else { "" });
     if nodes > 1 {
         edge(&mut graph, &before, "end", "");
@@ -93,8 +93,8 @@ pub fn large(folder: &Path, nodes: usize) -> Result<()> {
     write(folder, &graph)
 }
 
-/// The chain for a business type of its own, with a component that is no other's: a custom section tells them apart,
-/// as different code would.
+/// The chain for a business type of its own. A custom section makes its component differ from all others, as different
+/// code would.
 pub fn distinct(folder: &Path, number: usize) -> Result<()> {
     chain(folder)?;
     let manifest = fs::read_to_string(folder.join("bundle.toml"))?;

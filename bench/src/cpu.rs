@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use cpu_time::ProcessTime;
 
-/// What all threads of this process have computed.
+/// The processor time that all threads of this process have used.
 pub fn cpu_time() -> Duration {
     ProcessTime::try_now().map_or(Duration::ZERO, |time| time.as_duration())
 }

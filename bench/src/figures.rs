@@ -1,11 +1,11 @@
-//! Numbers as a report gives them: medians of rounds, and units that a person reads at a glance.
+//! The numbers of a report: medians of rounds, with units that are easy to read.
 
 use std::time::Duration;
 
-/// Rounds of every figure that is compared; what is compared takes turns within each round.
+/// The rounds of every comparison; the things that are compared take turns within each round.
 pub const ROUNDS: usize = 5;
 
-/// The median; 0 of nothing.
+/// The median; 0 of an empty list.
 pub fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -17,7 +17,7 @@ pub fn median(values: &[f64]) -> f64 {
     }
 }
 
-/// Microseconds, with as many digits as say something.
+/// Microseconds with only the significant digits.
 pub fn micros(value: f64) -> String {
     format!("{} µs", short(value))
 }
@@ -31,7 +31,7 @@ pub fn time(micros: f64) -> String {
     }
 }
 
-/// So many a second.
+/// A rate per second.
 pub fn rate(value: f64) -> String {
     format!("{}/s", grouped(value))
 }
@@ -41,7 +41,7 @@ pub fn kib(bytes: f64) -> String {
     format!("{} KiB", short(bytes / 1_024.0))
 }
 
-/// A whole number with its thousands apart.
+/// A whole number with its thousands separated.
 pub fn grouped(value: f64) -> String {
     let digits = format!("{:.0}", value.abs());
     let mut text = String::with_capacity(1 + digits.len() + digits.len() / 3);
@@ -57,7 +57,7 @@ pub fn grouped(value: f64) -> String {
     text
 }
 
-/// How many times one is the other.
+/// A ratio as "so many times".
 pub fn times(ratio: f64) -> String {
     format!("{}x", short(ratio))
 }
@@ -70,7 +70,7 @@ pub fn short(value: f64) -> String {
     }
 }
 
-/// Microseconds of a time.
+/// A duration in microseconds.
 pub fn in_micros(time: Duration) -> f64 {
     time.as_secs_f64() * 1e6
 }

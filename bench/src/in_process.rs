@@ -1,5 +1,4 @@
-//! The host's insides in this process: one executor on a store, with bundles and businesses as a measurement needs
-//! them.
+//! The host's executor on a store in this process, with the bundles and businesses that a measurement needs.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,7 +17,7 @@ use signalbox_tests_support::compiled;
 
 /// The business whose bundle is measured.
 pub const BUSINESS: &str = "trattoria";
-/// What is sent where nothing else is said: it takes all three nodes of the chain.
+/// The text that is sent by default: it takes all three nodes of the chain.
 pub const TEXT: &str = "a table for four, please";
 
 pub struct InProcessHost {
@@ -28,12 +27,12 @@ pub struct InProcessHost {
 }
 
 impl InProcessHost {
-    /// One whose store is in memory.
+    /// An executor whose store is in memory.
     pub async fn new() -> Result<Self> {
         Self::with(Store::open(Config::new(Backend::Embedded { path: None })).await?, SandboxConfig::default())
     }
 
-    /// One on a store.
+    /// An executor on a given store.
     pub fn with(store: Store, config: SandboxConfig) -> Result<Self> {
         let business = serde_json::from_value(json!({
             "businessId": BUSINESS, "name": "Trattoria", "type": "probe-chain", "timezone": "Europe/Bucharest",
@@ -64,7 +63,7 @@ impl InProcessHost {
         Ok(Self { store, sandbox, executor })
     }
 
-    /// A bundle of a folder, loaded.
+    /// Loads the bundle of a folder.
     pub async fn load(&self, folder: &Path) -> Result<Generation> {
         Ok(self.sandbox.load(folder).await?)
     }
@@ -75,7 +74,7 @@ impl InProcessHost {
         Ok(())
     }
 
-    /// Decides a text that nobody sent before, without recording it.
+    /// Decides an input without recording the decision.
     pub async fn decide_unrecorded(&self, accepted: &AcceptedInput) -> Result<()> {
         let record = self.executor.decide_unrecorded(accepted, &Silent).await?;
         anyhow::ensure!(record.decision.outcome == Outcome::Decided, "{}", record.decision.reasoning);
@@ -91,7 +90,7 @@ impl InProcessHost {
     }
 }
 
-/// An input that nobody sent before.
+/// A new input, with an id that was not used before.
 pub fn input(content: &Value) -> Result<AcceptedInput> {
     let (id, now) = (ulid::Ulid::new(), Timestamp::now());
     let input = serde_json::from_value(json!({

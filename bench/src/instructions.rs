@@ -1,4 +1,5 @@
-//! Instructions of one decision, counted by callgrind: the same number each time, whatever else the machine does.
+//! Counts the instructions of one decision with callgrind: the number is the same each time, whatever else the machine
+//! does.
 
 use std::fs;
 use std::path::Path;
@@ -29,16 +30,16 @@ clock does not tick meanwhile: nothing is short under callgrind, and each guest 
 | --- | --- | --- | ---: | ---: | ---: | ---: |
 ";
 
-/// Decisions of the short run, and of the long one.
+/// How many decisions the short and the long run make.
 const FEW: u32 = 100;
 const MANY: u32 = 600;
-/// A change that is marked, in percent.
+/// From how many percent on a change is marked.
 const NOTABLE: f64 = 5.0;
 
 /// Counts, and adds a line to `bench/INSTRUCTIONS.md`.
 pub fn run() -> Result<()> {
     let mut text = fs::read_to_string(FILE).unwrap_or_else(|_| HEAD.to_owned());
-    // Compiles the component for the processor that valgrind shows, which is not the machine's.
+    // The first run compiles the component for the processor that valgrind emulates, which is not the machine's.
     counted(1, false)?;
     let counts = [instructions(false)?, instructions(true)?];
     let before = text.lines().last().and_then(read_line);
@@ -76,7 +77,7 @@ fn instructions(recorded: bool) -> Result<f64> {
     Ok((many - few) / f64::from(MANY - FEW))
 }
 
-/// Everything that a run of so many decisions executes.
+/// The instructions of a whole run of `decisions` decisions.
 fn counted(decisions: u32, recorded: bool) -> Result<f64> {
     let folder = TempDir::new()?;
     let file = folder.path().join("callgrind");
@@ -102,13 +103,13 @@ fn read_total(file: &Path) -> Result<f64> {
     total.context("callgrind wrote no total")?.trim().parse().context("callgrind's total is no number")
 }
 
-/// Makes so many decisions through the chain of three nodes.
+/// Makes `count` decisions through the chain of three nodes.
 pub fn decide(count: u32, recorded: bool) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let store = Store::open(Config::new(Backend::Embedded { path: None })).await?;
-        // A small pool: callgrind has less address space to give than a machine. And no ticks, because nothing is short
-        // there.
+        // A small pool, because callgrind offers less address space than the machine. No ticks, because nothing takes a
+        // short time under callgrind.
         let tick = Duration::from_secs(3_600);
         let host = InProcessHost::with(store, SandboxConfig { instances: 2, tick, ..SandboxConfig::default() })?;
         let folder = TempDir::new()?;

@@ -1,4 +1,4 @@
-//! Loads a server over WebSocket: closed loops find its maximum, open loops what people feel below it.
+//! Loads a server over WebSocket: closed loops find its highest rate, open loops the latency below it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_conf
 use crate::bare::BUFFER;
 use crate::in_process::TEXT;
 
-/// Configuration of a host under load, with limits far above what is measured: a refusal would be no measure of speed.
+/// Configuration of a host under load, with limits far above the load: a refusal would spoil the measurement.
 pub const UNLIMITED: &str = "\
 [intake]
 in-flight-per-business = 256
@@ -50,7 +50,7 @@ burst = 1000000
 log-format = \"json\"
 ";
 
-/// Far more than any answer takes that is of use.
+/// Far longer than any useful answer takes.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
@@ -75,7 +75,7 @@ pub async fn connect(url: &str, token: Option<&str>) -> Result<Socket> {
     Ok(socket)
 }
 
-/// The next text.
+/// The next text frame.
 pub async fn next(socket: &mut Socket) -> Result<Utf8Bytes> {
     loop {
         match timeout(PATIENCE, socket.next()).await.context("nothing comes")? {
@@ -88,16 +88,16 @@ pub async fn next(socket: &mut Socket) -> Result<Utf8Bytes> {
     }
 }
 
-/// A message as the host takes it; the bare server sends back the same.
+/// A message in the host's format; the bare server echoes it.
 pub fn message(id: &str, business: &str) -> String {
     format!(r#"{{"type":"message","id":"{id}","businessId":"{business}","content":{{"text":"{TEXT}"}}}}"#)
 }
 
-/// Whether a text is the last that comes for a message, and for which.
+/// The id of the message, if a text is the last answer to a message.
 fn answered(text: &str) -> Result<Option<&str>> {
     const ID: &str = "\"messageId\":\"";
     if text.starts_with("{\"type\":\"message\"") {
-        // The bare server's.
+        // An echo of the bare server.
         return Ok(after(text, "\"id\":\""));
     }
     if text.starts_with("{\"type\":\"response\"") {
@@ -113,7 +113,7 @@ fn after<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     text.split_once(name)?.1.split_once('"').map(|(value, _)| value)
 }
 
-/// Numbers messages, over all runs of this process: a host answers a number that it knows from its record.
+/// Numbers the messages of all runs of this process: a host would answer a repeated number from its record.
 static NEXT: AtomicU64 = AtomicU64::new(0);
 
 fn fresh() -> String {
@@ -145,9 +145,9 @@ pub async fn most(sockets: &mut Vec<Socket>, business: &str, time: Duration) -> 
     Ok(total as f64 / started.elapsed().as_secs_f64())
 }
 
-/// How long answers take at so many messages a second over all connections, in microseconds. Each message has its
-/// moment whatever became of those before it, and its time runs from that moment: a server that stalls is charged for
-/// all that would have come meanwhile.
+/// The latencies at `rate` messages a second over all connections, in microseconds. Each message has a planned time
+/// that does not depend on earlier ones, and its latency counts from that time, so a server that stalls is charged for
+/// all messages that were due meanwhile.
 pub async fn steady(sockets: Vec<Socket>, business: &str, rate: f64, time: Duration) -> Result<Histogram<u64>> {
     let (count, mut running) = (sockets.len() as f64, JoinSet::new());
     let every = Duration::from_secs_f64(count / rate);

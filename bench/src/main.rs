@@ -1,5 +1,5 @@
-//! `signalbox-bench`: measures how fast the host is, beside its peers and its budgets. Started by `cargo xtask`, which
-//! builds what it needs.
+//! `signalbox-bench`: measures how fast the host is, and compares it with its peers and budgets. Started by `cargo
+//! xtask`, which builds what it needs.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool speaks on its terminal")]
 
 mod bare;
@@ -16,7 +16,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// The host's, for it and for the peers.
+/// The same allocator as the host's, for the host's code and the bare server alike.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -29,24 +29,24 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Measure everything that has a budget or a peer; writes `bench/RESULTS.md`.
+    /// Measures everything that has a budget or a peer; writes `bench/RESULTS.md`.
     Results {
-        /// Measure these parts only, and write nothing.
+        /// Measures these parts only, and writes nothing.
         #[arg(long, value_delimiter = ',')]
         only: Vec<results::Part>,
     },
-    /// Count the instructions of a decision; adds a line to `bench/INSTRUCTIONS.md`.
+    /// Counts the instructions of a decision; adds a line to `bench/INSTRUCTIONS.md`.
     Instructions,
-    /// Decide so many times, one after the other, on one thread: what callgrind counts.
+    /// Makes decisions one after the other on one thread, for callgrind to count.
     #[command(hide = true)]
     Decide {
-        /// How many times.
+        /// How many decisions to make.
         count: u32,
-        /// Record them in memory.
+        /// Records the decisions in memory.
         #[arg(long)]
         recorded: bool,
     },
-    /// Serve what the host is compared with.
+    /// Serves the bare server that the host is compared with.
     #[command(hide = true)]
     Bare,
 }

@@ -1,9 +1,9 @@
-//! What a run found, as Markdown that reads well in a terminal too.
+//! The results of a run as Markdown, formatted so that it reads well in a terminal too.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-/// Everything a run found.
+/// The results of a run.
 #[derive(Debug, Default)]
 pub struct Report {
     sections: Vec<Section>,
@@ -11,21 +11,21 @@ pub struct Report {
     facts: BTreeMap<&'static str, f64>,
 }
 
-/// One question, with what was measured about it.
+/// One question, with its measurements.
 #[derive(Debug)]
 pub struct Section {
     title: &'static str,
     text: String,
 }
 
-/// A promise in figures, and what came of it.
+/// A budget, and the measured figure.
 #[derive(Debug)]
 struct Budget {
     what: &'static str,
     promised: &'static str,
     measured: String,
     met: bool,
-    /// Why it is not met, as measured.
+    /// The measured reason why the budget is not met.
     why: Option<String>,
 }
 
@@ -34,14 +34,14 @@ impl Section {
         Self { title, text: String::new() }
     }
 
-    /// A paragraph.
+    /// Adds a paragraph.
     pub fn say(&mut self, text: &str) -> &mut Self {
         self.text.push_str(text);
         self.text.push_str("\n\n");
         self
     }
 
-    /// A table; the first column names what the row is about.
+    /// Adds a table; the first column names each row.
     pub fn table(&mut self, head: &[&str], rows: &[Vec<String>]) -> &mut Self {
         let rule: Vec<&str> = head.iter().enumerate().map(|(at, _)| if at == 0 { "---" } else { "---:" }).collect();
         let _ = writeln!(self.text, "| {} |\n| {} |", head.join(" | "), rule.join(" | "));
@@ -54,19 +54,19 @@ impl Section {
 }
 
 impl Report {
-    /// Adds a section, and shows it at once: a whole run takes long.
+    /// Adds a section, and prints it at once because a whole run takes long.
     pub fn add(&mut self, section: Section) {
         println!("## {}\n\n{}", section.title, section.text);
         self.sections.push(section);
     }
 
-    /// Holds a figure against its budget.
+    /// Compares a figure with its budget.
     pub fn budget(&mut self, what: &'static str, promised: &'static str, measured: String, met: bool) {
         println!("budget: {what}: {promised}; measured {measured}: {}\n", if met { "met" } else { "not met" });
         self.budgets.push(Budget { what, promised, measured, met, why: None });
     }
 
-    /// Says why a budget is not met; nothing when it is, or was not looked at.
+    /// Adds why a budget is not met; does nothing when the budget is met or was not measured.
     pub fn explain(&mut self, what: &str, why: impl FnOnce() -> String) {
         if let Some(budget) = self.budgets.iter_mut().find(|budget| budget.what == what && !budget.met) {
             let why = why();
@@ -80,7 +80,7 @@ impl Report {
         self.facts.insert(name, value);
     }
 
-    /// A figure of an earlier part; none when that was not measured in this run.
+    /// A figure of an earlier part; none when it was not measured in this run.
     pub fn fact(&self, name: &str) -> Option<f64> {
         self.facts.get(name).copied()
     }

@@ -23,7 +23,7 @@ use signalbox_tests_support::provenance;
 
 use crate::report::Report;
 
-/// A part of the whole.
+/// A part of the measurements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Part {
     Sandbox,
@@ -66,7 +66,7 @@ pub async fn run(only: &[Part]) -> Result<()> {
     Ok(())
 }
 
-/// Where what measurements need is kept between runs: beside the profile's folder that this program lies in.
+/// The folder that keeps the measurements' files between runs: beside the profile's folder that holds this program.
 fn folder() -> Result<PathBuf> {
     let program = std::env::current_exe()?;
     let target = program.parent().and_then(Path::parent).context("the program lies in a folder of cargo's")?;

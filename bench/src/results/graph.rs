@@ -1,4 +1,4 @@
-//! What a decision costs by the shape of its graph, every node in a fresh sandbox, nothing stored.
+//! The cost of a decision by the shape of its graph, with every node in a fresh sandbox and nothing stored.
 
 use std::time::{Duration, Instant};
 
@@ -34,7 +34,7 @@ pub async fn cost(host: &InProcessHost, content: &Value, round: Duration) -> Res
     Ok(Cost { cpu: each(cpu_time() - cpu), wall: each(started.elapsed()) })
 }
 
-/// The median of rounds after one that warms up.
+/// The median of the rounds, after one round that warms up.
 async fn measured(host: &InProcessHost, content: &Value) -> Result<Cost> {
     cost(host, content, ROUND).await?;
     let (mut cpu, mut wall) = (Vec::new(), Vec::new());
@@ -62,7 +62,8 @@ pub async fn measure(report: &mut Report) -> Result<()> {
         host.publish(folder.path()).await?;
         rows.push((format!("{nodes} in a line"), nodes, measured(&host, &text).await?));
     }
-    // Per node without what every decision costs, between the smallest and the largest of a shape.
+    // The cost per node, without the fixed cost of a decision: the slope between the smallest and the largest graph of
+    // a shape.
     let slope = |rows: &[(String, usize, Cost)]| match (rows.first(), rows.last()) {
         (Some((_, few, low)), Some((_, many, high))) if many > few => (high.cpu - low.cpu) / (many - few) as f64,
         _ => 0.0,

@@ -1,5 +1,4 @@
-//! The call of one guest, ready to be made again and again: by the sandbox with every limit armed, and by bare Wasmtime
-//! with none.
+//! The call of one guest, ready to be repeated: by the sandbox with all of its limits, and by bare Wasmtime with none.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -22,10 +21,10 @@ use super::turn::turn;
 use crate::bundle;
 use crate::in_process::{BUSINESS, InProcessHost, TEXT, input};
 
-/// Calls of an instance that lives on, for which it is made once.
+/// How many calls are made of one instance that is kept, so that making it hardly counts.
 const MANY: u32 = 100;
 
-/// What a guest finds in a store of bare Wasmtime: WASI as its makers set it up, and nothing else.
+/// What a guest finds in a store of bare Wasmtime: WASI with its default setup, and nothing else.
 struct Plain {
     wasi: WasiCtx,
     table: ResourceTable,
@@ -37,7 +36,7 @@ impl WasiView for Plain {
     }
 }
 
-/// Wasmtime alone: a pool that keeps what it may, and no epochs, fuel, limits, journal or breaker.
+/// Wasmtime alone: a pool that keeps all memory that it may, and no epochs, fuel, limits, journal or breaker.
 struct Bare {
     pre: InstancePre<Plain>,
     node: GuestIndices,
@@ -78,7 +77,7 @@ impl Bare {
         told(node.call_run(&mut store, context, &[]).await.map_err(refused)?)
     }
 
-    /// So many calls of an instance that lives on, which Signalbox never does.
+    /// Makes `calls` calls of one instance that is kept, which Signalbox never does.
     async fn warm(&self, context: &wit::Context, calls: u32) -> Result<()> {
         let mut store = self.store();
         let instance = self.pre.instantiate_async(&mut store).await.map_err(refused)?;
@@ -90,7 +89,7 @@ impl Bare {
     }
 }
 
-/// Wasmtime's errors are no standard errors.
+/// Wasmtime's errors do not implement the standard error trait.
 fn refused(error: wasmtime::Error) -> anyhow::Error {
     anyhow::anyhow!("{error:#}")
 }
@@ -171,8 +170,8 @@ fn context() -> wit::Context {
     }
 }
 
-/// The node `reply` of the probe `chain`, to be called in each of three ways. Each gives the processor time of one
-/// call, in microseconds, from as many as fit into a turn.
+/// The node `reply` of the probe `chain`, to be called in each of three ways. Each returns the processor time of one
+/// call in microseconds, averaged over as many calls as fit into a turn.
 pub struct GuestCall {
     boxed: Boxed,
     bare: Bare,
@@ -197,7 +196,7 @@ impl GuestCall {
         turn(length, 1, async || self.bare.fresh(&self.context).await).await
     }
 
-    /// By bare Wasmtime, in an instance that lives on.
+    /// By bare Wasmtime, in an instance that is kept.
     pub async fn warm(&self, length: Duration) -> Result<f64> {
         turn(length, MANY, async || self.bare.warm(&self.context, MANY).await).await
     }

@@ -1,4 +1,4 @@
-//! API and webhooks: requests answered each second, beside a bare axum handler that answers what it is sent.
+//! API and webhooks: requests answered each second, compared with a bare axum handler that echoes its request.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -18,10 +18,10 @@ use crate::report::{Report, Section};
 
 const ROUND: Duration = Duration::from_secs(2);
 const OPEN_LOOP: Duration = Duration::from_secs(5);
-/// Requests at a time, each on a connection of its own that is kept.
+/// Concurrent requests, each on a kept connection of its own.
 const AT_ONCE: usize = 32;
 
-/// What is asked of a server, and what says that it was done.
+/// The request to send to a server, and how to tell that it succeeded.
 #[derive(Clone)]
 enum Ask {
     Echo { url: String },
@@ -95,7 +95,7 @@ impl Contender<'_> {
         Ok(())
     }
 
-    /// An open loop at half of the most; see [`crate::load::steady`].
+    /// The latencies of an open loop at half of the highest rate; see [`crate::load::steady`].
     async fn felt(&self, client: &Client) -> Result<Histogram<u64>> {
         let every = Duration::from_secs_f64(2.0 / median(&self.rates));
         let (start, mut running) = (Moment::now() + Duration::from_millis(50), JoinSet::new());

@@ -1,4 +1,4 @@
-//! Ten thousand coordinators who say nothing, and one word to all of them.
+//! Ten thousand idle connections, and one broadcast to all of them.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ pub async fn measure(report: &mut Report) -> Result<()> {
     let tokens = (0..CONNECTIONS).map(token).collect::<Result<Vec<_>>>()?;
     let server = Server::host(setup)?;
     let process = server.process();
-    // One connection and one broadcast first, so that what happens once is not counted with ten thousand.
+    // One connection and one broadcast first, so that one-time costs are not counted with the ten thousand.
     let mut first = load::connect(&server.websocket, tokens.first().map(String::as_str)).await?;
     broadcast(&mut first, "warm").await?;
     heard(&mut first, "warm").await?;
@@ -101,7 +101,7 @@ pub async fn measure(report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-/// What a server that only echoes holds for a connection.
+/// The memory that a bare echo server holds for a connection.
 async fn of_the_echo() -> Result<f64> {
     let server = bare::start()?;
     let first = load::connect(&server.websocket, None).await?;
@@ -135,7 +135,7 @@ async fn heard(socket: &mut Socket, word: &str) -> Result<()> {
     }
 }
 
-/// Room for a socket at each end, here and, by inheritance, in the host.
+/// Allows this process, and by inheritance the host, enough open files for one end of every socket each.
 fn allow_files() -> Result<()> {
     let mut limit = getrlimit(Resource::Nofile);
     let needed = CONNECTIONS as u64 + 1_000;

@@ -1,4 +1,5 @@
-//! The same graph in LangGraph, JavaScript and Python, each installed into a folder of its own under `target/bench`.
+//! The same graph in LangGraph for JavaScript and for Python, each installed into a folder of its own under
+//! `target/bench`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,11 +19,11 @@ use crate::in_process::{InProcessHost, TEXT};
 use crate::report::{Report, Section};
 
 const ROUND: Duration = Duration::from_secs(1);
-/// Of the graph, all of which run.
+/// The nodes of the graph, all of which run.
 const NODES: f64 = 3.0;
 const PEERS: &str = "bench/peers";
 
-/// What a peer's program prints: processor and wall time of one run, in microseconds.
+/// The output of a peer's program: processor and wall time of one run, in microseconds.
 #[derive(Deserialize)]
 struct Printed {
     cpu: f64,

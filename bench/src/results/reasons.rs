@@ -1,9 +1,9 @@
-//! Why budgets are not met, from what the same run has measured.
+//! Explains budgets that are not met, with figures of the same run.
 
 use crate::figures::{kib, micros, rate, time};
 use crate::report::Report;
 
-/// Explains every budget that is not met, as far as the parts that say why were measured too.
+/// Explains every budget that is not met, if the parts with the explaining figures were measured too.
 pub fn explain(report: &mut Report) {
     let fact = |name: &str| report.fact(name);
     let chain = fact("chain.bare").zip(fact("chain.warm")).zip(fact("chain"));

@@ -1,4 +1,4 @@
-//! One call of one guest: by the sandbox with every limit armed, and by bare Wasmtime with none.
+//! One call of one guest: by the sandbox with all of its limits, and by bare Wasmtime with none.
 
 use std::time::Duration;
 

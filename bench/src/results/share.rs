@@ -1,4 +1,4 @@
-//! Where a decision's time goes, from the outside in: what each layer adds to the one below it.
+//! How a decision's time divides: what each layer adds to the one below it.
 
 use std::collections::BTreeMap;
 use std::thread;
@@ -23,7 +23,7 @@ use crate::report::{Report, Section};
 const ROUND: Duration = Duration::from_millis(500);
 const NODES: f64 = 3.0;
 
-/// The chain's steps and conditions with outcomes that stand ready: the graph without guests.
+/// Walks the chain's steps and conditions with prepared outcomes: the graph without guests.
 fn step_through(generation: &Generation) -> Result<()> {
     let accepted = input(&json!({ "text": TEXT }))?;
     let scope = Scope::new(&accepted.input, &accepted.permissions);
@@ -47,7 +47,7 @@ fn step_through(generation: &Generation) -> Result<()> {
     }
 }
 
-/// A thread that answers and does nothing else: what it costs to ask one.
+/// A thread that only answers, to measure what a question to another thread costs.
 struct Question(mpsc::Sender<oneshot::Sender<()>>);
 
 impl Question {
@@ -68,7 +68,7 @@ impl Question {
     }
 }
 
-/// What each part of one round cost: processor time of one, in microseconds.
+/// The cost of each part in one round, as processor time in microseconds.
 struct Round {
     warm: f64,
     bare: f64,

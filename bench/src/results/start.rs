@@ -1,4 +1,5 @@
-//! From nothing to ready, by the number of business types; what each of them holds, and its first call.
+//! The host's start by the number of business types: how long it takes, the memory of each type, and each type's first
+//! call.
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +16,7 @@ use crate::load::{self, UNLIMITED};
 use crate::report::{Report, Section};
 
 const TYPES: [usize; 4] = [1, 10, 100, 1_000];
-/// Business types of which the first call is timed.
+/// How many business types have their first call timed.
 const CALLED: usize = 100;
 
 fn setup(folder: &Path, types: usize) -> Result<Setup> {

@@ -1,4 +1,4 @@
-//! The embedded store as its history grows: puts and decisions each second, and how large it gets.
+//! The embedded store as its history grows: puts and decisions each second, and its size.
 
 use std::fs;
 use std::path::Path;
@@ -20,7 +20,7 @@ use crate::figures::{ROUNDS, grouped, in_micros, median, micros, rate, time};
 use crate::in_process::{BUSINESS, InProcessHost, TEXT, input};
 use crate::report::{Report, Section};
 
-/// Callers at the same time.
+/// How many callers write concurrently.
 const AT_ONCE: usize = 64;
 const ROUND: Duration = Duration::from_secs(1);
 const HISTORY: [usize; 4] = [1_000, 10_000, 100_000, 1_000_000];
@@ -29,7 +29,7 @@ async fn open(file: &Path) -> Result<Store> {
     Ok(Store::open(Config::new(Backend::Embedded { path: Some(file.to_owned()) })).await?)
 }
 
-/// A store in a file, decisions on it, and one record to write again and again under other ids.
+/// A store in a file, an executor on it, and one record to store again and again under new ids.
 struct Bed {
     host: InProcessHost,
     record: DecisionRecord,
@@ -48,7 +48,7 @@ impl Bed {
         Ok(Arc::new(Self { host, record, held: AtomicUsize::new(1) }))
     }
 
-    /// Stores the record under a new id and as of now, as a decision just made.
+    /// Stores the record under a new id and with the current time, like a decision that was just made.
     async fn put(&self) -> Result<()> {
         let mut record = self.record.clone();
         let input = format!("in_{}", ulid::Ulid::new());
@@ -66,8 +66,8 @@ impl Bed {
         self.host.decide(input(&json!({ "text": TEXT }))?).await
     }
 
-    /// Does one thing by many callers until `enough` says so; gives back how often a second, and what each one
-    /// computed.
+    /// Repeats one operation from many callers until `enough` is true; returns the operations per second, and the
+    /// processor time of each.
     async fn by_many(
         self: &Arc<Self>,
         decide: bool,

@@ -17,10 +17,10 @@ use crate::in_process::{InProcessHost, TEXT, input};
 use crate::report::{Report, Section};
 
 const SWAPS: usize = 1_000;
-/// Decisions at the same time.
+/// How many decisions are made concurrently.
 const AT_ONCE: usize = 8;
 
-/// Decides until it is told to stop; gives back how long decisions took, and how many failed.
+/// Makes decisions until it is told to stop; returns how long they took, and how many failed.
 async fn decide(host: Arc<InProcessHost>, stop: Arc<AtomicBool>, failed: Arc<AtomicU64>) -> Result<Histogram<u64>> {
     let mut took = Histogram::new(3)?;
     while !stop.load(Ordering::Relaxed) {
@@ -64,7 +64,7 @@ pub async fn measure(report: &mut Report) -> Result<()> {
 
     let (running, stop, failed) = begin(&host);
     let (mut loading, mut publishing) = (Histogram::<u64>::new(3)?, Histogram::<u64>::new(3)?);
-    // What a publish computes itself, without its waiting for a core.
+    // The processor time of a publish, without its wait for a core.
     let mut computing = Histogram::<u64>::new(3)?;
     for swap in 0..SWAPS {
         let started = Instant::now();
@@ -75,7 +75,7 @@ pub async fn measure(report: &mut Report) -> Result<()> {
         computing.record(u64::try_from(cpu.elapsed().as_nanos())?)?;
         publishing.record(u64::try_from(started.elapsed().as_nanos())?)?;
         drop(replaced);
-        // Decisions are made on each generation, on some of them over the next swap.
+        // Some of the decisions on a generation run on into the next swap.
         tokio::task::yield_now().await;
     }
     let swapping = end(running, &stop).await?;

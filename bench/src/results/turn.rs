@@ -1,4 +1,4 @@
-//! A turn of one of those that are compared: they take turns, so that each meets the machine as the others do.
+//! One turn of a comparison: the compared things take turns, so that each meets the machine in the same state.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use anyhow::Result;
 use crate::cpu::cpu_time;
 use crate::figures::in_micros;
 
-/// Does the work again and again. Gives the processor time of one piece of it, of which each time does so many, in
+/// Repeats the work, of which each repetition has `pieces` pieces. Returns the processor time of one piece in
 /// microseconds.
 pub async fn turn(length: Duration, pieces: u32, mut work: impl AsyncFnMut() -> Result<()>) -> Result<f64> {
     let (cpu, started, mut done) = (cpu_time(), Instant::now(), 0_u32);

@@ -1,4 +1,5 @@
-//! From a coordinator's message to its reply, beside a bare WebSocket echo with the same load from the same process.
+//! From a coordinator's message to its reply, compared with a bare WebSocket echo under the same load from the same
+//! process.
 
 use std::time::Duration;
 
@@ -12,33 +13,33 @@ use crate::figures::{ROUNDS, grouped, in_micros, median, micros, rate, time};
 use crate::load::{self, Socket, UNLIMITED};
 use crate::report::{Report, Section};
 
-/// The business that is talked to.
+/// The business that gets the messages.
 pub const BUSINESS: &str = "trattoria";
-/// What senders of webhooks sign with, in the form of Standard Webhooks.
+/// The secret with which webhooks are signed, in the form of Standard Webhooks.
 pub const SECRET: &str = "whsec_c2lnbmFsYm94LWJlbmNoLXNlY3JldC1vZi0zMi1ieXRlcw==";
 const ROUND: Duration = Duration::from_secs(2);
-/// How long an open loop runs: long enough for a thousandth of it to be a number.
+/// How long an open loop runs: long enough for a meaningful 99.9th percentile.
 const OPEN_LOOP: Duration = Duration::from_secs(5);
 
-/// A setup with the chain for one business, and limits that nobody meets.
+/// A setup with the chain for one business, and limits that the load does not reach.
 pub fn setup() -> Result<Setup> {
     let setup = Setup::new()?;
     std::fs::write(setup.path().join("webhook-secret"), SECRET)?;
     Ok(setup.business(BUSINESS, "probe-chain")?.bundle(bundle("probes/chain")?).config(UNLIMITED).config(
-        // The bundle's webhook has to be verified by somebody.
+        // The bundle's webhook needs a secret, or the bundle is not loaded.
         "[webhooks]\ndeliveries-per-second = 1000000\nburst = 1000000\nin-flight = 1024\nsecrets.CHAIN_WEBHOOK = [{ file = \"webhook-secret\" }]",
     ))
 }
 
-/// A server under load, and what it did.
+/// A server under load, and its measurements.
 struct Contender {
     name: &'static str,
     server: Server,
-    /// A user for each connection: what is said to a user reaches all connections of that user.
+    /// A user for each connection, because a reply to a user reaches all of the user's connections.
     tokens: Vec<String>,
-    /// By number of connections: messages a second of each round, and what the server computed for one message.
+    /// By number of connections: messages a second of each round, and the server's processor time for one message.
     rounds: Vec<(Vec<f64>, Vec<f64>)>,
-    /// What the load computed for one message, by number of connections.
+    /// By number of connections: the load generator's processor time for one message.
     load: Vec<Vec<f64>>,
 }
 

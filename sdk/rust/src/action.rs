@@ -6,22 +6,22 @@ use crate::moment::Moment;
 
 pub use crate::bindings::capabilities::signalbox::agent::types::{ActionType, Priority, RetryPolicy};
 
-/// Something that the decision causes outside. It is stored with the decision and leaves only then, at least once,
+/// An effect of the decision outside the host. It is stored with the decision and delivered only then, at least once,
 /// under an idempotency key that never changes.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Action {
-    /// What kind of thing it does.
+    /// What kind of effect it is.
     pub action_type: ActionType,
     /// A resource type, an audience (`user:<id>` or `business`), or a URL.
     pub target: String,
-    /// What it says, an object of at most 64 KiB.
+    /// The content of the effect, an object of at most 64 KiB.
     pub payload: Value,
     /// Which of two waiting actions goes first.
     pub priority: Priority,
-    /// Not before this moment; none is at once.
+    /// The earliest moment of delivery; none for at once.
     pub execute_at: Option<String>,
-    /// None takes the host's default.
+    /// How delivery is tried again; none for the host's default.
     pub retry_policy: Option<RetryPolicy>,
 }
 
@@ -58,7 +58,7 @@ impl Action {
         self
     }
 
-    /// Waits until a moment.
+    /// Delays the delivery until a moment.
     pub fn execute_at(mut self, moment: Moment) -> Self {
         self.execute_at = Some(moment.to_string());
         self

@@ -6,14 +6,14 @@ use serde::de::DeserializeOwned;
 use crate::{Business, Location};
 
 crate::error::capability_error! {
-    /// Why a fact about the business cannot be told.
+    /// Why a fact about the business cannot be read.
     business with json {
         /// No business directory is configured. A retry will not help.
         NotConfigured => stop "no business directory is configured",
         /// The directory does not answer. A retry may help.
         Unavailable(reason: String) => retry "the business directory does not answer: {reason}",
-        /// The answer is larger than one call may give, or this decision has been answered as much as one may be. A
-        /// retry will not help: ask for less.
+        /// The answer is larger than one call may give, or this decision has used up its limit of answers. A retry will
+        /// not help: ask for less.
         Exhausted(reason: String) => stop "there is no room for the answer: {reason}",
     }
 }

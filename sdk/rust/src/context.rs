@@ -6,7 +6,7 @@ use crate::{Failure, Json, JsonError};
 
 pub use crate::bindings::capabilities::signalbox::agent::types::{InputType, Source};
 
-/// Everything a decision node may know without asking.
+/// Everything that a decision node knows without a capability call.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Context {
@@ -20,7 +20,7 @@ pub struct Context {
     pub location: Option<Location>,
     /// What the sender may do in this business, for example `message`, `review`.
     pub permissions: Vec<String>,
-    /// What earlier messages of the same conversation left.
+    /// The state that earlier messages of the same conversation have stored.
     pub session: Option<Json>,
     /// When the decision started, in UTC as ISO 8601. See [`Context::now`].
     pub now: String,
@@ -37,7 +37,8 @@ impl Context {
     /// A setting under a dotted path, for example `hours.monday`: the place's when it sets it, else the business's.
     /// None when neither does.
     ///
-    /// Needs no grant: the settings are those of the decision's start. [`crate::business::setting`] asks anew.
+    /// Needs no grant: the settings are those of the decision's start. [`crate::business::setting`] asks the host for
+    /// the current ones.
     pub fn setting<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, JsonError> {
         if let Some(location) = &self.location
             && let Some(value) = location.settings.get(path)?
@@ -72,7 +73,7 @@ impl Context {
             .ok_or_else(|| Failure::fatal(format!("the decision's start `{}` is no moment in UTC", self.now)))
     }
 
-    /// The time zone that counts: the place's, else the business's.
+    /// The time zone that applies: the place's, else the business's.
     pub fn timezone(&self) -> &str {
         self.location.as_ref().map_or(&self.business.timezone, |location| &location.timezone)
     }
@@ -104,17 +105,17 @@ impl Context {
 pub struct Input {
     /// Unique within the business.
     pub id: String,
-    /// Where it entered.
+    /// The trigger through which it entered.
     pub source: Source,
-    /// What it asks for.
+    /// The kind of input.
     pub input_type: InputType,
-    /// Who sent it; none for schedules and for services that act for nobody.
+    /// The user who sent it; none for schedules and for services that act for no user.
     pub user_id: Option<String>,
     /// The business it belongs to.
     pub business_id: String,
     /// The place it is about.
     pub location_id: Option<String>,
-    /// What it says.
+    /// The content.
     pub content: Content,
     /// When it entered, in UTC as ISO 8601.
     pub timestamp: String,

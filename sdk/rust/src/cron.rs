@@ -25,13 +25,13 @@ crate::error::capability_error! {
         TooOften(reason: String) => stop "the schedule ticks too often: {reason}",
         /// The store does not answer. A retry may help.
         Unavailable(reason: String) => retry "the store does not answer: {reason}",
-        /// The answer is larger than one call may give, or this decision has been answered as much as one may be. A
-        /// retry will not help: ask for less.
+        /// The answer is larger than one call may give, or this decision has used up its limit of answers. A retry will
+        /// not help: ask for less.
         Exhausted(reason: String) => stop "there is no room for the answer: {reason}",
     }
 }
 
-/// A schedule on its way to being made.
+/// A schedule to be made.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Schedule(contract::ScheduleRequest);
 
@@ -68,7 +68,7 @@ pub fn schedule(schedule: Schedule) -> Result<(), Error> {
     Ok(contract::schedule(&schedule.0)?)
 }
 
-/// Adds a cancellation to the decision's effects. Cancelling what is not there is no error.
+/// Adds a cancellation to the decision's effects. Cancelling a schedule that does not exist is no error.
 pub fn cancel(name: &str) -> Result<(), Error> {
     Ok(contract::cancel(name)?)
 }

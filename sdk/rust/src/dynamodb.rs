@@ -1,7 +1,8 @@
 //! Rows that belong to this plugin in this business, and that no other plugin or business can reach.
 //! Grant: the names of the tables, for example `dynamodb = ["reservations"]`, or `"reservations:read"` to read only.
 //!
-//! Read, change and write back under the version that was read; whoever was faster makes the write fail:
+//! Read, change and write back under the version that was read; the write fails if another decision has written
+//! meanwhile:
 //!
 //! ```
 //! use signalbox_sdk::prelude::*;
@@ -43,7 +44,7 @@ crate::error::capability_error! {
     dynamodb with json {
         /// No store is configured. A retry will not help.
         NotConfigured => stop "no store is configured",
-        /// The grant does not name this table, or only to read. A retry will not help.
+        /// The grant does not name this table, or only for reading. A retry will not help.
         Denied(reason: String) => stop "the grant does not cover this: {reason}",
         /// The key, item, range or cursor is malformed or too large. A retry will not help.
         Invalid(reason: String) => stop "the request is malformed: {reason}",
@@ -51,8 +52,8 @@ crate::error::capability_error! {
         ConditionFailed => retry "the row was changed meanwhile",
         /// The store does not answer or is throttled. A retry may help.
         Unavailable(reason: String) => retry "the store does not answer: {reason}",
-        /// The answer is larger than one call may give, or this decision has been answered as much as one may be. A
-        /// retry will not help: ask for less.
+        /// The answer is larger than one call may give, or this decision has used up its limit of answers. A retry will
+        /// not help: ask for less.
         Exhausted(reason: String) => stop "there is no room for the answer: {reason}",
         /// The answer did not come within the deadline. Whether a write happened is unknown; calling again in the same
         /// decision is safe.
@@ -68,7 +69,7 @@ pub struct Row<T> {
     pub partition: String,
     /// Orders the rows within the partition.
     pub sort: String,
-    /// What it says.
+    /// The row's content.
     pub item: T,
     /// Starts at 1 and grows by 1 with every write.
     pub version: u64,
@@ -137,7 +138,7 @@ impl Range {
     }
 }
 
-/// The row under a key, as of the last finished write; none when there is none.
+/// The row under a key, as of the last finished write; none when there is no such row.
 pub fn get<T: DeserializeOwned>(table: &str, partition: &str, sort: &str) -> Result<Option<Row<T>>, Error> {
     contract::get(table, &key(partition, sort))?.map(read).transpose()
 }

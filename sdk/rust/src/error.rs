@@ -1,9 +1,9 @@
-//! One shape for the errors of all capabilities: the cases of the contract, words for a person, and whether to retry.
+//! One shape for the errors of all capabilities: the cases of the contract, a text for a person, and whether to retry.
 
 /// Defines the `Error` of a capability from its cases in the contract.
 ///
-/// Each case says `retry` or `stop`, and what it tells a person. `with json` adds the case of a value that the SDK
-/// itself cannot read from or write as JSON; it never crosses the boundary.
+/// Each case says `retry` or `stop`, and has a text for a person. `with json` adds the case of a value that the SDK
+/// itself cannot read from or write as JSON; this case is never sent to the host.
 macro_rules! capability_error {
     (
         $(#[$meta:meta])*
@@ -32,7 +32,7 @@ macro_rules! capability_error {
                 }
             }
 
-            /// The same error as it crosses the boundary; none for an error that the SDK itself makes.
+            /// The same error in the contract's type; none for an error that the SDK itself makes.
             #[cfg(not(target_arch = "wasm32"))]
             pub(crate) fn into_contract(self) -> Option<crate::contract::$capability::Error> {
                 match self {

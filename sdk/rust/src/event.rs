@@ -50,11 +50,11 @@ impl Event {
 /// A message from a coordinator's connection.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Message {
-    /// Who wrote it.
+    /// The user who wrote it.
     pub user_id: String,
     /// The place it is about.
     pub location_id: Option<String>,
-    /// What it says.
+    /// The content.
     pub content: Content,
 }
 
@@ -72,17 +72,17 @@ pub struct Tick {
 /// A request to the API.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ApiRequest {
-    /// Who sent it.
+    /// The user who sent it.
     pub user_id: Option<String>,
     /// The place it is about.
     pub location_id: Option<String>,
-    /// What it says.
+    /// The content.
     pub content: Content,
 }
 
 impl WebhookRequest {
-    /// The body as a type. What is wrong with a body is told in words for its sender, as [`JsonError`] shows: `?` in a
-    /// handler turns it into [`Rejection::Invalid`].
+    /// The body as a type. The error's text is written for the body's sender, as [`JsonError`] shows: `?` in a handler
+    /// turns it into [`Rejection::Invalid`].
     ///
     /// ```
     /// use signalbox_sdk::{WebhookRequest, prelude::*};
@@ -122,8 +122,7 @@ impl WebhookRequest {
 }
 
 impl Entry {
-    /// The value as a type; none for a tombstone, and for `null`. What is wrong with a value is told as [`JsonError`]
-    /// shows.
+    /// The value as a type; none for a tombstone, and for `null`. [`JsonError`] shows what an error says.
     ///
     /// ```
     /// use signalbox_sdk::{Entry, prelude::*};
@@ -147,29 +146,29 @@ impl Entry {
     }
 }
 
-/// An input as the handler makes it; the host adds business, source, time and correlation id.
+/// An input that the handler makes; the host adds business, source, time and correlation id.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct NewInput {
     /// Unique within the event; none numbers the inputs in order.
     pub id: Option<String>,
-    /// What it asks for.
+    /// The kind of input.
     pub input_type: InputType,
-    /// Who it is from.
+    /// The user whom it is from.
     pub user_id: Option<String>,
     /// The place it is about.
     pub location_id: Option<String>,
-    /// What it says.
+    /// The content.
     pub content: Content,
 }
 
 impl NewInput {
-    /// An input of a type; add what it says with [`NewInput::text`] or [`NewInput::data`].
+    /// An input of a type; add its content with [`NewInput::text`] or [`NewInput::data`].
     pub fn new(input_type: InputType) -> Self {
         Self { id: None, input_type, user_id: None, location_id: None, content: Content::default() }
     }
 
-    /// Words for a person's message.
+    /// Sets the text, as of a person's message.
     pub fn text(mut self, text: impl Into<String>) -> Self {
         self.content.text = Some(text.into());
         self
@@ -187,13 +186,13 @@ impl NewInput {
         self
     }
 
-    /// Who it is from.
+    /// Sets the user whom it is from.
     pub fn user(mut self, user_id: impl Into<String>) -> Self {
         self.user_id = Some(user_id.into());
         self
     }
 
-    /// The place it is about.
+    /// Sets the place that it is about.
     pub fn location(mut self, location_id: impl Into<String>) -> Self {
         self.location_id = Some(location_id.into());
         self
@@ -210,7 +209,7 @@ impl NewInput {
     }
 }
 
-/// What to tell the sender at once, where the trigger can.
+/// A reply to the sender at once, for triggers that can send one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
     /// Media type of the body, for example `application/json`.
@@ -219,13 +218,13 @@ pub struct Reply {
     pub body: Vec<u8>,
 }
 
-/// What came out of an event. No input is a fine answer: the event was understood and needs no decision.
+/// A handler's result for an event. It may hold no input: then the event was understood and needs no decision.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Handled {
     /// The inputs, in order.
     pub inputs: Vec<NewInput>,
-    /// What to tell the sender at once.
+    /// The reply to the sender at once.
     pub reply: Option<Reply>,
 }
 
@@ -241,7 +240,7 @@ impl Handled {
         self
     }
 
-    /// Tells the sender something at once, as JSON.
+    /// Replies to the sender at once, as JSON.
     pub fn reply_json<T: Serialize + ?Sized>(mut self, value: &T) -> Result<Self, JsonError> {
         let body = crate::json::encode("reply", value)?.into_bytes();
         self.reply = Some(Reply { content_type: "application/json".to_owned(), body });
@@ -256,14 +255,14 @@ impl Handled {
     }
 }
 
-/// Why an event gives no input.
+/// Why an event becomes no input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rejection {
     /// The event is malformed; sending it again will not help.
     Invalid(String),
     /// The event is well-formed, but its sender may not do this.
     Forbidden(String),
-    /// Something failed that may work later; the sender is told to come back.
+    /// Something failed that may work later; the sender is told to try again.
     Unavailable(String),
 }
 

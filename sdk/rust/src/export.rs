@@ -1,4 +1,4 @@
-//! Between the generated exports and an author's function.
+//! Connects the generated exports with an author's function.
 
 use serde::de::DeserializeOwned;
 
@@ -10,7 +10,7 @@ pub use crate::bindings::capabilities::signalbox::agent::types::Context as WireC
 pub use handler::{Event as WireEvent, Handled as WireHandled, Rejection as WireRejection};
 pub use node::{Failure as WireNodeFailure, Step as WireStep};
 
-/// The channels as they cross the boundary.
+/// The channels in the contract's types.
 pub type WireState = Vec<(String, String)>;
 
 /// Runs a node function that reads the state.

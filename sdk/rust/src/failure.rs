@@ -11,7 +11,7 @@ pub enum Failure {
     Invalid(String),
     /// Something failed that may work in a moment. Retried as the node's `retry` says.
     Retry(String),
-    /// Something failed that no retry will mend.
+    /// Something failed that no retry will fix.
     Fatal(String),
 }
 
@@ -26,7 +26,7 @@ impl Failure {
         Self::Retry(reason.to_string())
     }
 
-    /// Something failed that no retry will mend.
+    /// Something failed that no retry will fix.
     pub fn fatal(reason: impl fmt::Display) -> Self {
         Self::Fatal(reason.to_string())
     }

@@ -40,8 +40,8 @@ crate::error::capability_error! {
         Invalid(reason: String) => stop "the request is malformed: {reason}",
         /// No connection could be made, or it broke. A retry may help.
         Unavailable(reason: String) => retry "the service cannot be reached: {reason}",
-        /// The answer is larger than one call may give, or this decision has been answered as much as one may be. A
-        /// retry will not help: ask for less.
+        /// The answer is larger than one call may give, or this decision has used up its limit of answers. A retry will
+        /// not help: ask for less.
         Exhausted(reason: String) => stop "there is no room for the answer: {reason}",
         /// No complete answer within the time. A retry may help.
         Timeout => retry "the service did not answer in time",
@@ -50,7 +50,7 @@ crate::error::capability_error! {
     }
 }
 
-/// A request on its way to being sent.
+/// A request to be sent.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request(contract::Request);
 
@@ -70,7 +70,7 @@ impl Request {
         Self::new(Method::Post, url)
     }
 
-    /// One more header. A secret is written as `{{secret:NAME}}` in its value; the host puts it in.
+    /// One more header. A secret is written as `{{secret:NAME}}` in its value; the host inserts the secret.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.0.headers.push((name.into(), value.into()));
         self
@@ -88,7 +88,7 @@ impl Request {
         Ok(self.header("content-type", "application/json").body(body))
     }
 
-    /// For the whole exchange; never longer than the decision has left.
+    /// The time limit of the whole exchange; never longer than the decision has left.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.0.timeout = Some(u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX));
         self

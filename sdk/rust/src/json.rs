@@ -10,7 +10,7 @@ use serde::de::{DeserializeOwned, DeserializeSeed, IgnoredAny, MapAccess, Visito
 use serde::{Deserializer, Serialize};
 use serde_json::value::RawValue;
 
-/// A JSON document as the host gave it; nothing is parsed before it is asked for.
+/// A JSON document from the host; it is parsed only when it is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Json(String);
 
@@ -38,7 +38,7 @@ impl Json {
         }
     }
 
-    /// The text under a dotted path. Only what is on the way is looked at, nothing is copied.
+    /// The text under a dotted path. Only the objects on the path are looked at, and nothing is copied.
     fn find(&self, path: &str) -> Result<Option<&RawValue>, JsonError> {
         let mut raw: &RawValue = serde_json::from_str(&self.0).map_err(|error| JsonError::new(path, &error))?;
         for name in path.split('.') {
@@ -63,7 +63,7 @@ pub(crate) fn decode<T: DeserializeOwned>(place: &str, text: &str) -> Result<T, 
     read(text, PhantomData).map_err(|fault| JsonError::of(place, fault))
 }
 
-/// Reads bytes that a stranger sent as a type; `place` names them in the error.
+/// Reads untrusted bytes as a type; `place` names them in the error.
 pub(crate) fn decode_bytes<T: DeserializeOwned>(place: &str, bytes: &[u8]) -> Result<T, JsonError> {
     let refuse = |reason: &str| Err(JsonError::new(place, &reason));
     match bytes {
@@ -88,8 +88,8 @@ pub(crate) fn encode<T: Serialize + ?Sized>(place: &str, value: &T) -> Result<St
     serde_json::to_string(value).map_err(failed)
 }
 
-/// Why a value cannot be read from JSON or written as JSON, in words for the author of the JSON: the place, what was
-/// expected there in JSON's own words, and what was found.
+/// Why a value cannot be read from JSON or written as JSON, in a text for the author of the JSON: the place, what was
+/// expected there in JSON's terms, and what was found.
 ///
 /// ```
 /// use signalbox_sdk::prelude::*;
@@ -116,8 +116,8 @@ pub(crate) fn encode<T: Serialize + ?Sized>(place: &str, value: &T) -> Result<St
 /// assert_eq!(wrong(r#"{"lines": [], "lines": []}"#), "`document`: the key `lines` stands twice");
 /// ```
 ///
-/// Inside `#[serde(flatten)]`, `#[serde(untagged)]` and enums with a `tag` serde reads by itself: the place ends where
-/// such a value begins. A plain struct with `#[serde(try_from = "…")]` keeps every place.
+/// Inside `#[serde(flatten)]`, `#[serde(untagged)]` and enums with a `tag`, serde reads without this reader: the place
+/// ends where such a value begins. A plain struct with `#[serde(try_from = "…")]` keeps every place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JsonError {
     place: String,
@@ -139,7 +139,7 @@ impl JsonError {
         &self.place
     }
 
-    /// What is wrong there.
+    /// What is wrong with the value.
     pub fn reason(&self) -> &str {
         &self.reason
     }

@@ -1,4 +1,4 @@
-//! Records for Kafka topics, as effects: they leave when the decision is stored, not before.
+//! Records for Kafka topics, as effects: they are published after the decision is stored, not before.
 //! Grant: the logical names of the topics, for example `kafka = ["orders"]`.
 
 use serde::Serialize;
@@ -7,7 +7,7 @@ use crate::JsonError;
 use crate::contract::kafka as contract;
 
 crate::error::capability_error! {
-    /// Why a record does not join the decision.
+    /// Why a record cannot be added to the decision.
     kafka with json {
         /// No Kafka cluster is configured. A retry will not help.
         NotConfigured => stop "no Kafka cluster is configured",
@@ -18,7 +18,7 @@ crate::error::capability_error! {
     }
 }
 
-/// A record on its way to being published.
+/// A record to be published.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record(contract::Entry);
 
@@ -45,7 +45,7 @@ impl Record {
         self
     }
 
-    /// Adds it to the decision's effects.
+    /// Adds the record to the decision's effects.
     pub fn publish(self) -> Result<(), Error> {
         Ok(contract::publish(&self.0)?)
     }

@@ -29,10 +29,11 @@
 //! assert_eq!(step.updates, [("fits".to_owned(), "true".to_owned())]);
 //! ```
 //!
-//! An [`input_handler`] turns what a trigger received into inputs. What a plugin may ask of the host is a module each,
+//! An [`input_handler`] turns what a trigger received into inputs. Each capability that a plugin may use is a module,
 //! named like its WIT package: [`log`], [`config`], [`business`], [`resources`], [`rag`], [`dynamodb`], [`http`],
-//! [`kafka`], [`websocket`], [`cron`], [`llm`]. Each but the first two needs a grant in the bundle, and what a plugin
-//! does not use is not in its component.
+//! [`kafka`], [`websocket`], [`cron`], [`llm`]. Each but the first two needs a grant in the bundle, and capabilities
+//! that a plugin does not use are not in its component.
+//! use is not in its component.
 
 extern crate self as signalbox_sdk;
 
@@ -132,7 +133,7 @@ pub use verdict::Verdict;
 
 #[doc(hidden)]
 pub mod __private {
-    //! What the attribute macros expand to.
+    //! The items that the expanded attribute macros refer to.
     pub use crate::export::{
         WireContext, WireEvent, WireHandled, WireNodeFailure, WireRejection, WireState, WireStep, handle_event,
         run_with_state, run_without_state,
@@ -142,7 +143,7 @@ pub mod __private {
 #[doc(hidden)]
 pub use wit_bindgen::rt as wit_bindgen_rt;
 
-/// Everything a plugin usually needs, in one line.
+/// Everything that a plugin usually needs, for one `use` line.
 pub mod prelude {
     pub use crate::{
         Action, ActionType, Context, Event, Failure, Handled, InputType, Json, Moment, NewInput, Priority, Rejection,

@@ -1,6 +1,6 @@
 //! Language models, by the names that the operator gave them. Grant: the names, for example `llm = ["default"]`.
 //!
-//! Have rules to fall back to: a model that does not answer must not leave a guest without one.
+//! Have rules to fall back to: a guest must get an answer even when the model gives none.
 //!
 //! ```
 //! use signalbox_sdk::prelude::*;
@@ -48,28 +48,29 @@ crate::error::capability_error! {
         Denied(reason: String) => stop "the grant does not name this model: {reason}",
         /// The request is malformed or too large. A retry will not help.
         Invalid(reason: String) => stop "the request is malformed: {reason}",
-        /// The provider does not take the operator's key, model or address. A retry will not help until an operator
-        /// acts.
+        /// The provider refuses the operator's key, model or address. A retry will not help until an operator corrects
+        /// them.
         Misconfigured(reason: String) => stop "the provider does not take what is configured: {reason}",
         /// The model, or the provider's filter, declines to answer this. A retry will not help.
         Refused(words: String) => stop "the model declines to answer: {words}",
-        /// The provider limits our rate. A retry may help after this many milliseconds, when it says so.
+        /// The provider limits the host's rate. A retry may help after this many milliseconds, when the provider says
+        /// so.
         RateLimited(after: Option<u32>) => retry "the provider limits our rate",
         /// Quota or credit is used up. A retry will not help until an operator acts.
         QuotaExhausted => stop "the provider's quota is used up",
         /// The provider does not answer or failed. A retry may help.
         Unavailable(reason: String) => retry "the provider does not answer: {reason}",
-        /// The answer is larger than one call may give, or this decision has been answered as much as one may be. A
-        /// retry will not help: ask for less.
+        /// The answer is larger than one call may give, or this decision has used up its limit of answers. A retry will
+        /// not help: ask for less.
         Exhausted(reason: String) => stop "there is no room for the answer: {reason}",
         /// No answer within the time. A retry may help.
         Timeout => retry "the provider did not answer in time",
-        /// The answer is not what was asked for. A retry may help.
+        /// The answer has another form than requested. A retry may help.
         MalformedAnswer(reason: String) => retry "the answer is not what was asked for: {reason}",
     }
 }
 
-/// A question on its way to a model.
+/// A question for a model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request(contract::Request);
 
@@ -86,17 +87,17 @@ impl Request {
         })
     }
 
-    /// What the model should know and keep to.
+    /// Adds a system message: facts and rules for the model.
     pub fn system(self, content: impl Into<String>) -> Self {
         self.message(Role::System, content)
     }
 
-    /// What the person says.
+    /// Adds a message of the person.
     pub fn user(self, content: impl Into<String>) -> Self {
         self.message(Role::User, content)
     }
 
-    /// What the model said earlier.
+    /// Adds an earlier answer of the model.
     pub fn assistant(self, content: impl Into<String>) -> Self {
         self.message(Role::Assistant, content)
     }
@@ -112,13 +113,13 @@ impl Request {
         self
     }
 
-    /// From 0 to 2; the model's default otherwise.
+    /// From 0 to 2; the model's default if not set.
     pub fn temperature(mut self, temperature: f64) -> Self {
         self.0.temperature = Some(temperature);
         self
     }
 
-    /// Never longer than the decision has left.
+    /// Sets the time limit; never longer than the decision has left.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.0.timeout = Some(u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX));
         self
@@ -132,7 +133,7 @@ impl Request {
     /// Asks once for a JSON document of a shape; an answer of another shape is [`Error::MalformedAnswer`].
     ///
     /// Every provider keeps to a schema whose objects name their `type`, require all their properties and say
-    /// `"additionalProperties": false`. Others are asked for as well, and the host checks the answer.
+    /// `"additionalProperties": false`. Other schemas may be used too: the host checks the answer.
     pub fn ask_json<T: DeserializeOwned>(mut self, schema: &Value) -> Result<T, Error> {
         self.0.response_schema = Some(schema.to_string());
         let completion = self.ask()?;

@@ -1,4 +1,4 @@
-//! What the business said and decided before: message models by decision code, and similar past decisions.
+//! The business's wording and its past: message models by decision code, and similar past decisions.
 //! Grant: `rag = ["read"]`.
 //!
 //! ```
@@ -17,7 +17,7 @@ use crate::Json;
 pub use crate::bindings::capabilities::signalbox::rag::rag::{MessageModel, PastDecision};
 
 crate::error::capability_error! {
-    /// Why nothing can be told about a decision code.
+    /// Why nothing can be read about a decision code.
     rag {
         /// No store is configured. A retry will not help.
         NotConfigured => stop "no store is configured",
@@ -25,8 +25,8 @@ crate::error::capability_error! {
         Invalid(reason: String) => stop "the request is malformed: {reason}",
         /// The store does not answer. A retry may help.
         Unavailable(reason: String) => retry "the store does not answer: {reason}",
-        /// The answer is larger than one call may give, or this decision has been answered as much as one may be. A
-        /// retry will not help: ask for less.
+        /// The answer is larger than one call may give, or this decision has used up its limit of answers. A retry will
+        /// not help: ask for less.
         Exhausted(reason: String) => stop "there is no room for the answer: {reason}",
     }
 }
@@ -41,14 +41,14 @@ pub struct RagContext {
     pub message_model: Option<MessageModel>,
     /// Past decisions with the code, newest first.
     pub similar_decisions: Vec<PastDecision>,
-    /// Facts of the business that bear on it, an object.
+    /// Facts of the business that matter for the decision, an object.
     pub business_context: Json,
-    /// How much there is to go by, from 0 to 1.
+    /// How much is known, from 0 to 1.
     pub confidence: f64,
 }
 
-/// The nearest model for a decision code: of this place, the wanted locale, this business type, then the newest.
-/// `version` takes only models of that version, `locale` none wants the business's. None when nothing fits.
+/// The nearest model for a decision code: of this place, the wanted locale, this business type, then the newest. With
+/// `version`, only models of that version; without `locale`, the business's. None when no model fits.
 pub fn get_message_model(
     decision_code: &str,
     version: Option<&str>,

@@ -21,8 +21,8 @@ crate::error::capability_error! {
         Refused(reason: String) => stop "the owner refused the action: {reason}",
         /// The service does not answer. A retry may help.
         Unavailable(reason: String) => retry "the resources service does not answer: {reason}",
-        /// The answer is larger than one call may give, or this decision has been answered as much as one may be. A
-        /// retry will not help: ask for less.
+        /// The answer is larger than one call may give, or this decision has used up its limit of answers. A retry will
+        /// not help: ask for less.
         Exhausted(reason: String) => stop "there is no room for the answer: {reason}",
         /// The answer did not come in time. Whether an action happened is unknown; calling again with the same
         /// arguments in the same decision is safe.
@@ -40,7 +40,7 @@ pub struct Resource<T> {
     pub id: String,
     /// Grows with every change; pass it to [`execute_action`] to act only on what you have seen.
     pub version: u64,
-    /// What its owner says about it.
+    /// The resource's attributes.
     pub attributes: T,
     /// When it was changed last, in UTC as ISO 8601.
     pub updated_at: String,
@@ -55,18 +55,18 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// No restriction.
+    /// All resources.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Only those of one place.
+    /// Only resources of one place.
     pub fn location(mut self, id: impl Into<String>) -> Self {
         self.location_id = Some(id.into());
         self
     }
 
-    /// Only those whose attribute has this value.
+    /// Only resources whose attribute has this value.
     pub fn equals<T: Serialize + ?Sized>(mut self, attribute: &str, value: &T) -> Result<Self, Error> {
         self.inner.push((attribute.to_owned(), crate::json::encode(attribute, value)?));
         Ok(self)

@@ -5,15 +5,15 @@ use crate::bindings::capabilities::signalbox::agent::types as wire;
 
 pub use crate::bindings::capabilities::signalbox::agent::types::ResponseTarget;
 
-/// Something said back.
+/// A reply or message to a person.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Response {
-    /// Which way it leaves.
+    /// How the response leaves.
     pub target: ResponseTarget,
-    /// A user id; none answers whoever sent the input.
+    /// The recipient's user id; none for the sender of the input.
     pub recipient: Option<String>,
-    /// The words, when the node wrote them itself.
+    /// The text, when the node wrote it itself.
     pub text: Option<String>,
     /// Structured data for the client, and the parameters of `template`; an object.
     pub data: Option<Value>,
@@ -24,7 +24,7 @@ pub struct Response {
 }
 
 impl Response {
-    /// Words of the node's own.
+    /// A response with the node's own text.
     pub fn text(text: impl Into<String>) -> Self {
         Self { text: Some(text.into()), ..Self::empty() }
     }
@@ -50,19 +50,19 @@ impl Response {
         }
     }
 
-    /// Says it to a user instead of the sender.
+    /// Sends the response to a user instead of the sender.
     pub fn to(mut self, user_id: impl Into<String>) -> Self {
         self.recipient = Some(user_id.into());
         self
     }
 
-    /// In this language, a BCP 47 tag, for example `ro`.
+    /// Sets the language, a BCP 47 tag, for example `ro`.
     pub fn locale(mut self, locale: impl Into<String>) -> Self {
         self.locale = Some(locale.into());
         self
     }
 
-    /// Which way it leaves; `websocket` otherwise.
+    /// Sets how the response leaves; `websocket` if not set.
     pub fn via(mut self, target: ResponseTarget) -> Self {
         self.target = target;
         self

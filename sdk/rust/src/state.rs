@@ -43,7 +43,7 @@ impl<'de, 'a: 'de> Deserializer<'de> for Channels<'a> {
         visitor.visit_newtype_struct(self)
     }
 
-    /// A node without interest in any channel takes `()`.
+    /// A node that reads no channel takes `()`.
     fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         visitor.visit_unit()
     }

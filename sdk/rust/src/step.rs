@@ -23,9 +23,9 @@ pub struct Step {
     pub updates: Vec<(String, String)>,
     /// What was decided.
     pub decision: Option<Verdict>,
-    /// What the decision causes outside.
+    /// The effects of the decision.
     pub actions: Vec<Action>,
-    /// What is said back.
+    /// The replies.
     pub responses: Vec<Response>,
     /// Nodes to run next instead of the node's edges.
     pub goto: Vec<String>,
@@ -49,7 +49,7 @@ impl Step {
         self
     }
 
-    /// Answers the sender in words of the node's own.
+    /// Answers the sender with the node's own text.
     pub fn reply(self, text: impl Into<String>) -> Self {
         self.respond(Response::text(text))
     }
@@ -59,13 +59,13 @@ impl Step {
         self.respond(Response::template(decision_code, data))
     }
 
-    /// Says something to somebody.
+    /// Adds a response.
     pub fn respond(mut self, response: Response) -> Self {
         self.responses.push(response);
         self
     }
 
-    /// Causes something outside, once the decision is stored.
+    /// Adds an effect, which is delivered once the decision is stored.
     pub fn act(mut self, action: Action) -> Self {
         self.actions.push(action);
         self

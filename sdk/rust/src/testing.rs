@@ -1,7 +1,8 @@
 //! Capabilities in memory, so that `cargo test` runs a plugin natively.
 //!
-//! A [`Host`] is what the plugin's calls reach. It answers from what the test put in, like the real host answers from
-//! its backends: what is not there is absent, what is not configured says so. It records log lines, calls and effects.
+//! A [`Host`] receives the plugin's calls. It answers with the values that the test gave it, as the real host answers
+//! from its backends: a value that was not given is absent, a backend that was not given is not configured. It records
+//! log lines, calls and effects.
 //!
 //! ```
 //! use signalbox_sdk::prelude::*;
@@ -19,7 +20,7 @@
 //! assert!(host.row("guests", "seen", "ana").is_some());
 //! assert_eq!(host.log_lines()[0].message, "remembered a guest");
 //!
-//! // Everything that can go wrong can be made to go wrong.
+//! Every failure can be produced.
 //! let host = host.dynamodb_error(dynamodb::Error::Timeout);
 //! assert!(matches!(host.run(remember, &context, json!({})), Err(Failure::Retry(_))));
 //! ```
@@ -42,7 +43,7 @@ use crate::{Context, Event, Failure, Handled, Rejection, State, Step};
 pub use context::{ContextBuilder, context};
 pub use memory::{Call, Effect, LogLine};
 
-/// The in-memory host. Cloning gives another handle to the same one.
+/// The in-memory host. A clone is another handle to the same host.
 #[derive(Clone, Default)]
 pub struct Host(Rc<RefCell<memory::Memory>>);
 
@@ -50,7 +51,7 @@ thread_local! {
     static CURRENT: RefCell<Vec<Host>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Runs a node function once on a host that knows nothing but the context.
+/// Runs a node function once on a host without any values but the context.
 pub fn run<S: DeserializeOwned>(
     node: impl FnOnce(&Context, S) -> Result<Step, Failure>,
     context: &Context,
@@ -59,7 +60,7 @@ pub fn run<S: DeserializeOwned>(
     Host::new().run(node, context, state)
 }
 
-/// Runs a handler function once on a host that knows nothing.
+/// Runs a handler function once on a host without any values.
 pub fn handle(handler: impl FnOnce(Event) -> Result<Handled, Rejection>, event: Event) -> Result<Handled, Rejection> {
     Host::new().enter(|| handler(event))
 }
@@ -72,8 +73,8 @@ impl Host {
 
     /// Runs a node function once; `state` is an object of the channels that have a value.
     ///
-    /// Running the same context twice is a repeated decision: its writes carry the same idempotency keys and a write
-    /// that already happened is answered as it was.
+    /// Running the same context twice is a repeated decision: its writes carry the same idempotency keys, and a write
+    /// that already happened gets the same answer.
     pub fn run<S: DeserializeOwned>(
         &self,
         node: impl FnOnce(&Context, S) -> Result<Step, Failure>,
@@ -94,7 +95,7 @@ impl Host {
         self.enter(|| handler(event))
     }
 
-    /// Runs anything whose capability calls shall reach this host.
+    /// Runs a closure whose capability calls go to this host.
     pub fn enter<R>(&self, inside: impl FnOnce() -> R) -> R {
         CURRENT.with_borrow_mut(|hosts| hosts.push(self.clone()));
         let _leave = Leave;
@@ -111,18 +112,18 @@ impl Host {
         self.0.borrow().calls.clone()
     }
 
-    /// Everything that would leave with the decision, other than the step's own actions and responses.
+    /// Every effect of the decision, other than the step's own actions and responses.
     pub fn effects(&self) -> Vec<Effect> {
         self.0.borrow().effects.clone()
     }
 
-    /// A row as it stands; none when there is none.
+    /// The current content of a row; none when there is no such row.
     pub fn row(&self, table: &str, partition: &str, sort: &str) -> Option<Value> {
         self.0.borrow().rows.value(table, partition, sort)
     }
 }
 
-/// Leaves the host again, also when the test fails inside.
+/// Leaves the host again, also when the closure panics.
 struct Leave;
 
 impl Drop for Leave {
@@ -133,7 +134,7 @@ impl Drop for Leave {
     }
 }
 
-/// The host that calls of this thread reach: the innermost one entered, or one that knows nothing.
+/// The host that receives this thread's calls: the innermost one entered, or one without any values.
 fn current() -> Host {
     CURRENT.with_borrow(|hosts| hosts.last().cloned()).unwrap_or_default()
 }
@@ -146,7 +147,7 @@ fn state_of(state: &Value) -> State {
     State::from_wire(channels)
 }
 
-/// JSON text of a value that a test gave.
+/// The JSON text of a value that a test gave.
 #[allow(clippy::expect_used, reason = "a test that gives a value without JSON form must fail here")]
 fn text_of<T: Serialize + ?Sized>(value: &T) -> String {
     serde_json::to_string(value).expect("the value a test gives has a JSON form")

@@ -17,7 +17,7 @@ pub struct Verdict {
     pub reasoning: String,
     /// Withholds every action until a coordinator approves or edits.
     pub requires_human_review: bool,
-    /// What the author wants kept with the decision, an object.
+    /// An object that the author wants to keep with the decision.
     pub metadata: Option<Value>,
 }
 

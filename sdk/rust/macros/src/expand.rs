@@ -1,4 +1,4 @@
-//! Checks an author's function, so that errors point at their line, and adds the exports beside it.
+//! Checks an author's function, so that errors point at the author's line, and adds the exports beside it.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
@@ -62,7 +62,7 @@ pub fn decision_node(arguments: TokenStream, item: TokenStream) -> Result<TokenS
             #[cfg(target_arch = "wasm32")]
             ::signalbox_sdk::bindings::decision_node::export_decision_node!(Node);
 
-            // Natively nothing calls the export, but its types are checked all the same.
+            // In a native build the export is not called, but its types are checked all the same.
             #[cfg(not(target_arch = "wasm32"))]
             const _: fn(
                 ::signalbox_sdk::__private::WireContext,
@@ -131,7 +131,7 @@ pub fn input_handler(arguments: TokenStream, item: TokenStream) -> Result<TokenS
     })
 }
 
-/// A function that is nothing but a function.
+/// Refuses everything but a plain function.
 fn plain_function(arguments: TokenStream, item: TokenStream, form: &str) -> Result<ItemFn> {
     if !arguments.is_empty() {
         return Err(Error::new_spanned(arguments, "the attribute takes no arguments; settings belong in the bundle"));

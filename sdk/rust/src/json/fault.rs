@@ -1,4 +1,4 @@
-//! Why JSON is not what is read from it, in JSON's own words and with the place.
+//! Why JSON cannot be read as a type, in JSON's terms and with the place.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ const LONGEST: usize = 40;
 /// The most names that an error lists.
 const MOST_NAMES: usize = 12;
 
-/// One step on the way to a place in a document.
+/// One step of the path to a place in a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     Key(String),
@@ -23,12 +23,12 @@ impl Step {
     }
 }
 
-/// An error on the way; the steps to its place gather from the innermost outwards.
+/// An error on its way outwards; the steps to its place are added from the innermost one.
 #[derive(Debug)]
 pub(crate) struct Fault {
     steps: Vec<Step>,
     reason: String,
-    /// The reason says what was found.
+    /// Whether the reason says what was found.
     says_found: bool,
 }
 
@@ -37,13 +37,13 @@ impl Fault {
         Self::custom(format_args!("the key `{}` stands twice", shortened(key)))
     }
 
-    /// The same, seen from one step further out.
+    /// The same error, with one more outer step.
     pub(crate) fn inside(mut self, step: Step) -> Self {
         self.steps.push(step);
         self
     }
 
-    /// The place below one that is named already, and the reason.
+    /// The place below `root`, and the reason.
     pub(crate) fn at(self, root: &str) -> (String, String) {
         let mut place = root.to_owned();
         for step in self.steps.iter().rev() {
@@ -56,17 +56,17 @@ impl Fault {
         (place, self.reason)
     }
 
-    /// An enum was expected, and this can be none of its variants.
+    /// An enum was expected, and the value cannot be one of its variants.
     pub(super) fn of_variants(found: Unexpected<'_>, known: &[&str]) -> Self {
         Self::expected(&one_of(known), &found)
     }
 
-    /// The same, with the string that it is about, unless it says so or is about something further in.
+    /// The same error with the string that it is about, unless its reason says it or it is about an inner value.
     pub(super) fn about(self, quoted: &str) -> Self {
         if self.says_found || !self.steps.is_empty() {
             return self;
         }
-        // Rust's ranges (`1..=28`) are no words for outsiders.
+        // Rust's notation for ranges (`1..=28`) is replaced by words.
         let why = self.reason.replace("..=", " to ");
         let reason = format!("found the string {quoted}, which is not understood: {why}");
         Self { reason, says_found: true, ..self }
@@ -129,7 +129,7 @@ impl Error for Fault {
     }
 }
 
-/// What was expected, in JSON's words: readers that were derived speak of Rust's types.
+/// What was expected, in JSON's terms: derived readers name Rust's types.
 fn expected_in_words(expected: &str) -> String {
     let whole = |least: i128, most: i128| format!("a whole number from {least} to {most}");
     match expected.trim_start_matches("a nonzero ") {
@@ -155,7 +155,7 @@ fn expected_in_words(expected: &str) -> String {
     }
 }
 
-/// `a nonzero u32` begins at one.
+/// The least value: one for `a nonzero u32`.
 fn least(expected: &str, otherwise: i128) -> i128 {
     if expected.starts_with("a nonzero ") { 1 } else { otherwise }
 }
@@ -189,7 +189,7 @@ fn one_of(names: &[&str]) -> String {
     }
 }
 
-/// What was found, in JSON's words.
+/// What was found, in JSON's terms.
 fn found_in_words(found: &Unexpected<'_>) -> String {
     match found {
         Unexpected::Unit | Unexpected::Option => "`null`".to_owned(),
@@ -210,7 +210,7 @@ fn found_in_words(found: &Unexpected<'_>) -> String {
     }
 }
 
-/// A string as JSON writes it, with nothing in it that a terminal obeys, cut where it gets long.
+/// A string as JSON writes it, without characters that control a terminal, cut when it is long.
 pub(super) fn quoted(text: &str) -> String {
     format!("\"{}\"", shortened(text))
 }

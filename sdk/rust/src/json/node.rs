@@ -9,7 +9,7 @@ use serde_json::Number;
 use super::fault::{Fault, Step};
 use super::reader::Reader;
 
-/// A value of a document. The keys of an object keep their order, also when one stands twice.
+/// A value of a document. The keys of an object keep their order, also a repeated key.
 #[derive(Debug)]
 pub(super) enum Node {
     Null,
@@ -32,7 +32,8 @@ impl Node {
         })
     }
 
-    /// Finds a key that an object has twice. Readers differ in which of the two they take, so neither is taken.
+    /// Finds a key that an object has twice. JSON readers differ in which of the two they use, so the document is
+    /// refused.
     pub(super) fn repeated_key(&self) -> Option<Fault> {
         match self {
             Self::Array(items) => items
@@ -57,7 +58,7 @@ impl Node {
         }
     }
 
-    /// What it is, for an error.
+    /// The kind of value, for an error.
     pub(super) fn unexpected(&self) -> Unexpected<'_> {
         match self {
             Self::Null => Unexpected::Unit,

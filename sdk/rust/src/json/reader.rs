@@ -1,4 +1,4 @@
-//! Reads a type out of a tree of JSON, and keeps the way to where it fails.
+//! Reads a type from a tree of JSON, and remembers the path to the value that fails.
 
 use serde::de::value::{MapDeserializer, StringDeserializer};
 use serde::de::{
@@ -31,7 +31,8 @@ impl<'de> Deserializer<'de> for Reader {
             },
             Node::String(text) => {
                 let said = quoted(&text);
-                // What reads a date or the like out of a string says what is wrong with it, and not with which.
+                // A type that is read from a string, such as a date, reports an error without the string, so it is
+                // added.
                 visitor.visit_string::<Fault>(text).map_err(|fault| fault.about(&said))
             }
             Node::Array(items) => {
@@ -61,7 +62,7 @@ impl<'de> Deserializer<'de> for Reader {
         visitor.visit_newtype_struct(self)
     }
 
-    /// An array is no object, though serde would take its elements for the fields in order.
+    /// An array is refused, though serde would take its elements for the fields in order.
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _name: &'static str,
@@ -145,7 +146,7 @@ impl<'de> MapAccess<'de> for Fields {
     }
 }
 
-/// The key of a field. JSON writes numbers and truths as keys in quotes.
+/// The key of a field. JSON writes numbers and booleans as keys in quotes.
 struct Key(String);
 
 macro_rules! from_text {
@@ -196,7 +197,7 @@ impl<'de> Deserializer<'de> for Key {
     }
 }
 
-/// A variant, alone (`"card"`) or with what it holds (`{"card": 7}`).
+/// A variant, alone (`"card"`) or with its content (`{"card": 7}`).
 struct Variant {
     name: String,
     value: Option<Node>,
@@ -212,7 +213,7 @@ impl<'de> EnumAccess<'de> for Variant {
     }
 }
 
-/// What a variant holds.
+/// The content of a variant.
 struct Held {
     step: Step,
     value: Option<Node>,

@@ -1,4 +1,4 @@
-//! What a test puts into the host before a run.
+//! The values that a test gives the host before a run.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -9,12 +9,12 @@ use crate::bindings::capabilities::signalbox::resources::resources::ResourceStat
 use crate::testing::rows::Rows;
 use crate::testing::{Host, text_of};
 
-/// The moment that things without a moment of their own are from.
+/// The time of things for which the test gives none.
 const LONG_AGO: &str = "2026-01-01T00:00:00.000Z";
 
 impl Host {
     /// Grants one thing, as the bundle's `grants` would, for example `grant("llm", "default")`. A host grants
-    /// everything until the first grant; from then on only what is granted.
+    /// everything until the first grant; from then on only the given grants.
     pub fn grant(self, capability: &str, name: &str) -> Self {
         self.0.borrow_mut().grants.get_or_insert_default().push((capability.to_owned(), name.to_owned()));
         self
@@ -26,13 +26,13 @@ impl Host {
         self
     }
 
-    /// What the language model answers next. The last answer or error given is repeated for every further call.
+    /// The language model's next answer. The last answer or error given is repeated for every further call.
     pub fn llm_answer(self, text: impl Into<String>) -> Self {
         self.0.borrow_mut().llm_answers.push_back(Ok(text.into()));
         self
     }
 
-    /// How the language model fails next.
+    /// The language model's next failure.
     pub fn llm_error(self, error: crate::llm::Error) -> Self {
         if let Some(error) = error.into_contract() {
             self.0.borrow_mut().llm_answers.push_back(Err(error));
@@ -79,7 +79,7 @@ impl Host {
         self
     }
 
-    /// What a URL answers, whenever it is asked.
+    /// The answer of a URL, to every request.
     pub fn http_response(self, method: crate::http::Method, url: &str, status: u16, body: impl Into<Vec<u8>>) -> Self {
         let response = Response { status, headers: Vec::new(), body: body.into() };
         self.0.borrow_mut().http_responses.push((method, url.to_owned(), response));
@@ -111,8 +111,8 @@ impl Host {
         self
     }
 
-    /// A row that another decision writes just before this one's next write: the race that a condition must catch.
-    /// Given several times, it happens before that many writes.
+    /// A row that another decision writes just before this one's next write, which is the race that a condition must
+    /// catch. Given several times, it happens before that many writes.
     pub fn overtaken_by<T: Serialize + ?Sized>(self, table: &str, partition: &str, sort: &str, item: &T) -> Self {
         let (table, partition, sort) = (table.to_owned(), partition.to_owned(), sort.to_owned());
         let item = text_of(item);

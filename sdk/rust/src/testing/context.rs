@@ -39,7 +39,7 @@ pub fn context() -> ContextBuilder {
     })
 }
 
-/// A context in the making.
+/// Builds a context.
 #[derive(Clone, Debug)]
 pub struct ContextBuilder(wire::Context);
 
@@ -68,19 +68,19 @@ impl ContextBuilder {
         self
     }
 
-    /// What the input asks for.
+    /// The kind of the input.
     pub fn input_type(mut self, input_type: InputType) -> Self {
         self.0.input.input_type = input_type;
         self
     }
 
-    /// Where the input entered.
+    /// The trigger through which the input entered.
     pub fn source(mut self, source: Source) -> Self {
         self.0.input.source = source;
         self
     }
 
-    /// Who sent it.
+    /// The user who sent the input.
     pub fn user(mut self, id: &str) -> Self {
         self.0.input.user_id = Some(id.to_owned());
         self
@@ -127,13 +127,13 @@ impl ContextBuilder {
         self
     }
 
-    /// What the sender may do.
+    /// The sender's permissions.
     pub fn permissions(mut self, permissions: &[&str]) -> Self {
         self.0.permissions = permissions.iter().map(|permission| (*permission).to_owned()).collect();
         self
     }
 
-    /// What earlier messages of the conversation left, an object.
+    /// The state that earlier messages of the conversation have stored, an object.
     pub fn session(mut self, session: Value) -> Self {
         self.0.session = Some(session.to_string());
         self

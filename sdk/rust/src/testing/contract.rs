@@ -2,7 +2,7 @@
 
 use crate::testing::current;
 
-/// The next injected error, else go on.
+/// Returns the next injected error, if there is one.
 macro_rules! fail_if_told {
     ($memory:expr, $capability:ident) => {
         if let Some(error) = $memory.failures.$capability.pop_front() {

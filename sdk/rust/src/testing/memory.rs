@@ -8,11 +8,11 @@ use crate::{Context, Json};
 /// A line that was logged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogLine {
-    /// How much it matters.
+    /// The line's level.
     pub level: Level,
-    /// What happened.
+    /// The message.
     pub message: String,
-    /// Names and values beside it.
+    /// The fields.
     pub fields: Vec<(String, String)>,
 }
 
@@ -23,11 +23,11 @@ pub struct Call {
     pub capability: &'static str,
     /// The function, for example `put`.
     pub function: &'static str,
-    /// What it is about: a table and key, a model, a URL.
+    /// The subject: a table and key, a model, a URL.
     pub subject: String,
 }
 
-/// Something that would leave with the decision.
+/// An effect of the decision.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
     /// A record for Kafka.
@@ -41,16 +41,16 @@ pub enum Effect {
     },
     /// A notification for one user.
     Send {
-        /// Whom it is for.
+        /// The user whom it is for.
         user_id: String,
-        /// What it says.
+        /// The content.
         content: Json,
     },
     /// A notification for an audience.
     Broadcast {
-        /// Whom it is for.
+        /// The audience.
         audience: crate::websocket::Audience,
-        /// What it says.
+        /// The content.
         content: Json,
     },
     /// A schedule.
@@ -64,15 +64,15 @@ pub enum Effect {
     },
     /// A cancelled schedule.
     Cancel {
-        /// Which one.
+        /// The schedule's name.
         name: String,
     },
 }
 
-/// What answers a model gives: a fixed text or an error.
+/// The answer of a model: a fixed text or an error.
 pub(super) type LlmAnswer = Result<String, wire::llm::llm::Error>;
 
-/// Everything a [`super::Host`] knows and has seen.
+/// Everything that a [`super::Host`] was given and has recorded.
 #[derive(Default)]
 pub(super) struct Memory {
     pub grants: Option<Vec<(String, String)>>,
@@ -89,11 +89,11 @@ pub(super) struct Memory {
     pub log_lines: Vec<LogLine>,
     pub calls: Vec<Call>,
     pub effects: Vec<Effect>,
-    /// Writes of the decision that is running, for idempotency keys.
+    /// How many writes the running decision has made, for idempotency keys.
     pub writes: u32,
 }
 
-/// Errors that the next calls give, in order, before anything else is looked at.
+/// Errors that the next calls return, in order, before any other check.
 #[derive(Default)]
 pub(super) struct Failures {
     pub business: VecDeque<wire::business::business::Error>,
@@ -107,7 +107,7 @@ pub(super) struct Failures {
 }
 
 impl Memory {
-    /// A node is about to run for this context.
+    /// Prepares for a node's run with this context.
     pub fn begin(&mut self, context: &Context) {
         self.context = Some(context.clone());
         self.writes = 0;

@@ -5,7 +5,7 @@ use crate::bindings::capabilities::signalbox::dynamodb::dynamodb::{Condition, Er
 const KEY_BYTES: usize = 512;
 const ITEM_BYTES: usize = 256 * 1024;
 
-/// What another decision does.
+/// A write of another decision.
 pub(super) type Interruption = Box<dyn FnOnce(&mut Rows)>;
 
 /// The rows of one plugin in one business.
@@ -14,7 +14,7 @@ pub(super) struct Rows {
     rows: BTreeMap<(String, String, String), Stored>,
     deletions: BTreeMap<String, bool>,
     numbers: u64,
-    /// What other decisions do just before the next writes, one each.
+    /// Writes of other decisions that happen just before the next writes, one each.
     pub interruptions: VecDeque<Interruption>,
 }
 
@@ -25,13 +25,13 @@ struct Stored {
 }
 
 impl Rows {
-    /// A number that was not given before.
+    /// A number that was not used before.
     pub fn fresh_number(&mut self) -> u64 {
         self.numbers += 1;
         self.numbers
     }
 
-    /// Puts a row as another decision would.
+    /// Writes a row as another decision would.
     pub fn put_by_other(&mut self, table: &str, partition: &str, sort: &str, item: String) {
         let version = self.stored(table, partition, sort).map_or(0, |stored| stored.version) + 1;
         let writer = format!("other/{}", self.fresh_number());
@@ -118,7 +118,7 @@ impl Rows {
         }
     }
 
-    /// The version of the row now, 0 without a row, when the condition holds.
+    /// The version of the row, 0 without a row, if the condition holds.
     fn check(&self, table: &str, key: &Key, condition: Condition) -> Result<u64, Error> {
         let version = self.stored(table, &key.partition, &key.sort).map_or(0, |stored| stored.version);
         let holds = match condition {

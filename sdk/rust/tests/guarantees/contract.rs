@@ -1,4 +1,4 @@
-//! What a node and a handler are given and give back.
+//! The data that nodes and handlers are given and return.
 
 use signalbox_sdk::prelude::*;
 use signalbox_sdk::{Entry, Reply, Response, ResponseTarget, RetryPolicy, Tick, WebhookRequest};

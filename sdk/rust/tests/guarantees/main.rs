@@ -1,4 +1,4 @@
-//! What the SDK promises an author, natively.
+//! The SDK's guarantees for authors, in native tests.
 
 mod capabilities;
 mod contract;

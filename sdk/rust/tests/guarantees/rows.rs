@@ -1,4 +1,4 @@
-//! Rows: versions, conditions, pages, and what a repeated decision finds.
+//! Rows: versions, conditions, pages, and the result of a repeated decision's writes.
 
 use signalbox_sdk::dynamodb::{Condition, Error, Range};
 use signalbox_sdk::prelude::*;

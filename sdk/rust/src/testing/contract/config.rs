@@ -1,4 +1,4 @@
-//! Configuration is what the test gave.
+//! The configuration that the test gave.
 
 use super::current;
 

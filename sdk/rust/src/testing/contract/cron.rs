@@ -1,4 +1,4 @@
-//! Schedules are kept as effects; what is in force is what the test gave.
+//! Schedules are kept as effects; those in force are the ones that the test gave.
 
 use super::current;
 use crate::Json;

@@ -1,4 +1,4 @@
-//! Rows live in memory, under the grants and keys of the contract.
+//! Rows are kept in memory, under the grants and keys of the contract.
 
 use super::current;
 pub use crate::bindings::capabilities::signalbox::dynamodb::dynamodb::{Condition, Error, Key, Page, Range, Row};

@@ -1,4 +1,4 @@
-//! URLs answer what the test gave.
+//! URLs answer as the test says.
 
 use super::current;
 pub use crate::bindings::capabilities::signalbox::http::http::{Error, Request, Response};

@@ -1,4 +1,4 @@
-//! The model answers what the test gave, in order.
+//! The model gives the test's answers, in order.
 
 use super::current;
 pub use crate::bindings::capabilities::signalbox::llm::llm::{Completion, Error, FinishReason, Message, Request};

@@ -22,7 +22,7 @@ pub fn broadcast(audience: &Audience, content: &str) -> Result<(), Error> {
     add("broadcast", subject, content, effect, |memory| missing(memory, audience))
 }
 
-/// The first grant that an audience needs beside `broadcast` and that is not there.
+/// The first grant that an audience needs besides `broadcast` and that is missing.
 fn missing(memory: &Memory, audience: &Audience) -> Option<&'static str> {
     let own = memory.context.as_ref().and_then(|context| context.location.as_ref()).map(|place| place.id.as_str());
     let other_places = match &audience.places {
