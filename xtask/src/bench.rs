@@ -1,4 +1,4 @@
-//! Builds what is measured, as operators would run it, and starts what measures it.
+//! Builds the measured programs in release mode, and starts the measurements.
 
 use std::process::{Command, ExitCode};
 

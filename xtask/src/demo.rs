@@ -1,5 +1,5 @@
-//! Every way in, shown end to end on the real host: what enters runs the decision graph of its business's type, and the
-//! decision is kept, answered, and reviewed where a person has to.
+//! Shows every kind of input end to end on the real host: each input runs the decision graph of its business's type,
+//! and the decision is stored, answered, and reviewed by a person where the graph asks for it.
 
 mod folder;
 mod host;
@@ -47,14 +47,14 @@ pub fn run(workspace: &Workspace, once: bool) -> Result<ExitCode> {
     keep_serving(workspace, &folder, host, &token)
 }
 
-/// Builds the selection that `cargo test --workspace` builds, so that after the demo the tests compile only what is
-/// new, and the other way round: naming one test makes cargo choose the features that it chooses for tests.
+/// Builds the same selection as `cargo test --workspace`, so that after the demo the tests compile only what is new,
+/// and the other way round: naming one test makes cargo choose the features that it chooses for tests.
 fn build_host(workspace: &Workspace) -> Result<()> {
     succeed(workspace.cargo().args(["build", "--workspace", "--bins", "--test", "journeys"]))
 }
 
 fn keep_serving(workspace: &Workspace, folder: &DemoFolder, mut host: Host, token: &str) -> Result<ExitCode> {
-    // As short as it may be where the commands are pasted, which is most likely here.
+    // A short path when the reader's shell is in the repository's root, which is most likely.
     let here = std::env::current_dir().is_ok_and(|here| here == workspace.root);
     let shown = |path| if here { workspace.relative(path) } else { path }.display();
     let (signalbox, config) = (shown(&folder.signalbox), shown(&folder.config));

@@ -5,12 +5,12 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::workspace::{Workspace, succeed};
 
-/// No input may take longer, in seconds.
+/// The longest time that one input may take, in seconds.
 const SLOWEST: u32 = 10;
-/// Nor may the target ever hold more, in MB.
+/// The most memory that a target may hold, in MB.
 const LARGEST: u32 = 4096;
 
-/// Lets libFuzzer run one target for so long; see CONTRIBUTING.md.
+/// Runs one target under libFuzzer for `minutes`; see CONTRIBUTING.md.
 pub fn run(workspace: &Workspace, target: &str, minutes: u32) -> Result<ExitCode> {
     let folder = workspace.root.join("fuzz");
     if !folder.join("fuzz_targets").join(target).with_extension("rs").is_file() {
@@ -20,9 +20,9 @@ pub fn run(workspace: &Workspace, target: &str, minutes: u32) -> Result<ExitCode
     let (found, corpus) = (folder.join("found").join(target), folder.join("corpus").join(target));
     fs::create_dir_all(&found).with_context(|| format!("{} cannot be made", found.display()))?;
     let mut cargo = workspace.cargo();
-    // Instrumentation is a flag of nightly compilers, which a stable one takes like this.
+    // Instrumentation is a flag of nightly compilers; this variable makes a stable one accept it.
     cargo.env("RUSTC_BOOTSTRAP", "1").args(["fuzz", "run", "--fuzz-dir", "fuzz", "--sanitizer", "none", target]);
-    // libFuzzer writes what it finds into the first folder: the corpus that everybody shares is only read.
+    // libFuzzer writes new inputs into the first folder; the shared corpus is only read.
     cargo.args([&found, &corpus]).arg("--");
     cargo.arg(format!("-max_total_time={}", u64::from(minutes) * 60));
     cargo.args([format!("-timeout={SLOWEST}"), format!("-rss_limit_mb={LARGEST}")]);
@@ -33,8 +33,8 @@ pub fn run(workspace: &Workspace, target: &str, minutes: u32) -> Result<ExitCode
     Ok(ExitCode::SUCCESS)
 }
 
-/// The targets are a workspace of their own, whose lock nobody looks at while the host's dependencies change: a stale
-/// one is a problem here, before it is one of whoever fuzzes next.
+/// The targets are a workspace of their own, whose lock file is easily forgotten when the host's dependencies change. A
+/// stale lock file is reported here, before the next fuzz run meets it.
 pub fn check_lock(workspace: &Workspace) -> Result<()> {
     let manifest = workspace.root.join("fuzz/Cargo.toml");
     let mut cargo = workspace.cargo();

@@ -1,4 +1,4 @@
-//! Builds guests to WebAssembly components and puts them together as bundles.
+//! Builds guests to WebAssembly components and assembles them to bundles.
 
 mod bundle;
 
@@ -14,13 +14,13 @@ use crate::workspace::{Workspace, shown};
 
 const TARGET: &str = "wasm32-wasip2";
 
-/// A cargo workspace of guests, and where the bundles made of them go.
+/// A cargo workspace of guests, and the folder for its bundles.
 struct Guests {
     /// Folder of the cargo workspace.
     folder: PathBuf,
-    /// Holds a folder for each bundle.
+    /// The source folders of the bundles are in this folder.
     bundles: PathBuf,
-    /// Below the target folder.
+    /// A folder in the target folder.
     output: &'static str,
 }
 
@@ -61,8 +61,8 @@ fn probes(workspace: &Workspace) -> Guests {
     Guests { bundles: folder.join("bundles"), folder: folder.join("guests"), output: "probes" }
 }
 
-/// Adds the guests' target where it is missing. The toolchain file does not list it: where it cannot be downloaded,
-/// every call of cargo would fail.
+/// Installs the guests' target when it is missing. The toolchain file does not list it, because every call of cargo
+/// would fail where it cannot be downloaded.
 pub fn add_target() -> Result<()> {
     let way_out = format!(
         "building plugins needs the target {TARGET}: install rustup from https://rustup.rs, then run `rustup target add {TARGET}`"
@@ -83,7 +83,7 @@ pub fn add_target() -> Result<()> {
     Ok(())
 }
 
-/// A toolchain that did not come from rustup may bring the target along.
+/// A toolchain that was installed without rustup may include the target.
 fn installed_without_rustup() -> Result<bool> {
     let output = Command::new("rustc")
         .args(["--print", "target-libdir", "--target", TARGET])
@@ -150,7 +150,7 @@ struct Target {
     kind: Vec<String>,
 }
 
-/// The component that a line of cargo's messages tells of.
+/// The component that a line of cargo's messages names.
 fn component(line: &str) -> Option<Component> {
     let message: Message = serde_json::from_str(line).ok()?;
     let target = message.target?;

@@ -1,4 +1,4 @@
-//! `cargo xtask …`: what is done to this repository rather than by it.
+//! `cargo xtask …`: the tasks of this repository.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool speaks on its terminal")]
 
 mod bench;
@@ -44,7 +44,7 @@ enum Task {
         #[arg(long)]
         probes: bool,
     },
-    /// Measure the host beside its peers and its budgets; writes `bench/RESULTS.md`.
+    /// Measure the host's speed and compare it with its peers and budgets; writes `bench/RESULTS.md`.
     Bench {
         /// Measure these parts only, and write nothing.
         #[arg(long, value_delimiter = ',')]
@@ -52,25 +52,24 @@ enum Task {
     },
     /// Count the instructions of a decision with valgrind; adds a line to `bench/INSTRUCTIONS.md`.
     Instructions,
-    /// Let every hostile guest loose beside a neighbour and measure both; writes
-    /// `tests/containment/CONTAINMENT.md`.
+    /// Run every hostile guest beside a neighbour and measure both; writes `tests/containment/CONTAINMENT.md`.
     Containment,
-    /// Let libFuzzer run one of the targets in `fuzz` for a while; needs `cargo install cargo-fuzz`.
+    /// Run one of the targets in `fuzz` under libFuzzer for some time; needs `cargo install cargo-fuzz`.
     Fuzz {
         /// The target.
         target: String,
-        /// For how long.
+        /// How long to run.
         #[arg(long, default_value_t = 10)]
         minutes: u32,
     },
     /// Send mixed traffic to a host for some time; fails unless memory, file handles, tasks and guest calls end where
     /// they began.
     Soak {
-        /// For how long.
+        /// How long to run.
         #[arg(long, default_value_t = 60.0)]
         minutes: f64,
     },
-    /// Check the rules of this repository that no compiler knows.
+    /// Check the rules of this repository that the compiler does not check.
     Tidy,
 }
 

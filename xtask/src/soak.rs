@@ -1,4 +1,4 @@
-//! Sends mixed traffic to the host that the tests use, for as long as one likes.
+//! Sends mixed traffic to the host that the tests use, for a chosen time.
 
 use std::process::{Command, ExitCode};
 
@@ -8,7 +8,7 @@ use crate::steps::Steps;
 use crate::workspace::{Workspace, succeed};
 use crate::{guests, tools};
 
-/// Builds what is needed and soaks it for so many minutes.
+/// Builds what is needed and runs the soak for `minutes`.
 pub fn run(workspace: &Workspace, minutes: f64) -> Result<ExitCode> {
     let mut steps = Steps::new(4);
     steps.run("tools", tools::check)?;
@@ -19,7 +19,7 @@ pub fn run(workspace: &Workspace, minutes: f64) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Soaks the host, built as the tests build it: nothing is compiled that they do not compile too.
+/// Runs the soak on the host as the tests build it, so that nothing else has to be compiled.
 pub fn soak(workspace: &Workspace, minutes: f64) -> Result<()> {
     succeed(workspace.cargo().args(["build", "--workspace", "--bins", "--test", "journeys"]))?;
     let mut soak = Command::new(workspace.target.join("debug/signalbox-soak"));

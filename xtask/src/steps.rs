@@ -1,10 +1,10 @@
-//! Steps with their names and times, so that whoever waits knows for what.
+//! Runs named steps and shows their names and times.
 
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-/// The steps of one task, and how they went.
+/// The steps of one task, and their results.
 pub struct Steps {
     started: Instant,
     total: usize,
@@ -17,7 +17,7 @@ impl Steps {
         Self { started: Instant::now(), total, begun: 0, failed: Vec::new() }
     }
 
-    /// Runs one step. A failure is told and kept, and given back for a task that cannot go on.
+    /// Runs one step. A failure is printed and kept, and returned for a task that cannot go on.
     pub fn run<T>(&mut self, name: &str, step: impl FnOnce() -> Result<T>) -> Result<T> {
         self.begun += 1;
         println!("\n==> {}/{} {name}", self.begun, self.total);
@@ -33,10 +33,10 @@ impl Steps {
         result
     }
 
-    /// Runs one step of a task that goes on whatever comes of it.
+    /// Runs one step of a task that goes on after a failure.
     pub fn attempt(&mut self, name: &str, step: impl FnOnce() -> Result<()>) {
         if self.run(name, step).is_err() {
-            // Told and kept by `run`.
+            // `run` has printed and kept the error.
         }
     }
 

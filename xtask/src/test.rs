@@ -1,4 +1,4 @@
-//! Everything that must hold before a change lands. Every step runs, whatever became of the one before.
+//! Every check before a change lands. All steps run, also after one has failed.
 
 mod counts;
 
@@ -12,7 +12,7 @@ use crate::workspace::{Workspace, shown, succeed};
 use crate::{fuzz, guests, soak, tidy, tools};
 use counts::Counts;
 
-/// Long enough for memory that grows with every round to show.
+/// Long enough to show memory that grows with every round.
 const SOAK_MINUTES: f64 = 3.0;
 
 pub fn run(workspace: &Workspace) -> Result<ExitCode> {
@@ -47,12 +47,12 @@ fn lint(mut cargo: Command) -> Result<()> {
     succeed(cargo.args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
 }
 
-/// Runs the tests of a workspace, shows their output as it comes, and counts along.
+/// Runs the tests of a workspace, shows their output as it comes, and sums up their counts.
 fn test(mut cargo: Command, counts: &mut Counts) -> Result<()> {
     cargo.args(["test", "--workspace", "--no-fail-fast"]).stdout(Stdio::piped());
     let mut child = cargo.spawn().with_context(|| format!("`{}` cannot be started", shown(&cargo)))?;
     if let Some(output) = child.stdout.take() {
-        // A test may print what is no UTF-8, and the count must not end there.
+        // A test may print invalid UTF-8, at which the counting must not stop.
         let mut lines = BufReader::new(output).split(b'\n');
         while let Some(line) = lines.next().transpose()? {
             let line = String::from_utf8_lossy(&line);

@@ -1,4 +1,5 @@
-//! The rules of this repository that no compiler knows. Every problem is found in one run, and names its way out.
+//! The rules of this repository that the compiler does not check. One run finds all problems, and each says how to fix
+//! it.
 
 mod files;
 mod floors;
@@ -14,11 +15,11 @@ use anyhow::{Context, Result, bail};
 
 use crate::workspace::Workspace;
 
-/// One breach of a rule.
+/// One violation of a rule.
 #[derive(Debug, PartialEq, Eq)]
 struct Problem {
     file: PathBuf,
-    /// From 1; none when the file as a whole breaks the rule.
+    /// From 1; none when the whole file violates the rule.
     line: Option<usize>,
     rule: &'static str,
     /// What is wrong and what to do instead.
@@ -35,7 +36,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// A file of the repository; one that is not text has no text.
+/// A file of the repository; a binary file has no text.
 struct Source {
     path: PathBuf,
     text: Option<String>,
@@ -61,7 +62,7 @@ fn check(workspace: &Workspace, sources: &[Source]) -> Vec<Problem> {
     problems
 }
 
-/// What git tracks and what it would track: a rule is best broken before the commit.
+/// The files that git tracks or would track, so that a problem is found before the commit.
 fn read(root: &Path) -> Result<Vec<Source>> {
     let output = Command::new("git")
         .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate"])

@@ -1,18 +1,18 @@
-//! What has to be on the machine before anything is built: a build that lacks it would say so late and in other words.
+//! Checks that the tools for a build are installed: without them a build would fail late, with a less helpful error.
 
 use std::env;
 use std::process::{Command, Stdio};
 
 use anyhow::{Result, bail};
 
-/// A tool, the variable that names another one in its place, and what it is for.
+/// A tool, the variable that names another one in its place, and the tool's purpose.
 const TOOLS: [(&str, &str, &str); 3] = [
     ("cc", "CC", "a C compiler, for SQLite, the cryptography and more"),
     ("c++", "CXX", "a C++ compiler, for the Kafka client"),
     ("make", "MAKE", "make, for the Kafka client"),
 ];
 
-/// Names everything that is missing, and how to get it.
+/// Names every missing tool, and how to get it.
 pub fn check() -> Result<()> {
     let missing: Vec<_> = TOOLS.iter().filter(|(tool, variable, _)| !answers(tool, variable)).collect();
     if missing.is_empty() {

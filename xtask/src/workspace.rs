@@ -1,4 +1,4 @@
-//! Where things are, and how cargo is called.
+//! The folders of the workspace, and calls of cargo.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use serde::Deserialize;
 /// This repository's main cargo workspace.
 pub struct Workspace {
     pub root: PathBuf,
-    /// Where cargo builds: `target`, or what `CARGO_TARGET_DIR` says.
+    /// Where cargo builds: `target`, or `CARGO_TARGET_DIR`.
     pub target: PathBuf,
     pub packages: Vec<Package>,
 }
@@ -26,7 +26,7 @@ pub struct Package {
 #[derive(Clone, Debug, Deserialize)]
 pub struct Dependency {
     pub name: String,
-    /// None is a normal dependency.
+    /// None for a normal dependency.
     pub kind: Option<String>,
 }
 
@@ -58,22 +58,22 @@ impl Workspace {
         command
     }
 
-    /// A call of cargo for a workspace of guests. They share one target folder, so that what they have in common is
-    /// built once, and keep out of the host's, whose features differ.
+    /// A call of cargo for a workspace of guests. These workspaces share one target folder, so that common dependencies
+    /// are built once. It is not the host's, whose features differ.
     pub fn guest_cargo(&self, folder: &Path) -> Command {
         let mut command = cargo();
         command.current_dir(folder).env("CARGO_TARGET_DIR", self.target.join("guests"));
         command
     }
 
-    /// The path as a person would write it, from the root on.
+    /// The path relative to the root, as a person would write it.
     pub fn relative<'a>(&self, path: &'a Path) -> &'a Path {
         path.strip_prefix(&self.root).unwrap_or(path)
     }
 }
 
-/// Cargo without what the cargo that started us put into the environment: some build scripts look at it, and would run
-/// again each time that a task and a person build in turns.
+/// Cargo without the environment variables of the cargo that started this task: some build scripts watch them, and
+/// would run again each time that a task and a person build in turns.
 fn cargo() -> Command {
     let mut command = Command::new("cargo");
     for (name, _) in std::env::vars_os() {

@@ -1,4 +1,4 @@
-//! An attempt, tried again and again beside the neighbour.
+//! An attempt that is repeated while the neighbour is measured.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-/// So many at a time, and no more than so many started each second, until it is stopped.
+/// Runs `many` copies concurrently, and starts no more than `pace` each second, until it is stopped.
 pub(super) struct Load {
     tasks: JoinSet<()>,
     arena: Arc<Arena>,
@@ -23,7 +23,7 @@ struct Progress {
     wrong: std::sync::Mutex<Option<String>>,
 }
 
-/// What came of it.
+/// The results of the load.
 pub(super) struct LoadResult {
     pub tried: u64,
     pub wrong: Option<String>,
@@ -41,7 +41,7 @@ impl Load {
         Self { tasks, arena, progress }
     }
 
-    /// Ends what is under way, and waits until nothing of it is left.
+    /// Ends the copies that run, and waits until all of them are gone.
     pub async fn stop(mut self) -> LoadResult {
         self.tasks.shutdown().await;
         let stuck = self.arena.world.idle().await.err().map(|error| error.to_string());

@@ -1,5 +1,5 @@
-//! `signalbox-containment`: lets every hostile guest loose beside a neighbour, looks whether it is stopped as the table
-//! of attempts says, and measures how long the neighbour waits meanwhile. Started by `cargo xtask containment`, which
+//! `signalbox-containment`: runs every hostile guest beside a neighbour, checks that it is stopped as the table of
+//! attempts says, and measures how long the neighbour waits meanwhile. Started by `cargo xtask containment`, which
 //! builds what it needs.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool speaks on its terminal")]
 
@@ -23,40 +23,39 @@ use load::Load;
 use neighbour::Neighbour;
 use report::Row;
 
-/// The host's: what is measured is the host's memory.
+/// The host's allocator, because the host's memory is measured.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// What may be chosen about a run.
+/// The options of a run.
 #[derive(Parser)]
 #[command(name = "signalbox-containment")]
 struct Options {
-    /// How often the neighbour asks, each second.
+    /// How many questions the neighbour asks each second.
     #[arg(long, default_value_t = 500)]
     rate: u32,
-    /// How many of an attempt are started each second at most: what the intake lets one business send by default, over
-    /// time.
+    /// How many copies of an attempt start each second at most: the default rate of one business.
     #[arg(long, default_value_t = 200)]
     pace: u32,
-    /// How long each look at the neighbour takes, in milliseconds.
+    /// How long the neighbour is measured each time, in milliseconds.
     #[arg(long, default_value_t = 450)]
     window: u64,
-    /// How often each attempt is looked at: undisturbed, beside one of it, beside many; medians count.
+    /// How many rounds each attempt has: undisturbed, beside one copy, beside many; the medians count.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// How often it is looked at in all where the first rounds say that the neighbour waited too long: of few waits,
-    /// the longest ones say little.
+    /// How many rounds there are in all when the first rounds say that the neighbour waited too long: few waits say
+    /// little about the longest ones.
     #[arg(long, default_value_t = 15)]
     most_rounds: usize,
-    /// Only attempts whose name contains this; nothing is written then.
+    /// Only attempts whose name contains this text; no report is written then.
     #[arg(long)]
     only: Option<String>,
-    /// Where the report goes.
+    /// The file of the report.
     #[arg(long, default_value = "tests/containment/CONTAINMENT.md")]
     report: PathBuf,
 }
 
-/// Ended later than its deadline by more than this, an attempt was not stopped in time: storing its decision takes a
+/// An attempt that ends later than its deadline by more than this was not stopped in time: storing its decision takes a
 /// while too.
 const GRACE: Duration = Duration::from_millis(500);
 
@@ -72,7 +71,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Runs everything and writes the report. False when something was not stopped.
+/// Runs everything and writes the report. False when an attempt was not stopped.
 async fn measure(options: &Options) -> Result<bool> {
     let began = Instant::now();
     let mut rows = Vec::new();
@@ -92,13 +91,12 @@ async fn measure(options: &Options) -> Result<bool> {
     Ok(rows.iter().all(Row::was_stopped))
 }
 
-/// One attempt in an arena of its own, whose store has nothing of the attempts before it: alone once, to see that it is
-/// stopped, and then beside the neighbour.
+/// Runs one attempt with a new store: once alone, to check that it is stopped, and then beside the neighbour.
 async fn one(attempt: Arc<Attempt>, options: &Options) -> Result<Row> {
     let arena = Arc::new(Arena::open().await?);
     let neighbour =
         Neighbour { arena: arena.clone(), rate: options.rate, window: Duration::from_millis(options.window) };
-    // The first look pays for everything that is done once.
+    // The first measurement includes one-time costs.
     neighbour.wait().await?;
     let began = Instant::now();
     let ended = attempt.run(&arena).await.with_context(|| format!("{} was not tried", attempt.name))?;
@@ -125,7 +123,7 @@ async fn one(attempt: Arc<Attempt>, options: &Options) -> Result<Row> {
             wrong.extend(result.wrong);
             arena.neighbour().await.with_context(|| format!("after {}", attempt.name))?;
         }
-        // All of them: to stop as soon as it looks well would choose the figure.
+        // All of the further rounds: to stop at the first good result would bias the figure.
         if row.rounds() == options.rounds && !row.is_met() {
             rounds = rounds.max(options.most_rounds);
         }
@@ -134,8 +132,8 @@ async fn one(attempt: Arc<Attempt>, options: &Options) -> Result<Row> {
     Ok(row)
 }
 
-/// As many at a time as the defaults let one business have in flight; of what is loaded, as many as there are
-/// cores; of what is many by itself, one.
+/// As many copies as the defaults let one business have in flight; as many as there are cores for an attempt that loads
+/// a component; one for an attempt that consists of many calls itself.
 fn many(attempt: &Attempt) -> usize {
     match attempt.way {
         Way::Load(_) => std::thread::available_parallelism().map_or(1, usize::from),

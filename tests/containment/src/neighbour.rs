@@ -1,5 +1,5 @@
-//! A business that asks at a steady rate, whatever becomes of its answers: each wait counts from the moment at which it
-//! meant to ask, so that a host that stands still is seen to stand still.
+//! A business that asks at a steady rate, whether or not earlier answers have come: each wait counts from the planned
+//! time of its question, so that a host that stalls shows in the waits.
 
 use std::io::Write as _;
 use std::os::unix::net::UnixStream;
@@ -19,8 +19,8 @@ pub(super) struct Neighbour {
 }
 
 impl Neighbour {
-    /// Asks for one window, and gives the 99th percentile of the waits. Questions come over a socket from a thread of
-    /// their own, as from a client.
+    /// Asks for one window, and returns the 99th percentile of the waits. The questions come over a socket from a
+    /// separate thread, like those of a client.
     pub async fn wait(&self) -> Result<Duration> {
         let (mut client, server) = UnixStream::pair()?;
         server.set_nonblocking(true)?;

@@ -1,4 +1,4 @@
-//! What was found, as a page.
+//! The report, as a Markdown page.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -9,27 +9,27 @@ use signalbox_tests_support::provenance;
 
 use crate::Options;
 
-/// The neighbour may wait so many times as long as undisturbed.
+/// How many times as long as undisturbed the neighbour may wait.
 const MOST: f64 = 2.0;
 /// What the host itself may take besides its guests, in MiB: decisions of the window, journals, buffers.
 const HOSTS_OWN: u64 = 96;
 
-/// One attempt.
+/// The results of one attempt.
 pub(super) struct Row {
     attempt: Arc<Attempt>,
     took: Duration,
     pub undisturbed: Vec<Duration>,
     pub beside_one: Beside,
     pub beside_many: Beside,
-    /// How it was not stopped as it must be.
+    /// The ways in which it was not stopped as it must be.
     pub wrong: Vec<String>,
 }
 
-/// What was measured beside an attempt.
+/// The measurements beside an attempt.
 #[derive(Default)]
 pub(super) struct Beside {
     pub waits: Vec<Duration>,
-    /// Memory at its most, beyond what was resident before, in bytes.
+    /// The peak of the memory, beyond the resident memory before, in bytes.
     pub grown: u64,
     pub tried: u64,
 }
@@ -62,7 +62,7 @@ impl Row {
         self.beside_one.grown <= bytes(1) && self.beside_many.grown <= bytes(crate::many(&self.attempt) as u64)
     }
 
-    /// How often it was looked at.
+    /// How many rounds were measured.
     pub fn rounds(&self) -> usize {
         self.undisturbed.len()
     }
@@ -73,7 +73,7 @@ impl Row {
         self.beside_one.times(undisturbed) <= MOST && self.beside_many.times(undisturbed) <= MOST
     }
 
-    /// For the terminal.
+    /// A line for the terminal.
     pub fn line(&self) -> String {
         let undisturbed = median(&self.undisturbed);
         format!(
@@ -94,7 +94,7 @@ impl Row {
     }
 }
 
-/// What came of all of them.
+/// A summary of all attempts.
 pub(super) fn summary(rows: &[Row]) -> String {
     let stopped = rows.iter().filter(|row| row.was_stopped()).count();
     let met = rows.iter().filter(|row| row.is_met()).count();

@@ -20,10 +20,10 @@ use crate::{Script, ScriptedDecider, roles, verifier};
 
 pub use crate::token_with;
 
-/// For whatever a test waits for; only a test that fails ever waits this long.
+/// The longest wait of a test; only a test that fails reaches it.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A host whose inputs come by the API, with everything but an executor.
+/// A host with the API and everything but an executor.
 pub struct Host {
     pub address: SocketAddr,
     pub decider: Arc<ScriptedDecider>,
@@ -38,7 +38,7 @@ pub struct Host {
 pub struct Settings {
     pub api: ApiConfig,
     pub intake: IntakeConfig,
-    /// Where the host's documents are served.
+    /// The routes of the host's documents.
     pub documents: Router,
 }
 
@@ -68,7 +68,7 @@ impl Host {
         self.client.request(method, format!("http://{}{path}", self.address))
     }
 
-    /// A request of Ana, coordinator of trattoria, handled, silent and broken.
+    /// A request of Ana, who coordinates trattoria, handled, silent and broken.
     pub fn ana(&self, method: Method, path: &str) -> RequestBuilder {
         self.request(method, path).bearer_auth(ana())
     }
@@ -90,7 +90,7 @@ impl Host {
         read(self.request(Method::POST, &path).bearer_auth(token).json(body).send().await.unwrap()).await
     }
 
-    /// Asks for an input until it is decided.
+    /// Queries an input until it is decided.
     pub async fn decided(&self, href: &str) -> Value {
         let asking = async {
             loop {

@@ -23,14 +23,14 @@ use crate::script::{Deployed, Handler, Script};
 ///
 /// - `wait:NAME` waits until [`ScriptedDecider::open`] opens the gate of that name,
 /// - `fail` is a graph that fails,
-/// - `outage` is a store that does not answer until [`ScriptedDecider::end_outage`], `wait:outage` one that is gone
-///   when the gate opens,
-/// - `panic` and `wait:panic` are a panic,
+/// - `outage` meets a store that does not answer until [`ScriptedDecider::end_outage`], `wait:outage` a store that
+///   stops answering when the gate opens,
+/// - `panic` and `wait:panic` panic,
 /// - `notify:USER`, `broadcast` and `broadcast:PERMISSION` add a notification,
-/// - `review` waits for a person with a notification of ana, and `review:expired` does when nobody may review it any
-///   more.
+/// - `review` waits for a person with a notification of ana, and `review:expired` waits although its review has
+///   expired.
 ///
-/// Every answer repeats the text. Who may do what is for the executor's own [`authorize`] to say.
+/// Every answer repeats the text. The executor's own [`authorize`] checks permissions.
 pub struct ScriptedDecider {
     store: Store,
     directory: BusinessDirectory,
@@ -67,7 +67,7 @@ impl ScriptedDecider {
         })
     }
 
-    /// An intake that has this decide, and the task that delivers what was decided, which nobody runs yet.
+    /// An intake that has this decider decide, and the delivery task, which is not running yet.
     pub fn intake(self: &Arc<Self>, config: IntakeConfig, sessions: Sessions, clock: Clock) -> (Intake, RelayTask) {
         let decide: Arc<dyn Decide> = self.clone();
         let audience = Arc::new(PermissionAudience(decide.clone()));
@@ -75,17 +75,17 @@ impl ScriptedDecider {
         (Intake::new(config, decide, self.store.clone(), relay, clock), task)
     }
 
-    /// Makes these the inputs of the business's live bundle.
+    /// Sets the inputs of the business's live bundle.
     pub fn deploy(&self, business_id: &str, inputs: Inputs) {
         self.deployed.lock().unwrap().insert(business_id.to_owned(), Deployed::Bundle(Arc::new(inputs)));
     }
 
-    /// Takes the business's bundle away.
+    /// Removes the business's bundle.
     pub fn undeploy(&self, business_id: &str) {
         self.deployed.lock().unwrap().remove(business_id);
     }
 
-    /// Changes what the handler of every bundle does.
+    /// Replaces the handler of every bundle.
     pub fn set_handler(&self, handler: impl Fn(&EventCall) -> Result<Handled, HandleError> + Send + Sync + 'static) {
         *self.handler.lock().unwrap() = Arc::new(handler);
     }
@@ -95,22 +95,22 @@ impl ScriptedDecider {
         self.gate(gate).add_permits(1);
     }
 
-    /// Makes every decision of the business wait at the gate that has the business's id as its name.
+    /// Makes every decision of the business wait at the gate whose name is the business's id.
     pub fn hold(&self, business_id: &str) {
         self.held.lock().unwrap().insert(business_id.to_owned());
     }
 
-    /// Says whether there is a business whose file could not be read, and whose bundle may read every topic.
+    /// Says whether a business's file could not be read, so that its bundle may read any topic.
     pub fn set_lacks_a_business(&self, lacks: bool) {
         self.lacks_a_business.store(lacks, Ordering::SeqCst);
     }
 
-    /// How often the decider was asked whether a reader of a topic may be lacking.
+    /// How often the decider was asked whether a topic's reader may be missing.
     pub fn asked_for_lacking_readers(&self) -> usize {
         self.asked_for_lacking_readers.load(Ordering::SeqCst)
     }
 
-    /// Has the store answer from now on.
+    /// Makes the store answer from now on.
     pub fn end_outage(&self) {
         self.outage_ended.store(true, Ordering::SeqCst);
     }
@@ -125,7 +125,7 @@ impl ScriptedDecider {
         self.started.lock().unwrap().clone()
     }
 
-    /// Their texts.
+    /// The texts of these inputs.
     pub fn started_texts(&self) -> Vec<String> {
         self.started().into_iter().map(|input| input.content.text.unwrap_or_default()).collect()
     }
@@ -135,7 +135,7 @@ impl ScriptedDecider {
         self.events.lock().unwrap().clone()
     }
 
-    /// The texts of inputs that were given up, and after how many attempts.
+    /// The texts of inputs that were given up, each with its number of attempts.
     pub fn given_up(&self) -> Vec<(String, u32)> {
         self.given_up.lock().unwrap().clone()
     }
@@ -240,7 +240,7 @@ impl Decide for ScriptedDecider {
 
     async fn handle(&self, call: EventCall) -> Result<Handled, HandleError> {
         self.events.lock().unwrap().push(call.clone());
-        // Not under the lock: a handler may panic, and is asked again afterwards.
+        // Not under the lock: a handler may panic, and is called again afterwards.
         let handler = self.handler.lock().unwrap().clone();
         handler(&call)
     }

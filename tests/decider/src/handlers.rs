@@ -1,4 +1,4 @@
-//! What the handlers of scripted bundles do.
+//! The handlers of scripted bundles.
 
 use serde_json::{Value, json};
 use signalbox_executor::{
@@ -8,8 +8,7 @@ use signalbox_graph::FailureKind;
 use signalbox_model::{Content, InputType};
 
 /// Makes an input of every word of a message or an API request. `nothing` gives none, and `reply:TEXT` none and replies
-/// the text; `thanks`, with whatever comes after it, is also replied to. `no`, `later`, `forbidden` and `broken` are
-/// refused.
+/// the text; a text that begins with `thanks` also gets a reply. `no`, `later`, `forbidden` and `broken` are refused.
 pub fn words(call: &EventCall) -> Result<Handled, HandleError> {
     let (content, location_id, input_type) = match &call.event {
         HandlerEvent::Websocket { content, location_id, .. } => (content, location_id, InputType::UserMessage),
@@ -40,7 +39,7 @@ pub fn words(call: &EventCall) -> Result<Handled, HandleError> {
 
 /// Does what the JSON of a delivery or a record says under `do`: `nothing` gives no input; `invalid`, `forbidden`,
 /// `unavailable`, `broken` and `panic` refuse. Anything else is an input with the `text`, or one for each of `texts`.
-/// What is under `reply` is replied.
+/// The value under `reply` is the reply.
 pub fn instructions(call: &EventCall) -> Result<Handled, HandleError> {
     let asked = asked(call);
     let reason = "a table for 400 guests".to_owned();
@@ -54,7 +53,7 @@ pub fn instructions(call: &EventCall) -> Result<Handled, HandleError> {
     }
 }
 
-/// The same once the other side has recovered: `unavailable` and `broken` give inputs like anything else.
+/// The same after an outage: `unavailable` and `broken` give inputs like any other text.
 pub fn instructions_after_outage(call: &EventCall) -> Result<Handled, HandleError> {
     let asked = asked(call);
     let reply = asked["reply"].as_str().map(plain);
@@ -82,7 +81,7 @@ fn plain(text: &str) -> Reply {
     Reply { content_type: "text/plain".to_owned(), body: text.as_bytes().to_vec() }
 }
 
-/// An input that says nothing but a text.
+/// An input with only a text.
 fn input(input_type: InputType, text: Option<String>) -> NewInput {
     let content = Content { text, ..Content::default() };
     NewInput { id: None, input_type, user_id: None, location_id: None, content }

@@ -1,5 +1,5 @@
-//! What decides in tests of triggers: a [`ScriptedDecider`], which knows the businesses and inputs of its [`Script`]
-//! and decides by rules that a test can read, and the HTTP API on one.
+//! A decider for the tests of triggers: a [`ScriptedDecider`], which knows the businesses and inputs of its [`Script`]
+//! and decides by rules that a test can read, and the HTTP API with such a decider.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -6,7 +6,7 @@ use signalbox_model::{
 };
 use signalbox_store::{AcceptedInput, DecisionRecord, Effect, EffectKind, Wider};
 
-/// What a graph of one node `echo` would have recorded; see [`crate::ScriptedDecider`] for the texts.
+/// The record of a graph with one node `echo`; see [`crate::ScriptedDecider`] for the texts.
 pub(crate) fn record(id: &str, accepted: AcceptedInput, text: &str, business: BusinessInfo) -> DecisionRecord {
     let AcceptedInput { input, permissions, reply, .. } = accepted;
     let now = Timestamp::now();
@@ -90,7 +90,7 @@ pub(crate) fn record(id: &str, accepted: AcceptedInput, text: &str, business: Bu
     }
 }
 
-/// News for ana that a person has to let go.
+/// News for ana, withheld until a person approves.
 fn action(decision_id: &str, payload: &JsonObject) -> AgentAction {
     AgentAction {
         id: action_id(decision_id, 0),

@@ -8,18 +8,18 @@ use signalbox_model::BusinessInfo;
 
 use crate::handlers;
 
-/// What a bundle's handler makes of an event.
+/// Handles an event in place of a bundle's handler.
 pub(crate) type Handler = Arc<dyn Fn(&EventCall) -> Result<Handled, HandleError> + Send + Sync>;
 
-/// What is deployed for a business.
+/// The bundle of a business.
 #[derive(Clone)]
 pub(crate) enum Deployed {
     Bundle(Arc<Inputs>),
-    /// Whoever looks for the bundle panics.
+    /// Looking for the bundle panics.
     Panic,
 }
 
-/// What a decider starts from: businesses, the inputs that the bundle of each has, and what the bundles' handler does.
+/// The starting state of a decider: businesses, the inputs that the bundle of each has, and the bundles' handler.
 pub struct Script {
     pub(crate) businesses: Vec<BusinessInfo>,
     pub(crate) deployed: BTreeMap<String, Deployed>,
@@ -52,20 +52,20 @@ impl Script {
             .handler(handlers::words)
     }
 
-    /// With a bundle for a business.
+    /// Adds a bundle for a business.
     pub fn deploy(mut self, business_id: &str, inputs: Inputs) -> Self {
         self.deployed.insert(business_id.to_owned(), Deployed::Bundle(Arc::new(inputs)));
         self
     }
 
-    /// With a business at which the host itself is at fault: it panics when it looks for the bundle.
+    /// Makes the host panic when it looks for the business's bundle.
     pub fn panic_at(mut self, business_id: &str) -> Self {
         self.businesses.push(business(business_id));
         self.deployed.insert(business_id.to_owned(), Deployed::Panic);
         self
     }
 
-    /// With what the handler of every bundle does.
+    /// Sets the handler of every bundle.
     pub fn handler(
         mut self,
         handler: impl Fn(&EventCall) -> Result<Handled, HandleError> + Send + Sync + 'static,
@@ -80,8 +80,8 @@ pub fn businesses() -> [BusinessInfo; 4] {
     ["trattoria", "clinic", "handled", "silent"].map(business)
 }
 
-/// A business with a terrace and a bar, where a `coordinator` may send messages, a `manager` may do everything, an
-/// `auditor` read decisions, a `reviewer` review them and a `guest` nothing.
+/// A business with a terrace and a bar. A `coordinator` may send messages, a `manager` may do everything, an `auditor`
+/// may read decisions, a `reviewer` may review them, and a `guest` may do nothing.
 pub fn business(id: &str) -> BusinessInfo {
     let info = json!({
         "businessId": id,

@@ -9,8 +9,8 @@ const GRAPH: &str = "[bundle]\nbusiness-type = \"shop\"\nversion = \"1.0.0\"\n[p
     [graph]\nsession = [\"x\"]\n[graph.channels]\nx = \"last\"\ny = \"last\"\n\
     [graph.nodes.a]\nplugin = \"p\"\n[graph.nodes.b]\nplugin = \"p\"\n[[graph.edges]]\nfrom = \"start\"\nto = \"a\"\n";
 
-/// An expression in CEL, a line of three dashes, and the channel's value in JSON: it is refused with its place when the
-/// bundle is loaded, or it gives the same twice, and the run ends.
+/// An expression in CEL, a line of three dashes, and the channel's value in JSON. Either the bundle is refused with the
+/// mistake's place, or two runs give the same result and end.
 pub fn expression(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let (source, value) = super::parts(text);
@@ -29,7 +29,7 @@ pub fn expression(data: &[u8]) {
     }
 }
 
-/// Runs the graph with that in its channel, and says how it ended.
+/// Runs the graph with the value in its channel, and says how it ended.
 fn run(graph: &Arc<Graph>, value: &str) -> String {
     let mut stepper = Stepper::new(Arc::clone(graph), BTreeMap::new(), scope(value));
     let mut ran = 0;

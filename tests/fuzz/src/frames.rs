@@ -1,10 +1,10 @@
 use signalbox_sessions::ClientFrame;
 
-/// What an error may say, in characters, with all that it quotes of the frame.
+/// The longest text of an error, in characters, with all that it quotes of the frame.
 const WORDS: usize = 1_024;
 
-/// A text from a client: it is a frame that means the same when it is written and read again, or it is refused in words
-/// that are no flood themselves.
+/// A text from a client. Either it is a frame that means the same after it is written and read again, or it is refused
+/// with an error text of limited length.
 pub fn frames(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     match ClientFrame::parse(text) {

@@ -10,7 +10,7 @@ use signalbox_store::{
 };
 use tokio::runtime::{Builder, Runtime};
 
-/// What no document unpacks to more of.
+/// The largest size to which a document may unpack.
 const UNPACKED: usize = 64 << 20;
 
 static STORE: LazyLock<(Runtime, Store)> = LazyLock::new(|| {
@@ -19,8 +19,8 @@ static STORE: LazyLock<(Runtime, Store)> = LazyLock::new(|| {
     (runtime, store)
 });
 
-/// What the store gives back: bytes unpack within their limit, documents mean the same when they are written and read
-/// again, a journal comes back as it was kept, and a cursor that the store did not make is refused as such.
+/// Items of the store: bytes unpack within their limit, documents mean the same after they are written and read again,
+/// a journal is returned as it was stored, and a cursor that the store did not make is refused as such.
 pub fn items(data: &[u8]) {
     if let Ok(unpacked) = decompressed(data) {
         assert!(unpacked.len() <= UNPACKED, "{} bytes unpack to {}", data.len(), unpacked.len());

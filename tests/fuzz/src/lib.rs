@@ -1,6 +1,6 @@
-//! What must hold for whatever bytes come. Each function is the body of one fuzz target: it takes bytes, and panics
-//! when a promise is broken. `fuzz/` runs them under libFuzzer for as long as somebody likes; `tests/short.rs` runs
-//! each on its corpus and on some thousand changes of it.
+//! Properties that must hold for any bytes. Each function is the body of one fuzz target: it takes bytes, and panics
+//! when a property is violated. `fuzz/` runs them under libFuzzer for a chosen time; `tests/short.rs` runs each on its
+//! corpus and on some thousand mutations of it.
 #![allow(clippy::panic, clippy::expect_used, reason = "a broken promise is told by a panic, as fuzzers expect it")]
 
 #[cfg(feature = "host")]
@@ -27,10 +27,10 @@ pub use template::template;
 #[cfg(feature = "host")]
 pub use webhook::webhook;
 
-/// What takes the bytes of one target.
+/// A fuzz target: it takes bytes.
 pub type Target = fn(&[u8]);
 
-/// Every target under its name, which is also that of its corpus.
+/// Every target with its name, which is also the name of its corpus.
 #[cfg(feature = "host")]
 pub const TARGETS: [(&str, Target); 7] = [
     ("frames", frames),
@@ -42,7 +42,7 @@ pub const TARGETS: [(&str, Target); 7] = [
     ("configuration", configuration),
 ];
 
-/// The parts that a line of three dashes divides.
+/// The parts before and after a line of three dashes.
 fn parts(text: &str) -> (&str, &str) {
     text.split_once("\n---\n").unwrap_or((text, ""))
 }

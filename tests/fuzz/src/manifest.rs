@@ -1,9 +1,9 @@
 use signalbox_graph::{mermaid, parse};
 
-/// Longer manifests are turned away before they are read, and only slow a run down.
+/// Longer manifests are refused before they are read, and would only slow a run down.
 const LONGEST: usize = 64 * 1024;
 
-/// A `bundle.toml`: it is a manifest that can be drawn, or every problem has its place in the text.
+/// A `bundle.toml`: either it is a manifest that can be drawn, or every problem has its place in the text.
 pub fn manifest(data: &[u8]) {
     let Some(text) = std::str::from_utf8(data).ok().filter(|text| text.len() <= LONGEST) else { return };
     match parse("bundle.toml", text) {

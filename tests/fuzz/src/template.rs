@@ -1,11 +1,11 @@
 use signalbox_capabilities::rag::{RenderSteps, Template, TemplateError};
 use signalbox_model::{JsonObject, MessageModel, Timestamp};
 
-/// No message is longer.
+/// The longest message.
 const LONGEST: usize = 16 * 1024;
 
-/// A template, a line of three dashes, and its parameters as a JSON object: it is refused with its line when it is
-/// read, or renders within its work to the same message twice; less work gives that message or none.
+/// A template, a line of three dashes, and its parameters as a JSON object. Either it is refused with a line number, or
+/// it renders the same message twice within its work limit; with less work it renders that message or none.
 pub fn template(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let (source, data) = super::parts(text);

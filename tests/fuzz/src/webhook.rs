@@ -8,14 +8,14 @@ use sha2::Sha256;
 use signalbox_graph::VerifyScheme;
 use signalbox_trigger_webhook::{SigningKey, verify};
 
-/// The time at which deliveries are looked at.
+/// The time at which deliveries are verified.
 const NOW: i64 = 1_800_000_000;
 const KEY: &[u8] = b"a key of thirty-two bytes, no less";
-/// In the value of a header: the signature of what is signed before the body, in hexadecimal or Base64.
+/// The marks in a header's value that are replaced by the signature of a prefix and the body, in hexadecimal or Base64.
 const SIGNATURES: [(&str, bool); 2] = [("<hex:", false), ("<base64:", true)];
 
 /// Headers, a line of three dashes, and the body. `<hex:PREFIX>` and `<base64:PREFIX>` in a header stand for the right
-/// signature of the prefix and the body. What is believed is not believed with another body or another key.
+/// signature of the prefix and the body. A delivery that is accepted is refused with another body or another key.
 pub fn webhook(data: &[u8]) {
     let at = data.windows(5).position(|window| window == b"\n---\n");
     let (head, body) =
@@ -24,7 +24,7 @@ pub fn webhook(data: &[u8]) {
     let headers = headers(head, body);
     let secret = format!("whsec_{}", STANDARD.encode(KEY));
     for scheme in [VerifyScheme::StandardWebhooks, VerifyScheme::Github, VerifyScheme::Stripe] {
-        // Stripe and GitHub take a secret as it is written.
+        // Stripe and GitHub use a secret as it is written.
         let text = if scheme == VerifyScheme::StandardWebhooks { secret.clone() } else { text_key() };
         let keys = [SigningKey::new(SecretString::from(text))];
         let now = Timestamp::from_second(NOW).unwrap_or_default();
@@ -42,10 +42,10 @@ fn text_key() -> String {
     String::from_utf8_lossy(KEY).into_owned()
 }
 
-/// The headers of the lines that are headers.
+/// The lines that are valid headers.
 fn headers(head: &str, body: &[u8]) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    // A request with more is refused before it gets here.
+    // A request with more headers is refused before it gets here.
     for line in head.lines().take(64) {
         let Some((name, value)) = line.split_once(':') else { continue };
         let (Ok(name), Ok(value)) =
@@ -58,7 +58,7 @@ fn headers(head: &str, body: &[u8]) -> HeaderMap {
     headers
 }
 
-/// Puts the signature where the value asks for it.
+/// Replaces the mark in the value by the signature.
 fn signed(value: &str, body: &[u8]) -> String {
     for (mark, base64) in SIGNATURES {
         if let Some((before, rest)) = value.split_once(mark)

@@ -1,4 +1,4 @@
-//! A short run of every fuzz target, without instrumentation: its corpus, and changes of it that are the same every
+//! A short run of every fuzz target, without instrumentation: its corpus, and mutations of it that are the same every
 //! time.
 #![allow(
     clippy::unwrap_used,
@@ -26,7 +26,7 @@ fn corpus(target: &str) -> Vec<Vec<u8>> {
     files.into_iter().map(|file| fs::read(file).unwrap()).collect()
 }
 
-/// The words between what is no word: what a grammar's keywords are made of.
+/// The words of the corpus, which include a grammar's keywords.
 fn words(corpus: &[Vec<u8>]) -> Vec<&[u8]> {
     let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.".contains(byte);
     let words = corpus.iter().flat_map(|seed| seed.split(move |byte| !is_word(byte)));
@@ -36,7 +36,7 @@ fn words(corpus: &[Vec<u8>]) -> Vec<&[u8]> {
     words
 }
 
-/// Numbers that are the same in every run.
+/// Random numbers that are the same in every run.
 struct Dice(u64);
 
 impl Dice {
@@ -50,7 +50,7 @@ impl Dice {
     }
 }
 
-/// Changes an input in one of the ways that find most: bytes, a word, a piece of another input, a piece of its own.
+/// Mutates an input in one of the ways that find most: bytes, a word, a piece of another input, a piece of its own.
 fn change(data: &mut Vec<u8>, corpus: &[Vec<u8>], words: &[&[u8]], bytes: &mut Session, dice: &mut Dice) {
     let at = dice.roll(data.len() + 1);
     match dice.roll(8) {
@@ -70,13 +70,13 @@ fn change(data: &mut Vec<u8>, corpus: &[Vec<u8>], words: &[&[u8]], bytes: &mut S
             drop(data.splice(at..at, piece));
         }
         4 => drop(data.drain(at..(at + dice.roll(64)).min(data.len()))),
-        // What cannot be changed further is given as it is.
+        // An input that cannot be mutated is used as it is.
         _ => drop(bytes.mutate(data)),
     }
     data.truncate(LONGEST);
 }
 
-/// Gives a target its corpus and so many changes of it.
+/// Runs a target on its corpus and on `changes` mutations of it.
 fn run(name: &str, changes: usize) {
     let (_, target) = TARGETS.into_iter().find(|(own, _)| *own == name).unwrap();
     let corpus = corpus(name);
@@ -97,7 +97,7 @@ fn run(name: &str, changes: usize) {
     }
 }
 
-/// Seeds that are read and not refused show that a target reaches what it is about.
+/// Seeds that are read and not refused show that a target reaches the code that it is about.
 #[test]
 fn the_corpus_of_items_holds_one_of_each() {
     let seed = |name: &str| fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/items").join(name));

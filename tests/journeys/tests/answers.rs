@@ -118,7 +118,7 @@ async fn what_was_missed_is_resumed_once_and_in_order() -> Result<()> {
     };
     assert_eq!(resumed["type"], "resumed", "{resumed}");
     assert_eq!(resumed["recovered"], true);
-    // The overlap may send again what was seen; it never leaves out or reorders what was missed.
+    // The overlap may send again a frame that the client has seen; it never leaves out or reorders missed ones.
     replayed.retain(|id| missed.contains(id));
     assert_eq!(replayed, missed);
     Ok(())
@@ -135,7 +135,7 @@ async fn a_neighbour_is_answered_while_others_misbehave() -> Result<()> {
     for text in ["one", "two", "three"] {
         assert_eq!(neighbour.ask("beta", text).await?["content"]["text"], json!(text));
     }
-    // And the wild one gets an answer to each of its messages too: an error, recorded as a failed decision.
+    // The client that floods gets an answer to each of its messages too: an error, recorded as a failed decision.
     for _ in 0..5 {
         let error = wild.expect("error").await?;
         assert_eq!(error["errorType"], "processing_error", "{error}");

@@ -10,7 +10,7 @@ fn shop(host: &Host) -> Result<Caller> {
     Caller::new(&host.setup().token("shop").business("alpha", &["coordinator"]))
 }
 
-/// Asks for an input until it is decided.
+/// Queries an input until it is decided.
 async fn decided(caller: &Caller, host: &Host, href: &str) -> Result<serde_json::Value> {
     let asking = async {
         loop {

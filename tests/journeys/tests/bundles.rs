@@ -1,4 +1,4 @@
-//! Bundles that cannot be loaded: whom they keep waiting, and whom not.
+//! Bundles that cannot be loaded: which businesses have to wait, and which are served.
 
 use std::fs;
 use std::path::Path;
@@ -11,10 +11,10 @@ use super::cron::{YEARLY, tick};
 use super::webhooks::{HOOK, SECRET, deliver};
 use super::{misbehaving_with, text_at, until};
 
-/// Between the lines of a manifest, what makes it none.
+/// Inserted into a manifest, it makes the manifest invalid.
 const MISTAKE: &str = "\n[nonsense]\n";
 
-/// What waited is taken up soon after its bundle is there.
+/// Waiting inputs are taken up soon after their bundle is loaded.
 const SOON: &str =
     "[cron]\nscan-interval = \"100ms\"\n[intake]\nrecovery-interval = \"100ms\"\nrecover-after = \"100ms\"\n";
 
@@ -25,7 +25,7 @@ fn spoil(folder: &Path, spoilt: bool) -> Result<()> {
     Ok(())
 }
 
-/// The secrets of the hooks of both bundles, or of the neighbour's alone.
+/// The secrets of both bundles' webhooks, or of the neighbour's alone.
 const BOTH: &str = "[webhooks.secrets]\nEVENTS = [{ file = \"events\" }]\nCHAIN_WEBHOOK = [{ file = \"events\" }]\n";
 const NEIGHBOURS: &str = "[webhooks.secrets]\nCHAIN_WEBHOOK = [{ file = \"events\" }]\n";
 
@@ -68,7 +68,7 @@ async fn a_bad_bundle_keeps_its_own_businesses_waiting_and_nobody_else_and_nothi
     spoil(&path, true)?;
     host.restart().await?;
 
-    // The neighbour is served, and the operator is told.
+    // The neighbour is served, and the log tells the operator.
     is_decided(&host, "beta", "hello").await?;
     let (status, ready) = readiness(&host).await?;
     assert_eq!((status, &ready["ready"], &ready["degraded"]), (200, &json!(true), &json!(true)), "{ready}");
@@ -80,7 +80,7 @@ async fn a_bad_bundle_keeps_its_own_businesses_waiting_and_nobody_else_and_nothi
     let line = host.log().wait_for("of the bundle", |line| line.to_string().contains("a bundle is not loaded")).await?;
     assert_eq!((&line["level"], &line["business_type"]), (&json!("ERROR"), &json!("probe-failures")), "{line}");
 
-    // Whoever sends something is told to come back.
+    // A client of the other business is told to try again.
     let mut ana =
         Client::connect(host.websocket(), &host.setup().token("ana").business("alpha", &["coordinator"]).mint()?)
             .await?;
@@ -97,7 +97,7 @@ async fn a_bad_bundle_keeps_its_own_businesses_waiting_and_nobody_else_and_nothi
     let ticked = tick(host.setup()).await?.context("the schedule is still there")?;
     assert!(host.decision(&decision).await?.is_none(), "it still waits");
 
-    // Mended, it is loaded without a restart, and decides what waited.
+    // A repaired bundle is loaded without a restart, and decides the waiting inputs.
     spoil(&path, false)?;
     host.reload()?;
     until("what was accepted is decided", async || Ok(host.decision(&decision).await?.is_some())).await?;
@@ -133,7 +133,7 @@ async fn a_bad_business_file_keeps_its_own_business_waiting_and_nobody_else_and_
     fs::write(&file, format!("colour = \"red\"\n{right}"))?;
     host.restart().await?;
 
-    // The neighbour is served, and the operator is told.
+    // The neighbour is served, and the log tells the operator.
     is_decided(&host, "beta", "hello").await?;
     let (status, ready) = readiness(&host).await?;
     assert_eq!((status, &ready["ready"], &ready["degraded"]), (200, &json!(true), &json!(true)), "{ready}");
@@ -146,7 +146,7 @@ async fn a_bad_business_file_keeps_its_own_business_waiting_and_nobody_else_and_
         "{line}"
     );
 
-    // Whoever sends something is told to come back, and who has no access learns nothing.
+    // A sender with access is told to try again, and one without access learns nothing.
     let token = host.setup().token("ana").business("alpha", &["coordinator"]).mint()?;
     let mut ana = Client::connect(host.websocket(), &token).await?;
     ana.say("alpha", "anybody there?").await?;
@@ -165,7 +165,7 @@ async fn a_bad_business_file_keeps_its_own_business_waiting_and_nobody_else_and_
     let ticked = tick(host.setup()).await?.context("the schedule is still there")?;
     assert!(host.decision(&decision).await?.is_none(), "it still waits");
 
-    // Mended, it is served without a restart, and what waited is decided.
+    // A repaired file is loaded without a restart, and the waiting input is decided.
     fs::write(&file, &right)?;
     host.reload()?;
     until("what was accepted is decided", async || Ok(host.decision(&decision).await?.is_some())).await?;
@@ -173,7 +173,7 @@ async fn a_bad_business_file_keeps_its_own_business_waiting_and_nobody_else_and_
     is_decided(&host, "alpha", "hello").await?;
     assert_eq!(deliver(&host, "msg_1", r#"{"order":7}"#, SECRET).await?.0, 202);
 
-    // Wrong again while the host runs, it goes on as it was.
+    // When the file becomes invalid while the host runs, the business is served as before.
     fs::write(&file, "businessId = ")?;
     host.reload()?;
     let kept = |line: &Value| line.to_string().contains("its business stays as it was");

@@ -1,5 +1,5 @@
-//! What clients, proxies and balancers rely on between two requests: no answer spoils the connection for the next
-//! request, idle connections stay, and a host that leaves says so before it is gone.
+//! Guarantees for clients, proxies and load balancers between two requests: no answer spoils the connection for the
+//! next request, idle connections stay open, and a host that shuts down says so first.
 
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ use tokio::time::timeout;
 use super::webhooks::{HOOK, SECRET, SECRETS};
 use super::{misbehaving, misbehaving_with, until};
 
-/// Bodies from none to more than is read for nobody.
+/// Sizes of bodies, from none to more than the host reads of a refused request.
 const BODIES: [usize; 4] = [0, 2_000, 100_000, 1_000_000];
 
-/// A host with every kind of route, and a token of somebody who may ask ten times.
+/// A host with every kind of route, and a token of a user who may send ten requests.
 async fn host(more: &str) -> Result<(tempfile::TempDir, Host)> {
     let (folder, bundle) = misbehaving_with(HOOK)?;
     let setup = Setup::new()?.business("alpha", "probe-failures")?.bundle(bundle);
@@ -30,7 +30,7 @@ async fn host(more: &str) -> Result<(tempfile::TempDir, Host)> {
 /// Method, path, headers and the status of the answer.
 type Refused = (Method, &'static str, Vec<(&'static str, String)>, u16);
 
-/// Requests that are answered before anybody has read their bodies.
+/// Requests that are answered before their bodies are read.
 fn refused(token: &str) -> Vec<Refused> {
     let bearer = ("authorization", format!("Bearer {token}"));
     let json = ("content-type", "application/json".to_owned());
@@ -86,7 +86,7 @@ async fn no_answer_to_an_unread_request_makes_the_next_request_fail() -> Result<
     Ok(())
 }
 
-/// A connection, and what was read of it.
+/// A connection, and the bytes that were read of it.
 struct Wire {
     stream: TcpStream,
 }
@@ -104,7 +104,7 @@ impl Wire {
             .context("the connection is reset")
     }
 
-    /// The next answer's head, in small letters, and its body.
+    /// The next answer's head in lower case, and its body.
     async fn answer(&mut self) -> Result<(String, Vec<u8>)> {
         let reading = async {
             let mut head = Vec::new();
@@ -120,7 +120,7 @@ impl Wire {
         timeout(DEADLINE, reading).await.context("no answer")?
     }
 
-    /// Waits for the end of the connection, which has to be one in peace.
+    /// Waits for the end of the connection, which must not be a reset.
     async fn end(mut self) -> Result<()> {
         let mut rest = Vec::new();
         timeout(DEADLINE, self.stream.read_to_end(&mut rest)).await.context("it stays open")?.context("it is reset")?;
@@ -153,7 +153,7 @@ async fn an_answer_before_the_body_was_read_keeps_the_connection_or_ends_it_in_p
                     }
                     (false, size) => bytes.extend(vec![b'x'; size]),
                 }
-                // Like most clients: everything first, then the answer.
+                // Like most clients: the whole request first, then the answer.
                 wire.send(&bytes).await.with_context(|| request.clone())?;
                 let (head, _) = wire.answer().await.with_context(|| request.clone())?;
                 let status: u16 = head.split(' ').nth(1).context("no status")?.parse()?;
@@ -170,7 +170,7 @@ async fn an_answer_before_the_body_was_read_keeps_the_connection_or_ends_it_in_p
         }
     }
     assert!(kept > 60 && ended > 20, "{kept} {ended}: small bodies are read, and large ones are not");
-    // Whoever waits to be told to send is not told, and not kept.
+    // A client that waits for `100 Continue` does not get it, and its connection is closed.
     let mut wire = Wire::connect(&host).await?;
     let asks = "POST /v1/businesses/alpha/inputs HTTP/1.1\r\nHost: signalbox\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n";
     wire.send(asks.as_bytes()).await?;
@@ -213,7 +213,7 @@ async fn an_idle_connection_outlives_the_time_for_headers_and_not_its_own() -> R
     let mut idle = Wire::connect(&host).await?;
     idle.send(LIVEZ).await?;
     ensure!(idle.answer().await?.0.starts_with("http/1.1 200"));
-    // Two that are cut off one after the other have taken twice the time for headers.
+    // Two connections that are cut off one after the other have taken twice the time for headers.
     for _ in 0..2 {
         let mut slow = Wire::connect(&host).await?;
         slow.send(b"GET /livez HTTP/1.1\r\n").await?;

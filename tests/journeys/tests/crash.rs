@@ -17,7 +17,8 @@ async fn kill_9_after_the_acknowledgement_loses_nothing() -> Result<()> {
     host.kill().await?;
     host.restart().await?;
 
-    // Nobody sends the message again. The answer comes by itself, or with the resume when it was faster than we.
+    // The message is not sent again. The answer comes by itself, or with the resume when it was made before the client
+    // connected.
     let mut ana = host.coordinator("ana", "alpha").await?;
     ana.send(&json!({"type": "resume", "businessId": "alpha"})).await?;
     let answer = ana.expect_for("response", "m-1").await?;
@@ -53,7 +54,7 @@ async fn many_acknowledged_messages_survive_a_kill_9_in_the_middle() -> Result<(
         let text = if number % 2 == 0 { "nap" } else { "quick" };
         ana.say_as(&format!("m-{number}"), "alpha", text).await?;
     }
-    // The last acknowledgement that is awaited is for a message in the middle of its work.
+    // The last acknowledgement that the test waits for is of a message that is being decided.
     let mut acknowledged = Vec::new();
     while acknowledged.len() < 3 {
         let frame = ana.next().await?;
@@ -75,7 +76,7 @@ async fn many_acknowledged_messages_survive_a_kill_9_in_the_middle() -> Result<(
 
 #[tokio::test]
 async fn an_input_that_ends_every_host_becomes_a_dead_letter_and_others_are_decided() -> Result<()> {
-    // A decision that is never made in time: the test ends the process long before it could be.
+    // A decision that takes far longer than the test waits before it kills the process.
     let (folder, bundle) = misbehaving_with("")?;
     let manifest = bundle.join("bundle.toml");
     let text = fs::read_to_string(&manifest)?;
@@ -94,7 +95,7 @@ async fn an_input_that_ends_every_host_becomes_a_dead_letter_and_others_are_deci
     }
     let [killer, innocent]: [String; 2] = decisions_of.try_into().expect("there are two");
     host.kill().await?;
-    // As an input does that ends every host that is at it: the process is gone before the decision is made.
+    // Simulates an input that crashes every host that decides it: the process ends before the decision is made.
     for ended in 0..2 {
         host.restart().await?;
         let again = |line: &Value| {
@@ -110,8 +111,8 @@ async fn an_input_that_ends_every_host_becomes_a_dead_letter_and_others_are_deci
 
     let mut ana = host.coordinator("ana", "alpha").await?;
     ana.send(&json!({"type": "resume", "businessId": "alpha"})).await?;
-    // What was under way beside it is decided and answered; of the killer it hears, perhaps twice, that nothing came
-    // out.
+    // The input beside it is decided and answered; for the one that was given up the client gets an error, perhaps
+    // twice.
     let wanted = BTreeSet::from([("error".to_owned(), killer.clone()), ("response".to_owned(), innocent.clone())]);
     let mut heard = BTreeSet::new();
     while !wanted.is_subset(&heard) {
@@ -132,7 +133,7 @@ async fn an_input_that_ends_every_host_becomes_a_dead_letter_and_others_are_deci
     let counted = host.metric("signalbox_inputs_dead_letters_total", &["ended_the_host"]).await?;
     assert_eq!(counted, Some(1.0));
 
-    // It is over: the next start finds nothing to do.
+    // The next start finds nothing left to do.
     host.kill().await?;
     host.restart().await?;
     ana = host.coordinator("ana", "alpha").await?;

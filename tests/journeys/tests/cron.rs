@@ -1,4 +1,4 @@
-//! A schedule's tick through `kill -9`, at both ends of its way.
+//! A schedule's tick survives `kill -9`, before and after the host takes it up.
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -32,7 +32,7 @@ async fn a_tick_survives_a_kill_9_before_and_after_it_became_an_input() -> Resul
     let setup = Setup::new()?.business("alpha", "probe-failures")?.bundle(path);
     let mut host = setup.config("[cron]\nscan-interval = \"100ms\"\n").start().await?;
 
-    // Taken up by the host, which dies while the tick's input is being decided.
+    // The host takes the tick up, and dies while the tick's input is being decided.
     let mut first = None;
     until("the host has written its schedules", async || {
         first = tick(host.setup()).await?;
@@ -42,7 +42,7 @@ async fn a_tick_survives_a_kill_9_before_and_after_it_became_an_input() -> Resul
     let first = first.context("the schedule ticked")?;
     host.log().wait_for("of the tick", |line| line.to_string().contains("a schedule ticked")).await?;
     host.kill().await?;
-    // Claimed while no host is there.
+    // The tick is claimed while no host runs.
     let second = tick(host.setup()).await?.context("the store is there without a host")?;
     host.restart().await?;
 

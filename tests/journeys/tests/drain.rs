@@ -49,13 +49,13 @@ async fn a_host_that_leaves_takes_no_new_connections() -> Result<()> {
     Ok(())
 }
 
-/// Rates that hold nobody up, and schedules that are looked at often.
+/// Rates that the senders do not reach, and schedules that are scanned often.
 const FAST: &str = "[websocket]\nframes-per-second = 1000\nburst = 1000\n\
      [api]\nrequests-per-second = 1000\nburst = 1000\n\
      [intake]\nrate-per-user = 1000\nburst-per-user = 1000\nrate-per-business = 10000\nburst-per-business = 10000\n\
      [cron]\nscan-interval = \"100ms\"\n";
 
-/// How much is acknowledged before the host is told to leave.
+/// How many inputs are acknowledged before the host is told to stop.
 const ENOUGH: usize = 150;
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! One business is flooded, over many sockets and the API. Its neighbour does not notice, and in the end nothing is
+//! One business is flooded, over many sockets and the API. Its neighbour does not notice, and in the end no decision is
 //! missing.
 
 use std::collections::BTreeSet;
@@ -15,7 +15,7 @@ const SOCKETS: usize = 12;
 const EACH: usize = 3;
 const REQUESTS: usize = 24;
 
-/// Room for four decisions and eight that wait, with patience for the slowest machine.
+/// Room for four decisions and eight waiting inputs, with time limits for the slowest machine.
 const NARROW: &str = "[intake]\nin-flight = 4\nwaiting = 8\nadmission-wait = \"1m\"\nretry-after = \"50ms\"\n";
 
 #[tokio::test]
@@ -38,7 +38,7 @@ async fn a_neighbour_is_answered_and_never_refused_while_a_business_is_flooded()
     .await?;
     for number in 0..10 {
         let text = format!("message {number}");
-        // An error frame would be an error here.
+        // `ask` fails at an error frame.
         assert_eq!(neighbour.ask("beta", &text).await?["content"]["text"], json!(text));
     }
 
@@ -77,7 +77,7 @@ fn text_of(decision: &Value) -> Result<String> {
     text.map(str::to_owned).with_context(|| format!("there is no response in {decision}"))
 }
 
-/// Sends again whatever is refused, when the host says so; returns how often that was.
+/// Sends every refused message again, when the host says so; returns how many refusals there were.
 async fn send_until_answered(mut client: Client, socket: usize) -> Result<usize> {
     let message = |number: usize| (format!("m-{number}"), socket_text(socket, number));
     for (id, text) in (0..EACH).map(message) {

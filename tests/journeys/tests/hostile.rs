@@ -1,6 +1,6 @@
-//! Traffic that means harm, from outside the process. In every case the host stays ready and answers a neighbour
-//! meanwhile, whoever attacks is refused or cut off, and memory and file handles end where they began. How long an
-//! attack is borne is set short by configuration; only a test that fails waits longer than that.
+//! Hostile traffic from outside the process. In every case the host stays ready and answers a neighbour meanwhile, the
+//! attacker is refused or cut off, and memory and file handles end where they began. The configuration keeps the time
+//! limits short; only a test that fails waits longer than that.
 
 mod bodies;
 mod connections;
@@ -14,10 +14,11 @@ use signalbox_tests_support::{Client, Host, Usage};
 
 use super::{misbehaving_with, until, webhooks};
 
-/// What an attack may leave behind in memory: allocators keep some of what was freed, more so in an unoptimised host.
+/// How much more memory may be used after an attack: allocators keep some of what was freed, more so in an unoptimised
+/// host.
 const KEPT: u64 = 64 << 20;
 
-/// A host under attack, and a neighbour who is to notice nothing.
+/// A host under attack, and a neighbour who must not notice.
 struct Siege {
     host: Host,
     neighbour: Client,
@@ -26,7 +27,7 @@ struct Siege {
 }
 
 impl Siege {
-    /// With this configuration; businesses alpha and beta, and the webhook `events`.
+    /// Starts a host with this configuration, the businesses alpha and beta, and the webhook `events`.
     async fn begin(configuration: &str) -> Result<Self> {
         let (folder, bundle) = misbehaving_with(webhooks::HOOK)?;
         let setup = signalbox_tests_support::Setup::new()?.business("alpha", "probe-failures")?;
@@ -44,12 +45,12 @@ impl Siege {
         self.host.url().trim_start_matches("http://")
     }
 
-    /// A token of somebody who may do everything in alpha.
+    /// A token of a user who may do everything in alpha.
     fn token(&self) -> Result<String> {
         self.host.setup().token("mallory").business("alpha", &["coordinator"]).mint()
     }
 
-    /// The host is ready and the neighbour is answered.
+    /// Checks that the host is ready and answers the neighbour.
     async fn is_borne(&mut self) -> Result<()> {
         let (status, report) = self.host.get("/readyz").await?;
         ensure!(status == 200, "not ready: {report}");
@@ -60,12 +61,12 @@ impl Siege {
         Ok(self.host.metric(name, labels).await?.unwrap_or_default())
     }
 
-    /// Everything is as it was before.
+    /// Checks that memory and handles are as before.
     async fn ends(self) -> Result<()> {
         self.ends_with(KEPT).await
     }
 
-    /// The same, when the attack may leave so many bytes behind.
+    /// The same, when the attack may leave `kept` more bytes in use.
     async fn ends_with(mut self, kept: u64) -> Result<()> {
         self.is_borne().await?;
         let (host, before) = (&self.host, self.before);

@@ -1,5 +1,5 @@
-//! What a coordinator and an operator live through, from outside the process. Needs the host's binary and the bundles
-//! that `cargo xtask build-plugins --probes` puts together; `cargo xtask test` sees to both.
+//! The experience of coordinators and operators, from outside the process. Needs the host's binary and the bundles that
+//! `cargo xtask build-plugins --probes` assembles; `cargo xtask test` builds both.
 
 mod answers;
 mod api;
@@ -36,7 +36,7 @@ fn misbehaving() -> Result<Setup> {
     Ok(Setup::new()?.business("alpha", "probe-failures")?.business("beta", "probe-failures")?.bundle(bundle))
 }
 
-/// The bundle `probes/failures` with more ways in; the folder goes with the value.
+/// The bundle `probes/failures` with more inputs; the folder is deleted with the returned value.
 fn misbehaving_with(inputs: &str) -> Result<(TempDir, PathBuf)> {
     let folder = TempDir::new()?;
     for entry in fs::read_dir(bundle("probes/failures")?)? {
@@ -46,7 +46,7 @@ fn misbehaving_with(inputs: &str) -> Result<(TempDir, PathBuf)> {
     let manifest = folder.path().join("bundle.toml");
     let websocket = "[inputs.websocket]\n";
     let text = fs::read_to_string(&manifest)?.replace(websocket, &format!("{websocket}{inputs}"));
-    // A schedule's tick has no text: it takes a nap.
+    // A schedule's tick has no text: the guest sleeps.
     let nap = r#"input.text.startsWith("nap")"#;
     fs::write(&manifest, text.replace(nap, &format!(r#"{nap} || input.source == "cron""#)))?;
     let path = folder.path().to_owned();
@@ -72,7 +72,7 @@ fn text_at<'a>(value: &'a Value, place: &str) -> Option<&'a str> {
     value.pointer(place).and_then(Value::as_str)
 }
 
-/// Looks again and again until it is so.
+/// Checks again and again until the condition is true.
 async fn until(what: &str, mut looks: impl AsyncFnMut() -> Result<bool>) -> Result<()> {
     let looking = async {
         while !looks().await? {

@@ -12,7 +12,7 @@ use super::decisions;
 
 const TOPIC: &str = "orders";
 
-/// The bundle `probes/failures` with a topic; the folder goes with the value.
+/// The bundle `probes/failures` with a topic; the folder is deleted with the returned value.
 fn with_a_topic() -> Result<(TempDir, PathBuf)> {
     let folder = TempDir::new()?;
     for entry in fs::read_dir(bundle("probes/failures")?)? {
@@ -46,7 +46,7 @@ async fn send_order(kafka: &Kafka, number: usize) -> Result<()> {
     Ok(())
 }
 
-/// Waits until a business has so many decisions, and looks that there are no more.
+/// Waits until a business has `count` decisions, and checks that there are no more.
 async fn decided(host: &Host, business: &str, count: usize) -> Result<()> {
     let waiting = async {
         while decisions(host, business).await? < count {
@@ -59,7 +59,7 @@ async fn decided(host: &Host, business: &str, count: usize) -> Result<()> {
     Ok(())
 }
 
-/// Waits until everything of the orders is committed.
+/// Waits until all records of the topic of orders are committed.
 async fn committed(kafka: &Kafka, records: usize) -> Result<()> {
     let waiting = async {
         loop {
@@ -91,7 +91,8 @@ async fn records_are_decided_and_what_never_can_be_is_put_aside() -> Result<()> 
 
     decided(&host, "alpha", 1).await?;
     decided(&host, "beta", 1).await?;
-    // The order has no text, for which the bundle has no decision: it is recorded as failed, and put aside too.
+    // The order has no text, for which the bundle has no decision: it is recorded as failed, and becomes a dead letter
+    // too.
     let dead = kafka.read("signalbox.dead-letters", 2).await?;
     let of = |reason: &str| dead.iter().find(|letter| letter.header("dead-letter-reason") == Some(reason));
     assert!(of("decision_failed").is_some(), "{dead:?}");

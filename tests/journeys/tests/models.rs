@@ -16,7 +16,7 @@ fn written(version: &str, words: &str) -> String {
     )
 }
 
-/// The bundle `probes/failures` with a model of its own; the folder goes with the value.
+/// The bundle `probes/failures` with a model of its own; the folder is deleted with the returned value.
 fn with_a_model() -> Result<(TempDir, PathBuf)> {
     let folder = TempDir::new()?;
     for entry in fs::read_dir(bundle("probes/failures")?)? {
@@ -38,7 +38,7 @@ async fn import(host: &Host, version: &str, words: &str, option: &[&str]) -> Res
     Ok((output.status.success(), String::from_utf8(output.stderr)?))
 }
 
-/// What the business says when it greets.
+/// The business's greeting.
 async fn greeting(host: &Host) -> Result<Value> {
     let shop = Caller::new(&host.setup().token("shop").business("alpha", &["coordinator"]))?;
     let body = json!({"content": {"text": "words", "data": {"code": "greeting", "data": {"name": "Ana"}}}});

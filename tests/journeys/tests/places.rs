@@ -1,5 +1,5 @@
-//! Who sees what, from outside the process, with the bundles that come with Signalbox: at once, by resume and over the
-//! API.
+//! Which users see which decisions, from outside the process, with the bundles that come with Signalbox: at once, by
+//! resume and over the API.
 
 use std::fs;
 
@@ -76,7 +76,7 @@ fn token(
     }
 }
 
-/// What came so far: everything before the answer to a ping.
+/// The frames that have arrived: all before the answer to a ping.
 async fn so_far(client: &mut Client) -> Result<Vec<Value>> {
     client.send(&json!({"type": "ping", "id": "so-far"})).await?;
     let mut frames = Vec::new();
@@ -89,7 +89,7 @@ async fn so_far(client: &mut Client) -> Result<Vec<Value>> {
     }
 }
 
-/// Everything that a resume from the beginning brings.
+/// All frames of a resume from the beginning.
 async fn resumed(client: &mut Client, business: &str) -> Result<Vec<Value>> {
     client.send(&json!({"type": "resume", "businessId": business})).await?;
     let mut frames = Vec::new();
@@ -102,7 +102,7 @@ async fn resumed(client: &mut Client, business: &str) -> Result<Vec<Value>> {
     }
 }
 
-/// The kinds of the news among them, and `review` for what waits for a person.
+/// The kinds of the news in these frames, and `review` for a decision that waits for a person.
 fn news(frames: &[Value]) -> Vec<&str> {
     frames
         .iter()
@@ -117,7 +117,7 @@ fn news(frames: &[Value]) -> Vec<&str> {
 #[tokio::test]
 async fn a_doctor_of_another_place_never_sees_a_patients_complaint() -> Result<()> {
     let host = host("clinica", CLINIC, "plugins/clinic", "LAB_RESULTS_WEBHOOK").await?;
-    // Those who must not hear it connect first, so that they would be told first.
+    // The users who must not get the news connect first, so that they would be the first to get it.
     let mut elsewhere = connect(&host, "elena", "clinica", "doctor", Some(&["centru"])).await?;
     let mut other_patient = connect(&host, "dan", "clinica", "patient", None).await?;
     let mut here = connect(&host, "horia", "clinica", "doctor", Some(&["titan"])).await?;

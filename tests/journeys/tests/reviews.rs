@@ -12,7 +12,7 @@ fn reviewer(host: &Host, name: &str) -> Result<Caller> {
     Caller::new(&host.setup().token(name).business("alpha", &["coordinator"]))
 }
 
-/// Asks for something that a person has to let go; gives what the list says about it once it is there.
+/// Sends an input whose decision waits for a person; returns its entry in the list once it is there.
 async fn waiting(host: &Host, reviewer: &Caller, text: &str) -> Result<Value> {
     let mut ana = host.coordinator("ana", "alpha").await?;
     let answer = ana.ask("alpha", text).await?;
@@ -30,7 +30,7 @@ async fn waiting(host: &Host, reviewer: &Caller, text: &str) -> Result<Value> {
     tokio::time::timeout(DEADLINE, listed).await.context("it is never listed")?
 }
 
-/// The decision's record once its only effect has left.
+/// The decision's record once its only effect is delivered.
 async fn left(host: &Host, id: &str) -> Result<Value> {
     let leaving = async {
         loop {
@@ -69,7 +69,7 @@ async fn an_acknowledged_review_survives_a_kill_9_and_the_second_reviewer_learns
     assert_eq!((&end["by"], &end["verdict"], &end["note"]), (&json!("mara"), &json!("approve"), &json!("fine")));
     assert_eq!(end["source"], "external_api");
 
-    // What is confirmed never leaves again, whatever is asked or restarted.
+    // A confirmed effect is never delivered again, whatever requests or restarts follow.
     let mut ana = host.coordinator("ana", "alpha").await?;
     assert_eq!(mara.post(&host, href, &key, &approve).await?, (200, first));
     let question = ana.say("alpha", "and now?").await?;
@@ -104,7 +104,7 @@ async fn what_a_reviewer_writes_instead_is_what_leaves_and_the_list_is_empty_aft
 
 #[tokio::test]
 async fn a_review_that_nobody_takes_ends_by_itself_and_nothing_of_it_leaves() -> Result<()> {
-    // Long enough to be listed first, and ended by nobody but the host: no request comes after the time is over.
+    // Long enough to be listed first. The host ends the review by itself: no request comes after the time is over.
     let review = "[review]\nexpires-after = \"2s\"\nexpiry-interval = \"50ms\"\n";
     let host = misbehaving()?.config(review).start().await?;
     let mara = reviewer(&host, "mara")?;

@@ -1,4 +1,4 @@
-//! What passes through a host is nobody's business but its senders' and receivers': its log holds none of it.
+//! The data that passes through a host is for its senders and receivers only: the host's log holds none of it.
 
 use std::fs;
 
@@ -9,20 +9,20 @@ use signalbox_tests_support::{Caller, Client, DEADLINE, Host, Setup};
 use super::webhooks::{HOOK, SECRET, SECRETS};
 use super::{misbehaving_with, until, webhooks};
 
-/// Whatever comes in holds this somewhere, in no two places the same.
+/// Every input holds this text somewhere, with a different suffix in each place.
 const CANARY: &str = "kanarienvogel";
 
 fn canary(place: &str) -> String {
     format!("{CANARY}-{place}")
 }
 
-/// What no line may hold: the canaries, and tokens in whole and in parts.
+/// The texts that no log line may hold: the canaries, and tokens in whole and in parts.
 struct Secrets(Vec<String>);
 
 impl Secrets {
     fn token(&mut self, token: &str) {
         self.0.push(token.to_owned());
-        // Its header is the same for all; what it claims and its signature are not.
+        // All tokens have the same header; their claims and signatures differ.
         self.0.extend(token.split('.').skip(1).map(str::to_owned));
     }
 
@@ -37,7 +37,7 @@ async fn no_token_secret_or_message_is_printed_at_any_log_level() -> Result<()> 
     let (_folder, path) = misbehaving_with(HOOK)?;
     let setup = Setup::new()?.business("alpha", "probe-failures")?.bundle(path);
     fs::write(setup.path().join("events"), SECRET)?;
-    // A filter that names libraries is no way around either.
+    // A filter that names libraries does not let them log it either.
     let telemetry = "[telemetry]\nlog = \"trace,hyper=trace,tungstenite=trace,tokio_tungstenite=trace,rustls=trace\"\n";
     let mut host = setup.config(SECRETS).config(telemetry).start().await?;
     let mut secrets = Secrets(vec![CANARY.to_owned(), SECRET.trim_start_matches("whsec_").to_owned()]);
@@ -58,7 +58,7 @@ async fn no_token_secret_or_message_is_printed_at_any_log_level() -> Result<()> 
     Ok(())
 }
 
-/// By WebSocket, with the token in each of its three places, good and bad.
+/// Sends valid and invalid frames over WebSocket, with the token in each of its three places.
 async fn speak(host: &Host, secrets: &mut Secrets) -> Result<()> {
     let mint = |user: &str| host.setup().token(user).business("alpha", &["coordinator"]).mint();
     let (header, protocol, frame) = (mint("ana")?, mint("bea")?, mint("cleo")?);
@@ -75,7 +75,7 @@ async fn speak(host: &Host, secrets: &mut Secrets) -> Result<()> {
     for (client, place) in [(&mut in_header, "header"), (&mut in_protocol, "protocol"), (&mut in_frame, "frame")] {
         client.ask("alpha", &format!("hello {}", canary(place))).await?;
     }
-    // A message that is refused, one whose guest traps, and a frame that is none.
+    // A message that is refused, one whose guest traps, and a text that is not a frame.
     in_header.say("nowhere", &canary("refused")).await?;
     in_header.expect("error").await?;
     let content = json!({ "text": "panic", "data": { "note": canary("trap") } });
@@ -91,7 +91,7 @@ async fn speak(host: &Host, secrets: &mut Secrets) -> Result<()> {
     Ok(())
 }
 
-/// By the API, good and bad.
+/// Sends valid and invalid requests to the API.
 async fn call(host: &Host, secrets: &mut Secrets) -> Result<()> {
     let token = host.setup().token("dora").business("alpha", &["coordinator"]);
     let caller = Caller::new(&token)?;

@@ -1,4 +1,4 @@
-//! The store in its file goes bad and is mended, and clocks are set, under a host that runs.
+//! The file of the store is damaged and repaired, and the clock is set, while a host runs.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use signalbox_tests_support::{Client, DEADLINE, Host, Machine};
 
 use super::misbehaving;
 
-/// Waits until the host is ready, or is not, and gives what it says of its store.
+/// Waits until the host is ready, or is not, and returns the state of its store as it reports it.
 async fn ready(host: &Host, wanted: bool) -> Result<String> {
     let waiting = async {
         loop {
@@ -80,7 +80,7 @@ async fn after_a_failed_sync_nothing_is_acknowledged_until_the_store_was_verifie
     Ok(())
 }
 
-/// A host whose file itself, and not only its log, holds something.
+/// A host whose data is in the file itself, and not only in its write-ahead log.
 async fn with_a_full_file() -> Result<(Host, PathBuf)> {
     let much = "[intake]\ntext-size = \"64KiB\"\nrate-per-user = 1000\nburst-per-user = 1000\n\
                 [websocket]\nframes-per-second = 1000\nburst = 1000";
@@ -89,7 +89,7 @@ async fn with_a_full_file() -> Result<(Host, PathBuf)> {
     let mut ana = host.coordinator("ana", "alpha").await?;
     is_answered(&mut ana, "m-1").await?;
     while std::fs::metadata(&file)?.len() < 512 * 1024 {
-        // The answer would be too long, so the decision fails, and is kept with its input all the same.
+        // The answer would be too long, so the decision fails, and is stored with its input all the same.
         ana.say("alpha", &"a long story ".repeat(3_000)).await?;
         ana.expect("error").await?;
     }
@@ -100,7 +100,8 @@ async fn with_a_full_file() -> Result<(Host, PathBuf)> {
 async fn a_host_whose_database_was_cut_in_half_is_not_ready_and_acknowledges_nothing() -> Result<()> {
     let (host, file) = with_a_full_file().await?;
     let mut ana = host.coordinator("ana", "alpha").await?;
-    // The log begins anew with the next writes; until then it has all of the file too, and would make it whole again.
+    // The log begins anew with the next writes; until then it holds all of the file's pages too, and would repair the
+    // file.
     for id in ["m-a", "m-b", "m-c"] {
         is_answered(&mut ana, id).await?;
     }
@@ -113,7 +114,7 @@ async fn a_host_whose_database_was_cut_in_half_is_not_ready_and_acknowledges_not
     is_refused(&mut ana, "m-2").await?;
     let waiting = host.log().wait_for("of the damage", |line| line.to_string().contains("restore it from a backup"));
     waiting.await?;
-    // The very bytes that were there: with its log, which was left alone, everything is whole again.
+    // The original bytes are restored: together with the log, which was not touched, the store is whole again.
     std::fs::copy(&whole, &file)?;
     ready(&host, true).await?;
     is_answered(&mut ana, "m-2").await?;
@@ -164,8 +165,7 @@ async fn a_host_whose_databases_log_was_deleted_acknowledges_nothing_that_only_t
     let mut ana = host.coordinator("ana", "alpha").await?;
     std::fs::remove_file(beside(&file, "-wal"))?;
     is_refused(&mut ana, "m-2").await?;
-    // What is in the file is whole, so the store goes on with a new log; what was refused comes again until it is
-    // taken.
+    // The file is whole, so the store goes on with a new log; the refused message is sent again until it is accepted.
     let answer = is_answered_at_last(&mut ana, "m-2").await?;
     let mut host = host;
     host.kill().await?;
@@ -191,7 +191,7 @@ async fn a_host_whose_databases_log_was_cut_is_not_ready_and_acknowledges_nothin
     Ok(())
 }
 
-/// Says it again for as long as the host asks for that.
+/// Sends the message again for as long as the host asks for that.
 async fn is_answered_at_last(client: &mut Client, id: &str) -> Result<Value> {
     let answered = async {
         loop {

@@ -1,4 +1,4 @@
-//! A webhook from outside the process: signed, stored, decided, known again after `kill -9`.
+//! A webhook from outside the process: signed, stored, decided, and recognised as a duplicate after `kill -9`.
 
 use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -12,13 +12,13 @@ use super::{decisions, misbehaving_with};
 
 pub const SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 
-/// In a bundle, a webhook that is verified with the secret `EVENTS`.
+/// A bundle's webhook that is verified with the secret `EVENTS`.
 pub const HOOK: &str = "[inputs.webhook.events]\nverify = { scheme = \"standard-webhooks\", secret = \"EVENTS\" }\n";
 
-/// Where the host finds it, once the file `events` is there.
+/// Configures the secret, which is in the file `events`.
 pub const SECRETS: &str = "[webhooks.secrets]\nEVENTS = [{ file = \"events\" }]\n";
 
-/// Delivers an event, and returns what its sender is answered.
+/// Delivers an event, and returns the answer to its sender.
 pub async fn deliver(host: &Host, id: &str, body: &str, secret: &str) -> Result<(u16, Value)> {
     let now = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs())?;
     let signature = Webhook::new(secret)?.sign(id, now, body.as_bytes())?;

@@ -1,4 +1,4 @@
-//! Programs that use the API, well and badly.
+//! Programs that use the API correctly and incorrectly.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::host::{Host, http_client, token, until};
 use crate::{Answers, count};
 
-/// Programs, one after the other; each stays below what one user may ask.
+/// How many programs run, one after the other; each stays below one user's limits.
 const PROGRAMS: usize = 4;
 const INPUTS: usize = 4;
 const REVIEWS: usize = 4;
@@ -126,7 +126,7 @@ pub fn expect((status, problem): (u16, &Value), wanted: u16, code: &str) -> Resu
     Ok(())
 }
 
-/// Decisions that wait for a person: some are approved, some rejected, and some end when nobody comes.
+/// Decisions that wait for a person: some are approved, some rejected, and some expire without a review.
 pub async fn review(host: Arc<Host>, round: usize) -> Result<Answers> {
     let mut answers = Answers::new();
     let mut asks = host.coordinator(&format!("asks-{round}"), "alpha").await?;

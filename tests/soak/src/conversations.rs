@@ -1,4 +1,4 @@
-//! People who talk to the host as its protocol wants it, over connections that come and go.
+//! Users who follow the protocol, over connections that come and go.
 
 use std::sync::Arc;
 
@@ -10,17 +10,17 @@ use tokio::task::JoinSet;
 use crate::host::{Host, token};
 use crate::{Answers, count};
 
-/// People who talk at the same time.
+/// How many users are connected at the same time.
 const PEOPLE: usize = 24;
-/// Connections of each, one after the other.
+/// How many connections each user makes, one after the other.
 const VISITS: usize = 3;
-/// Messages over each connection.
+/// How many messages each connection sends.
 const MESSAGES: usize = 5;
-/// Who hears what is told to all.
+/// How many users listen to broadcasts.
 const LISTENERS: usize = 8;
 const NEWS: usize = 6;
 
-/// Conversations of people whom the host has never seen before.
+/// Conversations of users whom the host has not seen before.
 pub async fn hold(host: Arc<Host>, round: usize) -> Result<Answers> {
     let mut people = JoinSet::new();
     for number in 0..PEOPLE {
@@ -75,7 +75,7 @@ async fn converse(host: Arc<Host>, user: String, number: usize) -> Result<Answer
     Ok(answers)
 }
 
-/// Each of the ways in which a token can be shown.
+/// Connects with the token in each of its possible places.
 async fn arrive(host: &Host, user: &str, business: &str, visit: usize) -> Result<Client> {
     let token = token(user, business)?;
     match visit {
@@ -96,7 +96,7 @@ async fn arrive(host: &Host, user: &str, business: &str, visit: usize) -> Result
     }
 }
 
-/// What came after the first answer comes again; the overlap may bring that one too.
+/// Resumes: the frames after the cursor come again; the overlap may bring the one before too.
 async fn resume(client: &mut Client, business: &str, cursor: Option<&Value>, said: &[Value]) -> Result<()> {
     client.send(&json!({"type": "resume", "businessId": business, "cursor": cursor})).await?;
     let mut replayed = Vec::new();
@@ -109,7 +109,7 @@ async fn resume(client: &mut Client, business: &str, cursor: Option<&Value>, sai
                 break;
             }
             Some("error") => bail!("while resuming came {frame}"),
-            // News to everyone belong to what was missed.
+            // Broadcasts to everyone are among the missed frames.
             _ => {}
         }
     }
@@ -130,7 +130,7 @@ async fn repeat(client: &mut Client, business: &str, answer: &Value) -> Result<(
     client.say_as("same", business, "the same twice").await?;
     let mut ack = client.expect_for("ack", "same").await?;
     if ack.get("state") == Some(&json!("accepted")) {
-        // A host that is busy says first that it is safe.
+        // A busy host acknowledges first that the message is stored.
         ack = client.expect_for("ack", "same").await?;
     }
     ensure!(ack.get("state") == Some(&json!("duplicate")), "{ack}");
@@ -143,7 +143,7 @@ fn text_of(response: &Value) -> Option<&str> {
     response.pointer("/content/text").and_then(Value::as_str)
 }
 
-/// One tells all, and everyone hears everything in order.
+/// One user broadcasts, and every listener gets everything in order.
 pub async fn spread_news(host: Arc<Host>, round: usize) -> Result<Answers> {
     let mut answers = Answers::new();
     let mut listeners = Vec::new();
@@ -165,7 +165,7 @@ pub async fn spread_news(host: Arc<Host>, round: usize) -> Result<Answers> {
             count(&mut answers, "news to everyone");
         }
     }
-    // The listeners leave without a word.
+    // The listeners disconnect without a close.
     drop(listeners);
     speaker.close().await?;
     Ok(answers)

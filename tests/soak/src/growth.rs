@@ -1,27 +1,27 @@
-//! Whether the host ended where it began.
+//! Checks that the host's resources end where they began.
 
 use crate::sample::Sample;
 
-/// After the second round every kind of traffic has been there twice: buffers and caches have the size that they need.
+/// After the second round every kind of traffic has run twice: buffers and caches have their final size.
 const WARM: usize = 1;
 
 const MIB: u64 = 1 << 20;
 
-/// What memory may end above where it began: in the first rounds the places for guest calls fill with what hostile
-/// guests touch, and what the allocator holds back varies by some MiB. In 144 rounds it was seen to rise from 23.5 to
-/// 30 MiB in the first thirteen, and no further in the others. Over an hour this bound is about 50 bytes for each
-/// answer.
+/// How much more memory the last rounds may use: in the first rounds the slots for guest calls fill with memory that
+/// hostile guests touch, and the memory that the allocator keeps varies by some MiB. In 144 rounds the memory rose from
+/// 23.5 to 30 MiB in the first thirteen, and no further in the others. Over an hour this limit is about 50 bytes for
+/// each answer.
 const SLACK: u64 = 8 * MIB;
 
-/// And this much of it in a hundred.
+/// The same limit, in percent.
 const SLACK_PERCENT: u64 = 5;
 
-/// Where the host began, once it is warm.
+/// The first sample of the warm host.
 pub fn baseline(samples: &[Sample]) -> Option<&Sample> {
     samples.get(WARM)
 }
 
-/// What is not where it was, in words; nothing when all is.
+/// The resources that have grown, in words; empty when none has.
 pub fn grown(samples: &[Sample]) -> Vec<String> {
     let (Some(first), Some(last)) = (baseline(samples), samples.last()) else { return Vec::new() };
     let mut grown = Vec::new();
@@ -41,14 +41,14 @@ pub fn grown(samples: &[Sample]) -> Vec<String> {
     grown
 }
 
-/// The verdict's figures for a person.
+/// The figures for a person.
 pub fn told(samples: &[Sample]) -> String {
     let (before, after) = memory(samples);
     format!("memory at first {} KiB, at last {} KiB, allowed {} KiB", before >> 10, after >> 10, bound(before) >> 10)
 }
 
-/// Medians of the first and the last third of the rounds after the first ones: one round that a search of the store or
-/// a checkpoint falls into says nothing.
+/// Medians of the first and the last third of the rounds after the warm-up: single rounds differ, for example by a
+/// checkpoint of the store.
 fn memory(samples: &[Sample]) -> (u64, u64) {
     let warm = samples.get(WARM..).unwrap_or_default();
     let third = warm.len().div_ceil(3);

@@ -1,4 +1,4 @@
-//! Guests that trap, compute and talk without end, and such that send requests.
+//! Guests that trap, compute or talk without end, or send requests.
 
 use std::sync::Arc;
 
@@ -27,10 +27,10 @@ const FAILING: [&str; 15] = [
     "retry",
 ];
 
-/// Behaviours that the host stands without a word.
+/// Behaviours that the host tolerates without an error.
 const STOOD: [&str; 5] = ["log-flood", "stdout-flood", "read-env", "read-file", "nap"];
 
-/// Enough of one trap to open its plugin's breaker.
+/// Enough traps to open the plugin's breaker.
 const TRAPS: usize = 8;
 
 const REQUESTS: usize = 4;
@@ -62,7 +62,7 @@ pub async fn misbehave(host: Arc<Host>, round: usize) -> Result<Answers> {
     Ok(answers)
 }
 
-/// Requests of guests, of which some may not leave.
+/// Requests of guests, some of which the host must refuse.
 pub async fn reach_out(host: Arc<Host>, round: usize) -> Result<Answers> {
     let mut answers = Answers::new();
     let mut client = host.coordinator(&format!("outward-{round}"), "outward").await?;

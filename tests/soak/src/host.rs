@@ -1,4 +1,4 @@
-//! The host that is soaked, its files, and a server that its guests may reach.
+//! The host under test, its files, and a server that its guests may reach.
 
 use std::fs;
 use std::future::Future;
@@ -12,10 +12,10 @@ use serde_json::Value;
 use signalbox_tests_support::{Client, DEADLINE, Process, Server, Setup, Token, bundle};
 use tokio::net::TcpListener;
 
-/// What webhooks are signed with.
+/// The secret with which webhooks are signed.
 pub const SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 
-/// Limits that one round meets: clients that do not read or answer are cut off, and reviews end.
+/// Limits that one round reaches: clients that do not read or answer are cut off, and reviews expire.
 const CONFIG: &str = "\
 [intake]
 waiting-per-business = 512
@@ -53,18 +53,18 @@ log = \"warn\"
 log-format = \"json\"
 ";
 
-/// Guest calls at a time. The place of one keeps up to 2 MiB of what its calls have touched, so there are so few that
-/// the first rounds fill them all.
+/// How many guest calls run at a time. The slot of one keeps up to 2 MiB that its calls have touched, so there are few
+/// slots, which the first rounds fill.
 const INSTANCES: u32 = 8;
 
-/// A machine that is busy with other things makes no plugin fail that answers on one that is not.
+/// Limits so high that no honest plugin reaches them on a busy machine.
 const PATIENT: &str = "limits = { time = \"1min\", cpu = \"10s\" }\n";
 
 pub struct Host {
     server: Server,
-    /// Where guests may send requests.
+    /// The address that guests may send requests to.
     pub upstream: String,
-    /// Guest calls that can start at once while nothing is under way.
+    /// How many guest calls can start at once while none is running.
     pub instances: f64,
 }
 
@@ -118,7 +118,7 @@ impl Host {
         Client::connect(self.websocket(), &token(user, business)?).await
     }
 
-    /// The sum of a metric's series with this label; a series that is not there yet counts as none.
+    /// The sum of a metric's series with this label; a series that does not exist yet counts as 0.
     pub async fn metric(&self, client: &reqwest::Client, name: &str, label: &str) -> Result<f64> {
         Ok(sum(&self.scrape(client).await?, name, label))
     }
@@ -130,7 +130,7 @@ impl Host {
         Ok(response.text().await?)
     }
 
-    /// The host's own code never panicked, whatever was sent to it.
+    /// Checks that the host's own code never panicked.
     pub fn nothing_panicked(&self) -> Result<()> {
         let log = fs::read_to_string(self.setup()?.path().join("log"))?;
         let mut lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
@@ -149,7 +149,7 @@ pub fn token(user: &str, business: &str) -> Result<String> {
     Token::new(user).business(business, &["coordinator"]).mint()
 }
 
-/// For one part of a round: with it its connections end.
+/// A client for one part of a round: its connections end with it.
 pub fn http_client() -> Result<reqwest::Client> {
     Ok(reqwest::Client::builder().timeout(DEADLINE).no_proxy().build()?)
 }
@@ -161,7 +161,7 @@ pub fn sum(page: &str, name: &str, label: &str) -> f64 {
     fitting.filter_map(|(_, value)| value.parse::<f64>().ok()).sum()
 }
 
-/// Looks again and again until it is so.
+/// Checks again and again until the condition is true.
 pub async fn until<F: Future<Output = Result<bool>>>(what: &str, mut looks: impl FnMut() -> F) -> Result<()> {
     let looking = async {
         while !looks().await? {
@@ -211,7 +211,7 @@ fn write_failures(folder: &Path) -> Result<()> {
     Ok(fs::write(folder.join("bundle.toml"), manifest)?)
 }
 
-/// The bundle of three nodes, without the webhook that would want another secret.
+/// The bundle of three nodes, without its webhook, which would need another secret.
 fn write_chain(folder: &Path) -> Result<()> {
     let manifest = copy(&bundle("probes/chain")?, folder)?;
     let webhook = manifest.lines().position(|line| line.starts_with("[inputs.webhook"));
@@ -219,7 +219,7 @@ fn write_chain(folder: &Path) -> Result<()> {
     Ok(fs::write(folder.join("bundle.toml"), kept.map(|(_, line)| format!("{line}\n")).collect::<String>())?)
 }
 
-/// The bundle that sends requests, granted this server.
+/// The bundle that sends requests, with a grant for this server.
 fn write_http(folder: &Path, upstream: &str) -> Result<()> {
     let manifest = copy(&bundle("probes/http")?, folder)?;
     let manifest = manifest

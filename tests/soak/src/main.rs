@@ -1,6 +1,6 @@
-//! `signalbox-soak`: sends rounds of mixed traffic to one host. Between them nothing is under way, and then it has to
-//! use what it used before: memory, file handles, tasks of the runtime and places for guest calls. Started by
-//! `cargo xtask soak`, which builds what it needs.
+//! `signalbox-soak`: sends rounds of mixed traffic to one host. Between rounds the host is idle, and must use the same
+//! memory, file handles, runtime tasks and slots for guest calls as before. Started by `cargo xtask soak`, which builds
+//! what it needs.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool speaks on its terminal")]
 
 mod callers;
@@ -25,10 +25,10 @@ use tokio::task::JoinSet;
 use host::Host;
 use sample::Sample;
 
-/// Fewer would not tell growth from warming up.
+/// With fewer rounds, growth could not be told from warming up.
 const LEAST_ROUNDS: usize = 6;
 
-/// What was answered as it should be, by what was asked.
+/// The number of correct answers, by kind of request.
 type Answers = BTreeMap<&'static str, u64>;
 
 /// Counts one more.
@@ -36,11 +36,11 @@ fn count(answers: &mut Answers, what: &'static str) {
     *answers.entry(what).or_default() += 1;
 }
 
-/// Sends rounds of mixed traffic to a host, and sees that it ends with what it began with.
+/// Sends rounds of mixed traffic to a host, and checks that its resources end where they began.
 #[derive(Parser)]
 #[command(name = "signalbox-soak")]
 struct Arguments {
-    /// For how long; at least six rounds are made.
+    /// How long to run; at least six rounds are made.
     #[arg(long, default_value_t = 60.0)]
     minutes: f64,
 }
@@ -56,7 +56,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Soaks a host for so many minutes; an error names what is not where it was.
+/// Runs the soak for this many minutes; an error names the resources that have grown.
 async fn run(minutes: f64) -> Result<()> {
     let time = Duration::try_from_secs_f64(minutes * 60.0).context("the minutes are no time")?;
     let started = Instant::now();
@@ -89,7 +89,7 @@ async fn run(minutes: f64) -> Result<()> {
     Ok(())
 }
 
-/// One round: everything at the same time, until all of it has been answered and every client is gone.
+/// One round: all kinds of traffic at the same time, until everything has been answered and every client is gone.
 async fn traffic(host: &Arc<Host>, round: usize) -> Result<Answers> {
     let mut running = JoinSet::new();
     running.spawn(conversations::hold(host.clone(), round));

@@ -1,4 +1,4 @@
-//! What operators do to a running host.
+//! Operations on a running host: reloads and ticks.
 
 use std::fs;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::callers::Caller;
 use crate::host::{Host, until};
 use crate::{Answers, count};
 
-/// One after the other: the command writes the configuration anew, which a reload must not find half written.
+/// One after the other: the command rewrites the configuration, which a reload must not find half written.
 pub async fn operate(host: Arc<Host>, round: usize) -> Result<Answers> {
     let mut answers = Answers::new();
     reload(&host, round, &mut answers).await?;
@@ -19,7 +19,7 @@ pub async fn operate(host: Arc<Host>, round: usize) -> Result<Answers> {
     Ok(answers)
 }
 
-/// A business comes and goes with SIGHUP.
+/// A business is added and removed with SIGHUP.
 async fn reload(host: &Arc<Host>, round: usize, answers: &mut Answers) -> Result<()> {
     let folder = host.setup()?.path().join("business");
     let file = folder.join("gamma.toml");
@@ -48,7 +48,7 @@ fn hang_up(host: &Host) -> Result<()> {
     kill_process(pid, Signal::HUP).context("the signal cannot be sent")
 }
 
-/// A schedule is made to tick by the host's own command.
+/// The host's own command makes a schedule tick.
 async fn tick(host: &Arc<Host>, round: usize, answers: &mut Answers) -> Result<()> {
     let output = host.setup()?.run(&["cron", "run", "alpha", "bundle/yearly", "--json"]).await?;
     ensure!(output.status.success(), "`signalbox cron run`: {}", String::from_utf8_lossy(&output.stderr));

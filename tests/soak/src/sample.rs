@@ -1,4 +1,4 @@
-//! What the host uses when nothing is under way.
+//! The resources of an idle host.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::host::{Host, http_client, sum};
 
-/// Everything that counts what is under way.
+/// The metrics that count running work.
 const UNDER_WAY: [&str; 4] = [
     "signalbox_inputs_in_flight",
     "signalbox_inputs_waiting",
@@ -16,17 +16,17 @@ const UNDER_WAY: [&str; 4] = [
     "signalbox_websocket_sockets",
 ];
 
-/// What ends a little after the traffic is given this time, and is then no remains of it.
+/// How long work that ends a little after the traffic may take; after that it counts as left over.
 const AFTER: Duration = Duration::from_secs(30);
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sample {
-    /// In bytes, without what files back.
+    /// In bytes, without file-backed memory.
     pub memory: u64,
     pub handles: u64,
     pub threads: u64,
     pub tasks: u64,
-    /// Guest calls that could start at once.
+    /// How many guest calls could start at once.
     pub free: u64,
 }
 
@@ -40,14 +40,13 @@ impl Sample {
         format!("| {number} | {seconds:.1} s | {answers} | {mib:.1} MiB | {handles} | {threads} | {tasks} | {free} |")
     }
 
-    /// Whether nothing that is counted is above what it was.
+    /// Whether no resource is above its earlier value.
     fn is_back_at(&self, before: &Self) -> bool {
         self.handles <= before.handles && self.tasks <= before.tasks && self.free >= before.free
     }
 }
 
-/// Waits until nothing is under way and the same is used twice in a row, and no more than before, if that comes to
-/// pass.
+/// Waits until the host is idle and two samples in a row are equal, and if possible not above `before`.
 pub async fn settled(host: &Host, before: Option<&Sample>) -> Result<Sample> {
     // The connection that asks is the only one, every time.
     let client = http_client()?;
@@ -70,7 +69,7 @@ pub async fn settled(host: &Host, before: Option<&Sample>) -> Result<Sample> {
     }
 }
 
-/// What is under way; none when there is nothing.
+/// The work that is running; none when the host is idle.
 fn busy(page: &str, instances: f64) -> Option<String> {
     let connections = sum(page, "signalbox_http_connections", "");
     let free = sum(page, "signalbox_sandbox_instances_free", "");

@@ -1,4 +1,4 @@
-//! Clients that do what no client should.
+//! Clients that break the rules of the protocol.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,13 +17,13 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async};
 use crate::host::{Host, http_client, token, until};
 use crate::{Answers, count};
 
-/// Clients that do not read at the same time.
+/// How many clients that do not read are connected at the same time.
 const STUCK: usize = 2;
-/// Clients that say nothing any more.
+/// How many clients stop sending anything.
 const SILENT: usize = 3;
-/// What they are told is more than all buffers on the way can take.
+/// The most news that are sent to a client that does not read: more than all buffers on the way can hold.
 const MOST_NEWS: usize = 1_000;
-/// Of each of them, in bytes.
+/// The size of each news in bytes.
 const LONG: usize = 40 << 10;
 
 const CLOSES: &str = "signalbox_websocket_closes_total";
@@ -89,7 +89,7 @@ async fn send_bad_frames(host: &Host, user: &str, answers: &mut Answers) -> Resu
     Ok(())
 }
 
-/// Sends faster than a person may, until the host says so.
+/// Sends faster than a user may, until the host says so.
 async fn flood(host: &Host, user: &str, answers: &mut Answers) -> Result<()> {
     let mut client = host.coordinator(user, "alpha").await?;
     for number in 0..400 {
@@ -97,7 +97,7 @@ async fn flood(host: &Host, user: &str, answers: &mut Answers) -> Result<()> {
     }
     let refused = loop {
         let frame = client.next().await?;
-        // Before it come pongs, and news to everyone.
+        // Pongs and broadcasts may come before it.
         if frame.get("type").and_then(Value::as_str) == Some("error") {
             break frame;
         }
@@ -119,7 +119,7 @@ async fn come_too_often(host: &Host, user: &str, answers: &mut Answers) -> Resul
     Ok(())
 }
 
-/// Asks and is gone before the answer; after that the same question is answered from the record or for the first time.
+/// Disconnects before the answer; afterwards the same message is answered from the record or for the first time.
 async fn vanish(host: &Host, user: &str, answers: &mut Answers) -> Result<()> {
     for number in 0..8 {
         let id = format!("gone-{number}");
@@ -150,14 +150,15 @@ async fn break_off(host: &Host, answers: &mut Answers) -> Result<()> {
     let mut waits = TcpStream::connect(address).await?;
     waits.write_all(begun).await?;
     let mut rest = Vec::new();
-    // With an answer or without: what counts is that it is over.
+    // With an answer or without; the connection only has to end.
     let over = timeout(DEADLINE, waits.read_to_end(&mut rest)).await;
     let _ = over.context("a request that never ends is waited for without end")?;
     count(answers, "requests without end cut off");
     Ok(())
 }
 
-/// Is told much and never reads it, until the host has enough; whoever reads is answered meanwhile.
+/// A client that gets many frames and never reads them, until the host disconnects it; a client that reads is answered
+/// meanwhile.
 pub async fn stop_reading(host: Arc<Host>, round: usize) -> Result<Answers> {
     let mut answers = Answers::new();
     let (client, label) = (http_client()?, "code=\"4008\"");
@@ -182,7 +183,7 @@ pub async fn stop_reading(host: Arc<Host>, round: usize) -> Result<Answers> {
     Ok(answers)
 }
 
-/// With small buffers, so that not reading shows soon.
+/// Connects with small buffers, so that the host notices soon that the client does not read.
 async fn connect_narrowly(host: &Host, user: &str) -> Result<WebSocketStream<MaybeTlsStream<TcpStream>>> {
     let url = host.url("");
     let address = url.strip_prefix("http://").context("the host's address is one of HTTP")?.parse()?;
@@ -197,7 +198,7 @@ async fn connect_narrowly(host: &Host, user: &str) -> Result<WebSocketStream<May
     Ok(socket)
 }
 
-/// Connections of which nothing is ever heard again, and some that never say who they are.
+/// Connections that become silent for ever, and some that never authenticate.
 pub async fn fall_silent(host: Arc<Host>, round: usize) -> Result<Answers> {
     let mut answers = Answers::new();
     let (client, label) = (http_client()?, "code=\"4010\"");

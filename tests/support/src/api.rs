@@ -11,7 +11,7 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// With this token.
+    /// A caller with this token.
     pub fn new(token: &Token) -> Result<Self> {
         let client = reqwest::Client::builder().timeout(DEADLINE).no_proxy().build()?;
         Ok(Self { client, token: token.mint()? })

@@ -12,7 +12,7 @@ pub fn signalbox() -> Result<PathBuf> {
     Ok(binary)
 }
 
-/// A bundle that `cargo xtask build-plugins --probes` has put together, for example `probes/failures`.
+/// A bundle that `cargo xtask build-plugins --probes` has assembled, for example `probes/failures`.
 pub fn bundle(path: &str) -> Result<PathBuf> {
     let target = profile_folder()?.parent().context("the target folder has no parent")?.join(path);
     if !target.join("bundle.toml").is_file() {
@@ -21,16 +21,16 @@ pub fn bundle(path: &str) -> Result<PathBuf> {
     Ok(target)
 }
 
-/// Where compiled components are kept between tests and runs: compiling takes longer than any test.
+/// The folder that keeps compiled components between tests and runs: compiling takes longer than any test.
 pub fn compiled() -> Result<PathBuf> {
     let folder = profile_folder()?.parent().context("the target folder has no parent")?.join("tmp/compiled");
-    // As the host makes it: what others can write is not used.
+    // With the mode that the host would use: it refuses a folder that others can write to.
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
     made.with_context(|| format!("{} cannot be made", folder.display()))?;
     Ok(folder)
 }
 
-/// The folder of the profile that is run: tests lie in its `deps`, binaries in itself.
+/// The folder of the current profile: it holds the binaries, and the tests in `deps`.
 fn profile_folder() -> Result<PathBuf> {
     let program = std::env::current_exe().context("a program knows where it is")?;
     let folder = program.parent().context("a program lies in a folder")?;

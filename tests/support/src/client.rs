@@ -38,7 +38,7 @@ impl Client {
         Ok(client)
     }
 
-    /// Connects with the protocol's name and these headers, and waits for nothing.
+    /// Connects with the protocol's name and these headers, without waiting for a frame.
     pub async fn connect_with(url: &str, headers: &[(&'static str, &str)]) -> Result<Self> {
         let mut request = url.into_client_request().with_context(|| format!("`{url}` is no address"))?;
         request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static("signalbox.v1"));
@@ -55,7 +55,7 @@ impl Client {
         self.send_raw(Message::text(frame.to_string())).await
     }
 
-    /// Sends whatever it is.
+    /// Sends any WebSocket message.
     pub async fn send_raw(&mut self, message: Message) -> Result<()> {
         timeout(DEADLINE, self.socket.send(message))
             .await
@@ -81,7 +81,7 @@ impl Client {
         self.expect_for("response", &id).await
     }
 
-    /// The next frame, whatever it is.
+    /// The next frame of any type.
     pub async fn next(&mut self) -> Result<Value> {
         match self.receive().await? {
             Ok(frame) => Ok(frame),
@@ -94,7 +94,7 @@ impl Client {
         self.receive().await
     }
 
-    /// The next frame of a type; frames of other types are passed over, but an unexpected error is an error.
+    /// The next frame of a type; frames of other types are skipped, but an unexpected error is an error.
     pub async fn expect(&mut self, kind: &str) -> Result<Value> {
         self.find(kind, |_| true).await
     }
@@ -114,7 +114,7 @@ impl Client {
         Ok(frame)
     }
 
-    /// Waits until the host closes the connection; frames before that are passed over.
+    /// Waits until the host closes the connection; frames before that are skipped.
     pub async fn closed(&mut self) -> Result<Closed> {
         loop {
             if let Err(closed) = self.receive().await? {
@@ -123,7 +123,7 @@ impl Client {
         }
     }
 
-    /// Closes the connection and waits for the host to agree.
+    /// Closes the connection and waits for the host's close.
     pub async fn close(mut self) -> Result<()> {
         timeout(DEADLINE, self.socket.close(None)).await.context("the host takes no close")??;
         self.closed().await.map(drop)

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use crate::{Client, DEADLINE, LOADING, Log, Process, Setup, Usage, artefacts};
 
-/// A running `signalbox serve`; it dies with this value.
+/// A running `signalbox serve`; it is killed when this value is dropped.
 #[derive(Debug)]
 pub struct Host {
     setup: Setup,
@@ -19,7 +19,7 @@ pub struct Host {
     log: Log,
 }
 
-/// What `serve` prints when it can be reached.
+/// The line that `serve` prints when it is ready.
 #[derive(Debug, Deserialize)]
 struct Ready {
     url: String,
@@ -48,17 +48,17 @@ impl Host {
         &self.setup
     }
 
-    /// What it logged, from its first start on.
+    /// The log, from the host's first start on.
     pub fn log(&self) -> &Log {
         &self.log
     }
 
-    /// A connection of a user who coordinates that business.
+    /// A connection of a user who coordinates this business.
     pub async fn coordinator(&self, user: &str, business: &str) -> Result<Client> {
         Client::connect(self.websocket(), &self.setup.token(user).business(business, &["coordinator"]).mint()?).await
     }
 
-    /// What its process holds of the machine.
+    /// The resources of the host's process.
     pub fn usage(&self) -> Result<Usage> {
         Usage::of(Process(self.process.id().context("the host has ended")?))
     }
@@ -71,7 +71,7 @@ impl Host {
             .context("the host cannot be killed")
     }
 
-    /// Sends SIGTERM; use [`Host::ended`] to see how the host leaves.
+    /// Sends SIGTERM; use [`Host::ended`] to wait for the host's end.
     pub fn terminate(&self) -> Result<()> {
         self.signal(Signal::TERM)
     }
@@ -124,7 +124,7 @@ impl Host {
         Ok(sum)
     }
 
-    /// A decision's record, read from the store by `signalbox decisions show`; none when there is none.
+    /// A decision's record, read from the store by `signalbox decisions show`; none when there is no such decision.
     pub async fn decision(&self, id: &str) -> Result<Option<Value>> {
         let output = self.setup.run(&["decisions", "show", id, "--json"]).await?;
         if !output.status.success() {
@@ -152,12 +152,12 @@ async fn spawn(setup: &Setup, log: &Log) -> Result<(Child, Ready)> {
         first.with_context(|| format!("the host prints no ready line; its log ends with\n{}", log.tail()))??;
     let Some(first) = first else {
         let status = timeout(DEADLINE, process.wait()).await??;
-        // Its last words may still be on their way.
+        // The last log lines may still be on their way.
         timeout(DEADLINE, following).await??;
         bail!("the host ended with {status}; its log ends with\n{}", log.tail());
     };
     let ready = serde_json::from_str(&first).with_context(|| format!("the ready line is `{first}`"))?;
-    // Read on, so that the host never waits for a full pipe.
+    // Read on, so that the host never blocks on a full pipe.
     tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
     Ok((process, ready))
 }

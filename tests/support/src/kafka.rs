@@ -14,12 +14,12 @@ use crate::DEADLINE;
 
 /// One broker of librdkafka's mock cluster, in this process: topics, groups and offsets as a client sees them.
 pub struct Kafka {
-    /// The client whose cluster it is; it sends nothing.
+    /// The client that owns the cluster; it sends nothing.
     owner: BaseProducer,
     producer: FutureProducer,
 }
 
-/// A record as a test sends it.
+/// A record to send.
 #[derive(Clone, Debug, Default)]
 pub struct Sent<'a> {
     /// Its key.
@@ -32,7 +32,7 @@ pub struct Sent<'a> {
     pub partition: Option<i32>,
 }
 
-/// A record as a test reads it.
+/// A record that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Read {
     /// Its key.
@@ -74,7 +74,7 @@ impl Kafka {
         Ok(Self { owner, producer })
     }
 
-    /// Where it listens, `host:port`.
+    /// The address, `host:port`.
     pub fn brokers(&self) -> String {
         self.cluster().bootstrap_servers()
     }
@@ -89,7 +89,7 @@ impl Kafka {
         self.cluster().create_topic(name, partitions, 1).with_context(|| format!("topic {name} cannot be made"))
     }
 
-    /// Writes a record, and says where it is: partition and offset.
+    /// Writes a record, and returns its place: partition and offset.
     pub async fn send(&self, topic: &str, record: Sent<'_>) -> Result<(i32, i64)> {
         let mut headers = OwnedHeaders::new();
         for (key, value) in record.headers {
@@ -102,27 +102,27 @@ impl Kafka {
         Ok((delivery.partition, delivery.offset))
     }
 
-    /// No broker can be reached any more.
+    /// Makes the brokers unreachable.
     pub fn down(&self) -> Result<()> {
         self.cluster().broker_down(-1).context("the brokers do not stop")
     }
 
-    /// The brokers can be reached again.
+    /// Makes the brokers reachable again.
     pub fn up(&self) -> Result<()> {
         self.cluster().broker_up(-1).context("the brokers do not come back")
     }
 
-    /// The next requests of this kind fail with these errors, one each.
+    /// Makes the next requests of this kind fail with these errors, one each.
     pub fn fail(&self, request: RDKafkaApiKey, errors: &[RDKafkaRespErr]) {
         self.cluster().request_errors(request, errors);
     }
 
-    /// Requests of this kind do not fail any more.
+    /// Lets requests of this kind succeed again.
     pub fn mend(&self, request: RDKafkaApiKey) {
         self.cluster().clear_request_errors(request);
     }
 
-    /// What a group has committed, by partition.
+    /// The offsets that a group has committed, by partition.
     pub fn committed(&self, group: &str, topic: &str, partitions: i32) -> Result<BTreeMap<i32, i64>> {
         let consumer: BaseConsumer = self.client().set("group.id", group).create()?;
         let mut list = TopicPartitionList::new();
@@ -134,7 +134,7 @@ impl Kafka {
         Ok(list.elements().iter().filter_map(|own| Some((own.partition(), offset(own.offset())?))).collect())
     }
 
-    /// Has a group commit, as a host of it would have.
+    /// Commits for a group, as a host in the group would.
     pub fn commit(&self, group: &str, topic: &str, partition: i32, offset: i64) -> Result<()> {
         let consumer: BaseConsumer = self.client().set("group.id", group).create()?;
         let mut list = TopicPartitionList::new();
@@ -142,9 +142,9 @@ impl Kafka {
         consumer.commit(&list, CommitMode::Sync).context("the brokers keep no commit")
     }
 
-    /// The first records of a topic, waiting until there are so many; in the order of their partitions.
+    /// The first records of a topic, once there are `count` of them; in the order of their partitions.
     pub async fn read(&self, topic: &str, count: usize) -> Result<Vec<Read>> {
-        // No group is joined by this, but librdkafka wants a name.
+        // Reading joins no group, but librdkafka requires a name.
         let consumer: BaseConsumer = self.client().set("group.id", "a test that reads").create()?;
         let metadata = consumer.fetch_metadata(Some(topic), DEADLINE).context("the topic cannot be looked at")?;
         let mut list = TopicPartitionList::new();
@@ -174,10 +174,10 @@ impl Kafka {
     }
 }
 
-/// Members that come first are not kept waiting for others, for three seconds in each test.
+/// Lets a group's first members start without waiting for others, which would take three seconds in each test.
 #[allow(unsafe_code, reason = "the crate has no safe name for this setting of the mock cluster")]
 fn gather_at_once(owner: &BaseProducer) {
-    // SAFETY: the cluster is the client's own, and the client lives.
+    // SAFETY: the cluster belongs to the client, and the client lives.
     unsafe {
         rd_kafka_mock_group_initial_rebalance_delay_ms(rd_kafka_handle_mock_cluster(owner.client().native_ptr()), 50);
     }

@@ -1,6 +1,6 @@
-//! What end-to-end tests and measurements need: a real `signalbox` process on a free port with files of its own, what
-//! it takes of the machine, tokens good and bad, and a client that says what it waits for. Every wait has a deadline
-//! and names what did not come.
+//! The tools of end-to-end tests and measurements: a real `signalbox` process on a free port with files of its own, the
+//! resources that it uses, valid and invalid tokens, and a client. Every wait has a deadline and names what did not
+//! come.
 
 mod api;
 mod artefacts;
@@ -34,8 +34,8 @@ pub use setup::Setup;
 pub use token::{BadToken, Token, bad_tokens};
 pub use usage::Usage;
 
-/// Held while bundles are loaded, so that the first test compiles a component and the others find it compiled.
+/// Locked while bundles are loaded, so that the first test compiles a component and the others find it compiled.
 pub static LOADING: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
-/// For anything that a test waits for. Only a test that fails ever waits this long; two cores may be busy with others.
+/// The longest wait of a test, also on a busy machine. Only a test that fails reaches it.
 pub const DEADLINE: Duration = Duration::from_secs(60);

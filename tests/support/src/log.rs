@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use crate::DEADLINE;
 
-/// What a host process has logged, line by line, in all its starts.
+/// The log of a host process, line by line, over all of its starts.
 #[derive(Clone, Debug)]
 pub struct Log {
     lines: Arc<Mutex<Vec<String>>>,
@@ -21,7 +21,7 @@ impl Log {
         Self { lines: Arc::default(), grown: watch::Sender::new(0) }
     }
 
-    /// Follows what a process writes, until it has closed its end.
+    /// Follows a process's output until the process closes it.
     pub(crate) fn follow(&self, output: impl AsyncRead + Unpin + Send + 'static) -> JoinHandle<()> {
         let log = self.clone();
         tokio::spawn(async move {
@@ -34,7 +34,7 @@ impl Log {
         })
     }
 
-    /// Every line so far as it was written.
+    /// Every line so far, unchanged.
     pub fn text(&self) -> Vec<String> {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -44,7 +44,7 @@ impl Log {
         self.text().iter().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 
-    /// The first line that fits, waiting for it when it is not there yet.
+    /// The first line that fits; waits until there is one.
     pub async fn wait_for(&self, what: &str, fits: impl Fn(&Value) -> bool) -> Result<Value> {
         let mut grown = self.grown.subscribe();
         let found = timeout(DEADLINE, async {

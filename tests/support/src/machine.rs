@@ -5,16 +5,15 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 
-/// A machine whose disk fills up, whose disk cannot be relied on, or whose clock is set: for one host, as the test
-/// says, and while the host runs. A library of a few calls of C stands before the system's, compiled by the compiler
-/// that has linked this test.
+/// A machine whose disk fills up or fails, or whose clock is set, for one host, at the test's command and while the
+/// host runs. A small C library replaces a few of the system's calls; the compiler that linked this test compiles it.
 #[derive(Debug)]
 pub struct Machine {
     folder: TempDir,
 }
 
 impl Machine {
-    /// With room on its disk and the right time.
+    /// A machine with free disk space and the right time.
     pub fn new() -> Result<Self> {
         let folder = TempDir::new().context("a folder for the machine cannot be made")?;
         let source = folder.path().join("machine.c");
@@ -29,27 +28,27 @@ impl Machine {
         Ok(machine)
     }
 
-    /// Nothing more can be written to the store's files.
+    /// Makes every write to the store's files fail.
     pub fn is_full(&self) -> Result<()> {
         self.say("full")
     }
 
-    /// The store's files cannot be synced.
+    /// Makes syncing the store's files fail.
     pub fn cannot_sync(&self) -> Result<()> {
         self.say("broken-sync")
     }
 
-    /// Its clock shows so many seconds more than it should, from now on.
+    /// Sets the clock this many seconds ahead, from now on.
     pub fn clock_is_ahead_by(&self, seconds: i64) -> Result<()> {
         self.say(&format!("clock {seconds}"))
     }
 
-    /// Everything is as it should be.
+    /// Makes the machine work normally again.
     pub fn is_well(&self) -> Result<()> {
         self.say("")
     }
 
-    /// What a host on this machine has to be started with.
+    /// The environment variables with which a host on this machine is started.
     pub(crate) fn environment(&self) -> [(OsString, OsString); 2] {
         [("LD_PRELOAD".into(), self.library().into()), ("SIGNALBOX_TEST_MACHINE".into(), self.told().into())]
     }
@@ -63,7 +62,7 @@ impl Machine {
     }
 
     fn say(&self, what: &str) -> Result<()> {
-        // At once, so that the host never reads half of it.
+        // In one step, so that the host never reads half of it.
         let new = self.folder.path().join("new");
         std::fs::write(&new, what)?;
         std::fs::rename(new, self.told()).context("the machine cannot be told")

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-/// What one tick of `/proc` is on every Linux of today.
+/// The length of one tick in `/proc` on every current Linux.
 const TICK_MILLIS: u64 = 10;
 
 /// A process as `/proc` shows it.
@@ -16,7 +16,7 @@ impl Process {
         Self(std::process::id())
     }
 
-    /// Resident memory in bytes, without what a file backs and another process may share.
+    /// Resident memory in bytes, without file-backed memory, which other processes may share.
     pub fn private_memory(self) -> Result<u64> {
         Ok(status_kib(&format!("/proc/{}/status", self.0), "RssAnon:")? << 10)
     }
@@ -26,12 +26,12 @@ impl Process {
         Ok(status_kib(&format!("/proc/{}/status", self.0), "VmRSS:")? << 10)
     }
 
-    /// The most that was resident since [`Process::forget_peak_memory`], in bytes.
+    /// The peak of resident memory since [`Process::forget_peak_memory`], in bytes.
     pub fn peak_memory(self) -> Result<u64> {
         Ok(status_kib(&format!("/proc/{}/status", self.0), "VmHWM:")? << 10)
     }
 
-    /// Lets the peak begin at what is resident now.
+    /// Resets the peak to the current resident memory.
     pub fn forget_peak_memory(self) -> Result<()> {
         let path = format!("/proc/{}/clear_refs", self.0);
         fs::write(&path, "5").with_context(|| format!("{path} cannot be written"))
@@ -49,23 +49,23 @@ impl Process {
         Ok(fs::read_dir(&path).with_context(|| format!("{path} cannot be read"))?.count() as u64)
     }
 
-    /// What it has computed so far, in the kernel for it included.
+    /// The processor time of the process so far, including the kernel's work for it.
     pub fn cpu_time(self) -> Result<Duration> {
         let path = format!("/proc/{}/stat", self.0);
         let text = fs::read_to_string(&path).with_context(|| format!("{path} cannot be read"))?;
-        // The name in parentheses may hold anything; fields are counted behind it.
+        // The name in parentheses may hold anything; fields are counted after it.
         let (_, rest) = text.rsplit_once(')').context("a process's stat has a name")?;
         let ticks: u64 = rest.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
         Ok(Duration::from_millis(ticks * TICK_MILLIS))
     }
 
-    /// What its threads have computed so far, and for how long they waited for a core: the first two numbers of
-    /// https://docs.kernel.org/scheduler/sched-stats.html. Threads that have ended are not in it.
+    /// The processor time of its threads so far, and how long they waited for a core: the first two numbers of
+    /// https://docs.kernel.org/scheduler/sched-stats.html. Threads that have ended are not included.
     pub fn scheduled(self) -> Result<[Duration; 2]> {
         let path = format!("/proc/{}/task", self.0);
         let mut sums = [Duration::ZERO; 2];
         for thread in fs::read_dir(&path).with_context(|| format!("{path} cannot be read"))? {
-            // It may end meanwhile.
+            // The thread may end meanwhile.
             let text = fs::read_to_string(thread?.path().join("schedstat")).unwrap_or_default();
             let numbers = text.split_whitespace().filter_map(|number| number.parse().ok()).map(Duration::from_nanos);
             sums.iter_mut().zip(numbers).for_each(|(sum, number)| *sum += number);

@@ -1,4 +1,4 @@
-//! What the figures of a report were taken on: commit, machine and compiler.
+//! Where the figures of a report were measured: commit, machine and compiler.
 
 use std::fs;
 use std::process::Command;
@@ -27,7 +27,7 @@ pub fn machine() -> String {
     format!("{}, {cores} cores", model.trim_start_matches([' ', '\t', ':']))
 }
 
-/// What is measured. The reports themselves may have changed since.
+/// The commit that is measured. The reports themselves may have changed since.
 pub fn commit() -> String {
     let commit = told("git", &["rev-parse", "--short=12", "HEAD"]).unwrap_or_else(|| "unknown".to_owned());
     let changed =
@@ -46,13 +46,13 @@ pub fn today() -> String {
     jiff::Timestamp::now().strftime("%Y-%m-%d").to_string()
 }
 
-/// Which compiler there is; it built what is measured.
+/// The compiler, which also built the measured programs.
 pub fn compiler() -> String {
     let version = told("rustc", &["--version"]).unwrap_or_default();
     version.split(" (").next().unwrap_or_default().to_owned()
 }
 
-/// What a program prints, if it ends well.
+/// The output of a program, if it exits successfully.
 fn told(program: &str, arguments: &[&str]) -> Option<String> {
     let output = Command::new(program).args(arguments).output().ok().filter(|output| output.status.success())?;
     Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())

@@ -8,8 +8,8 @@ use serde::Deserialize;
 
 use crate::{Process, Setup, signalbox};
 
-/// A server as a process of its own, which is measured from outside: nothing of it is kept in this process. It dies
-/// with this value.
+/// A server in a process of its own, which is measured from outside: it shares no memory with this process. It is
+/// killed when this value is dropped.
 #[derive(Debug)]
 pub struct Server {
     child: Child,
@@ -17,9 +17,9 @@ pub struct Server {
     pub url: String,
     /// `ws://127.0.0.1:…/ws`
     pub websocket: String,
-    /// From its start until it said that it can be reached.
+    /// From its start until its ready line.
     pub ready_after: Duration,
-    /// The host's files; they go when it has ended.
+    /// The host's files; deleted after the host has ended.
     pub setup: Option<Setup>,
 }
 
@@ -31,7 +31,7 @@ struct Ready {
 }
 
 impl Server {
-    /// The host of a setup; its log goes into a file beside its configuration.
+    /// Starts the host of a setup; its log goes into a file beside its configuration.
     pub fn host(setup: Setup) -> Result<Self> {
         let mut command = Command::new(signalbox()?);
         command.args(["serve", "--config"]).arg(setup.config_file()?);
@@ -39,7 +39,7 @@ impl Server {
         Self::start(command, Some(setup))
     }
 
-    /// What a command starts; it has to print a line of JSON with its `url` and its `websocket`.
+    /// Starts a command, which must print a line of JSON with its `url` and its `websocket`.
     pub fn start(mut command: Command, setup: Option<Setup>) -> Result<Self> {
         let started = Instant::now();
         let mut child = command.stdout(Stdio::piped()).spawn().context("a server cannot be started")?;
@@ -53,7 +53,7 @@ impl Server {
             let _ = child.kill();
             bail!("the server does not start, it prints `{line}`; its log is\n{}", log.unwrap_or_default());
         };
-        // Read on, so that it never waits for a full pipe.
+        // Read on, so that the server never blocks on a full pipe.
         std::thread::spawn(move || std::io::copy(&mut reader, &mut std::io::sink()));
         Ok(Self { child, url, websocket, ready_after, setup })
     }

@@ -8,10 +8,10 @@ use tempfile::TempDir;
 
 use crate::{Host, Token, artefacts};
 
-/// The secret that hosts under test share with their tokens.
+/// The secret with which the tokens for hosts under test are signed.
 pub(crate) const SECRET: &str = "a secret of more than thirty-two bytes for tests";
 
-/// A folder with everything a host needs, from which it can be started again and again.
+/// A folder with everything that a host needs, from which it can be started again and again.
 #[derive(Debug)]
 pub struct Setup {
     folder: TempDir,
@@ -25,19 +25,19 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// Without a business or a bundle.
+    /// A setup without a business or a bundle.
     pub fn new() -> Result<Self> {
         let folder = TempDir::new().context("a folder for the host cannot be made")?;
         fs::create_dir(folder.path().join("business"))?;
         fs::write(folder.path().join("secret"), SECRET)?;
         let (store, extra) = ("path = \"store.db\"", String::new());
         let environment = Vec::new();
-        // Nobody balances between hosts under test.
+        // Hosts under test have no load balancer.
         let shutdown_delay = "0s";
         Ok(Self { folder, bundles: Vec::new(), llm: None, store, shutdown_delay, instances: 128, extra, environment })
     }
 
-    /// With a business of that type whose role `coordinator` may do everything.
+    /// Adds a business of that type whose role `coordinator` may do everything.
     pub fn business(self, id: &str, business_type: &str) -> Result<Self> {
         let text = format!(
             "businessId = \"{id}\"\nname = \"{id}\"\ntype = \"{business_type}\"\n\
@@ -48,13 +48,13 @@ impl Setup {
         self.business_file(id, &text)
     }
 
-    /// With a business as its file describes it.
+    /// Adds a business with the given file.
     pub fn business_file(self, id: &str, text: &str) -> Result<Self> {
         fs::write(self.path().join("business").join(format!("{id}.toml")), text)?;
         Ok(self)
     }
 
-    /// With the businesses of a folder.
+    /// Adds the businesses of a folder.
     pub fn business_folder(self, folder: &Path) -> Result<Self> {
         for entry in fs::read_dir(folder).with_context(|| format!("{} cannot be read", folder.display()))? {
             let entry = entry?;
@@ -63,52 +63,52 @@ impl Setup {
         Ok(self)
     }
 
-    /// With a bundle's folder.
+    /// Adds a bundle's folder.
     pub fn bundle(mut self, folder: impl Into<PathBuf>) -> Self {
         self.bundles.push(folder.into());
         self
     }
 
-    /// With a scripted model `default`.
+    /// Adds a scripted model `default`.
     pub fn llm(mut self, script: &str) -> Result<Self> {
         fs::write(self.path().join("llm.toml"), script)?;
         self.llm = Some("[llm.models.default]\nprovider = \"scripted\"\nfile = \"llm.toml\"\n".to_owned());
         Ok(self)
     }
 
-    /// With a store that ends with the host, instead of one in a file.
+    /// Uses a store in memory instead of one in a file.
     pub fn store_in_memory(mut self) -> Self {
         self.store = "backend = \"memory\"";
         self
     }
 
-    /// With so long a time of serving on after SIGTERM.
+    /// Sets how long the host keeps serving after SIGTERM.
     pub fn shutdown_delay(mut self, delay: &'static str) -> Self {
         self.shutdown_delay = delay;
         self
     }
 
-    /// With room for so many guest calls at the same time.
+    /// Sets how many guest calls may run at the same time.
     pub fn instances(mut self, instances: u32) -> Self {
         self.instances = instances;
         self
     }
 
-    /// With more configuration: whole TOML sections that this setup does not write itself.
+    /// Adds configuration: whole TOML sections that this setup does not write itself.
     pub fn config(mut self, toml: &str) -> Self {
         self.extra.push_str(toml);
         self.extra.push('\n');
         self
     }
 
-    /// On a machine whose disk and clock the test commands.
+    /// Runs the host on a machine whose disk and clock the test controls.
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     pub fn on(mut self, machine: &crate::Machine) -> Self {
         self.environment.extend(machine.environment());
         self
     }
 
-    /// What the host's process is started with besides the test's own environment.
+    /// The environment variables of the host's process in addition to the test's own.
     pub(crate) fn environment(&self) -> &[(OsString, OsString)] {
         &self.environment
     }
@@ -118,7 +118,7 @@ impl Setup {
         self.folder.path()
     }
 
-    /// The configuration file, written anew.
+    /// Writes the configuration file.
     pub fn config_file(&self) -> Result<PathBuf> {
         let bundles: Vec<_> = self.bundles.iter().map(|folder| json!(folder.to_string_lossy()).to_string()).collect();
         let text = format!(
@@ -142,7 +142,7 @@ impl Setup {
         Ok(file)
     }
 
-    /// Starts a host on these files and waits until it can be reached.
+    /// Starts a host on these files and waits until it is ready.
     pub async fn start(self) -> Result<Host> {
         Host::start(self).await
     }

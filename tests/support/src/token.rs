@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::setup::SECRET;
 
-/// A token in the making: good unless it is made bad.
+/// Builds a token: valid unless it is made invalid.
 #[derive(Clone, Debug)]
 pub struct Token {
     claims: Map<String, Value>,
@@ -26,7 +26,7 @@ pub struct BadToken {
 }
 
 impl Token {
-    /// For a user who may see no business yet, for an hour.
+    /// A token for a user without a business, valid for an hour.
     pub fn new(user: &str) -> Self {
         let now = now();
         let claims = json!({
@@ -35,12 +35,12 @@ impl Token {
         Self { claims: claims.as_object().cloned().unwrap_or_default() }
     }
 
-    /// With roles in a business.
+    /// Adds roles in a business.
     pub fn business(self, id: &str, roles: &[&str]) -> Self {
         self.access(id, json!({ "roles": roles }))
     }
 
-    /// With roles in some places of a business.
+    /// Adds roles in some places of a business.
     pub fn locations(self, id: &str, roles: &[&str], locations: &[&str]) -> Self {
         self.access(id, json!({ "roles": roles, "locations": locations }))
     }
@@ -52,41 +52,41 @@ impl Token {
         self
     }
 
-    /// Expires so many seconds from now; negative is in the past.
+    /// Sets the expiry to this many seconds from now; negative is in the past.
     pub fn expires_in(self, seconds: i64) -> Self {
         self.claim("exp", now().saturating_add(seconds))
     }
 
-    /// With another claim, or another value of one.
+    /// Sets a claim.
     pub fn claim(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.claims.insert(name.to_owned(), value.into());
         self
     }
 
-    /// Without a claim.
+    /// Removes a claim.
     pub fn without(mut self, name: &str) -> Self {
         self.claims.remove(name);
         self
     }
 
-    /// Signed as the host expects it.
+    /// Signs the token as the host expects it.
     pub fn mint(&self) -> Result<String> {
         self.mint_with(Algorithm::HS256, SECRET)
     }
 
-    /// Signed in another way.
+    /// Signs the token in another way.
     pub fn mint_with(&self, algorithm: Algorithm, secret: &str) -> Result<String> {
         encode(&Header::new(algorithm), &self.claims, &EncodingKey::from_secret(secret.as_bytes()))
             .context("the token cannot be signed")
     }
 
-    /// With the header that says that nothing is signed.
+    /// The token with a header that says that it is not signed.
     fn unsigned(&self) -> String {
         let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
         format!("{}.{}.", part(&json!({"alg": "none", "typ": "JWT"})), part(&Value::Object(self.claims.clone())))
     }
 
-    /// Signed as the host expects it, with a header that claims a public-key algorithm.
+    /// Signs the token as the host expects it, with a header that claims a public-key algorithm.
     fn relabelled(&self) -> Result<String> {
         let token = self.mint()?;
         let (_, signed) = token.split_once('.').context("a token has parts")?;
@@ -95,7 +95,7 @@ impl Token {
     }
 }
 
-/// One of each kind, for a user who would otherwise be welcome.
+/// One of each kind, for a user who would be accepted with a valid token.
 pub fn bad_tokens(user: &str, business: &str) -> Result<Vec<BadToken>> {
     let good = Token::new(user).business(business, &["coordinator"]);
     let bad = |why, code, token| BadToken { why, code, token };

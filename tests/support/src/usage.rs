@@ -2,7 +2,7 @@ use anyhow::Result;
 
 use crate::Process;
 
-/// What a process holds of the machine.
+/// The resources of a process.
 #[derive(Clone, Copy, Debug)]
 pub struct Usage {
     /// Resident memory, in bytes.
@@ -12,7 +12,7 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// Of a process, as Linux tells it.
+    /// The resources of a process, as Linux reports them.
     pub(crate) fn of(process: Process) -> Result<Self> {
         Ok(Self { memory: process.memory()?, files: usize::try_from(process.handles()?)? })
     }

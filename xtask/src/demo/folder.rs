@@ -47,14 +47,14 @@ provider = "scripted"
 file = "clinic.toml"
 "#;
 
-/// Everything the demo's host reads and writes, fresh for each run.
+/// All files of the demo's host, new for each run.
 pub struct DemoFolder {
     /// The host's binary.
     pub signalbox: PathBuf,
     pub config: PathBuf,
-    /// What the host writes to standard error.
+    /// The host's standard error.
     pub log: PathBuf,
-    /// What the laboratory signs its results with.
+    /// The secret with which the laboratory signs its results.
     pub laboratory_secret: String,
 }
 
@@ -84,7 +84,7 @@ impl DemoFolder {
                 .with_context(|| format!("the example {example} has no llm.toml"))?;
         }
         fs::write(folder.join("secret"), random_secret()?)?;
-        // Hexadecimal digits are Base64 too.
+        // Hexadecimal digits are valid Base64 too.
         let laboratory_secret = format!("whsec_{}", random_secret()?);
         fs::write(folder.join("lab-results-secret"), &laboratory_secret)?;
         fs::write(folder.join("reservations-secret"), format!("whsec_{}", random_secret()?))?;

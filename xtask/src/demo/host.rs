@@ -24,13 +24,13 @@ const START_DEADLINE: Duration = Duration::from_secs(120);
 pub struct Host {
     process: Child,
     pid: Pid,
-    /// Somebody pressed Ctrl-C.
+    /// Set by Ctrl-C.
     interrupted: Arc<AtomicBool>,
     pub url: String,
     pub websocket: String,
 }
 
-/// What `serve` prints when it can be reached.
+/// The line that `serve` prints when it is ready.
 #[derive(Deserialize)]
 struct Ready {
     ready: bool,
@@ -43,7 +43,7 @@ impl Host {
         let log = File::create(&folder.log).with_context(|| format!("{} cannot be written", folder.log.display()))?;
         let mut command = Command::new(&folder.signalbox);
         command.arg("serve").arg("--config").arg(&folder.config).stdout(Stdio::piped()).stderr(log);
-        // In a group of its own, so that Ctrl-C reaches us alone and the host is asked to stop once.
+        // In a process group of its own, so that Ctrl-C reaches only the demo, which asks the host to stop once.
         command.process_group(0);
         let mut process = command.spawn().with_context(|| format!("`{}` cannot be started", shown(&command)))?;
         let pid = i32::try_from(process.id()).ok().and_then(Pid::from_raw).context("the host has no process id")?;
@@ -58,7 +58,7 @@ impl Host {
         }
     }
 
-    /// Asks the host to leave, and waits until it has. Its own deadline for that is shorter than anyone's patience.
+    /// Asks the host to stop, and waits until it has. The host's own deadline keeps the wait short.
     pub fn stop(&mut self) -> Result<()> {
         kill_process(self.pid, Signal::TERM).context("the host cannot be asked to stop")?;
         let status = self.process.wait()?;
@@ -68,7 +68,7 @@ impl Host {
         Ok(())
     }
 
-    /// Waits until somebody presses Ctrl-C and the host has left.
+    /// Waits until Ctrl-C has been pressed and the host has stopped.
     pub fn wait(&mut self) -> Result<()> {
         let status = self.process.wait()?;
         if !status.success() || !self.interrupted.load(Ordering::Relaxed) {
@@ -78,7 +78,7 @@ impl Host {
     }
 }
 
-/// From here on Ctrl-C asks the host to stop, and whoever waits for the host goes on once it has.
+/// From here on Ctrl-C asks the host to stop, and [`Host::wait`] returns once it has.
 fn pass_on_interrupts(pid: Pid) -> Result<Arc<AtomicBool>> {
     let mut signals = Signals::new([SIGINT, SIGTERM]).context("signals cannot be listened to")?;
     let interrupted = Arc::new(AtomicBool::new(false));
@@ -92,7 +92,7 @@ fn pass_on_interrupts(pid: Pid) -> Result<Arc<AtomicBool>> {
     Ok(interrupted)
 }
 
-/// No host outlives the demo, however that ends.
+/// The host ends with the demo, however the demo ends.
 impl Drop for Host {
     fn drop(&mut self) {
         self.process.kill().ok();
@@ -108,7 +108,7 @@ fn ready(process: &mut Child) -> Result<Ready> {
         if let Some(Ok(line)) = lines.next() {
             sender.send(line).ok();
         }
-        // Read on, so that the host never waits for a full pipe.
+        // Read on, so that the host never blocks on a full pipe.
         lines.for_each(drop);
     });
     let line = receiver.recv_timeout(START_DEADLINE).context("it printed no ready line")?;
@@ -137,7 +137,7 @@ pub fn token(folder: &DemoFolder, user: &str, roles: &[(&str, &str)]) -> Result<
     token.map(str::to_owned).with_context(|| format!("`{}` gave no token", shown(&command)))
 }
 
-/// Lets a schedule tick now, by the host's own command; the decision that comes of it.
+/// Makes a schedule tick now with the host's own command; returns the decision's id.
 pub fn tick(folder: &DemoFolder, business: &str, schedule: &str) -> Result<String> {
     let mut command = Command::new(&folder.signalbox);
     command.args(["cron", "run", business, schedule, "--json", "--config"]).arg(&folder.config);
@@ -146,7 +146,7 @@ pub fn tick(folder: &DemoFolder, business: &str, schedule: &str) -> Result<Strin
     decision.map(str::to_owned).with_context(|| format!("`{}` names no decision", shown(&command)))
 }
 
-/// A decision as the store has it, read by the host's own command.
+/// A decision from the store, read with the host's own command.
 pub fn decision(folder: &DemoFolder, id: &str) -> Result<Value> {
     answer(Command::new(&folder.signalbox).args(["decisions", "show", id, "--json", "--config"]).arg(&folder.config))
 }

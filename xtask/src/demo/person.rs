@@ -7,16 +7,16 @@ use tungstenite::client::{IntoClientRequest, client};
 use tungstenite::http::HeaderValue;
 use tungstenite::{Message, WebSocket};
 
-/// For one frame; far more than anything in the stories takes.
+/// How long to wait for one frame; far longer than anything in the stories takes.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// Somebody's WebSocket connection, as any client would make it.
+/// A person's WebSocket connection, as any client would make it.
 pub struct Person {
     pub name: &'static str,
     socket: WebSocket<TcpStream>,
 }
 
-/// What came back for one message.
+/// The answer to one message.
 #[derive(Debug, Default)]
 pub struct Answer {
     pub decision_id: String,
@@ -40,7 +40,7 @@ impl Person {
         Ok(person)
     }
 
-    /// Says one thing, and waits until it is acknowledged and answered.
+    /// Sends one message, and waits until it is acknowledged and answered.
     pub fn say(&mut self, id: &str, business: &str, text: &str) -> Result<Answer> {
         let sent = Instant::now();
         self.send(&json!({"type": "message", "id": id, "businessId": business, "content": {"text": text}}))?;
@@ -56,7 +56,7 @@ impl Person {
         self.socket.send(Message::text(frame.to_string())).context("the connection is gone")
     }
 
-    /// The next frame of a type that fits; others are passed over, but an error is an error.
+    /// The next frame of a type that fits; others are skipped, but an error is an error.
     pub fn hear(&mut self, kind: &str, fits: impl Fn(&Value) -> bool) -> Result<Value> {
         loop {
             let frame = self.receive().with_context(|| format!("while waiting for a frame `{kind}`"))?;

@@ -4,30 +4,30 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 use ureq::Agent;
 
-/// Far more than any request of the stories takes.
+/// Far longer than any request of the stories takes.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// A program somewhere else that calls the host over HTTP.
+/// An external program that calls the host over HTTP.
 pub struct Program {
     agent: Agent,
     url: String,
 }
 
-/// What the host answered.
+/// The host's answer.
 #[derive(Debug, PartialEq)]
 pub struct Answer {
     pub status: u16,
     pub body: Value,
-    /// The host said that it had answered the same request before.
+    /// Whether the answer repeats the one to an earlier request.
     pub replayed: bool,
 }
 
 impl Program {
-    /// One that calls the host at `url`.
+    /// A program that calls the host at `url`.
     pub fn new(url: &str) -> Self {
         let agent = Agent::config_builder()
             .timeout_global(Some(DEADLINE))
-            // A refusal is an answer like any other.
+            // A refusal is an answer too, and not an error.
             .http_status_as_error(false)
             .proxy(None)
             .build()
@@ -35,7 +35,7 @@ impl Program {
         Self { agent, url: url.to_owned() }
     }
 
-    /// Posts JSON as it stands, with these headers.
+    /// Posts JSON unchanged, with these headers.
     pub fn post(&self, path: &str, headers: &[(&str, &str)], body: &str) -> Result<Answer> {
         let mut request = self.agent.post(format!("{}{path}", self.url)).header("content-type", "application/json");
         for (name, value) in headers {

@@ -1,4 +1,4 @@
-//! The five stories: every way in that a first look can show, over both business types, each checked as it is told.
+//! The five stories: all kinds of input over both business types, each checked while it is shown.
 
 mod api;
 mod chat;
@@ -24,31 +24,31 @@ const BISTRO: &str = "bistro-central";
 const TRATTORIA: &str = "trattoria-roma";
 /// A clinic with several doctors.
 const CLINIC: &str = "clinica-sanatatea";
-/// A clinic with one.
+/// A clinic with one doctor.
 const PRACTICE: &str = "harbour-practice";
 
-/// The business that a first message of one's own is for.
+/// The business to which the reader's first own message goes.
 pub const FIRST_BUSINESS: &str = TRATTORIA;
 /// The coordinator of the stories.
 pub const COORDINATOR: &str = "ana";
-/// What the coordinator may do.
+/// The coordinator's roles.
 pub const COORDINATES: [(&str, &str); 4] =
     [(TRATTORIA, "coordinator"), (BISTRO, "coordinator"), (CLINIC, "coordinator"), (PRACTICE, "coordinator")];
 
-/// Everybody who takes part.
+/// All participants of the stories.
 struct Stage<'a> {
     folder: &'a DemoFolder,
     coordinator: Person,
     patient: Person,
     doctor: Person,
     program: Program,
-    /// Which the program shows.
+    /// The program's token.
     token: String,
-    /// Things that are not as they should be.
+    /// How many checks have failed.
     unexpected: usize,
 }
 
-/// Tells all of them; fails when anything is not as it should be.
+/// Shows all stories; fails when a check fails.
 pub fn tell(folder: &DemoFolder, host: &Host, token: &str) -> Result<()> {
     let enter = |name, roles: &[(&str, &str)]| {
         let token = host::token(folder, name, roles)?;
@@ -81,7 +81,7 @@ pub fn tell(folder: &DemoFolder, host: &Host, token: &str) -> Result<()> {
 }
 
 impl Stage<'_> {
-    /// Reads a decision back from the store, tells of it, and holds it against what is expected.
+    /// Reads a decision back from the store, prints it, and compares it with the expected one.
     fn decision(&mut self, id: &str, expected: &Expected) -> Result<Value> {
         let stored = host::decision(self.folder, id)?;
         line("path", expected::path(&stored));
@@ -92,7 +92,7 @@ impl Stage<'_> {
         Ok(stored)
     }
 
-    /// Tells of a problem unless it holds.
+    /// Prints a problem if the check fails.
     fn check(&mut self, holds: bool, problem: impl Display) {
         if !holds {
             self.unexpected += 1;

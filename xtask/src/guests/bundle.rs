@@ -13,13 +13,13 @@ use super::Component;
 #[derive(Debug, PartialEq, Eq)]
 pub struct Folder {
     pub name: String,
-    /// Crates below it are the bundle's own.
+    /// Crates in it are the bundle's own.
     root: PathBuf,
     /// Where `bundle.toml` is: the root, or its subfolder `bundle`.
     manifest: PathBuf,
 }
 
-/// The part of `bundle.toml` that is of interest here; the host checks all of it.
+/// The part of `bundle.toml` that is needed here; the host checks all of it.
 #[derive(Deserialize)]
 struct Manifest {
     #[serde(default)]
@@ -31,7 +31,7 @@ struct Plugin {
     component: String,
 }
 
-/// Every bundle below a folder, by name.
+/// Every bundle in a folder, by name.
 pub fn find(parent: &Path) -> Result<Vec<Folder>> {
     let entries = fs::read_dir(parent).with_context(|| format!("{} cannot be read", parent.display()))?;
     let mut found = Vec::new();
@@ -49,7 +49,7 @@ pub fn find(parent: &Path) -> Result<Vec<Folder>> {
     Ok(found)
 }
 
-/// Puts a bundle together in a fresh folder, and returns which built files went into it.
+/// Assembles a bundle in an empty folder, and returns the built files that it contains.
 pub fn assemble(folder: &Folder, components: &[Component], output: &Path) -> Result<Vec<PathBuf>> {
     let text = fs::read_to_string(&folder.manifest)
         .with_context(|| format!("{} cannot be read", folder.manifest.display()))?;
@@ -74,7 +74,7 @@ pub fn assemble(folder: &Folder, components: &[Component], output: &Path) -> Res
 }
 
 /// The built component that a manifest names: `classify.wasm` is the library `classify`, or `<bundle>-classify`, or
-/// `probe-classify`. The bundle's own crates go first, so that two bundles may each have a `classify`.
+/// `probe-classify`. The bundle's own crates are preferred, so that two bundles may each have a `classify`.
 fn choose<'a>(folder: &Folder, name: &str, components: &'a [Component]) -> Result<&'a Component> {
     let Some(stem) = name.strip_suffix(".wasm") else { bail!("the component `{name}` should end in `.wasm`") };
     let stem = stem.replace('_', "-");

@@ -1,4 +1,4 @@
-/// What the test binaries counted, summed up.
+/// The summed counts of all test binaries.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     pub passed: u64,
@@ -7,7 +7,7 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Takes one line of a test run: the closing line of a test binary is added, any other is none of our business.
+    /// Reads one line of a test run: the closing line of a test binary is added, any other line is ignored.
     pub fn read(&mut self, line: &str) {
         let Some(result) = line.strip_prefix("test result: ") else { return };
         for part in result.split([';', '.']) {

@@ -1,15 +1,15 @@
-//! Lengths of files, and what does not belong into git or into a crate's manifest.
+//! Checks the lengths of files, and that git and the crates' manifests hold only what belongs there.
 
 use std::path::Path;
 
 use super::{Problem, Source};
 
-/// Above this a file needs a reason.
+/// Longer files need a reason.
 const LONG: usize = 400;
-/// No reason reaches further.
+/// Files may not be longer than this for any reason.
 const LONGEST: usize = 600;
 
-/// Files above 400 lines, each with why it is one piece.
+/// Files above 400 lines, each with the reason why it is not split.
 const REASONS: &[(&str, &str)] = &[];
 
 pub(super) fn check(sources: &[Source]) -> Vec<Problem> {
@@ -61,7 +61,7 @@ fn check_lengths(sources: &[Source], reasons: &[(&str, &str)]) -> Vec<Problem> {
     problems
 }
 
-/// Every crate takes the lints of its workspace: a crate without them is one where a panic goes unseen.
+/// Every crate uses its workspace's lints: in a crate without them a panic would go unnoticed.
 fn check_lints(path: &Path, text: &str) -> Option<Problem> {
     let problem = |message| Some(Problem { file: path.to_owned(), line: None, rule: "lints", message });
     let manifest: toml::Table = match text.parse() {

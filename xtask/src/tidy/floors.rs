@@ -1,4 +1,4 @@
-//! Who may import whom, and which library belongs where.
+//! Which crates may import which others, and which crates may use a library.
 
 use std::path::Path;
 
@@ -29,7 +29,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("signalbox-server", 8),
 ];
 
-/// A library that only some crates may use, so that what it brings stays behind their doors.
+/// A library that only some crates may use, so that its types stay in them.
 struct Fence {
     /// A name, or the beginning of names when it ends in `*`.
     library: &'static str,
@@ -72,7 +72,7 @@ const FENCES: &[Fence] = &[
     },
 ];
 
-/// Which part of the repository a member belongs to.
+/// The part of the repository that a member belongs to.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Part {
     Host(u8),

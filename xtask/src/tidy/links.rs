@@ -1,11 +1,11 @@
-//! Pages that point at files or tests which are not there.
+//! Finds pages that name files or tests that do not exist.
 
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
 use super::{Problem, Source};
 
-/// A word in backticks that starts with one of these names a place in the repository.
+/// A word in backticks that starts with one of these is a path in the repository.
 const PLACES: &[&str] = &["host/", "sdk/", "wit/", "plugins/", "tests/", "bench/", "xtask/", "docs/", ".ci/"];
 
 pub(super) fn check(sources: &[Source]) -> Vec<Problem> {
@@ -57,8 +57,8 @@ fn functions(source: &Source) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The words in backticks that are a guarantee's name: a whole sentence with underscores. Metrics are the only other
-/// names of that length.
+/// The words in backticks that are a guarantee's name: a whole sentence with underscores. Only metrics have names of
+/// the same length.
 fn guarantees(line: &str) -> impl Iterator<Item = &str> {
     let sentence = |word: &&str| {
         word.matches('_').count() >= 4
@@ -69,7 +69,7 @@ fn guarantees(line: &str) -> impl Iterator<Item = &str> {
     line.split('`').skip(1).step_by(2).filter(sentence)
 }
 
-/// The files and folders that a line points at, from the root on.
+/// The files and folders that a line refers to, from the root on.
 fn targets(page: &Path, line: &str) -> Vec<PathBuf> {
     let mut targets = Vec::new();
     for (index, piece) in line.split('`').enumerate() {

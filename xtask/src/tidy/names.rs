@@ -1,4 +1,4 @@
-//! Names that say nothing, and types of the host that share a name.
+//! Finds names without a meaning, and types of the host that share a name.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ const EMPTY: &[&str] = &["util", "utils", "common", "helper", "helpers", "misc",
 const EMPTY_ENDINGS: &[&str] = &["impl", "data"];
 const ITEMS: &[&str] = &["struct", "enum", "trait", "mod", "union", "type"];
 
-/// Names that several types of the host may have, and why nobody takes one of them for another.
+/// Names that several types of the host may have, and why they are not confused.
 const SHARED: &[(&str, &str)] = &[
     ("Config", "what a whole crate is opened with; read with the crate's name, as `signalbox_store::Config`"),
     ("Options", "the options of one command; read with the command's module, as `send::Options`"),
@@ -29,8 +29,7 @@ pub(super) fn check(sources: &[Source]) -> Vec<Problem> {
     problems
 }
 
-/// Types of the host that can be seen outside of their module have names of their own, so that a reader who meets a
-/// name knows what it stands for.
+/// Public types of the host have unique names, so that a reader knows what a name stands for.
 fn check_unique(sources: &[Source]) -> Vec<Problem> {
     let tests = test_modules(sources);
     let mut places: BTreeMap<&str, Vec<(&Path, usize)>> = BTreeMap::new();
@@ -122,7 +121,7 @@ fn check_items(path: &Path, text: &str) -> Vec<Problem> {
     problems
 }
 
-/// The name that a line declares as a type or module.
+/// The name of a type or module that a line declares.
 fn declared(line: &str) -> Option<&str> {
     let mut rest = line.trim_start();
     if let Some(after) = rest.strip_prefix("pub") {

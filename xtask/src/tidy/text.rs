@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{Problem, Source};
 
-/// Written in pieces, so that this file does not break its own rule.
+/// Written in pieces, so that this file does not violate its own rule.
 const MARKS: &[&str] = &[concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X")];
 const MACHINE_PATHS: &[&str] = &[
     concat!("/ro", "ot/"),
@@ -20,7 +20,7 @@ const WIDTH: usize = 120;
 pub(super) fn check(sources: &[Source]) -> Vec<Problem> {
     let mut problems = Vec::new();
     for source in sources {
-        // Lock files hold checksums, in which any letters may meet.
+        // Checksums in lock files may contain any letters.
         if source.path.extension().is_some_and(|extension| extension == "lock") {
             continue;
         }
@@ -72,7 +72,7 @@ fn has_word(text: &str, word: &str) -> bool {
     })
 }
 
-/// An absolute path starts where nothing of a name or a longer path stands before it.
+/// An absolute path is not preceded by a part of a name or a longer path.
 fn has_path(text: &str, start: &str) -> bool {
     text.match_indices(start).any(|(at, _)| {
         let before = text.get(..at).and_then(|before| before.chars().next_back());

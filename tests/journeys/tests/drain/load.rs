@@ -1,4 +1,4 @@
-//! Senders that go as fast as the host lets them, and remember what it has acknowledged.
+//! Senders that go as fast as the host allows, and remember what it has acknowledged.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -12,10 +12,10 @@ use standardwebhooks::Webhook;
 use super::super::text_at;
 use super::SECRET;
 
-/// Messages of a connection under way; the host takes so many.
+/// Messages of a connection in flight, as many as the host allows.
 const IN_FLIGHT: usize = 8;
 
-/// How long a sender that was refused waits before it goes on.
+/// How long a sender waits after a refusal.
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// The ids of inputs that the host has promised to decide.
@@ -36,7 +36,7 @@ impl Acknowledged {
     }
 }
 
-/// Every third one takes a nap.
+/// The text of a message; every third one makes the guest sleep.
 fn text(number: usize) -> String {
     if number.is_multiple_of(3) { format!("nap {number}") } else { format!("quick {number}") }
 }
@@ -78,7 +78,7 @@ pub async fn send_until_closed(
     }
 }
 
-/// Gives in over the API until nobody answers.
+/// Sends inputs over the API until the host no longer answers.
 pub async fn give_in_until_gone(
     url: String,
     token: String,
@@ -89,7 +89,8 @@ pub async fn give_in_until_gone(
     for number in 0.. {
         let request = client.post(format!("{url}/v1/businesses/alpha/inputs")).bearer_auth(&token);
         let request = request.header("idempotency-key", format!("{sender}-{number}"));
-        // A request that crosses the end of its connection is answered by nobody, and its sender knows nothing.
+        // A request that meets the end of its connection gets no answer, and its sender cannot tell whether it was
+        // accepted.
         let Ok(response) = request.json(&json!({"content": {"text": text(number)}})).send().await else { break };
         let status = response.status().as_u16();
         match response.json::<Value>().await {

@@ -8,7 +8,7 @@ use super::{Siege, code};
 const API: &str = "/v1/businesses/alpha/inputs";
 const HOOK: &str = "/webhooks/alpha/events";
 
-/// The head of a POST, without the line that says how long its body is.
+/// The head of a POST, without the header that says how long its body is.
 fn head(path: &str, token: &str, more: &str) -> String {
     format!(
         "POST {path} HTTP/1.1\r\nHost: signalbox\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n\
@@ -16,7 +16,7 @@ fn head(path: &str, token: &str, more: &str) -> String {
     )
 }
 
-/// Sends a request piece by piece until the host has had enough, and reads what it says.
+/// Sends a request piece by piece until the host closes, and reads the answer.
 async fn send(siege: &Siege, head: &str, pieces: impl IntoIterator<Item = Vec<u8>>) -> Result<(Raw, Option<Answer>)> {
     let mut raw = Raw::connect(siege.address()).await?;
     raw.send(head.as_bytes()).await?;
@@ -43,7 +43,7 @@ async fn a_body_that_dribbles_in_is_refused_in_time_while_a_neighbour_is_answere
         let mut raw = Raw::connect(siege.address()).await?;
         raw.send(head(path, &token, "Content-Length: 100000").as_bytes()).await?;
         slow.push(tokio::spawn(async move {
-            // The pace of the attack.
+            // The rate of the attack.
             let mut pace = tokio::time::interval(Duration::from_millis(50));
             let answer = loop {
                 tokio::select! {
@@ -83,7 +83,7 @@ async fn a_body_larger_than_allowed_is_refused_however_it_comes() -> Result<()> 
             send(&siege, &one_chunk, whole()).await?,
             send(&siege, &announced, whole()).await?,
         ] {
-            // A connection that is ended with unread bytes may lose its answer on the way.
+            // A connection that is closed with unread bytes may lose its answer on the way.
             if let Some(answer) = answer {
                 assert_eq!((answer.status, code(&answer.json())), (413, "body_too_large"), "{path}: {answer:?}");
                 told += 1;
@@ -167,7 +167,7 @@ async fn a_length_that_lies_is_refused_and_smuggles_no_second_request() -> Resul
 async fn a_compressed_body_is_refused_and_never_unpacked() -> Result<()> {
     let mut siege = Siege::begin("").await?;
     let token = siege.token()?;
-    // A gigabyte of zeros, as far as the sender says; what matters is that nobody looks.
+    // According to its head a compressed gigabyte of zeros; the host must not decompress it.
     let bomb = [0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x03].repeat(1_000);
     let (api, hook) = ((API, "content_encoding"), (HOOK, "content_encoding"));
     let cases = [(api, "gzip"), (api, "br"), (api, "gzip, gzip"), (hook, "gzip"), (hook, "deflate")];
@@ -188,7 +188,7 @@ async fn a_client_that_reads_no_answer_is_cut_off_while_a_neighbour_is_answered(
     for _ in 0..20 {
         let mut raw = Raw::connect_narrow(siege.address()).await?;
         attack.push(tokio::spawn(async move {
-            // Answers pile up until nobody can write or read any more, and the host gives up first.
+            // Answers pile up until neither side can write, and the host closes first.
             while raw.send(&b"GET /openapi.json HTTP/1.1\r\nHost: signalbox\r\n\r\n".repeat(100)).await? {}
             anyhow::Ok(())
         }));

@@ -9,16 +9,16 @@ use tokio::time::{sleep, timeout};
 use super::Siege;
 use super::raw::Raw;
 
-/// Connections of the burst.
+/// How many connections the burst has.
 const BURST: usize = 10_000;
 
-/// What the burst may leave in memory: what 10,000 connections took is not all given back by the allocator.
+/// How much more memory may be used after the burst: the allocator keeps some of what 10,000 connections took.
 const KEPT_OF_BURST: u64 = 256 << 20;
 
-/// Held by a test for as long as it holds so many connections.
+/// Locked by a test while it holds the connections of a burst.
 static BURSTS: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
-/// Connects so often at once, from that address, and sends the beginning of a request on each.
+/// Opens a burst of connections from `source`, and sends the beginning of a request on each.
 async fn burst(source: &'static str, address: &str) -> Result<Vec<Raw>> {
     let mut connecting = JoinSet::new();
     for _ in 0..BURST {
@@ -36,7 +36,8 @@ async fn burst(source: &'static str, address: &str) -> Result<Vec<Raw>> {
     Ok(connected)
 }
 
-/// This process needs a handle for its end of each connection, and some for other tests; so does the host for its own.
+/// This process needs a handle for its end of each connection, and some for other tests; the host needs one for each of
+/// its ends.
 fn handles_for_the_burst() -> Result<()> {
     let own = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: own.maximum, maximum: own.maximum })?;
@@ -54,7 +55,7 @@ async fn ten_thousand_connects_in_a_burst_are_held_and_cut_off_while_a_neighbour
     let mut siege = Siege::begin(limits).await?;
     let connected = burst("127.0.0.2", siege.address()).await?;
     siege.is_borne().await?;
-    // The system completes connections that the host has yet to accept.
+    // The system completes connections that the host has not accepted yet.
     let all_held = async {
         while siege.host.usage()?.files < BURST {
             sleep(Duration::from_millis(10)).await;

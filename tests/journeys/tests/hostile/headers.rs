@@ -6,7 +6,7 @@ use tokio::task::JoinSet;
 use super::Siege;
 use super::raw::Raw;
 
-/// Connections of one attack.
+/// How many connections one attack has.
 const MANY: usize = 200;
 
 #[tokio::test]
@@ -17,7 +17,7 @@ async fn headers_that_dribble_in_are_cut_off_while_a_neighbour_is_answered() -> 
         let mut raw = Raw::connect(siege.address()).await?;
         attack.spawn(async move {
             raw.send(b"GET /readyz HTTP/1.1\r\nHost: signalbox\r\nX-Slow: ").await?;
-            // The pace of the attack: every byte comes well within the time that all of them have.
+            // The rate of the attack: every byte comes well within the time limit for all headers.
             while !raw.is_closed() && raw.send(b"x").await? {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
@@ -36,7 +36,7 @@ async fn a_connection_without_a_request_is_ended_before_the_first_and_after_an_a
     let mut siege = Siege::begin("[http]\nheader-timeout = \"700ms\"\nidle-timeout = \"900ms\"\n").await?;
     let mut silent = Raw::connect(siege.address()).await?;
     let mut idle = Raw::connect(siege.address()).await?;
-    // An empty line between two requests begins none.
+    // An empty line between two requests does not begin a request.
     idle.send(b"\r\nGET /livez HTTP/1.1\r\nHost: signalbox\r\n\r\n").await?;
     assert_eq!(idle.answer().await?.map(|answer| answer.status), Some(200));
     siege.is_borne().await?;
@@ -56,7 +56,7 @@ async fn a_flood_of_headers_is_refused_and_the_connection_ended() -> Result<()> 
         let mut raw = Raw::connect(siege.address()).await?;
         // The host may stop reading in the middle.
         raw.send(format!("{line}Host: signalbox\r\n{headers}\r\n").as_bytes()).await?;
-        // A connection that is ended with unread bytes may lose its answer on the way.
+        // A connection that is closed with unread bytes may lose its answer on the way.
         if let Some(answer) = raw.answer().await? {
             assert!([414, 431].contains(&answer.status), "{answer:?}");
         }

@@ -1,4 +1,4 @@
-//! Bytes on a socket, and nobody who minds whether they make sense.
+//! A socket for raw bytes, valid or not.
 
 use std::net::SocketAddr;
 
@@ -48,7 +48,7 @@ impl Raw {
         Ok(Self { stream, read: Vec::new() })
     }
 
-    /// From another address of this machine.
+    /// Connects from another address of this machine.
     pub async fn connect_from(source: &str, address: &str) -> Result<Self> {
         let socket = TcpSocket::new_v4()?;
         socket.bind(SocketAddr::new(source.parse()?, 0))?;
@@ -57,7 +57,7 @@ impl Raw {
         Ok(Self { stream, read: Vec::new() })
     }
 
-    /// With room for little of what the host sends.
+    /// Connects with small receive buffers.
     pub async fn connect_narrow(address: &str) -> Result<Self> {
         let socket = TcpSocket::new_v4()?;
         socket.set_recv_buffer_size(4096)?;
@@ -74,19 +74,19 @@ impl Raw {
         }
     }
 
-    /// Says that nothing more comes.
+    /// Ends the sending side.
     pub async fn finish(&mut self) -> Result<()> {
         self.stream.shutdown().await.context("the connection is gone")
     }
 
-    /// Waits until the host has closed the connection; what it says before is left out.
+    /// Waits until the host has closed the connection; bytes before that are discarded.
     pub async fn closed(&mut self) -> Result<()> {
         let mut waste = [0; 4096];
         let reading = async { while matches!(self.stream.read(&mut waste).await, Ok(1..)) {} };
         timeout(DEADLINE, reading).await.context("the host does not close the connection")
     }
 
-    /// Whether the host has closed the connection by now; reads what there is.
+    /// Whether the host has closed the connection by now; discards the bytes that have arrived.
     pub fn is_closed(&mut self) -> bool {
         let mut waste = [0; 4096];
         loop {
@@ -123,7 +123,7 @@ impl Raw {
         self.answer().await?.context("the host closed the connection instead of answering")
     }
 
-    /// A WebSocket that is welcome.
+    /// A WebSocket that has received its welcome.
     pub async fn welcome(address: &str, token: &str) -> Result<Self> {
         let mut raw = Self::connect(address).await?;
         let answer = raw.upgrade(Some(token), "").await?;
@@ -173,7 +173,7 @@ impl Raw {
         Ok(Some((kind, self.take(length))))
     }
 
-    /// The code of the close that the host sends; other frames are passed over, and 1006 is none at all.
+    /// The code of the host's close; other frames are skipped, and 1006 stands for an end without a close.
     pub async fn close_code(&mut self) -> Result<u16> {
         while let Some((kind, payload)) = self.frame().await? {
             if kind == CLOSE {

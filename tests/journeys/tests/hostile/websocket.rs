@@ -4,7 +4,7 @@ use serde_json::Value;
 use super::Siege;
 use super::raw::{COMPRESSED, CONTINUATION, FIN, PING, PONG, Raw, TEXT};
 
-/// Sends the same bytes again and again until the host takes no more, and says with which code it has closed.
+/// Sends the same bytes again and again until the host takes no more, and returns the code of its close.
 async fn flood(mut raw: Raw, bytes: Vec<u8>, times: usize) -> Result<u16> {
     for _ in 0..times {
         if !raw.send(&bytes).await? {
@@ -51,7 +51,7 @@ async fn a_message_of_pieces_without_end_closes_whatever_the_pieces_hold_and_pin
 async fn a_message_in_pieces_within_its_limit_is_taken() -> Result<()> {
     let mut siege = Siege::begin("").await?;
     let mut raw = Raw::welcome(siege.address(), &siege.token()?).await?;
-    // One message after the other, so that what one uses up is there again for the next.
+    // One message after the other, so that each finds the limit unused again.
     for number in 0..5 {
         let text = format!("{number} {}", "x".repeat(12_000));
         let message = serde_json::json!({
@@ -105,7 +105,7 @@ async fn compression_is_not_agreed_to_and_a_compressed_frame_closes() -> Result<
     let answer = raw.upgrade(Some(&token), offer).await?;
     assert_eq!(answer.status, 101, "{answer:?}");
     assert!(!answer.head.to_ascii_lowercase().contains("sec-websocket-extensions"), "{}", answer.head);
-    // A message of zeros as deflate writes it: a thousandth of what it would unpack to.
+    // A compressed message of zeros that would unpack to a thousand times its size.
     let bomb = [0xec, 0xc1, 0x01, 0x01, 0x00, 0x00, 0x00, 0x80, 0x90, 0xfe, 0xaf, 0xee].repeat(1_000);
     raw.send_frame(FIN | COMPRESSED | TEXT, &bomb).await?;
     assert_eq!(raw.close_code().await?, 1002);
@@ -116,19 +116,19 @@ async fn compression_is_not_agreed_to_and_a_compressed_frame_closes() -> Result<
 #[tokio::test]
 async fn a_client_that_vanishes_without_a_word_is_closed_and_leaves_nothing() -> Result<()> {
     let mut siege = Siege::begin("[websocket]\nping-interval = \"300ms\"\npong-timeout = \"300ms\"\n").await?;
-    // The neighbour answers pings only while it waits for something.
+    // The test's client of the neighbour answers pings only while it waits for a frame.
     siege.neighbour.say("beta", "slow").await?;
     let mut vanished = Vec::new();
     for index in 0..20 {
         let user = siege.host.setup().token(&format!("gone-{index}")).business("alpha", &["coordinator"]).mint()?;
-        // Neither read nor closed from here on, as if somebody had pulled the cable.
+        // Neither read nor closed from here on, as if the cable were pulled.
         vanished.push(Raw::welcome(siege.address(), &user).await?);
     }
     let name = "signalbox_websocket_closes_total";
     super::until("those who vanished are closed", async || Ok(siege.metric(name, &["\"4010\""]).await? >= 20.0))
         .await?;
     siege.neighbour = siege.host.coordinator("ion", "beta").await?;
-    // Their ends of the connections are still open: what the host holds of them has to go all the same.
+    // The clients' ends of the connections are still open: the host must free its own ends all the same.
     siege.ends().await?;
     drop(vanished);
     Ok(())
@@ -154,7 +154,7 @@ async fn connections_that_do_not_authenticate_leave_room_for_those_that_do() -> 
         }
     }
     assert!(refused > 0 && strangers.len() >= 5, "{refused} were refused and {} let in", strangers.len());
-    // Nobody waits for the strangers of another address to be closed.
+    // The limit counts each address: a client of another address is let in although the others are still connected.
     let somebody = Raw::welcome(siege.address(), &siege.token()?).await?;
     siege.is_borne().await?;
     for raw in &mut strangers {

@@ -1,4 +1,4 @@
-//! One executor with every hostile guest and a neighbour who wants to be answered.
+//! One executor with every hostile guest, and a neighbour whose messages must be answered.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, TcpListener};
@@ -22,10 +22,10 @@ use crate::loading::{Loading, bundle_of, in_children, refusal, sandbox};
 use crate::raw;
 use crate::world::{World, copied};
 
-/// Requests of one business that may be under way.
+/// How many requests of one business may be under way.
 pub const REQUESTS: usize = 8;
 
-/// The executor, and who answers its guests' requests.
+/// The executor, and the server that answers its guests' requests.
 pub struct Arena {
     /// The executor.
     pub world: World,
@@ -34,13 +34,13 @@ pub struct Arena {
     _folder: TempDir,
 }
 
-/// A component that was made once, and the sandbox that does not take it.
+/// A component that was built once, and the sandbox that must refuse it.
 pub(crate) struct Loaded {
     pub sandbox: Sandbox,
     pub bundle: TempDir,
 }
 
-/// Answers for every name with the next of these addresses.
+/// Resolves every name to the next of these addresses.
 struct Changing(AtomicUsize);
 
 #[async_trait::async_trait]
@@ -53,7 +53,7 @@ impl Lookup for Changing {
 }
 
 impl Arena {
-    /// Puts the bundles together, loads them, and sees that the neighbour is answered.
+    /// Assembles and loads the bundles, and checks that the neighbour is answered.
     pub async fn open() -> Result<Self> {
         let server = server().await?;
         let folder = TempDir::new()?;
@@ -70,7 +70,7 @@ impl Arena {
                 ("rows-thief", "dynamodb"),
                 ("neighbour", "chain"),
             ];
-            // What is tried is tried again and again.
+            // No breaker, because every attempt is repeated.
             options.sandbox.breaker_traps = 0;
             options.lookup = Some(Arc::new(Changing(AtomicUsize::new(0))));
             options.egress = Some(EgressRules {
@@ -90,7 +90,7 @@ impl Arena {
         Ok(arena)
     }
 
-    /// A component and its sandbox, made when they are wanted first.
+    /// A component and its sandbox, made at their first use.
     pub(crate) async fn loading(&self, name: &str, make: fn() -> Result<Loading>) -> Result<Arc<Loaded>> {
         self.loaded(name, async || {
             let Loading { component, time, memory, size } = make()?;
@@ -102,7 +102,7 @@ impl Arena {
         .await
     }
 
-    /// Why a bundle is not loaded, which is made when it is wanted first.
+    /// Why a bundle is not loaded; the bundle is made at its first use.
     pub(crate) async fn refused(&self, name: &str, make: fn() -> Result<TempDir>) -> Result<String> {
         let compiled = Some(signalbox_tests_support::compiled()?);
         let loaded = self.loaded(name, async || {
@@ -123,7 +123,7 @@ impl Arena {
         Ok(loaded)
     }
 
-    /// The neighbour asks, and is answered.
+    /// Sends the neighbour's message and checks its answer.
     pub async fn neighbour(&self) -> Result<()> {
         let (outcome, reason) = self.world.ask("neighbour", "a table for four").await?;
         ensure!(outcome == Outcome::Decided, "the neighbour was not answered: {reason}");
@@ -131,7 +131,7 @@ impl Arena {
     }
 }
 
-/// On an address of this machine that is not the one guests try to reach.
+/// A server on an address of this machine that guests do not try to reach.
 async fn server() -> Result<MockServer> {
     let listener = TcpListener::bind("127.0.0.2:0").context("127.0.0.2 is no address of this machine")?;
     let server = MockServer::builder().listener(listener).start().await;
@@ -142,7 +142,7 @@ async fn server() -> Result<MockServer> {
     Ok(server)
 }
 
-/// The bundle of the probe `http`, with a grant for whatever is tried.
+/// The bundle of the probe `http`, with a grant for every address that is tried.
 fn http(server: &MockServer, folder: &Path) -> Result<std::path::PathBuf> {
     let hosts = PRIVATE.iter().copied().chain(iter::once("changing.example"));
     let mut granted: Vec<String> = hosts.map(|host| format!("\"http://{host}/\"")).collect();

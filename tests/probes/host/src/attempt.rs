@@ -1,4 +1,4 @@
-//! One way to do harm: how it is let loose, and what shows that it was stopped.
+//! One hostile attempt: how it is run, and what shows that it was stopped.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -13,61 +13,61 @@ use crate::arena::Arena;
 use crate::loading::{Loading, refusal};
 use crate::world::World;
 
-/// One way to do harm.
+/// One hostile attempt.
 pub struct Attempt {
-    /// Unique, and told to the guest where it chooses by it.
+    /// Unique, and passed to guests that choose their behaviour by it.
     pub name: Cow<'static, str>,
-    /// What is tried, in words.
+    /// What the guest tries, in words.
     pub tries: &'static str,
-    /// What the reason says that shows what stopped it.
+    /// A part of the error's reason that shows what stopped the attempt.
     pub word: &'static str,
-    /// When it must be over at the latest.
+    /// The longest time that the attempt may run.
     pub deadline: Duration,
     /// The memory that one run may take, in MiB.
     pub memory: u64,
-    /// How it is let loose.
+    /// How the attempt is run.
     pub way: Way,
 }
 
-/// How a guest is let loose.
+/// The ways to run an attempt.
 pub enum Way {
-    /// A message to a business chooses the guest; its decision fails, and its reason has the word.
+    /// A message to a business chooses the guest; its decision fails, and its reason contains the word.
     Message {
-        /// Whose graph the guest is in.
+        /// The business whose graph has the guest.
         business: &'static str,
     },
-    /// The same, but the guest answers, and its answer shows that nothing came of it.
+    /// The same, but the guest answers, and its answer shows that the attempt failed.
     Harmless {
-        /// What the answer must be.
+        /// Whether the answer shows it.
         shows: fn(&Value) -> bool,
     },
-    /// A guest makes calls, and each comes to what it must.
+    /// A guest makes calls, and each must have the expected outcome.
     Calls {
-        /// Whose guest.
+        /// The business with the guest.
         business: &'static str,
-        /// The calls, given the arena's server.
+        /// The calls, which may name the arena's server.
         calls: fn(&str) -> Vec<Value>,
-        /// What each must come to.
+        /// Whether an outcome is the expected one.
         shows: fn(&Value) -> bool,
     },
-    /// An event for an input handler, which is broken in these words.
+    /// An event for an input handler, which fails with the word.
     Event,
-    /// A component that is refused in these words before anything of it runs.
+    /// A component that is refused with the word before any of its code runs.
     Load(fn() -> Result<Loading>),
-    /// Anything else; gives the words.
+    /// Any other attempt; returns the error's text.
     Other(for<'a> fn(&'a Arena) -> BoxFuture<'a, Result<String>>),
 }
 
 /// How an attempt ended.
 pub enum Ended {
-    /// It was stopped, in these words.
+    /// It was stopped, with this error.
     Stopped(String),
     /// It was not stopped as it must be.
     Loose(String),
 }
 
 impl Attempt {
-    /// Lets it loose once, and looks how it ended.
+    /// Runs the attempt once and checks how it ended.
     pub async fn run(&self, arena: &Arena) -> Result<Ended> {
         let Self { name, word, .. } = self;
         let words = match &self.way {
@@ -117,12 +117,12 @@ impl Attempt {
             }
             Way::Other(other) => other(arena).await?,
         };
-        // Beside many of its kind a guest may meet its deadline before its own limit.
+        // With many copies a guest may meet its deadline before its own limit.
         let in_time = words.contains("gave no answer within") || words.contains("no instance was free");
         Ok(if words.to_lowercase().contains(word) || in_time { Ended::Stopped(words) } else { Ended::Loose(words) })
     }
 
-    /// What stops it, in words.
+    /// The guard that stops it, in words.
     pub fn guard(&self) -> &'static str {
         match self.word {
             "cpu" => "the budget of computing time",
@@ -143,12 +143,12 @@ impl Attempt {
     }
 }
 
-/// What lies at a path; null where nothing does.
+/// The value at a path; null when there is none.
 pub(crate) fn at<'a>(value: &'a Value, path: &str) -> &'a Value {
     value.pointer(path).unwrap_or(&Value::Null)
 }
 
-/// Many decisions at a time, each asking a server that does not answer.
+/// Many decisions at the same time, each with a request to a server that does not answer.
 pub(crate) fn connections(arena: &Arena) -> BoxFuture<'_, Result<String>> {
     Box::pin(async move {
         let call =
@@ -170,7 +170,7 @@ pub(crate) fn connections(arena: &Arena) -> BoxFuture<'_, Result<String>> {
     })
 }
 
-/// Rows of a business, wanted by another.
+/// One business tries to read another's rows.
 pub(crate) fn rows(arena: &Arena) -> BoxFuture<'_, Result<String>> {
     Box::pin(async move {
         let key =
@@ -206,7 +206,7 @@ pub(crate) fn rows(arena: &Arena) -> BoxFuture<'_, Result<String>> {
     })
 }
 
-/// What [`World`] offers attempts beyond decisions.
+/// More methods of [`World`] for attempts.
 impl World {
     /// The `data` of the answer to a message.
     async fn answer(&self, business: &str, text: &str) -> Result<Value> {

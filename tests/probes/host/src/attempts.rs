@@ -1,4 +1,4 @@
-//! Every way to do harm that is tried, in one table: tests run it, and `cargo xtask containment` measures beside it.
+//! Every hostile attempt, in one table: tests run it, and `cargo xtask containment` measures beside it.
 
 mod guests;
 mod raw;
@@ -12,7 +12,7 @@ pub(crate) use raw::raw_attempts;
 
 use crate::attempt::{Attempt, Way};
 
-/// All of them.
+/// All attempts.
 pub fn attempts() -> Vec<Attempt> {
     let by_hand = raw_attempts().into_iter().map(|raw| Attempt {
         name: Cow::Borrowed(raw.name),

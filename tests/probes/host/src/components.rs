@@ -1,4 +1,4 @@
-//! Components that hurt whoever compiles them.
+//! Components that are expensive to compile.
 
 use wasm_encoder::{
     CodeSection, Component, CustomSection, Function, FunctionSection, Module, ModuleSection, TypeSection, ValType,
@@ -23,14 +23,14 @@ pub fn component(functions: u32, body: impl Fn(&mut Function)) -> Vec<u8> {
     component.finish()
 }
 
-/// A component that does nothing and has so many bytes and some.
+/// A component that does nothing and has a little more than `bytes` bytes.
 pub fn large(bytes: usize) -> Vec<u8> {
     let mut component = Component::new();
     component.section(&CustomSection { name: "ballast".into(), data: vec![0; bytes].into() });
     component.finish()
 }
 
-/// A body that is this many multiplications, none of which can be left out.
+/// A body of `count` multiplications, none of which can be optimised away.
 pub fn multiplications(function: &mut Function, count: u32) {
     for _ in 0..count {
         function.instructions().local_get(0).local_get(1).i32_mul().local_set(0);
@@ -38,7 +38,7 @@ pub fn multiplications(function: &mut Function, count: u32) {
     function.instructions().local_get(0);
 }
 
-/// A `br_table` of this many targets inside as many blocks.
+/// A `br_table` with `count` targets inside as many blocks.
 pub fn branches(function: &mut Function, count: u32) {
     nested(function, count, |function| {
         let targets: Vec<u32> = (0..count).collect();
@@ -47,7 +47,7 @@ pub fn branches(function: &mut Function, count: u32) {
     function.instructions().local_get(1);
 }
 
-/// This many blocks, one inside another.
+/// `count` nested blocks.
 pub fn blocks(function: &mut Function, count: u32) {
     nested(function, count, |_| {});
     function.instructions().local_get(0);
@@ -63,7 +63,7 @@ fn nested(function: &mut Function, count: u32, inside: impl Fn(&mut Function)) {
     }
 }
 
-/// A component written as text.
+/// A component in the text format.
 pub fn text(text: &str) -> anyhow::Result<Vec<u8>> {
     Ok(wat::parse_str(text)?)
 }

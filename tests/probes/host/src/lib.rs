@@ -1,5 +1,5 @@
 //! The host side of the probes: guests of `tests/probes` in the real sandbox and executor, in process, and the table of
-//! everything hostile that is tried on them. Tests run it, and `cargo xtask containment` measures beside it.
+//! all hostile attempts. Tests run it, and `cargo xtask containment` measures beside it.
 
 pub mod arena;
 pub mod attempt;

@@ -1,4 +1,4 @@
-//! Bundles of one component that is not wanted, loaded by a sandbox of their own with a compiler in a child process.
+//! Loads bundles of one hostile component, each with a sandbox of its own that compiles in a child process.
 
 use std::fs;
 use std::path::Path;
@@ -35,31 +35,31 @@ from = "hostile"
 to = "end"
 "#;
 
-/// A component, and what compiling it may take where that is less than usual.
+/// A component, and limits for compiling it that are lower than usual.
 pub struct Loading {
     /// Its bytes.
     pub component: Vec<u8>,
-    /// How long it may take.
+    /// How long compiling may take.
     pub time: HumanDuration,
-    /// How much memory it may take.
+    /// How much memory compiling may take.
     pub memory: HumanSize,
-    /// How large it may be.
+    /// How large the component may be.
     pub size: HumanSize,
 }
 
 impl Loading {
-    /// A component within limits that no honest one meets, also on a busy machine.
+    /// A component with limits that no honest component reaches, also on a busy machine.
     pub fn new(component: Vec<u8>) -> Self {
         Self { component, time: HumanDuration::secs(600), memory: HumanSize(1 << 30), size: HumanSize(16 << 20) }
     }
 }
 
-/// Compilation by the host's program, as the host does it.
+/// Compilation in child processes of the host's program, as the host does it.
 pub fn in_children() -> Result<Compilation> {
     Ok(Compilation::ChildProcess { program: signalbox()?, command: "compile-component" })
 }
 
-/// A sandbox without a cache whose limits no honest component meets, also on a busy machine.
+/// A sandbox without a cache, with limits that no honest component reaches, also on a busy machine.
 pub async fn sandbox(compilation: Compilation, choose: impl FnOnce(&mut SandboxConfig)) -> Result<Sandbox> {
     let mut config =
         SandboxConfig { instances: 1, cache: None, compile_time: HumanDuration::secs(600), ..SandboxConfig::default() };
@@ -87,7 +87,7 @@ pub fn bundle_of(component: &[u8]) -> Result<TempDir> {
 pub async fn refusal(sandbox: &Sandbox, folder: &Path) -> Result<String> {
     match sandbox.load(folder).await {
         Err(BundleError::Refused(refusal)) => {
-            // Lines are wrapped for terminals.
+            // The report wraps lines for terminals.
             Ok(refusal.render(false).split_whitespace().filter(|word| *word != "│").collect::<Vec<_>>().join(" "))
         }
         Err(error) => Err(error.into()),

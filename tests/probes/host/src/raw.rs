@@ -1,4 +1,4 @@
-//! Guests below what any language's tools would make: core modules written by hand, inside the component of
+//! Guests that no language's tools would make: core modules written by hand, inside the component of
 //! `tests/probes/raw`, in one bundle beside an honest guest.
 
 use std::fmt::Write as _;
@@ -10,19 +10,19 @@ use anyhow::{Context, Result};
 const NODE: &str = include_str!("../../raw/node.wat");
 const MODULE: &str = include_str!("../../raw/module.wat");
 
-/// Room for the next values that the host hands over.
+/// Allocates memory for the host's values, as an honest guest does.
 const HONEST_REALLOC: &str = "
       (global.set $top (i32.and (i32.add (global.get $top) (i32.const 7)) (i32.const -8)))
       (global.get $top)
       (global.set $top (i32.add (global.get $top) (local.get $size)))";
 
-/// One way to do harm.
+/// One hostile attempt.
 pub struct Raw {
-    /// What the message says to have it done.
+    /// The message that chooses the attempt.
     pub name: &'static str,
-    /// What is tried, in words.
+    /// What the guest tries, in words.
     pub tries: &'static str,
-    /// What of the failure's words shows what stopped it.
+    /// A part of the failure's reason that shows what stopped it.
     pub word: &'static str,
     beside: String,
     given: &'static str,
@@ -36,7 +36,7 @@ pub struct Raw {
     post: &'static str,
 }
 
-/// A guest that would do nothing, if nothing more were said of it.
+/// A guest that does nothing, unless further methods change it.
 pub fn raw(name: &'static str, tries: &'static str, word: &'static str) -> Raw {
     Raw {
         name,
@@ -55,37 +55,37 @@ pub fn raw(name: &'static str, tries: &'static str, word: &'static str) -> Raw {
 }
 
 impl Raw {
-    /// With more definitions in the module.
+    /// Adds definitions to the module.
     pub fn more(self, more: &'static str) -> Self {
         Self { more, ..self }
     }
 
-    /// With more in the component, before the module is instantiated.
+    /// Adds definitions to the component, before the module is instantiated.
     pub fn beside(self, beside: impl Into<String>) -> Self {
         Self { beside: beside.into(), ..self }
     }
 
-    /// With more instances given to the module, and what it imports of them.
+    /// Passes more instances to the module, with its imports of them.
     pub fn given(self, given: &'static str, imports: &'static str) -> Self {
         Self { given, imports, ..self }
     }
 
-    /// What it does when the host wants room.
+    /// Replaces the guest's allocation function.
     pub fn realloc(self, realloc: &'static str) -> Self {
         Self { realloc, ..self }
     }
 
-    /// What it does when it is run.
+    /// Replaces the guest's main function.
     pub fn run(self, run: &'static str) -> Self {
         Self { run, ..self }
     }
 
-    /// What it does when its result has been read.
+    /// Replaces the function that is called after the result has been read.
     pub fn post(self, post: &'static str) -> Self {
         Self { post, ..self }
     }
 
-    /// With so many pages of memory from the start, and this limit in MiB.
+    /// Sets the memory at the start, and its limit in MiB.
     pub fn pages(self, pages: u32, memory: u64) -> Self {
         Self { pages, memory, ..self }
     }
@@ -104,7 +104,7 @@ impl Raw {
     }
 }
 
-/// Puts a bundle of all of them together, with a guest that answers whatever else it is told.
+/// Assembles a bundle of all of them, with a guest that answers every other message.
 pub fn bundle(folder: &Path, all: &[Raw]) -> Result<()> {
     fs::copy(signalbox_tests_support::bundle("probes/failures")?.join("failures.wasm"), folder.join("echo.wasm"))?;
     let mut manifest = "[bundle]\nbusiness-type = \"probe-raw\"\nversion = \"1.0.0\"\n\n[inputs.api]\n\n\

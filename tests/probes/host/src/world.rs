@@ -26,34 +26,34 @@ use signalbox_tests_support::{LOADING, compiled};
 use tempfile::TempDir;
 use tracing::instrument::WithSubscriber;
 
-/// What a test wants otherwise than usual.
+/// Options with which a test can change the world.
 #[derive(Default)]
 pub struct Options {
-    /// Text in `bundle.toml`, and what stands there instead.
+    /// A text in `bundle.toml`, and its replacement.
     pub replace: Option<(String, String)>,
-    /// The bundle's folder, where it is not one of `tests/probes/bundles`.
+    /// The bundle's folder, if it is not one of `tests/probes/bundles`.
     pub folder: Option<PathBuf>,
-    /// How much plugins may have together.
+    /// The limits of the sandbox.
     pub sandbox: SandboxConfig,
-    /// The way out; none is switched off.
+    /// The egress rules; none switches egress off.
     pub egress: Option<EgressRules>,
-    /// Who answers for names; none is the system.
+    /// The resolver of names; none is the system's.
     pub lookup: Option<Arc<dyn Lookup>>,
-    /// Businesses besides `alpha` and `beta`, each with the probe that decides for it.
+    /// Businesses besides `alpha` and `beta`, each with the probe of its bundle.
     pub businesses: Vec<(&'static str, &'static str)>,
-    /// The script of the model `default`; none is no model.
+    /// The script of the model `default`; without it there is no model.
     pub script: Option<String>,
-    /// What the schedules that plugins make may come to.
+    /// The limits for schedules that plugins make.
     pub schedules: ScheduleLimits,
-    /// How much of what plugins ask for is held.
+    /// The limits for answers to plugins.
     pub answers: AnswerLimits,
 }
 
-/// An executor with what it stands on.
+/// An executor with its store and backends.
 pub struct World {
-    /// Where its decisions are.
+    /// The store with its decisions.
     pub store: Store,
-    /// What plugins have been answered that is held.
+    /// Counts the answers to plugins that are in memory.
     pub answers: Arc<AnswerLedger>,
     executor: Executor,
     sandbox: Sandbox,
@@ -62,12 +62,12 @@ pub struct World {
 }
 
 impl World {
-    /// With one probe's bundle.
+    /// A world with one probe's bundle.
     pub async fn start(probe: &str) -> Result<Self> {
         Self::with(probe, |_| {}).await
     }
 
-    /// The same, with something otherwise than usual.
+    /// The same, with changed options.
     pub async fn with(probe: &str, choose: impl FnOnce(&mut Options)) -> Result<Self> {
         let mut options = Options::default();
         choose(&mut options);
@@ -115,7 +115,7 @@ impl World {
         Ok(Self { store, answers, executor, sandbox: loader, messages: AtomicU64::new(1), instances })
     }
 
-    /// What came back for each call that the probe made for business `alpha`.
+    /// The outcome of each call that the probe made for business `alpha`.
     pub async fn calls(&self, calls: Value) -> Result<Vec<Value>> {
         self.calls_at("alpha", None, calls).await
     }
@@ -125,7 +125,7 @@ impl World {
         Self::results(&*self.decide_calls(business, location, calls).await?)
     }
 
-    /// The whole decision of a probe that made these calls.
+    /// The whole decision of a probe that makes these calls.
     pub async fn decide_calls(
         &self,
         business: &str,
@@ -136,7 +136,7 @@ impl World {
         self.decide(&id, business, location, json!({ "data": { "calls": calls } })).await
     }
 
-    /// What came back for each call.
+    /// The outcome of each call.
     pub fn results(record: &DecisionRecord) -> Result<Vec<Value>> {
         let response = record.output.responses.first();
         let response = response.with_context(|| format!("the probe gave no answer: {}", record.decision.reasoning))?;
@@ -144,7 +144,7 @@ impl World {
         results.cloned().context("the answer has no results")
     }
 
-    /// How the decision on a text ended for a business, and why, without reading it back.
+    /// The outcome and reason of the decision on a text, without reading it from the store.
     pub async fn ask(&self, business: &str, text: &str) -> Result<(Outcome, String)> {
         let accepted = accepted(&self.next_id(), business, None, json!({ "text": text }))?;
         let decided = self.executor.decide(accepted, Arc::new(Silent)).await?;
@@ -162,12 +162,12 @@ impl World {
         self.say_watched(id, text, Arc::new(Silent)).await
     }
 
-    /// The same, watched.
+    /// The same, with progress reports to `watch`.
     pub async fn say_watched(&self, id: &str, text: &str, watch: Arc<dyn Progress>) -> Result<Arc<DecisionRecord>> {
         self.decide_watched(id, "alpha", None, json!({ "text": text }), watch).await
     }
 
-    /// Makes the probe's bundle with another text in its manifest the live one.
+    /// Publishes the probe's bundle with a text in its manifest replaced.
     pub async fn publish(&self, probe: &str, (text, instead): (&str, &str)) -> Result<()> {
         let folder = TempDir::new()?;
         let options = Options { replace: Some((text.to_owned(), instead.to_owned())), ..Options::default() };
@@ -176,7 +176,7 @@ impl World {
         Ok(())
     }
 
-    /// Makes the bundle in a folder live too.
+    /// Publishes the bundle in a folder in addition.
     pub async fn add(&self, folder: &Path) -> Result<()> {
         let loading = LOADING.lock().await;
         let generation = self.sandbox.load(folder).await?;
@@ -185,7 +185,7 @@ impl World {
         Ok(())
     }
 
-    /// What a handler makes of an event for business `alpha`.
+    /// A handler's result for an event of business `alpha`.
     pub async fn handle(&self, handler: &str, event: HandlerEvent) -> std::result::Result<Handled, HandleError> {
         self.handle_at("alpha", handler, event).await
     }
@@ -263,7 +263,7 @@ fn accepted(id: &str, business: &str, location: Option<&str>, content: Value) ->
     })
 }
 
-/// The probe's bundle, or a copy of it with another text in its manifest.
+/// The probe's bundle, or a copy of it with a text in its manifest replaced.
 fn bundle_folder(probe: &str, options: &Options, folder: &Path) -> Result<PathBuf> {
     let original = match &options.folder {
         Some(folder) => folder.clone(),
@@ -276,7 +276,7 @@ fn bundle_folder(probe: &str, options: &Options, folder: &Path) -> Result<PathBu
     Ok(copy)
 }
 
-/// Copies a bundle into a folder, with another text in its manifest.
+/// Copies a bundle into a folder, with a text in its manifest replaced.
 pub fn copied(original: &Path, (text, instead): (&str, &str), into: &Path) -> Result<()> {
     for entry in fs::read_dir(original)? {
         let entry = entry?;
@@ -297,7 +297,7 @@ fn business(id: &str, probe: &str) -> Result<BusinessInfo> {
     }))?)
 }
 
-/// Runs something and returns the log lines that it wrote, each as JSON.
+/// Runs a future and returns the log lines that it wrote, each as JSON.
 pub async fn captured<T>(work: impl Future<Output = T>) -> (T, Vec<Value>) {
     let kept = Kept::default();
     let writer = kept.clone();

@@ -1,5 +1,5 @@
-//! What becomes of components that are made to hurt whoever compiles them: a refusal in words, from a child process
-//! that is gone afterwards, while the host goes on.
+//! Components that are expensive to compile are refused with an error, their compiler's child process ends, and the
+//! host goes on.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -152,7 +152,8 @@ async fn a_compiler_is_told_nothing_of_the_hosts_environment() -> Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = TempDir::new()?;
     let program = folder.path().join("tells");
-    // What the process was started with, not what a shell adds; the exit code is that of a compiler in trouble.
+    // Prints the environment with which the process was started, without what the shell adds; the exit code is that of
+    // a failed compiler.
     fs::write(&program, "#!/bin/sh\necho \"[$(tr '\\0' ' ' < /proc/$$/environ)]\" >&2\nexit 12\n")?;
     fs::set_permissions(&program, fs::Permissions::from_mode(0o700))?;
     assert!(std::env::vars_os().next().is_some(), "there is something to tell");
@@ -162,7 +163,7 @@ async fn a_compiler_is_told_nothing_of_the_hosts_environment() -> Result<()> {
     Ok(())
 }
 
-/// Niceness and policy of whoever reads this, as `/proc` has them.
+/// Niceness and policy of the current process, from `/proc`.
 #[cfg(target_os = "linux")]
 fn priority() -> Result<(i32, i32)> {
     let stat = fs::read_to_string("/proc/thread-self/stat")?;
@@ -176,7 +177,7 @@ async fn a_compiler_has_the_hosts_priority_while_nobody_is_served_and_a_lower_on
     use std::os::unix::fs::PermissionsExt as _;
     let folder = TempDir::new()?;
     let program = folder.path().join("tells");
-    // Its own priority; the exit code is that of a compiler in trouble.
+    // Prints its own priority; the exit code is that of a failed compiler.
     let script = "#!/bin/sh\nread -r line < /proc/$$/stat\nset -- ${line##*)}\necho \"[${17} ${39}]\" >&2\nexit 12\n";
     fs::write(&program, script)?;
     fs::set_permissions(&program, fs::Permissions::from_mode(0o700))?;
@@ -191,7 +192,7 @@ async fn a_compiler_has_the_hosts_priority_while_nobody_is_served_and_a_lower_on
     let foreground = told(LoadPriority::Foreground).await;
     assert!(foreground.contains(&format!("[{niceness} {policy}]")), "{foreground}");
     let background = told(LoadPriority::Background).await;
-    // Where the machine gives idle priority nothing, it has low priority.
+    // Machines that do not allow idle priority give low priority.
     let low = format!("[{} {policy}]", niceness.max(10));
     assert!(background.contains(" 5]") || background.contains(&low), "{background}");
     Ok(())
@@ -216,7 +217,7 @@ async fn a_child_gives_the_same_code_and_a_file_that_was_tampered_with_is_made_a
     assert_eq!(own.file_name(), childs.file_name(), "the engines' settings are the same");
     let code = |path: &Path| -> Result<Vec<u8>> {
         let bytes = fs::read(path)?;
-        // Each folder has its own key, and so its own seal.
+        // Each folder has its own key, so the seals differ.
         Ok(bytes.get(..bytes.len() - 32).context("it has a seal")?.to_vec())
     };
     let sound = code(childs)?;

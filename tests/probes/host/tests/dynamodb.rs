@@ -143,7 +143,7 @@ async fn pages_that_end_early_lead_through_the_whole_partition() -> Result<()> {
     loop {
         let query = json!([{"call": "query", "table": "rows", "partition": "p", "cursor": cursor}]);
         let record = world.decide_calls("alpha", None, query).await?;
-        // What the probe gives back is too large for a decision; the journal has it.
+        // The probe's answer is too large for a decision; the journal has it.
         let journal = world.store.journal(&record.output.metadata.journal_id).await?.unwrap_or_default();
         let journal: Value = serde_json::from_slice(&journal)?;
         let page = &journal[0]["answer"]["ok"];

@@ -1,4 +1,4 @@
-//! What holds for a decision as a whole, whatever its guest asks for.
+//! Guarantees for a decision as a whole, with any guest.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 
 use super::world::World;
 
-/// Tells when a node starts.
+/// Reports when a node starts.
 struct Started(mpsc::Sender<String>);
 
 impl Progress for Started {

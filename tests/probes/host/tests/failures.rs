@@ -1,4 +1,4 @@
-//! Guests that misbehave: each gives a failed decision that is recorded with its path, and nothing else happens.
+//! Guests that misbehave: each gives a failed decision that is recorded with its path, and has no other effect.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use signalbox_store::DecisionRecord;
 
 use super::world::{World, captured};
 
-/// Why no decision came out, as the record tells it.
+/// Why no decision came out, from the record.
 fn failure(record: &Arc<DecisionRecord>) -> &str {
     assert_eq!(record.decision.outcome, Outcome::Failed, "{:?}", record.decision.reasoning);
     assert!(record.output.responses.is_empty() && record.effects.is_empty(), "a failed decision causes nothing");
@@ -17,7 +17,7 @@ fn failure(record: &Arc<DecisionRecord>) -> &str {
     &record.decision.reasoning
 }
 
-/// What the guest answered; null when it answered nothing.
+/// The guest's answer; null when there is none.
 fn result(record: &Arc<DecisionRecord>) -> Value {
     assert_eq!(record.decision.outcome, Outcome::Decided, "{:?}", record.decision.reasoning);
     let data = record.output.responses.first().and_then(|response| response.content.data.as_ref());
@@ -179,7 +179,7 @@ async fn a_guest_cannot_forge_a_log_line() -> Result<()> {
     Ok(())
 }
 
-/// A world whose breakers open after two traps, for so long.
+/// A world whose breakers open after two traps, for `cool_down`.
 async fn breaking(cool_down: HumanDuration) -> Result<World> {
     World::with("failures", |options| {
         options.sandbox.breaker_traps = 2;

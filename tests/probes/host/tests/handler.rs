@@ -1,4 +1,4 @@
-//! Input handlers: every event crosses the boundary whole, and whatever a handler does the event gives inputs or a
+//! Input handlers: every event reaches the handler complete, and whatever a handler does, the result is inputs or a
 //! typed reason.
 
 use anyhow::Result;

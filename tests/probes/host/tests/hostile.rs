@@ -7,7 +7,7 @@ use signalbox_tests_probes::arena::Arena;
 use signalbox_tests_probes::attempt::Ended;
 use signalbox_tests_probes::attempts::attempts;
 
-/// This process's memory as Linux counts it, in KiB: now, or at its most.
+/// This process's memory as Linux counts it, in KiB: current or peak.
 fn memory(what: &str) -> Result<u64> {
     if !cfg!(target_os = "linux") {
         return Ok(0);
@@ -31,7 +31,7 @@ async fn whatever_is_tried_is_stopped_in_words_and_the_neighbour_is_answered() -
         arena.neighbour().await.with_context(|| format!("after {name}"))?;
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    // One guest's memory and what else runs beside this test; what was tried would be gigabytes.
+    // One guest's memory and that of other tests; the attempts would take gigabytes.
     let grown = memory("VmHWM")?.saturating_sub(before);
     assert!(grown < 1 << 20, "{grown} KiB");
     Ok(())

@@ -11,7 +11,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::world::World;
 
-/// A world whose guest may reach this server as its bundle says.
+/// A world whose guest may send requests to this server, as its bundle says.
 async fn world(server: &MockServer) -> Result<World> {
     let port = server.address().port();
     let loopback = "127.0.0.1/32".parse().map_err(anyhow::Error::msg)?;
@@ -97,7 +97,7 @@ async fn with_outgoing_requests_switched_off_the_plugin_is_told() -> Result<()> 
     Ok(())
 }
 
-/// Answers for every name with the next of these addresses.
+/// Resolves every name to the next of these addresses.
 struct Changing(AtomicUsize);
 
 #[async_trait::async_trait]

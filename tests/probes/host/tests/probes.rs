@@ -1,5 +1,5 @@
-//! Every probe through the real sandbox and executor, in process, on a store in memory. Needs the bundles that
-//! `cargo xtask build-plugins --probes` puts together; `cargo xtask test` sees to it.
+//! Every probe through the real sandbox and executor, in process, on a store in memory. Needs the bundles that `cargo
+//! xtask build-plugins --probes` assembles; `cargo xtask test` builds them.
 
 use signalbox_tests_probes::world;
 

@@ -1,4 +1,4 @@
-//! Message models as the host renders them: the nearest one, bounded, and never with a parameter missing.
+//! Rendering of message models: the nearest model is used, within limits, and never with a parameter missing.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ fn model(code: &str, template: &str, variant: &Value) -> Result<MessageModel> {
     Ok(serde_json::from_value(model)?)
 }
 
-/// The decision of a node that answers with the words of a decision code.
+/// The decision of a node that answers with a decision code's message.
 async fn words(world: &World, location: Option<&str>, words: &Value) -> Result<Arc<DecisionRecord>> {
     world.decide(&world.next_id(), "alpha", location, json!({"text": "words", "data": words})).await
 }
@@ -70,7 +70,8 @@ async fn a_template_that_works_or_talks_without_end_fails_its_decision_alone() -
     let world = World::start("failures").await?;
     let spin = "{% for a in range(10000) %}{% for b in range(10000) %}{% endfor %}{% endfor %}";
     let long = "{% for a in range(2000) %}{{ name }}{{ name }}{% endfor %}";
-    // Two values that share their parts, compared; and all the memory there is. Both stopped a whole host once.
+    // A comparison of two values that share their parts, and an allocation of all memory. Both once stopped a whole
+    // host.
     let shared = "{% set ns = namespace(x=[1],y=[1]) %}{% for i in range(40) %}{% set ns.x = [ns.x,ns.x] %}\
                   {% set ns.y = [ns.y,ns.y] %}{% endfor %}{{ ns.x == ns.y }}";
     let doubled = "{% set x = [x,x] %}{% set y = [y,y] %}".repeat(100);

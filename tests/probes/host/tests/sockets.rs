@@ -2,7 +2,7 @@ use anyhow::Result;
 
 use super::world::World;
 
-/// Answered with a refusal: the import is seen before anything runs.
+/// The bundle is refused: the host sees the import before any code runs.
 #[tokio::test]
 pub async fn the_probe_is_answered() -> Result<()> {
     let Err(error) = World::start("sockets").await else { panic!("a guest with sockets was loaded") };

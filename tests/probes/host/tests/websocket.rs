@@ -20,7 +20,7 @@ pub async fn the_probe_is_answered() -> Result<()> {
     assert_eq!(results[1], json!({"ok": null}));
     assert_eq!(results[2]["error"], "Invalid");
 
-    // What was accepted is stored with the decision, in order; what was refused is not.
+    // Accepted notifications are stored with the decision, in order; refused ones are not.
     let [first, second] = record.effects.as_slice() else { panic!("two effects: {:?}", record.effects) };
     let EffectKind::Notification { user_id, content, .. } = &first.kind else { panic!("{first:?}") };
     assert_eq!((user_id.as_deref(), &content["hello"]), (Some("ion"), &json!("ion")));

@@ -14,7 +14,7 @@ const SLOTS: Expected = Expected {
 };
 const BOOKED: Expected = Expected { code: "appointment.confirmed", ..SLOTS };
 
-/// Characters of an answer that are shown: a list of free times is longer than a first look.
+/// How many characters of an answer are shown: a list of free times is long.
 const LONGEST: usize = 140;
 
 pub fn tell(stage: &mut Stage<'_>) -> Result<()> {

@@ -3,7 +3,7 @@ use anyhow::{Context, Result};
 use super::{BISTRO, CLINIC, Expected, Stage, TRATTORIA, line};
 use crate::demo::person::text_at;
 
-/// One message, and what should come of it.
+/// One message, and the expected result.
 struct Scene {
     text: &'static str,
     expected: Expected,
@@ -19,8 +19,7 @@ const fn scene(
     Scene { text, expected: Expected { business, code, outcome, source: "websocket", nodes } }
 }
 
-/// Every day of the year gives the same story: the bistro is open daily, and Saturday's hours are asked for, not
-/// booked.
+/// The story is the same on every day of the year: the bistro is open daily, and Saturday's hours are only asked for.
 const SCENES: &[Scene] = &[
     scene(
         TRATTORIA,

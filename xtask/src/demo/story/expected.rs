@@ -2,22 +2,22 @@ use serde_json::Value;
 
 use crate::demo::person::text_at;
 
-/// What a stored decision must be.
+/// The expected properties of a stored decision.
 #[derive(Clone, Copy)]
 pub struct Expected {
     pub business: &'static str,
     /// The decision code.
     pub code: &'static str,
-    /// How it stands.
+    /// The outcome.
     pub outcome: &'static str,
-    /// Where its input came from.
+    /// The source of its input.
     pub source: &'static str,
     /// Nodes that it must have passed.
     pub nodes: &'static [&'static str],
 }
 
 impl Expected {
-    /// Everything about a stored decision that is not as it should be.
+    /// Every property of a stored decision that differs from the expected one.
     pub fn problems(&self, id: &str, stored: &Value) -> Vec<String> {
         let mut problems = Vec::new();
         let facts = [
@@ -42,7 +42,7 @@ impl Expected {
     }
 }
 
-/// What was decided, in a line.
+/// The decision in one line.
 pub fn decision(stored: &Value) -> String {
     let output = |field| text_at(stored, field);
     let confidence = stored.pointer("/output/confidence").and_then(Value::as_f64).unwrap_or_default();
@@ -54,7 +54,7 @@ pub fn decision(stored: &Value) -> String {
     )
 }
 
-/// The nodes that it passed; those of one step ran side by side. A subgraph counts its own steps.
+/// The nodes that the decision passed; those of one step ran side by side. A subgraph counts its own steps.
 pub fn path(stored: &Value) -> String {
     let mut told: Vec<(u64, &str, Vec<&str>)> = Vec::new();
     for (step, node) in steps(stored) {

@@ -16,7 +16,7 @@ const RESULTS: Expected = Expected {
     nodes: &["results"],
 };
 
-/// The decision that waits for a doctor afterwards.
+/// Returns the decision that waits for a doctor afterwards.
 pub fn tell(stage: &mut Stage<'_>) -> Result<String> {
     let values = json!([
         { "code": "K", "name": "Potassium", "value": 6.9, "unit": "mmol/L", "range": { "low": 3.5, "high": 5.1 } },

@@ -1,4 +1,4 @@
-//! Does next to nothing at each step of a small graph, so that what is measured around it is the host's own work.
+//! Does next to nothing at each step of a small graph, so that a measurement shows the host's own work.
 
 use signalbox_sdk::prelude::*;
 

@@ -31,19 +31,19 @@ enum Call {
         sort: String,
         when: Option<When>,
     },
-    /// Reads the partition from its beginning, so many times or until it is refused.
+    /// Reads the partition from its beginning, `times` times or until a read is refused.
     ReadOn {
         table: String,
         partition: String,
         times: u32,
     },
-    /// Asks for what cannot be there, whatever the answer is.
+    /// Reads a row that does not exist, whatever the answer is.
     AskOn {
         table: String,
     },
 }
 
-/// What must hold for a write to happen; anything goes when unset.
+/// The condition of a write; none when unset.
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum When {

@@ -1,4 +1,4 @@
-//! Misbehaves in the way that `behaviour` in its configuration says, so that the host can be seen to stand it.
+//! Misbehaves in the way that `behaviour` in its configuration says, to show that the host stops it.
 #![allow(clippy::panic, clippy::print_stdout, reason = "misbehaving is what this guest is for")]
 
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use signalbox_sdk::prelude::*;
 
-/// Would count the runs of an instance that was used again.
+/// Would count up if an instance were used again.
 static RUNS: AtomicU64 = AtomicU64::new(0);
 
 #[decision_node]
@@ -87,7 +87,7 @@ fn answer(result: Value) -> Result<Step, Failure> {
     Ok(Step::new().update("result", &result)?.respond(response).decide(verdict))
 }
 
-/// Answers with the words of a message model, as the input's data asks.
+/// Answers with a message model's text, as the input's data asks.
 fn words(context: &Context) -> Result<Step, Failure> {
     let Some(data) = &context.input.content.data else { return Err(Failure::invalid("the input has no data")) };
     let code = data.get::<String>("code")?.unwrap_or_default();
@@ -96,14 +96,14 @@ fn words(context: &Context) -> Result<Step, Failure> {
     Ok(Step::new().respond(response).decide(Verdict::new("probe.worded", "probe")))
 }
 
-/// A value for the channel as the SDK would never write it.
+/// A value for the channel that the SDK itself would never write.
 fn raw(text: String) -> Step {
     let mut step = Step::new();
     step.updates.push(("result".to_owned(), text));
     step
 }
 
-/// A step with so many actions of 30 KB that no compression makes smaller than three quarters.
+/// A step with this many actions of 30 KB, which compression shrinks by no more than a quarter.
 fn say(actions: u32) -> Step {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut chance: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -123,7 +123,7 @@ fn say(actions: u32) -> Step {
 fn spin() -> Result<Step, Failure> {
     let mut turns = 0_u64;
     loop {
-        // Looked at from outside, so that the compiler keeps the loop.
+        // `black_box` keeps the compiler from removing the loop.
         turns = std::hint::black_box(turns.wrapping_add(1));
     }
 }

@@ -1,4 +1,4 @@
-//! An input handler that does with an event what `behaviour` in its configuration says.
+//! An input handler that treats an event as `behaviour` in its configuration says.
 #![allow(clippy::panic, reason = "misbehaving is what this guest is for")]
 
 use signalbox_sdk::prelude::*;
@@ -35,7 +35,7 @@ fn handler(event: Event) -> Result<Handled, Rejection> {
     }
 }
 
-/// What the body of a webhook says, whatever it is.
+/// The body of a webhook as text.
 fn named(event: &Event) -> String {
     match event {
         Event::Webhook(request) => String::from_utf8_lossy(&request.body).into_owned(),
@@ -84,7 +84,7 @@ fn content(content: &Content) -> Result<Value, JsonError> {
 fn spin() -> Result<Handled, Rejection> {
     let mut turns = 0_u64;
     loop {
-        // Looked at from outside, so that the compiler keeps the loop.
+        // `black_box` keeps the compiler from removing the loop.
         turns = std::hint::black_box(turns.wrapping_add(1));
     }
 }

@@ -1,8 +1,8 @@
-//! What the probes of capabilities share: calls in, outcomes out.
+//! The shared code of the capabilities' probes: makes calls, and returns their outcomes.
 //!
 //! A probe makes the calls that the input's `content.data.calls` lists, each an object with the function's name under
-//! `call` and its arguments. What came back goes to the channel `result` and into the answer's `data.results`, one
-//! outcome per call: `{"ok": …}`, or `{"error": "<case>", "retryable": …, "text": "…"}`.
+//! `call` and its arguments. The outcomes go to the channel `result` and into the answer's `data.results`, one per
+//! call: `{"ok": …}`, or `{"error": "<case>", "retryable": …, "text": "…"}`.
 
 use std::fmt::{Debug, Display};
 
@@ -23,7 +23,7 @@ pub fn run<C: DeserializeOwned>(context: &Context, mut make: impl FnMut(C) -> Va
     Ok(Step::new().update("result", &results)?.respond(answer).decide(verdict))
 }
 
-/// A call's outcome; `retryable` is the error's own word.
+/// A call's outcome; `retryable` tells whether a retry may help.
 pub fn outcome<T: Serialize, E: Debug + Display>(result: Result<T, E>, retryable: fn(&E) -> bool) -> Value {
     match result {
         Ok(value) => json!({ "ok": value }),

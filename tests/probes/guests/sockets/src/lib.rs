@@ -1,4 +1,4 @@
-//! Wants a socket, which no plugin gets: its bundle must not load.
+//! Imports sockets, which no plugin may use: its bundle must not load.
 
 use signalbox_sdk::prelude::*;
 

@@ -10,7 +10,7 @@ enum Call {
         user: String,
         content: Value,
     },
-    /// To the staff of the decision's own place, unless it says otherwise.
+    /// To the staff of the decision's own place, unless the arguments say otherwise.
     Broadcast {
         location: Option<String>,
         #[serde(default)]

@@ -1,4 +1,4 @@
-//! Guests that the SDK makes.
+//! Attempts of guests that are built with the SDK.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::attempt::{Attempt, Way, at, connections, rows};
 
-/// Every spelling of this machine, of its neighbours, and of where clouds keep their metadata.
+/// Every spelling of this machine's address, of private networks, and of the clouds' metadata services.
 pub const PRIVATE: [&str; 31] = [
     "127.0.0.1",
     "127.1",
@@ -44,9 +44,9 @@ pub const PRIVATE: [&str; 31] = [
 
 /// The default of `limits.time`.
 const USUAL: Duration = Duration::from_secs(5);
-/// Of those that compute, also on a machine that is busy with other things.
+/// For guests that compute, also on a busy machine.
 const LONG: Duration = Duration::from_secs(10);
-/// Of one that sleeps.
+/// For a guest that sleeps.
 const SHORT: Duration = Duration::from_secs(2);
 
 pub(super) fn attempts() -> Vec<Attempt> {

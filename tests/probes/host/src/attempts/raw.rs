@@ -1,20 +1,20 @@
-//! Guests written by hand.
+//! Attempts of guests that are written by hand.
 
 use crate::raw::{Raw, raw};
 
 /// Computes without end.
 const SPIN: &str = "(loop $again (br $again)) (unreachable)";
-/// Computes without end where nothing is to be left.
+/// Computes without end in a function without a result.
 const SPIN_ON: &str = "(loop $again (br $again))";
-/// What the module imports of [`dropping`].
+/// The module's imports for [`dropping`].
 const THING: &str = "(import \"thing\" \"new\" (func $new (param i32) (result i32)))
     (import \"thing\" \"drop\" (func $drop (param i32)))";
-/// Gives it to the module.
+/// Passes the resource's functions to the module.
 const GIVEN: &str = "(with \"thing\" (instance (export \"new\" (func $new)) (export \"drop\" (func $drop))))";
-/// Makes one and drops it.
+/// Makes a resource and drops it.
 const DROP: &str = "(call $drop (call $new (i32.const 7))) (i32.const 0)";
 
-/// A resource of its own whose destructor does this.
+/// A resource whose destructor runs this code.
 fn dropping(destructor: &str) -> String {
     format!(
         "(core module $ends (func (export \"end\") (param i32) {destructor}))
@@ -25,11 +25,11 @@ fn dropping(destructor: &str) -> String {
     )
 }
 
-/// What is tried, and what stops it. A result lies at 0: its case, then from 8 a step's updates, decision (16), actions
-/// (72), responses (80) and targets (88), each list as address and length.
+/// The attempts, and the word that shows what stops each. A result lies at 0: its case, then from 8 a step's updates,
+/// decision (16), actions (72), responses (80) and targets (88), each list as address and length.
 pub(crate) fn raw_attempts() -> Vec<Raw> {
     vec![
-        // Where a guest runs before and after its function.
+        // Traps before and after the guest's function.
         raw("trap-in-start", "trap while it is instantiated", "unreachable").more("(func $boom (unreachable)) (start $boom)"),
         raw("spin-in-start", "compute without end while it is instantiated", "cpu").more("(func $boom (loop $again (br $again))) (start $boom)"),
         raw("trap-in-realloc", "trap when the host wants room for an argument", "unreachable").realloc("(unreachable)"),
@@ -40,7 +40,7 @@ pub(crate) fn raw_attempts() -> Vec<Raw> {
         raw("trap-in-post-return", "trap while its result is dropped", "unreachable").post("(unreachable)"),
         raw("spin-in-post-return", "compute without end while its result is dropped", "cpu").post(SPIN_ON),
         raw("host-call-in-post-return", "call the host while its result is dropped", "cannot leave component instance").post("(drop (call $stdout))"),
-        // Lies in what is given back.
+        // Malformed results.
         raw("result-outside", "give a result outside its memory", "out of bounds").run("(i32.const -8)"),
         raw("result-crooked", "give a result that is not aligned", "not aligned").run("(i32.const 3)"),
         raw("result-of-no-case", "give a result of a case that there is not", "discriminant").run("(i32.store8 (i32.const 0) (i32.const 7)) (i32.const 0)"),
@@ -51,7 +51,7 @@ pub(crate) fn raw_attempts() -> Vec<Raw> {
             "(i32.store8 (i32.const 0) (i32.const 1)) (i32.store8 (i32.const 200) (i32.const 0xff))
              (i32.store (i32.const 12) (i32.const 200)) (i32.store (i32.const 16) (i32.const 1)) (i32.const 0)",
         ),
-        // More than anybody wants to have.
+        // Results of excessive size.
         raw("text-of-100-mb", "give a text of 100 MB", "fuel").pages(1_600, 128).run(
             "(i32.store8 (i32.const 0) (i32.const 1)) (i32.store (i32.const 16) (i32.const 100000000)) (i32.const 0)",
         ),
@@ -73,7 +73,7 @@ pub(crate) fn raw_attempts() -> Vec<Raw> {
         raw("a-million-responses", "give a million responses", "fuel").pages(2_000, 128).run(
             "(i32.store (i32.const 80) (i32.const 65536)) (i32.store (i32.const 84) (i32.const 1000000)) (i32.const 0)",
         ),
-        // The same towards the host's functions.
+        // Malformed and excessive arguments of the host's functions.
         raw("argument-outside", "hand the host a text outside its memory", "out of bounds").run("(call $get (i32.const -16) (i32.const 100) (i32.const 0)) (i32.const 0)"),
         raw("answer-outside", "have the host write outside its memory", "out of bounds").run("(call $get (i32.const 0) (i32.const 1) (i32.const -8)) (i32.const 0)"),
         raw("argument-of-100-mb", "hand the host a text of 100 MB", "fuel")
@@ -108,7 +108,7 @@ pub(crate) fn raw_attempts() -> Vec<Raw> {
             .more("(type $none (func)) (table $t 1 funcref)")
             .run("(call_indirect $t (type $none) (i32.const 0)) (i32.const 0)"),
         raw("division-by-zero", "divide by zero", "divide by zero").run("(i32.div_s (i32.const 1) (i32.const 0))"),
-        // More of everything than one limit sees.
+        // Several resources that together exceed one limit.
         raw("memories-together", "have more memory than it may in two memories together", "memory").pages(160, 16).beside(
             "(core module $more (memory (export \"memory\") 100)) (core instance $more (instantiate $more))",
         ),
@@ -118,7 +118,7 @@ pub(crate) fn raw_attempts() -> Vec<Raw> {
         raw("memory-filled-at-once", "touch all the memory that it may have in one instruction", "unreachable")
             .pages(500, 32)
             .run("(memory.fill (i32.const 0) (i32.const 1) (i32.const 32768000)) (unreachable)"),
-        // Where a resource of its own ends.
+        // Destructors of the guest's own resources.
         raw("trap-in-drop", "trap while a resource of its own is dropped", "unreachable")
             .beside(dropping("(unreachable)"))
             .given(GIVEN, THING)

@@ -1,4 +1,4 @@
-//! Components of which nothing ever runs.
+//! Components that are refused before any of their code runs.
 
 use std::borrow::Cow;
 use std::fs;
@@ -24,7 +24,7 @@ pub(super) fn attempts() -> Vec<Attempt> {
         tries,
         word,
         deadline: USUAL,
-        // Of the host's own, while it hands the component over.
+        // The host's own memory while it passes the component on.
         memory: 64,
         way: Way::Load(load),
     };
@@ -33,7 +33,7 @@ pub(super) fn attempts() -> Vec<Attempt> {
         tries,
         word,
         deadline: USUAL,
-        // Of the host's own, while it hands the component over.
+        // The host's own memory while it passes the component on.
         memory: 64,
         way: Way::Other(other),
     };
