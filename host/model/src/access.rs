@@ -4,18 +4,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::BusinessInfo;
 
-/// What users need to send messages to a business, and to read its answers again. Whoever may write at all has it, a
-/// guest as well as a coordinator.
+/// The permission to send messages to a business, and to read their answers again. Coordinators and guests need it
+/// alike.
 pub const MESSAGE_PERMISSION: &str = "message";
 
-/// What users need to read all decisions of a business, and to hear what its plugins tell the staff. Those who have it
-/// are the staff.
+/// The permission to read all decisions of a business, and to receive what its plugins send to the staff. The users
+/// with this permission are the staff.
 pub const DECISIONS_PERMISSION: &str = "decisions";
 
 /// The permissions that the host itself asks for. Bundles declare others that their nodes ask for.
 pub const HOST_PERMISSIONS: [&str; 3] = [MESSAGE_PERMISSION, crate::REVIEW_PERMISSION, DECISIONS_PERMISSION];
 
-/// Who is asking, as a verified token says.
+/// The user of a verified token, with the businesses and roles that it grants.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -32,16 +32,16 @@ const LONGEST_USER_ID: usize = 128;
 /// The longest id of a business, in bytes.
 const LONGEST_BUSINESS_ID: usize = 64;
 
-/// What a business's id has to be, for errors.
+/// The rule for a business's id, for errors.
 pub const BUSINESS_ID_RULE: &str = "1 to 64 letters, digits, `-` or `_`";
 
-/// Why a text can be no user's id; none when it can. Behind the name of where it stands: "`sub` begins or ends with a
-/// space".
+/// Why a text is not valid as a user's id; none when it is. The error follows the name of the field: "`sub` begins or
+/// ends with a space".
 pub fn user_id_problem(text: &str) -> Option<String> {
     if !(1..=LONGEST_USER_ID).contains(&text.len()) {
         return Some(format!("has to name the user in 1 to {LONGEST_USER_ID} bytes"));
     }
-    // People read it in lists and logs, where two users must not look like one.
+    // People read user ids in lists and logs, where two different ids must not look the same.
     let is_odd = |character: char| crate::is_hidden(character) || (character.is_whitespace() && character != ' ');
     if let Some(odd) = text.chars().find(|character| is_odd(*character)) {
         return Some(format!("names the user with a character that nobody sees: {}", crate::name_of_hidden(odd)));
@@ -49,45 +49,45 @@ pub fn user_id_problem(text: &str) -> Option<String> {
     (text.trim() != text).then(|| "begins or ends with a space, or is nothing else".to_owned())
 }
 
-/// Whether a text can be a business's id.
+/// Whether a text is valid as a business's id.
 pub fn is_business_id(text: &str) -> bool {
     let is_of_ids = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     (1..=LONGEST_BUSINESS_ID).contains(&text.len()) && text.bytes().all(is_of_ids)
 }
 
-/// What a user is in one business. What each role may do there is the business's own affair.
+/// A user's roles and locations in one business. The business's own file says what each role permits.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct BusinessAccess {
     /// Role names, for example `coordinator`.
     pub roles: Vec<String>,
-    /// The places the user may see; none is every place.
+    /// The locations that the user may see; none is every location.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub locations: Option<Vec<String>>,
 }
 
-/// What something belongs to, when it is asked who may see it.
+/// What a record belongs to, for the question who may see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach<'a> {
-    /// A place: for those who may see that place.
+    /// One location: users who may see that location.
     Place(&'a str),
-    /// The business as a whole: for those who may see all of its places.
+    /// The whole business: users who may see all of its locations.
     Business,
-    /// Any place: for those who may see something of the business.
+    /// Any location: users who may see at least one location of the business.
     AnyPlace,
 }
 
 impl<'a> Reach<'a> {
-    /// What is about this place, or about none and so about the business as a whole.
+    /// The reach of a record about this location, or about none and so about the whole business.
     pub fn of(location_id: Option<&'a str>) -> Self {
         location_id.map_or(Self::Business, Self::Place)
     }
 }
 
 impl UserAccess {
-    /// Whether the user may see what belongs there: the one rule for what is pushed, resumed, listed, read and
-    /// reviewed. No permission asks for none.
+    /// Whether the user may see what belongs to `reach`. This is the one rule for push, resume, lists, reads and
+    /// reviews. Without a `permission` only the reach counts.
     pub fn may_see(&self, business: &BusinessInfo, reach: Reach<'_>, permission: Option<&str>) -> bool {
         let Some(granted) = self.businesses.get(&business.business_id) else { return false };
         let sees = |place: &str| granted.locations.as_ref().is_none_or(|seen| seen.iter().any(|id| id == place));
@@ -138,9 +138,9 @@ mod tests {
             assert_eq!(sees(places, Reach::of(None)), whole, "{places:?}");
             assert!(sees(places, Reach::AnyPlace), "{places:?}");
         }
-        // A place that is gone is for those who see all there is.
+        // A location that was removed is visible to users who may see every location.
         assert!(sees(None, Reach::Place("west")) && !sees(Some(&["south", "north"]), Reach::Place("west")));
-        // Where there are no places, nothing is anywhere else.
+        // In a business without locations, everything belongs to the whole business.
         assert!(access("doctor", Some(&["north"])).may_see(&business(&[]), Reach::Business, Some("review")));
     }
 

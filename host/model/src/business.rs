@@ -70,7 +70,7 @@ impl BusinessInfo {
         self.locations.iter().find(|location| location.id == id)
     }
 
-    /// Every permission that these roles give here, sorted, each once.
+    /// Every permission that these roles have here, sorted, each once.
     pub fn permissions_of<'a>(&self, roles: impl IntoIterator<Item = &'a str>) -> Vec<String> {
         let mut all: Vec<String> =
             roles.into_iter().filter_map(|role| self.permissions.get(role)).flatten().cloned().collect();

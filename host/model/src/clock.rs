@@ -5,10 +5,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-/// The clock is looked at again this often while waiting for a moment: it may be set, and the machine may sleep.
+/// The longest wait between two looks at the clock, because the clock may be set and the machine may sleep.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
-/// Where triggers read the time. Tests put in their own.
+/// The clock from which triggers read the time. Tests use their own.
 #[derive(Clone)]
 pub struct Clock {
     read: Arc<dyn Fn() -> Timestamp + Send + Sync>,
@@ -21,12 +21,13 @@ impl Clock {
         Self::from_fn(Timestamp::now)
     }
 
-    /// Whatever `read` says.
+    /// A clock that calls `read`.
     pub fn from_fn(read: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         Self { read: Arc::new(read), moved: None }
     }
 
-    /// Stands still until its sender moves it, and whoever waits for a moment goes on when it is moved there.
+    /// A clock that stands still until its sender moves it. A task that waits for a moment goes on when the clock is
+    /// moved there.
     pub fn from_watch(moved: watch::Receiver<Timestamp>) -> Self {
         let reader = moved.clone();
         Self { read: Arc::new(move || *reader.borrow()), moved: Some(moved) }
@@ -41,7 +42,7 @@ impl Clock {
     pub async fn sleep_until(&self, until: Timestamp) {
         if let Some(mut moved) = self.moved.clone() {
             if moved.wait_for(|now| *now >= until).await.is_err() {
-                // Nobody will ever move it again.
+                // The sender is gone, so the clock will never move again.
                 std::future::pending::<()>().await;
             }
             return;

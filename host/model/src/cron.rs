@@ -1,5 +1,5 @@
-//! When a schedule ticks: cron expressions on the clock of a time zone, the same for whoever checks, keeps or fires
-//! them.
+//! Cron expressions and their ticks on the clock of a time zone. The code that checks, stores and fires schedules
+//! shares this module.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -15,7 +15,7 @@ use thiserror::Error;
 const DAYS: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
 const MONTHS: [&str; 12] = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
 
-/// What each field is called, its lowest and highest value, and the names that may stand for values.
+/// Each field: its name, its lowest and highest value, and names for its values.
 const FIELDS: [(&str, u32, u32, &[&str]); 5] = [
     ("minute", 0, 59, &[]),
     ("hour", 0, 23, &[]),
@@ -24,7 +24,7 @@ const FIELDS: [(&str, u32, u32, &[&str]); 5] = [
     ("day of week", 0, 7, &DAYS),
 ];
 
-/// No clock has ever been set forward by more than a day.
+/// More than the longest gap: no clock has ever been set forward by more than a day.
 const LONGEST_GAP_HOURS: i64 = 49;
 
 const MINUTES_OF_A_DAY: u32 = 24 * 60;
@@ -32,40 +32,40 @@ const MINUTES_OF_A_DAY: u32 = 24 * 60;
 /// A cron expression of five fields: minute, hour, day of month, month, day of week. It ticks at most once a minute.
 ///
 /// When a clock is set forward, an expression with one hour and one minute ticks at the first moment after the gap, and
-/// any other leaves out what falls into it. When a clock is set back, the former ticks once, at the earlier of the two
-/// times, and any other ticks in both.
+/// any other expression skips the times within the gap. When a clock is set back, the former ticks once, at the earlier
+/// of the two times, and any other ticks in both.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CronExpression {
     text: String,
     cron: Cron,
 }
 
-/// Why a text is no cron expression.
+/// Why a text is not a cron expression.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum CronError {
-    /// Too few fields, or too many.
+    /// It has too few or too many fields.
     #[error("schedule `{text}` has {found} fields, not 5")]
     Fields {
         /// The whole expression.
         text: String,
-        /// How many it has.
+        /// How many fields it has.
         found: usize,
     },
-    /// A field is not what it should be.
+    /// A field is not valid.
     #[error("`{field}` is no {what} in schedule `{text}`; use `*`, or {lowest} to {highest} with `-`, `/` and `,`")]
     Field {
         /// The whole expression.
         text: String,
         /// The field.
         field: String,
-        /// What it should be.
+        /// What the field should be.
         what: &'static str,
         /// Its lowest value.
         lowest: u32,
         /// Its highest value.
         highest: u32,
     },
-    /// There is no such day, ever.
+    /// The date never occurs.
     #[error("schedule `{0}` never ticks: no month that it names has such a day")]
     Never(String),
     /// Something else is wrong with it.
@@ -79,23 +79,22 @@ pub enum CronError {
 }
 
 impl CronExpression {
-    /// The first tick after a moment, on the clock of a zone; none when there is none in the years that calendars
-    /// cover.
+    /// The first tick after a moment, on the clock of a zone; none when the supported years have none.
     pub fn next_after(&self, after: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
         let mut from = after;
         for _ in 0..LONGEST_GAP_HOURS {
             if let Ok(next) = self.cron.find_next_occurrence(&from.to_zoned(zone.clone()), false) {
                 return Some(next.timestamp()).filter(|next| *next > after);
             }
-            // The search gives up in a gap of more than two hours, which begins before it finds anything: go on behind
-            // it.
+            // The search stops within a gap of more than two hours that begins before the next tick, so it is repeated
+            // after the gap.
             from = from.checked_add(SignedDuration::from_hours(1)).ok()?;
         }
         None
     }
 
-    /// The shortest time from one tick to the next, as far as hours and minutes decide: which days it ticks on is left
-    /// out of account, and so are clocks that are set forward or back.
+    /// The shortest time between two ticks, computed from hours and minutes alone. It ignores on which days the
+    /// schedule ticks, and clocks that are set forward or back.
     pub fn least_interval(&self) -> Duration {
         let mut fields = self.text.split(' ').zip(FIELDS);
         let mut values = || fields.next().map(|(field, (_, lowest, highest, _))| numbers(field, lowest, highest));
@@ -108,13 +107,13 @@ impl CronExpression {
         Duration::from_secs(u64::from(least.unwrap_or(MINUTES_OF_A_DAY)) * 60)
     }
 
-    /// As it was written.
+    /// The original text.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 }
 
-/// The longest expression, in bytes: every minute of the hour written out has 170.
+/// The longest expression, in bytes. A list of every minute of the hour has 170.
 const LONGEST: usize = 1_024;
 
 impl FromStr for CronExpression {
@@ -151,12 +150,12 @@ impl fmt::Display for CronExpression {
     }
 }
 
-/// Whether it ticks at all. In UTC no day lacks an hour, so only the calendar decides.
+/// Whether it ticks at all. In UTC every day has all hours, so only the calendar decides.
 fn ever(cron: &Cron) -> bool {
     cron.find_next_occurrence(&Timestamp::UNIX_EPOCH.to_zoned(TimeZone::UTC), true).is_ok()
 }
 
-/// The values that a field of numbers stands for, in order.
+/// The values of a field, in order.
 fn numbers(field: &str, lowest: u32, highest: u32) -> BTreeSet<u32> {
     let part = |part: &str| {
         let (range, step) = part.split_once('/').unwrap_or((part, "1"));
@@ -182,7 +181,7 @@ fn is_part(part: &str, lowest: u32, highest: u32, names: &[&str]) -> bool {
     let range_fits = match range.split_once('-') {
         _ if range == "*" => true,
         Some((from, to)) => matches!((value(from), value(to)), (Some(from), Some(to)) if from <= to),
-        // A step needs something to step through.
+        // A step is only valid after `*` or a range.
         None => step.is_none() && value(range).is_some(),
     };
     step_fits && range_fits

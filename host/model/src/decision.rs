@@ -42,7 +42,8 @@ pub enum StepResult {
 }
 
 impl StepResult {
-    /// As people hear of it: what kind of failure it was. What the plugin said is for whoever operates the host.
+    /// The result that people without operator access are shown: the kind of failure. The plugin's own message is for
+    /// operators.
     pub fn told(&self) -> Self {
         match self {
             Self::Done => Self::Done,
@@ -69,11 +70,11 @@ pub struct PathStep {
     pub result: StepResult,
 }
 
-/// Under which a decision's metadata say that its input was given up: `reason`, and how many `attempts` there were.
+/// The key in a decision's metadata for an input that was given up, with the `reason` and the number of `attempts`.
 pub const DEAD_LETTER: &str = "deadLetter";
 
 impl DecisionModel {
-    /// Whether its input was given up, so that a person has to look.
+    /// Whether its input was given up, so that an operator has to look at it.
     pub fn is_dead_letter(&self) -> bool {
         self.metadata.as_ref().is_some_and(|metadata| metadata.contains_key(DEAD_LETTER))
     }
@@ -113,8 +114,8 @@ pub struct DecisionModel {
 }
 
 impl DecisionModel {
-    /// What people are told when no decision came out; none of another outcome. Why stands in the reasoning, which may
-    /// tell of the plugin's inside and is for whoever operates the host.
+    /// The text that people are shown when no decision was made; none for another outcome. The reasoning has the cause,
+    /// but it may hold details of the plugin and is for operators.
     pub fn told_failure(&self) -> Option<String> {
         let correlation_id = self.context.input.correlation_id.as_deref();
         let place = correlation_id.map_or_else(|| "decision id".to_owned(), |id| format!("correlation id {id}"));

@@ -1,4 +1,4 @@
-//! The one list of stable names by which programs tell errors apart, whatever protocol tells them.
+//! The one list of stable error codes, by which programs distinguish errors in every protocol.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 macro_rules! error_codes {
     ($($variant:ident = $name:literal,)*) => {
         /// Why something was refused or failed, for programs: the same code in frames, problem details, dead letters,
-        /// metrics and logs. The words for people are chosen where a protocol tells the error.
+        /// metrics and logs. Each protocol chooses its own text for people.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum ErrorCode {
             $(#[doc = concat!("`", $name, "`")] $variant,)*
@@ -17,7 +17,7 @@ macro_rules! error_codes {
             /// Every code.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
-            /// The code as it is written everywhere.
+            /// The code as text, which is the same everywhere.
             pub const fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$variant => $name,)*

@@ -52,7 +52,7 @@ pub struct WebSocketErrorResponse {
     pub correlation_id: Option<String>,
 }
 
-/// Schemas leave out the tag of a struct, which serde writes.
+/// Adds the tag of the struct to its schema: serde writes the tag, and schemars leaves it out.
 #[cfg(feature = "schema")]
 fn with_type(schema: &mut schemars::Schema) {
     if let Some(properties) = schema.get_mut("properties").and_then(|properties| properties.as_object_mut()) {

@@ -1,13 +1,13 @@
 use std::borrow::Cow;
 
-/// What an error repeats of the path to a field, in characters.
+/// How many characters of the path to a field an error repeats.
 pub const LONGEST_PLACE: usize = 200;
 
-/// What an error says is wrong there, which may quote a stranger too.
+/// How many characters of the problem of a field an error repeats; it may quote the sender.
 pub const LONGEST_PROBLEM: usize = 400;
 
-/// A text for an error that repeats a stranger's words: of one that has more characters than `limit`, the middle is
-/// left out. Beginning and end stay, because the end is where readers of JSON say what they expected instead.
+/// A text from a sender, shortened for an error message: when it has more than `limit` characters, its middle is left
+/// out. The end stays, because JSON libraries say at the end what they expected.
 pub fn excerpt(text: &str, limit: usize) -> Cow<'_, str> {
     let characters = text.chars().count();
     if characters <= limit {

@@ -1,40 +1,40 @@
-//! Ids that are derived, so that whatever is done twice carries the same id twice.
+//! Derived ids, so that a repetition has the same id as the original.
 
 use sha2::{Digest, Sha256};
 
 use crate::Timestamp;
 
-/// The id of an input that a client named itself: `scope` keeps users and triggers apart.
+/// The id of an input with an id from the client; `scope` separates users and triggers.
 pub fn input_id(scope: &str, client_id: &str) -> String {
     format!("in_{}", derive(&["input", scope, client_id]))
 }
 
-/// The id of the input that a schedule's tick gives: the same one whichever process fires it, and however often.
-/// `nominal` is when it was to tick, not when it did.
+/// The id of the input of a schedule's tick. It is the same whichever process fires the tick, and however often.
+/// `nominal` is the time for which the tick was scheduled, not the time at which it fired.
 pub fn fire_input_id(business_id: &str, schedule: &str, nominal: Timestamp) -> String {
     format!("in_{}", derive(&["fire", business_id, schedule, &nominal.as_nanosecond().to_string()]))
 }
 
-/// The id of a webhook's delivery that its sender named: the same one however often it comes.
+/// The id of a webhook's delivery, from the sender's id. It is the same however often the delivery arrives.
 pub fn delivery_id(business_id: &str, hook: &str, sender_id: &str) -> String {
     format!("dlv_{}", derive(&["delivery", business_id, hook, sender_id]))
 }
 
-/// The id of what a webhook's signature proves: the same one at whatever address it is shown. `secret` says which
-/// secret it was made with, by name.
+/// The id of the content that a webhook's signature proves. It is the same for every address that receives it. `secret`
+/// is the name of the secret that signed it.
 pub fn signature_id(secret: &str, signed: &str) -> String {
     format!("sig_{}", derive(&["signature", secret, signed]))
 }
 
-/// The id of a Kafka record: the same one whoever reads it, and however often. `written_at` tells it from a record at
-/// the same place of a topic that was deleted and made anew.
+/// The id of a Kafka record. It is the same whichever host reads it, and however often. `written_at` distinguishes it
+/// from a record with the same offset in a topic that was deleted and created again.
 pub fn record_id(topic: &str, partition: i32, offset: i64, written_at: Option<i64>) -> String {
     let written_at = written_at.map(|at| at.to_string()).unwrap_or_default();
     format!("rec_{}", derive(&["record", topic, &partition.to_string(), &offset.to_string(), &written_at]))
 }
 
-/// The id of the decision on an input. The generation is no part of it: an input decided by one bundle is not decided
-/// again by the next.
+/// The id of the decision on an input. It does not depend on the generation, so that an input decided by one bundle is
+/// not decided again by the next.
 pub fn decision_id(business_id: &str, input_id: &str) -> String {
     format!("dec_{}", derive(&["decision", business_id, input_id]))
 }
@@ -54,7 +54,7 @@ pub fn correlation_id() -> String {
     format!("cor_{}", ulid::Ulid::new())
 }
 
-/// 128 bits of SHA-256 over the parts, each preceded by its length so that no two lists of parts collide.
+/// 128 bits of SHA-256 over the parts, each preceded by its length, so that different lists of parts do not collide.
 fn derive(parts: &[&str]) -> String {
     let mut hash = Sha256::new();
     for part in parts {
@@ -65,7 +65,7 @@ fn derive(parts: &[&str]) -> String {
     hash.first_chunk::<16>().map(hex::encode).unwrap_or_default()
 }
 
-/// Whether a text may be the id of an input or a decision. Whatever else it is, nothing is found under it.
+/// Whether a text is valid as the id of an input or a decision. No record has any other id.
 pub fn is_record_id(text: &str) -> bool {
     (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }

@@ -61,8 +61,8 @@ pub struct Content {
 }
 
 impl Content {
-    /// The content as the host keeps it: with its text in Unicode's composed form. `data` and `metadata` are other
-    /// programs' words, which they may compare byte for byte, and stay as they were sent.
+    /// The content as the host stores it: with its text in Unicode's composed form. `data` and `metadata` stay as they
+    /// were sent, because programs may compare them byte for byte.
     pub fn composed(self) -> Self {
         Self { text: self.text.map(composed), ..self }
     }
@@ -98,7 +98,7 @@ pub struct AgentInput {
 }
 
 impl AgentInput {
-    /// Whether this version knows where it entered and what it asks for. Else it is for a newer one to decide.
+    /// Whether this version knows the input's source and type. An unknown input is left to a newer version.
     pub fn is_known(&self) -> bool {
         !matches!(self.source, Source::Unknown(_)) && !matches!(self.input_type, InputType::Unknown(_))
     }

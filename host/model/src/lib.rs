@@ -1,8 +1,8 @@
 //! The data model of Signalbox: plain serde types, camelCase on every wire, ISO-8601 times in UTC.
 //!
-//! What is stored is read leniently, because a newer version may have written it: fields that are not known are passed
-//! over, and variants that are not known are carried. What people write by hand is read through [`HandWritten`], which
-//! refuses both. Nothing here does I/O; of clocks, only [`Clock`] knows.
+//! Stored records are read leniently, because a newer version may have written them: unknown fields are ignored, and
+//! unknown variants are kept. Texts that people write are read through [`HandWritten`], which refuses both. This crate
+//! does no I/O; only [`Clock`] reads the time.
 
 mod access;
 mod action;

@@ -1,14 +1,14 @@
-//! Names that operators choose, as environment variables can write them: in capitals, and without `-`.
+//! Names that operators choose, in the spelling of environment variables: in capitals, and without `-`.
 
 use std::collections::BTreeMap;
 
-/// A name as a variable may have spelt it: without case, and with `-` for `_`.
+/// A name in the form in which all its spellings in variables are equal: in lower case, and with `-` for `_`.
 pub fn folded_name(name: &str) -> String {
     name.to_lowercase().replace('_', "-")
 }
 
-/// What a map of operators' names holds under a name, with the name as the map spells it: the very name, or else the
-/// only one that a variable would spell the same.
+/// The entry of a name in a map of operators' names, with the name as the map spells it: the exact name, or else the
+/// only name that a variable would spell in the same way.
 pub fn find_named<'a, T>(map: &'a BTreeMap<String, T>, name: &str) -> Option<(&'a str, &'a T)> {
     if let Some((own, value)) = map.get_key_value(name) {
         return Some((own, value));

@@ -26,31 +26,32 @@ impl fmt::Display for SecretReference {
     }
 }
 
-/// Why something cannot be a secret, key or token. Says nothing of its text but the character that is wrong.
+/// Why a text is not valid as a secret, key or token. It reveals nothing of the text but the invalid character.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum SecretTextError {
-    /// There is nothing but white space.
+    /// The text is empty or only white space.
     #[error("is empty")]
     Empty,
-    /// As editors and shells of Windows save it.
+    /// The text is in UTF-16, as editors and shells of Windows save it.
     #[error("is text in UTF-16; save it as UTF-8")]
     Utf16,
-    /// Some other encoding, or no text at all.
+    /// The text has another encoding, or is binary.
     #[error("is no text in UTF-8; save it as UTF-8")]
     NoText,
-    /// Something that nobody sees and the other side does not have.
+    /// The text has an invisible character, which the peer's secret would not have.
     #[error("has a {} as its character {place}; type or copy it anew without that", name_of_hidden(*.character))]
     Hidden {
-        /// Which.
+        /// The character.
         character: char,
-        /// Where, counted from 1 after the white space before it.
+        /// Its position, counted from 1 after leading white space.
         place: usize,
     },
 }
 
-/// The one rule for every secret, key and token that is read, from wherever. A byte order mark at the very beginning
-/// and spaces, tabs and line breaks around are how editors save files, and no part of it. What is left holds nothing
-/// that cannot be seen: no control or format character, and no space but the ordinary one. Keys in PEM have lines.
+/// The text of a secret, key or token; every part of the host that reads one uses this rule. A leading byte order mark,
+/// and white space around the text, come from editors and are removed. The remaining text must not have any invisible
+/// character: no control or format character, and no space but the ordinary one. Line breaks are allowed, because keys
+/// in PEM have lines.
 pub fn secret_text(bytes: &[u8]) -> Result<&str, SecretTextError> {
     let text = match std::str::from_utf8(bytes) {
         Ok(text) if !text.contains('\0') => text,

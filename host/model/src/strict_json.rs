@@ -1,4 +1,4 @@
-//! JSON as it is taken from strangers: every key once, so that no two readers see different things.
+//! JSON from senders outside the host. Duplicate keys are refused, because readers interpret them differently.
 
 use std::fmt;
 
@@ -7,18 +7,18 @@ use serde_json::{Map, Number, Value};
 
 use crate::{LONGEST_PLACE, LONGEST_PROBLEM, excerpt};
 
-/// Why a body is not what it should be.
+/// Why a body cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BodyError {
-    /// Not JSON, or a key that stands in an object twice.
+    /// It is not JSON, or an object has a key twice.
     Syntax(String),
-    /// JSON of another shape.
+    /// It is JSON of another shape.
     Shape(String),
 }
 
-/// Reads a body; what is wrong with it is said with its path. What stands at `objects`, as JSON pointers, has to be an
-/// object if it is there: a derived reader would take a list of its fields too. Whether it may be `null`, the reader
-/// says.
+/// Reads a body; an error names the path of the problem. The values at `objects`, which are JSON pointers, have to be
+/// objects if they are present, because a derived deserialiser would also accept a list of their fields. Whether such a
+/// value may be `null` depends on the type.
 pub fn read<T: DeserializeOwned>(bytes: &[u8], objects: &[impl AsRef<str>]) -> Result<T, BodyError> {
     let value = value(bytes)?;
     if let Some(place) = not_an_object(&value, objects) {
@@ -32,7 +32,7 @@ pub fn read<T: DeserializeOwned>(bytes: &[u8], objects: &[impl AsRef<str>]) -> R
     })
 }
 
-/// Reads any JSON none of whose objects has a key twice.
+/// Reads any JSON without duplicate keys.
 pub fn value(bytes: &[u8]) -> Result<Value, BodyError> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let Once(value) = serde_path_to_error::deserialize(&mut json).map_err(|error| {
@@ -43,7 +43,7 @@ pub fn value(bytes: &[u8]) -> Result<Value, BodyError> {
     Ok(value)
 }
 
-/// The first of these places, JSON pointers, at which there is something else than an object or `null`.
+/// The first of these places (JSON pointers) at which the value is neither an object nor `null`.
 pub fn not_an_object<'p>(value: &Value, places: &'p [impl AsRef<str>]) -> Option<&'p str> {
     let is_wrong = |place: &&str| value.pointer(place).is_some_and(|found| !found.is_object() && !found.is_null());
     places.iter().map(AsRef::as_ref).find(is_wrong)
@@ -55,7 +55,7 @@ fn located(path: &str, error: &serde_json::Error) -> String {
     if path == "." { problem.into_owned() } else { format!("at `{place}`: {problem}") }
 }
 
-/// A value none of whose objects has a key twice.
+/// A value without duplicate keys.
 struct Once(Value);
 
 impl<'de> Deserialize<'de> for Once {

@@ -1,7 +1,7 @@
 use icu_normalizer::ComposingNormalizerBorrowed;
 
-/// Text as people see it, in one spelling (Unicode's NFC): `ș` may come as one character or as `s` with a comma below
-/// it, and whoever looks for words must not care.
+/// A text in Unicode's composed form (NFC). A letter such as `ș` may arrive as one character or as `s` and a combining
+/// comma, and a search for a word has to find both.
 pub fn composed(text: String) -> String {
     const NFC: ComposingNormalizerBorrowed<'static> = ComposingNormalizerBorrowed::new_nfc();
     if NFC.is_normalized(&text) { text } else { NFC.normalize(&text).into_owned() }

@@ -29,7 +29,7 @@ pub enum UnitError {
     Duration {
         /// What was written.
         text: String,
-        /// What is wrong with it, behind a colon; empty when nothing more can be said.
+        /// What is wrong with it, after a colon; empty when nothing more is known.
         why: String,
     },
     /// Not a size.
@@ -40,7 +40,7 @@ pub enum UnitError {
     Size {
         /// What was written.
         text: String,
-        /// What is wrong with it, behind a colon; empty when nothing more can be said.
+        /// What is wrong with it, after a colon; empty when nothing more is known.
         why: String,
     },
 }
@@ -90,7 +90,7 @@ impl FromStr for HumanSize {
 
 fn read_duration(text: &str) -> Option<Duration> {
     let span: jiff::Span = text.parse().ok()?;
-    // Spans know days, which are 24 hours here: no configuration means calendar days.
+    // A span has days of 24 hours here, because a configuration never means calendar days.
     let duration = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).ok()?;
     Duration::try_from(duration).ok()
 }
@@ -99,18 +99,18 @@ fn read_size(text: &str) -> Option<u64> {
     if is_number(text) || words(text).any(is_decimal_unit) {
         return None;
     }
-    // What is beyond all bounds is read as the largest number.
+    // A number beyond the range is read as the largest number.
     text.parse::<bytesize::ByteSize>().ok().map(|size| size.as_u64()).filter(|size| *size < u64::MAX)
 }
 
-/// Whether a unit of size means a thousand to some and 1,024 to others.
+/// Whether some people read this unit as 1,000 and others as 1,024.
 fn is_decimal_unit(word: &str) -> bool {
     ["k", "m", "g", "t", "p", "e", "kb", "mb", "gb", "tb", "pb", "eb"]
         .iter()
         .any(|unit| word.eq_ignore_ascii_case(unit))
 }
 
-/// What is wrong with a length of time or a size, behind a colon; empty when nothing more can be said.
+/// What is wrong with a length of time or a size, after a colon; empty when nothing more is known.
 fn why_unreadable(text: &str, is_unit: impl Fn(&str) -> bool, of: &str, too_much: &str) -> String {
     if is_number(text) {
         return ": a number alone has no unit".to_owned();

@@ -3,11 +3,11 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use tinystr::TinyAsciiStr;
 
-/// The longest name of a variant that is carried, in bytes.
+/// The longest name of an unknown variant, in bytes.
 const LONGEST: usize = 48;
 
-/// The name of a variant that this version does not know, as a newer one has stored it: it is shown and written back as
-/// it is. A name that is longer, or not of visible ASCII characters, makes its document unreadable.
+/// The name of a variant that a newer version has stored and this version does not know. It is shown and written back
+/// unchanged. A longer name, or one with other characters than visible ASCII, makes its document unreadable.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct UnknownName(TinyAsciiStr<LONGEST>);

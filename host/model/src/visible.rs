@@ -1,13 +1,13 @@
-//! Makes strangers' text safe to look at: what would command a terminal, reorder a line or hide in it is shown as an
-//! escape.
+//! Makes text from outside safe to display: characters that control a terminal, reorder a line or are invisible are
+//! shown as escapes.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::ops::RangeInclusive;
 
-/// Characters that have no look of their own and change what is around them, in order: format characters (`Cf`: text
-/// direction, joiners, tags), whatever is ignorable by default (variation selectors, fillers), line separators, and
-/// those for private use, which every font draws as it likes.
+/// Invisible characters that change the display of the text around them, in order: format characters (`Cf`: text
+/// direction, joiners, tags), characters that are ignorable by default (variation selectors, fillers), line separators,
+/// and private-use characters, which each font draws differently.
 const HIDDEN: &[RangeInclusive<char>] = &[
     '\u{ad}'..='\u{ad}',
     '\u{34f}'..='\u{34f}',
@@ -23,7 +23,7 @@ const HIDDEN: &[RangeInclusive<char>] = &[
     '\u{200b}'..='\u{200f}',
     '\u{2028}'..='\u{202e}',
     '\u{2060}'..='\u{206f}',
-    // A letter of Braille without a dot.
+    // The Braille pattern without a dot.
     '\u{2800}'..='\u{2800}',
     '\u{3164}'..='\u{3164}',
     '\u{e000}'..='\u{f8ff}',
@@ -40,10 +40,10 @@ const HIDDEN: &[RangeInclusive<char>] = &[
     '\u{f0000}'..='\u{10ffff}',
 ];
 
-/// Accents over one letter that a language may need; what goes on reaches into the lines above and below.
+/// The most marks over one letter; a language may need several. More of them reach into the lines above and below.
 const MOST_MARKS: usize = 4;
 
-/// Whether a character commands, reorders or hides instead of being seen.
+/// Whether a character controls the display, reorders text or is invisible.
 pub fn is_hidden(character: char) -> bool {
     if character.is_ascii() {
         return character.is_ascii_control();
@@ -52,18 +52,18 @@ pub fn is_hidden(character: char) -> bool {
     character.is_control() || HIDDEN.get(after).is_some_and(|range| range.contains(&character))
 }
 
-/// Text as a person may look at it: line breaks stay, every other hidden character is written like `\u{202e}`.
+/// A text for display: line breaks stay, every other hidden character is written like `\u{202e}`.
 pub fn visible(text: &str) -> Cow<'_, str> {
     escaped(text, |character| character != '\n', |out, character| out.extend(character.escape_default()))
 }
 
-/// The same on one line.
+/// Like [`visible`], on one line.
 pub fn visible_line(text: &str) -> Cow<'_, str> {
     escaped(text, |_| true, |out, character| out.extend(character.escape_default()))
 }
 
-/// JSON with every hidden character in its strings written like `\u202e`, which is the same JSON. Line breaks stay,
-/// because in JSON they stand outside of strings only.
+/// JSON in which every hidden character of a string is written like `\u202e`, which is equal JSON. Line breaks stay,
+/// because JSON has them only outside of strings.
 pub fn visible_json(json: &str) -> Cow<'_, str> {
     escaped(
         json,
@@ -98,7 +98,7 @@ fn is_mark(character: char) -> bool {
         | '\u{20d0}'..='\u{20ff}' | '\u{fe20}'..='\u{fe2f}')
 }
 
-/// What a person may call a hidden character or an odd space, with its number.
+/// The name of a hidden character or an unusual space, with its number.
 pub fn name_of_hidden(character: char) -> String {
     let name = match character {
         '\0' => "null",

@@ -1,5 +1,5 @@
-//! What people write by hand, told apart from what is stored. The types are the same, but a person who misspells a key
-//! has to hear of it, while what a newer version has stored is taken as it is.
+//! Reads what people write by hand more strictly than what is stored. Both have the same types, but a misspelt key of a
+//! person is an error, while an unknown key in a stored record comes from a newer version.
 
 use std::collections::BTreeMap;
 
@@ -11,11 +11,11 @@ use crate::{
     Source, Timestamp,
 };
 
-/// A value as a person writes it in a file, a request or a frame: with no field and no variant that there is not.
+/// A value that a person has written in a file, a request or a frame. Unknown fields and variants are errors.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HandWritten<T>(pub T);
 
-/// Reads a field as a person writes it; for `deserialize_with`.
+/// Reads a field that a person has written; for `deserialize_with`.
 pub fn written<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
@@ -38,7 +38,7 @@ impl<'de> Deserialize<'de> for HandWritten<Vec<Location>> {
     }
 }
 
-/// Reads each of these types by its strict double, which the compiler keeps complete.
+/// Reads each of these types by a strict copy of it, whose completeness the compiler checks.
 macro_rules! read_by {
     ($($double:ident => $read:ty),+ $(,)?) => {
         $(impl<'de> Deserialize<'de> for HandWritten<$read> {

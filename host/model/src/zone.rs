@@ -1,5 +1,5 @@
-//! Time zones by name, from one database that is part of the program: what one command accepts, every other accepts
-//! too, whatever is installed beside it.
+//! Time zones by name, from a database that is a part of the program, so that all commands accept the same names on
+//! every machine.
 
 use std::sync::LazyLock;
 

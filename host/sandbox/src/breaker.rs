@@ -1,5 +1,5 @@
-//! A plugin that traps again and again for a business is not run for it for a while: each of its calls would cost an
-//! instance and its whole budget, to end as the ones before.
+//! Breakers: a plugin that traps repeatedly for a business is not run for that business for a while, because each of
+//! its calls would use an instance and its whole budget and probably trap again.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,38 +10,38 @@ use tokio::time::Instant;
 use crate::config::SandboxConfig;
 use crate::metrics;
 
-/// Businesses whose traps are counted at the same time. Where there are more, the newest are not counted: their calls
-/// are run, within every other limit.
+/// The most businesses whose traps are counted at the same time. Calls for further businesses are not counted, and run
+/// within all other limits.
 const MOST_BUSINESSES: usize = 1_000;
 
 /// When a breaker opens, and for how long.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Thresholds {
-    /// So many traps; 0 never opens.
+    /// The number of traps that opens it; 0 never opens it.
     pub traps: u32,
-    /// Within this time.
+    /// The time within which the traps count.
     pub window: Duration,
-    /// Until one call is let through to see.
+    /// How long it refuses calls before it admits one as a trial.
     pub cool_down: Duration,
 }
 
-/// Why a call is run.
+/// Why a call is admitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Admitted {
-    /// Nothing speaks against it.
+    /// The breaker is closed.
     AsUsual,
-    /// To see whether an open breaker may close.
+    /// The call is a trial: its result closes the breaker or opens it again.
     OnTrial,
 }
 
-/// How a call ended, as far as it says something about the plugin.
+/// The end of a call, as far as it says something about the plugin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ended {
-    /// The guest answered, be it with a failure.
+    /// The guest returned, possibly with a failure.
     Answered,
     /// It trapped.
     Trapped,
-    /// It was given up, which may have been for a slow backend.
+    /// The call was given up, possibly because of a slow backend.
     GivenUp,
 }
 
@@ -59,7 +59,7 @@ enum State {
     Closed { traps: VecDeque<Instant> },
     /// Calls are refused until then.
     Open { until: Instant },
-    /// One call is let through; should it never end, another is after this moment.
+    /// One trial is running. If it does not end, another one is admitted after this moment.
     Trying { until: Instant },
 }
 
@@ -74,7 +74,7 @@ impl Breakers {
         Self { thresholds, business_type, plugin, states: Mutex::default() }
     }
 
-    /// Lets a call be run and says whether it is a trial; else gives the words of its failure.
+    /// Admits a call, and says whether it is a trial; or refuses it with an error message.
     pub fn admit(&self, business: &str, now: Instant) -> Result<Admitted, String> {
         let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(state) = states.get_mut(business) else { return Ok(Admitted::AsUsual) };
@@ -96,7 +96,7 @@ impl Breakers {
         }
     }
 
-    /// Tells how a call ended that was admitted.
+    /// Notes how an admitted call ended.
     pub fn ended(&self, business: &str, admitted: Admitted, ended: Ended, now: Instant) {
         if self.thresholds.traps == 0 {
             return;
@@ -143,7 +143,7 @@ impl Breakers {
                 *state = State::Open { until: now + cool_down };
             }
             State::Trying { .. } if admitted == Admitted::OnTrial => *state = State::Open { until: now + cool_down },
-            // A call that had begun before.
+            // The call had begun before the breaker opened.
             State::Trying { .. } | State::Open { .. } => {}
         }
     }
@@ -159,7 +159,7 @@ impl State {
     }
 }
 
-/// A generation that is gone has no open breakers.
+/// A dropped generation has no open breakers.
 impl Drop for Breakers {
     fn drop(&mut self) {
         let states = self.states.get_mut().unwrap_or_else(PoisonError::into_inner);

@@ -15,37 +15,38 @@ use crate::error::{BundleError, Refusal};
 use crate::generation::Written;
 use crate::scheduler::chunked_io;
 
-/// What a bundle's manifest is called.
+/// The file name of a bundle's manifest.
 const MANIFEST: &str = "bundle.toml";
 
 /// The largest manifest that is read.
 const LARGEST_MANIFEST: u64 = 1 << 20;
 
-/// A bundle as it lies in its folder: read and checked as far as it can be, not yet compiled.
+/// A bundle in its folder: read and checked as far as possible, not compiled.
 pub(crate) struct Bundle {
-    /// What `bundle.toml` says; none when something in it is wrong.
+    /// The manifest; none when it has errors.
     pub manifest: Option<Manifest>,
-    /// As much of it as could be read.
+    /// The part of the manifest that could be read.
     pub written: Arc<Written>,
-    /// The plugins that nodes run; the others are input handlers.
+    /// The plugins that nodes run; all others are input handlers.
     pub nodes: BTreeSet<String>,
-    /// The message models of its `models/` folder, or everything that was found in them, warnings among it.
+    /// The message models of the folder `models/`; or all of their problems, including warnings.
     pub models: Result<Vec<MessageModel>, Vec<ModelFileError>>,
-    /// By plugin, those that are there.
+    /// The component files that exist, by plugin.
     pub components: BTreeMap<String, ComponentFile>,
-    /// Everything that was found so far, warnings among it.
+    /// All problems so far, including warnings.
     pub problems: Vec<Problem>,
 }
 
-/// A component's bytes, and their hash in hexadecimal digits. Large ones take long to hash: it is done once.
+/// A component's bytes, and their hash in hexadecimal digits. The hash is computed once, because that takes long for
+/// large components.
 pub(crate) struct ComponentFile {
     pub digest: String,
     pub bytes: Bytes,
 }
 
 impl Bundle {
-    /// Reads a bundle's folder. Finds everything that is wrong with manifest, component files and models, not only the
-    /// first thing.
+    /// Reads a bundle's folder, and finds everything that is wrong with the manifest, the component files and the
+    /// models.
     pub fn read(folder: &Path, largest_component: u64) -> Result<Self, BundleError> {
         let path = folder.join(MANIFEST);
         let file = path.display().to_string();
@@ -77,12 +78,12 @@ impl Bundle {
         Ok(Self { manifest, written, nodes, models, components, problems })
     }
 
-    /// Whether it cannot be loaded, whatever its components are.
+    /// Whether the bundle cannot be loaded, whatever its components are.
     pub fn is_refused(&self) -> bool {
         self.manifest.is_none() || self.models.is_err() || self.problems.iter().any(Problem::is_error)
     }
 
-    /// The refusal of this bundle, with everything that was found and these problems.
+    /// The error that refuses this bundle, with all problems so far and these.
     pub fn refuse(self, more: Vec<Problem>) -> BundleError {
         let problems: Vec<Problem> = self.problems.into_iter().chain(more).collect();
         let report = (!problems.is_empty()).then(|| self.written.report(problems));
@@ -90,18 +91,18 @@ impl Bundle {
         BundleError::Refused(Box::new(Refusal { report, models, written: Some(self.written) }))
     }
 
-    /// Whether something was found already where this problem is.
+    /// Whether a problem was already found at the place of this one.
     pub fn has_problem_at(&self, problem: &Problem) -> bool {
         self.problems.iter().any(|known| known.is_error() && known.span == problem.span)
     }
 
-    /// `sha256:` and the hash of everything in it.
+    /// `sha256:` and the hash of the whole bundle.
     pub fn digest(&self) -> String {
         digest(&self.written.text, &self.components, self.models.as_deref().unwrap_or_default())
     }
 }
 
-/// Message models that a plugin lists and the bundle does not have: a response that named one would fail its decision.
+/// Message models that a plugin lists and the bundle does not have. A response that names one would fail its decision.
 fn unknown_templates(plugins: &BTreeMap<String, PluginSpec>, models: &[MessageModel]) -> Vec<Problem> {
     let known: BTreeSet<&str> = models.iter().map(|model| model.decision_code.as_str()).collect();
     let mut problems = Vec::new();
@@ -130,7 +131,7 @@ fn read_components(
     largest: u64,
 ) -> (BTreeMap<String, ComponentFile>, Vec<Problem>) {
     let (mut components, mut problems) = (BTreeMap::new(), Vec::new());
-    // Without a path the manifest has said what is wrong.
+    // A plugin without a path is already a problem of the manifest.
     for (name, plugin) in plugins.iter().filter(|(_, plugin)| !plugin.component.is_empty()) {
         match read_component(folder, Path::new(&plugin.component), largest) {
             Ok(bytes) => {
@@ -146,7 +147,7 @@ fn read_components(
     (components, problems)
 }
 
-/// Reads a component far enough to know that it is one, and says what it is instead where it is not.
+/// Reads a component far enough to know that it is one; otherwise says what the file is.
 fn read_component(folder: &Folder, path: &Path, largest: u64) -> Result<Vec<u8>, (String, String)> {
     let build = "build it with `cargo build --release --target wasm32-wasip2`".to_owned();
     let unreadable = |error: std::io::Error| (format!("cannot read its component: {error}"), build.clone());
@@ -170,7 +171,8 @@ fn read_component(folder: &Folder, path: &Path, largest: u64) -> Result<Vec<u8>,
     }
 }
 
-/// Over everything that can change a decision, each part with its length so that no two bundles collide.
+/// The hash over everything that can change a decision. Each part is preceded by its length, so that different bundles
+/// do not collide.
 fn digest(manifest: &str, components: &BTreeMap<String, ComponentFile>, models: &[MessageModel]) -> String {
     let mut hash = Sha256::new();
     let mut part = |bytes: &[u8]| {

@@ -14,31 +14,31 @@ use crate::guest::Guest;
 use crate::instance::{CallReport, NodeFailure};
 use crate::{NodeStep, Sandbox, convert};
 
-/// What a node is run with.
+/// The arguments of a node's run.
 pub struct NodeCall<'a> {
     /// The plugin to run.
     pub plugin: &'a Arc<Plugin>,
-    /// What the run is for.
+    /// The decision that the run belongs to, with its limits and its journal.
     pub scope: Arc<CallScope>,
-    /// What every node of the decision is told; node and item are filled in here.
+    /// The context that all nodes of the decision get; node and item are filled in here.
     pub context: &'a wit::Context,
-    /// Which node, with its state.
+    /// The node, with its state.
     pub task: &'a Task,
 }
 
-/// How a run of a node ended.
+/// The result of a node's run.
 #[derive(Debug)]
 pub struct NodeRun {
-    /// The node's step, or why there is none.
+    /// The node's step, or its failure.
     pub outcome: Result<NodeStep, NodeFailure>,
-    /// What the run asked of the host and left with it.
+    /// The capability calls of the run, and what they leave for the decision.
     pub record: CallRecord,
-    /// From first to last, waiting for a free instance included.
+    /// The duration, including waiting for a free instance.
     pub took: Duration,
 }
 
 impl Sandbox {
-    /// Runs a node once. Never fails as a call: whatever happens in the guest is the run's outcome.
+    /// Runs a node once. The call itself never fails: a failure of the guest is the run's outcome.
     pub async fn run_node(&self, call: NodeCall<'_>) -> NodeRun {
         let NodeCall { plugin, scope, context, task } = call;
         let limits = plugin.limits;

@@ -1,5 +1,5 @@
-//! Compiles components once, in a child process: a compiler is large and eats what strangers wrote, so what it takes of
-//! time and memory must not be taken from the host.
+//! Compiles each component once, in a child process. A compiler is a large program that reads untrusted input, so its
+//! time and memory must not be the host's.
 
 mod cache;
 mod child;
@@ -29,8 +29,8 @@ pub use child::{ChildError, compile as compile_as_child};
 pub use error::CompileError;
 pub use limits::CompileLimits;
 
-/// A permit is free again after this, however soon its component was refused: each takes a process to refuse, and 150
-/// refused in a second were felt by the neighbours.
+/// The shortest time that a compilation holds its permit, even when the component is refused at once. Each refusal
+/// costs a process, and 150 refusals in a second measurably delayed decisions of other businesses.
 const LEAST: Duration = Duration::from_millis(20);
 
 /// Where components are compiled.
@@ -43,12 +43,13 @@ pub enum Compilation {
         /// Its command that calls [`compile_as_child`]; it is given `--time-ms`, `--memory` and `--component-size`.
         command: &'static str,
     },
-    /// In this process, without limits: for who embeds the sandbox, has no program to run, and trusts the components.
+    /// In this process, without limits: for programs that embed the sandbox, have no compiler command, and trust the
+    /// components.
     InProcess,
 }
 
-/// Compiles for an engine: as many components at a time as leave a core for others, or as there are cores while nobody
-/// is served.
+/// Compiles for an engine. While the host serves, one core is left for other work; before that, as many components at a
+/// time as there are cores.
 pub(crate) struct Compiler {
     engine: Engine,
     compilation: Compilation,
@@ -72,15 +73,15 @@ impl Compiler {
         })
     }
 
-    /// The component from the cache, if it was compiled before. Reads all of it: this is not for the runtime's own
-    /// threads.
+    /// The component from the cache, if it was compiled before. Reads the whole file, so it must not run on a runtime
+    /// thread.
     pub fn kept(&self, digest: &str) -> Option<Component> {
         let kept = self.mapped(&self.name(digest));
         metrics::cache(if kept.is_some() { "hit" } else { "miss" });
         kept
     }
 
-    /// The component, compiled now and kept in the cache.
+    /// Compiles the component, and stores it in the cache.
     pub async fn compile(
         self: &Arc<Self>,
         digest: &str,
@@ -100,7 +101,7 @@ impl Compiler {
         format!("{digest}-{}", engine_name(&self.engine))
     }
 
-    /// From the cache it takes memory only where it runs.
+    /// Loads the code from the cache file, so that only the pages that run take memory.
     fn keep(&self, name: &str, code: &[u8]) -> Result<Component, CompileError> {
         if let Some(cache) = &self.cache {
             cache.write(name, code);
@@ -123,7 +124,7 @@ impl Compiler {
             LoadPriority::Background => &self.background_permits,
             LoadPriority::Foreground => &self.foreground_permits,
         };
-        // Never closed.
+        // The semaphore is never closed.
         let _permit = permits.acquire().await;
         let started = Instant::now();
         let code = match &self.compilation {
@@ -147,8 +148,8 @@ impl Compiler {
         compiled.map_err(|error| CompileError::invalid(&error))
     }
 
-    /// With the host's own priority while it serves nobody. Later with idle priority, and once more with low priority
-    /// when it starves there.
+    /// Uses the host's own priority while the host does not serve yet. Later it uses idle priority, and when the child
+    /// starves, it starts again with low priority.
     async fn compile_in_child(
         &self,
         program: &Path,
@@ -162,8 +163,8 @@ impl Compiler {
         };
         for priority in priorities.iter().copied() {
             let (program, limits) = (program.to_owned(), self.limits);
-            // The child begins with the priority of the thread that starts it. Talking to it is for the runtime: it
-            // sets timers.
+            // The child inherits the priority of the thread that starts it. The conversation with it runs on the
+            // runtime, because it sets timers.
             let starting = async move { process::start(&program, command, &limits) };
             let child = background::run_on_thread("compile", priority, starting).await.map_err(broke_off)??;
             if let Some(code) = process::compile(child, &self.limits, bytes, priority).await? {
@@ -185,22 +186,22 @@ fn broke_off(error: std::io::Error) -> CompileError {
 fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
     // SAFETY: the code was made just now, by this process or by a child of it, or its MAC says that a process with our
     // key made it. A child is this very program with the same compiler, and the pipe has no other end; a component that
-    // could make it write something else could do the same to a compiler in this process.
+    // could make the child write something else could do the same to a compiler in this process.
     unsafe { Component::deserialize(engine, code) }
 }
 
-/// Maps the code of a file, as an executable is mapped: pages that never run take no memory.
+/// Maps the code of a file into memory, like an executable: pages that never run take no memory.
 #[allow(unsafe_code, reason = "native code can be loaded in no other way")]
 fn deserialize_file(engine: &Engine, file: &File) -> wasmtime::Result<Component> {
-    // The open file and not its path, which may have become another file since its seal was looked at.
+    // Opened by the file's descriptor and not by its path, which may lead to another file since the seal was checked.
     let open_files = if cfg!(target_os = "linux") { "/proc/self/fd" } else { "/dev/fd" };
     let path = format!("{open_files}/{}", file.as_raw_fd());
-    // SAFETY: as above, for the seal was found to fit; and the files of the cache are replaced and never written to, by
-    // us, and belong to us alone.
+    // SAFETY: as above, because the seal was checked; and this program replaces files of the cache and never writes to
+    // them, and the files belong to the user of this process alone.
     unsafe { Component::deserialize_file(engine, path) }
 }
 
-/// Stands for everything that decides whether compiled code fits: wasmtime's version and every setting.
+/// A name for everything that decides whether compiled code fits: Wasmtime's version and every setting.
 fn engine_name(engine: &Engine) -> String {
     use std::hash::{DefaultHasher, Hash as _, Hasher as _};
     let mut hasher = DefaultHasher::new();

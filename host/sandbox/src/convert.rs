@@ -1,4 +1,4 @@
-//! What guests give, checked and in the host's own types.
+//! Checks what guests return, and converts it to the host's own types.
 
 use signalbox_bindings::exports::signalbox::agent::node::Step;
 use signalbox_bindings::signalbox::agent::types as wit;
@@ -12,22 +12,22 @@ const LONGEST_TEXT: usize = 16 * 1024;
 const LARGEST_PAYLOAD: usize = 64 * 1024;
 const LONGEST_NAME: usize = 256;
 
-/// What one run of a node gave.
+/// The step of one run of a node.
 #[derive(Debug)]
 pub struct NodeStep {
     /// Channel and new value.
     pub updates: Vec<(String, Json)>,
     /// Nodes to run next instead of the node's edges.
     pub goto: Vec<String>,
-    /// What it decided, if it did.
+    /// The decision, if the node made one.
     pub verdict: Option<Verdict>,
-    /// What the decision is to cause.
+    /// The actions of the decision.
     pub actions: Vec<NewAction>,
-    /// What is to be said back.
+    /// The responses of the decision.
     pub responses: Vec<NewResponse>,
 }
 
-/// What was decided.
+/// A decision of a node.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verdict {
     /// In the bundle's vocabulary.
@@ -38,24 +38,24 @@ pub struct Verdict {
     pub confidence: f64,
     /// Why.
     pub reasoning: String,
-    /// Actions wait for a person.
+    /// Whether the actions wait for a person's review.
     pub requires_human_review: bool,
-    /// Anything the author wants kept.
+    /// Further data that the author wants to keep.
     pub metadata: Option<JsonObject>,
 }
 
 /// An action that has no id yet.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewAction {
-    /// What kind of thing it does.
+    /// The kind of action.
     pub action_type: ActionType,
-    /// Where it goes.
+    /// The receiver: a resource type, an audience, or a URL.
     pub target: String,
-    /// What it says.
+    /// The content.
     pub payload: JsonObject,
     /// Which of two waiting actions goes first.
     pub priority: Priority,
-    /// Not before this moment.
+    /// The earliest time of delivery.
     pub execute_at: Option<Timestamp>,
     /// None takes the host's default.
     pub retry_policy: Option<RetryPolicy>,
@@ -64,11 +64,11 @@ pub struct NewAction {
 /// A response that has no id, recipient or rendered words yet.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewResponse {
-    /// Which way it leaves.
+    /// How the response is delivered.
     pub target: ResponseTarget,
-    /// None answers whoever sent the input.
+    /// None is the sender of the input.
     pub recipient: Option<String>,
-    /// The words, when the node wrote them.
+    /// The text, when the node wrote it.
     pub text: Option<String>,
     /// Structured data, and the template's parameters.
     pub data: Option<JsonObject>,
@@ -78,7 +78,7 @@ pub struct NewResponse {
     pub locale: Option<String>,
 }
 
-/// Checks a step. The error says what the plugin got wrong, for its author.
+/// Checks a step. The error describes the plugin's mistake, for its author.
 pub(crate) fn step(step: Step) -> Result<NodeStep, String> {
     let Step { updates, decision, actions, responses, goto } = step;
     if actions.len() > MOST_PER_STEP {

@@ -2,26 +2,27 @@ use std::num::NonZeroUsize;
 
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Strategy};
 
-/// Native stack of a guest; the rest of the fiber is the host functions'.
+/// The native stack of a guest; host functions use the rest of the fiber.
 const GUEST_STACK: usize = 512 << 10;
 const FIBER_STACK: usize = 2 << 20;
 /// The largest memory that a bundle may ask for.
 const LARGEST_MEMORY: usize = 256 << 20;
-/// What stays in a pool slot between calls, so that the next one need not fault it in again. Measured to make a call
-/// three times as fast together with `pagemap_scan`.
+/// The memory that a pool slot keeps between calls, so that the next call need not fault it in again. Together with
+/// `pagemap_scan`, this made a call three times as fast in a measurement.
 const KEPT_MEMORY: usize = 1 << 20;
 const KEPT_TABLE: usize = 64 << 10;
 const KEPT_STACK: usize = 32 << 10;
 
-/// An engine for a process that does nothing but compile: it reserves no pool, and one component takes one core, so
-/// that a hostile one takes no more.
+/// An engine for a process that only compiles. It reserves no pool, and compiles each component on one core, so that a
+/// hostile component uses no more.
 pub(crate) fn compiling_engine() -> wasmtime::Result<Engine> {
     Engine::new(&engine_config(None))
 }
 
-/// The only engine configuration of the host: with a pool of instances to run, or without one to compile. What plugins
-/// do not need is off, whatever its default; threads, exceptions, typed function references and asynchronous component
-/// functions are not even compiled in (the features of Wasmtime in the workspace's `Cargo.toml`).
+/// The only engine configuration of the host: with a pool of instances to run guests, or without one to compile.
+/// Features that plugins do not need are off, whatever their default. Threads, exceptions, typed function references
+/// and asynchronous component functions are not even compiled in (see the features of Wasmtime in the workspace's
+/// `Cargo.toml`).
 pub(crate) fn engine_config(instances: Option<u32>) -> Config {
     let allocation = instances.map_or(InstanceAllocationStrategy::OnDemand, |instances| pool(instances).into());
     let mut config = Config::new();
@@ -46,10 +47,10 @@ pub(crate) fn engine_config(instances: Option<u32>) -> Config {
     config
 }
 
-/// Room for so many instances at a time.
+/// A pool for so many instances at a time.
 fn pool(instances: u32) -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
-    // A component holds several core instances: its own module, the adapter's and the shims between them.
+    // A component has several core instances: its own module, the adapter's and the shims between them.
     pool.total_component_instances(instances)
         .total_core_instances(4 * instances)
         .total_memories(2 * instances)

@@ -8,10 +8,10 @@ use thiserror::Error;
 
 use crate::generation::Written;
 
-/// Why the sandbox itself cannot work.
+/// Why the sandbox cannot start.
 #[derive(Debug, Error)]
 pub enum SandboxError {
-    /// The engine or its pool cannot be made on this machine.
+    /// The engine or its pool cannot be created on this machine.
     #[error("cannot set up the sandbox: {0}")]
     Engine(String),
     /// The folder of compiled components cannot be used.
@@ -24,18 +24,18 @@ pub enum SandboxError {
     },
 }
 
-/// Why a bundle was not loaded. Nothing has changed.
+/// Why a bundle was not loaded. The live generation stays unchanged.
 #[derive(Debug, Error)]
 pub enum BundleError {
-    /// It, or a file of it, cannot be read.
+    /// The folder, or a file in it, cannot be read.
     #[error("cannot read {}: {reason}", .path.display())]
     Unreadable {
-        /// What.
+        /// The path.
         path: PathBuf,
         /// Why.
         reason: String,
     },
-    /// It is wrong; all that is wrong is in the refusal.
+    /// The bundle has errors; the refusal has all of them.
     #[error(transparent)]
     Refused(Box<Refusal>),
 }
@@ -43,11 +43,11 @@ pub enum BundleError {
 /// Everything that is wrong with a bundle.
 #[derive(Debug)]
 pub struct Refusal {
-    /// What is wrong with `bundle.toml` and with the components that it names, at their places in it.
+    /// The problems of `bundle.toml` and of the components that it names, at their places in it.
     pub report: Option<Report>,
-    /// What is wrong with its message models, warnings among it.
+    /// The problems of its message models, including warnings.
     pub models: Vec<ModelFileError>,
-    /// What could be read of the manifest; none when there was no more than the report to say.
+    /// The part of the manifest that could be read; none when there was no more than the report shows.
     pub written: Option<Arc<Written>>,
 }
 
@@ -57,18 +57,18 @@ impl Refusal {
         self.report.as_ref().map_or(0, Report::errors) + self.models.iter().filter(|model| model.is_error()).count()
     }
 
-    /// How many warnings there are besides.
+    /// How many warnings there are.
     pub fn warnings(&self) -> usize {
         let models = self.models.iter().filter(|model| !model.is_error()).count();
         self.report.as_ref().map_or(0, Report::warnings) + models
     }
 
-    /// Which businesses the bundle is for, if that much could be read.
+    /// The type of the businesses that the bundle is for, if it could be read.
     pub fn business_type(&self) -> Option<&str> {
         self.written.as_ref()?.business_type.as_deref()
     }
 
-    /// The whole refusal as a person reads it in a terminal.
+    /// The whole refusal as a terminal shows it.
     pub fn render(&self, colour: bool) -> String {
         let mut out = self.report.as_ref().map(|report| report.render(colour)).unwrap_or_default();
         for model in &self.models {

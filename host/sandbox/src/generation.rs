@@ -12,21 +12,21 @@ use wasmtime::component::InstancePre;
 use crate::breaker::Breakers;
 use crate::guest::Guest;
 
-/// A bundle loaded: compiled, linked, grants checked. A decision is pinned to one from start to end.
+/// A loaded bundle: compiled and linked, with its grants checked. A decision uses one generation from start to end.
 pub struct Generation {
     /// `sha256:` and the hash of the bundle.
     pub digest: Arc<str>,
-    /// Which businesses it decides for.
+    /// The type of the businesses that it decides for.
     pub business_type: Arc<str>,
     /// The bundle's version, for people.
     pub version: String,
     /// Its decision graph.
     pub graph: Arc<Graph>,
-    /// Where inputs enter.
+    /// The inputs that it declares.
     pub inputs: Arc<Inputs>,
     /// Its message models.
     pub models: Vec<MessageModel>,
-    /// What its author wrote, for reports about it.
+    /// The manifest as its author wrote it, for reports about it.
     pub written: Arc<Written>,
     pub(crate) plugins: BTreeMap<String, Arc<Plugin>>,
 }
@@ -48,27 +48,27 @@ impl std::fmt::Debug for Generation {
     }
 }
 
-/// A manifest as it is written, for reports on what is found out later, for example against the operator's
+/// A manifest as its author wrote it, for reports of problems that are found later, for example against the operator's
 /// configuration.
 #[derive(Debug, Default)]
 pub struct Written {
-    /// `bundle.toml` as reports call it.
+    /// The name of `bundle.toml` in reports.
     pub file: String,
-    /// What is in it.
+    /// The text.
     pub text: String,
-    /// Which businesses it is for.
+    /// The type of the businesses that it is for.
     pub business_type: Option<String>,
     /// Its plugins.
     pub plugins: BTreeMap<String, PluginSpec>,
-    /// Where inputs enter.
+    /// The inputs that it declares.
     pub inputs: Inputs,
-    /// Where it names what the operator provides for them.
+    /// Where it names what the operator has to provide for the inputs.
     pub places: InputPlaces,
-    /// The permissions that its nodes ask for besides the host's.
+    /// The permissions that its nodes ask for in addition to the host's.
     pub permissions: Vec<String>,
-    /// What does not keep it from being loaded, and may fail where it runs.
+    /// Warnings: the bundle can be loaded, but it may fail when it runs.
     pub warnings: Vec<Problem>,
-    /// The same in its message models.
+    /// Warnings of its message models.
     pub model_warnings: Vec<ModelFileError>,
 }
 
@@ -91,7 +91,8 @@ pub struct Plugin {
 }
 
 impl Plugin {
-    /// Whether a response of it may name this message model. What a bundle lists is all that its check has seen.
+    /// Whether a response of the plugin may name this message model. When the bundle lists models for the plugin, only
+    /// these were checked.
     pub fn may_say(&self, template: &str) -> bool {
         self.templates.as_ref().is_none_or(|listed| listed.contains(template))
     }

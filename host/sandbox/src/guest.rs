@@ -8,11 +8,11 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use crate::limits::MemoryLimit;
 use crate::scheduler::CallState;
 
-/// What one guest call keeps in its store.
+/// The data of one guest call in its store.
 pub(crate) struct Guest {
     pub calls: Calls,
     pub memory: MemoryLimit,
-    /// How long the guest may still compute.
+    /// The remaining CPU time of the guest.
     pub budget: Duration,
     pub tick: Duration,
     pub state: Arc<CallState>,
@@ -20,7 +20,7 @@ pub(crate) struct Guest {
     table: ResourceTable,
 }
 
-/// Live WASI resources of one call.
+/// The most WASI resources that one call may have at a time.
 const MOST_RESOURCES: usize = 256;
 
 impl Guest {

@@ -1,4 +1,4 @@
-//! Runs input handlers: a raw event in, inputs out.
+//! Runs input handlers, which turn an event into inputs.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,25 +14,25 @@ use crate::generation::{Export, Plugin};
 use crate::guest::Guest;
 use crate::instance::{CallReport, NodeFailure};
 
-/// The most inputs that one event may become.
+/// The most inputs of one event.
 const MOST_INPUTS: usize = 1_000;
-/// The longest id that a handler gives an input, and the longest name of a user or place.
+/// The longest id that a handler may give an input, and the longest name of a user or location.
 const LONGEST_ID: usize = 256;
 /// The largest immediate reply, in bytes.
 const LARGEST_REPLY: usize = 64 * 1024;
 /// The longest text of an input, in bytes.
 const LONGEST_TEXT: usize = 256 * 1024;
 
-/// What a trigger received, as a handler is given it.
+/// An event from a trigger, as a handler gets it.
 #[derive(Clone, Debug)]
 pub enum HandlerEvent {
     /// A message of a coordinator.
     Websocket {
-        /// Who wrote it.
+        /// The sender.
         user_id: String,
-        /// The place it is about.
+        /// The location that it is about.
         location_id: Option<String>,
-        /// What it says.
+        /// The content.
         content: Content,
     },
     /// A webhook whose signature was verified.
@@ -41,7 +41,7 @@ pub enum HandlerEvent {
         hook: String,
         /// The sender's id of the delivery.
         delivery_id: String,
-        /// Lower-case names, without those that carry secrets.
+        /// The headers, with names in lower case, without those that carry secrets.
         headers: Vec<(String, String)>,
         /// The verified bytes.
         body: Vec<u8>,
@@ -50,18 +50,18 @@ pub enum HandlerEvent {
     Cron {
         /// Name of the schedule.
         schedule: String,
-        /// The moment it was meant for.
+        /// The nominal time of the tick.
         nominal: Timestamp,
         /// The schedule's payload.
         payload: Option<JsonObject>,
     },
     /// A Kafka record.
     Kafka {
-        /// Where it was read.
+        /// The topic.
         topic: String,
-        /// Which partition of it.
+        /// The partition.
         partition: i32,
-        /// Where in the partition.
+        /// The offset in the partition.
         offset: i64,
         /// Its key.
         key: Option<Vec<u8>>,
@@ -74,63 +74,63 @@ pub enum HandlerEvent {
     },
     /// A request to the API.
     Api {
-        /// Who asked.
+        /// The sender.
         user_id: Option<String>,
-        /// The place it is about.
+        /// The location that it is about.
         location_id: Option<String>,
-        /// What it says.
+        /// The content.
         content: Content,
     },
 }
 
-/// What a handler is run with.
+/// The arguments of a handler's run.
 pub struct HandlerCall<'a> {
     /// The plugin to run.
     pub plugin: &'a Arc<Plugin>,
-    /// What the run is for; its decision id is the event's own id.
+    /// The scope of the run; its decision id is the event's own id.
     pub scope: Arc<CallScope>,
     /// The handler's name, for journal and logs.
     pub name: Arc<str>,
-    /// What was received.
+    /// The event.
     pub event: HandlerEvent,
 }
 
-/// How a run of a handler ended.
+/// The result of a handler's run.
 #[derive(Debug)]
 pub struct HandlerRun {
     /// The inputs, or why there are none.
     pub outcome: Result<Handled, Rejection>,
-    /// What the run asked of the host.
+    /// The capability calls of the run.
     pub record: CallRecord,
-    /// From first to last.
+    /// The duration.
     pub took: Duration,
 }
 
-/// What a handler made of an event.
+/// The output of a handler.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Handled {
     /// Zero or more inputs.
     pub inputs: Vec<NewInput>,
-    /// What to tell the sender at once.
+    /// The immediate reply to the sender.
     pub reply: Option<Reply>,
 }
 
-/// An input as a handler makes it.
+/// An input from a handler.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewInput {
     /// Unique within the event; none numbers the inputs in order.
     pub id: Option<String>,
-    /// What it asks for.
+    /// The type of the input.
     pub input_type: InputType,
-    /// Who sent it.
+    /// The sender.
     pub user_id: Option<String>,
-    /// The place it is about.
+    /// The location that it is about.
     pub location_id: Option<String>,
-    /// What it says.
+    /// The content.
     pub content: Content,
 }
 
-/// An immediate answer to the sender of an event.
+/// An immediate reply to the sender of an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
     /// Its media type.
@@ -142,28 +142,28 @@ pub struct Reply {
 /// Why an event gave no input.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
-    /// The event is malformed; sending it again will not help.
+    /// The event is malformed; sending it again does not help.
     #[error("{0}")]
     Invalid(String),
-    /// Its sender may not do this.
+    /// The sender may not do this.
     #[error("{0}")]
     Forbidden(String),
-    /// Something failed that may work later.
+    /// A failure that may pass.
     #[error("{0}")]
     Unavailable(String),
-    /// The handler trapped, ran out of time or gave what is no input: it is broken.
+    /// The handler is broken: it trapped, ran out of time or returned an invalid input.
     #[error("the handler failed: {}", .0.message)]
     Broken(NodeFailure),
 }
 
 impl Sandbox {
-    /// Runs a handler once. Never fails as a call: whatever happens in the guest is the run's outcome.
+    /// Runs a handler once. The call itself never fails: a failure of the guest is the run's outcome.
     pub async fn run_handler(&self, call: HandlerCall<'_>) -> HandlerRun {
         let HandlerCall { plugin, scope, name, event } = call;
         let prepared = match self.inner.prepare(plugin, &scope, &name, 1, plugin.limits.time).await {
             Ok(prepared) => prepared,
             Err((failure, CallReport { record, took })) => {
-                // No free instance says nothing about the handler, and why there is none is nothing for its sender.
+                // The lack of a free instance is not the handler's fault, and its reason is not for the sender.
                 tracing::warn!(handler = &*name, reason = failure.message, "a handler cannot run now");
                 let told = "it cannot be handled right now; send it again in a moment".to_owned();
                 return HandlerRun { outcome: Err(Rejection::Unavailable(told)), record, took };
@@ -242,7 +242,7 @@ fn to_text(object: &JsonObject) -> String {
     serde_json::to_string(object).unwrap_or_else(|_| "{}".to_owned())
 }
 
-/// Checks what a handler made. The error says what it got wrong, for its author.
+/// Checks the output of a handler. The error describes the handler's mistake, for its author.
 fn from_wit(handled: wit::Handled) -> Result<Handled, String> {
     if handled.inputs.len() > MOST_INPUTS {
         return Err(format!("gave {} inputs; an event may become {MOST_INPUTS}", handled.inputs.len()));
@@ -285,7 +285,7 @@ fn input(input: wit::NewInput) -> Result<NewInput, String> {
             wit_types::InputType::Webhook => InputType::Webhook,
             wit_types::InputType::ApiRequest => InputType::ApiRequest,
             wit_types::InputType::KafkaRecord => InputType::KafkaRecord,
-            // A review is a person's word on a decision; no handler can speak it.
+            // A review is a person's verdict on a decision, so a handler cannot make one.
             wit_types::InputType::Review => {
                 return Err("gave an input of type review, which only people give".to_owned());
             }

@@ -1,13 +1,13 @@
-//! A component's imports are its capability manifest: each is checked before anything runs.
+//! A component's imports are its capability manifest. Each is checked before anything runs.
 
 use signalbox_capabilities::{Capability, Grants};
 
 use crate::wasi;
 
-/// The version of every package of the contract that this host offers.
+/// The version of the contract's packages that this host offers.
 const OFFERED_VERSION: &str = "0.1.0";
 
-/// What is wrong with an import, and the way out.
+/// What is wrong with an import, and what to do.
 pub(crate) type Refused = (String, String);
 
 /// Checks one import by its name, for example `signalbox:llm/llm@0.1.0`.
@@ -50,7 +50,7 @@ fn check_own(import: &str, package: &str, version: &str, grants: &Grants) -> Res
     ))
 }
 
-/// A later patch of the same track only adds; the linker resolves what both have.
+/// A later patch of the same version only adds to it; the linker resolves what both have.
 fn is_compatible(version: &str) -> bool {
     version.strip_prefix("0.1.").is_some_and(|patch| patch.parse::<u32>().is_ok())
 }

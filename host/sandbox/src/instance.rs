@@ -1,4 +1,5 @@
-//! One instance for one guest call: every limit armed before, dropped afterwards whatever happened.
+//! One instance for each guest call. Every limit is set before the call, and the instance is dropped after it in any
+//! case.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -19,18 +20,18 @@ use crate::sandbox::SandboxInner;
 use crate::scheduler::{ActiveGuest, BusinessPlugin, CallState, ScheduledCall, Scheduler};
 use crate::{metrics, wasi};
 
-/// What a guest may hand to the host in one call, in bytes of lifted values.
+/// The most bytes of lifted values that a guest may pass to the host in one call.
 const HOSTCALL_FUEL: usize = 2 << 20;
-/// A guest of the foreground that has computed for less than this part of a tick when one comes goes on: ticks fall
-/// into short calls by chance.
+/// A guest of the foreground goes on after a tick when it has computed for less than this part of a tick, because ticks
+/// fall into short calls by chance.
 const SHORT_PART_OF_TICK: u32 = 4;
-/// Live handles of one instance.
+/// The most handles that an instance may have at a time.
 const MOST_HANDLES: usize = 1_000;
 
-/// Why a guest gave no answer.
+/// Why a guest returned nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeFailure {
-    /// What kind of failure it is.
+    /// The kind of failure.
     pub kind: FailureKind,
     /// What happened, for author and operator.
     pub message: String,
@@ -42,7 +43,7 @@ impl NodeFailure {
     }
 }
 
-/// A failure's words, short enough for a record.
+/// A failure's message, short enough for a record.
 fn cut(mut message: String) -> String {
     const LONGEST: usize = 2_048;
     if message.len() > LONGEST {
@@ -52,7 +53,7 @@ fn cut(mut message: String) -> String {
     message
 }
 
-/// A store with every limit armed, and the permit for an instance.
+/// A store with all limits set, and the permit for an instance.
 pub(crate) struct PreparedCall {
     store: Store<Guest>,
     call: CallContext,
@@ -61,7 +62,7 @@ pub(crate) struct PreparedCall {
     active: ActiveGuest,
 }
 
-/// What is known of a guest call besides its store.
+/// The data of a guest call outside its store.
 struct CallContext {
     plugin: Arc<Plugin>,
     scope: Arc<CallScope>,
@@ -71,21 +72,21 @@ struct CallContext {
     started: Instant,
 }
 
-/// A call of one of the guest's functions, under way.
+/// A running call of a guest's function.
 pub(crate) type GuestFuture<'s, T> = Pin<Box<dyn Future<Output = wasmtime::Result<T>> + Send + 's>>;
 
 /// The deadline passed before the guest ended.
 struct DeadlinePassed;
 
-/// What a guest call came to, besides its answer.
+/// The report of a guest call, besides its return value.
 pub(crate) struct CallReport {
     pub record: CallRecord,
     pub took: Duration,
 }
 
 impl SandboxInner {
-    /// Waits for a free instance, in fair order with other businesses, and prepares its store, unless the plugin kept
-    /// trapping for the business. `label` is the node's path or the handler's name.
+    /// Waits for a free instance, in fair order with other businesses, and prepares its store; fails when the breaker
+    /// of the plugin is open for the business. `label` is the node's path or the handler's name.
     pub async fn prepare(
         &self,
         plugin: &Arc<Plugin>,
@@ -127,9 +128,9 @@ impl SandboxInner {
     }
 }
 
-/// Called when the epoch has moved on: charges the guest for what it has computed, until its budget is used up, and has
-/// it yield. A guest that has only begun, that has just waited for the host or whose thread had to wait for a core goes
-/// on at once, until the next tick.
+/// Called when the epoch has moved on. Charges the guest for its CPU time, traps it when its budget is used up, and
+/// otherwise makes it yield. A guest that has just begun, that has just waited for the host or whose thread had to wait
+/// for a core goes on until the next tick.
 fn on_tick(mut store: StoreContextMut<'_, Guest>) -> wasmtime::Result<UpdateDeadline> {
     let guest = store.data_mut();
     let cpu_time = guest.state.cpu.lap();
@@ -145,8 +146,8 @@ fn on_tick(mut store: StoreContextMut<'_, Guest>) -> wasmtime::Result<UpdateDead
 }
 
 impl PreparedCall {
-    /// Calls the guest as the scheduler has it, tears the instance down on the thread where it ended, and says in words
-    /// why there is no answer where there is none.
+    /// Calls the guest under the scheduler, drops the instance on the thread where the call ended, and describes why
+    /// the guest returned nothing if it did not.
     pub async fn run<T: Send + 'static>(
         self,
         scheduler: &Scheduler,
@@ -206,7 +207,7 @@ impl CallContext {
     }
 }
 
-/// Says what a trap was about: which limit, or where the guest panicked.
+/// Describes a trap: the limit that was exceeded, or the place where the guest panicked.
 fn trapped(error: &wasmtime::Error, store: &Store<Guest>, plugin: &Plugin, lines: &[String]) -> NodeFailure {
     let limits = plugin.limits;
     let (reason, message) = if let Some(limit) = error.downcast_ref::<LimitExceeded>() {
@@ -234,7 +235,7 @@ fn trapped(error: &wasmtime::Error, store: &Store<Guest>, plugin: &Plugin, lines
     NodeFailure::new(FailureKind::Trap, message)
 }
 
-/// Rust's panic handler prints the place and the words before it traps.
+/// The place and the message that Rust's panic handler prints before it traps.
 fn panic_message(lines: &[String]) -> String {
     let Some(at) = lines.iter().rposition(|line| line.contains("panicked at")) else {
         return "trapped: unreachable code reached".to_owned();

@@ -1,8 +1,8 @@
 //! Components: read with their bundle, compiled once in a child process, checked against their grants, linked, and
-//! called each time in an instance of their own that is dropped afterwards.
+//! called in a new instance each time, which is dropped afterwards.
 //!
 //! This crate has the only `wasmtime::Config`. [`Sandbox::load`] turns the folder of a bundle into a [`Generation`];
-//! [`Sandbox::run_node`] and [`Sandbox::run_handler`] run its nodes and handlers within every limit there is.
+//! [`Sandbox::run_node`] and [`Sandbox::run_handler`] run its nodes and handlers within all limits.
 
 mod breaker;
 mod bundle;

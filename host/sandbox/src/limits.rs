@@ -1,9 +1,9 @@
 use wasmtime::ResourceLimiter;
 
-/// What a table element counts, in bytes: a function reference of the runtime.
+/// The bytes that a table element counts: a function reference of the runtime.
 const ELEMENT_BYTES: usize = 16;
 
-/// Bounds all memories and tables of one instance together: wasmtime's own limits hold for each memory alone.
+/// Limits all memories and tables of one instance together, because Wasmtime's own limits hold for each memory alone.
 #[derive(Debug)]
 pub(crate) struct MemoryLimit {
     limit: usize,
@@ -16,7 +16,8 @@ impl MemoryLimit {
         Self { limit: usize::try_from(limit).unwrap_or(usize::MAX), used: 0, refused: false }
     }
 
-    /// Whether the guest asked for more than it may have; a trap that follows is about memory.
+    /// Whether the guest asked for more memory than it may have, so that a following trap is reported as a lack of
+    /// memory.
     pub fn was_refused(&self) -> bool {
         self.refused
     }

@@ -1,4 +1,4 @@
-//! Loads bundles: every component compiled, its imports held against its grants, linked, and its export found.
+//! Loads bundles: compiles every component, checks its imports against its grants, links it, and finds its export.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -23,23 +23,24 @@ use crate::sandbox::SandboxInner;
 use crate::scheduler::{LoadPriority, background};
 use crate::{Sandbox, imports};
 
-/// What became of each component, by its digest.
+/// The result for each component, by its digest.
 type Compiled = BTreeMap<String, Result<Component, CompileError>>;
 
 impl Sandbox {
-    /// Reads, compiles, links and checks the bundle in a folder in the background: while the machine is busy with
-    /// decisions, loading takes longer.
+    /// Reads, compiles, links and checks the bundle in a folder, with background priority: while the machine is busy
+    /// with decisions, loading takes longer.
     pub async fn load(&self, folder: &Path) -> Result<Generation, BundleError> {
         self.load_at(folder, LoadPriority::Background).await
     }
 
-    /// The same with this priority. What cannot be loaded is refused before anything is compiled.
+    /// Like [`Sandbox::load`], with this priority. A bundle with errors in its files is refused before anything is
+    /// compiled.
     pub async fn load_at(&self, folder: &Path, priority: LoadPriority) -> Result<Generation, BundleError> {
         self.load_with(folder, priority, false).await
     }
 
-    /// The same to find everything that is wrong: every component is compiled and looked at, whatever is wrong with the
-    /// manifest, so that one answer names every problem.
+    /// Like [`Sandbox::load`], but finds everything that is wrong: it compiles and checks every component even when the
+    /// manifest has errors, so that one report names every problem.
     pub async fn check(&self, folder: &Path) -> Result<Generation, BundleError> {
         self.load_with(folder, LoadPriority::Foreground, true).await
     }
@@ -69,7 +70,7 @@ impl Sandbox {
 }
 
 impl SandboxInner {
-    /// Reads a bundle, and those of its components that were compiled before.
+    /// Reads a bundle, and those of its components that are in the cache.
     fn read(&self, folder: &Path) -> Result<(Bundle, Compiled), BundleError> {
         let bundle = Bundle::read(folder, self.component_size)?;
         let digests: BTreeSet<&str> = bundle.components.values().map(|component| &*component.digest).collect();
@@ -78,8 +79,8 @@ impl SandboxInner {
         Ok((bundle, kept))
     }
 
-    /// Compiles the other components of a bundle, side by side, and tells how far it is. Several plugins may share one;
-    /// it is compiled once.
+    /// Compiles the other components of a bundle in parallel, and logs the progress. A component of several plugins is
+    /// compiled once.
     async fn compile(&self, bundle: &Bundle, kept: Compiled, priority: LoadPriority) -> Compiled {
         let missing: BTreeMap<&str, (&str, &Bytes)> = bundle
             .components
@@ -111,7 +112,7 @@ impl SandboxInner {
         let business_type: Arc<str> = bundle.written.business_type.as_deref().unwrap_or_default().into();
         let (mut plugins, mut problems) = (BTreeMap::new(), Vec::new());
         for (name, spec) in &bundle.written.plugins {
-            // One that is not there has been told of.
+            // A missing component was reported already.
             let Some(component) = bundle.components.get(name) else { continue };
             let component = compiled.get(&component.digest);
             let is_node = bundle.nodes.contains(name);
@@ -119,7 +120,7 @@ impl SandboxInner {
                 Ok(plugin) => {
                     plugins.insert(name.clone(), Arc::new(plugin));
                 }
-                // The manifest's own check has told of some grants already.
+                // Some problems of grants were already found in the manifest.
                 Err(found) => problems.extend(found.into_iter().filter(|problem| !bundle.has_problem_at(problem))),
             }
         }
@@ -206,7 +207,7 @@ impl SandboxInner {
     }
 }
 
-/// Where the manifest writes the grant that an error is about.
+/// The place in the manifest of the grant that an error is about.
 fn place_of(error: &GrantError, spec: &PluginSpec) -> Option<Range<usize>> {
     let (GrantError::UnknownWord { capability, word } | GrantError::Malformed { capability, word, .. }) = error else {
         return None;

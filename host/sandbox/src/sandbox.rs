@@ -15,7 +15,7 @@ use crate::guest::Guest;
 use crate::scheduler::{EpochTicker, Scheduler};
 use crate::wasi;
 
-/// The engine, its pool of instances, and everything that guests may ask. Cheap to clone.
+/// The engine, its pool of instances, and all capabilities that guests may call. Cheap to clone.
 #[derive(Clone)]
 pub struct Sandbox {
     pub(crate) inner: Arc<SandboxInner>,
@@ -25,19 +25,19 @@ pub(crate) struct SandboxInner {
     pub engine: Engine,
     pub linker: Linker<Guest>,
     pub services: Arc<Services>,
-    /// An instance of the pool for each guest call.
+    /// A permit for each instance of the pool; a guest call needs one.
     pub instances: FairSemaphore<Arc<str>>,
     pub scheduler: Scheduler,
     pub tick: Duration,
     pub ticker: EpochTicker,
     pub compiler: Arc<Compiler>,
     pub thresholds: Thresholds,
-    /// The largest component that is taken, in bytes.
+    /// The largest component that is accepted, in bytes.
     pub component_size: u64,
 }
 
 impl Sandbox {
-    /// Sets up engine, pool and cache.
+    /// Creates engine, pool and cache.
     pub fn new(
         config: &SandboxConfig,
         services: Arc<Services>,
@@ -68,12 +68,12 @@ impl Sandbox {
         })
     }
 
-    /// The backends that guests reach.
+    /// The backends of the capabilities.
     pub fn services(&self) -> &Arc<Services> {
         &self.inner.services
     }
 
-    /// Guest calls that could start at once now.
+    /// How many guest calls could start at once now.
     pub fn free_instances(&self) -> usize {
         self.inner.instances.available_permits()
     }

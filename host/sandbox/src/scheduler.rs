@@ -7,7 +7,7 @@
 //! for some microseconds and then this is the fastest way to run them. But a guest may also compute for as long as
 //! `limits.cpu` of its plugin allows. On a machine with two cores two such guests would occupy both threads of the
 //! runtime, and every other business would wait for them, however short its own calls are. So computing guests are
-//! preempted, and those that compute for long go on where they delay nobody: in the background.
+//! preempted, and those that compute for long go on in the background, where they delay no other call.
 //!
 //! # Preemption
 //!
@@ -35,14 +35,14 @@
 //!   calls delays another business by one tick per round. A call that waits for a permit still ends at its deadline.
 //! - **A plugin with many long calls begins in the idle row.** [`LoadHistory`] remembers for ten seconds which plugins
 //!   were preempted for which business: three long calls in a row, or more than one in eight, are enough. Niceness
-//!   alone is not enough for these: who wakes up waits until the time slice of the running thread is over, about 3 ms,
-//!   while it takes a core from a `SCHED_IDLE` thread at once. A call that has waited 200 ms for a core there goes on
-//!   in a background thread, so a machine without an idle moment starves nobody.
+//!   alone is not enough for these: a thread that wakes up waits until the time slice of the running thread is over,
+//!   about 3 ms, while it takes a core from a `SCHED_IDLE` thread at once. A call that has waited 200 ms for a core
+//!   there goes on in a background thread, so no call starves on a machine without an idle moment.
 //! - **The instances of the pool**, of which every call needs one before it begins, are permits of a third
 //!   [`FairSemaphore`]; no business holds more than half of them. They belong to [`crate::Sandbox`].
 //!
-//! Threads that a thread starts inherit its priority and cannot leave `SCHED_IDLE`. So whatever a guest's call hands to
-//! threads that later serve others is handed over by a task of the runtime.
+//! Threads that a thread starts inherit its priority and cannot leave `SCHED_IDLE`. So a task of the runtime, and not
+//! the thread of a guest's call, starts the work on threads that later serve others.
 //!
 //! Loading a bundle and compiling its components is background work too: [`background`] runs it, with its own
 //! [`LoadPriority`], and [`chunked_io`] reads and writes large files in parts, since a kernel may not preempt a system
@@ -73,7 +73,7 @@ pub(crate) use epoch_ticker::{ActiveGuest, EpochTicker};
 pub(crate) use load_history::BusinessPlugin;
 use load_history::LoadHistory;
 
-/// A guest with idle priority that has waited so long for a core goes on with low priority.
+/// A guest with idle priority that has waited for a core for this long goes on with low priority.
 const STARVATION: Duration = Duration::from_millis(200);
 
 /// The scheduler of one sandbox.
@@ -86,11 +86,11 @@ pub(crate) struct Scheduler {
     history: LoadHistory,
 }
 
-/// What the scheduler knows of a guest call.
+/// What the scheduler knows about a guest call.
 pub(crate) struct ScheduledCall {
     pub caller: BusinessPlugin,
     pub deadline: Instant,
-    /// Who computes for longer goes to the background.
+    /// A call that computes for longer goes to the background.
     pub tick: Duration,
     pub state: Arc<CallState>,
 }
@@ -103,14 +103,14 @@ impl Scheduler {
         Self::with_permits(cores.saturating_sub(1).max(1))
     }
 
-    /// A business alone may have all permits: nobody else would use them.
+    /// One business may have all permits, because no other business would use the free ones.
     fn with_permits(permits: usize) -> Self {
         let semaphore = || FairSemaphore::new(permits, permits);
         Self { low_permits: semaphore(), idle_permits: semaphore(), history: LoadHistory::default() }
     }
 
-    /// Runs a guest call to its end. The work must end by itself once its state says that the deadline has passed. An
-    /// error says that there was no thread for it.
+    /// Runs a guest call to its end. The work has to end by itself once its state says that the deadline has passed.
+    /// The error means that no thread could be started for it.
     pub async fn run<T: Send + 'static>(
         &self,
         call: ScheduledCall,
@@ -133,9 +133,9 @@ impl Scheduler {
         }
     }
 
-    /// Runs the call in a thread with the first of these priorities, and when it starves there in one with the next;
-    /// returns its output and its CPU time. Few calls come here, so this future is kept on the heap: else every call's
-    /// future would be as large.
+    /// Runs the call in a thread with the first of these priorities, and when it starves there, in one with the next
+    /// priority. Returns its output and its CPU time. Few calls come here, so this future is boxed; otherwise the
+    /// future of every call would be as large.
     async fn run_in_background<T: Send + 'static>(
         &self,
         call: ScheduledCall,
@@ -159,27 +159,27 @@ impl Scheduler {
     }
 }
 
-/// How one poll of a call ended.
+/// The result of one poll of a call.
 enum PollOutcome<T> {
     Finished(T),
-    /// It waits for the host.
+    /// The call waits for the host.
     Waiting,
-    /// It has computed until a tick.
+    /// The call has computed until a tick.
     Preempted,
-    /// The same, and its thread had to wait for a core for long.
+    /// The call has computed until a tick, and its thread had to wait long for a core.
     Starved,
 }
 
-/// A call whose thread it has left before its end.
+/// A call that has left its thread before its end.
 struct UnfinishedCall<T> {
     call: ScheduledCall,
     work: Work<T>,
 }
 
-/// Polls the call once; returns how that ended and the CPU time that it took.
+/// Polls the call once. Returns the result and the CPU time.
 async fn poll_once<T>(call: &ScheduledCall, work: &mut Work<T>) -> (PollOutcome<T>, Duration) {
     let ScheduledCall { deadline, tick, state, .. } = call;
-    // Who got no permit in time is past its deadline too.
+    // A call that got no permit in time is past its deadline too.
     if Instant::now() >= *deadline {
         state.expire();
     }
@@ -188,8 +188,7 @@ async fn poll_once<T>(call: &ScheduledCall, work: &mut Work<T>) -> (PollOutcome<
     let polled = poll_fn(|context| Poll::Ready(work.as_mut().poll(context))).await;
     let elapsed = started.elapsed();
     let polled = match polled {
-        // It has computed for no longer than that, and to read the thread's clock takes as long as a short guest
-        // computes.
+        // The CPU time cannot exceed the elapsed time, and reading the thread's clock takes as long as a short call.
         Poll::Ready(output) if elapsed < *tick => return (PollOutcome::Finished(output), elapsed),
         polled => polled,
     };
@@ -204,7 +203,8 @@ async fn poll_once<T>(call: &ScheduledCall, work: &mut Work<T>) -> (PollOutcome<
     (outcome, cpu_time)
 }
 
-/// Runs the call on the runtime's thread, until it is preempted: then there is no output. Returns its CPU time too.
+/// Runs the call on the runtime's thread until its end, or until it is preempted, in which case it returns no output.
+/// Returns the CPU time too.
 async fn run_in_foreground<T>(call: &ScheduledCall, work: &mut Work<T>) -> (Option<T>, Duration) {
     let mut cpu_time = Duration::ZERO;
     loop {
@@ -212,14 +212,14 @@ async fn run_in_foreground<T>(call: &ScheduledCall, work: &mut Work<T>) -> (Opti
         cpu_time += of_poll;
         match outcome {
             PollOutcome::Finished(output) => return (Some(output), cpu_time),
-            // The next poll sees whether the deadline has passed.
+            // The next poll checks whether the deadline has passed.
             PollOutcome::Waiting => drop(timeout_at(call.deadline, woken()).await),
             PollOutcome::Preempted | PollOutcome::Starved => return (None, cpu_time),
         }
     }
 }
 
-/// Runs the call with a permit for each poll, until its end, or until it starves with idle priority. Returns its CPU
+/// Runs the call with a permit for each poll until its end, or until it starves with idle priority. Returns the CPU
 /// time too.
 async fn run_with_permits<T>(
     permits: FairSemaphore<Arc<str>>,
@@ -236,15 +236,15 @@ async fn run_with_permits<T>(
         match outcome {
             PollOutcome::Finished(output) => return Ok((output, cpu_time)),
             PollOutcome::Starved if priority == ThreadPriority::Idle => return Err(UnfinishedCall { call, work }),
-            // It is woken already. No timer is set: that takes the runtime's lock of timers, for which the runtime's
-            // threads would wait while this thread is kept from a core.
+            // The call is woken already, so no timer is needed. Setting one takes the runtime's lock of timers, and the
+            // runtime's threads would wait for it while this thread has no core.
             PollOutcome::Preempted | PollOutcome::Starved => woken().await,
             PollOutcome::Waiting => drop(timeout_at(call.deadline, woken()).await),
         }
     }
 }
 
-/// Ends when the task is woken.
+/// Waits until the task is woken.
 async fn woken() {
     let mut polled = false;
     poll_fn(|_| if std::mem::replace(&mut polled, true) { Poll::Ready(()) } else { Poll::Pending }).await;

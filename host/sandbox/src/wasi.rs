@@ -1,5 +1,5 @@
-//! The empty WASI that guests find: no files, sockets, environment or arguments; the decision's start as time, random
-//! numbers that follow from the decision, output that becomes log lines.
+//! The minimal WASI for guests: no files, sockets, environment or arguments. The time is the decision's start, random
+//! numbers derive from the decision, and output becomes log lines.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -22,12 +22,12 @@ use wasmtime_wasi_io::bindings::wasi::io;
 
 use crate::guest::Guest;
 
-/// What a guest may print in one call; more is swallowed.
+/// The most bytes that a guest may print in one call; further output is dropped.
 const MOST_OUTPUT: usize = 64 * 1024;
-/// The most random bytes one request gives.
+/// The most random bytes of one request.
 const MOST_RANDOM: u64 = 64 * 1024;
 
-/// WASI interfaces that guests may import, without versions. Sockets and HTTP are none of them.
+/// WASI interfaces that guests may import, without versions. Sockets and HTTP are not among them.
 pub(crate) const OFFERED: [&str; 18] = [
     "wasi:cli/environment",
     "wasi:cli/exit",
@@ -49,7 +49,7 @@ pub(crate) const OFFERED: [&str; 18] = [
     "wasi:random/",
 ];
 
-/// Tells wasmtime that streams and pollables live in the resource table.
+/// Tells Wasmtime that streams and pollables are in the resource table.
 struct Resources;
 
 impl HasData for Resources {
@@ -77,12 +77,13 @@ pub(crate) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> 
     cli::terminal_stdin::add_to_linker::<Guest, WasiCli>(l, Guest::cli)?;
     cli::terminal_stdout::add_to_linker::<Guest, WasiCli>(l, Guest::cli)?;
     cli::terminal_stderr::add_to_linker::<Guest, WasiCli>(l, Guest::cli)?;
-    // Rust's standard library links the file system even where nobody opens a file; there is no folder to open one in.
+    // Rust's standard library links the file system even when a program opens no file. There is no folder in which to
+    // open one.
     filesystem::types::add_to_linker::<Guest, WasiFilesystem>(l, Guest::filesystem)?;
     filesystem::preopens::add_to_linker::<Guest, WasiFilesystem>(l, Guest::filesystem)
 }
 
-/// The WASI of one call, and what the guest prints.
+/// The WASI context of one call, and the output of the guest.
 pub(crate) fn context(started_at: Timestamp, seed: &[&str]) -> (WasiCtx, Output) {
     let mut hash = Sha256::new();
     for part in seed {
@@ -120,7 +121,7 @@ impl HostWallClock for Frozen {
     }
 }
 
-/// Moves on by a microsecond each time it is read: time never stands still for a guest that measures it, and says
+/// A clock that moves on by a microsecond each time it is read. A guest that measures time sees it pass, and learns
 /// nothing about the host.
 struct Counting(AtomicU64);
 
@@ -134,7 +135,7 @@ impl HostMonotonicClock for Counting {
     }
 }
 
-/// What a guest printed, up to a limit.
+/// The output of a guest, up to a limit.
 #[derive(Clone, Default)]
 pub(crate) struct Output(Arc<Mutex<Vec<u8>>>);
 

@@ -31,10 +31,10 @@ fn a_day_of_the_month_and_one_of_the_week_are_enough_each_and_a_step_counts_as_g
     };
     // Every 13th and every Friday, as POSIX has it.
     assert_eq!(days("0 8 13 * FRI"), ["05", "12", "13", "19", "26", "03"]);
-    // `*/2` is no `*`: every odd day, and every Monday besides. Vixie's cron would take only odd Mondays.
+    // `*/2` is not `*`: every odd day, and every Monday as well. Vixie's cron would take only odd Mondays.
     assert_eq!(days("0 8 */2 * MON"), ["01", "03", "05", "07", "08", "09"]);
     assert_eq!(days("0 8 10 * */2"), ["02", "04", "06", "07", "09", "10"]);
-    // A `*` says nothing.
+    // A `*` does not restrict the days.
     assert_eq!(days("0 8 * * MON"), ["01", "08", "15", "22", "29", "06"]);
     assert_eq!(days("0 8 */2 * *"), ["01", "03", "05", "07", "09", "11"]);
 }
@@ -149,7 +149,8 @@ fn zone() -> impl Strategy<Value = TimeZone> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
-    /// In every zone the next tick lies ahead, on a full minute, and none lies between a moment and its next tick.
+    /// In every zone the next tick is in the future and on a full minute, and no tick lies between a moment and its
+    /// next tick.
     #[test]
     fn the_next_tick_always_lies_ahead(
         text in expression(),

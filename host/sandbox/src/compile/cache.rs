@@ -1,5 +1,5 @@
-//! The folder of compiled components: native code under the component's digest and the engine's settings, sealed with a
-//! MAC. Native code runs as it is, so a file whose seal does not fit is never loaded.
+//! The folder of compiled components: native code, named by the component's digest and the engine's settings, and
+//! sealed with a MAC. Native code runs without further checks, so a file with a wrong seal is never loaded.
 
 use std::fs::{DirBuilder, File, Permissions};
 use std::io::{Read as _, Write as _};
@@ -27,19 +27,20 @@ pub(crate) struct Cache {
 }
 
 impl Cache {
-    /// Opens a folder, making it and its key when they are not there yet.
+    /// Opens a folder, and creates it and its key if they do not exist.
     pub fn open(folder: &Path) -> Result<Self, SandboxError> {
         let refused = |reason: String| SandboxError::Cache { path: folder.to_owned(), reason };
         let wrong = |error: std::io::Error| refused(error.to_string());
         DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(wrong)?;
-        // Kept open: what is read later is in the folder that was looked at, wherever its name may lead by then.
+        // The folder stays open, so that later reads use the folder that was checked, even when its path leads
+        // elsewhere by then.
         let opened = File::open(folder).map_err(wrong)?;
         check_owner(&opened, "the folder").map_err(refused)?;
         let path = folder.join(KEY_FILE);
         if !path.exists() {
             let key: [u8; 32] = rand::random();
-            // Appears whole or not at all, readable for its owner only; another process that was quicker has made a key
-            // that is as good.
+            // The file appears complete or not at all, and only its owner can read it. If another process was quicker,
+            // its key is used.
             let mut file = tempfile::NamedTempFile::new_in(folder).map_err(wrong)?;
             file.write_all(&key).and_then(|()| file.as_file().sync_all()).map_err(wrong)?;
             match file.persist_noclobber(&path) {
@@ -59,7 +60,7 @@ impl Cache {
         Ok(cache)
     }
 
-    /// A file of the folder itself, and not where a link leads.
+    /// A file of the folder itself, without following a link.
     fn file(&self, name: &str) -> std::io::Result<File> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         Ok(File::from(rustix::fs::openat(&self.opened, name, flags, Mode::empty())?))
@@ -77,7 +78,7 @@ impl Cache {
         Some(seal)
     }
 
-    /// The file of native code under a name, if its seal fits. What follows the code in it is the seal.
+    /// The file of native code under a name, if its seal is right. The seal follows the code in the file.
     pub fn read(&self, name: &str) -> Option<File> {
         let file = self.file(&format!("{name}.cwasm")).ok()?;
         let metadata = file.metadata().ok()?;
@@ -85,7 +86,7 @@ impl Cache {
         let bytes = chunked_io::read(&file, size).ok()?;
         let (code, sealed) = bytes.split_at(bytes.len().checked_sub(SEAL_BYTES)?);
         let sealed = self.seal(name, code)?.verify_slice(sealed).is_ok();
-        // Whoever may write the file may change it after this look at it.
+        // A user who may write the file could still change it, so the owner is checked too.
         if !sealed || check_owner(&file, name).is_err() {
             metrics::cache("refused");
             tracing::warn!(file = %self.path(name).display(), "compiled component does not match its seal; compiling it again");
@@ -94,7 +95,8 @@ impl Cache {
         Some(file)
     }
 
-    /// Keeps native code under a name. A cache that cannot be written costs time, nothing else.
+    /// Stores native code under a name. An error is logged only, because without the cache the host merely compiles
+    /// again.
     pub fn write(&self, name: &str, code: &[u8]) {
         let Some(seal) = self.seal(name, code) else { return };
         let write = || -> std::io::Result<()> {
@@ -111,8 +113,8 @@ impl Cache {
     }
 }
 
-/// What is in the cache is run as it is, so it has to come from the user of this process or from root. What others may
-/// only read is closed to them; `what` is what an error calls it.
+/// Checks that a file belongs to the user of this process or to root, because code from the cache is run. Removes the
+/// read permissions of others; `what` is the file's name in errors.
 fn check_owner(file: &File, what: &str) -> Result<(), String> {
     let metadata = file.metadata().map_err(|error| error.to_string())?;
     let (owner, mode, own) = (metadata.uid(), metadata.mode() & 0o7777, rustix::process::geteuid().as_raw());

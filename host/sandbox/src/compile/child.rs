@@ -1,4 +1,4 @@
-//! The child's side: takes away from itself what a compiler does not need, reads a component, and writes native code.
+//! The child process: gives up the rights that a compiler does not need, reads a component, and writes native code.
 
 use std::io::{Read, Write};
 
@@ -9,19 +9,19 @@ use super::error::in_words;
 use super::limits::CompileLimits;
 use crate::engine::compiling_engine;
 
-/// Why a child gives no code. The parent knows them by their exit codes.
+/// Why a child writes no code. The parent distinguishes the errors by exit codes.
 #[derive(Debug, Error)]
 pub enum ChildError {
-    /// It could not limit itself, and so has read nothing.
+    /// The process could not limit itself, and has read nothing.
     #[error("it cannot limit itself: {0}")]
     Limits(String),
     /// It could not read the component or write the code.
     #[error("its pipes broke: {0}")]
     Pipe(#[from] std::io::Error),
-    /// It is no component.
+    /// The input is not a valid component.
     #[error("{0}")]
     Invalid(String),
-    /// There was not enough memory.
+    /// The compiler ran out of memory.
     #[error("not enough memory")]
     Memory,
 }
@@ -31,7 +31,7 @@ impl ChildError {
     pub(super) const MEMORY: u8 = 11;
     pub(super) const TROUBLE: u8 = 12;
 
-    /// The exit code that tells the parent.
+    /// The exit code for the parent.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Invalid(_) => Self::INVALID,
@@ -41,11 +41,11 @@ impl ChildError {
     }
 }
 
-/// Limits this process for good, then reads a component and writes its native code.
+/// Limits this process permanently, then reads a component and writes its native code.
 pub fn compile(limits: &CompileLimits, from: impl Read, mut to: impl Write) -> Result<(), ChildError> {
     confine(limits)?;
     let mut component = Vec::new();
-    // One byte more shows that there are more; the compiler then finds a component that is cut off.
+    // One byte more than allowed makes the compiler report a truncated component when the input is too large.
     from.take(limits.component_size.saturating_add(1)).read_to_end(&mut component)?;
     let engine = compiling_engine().map_err(|error| ChildError::Limits(in_words(&format!("{error:#}"))))?;
     let code = engine.precompile_component(&component).map_err(|error| {
@@ -57,7 +57,7 @@ pub fn compile(limits: &CompileLimits, from: impl Read, mut to: impl Write) -> R
     Ok(to.write_all(&code).and_then(|()| to.flush())?)
 }
 
-/// What an allocator may hold for writing before a component is read, in bytes.
+/// The most writable memory, in bytes, that the allocator may hold before a component is read.
 #[cfg(target_os = "linux")]
 const MOST_HELD: u64 = 64 << 20;
 
@@ -66,19 +66,20 @@ fn confine(limits: &CompileLimits) -> Result<(), ChildError> {
     close_files()?;
     let cpu = limits.cpu_seconds();
     let most = |resource, most: u64| limit(resource, most, most);
-    // Ended by a signal that says why, and a second later by one that cannot be caught.
+    // The first signal names the reason; the second, one second later, cannot be caught.
     limit(Resource::Cpu, cpu, cpu.saturating_add(1))?;
-    // What is reserved and never written costs nothing and is not counted, unlike by `As`.
+    // Unlike `As`, this limit does not count memory that is reserved and never written.
     most(Resource::Data, limits.memory)?;
     most(Resource::Core, 0)?;
     most(Resource::Fsize, 0)?;
-    // The three pipes are open already; nothing else will be.
+    // The three pipes are open already, and no other file may be opened.
     most(Resource::Nofile, 3)?;
     most(Resource::Nproc, 0)?;
     Ok(())
 }
 
-/// What was taken before a limit is set stays: an allocator that took much could hand it out whatever the limit is.
+/// Checks the memory that the allocator holds already: memory from before a limit was set is not limited, so the
+/// allocator could hand out much.
 #[cfg(target_os = "linux")]
 fn look_at_what_is_held() -> Result<(), ChildError> {
     let status = std::fs::read_to_string("/proc/self/status").map_err(|error| ChildError::Limits(error.to_string()))?;
@@ -99,13 +100,13 @@ fn look_at_what_is_held() -> Result<(), ChildError> {
 }
 
 fn limit(resource: Resource, soft: u64, hard: u64) -> Result<(), ChildError> {
-    // A limit that the host has itself cannot be raised.
+    // A limit cannot be raised above the host's own limit.
     let hard = rustix::process::getrlimit(resource).maximum.map_or(hard, |own| own.min(hard));
     rustix::process::setrlimit(resource, Rlimit { current: Some(soft.min(hard)), maximum: Some(hard) })
         .map_err(|error| ChildError::Limits(format!("{resource:?}: {error}")))
 }
 
-/// No file, no network, and no program with more rights, as far as the kernel offers to forbid them.
+/// Forbids files, the network, and programs with more rights, as far as the kernel supports it.
 #[cfg(target_os = "linux")]
 fn close_files() -> Result<(), ChildError> {
     use landlock::{ABI, Access as _, AccessFs, AccessNet, Ruleset, RulesetAttr as _, Scope};
@@ -133,7 +134,7 @@ mod tests {
 
     use super::*;
 
-    /// What Landlock forbids, it forbids to one thread and those that it starts; so this can be tried in a test.
+    /// Landlock restricts one thread and the threads that it starts, so a test can use it.
     #[test]
     fn a_compiler_opens_no_file_and_no_connection() {
         let (folder, listener) = (tempfile::tempdir().unwrap(), TcpListener::bind("127.0.0.1:0").unwrap());

@@ -1,22 +1,22 @@
 use signalbox_model::{HumanDuration, HumanSize};
 use thiserror::Error;
 
-/// Why a component was not compiled. Reads after the plugin's name: "plugin `x` takes more than …".
+/// Why a component was not compiled. The text follows the plugin's name: "plugin `x` takes more than …".
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum CompileError {
-    /// It is no component, or uses what is off.
+    /// It is not a valid component, or uses a feature that is switched off.
     #[error("does not compile: {0}")]
     Invalid(String),
-    /// It takes too long.
+    /// Compiling it takes too long.
     #[error("takes more than {0} to compile")]
     Time(HumanDuration),
-    /// It takes too much memory.
+    /// Compiling it takes too much memory.
     #[error("takes more than {0} of memory to compile")]
     Memory(HumanSize),
-    /// It becomes too much native code.
+    /// Its native code is too large.
     #[error("becomes more than {0} of native code")]
     Code(HumanSize),
-    /// The compiler ended in a way that is none of the above.
+    /// The compiler ended for another reason.
     #[error("breaks the compiler: {0}")]
     Broken(String),
     /// The compiler could not be run.
@@ -45,7 +45,7 @@ impl CompileError {
         }
     }
 
-    /// A word for metrics.
+    /// The label in metrics.
     pub(super) fn reason(&self) -> &'static str {
         match self {
             Self::Invalid(_) => "invalid",
@@ -58,7 +58,8 @@ impl CompileError {
     }
 }
 
-/// A compiler's words, which may quote names of the component: short, on one line, and without what a terminal obeys.
+/// A compiler's message, which may quote names of the component: shortened, on one line, and without characters that a
+/// terminal would act on.
 pub(super) fn in_words(text: &str) -> String {
     const LONGEST: usize = 600;
     let plain = text.trim().chars().map(|char| match char {

@@ -1,4 +1,4 @@
-//! The parent's side: starts a child, bounds its time and its words, and says how it ended.
+//! The parent process: starts a child, limits its time and output, and interprets how it ended.
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
@@ -14,23 +14,23 @@ use super::error::{CompileError, in_words};
 use super::limits::{CompileLimits, LARGEST_CODE};
 use crate::scheduler::background::{self, ThreadPriority};
 
-/// What a child may say about a failure, in bytes.
+/// The most bytes of a child's error message.
 const LONGEST_WORDS: u64 = 8 << 10;
 
-/// Everything that a child left.
+/// The output of a child.
 struct ChildOutput {
     status: ExitStatus,
     code: Vec<u8>,
     words: String,
 }
 
-/// Starts a process that compiles; it is gone when the child is dropped.
+/// Starts a process that compiles; dropping the child kills it.
 pub(super) fn start(program: &Path, command: &str, limits: &CompileLimits) -> Result<Child, CompileError> {
     spawn(program, command, limits)
         .map_err(|error| CompileError::Unavailable(format!("cannot start {}: {error}", program.display())))
 }
 
-/// Has a component compiled; none when that starved with idle priority.
+/// Has a component compiled; none when the child starved with idle priority.
 pub(super) async fn compile(
     mut child: Child,
     limits: &CompileLimits,
@@ -49,7 +49,7 @@ pub(super) async fn compile(
         left = converse(&mut child, component) => Some(left),
         () = starved => None,
         () = tokio::time::sleep(limits.time) => {
-            // An error says that it has just ended by itself.
+            // An error means that the child has just ended by itself.
             child.kill().await.ok();
             return Err(CompileError::Time(HumanDuration(limits.time)));
         }
@@ -72,13 +72,13 @@ fn spawn(program: &Path, command: &str, limits: &CompileLimits) -> std::io::Resu
         .args(["--time-ms", &limits.time.as_millis().to_string()])
         .args(["--memory", &limits.memory.to_string()])
         .args(["--component-size", &limits.component_size.to_string()])
-        // Secrets of the host come by its environment.
+        // The environment may hold secrets of the host.
         .env_clear()
-        // Else mimalloc takes a gigabyte for writing before the child can limit itself. Other allocators do not know
-        // it.
+        // Otherwise mimalloc commits a gigabyte before the child can limit itself. Other allocators ignore the
+        // variable.
         .env("MIMALLOC_ARENA_EAGER_COMMIT", "0")
         .current_dir("/")
-        // Keys pressed in the host's terminal are for the host.
+        // Signals from keys in the host's terminal go to the host alone.
         .process_group(0)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -87,12 +87,12 @@ fn spawn(program: &Path, command: &str, limits: &CompileLimits) -> std::io::Resu
         .spawn()
 }
 
-/// Hands over the component and waits for the child's end; none when it has more to say than it may.
+/// Sends the component and waits for the child's end; none when the child writes more than it may.
 async fn converse(child: &mut Child, component: &[u8]) -> std::io::Result<Option<ChildOutput>> {
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let give = async {
         if let Some(mut stdin) = stdin {
-            // A child that ends before it has read everything says more by its exit code.
+            // When a child ends before it has read everything, its exit code says why.
             stdin.write_all(component).await.ok();
         }
     };
@@ -105,7 +105,7 @@ async fn converse(child: &mut Child, component: &[u8]) -> std::io::Result<Option
     Ok(Some(ChildOutput { status, code, words: in_words(&String::from_utf8_lossy(&words)) }))
 }
 
-/// Reads to a limit, and closes.
+/// Reads up to a limit, and closes the pipe.
 async fn read(from: Option<impl AsyncRead + Unpin>, most: u64) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     if let Some(from) = from {
@@ -120,7 +120,7 @@ fn judge(output: ChildOutput, limits: &CompileLimits) -> Result<Vec<u8>, Compile
     if let Some(signal) = status.signal() {
         return Err(match signal {
             signal if signal == Signal::XCPU.as_raw() => CompileError::Time(HumanDuration(limits.time)),
-            // Rust's words when an allocation fails, before it aborts.
+            // Rust prints this when an allocation fails, before it aborts.
             _ if words.contains("memory allocation of") => memory(),
             signal => CompileError::Broken(format!("it was ended by signal {signal}; {words}")),
         });

@@ -1,4 +1,4 @@
-//! Threads with a lower priority than the host's others, for work that takes long and must delay nobody.
+//! Threads with a lower priority than the host's other threads, for work that takes long and must not delay others.
 
 use std::time::{Duration, Instant};
 
@@ -7,18 +7,18 @@ use tokio::sync::oneshot;
 use tracing::Instrument as _;
 use tracing::instrument::WithSubscriber as _;
 
-/// How much of the machine loading a bundle may take.
+/// The priority of loading a bundle.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LoadPriority {
-    /// What decisions leave of it, and at least about a tenth of a core.
+    /// The CPU time that decisions leave, and at least about a tenth of a core.
     #[default]
     Background,
-    /// All of it: the host serves nobody yet.
+    /// The priority of the host itself, which does not serve yet.
     Foreground,
 }
 
 impl LoadPriority {
-    /// The priority of a thread for work that cannot be begun anew; none is the priority of the thread that starts it.
+    /// The priority of a thread for work that cannot be restarted; none is the priority of the thread that starts it.
     pub(crate) fn of_thread(self) -> Option<ThreadPriority> {
         match self {
             Self::Background => Some(ThreadPriority::Low),
@@ -27,20 +27,20 @@ impl LoadPriority {
     }
 }
 
-/// The priority of a background thread on Linux; on other systems it makes no difference. Processes and threads that
-/// such a thread starts inherit it, and cannot leave [`ThreadPriority::Idle`] again.
+/// The priority of a background thread on Linux; other systems ignore it. Processes and threads that such a thread
+/// starts inherit it, and cannot leave [`ThreadPriority::Idle`] again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ThreadPriority {
-    /// `SCHED_IDLE`: what nobody else wants. A thread of the host that wakes up takes such a core at once, as if
-    /// nothing ran there; on a machine without an idle moment nearly nothing is left.
+    /// `SCHED_IDLE`: only otherwise unused CPU time. A thread of the host that wakes up takes the core at once, as if
+    /// it were idle. On a machine without idle time such a thread makes almost no progress.
     Idle,
     /// Niceness 10: about a tenth of a busy core.
     Low,
 }
 
-/// Runs the work in a thread of its own, with a priority or with that of the thread that starts it. The thread ends
-/// with the work, or once nobody waits for its output any more. What the work waits for, the runtime waits for as ever.
-/// An error says that there was no thread for it, or that it panicked.
+/// Runs the work in its own thread, with this priority or with that of the thread that starts it. The thread ends with
+/// the work, or when the receiver of its output is dropped. The runtime handles what the work waits for. The error
+/// means that no thread could be started, or that the work panicked.
 pub(crate) async fn run_on_thread<T: Send + 'static>(
     thread: &str,
     priority: impl Into<Option<ThreadPriority>>,
@@ -67,9 +67,8 @@ pub(crate) async fn run_on_thread<T: Send + 'static>(
     receiver.await.map_err(|_| std::io::Error::other("the thread broke off"))
 }
 
-/// Runs work that can be begun anew: with the priority of everything else while the host serves nobody; else with idle
-/// priority, and when it starves there, once more from its beginning with low priority. An error is one of
-/// [`run_on_thread`].
+/// Runs work that can be restarted. Before the host serves, it runs with normal priority. Later it runs with idle
+/// priority, and when it starves, it is restarted once with low priority. Errors are those of [`run_on_thread`].
 pub(crate) async fn run_restartable<T, W>(
     thread: &str,
     priority: LoadPriority,
@@ -102,11 +101,11 @@ where
     run_on_thread(thread, ThreadPriority::Low, work()).await
 }
 
-/// How often it is looked whether a thread or process starves.
+/// How often a thread or process is checked for starvation.
 const STARVATION_CHECK: Duration = Duration::from_secs(1);
 
-/// Ends when a process or thread, named by its folder in `/proc`, has waited for a core for nine tenths of a second;
-/// never where the system does not tell.
+/// Returns when a process or thread, named by its folder in `/proc`, has waited for a core for nine tenths of a second;
+/// never where the system does not report this.
 pub(crate) async fn starved(folder: &str) {
     let file = format!("{folder}/schedstat");
     let (mut checked, mut waited_before) = (Instant::now(), Duration::ZERO);
@@ -120,7 +119,7 @@ pub(crate) async fn starved(folder: &str) {
     std::future::pending().await
 }
 
-/// The second of three numbers: https://docs.kernel.org/scheduler/sched-stats.html
+/// The second of the three numbers: https://docs.kernel.org/scheduler/sched-stats.html
 fn time_on_runqueue(schedstat: &str) -> Option<Duration> {
     schedstat.split_whitespace().nth(1)?.parse().map(Duration::from_nanos).ok()
 }
@@ -136,7 +135,7 @@ fn proc_folder_of_this_thread() -> Option<String> {
 }
 
 impl ThreadPriority {
-    /// Gives this thread the priority.
+    /// Sets the priority of this thread.
     #[cfg(target_os = "linux")]
     fn apply(self) {
         use thread_priority::unix::{
@@ -189,7 +188,7 @@ mod tests {
         assert!(run_on_thread("panics", ThreadPriority::Idle, work).await.is_err());
     }
 
-    /// Niceness and policy, as `/proc` has them: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
+    /// Niceness and scheduling policy from `/proc`: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
     #[cfg(target_os = "linux")]
     fn told(stat: &str) -> (i32, i32) {
         let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
@@ -212,7 +211,7 @@ mod tests {
         let cores = std::thread::available_parallelism().unwrap().get();
         let busy: Vec<_> = std::iter::repeat_with(busy).take(2 * cores).collect();
         let work = || async {
-            // The first one has no end.
+            // The first run never ends.
             while of_this_thread().1 == 5 {
                 tokio::task::yield_now().await;
             }

@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::cpu_meter::CpuMeter;
 
-/// What a guest call, which runs within its store, and the scheduler, which polls it, tell each other.
+/// The state that a guest call, which runs within its store, shares with the scheduler, which polls it.
 #[derive(Default)]
 pub(crate) struct CallState {
     /// The CPU time of the call.
@@ -13,32 +13,32 @@ pub(crate) struct CallState {
 }
 
 impl CallState {
-    /// A tick came, and the guest yields.
+    /// Notes that a tick came and the guest yields.
     pub fn preempt(&self) {
         self.is_preempted.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the guest has yielded since this was asked last.
+    /// Whether the guest has yielded since the last call of this function.
     pub fn take_preempted(&self) -> bool {
         self.is_preempted.swap(false, Ordering::Relaxed)
     }
 
-    /// The call has a thread of its own from now on.
+    /// Notes that the call has its own thread from now on.
     pub fn move_to_background(&self) {
         self.is_in_background.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the call has a thread of its own.
+    /// Whether the call has its own thread.
     pub fn is_in_background(&self) -> bool {
         self.is_in_background.load(Ordering::Relaxed)
     }
 
-    /// The deadline has passed.
+    /// Notes that the deadline has passed.
     pub fn expire(&self) {
         self.is_expired.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the deadline has passed, so that the guest is not to compute again.
+    /// Whether the deadline has passed, so that the guest must not compute any more.
     pub fn is_expired(&self) -> bool {
         self.is_expired.load(Ordering::Relaxed)
     }

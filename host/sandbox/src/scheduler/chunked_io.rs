@@ -1,11 +1,11 @@
-//! Reads and writes large files in chunks. A kernel that does not preempt its own work ends a read or write before
-//! another thread has the core, also where the thread has the lowest priority: 12 MB took 7 ms, in which a neighbour's
-//! decision stood still.
+//! Reads and writes large files in chunks. A kernel that does not preempt system calls finishes a read or write before
+//! another thread gets the core, even if that thread has a higher priority: 12 MB took 7 ms, during which a decision of
+//! another business stood still.
 
 use std::fs::File;
 use std::io::{Read, Result, Write};
 
-/// Copied within some ten microseconds.
+/// Copying one chunk takes about ten microseconds.
 const CHUNK: usize = 64 << 10;
 
 /// Reads or writes no more than a chunk at a time.
@@ -28,7 +28,8 @@ impl<F: Write> Write for Chunked<F> {
     }
 }
 
-/// The file's first bytes. What is written behind them meanwhile is not taken: it would be longer than was allowed.
+/// The first `size` bytes of the file. Bytes that another process appends meanwhile are not read, because the file
+/// would exceed its limit.
 pub(crate) fn read(file: &File, size: u64) -> Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
     Chunked(file).take(size).read_to_end(&mut bytes)?;
@@ -39,7 +40,7 @@ pub(crate) fn read(file: &File, size: u64) -> Result<Vec<u8>> {
 mod tests {
     use super::*;
 
-    /// Takes and gives whatever it is asked to, and keeps how much that was at most.
+    /// Reads and writes as much as it is asked to, and notes the largest amount.
     #[derive(Default)]
     struct Greedy {
         bytes: Vec<u8>,

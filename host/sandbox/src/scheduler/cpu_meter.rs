@@ -2,29 +2,29 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// A thread whose CPU clock was read less than this part of a tick ago is not asked again when a call begins: to read
-/// the clock takes as long as a short guest computes.
+/// When a call begins, the CPU clock of its thread is not read again if it was read less than this part of a tick ago,
+/// because reading it takes as long as a short call.
 const FRESH_READING: u32 = 8;
 
 thread_local! {
-    /// When the CPU clock of this thread was read last, and what it said, in nanoseconds.
+    /// When the CPU clock of this thread was last read, and its value in nanoseconds.
     static LAST_READING: Cell<Option<(Instant, u64)>> = const { Cell::new(None) };
 }
 
-/// Measures the CPU time of one guest call, by the clocks of the threads that poll it: a thread that waits for a core
-/// spends none, so a call is not charged for a busy machine.
+/// Measures the CPU time of one guest call, by the CPU clocks of the threads that poll it. A thread that waits for a
+/// core spends no CPU time, so a call is not charged for a busy machine.
 #[derive(Default)]
 pub(crate) struct CpuMeter {
-    /// What its thread's clock said when it was read last for this call, in nanoseconds; 0 before the first poll.
+    /// The thread's CPU clock when it was last read for this call, in nanoseconds; 0 before the first poll.
     last: AtomicU64,
-    /// What the call spent in polls that have ended, and was not charged for yet, in nanoseconds.
+    /// The CPU time of finished polls that was not charged yet, in nanoseconds.
     uncharged: AtomicU64,
 }
 
 impl CpuMeter {
-    /// A poll begins on this thread; returns what the thread's clock says. For the first poll of a call it may say up
-    /// to a part of a tick too much, which is then not charged. Later polls are measured exactly, else a call would
-    /// gain that part with each of them.
+    /// Begins a poll on this thread, and returns the value of the thread's CPU clock. For the first poll of a call the
+    /// value may be too large by up to a part of a tick, which is then not charged. Later polls are measured exactly,
+    /// because otherwise a call would gain that part with each of them.
     pub fn start(&self, now: Instant, tick: Duration) -> u64 {
         let is_first = self.last.load(Ordering::Relaxed) == 0;
         let last = LAST_READING.get().map(|(at, time)| (now.saturating_duration_since(at), time));
@@ -40,18 +40,18 @@ impl CpuMeter {
         time
     }
 
-    /// A poll has ended.
+    /// Ends a poll.
     pub fn pause(&self) {
         self.uncharged.fetch_add(nanos(self.lap()), Ordering::Relaxed);
     }
 
-    /// The CPU time within this poll since the clock was read last.
+    /// The CPU time within this poll since the clock was last read.
     pub fn lap(&self) -> Duration {
         let now = thread_cpu_time();
         Duration::from_nanos(now.saturating_sub(self.last.swap(now, Ordering::Relaxed)))
     }
 
-    /// The CPU time of polls that have ended, which nobody has taken yet.
+    /// The CPU time of finished polls since the last call of this function.
     pub fn take_uncharged(&self) -> Duration {
         Duration::from_nanos(self.uncharged.swap(0, Ordering::Relaxed))
     }
@@ -77,8 +77,7 @@ mod tests {
         let (first, second) = (CpuMeter::default(), CpuMeter::default());
         let read = Instant::now();
         let before = first.start(read, TICK);
-        // The next call begins a second later, and the thread has been idle: it cannot have computed for longer than
-        // that.
+        // The next call begins one second later; the idle thread cannot have computed for longer than that.
         let soon = second.start(read + Duration::from_secs(1), TICK);
         assert_eq!(soon, before + 1_000_000_000);
         assert_eq!(second.lap(), Duration::ZERO);

@@ -1,4 +1,4 @@
-//! A thread of its own moves the epoch on: guests that compute on every other thread cannot keep it from doing so.
+//! A separate thread moves the epoch on, so that guests that occupy every other thread cannot prevent it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -8,9 +8,9 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use wasmtime::Engine;
 
-/// After so many ticks without a guest the ticker sleeps.
+/// After this many ticks without a guest the ticker sleeps.
 const IDLE_TICKS: u32 = 100;
-/// How often a sleeping ticker looks whether its engine is still there.
+/// How often a sleeping ticker checks whether its engine still exists.
 const SLEEP: Duration = Duration::from_secs(1);
 
 /// Moves the epoch of an engine on while guests run. Ends with the engine.
@@ -21,13 +21,13 @@ pub(crate) struct EpochTicker {
 
 #[derive(Default)]
 struct GuestCount {
-    /// Guests that began, and that ended, since the start.
+    /// How many guests have begun, and how many have ended, since the start.
     begun: AtomicUsize,
     ended: AtomicUsize,
     is_ticker_asleep: AtomicBool,
 }
 
-/// A guest that runs, until it is dropped.
+/// Counts a guest as running until it is dropped.
 pub(crate) struct ActiveGuest(Arc<GuestCount>);
 
 impl EpochTicker {
@@ -44,7 +44,7 @@ impl EpochTicker {
                     idle_ticks += 1;
                 } else {
                     idle_ticks = 0;
-                    // Where guests come and go, the threads of the runtime are not asleep.
+                    // When guests begin and end, the threads of the runtime are awake.
                     if begun == begun_before {
                         wake_a_thread(runtime.as_ref());
                     }
@@ -60,7 +60,7 @@ impl EpochTicker {
         Ok(Self { guests, thread: thread.thread().clone() })
     }
 
-    /// Notes that a guest runs, and wakes the ticker for it.
+    /// Notes that a guest runs, and wakes the ticker.
     pub fn begin(&self) -> ActiveGuest {
         self.guests.begun.fetch_add(1, Ordering::SeqCst);
         if self.guests.is_ticker_asleep.load(Ordering::SeqCst) {
@@ -73,7 +73,7 @@ impl EpochTicker {
 impl GuestCount {
     fn sleep(&self) {
         self.is_ticker_asleep.store(true, Ordering::SeqCst);
-        // The counts are read after the flag is set, so that no guest that begins meanwhile is missed.
+        // The counts are read after the flag is set, so that a guest that begins meanwhile is not missed.
         if self.begun.load(Ordering::SeqCst) == self.ended.load(Ordering::SeqCst) {
             std::thread::park_timeout(SLEEP);
         }
@@ -87,8 +87,8 @@ impl Drop for ActiveGuest {
     }
 }
 
-/// Wakes a thread of the runtime, if one sleeps. The thread that waited for sockets and timers may be computing for a
-/// guest, and the runtime hands that duty to no other thread before the guest yields.
+/// Wakes a thread of the runtime, if one sleeps. The thread that waited for sockets and timers may now be computing for
+/// a guest, and the runtime passes that duty to no other thread before the guest yields.
 fn wake_a_thread(runtime: Option<&Handle>) {
     if let Some(runtime) = runtime {
         runtime.spawn(async {});

@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Without another long call, a plugin's score is forgotten after this time.
+/// A plugin's score is forgotten this long after its last long call.
 const MEMORY: Duration = Duration::from_secs(10);
-/// What a long call adds to the score; a short one takes away 1. A plugin with less than one long call in eight stays
-/// at zero: a call that is long once in a while, by its work or because the machine is slow, is no reason to put the
-/// others in the background.
+/// How much a long call adds to the score; a short one subtracts 1. So the score of a plugin with less than one long
+/// call in eight stays near zero: a rare long call, by its work or because the machine is slow, does not move the
+/// plugin's other calls to the background.
 const LONG_CALL_SCORE: u32 = 8;
-/// With this score a plugin's calls begin in the background: after three long calls in a row.
+/// From this score on, the calls of a plugin begin in the background; three long calls in a row reach it.
 const MOSTLY_LONG_SCORE: u32 = 20;
-/// The score rises no higher, so that a plugin whose calls are short again soon begins in the foreground.
+/// The highest score. It is limited so that a plugin whose calls are short again soon begins in the foreground.
 const MAX_SCORE: u32 = 80;
 
 /// A plugin that is called for a business.
@@ -23,13 +23,13 @@ pub(crate) struct BusinessPlugin {
     pub plugin: Arc<str>,
 }
 
-/// Which plugins recently computed for long, for which business: their next calls begin in the background, so that not
-/// each of them takes a thread of the runtime until its first tick.
+/// The plugins that recently computed for long, by business. Their next calls begin in the background, so that they do
+/// not each occupy a thread of the runtime until the first tick.
 #[derive(Default)]
 pub(crate) struct LoadHistory {
     /// Only plugins with a score above zero.
     scores: Mutex<HashMap<BusinessPlugin, LoadScore>>,
-    /// How many these are, so that in their absence nobody takes the lock.
+    /// The number of scores, so that the lock is not taken when there are none.
     count: AtomicUsize,
 }
 
@@ -39,7 +39,7 @@ struct LoadScore {
 }
 
 impl LoadHistory {
-    /// A call has ended, or was found to be long.
+    /// Records a call that has ended, or that was found to be long.
     pub fn record(&self, caller: &BusinessPlugin, is_long: bool) {
         if !is_long && self.count.load(Ordering::Relaxed) == 0 {
             return;

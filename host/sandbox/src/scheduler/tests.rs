@@ -5,12 +5,12 @@ use tokio::sync::oneshot;
 use super::*;
 use crate::SandboxConfig;
 
-/// Computes so many ticks, and notes how many did so at the same time.
+/// Computes for so many ticks, and notes how many calls do so at the same time.
 async fn computing(ticks: u32, state: Arc<CallState>, at_once: Arc<[AtomicUsize; 2]>) -> Result<(), &'static str> {
     let [now, most] = &*at_once;
     for _ in 0..ticks {
         most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-        // Whoever may compute too does so now.
+        // Lets other calls compute, if they may.
         (0..10).for_each(|_| std::thread::yield_now());
         now.fetch_sub(1, Ordering::SeqCst);
         state.preempt();
@@ -46,7 +46,7 @@ async fn no_more_guests_compute_long_at_once_than_leave_a_core() {
     for ended in futures(runs).await {
         assert_eq!(ended.unwrap(), Ok(()));
     }
-    // One more is in its first tick.
+    // One more call is in its first tick.
     assert!(at_once[1].load(Ordering::SeqCst) <= 2, "{at_once:?}");
 }
 
@@ -114,7 +114,7 @@ async fn a_guest_that_starves_with_idle_priority_goes_on_with_low_priority() {
     (0..3).for_each(|_| scheduler.history.record(&call.caller, true));
     let work = async move {
         let before = policy();
-        // As if others had the core.
+        // Simulates that other threads have the core.
         std::thread::sleep(2 * STARVATION);
         state.preempt();
         tokio::task::yield_now().await;
@@ -137,7 +137,7 @@ async fn a_guest_that_waits_for_a_permit_still_ends_at_its_deadline() {
     }
 }
 
-/// As a guest call does: computes only while it is not over.
+/// Like a guest call: computes only while its deadline has not passed.
 async fn ending(state: Arc<CallState>) -> Result<(), &'static str> {
     if state.is_expired() {
         return Err("over");
