@@ -45,8 +45,8 @@ pub enum AttemptResult {
         /// How long the target has asked the host to wait; none leaves it to the retry policy.
         retry_after: Option<Duration>,
     },
-    /// The target as a whole cannot be reached, so the attempt says nothing about this effect and does not count against
-    /// its retry policy. The relay holds the target's effects back until the target answers again.
+    /// The target as a whole cannot be reached, so the attempt says nothing about this effect and does not count
+    /// against its retry policy. The relay holds the target's effects back until the target answers again.
     Unavailable {
         /// Why, for the operator.
         reason: String,
