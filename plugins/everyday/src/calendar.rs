@@ -1,4 +1,4 @@
-//! Days and times as people say them: `mâine la 8 seara`, `peste două zile`, `on the 25th at 7:30 pm`.
+//! Days and times in everyday language: `mâine la 8 seara`, `peste două zile`, `on the 25th at 7:30 pm`.
 
 mod dates;
 mod times;
@@ -9,7 +9,7 @@ use crate::text::{Word, words};
 
 pub use dates::{day_name, day_of_week_name, night_name, short_date};
 
-/// The part of the day that a message speaks of.
+/// The part of the day that a message names.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum DayPart {
     /// `dimineața`, `in the morning`.
@@ -25,13 +25,13 @@ pub enum DayPart {
 /// A time as it was said.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Said {
-    /// It can only mean this.
+    /// The time is unambiguous.
     Exact(Time),
     /// `la 8`: this or twelve hours later.
     Either(Time),
 }
 
-/// What a message says about when.
+/// The day and time of a message.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct When {
     /// The day, when it names one that exists.
@@ -43,11 +43,11 @@ pub struct When {
     /// The time belongs to the night that follows the day named: `vineri la 24:00`, `vineri noaptea`, `diseară`. An
     /// hour after midnight then has the next day's date, see [`moment`].
     pub late: bool,
-    /// A day that does not exist, as it was written (`30 februarie`, or a Saturday that is a Friday).
+    /// A day that does not exist, as it was written (`30 februarie`, or a date with the wrong day of the week).
     pub impossible: Option<String>,
     /// A time that does not exist, as it was written (`25:00`).
     pub impossible_time: Option<String>,
-    /// Which words were read as day or time, so that nobody reads them as something else.
+    /// Which words were read as day or time, so that other rules do not read them as something else.
     pub used: Vec<bool>,
 }
 
@@ -72,8 +72,7 @@ pub fn read_words(words: &[Word], now: DateTime) -> When {
 /// The hour before which a night still belongs to the evening that it began in.
 const DAWN: i8 = 6;
 
-/// The moment that a day and a time mean: an hour after midnight that was said of the night after the day is on the
-/// next one.
+/// The moment of a day and a time: an hour after midnight that belongs to the night after the day is on the next day.
 pub fn moment(day: Date, time: Time, late: bool) -> DateTime {
     let date = if late && is_after_midnight(time) { day.tomorrow().unwrap_or(day) } else { day };
     date.to_datetime(time)
@@ -85,15 +84,15 @@ pub fn is_after_midnight(time: Time) -> bool {
 }
 
 impl When {
-    /// Whether an hour after midnight was said of a day without saying which of its two nights:
-    /// `vineri la două noaptea` is on Friday by the calendar, and many who say it mean the night that follows.
+    /// Whether an hour after midnight is named with a day but without saying which of its two nights: `vineri la două
+    /// noaptea` is on Friday by the calendar, but many people mean the night that follows.
     pub fn is_of_either_night(&self) -> bool {
         let after_midnight =
             matches!(self.time, Some(Said::Exact(time) | Said::Either(time)) if is_after_midnight(time));
         after_midnight && !self.late && self.part == Some(DayPart::Night)
     }
 
-    /// Whether a message says anything of when, possible or not.
+    /// Whether a message names a day or time, possible or not.
     pub fn says_something(&self) -> bool {
         let possible = self.date.is_some() || self.time.is_some() || self.part.is_some();
         possible || self.impossible.is_some() || self.impossible_time.is_some()
@@ -101,15 +100,15 @@ impl When {
 }
 
 impl Said {
-    /// Twelve hours later: what `12` means at night.
+    /// Twelve hours later: the meaning of `12` at night.
     fn half_a_day_on(self) -> Self {
         match self {
             Self::Exact(time) | Self::Either(time) => Self::Exact(later_by_half_a_day(time)),
         }
     }
 
-    /// The time that is meant: of two, the one in the part of the day spoken of, else the one that `fits`, else the
-    /// later, because tables are booked for the evening.
+    /// The meant time: of two, the one in the named part of the day, else the one that `fits`, else the later one,
+    /// because tables are booked for the evening.
     pub fn resolve(self, fits: impl Fn(Time) -> bool) -> Time {
         match self {
             Self::Exact(time) => time,

@@ -1,4 +1,4 @@
-//! When a place is open: per weekday, with days of their own, and past midnight.
+//! The opening hours of a place: per weekday, with special days, also past midnight.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,7 +10,7 @@ use serde::de::Error as _;
 
 const DAY: u32 = 24 * 60;
 
-/// A stretch of opening, in minutes since the midnight that begins its day; past midnight it goes beyond 1,440.
+/// A period of opening, in minutes since the midnight that begins its day; past midnight the minutes go beyond 1,440.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Window {
     /// The first minute.
@@ -19,7 +19,7 @@ pub struct Window {
     pub until: u32,
 }
 
-/// The usual week, from the setting `hours`. A day that is not there is closed; one that is misspelt is an error.
+/// The usual week, from the setting `hours`. A day without an entry is closed; a misspelt day is an error.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 pub struct Week {
@@ -39,23 +39,23 @@ pub struct Week {
     sunday: Vec<Window>,
 }
 
-/// Opening hours with the days that differ: `2026-12-31` once, `12-25` every year.
+/// The usual week and the days that differ: `2026-12-31` once, `12-25` every year.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hours {
     /// The usual week.
     pub week: Week,
-    /// Days of their own.
+    /// The days that differ.
     pub special_days: BTreeMap<String, Vec<Window>>,
 }
 
-/// A moment of service: the day whose evening it belongs to, and the minute of it.
+/// A moment of service: the day whose evening it belongs to, and its minute.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Service {
     /// The day that the service began on.
     pub day: Date,
     /// Minutes since that day's midnight; past the next midnight it goes beyond 1,440.
     pub minute: u32,
-    /// The stretch of opening it falls into.
+    /// The period of opening that it falls into.
     pub window: Window,
 }
 
@@ -71,13 +71,13 @@ pub enum Now {
 }
 
 impl Hours {
-    /// The key of a special day that is no day; none when all are.
+    /// The first key of a special day that is not a valid day, if there is one.
     pub fn misspelt_day(&self) -> Option<&str> {
         let is_day = |key: &str| key.parse::<Date>().is_ok() || format!("2024-{key}").parse::<Date>().is_ok();
         self.special_days.keys().map(String::as_str).find(|key| !is_day(key))
     }
 
-    /// The stretches of opening that begin on a day.
+    /// The periods of opening that begin on a day.
     pub fn on(&self, day: Date) -> &[Window] {
         let once = format!("{day}");
         let every_year = format!("{:02}-{:02}", day.month(), day.day());
@@ -95,7 +95,8 @@ impl Hours {
         }
     }
 
-    /// The service that a moment belongs to; an hour after midnight may belong to the evening before. None when closed.
+    /// The service that a moment belongs to, for an hour after midnight possibly that of the evening before. None when
+    /// closed.
     pub fn service_at(&self, moment: DateTime) -> Option<Service> {
         let minute = minute_of(moment.time());
         let this_day = self.service_of(moment.date(), minute);
@@ -123,12 +124,12 @@ impl Hours {
     }
 }
 
-/// The date that the calendar shows at a minute of service: past midnight it is no longer that of the day it began on.
+/// The calendar's date at a minute of service: past midnight it is the day after the service began.
 pub fn calendar_day(day: Date, minute: u32) -> Date {
     day.checked_add(Span::new().days(i64::from(minute / DAY))).unwrap_or(day)
 }
 
-/// Minutes from the midnight that begins a day until a moment; 0 for one before it.
+/// Minutes from the midnight that begins a day until a moment; 0 for an earlier moment.
 pub fn minutes_since(day: Date, moment: DateTime) -> u32 {
     let days = day.until(moment.date()).map_or(0, |span| span.get_days());
     u32::try_from(days).map_or(0, |days| days.saturating_mul(DAY).saturating_add(minute_of(moment.time())))

@@ -1,4 +1,4 @@
-//! Romanian or English: by the words that only one of them has.
+//! Detects Romanian or English by words that only one of them has.
 
 use serde::{Deserialize, Serialize};
 
@@ -35,10 +35,10 @@ const ENGLISH: &str = "\
     hurts fever cough appointment results see since days blood bleeding coughing coughed vomiting pills \
     swallowed chest arm leg hand feel can cannot breathe help child baby mother father";
 
-/// English words that Romanian has too, as `am` (I have) and `are` (has): they tell only when nothing else does.
+/// English words that exist in Romanian too, as `am` (I have) and `are` (has): they decide only when nothing else does.
 const ENGLISH_MAYBE: &str = "a an am are me";
 
-/// The language of a message; none when its words do not tell, as in `19:30`.
+/// The language of a message; none when its words do not decide, as in `19:30`.
 pub fn detect(text: &str) -> Option<Language> {
     let words = words(text);
     let romanian = 2 * (score(&words, ROMANIAN) + diacritics(text));
@@ -50,7 +50,7 @@ pub fn detect(text: &str) -> Option<Language> {
     }
 }
 
-/// The language of a locale such as `ro` or `en-GB`; English for every other, which more guests understand.
+/// The language of a locale such as `ro` or `en-GB`; English for every other, because more guests understand it.
 pub fn of_locale(locale: &str) -> Language {
     if locale.to_ascii_lowercase().starts_with("ro") { Language::Ro } else { Language::En }
 }

@@ -1,5 +1,5 @@
-//! What every business's chat needs, whatever the business: words, language, days and times as people say them, opening
-//! hours. Plain functions over plain data.
+//! Rules for the chat of any business: words, language, days and times in everyday language, opening hours. Plain
+//! functions over plain data.
 
 pub mod calendar;
 pub mod hours;

@@ -1,10 +1,10 @@
-//! The spellings that one text may come in, for tests: what people cannot tell apart must be understood alike.
+//! The possible spellings of one text, for tests: texts that look the same must be understood the same.
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-/// Spellings of a text, each with what it is called. The first are canonically equal to it, and the others look the
-/// same or differ in what keyboards and word processors change.
+/// Spellings of a text, each with its name. The first are canonically equal to the text; the others look the same, or
+/// differ in what keyboards and word processors change.
 pub fn of(text: &str) -> Vec<(&'static str, String)> {
     let each = |change: &dyn Fn(char) -> String| text.chars().map(change).collect::<String>();
     let inside_words = |filling: char| {
@@ -25,7 +25,7 @@ pub fn of(text: &str) -> Vec<(&'static str, String)> {
         'Ț' => "Ţ".to_owned(),
         other => other.to_string(),
     });
-    // `î` inside words, as it was spelt until 1993: `sînge`.
+    // `î` inside words, the spelling until 1993: `sînge`.
     let older = {
         let mut before = ' ';
         let letters = text.nfc().map(|letter| {
@@ -76,7 +76,7 @@ pub fn of(text: &str) -> Vec<(&'static str, String)> {
     spellings
 }
 
-/// Some letters composed and some not; the same for the same seed.
+/// Composes some of the letters; the same ones for the same seed.
 fn here_and_there(text: &str, seed: u64) -> String {
     let mut random = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut spelt = String::new();

@@ -1,8 +1,8 @@
-//! Text as people type it, made comparable: lower case, without diacritics, cut into words.
+//! Makes typed text comparable: lower case, without diacritics, cut into words.
 //!
-//! The same letters come in many spellings: composed or not, full-width, as ligatures, with invisible characters in
-//! between. The host gives text in Unicode's composed form; what comes by another way, in the data of a hook for
-//! example, need not be.
+//! The same letters have many spellings: composed or not, full-width, as ligatures, with invisible characters in
+//! between. The host passes messages on in Unicode's composed form; other text, for example in a webhook's data, may be
+//! in any form.
 
 mod numerals;
 mod older;
@@ -12,7 +12,7 @@ use unicode_normalization::char::is_combining_mark;
 
 pub use numerals::{is_numeric, number, number_or_article};
 
-/// A word or number of a message, folded, and where it stood in the message.
+/// A word or number of a message, folded, and its surroundings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Word {
     /// Lower case, without diacritics, in plain letters and digits. A spelt-out number such as `twenty-five` is in
@@ -22,10 +22,10 @@ pub struct Word {
     pub written: String,
     /// The hyphen or apostrophe that ties it to the word before, as in `Ana-Maria`.
     pub tie: Option<char>,
-    /// A dash stands before this number without being part of it: `pentru - 3`, `3 - 4`, `pentru -trei`. The dash of a
-    /// list, at the beginning of a line, is none.
+    /// A dash comes before this number without being part of it: `pentru - 3`, `3 - 4`, `pentru -trei`. The dash of a
+    /// list item, at the beginning of a line, does not count.
     pub dash: bool,
-    /// A comma, a full stop or the like stands between it and the word before.
+    /// A comma, a full stop or similar comes between it and the word before.
     pub pause: bool,
 }
 
@@ -38,7 +38,7 @@ pub fn fold(text: &str) -> String {
     }
     let plain =
         text.chars().map(plain_punctuation).nfkd().filter(|letter| *letter == CIRCUMFLEX || !is_silent(*letter));
-    // A letter may get its mark only from lower-casing, as the Turkish capital I with a dot does.
+    // A letter may get its mark from lower-casing, as the Turkish capital I with a dot does.
     let lower = plain.flat_map(char::to_lowercase).filter(|letter| *letter == CIRCUMFLEX || !is_silent(*letter));
     let mut folded = String::with_capacity(text.len());
     let mut word_begins = 0;
@@ -74,12 +74,12 @@ pub fn fold(text: &str) -> String {
 /// The mark of `â` and `î`, on its own.
 const CIRCUMFLEX: char = '\u{302}';
 
-/// Quotes and hyphens of word processors as keyboards have them.
+/// Replaces the quotes and hyphens of word processors by those of keyboards.
 fn plain_punctuation(letter: char) -> char {
     match letter {
         '\u{2018}'..='\u{201b}' | '\u{2032}' | '\u{2bc}' | '\u{b4}' | '`' | '\u{ff07}' => '\'',
         '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{fe58}' | '\u{fe63}' | '\u{ff0d}' => '-',
-        // Other dashes and minus signs: of emoji, raised and lowered, long, upright, drawn, of bullets.
+        // Other dashes and minus signs: emoji, superscript and subscript, long, vertical, box-drawing, bullets.
         '\u{2796}' | '\u{207b}' | '\u{208b}' | '\u{2e3a}' | '\u{2e3b}' | '\u{fe31}' | '\u{fe32}' | '\u{2500}'
         | '\u{2043}' | '\u{2d7}' => '-',
         '\u{2044}' | '\u{2215}' => '/',
@@ -87,7 +87,7 @@ fn plain_punctuation(letter: char) -> char {
     }
 }
 
-/// Marks on letters, and characters that nobody sees: joiners, soft hyphens, directions, variation selectors.
+/// Marks on letters, and invisible characters: joiners, soft hyphens, directions, variation selectors.
 fn is_silent(letter: char) -> bool {
     if letter.is_ascii() {
         return false;
@@ -97,19 +97,19 @@ fn is_silent(letter: char) -> bool {
             | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// Text in Unicode's composed form, in which it is kept.
+/// Text in Unicode's composed form, in which it is stored.
 pub fn composed(text: &str) -> String {
     text.nfc().collect()
 }
 
-/// What a character is to the cutting of words.
+/// The role of a character when a text is cut into words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Letter,
     Digit,
     /// `½`: a number of its own.
     Fraction,
-    /// What holds digits together that it stands between.
+    /// Holds two digits together that it is between.
     Binder,
     Hyphen,
     Plus,
@@ -152,8 +152,9 @@ fn kind(letter: char) -> Kind {
     }
 }
 
-/// The words of a message. Digits keep what binds them to other digits (`19:30`, `25.12`, `25/12`, `2026-12-25`, `3-4`,
-/// `2,5`) and their sign (`-3`, `10+`); a number is parted from letters glued to it (`7pm`), and `p.m.` becomes `pm`.
+/// The words of a message. Digits keep the characters that bind them to other digits (`19:30`, `25.12`, `25/12`,
+/// `2026-12-25`, `3-4`, `2,5`) and their sign (`-3`, `10+`); letters after a number become a separate word (`7pm`), and
+/// `p.m.` becomes `pm`.
 pub fn words(text: &str) -> Vec<Word> {
     let letters: Vec<(char, Kind)> = text.nfc().map(|letter| (letter, kind(letter))).collect();
     let mut cut = Cut { line_begins: true, ..Cut::default() };
@@ -164,7 +165,7 @@ pub fn words(text: &str) -> Vec<Word> {
         match kind {
             Kind::Silent if !cut.current.is_empty() => cut.current.push(letter),
             Kind::Silent => continue,
-            // `1e9` and `2x4` are odd numbers, and no words between numbers.
+            // `1e9` and `2x4` are unusual numbers, and not words between numbers.
             Kind::Letter
                 if matches!(letter, 'e' | 'E' | 'x')
                     && cut.last == Some(Kind::Digit)
@@ -187,7 +188,7 @@ pub fn words(text: &str) -> Vec<Word> {
                 cut.add(letter, Kind::Digit);
             }
             Kind::Plus if cut.last == Some(Kind::Digit) => cut.add(letter, Kind::Digit),
-            // The sign of a number, which a dash between words is not.
+            // The sign of a number; a dash between words is not one.
             Kind::Hyphen if cut.last.is_none() && cut.before != Some(Kind::Letter) && after() == Some(Kind::Digit) => {
                 cut.add(letter, Kind::Digit);
             }
@@ -217,7 +218,7 @@ pub fn words(text: &str) -> Vec<Word> {
     }
     cut.end();
     let mut words = numerals::join(join_abbreviations(cut.words));
-    // `- 3` alone lists nothing.
+    // A single `- 3` is not a list.
     if let [only] = words.as_mut_slice() {
         only.dash |= cut.first_listed;
     }
@@ -225,24 +226,24 @@ pub fn words(text: &str) -> Vec<Word> {
     words
 }
 
-/// Words while a message is cut into them.
+/// The state while a message is cut into words.
 #[derive(Default)]
 struct Cut {
     words: Vec<Word>,
     current: String,
-    /// What the current word is made of.
+    /// The kind of the current word's last character.
     last: Option<Kind>,
-    /// What came before, in a word or not.
+    /// The kind of the previous character, in a word or not.
     before: Option<Kind>,
     tie: Option<char>,
     pause: bool,
-    /// A dash stands before the next word.
+    /// A dash comes before the next word.
     dash: bool,
     /// The dash before the next word begins a line.
     lists: bool,
     /// The first word has such a dash.
     first_listed: bool,
-    /// Nothing but spaces stands in this line so far.
+    /// The line has only spaces so far.
     line_begins: bool,
 }
 
@@ -281,12 +282,12 @@ fn join_abbreviations(words: Vec<Word>) -> Vec<Word> {
     joined
 }
 
-/// Whether a sign stands in a message, see [`spans`].
+/// Whether a sign is in a message, see [`spans`].
 pub fn contains(words: &[Word], sign: &str) -> bool {
     find(words, sign).is_some()
 }
 
-/// Where a sign first stands in a message: the position of its first word.
+/// The position of a sign's first word where the sign first occurs.
 pub fn find(words: &[Word], sign: &str) -> Option<usize> {
     spans(words, sign).next().map(|(first, _)| first)
 }
@@ -294,9 +295,9 @@ pub fn find(words: &[Word], sign: &str) -> Option<usize> {
 /// The most words that `..` in a sign stands for.
 const GAP: usize = 3;
 
-/// Where a sign stands in a message: its first and last words. A sign is one or several folded words, in a row. A `*`
-/// at the end of a word stands for any ending, `|` parts words of which one stands there, `..` stands for up to three
-/// words or none, and `$` for the end of the message: `tusesc|scuip* .. sange*`, `can't move $`.
+/// Where a sign is in a message: its first and last words. A sign is one or several folded words in a row. A `*` at the
+/// end of a word matches any ending, `|` separates alternatives, `..` matches up to three words or none, and `$`
+/// matches the end of the message: `tusesc|scuip* .. sange*`, `can't move $`.
 pub fn spans<'w>(words: &'w [Word], sign: &'w str) -> impl Iterator<Item = (usize, usize)> + 'w {
     (0..words.len()).filter_map(move |first| Some((first, ends(words, first, sign)?.checked_sub(1)?)))
 }

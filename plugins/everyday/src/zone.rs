@@ -1,10 +1,10 @@
-//! Clocks that are put forward and back.
+//! Clocks that change for summer time.
 
 use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, TimeZone};
 
-/// Whether the clocks of a time zone ever show a moment: where they are put forward, they skip an hour. One that they
-/// show twice is shown. Of a zone that nobody knows every moment is.
+/// Whether the clocks of a time zone ever show a moment: when clocks are put forward, they skip an hour. A moment that
+/// they show twice counts as shown. In an unknown time zone every moment counts as shown.
 #[expect(
     clippy::disallowed_methods,
     reason = "the rule is the host's: a plugin has no system, and its zones are in itself"

@@ -178,8 +178,7 @@ impl TickDispatcher {
         }
     }
 
-    /// Takes up every tick that a host claimed and did not finish. Ticks that only other hosts can handle do not hide
-    /// later ones.
+    /// Takes up every tick that a host claimed and did not finish. Ticks that only other hosts can handle hide none.
     pub async fn take_up_all(&self, now: Timestamp, stop: &CancellationToken) -> Result<(), StoreError> {
         let mut cursor = None;
         loop {
@@ -274,8 +273,7 @@ impl TickDispatcher {
         self.store.finish_fire(fire, FireEnd::Skipped).await
     }
 
-    /// The inputs of a tick. The first has the tick's own id, so that a host that fires the tick again creates the same
-    /// input.
+    /// The inputs of a tick. The first has the tick's own id, so that firing the tick again creates the same input.
     async fn inputs(&self, fire: &Fire, definition: &ScheduleDefinition) -> Result<Vec<AcceptedInput>, NoInput> {
         let (schedule, entry) = match &definition.source {
             ScheduleSource::Bundle { hook } => (hook.as_str(), InputEntry::Cron(hook.clone())),
@@ -314,8 +312,7 @@ impl TickDispatcher {
         let mut tries = 0;
         loop {
             match self.intake.accept(input.clone()).await {
-                // A tick that is fired again finds the input that it has created before, even when its handler now
-                // returns something else.
+                // The input of an earlier run of this tick stands, even when its handler now returns another one.
                 Ok(Acceptance::New(_) | Acceptance::Duplicate(_) | Acceptance::Conflict(_)) => return Ok(()),
                 Err(IntakeError::Busy { retry_after }) if tries < TRIES => {
                     tries += 1;

@@ -1,4 +1,4 @@
-//! Who is with whom when: the appointments of one day, and which times are free.
+//! The appointments of one day, and which times are free.
 
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ use crate::symptoms::Speciality;
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Rules {
-    /// How long one takes, in minutes.
+    /// How long an appointment takes, in minutes.
     pub slot_minutes: u32,
     /// How many days ahead one may book.
     pub days_ahead: u32,
@@ -29,18 +29,18 @@ impl Default for Rules {
     }
 }
 
-/// Somebody patients see.
+/// A person whom patients see.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Practitioner {
-    /// Unique in the clinic.
+    /// The id, unique in the clinic.
     pub id: String,
-    /// As patients read it.
+    /// The name that patients read.
     pub name: String,
-    /// Their field.
+    /// The field of medicine.
     #[serde(default)]
     pub speciality: Speciality,
-    /// Their own hours; the clinic's otherwise.
+    /// The practitioner's own hours; without them the clinic's.
     #[serde(default)]
     pub hours: Option<Week>,
 }
@@ -51,25 +51,25 @@ pub struct Practitioner {
 pub struct Appointment {
     /// The decision that held it.
     pub decision: String,
-    /// Who comes.
+    /// The patient's id.
     pub patient: String,
-    /// Under which name.
+    /// The name for the appointment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// The practitioner's id.
     pub practitioner: String,
-    /// When, in minutes since midnight.
+    /// The beginning, in minutes since midnight.
     pub minute: u32,
-    /// Until when.
+    /// The end.
     pub until: u32,
-    /// The language of the patient, for the reminder.
+    /// The patient's language, for the reminder.
     pub language: crate::language::Language,
-    /// Until when it is held without agreement, in UTC.
+    /// Until when the slot is held without agreement, in UTC.
     pub held_until: String,
     /// The decision that confirmed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirmed_by: Option<String>,
-    /// The decision that called it off. It stays, so that a repeated decision finds what it did.
+    /// The decision that cancelled it. The appointment is kept, so that a repeated decision finds its result.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancelled_by: Option<String>,
     /// The decision that reminded the patient.
@@ -84,17 +84,17 @@ pub struct Day {
     pub appointments: Vec<Appointment>,
 }
 
-/// The last minute of a day by the clock.
+/// The last minute of a day.
 const LAST_MINUTE: u32 = 24 * 60 - 1;
 
 impl Appointment {
-    /// Whether it takes its time at a moment: confirmed, or still held.
+    /// Whether the appointment takes its time at a moment: it is confirmed, or still held.
     pub fn stands(&self, now: Moment) -> bool {
         let held = || Moment::parse(&self.held_until).is_some_and(|until| now < until);
         self.cancelled_by.is_none() && (self.confirmed_by.is_some() || held())
     }
 
-    /// Whether the patient is expected.
+    /// Whether the appointment is confirmed.
     pub fn is_confirmed(&self) -> bool {
         self.confirmed_by.is_some() && self.cancelled_by.is_none()
     }
@@ -117,13 +117,13 @@ impl Day {
         !self.appointments.iter().filter(others).any(|one| one.is_in(slot) && one.stands(now))
     }
 
-    /// What the patient holds or has at a time.
+    /// The patient's held or confirmed appointment at a time.
     pub fn of_patient(&mut self, patient: &str, slot: &Slot, now: Moment) -> Option<&mut Appointment> {
         let own = |one: &&mut Appointment| one.patient == patient && one.is_in(slot) && one.stands(now);
         self.appointments.iter_mut().find(own)
     }
 
-    /// A confirmed appointment of the patient that a time would collide with, whoever it is with.
+    /// A confirmed appointment of the patient, with any practitioner, that overlaps a time.
     pub fn collision(&self, patient: &str, slot: &Slot) -> Option<&Appointment> {
         let collides = |one: &&Appointment| {
             one.patient == patient && one.is_confirmed() && one.minute < slot.until && slot.minute < one.until
@@ -143,7 +143,7 @@ impl Day {
                 while minute + length <= window.until {
                     let day = ask.date.to_string();
                     let slot = Slot { practitioner: practitioner.id.clone(), day, minute, until: minute + length };
-                    // Past midnight it is still the night that was asked for.
+                    // A minute past midnight still belongs to the night that was asked for.
                     let wanted = (ask.request.not_before..ask.request.before).contains(&minute.min(LAST_MINUTE));
                     if minute >= ask.earliest && wanted && self.is_free(&slot, &ask.request.patient, now) {
                         free.push(slot);
@@ -157,15 +157,15 @@ impl Day {
     }
 }
 
-/// What is asked of a day.
+/// A request for the free times of a day.
 pub struct Ask<'a> {
     /// The day.
     pub date: Date,
-    /// What the patient wants.
+    /// The patient's request.
     pub request: &'a Request,
     /// The clinic's hours.
     pub hours: &'a Hours,
-    /// Who works there.
+    /// The practitioners who work there.
     pub practitioners: &'a [Practitioner],
     /// How appointments are given.
     pub rules: &'a Rules,
@@ -174,7 +174,7 @@ pub struct Ask<'a> {
 }
 
 impl Ask<'_> {
-    /// Whether the request may be for this practitioner; without a wish it is for who sees everyone first.
+    /// Whether the request may be for this practitioner; a request without a field is for general practitioners.
     fn suits(&self, practitioner: &Practitioner) -> bool {
         match (&self.request.practitioner, self.request.speciality) {
             (Some(wanted), _) => *wanted == practitioner.id,
@@ -182,7 +182,7 @@ impl Ask<'_> {
         }
     }
 
-    /// A field that nobody at the clinic works in is for who sees everyone first.
+    /// A field that no practitioner of the clinic has is replaced by general medicine.
     fn field(&self, wanted: Option<Speciality>) -> Speciality {
         let known = |field: &Speciality| self.practitioners.iter().any(|one| one.speciality == *field);
         wanted.filter(known).unwrap_or_default()

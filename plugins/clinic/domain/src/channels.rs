@@ -1,4 +1,4 @@
-//! What the nodes of the graph hand to each other: one type per channel of `bundle.toml`.
+//! The data that the nodes of the graph pass on: one type per channel of `bundle.toml`.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -6,31 +6,31 @@ use serde_json::Value;
 use crate::language::Language;
 use crate::symptoms::Speciality;
 
-/// What the patient was asked last.
+/// The last question to the patient.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Awaited {
-    /// Whether they want an appointment.
+    /// Whether the patient wants an appointment.
     Wish,
-    /// Whether the slot that is held suits them.
+    /// Whether the patient agrees to the held slot.
     Agreement,
-    /// Another day or time.
+    /// Which other day or time the patient wants.
     When,
 }
 
-/// Channel `conversation`: what a message leaves for the next one of the same patient.
+/// Channel `conversation`: what one message of a patient leaves for the next.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Conversation {
-    /// The language spoken so far.
+    /// The language of the conversation so far.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub language: Option<Language>,
-    /// Whose field the patient's complaint is.
+    /// The field of medicine of the patient's complaint.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub speciality: Option<Speciality>,
-    /// The slot that is held for them.
+    /// The slot that is held for the patient.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offer: Option<Slot>,
-    /// What they were asked last.
+    /// The last question to the patient.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub awaited: Option<Awaited>,
 }
@@ -42,24 +42,24 @@ pub struct Slot {
     pub practitioner: String,
     /// The day, as `2026-11-26`.
     pub day: String,
-    /// When, in minutes since midnight.
+    /// The beginning, in minutes since midnight.
     pub minute: u32,
-    /// Until when.
+    /// The end.
     pub until: u32,
 }
 
-/// Channel `slot`: what the nodes of the subgraph `appointments` found and did.
+/// Channel `slot`: the results of the nodes in the subgraph `appointments`.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Found {
-    /// Whether there is a slot; the graph's edges look at it.
+    /// Whether there is a slot; a condition of the graph.
     pub found: bool,
-    /// Whether it is held for the patient; the graph's edges look at it.
+    /// Whether the slot is held for the patient; a condition of the graph.
     #[serde(default)]
     pub held: bool,
-    /// Whether the patient wants exactly this one, so that nobody needs to ask.
+    /// Whether the patient wants exactly this slot, so that no question is needed.
     #[serde(default)]
     pub firm: bool,
-    /// Which.
+    /// The slot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slot: Option<Slot>,
 }
@@ -67,18 +67,18 @@ pub struct Found {
 /// Channel `reminders`: how far the node `remind` has come.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Reminders {
-    /// The last appointment that was reminded of: place and decision.
+    /// The place and decision of the last appointment with a reminder.
     #[serde(default)]
     pub after: Option<(String, String)>,
-    /// How many so far.
+    /// How many reminders were sent so far.
     #[serde(default)]
     pub sent: u32,
-    /// Whether there are more; the graph's edges look at it.
+    /// Whether there are more; a condition of the graph.
     #[serde(default)]
     pub more: bool,
 }
 
-/// Channel `outcome`: what came of a wish.
+/// Channel `outcome`: the result of the patient's request.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Outcome {
     /// The decision code, and the message model that says it.
@@ -89,22 +89,22 @@ pub struct Outcome {
     pub data: Value,
     /// Why, for the operator.
     pub reasoning: String,
-    /// The node gave its verdict itself.
+    /// Whether the node gave its verdict itself.
     #[serde(default)]
     pub decided: bool,
-    /// What the patient is asked.
+    /// The next question to the patient.
     #[serde(default)]
     pub awaited: Option<Awaited>,
-    /// The slot that is held for them.
+    /// The slot that is held for the patient.
     #[serde(default)]
     pub offer: Option<Slot>,
-    /// Whose field the complaint is.
+    /// The field of medicine of the complaint.
     #[serde(default)]
     pub speciality: Option<Speciality>,
 }
 
 impl Outcome {
-    /// An outcome that asks nothing.
+    /// An outcome without a question.
     pub fn new(code: &str, data: Value, reasoning: impl Into<String>) -> Self {
         Self {
             code: code.to_owned(),
@@ -118,7 +118,7 @@ impl Outcome {
         }
     }
 
-    /// The node gave its verdict itself.
+    /// Says that the node gave its verdict itself.
     pub fn decided(mut self) -> Self {
         self.decided = true;
         self
@@ -130,13 +130,13 @@ impl Outcome {
         self
     }
 
-    /// Holds a slot for them.
+    /// Holds a slot for the patient.
     pub fn offers(mut self, slot: Slot) -> Self {
         self.offer = Some(slot);
         self.awaits(Awaited::Agreement)
     }
 
-    /// Remembers whose field the complaint is.
+    /// Remembers the field of medicine of the complaint.
     pub fn of_field(mut self, speciality: Speciality) -> Self {
         self.speciality = Some(speciality);
         self

@@ -1,4 +1,4 @@
-//! What a patient wants, by rules: the way out when no language model answers, and a second opinion when one does.
+//! Finds a patient's intent by rules: the fallback when no language model answers, and a second opinion when one does.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,11 +9,11 @@ use crate::text::{Word, contains, words};
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Intent {
-    /// To say how they feel.
+    /// To describe symptoms.
     Symptoms,
     /// To see a doctor.
     Appointment,
-    /// To call an appointment off.
+    /// To cancel an appointment.
     Cancel,
     /// Laboratory results.
     Results,
@@ -23,17 +23,17 @@ pub enum Intent {
     Contact,
     /// To talk to a person.
     Person,
-    /// Yes, to what was just offered.
+    /// To agree to the last offer.
     Agreement,
-    /// No, to what was just offered.
+    /// To refuse the last offer.
     Refusal,
-    /// Only good manners.
+    /// Only a greeting or thanks.
     Greeting,
-    /// The rules do not know.
+    /// The rules find none.
     Unclear,
 }
 
-/// Every intent, as a language model is asked to choose from.
+/// Every intent, as a language model may name it.
 pub const NAMES: [&str; 11] = [
     "symptoms",
     "appointment",
@@ -48,7 +48,7 @@ pub const NAMES: [&str; 11] = [
     "unclear",
 ];
 
-/// What the rules think, and how sure they are, from 0 to 1.
+/// The rules' guess, and its confidence.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Guess {
     /// The intent.
@@ -57,7 +57,7 @@ pub struct Guess {
     pub confidence: f64,
 }
 
-/// Signs of an intent, in the order in which they win: who wants to call off also says `programare`.
+/// Signs of intents, in the order in which they win: a patient who wants to cancel also says `programare`.
 const SIGNS: &[(Intent, f64, &[&str])] = &[
     (Intent::Person, 0.85, &["un om", "operator", "cu cineva", "vorbesc cu", "human", "a person", "to someone"]),
     (Intent::Cancel, 0.9, CALLS_OFF),
@@ -104,7 +104,7 @@ const CALLS_OFF: &[&str] = &[
 const YES: &[&str] = &["da", "confirm*", "sigur", "desigur", "perfect", "e bine", "yes", "yeah", "sure", "ok", "okay"];
 const NO: &[&str] = &["nu", "alta zi", "alta ora", "no", "another day", "another time", "not that"];
 
-/// What a message wants. Somebody who says what hurts is heard first, whatever else the message asks for.
+/// The intent of a message. A complaint wins over everything else that the message asks for.
 pub fn guess(text: &str) -> Guess {
     let words = words(text);
     let found = symptoms::read(text);
@@ -113,7 +113,7 @@ pub fn guess(text: &str) -> Guess {
     }
     let first = SIGNS.iter().find(|(_, _, signs)| signs.iter().any(|sign| contains(&words, sign)));
     match first {
-        // Who cannot go on because of what hurts calls nothing off.
+        // A patient who says that they cannot go on because of pain cancels nothing.
         Some((Intent::Cancel, ..))
             if !CALLS_OFF.iter().any(|sign| contains(&words, sign))
                 && (!found.is_empty() || symptoms::complains(&words)) =>
@@ -125,7 +125,7 @@ pub fn guess(text: &str) -> Guess {
         }
         _ if !found.is_empty() => Guess { intent: Intent::Symptoms, confidence: 0.8 },
         _ if symptoms::complains(&words) => Guess { intent: Intent::Symptoms, confidence: 0.7 },
-        // Where nothing but manners is understood, and somebody may be in need, a person reads it.
+        // When the rules understand nothing but a greeting, and a person may be in need, a person reads the message.
         Some((Intent::Refusal | Intent::Greeting, ..)) | None if symptoms::is_in_need(&words) => {
             Guess { intent: Intent::Symptoms, confidence: 0.5 }
         }
@@ -173,7 +173,7 @@ mod tests {
             ("ceva la ochi", Intent::Symptoms),
             ("am înghițit ceva", Intent::Symptoms),
             ("vreau analize de sânge", Intent::Results),
-            // Who cannot breathe calls nothing off.
+            // A patient who cannot breathe cancels nothing.
             ("Nu mai pot respira", Intent::Symptoms),
             ("nu mai pot să respir", Intent::Symptoms),
             ("Nu pot să respir", Intent::Symptoms),

@@ -1,8 +1,7 @@
-//! What a clinic's desk knows: symptoms and how urgent they are, appointments, laboratory results, and who must look at
-//! what. Plain functions over plain data; [`place`] alone looks at the context of a decision.
+//! The rules of a clinic's desk: symptoms and their urgency, appointments, laboratory results, and which of them a
+//! doctor must see. Plain functions over plain data; only [`place`] reads the context of a decision.
 //!
-//! Nothing here says what a patient has: symptoms are sorted by how soon a person must look, and a doctor has the last
-//! word.
+//! The rules make no diagnosis: they sort symptoms by how soon a person must look, and a doctor decides.
 
 pub mod appointments;
 pub mod channels;

@@ -1,11 +1,11 @@
-//! Words of the notifications that leave as actions. Answers get theirs from message models; a notification is read on
-//! a telephone, carries its text with it, and may wait for a doctor's approval, who reads the same text.
+//! The texts of notifications that leave as actions. Answers get their text from message models; a notification carries
+//! its own text, is read on a telephone, and may wait for the approval of a doctor, who reads the same text.
 
 use crate::hours;
 use crate::language::Language;
 use crate::triage::Urgency;
 
-/// Reminds of an appointment.
+/// The reminder of an appointment.
 pub fn reminder(clinic: &str, doctor: &str, day: &str, minute: u32, phone: &str, language: Language) -> String {
     let time = hours::clock(minute);
     match language {
@@ -20,7 +20,7 @@ pub fn reminder(clinic: &str, doctor: &str, day: &str, minute: u32, phone: &str,
     }
 }
 
-/// Tells that results are in. It leaves only once a doctor has looked at them.
+/// Says that results have arrived. It leaves only after a doctor has seen them.
 pub fn results(order: &str, outside: usize, phone: &str, language: Language) -> String {
     match (language, outside) {
         (Language::Ro, 0) => format!("Un medic v-a văzut analizele ({order}). Le găsiți la recepție."),
@@ -36,7 +36,7 @@ pub fn results(order: &str, outside: usize, phone: &str, language: Language) -> 
     }
 }
 
-/// What a doctor is asked to approve as advice to somebody with symptoms.
+/// The advice to a person with symptoms, which a doctor is asked to approve.
 pub fn advice(urgency: Urgency, phone: &str, language: Language) -> String {
     let when = match (urgency, language) {
         (Urgency::Emergency, Language::Ro) => "să mergeți acum la urgențe sau să sunați la 112",

@@ -25,7 +25,7 @@ pub fn rules(context: &Context) -> Result<Rules, Failure> {
     Ok(context.setting("appointments")?.unwrap_or_default())
 }
 
-/// Who works there, from the setting `practitioners`.
+/// The practitioners, from the setting `practitioners`.
 pub fn practitioners(context: &Context) -> Result<Vec<Practitioner>, Failure> {
     needed(context, "practitioners")
 }

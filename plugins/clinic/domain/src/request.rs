@@ -23,31 +23,31 @@ pub struct Request {
     /// With whom, by id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub practitioner: Option<String>,
-    /// In which field.
+    /// The wanted field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub speciality: Option<Speciality>,
-    /// On which day.
+    /// The wanted day.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub date: Option<Date>,
-    /// At what time.
+    /// The wanted time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time: Option<Time>,
-    /// A day or time that was named and does not exist, as it was written.
+    /// A day or time that does not exist, as the patient wrote it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub impossible: Option<String>,
-    /// Not before this minute of the day, when only a part of the day is named.
+    /// The first minute of the wanted part of the day.
     #[serde(default)]
     pub not_before: u32,
-    /// Not from this minute of the day on.
+    /// The minute at which the wanted part of the day ends.
     #[serde(default = "whole_day")]
     pub before: u32,
-    /// The slot that was held for them and that they agree to.
+    /// The held slot to which the patient agrees.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agreed: Option<Slot>,
-    /// Exactly this time or none, and no question back: programs ask so.
+    /// Exactly this time or none, without a question: for programs.
     #[serde(default)]
     pub firm: bool,
-    /// Only to see what is free.
+    /// Only list the free times.
     #[serde(default)]
     pub list: bool,
 }
@@ -56,28 +56,28 @@ fn whole_day() -> u32 {
     24 * 60
 }
 
-/// What a program asks for, as the data of an API request.
+/// A program's request, as the data of an API request.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ApiRequest {
     /// What to do.
     pub action: ApiAction,
-    /// For whom; the sender otherwise.
+    /// The patient's id; without it the sender.
     #[serde(default)]
     pub patient: Option<String>,
-    /// Under which name.
+    /// The name for the appointment.
     #[serde(default)]
     pub name: Option<String>,
-    /// With whom, by id.
+    /// The practitioner's id.
     #[serde(default)]
     pub practitioner: Option<String>,
-    /// In which field.
+    /// The field.
     #[serde(default)]
     pub speciality: Option<Speciality>,
-    /// On which day.
+    /// The day.
     #[serde(default)]
     pub date: Option<Date>,
-    /// At what time.
+    /// The time.
     #[serde(default)]
     pub time: Option<Time>,
     /// The language of the answer.
@@ -85,19 +85,19 @@ pub struct ApiRequest {
     pub language: Option<Language>,
 }
 
-/// What a program may ask for.
+/// The actions that a program may request.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
 #[serde(rename_all = "lowercase")]
 pub enum ApiAction {
     /// An appointment at an exact time.
     Book,
-    /// To call one off.
+    /// Cancel an appointment.
     Cancel,
-    /// What is free.
+    /// List the free times.
     Slots,
 }
 
-/// Reads what a patient writes on top of what was said before.
+/// Reads a patient's message together with the conversation so far.
 pub fn read(
     text: &str,
     now: DateTime,
@@ -118,7 +118,7 @@ pub fn read(
         let day = when.date.unwrap_or(now.date());
         said.resolve(|time| hours.service_at(calendar::moment(day, time, when.late)).is_some())
     });
-    // The date by the calendar: `vineri la 24:00` is on Saturday.
+    // The calendar's date: `vineri la 24:00` is on Saturday.
     let date = when.date.map(|day| time.map_or(day, |time| calendar::moment(day, time, when.late).date()));
     let (not_before, until) = match when.part {
         Some(DayPart::Morning) => (0, 12 * 60),
@@ -128,7 +128,7 @@ pub fn read(
     };
     let says_when = when.says_something();
     let agrees = before.awaited == Some(Awaited::Agreement) && intent::agrees(&words) && !says_when;
-    // `La 10` alone, after an offer, is said of the day that was offered.
+    // `La 10` alone, after an offer, refers to the day of the offer.
     let offered_day = before
         .offer
         .as_ref()
@@ -164,16 +164,16 @@ const FIELDS: [(Speciality, &str); 12] = [
     (Speciality::General, "general practitioner"),
 ];
 
-/// Why a program's request is refused: the decision code's last part, and words for the program's author.
+/// Why a program's request is refused: the last part of the decision code, and a text for the program's author.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// `invalid` or `forbidden`.
     pub kind: &'static str,
-    /// What is wrong and how to mend it.
+    /// What is wrong and how to correct it.
     pub reason: String,
 }
 
-/// Checks what a program asks for. `sender` may ask for themselves; for others only with `for_others`.
+/// Checks a program's request. `sender` may ask for themselves, and for others only with `for_others`.
 pub fn of_program(
     request: &ApiRequest,
     sender: Option<&str>,

@@ -1,38 +1,38 @@
-//! Laboratory results: values against the laboratory's own reference ranges. What they mean is for a doctor to say.
+//! Laboratory results: values compared with the laboratory's own reference ranges. Only a doctor interprets them.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// What one order gave, as the handler passes it on.
+/// The results of one order, as the handler passes them on.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ResultSet {
     /// The laboratory.
     pub laboratory: String,
-    /// Its order.
+    /// The laboratory's id of the order.
     pub order_id: String,
-    /// Whose results they are.
+    /// The patient's id.
     pub patient_id: String,
     /// When the sample was taken, as the laboratory writes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub collected_at: Option<String>,
-    /// What was measured.
+    /// The measured values.
     pub values: Vec<Measurement>,
 }
 
-/// One value.
+/// One measured value.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Measurement {
-    /// What was measured, for example `K`.
+    /// The code of the measurement, for example `K`.
     pub code: String,
-    /// As people read it.
+    /// The name of the measurement.
     #[serde(default)]
     pub name: String,
-    /// How much.
+    /// The value.
     pub value: f64,
-    /// Of what.
+    /// The unit.
     #[serde(default)]
     pub unit: String,
     /// The laboratory's reference range.
@@ -43,15 +43,15 @@ pub struct Measurement {
 /// A reference range; a bound may be missing.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Range {
-    /// From here on.
+    /// The lower bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub low: Option<f64>,
-    /// Up to here.
+    /// The upper bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub high: Option<f64>,
 }
 
-/// Values at which somebody must act at once, from the setting `critical-values` by code.
+/// Ranges by code, from the setting `critical-values`: a value outside of its range needs action at once.
 pub type Critical = BTreeMap<String, Range>;
 
 /// Where a value lies.
@@ -62,12 +62,12 @@ pub enum Flag {
     Within,
     /// Outside of its range.
     Outside,
-    /// Beyond what the clinic calls critical.
+    /// Outside of the clinic's critical range.
     Critical,
 }
 
 impl Measurement {
-    /// Where the value lies. A critical value has its own range: outside of it somebody must act.
+    /// Where the value lies. The critical range is separate: a value outside of it needs action at once.
     pub fn flag(&self, critical: &Critical) -> Flag {
         let outside = |range: &Range| {
             range.low.is_some_and(|low| self.value < low) || range.high.is_some_and(|high| self.value > high)

@@ -1,4 +1,4 @@
-//! What a patient complains of: symptoms found in a message, each with the words that were said about it.
+//! Finds the symptoms in a patient's message, each with the words that describe it.
 
 mod denial;
 mod known;
@@ -16,19 +16,19 @@ const MOST_SYMPTOMS: usize = 12;
 /// One symptom; the channel `symptoms` is a list of them.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Symptom {
-    /// Which one, for example `headache`.
+    /// The symptom's code, for example `headache`.
     pub code: String,
-    /// The part of the message that speaks of it.
+    /// The part of the message that mentions it.
     pub said: String,
 }
 
-/// How strong a symptom is said to be.
+/// How strong the patient says a symptom is.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Strength {
     /// `ușor`, `3 din 10`.
     Mild,
-    /// Nothing is said.
+    /// The patient says nothing of it.
     #[default]
     Moderate,
     /// `insuportabil`, `9/10`.
@@ -68,7 +68,7 @@ const UNWELL: &[&str] = &[
     "bitten",
     "stung",
 ];
-/// Words of somebody who may be in need, though they say nothing of a symptom.
+/// Words of a person who may be in need, without a symptom.
 const NEED: &[&str] = &[
     "ajutor",
     "ajutati*",
@@ -113,12 +113,12 @@ const SEVERE: &[&str] = &[
 ];
 const MILD: &[&str] = &["usor", "usoara", "putin", "un pic", "mild*", "slight*", "a little", "a bit"];
 
-/// The symptoms that a message names, each once, in the order they are said. What is denied (`fără febră`) is none.
+/// The symptoms that a message names, each once, in their order. A denied symptom (`fără febră`) is left out.
 pub fn read(text: &str) -> Vec<Symptom> {
     let message = words(text);
     let hurts = any(&message, PAIN);
     let is_past = |code: &str, said: &[Word]| is_over(code, said, &message);
-    // With each whether it is said of long ago.
+    // Each symptom with whether it is said of long ago.
     let mut found: Vec<(Symptom, bool)> = Vec::new();
     for clause in clauses(text) {
         let words = words(&clause);
@@ -138,7 +138,7 @@ pub fn read(text: &str) -> Vec<Symptom> {
             let told = Symptom { code: symptom.code.to_owned(), said: clause.clone() };
             match (known, is_past(symptom.code, &words)) {
                 (None, past) => found.push((told, past)),
-                // What is now counts, and not what was.
+                // A present symptom replaces the same symptom of the past.
                 (Some(known), false) => *known = (told, false),
                 (Some(_), true) => {}
             }
@@ -146,20 +146,20 @@ pub fn read(text: &str) -> Vec<Symptom> {
     }
     let mut found: Vec<Symptom> = found.into_iter().map(|(symptom, _)| symptom).collect();
     if found.len() > MOST_SYMPTOMS {
-        // What cannot wait is never what is left out.
+        // Emergencies come first, so that the limit never cuts them off.
         found.sort_by_key(|symptom| !symptom.is_emergency());
         found.truncate(MOST_SYMPTOMS);
     }
     found
 }
 
-/// Whether a symptom is said of long ago: `bunica a avut un infarct acum 10 ani`. Who once wanted to die is never taken
-/// for that.
+/// Whether a symptom is said of long ago: `bunica a avut un infarct acum 10 ani`. A past wish to die always counts as
+/// present.
 fn is_over(code: &str, said: &[Word], message: &[Word]) -> bool {
     code != "self-harm" && past::is_over(said, message)
 }
 
-/// Which of the signs stand in a message without being denied.
+/// Which of the signs are in a message without being denied.
 pub fn standing<'s>(text: &str, signs: &[&'s str]) -> Vec<&'s str> {
     let clauses: Vec<Vec<Word>> = clauses(text).iter().map(|clause| words(clause)).collect();
     let stands = |sign: &str| {
@@ -172,33 +172,33 @@ pub fn standing<'s>(text: &str, signs: &[&'s str]) -> Vec<&'s str> {
     signs.iter().copied().filter(|sign| stands(sign)).collect()
 }
 
-/// Whether a message says that somebody is unwell, though it may name no symptom that the rules know.
+/// Whether a message says that a person is unwell, even without a symptom that the rules know.
 pub fn complains(words: &[Word]) -> bool {
     any(words, PAIN) || any(words, UNWELL)
 }
 
-/// Whether a message may be of somebody in need.
+/// Whether a message may be about a person in need.
 pub fn is_in_need(words: &[Word]) -> bool {
     complains(words) || any(words, NEED)
 }
 
-/// Whether a message speaks of the body.
+/// Whether a message mentions the body.
 pub fn is_of_body(words: &[Word]) -> bool {
     any(words, BODY)
 }
 
 impl Symptom {
-    /// What is known of it; none for a code that no rule knows.
+    /// The rules' knowledge of the symptom; none for an unknown code.
     pub fn known(&self) -> Option<&'static Known> {
         known().find(|known| known.code == self.code)
     }
 
-    /// Whether it is said of long ago.
+    /// Whether the message speaks of it as long ago.
     pub fn is_past(&self, message: &str) -> bool {
         is_over(&self.code, &words(&self.said), &words(message))
     }
 
-    /// Whether it cannot wait for a day, whatever else is said in the message.
+    /// Whether it cannot wait for a day, whatever else the message says.
     pub fn is_alarming(&self, message: &str) -> bool {
         crate::triage::weigh(self, message).urgency >= crate::triage::Urgency::Urgent
     }
@@ -208,12 +208,12 @@ impl Symptom {
     }
 }
 
-/// Whether any of the signs stands in the words.
+/// Whether any of the signs is in the words.
 pub fn any(words: &[Word], signs: &[&str]) -> bool {
     signs.iter().any(|sign| contains(words, sign))
 }
 
-/// A message cut where a person would draw breath. Decimal points and commas hold together.
+/// The clauses of a message, cut at punctuation. Decimal points and commas do not cut.
 fn clauses(text: &str) -> Vec<String> {
     let letters: Vec<char> = composed(text).chars().collect();
     let digit = |index: Option<usize>| index.and_then(|index| letters.get(index)).is_some_and(char::is_ascii_digit);
@@ -233,7 +233,7 @@ fn clauses(text: &str) -> Vec<String> {
     clauses.iter().flat_map(|clause| parted(clause)).filter(|clause| !clause.is_empty()).collect()
 }
 
-/// A clause parted at the words that join two.
+/// A clause, cut at conjunctions.
 fn parted(clause: &str) -> Vec<String> {
     let mut parts = vec![String::new()];
     for word in clause.split_whitespace() {
@@ -251,7 +251,7 @@ fn parted(clause: &str) -> Vec<String> {
     parts
 }
 
-/// How strong it is said to be, in words or on a scale to ten.
+/// How strong the words say it is, on a scale to ten or in words.
 pub fn strength(words: &[Word]) -> Strength {
     let of_ten = words.iter().enumerate().find_map(|(index, word)| {
         if let Some((value, "10")) = word.folded.split_once('/') {
@@ -272,7 +272,7 @@ pub fn strength(words: &[Word]) -> Strength {
     }
 }
 
-/// For how many days it has lasted; 0 is since today.
+/// For how many days it has lasted; 0 for since today.
 pub fn days(words: &[Word]) -> Option<u32> {
     let counted = words.windows(2).find_map(|pair| {
         let [count, unit] = pair else { return None };
@@ -299,7 +299,7 @@ fn unit_days(word: &str) -> Option<u32> {
     }
 }
 
-/// Whether a message is about a child of less than three months, in whom any fever is an emergency.
+/// Whether a message is about a child of less than three months, for whom any fever is an emergency.
 pub fn of_newborn(words: &[Word]) -> bool {
     let of_baby = any(words, &["bebe*|sugar*|copil*|fetita|baietel*|nepot*", "baby|infant|child|son|daughter"]);
     let is_young = |count: u32, unit: &str| match unit {
@@ -314,10 +314,10 @@ pub fn of_newborn(words: &[Word]) -> bool {
     any(words, &["nou nascut*", "nounascut*", "newborn*"]) || (of_baby && young)
 }
 
-/// A body temperature in tenths of a degree Celsius, when one is said.
+/// A body temperature in tenths of a degree Celsius, if the words name one.
 pub fn temperature(words: &[Word]) -> Option<u32> {
     words.iter().find_map(|word| {
-        // Of `39-40` the higher counts.
+        // Of a range such as `39-40` the higher value counts.
         let said = word.folded.rsplit('-').next().unwrap_or(&word.folded).trim_start_matches('+');
         let (degrees, tenths) = said.split_once(['.', ',']).unwrap_or((said, "0"));
         let tenths = tenths.get(..1)?.parse::<u32>().ok()?;

@@ -1,4 +1,4 @@
-//! How soon a person must look, symptom by symptom and together. It sorts; what a patient has is for a doctor to say.
+//! How soon a person must look, for each symptom and together. It makes no diagnosis; a doctor does.
 
 use serde::{Deserialize, Serialize};
 
@@ -20,38 +20,38 @@ pub enum Urgency {
     Emergency,
 }
 
-/// What one symptom weighs; the channel `weights` gathers one for each.
+/// The weight of one symptom; the channel `weights` collects one for each.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Weight {
     /// The symptom's code.
     pub code: String,
     /// How soon a person must look because of it.
     pub urgency: Urgency,
-    /// The red flags that were said.
+    /// The red flags in the message.
     pub red_flags: Vec<String>,
     /// For how many days it has lasted.
     pub days: Option<u32>,
-    /// How strong it is said to be.
+    /// How strong the patient says it is.
     pub strength: Strength,
-    /// Whose field it is.
+    /// The field of medicine.
     pub speciality: Speciality,
 }
 
 /// All symptoms together.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Triage {
-    /// The highest of all.
+    /// The highest urgency.
     pub urgency: Urgency,
-    /// Whose field the most urgent one is.
+    /// The field of the most urgent symptom.
     pub speciality: Speciality,
-    /// How much there is to go by, from 0 to 1.
+    /// How much is known, from 0 to 1.
     pub confidence: f64,
-    /// Why, for the doctor who looks.
+    /// Why, for the doctor.
     pub reasoning: String,
 }
 
-/// Weighs one symptom. `message` is the whole message: what it says of all symptoms (a duration, a child) counts for
-/// each that says nothing of its own.
+/// Weighs one symptom. `message` is the whole message: details in it (a duration, a child) count for each symptom
+/// without its own.
 pub fn weigh(symptom: &Symptom, message: &str) -> Weight {
     let (own, all) = (words(&symptom.said), words(message));
     let days = symptoms::days(&own).or_else(|| symptoms::days(&all));
@@ -60,12 +60,12 @@ pub fn weigh(symptom: &Symptom, message: &str) -> Weight {
         said => said,
     };
     let Some(known) = symptom.known() else {
-        // A language model may name what no rule knows: a person looks soon.
+        // A language model may name a symptom that no rule knows: a person looks soon.
         let (red_flags, speciality) = (Vec::new(), Speciality::General);
         return Weight { code: symptom.code.clone(), urgency: Urgency::Soon, red_flags, days, strength, speciality };
     };
     if symptom.is_past(message) {
-        // What somebody had years ago calls for no ambulance, and a doctor reads it.
+        // A symptom of years ago needs no ambulance, and a doctor reads of it.
         let (red_flags, speciality) = (Vec::new(), known.speciality);
         return Weight { code: symptom.code.clone(), urgency: Urgency::Soon, red_flags, days, strength, speciality };
     }
@@ -98,9 +98,9 @@ pub fn weigh(symptom: &Symptom, message: &str) -> Weight {
     Weight { code: symptom.code.clone(), urgency, red_flags, days, strength, speciality: known.speciality }
 }
 
-/// Puts the weights of all symptoms together; without any, nobody knows, and a person looks soon.
+/// Combines the weights of all symptoms; without any the urgency is unknown, and a person looks soon.
 pub fn together(weights: &[Weight]) -> Triage {
-    // The first of equals wins: patients name what troubles them most first.
+    // Of equals the first wins: patients name the worst first.
     let worst = weights.iter().rev().max_by_key(|weight| weight.urgency);
     let Some(worst) = worst else {
         return Triage {

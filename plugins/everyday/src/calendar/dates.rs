@@ -32,8 +32,8 @@ const WEEKDAYS: [(Weekday, &str, &str, &str); 7] = [
     (Weekday::Sunday, "duminica", "duminica", "sunday"),
 ];
 
-/// Finds the day and marks its words as used; says where they stand. The most explicit way of saying it wins, wherever
-/// it stands; a day that does not exist is not replaced by a vaguer reading.
+/// Finds the day and marks its words as used; returns their position. The most explicit form wins, wherever it is; a
+/// day that does not exist is not replaced by a vaguer reading.
 pub(super) fn read(words: &[Word], now: DateTime, when: &mut When) -> Option<(usize, usize)> {
     let today = now.date();
     let in_words = |when: &When| {
@@ -42,7 +42,7 @@ pub(super) fn read(words: &[Word], now: DateTime, when: &mut When) -> Option<(us
     };
     let ways: [&Way<'_>; 5] = [
         &|index, _| with_month(words, index, today),
-        // `Pentru 2.5` beside a day in words is an odd number of guests.
+        // `Pentru 2.5` beside a day in words is an invalid number of guests.
         &|index, when| numeric(words, index, today).filter(|_| !(counts_guests(words, index) && in_words(when))),
         &|index, _| relative(words, index, today),
         &|index, when| weekday(words, index, now, when),
@@ -59,8 +59,7 @@ pub(super) fn read(words: &[Word], now: DateTime, when: &mut When) -> Option<(us
     Some((first, last))
 }
 
-/// A date that stands beside the name of another day, as in `sâmbătă, 27 noiembrie` of a Friday, is no day of any
-/// calendar.
+/// A date beside the name of another day of the week, as in `sâmbătă, 27 noiembrie` of a Friday, does not exist.
 fn contradicted(found: Found, words: &[Word]) -> Found {
     let Found { date: Some(date), first, last } = found else { return found };
     let named = |index: Option<usize>| {
@@ -104,7 +103,7 @@ pub(super) fn names_the_night(
     towards_another || is_today || (of_the_day && !of_the_hour)
 }
 
-/// Whether a number is announced as one of guests.
+/// Whether the words announce a number of guests.
 fn counts_guests(words: &[Word], index: usize) -> bool {
     matches!(word_before(words, index, 1), "pentru" | "for" | "suntem" | "fim")
         || (matches!(word_before(words, index, 1), "de" | "of")
@@ -116,7 +115,7 @@ fn day_of_week(name: &str) -> Option<Weekday> {
     known.map(|(weekday, ..)| *weekday)
 }
 
-/// One way of naming a day, tried at a position.
+/// One form of naming a day, tried at a position.
 type Way<'a> = dyn Fn(usize, &When) -> Option<Found> + 'a;
 
 /// A day, or words that name one that does not exist.
@@ -163,7 +162,7 @@ fn relative(words: &[Word], index: usize, today: Date) -> Option<Found> {
 /// `sâmbătă`, `joia viitoare`, `next friday`. Without `next` it is the nearest such day from today on.
 fn weekday(words: &[Word], index: usize, now: DateTime, when: &When) -> Option<Found> {
     let weekday = day_of_week(word(words, index))?;
-    // `Sâmbătă nu, vineri` and `not Saturday but Friday` name the day that is wanted beside the one that is not.
+    // `Sâmbătă nu, vineri` and `not Saturday but Friday` name the wanted day beside an unwanted one.
     let pauses = |at: usize| words.get(at).is_some_and(|word| word.pause);
     let is_no = |word: &str| matches!(word, "nu" | "not");
     let refused = |at: usize| {
@@ -179,7 +178,7 @@ fn weekday(words: &[Word], index: usize, now: DateTime, when: &When) -> Option<F
     let in_romanian = matches!(after, "viitoare" | "urmatoare" | "viitor" | "urmator");
     let in_english = word_before(words, index, 1) == "next";
     if in_romanian || in_english {
-        // `Next Friday` said on a Monday is the one of next week, not the one four days off.
+        // `Next Friday` on a Monday is in the next week, not four days away.
         let left_of_this_week = u32::from(today.weekday().to_monday_zero_offset().unsigned_abs());
         if days == 0 || left_of_this_week + days < 7 {
             days += 7;
@@ -190,7 +189,7 @@ fn weekday(words: &[Word], index: usize, now: DateTime, when: &When) -> Option<F
     Found::new(later(today, days), if in_english { index - 1 } else { index }, index + usize::from(in_romanian))
 }
 
-/// Whether the time that was said is over today. An hour after midnight may belong to the night to come.
+/// Whether the named time is over today. An hour after midnight may belong to the coming night.
 fn is_over(words: &[Word], index: usize, now: DateTime, when: &When) -> bool {
     let Some(super::Said::Exact(time)) = when.time else { return false };
     let night = matches!(when.part, Some(DayPart::Evening | DayPart::Night));
@@ -218,7 +217,7 @@ fn numeric(words: &[Word], index: usize, today: Date) -> Option<Found> {
         }
         [day, month] if separator != '-' => {
             let (day, month) = (parse(day)?, parse(month)?);
-            // `19.30` that was not taken for a time is no date either.
+            // `19.30` that was not read as a time is not a date either.
             if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
                 return None;
             }
@@ -231,7 +230,7 @@ fn numeric(words: &[Word], index: usize, today: Date) -> Option<Found> {
 /// `25 decembrie`, `december 25th`, `25th of december 2026`.
 fn with_month(words: &[Word], index: usize, today: Date) -> Option<Found> {
     let month = month_number(word(words, index)).filter(|_| !is_more(words, index))?;
-    // A thirty-second of December is a day that does not exist, and no number of guests.
+    // A 32nd of December is a day that does not exist, and not a number of guests.
     let of_people =
         |at: usize| times::counted(words, at) && !matches!(word(words, at + 1), "st" | "nd" | "rd" | "th" | "of");
     let day_at = |at: usize| number(word(words, at)).filter(|day| *day < 100 && !of_people(at));
@@ -298,7 +297,8 @@ fn date(year: i16, month: i16, day: i16) -> Option<Date> {
 /// The next such day from today on.
 fn upcoming(today: Date, month: i16, day: i16) -> Option<Date> {
     date(today.year(), month, day).filter(|date| *date >= today).or_else(|| {
-        // The 29th of February may be years off; nobody books that early, so next year must have it.
+        // The next 29th of February may be years away; people do not book that early, so only this and the next year
+        // count.
         date(today.year() + 1, month, day)
     })
 }

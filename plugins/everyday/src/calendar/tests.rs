@@ -193,7 +193,7 @@ fn no_odd_shape_breaks_the_reading() {
     }
 }
 
-/// Sentences of words that mean something, in every order: none breaks the reading, and what is read is possible.
+/// All orders of meaningful words: none makes the reading fail, and what is read is possible.
 #[test]
 fn no_sentence_breaks_the_reading() {
     const WORDS: &str = "la pe in peste de si un o a ora at on next the of for pentru mâine azi luni sâmbătă friday \

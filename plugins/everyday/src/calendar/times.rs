@@ -1,4 +1,4 @@
-//! Which time a message means.
+//! Finds the time in a message.
 
 mod spoken;
 
@@ -8,7 +8,7 @@ use jiff::civil::{DateTime, Time};
 use super::{DayPart, Said, When, word, word_before};
 use crate::text::{Word, number, number_or_article};
 
-/// `peste două ore`, `in half an hour`: day and time at once. True when it was said.
+/// `peste două ore`, `in half an hour`: day and time at once. True when the message has such words.
 pub(super) fn from_now(words: &[Word], now: DateTime, when: &mut When) -> bool {
     for index in 0..words.len() {
         if !matches!(word(words, index), "peste" | "in" | "intr") {
@@ -39,10 +39,10 @@ pub(super) fn from_now(words: &[Word], now: DateTime, when: &mut When) -> bool {
     false
 }
 
-/// What was read as a time, beside what stands in [`When`].
+/// The reading of a time, in addition to [`When`].
 #[derive(Clone, Debug, Default)]
 pub(super) struct Heard {
-    /// It ends the day that is named: `24:00`, `miezul nopții`, `12 noaptea`.
+    /// It ends the named day: `24:00`, `miezul nopții`, `12 noaptea`.
     pub(super) ends_day: bool,
     /// The words of the time.
     pub(super) time: Option<(usize, usize)>,
@@ -50,7 +50,7 @@ pub(super) struct Heard {
     pub(super) part: Option<usize>,
 }
 
-/// One way of saying a time, tried at a position.
+/// One form of naming a time, tried at a position.
 type Way = fn(&[Word], usize) -> Option<Found>;
 
 /// A time at a position.
@@ -68,7 +68,7 @@ impl Found {
         Some(Self { said: Some(said?), first, last, ends_day: false, by_the_sun: false })
     }
 
-    /// What looks like a time and is none.
+    /// Words that look like a time but are none.
     fn impossible(first: usize, last: usize) -> Option<Self> {
         Some(Self { said: None, first, last, ends_day: false, by_the_sun: false })
     }
@@ -87,8 +87,8 @@ impl Found {
     }
 }
 
-/// Finds the time and the part of the day, and marks their words as used. The most explicit way of saying a time wins,
-/// wherever it stands: of `2 diseară la 20:00` the clock, of `23:00, înainte de miezul nopții` too.
+/// Finds the time and the part of the day, and marks their words as used. The most explicit form of a time wins,
+/// wherever it is: the clock in `2 diseară la 20:00` and in `23:00, înainte de miezul nopții`.
 pub(super) fn read(words: &[Word], when: &mut When) -> Heard {
     let part = (0..words.len()).find_map(|index| part(words, index).map(|part| (index, part)));
     let part = part.or_else(|| (0..words.len()).find_map(|index| spoken::around_midnight(words, index)));
@@ -129,7 +129,7 @@ fn mark(when: &mut When, first: usize, last: usize) {
 }
 
 fn part(words: &[Word], index: usize) -> Option<DayPart> {
-    // `Bună seara` is a greeting and tells nothing about the table.
+    // `Bună seara` is a greeting and says nothing about the time of the booking.
     let greets = word_before(words, index, 1) == "buna" || word_before(words, index, 1) == "good";
     match word(words, index) {
         _ if greets => None,
@@ -142,8 +142,7 @@ fn part(words: &[Word], index: usize) -> Option<DayPart> {
     }
 }
 
-/// `19:30`, `7:30 pm`, `19.30`, `19h30`, `7 pm`; of `19:00-21:00` the beginning. A clock that shows what no clock can
-/// is found too.
+/// `19:30`, `7:30 pm`, `19.30`, `19h30`, `7 pm`; the beginning of `19:00-21:00`. Impossible clock times are found too.
 fn clock(words: &[Word], index: usize) -> Option<Found> {
     let text = word(words, index);
     let text = text.split_once('-').map_or(
@@ -182,12 +181,12 @@ fn clock(words: &[Word], index: usize) -> Option<Found> {
         "pm" if (1..=12).contains(&hour) => Found::new(exact(hour % 12 + 12, minute), index, last + 1),
         "am" if (1..=12).contains(&hour) => Found::new(exact(hour % 12, minute), index, last + 1),
         _ if hour > 24 => Found::impossible(index, last),
-        // A clock of two digits (`08:30`) or past noon means what it says; `8:30` may be the evening.
+        // A time with two digits (`08:30`) or past noon is unambiguous; `8:30` may be in the evening.
         _ => Found::clock(hour, minute, text.starts_with('0') || hour >= 12, index, last),
     }
 }
 
-/// Digits with a colon that are no time: `25:99`.
+/// Digits with a colon that are not a time: `25:99`.
 fn no_clock(text: &str, index: usize) -> Option<Found> {
     let looks_like_one = text.len() <= 5 && text.bytes().filter(|byte| *byte == b':').count() == 1;
     if looks_like_one { Found::impossible(index, index) } else { None }
@@ -207,13 +206,14 @@ fn hour_in_part(words: &[Word], index: usize) -> Option<Found> {
         || ((next, second) == ("at", "night"));
     let exact = (next == "o" && second == "clock")
         || matches!(minutes(words, index).0, Minutes::Spoken(_) | Minutes::Missing(_));
-    // `Masă pentru 2 diseară` has no hour, unless it says elsewhere how many come: `masă pentru 8 seara, 4 persoane`.
+    // `Masă pentru 2 diseară` has no hour, unless other words say how many guests come: `masă pentru 8 seara, 4
+    // persoane`.
     let other = |at: usize| at != index && number(word(words, at)).is_some() && counts_people(words, at);
     let of_people = counts_party(words, index) && !(0..words.len()).any(other);
     if (followed || exact) && !of_people { hour(words, index) } else { None }
 }
 
-/// Whether the number at a position is announced as one of people.
+/// Whether the words announce the number at a position as one of people.
 fn counts_party(words: &[Word], index: usize) -> bool {
     match word_before(words, index, 1) {
         "pentru" | "for" | "suntem" | "fim" | "fi" | "be" => true,
@@ -222,7 +222,7 @@ fn counts_party(words: &[Word], index: usize) -> bool {
     }
 }
 
-/// An hour and its minutes, however they are announced.
+/// An hour and its minutes, in every form.
 fn hour(words: &[Word], index: usize) -> Option<Found> {
     let hour = number(word(words, index)).filter(|_| !counted(words, index))?;
     let (minute, last) = minutes(words, index);
@@ -282,7 +282,7 @@ fn minutes(words: &[Word], index: usize) -> (Minutes, usize) {
     }
 }
 
-/// Whether the number at a position counts something else than hours.
+/// Whether the number at a position counts something other than hours.
 pub(super) fn counted(words: &[Word], index: usize) -> bool {
     let next = word(words, index + 1);
     counts(next) || (next == "de" && counts(word(words, index + 2)))
@@ -318,7 +318,7 @@ fn is_people(word: &str) -> bool {
     )
 }
 
-/// Whether the word after a number says that it counts something else than hours.
+/// Whether the word after a number shows that the number counts something other than hours.
 fn counts(word: &str) -> bool {
     is_people(word)
         || matches!(
@@ -341,14 +341,14 @@ fn counts(word: &str) -> bool {
 fn announces_hour(words: &[Word], index: usize) -> bool {
     match word_before(words, index, 1) {
         "ora" | "orele" | "at" | "around" | "by" | "after" => true,
-        // `la 4` is a time, `de la 4` too, but `masa de la 4` or `la masa 4` is not worth guessing.
+        // `la 4` is a time, `de la 4` too, but `masa de la 4` or `la masa 4` is ambiguous and not read.
         "la" | "dupa" | "pe" => word_before(words, index, 1) != "pe" || word_before(words, index, 2) == "la",
         "jur" | "de" => word_before(words, index, 2) == "in" || word_before(words, index, 2) == "jur",
         _ => false,
     }
 }
 
-/// Of two possible times the one in the part of the day, as far as it tells.
+/// Of two possible times the one in the part of the day, if it decides.
 fn in_part(said: Said, part: Option<DayPart>) -> Said {
     let (Said::Either(morning), Some(part)) = (said, part) else { return said };
     let evening = super::later_by_half_a_day(morning);

@@ -42,7 +42,7 @@ pub fn number(word: &str) -> Option<u32> {
     Some(value)
 }
 
-/// Whether a word is some number, also one that nobody counts people or hours in: `-3`, `2,5`, `3-4`, `99999`.
+/// Whether a word is any number, also one that cannot count people or hours: `-3`, `2,5`, `3-4`, `99999`.
 pub fn is_numeric(word: &str) -> bool {
     number(word).is_some() || word.bytes().any(|byte| byte.is_ascii_digit())
 }
@@ -55,7 +55,7 @@ pub fn number_or_article(word: &str) -> Option<u32> {
     }
 }
 
-/// `douăzeci și cinci`, `twenty-five`: one number.
+/// Joins number words to one number: `douăzeci și cinci`, `twenty-five`.
 pub(super) fn join(words: Vec<Word>) -> Vec<Word> {
     let mut joined: Vec<Word> = Vec::with_capacity(words.len());
     for word in words {

@@ -1,19 +1,19 @@
-//! Romanian as it was spelt until 1993 and as many still write it: `î` where the spelling of today has `â`, and `sînt`
-//! for `sunt`. Without diacritics an old `î` is an `i`, which only known words tell from other ones.
+//! Romanian in the spelling until 1993, which many people still use: `î` where today's spelling has `â`, and `sînt` for
+//! `sunt`. Without diacritics an old `î` is an `i`, so those words are listed here.
 
 /// Prefixes that end in a consonant, before which a word that begins with `î` keeps it: `subînțeles`. Those that end in
 /// a vowel (`neînțeles`, `reîncepe`, `bineînțeles`) need no list, because no `â` follows a vowel.
 const PREFIXES: [&str; 6] = ["dez", "hiper", "inter", "post", "sub", "super"];
 
-/// Whether an `î` is the one that today is written `â`: it stands between two letters and begins no word of its own
-/// behind a prefix. `before` is the word as far as it goes, folded.
+/// Whether an `î` is written `â` today: it is between two letters, and does not begin a word after a prefix. `before`
+/// is the folded word up to it.
 pub(super) fn is_circumflex_a(before: &str, letter_follows: bool) -> bool {
     let after_consonant = before.ends_with(|last: char| last.is_alphabetic() && !"aeiou".contains(last));
     letter_follows && after_consonant && !PREFIXES.contains(&before)
 }
 
-/// Words of today that were spelt with `î`, folded, with what they look like when that loses its mark. A `*` stands for
-/// any ending.
+/// Words of today that were spelt with `î`, folded, each with its old spelling without the mark. A `*` matches any
+/// ending.
 const WORDS: [(&str, &str); 42] = [
     ("briu", "brau"),
     ("brinz*", "branz*"),
@@ -59,7 +59,7 @@ const WORDS: [(&str, &str); 42] = [
     ("tirziu", "tarziu"),
 ];
 
-/// The word of today for one that is folded from an older spelling.
+/// Today's word for one that is folded from an older spelling.
 pub(super) fn of_today(folded: String) -> String {
     match folded.as_str() {
         "sint" | "sant" => return "sunt".to_owned(),

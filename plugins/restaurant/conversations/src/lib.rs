@@ -1,1 +1,1 @@
-//! Conversations with the restaurant bundle, as tests: see `tests/conversations.rs`. There is nothing to use here.
+//! Conversations with the restaurant bundle, as tests: see `tests/conversations.rs`. This library is empty.

@@ -1,4 +1,4 @@
-//! The table a guest asks for, gathered over several messages.
+//! The table that a guest asks for, collected over several messages.
 
 use jiff::civil::{Date, DateTime, Time};
 use serde::{Deserialize, Serialize};
@@ -8,69 +8,70 @@ use crate::hours::{self, Hours};
 use crate::party::{self, Size};
 use crate::text::words;
 
-/// What is still to be said before a table can be looked for.
+/// The details that are needed before a table can be looked for.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Detail {
-    /// For how many.
+    /// The number of guests.
     Guests,
-    /// On which day.
+    /// The day.
     Date,
-    /// At what time.
+    /// The time.
     Time,
 }
 
-/// What a guest has said about the table so far.
+/// The guest's request so far.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Request {
-    /// For how many.
+    /// The number of guests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guests: Option<u32>,
-    /// On which day, as it was named.
+    /// The day, as the guest named it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub date: Option<Date>,
-    /// At what time.
+    /// The time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time: Option<Time>,
-    /// An hour after midnight is meant of the night that follows the day, see [`Request::moment`].
+    /// An hour after midnight belongs to the night that follows the day, see [`Request::moment`].
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub late: bool,
-    /// The hour was said of a day without saying which of its two nights, see [`calendar::When::is_of_either_night`].
+    /// The guest named an hour after midnight without saying which of the day's two nights, see
+    /// [`calendar::When::is_of_either_night`].
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub either_night: bool,
-    /// The day whose service other times were offered of; a time alone is then one of that service.
+    /// The day of the service for which other times were offered; a time without a day then belongs to that service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service_day: Option<Date>,
-    /// Under which name.
+    /// The name for the booking.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// For whom a booking portal asks; the sender otherwise.
+    /// The guest of a booking portal; without it the sender.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guest: Option<String>,
-    /// Whether all details are there; the graph's edges look at it.
+    /// Whether all details are known; a condition of the graph.
     #[serde(default)]
     pub complete: bool,
-    /// What was found in this message.
+    /// The details found in this message.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub heard: Vec<Detail>,
-    /// A day that was named and does not exist.
+    /// A named day that does not exist.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub impossible_day: Option<String>,
-    /// A time that was named and does not exist.
+    /// A named time that does not exist.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub impossible_time: Option<String>,
-    /// What was said for how many, and is no number of people.
+    /// The words for the number of guests, when they are no valid number of people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unclear_guests: Option<String>,
 }
 
-/// Reads what a message says about a table on top of what was said before. `awaited` is the detail the guest was just
+/// Reads a message about a table together with the request so far. `awaited` is the detail that the guest was just
 /// asked for: an answer as short as `4` is then enough.
 pub fn read(text: &str, now: DateTime, hours: &Hours, before: &Request, awaited: Option<Detail>) -> Request {
     let words = words(text);
     let mut when = calendar::read_words(&words, now);
     if awaited == Some(Detail::Time) && when.time.is_none() {
-        // `8` alone, after having been asked for the time, is said as if it were `la 8`.
+        // A bare `8`, after a question for the time, is read as `la 8`.
         let announced = calendar::read(&format!("la {text}"), now);
         when.time = announced.time;
         when.used.iter_mut().for_each(|used| *used |= announced.time.is_some());
@@ -121,7 +122,7 @@ fn resolve(said: Said, date: Date, late: bool, hours: &Hours) -> Time {
     said.resolve(|time| hours.service_at(calendar::moment(date, time, late)).is_some())
 }
 
-/// The time of a service that is meant, and whether it is past midnight.
+/// The meant time of a service, and whether it is past midnight.
 fn of_service(said: Said, day: Date, hours: &Hours) -> Option<(Time, bool)> {
     let open = |minute: u32| hours.on(day).iter().any(|window| (window.from..window.until).contains(&minute));
     let minutes = |time: Time| [hours::minute_of(time), hours::minute_of(time) + 24 * 60];
@@ -137,7 +138,7 @@ fn of_service(said: Said, day: Date, hours: &Hours) -> Option<(Time, bool)> {
 }
 
 impl Request {
-    /// The moment that is asked for, as the calendar has it.
+    /// The requested moment by the calendar.
     pub fn moment(&self) -> Option<DateTime> {
         Some(calendar::moment(self.date?, self.time?, self.late))
     }

@@ -1,4 +1,4 @@
-//! What the nodes of the graph hand to each other: one type per channel of `bundle.toml`.
+//! The data that the nodes of the graph pass on: one type per channel of `bundle.toml`.
 
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -7,13 +7,13 @@ use serde_json::Value;
 use crate::booking::{Detail, Request};
 use crate::language::Language;
 
-/// Channel `conversation`: what a message leaves for the next one of the same guest.
+/// Channel `conversation`: what one message of a guest leaves for the next.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Conversation {
-    /// The language spoken so far.
+    /// The language of the conversation so far.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub language: Option<Language>,
-    /// The table that is being talked about.
+    /// The table that the conversation is about.
     #[serde(default)]
     pub request: Request,
     /// The detail that the guest was asked for last.
@@ -21,23 +21,23 @@ pub struct Conversation {
     pub awaited: Option<Detail>,
 }
 
-/// Channel `table`: what was found when a table was looked for.
+/// Channel `table`: the result of looking for a table.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Table {
-    /// Whether the party fits; the graph's edges look at it.
+    /// Whether the party fits; a condition of the graph.
     pub free: bool,
     /// The day that the service begins on, as `2026-11-28`.
     #[serde(default)]
     pub day: String,
-    /// When, in minutes since that day's midnight.
+    /// The beginning, in minutes since that day's midnight.
     #[serde(default)]
     pub minute: u32,
-    /// Until when the table is kept.
+    /// Until when the table is reserved.
     #[serde(default)]
     pub until: u32,
 }
 
-/// Channel `outcome`: what came of a wish that more than words were needed for.
+/// Channel `outcome`: the result of a request that needed more than an answer in words.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Outcome {
     /// The decision code, and the message model that says it.
@@ -48,19 +48,19 @@ pub struct Outcome {
     pub data: Value,
     /// Why, for the operator.
     pub reasoning: String,
-    /// A person must look at it.
+    /// Whether a person must review it.
     #[serde(default)]
     pub review: bool,
-    /// The node gave its verdict itself.
+    /// Whether the node gave its verdict itself.
     #[serde(default)]
     pub decided: bool,
     /// The detail that the guest is asked for next.
     #[serde(default)]
     pub awaited: Option<Detail>,
-    /// The day whose service other times are offered of.
+    /// The day of the service for which other times are offered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service_day: Option<Date>,
-    /// The request is settled; the next one starts afresh.
+    /// Whether the request is done, so that the next one starts empty.
     #[serde(default)]
     pub settled: bool,
 }
@@ -81,13 +81,13 @@ impl Outcome {
         }
     }
 
-    /// A person must look at it.
+    /// Says that a person must review it.
     pub fn needs_review(mut self) -> Self {
         self.review = true;
         self
     }
 
-    /// The node gave its verdict itself.
+    /// Says that the node gave its verdict itself.
     pub fn decided(mut self) -> Self {
         self.decided = true;
         self
@@ -105,23 +105,23 @@ impl Outcome {
         self
     }
 
-    /// Settles the request.
+    /// Says that the request is done.
     pub fn settles(mut self) -> Self {
         self.settled = true;
         self
     }
 }
 
-/// Channel `facts`: what the restaurant says of itself that bears on the message.
+/// Channel `facts`: the restaurant's facts that the message asks for.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Facts {
-    /// Opening hours, when they were asked for.
+    /// Opening hours, when the guest asked for them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hours: Option<HoursFacts>,
-    /// Dishes, when they were asked for.
+    /// Dishes, when the guest asked for them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub menu: Option<MenuFacts>,
-    /// Where the restaurant is.
+    /// The restaurant's address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
     /// Its telephone.
@@ -132,13 +132,13 @@ pub struct Facts {
 /// Opening hours in words.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct HoursFacts {
-    /// The day that was asked about.
+    /// The day that the guest asked about.
     pub day: Option<DayFacts>,
     /// The coming seven days, today first.
     pub week: Vec<DayFacts>,
     /// Whether it is open now.
     pub open_now: bool,
-    /// Until when it is open now, or when it opens later today, as `19:30`.
+    /// When it closes, or when it opens later today, as `19:30`.
     pub changes_at: Option<String>,
 }
 
@@ -154,9 +154,9 @@ pub struct DayFacts {
 /// Dishes that answer a question.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct MenuFacts {
-    /// At most twelve.
+    /// The first twelve dishes.
     pub dishes: Vec<DishFacts>,
-    /// How many there are in all.
+    /// How many dishes match in all.
     pub total: usize,
     /// Whether the question restricted the menu.
     pub restricted: bool,
@@ -171,6 +171,6 @@ pub struct DishFacts {
     pub price: String,
     /// Without meat and fish.
     pub vegetarian: bool,
-    /// What people may not stand.
+    /// The allergens.
     pub allergens: Vec<String>,
 }

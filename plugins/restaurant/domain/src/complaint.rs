@@ -1,10 +1,10 @@
-//! How bad a complaint is, and about what.
+//! Assesses what a complaint is about, and how bad it is.
 
 use serde::{Deserialize, Serialize};
 
 use crate::text::{Word, contains, words};
 
-/// What a complaint is about; the gravest that its words name.
+/// The subject of a complaint; the gravest that its words name.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Subject {
@@ -16,7 +16,7 @@ pub enum Subject {
     Food,
     /// The bill.
     Money,
-    /// Somebody may be hurt or ill.
+    /// A person may be hurt or ill.
     Safety,
 }
 
@@ -24,18 +24,18 @@ pub enum Subject {
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// An apology will do.
+    /// An apology is enough.
     Minor,
-    /// Something is owed.
+    /// The restaurant owes the guest something.
     Serious,
-    /// Somebody must act now.
+    /// The restaurant must act now.
     Critical,
 }
 
-/// What the rules find in a complaint.
+/// The rules' assessment of a complaint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Complaint {
-    /// What it is about.
+    /// The subject.
     pub subject: Subject,
     /// How bad it is.
     pub severity: Severity,
@@ -178,7 +178,7 @@ const SIGNS: &[(Subject, u32, &[&str])] = &[
 
 const REFUND: &[&str] = &["banii inapoi", "ramburs*", "refund*", "money back", "despagub*", "compens*"];
 
-/// What a complaint says.
+/// Assesses a complaint.
 pub fn assess(text: &str) -> Complaint {
     let words = words(text);
     let mut subject = Subject::Other;
@@ -200,7 +200,7 @@ pub fn assess(text: &str) -> Complaint {
     Complaint { subject, severity, wants_refund, signs }
 }
 
-/// How much a message speaks for being a complaint.
+/// How strongly a message looks like a complaint.
 pub(crate) fn weight(words: &[Word]) -> u32 {
     let signs = SIGNS
         .iter()

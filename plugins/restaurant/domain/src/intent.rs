@@ -1,4 +1,4 @@
-//! What a guest wants, by rules: the way out when no language model answers, and a second opinion when one does.
+//! Finds a guest's intent by rules: the fallback when no language model answers, and a second opinion when one does.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,13 +9,13 @@ use crate::text::{contains, words};
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Intent {
-    /// A table.
+    /// To book a table.
     Booking,
-    /// No table after all.
+    /// To cancel a booking.
     Cancel,
     /// When the restaurant is open.
     Hours,
-    /// What there is to eat.
+    /// What is on the menu.
     Menu,
     /// Address and telephone.
     Contact,
@@ -23,17 +23,17 @@ pub enum Intent {
     Complaint,
     /// To talk to a person.
     Person,
-    /// Only good manners.
+    /// Only a greeting or thanks.
     Greeting,
-    /// The rules do not know.
+    /// The rules find none.
     Unclear,
 }
 
-/// Every intent, as a language model is asked to choose from.
+/// Every intent, as a language model may name it.
 pub const NAMES: [&str; 9] =
     ["booking", "cancel", "hours", "menu", "contact", "complaint", "person", "greeting", "unclear"];
 
-/// What the rules think, and how sure they are, from 0 to 1.
+/// The rules' guess, and its confidence.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Guess {
     /// The intent.
@@ -42,7 +42,7 @@ pub struct Guess {
     pub confidence: f64,
 }
 
-/// Words and phrases, folded, that speak for an intent, and how loudly; `*` stands for any ending.
+/// Folded words and phrases that point to an intent, with their weight; `*` matches any ending.
 const SIGNS: &[(Intent, u32, &[&str])] = &[
     (Intent::Booking, 3, &["rezerv*", "book*", "reserv*", "table*", "o masa", "masa pentru", "masa de", "mese pentru"]),
     (Intent::Booking, 1, &["masa", "locuri", "persoane", "people", "guests", "party of"]),
@@ -147,7 +147,7 @@ const SIGNS: &[(Intent, u32, &[&str])] = &[
     ),
 ];
 
-/// What a message wants. `dishes` are the folded names of what is on the menu, which speak for the menu too.
+/// The intent of a message. `dishes` are the folded names of dishes, which point to the menu too.
 pub fn guess(text: &str, dishes: &[String]) -> Guess {
     let words = words(text);
     let mut scores: Vec<(Intent, u32)> = Vec::new();
@@ -159,7 +159,7 @@ pub fn guess(text: &str, dishes: &[String]) -> Guess {
     add(&mut scores, Intent::Menu, on_the_menu.min(1) * 2);
     add(&mut scores, Intent::Complaint, complaint::weight(&words));
     let total: u32 = scores.iter().map(|(_, score)| score).sum();
-    // The first of equals wins, so the order of `SIGNS` decides ties; manners never outvote a wish.
+    // Of equals the first wins, so the order of `SIGNS` decides ties; a greeting never wins over a request.
     let best = scores.iter().rev().max_by_key(|(_, score)| *score).copied();
     match best {
         Some((intent, score)) if score > 0 => {
@@ -178,7 +178,7 @@ fn add(scores: &mut Vec<(Intent, u32)>, intent: Intent, score: u32) {
     }
 }
 
-/// Two digits are all the precision that rules have.
+/// Rules are no more precise than two digits.
 pub(crate) fn round(confidence: f64) -> f64 {
     (confidence * 100.0).round() / 100.0
 }

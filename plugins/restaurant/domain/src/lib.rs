@@ -1,6 +1,6 @@
-//! What a restaurant's chat knows: language, wishes, days and times, opening hours, tables, menu, complaints. Plain
-//! functions over plain data, so that every node is a few lines and every rule is tested on its own; [`place`] alone
-//! looks at the context of a decision.
+//! The rules of a restaurant's chat: language, intents, days and times, opening hours, tables, menu, complaints. Plain
+//! functions over plain data, so that every node is a few lines and every rule has its own tests; only [`place`] reads
+//! the context of a decision.
 
 pub mod booking;
 pub mod channels;

@@ -1,4 +1,4 @@
-//! What there is to eat: the menu from the settings, and what a question about it means.
+//! The menu from the settings, and questions about it.
 
 use serde::{Deserialize, Serialize};
 
@@ -28,7 +28,7 @@ pub struct Dish {
     /// Without meat and fish.
     #[serde(default)]
     pub vegetarian: bool,
-    /// Without anything from animals.
+    /// Without animal products.
     #[serde(default)]
     pub vegan: bool,
     /// `gluten`, `milk`, `egg`, `nuts`, `fish`, `shellfish`, `soy`, `celery`, `mustard`, `sesame`.
@@ -41,9 +41,9 @@ pub struct Dish {
 pub struct Query {
     /// Without meat and fish.
     pub vegetarian: bool,
-    /// Without anything from animals.
+    /// Without animal products.
     pub vegan: bool,
-    /// Allergens that must not be in it.
+    /// Allergens that a dish must not have.
     pub without: Vec<&'static str>,
     /// Only this category.
     pub category: Option<String>,
@@ -100,7 +100,7 @@ pub fn read(text: &str, menu: &[Dish]) -> Query {
     query
 }
 
-/// The dishes that answer a question. A dish that is named is found whatever its category.
+/// The dishes that answer a question. A named dish is found in any category.
 pub fn search<'m>(menu: &'m [Dish], query: &Query) -> Vec<&'m Dish> {
     let fits_diet = |dish: &&Dish| {
         (!query.vegan || dish.vegan)
@@ -122,7 +122,7 @@ pub fn search<'m>(menu: &'m [Dish], query: &Query) -> Vec<&'m Dish> {
 }
 
 impl Query {
-    /// Whether anything restricts it.
+    /// Whether nothing restricts the question.
     pub fn is_broad(&self) -> bool {
         *self == Self::default()
     }
@@ -138,7 +138,7 @@ impl Text {
     }
 }
 
-/// The words that tell a dish from others, folded: for the rules that guess a wish.
+/// The folded words that identify a dish, for the rules that guess an intent.
 pub fn telling_words(dish: &Dish) -> Vec<String> {
     let names = [Some(&dish.name.ro), dish.name.en.as_ref()];
     let mut telling: Vec<String> = names
@@ -169,7 +169,7 @@ fn avoided(words: &[Word], index: usize, name: &str) -> bool {
         return false;
     }
     let free_after = matches!(at(index + 1), "free" | "intolerant" | "intolerance" | "allergy" | "allergic");
-    // Several may share one `fără`: fără lapte și ouă.
+    // Several allergens may share one `fără`: `fără lapte și ouă`.
     let avoided_before = (1..=6).filter_map(|back| index.checked_sub(back)).any(|before| {
         matches!(
             at(before),
@@ -206,7 +206,7 @@ fn has(words: &[Word], phrase: &[&str]) -> bool {
     words.windows(phrase.len()).any(|window| window.iter().zip(phrase).all(|(word, wanted)| word.folded == *wanted))
 }
 
-/// What an allergen is called in a language; one that is not known keeps its own name.
+/// The name of an allergen in a language; an unknown allergen keeps its own name.
 pub fn allergen_name(allergen: &str, language: Language) -> &str {
     match (language, allergen) {
         (Language::En, other) => other,

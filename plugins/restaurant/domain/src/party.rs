@@ -1,27 +1,27 @@
-//! For how many, and under which name.
+//! Finds the number of guests and the name for a booking.
 
 use crate::text::{Word, is_numeric, number, number_or_article};
 
-/// The largest number that anybody asks a table for.
+/// The largest number of guests that is believed.
 const LARGEST: u32 = 500;
 
-/// For how many a message asks.
+/// The number of guests in a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Size {
-    /// For so many.
+    /// A number of people.
     Of(u32),
-    /// For a number that no party has, or for one of several: `-3`, `2,5`, `3-4`. As it was written.
+    /// A number that no party has, or several numbers, as written: `-3`, `2,5`, `3-4`.
     Unclear(String),
 }
 
-/// Words before a number that make it a limit, and no number to book for.
+/// Words before a number that make it a limit and not the number to book for.
 const LIMITS: [&str; 13] = [
     "minus", "sub", "peste", "minim", "minimum", "maxim", "maximum", "max", "min", "under", "over", "negativ",
     "negative",
 ];
 
-/// For how many a message asks. `used` marks the words that were read as day or time. `bare` takes a lonely number too,
-/// when the guest was just asked for it. What is no number of people is never rounded to one.
+/// The number of guests in a message. `used` marks the words that were read as day or time. `bare` accepts a lone
+/// number too, when the guest was just asked for it. An invalid number of people is never rounded to a valid one.
 pub fn size(words: &[Word], used: &[bool], bare: bool) -> Option<Size> {
     let said = Said { words, used };
     said.people()
@@ -46,24 +46,24 @@ impl Said<'_> {
         index.checked_sub(back).map_or("", |index| self.word(index))
     }
 
-    /// Whether a number stands there that was not read as day or time.
+    /// Whether there is a number that was not read as day or time.
     fn is_number(&self, index: usize) -> bool {
         self.used.get(index) != Some(&true) && is_numeric(self.word(index))
     }
 
-    /// The size that the number at a position means, seen together with the numbers it is tied to: `3 sau 4`, `4 + 2`,
-    /// `3 - 4`, `minus 3`, `trei patru`. A dash right behind the word that announces the number may be a minus;
-    /// elsewhere, as in `luni - 3 persoane`, it parts sentences.
+    /// The size that the number at a position means together with the numbers that it is tied to: `3 sau 4`, `4 + 2`,
+    /// `3 - 4`, `minus 3`, `trei patru`. A dash directly after the word that announces the number may be a minus;
+    /// elsewhere, as in `luni - 3 persoane`, it separates sentences.
     fn at(&self, index: usize, counted: Option<Group>) -> Size {
         let ties = |word: &str| match word {
             "sau" | "ori" | "or" | "to" | "pana" | "la" | "minus" => true,
-            // `4 și 2 copii` are two numbers, each of its own.
+            // `4 și 2 copii` are two separate numbers.
             "si" | "and" | "plus" | "+" => counted != Some(Group::Children),
             _ => false,
         };
         let follows = |index: usize, tied: bool| {
             let word = self.word(index);
-            // Longer numbers that follow each other are a telephone's.
+            // Longer numbers in a row are a telephone number.
             let small = word.len() <= 2 || !word.starts_with(|first: char| first.is_ascii_digit());
             self.is_number(index) && (tied || small)
         };
@@ -96,7 +96,7 @@ impl Said<'_> {
         }
     }
 
-    /// How many words before a number say that it is less, more or negative: `minus 3`, `cel puțin 3`, `more than 3`.
+    /// How many words before a number say that it is a bound or negative: `minus 3`, `cel puțin 3`, `more than 3`.
     fn limit(&self, at: usize) -> usize {
         match (self.before(at, 2), self.before(at, 1)) {
             ("cel", "putin" | "mult")
@@ -154,7 +154,7 @@ impl Said<'_> {
         Some(Size::Of(total).possible())
     }
 
-    /// `4 și 2 copii` are six, `4, din care 2 copii` four; `4 cu 2 copii` is either.
+    /// `4 și 2 copii` are six, `4, din care 2 copii` four; `4 cu 2 copii` is ambiguous.
     fn with_children(&self, children: u32, at: usize) -> Size {
         let announced = (0..at).find(|index| self.is_number(*index) && self.is_announced(*index));
         let Some((announced, Size::Of(all))) = announced.map(|index| (index, self.at(index, None))) else {
@@ -188,7 +188,7 @@ impl Said<'_> {
         }
     }
 
-    /// Whether the word so far back says that a number of people follows.
+    /// Whether the word `back` positions earlier says that a number of people follows.
     fn announces(&self, index: usize, back: usize) -> bool {
         match self.before(index, back) {
             "pentru" | "for" | "suntem" | "fim" | "fi" | "be" => true,
@@ -218,7 +218,7 @@ impl Said<'_> {
 }
 
 impl Size {
-    /// The same, unless nobody asks a table for so many.
+    /// The same, unless the number is larger than is believed.
     fn possible(self) -> Self {
         match self {
             Self::Of(count) if count > LARGEST => Self::Unclear(count.to_string()),
@@ -259,7 +259,7 @@ fn couple(words: &[Word]) -> Option<Size> {
     None
 }
 
-/// The most names that one person is booked under.
+/// The most names of one person.
 const MOST_NAMES: usize = 3;
 
 /// The name after `pe numele`, `under the name`, `my name is`, as it was written.

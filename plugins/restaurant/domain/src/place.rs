@@ -33,7 +33,7 @@ pub fn hours(context: &Context) -> Result<Hours, Failure> {
     }
 }
 
-/// How it takes bookings, from the setting `booking`.
+/// The rules for bookings, from the setting `booking`.
 pub fn rules(context: &Context) -> Result<Rules, Failure> {
     let rules: Rules = needed(context, "booking")?;
     match rules.problem() {
@@ -49,25 +49,25 @@ pub fn menu(context: &Context) -> Result<Vec<Dish>, Failure> {
     Ok(context.setting("menu")?.unwrap_or_default())
 }
 
-/// What the rows of this place are stored under.
+/// The partition of this place's rows.
 pub fn partition(context: &Context) -> &str {
     context.location.as_ref().map_or(MAIN, |location| &location.id)
 }
 
-/// Who is asking; an input without a user stands for itself.
+/// The sender's id; for an input without a user the input's.
 pub fn guest(context: &Context) -> &str {
     context.input.user_id.as_deref().unwrap_or(&context.input.id)
 }
 
-/// Who comes: whom the request names, or who is asking.
+/// The guest's id: the one that the request names, else the sender's.
 pub fn guest_of<'a>(context: &'a Context, request: &'a Request) -> &'a str {
     request.guest.as_deref().unwrap_or_else(|| guest(context))
 }
 
-/// What rows are stored under when an input names no place.
+/// The partition of rows when an input names no place.
 pub const MAIN: &str = "main";
 
-/// Every partition that the business may have rows under.
+/// Every partition that may hold rows of the business.
 pub fn partitions(context: &Context) -> Vec<&str> {
     let mut all = vec![MAIN];
     all.extend(context.business.locations.iter().map(|location| location.id.as_str()));
@@ -76,7 +76,7 @@ pub fn partitions(context: &Context) -> Vec<&str> {
     all
 }
 
-/// The day and minute of service that it is now; outside of opening hours those of the calendar.
+/// The day and minute of service now; outside of opening hours those of the calendar.
 pub fn service_now(context: &Context) -> Result<(Date, u32), Failure> {
     let now = now(context)?;
     let service = hours(context)?.service_at(now).map(|service| (service.day, service.minute));

@@ -8,7 +8,7 @@ use signalbox_sdk::{Context, Failure, InputType, Source};
 use crate::booking::Request;
 use crate::text::composed;
 
-/// What a portal posts, and the data of the input that the handler makes of it.
+/// The body that a portal posts, and the data of the input that the handler makes of it.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Booking {
@@ -16,13 +16,13 @@ pub struct Booking {
     pub event: BookingEvent,
     /// The portal's id of the booking.
     pub booking_id: String,
-    /// For how many.
+    /// The number of guests.
     pub guests: u32,
-    /// On which day.
+    /// The day.
     pub date: Date,
-    /// At what time.
+    /// The time.
     pub time: Time,
-    /// Under which name.
+    /// The name for the booking.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// The place, where the restaurant has several.
@@ -36,7 +36,7 @@ pub enum BookingEvent {
     /// A guest asks for a table.
     #[serde(rename = "booking.requested")]
     Requested,
-    /// A guest has called it off.
+    /// A guest has cancelled it.
     #[serde(rename = "booking.cancelled")]
     Cancelled,
 }
@@ -61,7 +61,7 @@ impl Booking {
         Ok(())
     }
 
-    /// The request that the graph's nodes go by. Each booking of a portal is a guest of its own.
+    /// The request for the graph's nodes. Each booking of a portal counts as a separate guest.
     pub fn request(&self) -> Request {
         Request {
             guests: Some(self.guests),
@@ -74,7 +74,7 @@ impl Booking {
         }
     }
 
-    /// What the portal is told. What a person must approve is told only once they have.
+    /// The answer for the portal. When a person must approve the booking, the answer leaves after the approval.
     pub fn answer(&self, code: &str, data: &Value) -> Value {
         let status = match code {
             "booking.confirmed" | "booking.already" | "booking.large-party" => "accepted",

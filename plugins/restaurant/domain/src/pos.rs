@@ -5,23 +5,23 @@ use serde::{Deserialize, Serialize};
 /// More than any bill, in the smallest unit of the currency.
 const LARGEST_BILL: u64 = 1_000_000_000;
 
-/// What the point of sale tells, and the data of the input that the handler makes of it.
+/// An event of the point of sale, and the data of the input that the handler makes of it.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase", try_from = "Record")]
 pub struct PosEvent {
     /// The point of sale's id of the event.
     pub event_id: String,
-    /// The table, as the house calls it.
+    /// The restaurant's name of the table.
     pub table: String,
     /// The place, where the restaurant has several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location_id: Option<String>,
-    /// What happened at it.
+    /// What happened at the table.
     #[serde(flatten)]
     pub kind: PosKind,
 }
 
-/// An event as its JSON has it. It is read flat, because what serde flattens loses the names of its keys in errors.
+/// An event in its JSON form. It is read as a flat record, because errors in flattened structs do not name the key.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Record {
@@ -76,16 +76,16 @@ pub enum PosKind {
     /// A party sat down.
     #[serde(rename = "table.opened")]
     Opened {
-        /// How many.
+        /// The number of guests.
         guests: u32,
         /// The code of their booking, when they have one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         booking_code: Option<String>,
     },
-    /// They have left.
+    /// The party has left.
     #[serde(rename = "table.freed")]
     Freed,
-    /// They have paid.
+    /// The party has paid.
     #[serde(rename = "bill.paid")]
     Paid {
         /// In the smallest unit of the currency.
@@ -105,7 +105,7 @@ impl PosEvent {
             PosKind::Opened { guests, .. } if !(1..=1_000).contains(&guests) => {
                 Err(format!("`value.guests`: expected a whole number from 1 to 1000, found the number {guests}"))
             }
-            // Larger sums are a mistake of the till; a summary must never overflow because of one.
+            // Larger sums are a mistake of the till; they must not overflow a summary.
             PosKind::Paid { total_minor } if total_minor > LARGEST_BILL => Err(format!(
                 "`value.totalMinor`: expected a whole number from 0 to {LARGEST_BILL}, found the number {total_minor}"
             )),
@@ -113,7 +113,7 @@ impl PosEvent {
         }
     }
 
-    /// Under which name a party without a booking sits.
+    /// The name of a party without a booking.
     pub fn party(&self) -> String {
         format!("table:{}", self.table)
     }

@@ -1,34 +1,34 @@
-//! The daily summary that the people of a restaurant read in the morning.
+//! The daily summary that the restaurant's staff reads in the morning.
 
 use serde::{Deserialize, Serialize};
 
 use crate::language::Language;
 
-/// Channel `bookings`: what the rows say of today's bookings and of yesterday's service.
+/// Channel `bookings`: today's bookings and yesterday's service, counted from the rows.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Bookings {
-    /// Bookings that stand for today.
+    /// Bookings for today that are not cancelled.
     pub today: usize,
     /// Guests who come with them.
     pub guests: u32,
-    /// Bookings of today that were called off.
+    /// Cancelled bookings of today.
     pub cancelled: usize,
     /// The first booking's time, as `19:30`.
     pub first: Option<String>,
     /// Bills that were paid yesterday.
     pub bills_yesterday: usize,
-    /// What they come to, in the smallest unit of the currency.
+    /// Their sum, in the smallest unit of the currency.
     pub takings_yesterday: u64,
 }
 
-/// Channel `complaints`: what the rows say of complaints.
+/// Channel `complaints`: complaints, counted from the rows.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Complaints {
     /// Since midnight.
     pub today: usize,
     /// The day before.
     pub yesterday: usize,
-    /// Of those the ones that were more than minor.
+    /// How many of yesterday's were more than minor.
     pub grave_yesterday: usize,
 }
 

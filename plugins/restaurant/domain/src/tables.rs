@@ -1,4 +1,4 @@
-//! Who sits when: the bookings of one day, and whether another party fits.
+//! The bookings of one day, and whether another party fits.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,13 +13,13 @@ pub struct Rules {
     /// The largest party that may book without asking a person.
     #[serde(default = "default_largest_party")]
     pub largest_party: u32,
-    /// How long a table is kept, in minutes.
+    /// How long a table is reserved, in minutes.
     #[serde(default = "default_stay")]
     pub stay_minutes: u32,
-    /// Between the times that are offered instead, in minutes.
+    /// The interval between the times that are offered instead, in minutes.
     #[serde(default = "default_slot")]
     pub slot_minutes: u32,
-    /// A party must come this long before closing, in minutes.
+    /// How long before closing a party must come, in minutes.
     #[serde(default = "default_last_seating")]
     pub last_seating_minutes: u32,
     /// How many days ahead one may book.
@@ -47,24 +47,24 @@ fn default_days_ahead() -> u32 {
     90
 }
 
-/// One party.
+/// A booking of one party.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Booking {
     /// The decision that made it.
     pub decision: String,
-    /// Who asked.
+    /// The guest's id.
     pub user: String,
-    /// Under which name.
+    /// The name for the booking.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// How many come.
+    /// The number of guests.
     pub guests: u32,
-    /// When, in minutes since the day's midnight.
+    /// The beginning, in minutes since the day's midnight.
     pub minute: u32,
-    /// Until when the table is kept.
+    /// Until when the table is reserved.
     pub until: u32,
-    /// The decision that called it off. The booking stays, so that a repeated decision finds what it did.
+    /// The decision that cancelled it. The booking is kept, so that a repeated decision finds its result.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancelled_by: Option<String>,
 }
@@ -73,13 +73,13 @@ pub struct Booking {
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Bill {
-    /// The decision that recorded it, so that none is counted twice.
+    /// The decision that recorded it, so that no bill is counted twice.
     pub decision: String,
     /// In the smallest unit of the currency.
     pub total_minor: u64,
 }
 
-/// All bookings of one day at one place: one row, so that two parties can never take the last table both.
+/// All bookings of one day at one place: one row, so that two parties can never both take the last table.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Day {
     /// In the order they were made; a party without a booking is one under its table's name.
@@ -91,35 +91,35 @@ pub struct Day {
 }
 
 impl Booking {
-    /// The code a guest tells at the door.
+    /// The code that a guest tells at the door.
     pub fn code(&self) -> String {
         code(&self.decision)
     }
 }
 
-/// The code a guest tells at the door, from the decision that made the booking.
+/// The code that a guest tells at the door, from the decision that made the booking.
 pub fn code(decision: &str) -> String {
     let tail: String = decision.chars().rev().filter(char::is_ascii_alphanumeric).take(6).collect();
     tail.chars().rev().collect::<String>().to_ascii_uppercase()
 }
 
 impl Day {
-    /// The bookings that stand.
+    /// The bookings that are not cancelled.
     pub fn standing(&self) -> impl Iterator<Item = &Booking> {
         self.bookings.iter().filter(|booking| booking.cancelled_by.is_none())
     }
 
-    /// What a decision booked here, when it did so before.
+    /// The booking that a decision has made, if it ran before.
     pub fn made_by(&self, decision: &str) -> Option<&Booking> {
         self.bookings.iter().find(|booking| booking.decision == decision)
     }
 
-    /// What a decision called off here, when it did so before.
+    /// The booking that a decision has cancelled, if it ran before.
     pub fn cancelled_by(&self, decision: &str) -> Option<&Booking> {
         self.bookings.iter().find(|booking| booking.cancelled_by.as_deref() == Some(decision))
     }
 
-    /// A standing booking of the same guest that overlaps a stay.
+    /// A booking of the same guest that is not cancelled and overlaps a stay.
     pub fn of_user(&self, user: &str, minute: u32, until: u32) -> Option<&Booking> {
         self.standing().find(|booking| booking.user == user && booking.minute < until && minute < booking.until)
     }
@@ -127,7 +127,7 @@ impl Day {
     /// The most guests who sit at the same time during a stay.
     pub fn most_guests(&self, minute: u32, until: u32) -> u32 {
         let during = || self.standing().filter(move |booking| booking.minute < until && minute < booking.until);
-        // The number only grows when somebody comes, so the moments of coming are all that need a look.
+        // The number grows only when a party comes, so only those moments are checked.
         let moments = during().map(|booking| booking.minute.max(minute)).chain([minute]);
         let seated = |moment: u32| {
             during()
@@ -142,8 +142,8 @@ impl Day {
         self.most_guests(minute, until) + guests <= rules.seats
     }
 
-    /// The free times nearest to the one that was asked for, at most three, in the order of the clock. Times before
-    /// `not_before` are over.
+    /// The free times nearest to the requested one, at most three, in the order of the clock. Times before `not_before`
+    /// are over.
     pub fn alternatives(
         &self,
         guests: u32,
@@ -167,7 +167,7 @@ impl Day {
 }
 
 impl Rules {
-    /// What is wrong with the numbers; none when a day can be planned with them.
+    /// What is wrong with the numbers; none when they are valid.
     pub fn problem(&self) -> Option<String> {
         let checks = [
             ("seats", self.seats, 1, 10_000),
@@ -239,7 +239,8 @@ mod tests {
     #[test]
     fn the_nearest_free_times_are_offered() {
         let day = of(vec![booking("a", 10, 19 * 60)]);
-        // From 19:00 to 21:00 all seats are taken, so a stay of two hours may not begin after 17:00 or before 21:00.
+        // All seats are taken from 19:00 to 21:00, so a stay of two hours may begin at 17:00 at the latest or from
+        // 21:00 on.
         assert_eq!(day.alternatives(2, 19 * 60 + 30, &[EVENING], 0, &rules()), [21 * 60, 21 * 60 + 30, 22 * 60]);
         assert_eq!(day.alternatives(2, 19 * 60, &[EVENING], 22 * 60, &rules()), [22 * 60]);
         assert!(day.alternatives(11, 19 * 60, &[EVENING], 0, &rules()).is_empty());

@@ -1,4 +1,4 @@
-//! A clinic that answers: everything of the bundle but the sandbox.
+//! A clinic for tests: everything of the bundle except the sandbox.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -11,10 +11,10 @@ use signalbox_graph::{FailureKind, Graph, GraphResult, Json, Next, Scope, StepOu
 use signalbox_sdk::testing::{self, Host};
 use signalbox_sdk::{Action, Context, Event, Failure, InputType, Response, ResponseTarget, Step, WebhookRequest};
 
-/// Code and locale to template and parameters.
+/// The template and parameters of each code and locale.
 pub type Models = BTreeMap<(String, String), (String, Vec<String>)>;
 
-/// What enters.
+/// An input.
 #[derive(Clone, Debug)]
 pub struct Input {
     pub input_type: InputType,
@@ -23,10 +23,10 @@ pub struct Input {
     pub data: Option<Value>,
 }
 
-/// What somebody who asks and an operator see of one decision.
+/// What the sender and an operator see of one decision.
 #[derive(Debug)]
 pub struct Answer {
-    /// What is said back; empty where nobody listens.
+    /// The text of the reply; empty when the input has no sender.
     pub text: String,
     pub target: Option<ResponseTarget>,
     pub code: String,
@@ -66,29 +66,29 @@ impl Clinic {
         }
     }
 
-    /// The same, asked by somebody with a permission more.
+    /// Gives the sender one more permission.
     pub fn with(mut self, permission: &str) -> Self {
         self.permissions.push(permission.to_owned());
         self
     }
 
-    /// The same with a setting of its own.
+    /// Sets a setting.
     pub fn setting(mut self, name: &str, value: Value) -> Self {
         self.business["settings"][name] = value;
         self
     }
 
-    /// Another moment: in UTC, and on the clinic's clock.
+    /// Sets the time: in UTC, and in the clinic's time zone.
     pub fn at(&mut self, now: &'static str, local: &'static str) {
         self.now = (now, local);
     }
 
-    /// A patient writes.
+    /// A patient sends a message.
     pub fn say(&self, user: &str, text: &str) -> Answer {
         self.decide(&self.next(), &message(user, text))
     }
 
-    /// A program asks.
+    /// A program sends a request.
     pub fn ask(&self, user: &str, data: &Value) -> Answer {
         let user = Some(user.to_owned());
         self.decide(
@@ -149,7 +149,7 @@ impl Clinic {
         answer(&steps, path)
     }
 
-    /// The appointments of a day at the place without a name.
+    /// The appointments of a day at the business without a place.
     pub fn appointments(&self, day: &str) -> Vec<Value> {
         let row = self.host.row("appointments", "main", day);
         row.and_then(|row| row["appointments"].as_array().cloned()).unwrap_or_default()
@@ -254,7 +254,7 @@ impl Clinic {
     }
 }
 
-/// What a patient writes.
+/// A patient's message.
 pub fn message(user: &str, text: &str) -> Input {
     let (user, text) = (Some(user.to_owned()), Some(text.to_owned()));
     Input { input_type: InputType::UserMessage, user, text, data: None }
@@ -264,8 +264,7 @@ fn bundle() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// What comes out of the steps, read as the host reads them: the last verdict wins, templates need all their
-/// parameters.
+/// The result of the steps, combined as the host does it: the last verdict wins, templates need all their parameters.
 fn answer(steps: &[Step], path: Vec<String>) -> Answer {
     let verdict = steps.iter().filter_map(|step| step.decision.as_ref()).next_back().expect("no node decided");
     let said: Vec<&Response> = steps.iter().flat_map(|step| &step.responses).collect();

@@ -239,7 +239,7 @@ mod reminders {
 
     use super::clinic::{Clinic, Input};
 
-    /// Books one appointment after the other tomorrow, as many as asked for.
+    /// Books `count` appointments for tomorrow, one after the other.
     fn booked(clinic: &Clinic, count: usize) {
         let appointments: Vec<_> = (0..count)
             .map(|number| {

@@ -1,5 +1,4 @@
-//! What looks the same is understood the same: nobody in danger is overheard because of how a keyboard composes
-//! letters.
+//! Texts that look the same are understood the same: an emergency is recognised however a keyboard composes letters.
 
 use everyday::spellings;
 

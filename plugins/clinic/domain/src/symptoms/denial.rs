@@ -1,8 +1,8 @@
-//! What a patient says they have not.
+//! Finds the symptoms that a patient denies.
 //!
-//! A symptom is denied only where the negation belongs to it: `nu am sânge în urină`, `no fever or cough`. Everything
-//! that may mean something else (`nu se oprește sângerarea`, `nu doar tușesc`, `no wonder my chest hurts`) denies
-//! nothing, because a person who looks in vain costs less than one who does not look.
+//! A symptom is denied only where the negation belongs to it: `nu am sânge în urină`, `no fever or cough`. Words that
+//! may mean something else (`nu se oprește sângerarea`, `nu doar tușesc`, `no wonder my chest hurts`) deny nothing,
+//! because a person who looks without need costs less than one who does not look.
 
 use crate::text::{self, Word};
 
@@ -149,10 +149,10 @@ const CARRIERS: &[&str] = &[
 /// Words that carry a denial from one symptom to the next.
 const JOINTS: &[&str] = &["sau", "ori", "or", "nor", "nici"];
 
-/// Where a sign stands: its first and last word.
+/// The first and last word of a sign.
 type Span = (usize, usize);
 
-/// Where a sign stands, unless something in between denies its end: `tuse fără sânge` is no cough with blood.
+/// Where a sign is, unless a word in between denies its end: `tuse fără sânge` is no cough with blood.
 pub(super) fn spans<'w>(words: &'w [Word], sign: &'w str) -> impl Iterator<Item = Span> + 'w {
     let has_gap = sign.contains("..");
     let negates = sign.split([' ', '|', '\'']).any(|word| NEGATIONS.contains(&word));
@@ -175,7 +175,7 @@ pub(super) fn of(words: &[Word], spans: impl Iterator<Item = Span>) -> Vec<Span>
     denied
 }
 
-/// Whether the words before a sign lead to a negation, or over a joint to another sign that is denied.
+/// Whether the words before a sign lead to a negation, or over a joint to another denied sign.
 fn is_denied(words: &[Word], first: usize, denied: &[Span]) -> bool {
     let mut joined = false;
     for at in (0..first).rev() {
@@ -194,7 +194,7 @@ fn is_denied(words: &[Word], first: usize, denied: &[Span]) -> bool {
     false
 }
 
-/// `No my chest hurts`: who answers so denies nothing.
+/// `No my chest hurts`: this `no` is an answer and denies nothing.
 fn is_answer(words: &[Word], at: usize) -> bool {
     words
         .get(at + 1)

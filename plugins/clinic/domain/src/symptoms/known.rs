@@ -1,5 +1,5 @@
-//! The symptoms that the rules know, by their words in both languages. Where a word is missing a symptom is missed, and
-//! the message goes to a person all the same.
+//! The symptoms that the rules know, by their words in both languages. A symptom whose words are missing here is not
+//! found, and the message goes to a person all the same.
 
 mod complaints;
 mod emergencies;
@@ -12,7 +12,7 @@ use crate::triage::Urgency;
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Speciality {
-    /// Who sees everyone first.
+    /// General medicine.
     #[default]
     General,
     /// Heart.
@@ -36,15 +36,15 @@ pub struct Known {
     pub code: &'static str,
     /// Signs that name it by themselves.
     pub signs: &'static [&'static str],
-    /// Parts of the body that name it when something hurts.
+    /// Parts of the body that name it when they hurt.
     pub parts: &'static [&'static str],
     /// Signs that make it worse.
     pub red_flags: &'static [&'static str],
     /// How soon a person must look.
     pub urgency: Urgency,
-    /// The same with a red flag.
+    /// How soon with a red flag.
     pub flagged: Urgency,
-    /// Whose field it is.
+    /// The field of medicine.
     pub speciality: Speciality,
 }
 
@@ -54,7 +54,7 @@ pub fn known() -> impl Iterator<Item = &'static Known> {
 }
 
 impl Known {
-    /// A symptom of general medicine that nothing makes worse.
+    /// A symptom of general medicine without red flags.
     const fn new(code: &'static str, urgency: Urgency, signs: &'static [&'static str]) -> Self {
         Self { code, signs, parts: &[], red_flags: &[], urgency, flagged: urgency, speciality: Speciality::General }
     }

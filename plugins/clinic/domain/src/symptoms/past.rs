@@ -1,10 +1,10 @@
-//! What a patient says of long ago: an illness that somebody had years before is no emergency today. It is told to a
-//! doctor all the same, who may want to know it.
+//! Recognises symptoms of long ago: an illness that a person had years before is no emergency today. A doctor reads of
+//! it all the same.
 
 use super::any;
 use crate::text::{Word, is_numeric, number_or_article};
 
-/// Words that speak of long ago by themselves.
+/// Words that mean long ago by themselves.
 const LONG_AGO: &[&str] = &[
     "anul|luna trecut*",
     "ani|luni in urma",
@@ -21,7 +21,7 @@ const LONG_AGO: &[&str] = &[
     "in trecut",
 ];
 
-/// Words of what was.
+/// Words of the past.
 const WAS: &[&str] = &[
     "avut|facut|fost|suferit|murit|lesinat|sangerat|vomitat|tusit|pierdut|durut|inghitit|luat",
     "had|suffered|died|was|were|fainted|bled|vomited|coughed",
@@ -29,7 +29,7 @@ const WAS: &[&str] = &[
     "history of",
 ];
 
-/// Words of what is now; with one of them beside it nothing is over.
+/// Words of the present; with one of them in the clause nothing is over.
 const IS: &[&str] = &[
     "doare|dor|ustura|simt|simte|sunt|este|e",
     "de cand",
@@ -45,7 +45,7 @@ const AGAIN: &[&str] =
 /// Whether a clause speaks of long ago, and neither it nor its message of anything that lasts or is back.
 pub(super) fn is_over(words: &[Word], message: &[Word]) -> bool {
     let is_count = |word: &Word| number_or_article(&word.folded).is_some() || is_numeric(&word.folded);
-    // `Acum 10 ani` and `acum 20 de ani` are long ago, and `acum` alone is now.
+    // `Acum 10 ani` and `acum 20 de ani` are long ago; `acum` alone is now.
     let ago = |at: usize, words: &[Word]| {
         let of = usize::from(folded(words, at + 2) == "de");
         words.get(at + 1).is_some_and(is_count) && is_long(folded(words, at + 2 + of))

@@ -53,7 +53,7 @@ fn what_nobody_knows_is_looked_at_soon_and_with_doubt() {
     assert_eq!(unheard.urgency, Urgency::Soon);
 }
 
-/// What a triage nurse would send at once.
+/// Messages that a triage nurse would treat as emergencies.
 const EMERGENCIES: &[&str] = &[
     // Chest.
     "mă doare pieptul",
@@ -156,7 +156,7 @@ const EMERGENCIES: &[&str] = &[
     "I was stabbed",
 ];
 
-/// What a person must see today.
+/// Messages of patients who must be seen today.
 const URGENT: &[&str] = &[
     "am tușit sânge",
     "am tușit cu sânge",

@@ -1,5 +1,5 @@
-//! Handler `lab-results`: what a laboratory posts becomes one input for each result set. The host has verified the
-//! signature; the shape is checked here, all of it before anything is accepted.
+//! Handler `lab-results`: makes one input of each result set that a laboratory posts. The host has verified the
+//! signature; the handler checks the shape of all sets before it accepts any.
 //!
 //! ```json
 //! {
@@ -21,7 +21,7 @@ use signalbox_sdk::prelude::*;
 /// The most result sets of one delivery.
 const MOST_SETS: usize = 100;
 
-/// What a laboratory posts. Fields beyond these are the laboratory's own affair.
+/// A laboratory's delivery. Additional fields are ignored.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Delivery {

@@ -1,4 +1,4 @@
-//! Node `cancel`: calls off an appointment of the patient.
+//! Node `cancel`: cancels an appointment of the patient.
 
 use clinic::appointments::{Appointment, Day};
 use clinic::channels::Outcome;
@@ -8,7 +8,7 @@ use signalbox_sdk::prelude::*;
 
 use crate::day::{self, Changed, TABLE, Wish};
 
-/// Calls off the one appointment that is meant.
+/// Cancels the one appointment that the patient means.
 pub fn run(wish: &Wish<'_>) -> Result<Step, Failure> {
     let context = wish.context;
     let found = of_patient(wish)?;
@@ -51,10 +51,10 @@ pub fn run(wish: &Wish<'_>) -> Result<Step, Failure> {
     }
 }
 
-/// Every appointment of the patient from now on, called off or not, with its day.
+/// Every appointment of the patient from now on, also cancelled ones, with its day.
 fn of_patient(wish: &Wish<'_>) -> Result<Vec<(String, Appointment)>, Failure> {
     let now = place::now(wish.context)?;
-    // Last night's row may hold what is still to come after midnight.
+    // Yesterday's row may hold appointments after midnight.
     let first = now.date().yesterday().unwrap_or(now.date()).to_string();
     let (mut found, mut cursor) = (Vec::new(), None::<String>);
     loop {

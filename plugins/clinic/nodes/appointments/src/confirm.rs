@@ -1,4 +1,4 @@
-//! Node `confirm`: the time is the patient's.
+//! Node `confirm`: confirms the held time for the patient.
 
 use clinic::appointments::Appointment;
 use clinic::channels::{Found, Outcome};

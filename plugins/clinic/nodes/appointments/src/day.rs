@@ -12,23 +12,23 @@ use signalbox_sdk::prelude::*;
 /// The table of this plugin.
 pub const TABLE: &str = "appointments";
 
-/// How often a day that others write at the same moment is read again before a node gives up for now.
+/// How often a node reads a day again that other decisions change at the same time, before it fails for now.
 pub const ATTEMPTS: u32 = 4;
 
-/// Who wants what.
+/// A patient's request with its context.
 pub struct Wish<'a> {
     pub context: &'a Context,
     pub request: &'a Request,
     pub language: Language,
 }
 
-/// Whether a day was changed, and what came of it.
+/// Whether a day was changed, and the result.
 pub enum Changed<T> {
     Yes(T),
     No(T),
 }
 
-/// The appointments of a day, and what must hold for writing them back; a day without any is empty.
+/// The appointments of a day, and the condition for writing them back; a day without a row is empty.
 pub fn read(partition: &str, date: &str) -> Result<(Day, Condition), dynamodb::Error> {
     Ok(match dynamodb::get::<Day>(TABLE, partition, date)? {
         Some(row) => (row.item, Condition::Version(row.version)),
@@ -36,7 +36,7 @@ pub fn read(partition: &str, date: &str) -> Result<(Day, Condition), dynamodb::E
     })
 }
 
-/// Changes a day until nobody was faster. `change` looks at the day anew each time.
+/// Changes a day, again after each concurrent change. `change` gets the current day each time.
 pub fn change<T>(
     partition: &str,
     date: &str,
@@ -57,7 +57,7 @@ pub fn change<T>(
     Err(Failure::retry(format!("{date} was changed by others {ATTEMPTS} times in a row")))
 }
 
-/// The slot that an earlier node of the subgraph found, and whether the patient wants exactly that.
+/// The slot that an earlier node of the subgraph found, and whether the patient wants exactly that one.
 pub fn found(found: Found) -> Result<(Slot, bool), Failure> {
     let slot = found.slot.filter(|_| found.found);
     Ok((slot.ok_or_else(|| Failure::invalid("a time is taken only after it was found"))?, found.firm))
@@ -69,7 +69,7 @@ pub fn without_slot(outcome: &Outcome) -> Result<Step, Failure> {
 }
 
 impl Wish<'_> {
-    /// The parameters of message models that tell of a time.
+    /// The parameters of message models that name a time.
     pub fn data(&self, slot: &Slot) -> Result<Value, Failure> {
         Ok(json!({
             "day": self.day_name(&slot.day, slot.minute)?,
@@ -80,7 +80,7 @@ impl Wish<'_> {
         }))
     }
 
-    /// The same of an appointment, with its code.
+    /// The same for an appointment, with its code.
     pub fn appointment(&self, day: &str, appointment: &Appointment) -> Result<Value, Failure> {
         let mut data = self.data(&appointment.slot(day))?;
         if let Some(fields) = data.as_object_mut() {
@@ -89,7 +89,7 @@ impl Wish<'_> {
         Ok(data)
     }
 
-    /// That a time is not free, with the times near it that are.
+    /// The outcome of a time that is not free, with free times near it.
     pub fn taken(&self, day: &str, minute: u32, near: &[Slot], why: String) -> Result<Outcome, Failure> {
         let alternatives: Vec<String> = near.iter().map(|slot| hours::clock(slot.minute)).collect();
         let data =
@@ -102,7 +102,7 @@ impl Wish<'_> {
         Ok(calendar::day_name(calendar_day(day, minute)?, self.language))
     }
 
-    /// What other services are told of an appointment.
+    /// The data about an appointment for other services.
     pub fn record(&self, day: &str, appointment: &Appointment) -> Result<Value, Failure> {
         Ok(json!({
             "code": place::reference(&appointment.decision),
@@ -117,13 +117,13 @@ impl Wish<'_> {
     }
 }
 
-/// The date by the calendar of a minute of a day: past midnight it is the next one.
+/// The calendar's date of a minute of a day: past midnight it is the next day.
 pub fn calendar_day(day: &str, minute: u32) -> Result<Date, Failure> {
     let date: Date = day.parse().map_err(|error| Failure::fatal(format!("`{day}` is no day: {error}")))?;
     Ok(hours::calendar_day(date, minute))
 }
 
-/// Whether anybody at the clinic works past midnight on a day, so that the row of the day holds times of the next.
+/// Whether any practitioner works past midnight on a day, so that the day's row holds times of the next day.
 pub fn goes_on_past_midnight(context: &Context, date: Date) -> Result<bool, Failure> {
     let (week, special_days) = (context.setting("hours")?, context.setting("special-days")?);
     let hours = hours::Hours { week: week.unwrap_or_default(), special_days: special_days.unwrap_or_default() };
@@ -134,7 +134,7 @@ pub fn goes_on_past_midnight(context: &Context, date: Date) -> Result<bool, Fail
     Ok(past_midnight(hours.on(date)) || own.any(|hours| past_midnight(hours.on(date))))
 }
 
-/// The name of a practitioner; of one who has left, the id.
+/// The name of a practitioner; the id of one who has left.
 pub fn doctor(context: &Context, id: &str) -> Result<String, Failure> {
     let all = place::practitioners(context)?;
     Ok(all.into_iter().find(|one| one.id == id).map_or_else(|| id.to_owned(), |one| one.name))

@@ -1,4 +1,4 @@
-//! Node `find`: which free time fits the wish. Nothing is written yet.
+//! Node `find`: finds a free time that fits the request, without writing anything.
 
 use clinic::appointments::Ask;
 use clinic::channels::{Awaited, Found, Outcome, Slot};
@@ -9,13 +9,13 @@ use signalbox_sdk::prelude::*;
 
 use crate::day::{self, Wish};
 
-/// How many days are looked through for somebody who names none.
+/// How many days are searched when the patient names none.
 const DAYS: i64 = 14;
 /// The minutes of a day.
 const DAY: u32 = 24 * 60;
-/// How many free times a program is told at most.
+/// The most free times that a program is given.
 const MOST_LISTED: usize = 50;
-/// How many other times a patient is told.
+/// The most other times that a patient is offered.
 const MOST_OFFERED: usize = 3;
 
 /// Looks for a time.
@@ -62,7 +62,7 @@ pub fn run(wish: &Wish<'_>) -> Result<Step, Failure> {
     if wish.request.list { list(wish, &all) } else { first(wish, all.into_iter().next()) }
 }
 
-/// The free times of a date by the calendar, those after midnight of the night before among them.
+/// The free times of a calendar date, including those after midnight of the night before.
 fn free(wish: &Wish<'_>, date: Date, now: DateTime) -> Result<Vec<Slot>, Failure> {
     let mut free = Vec::new();
     if let Some(before) = night_before(wish, date)? {
@@ -72,7 +72,7 @@ fn free(wish: &Wish<'_>, date: Date, now: DateTime) -> Result<Vec<Slot>, Failure
     Ok(free)
 }
 
-/// The day before, when its row holds times of the date.
+/// The day before, if its row holds times of the date.
 fn night_before(wish: &Wish<'_>, date: Date) -> Result<Option<Date>, Failure> {
     let Ok(before) = date.yesterday() else { return Ok(None) };
     Ok(day::goes_on_past_midnight(wish.context, before)?.then_some(before))
@@ -106,12 +106,12 @@ fn first(wish: &Wish<'_>, slot: Option<Slot>) -> Result<Step, Failure> {
     day::without_slot(&Outcome::new("appointment.none", data, "no free time fits").awaits(Awaited::When))
 }
 
-/// Exactly this time, or word of the nearest ones.
+/// Exactly this time, or an outcome with the nearest free ones.
 fn exactly(wish: &Wish<'_>, mut free: Vec<Slot>, minute: u32, date: Date) -> Result<Step, Failure> {
     if let Some(slot) = free.iter().find(|slot| by_the_clock(slot) == minute) {
         return give(slot.clone(), wish.request.firm);
     }
-    // A program that takes up again what it has booked is told so by `hold`, not that somebody has taken it.
+    // A program that repeats its booking gets its answer from `hold`, and not that the time is taken.
     if let Some(own) = own(wish, minute, date)? {
         return give(own, wish.request.firm);
     }

@@ -1,4 +1,4 @@
-//! Node `hold`: keeps the time for the patient, so that nobody else takes it while they think.
+//! Node `hold`: keeps the time for the patient until they answer.
 
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ pub fn run(wish: &Wish<'_>, slot: Found) -> Result<Step, Failure> {
             own.held_until = until.to_string();
             return Ok(Changed::Yes(None));
         }
-        // Somebody who looks at one time after the other holds the last one only.
+        // A patient who looks at several times holds only the last one.
         day.appointments.retain(|one| one.patient != patient || one.confirmed_by.is_some());
         day.appointments.push(Appointment {
             decision: context.decision_id.clone(),

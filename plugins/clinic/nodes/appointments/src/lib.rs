@@ -1,9 +1,9 @@
 //! The nodes `find`, `hold`, `confirm`, `cancel` and `remind`: one plugin, because rows belong to a plugin.
 //!
 //! All appointments of a day at a place are one row of the table `appointments`, written under the version that was
-//! read: of two decisions that want the same time, one is told that it is gone. Every appointment carries the decisions
-//! that held, confirmed and called it off, so a decision that is repeated after a crash finds what it did and says the
-//! same again.
+//! read: of two decisions that want the same time, one learns that it is taken. Every appointment names the decisions
+//! that held, confirmed and cancelled it, so a decision that is repeated after a crash finds its result and gives the
+//! same answer.
 
 mod cancel;
 mod confirm;
@@ -17,7 +17,7 @@ use clinic::language::Language;
 use clinic::request::Request;
 use signalbox_sdk::prelude::*;
 
-/// What the nodes read; each declares its part in the bundle.
+/// The channels that the nodes read; each node declares its own in the bundle.
 #[derive(Deserialize)]
 pub struct State {
     language: Option<Language>,

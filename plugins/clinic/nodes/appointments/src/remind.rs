@@ -1,4 +1,4 @@
-//! Node `remind`: reminds patients of tomorrow's appointments, in the clinic's own time zone. A step gives a hundred
+//! Node `remind`: reminds patients of tomorrow's appointments, in the clinic's own time zone. A step has a hundred
 //! actions at most, so the graph runs the node again while there are more.
 
 use clinic::appointments::Appointment;
@@ -12,7 +12,7 @@ use crate::day::{self, Changed};
 /// How many patients one run reminds.
 pub const BATCH: usize = 50;
 
-/// An appointment that is due, where it stands (its place and the decision that made it), and the day of its row.
+/// An appointment to remind of, its key (place and the decision that made it), and the day of its row.
 type Due = ((String, String), Date, Appointment);
 
 /// Reminds the next patients.
@@ -20,7 +20,7 @@ pub fn run(context: &Context, before: Reminders) -> Result<Step, Failure> {
     let today = place::now(context)?.date();
     let tomorrow = today.tomorrow().map_err(Failure::fatal)?;
     let day = tomorrow.to_string();
-    // What is tomorrow by the calendar may belong to the night that begins today.
+    // A time that is tomorrow by the calendar may belong to the night that begins today.
     let mut rows = vec![tomorrow];
     if day::goes_on_past_midnight(context, today)? {
         rows.push(today);
@@ -64,13 +64,13 @@ pub fn run(context: &Context, before: Reminders) -> Result<Step, Failure> {
     Ok(step.update("reminders", &Reminders { after, sent, more })?.decide(verdict))
 }
 
-/// Confirmed, and nobody else reminded of it. What this decision marked before a crash, it reminds of again: the host
-/// delivers under one key.
+/// Whether the appointment is confirmed and no other decision has sent its reminder. A repeated decision sends its
+/// reminders again: the host delivers each under the same key once.
 fn is_due(appointment: &Appointment, decision: &str) -> bool {
     appointment.is_confirmed() && appointment.reminded_by.as_deref().is_none_or(|by| by == decision)
 }
 
-/// Marks them as reminded, place by place, so that a schedule that is run twice reminds once.
+/// Marks the appointments as reminded, place by place, so that a schedule that runs twice reminds once.
 fn mark(context: &Context, day: Date, due: &[Due]) -> Result<(), Failure> {
     for partition in place::partitions(context) {
         let here = due.iter().filter(|(key, row, _)| key.0 == partition && *row == day);
@@ -88,7 +88,7 @@ fn mark(context: &Context, day: Date, due: &[Due]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The telephone of a place; the business's otherwise.
+/// The telephone of a place; without one the business's.
 fn phone_of(context: &Context, partition: &str) -> Result<String, Failure> {
     let place = context.business.locations.iter().find(|location| location.id == partition);
     let own = place.map(|location| location.settings.get::<String>("phone")).transpose()?.flatten();

@@ -17,7 +17,7 @@ fn context(decision: &str, node: &str) -> Context {
         .build()
 }
 
-/// A program's wish for ten o'clock, as each node is given it.
+/// A program's request for ten o'clock, as each node gets it.
 fn wish(patient: &str, held: bool) -> Value {
     let slot = json!({ "practitioner": "ionescu", "day": "2026-11-26", "minute": 600, "until": 620 });
     json!({

@@ -1,12 +1,12 @@
-//! Plugin `laboratory`, node `results`: laboratory results wait for a doctor. Nothing about them reaches the patient
-//! before.
+//! Plugin `laboratory`, node `results`: laboratory results wait for a doctor. Before that the patient is told nothing
+//! of them.
 
 use clinic::language;
 use clinic::results::{Critical, Flag, ResultSet};
 use clinic::{notices, place};
 use signalbox_sdk::prelude::*;
 
-/// Puts a result set before a doctor.
+/// Asks a doctor to review a result set.
 #[decision_node]
 pub fn results(context: &Context) -> Result<Step, Failure> {
     let Some(data) = &context.input.content.data else {
@@ -35,7 +35,7 @@ pub fn results(context: &Context) -> Result<Step, Failure> {
         "values": set.values,
         "flagged": flagged.iter().map(|(flag, value)| json!({ "code": value.code, "flag": flag })).collect::<Vec<_>>(),
     });
-    // Nobody knows yet in which language a patient without a conversation reads: the clinic's own.
+    // The language of a patient without a conversation is unknown, so the clinic's is used.
     let language = language::of_locale(&context.business.locale);
     let text = notices::results(&set.order_id, flagged.len(), &place::phone(context)?, language);
     let notice = json!({ "kind": "results.ready", "order": set.order_id, "text": text });

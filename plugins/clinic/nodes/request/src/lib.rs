@@ -1,4 +1,4 @@
-//! Node `request`: which appointment is asked for, in a patient's words or in a program's data.
+//! Node `request`: reads which appointment a patient's message or a program's data asks for.
 
 use clinic::channels::{Conversation, Outcome};
 use clinic::intent::Intent;
@@ -10,7 +10,7 @@ use signalbox_sdk::prelude::*;
 /// The permission to act for other patients.
 const FOR_OTHERS: &str = "appointments";
 
-/// What the node reads.
+/// The channels that the node reads.
 #[derive(Deserialize)]
 pub struct State {
     conversation: Option<Conversation>,

@@ -1,5 +1,5 @@
-//! Node `respond`: says what came of the message or request, and remembers what the next message needs. Words come from
-//! message models; nothing medical is said here.
+//! Node `respond`: answers the message or request, and stores what the next message needs. The texts come from message
+//! models; the node itself says nothing medical.
 
 use clinic::calendar;
 use clinic::channels::{Awaited, Conversation, Outcome};
@@ -10,7 +10,7 @@ use jiff::Span;
 use signalbox_sdk::ResponseTarget;
 use signalbox_sdk::prelude::*;
 
-/// What the node reads. After a failure some of it may be missing.
+/// The channels that the node reads. After a failure some may be missing.
 #[derive(Deserialize)]
 pub struct State {
     language: Option<Language>,
@@ -22,7 +22,7 @@ pub struct State {
     notes: Vec<String>,
 }
 
-/// Answers whoever asked; a hook or a schedule has nobody who listens.
+/// Answers the sender; webhooks and schedules have none.
 #[decision_node]
 pub fn respond(context: &Context, state: State) -> Result<Step, Failure> {
     let language = state.language.unwrap_or_else(|| language::of_locale(&context.business.locale));
@@ -84,7 +84,7 @@ fn from_settings(context: &Context, state: &State, language: Language) -> Result
     })
 }
 
-/// What the next message of this patient starts from. An offer holds until it is agreed to, refused or replaced.
+/// The conversation for this patient's next message. An offer stays until it is agreed to, refused or replaced.
 fn remember(state: &State, outcome: &Outcome, language: Language) -> Conversation {
     let before = state.conversation.clone().unwrap_or_default();
     let in_between = matches!(outcome.code.as_str(), "hours.week" | "info.contact" | "chat.greeting" | "chat.unclear");
@@ -95,7 +95,7 @@ fn remember(state: &State, outcome: &Outcome, language: Language) -> Conversatio
     Conversation { language: Some(language), speciality, offer, awaited }
 }
 
-/// How sure the understanding is; acting on rows and rules adds to it.
+/// The confidence of the understanding; acting on rows and rules adds to it.
 fn confidence(state: &State) -> f64 {
     let certainty = state.certainty.unwrap_or(0.3).clamp(0.0, 1.0);
     let confidence = if state.outcome.is_some() { 0.5 + certainty / 2.0 } else { certainty };

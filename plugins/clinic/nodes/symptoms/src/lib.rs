@@ -1,4 +1,4 @@
-//! Node `symptoms`: what the patient complains of, one item for each, so that the graph weighs them one by one.
+//! Node `symptoms`: lists the patient's symptoms, so that the graph weighs each of them.
 
 use clinic::symptoms;
 use signalbox_sdk::prelude::*;

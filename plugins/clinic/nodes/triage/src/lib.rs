@@ -1,5 +1,5 @@
-//! Node `triage`: all symptoms together. It says how soon somebody must look and calls a doctor; it names no illness,
-//! and what a patient is advised leaves only once a doctor has approved it.
+//! Node `triage`: combines all symptoms. It says how soon a person must look and calls a doctor; it makes no diagnosis,
+//! and advice to the patient leaves only after a doctor has approved it.
 
 use clinic::channels::{Awaited, Outcome};
 use clinic::language::Language;
@@ -7,7 +7,7 @@ use clinic::triage::{self, Urgency, Weight};
 use clinic::{notices, place};
 use signalbox_sdk::prelude::*;
 
-/// What the node reads. Without a symptom that the rules know there is no weight.
+/// The channels that the node reads. Without a symptom that the rules know there is no weight.
 #[derive(Deserialize)]
 pub struct State {
     language: Language,
@@ -15,7 +15,7 @@ pub struct State {
     weights: Vec<Weight>,
 }
 
-/// Sorts the patient's complaint by urgency, for a doctor to look at.
+/// Sorts the patient's complaint by urgency for a doctor.
 #[decision_node]
 pub fn triage(context: &Context, state: State) -> Result<Step, Failure> {
     let text = context.text()?;

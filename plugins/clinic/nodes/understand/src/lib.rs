@@ -1,4 +1,4 @@
-//! Node `understand`: in which language a patient writes, and what they want. A language model is asked first; when it
+//! Node `understand`: finds the language and intent of a patient's message. A language model is asked first; when it
 //! does not answer, or answers nonsense, the rules decide.
 
 use std::time::Duration;
@@ -11,16 +11,16 @@ use clinic::text::words;
 use clinic::{calendar, place};
 use signalbox_sdk::prelude::*;
 
-/// From here on the rules have heard a complaint in its own words.
+/// From this confidence on the rules have found a complaint.
 const SURE: f64 = 0.7;
 
-/// What the node reads.
+/// The channels that the node reads.
 #[derive(Deserialize)]
 pub struct State {
     conversation: Option<Conversation>,
 }
 
-/// What the model is asked to answer.
+/// The answer that the model must give.
 #[derive(Deserialize)]
 struct Answer {
     intent: Intent,
@@ -51,7 +51,7 @@ pub fn understand(context: &Context, state: State) -> Result<Step, Failure> {
         .update("notes", &note)?)
 }
 
-/// What the rules think, knowing what the patient was asked last.
+/// The rules' guess, given the last question to the patient.
 fn by_rules(context: &Context, text: &str, conversation: &Conversation) -> Result<Guess, Failure> {
     let guess = intent::guess(text);
     let open = matches!(guess.intent, Intent::Agreement | Intent::Refusal | Intent::Greeting | Intent::Unclear);
@@ -100,8 +100,8 @@ fn ask_model(text: &str, language: Language, conversation: &Conversation) -> Res
     }
 }
 
-/// The model's answer in the light of the rules. It may not talk away that somebody is in danger, nor that somebody
-/// complains: where the two differ, a person reads what was written.
+/// The model's answer, corrected by the rules. The model may overrule neither an emergency nor a complaint that the
+/// rules have found: where the two differ, a person reads the message.
 fn weigh(text: &str, answer: Answer, by_rules: Guess) -> Guess {
     let complains = by_rules.intent == Intent::Symptoms;
     let talked_away = match answer.intent {

@@ -1,4 +1,4 @@
-//! Hours after midnight, and which night is meant.
+//! Hours after midnight, and which night they belong to.
 
 use jiff::civil::date;
 

@@ -18,7 +18,7 @@ pub(super) fn exact_minutes(words: &[Word], index: usize) -> Option<Found> {
     };
     match word(words, index) {
         "half" if word(words, index + 1) == "past" => past(index + 2, 30),
-        // As the British say it.
+        // The British form.
         "half" if announces_hour(words, index) => Found::new(either(hour_at(index + 1)?, 30), index, index + 1),
         twelve if TWELVE.contains(&twelve) && named(words, index + 1).is_some() => {
             midnight(words, index + 1).map(|found| Found { first: index, ..found })
@@ -32,7 +32,7 @@ pub(super) fn exact_minutes(words: &[Word], index: usize) -> Option<Found> {
             let spelt = !word(words, index).starts_with(|first: char| first.is_ascii_digit());
             match word(words, relation) {
                 "past" => past(relation + 1, minutes),
-                // `From 5 to 9` and `for 10 to 12` are no times.
+                // `From 5 to 9` and `for 10 to 12` are not times.
                 "to" if (spelt && word_before(words, index, 1) != "for") || announces_hour(words, index) => {
                     match named(words, relation + 1) {
                         Some(Named { midnight, last, .. }) => {
@@ -62,7 +62,7 @@ pub(super) fn midnight(words: &[Word], index: usize) -> Option<Found> {
         (Minutes::Spoken(minute) | Minutes::Counted(minute), end) if spoken => {
             Found::by_the_sun(twelve(minute), first, end, midnight)
         }
-        // A quarter to midnight is still before it.
+        // A quarter to midnight belongs to the day before midnight.
         (Minutes::Missing(minute), end) => {
             Found::by_the_sun(exact(if midnight { 23 } else { 11 }, 60 - minute), first, end, false)
         }
@@ -70,15 +70,14 @@ pub(super) fn midnight(words: &[Word], index: usize) -> Option<Found> {
     }
 }
 
-/// `Înainte de miezul nopții`, `after midnight`: no time of its own, and the night all the same. Gives the position of
-/// the word that says so.
+/// `Înainte de miezul nopții`, `after midnight`: no time, but the night. Returns the position of the word that says so.
 pub(super) fn around_midnight(words: &[Word], index: usize) -> Option<(usize, DayPart)> {
     let named = named(words, index).filter(|named| named.midnight && is_bound(words, named.first))?;
     let of = usize::from(word_before(words, named.first, 1) == "de");
     Some((named.first.checked_sub(1 + of)?, DayPart::Night))
 }
 
-/// Whether something is only said to be before or after a time.
+/// Whether the words only name a bound, before or after a time.
 fn is_bound(words: &[Word], first: usize) -> bool {
     let before = |back: usize| word_before(words, first, back);
     let bounds = |word: &str| {
@@ -101,7 +100,7 @@ fn is_bound(words: &[Word], first: usize) -> bool {
     bounds(before(1)) || (matches!(before(1), "de" | "la" | "pe") && bounds(before(2)))
 }
 
-/// Noon or midnight by its name.
+/// Noon or midnight by name.
 struct Named {
     midnight: bool,
     first: usize,

@@ -1,4 +1,4 @@
-//! The ways in beside the chat: a booking portal, the point of sale, the morning's schedule.
+//! Inputs other than the chat: a booking portal, the point of sale, the morning's schedule.
 
 mod portal {
     use serde_json::{Value, json};

@@ -1,10 +1,10 @@
-//! Bookings past midnight: the date that was meant, the service that it belongs to, and what is odd asked back.
+//! Bookings past midnight: the meant date, the service that it belongs to, and the question when the date is ambiguous.
 
 use serde_json::json;
 
 use crate::restaurant::Restaurant;
 
-/// Books and gives what the guest is told and the minute in the row of Friday, 27 November.
+/// Books, and returns the answer to the guest and the minute in the row of Friday, 27 November.
 fn friday_night(text: &str) -> (String, u64) {
     let trattoria = Restaurant::open("trattoria-roma");
     let answer = trattoria.say("ana", text);

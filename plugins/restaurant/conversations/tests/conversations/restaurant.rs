@@ -1,4 +1,4 @@
-//! A restaurant that answers: everything of the bundle but the sandbox.
+//! A restaurant for tests: everything of the bundle except the sandbox.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use signalbox_sdk::{
     Action, Context, Entry, Event, Failure, InputType, NewInput, Response, Source, Step, WebhookRequest,
 };
 
-/// Code and locale to template and parameters.
+/// The template and parameters of each code and locale.
 pub type Models = BTreeMap<(String, String), (String, Vec<String>)>;
 
 /// What a guest and an operator see of one message.
@@ -27,11 +27,11 @@ pub struct Answer {
     pub path: Vec<String>,
     /// Targets of the actions.
     pub actions: Vec<String>,
-    /// What the actions say.
+    /// Payloads of the actions.
     pub payloads: Vec<Value>,
 }
 
-/// What enters.
+/// An input.
 #[derive(Clone, Debug)]
 struct Input {
     source: Source,
@@ -70,32 +70,32 @@ impl Restaurant {
         }
     }
 
-    /// The same business, asked about one of its places.
+    /// Asks about one of the business's places.
     pub fn at(mut self, place: &str) -> Self {
         self.place = Some(place.to_owned());
         self
     }
 
-    /// The same with a setting of its own.
+    /// Sets a setting.
     pub fn setting(mut self, name: &str, value: Value) -> Self {
         self.business["settings"][name] = value;
         self
     }
 
-    /// A guest writes, and is answered.
+    /// A guest sends a message and gets an answer.
     pub fn say(&self, user: &str, text: &str) -> Answer {
         self.decisions.set(self.decisions.get() + 1);
         self.say_as(&format!("dec_{:06}", self.decisions.get()), user, text)
     }
 
-    /// The same, as a decision of a given id.
+    /// The same, with a given decision id.
     pub fn say_as(&self, decision: &str, user: &str, text: &str) -> Answer {
         let (user, text) = (Some(user.to_owned()), Some(text.to_owned()));
         let (source, input_type) = (Source::Websocket, InputType::UserMessage);
         self.decide(decision, &Input { source, input_type, user, text, data: None })
     }
 
-    /// A booking portal posts; what the handler makes of it is decided.
+    /// A booking portal posts; the inputs that the handler makes of it are decided.
     pub fn post(&self, decision: &str, body: &Value) -> Answer {
         let (hook, delivery_id, headers) = ("reservations".to_owned(), "msg_1".to_owned(), Vec::new());
         let request = WebhookRequest { hook, delivery_id, headers, body: body.to_string().into_bytes() };
@@ -104,7 +104,7 @@ impl Restaurant {
         self.decide(decision, &Input::of(Source::ExternalApi, &handled.inputs[0]))
     }
 
-    /// The point of sale tells something.
+    /// The point of sale reports an event.
     pub fn tell(&self, decision: &str, event: &Value) -> Answer {
         let (topic, headers, value) = ("pos.events".to_owned(), Vec::new(), Some(event.to_string().into_bytes()));
         let entry = Entry { topic, partition: 0, offset: 1, key: None, headers, value, timestamp: None };
@@ -112,7 +112,7 @@ impl Restaurant {
         self.decide(decision, &Input::of(Source::Kafka, &handled.inputs[0]))
     }
 
-    /// A program brings what a guest wrote, on the topic of inputs.
+    /// A program forwards a guest's message on the topic of inputs.
     pub fn bring(&self, decision: &str, user: &str, text: &str) -> Answer {
         let (user, text) = (Some(user.to_owned()), Some(text.to_owned()));
         let (source, input_type) = (Source::Kafka, InputType::UserMessage);
@@ -126,7 +126,7 @@ impl Restaurant {
         self.decide("dec_tick", &Input { source, input_type, user: None, text: None, data })
     }
 
-    /// Another moment: in UTC, and on the clock of the place.
+    /// Sets the time: in UTC, and in the place's time zone.
     pub fn at_time(&mut self, now: &'static str, local: &'static str) {
         self.now = (now, local);
     }
@@ -249,7 +249,7 @@ fn bundle() -> PathBuf {
 }
 
 impl Input {
-    /// As the host makes it of what a handler gives.
+    /// Completes a handler's input as the host does.
     fn of(source: Source, input: &NewInput) -> Self {
         let data = input.content.data.as_ref().map(|data| data.read().unwrap());
         let (user, text) = (input.user_id.clone(), input.content.text.clone());
@@ -286,8 +286,7 @@ impl Input {
     }
 }
 
-/// What comes out of the steps, read as the host reads them: the last verdict wins, templates need all their
-/// parameters.
+/// The result of the steps, combined as the host does it: the last verdict wins, templates need all their parameters.
 fn answer(steps: &[Step], path: Vec<String>) -> Answer {
     let verdict = steps.iter().filter_map(|step| step.decision.as_ref()).next_back().expect("no node decided");
     let said: Vec<&Response> = steps.iter().flat_map(|step| &step.responses).collect();

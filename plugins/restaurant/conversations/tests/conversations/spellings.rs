@@ -1,4 +1,4 @@
-//! What looks the same is understood the same.
+//! Texts that look the same are understood the same.
 
 use everyday::spellings;
 

@@ -1,13 +1,13 @@
-//! Handler `pos`: records of the topic `pos.events`. What bears on tables and takings becomes an input; what the till
-//! tells besides gives none; what is malformed is rejected and goes to the dead letters.
+//! Handler `pos`: records of the topic `pos.events`. Events about tables and takings become inputs; other events of the
+//! till give none; malformed records are rejected and become dead letters.
 
 use restaurant::pos::PosEvent;
 use signalbox_sdk::prelude::*;
 
-/// What the till tells that needs no decision.
+/// Events of the till that need no decision.
 const QUIET: [&str; 4] = ["till.opened", "till.closed", "shift.changed", "heartbeat"];
 
-/// The field that says what a record tells.
+/// The field with the kind of the record.
 #[derive(Deserialize)]
 struct Kind {
     #[serde(rename = "type")]
@@ -20,7 +20,7 @@ pub fn pos(event: Event) -> Result<Handled, Rejection> {
     let Event::Kafka(entry) = event else {
         return Err(Rejection::Invalid("events of the point of sale come by Kafka".to_owned()));
     };
-    // A tombstone only lets the topic forget.
+    // A tombstone only deletes an earlier record from the topic.
     let Some(Kind { name }) = entry.json()? else { return Ok(Handled::new()) };
     if QUIET.contains(&name.as_str()) {
         return Ok(Handled::new());

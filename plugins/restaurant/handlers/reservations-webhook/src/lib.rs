@@ -1,5 +1,5 @@
-//! Handler `reservations-webhook`: a booking that a portal posts becomes one input, under the portal's own id. The host
-//! has verified the signature.
+//! Handler `reservations-webhook`: makes one input of a booking that a portal posts, under the portal's own id. The
+//! host has verified the signature.
 //!
 //! ```json
 //! {

@@ -9,7 +9,7 @@ use signalbox_sdk::prelude::*;
 
 /// The table of this plugin.
 const TABLE: &str = "complaints";
-/// How often a day that others write at the same moment is read again.
+/// How often a day is read again that other decisions change at the same time.
 const ATTEMPTS: u32 = 4;
 
 /// The complaints of one day at one place.
@@ -20,13 +20,14 @@ struct Day {
 
 #[derive(Deserialize, Serialize)]
 struct Entry {
-    /// The decision about it, so that none is counted twice.
+    /// The decision about it, so that no complaint is counted twice.
     decision: String,
     subject: Subject,
     severity: Severity,
 }
 
-/// Notes a complaint for the summary. It must reach a person even when it cannot be noted, so a failure is only logged.
+/// Stores a complaint for the summary. It must reach a person even when it cannot be stored, so a failure is only
+/// logged.
 pub fn record(context: &Context, complaint: &Complaint) {
     if let Err(failure) = try_record(context, complaint) {
         warn!(failure = failure, "the complaint is not in today's summary");
@@ -54,7 +55,7 @@ fn try_record(context: &Context, complaint: &Complaint) -> Result<(), Failure> {
     Err(Failure::retry(format!("{date} was changed by others {ATTEMPTS} times in a row")))
 }
 
-/// Node `count-complaints`: how many there were yesterday and today, at every place.
+/// Node `count-complaints`: counts yesterday's and today's complaints at every place.
 pub fn count(context: &Context) -> Result<Step, Failure> {
     let today = place::now(context)?.date();
     let mut counted = Complaints::default();

@@ -1,5 +1,5 @@
-//! The nodes `complaint` and `count-complaints`: one plugin, because rows belong to a plugin. `complaint`: how bad it
-//! is, what was decided about the like before, and what to offer. A person has the last word.
+//! The nodes `complaint` and `count-complaints`: one plugin, because rows belong to a plugin. `complaint` assesses how
+//! bad a complaint is, looks up earlier decisions on similar ones, and proposes an offer. A person has the last word.
 
 use restaurant::channels::Outcome;
 use restaurant::complaint::{self, Complaint, Severity, Subject};
@@ -13,13 +13,13 @@ const LOOK_BACK: u32 = 10;
 
 mod ledger;
 
-/// What the nodes read; each declares its part in the bundle.
+/// The channels that the nodes read; each node declares its own in the bundle.
 #[derive(Deserialize)]
 pub struct State {
     language: Option<Language>,
 }
 
-/// What a coordinator is asked to approve.
+/// The offer that a coordinator is asked to approve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 enum Offer {
@@ -39,14 +39,14 @@ pub fn complaint(context: &Context, state: State) -> Result<Step, Failure> {
     propose(context, language)
 }
 
-/// Weighs a complaint and proposes what to do.
+/// Assesses a complaint and proposes an offer.
 fn propose(context: &Context, language: Language) -> Result<Step, Failure> {
     let text = context.text()?;
     let complaint = complaint::assess(text);
     let code = format!("complaint.{}", complaint.subject.name());
     let past = match rag::find_similar_decisions(&code, LOOK_BACK) {
         Ok(past) => past,
-        // A complaint must reach a person even when nobody remembers the others.
+        // A complaint must reach a person even when earlier decisions cannot be read.
         Err(error) => {
             warn!(error = error, "similar complaints are not known, going on without them");
             Vec::new()
@@ -96,7 +96,7 @@ fn propose(context: &Context, language: Language) -> Result<Step, Failure> {
         .decide(verdict))
 }
 
-/// What people decided about the like before.
+/// People's decisions on similar complaints.
 struct Precedent {
     known: usize,
     upheld: usize,
@@ -109,7 +109,7 @@ impl Precedent {
         Self { known: past.len(), upheld: count(&["approved", "edited"]), rejected: count(&["rejected"]) }
     }
 
-    /// Reviewed decisions that agree make sure; ones that were rejected make doubtful.
+    /// Approved decisions raise the confidence; rejected ones lower it.
     fn confidence(&self, signs: usize) -> f64 {
         let by_signs = (0.45 + 0.1 * signs.min(3) as f64).min(0.75);
         let reviewed = self.upheld + self.rejected;
@@ -122,7 +122,7 @@ impl Precedent {
         (confidence * 100.0).round() / 100.0
     }
 
-    /// Whether people usually said no.
+    /// Whether people usually rejected the offer.
     fn usually_rejected(&self) -> bool {
         self.rejected >= 3 && self.rejected > 2 * self.upheld
     }

@@ -1,4 +1,4 @@
-//! Node `extract`: for how many, when and under which name, on top of what the guest said before.
+//! Node `extract`: reads the number of guests, day, time and name, together with what the guest said before.
 
 use restaurant::booking::{self, Request};
 use restaurant::channels::Conversation;
@@ -6,7 +6,7 @@ use restaurant::intent::Intent;
 use restaurant::place;
 use signalbox_sdk::prelude::*;
 
-/// What the node reads.
+/// The channels that the node reads.
 #[derive(Deserialize)]
 pub struct State {
     intent: Intent,
@@ -19,7 +19,7 @@ pub fn extract(context: &Context, state: State) -> Result<Step, Failure> {
     let conversation = state.conversation.unwrap_or_default();
     let request = match state.intent {
         Intent::Booking => read(context, &conversation.request, &conversation)?,
-        // A cancellation names a table that was booked, not the one that is being talked about.
+        // A cancellation names a booked table, not the one that the conversation is about.
         Intent::Cancel => read(context, &Request::default(), &Conversation::default())?,
         _ => conversation.request,
     };

@@ -5,7 +5,7 @@ use restaurant::intent::Intent;
 use restaurant::{place, tables};
 use signalbox_sdk::prelude::*;
 
-/// What the node reads. Nothing of it is certain: the node that failed may be the one that would have written it.
+/// The channels that the node reads. Any may be missing, because the node that writes it may be the one that failed.
 #[derive(Deserialize)]
 pub struct State {
     intent: Option<Intent>,

@@ -1,4 +1,4 @@
-//! Node `lookup`: what the restaurant says of itself that bears on the message. Runs beside `extract`.
+//! Node `lookup`: looks up the restaurant's facts that the message asks for. Runs beside `extract`.
 
 use jiff::Span;
 use restaurant::channels::{DishFacts, Facts, HoursFacts, MenuFacts};
@@ -8,10 +8,10 @@ use restaurant::language::Language;
 use restaurant::{calendar, menu, place};
 use signalbox_sdk::prelude::*;
 
-/// More dishes than a guest reads in a chat.
+/// The most dishes that one answer lists.
 const MOST_DISHES: usize = 12;
 
-/// What the node reads.
+/// The channels that the node reads.
 #[derive(Deserialize)]
 pub struct State {
     intent: Intent,

@@ -1,4 +1,4 @@
-//! Node `portal`: what a booking portal asks for, as the nodes of the graph go by it.
+//! Node `portal`: translates a booking portal's request for the graph's other nodes.
 
 use restaurant::intent::Intent;
 use restaurant::language;

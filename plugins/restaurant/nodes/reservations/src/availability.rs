@@ -1,4 +1,4 @@
-//! Node `availability`: whether the party fits, before anything is written.
+//! Node `availability`: checks whether the party fits, without writing anything.
 
 use jiff::Span;
 use jiff::civil::DateTime;
@@ -118,7 +118,7 @@ fn not_in_time(state: &Wish, asked: DateTime, now: DateTime, rules: &Rules) -> O
     None
 }
 
-/// The service of a moment, also of the one at which it closes: who asks for that comes too late, and not on a closed
+/// The service at a moment, also at its closing time: a guest who asks for that comes too late, but not on a closed
 /// day.
 pub fn service_or_its_end(hours: &Hours, asked: DateTime) -> Option<Service> {
     hours.service_at(asked).or_else(|| {
@@ -128,8 +128,8 @@ pub fn service_or_its_end(hours: &Hours, asked: DateTime) -> Option<Service> {
     })
 }
 
-/// Closed, on the day as the guest named it. An hour after midnight may be meant of the night before or after that day:
-/// where the other one is open, the guest is told how to say it.
+/// The outcome "closed", with the day as the guest named it. An hour after midnight may be meant of the night before or
+/// after that day: where the other one is open, the guest is told how to say it.
 fn closed(state: &Wish, asked: DateTime, hours: &Hours) -> Outcome {
     let (request, language) = (&state.request, state.language);
     let date = request.date.unwrap_or(asked.date());

@@ -9,7 +9,7 @@ use signalbox_sdk::prelude::*;
 use crate::Wish;
 use crate::day::{self, Ask};
 
-/// How often a day that others write at the same moment is read again before the node gives up for now.
+/// How often the node reads a day again that other decisions change at the same time, before it fails for now.
 const ATTEMPTS: u32 = 4;
 
 /// Books the table that `availability` found.
@@ -68,7 +68,7 @@ fn confirm(context: &Context, state: &Wish, date: Date, booking: &Booking) -> Re
         "name": booking.name,
         "user": booking.user,
     });
-    // For the staff: other guests have no business with it, and this one is answered.
+    // Only for the staff; the guest gets an answer.
     websocket::broadcast(&websocket::Audience::staff(), &json!({ "kind": "booking.confirmed", "booking": record }))?;
     let reasoning = format!("booked {} guests on {date} at {}", booking.guests, hours::clock(booking.minute));
     let mut data = data(state, date, booking);
@@ -81,8 +81,7 @@ fn confirm(context: &Context, state: &Wish, date: Date, booking: &Booking) -> Re
     Ok(Step::new().update("outcome", &outcome)?.act(Action::resource("reservation", record)))
 }
 
-/// The other night that a guest may have meant who said `vineri la două noaptea`, where a table could be had then;
-/// empty otherwise.
+/// The other night that `vineri la două noaptea` may mean, if a table is free then; empty otherwise.
 fn other_night(context: &Context, state: &Wish) -> Result<(String, String), Failure> {
     let request = &state.request;
     let (Some(date), Some(time), true) = (request.date, request.time, request.either_night && !request.late) else {
@@ -99,7 +98,7 @@ fn already(state: &Wish, date: Date, booking: &Booking) -> Outcome {
     Outcome::new("booking.already", data(state, date, booking), reasoning).settles()
 }
 
-/// The parameters of the message models that tell of a booking.
+/// The parameters of message models that name a booking.
 pub fn data(state: &Wish, date: Date, booking: &Booking) -> Value {
     let (day, night) = day::day_and_night(date, booking.minute, state.language);
     json!({

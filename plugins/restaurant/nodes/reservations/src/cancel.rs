@@ -1,4 +1,4 @@
-//! Node `cancel`: calls off a booking of the guest.
+//! Node `cancel`: cancels a booking of the guest.
 
 use jiff::civil::Date;
 use restaurant::channels::Outcome;
@@ -11,14 +11,14 @@ use signalbox_sdk::prelude::*;
 use crate::day::{self, Read, TABLE};
 use crate::{Wish, book};
 
-/// A booking and the day it is on.
+/// A booking and its day.
 struct Found {
     date: Date,
     booking: Booking,
     row: Row<Day>,
 }
 
-/// Calls off the one booking that is meant.
+/// Cancels the one booking that the guest means.
 pub fn run(context: &Context, state: &Wish) -> Result<Step, Failure> {
     let found = bookings_of_guest(context, place::guest_of(context, &state.request))?;
     if let Some(done) = found.iter().find(|found| found.booking.cancelled_by.as_ref() == Some(&context.decision_id)) {
@@ -36,7 +36,7 @@ pub fn run(context: &Context, state: &Wish) -> Result<Step, Failure> {
     let on = |found: &Found| hours::calendar_day(found.date, found.booking.minute);
     let mut meant: Vec<&Found> = standing().filter(|found| day.is_none_or(|day| day == on(found))).collect();
     if meant.is_empty() {
-        // `The one on Friday` may be one after midnight that Friday's evening goes on to.
+        // `The one on Friday` may be a booking after midnight in Friday's service.
         meant = standing().filter(|found| request.date == Some(found.date)).collect();
     }
     let Some(only) = meant.pop() else {
@@ -54,7 +54,7 @@ pub fn run(context: &Context, state: &Wish) -> Result<Step, Failure> {
     confirm(context, state, only)
 }
 
-/// Every booking of the guest from yesterday's service on, which may still run, called off or not.
+/// Every booking of the guest from yesterday's service on, which may still run, also cancelled ones.
 fn bookings_of_guest(context: &Context, guest: &str) -> Result<Vec<Found>, Failure> {
     let now = place::now(context)?;
     let first = now.date().yesterday().unwrap_or(now.date());
@@ -81,7 +81,7 @@ fn bookings_of_guest(context: &Context, guest: &str) -> Result<Vec<Found>, Failu
     }
 }
 
-/// Marks the booking as called off under the version that was read; a lost race runs the node again.
+/// Marks the booking as cancelled under the version that was read; after a concurrent change the node runs again.
 fn call_off(context: &Context, found: &Found) -> Result<(), Failure> {
     let mut day = found.row.item.clone();
     for booking in day.bookings.iter_mut().filter(|booking| booking.decision == found.booking.decision) {

@@ -1,4 +1,4 @@
-//! Node `count-bookings`: today's bookings and yesterday's takings, at every place.
+//! Node `count-bookings`: counts today's bookings and yesterday's takings, at every place.
 
 use restaurant::summary::Bookings;
 use restaurant::tables::Day;
@@ -7,7 +7,7 @@ use signalbox_sdk::prelude::*;
 
 use crate::day::TABLE;
 
-/// Counts.
+/// Runs the node.
 pub fn run(context: &Context) -> Result<Step, Failure> {
     let today = place::now(context)?.date();
     let yesterday = today.yesterday().map_err(Failure::fatal)?;

@@ -13,13 +13,13 @@ use signalbox_sdk::prelude::*;
 /// The table of this plugin.
 pub const TABLE: &str = "reservations";
 
-/// A day's bookings and what must hold for writing them back.
+/// A day's bookings and the condition for writing them back.
 pub struct Read {
     pub day: Day,
     pub condition: Condition,
 }
 
-/// The bookings of a day; a day that nobody has booked yet is empty.
+/// The bookings of a day; a day without a row is empty.
 pub fn read(context: &Context, date: Date) -> Result<Read, dynamodb::Error> {
     let row = dynamodb::get::<Day>(TABLE, place::partition(context), &date.to_string())?;
     Ok(match row {
@@ -28,8 +28,8 @@ pub fn read(context: &Context, date: Date) -> Result<Read, dynamodb::Error> {
     })
 }
 
-/// The bookings of a day, with those of the nights before and after that sit into it: a place that is open around the
-/// clock has parties at its tables at midnight. Where services lie hours apart, no other row is read.
+/// The bookings of a day, with those of the days before and after that reach into it: a place that is open around the
+/// clock has parties at midnight. When services are hours apart, no other row is read.
 pub fn with_neighbours(context: &Context, date: Date, day: &Day, rules: &Rules) -> Result<Day, Failure> {
     const DAY: u32 = 24 * 60;
     let hours = place::hours(context)?;
@@ -60,19 +60,19 @@ pub fn with_neighbours(context: &Context, date: Date, day: &Day, rules: &Rules) 
     Ok(all)
 }
 
-/// Writes a day back, unless somebody else was faster.
+/// Writes a day back, unless another decision has changed it meanwhile.
 pub fn write(context: &Context, date: Date, read: Read) -> Result<u64, dynamodb::Error> {
     dynamodb::put(TABLE, place::partition(context), &date.to_string(), &read.day, read.condition)
 }
 
-/// The date of a minute of service in words, and the night it lies in when that is past midnight; empty otherwise.
+/// The date of a minute of service in words, and the name of its night when it is past midnight; empty otherwise.
 pub fn day_and_night(service_day: Date, minute: u32, language: Language) -> (String, String) {
     let date = hours::calendar_day(service_day, minute);
     let night = if date == service_day { String::new() } else { calendar::night_name(service_day, language) };
     (calendar::day_name(date, language), night)
 }
 
-/// What is asked of a day.
+/// A request for a day.
 pub struct Ask<'a> {
     pub date: Date,
     pub guests: u32,
@@ -83,7 +83,7 @@ pub struct Ask<'a> {
     pub language: Language,
 }
 
-/// That a party does not fit, with the nearest times at which it would.
+/// The outcome of a party that does not fit, with the nearest times at which it would.
 pub fn full(day: &Day, ask: &Ask<'_>) -> Outcome {
     let free = day.alternatives(ask.guests, ask.minute, ask.windows, ask.not_before, ask.rules);
     let free: Vec<String> = free.into_iter().map(hours::clock).collect();

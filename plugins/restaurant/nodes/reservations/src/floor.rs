@@ -1,4 +1,4 @@
-//! Node `floor`: what the point of sale tells of the tables counts for the seats that are free, and for the takings.
+//! Node `floor`: applies an event of the point of sale to the free seats and the takings.
 
 use restaurant::pos::{PosEvent, PosKind};
 use restaurant::tables::{Bill, Booking, Day};
@@ -7,10 +7,10 @@ use signalbox_sdk::prelude::*;
 
 use crate::day;
 
-/// How often a day that others write at the same moment is read again before the node gives up for now.
+/// How often the node reads a day again that other decisions change at the same time, before it fails for now.
 const ATTEMPTS: u32 = 4;
 
-/// Takes an event of the point of sale.
+/// Applies the event.
 pub fn run(context: &Context) -> Result<Step, Failure> {
     let Some(data) = &context.input.content.data else {
         return Err(Failure::invalid("the input has no data; the handler `pos` gives an event of the point of sale"));
@@ -35,7 +35,7 @@ pub fn run(context: &Context) -> Result<Step, Failure> {
     Err(Failure::retry(format!("{date} was changed by others {ATTEMPTS} times in a row")))
 }
 
-/// Changes the day, once for each decision, and says what came of it.
+/// Changes the day, once for each decision, and returns what happened.
 fn apply(day: &mut Day, event: &PosEvent, decision: &str, minute: u32, stay: u32) -> &'static str {
     let party = event.party();
     match &event.kind {
@@ -61,7 +61,7 @@ fn apply(day: &mut Day, event: &PosEvent, decision: &str, minute: u32, stay: u32
             let sits = |booking: &&mut Booking| {
                 booking.user == party && booking.cancelled_by.is_none() && booking.minute <= minute
             };
-            // Who sat down last is who leaves; a second word of it changes nothing.
+            // The party that sat down last is the one that leaves; a repeated event changes nothing.
             let Some(last) = day.bookings.iter_mut().filter(sits).max_by_key(|booking| booking.minute) else {
                 return "table.unknown";
             };

@@ -2,9 +2,9 @@
 //! plugin.
 //!
 //! All bookings of a day at a place are one row of the table `reservations`, written under the version that was read:
-//! of two decisions that want the last table, one is told that it is gone. Past midnight a service goes on in the row
-//! of the day it began on, while guests and other services are told the date of the calendar. Every booking carries the
-//! decision that made it, so a decision that is repeated after a crash finds what it did and says the same again.
+//! of two decisions that want the last table, one learns that it is taken. Past midnight a service goes on in the row
+//! of the day it began on, while guests and other services are told the calendar's date. Every booking names the
+//! decision that made it, so a decision that is repeated after a crash finds its result and gives the same answer.
 
 mod availability;
 mod book;
@@ -18,7 +18,7 @@ use restaurant::channels::Table;
 use restaurant::language::Language;
 use signalbox_sdk::prelude::*;
 
-/// What the nodes read; each declares its part in the bundle.
+/// The channels that the nodes read; each node declares its own in the bundle.
 #[derive(Deserialize)]
 pub struct State {
     language: Option<Language>,
@@ -26,7 +26,7 @@ pub struct State {
     table: Option<Table>,
 }
 
-/// What the nodes about one party's table read.
+/// The channels of the nodes for one party's table.
 struct Wish {
     language: Language,
     request: Request,

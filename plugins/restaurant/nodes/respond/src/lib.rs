@@ -1,6 +1,6 @@
-//! Node `respond`: says what came of the message, and remembers what the next one needs.
+//! Node `respond`: answers the message, and stores what the next one needs.
 //!
-//! It waits for both branches of the graph. Words come from message models, in the language of the guest; the
+//! It waits for both branches of the graph. The texts come from message models, in the language of the guest; the
 //! parameters come from the outcome of a booking, or from the facts that were looked up.
 
 use restaurant::booking::{Detail, Request};
@@ -11,7 +11,7 @@ use restaurant::language::{self, Language};
 use restaurant::portal;
 use signalbox_sdk::prelude::*;
 
-/// What the node reads. After a failure some of it may be missing.
+/// The channels that the node reads. After a failure some may be missing.
 #[derive(Deserialize)]
 pub struct State {
     language: Option<Language>,
@@ -41,7 +41,7 @@ pub fn respond(context: &Context, state: State) -> Result<Step, Failure> {
         let answer = Response::template(&outcome.code, outcome.data.clone()).locale(language.tag());
         step = step.update("conversation", &remember(&state, &outcome, language))?.respond(answer);
     } else if let Ok(Some(booking)) = portal::Booking::of(context) {
-        // A portal listens where other services do, and is told there.
+        // A portal gets its answer as a resource action, like other services.
         step = step.act(Action::resource("portal-booking", booking.answer(&outcome.code, &outcome.data)));
     }
     if !outcome.decided {
@@ -56,7 +56,7 @@ pub fn respond(context: &Context, state: State) -> Result<Step, Failure> {
     Ok(step)
 }
 
-/// An answer to a question, or a question for what is missing.
+/// An answer to a question, or a question for a missing detail.
 fn from_facts(context: &Context, state: &State, language: Language) -> Result<Outcome, Failure> {
     let facts = &state.facts;
     let contact = || {
@@ -102,8 +102,8 @@ fn from_facts(context: &Context, state: &State, language: Language) -> Result<Ou
     })
 }
 
-/// The question for the next detail, with what is known so far; a template takes no absent parameter, so what is not
-/// known is empty.
+/// The question for the next detail, with the known details; unknown ones are empty, because a template takes no absent
+/// parameter.
 fn ask(request: &Request, language: Language) -> Outcome {
     let missing = request.missing().unwrap_or(Detail::Date);
     let day = request.moment().map(|moment| moment.date()).or(request.date);
@@ -119,7 +119,7 @@ fn ask(request: &Request, language: Language) -> Outcome {
     Outcome::new("booking.details-needed", data, format!("still to know: {}", missing.name())).awaits(missing)
 }
 
-/// What the next message of this guest starts from.
+/// The conversation for this guest's next message.
 fn remember(state: &State, outcome: &Outcome, language: Language) -> Conversation {
     let mut request = if outcome.settled { Request::default() } else { state.request.clone() };
     request.heard.clear();
@@ -128,7 +128,7 @@ fn remember(state: &State, outcome: &Outcome, language: Language) -> Conversatio
         request.service_day = outcome.service_day;
     }
     request.complete = false;
-    // What the restaurant could not do must be said anew, what was right is kept.
+    // A detail that the restaurant could not serve must be asked again; the others are kept.
     match outcome.awaited {
         Some(Detail::Time) => request.time = None,
         Some(Detail::Date) if outcome.code != "booking.details-needed" => request.date = None,
@@ -140,7 +140,7 @@ fn remember(state: &State, outcome: &Outcome, language: Language) -> Conversatio
     Conversation { language: Some(language), request, awaited }
 }
 
-/// How sure the understanding is; acting on rows and rules adds to it.
+/// The confidence of the understanding; acting on rows and rules adds to it.
 fn confidence(state: &State) -> f64 {
     let certainty = state.certainty.unwrap_or(0.3).clamp(0.0, 1.0);
     let confidence = if state.outcome.is_some() { 0.5 + certainty / 2.0 } else { certainty };

@@ -1,10 +1,10 @@
-//! Node `summary`: what was counted, in words, to the staff that is connected.
+//! Node `summary`: sends the counted figures as a text to the connected staff.
 
 use restaurant::summary::{self, Bookings, Complaints};
 use restaurant::{calendar, language, place};
 use signalbox_sdk::prelude::*;
 
-/// What the node reads. What could not be counted is missing.
+/// The channels that the node reads. Figures that could not be counted are missing.
 #[derive(Deserialize)]
 pub struct State {
     #[serde(default)]
@@ -13,7 +13,7 @@ pub struct State {
     complaints: Complaints,
 }
 
-/// Tells the summary of the day.
+/// Sends the summary of the day.
 #[decision_node]
 pub fn summary(context: &Context, state: State) -> Result<Step, Failure> {
     let (today, language) = (place::now(context)?.date(), language::of_locale(&context.business.locale));

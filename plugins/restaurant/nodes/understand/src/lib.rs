@@ -1,5 +1,5 @@
-//! Node `understand`: in which language a guest writes, and what they want. A language model is asked first; when it
-//! does not answer, or answers nonsense, the rules decide.
+//! Node `understand`: finds the language and intent of a guest's message. A language model is asked first; when it does
+//! not answer, or answers nonsense, the rules decide.
 
 use std::time::Duration;
 
@@ -11,13 +11,13 @@ use restaurant::language::{self, Language};
 use restaurant::{menu, place};
 use signalbox_sdk::prelude::*;
 
-/// What the node reads.
+/// The channels that the node reads.
 #[derive(Deserialize)]
 pub struct State {
     conversation: Option<Conversation>,
 }
 
-/// What the model is asked to answer.
+/// The answer that the model must give.
 #[derive(Deserialize)]
 struct Answer {
     intent: Intent,
@@ -48,7 +48,7 @@ pub fn understand(context: &Context, state: State) -> Result<Step, Failure> {
         .update("notes", &note)?)
 }
 
-/// What the rules think, knowing what the guest was asked last.
+/// The rules' guess, given the last question to the guest.
 fn by_rules(context: &Context, text: &str, conversation: &Conversation) -> Result<Guess, Failure> {
     let dishes: Vec<String> = place::menu(context)?.iter().flat_map(menu::telling_words).collect();
     let guess = intent::guess(text, &dishes);
@@ -102,7 +102,7 @@ fn ask_model(text: &str, language: Language, conversation: &Conversation) -> Res
     }
 }
 
-/// The model's answer in the light of the rules. It may not talk away that somebody was hurt.
+/// The model's answer, corrected by the rules. The model may not overrule that a person was hurt.
 fn weigh(text: &str, answer: Answer, by_rules: Guess) -> Guess {
     if by_rules.intent == Intent::Complaint && complaint::assess(text).severity == Severity::Critical {
         return by_rules;

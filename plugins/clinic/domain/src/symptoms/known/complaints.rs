@@ -1,4 +1,4 @@
-//! What patients complain of most, and can mostly wait for a day.
+//! The most frequent complaints, most of which can wait for a day.
 
 use super::Known;
 use super::Speciality::{Cardiology, Dermatology, Ent, Neurology, Orthopaedics};

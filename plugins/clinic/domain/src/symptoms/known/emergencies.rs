@@ -1,10 +1,10 @@
-//! What a triage nurse hears at once: what may cost a life or a limb today.
+//! Emergencies, which may cost a life or a limb today.
 
 use super::Known;
 use super::Speciality::{Cardiology, Neurology};
 use crate::triage::Urgency::{Emergency, Urgent};
 
-/// What makes a bleeding one that cannot wait.
+/// Signs that a bleeding cannot wait.
 const MUCH_BLOOD: &[&str] = &[
     "nu .. opreste|opresc|opri|oprim|opreasca",
     "mult sange",
@@ -219,7 +219,7 @@ pub(super) const KNOWN: &[Known] = &[
             "carbon monoxide",
         ],
     ),
-    // What else somebody has swallowed, nobody can weigh from afar.
+    // The danger of other swallowed things is unknown.
     Known::new(
         "swallowed",
         Urgent,
