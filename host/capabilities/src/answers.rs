@@ -1,7 +1,7 @@
-//! How many bytes of what plugins asked, and were answered, the host holds: by call, decision, business and host.
+//! Limits how many bytes of capability requests and answers the host holds: by call, decision, business and host.
 //!
-//! A call takes room before it asks its backend, and keeps no more of it than its answer has. What is kept is the
-//! journal, and belongs to the decision until that is stored.
+//! A call reserves room before it asks its backend, and then keeps only as much as its answer has. The kept bytes are
+//! the journal, which belongs to the decision until it is stored.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,23 +11,23 @@ use signalbox_model::HumanSize;
 use thiserror::Error;
 use tokio::sync::Notify;
 
-/// What an entry of the journal takes besides what was asked and answered.
+/// The bytes that an entry of the journal takes in addition to request and answer.
 const ENTRY: usize = 256;
-/// What a value takes besides its text.
+/// The bytes that a value takes in addition to its text.
 const VALUE: usize = 32;
-/// What a decision may still ask, and be told that it gets no answer, once its answers have taken all of their room.
+/// The bytes that a decision may still use for refused calls once its answers have used all of their room.
 const FOR_REFUSALS: usize = 1 << 20;
 
-/// How much plugins may ask for.
+/// Limits of answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AnswerLimits {
-    /// One answer, in bytes. A page of rows ends there; any other answer that is larger is refused.
+    /// The most bytes of one answer. A page of rows ends there; any other larger answer is refused.
     pub per_call: usize,
-    /// All answers of one decision and what was asked for them: its journal.
+    /// The most bytes of all requests and answers of one decision, which are its journal.
     pub per_decision: usize,
-    /// The journals of all decisions of one business that are under way.
+    /// The most bytes of the journals of all decisions of one business that are under way.
     pub per_business: usize,
-    /// The journals of all decisions that are under way.
+    /// The most bytes of the journals of all decisions that are under way.
     pub per_host: usize,
 }
 
@@ -40,32 +40,32 @@ impl Default for AnswerLimits {
 /// Why there is no room for an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum NoRoom {
-    /// The decision has had its share. Asking again does not help.
+    /// The decision has used its share. Repeating the call does not help.
     #[error(
         "this decision has no room for another such answer: all that it asks and is answered may have {}; read less, or keep \
          a summary",
         HumanSize(*.0 as u64)
     )]
     Decision(usize),
-    /// The answer alone is too large. Asking again does not help.
+    /// The answer alone is too large. Repeating the call does not help.
     #[error("the answer has more than {}, the most of one call; ask for less", HumanSize(*.0 as u64))]
     Call(usize),
-    /// The decisions of the business have their share. It is free again when they have ended.
+    /// The decisions of the business have used their share. Room is free again when some of them have ended.
     #[error("the decisions of this business hold {} of answers, as much as they may together", HumanSize(*.0 as u64))]
     Business(usize),
-    /// The host holds as much as it may. It has room again when decisions have ended.
+    /// The host holds as much as it may. Room is free again when some decisions have ended.
     #[error("the host holds {} of answers, as much as it may", HumanSize(*.0 as u64))]
     Host(usize),
 }
 
 impl NoRoom {
-    /// Whether the same call may be answered in a moment.
+    /// Whether the same call may be answered a moment later.
     pub fn may_pass(self) -> bool {
         matches!(self, Self::Business(_) | Self::Host(_))
     }
 }
 
-/// Room that is taken for an answer under way, and room that journals take.
+/// Room that is reserved for answers under way, and room that journals use.
 #[derive(Clone, Copy, Debug, Default)]
 struct Use {
     taken: usize,
@@ -78,7 +78,7 @@ struct Uses {
     businesses: HashMap<Arc<str>, Use>,
 }
 
-/// What all decisions of a host hold.
+/// The bytes that all decisions of a host hold.
 #[derive(Debug, Default)]
 pub struct AnswerLedger {
     limits: AnswerLimits,
@@ -92,13 +92,13 @@ impl AnswerLedger {
         Arc::new(Self { limits, ..Self::default() })
     }
 
-    /// How many bytes of answers decisions hold that are under way.
+    /// How many bytes the decisions under way hold.
     pub fn held(&self) -> usize {
         let uses = self.lock();
         uses.host.kept + uses.host.taken
     }
 
-    /// What a decision of this business, or an event, may still ask for.
+    /// The account of a new decision of this business, or of an event.
     pub(crate) fn begin(self: &Arc<Self>, business: &str) -> Answers {
         let own = Mutex::new(Use::default());
         Answers { inner: Arc::new(Inner { ledger: self.clone(), business: business.into(), own }) }
@@ -109,7 +109,7 @@ impl AnswerLedger {
     }
 }
 
-/// What the plugins of one decision have been answered. Clones are the same; the last one gives everything back.
+/// The account of one decision. Clones share it; dropping the last one releases all of its bytes.
 #[derive(Clone, Debug)]
 pub struct Answers {
     inner: Arc<Inner>,
@@ -123,7 +123,7 @@ struct Inner {
 }
 
 impl Inner {
-    /// All three uses under one lock: they never disagree.
+    /// Changes all three counts under one lock, so that they always agree.
     fn change<T>(&self, change: impl FnOnce(&AnswerLimits, [&mut Use; 3]) -> T) -> T {
         let mut uses = self.ledger.lock();
         let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
@@ -148,7 +148,8 @@ impl Drop for Inner {
 }
 
 impl Answers {
-    /// Room for an answer of at most `most` bytes. Waits while answers under way hold the room that they may not need.
+    /// Reserves room for an answer of at most `most` bytes. Waits while the room that is missing is only reserved,
+    /// because answers under way may turn out smaller.
     pub(crate) async fn room(&self, most: usize) -> Result<Room, NoRoom> {
         loop {
             let freed = self.inner.ledger.freed.notified();
@@ -159,7 +160,7 @@ impl Answers {
         }
     }
 
-    /// None when there may be room once answers under way have come.
+    /// None when there may be room once answers under way have arrived.
     fn try_room(&self, most: usize) -> Result<Option<usize>, NoRoom> {
         self.inner.change(|limits, [own, business, host]| {
             let most = most.min(limits.per_call);
@@ -182,8 +183,8 @@ impl Answers {
         })
     }
 
-    /// Keeps what was asked, which is in the journal whatever comes of it. False when the decision has asked for more
-    /// than it can ever be answered.
+    /// Counts a request, which is in the journal whether it is answered or refused. False when the decision has asked
+    /// for more than its journal may hold.
     pub(crate) fn keep(&self, request: usize) -> bool {
         self.inner.change(|limits, uses| {
             let [own, business, host] = uses;
@@ -198,7 +199,7 @@ impl Answers {
         })
     }
 
-    /// What the journal of one decision may take.
+    /// The most bytes of one decision's journal.
     pub(crate) fn per_decision(&self) -> usize {
         self.inner.ledger.limits.per_decision
     }
@@ -217,7 +218,7 @@ impl Room {
         self.bytes
     }
 
-    /// The answer came, and stays in the journal. Where it is larger than its room, nothing of it may stay.
+    /// Counts the answer in the journal. An answer that is larger than its reserved room is not kept.
     pub fn keep(mut self, answer: usize) -> Result<(), NoRoom> {
         if answer > self.bytes {
             return Err(NoRoom::Call(self.bytes));
@@ -245,7 +246,7 @@ impl Drop for Room {
     }
 }
 
-/// How many bytes a value of the journal takes in memory, more or less.
+/// The approximate bytes of a journal value in memory.
 pub fn weight(value: &Value) -> usize {
     VALUE
         + match value {

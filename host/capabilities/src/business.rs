@@ -14,7 +14,7 @@ use crate::config::at_path;
 use crate::guard::{CapabilityError, Function};
 use crate::{Calls, Capability};
 
-/// A business with all its places and settings, in bytes.
+/// The most bytes of a business with all its locations and settings.
 const WHOLE_BUSINESS: usize = 1 << 20;
 
 impl CapabilityError for Error {
@@ -62,10 +62,10 @@ impl Host for Calls {
 }
 
 impl Calls {
-    /// The directory's newest word on the decision's business; what it was at the start if it has left since.
+    /// The decision's business as the directory has it now; as it was at the start if it has left the directory since.
     fn current_business(&self) -> Result<std::sync::Arc<BusinessInfo>, Error> {
         if !self.policy.grants.covers(Capability::Business) {
-            // Loading has refused such a plugin; this is the second lock on the same door.
+            // Loading has already refused such a plugin; this checks it once more.
             return Err(Error::NotConfigured);
         }
         let id = &self.scope.business.business_id;
@@ -73,7 +73,7 @@ impl Calls {
     }
 }
 
-/// A setting of the place when it sets it, else of the business.
+/// The setting of the location if it has one, otherwise that of the business.
 fn setting<'a>(business: &'a BusinessInfo, location: Option<&'a Location>, path: &str) -> Option<&'a Value> {
     let find = |settings: &'a JsonObject| {
         let (first, rest) = path.split_once('.').map_or((path, None), |(first, rest)| (first, Some(rest)));
@@ -83,7 +83,7 @@ fn setting<'a>(business: &'a BusinessInfo, location: Option<&'a Location>, path:
     location.and_then(|location| find(&location.settings)).or_else(|| find(&business.settings))
 }
 
-/// A business in the contract's words.
+/// A business as a type of the contract.
 pub fn to_wit(business: &BusinessInfo) -> wit::BusinessInfo {
     wit::BusinessInfo {
         id: business.business_id.clone(),
@@ -96,7 +96,7 @@ pub fn to_wit(business: &BusinessInfo) -> wit::BusinessInfo {
     }
 }
 
-/// A place in the contract's words, with the business's time zone when it has none of its own.
+/// A location as a type of the contract, with the business's time zone when it has none of its own.
 pub fn location_to_wit(location: &Location, business: &BusinessInfo) -> wit::Location {
     wit::Location {
         id: location.id.clone(),

@@ -9,52 +9,52 @@ use tokio::time::Instant;
 use crate::cron::ScheduleRoom;
 use crate::{Answers, Grants, JournalEntry, Services};
 
-/// What one plugin of a generation may do, fixed when it is loaded.
+/// The permissions and limits of one plugin of a generation, fixed when it is loaded.
 #[derive(Debug)]
 pub struct PluginPolicy {
     /// The plugin's name in its bundle.
     pub name: Arc<str>,
-    /// What it may ask for.
+    /// The capabilities that it may use.
     pub grants: Grants,
     /// `[plugins.<name>.config]`, a JSON object.
     pub config: Value,
-    /// Capability calls in one guest call, `log` and `config` included.
+    /// The most capability calls of one guest call, including `log` and `config`.
     pub max_host_calls: u32,
-    /// Log lines in one guest call; more are counted instead of written.
+    /// The most log lines of one guest call; further ones are counted instead of written.
     pub max_log_lines: u32,
-    /// Bytes of log lines in one guest call.
+    /// The most bytes of log lines of one guest call.
     pub max_log_bytes: u64,
 }
 
-/// What a guest call is for; shared by all calls of one decision.
+/// The decision that guest calls belong to, with everything that they share.
 #[derive(Clone, Debug)]
 pub struct CallScope {
-    /// The decision, or the event when a handler runs; part of every idempotency key.
+    /// The id of the decision, or of the event when a handler runs; a part of every idempotency key.
     pub decision_id: Arc<str>,
-    /// Under which log lines and traces are found.
+    /// The correlation id of log lines and traces.
     pub correlation_id: Arc<str>,
     /// The business as it was at the start.
     pub business: Arc<BusinessInfo>,
-    /// The place the input names.
+    /// The location that the input names.
     pub location: Option<Location>,
-    /// What guests see as now.
+    /// The current time as guests see it.
     pub started_at: Timestamp,
-    /// When all work for this decision must be done.
+    /// When all work for the decision has to be done.
     pub deadline: Instant,
-    /// Whether there is a decision that effects can join; an input handler has none.
+    /// Whether there is a decision with which effects can be stored; a handler has none.
     pub takes_effects: bool,
-    /// The room for schedules, which all calls of the decision share.
+    /// The limit of schedules, which all calls of the decision share.
     pub schedules: Arc<ScheduleRoom>,
-    /// What its plugins have been answered; begins with the first call.
+    /// The account of answers; created by the first call.
     pub answers: OnceLock<Answers>,
 }
 
-/// What a guest call left behind.
+/// What a guest call leaves for the decision.
 #[derive(Debug, Default)]
 pub struct CallRecord {
     /// Every capability call, in order.
     pub journal: Vec<JournalEntry>,
-    /// What is to leave when the decision is stored, in order.
+    /// The effects that are to be stored with the decision, in order.
     pub effects: Vec<EffectKind>,
     /// Language model usage.
     pub tokens: Tokens,
@@ -62,13 +62,13 @@ pub struct CallRecord {
     pub log_lines_dropped: u64,
 }
 
-/// A limit that the guest went over. It traps: a plugin that does this is broken.
+/// A limit that the guest exceeded. The call traps, because only a broken plugin exceeds it.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum LimitExceeded {
     /// Too many capability calls.
     #[error("more than {0} host calls in one run; raise `limits.host-calls` of the plugin if it needs them")]
     HostCalls(u32),
-    /// It asked on after all of the decision's room for answers was taken.
+    /// The plugin asked again after all of the decision's room for answers was used.
     #[error(
         "asked for more than the {} that the journal of one decision may hold, and went on when it was told; read less, or \
          keep a summary",
@@ -91,7 +91,7 @@ pub struct Calls {
 }
 
 impl Calls {
-    /// A view for one run of `node` (a display path, or a handler's name).
+    /// The capabilities for one run of `node` (a display path, or a handler's name).
     pub fn new(
         services: Arc<Services>,
         policy: Arc<PluginPolicy>,
@@ -112,7 +112,7 @@ impl Calls {
         }
     }
 
-    /// What the call left behind.
+    /// What the call leaves for the decision.
     pub fn finish(self) -> CallRecord {
         if self.record.log_lines_dropped > 0 {
             tracing::warn!(
@@ -125,7 +125,7 @@ impl Calls {
         self.record
     }
 
-    /// What the decision's plugins have been answered so far.
+    /// The account of answers of the decision.
     pub(crate) fn answers(&self) -> &Answers {
         self.scope.answers.get_or_init(|| self.services.answers.begin(&self.scope.business.business_id))
     }

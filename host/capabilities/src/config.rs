@@ -1,4 +1,4 @@
-//! `signalbox:config`: the plugin's own table of its bundle. Part of the generation, so it is not journaled.
+//! `signalbox:config`: the plugin's own table of its bundle. It is a part of the generation, so it is not journaled.
 
 use serde_json::Value;
 use signalbox_bindings::signalbox::config::config::Host;
@@ -17,7 +17,7 @@ impl Host for Calls {
     }
 }
 
-/// The value under a dotted path; none where a part of it is missing.
+/// The value at a dotted path; none when a part of the path is missing.
 pub(crate) fn at_path<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
     path.split('.').try_fold(value, |value, key| value.get(key))
 }

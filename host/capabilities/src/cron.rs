@@ -1,4 +1,4 @@
-//! `signalbox:cron`: schedules of the business. Changes are effects; what is in force is read from the store.
+//! `signalbox:cron`: schedules of the business. Changes are effects; reads return the schedules in the store.
 
 mod room;
 
@@ -16,9 +16,9 @@ pub use room::{ScheduleLimits, ScheduleRoom};
 const LONGEST_NAME: usize = 128;
 /// The largest payload, in bytes.
 const LARGEST_PAYLOAD: usize = 64 * 1024;
-/// The list of all schedules of a business, in bytes.
+/// The most bytes of the list of all schedules of a business.
 const LARGEST_LIST: usize = 1 << 20;
-/// Names that belong to schedules of bundles.
+/// The prefix of the names of schedules that bundles declare.
 const OF_BUNDLES: &str = "bundle/";
 
 impl CapabilityError for Error {
@@ -94,7 +94,7 @@ impl Host for Calls {
 }
 
 impl Calls {
-    /// What is asked for, if it can be.
+    /// The effect that creates the requested schedule, if the request is valid.
     fn schedule_of(&self, request: &ScheduleRequest, limits: &ScheduleLimits) -> Result<EffectKind, Error> {
         let ScheduleRequest { name, timing, timezone, payload } = request.clone();
         check_name(&name)?;
@@ -124,7 +124,7 @@ fn may_schedule(calls: &Calls) -> Result<(), Error> {
     Err(Error::Denied(format!("plugin {} has no grant `cron = [\"schedule\"]`", calls.policy.name)))
 }
 
-/// Whoever may schedule may also look.
+/// A plugin that may create schedules may also list them.
 fn may_read(calls: &Calls) -> Result<(), Error> {
     if calls.policy.grants.covers(Capability::Cron) {
         return Ok(());
@@ -183,7 +183,8 @@ fn to_object(payload: &str) -> Result<JsonObject, Error> {
     serde_json::from_str(payload).map_err(|error| Error::Invalid(format!("the payload is no JSON object: {error}")))
 }
 
-/// `next` and `last` are nominal times; `next` is seen from the decision's start, as all time is.
+/// The status of a schedule. `next` and `last` are nominal times; `next` is the first tick after the decision's start,
+/// which is the guest's current time.
 fn status(schedule: Schedule, now: Timestamp) -> ScheduleStatus {
     let Schedule { definition, paused, last, handled_until, .. } = schedule;
     let (timing, next) = match definition.timing {
@@ -197,7 +198,7 @@ fn status(schedule: Schedule, now: Timestamp) -> ScheduleStatus {
             let next = expression.zip(zone).and_then(|(expression, zone)| expression.next_after(now, &zone));
             (Timing::Expression(text), next)
         }
-        // Nothing here can tell when it ticks.
+        // This version cannot tell when the schedule ticks.
         ScheduleTiming::Unknown(timing) => (Timing::Expression(timing.to_string()), None),
     };
     ScheduleStatus {
@@ -210,7 +211,7 @@ fn status(schedule: Schedule, now: Timestamp) -> ScheduleStatus {
     }
 }
 
-/// What the store says names real tables, which are none of the guest's business.
+/// Leaves out the store's own message, which names real tables.
 fn unavailable(error: StoreError) -> Error {
     tracing::warn!(code = error.code(), %error, "a plugin's look at its schedules failed");
     Error::Unavailable(format!("the store failed: {}", error.code()))

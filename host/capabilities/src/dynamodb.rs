@@ -1,5 +1,5 @@
-//! `signalbox:dynamodb`: the plugin's own rows in this business. Keys are made by the store from business, plugin and
-//! table, so no guest can name a row of another.
+//! `signalbox:dynamodb`: the plugin's own rows in this business. The store makes the keys from business, plugin and
+//! table, so no guest can address rows of another.
 
 use signalbox_bindings::signalbox::dynamodb::dynamodb::{Condition, Error, Host, Key, Page, Range, Row};
 use signalbox_store::{RowCondition, RowKey, RowRange, RowScope, StoreError};
@@ -7,7 +7,7 @@ use signalbox_store::{RowCondition, RowKey, RowRange, RowScope, StoreError};
 use crate::Calls;
 use crate::guard::{CapabilityError, Function, SMALL_ANSWER};
 
-/// What a page takes besides its rows, a cursor above all.
+/// The bytes of a page in addition to its rows, mainly its cursor.
 const PAGE_BYTES: usize = 4 * 1024;
 /// The largest row.
 const LARGEST_ITEM: usize = 256 * 1024;
@@ -146,7 +146,7 @@ fn to_wit_error(error: StoreError) -> Error {
         StoreError::Invalid(reason) => Error::Invalid(reason),
         StoreError::TooLarge { .. } => Error::Invalid(error.to_string()),
         StoreError::Timeout { .. } => Error::Timeout,
-        // What the store says names real tables, which are none of the guest's business.
+        // Leaves out the store's own message, which names real tables.
         other => {
             tracing::warn!(code = other.code(), error = %other, "a plugin's call to its rows failed");
             Error::Unavailable(format!("the store failed: {}", other.code()))

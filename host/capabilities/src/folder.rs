@@ -1,5 +1,5 @@
-//! Folders that somebody else put together: a bundle, the businesses. What is read lies in them; a symbolic link may
-//! lead elsewhere inside, as Kubernetes makes them for what it mounts, and never out.
+//! Reads folders whose content is not trusted: bundles, and the folder of businesses. A symbolic link may lead to
+//! another place inside the folder, as in volumes that Kubernetes mounts, and never out of it.
 
 use std::fs::File;
 use std::io;
@@ -9,36 +9,36 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Dir, Mode, OFlags};
 use rustix::io::Errno;
 
-/// How often the kernel is asked again when it could not tell, because something was renamed meanwhile.
+/// How often the kernel is asked again when it could not resolve a path because something was renamed meanwhile.
 const ATTEMPTS: usize = 16;
 
-/// An open folder. What is read from it is what was in it, even if its name leads elsewhere by now.
+/// An open folder. All reads use this folder, even when its path leads elsewhere by then.
 pub struct Folder {
     path: PathBuf,
     root: OwnedFd,
 }
 
 impl Folder {
-    /// Opens a folder. Its own path is the operator's, who may use links in it.
+    /// Opens a folder. Its path comes from the operator and may contain links.
     pub fn open(path: &Path) -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = rustix::fs::open(path, flags, Mode::empty())?;
         Ok(Self { path: path.to_owned(), root })
     }
 
-    /// Where it is, for people.
+    /// The path, for messages.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Opens a file to read, by its path below the folder. What is no file, as a pipe, is refused and does not keep who
-    /// opens it waiting.
+    /// Opens a file for reading, by its path below the folder. Anything but a regular file, such as a pipe, is refused
+    /// without blocking.
     pub fn file(&self, below: &Path) -> io::Result<File> {
         let file = File::from(self.beneath(below, OFlags::RDONLY | OFlags::NONBLOCK)?);
         if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is no file")) }
     }
 
-    /// The paths below this folder of what is in a folder of it, in order.
+    /// The paths, below this folder, of the entries of one of its folders, in order.
     pub fn list(&self, below: &Path) -> io::Result<Vec<PathBuf>> {
         let folder = self.beneath(below, OFlags::RDONLY | OFlags::DIRECTORY)?;
         let mut paths = Vec::new();
@@ -64,7 +64,7 @@ impl Folder {
                 Ok(opened) => return Ok(opened),
                 Err(Errno::AGAIN) => {}
                 Err(Errno::XDEV) => return Err(leads_out()),
-                // An old kernel, or a sandbox around this process that does not know the call.
+                // An old kernel, or a seccomp filter that does not know the call.
                 Err(Errno::NOSYS | Errno::PERM) => return self.resolved(below, flags),
                 Err(error) => return Err(error.into()),
             }
@@ -77,8 +77,8 @@ impl Folder {
         self.resolved(below, flags | OFlags::CLOEXEC)
     }
 
-    /// The same where the kernel does not keep watch: resolves first and opens what it found, as long as that is no
-    /// link.
+    /// Opens a path where the kernel cannot keep the resolution inside the folder: resolves the path first, and opens
+    /// the result if it is not a link.
     fn resolved(&self, below: &Path, flags: OFlags) -> io::Result<OwnedFd> {
         let root = self.path.canonicalize()?;
         let path = root.join(below).canonicalize()?;
@@ -112,7 +112,7 @@ mod tests {
     fn no_link_leads_out_of_a_folder_and_those_inside_work() {
         let outer = tempfile::tempdir().unwrap();
         let path = outer.path().join("bundle");
-        // As Kubernetes mounts a ConfigMap.
+        // The layout of a ConfigMap that Kubernetes mounts.
         std::fs::create_dir_all(path.join("..2026_11_30/models")).unwrap();
         std::fs::write(path.join("..2026_11_30/bundle.toml"), "inside").unwrap();
         std::fs::write(path.join("..2026_11_30/models/a.toml"), "model").unwrap();

@@ -62,7 +62,7 @@ impl Capability {
         Self::ALL.into_iter().find(|capability| capability.as_str() == name)
     }
 
-    /// What a grant of it looks like, for messages.
+    /// An example of a grant, for messages.
     pub fn example(self) -> &'static str {
         match self {
             Self::Business => r#"business = ["read"]"#,
@@ -77,7 +77,7 @@ impl Capability {
         }
     }
 
-    /// The words a grant is made of; none when the author chooses names.
+    /// The words that a grant may have; none when the author chooses names.
     fn words(self) -> Option<&'static [&'static str]> {
         match self {
             Self::Business | Self::Rag => Some(&["read"]),
@@ -95,7 +95,7 @@ impl fmt::Display for Capability {
     }
 }
 
-/// A grant that means nothing.
+/// A grant that is not valid.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum GrantError {
     /// There is no such capability.
@@ -104,7 +104,7 @@ pub enum GrantError {
         /// What was written.
         name: String,
     },
-    /// The capability knows no such word.
+    /// The capability has no such word.
     #[error("`{word}` is no grant of {capability}; write for example `{}`", .capability.example())]
     UnknownWord {
         /// The capability.
@@ -122,7 +122,7 @@ pub enum GrantError {
         /// What is wrong with it.
         reason: String,
     },
-    /// A grant of nothing.
+    /// The grant is empty.
     #[error("the grant of {capability} is empty; remove it, or write for example `{}`", .capability.example())]
     Empty {
         /// The capability.
@@ -134,7 +134,7 @@ fn names() -> String {
     Capability::ALL.map(Capability::as_str).join(", ")
 }
 
-/// What one plugin may ask for.
+/// The capabilities that one plugin may use.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Grants {
     words: BTreeMap<Capability, Vec<String>>,
@@ -183,7 +183,7 @@ impl Grants {
         self.words.contains_key(&capability)
     }
 
-    /// Whether this very word or name is granted.
+    /// Whether exactly this word or name is granted.
     pub fn allows(&self, capability: Capability, word: &str) -> bool {
         self.words.get(&capability).is_some_and(|words| words.iter().any(|granted| granted == word))
     }
@@ -198,13 +198,13 @@ impl Grants {
         self.allows(Capability::Dynamodb, table)
     }
 
-    /// Where requests may go.
+    /// The grants of outgoing requests.
     pub fn http(&self) -> &[HttpGrant] {
         &self.http
     }
 }
 
-/// Names of tables, topics and models: letters, digits, `-`, `_` and `.`, at most 64.
+/// Checks a name of a table, topic or model: letters, digits, `-`, `_` and `.`, at most 64.
 fn check_name(name: &str) -> Result<(), String> {
     let fits = !name.is_empty()
         && name.len() <= 64

@@ -1,4 +1,4 @@
-//! Around every capability call: the call limit, the deadline, the journal, the metrics.
+//! The guard around every capability call: call limit, deadline, journal and metrics.
 //!
 //! The grant is checked inside the guarded call, so that a refused call is journaled like any other.
 
@@ -13,18 +13,18 @@ use crate::calls::LimitExceeded;
 use crate::journal::{self, Answer, JournalEntry};
 use crate::{Calls, metrics};
 
-/// No capability call waits longer than this for its backend, whatever the decision has left.
+/// The longest time that a capability call waits for its backend, even when the decision has more time left.
 const LONGEST_CALL: Duration = Duration::from_secs(10);
 
-/// A capability's WIT error.
+/// The WIT error of a capability.
 pub(crate) trait CapabilityError: Serialize + Sized {
     /// No answer came within the deadline.
     fn timeout() -> Self;
 
-    /// This decision gets no more of such answers; says why.
+    /// The decision has used its share of answers; `reason` says which limit is reached.
     fn exhausted(reason: String) -> Self;
 
-    /// There is no answer now; says why.
+    /// There is no answer at the moment; `reason` says why.
     fn unavailable(reason: String) -> Self;
 
     /// There is no room for the answer.
@@ -33,36 +33,36 @@ pub(crate) trait CapabilityError: Serialize + Sized {
     }
 }
 
-/// The WIT error of a capability that asks for effects.
+/// The WIT error of a capability whose calls are effects.
 pub(crate) trait EffectError: Serialize {
-    /// The call is not allowed here; says why.
+    /// The call is not allowed here; `reason` says why.
     fn denied(reason: String) -> Self;
 }
 
-/// Which function of which capability.
+/// A function of a capability.
 #[derive(Clone, Copy)]
 pub(crate) struct Function {
     pub capability: &'static str,
     pub name: &'static str,
-    /// How long this function may wait when the decision has the time.
+    /// How long this function may wait if the decision has the time.
     pub patience: Duration,
-    /// The largest answer, in bytes.
+    /// The most bytes of an answer.
     pub answer: usize,
 }
 
-/// What a call is run with.
+/// The data with which a call is run.
 pub(crate) struct Asked {
-    /// The idempotency key of this very call: made of decision, node and call number, so it is the same when the
+    /// The idempotency key of this call. It derives from decision, node and call number, so it is the same when the
     /// decision is repeated.
     pub key: String,
-    /// How many bytes the answer may have.
+    /// The most bytes of the answer.
     pub bytes: usize,
 }
 
-/// What an answer takes that is a number or a word, or a short list of them.
+/// The most bytes of an answer that is a number, a word, or a short list of them.
 pub(crate) const SMALL_ANSWER: usize = 16 << 10;
 
-/// What an answer takes that is one document.
+/// The most bytes of an answer that is one document.
 const DOCUMENT: usize = 320 << 10;
 
 impl Function {
@@ -117,21 +117,21 @@ impl Calls {
             Err(error) => refused(error),
         };
         if let Answer::Err(told) = &kept {
-            // Where there is no more room for it, the next call ends the plugin's run.
+            // When there is no room for the error either, the next call ends the plugin's run.
             self.answers().keep(weight(told));
         }
         self.note(function, number, written, kept, started.elapsed());
         Ok(answer)
     }
 
-    /// What was asked, for the journal, where it takes room whatever comes of it.
+    /// The request for the journal. It counts against the room of the decision, whatever the result of the call is.
     fn written<Q: Serialize>(&self, request: &Q) -> Result<Value, LimitExceeded> {
         let written = journal::to_value(request);
         let answers = self.answers();
         if answers.keep(weight(&written)) { Ok(written) } else { Err(LimitExceeded::Journal(answers.per_decision())) }
     }
 
-    /// Checks a call that asks for an effect, and keeps the effect until the decision is stored.
+    /// Checks a call that requests an effect, and keeps the effect until the decision is stored.
     pub(crate) fn guard_effect<Q: Serialize, E: EffectError>(
         &mut self,
         function: Function,
@@ -150,7 +150,7 @@ impl Calls {
         Ok(answer)
     }
 
-    /// Refuses an effect where there is no decision that it can join.
+    /// Refuses an effect when there is no decision with which it could be stored.
     pub(crate) fn effect<E: EffectError>(&self, function: Function) -> Result<(), E> {
         if self.scope.takes_effects {
             return Ok(());
@@ -195,7 +195,7 @@ fn refused<R, E: Serialize>(error: E) -> (Result<R, E>, Answer) {
     (Err(error), kept)
 }
 
-/// `ok`, or the name of the error's case: a string, or the only key of an object.
+/// `ok`, or the name of the error's case, which is a string or the only key of an object.
 fn outcome(answer: &Answer) -> String {
     match answer {
         Answer::Ok(_) => "ok".to_owned(),

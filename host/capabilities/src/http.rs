@@ -17,11 +17,11 @@ use self::journaled::{JournaledRequest, JournaledResponse};
 use crate::Calls;
 use crate::guard::{CapabilityError, Function};
 
-/// How long an exchange may take when the plugin does not say.
+/// The timeout of a request when the plugin does not set one.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
-/// What an answer takes in the journal: a body of 1 MiB that is no text, and the headers.
+/// The most bytes of an answer in the journal: a binary body of 1 MiB in base64, and the headers.
 const LARGEST_ANSWER: usize = 2 << 20;
-/// The longest a plugin may ask to wait.
+/// The longest timeout that a plugin may set.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl CapabilityError for Error {

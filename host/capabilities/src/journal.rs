@@ -7,18 +7,18 @@ pub(crate) use wit_names::to_value;
 
 use crate::answers::weight;
 
-/// How a capability answered.
+/// The result of a capability call.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Answer {
-    /// What it returned, under the names of `wit/`; journals of older hosts have Rust's names for fields and cases.
+    /// The return value, with the names of `wit/`. Journals of older hosts have Rust's names for fields and cases.
     Ok(Value),
     /// Its typed error.
     Err(Value),
 }
 
-/// One capability call, refused ones included. A decision's journal is the list of these in the order of its node runs,
-/// and within a run in the order of its calls.
+/// One capability call, even if it was refused. A decision's journal is the list of these calls in the order of its
+/// node runs, and within a run in the order of its calls.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct JournalEntry {
@@ -34,14 +34,14 @@ pub struct JournalEntry {
     pub function: String,
     /// The arguments.
     pub request: Value,
-    /// What came back.
+    /// The result.
     pub answer: Answer,
     /// How long it took, in microseconds.
     pub micros: u64,
 }
 
 impl JournalEntry {
-    /// Whether writing it takes a time that somebody else would notice.
+    /// Whether serialising the entry takes so long that it would delay other tasks.
     pub fn is_large(&self) -> bool {
         let (Answer::Ok(answer) | Answer::Err(answer)) = &self.answer;
         weight(answer) + weight(&self.request) > 64 << 10

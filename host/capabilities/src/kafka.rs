@@ -1,4 +1,4 @@
-//! `signalbox:kafka`: records as effects. No cluster is configured yet, and the plugin is told.
+//! `signalbox:kafka`: records as effects. No cluster can be configured yet, so calls fail with `not-configured`.
 
 use serde::Serialize;
 use signalbox_bindings::signalbox::kafka::kafka::{Entry, Error, Host};
@@ -9,7 +9,7 @@ use crate::{Calls, Capability};
 /// The largest value of a record.
 const LARGEST_VALUE: usize = 256 * 1024;
 
-/// What the journal keeps of a record: everything but the bytes of its value.
+/// A record in the journal: everything except the bytes of its value.
 #[derive(Serialize)]
 struct Summary<'a> {
     topic: &'a str,

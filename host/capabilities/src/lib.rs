@@ -1,8 +1,8 @@
-//! What plugins may ask of the host: one module per WIT package, and [`guard`] around every call.
+//! The capabilities of plugins: one module per WIT package, and [`guard`] around every call.
 //!
-//! [`Services`] holds the backends and lives as long as the process. [`Calls`] is one guest call's view of them: it
-//! knows whose call it is, checks grants and limits, keeps the journal and collects effects. Reads answer at once;
-//! effects wait in [`Calls`] until the executor commits them with the decision.
+//! [`Services`] holds the backends and lives as long as the process. [`Calls`] serves one guest call: it knows the
+//! decision of the call, checks grants and limits, keeps the journal and collects effects. Reads are answered at once;
+//! effects stay in [`Calls`] until the executor stores them with the decision.
 
 mod answers;
 mod calls;

@@ -3,14 +3,14 @@ use wasmtime::component::{HasData, Linker};
 
 use crate::Calls;
 
-/// Tells wasmtime that capabilities find their state behind a `&mut Calls`.
+/// Tells Wasmtime that the state of the capabilities is a `&mut Calls`.
 struct Capabilities;
 
 impl HasData for Capabilities {
     type Data<'a> = &'a mut Calls;
 }
 
-/// Adds every capability to a linker, granted or not: what a plugin may use is checked when it is loaded.
+/// Adds every capability to a linker, granted or not. The loader checks what a plugin may use.
 pub fn add_to_linker<T: Send + 'static>(
     linker: &mut Linker<T>,
     calls: fn(&mut T) -> &mut Calls,

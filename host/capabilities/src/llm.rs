@@ -1,5 +1,5 @@
-//! `signalbox:llm`: language models by the operator's names. The provider behind a name is configured, never chosen by
-//! a plugin.
+//! `signalbox:llm`: language models by the operator's names. The operator configures the provider of each name; a
+//! plugin cannot choose it.
 
 mod openai;
 mod scripted;
@@ -18,21 +18,21 @@ use signalbox_bindings::signalbox::llm::llm::{Completion, Error, FinishReason, H
 use crate::guard::{CapabilityError, Function};
 use crate::{Calls, Capability, metrics};
 
-/// How long a model may take when the plugin does not say.
+/// The timeout of a call when the plugin does not set one.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(15);
-/// The longest a plugin may ask to wait.
+/// The longest timeout that a plugin may set.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(60);
 /// The longest completion, in bytes.
 const LARGEST_ANSWER: usize = 1 << 20;
-/// All messages of a request together, in bytes.
+/// The most bytes of all messages of a request together.
 const LARGEST_REQUEST: usize = 256 * 1024;
-/// The largest schema of an answer, in bytes.
+/// The most bytes of the schema of an answer.
 const LARGEST_SCHEMA: usize = 64 * 1024;
 
-/// Someone who completes a conversation.
+/// A provider of a language model.
 #[async_trait::async_trait]
 pub trait Provider: Send + Sync {
-    /// Asks once. The caller keeps the time and has checked the request.
+    /// Sends one request. The caller enforces the deadline and has checked the request.
     async fn complete(&self, request: &Request) -> Result<Completion, Error>;
 }
 
@@ -43,7 +43,7 @@ pub struct LanguageModels {
 }
 
 impl LanguageModels {
-    /// No model at all: every call answers `not-configured`.
+    /// No models: every call fails with `not-configured`.
     pub fn none() -> Self {
         Self::default()
     }
@@ -134,7 +134,7 @@ fn check(request: &Request) -> Result<(), Error> {
     Ok(())
 }
 
-/// The document of an answer, which must have the shape that was asked for.
+/// The JSON document of an answer, checked against the requested schema.
 fn document(completion: &Completion, schema: &str) -> Result<String, Error> {
     let text = shape::document(&completion.text);
     let document = serde_json::from_str::<Value>(text).map_err(|error| match completion.finish_reason {

@@ -1,10 +1,10 @@
-//! `signalbox:log`: lines under the decision's correlation id, bounded per call.
+//! `signalbox:log`: log lines with the decision's correlation id, limited per call.
 
 use signalbox_bindings::signalbox::log::log::{Host, Level};
 
 use crate::Calls;
 
-/// The longest line that is written whole.
+/// The longest line that is not shortened.
 const LONGEST_LINE: usize = 4_096;
 
 impl Host for Calls {
@@ -35,7 +35,7 @@ impl Calls {
         }
         self.log_lines += 1;
         self.log_bytes += size;
-        // As text and not by `Display`: JSON log lines hold an object in it, and not JSON in a string.
+        // Passed as a value and not by `Display`, so that JSON log lines contain an object and not a string of JSON.
         let fields = (!fields.is_empty()).then_some(fields);
         // The correlation id comes from the span around the decision; control characters are escaped by the formatter.
         macro_rules! write_line {
@@ -60,7 +60,7 @@ impl Calls {
     }
 }
 
-/// The start of a text, cut between characters.
+/// The start of a text, cut at a character boundary.
 fn cut(text: &str) -> &str {
     if text.len() <= LONGEST_LINE {
         return text;

@@ -17,7 +17,7 @@ use signalbox_store::{ModelName, StoreError};
 use crate::guard::{CapabilityError, Function};
 use crate::{Calls, Capability};
 
-/// A list of message models, or everything about a decision code, in bytes.
+/// The most bytes of a list of message models, or of everything about a decision code.
 const LARGEST_LIST: usize = 1 << 20;
 /// How many versions of a code's models are listed.
 const MOST_VERSIONS: usize = 50;
@@ -94,14 +94,14 @@ impl Host for Calls {
     }
 }
 
-/// Half for having words, half for precedent: 0.1 for each of up to five decisions that were not rejected or failed.
+/// 0.5 for a message model, and 0.1 for each of up to five similar decisions that were not rejected or failed.
 fn confidence(has_model: bool, similar: &[PastDecision]) -> f64 {
     let agreeing = similar.iter().filter(|past| !matches!(past.outcome.as_str(), "rejected" | "failed")).count();
     let precedent = f64::from(u32::try_from(agreeing.min(5)).unwrap_or(5)) * 0.1;
     if has_model { 0.5 + precedent } else { precedent }
 }
 
-/// Everything a lookup needs, taken out of the call so that it can be awaited.
+/// The data of a lookup, taken out of the call so that the lookup can be awaited.
 struct Lookup {
     store: signalbox_store::Store,
     business: std::sync::Arc<signalbox_model::BusinessInfo>,
@@ -111,7 +111,7 @@ struct Lookup {
 impl Calls {
     fn lookup(&self) -> Result<Lookup, Error> {
         if !self.policy.grants.covers(Capability::Rag) {
-            // Loading has refused such a plugin; this is the second lock on the same door.
+            // Loading has already refused such a plugin; this checks it once more.
             return Err(Error::NotConfigured);
         }
         Ok(Lookup {
@@ -148,8 +148,9 @@ impl Lookup {
         Ok(found.into_iter().map(|decision| self.past_decision(decision)).collect())
     }
 
-    /// What another business's guests said stays with that business: its decisions come without reasoning and place.
-    /// Why a decision failed tells of the inside of plugins, and is for the operator.
+    /// A past decision for the plugin. A decision of another business comes without id, reasoning and location, because
+    /// these may contain what that business's guests wrote. The reason of a failed decision is left out too, because it
+    /// may reveal details of a plugin.
     fn past_decision(&self, decision: DecisionModel) -> PastDecision {
         let same_business = decision.business_id == self.business.business_id;
         let failed = decision.outcome == Outcome::Failed;

@@ -1,5 +1,5 @@
-//! `signalbox:resources`: what other services of the business own. No service is configured yet, and the plugin is
-//! told.
+//! `signalbox:resources`: resources that other services of the business own. No service is configured yet, so every
+//! call fails with an error that says so.
 
 use signalbox_bindings::signalbox::resources::resources::{Error, Filter, Host, ResourceState};
 

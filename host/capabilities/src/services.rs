@@ -8,20 +8,20 @@ use crate::cron::ScheduleLimits;
 use crate::http::Egress;
 use crate::llm::LanguageModels;
 
-/// The backends of all capabilities, built once. A backend that is not configured is none, and its capability answers
-/// `not-configured`.
+/// The backends of all capabilities, created once. A backend that is not configured is none, and calls of its
+/// capability fail with `not-configured`.
 #[derive(Clone)]
 pub struct Services {
-    /// Decisions, message models and plugins' rows.
+    /// The store, with decisions, message models and plugins' rows.
     pub store: Store,
-    /// Who the businesses are.
+    /// The directory of businesses.
     pub directory: Arc<BusinessDirectory>,
     /// Language models by the operator's names.
     pub models: Arc<LanguageModels>,
-    /// The way out to other services; none when outgoing requests are switched off.
+    /// Outgoing requests to other services; none when they are switched off.
     pub egress: Option<Arc<Egress>>,
-    /// What the schedules that plugins make may come to.
+    /// Limits of schedules that plugins create.
     pub schedules: ScheduleLimits,
-    /// How much of what plugins were answered the host holds.
+    /// The bytes of answers that the host holds.
     pub answers: Arc<AnswerLedger>,
 }

@@ -1,4 +1,4 @@
-//! `signalbox:websocket`: notifications as effects; the relay sends them once the decision is stored.
+//! `signalbox:websocket`: notifications as effects. The relay sends them once the decision is stored.
 
 use signalbox_bindings::signalbox::websocket::websocket::{Audience, Error, Host, People, Places};
 use signalbox_model::{DECISIONS_PERMISSION, JsonObject, MESSAGE_PERMISSION};
@@ -13,7 +13,7 @@ const LARGEST_CONTENT: usize = 64 * 1024;
 /// The longest name of a permission, in bytes.
 const LONGEST_PERMISSION: usize = 128;
 
-/// The grants.
+/// The words of grants.
 const SEND: &str = "send";
 const BROADCAST: &str = "broadcast";
 const OTHER_PLACES: &str = "broadcast-other-places";
@@ -56,7 +56,7 @@ impl Host for Calls {
     }
 }
 
-/// The place whose people hear it, and whether those of all others do too.
+/// The location whose people receive it, and whether those of all other locations do too.
 fn place(calls: &Calls, places: Places) -> Result<(Option<String>, bool), Error> {
     let own = calls.scope.location.as_ref().map(|location| location.id.as_str());
     match places {
@@ -80,10 +80,10 @@ fn place(calls: &Calls, places: Places) -> Result<(Option<String>, bool), Error>
     }
 }
 
-/// The permission of those who hear it, and whether those without it do too.
+/// The permission of those who receive it, and whether people without it do too.
 fn people(calls: &Calls, people: People) -> Result<(Option<String>, bool), Error> {
     match people {
-        // Written out, so that a host that does not know what none means asks for it too.
+        // Stored explicitly, so that a version that does not know the meaning of none also requires the permission.
         People::Staff => Ok((Some(DECISIONS_PERMISSION.to_owned()), false)),
         People::Permitted(permission) => {
             if permission.is_empty() || permission.len() > LONGEST_PERMISSION {

@@ -10,14 +10,14 @@ use thiserror::Error;
 use super::file::BusinessFile;
 use crate::folder::Folder;
 
-/// The businesses, from a folder with one TOML file each. A file that is wrong keeps its own business out and no other.
+/// The businesses, from a folder with one TOML file each. A file with errors affects its own business only.
 #[derive(Debug)]
 pub struct BusinessDirectory {
     folder: PathBuf,
     businesses: ArcSwap<Businesses>,
 }
 
-/// The folder as it was read.
+/// The result of reading the folder.
 #[derive(Debug, Default)]
 struct Businesses {
     by_id: BTreeMap<String, Known>,
@@ -31,18 +31,18 @@ struct Known {
     business: Arc<BusinessInfo>,
 }
 
-/// A file in the folder that is not taken: what comes for its business waits, and is not given up.
+/// A file of the folder that was not loaded. Inputs for its business wait, and are not given up.
 #[derive(Clone, Debug)]
 pub struct BusinessNotLoaded {
-    /// Which business; none when the file could not even say that.
+    /// The business; none when the file could not be read that far.
     pub business_id: Option<String>,
-    /// Its type, as far as the file says so.
+    /// The business's type, if the file says it without errors.
     pub business_type: Option<String>,
     /// The file.
     pub file: PathBuf,
     /// Everything that is wrong.
     pub report: Arc<Report>,
-    /// Whether the business goes on as it was before the file was wrong.
+    /// Whether the business is served as its file said before it had errors.
     pub is_served_as_before: bool,
 }
 
@@ -57,13 +57,13 @@ pub enum DirectoryError {
         /// Why.
         reason: String,
     },
-    /// Files in it are no businesses.
+    /// Some files are no valid businesses.
     #[error("{}", first_problems(.0))]
     Files(Arc<Vec<BusinessNotLoaded>>),
 }
 
 impl DirectoryError {
-    /// Everything that is wrong with the files, as a person reads it in a terminal.
+    /// Everything that is wrong with the files, as a terminal shows it.
     pub fn render(&self, colour: bool) -> String {
         match self {
             Self::Unreadable { .. } => String::new(),
@@ -72,7 +72,7 @@ impl DirectoryError {
     }
 }
 
-/// Where the first problem of every file is, and what.
+/// The first problem of every file, with its place.
 fn first_problems(files: &[BusinessNotLoaded]) -> String {
     let first = |file: &BusinessNotLoaded| {
         let problem = file.report.problems().next()?;
@@ -82,14 +82,14 @@ fn first_problems(files: &[BusinessNotLoaded]) -> String {
 }
 
 impl BusinessDirectory {
-    /// Reads every `*.toml` in a folder. Files that are wrong are left out and told by [`Self::not_loaded`].
+    /// Reads every `*.toml` in a folder. Files with errors are left out; [`Self::not_loaded`] returns them.
     pub fn open(folder: impl Into<PathBuf>) -> Result<Self, DirectoryError> {
         let folder = folder.into();
         let businesses = read(&folder, &Businesses::default())?;
         Ok(Self { folder, businesses: ArcSwap::from_pointee(businesses) })
     }
 
-    /// The same directory when every file in it is taken, else what is wrong.
+    /// The directory if every file was loaded; otherwise everything that is wrong.
     pub fn whole(self) -> Result<Self, DirectoryError> {
         let not_loaded = self.not_loaded();
         if not_loaded.is_empty() { Ok(self) } else { Err(DirectoryError::Files(not_loaded)) }
@@ -103,8 +103,8 @@ impl BusinessDirectory {
         Self { folder: PathBuf::new(), businesses: ArcSwap::from_pointee(businesses) }
     }
 
-    /// Reads the folder again. A business whose file is wrong now stays as it was; when the folder cannot be read, all
-    /// do.
+    /// Reads the folder again. A business whose file has errors now stays as it was; when the folder cannot be read,
+    /// all businesses do.
     pub fn reload(&self) -> Result<usize, DirectoryError> {
         if !self.folder.as_os_str().is_empty() {
             let businesses = read(&self.folder, &self.businesses.load())?;
@@ -123,19 +123,19 @@ impl BusinessDirectory {
         self.businesses.load().by_id.values().map(|known| known.business.clone()).collect()
     }
 
-    /// The files that are not taken.
+    /// The files that were not loaded.
     pub fn not_loaded(&self) -> Arc<Vec<BusinessNotLoaded>> {
         self.businesses.load().not_loaded.clone()
     }
 
-    /// Whether there is no such business because a file is wrong. A file that does not say whose it is may be that of
-    /// any business that there is not.
+    /// Whether the business is missing because a file has errors. A file whose business id could not be read may be
+    /// that of any missing business.
     pub fn awaits(&self, id: &str) -> bool {
         let businesses = self.businesses.load();
         !businesses.by_id.contains_key(id) && businesses.not_loaded.iter().any(|file| file.may_be(id))
     }
 
-    /// The ids of all businesses, also of those whose file is wrong as far as it says its id.
+    /// The ids of all businesses, including those of files with errors whose id could be read.
     pub fn ids(&self) -> Vec<String> {
         let businesses = self.businesses.load();
         let waiting = businesses.not_loaded.iter().filter_map(|file| file.business_id.clone());
@@ -162,7 +162,7 @@ impl BusinessNotLoaded {
     }
 }
 
-/// Reads the folder; what is wrong in it stays as it was `before`.
+/// Reads the folder. A business whose file has errors stays as it was `before`.
 fn read(folder: &Path, before: &Businesses) -> Result<Businesses, DirectoryError> {
     let unreadable =
         |error: std::io::Error| DirectoryError::Unreadable { path: folder.to_owned(), reason: error.to_string() };
@@ -201,7 +201,7 @@ fn read(folder: &Path, before: &Businesses) -> Result<Businesses, DirectoryError
     Ok(Businesses { by_id, not_loaded: Arc::new(wrong) })
 }
 
-/// Of several files for one business none is taken: nobody but the operator knows which is meant.
+/// Refuses all files that are for the same business, because only the operator knows which one is meant.
 fn refuse_several(read: &mut [(PathBuf, BusinessFile)]) {
     let mut paths: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
     for (path, file) in &*read {

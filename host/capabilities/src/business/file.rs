@@ -1,4 +1,4 @@
-//! One file of a business: read, and everything that is wrong with it told at once.
+//! Reads one file of a business, and finds everything that is wrong with it.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -17,15 +17,15 @@ use crate::folder::Folder;
 /// The largest file of a business, in bytes.
 const LARGEST_FILE: usize = 1 << 20;
 
-/// What one file says.
+/// The content of one file.
 pub(super) struct BusinessFile {
-    /// Its text, as far as there is one.
+    /// Its text, or the part of it that could be read.
     pub text: String,
-    /// Which business it is, as far as it says so without a mistake.
+    /// The id of the business, if the file says it without errors.
     pub business_id: Option<String>,
-    /// Where it says so.
+    /// The place of the id.
     pub id_at: Range<usize>,
-    /// The type of the business, as far as it says so without a mistake.
+    /// The type of the business, if the file says it without errors.
     pub business_type: Option<String>,
     /// The business, or what is wrong.
     pub business: Result<BusinessInfo, Vec<Problem>>,
@@ -54,7 +54,7 @@ impl BusinessFile {
         let broken: Vec<Range<usize>> = errors.iter().map(|error| error.span().unwrap_or_default()).collect();
         let said = |key: &str| {
             let (at, value) = table.get_ref().get_key_value(key)?;
-            // Where a value is broken off, what was read of it may be somebody else's name.
+            // At a value that is cut off, the part that was read may be the name of another business.
             let end = text
                 .get(value.span().end..)
                 .and_then(|rest| rest.find('\n'))
@@ -74,7 +74,7 @@ impl BusinessFile {
     }
 }
 
-/// The text of a file; else what there is of it, and why that is none.
+/// The text of a file; otherwise the part of it that could be read, and the problem.
 fn text(folder: &Folder, file: &Path) -> Result<String, (String, Problem)> {
     let unreadable = |error: std::io::Error| {
         let problem = Problem::new(format!("the file cannot be read: {error}"), 0..0, "");
@@ -85,7 +85,7 @@ fn text(folder: &Folder, file: &Path) -> Result<String, (String, Problem)> {
     };
     let opened = folder.file(file).map_err(unreadable)?;
     let mut bytes = Vec::new();
-    // One byte more shows that it is too large, however large it is.
+    // One byte more than allowed shows that the file is too large.
     opened.take(LARGEST_FILE as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
@@ -94,10 +94,10 @@ fn text(folder: &Folder, file: &Path) -> Result<String, (String, Problem)> {
     })
 }
 
-/// The most mistakes of values that are looked for in one file: each is a reading of the whole file.
+/// The most errors of values that are looked for in one file, because each one means parsing the whole file again.
 const MOST_PROBLEMS: usize = 20;
 
-/// The business that a table is.
+/// The business of a table.
 fn business(mut table: Spanned<DeTable<'_>>) -> Result<BusinessInfo, Vec<Problem>> {
     let mut problems = meant(table.get_ref());
     let mut stood_in = BTreeSet::new();
@@ -107,7 +107,7 @@ fn business(mut table: Spanned<DeTable<'_>>) -> Result<BusinessInfo, Vec<Problem
             Ok(_) => return Err(problems),
             Err(error) => error,
         };
-        // A reader stops at the first mistake; without the part that has it, it goes on to the next one.
+        // The deserialiser stops at the first error. Without the entry that has it, the next run finds the next error.
         let span = error.span().unwrap_or_default();
         let (message, missing) = (error.message(), quoted(error.message(), "missing field"));
         if !missing.as_deref().is_some_and(|key| stood_in.contains(key)) {
@@ -126,8 +126,8 @@ fn business(mut table: Spanned<DeTable<'_>>) -> Result<BusinessInfo, Vec<Problem
     }
 }
 
-/// Takes the innermost entry out of a table that has a mistake; gives its key when that may be missed. None when there
-/// is no such entry. A table that a header opens has the place of its header alone, so what is in it is looked at
+/// Removes the innermost entry that has an error from a table. Returns its key when the key may be required; none when
+/// there is no such entry. The span of a table with a header covers its header alone, so its entries are searched
 /// first.
 fn leave_out(table: &mut DeTable<'_>, span: &Range<usize>) -> Option<Option<String>> {
     let is_below = table.iter_mut().any(|(_, value)| leave_out_below(value.get_mut(), span));
@@ -162,13 +162,13 @@ fn is_in(inner: &Range<usize>, outer: &Range<usize>) -> bool {
     outer.start <= inner.start && inner.end <= outer.end && !inner.is_empty()
 }
 
-/// Puts a text where a key is missing, so that the reader goes on; false when that did not help before.
+/// Inserts a text for a missing key, so that the deserialiser goes on; false when the key was inserted before.
 fn stand_in(table: &mut DeTable<'_>, key: String) -> bool {
     let key = Spanned::new(0..0, Cow::Owned(key));
     table.insert(key, Spanned::new(0..0, DeValue::String(Cow::Borrowed("")))).is_none()
 }
 
-/// What is wrong with values that are of the right kind.
+/// Problems of values that have the right type.
 fn meant(table: &DeTable<'_>) -> Vec<Problem> {
     let mut problems = Vec::new();
     if let Some((id, at)) = string(table, "businessId").filter(|(id, _)| !is_business_id(id)) {
@@ -198,7 +198,7 @@ fn string<'a>(table: &'a DeTable<'_>, key: &str) -> Option<(&'a str, Range<usize
     Some((value.get_ref().as_str()?, value.span()))
 }
 
-/// What the reader says, with the way out where it knows one.
+/// The deserialiser's message as a problem, with help where there is one.
 fn problem(message: &str, span: Option<Range<usize>>) -> Problem {
     let at = span.unwrap_or_default();
     if let Some(key) = quoted(message, "unknown field") {
@@ -206,14 +206,14 @@ fn problem(message: &str, span: Option<Range<usize>>) -> Problem {
         return Problem::new(format!("unknown key `{key}`"), at, "here").with_help(suggestion(&key, "its keys", known));
     }
     if let Some(key) = quoted(message, "missing field") {
-        // The whole table lacks it; its beginning is place enough.
+        // The whole table lacks the key, so the problem is shown at the start of the table.
         return Problem::new(format!("key `{key}` is missing"), at.start..at.start, "")
             .with_help(format!("add `{key}`"));
     }
     Problem::new(message, at, "here")
 }
 
-/// The name that the reader quotes first in a message of a kind.
+/// The name that the deserialiser quotes first in a message of this kind.
 fn quoted(message: &str, kind: &str) -> Option<String> {
     let name = message.strip_prefix(kind)?.split('`').nth(1)?;
     Some(name.to_owned())

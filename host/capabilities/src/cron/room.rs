@@ -1,4 +1,4 @@
-//! How many schedules plugins may make: for a business, and in one decision.
+//! Limits the schedules that plugins create, for a business and in one decision.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,14 +9,14 @@ use signalbox_bindings::signalbox::cron::cron::Error;
 use signalbox_store::{ScheduleSource, Store, StoreError};
 use tokio::sync::OnceCell;
 
-/// What the schedules that plugins make may come to.
+/// Limits of schedules that plugins create.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ScheduleLimits {
     /// How many a business may have.
     pub per_business: usize,
-    /// How many different ones a decision may make.
+    /// How many different ones a decision may create.
     pub per_decision: usize,
-    /// How long it is from one tick to the next, at least.
+    /// The shortest time between two ticks.
     pub least_interval: Duration,
 }
 
@@ -26,36 +26,36 @@ impl Default for ScheduleLimits {
     }
 }
 
-/// What one decision has asked for, and what its business had before.
+/// The schedules that one decision has created, and those that its business had before.
 #[derive(Debug, Default)]
 pub struct ScheduleRoom {
-    /// Whether a schedule's tick asks for the decision.
+    /// Whether the decision is about a schedule's tick.
     of_tick: bool,
-    /// The names of the schedules that plugins made before, read when the first is asked for.
+    /// The names of the business's schedules that plugins created earlier; read when the first one is requested.
     before: OnceCell<BTreeSet<String>>,
     asked: Mutex<Asked>,
 }
 
 #[derive(Debug, Default)]
 struct Asked {
-    /// Every name that a schedule was made under. A node that runs again makes no more of them.
+    /// Every name under which the decision created a schedule. A node that runs again creates no further ones.
     made: BTreeSet<String>,
     cancelled: BTreeSet<String>,
 }
 
 impl ScheduleRoom {
-    /// Of a decision that a schedule's tick asks for, or of another.
+    /// For a decision about a schedule's tick, or for another decision.
     pub fn of(of_tick: bool) -> Self {
         Self { of_tick, ..Self::default() }
     }
 
-    /// The earliest moment of a schedule that ticks once: decisions on ticks that make the next one tick at once would
-    /// else go round without end.
+    /// The earliest moment of a schedule that ticks once. Without it, a decision on a tick could create a schedule that
+    /// ticks at once, and so on without end.
     pub(super) fn earliest(&self, now: Timestamp, limits: &ScheduleLimits) -> Option<Timestamp> {
         self.of_tick.then(|| now.checked_add(limits.least_interval).unwrap_or(Timestamp::MAX))
     }
 
-    /// Takes room for a schedule, or says which limit is in the way.
+    /// Counts a schedule, or says which limit is reached.
     pub(super) async fn take(
         &self,
         store: &Store,
@@ -92,7 +92,7 @@ impl ScheduleRoom {
         Ok(())
     }
 
-    /// Gives back the room of a schedule that this decision cancels.
+    /// Releases the room of a schedule that this decision cancels.
     pub(super) fn give_back(&self, name: &str) {
         self.lock().cancelled.insert(name.to_owned());
     }
@@ -152,7 +152,7 @@ mod tests {
             panic!("no limit")
         };
         assert!(reason.contains("made 2 schedules") && reason.contains("cron.schedules-per-decision"), "{reason}");
-        // What is cancelled again was made all the same: else a loop could make any number of them.
+        // A schedule that was cancelled still counts as created; otherwise a loop could create any number of them.
         room.give_back("a");
         assert!(room.take(&store, "roma", "c", &limits).await.is_err());
     }

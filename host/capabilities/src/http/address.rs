@@ -1,4 +1,4 @@
-//! Which addresses are out in the open, and which lead into somebody's own network.
+//! Distinguishes public addresses from those of private networks.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -7,9 +7,9 @@ use std::str::FromStr;
 use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// Whether an address belongs to the public internet: not loopback, private, link-local (where clouds keep their
-/// metadata), shared, reserved, multicast or documentation, in either family and however wrapped in the other.
-/// After IANA's special-purpose address registries.
+/// Whether an address belongs to the public internet. Loopback, private, link-local (used by clouds for metadata),
+/// shared, reserved, multicast and documentation addresses do not, in either family and however they are embedded in
+/// the other. Follows IANA's special-purpose address registries.
 pub fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
@@ -38,7 +38,7 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
         return is_public_v4(inner);
     }
     let [first, second, ..] = address.segments();
-    // Only 2000::/3 is handed out; within it some blocks are special.
+    // Only 2000::/3 is assigned; some blocks within it are special.
     (first & 0xe000) == 0x2000
         && !(first == 0x2001 && second < 0x0200)          // protocol assignments, Teredo among them
         && !(first == 0x2001 && second == 0x0db8)         // documentation
@@ -63,7 +63,7 @@ fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
 pub struct Network(IpNet);
 
 impl Network {
-    /// Whether the block holds an address. A wrapped IPv4 address counts as what it wraps.
+    /// Whether the block holds an address. An embedded IPv4 address counts as itself.
     pub fn contains(&self, address: IpAddr) -> bool {
         let address = match address {
             IpAddr::V6(address) => embedded_v4(address).map_or(IpAddr::V6(address), IpAddr::V4),

@@ -1,8 +1,9 @@
-//! The only way out for plugins: the grant, the operator's list, the guard against private addresses, the limits.
+//! The only way for plugins to send requests to other services: checks the grant, the operator's rules, private
+//! addresses and limits.
 //!
-//! Every name is resolved here, and the connection is made to an address that was checked here: the client asks
-//! [`GuardedDns`] and nobody else, so an answer that changes between check and connection changes nothing. Addresses
-//! written into the URL never reach a resolver and are checked before the request.
+//! Every name is resolved here, and the connection is made to an address that was checked here. The client resolves
+//! names with [`GuardedDns`] only, so a DNS answer that changes after the check has no effect. An address in a URL is
+//! checked before the request, because it is not resolved.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -26,7 +27,7 @@ const LARGEST_BODY: usize = 1024 * 1024;
 const MOST_HEADERS: usize = 64;
 /// The longest URL, in bytes.
 const LONGEST_URL: usize = 8 * 1024;
-/// Headers that belong to the connection or to the host.
+/// Headers that the connection or the host sets.
 const RESERVED_HEADERS: [&str; 13] = [
     "host",
     "content-length",
@@ -43,20 +44,20 @@ const RESERVED_HEADERS: [&str; 13] = [
     "idempotency-key",
 ];
 
-/// What the operator allows.
+/// The operator's rules.
 #[derive(Clone, Debug)]
 pub struct EgressRules {
-    /// Private networks that plugins may reach after all.
+    /// Private networks that plugins may reach nevertheless.
     pub private_networks: Vec<Network>,
-    /// Allows `http` URLs too.
+    /// Whether `http` URLs are allowed.
     pub allow_plain_http: bool,
-    /// Secrets that requests may carry, by the name plugins use in `{{secret:NAME}}`.
+    /// Secrets that requests may carry, by the name in `{{secret:NAME}}`.
     pub secrets: BTreeMap<String, EgressSecret>,
-    /// The same of single businesses, by business and name, in place of those that all share.
+    /// Secrets of single businesses, by business and name. They replace shared secrets of the same name.
     pub business_secrets: BTreeMap<String, BTreeMap<String, EgressSecret>>,
-    /// Requests that may be under way at the same time.
+    /// The most requests under way at the same time.
     pub requests: usize,
-    /// The same for one business, so that none takes all of them.
+    /// The most requests of one business under way at the same time.
     pub requests_per_business: usize,
 }
 
@@ -73,31 +74,31 @@ impl Default for EgressRules {
     }
 }
 
-/// A secret that only leaves towards certain hosts.
+/// A secret that is sent to certain hosts only.
 #[derive(Clone, Debug)]
 pub struct EgressSecret {
-    /// What replaces the placeholder.
+    /// The value that replaces the placeholder.
     pub value: SecretString,
-    /// Where it may go.
+    /// The hosts that may receive it.
     pub hosts: Vec<String>,
 }
 
-/// Where names are looked up.
+/// Resolves names.
 #[async_trait::async_trait]
 pub trait Lookup: Send + Sync + 'static {
     /// The addresses of a host.
     async fn lookup(&self, host: &str) -> std::io::Result<Vec<IpAddr>>;
 }
 
-/// Looks up as the operating system does.
+/// The resolver of the operating system.
 pub struct SystemLookup;
 
 #[async_trait::async_trait]
 impl Lookup for SystemLookup {
     async fn lookup(&self, host: &str) -> std::io::Result<Vec<IpAddr>> {
         let host = host.to_owned();
-        // A thread that may block begins with the rank of the one that wants it, which may be a guest's, and serves
-        // others later.
+        // A blocking thread inherits the priority of the thread that starts it, which may be a guest's, and serves
+        // other work later. So a task of the runtime starts it.
         let found = tokio::spawn(async move { Ok(tokio::net::lookup_host((host, 0)).await?.collect::<Vec<_>>()) });
         let found: std::io::Result<Vec<SocketAddr>> = found.await.map_err(std::io::Error::other)?;
         Ok(found?.into_iter().map(|address| address.ip()).collect())
@@ -113,13 +114,14 @@ pub struct Egress {
     requests: ConcurrencyLimit<String>,
 }
 
-/// Resolves a name and refuses it when any of its addresses is private: a name that is half public is a trap.
+/// Resolves a name, and refuses it when any of its addresses is private: a name with public and private addresses is
+/// likely to be an attack.
 struct GuardedDns {
     lookup: Arc<dyn Lookup>,
     networks: Arc<[Network]>,
 }
 
-/// A name or address that leads where plugins may not go.
+/// A name or an address of a private network.
 #[derive(Debug, thiserror::Error)]
 #[error("{host} leads to the private address {address}")]
 struct PrivateAddress {
@@ -147,7 +149,7 @@ fn allowed(address: IpAddr, networks: &[Network]) -> bool {
 }
 
 impl Egress {
-    /// A way out under the operator's rules.
+    /// Egress under the operator's rules.
     pub fn new(config: EgressRules, lookup: Arc<dyn Lookup>) -> Result<Self, String> {
         let networks: Arc<[Network]> = config.private_networks.clone().into();
         let client = reqwest::Client::builder()
@@ -163,7 +165,7 @@ impl Egress {
         Ok(Self { client, config, networks, requests })
     }
 
-    /// Sends one request for a plugin of a business. The caller keeps the time.
+    /// Sends one request for a plugin of a business. The caller enforces the deadline.
     pub async fn send(
         &self,
         business: &str,
@@ -193,7 +195,7 @@ impl Egress {
         read(response.map_err(broken)?).await
     }
 
-    /// Counts a request until the permit is dropped, or says why it may not leave now.
+    /// Counts a request until the permit is dropped, or says why it may not be sent now.
     fn permit(&self, business: &str) -> Result<ConcurrencyPermit<String>, Error> {
         let EgressRules { requests, requests_per_business, .. } = &self.config;
         let in_words = |limit| match limit {
@@ -231,7 +233,8 @@ impl Egress {
         Ok(url)
     }
 
-    /// The URL parser has already turned every spelling of an address (octal, hex, one number) into an address.
+    /// Checks an address in the URL. The URL parser has already converted every spelling of it (octal, hex, one
+    /// number).
     fn check_literal_address(&self, url: &Url) -> Result<(), Error> {
         let address = match url.host() {
             Some(Host::Ipv4(address)) => IpAddr::V4(address),
@@ -264,13 +267,13 @@ impl Egress {
         Ok(headers)
     }
 
-    /// A business's own secret of that name, else the one that businesses share.
+    /// The business's own secret with this name, otherwise the shared one.
     fn secret(&self, business: &str, name: &str) -> Option<&EgressSecret> {
         let own = self.config.business_secrets.get(business).and_then(|own| find_named(own, name));
         own.or_else(|| find_named(&self.config.secrets, name)).map(|(_, secret)| secret)
     }
 
-    /// Puts secrets in place of their placeholders, and says whether there were any.
+    /// Replaces placeholders by their secrets, and says whether there were any.
     fn with_secrets(&self, business: &str, url: &Url, value: &str) -> Result<(String, bool), Error> {
         let (mut filled, mut rest, mut secret) = (String::new(), value, false);
         while let Some((before, after)) = rest.split_once("{{secret:") {
@@ -320,7 +323,7 @@ async fn read(mut response: reqwest::Response) -> Result<Response, Error> {
     Ok(Response { status, headers, body })
 }
 
-/// Tells a refused name from a broken connection by the error at the root.
+/// Distinguishes a refused name from a failed connection by the innermost error.
 fn broken(error: reqwest::Error) -> Error {
     if error.is_timeout() {
         return Error::Timeout;

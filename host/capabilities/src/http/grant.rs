@@ -42,7 +42,7 @@ impl HttpGrant {
         })
     }
 
-    /// Whether the grant allows a request. The path must lie below the granted one, segment by segment.
+    /// Whether the grant allows a request. The path has to be the granted one or lie below it, compared by segments.
     pub fn allows(&self, method: Method, url: &Url) -> bool {
         let below = match url.path().strip_prefix(self.path.as_str()) {
             Some(rest) => rest.is_empty() || self.path.ends_with('/') || rest.starts_with('/'),
@@ -56,8 +56,8 @@ impl HttpGrant {
     }
 }
 
-/// What the operator's rules say against a line of a grant, and the way out; none when they say nothing, and when the
-/// line is none that can be granted at all.
+/// Why the operator's rules forbid a line of a grant, and what to do; none when they do not forbid it, and when the
+/// line is not valid.
 pub fn forbidden_grant(line: &str, private_networks: &[Network], allow_plain_http: bool) -> Option<(String, String)> {
     let url = Url::parse(line.trim().rsplit(' ').next()?).ok()?;
     if url.scheme() == "http" && !allow_plain_http {
@@ -67,7 +67,7 @@ pub fn forbidden_grant(line: &str, private_networks: &[Network], allow_plain_htt
     let address = match url.host()? {
         Host::Ipv4(address) => IpAddr::V4(address),
         Host::Ipv6(address) => IpAddr::V6(address),
-        // Where other names lead is not known before they are asked for.
+        // The addresses of other names are known only when a request resolves them.
         Host::Domain(name) if name == "localhost" || name.ends_with(".localhost") => IpAddr::V4(Ipv4Addr::LOCALHOST),
         Host::Domain(_) => return None,
     };

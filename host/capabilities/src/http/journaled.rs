@@ -1,4 +1,4 @@
-//! Requests and responses as the journal keeps them: bodies as text where they are text, else as base64.
+//! Requests and responses for the journal. A body is kept as text when it is text, and otherwise in base64.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

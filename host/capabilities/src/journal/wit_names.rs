@@ -1,5 +1,5 @@
-//! Values of the contract as JSON under the names that `wit/` gives their fields and cases, not those that Rust gives
-//! them: `not-configured` and `decision-code`, for `NotConfigured` and `decision_code`.
+//! Serialises values of the contract as JSON with the names of `wit/` for fields and cases, and not with those of Rust:
+//! `not-configured` and `decision-code` instead of `NotConfigured` and `decision_code`.
 
 use serde::ser::{
     Serialize, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
@@ -8,12 +8,13 @@ use serde::ser::{
 use serde_json::value::Serializer as Plain;
 use serde_json::{Error, Map, Value};
 
-/// A value under the names of `wit/`; null when JSON cannot hold it, which no type of the contract makes.
+/// A value with the names of `wit/`; null when JSON cannot represent it, which is not the case for any type of the
+/// contract.
 pub(crate) fn to_value(value: &impl Serialize) -> Value {
     value.serialize(WitNames).unwrap_or(Value::Null)
 }
 
-/// A name as `wit/` spells it. Rust's is the same in upper camel case (cases) or snake case (fields).
+/// A name in the spelling of `wit/`. Rust's name is the same in upper camel case (cases) or snake case (fields).
 fn wit_name(name: &str) -> String {
     let mut spelled = String::with_capacity(name.len() + 2);
     for (index, letter) in name.chars().enumerate() {
@@ -33,10 +34,10 @@ fn wit_name(name: &str) -> String {
 
 struct WitNames;
 
-/// Elements, and the case that they belong to.
+/// Elements, and the case to which they belong.
 struct Elements(Vec<Value>, Option<&'static str>);
 
-/// Fields, the key whose value comes next, and the case that they belong to.
+/// Fields, the key of the next value, and the case to which they belong.
 struct Fields(Map<String, Value>, String, Option<&'static str>);
 
 fn of_case(case: Option<&'static str>, value: Value) -> Value {
@@ -72,7 +73,7 @@ impl Fields {
     }
 }
 
-/// Passes what has no name on to serde_json.
+/// Passes values without names on to serde_json.
 macro_rules! plain {
     ($($method:ident($kind:ty))*) => {
         $(fn $method(self, value: $kind) -> Result<Value, Error> {
@@ -167,7 +168,7 @@ impl Serializer for WitNames {
     }
 }
 
-/// The traits of lists differ in the name of their method only.
+/// Implements the traits of lists, which differ only in the name of a method.
 macro_rules! elements {
     ($($kind:ident::$method:ident)*) => {
         $(impl $kind for Elements {

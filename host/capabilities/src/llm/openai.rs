@@ -1,6 +1,5 @@
-//! A provider that speaks OpenAI's chat completions: OpenAI itself, Azure, or vLLM, Ollama, LiteLLM and others. No two
-//! of them speak it alike, so requests adapt to what a provider takes, and answers are read as loosely as they are
-//! written.
+//! A provider with OpenAI's chat completions API: OpenAI itself, Azure, or vLLM, Ollama, LiteLLM and others. Their APIs
+//! differ in details, so requests adapt to what a provider accepts, and answers are read leniently.
 
 mod answer;
 mod body;
@@ -24,29 +23,29 @@ use refusal::Told;
 
 pub use dialect::TokenParameter;
 
-/// No exchange takes longer, whatever the caller's own deadline.
+/// The longest time of one exchange, even when the caller's deadline is later.
 const LONGEST_EXCHANGE: Duration = Duration::from_secs(60);
-/// How often one request is put differently before the provider's refusal stands.
+/// How many variants of one request are tried before the provider's refusal is returned.
 const MOST_WORDINGS: usize = 6;
 
-/// Where a model is, and how it is asked.
+/// The address of a model, and how it is called.
 #[derive(Debug)]
 pub struct OpenAiSettings {
     /// The API's address with its version, for example `https://api.openai.com/v1`; a query stays in every request.
     pub base_url: String,
-    /// The model's name there.
+    /// The provider's name of the model.
     pub model: String,
-    /// What the provider asks for.
+    /// The API key, if the provider needs one.
     pub api_key: Option<SecretString>,
-    /// The header that carries the key alone; `Authorization: Bearer` otherwise.
+    /// The header that carries the key; none is `Authorization: Bearer`.
     pub api_key_header: Option<String>,
-    /// Bounds every answer.
+    /// The most tokens of an answer.
     pub max_tokens: u32,
-    /// What the provider calls that bound.
+    /// The name of the parameter for that limit.
     pub max_tokens_parameter: TokenParameter,
 }
 
-/// A provider that speaks OpenAI's chat completions.
+/// A provider with OpenAI's chat completions API.
 pub struct OpenAi {
     client: reqwest::Client,
     url: reqwest::Url,
@@ -54,7 +53,7 @@ pub struct OpenAi {
     key: Option<Key>,
     max_tokens: u32,
     parameter: TokenParameter,
-    /// What the provider is known to take; learned from its refusals.
+    /// What the provider accepts, as learned from its refusals.
     dialect: Mutex<Dialect>,
 }
 
@@ -64,8 +63,8 @@ struct Key {
 }
 
 impl OpenAi {
-    /// Refuses, in words, an address or key that no request could be sent with. The endpoint is the operator's choice,
-    /// so the egress guard for plugins does not apply to it.
+    /// Refuses an address or key with which no request could be sent. The operator chooses the endpoint, so the egress
+    /// guard for plugins does not apply to it.
     pub fn new(settings: OpenAiSettings) -> Result<Self, String> {
         let OpenAiSettings { base_url, model, api_key, api_key_header, max_tokens, max_tokens_parameter } = settings;
         let client = reqwest::Client::builder()
@@ -99,9 +98,9 @@ impl OpenAi {
         *self.dialect.lock().unwrap_or_else(PoisonError::into_inner) = learned;
     }
 
-    /// Sends one wording and reads what comes back.
+    /// Sends one variant of a request and reads the answer.
     async fn exchange(&self, sent: &Sent) -> Result<Completion, Failure> {
-        // Whoever compresses all the same is understood, within bounds.
+        // An answer that is compressed nevertheless is decompressed, within limits.
         let mut call = self.client.post(self.url.clone()).header("accept-encoding", "identity").json(&sent.body);
         if let Some(key) = &self.key {
             let secret = key.secret.expose_secret();
@@ -145,7 +144,7 @@ impl OpenAi {
         })
     }
 
-    /// What went wrong on the wire, without the address, which may hold what the operator keeps to himself.
+    /// An error of the connection, without the address, which may contain confidential parts.
     fn broken(&self, error: &reqwest::Error) -> Error {
         if error.is_timeout() {
             return Error::Timeout;
@@ -172,7 +171,7 @@ impl OpenAi {
     }
 }
 
-/// Why one wording gave no completion.
+/// Why one variant gave no completion.
 struct Failure {
     error: Error,
     status: Option<u16>,

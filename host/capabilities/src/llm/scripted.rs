@@ -10,8 +10,8 @@ use thiserror::Error;
 
 use super::Provider;
 
-/// A provider whose answers are written in a TOML file, for development and tests: the first rule whose condition the
-/// last user message meets answers. Without a matching rule the model is unavailable, as a real one may be.
+/// A provider with answers from a TOML file, for development and tests. The first rule whose condition matches the last
+/// user message answers. Without a matching rule the model is unavailable, as a real model may be.
 #[derive(Debug)]
 pub struct Scripted {
     rules: Vec<Rule>,
@@ -36,7 +36,7 @@ enum Answer {
     Error(Error),
 }
 
-/// What is wrong with a script.
+/// Why a script cannot be used.
 #[derive(Debug, Error)]
 pub enum ScriptError {
     /// The file cannot be read.
@@ -47,7 +47,7 @@ pub enum ScriptError {
         /// Why.
         reason: String,
     },
-    /// It is no script.
+    /// It is not a valid script.
     #[error("{} is not a script of model answers: {reason}", .path.display())]
     Malformed {
         /// Which.
@@ -55,14 +55,14 @@ pub enum ScriptError {
         /// Where and why.
         reason: String,
     },
-    /// It has no answers for a model.
+    /// It has no answers for the model.
     #[error("{} has no model {model} under [[models.…]]; it has {known}", .path.display())]
     NoModel {
         /// Which file.
         path: PathBuf,
-        /// The model that was looked for.
+        /// The requested model.
         model: String,
-        /// The models it has.
+        /// The models of the script.
         known: String,
     },
 }
@@ -206,7 +206,7 @@ impl Provider for Scripted {
     }
 }
 
-/// Words stand in for tokens: a script has no tokenizer.
+/// Counts words as tokens, because a script has no tokenizer.
 fn words<'a>(texts: impl IntoIterator<Item = &'a str>) -> u32 {
     let count: usize = texts.into_iter().map(|text| text.split_whitespace().count()).sum();
     u32::try_from(count).unwrap_or(u32::MAX)

@@ -1,24 +1,25 @@
-//! Whether an answer has the shape that was asked for. Providers promise it differently, so the host looks itself.
+//! Checks whether an answer has the requested shape. Providers enforce a shape differently, so the host checks it
+//! itself.
 //!
-//! Schema and answer are both strangers' words, and a few lines of schema can ask for more work than a century holds.
-//! So every step counts, and the count is bounded; that is why no library for JSON Schema does it, and why `pattern`,
-//! `format` and references to elsewhere are left alone.
+//! Schema and answer are both untrusted, and a short schema can require an enormous amount of work. So every step is
+//! counted, and the count is limited. No library for JSON Schema does this, which is why the check is our own, and why
+//! it ignores `pattern`, `format` and references to other documents.
 
 use std::fmt;
 
 use serde_json::{Map, Value};
 
-/// The steps that one answer may take; an honest schema takes a few for each value.
+/// The most steps for one answer; a usual schema takes a few for each value.
 const MOST_STEPS: u32 = 500_000;
-/// How deep schemas may lead into each other.
+/// The deepest nesting of schemas.
 const DEEPEST: u32 = 100;
 
-/// Why an answer is not taken.
+/// Why an answer is not accepted.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Misshapen {
-    /// It breaks the schema, there and so.
+    /// It does not match the schema; says where and how.
     Wrong(String),
-    /// The schema asks for more work than a check may take.
+    /// The schema requires more work than the limit.
     TooMuch,
 }
 
@@ -31,7 +32,7 @@ impl fmt::Display for Misshapen {
     }
 }
 
-/// The document in an answer: models like to think aloud before it, and to fence it.
+/// The JSON document in an answer, without text before it and without a code fence, because models often add both.
 pub(super) fn document(text: &str) -> &str {
     let text = text.trim_start_matches('\u{feff}').trim();
     let text =
@@ -88,7 +89,7 @@ impl<'s> Check<'s> {
         Ok(())
     }
 
-    /// What a value must be by itself.
+    /// Checks the keywords that apply to a value itself.
     fn alone(&mut self, value: &Value, schema: &Map<String, Value>, at: &str) -> Checked {
         if let Some(kind) = schema.get("type") {
             let kinds = kind.as_array().map_or(std::slice::from_ref(kind), Vec::as_slice);
@@ -154,7 +155,7 @@ impl<'s> Check<'s> {
         Ok(())
     }
 
-    /// What other schemas ask of the same value.
+    /// Checks the other schemas that apply to the same value.
     fn combined(&mut self, value: &Value, schema: &'s Map<String, Value>, at: &str) -> Checked {
         if let Some(target) = schema.get("$ref").and_then(Value::as_str).and_then(|to| self.local(to)) {
             self.meets(value, target, at)?;
@@ -225,12 +226,12 @@ fn is_of(value: &Value, kind: &str) -> bool {
         "string" => value.is_string(),
         "array" => value.is_array(),
         "object" => value.is_object(),
-        // A type that no schema has is the author's mistake, and no answer could mend it.
+        // An unknown type is a mistake in the schema, which no answer could satisfy.
         _ => true,
     }
 }
 
-/// Equality as JSON Schema has it: `1` is `1.0`.
+/// Equality as JSON Schema defines it: `1` equals `1.0`.
 fn same(one: &Value, other: &Value) -> bool {
     match (one, other) {
         (Value::Number(one), Value::Number(other)) => one == other || one.as_f64() == other.as_f64(),
@@ -245,7 +246,7 @@ fn same(one: &Value, other: &Value) -> bool {
     }
 }
 
-/// As much of a name or place as a person reads.
+/// A name or path, shortened for a message.
 fn shown(text: &str) -> String {
     text.chars().filter(|letter| !letter.is_control()).take(80).collect()
 }

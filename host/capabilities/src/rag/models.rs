@@ -1,4 +1,4 @@
-//! Message models: read from a bundle's folder, and chosen by how near they are.
+//! Message models: reading them from a bundle's folder, and choosing the nearest one.
 
 mod version;
 mod wanted;
@@ -20,17 +20,17 @@ pub use written::{ModelFormat, ModelProblem, ReadText, SpeaksFor, WrittenModel, 
 
 /// The largest file of message models, in bytes.
 const LARGEST_FILE: u64 = 1 << 20;
-/// The most message models of a bundle. Those of all types for one decision code are read together, so what one bundle
-/// brings is a burden on others.
+/// The most message models of a bundle. The models of all business types for one decision code are read together, so a
+/// bundle with many models slows others down.
 const MOST_MODELS: usize = 1_000;
 
-/// Where a bundle has its models.
+/// The folder of the models in a bundle.
 const FOLDER: &str = "models";
 
 /// The most files of message models of one bundle.
 const MOST_FILES: usize = 1_000;
 
-/// What is wrong with a file of message models.
+/// A problem of a file of message models.
 #[derive(Clone, Debug, Error)]
 pub enum ModelFileError {
     /// It cannot be read.
@@ -41,18 +41,18 @@ pub enum ModelFileError {
         /// Why.
         reason: String,
     },
-    /// Something in it is wrong.
+    /// It has an error.
     #[error("{}:{}", .path.display(), .problem)]
     Wrong {
         /// Which file.
         path: PathBuf,
-        /// Where and what.
+        /// The problem and its place.
         problem: ModelProblem,
     },
 }
 
 impl ModelFileError {
-    /// Whether it keeps the models from being used.
+    /// Whether the problem prevents the use of the models.
     pub fn is_error(&self) -> bool {
         match self {
             Self::Unreadable { .. } => true,
@@ -66,12 +66,12 @@ impl ModelFileError {
 pub struct BundleModels {
     /// The models.
     pub models: Vec<MessageModel>,
-    /// What may be meant otherwise than it is written.
+    /// Warnings: the models can be used, but their author may have meant something else.
     pub warnings: Vec<ModelFileError>,
 }
 
-/// Reads every `*.toml` of a bundle's folder `models`. A folder that is not there has no models. Everything that is
-/// wrong is reported, not only the first; warnings with it.
+/// Reads every `*.toml` of a bundle's folder `models`. A missing folder has no models. Reports everything that is
+/// wrong, and warnings.
 pub fn read_models(
     bundle: &Folder,
     speaks_for: SpeaksFor<'_>,
@@ -125,10 +125,10 @@ pub fn read_models(
     Ok(BundleModels { models, warnings: errors })
 }
 
-/// What tells a model from every other.
+/// What identifies a model.
 type Key = (String, String, Option<String>, Option<String>, Option<String>);
 
-/// That a model stands in an earlier file too: which one of both is used would be left to the names of the files.
+/// A problem if an earlier file has the same model, because the order of the file names would decide which one is used.
 fn again(seen: &mut HashMap<Key, String>, written: &WrittenModel, place: String) -> Option<ModelProblem> {
     let MessageModel { decision_code, version, business_type, location_context, locale, .. } = written.model.clone();
     let message =
@@ -138,7 +138,7 @@ fn again(seen: &mut HashMap<Key, String>, written: &WrittenModel, place: String)
     Some(ModelProblem { line: written.line, message, severity: Severity::Error })
 }
 
-/// A text, when it is no longer than a file of message models may be.
+/// Reads a text that is not longer than a file of message models may be.
 pub fn read_model_source(source: impl Read) -> Result<String, String> {
     let mut text = String::new();
     source.take(LARGEST_FILE + 1).read_to_string(&mut text).map_err(|error| error.to_string())?;

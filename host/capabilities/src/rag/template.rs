@@ -1,5 +1,5 @@
-//! Templates of message models: a language of our own with Jinja's grammar, in which every operation is priced, so that
-//! no template can take more time or memory than a message may.
+//! Templates of message models: our own implementation of Jinja's grammar, in which every operation has a cost, so that
+//! no template can use more time or memory than a message may.
 
 mod check;
 mod compare;
@@ -24,10 +24,10 @@ const LONGEST_MESSAGE: usize = 16 * 1024;
 /// The most parameters of a model.
 const MOST_PARAMETERS: usize = 256;
 
-/// What is wrong with a template or its parameters.
+/// Errors of a template or its parameters.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum TemplateError {
-    /// It is no template.
+    /// It is not a valid template.
     #[error("syntax error: {reason} (line {line} of the template)")]
     Syntax {
         /// What is wrong.
@@ -38,9 +38,9 @@ pub enum TemplateError {
     /// It uses something that the language does not have.
     #[error("there is no {what}; {way_out} (line {line} of the template)")]
     Unknown {
-        /// What it is, and its name.
+        /// The kind of thing, and its name.
         what: String,
-        /// What there is instead.
+        /// What can be used instead.
         way_out: String,
         /// The template's line, from 1.
         line: usize,
@@ -55,7 +55,7 @@ pub enum TemplateError {
         /// The template's line, from 1.
         line: usize,
     },
-    /// It uses a name that it has set where that does not last.
+    /// It uses a name outside of the scope in which it sets the name.
     #[error(
         "the template uses `{name}` where it is not set any more: a `for` or `with` keeps what it sets for itself; use it \
          there, or choose with `{{% for … in … if … %}}`, `selectattr`, `sum` or `join`"
@@ -66,10 +66,10 @@ pub enum TemplateError {
         /// The template's line, from 1.
         line: usize,
     },
-    /// Something in it fails, or means nothing, whatever the parameters are.
+    /// A part of it fails, or has no meaning, for all parameters.
     #[error("{what} can never work here: {reason} (line {line} of the template)")]
     Never {
-        /// What it is.
+        /// The part.
         what: String,
         /// Why, and what would work.
         reason: String,
@@ -87,7 +87,7 @@ pub enum TemplateError {
         /// The template's line, from 1.
         line: usize,
     },
-    /// It sets in a loop what nothing sees.
+    /// It sets a name in a loop, and no expression reads the new value.
     #[error(
         "`{name}` is set in a loop for nobody: every round begins with what `{name}` was before the loop, and so does \
          what comes behind it; use `sum`, `join` or `selectattr`, or give the finished value as a parameter (line {line} \
@@ -105,7 +105,7 @@ pub enum TemplateError {
     /// A parameter is missing.
     #[error("the parameter `{0}` is missing; give it in the response's data")]
     Missing(String),
-    /// It is longer than a template may be.
+    /// It exceeds the length of a template.
     #[error("the template has {0} bytes; at most {LONGEST_TEMPLATE} are taken")]
     TooLong(usize),
     /// It takes too much work.
@@ -113,7 +113,7 @@ pub enum TemplateError {
         "rendering takes too much work; go through fewer items, or let the plugin prepare what the template calculates"
     )]
     TooMuch,
-    /// It makes too long a message.
+    /// The message is too long.
     #[error("rendering makes a message of over {LONGEST_MESSAGE} bytes")]
     MessageTooLong,
     /// It fails with these parameters.
@@ -127,7 +127,7 @@ pub enum TemplateError {
 }
 
 impl TemplateError {
-    /// The template's line that it is about, where it is about one.
+    /// The line of the template, if the error is about one.
     pub fn line(&self) -> Option<usize> {
         match self {
             Self::Syntax { line, .. }
@@ -143,19 +143,19 @@ impl TemplateError {
     }
 }
 
-/// How much work one rendering may take, in steps. A long message takes some hundred; a step takes far less than a
-/// microsecond, also in a build for debugging.
+/// A limit of work for one rendering, in steps. A long message takes some hundred steps; a step takes far less than a
+/// microsecond, also in a debug build.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RenderSteps(u32);
 
 impl RenderSteps {
-    /// As much as may be done at once without keeping others waiting.
+    /// The work that may be done on a runtime thread without delaying other tasks.
     pub const BRIEF: Self = Self(5_000);
-    /// The most that any message may take.
+    /// The most work of any message.
     pub const FULL: Self = Self(100_000);
 }
 
-/// A message model's template, read and checked: every name in it is known.
+/// The template of a message model, parsed and with all names resolved.
 #[derive(Debug)]
 pub struct Template {
     read: reader::Read,
@@ -163,7 +163,7 @@ pub struct Template {
 }
 
 impl Template {
-    /// Reads a model's template. Everything that is wrong with it is told.
+    /// Reads a model's template. Reports everything that is wrong with it.
     pub fn read(model: &MessageModel) -> Result<Self, Vec<TemplateError>> {
         if model.message_template.len() > LONGEST_TEMPLATE {
             return Err(vec![TemplateError::TooLong(model.message_template.len())]);
@@ -175,24 +175,23 @@ impl Template {
         Ok(Self { read, parameters: model.parameters.clone() })
     }
 
-    /// Everything in it that fails, or means nothing, whatever the parameters are, by line. It is for whoever writes
-    /// the model: what is stored already renders as far as it can.
+    /// The parts that fail, or have no meaning, for all parameters, by line. Reported to the author of a model; a
+    /// stored template is rendered as far as possible nevertheless.
     pub fn mistakes(&self) -> Vec<TemplateError> {
         check::mistakes(&self.read)
     }
 
-    /// What in it works with some parameters only, or has no effect, by line.
+    /// The parts that work with some parameters only, or have no effect, by line.
     pub fn doubts(&self) -> Vec<TemplateError> {
         check::doubts(&self.read, &self.parameters)
     }
 
-    /// The parameters that it does not use.
+    /// The parameters that the template does not use.
     pub fn unused(&self) -> Vec<&str> {
         check::unused(&self.read, &self.parameters)
     }
 
-    /// The words with these parameters, for no more than so much work. The same for the same parameters, whenever and
-    /// wherever it is asked.
+    /// The message for these parameters, within a limit of work. The same parameters always give the same result.
     pub fn render(&self, parameters: &JsonObject, work: RenderSteps) -> Result<String, TemplateError> {
         let given = |name: &&String| parameters.get(*name).is_none_or(serde_json::Value::is_null);
         if let Some(missing) = self.parameters.iter().find(given) {
@@ -209,7 +208,7 @@ impl Template {
     }
 }
 
-/// Why no template could use a parameter of this name; nothing when one could.
+/// Why no template could use a parameter with this name; none when a template could.
 pub(super) fn parameter_problem(name: &str) -> Option<&'static str> {
     reader::name_problem(name)
 }

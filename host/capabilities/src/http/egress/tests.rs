@@ -5,7 +5,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::*;
 
-/// Answers with the next list each time it is asked, and with the last one from then on.
+/// Gives the next list of addresses for each question, and the last one from then on.
 struct Answers(Mutex<Vec<Vec<IpAddr>>>);
 
 #[async_trait::async_trait]
@@ -99,7 +99,7 @@ async fn a_name_that_turns_private_is_refused_when_it_does() {
     let mut request = get(&url);
     request.headers.push(("x-close".to_owned(), "1".to_owned()));
     assert_eq!(egress.send("alpha", "p", &grant, request, "k").await.unwrap().status, 200);
-    // Another port, so that the pooled connection is not used again and the name is looked up anew.
+    // Another port, so that the pooled connection is not reused and the name is resolved again.
     let other = grants(&["http://flip.example:9"]);
     let answer = egress.send("alpha", "p", &other, get("http://flip.example:9/"), "k").await;
     assert!(matches!(&answer, Err(Error::Denied(why)) if why.contains("169.254")), "{answer:?}");

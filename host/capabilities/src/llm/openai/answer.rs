@@ -1,25 +1,25 @@
-//! The completion in what a provider answered. Everything but the words themselves may be missing, null or odd.
+//! Finds the completion in a provider's answer. Everything except the text itself may be missing, null or malformed.
 
 use serde_json::Value;
 use signalbox_bindings::signalbox::llm::llm::{Completion, FinishReason};
 
 use super::refusal::Told;
 
-/// The longest name of a model that is passed on, in letters.
+/// The longest name of a model that is passed on, in characters.
 const LONGEST_MODEL: usize = 200;
 
-/// Why there is no completion in an answer.
+/// Why an answer has no completion.
 #[derive(Debug)]
 pub(super) enum NoAnswer {
-    /// It tells of a failure, though its status says success.
+    /// It reports an error, although its status is success.
     Failed(Box<Told>),
-    /// The model declines.
+    /// The model refuses to answer.
     Refused(String),
-    /// It has no words in it.
+    /// It has no text.
     Malformed(String),
 }
 
-/// Reads an answer; `asked` is the model's name for a provider that does not say which one answered.
+/// Reads an answer; `asked` is the name of the model, for a provider that does not say which model answered.
 pub(super) fn read(body: &Value, asked: &str) -> Result<Completion, NoAnswer> {
     let body = match body {
         Value::Array(several) => several.first().unwrap_or(body),
@@ -66,7 +66,7 @@ fn message(choice: &Value) -> &Value {
     choice.get("message").or_else(|| choice.get("delta")).unwrap_or(&Value::Null)
 }
 
-/// What the choice says: a text, or the texts of a list of parts. None when there is none at all, or only parts of
+/// The text of the choice: a text, or the texts of a list of parts. None when there is no text, or only parts of
 /// another kind.
 fn words(choice: &Value) -> Option<String> {
     let content = message(choice).get("content").filter(|content| !content.is_null());
@@ -81,7 +81,7 @@ fn words(choice: &Value) -> Option<String> {
     }
 }
 
-/// The text of a part; what a model thought to itself is none.
+/// The text of a part; none for the model's reasoning.
 fn part(part: &Value) -> Option<&str> {
     if let Value::String(text) = part {
         return Some(text);
@@ -116,7 +116,7 @@ fn finish_reason(choice: &Value) -> FinishReason {
     }
 }
 
-/// A number of tokens; one that is missing, or that no answer can have, is not known.
+/// A number of tokens; 0 when it is missing or impossible.
 fn count(usage: &Value, names: &[&str]) -> u32 {
     let number = names.iter().find_map(|name| usage.get(name).filter(|value| value.is_number()));
     let whole = number.and_then(|number| number.as_u64().or_else(|| number.as_f64().map(|number| number as u64)));

@@ -1,18 +1,18 @@
-//! The bytes of an answer as text, within bounds.
+//! Reads the bytes of an answer as text, within limits.
 
 use std::io::Read;
 
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName};
 
-/// The largest answer that is read, in bytes, also after it is unpacked.
+/// The largest answer in bytes, also after it is decompressed.
 const LARGEST_ANSWER: usize = 1024 * 1024;
 
 /// Why an answer could not be read.
 #[derive(Debug)]
 pub(super) enum UnreadableAnswer {
-    /// The connection failed.
+    /// Reading from the connection failed.
     Broken(reqwest::Error),
-    /// It is no text, or too much of it.
+    /// The answer is not text, or too large.
     Malformed(String),
 }
 
@@ -38,7 +38,7 @@ fn too_large() -> UnreadableAnswer {
     UnreadableAnswer::Malformed(format!("the answer is larger than {LARGEST_ANSWER} bytes"))
 }
 
-/// Unpacks what a proxy packed without being asked. The bound holds for what comes out, however little went in.
+/// Decompresses an answer that a proxy compressed without being asked. The limit applies to the decompressed bytes.
 fn unpacked(body: Vec<u8>, encoding: &str) -> Result<Vec<u8>, UnreadableAnswer> {
     let packed: Box<dyn Read + '_> = match encoding.trim().to_ascii_lowercase().as_str() {
         "" | "identity" => return Ok(body),
@@ -59,8 +59,8 @@ fn unpacked(body: Vec<u8>, encoding: &str) -> Result<Vec<u8>, UnreadableAnswer> 
     if plain.len() > LARGEST_ANSWER { Err(too_large()) } else { Ok(plain) }
 }
 
-/// JSON is UTF-8; whoever sends another encoding says so by a mark or a charset. What fits none is read as well as it
-/// can be, because one broken letter is worth less than the answer around it.
+/// Decodes an answer. JSON is UTF-8; another encoding is recognised by its byte order mark or charset. Invalid bytes
+/// are replaced, because one broken character is better than no answer.
 fn decoded(body: &[u8], content_type: &str) -> String {
     let charset = content_type.to_ascii_lowercase();
     match body {

@@ -1,4 +1,4 @@
-//! How a request is put, and how it is put differently after a provider said which part of it it does not take.
+//! How a request is written, and how it is rewritten after a provider has said which part of it it does not accept.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ pub enum TokenParameter {
     MaxTokens,
 }
 
-/// What a provider is asked with.
+/// The features of a provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Dialect {
     limit: Limit,
@@ -35,7 +35,7 @@ enum Limit {
     MaxTokens,
 }
 
-/// How a JSON document is asked for, from the strictest way to the loosest.
+/// The ways to request a JSON document, from the strictest to the loosest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
     Strict,
@@ -49,15 +49,15 @@ pub(super) struct Sent {
     pub(super) body: Value,
     limit: Limit,
     temperature: bool,
-    /// None when no document was asked for.
+    /// None when no document was requested.
     form: Option<Form>,
 }
 
-/// Another way to put a request.
+/// Another variant of a request.
 pub(super) struct Another {
     pub(super) dialect: Dialect,
     change: Change,
-    /// Whether it holds for every later request too, and not only for this one's schema.
+    /// Whether the change applies to all later requests too, and not only to this request's schema.
     pub(super) lasting: bool,
 }
 
@@ -77,7 +77,7 @@ impl Dialect {
         Self { limit, temperature: true, form: Form::Strict }
     }
 
-    /// The same with a change that another request taught.
+    /// The dialect with a change that another request has taught.
     pub(super) fn with(self, another: &Another) -> Self {
         self.changed(another.change)
     }
@@ -117,8 +117,8 @@ impl Dialect {
         Sent { body: Value::Object(body), limit: self.limit, temperature: temperature.is_some(), form }
     }
 
-    /// What to try after a refusal; none when it names nothing that can be put differently. `parameter` is the
-    /// operator's word, which no provider's word overrules.
+    /// The variant to try after a refusal; none when the refusal names nothing that can be changed. `parameter` is the
+    /// operator's setting, which a provider's refusal does not override.
     pub(super) fn after(self, told: &Told, status: u16, sent: &Sent, parameter: TokenParameter) -> Option<Another> {
         if !matches!(status, 400 | 422) {
             return None;
@@ -130,7 +130,7 @@ impl Dialect {
             (&["temperature"], sent.temperature.then_some(Change::NoTemperature)),
             (&FORMATS, sent.form.and_then(Form::looser).map(Change::Form)),
         ];
-        // The first that is named is what the refusal is about: the rest of the sentence may name what to use instead.
+        // A refusal is about the part that it names first. The rest of the sentence may name what to use instead.
         let named = |names: &[&str]| names.iter().filter_map(|name| told.names(name)).min();
         let (names, change) =
             parts.into_iter().filter(|(names, _)| named(names).is_some()).min_by_key(|(names, _)| named(names))?;
@@ -143,7 +143,7 @@ impl Dialect {
     }
 }
 
-/// What a refusal calls the form of an answer.
+/// The names of the answer's format in refusals.
 const FORMATS: [&str; 5] = ["response_format", "json_schema", "schema", "strict", "structured output"];
 
 impl Limit {
@@ -156,7 +156,7 @@ impl Limit {
 }
 
 impl Form {
-    /// This form, or the next that can say a schema, and how it says it.
+    /// This form, or the next one that can express the schema, and the format that it sends.
     fn of(self, schema: &Value) -> (Self, Option<Value>) {
         let format = |schema: Value| json!({ "type": "json_schema", "json_schema": schema });
         match self {
@@ -164,7 +164,7 @@ impl Form {
                 Some(schema) => (self, Some(format(json!({ "name": "answer", "schema": schema, "strict": true })))),
                 None => Self::Schema.of(schema),
             },
-            // Not `"strict": false`, which is the default and a word that some servers do not know.
+            // Without `"strict": false`, which is the default and which some servers do not know.
             Self::Schema => (self, Some(format(json!({ "name": "answer", "schema": schema })))),
             Self::JsonObject => (self, Some(json!({ "type": "json_object" }))),
             Self::Words => (self, None),

@@ -1,9 +1,9 @@
-//! The address that completions are asked for at.
+//! The address for completions.
 
 use reqwest::Url;
 
-/// `chat/completions` below a base address. A query stays, as Azure wants it (`?api-version=…`); an address that names
-/// the resource itself is taken as it is.
+/// `chat/completions` below a base address. A query stays, as Azure needs it (`?api-version=…`); an address that
+/// already ends with the resource is not changed.
 pub(super) fn completions(base: &str) -> Result<Url, String> {
     let mut url = Url::parse(base.trim()).map_err(|error| format!("`base-url` is no URL: {error}"))?;
     if !matches!(url.scheme(), "http" | "https") {

@@ -1,4 +1,4 @@
-//! What a provider says when it gives no completion, in the many shapes that providers say it, and what that means.
+//! Reads the various error formats of providers, and finds out what they mean for the caller.
 
 use std::time::SystemTime;
 
@@ -6,9 +6,9 @@ use reqwest::header::HeaderMap;
 use serde_json::Value;
 use signalbox_bindings::signalbox::llm::llm::Error;
 
-/// As much of a provider's words as an error and a log line repeat, in letters.
+/// How many characters of a provider's message an error and a log line repeat.
 const LONGEST_REASON: usize = 300;
-/// The longest that a caller is told to wait: a day, in milliseconds.
+/// The longest time that a caller is told to wait: a day, in milliseconds.
 const LONGEST_WAIT: u64 = 86_400_000;
 
 const QUOTA: [&str; 6] = [
@@ -58,20 +58,20 @@ const UNSUPPORTED: [&str; 14] = [
     "deprecated",
 ];
 
-/// A provider's words.
+/// A provider's error message.
 #[derive(Debug, Default)]
 pub(super) struct Told {
     message: String,
-    /// Every code, type and status in letters, in lower case.
+    /// Every code, type and status as text, in lower case.
     codes: Vec<String>,
     parameter: Option<String>,
     status: Option<u16>,
-    /// Message and codes in lower case, to look for words in.
+    /// Message and codes in lower case, for searching.
     all: String,
 }
 
 impl Told {
-    /// Reads the body of a refusal, whatever it is.
+    /// Reads the body of a refusal in any format.
     pub(super) fn read(text: &str) -> Self {
         match serde_json::from_str::<Value>(text) {
             Ok(value @ (Value::Object(_) | Value::Array(_))) => Self::of(&value),
@@ -101,7 +101,7 @@ impl Told {
         let said = |part: &Value| keys.iter().find_map(|key| part.get(*key).and_then(in_words));
         let message =
             error.as_str().map(str::to_owned).or_else(|| said(&error)).or_else(|| said(&whole)).unwrap_or_default();
-        // Whoever passes on to another provider says here what that one said.
+        // A provider that forwards requests reports the error of the other provider here.
         let upstream = error.get("metadata").and_then(|metadata| metadata.get("raw")).and_then(Value::as_str);
         told.finish(upstream.map_or(message.clone(), |raw| format!("{message}: {raw}")))
     }
@@ -123,12 +123,12 @@ impl Told {
         self
     }
 
-    /// The status that the words themselves hold.
+    /// The status code that the message itself contains.
     pub(super) fn status(&self) -> Option<u16> {
         self.status
     }
 
-    /// Where a part of the request is first named; what stands in `param` comes before everything.
+    /// The position at which a part of the request is first named. A name in `param` comes before all others.
     pub(super) fn names(&self, part: &str) -> Option<usize> {
         match &self.parameter {
             Some(parameter) if parameter.contains(part) => Some(0),
@@ -136,23 +136,24 @@ impl Told {
         }
     }
 
-    /// Whether a part of the request is refused for being there, and not for what it says.
+    /// Whether the part of the request is refused because it is present, and not because of its value.
     pub(super) fn says_unsupported(&self) -> bool {
         UNSUPPORTED.iter().any(|word| self.all.contains(word))
     }
 
-    /// Whether it is this one schema that is refused, and not schemas as such.
+    /// Whether only this schema is refused, and not schemas in general.
     pub(super) fn is_about_one_schema(&self) -> bool {
         self.all.contains("invalid schema") || self.all.contains("invalid_json_schema")
     }
 
-    /// The provider's words, as an error and a log line may repeat them.
+    /// The provider's message, safe to repeat in an error or a log line.
     pub(super) fn words(&self, secret: Option<&str>) -> String {
         let said = if self.message.trim().is_empty() { self.codes.join(", ") } else { self.message.clone() };
         bounded(&said, secret)
     }
 
-    /// What it means for the caller. A code says more than a status: 429 is both too fast and no credit left.
+    /// The error for the caller. A code is more precise than a status, because status 429 means both "too fast" and "no
+    /// credit left".
     pub(super) fn error(&self, status: Option<u16>, retry_after: Option<u32>, secret: Option<&str>) -> Error {
         let coded = |known: &[&str]| self.codes.iter().any(|code| known.contains(&code.as_str()));
         let words = self.words(secret);
@@ -180,7 +181,7 @@ impl Told {
     }
 }
 
-/// A message, or the messages of a list of mistakes with the places they name.
+/// A message, or the messages of a list of errors with the places that they name.
 fn in_words(value: &Value) -> Option<String> {
     let place = |value: &Value| {
         let parts =
@@ -202,7 +203,7 @@ fn in_words(value: &Value) -> Option<String> {
     }
 }
 
-/// The words of a page that some proxy answered with.
+/// The text of an HTML page that a proxy answered with.
 fn without_tags(text: &str) -> String {
     let mut inside = false;
     let is_page = text.trim_start().starts_with('<');
@@ -220,7 +221,7 @@ fn without_tags(text: &str) -> String {
     if is_page { text.chars().take(20_000).filter(keep).collect() } else { text.to_owned() }
 }
 
-/// Somebody else's words as far as a person reads them: without keys, on one line, with nothing that moves a cursor.
+/// A provider's text, shortened, without keys, on one line and without control characters.
 pub(super) fn bounded(text: &str, secret: Option<&str>) -> String {
     let text: String = text.chars().take(20 * LONGEST_REASON).collect();
     let text = match secret.filter(|secret| secret.len() >= 4) {
@@ -249,7 +250,7 @@ fn is_invisible(letter: char) -> bool {
             | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// Providers repeat keys, whole or with stars in the middle.
+/// Whether a word looks like an API key. Providers repeat keys, complete or with stars in the middle.
 fn looks_like_a_key(word: &str, secret: Option<&str>, announced: bool) -> bool {
     let core = word.trim_matches(|letter: char| !letter.is_alphanumeric() && letter != '*');
     let begins_like = |secret: &str| {
@@ -263,8 +264,8 @@ fn looks_like_a_key(word: &str, secret: Option<&str>, announced: bool) -> bool {
         || (core.len() >= 12 && prefixed.iter().any(|prefix| core.contains(prefix)))
 }
 
-/// When to come back, in milliseconds, from `retry-after-ms`, or `retry-after` in seconds or as a date. A date is held
-/// against the provider's own clock where it tells it, because clocks differ.
+/// How long to wait, in milliseconds, from `retry-after-ms`, or from `retry-after` in seconds or as a date. A date is
+/// compared with the provider's own clock, if it is given, because clocks differ.
 pub(super) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<u32> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
     let number = |text: &str| text.parse::<f64>().ok().filter(|number| *number >= 0.0 && number.is_finite());

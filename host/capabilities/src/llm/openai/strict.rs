@@ -1,18 +1,18 @@
-//! JSON Schemas in the form that providers keep to strictly.
+//! Converts JSON Schemas to the form that providers enforce strictly.
 //!
-//! A provider that is asked to be strict refuses every schema outside of its subset. So a schema is put into the
-//! subset's smallest form where that loses no answer: what is missing is added, and bounds that not all providers know
-//! move into the description, because the host checks the answer against the schema as it was written. Where it would
-//! lose one, for example because a property may be missing, the provider is asked without being strict.
+//! A provider refuses a strict schema outside of its subset. So a schema is converted to the smallest form of the
+//! subset if that excludes no valid answer: what is missing is added, and limits that not all providers know move into
+//! the description, because the host checks the answer against the original schema. If a conversion would exclude valid
+//! answers, for example because a property is optional, the provider is asked without strictness.
 
 use serde_json::{Map, Value, json};
 
-/// Objects inside of objects; and properties and enumerated values of the whole schema.
+/// Limits of the strict subset: the nesting of objects, and the properties and enumerated values of the whole schema.
 const DEEPEST: usize = 5;
 const MOST_PROPERTIES: usize = 100;
 const MOST_VALUES: usize = 500;
 
-/// Keywords that the strict subset has no words for.
+/// Keywords that the strict subset does not have.
 const FOREIGN: [&str; 17] = [
     "oneOf",
     "allOf",
@@ -33,7 +33,7 @@ const FOREIGN: [&str; 17] = [
     "$dynamicRef",
 ];
 
-/// Bounds that the host checks itself, and that a description can tell the model of.
+/// Limits that the host checks itself, and that the description tells the model.
 const BOUNDS: [&str; 12] = [
     "minimum",
     "maximum",
@@ -55,11 +55,11 @@ struct Size {
     values: usize,
 }
 
-/// The strict form of a schema; none when it has none.
+/// The strict form of a schema; none when there is none.
 pub(super) fn strict(schema: &Value) -> Option<Value> {
     let mut size = Size::default();
     let mut converted = convert(schema, 0, &mut size)?;
-    // The document itself must be an object, and no choice between several.
+    // The document itself has to be an object, and not a choice between several types.
     (converted.get("type") == Some(&json!("object"))).then_some(())?;
     if let Some(definitions) = schema.get("$defs").and_then(Value::as_object) {
         let convert = |(name, one): (&String, &Value)| Some((name.clone(), convert(one, 0, &mut size)?));
@@ -83,7 +83,7 @@ fn convert(schema: &Value, depth: usize, size: &mut Size) -> Option<Value> {
         let choices = choices.as_array().filter(|choices| !choices.is_empty())?;
         let choices = choices.iter().map(|one| convert(one, depth + 1, size)).collect::<Option<Vec<_>>>()?;
         converted.insert("anyOf".to_owned(), Value::Array(choices));
-        // Beside a choice nothing else may restrict.
+        // Beside a choice, no other keyword may restrict the value.
         let others = ["type", "properties", "required", "items", "enum", "const"];
         if others.iter().any(|keyword| schema.contains_key(*keyword)) {
             return None;
@@ -130,7 +130,7 @@ fn object(
     Some(())
 }
 
-/// The type, as it is written or as the rest of the schema tells it.
+/// The type, as written or as it follows from the rest of the schema.
 fn kind(schema: &Map<String, Value>) -> Option<Value> {
     if let Some(kind) = schema.get("type") {
         let named = |kind: &Value| kind.as_str().is_some_and(|name| !name.is_empty());

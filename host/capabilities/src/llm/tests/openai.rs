@@ -1,4 +1,4 @@
-//! What providers answer, in all the shapes they answer it, over real connections.
+//! The various formats of providers' answers, over real connections.
 
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ pub(super) fn settings(base_url: &str) -> OpenAiSettings {
     }
 }
 
-/// What a provider that answers so makes of a question.
+/// The result of a request to a provider with this answer.
 async fn ask(answer: ResponseTemplate) -> Result<Completion, Error> {
     ask_with("sk-test-0123456789abcdef", answer).await
 }

@@ -1,4 +1,4 @@
-//! Providers that refuse a part of a request, and what the next wording of it is.
+//! Providers that refuse a part of a request, and the next variant of the request.
 
 use serde_json::{Value, json};
 use wiremock::matchers::method;
@@ -7,10 +7,10 @@ use wiremock::{Mock, MockServer, Request as Received, Respond, ResponseTemplate}
 use super::openai::settings;
 use super::*;
 
-/// What a provider says to a request that it does not take.
+/// The status and body with which a provider refuses a request; none accepts it.
 type Refuses = fn(&Value) -> Option<(u16, Value)>;
 
-/// Refuses what a test names, as providers do, and answers everything else.
+/// Refuses what a test defines, as a provider would, and answers everything else.
 struct Refusing(Refuses);
 
 impl Respond for Refusing {
@@ -41,7 +41,7 @@ impl World {
         self.provider.complete(&request).await
     }
 
-    /// Every request so far.
+    /// All requests so far.
     async fn sent(&self) -> Vec<Value> {
         self.server.received_requests().await.unwrap().iter().map(|request| request.body_json().unwrap()).collect()
     }

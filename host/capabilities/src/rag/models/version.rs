@@ -1,10 +1,10 @@
-//! Versions of message models: one spelling for each.
+//! Versions of message models in one canonical spelling.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-/// The one spelling of a version: no number begins with a zero that means nothing, and no `.0` stands at the end, so
-/// that `1`, `01` and `1.0` are all `1`. What is no version, as an earlier release may have stored it, stays as it is.
+/// The canonical spelling of a version: numbers without leading zeros, and no `.0` at the end, so that `1`, `01` and
+/// `1.0` are all `1`. A text that is not a version, as an earlier release may have stored it, is not changed.
 pub fn canonical_version(version: &str) -> Cow<'_, str> {
     let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     if !version.split('.').all(is_number) {
@@ -19,13 +19,13 @@ pub fn canonical_version(version: &str) -> Cow<'_, str> {
     if canonical == version { Cow::Borrowed(version) } else { Cow::Owned(canonical) }
 }
 
-/// Whether two spellings mean the same version.
+/// Whether two spellings are the same version.
 pub fn same_version(one: &str, other: &str) -> bool {
     one == other || canonical_version(one) == canonical_version(other)
 }
 
-/// Compares versions number by number, so that `1.10` is newer than `1.9`. Of two spellings of one version the one that
-/// is written today counts as the newer: the other is what an earlier release has stored.
+/// Compares versions number by number, so that `1.10` is newer than `1.9`. Of two spellings of the same version the
+/// canonical one counts as newer, because an earlier release has stored the other.
 pub fn compare_versions(one: &str, other: &str) -> Ordering {
     let parts = |version: &str| -> Vec<(u64, String)> {
         version.split('.').map(|part| (part.parse().unwrap_or(0), part.to_owned())).collect()

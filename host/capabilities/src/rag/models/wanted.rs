@@ -1,4 +1,4 @@
-//! Which of several message models is used.
+//! Chooses one of several message models.
 
 use std::borrow::Borrow;
 
@@ -7,23 +7,23 @@ use signalbox_store::{ModelName, Store, StoreError};
 
 use super::version::{canonical_version, compare_versions, same_version};
 
-/// Which model is looked for.
+/// Selects a model.
 #[derive(Clone, Copy, Debug)]
 pub struct ModelQuery<'a> {
-    /// The business's type.
+    /// The type of the business.
     pub business_type: &'a str,
-    /// The place, when the input names one.
+    /// The location, when the input names one.
     pub location: Option<&'a str>,
     /// Only this version.
     pub version: Option<&'a str>,
-    /// The language to speak.
+    /// The wanted language.
     pub locale: &'a str,
-    /// The language to fall back to.
+    /// The language of the business, as a fallback.
     pub business_locale: &'a str,
 }
 
 impl<'a> ModelQuery<'a> {
-    /// What a business wants; no locale means its own.
+    /// A query for a business; no locale means the business's own.
     pub fn of(
         business: &'a BusinessInfo,
         location: Option<&'a str>,
@@ -39,13 +39,13 @@ impl<'a> ModelQuery<'a> {
         }
     }
 
-    /// How near a model is; none when it may not be used at all. Greater is nearer.
+    /// How near a model is; none when it may not be used. Greater is nearer.
     fn nearness(&self, model: &MessageModel) -> Option<(u8, u8, u8)> {
         let MessageModel { version, business_type, location_context, locale, .. } = model;
         self.nearness_of([Some(version), business_type.as_ref(), location_context.as_ref(), locale.as_ref()])
     }
 
-    /// The same by the name alone.
+    /// Like `nearness`, from the name alone.
     fn nearness_of_name(&self, name: &ModelName) -> Option<(u8, u8, u8)> {
         let ModelName { version, business_type, location_context, locale } = name;
         self.nearness_of([Some(version), business_type.as_ref(), location_context.as_ref(), locale.as_ref()])
@@ -76,14 +76,15 @@ impl<'a> ModelQuery<'a> {
         Some((place, locale, kind))
     }
 
-    /// The nearest model of a code in the store, and of equally near ones the newest. Of the others none is unpacked.
+    /// The nearest model of a code in the store, and of equally near ones the newest. The other models are not
+    /// decompressed.
     pub async fn find(&self, store: &Store, decision_code: &str) -> Result<Option<MessageModel>, StoreError> {
         let version = self.version.map(canonical_version);
         let in_canonical_spelling = match &version {
             Some(version) => self.first(store, decision_code, Some(version)).await?,
             None => None,
         };
-        // What an earlier release has stored may be spelled otherwise.
+        // An earlier release may have stored the version in another spelling.
         match in_canonical_spelling {
             Some(model) => Ok(Some(model)),
             None => self.first(store, decision_code, None).await,
@@ -104,7 +105,7 @@ impl<'a> ModelQuery<'a> {
         Ok(store.first_message_models(code, version, 1, wants, order).await?.pop())
     }
 
-    /// Why a model may be used, and how near it is, for a person; none when it may not be used at all.
+    /// Why a model may be used, and how near it is, for people; none when it may not be used.
     pub fn why(&self, model: &MessageModel) -> Option<String> {
         let (place, locale, kind) = self.nearness(model)?;
         let place = match (&model.location_context, place) {

@@ -1,4 +1,4 @@
-//! Message models as authors write them, in TOML or JSON: everything that is wrong is told, each with its line.
+//! Reads message models as authors write them, in TOML or JSON, and reports every problem with its line.
 
 mod fields;
 mod json;
@@ -18,7 +18,7 @@ use fields::{excerpt, locale_problem, name_problem, version_problem};
 
 pub use fields::is_locale;
 
-/// How a text of message models is written.
+/// The format of a text of message models.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ModelFormat {
     /// As in bundles: one model at the top level, or several under `[[models]]`.
@@ -27,19 +27,19 @@ pub enum ModelFormat {
     Json,
 }
 
-/// Something wrong in a text of message models.
+/// A problem of a text of message models.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{line}: {}{message}", prefix(*.severity))]
 pub struct ModelProblem {
     /// The line, from 1.
     pub line: usize,
-    /// What is wrong, the way out, and in which model.
+    /// What is wrong, what to do, and in which model.
     pub message: String,
-    /// Whether the models can be used all the same.
+    /// Whether the models can be used nevertheless.
     pub severity: Severity,
 }
 
-/// How a line says that it is no error.
+/// The prefix of a problem that is not an error.
 fn prefix(severity: Severity) -> &'static str {
     match severity {
         Severity::Error => "",
@@ -48,37 +48,37 @@ fn prefix(severity: Severity) -> &'static str {
 }
 
 impl ModelProblem {
-    /// Whether it keeps the models from being used.
+    /// Whether the problem prevents the use of the models.
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
     }
 }
 
-/// What a text of message models says.
+/// The content of a text of message models.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ReadText {
     /// Its models.
     pub models: Vec<WrittenModel>,
-    /// What may be meant otherwise than it is written.
+    /// Warnings: the models can be used, but their author may have meant something else.
     pub warnings: Vec<ModelProblem>,
 }
 
-/// A message model, and where it begins.
+/// A message model and its place.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WrittenModel {
     /// The model.
     pub model: MessageModel,
     /// Its first line, from 1.
     pub line: usize,
-    /// Which of the text's models it is, from 1.
+    /// The model's number in the text, from 1.
     pub number: usize,
 }
 
-/// A model as it was found, before anybody knows whether it is one.
+/// A model before its fields are checked.
 struct Draft {
-    /// Where it begins, in bytes.
+    /// The position of its start, in bytes.
     at: usize,
-    /// Which it is, from 1, and of how many.
+    /// Its number, from 1, and the number of models in the text.
     number: usize,
     count: usize,
     fields: Vec<Field>,
@@ -86,45 +86,46 @@ struct Draft {
 
 struct Field {
     name: String,
-    /// Where its value begins, in bytes.
+    /// The position of its value, in bytes.
     at: usize,
     value: Found,
 }
 
-/// What stands in a field.
+/// The value of a field.
 enum Found {
     Text(String),
-    /// Each with where it begins, in bytes.
+    /// Texts, each with the position of its start in bytes.
     Texts(Vec<(usize, String)>),
-    /// JSON's null: as if the field were not there.
+    /// JSON's null, which counts as a missing field.
     Nothing,
-    /// Something that no field of a model holds, by its name.
+    /// A value of a type that no field of a model has; with the name of the type.
     Other(&'static str),
 }
 
-/// Where and why a part of a text can be no model.
+/// Where and why a part of a text cannot be a model.
 struct Unreadable {
     at: usize,
     message: String,
 }
 
-/// What an author may write.
+/// The fields that an author may write.
 const FIELDS: [&str; 7] =
     ["decisionCode", "version", "messageTemplate", "parameters", "businessType", "locationContext", "locale"];
 
-/// What only the host writes. Left out of what is read, so that what a command prints as JSON can be read again.
+/// The fields that only the host writes. Reading ignores them, so that the JSON output of a command can be read again.
 const OWN: [&str; 4] = ["usageCount", "lastUsed", "createdAt", "updatedAt"];
 
-/// For whom the models of a text may speak.
+/// The business types that the models of a text may be for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SpeaksFor<'a> {
-    /// For whatever type each names, and for this one where one names none; none is every type. An operator may.
+    /// The type that each model names, and this type for a model that names none; none is every type. For texts from an
+    /// operator.
     Any(Option<&'a str>),
-    /// For this type only. So do those of a bundle: what it says, no business of another type ever says.
+    /// This type only. For the models of a bundle, which must not be used for businesses of another type.
     Only(&'a str),
 }
 
-/// Reads a text of message models. Everything that is wrong is reported, not only the first; warnings with it.
+/// Reads a text of message models. Reports everything that is wrong, and warnings.
 pub fn read_model_text(
     text: &str,
     format: ModelFormat,
@@ -158,14 +159,14 @@ fn error(line: usize, message: String) -> ModelProblem {
     ModelProblem { line, message, severity: Severity::Error }
 }
 
-/// Which of a text's models one is, as problems say it.
+/// Which of the text's models it is, for problems.
 fn which(number: usize, count: usize) -> Option<String> {
     (count > 1).then(|| format!("model {number} of {count}"))
 }
 
 impl Draft {
-    /// Its place, code and version, as far as they are there; problems of a text on one line would be told apart by
-    /// nothing else.
+    /// The model's number, code and version, if it has them. In a text on one line, only these distinguish the problems
+    /// of its models.
     fn which(&self) -> String {
         let text = |name: &str| {
             let field = self.fields.iter().find(|field| field.name == name)?;
@@ -201,18 +202,18 @@ fn repeated(models: &[WrittenModel]) -> Vec<ModelProblem> {
     problems
 }
 
-/// One draft on its way to a model.
+/// Turns one draft into a model.
 struct Reading<'a> {
     text: &'a str,
     lines: &'a Lines,
     format: ModelFormat,
-    /// Which model it is, as problems say it at their end.
+    /// Which model it is, for the end of a problem's message.
     which: String,
     problems: Vec<ModelProblem>,
 }
 
 impl Reading<'_> {
-    /// The model, when nothing is wrong with it.
+    /// The model, when it has no errors.
     fn model(&mut self, draft: Draft, speaks_for: SpeaksFor<'_>, now: Timestamp) -> Option<MessageModel> {
         let at = draft.at;
         let mut fields = self.known(draft.fields);
@@ -236,7 +237,7 @@ impl Reading<'_> {
             created_at: now,
             updated_at: now,
         };
-        // Without its parameters a template would be blamed for using them.
+        // Without the parameters, their use in the template would be reported as an error.
         if let Some(parameters) = parameters {
             self.template(&model, template_at, &parameters);
         }
@@ -270,7 +271,7 @@ impl Reading<'_> {
         }
     }
 
-    /// The fields that a model has, by name.
+    /// The known fields of a model, by name.
     fn known(&mut self, found: Vec<Field>) -> HashMap<String, Field> {
         let mut fields = HashMap::with_capacity(found.len());
         for field in found {
@@ -290,7 +291,7 @@ impl Reading<'_> {
         fields
     }
 
-    /// A text that has to be there; empty when it is not or is wrong, which has been told then.
+    /// A required text; empty when it is missing or wrong, which is then reported.
     fn required(
         &mut self,
         fields: &mut HashMap<String, Field>,
@@ -321,7 +322,7 @@ impl Reading<'_> {
         None
     }
 
-    /// The type that a model speaks for.
+    /// The business type that a model is for.
     fn business_type(&mut self, fields: &mut HashMap<String, Field>, speaks_for: SpeaksFor<'_>) -> Option<String> {
         let at = fields.get("businessType").map_or(0, |field| field.at);
         let named = self.optional(fields, "businessType", name_problem);
@@ -370,12 +371,12 @@ impl Reading<'_> {
         self.problems.push(ModelProblem { line, message: format!("{message}{}", self.which), severity });
     }
 
-    /// The line of the file in which a template goes wrong.
+    /// The line of the file at which a template has an error.
     fn template_line(&self, at: usize, error: &TemplateError) -> usize {
         let begins = self.lines.at(at);
         let written = self.text.get(at..).unwrap_or_default();
         let Some(rest) = written.strip_prefix("\"\"\"").or_else(|| written.strip_prefix("'''")) else {
-            // On one line of the file, however many it has itself.
+            // The whole template is on one line of the file.
             return begins;
         };
         let first = begins + usize::from(rest.starts_with('\n') || rest.starts_with("\r\n"));

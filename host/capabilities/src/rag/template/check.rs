@@ -1,5 +1,5 @@
-//! What a template says that can never work, and what it leaves to chance: for whoever writes it. A stored template
-//! renders as far as it can all the same, so none of this is looked for then.
+//! Finds parts of a template that can never work, and parts whose result is doubtful, for the template's author. A
+//! stored template is rendered as far as possible nevertheless, and is not checked then.
 
 mod assigned;
 mod expression;
@@ -14,18 +14,18 @@ use super::value::Value;
 use judge::KnownValue;
 use kinds::TemplateValueKinds;
 
-/// How much work a check may do, in steps. What a template of usual length needs is some thousand.
+/// The most work of a check, in steps. A template of usual length needs some thousand.
 const MOST_WORK: u32 = 1_000_000;
 
-/// Looks for expressions that fail, or mean nothing, whatever the parameters are.
+/// Finds expressions that fail, or have no meaning, for all parameters.
 struct Checker {
     errors: Vec<TemplateError>,
-    /// The work that is left. Once it is used up nothing more is looked for, because a missed mistake costs less than a
-    /// check without end.
+    /// The work that is left. When it is used up, the check ends, because missing a mistake costs less than an endless
+    /// check.
     left: u32,
 }
 
-/// Everything that can never work, by line.
+/// The parts that can never work, by line.
 pub(super) fn mistakes(read: &Read) -> Vec<TemplateError> {
     let mut checker = Checker { errors: Vec::new(), left: MOST_WORK };
     checker.body(&read.body);
@@ -33,12 +33,12 @@ pub(super) fn mistakes(read: &Read) -> Vec<TemplateError> {
     checker.errors
 }
 
-/// What works with some parameters only, or has no effect, by line.
+/// The parts that work with some parameters only, or have no effect, by line.
 pub(super) fn doubts(read: &Read, parameters: &[String]) -> Vec<TemplateError> {
     assigned::doubts(read, parameters)
 }
 
-/// The parameters that the template reads nowhere.
+/// The parameters that the template does not read.
 pub(super) fn unused<'p>(read: &Read, parameters: &'p [String]) -> Vec<&'p str> {
     let used = assigned::names_read(&read.body);
     let is_used = |name: &str| {
@@ -96,7 +96,7 @@ impl Checker {
             let items = values.first().map_or(Ok(Vec::new()), |value| value.iterate(meter))?;
             Value::list(items, false)
         });
-        // A condition may leave out every item that cannot be divided.
+        // The loop's condition may skip every item that cannot be split.
         let (AssignmentTarget::Each(names), KnownValue::Value(items), false) = (target, &items, is_chosen) else {
             return;
         };
@@ -118,7 +118,7 @@ impl Checker {
         }
     }
 
-    /// What is divided among so many names.
+    /// Checks a value that is split among several names.
     fn division(&mut self, what: &str, names: usize, known: &KnownValue<'_>, line: u16) {
         let reason = match known {
             KnownValue::Value(value) => match value.as_list() {

@@ -1,4 +1,4 @@
-//! Comparing, finding and sorting values, paid by what is looked at.
+//! Compares, finds and sorts values. The cost is what is looked at.
 
 use std::cmp::Ordering;
 
@@ -11,7 +11,7 @@ enum Numbers {
     Floats(f64, f64),
 }
 
-/// The largest integer that a float holds exactly together with every smaller one.
+/// The largest integer up to which a float represents every integer exactly.
 const EXACT: i128 = 1 << 53;
 
 fn numbers(one: &Value<'_>, other: &Value<'_>) -> Option<Numbers> {
@@ -44,7 +44,7 @@ fn equal_within(one: &Value<'_>, other: &Value<'_>, meter: &mut RenderMeter, dep
     if let Some(numbers) = numbers(one, other) {
         return Ok(match numbers {
             Numbers::Integers(one, other) => one == other,
-            // An integer that no float holds exactly equals none.
+            // An integer that no float represents exactly equals no float.
             Numbers::Floats(one_float, other_float) => {
                 let exact = |value: &Value<'_>| !matches!(value, Value::Integer(value) if value.abs() > EXACT);
                 one_float == other_float && exact(one) && exact(other)
@@ -81,7 +81,7 @@ fn equal_within(one: &Value<'_>, other: &Value<'_>, meter: &mut RenderMeter, dep
     Ok(matches!((one, other), (Value::None, Value::None)) || (one.is_undefined() && other.is_undefined()))
 }
 
-/// Which of two values comes first. Values of different kinds follow one another in a fixed order.
+/// The order of two values. Values of different kinds have a fixed order.
 pub(super) fn order(one: &Value<'_>, other: &Value<'_>, meter: &mut RenderMeter) -> Result<Ordering, RenderError> {
     order_within(one, other, meter, 0)
 }
@@ -123,7 +123,7 @@ fn order_within(
     }
 }
 
-/// Name by name, each with its value.
+/// Compares maps by their names and values, entry by entry.
 fn order_maps<'v, 'a: 'v>(
     mut ours: Pairs<'v, 'a>,
     mut theirs: Pairs<'v, 'a>,
@@ -160,7 +160,7 @@ fn rank(value: &Value<'_>) -> u8 {
     }
 }
 
-/// Whether a text holds another, a list an item, or a map a name.
+/// Whether a text contains another, a list an item, or a map a name.
 pub(super) fn contains(whole: &Value<'_>, part: &Value<'_>, meter: &mut RenderMeter) -> Result<bool, RenderError> {
     if let Some(text) = whole.as_text() {
         let part = part.to_text(meter)?;
@@ -187,7 +187,7 @@ pub(super) fn contains(whole: &Value<'_>, part: &Value<'_>, meter: &mut RenderMe
     }
 }
 
-/// How lists are sorted.
+/// The options of sorting.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sorting {
     pub case_sensitive: bool,
@@ -195,7 +195,7 @@ pub(super) struct Sorting {
 }
 
 impl Sorting {
-    /// Which of two keys comes first. Texts are compared without regard to the case of ASCII letters unless told
+    /// The order of two keys. Texts are compared without regard to the case of ASCII letters, unless the options say
     /// otherwise.
     pub fn order(self, one: &Value<'_>, other: &Value<'_>, meter: &mut RenderMeter) -> Result<Ordering, RenderError> {
         let order = match (one.as_text(), other.as_text()) {
@@ -210,7 +210,7 @@ impl Sorting {
         Ok(if self.reverse { order.reverse() } else { order })
     }
 
-    /// Sorts by merging, so that equal ones stay in order, a comparison may fail, and none has to be consistent.
+    /// Merge sort: it keeps the order of equal items, a comparison may fail, and comparisons need not be consistent.
     pub fn sort<'a>(
         self,
         mut items: Vec<(Value<'a>, Value<'a>)>,

@@ -8,7 +8,7 @@ use super::language::{Filter, Test};
 use super::meter::{RenderError, RenderMeter};
 use super::value::Value;
 
-/// What a filter was given besides its value.
+/// The arguments of a filter.
 pub(super) struct Given<'a> {
     pub positional: Vec<Value<'a>>,
     pub named: Vec<(&'static str, Value<'a>)>,
@@ -17,7 +17,7 @@ pub(super) struct Given<'a> {
 }
 
 impl<'a> Given<'a> {
-    /// The argument at a place, or of this name.
+    /// The argument at a position, or with this name.
     fn at(&self, place: usize, name: &str) -> Option<&Value<'a>> {
         let named = || self.named.iter().find(|(known, _)| *known == name).map(|(_, value)| value);
         let found = self.positional.get(place).or_else(named);
@@ -28,12 +28,12 @@ impl<'a> Given<'a> {
         self.at(usize::MAX, name)
     }
 
-    /// Whether a switch is on.
+    /// The value of a boolean argument.
     fn switch(&self, place: usize, name: &str) -> Result<bool, RenderError> {
         self.at(place, name).map_or(Ok(false), Value::holds)
     }
 
-    /// A text that was given; none when there is none.
+    /// A text argument; none when it is missing.
     fn text(&self, place: usize, name: &'static str) -> Result<Option<&str>, RenderError> {
         let Some(value) = self.at(place, name) else { return Ok(None) };
         match value.as_text() {
@@ -43,7 +43,7 @@ impl<'a> Given<'a> {
     }
 }
 
-/// The value that a filter makes of a value.
+/// The result of a filter for a value.
 pub(super) fn apply<'a>(
     filter: Filter,
     value: Value<'a>,
@@ -57,7 +57,7 @@ pub(super) fn apply<'a>(
     match filter {
         Filter::Default => default(value, given),
         Filter::Bool => value.holds().map(Value::Bool),
-        // Nothing is escaped, so a safe text is any text.
+        // Templates escape nothing, so `safe` has no effect.
         Filter::Safe | Filter::String => value.to_text(meter).map(Value::Text),
         Filter::Abs => numbers::absolute(&value),
         Filter::Int => numbers::int(&value, given, meter),
@@ -94,7 +94,7 @@ pub(super) fn apply<'a>(
     }
 }
 
-/// What takes the place of a value that is not there, or with `true` also of one that does not hold.
+/// The default for a value that does not exist, or with `true` also for a value that is false.
 fn default<'a>(value: Value<'a>, given: &Given<'a>) -> Result<Value<'a>, RenderError> {
     let also_false = given.positional.get(1).map_or(Ok(false), Value::holds)?;
     if value.is_undefined() || (also_false && !value.holds()?) {

@@ -110,7 +110,7 @@ fn everything_unknown_in_a_template_is_told_at_once() {
     assert_eq!(told.len(), 5, "{told:#?}");
 }
 
-/// A thread as small as one of the runtime's that is half used up already.
+/// Runs on a thread with a small stack, like that of a runtime thread that is half used.
 fn on_a_small_stack<T: Send>(name: &str, run: impl FnOnce() -> T + Send) -> T {
     std::thread::scope(|scope| {
         let builder = std::thread::Builder::new().name(name.to_owned()).stack_size(1 << 20);
@@ -154,7 +154,7 @@ fn no_nesting_goes_deeper_than_a_stack_is() {
         repeated("", "{% raw %}", ""),
         repeated("", "{#", ""),
     ];
-    // As deep as may be.
+    // As deep as allowed.
     templates.push(format!("{{{{ {}1{} }}}}", "[".repeat(38), "]".repeat(38)));
     templates.push(format!("{{{{ {}1 }}}}", "-".repeat(98)));
     templates.push(format!("{{{{ a{} }}}}", "~a".repeat(98)));
@@ -166,7 +166,7 @@ fn no_nesting_goes_deeper_than_a_stack_is() {
         let start: String = template.chars().take(40).collect();
         let deep = &deep;
         let read = Template::read(&model(&template, &["a"]));
-        // Neither whether there are mistakes nor whether it renders is the point.
+        // The results do not matter here.
         on_a_small_stack(&start, move || drop(read.map(|read| (read.mistakes(), read.doubts(), read.unused().len()))));
         let _ = on_a_small_stack(&start, move || render(&template, &json!({"a": deep})));
     }
@@ -181,7 +181,7 @@ fn no_nesting_goes_deeper_than_a_stack_is() {
     assert!(written.is_err(), "{written:?}");
 }
 
-/// Templates that ask for far more than they are long.
+/// Templates that ask for far more work than their length suggests.
 fn hostile() -> Vec<String> {
     let mut templates: Vec<String> = [
         "{% for a in range(10000) %}{% for b in range(10000) %}{% endfor %}{% endfor %}",
@@ -218,7 +218,7 @@ fn hostile() -> Vec<String> {
     ]
     .map(str::to_owned)
     .into();
-    // Values that share their parts are as large as a tree, though there is little of them.
+    // Values that share their parts are as large as a tree in a message, although they take little memory.
     let shared = "{% set a0 = [1] %}".to_owned()
         + &(1..60).map(|n| format!("{{% set a{n} = [a{}, a{}] %}}", n - 1, n - 1)).collect::<String>();
     for end in ["{{ a59 }}", "{{ a59 == a59 }}", "{{ a59 | string | length }}", "{{ a59 < a59 }}", "{{ a58 in a59 }}"] {

@@ -1,16 +1,15 @@
-//! What a template is made of, with every name resolved: nothing is looked up by name while it renders but its
-//! parameters.
+//! The syntax tree of a template, with all names resolved: rendering looks up only parameters by name.
 
-/// A template's statements, one after the other.
+/// Statements in their order.
 pub(super) type Body = Vec<Statement>;
 
-/// A name that the template uses, by its place in the list of names.
+/// A name that the template uses, as its index in the list of names.
 pub(super) type Name = u16;
 
 /// One statement.
 #[derive(Debug)]
 pub(super) enum Statement {
-    /// Text as it stands.
+    /// Literal text.
     Text(String),
     /// `{{ … }}`
     Emit(ExpressionNode),
@@ -32,15 +31,15 @@ pub(super) enum Statement {
     With { assignments: Vec<(AssignmentTarget, ExpressionNode)>, body: Body },
 }
 
-/// What a value is assigned to.
+/// The target of an assignment.
 #[derive(Debug)]
 pub(super) enum AssignmentTarget {
     One(Name),
-    /// The items of a list, each to a name.
+    /// Several names, which take the items of a list.
     Each(Vec<Name>),
 }
 
-/// An expression, the line it begins in, and how deep it is.
+/// An expression, the line in which it begins, and its depth.
 #[derive(Debug)]
 pub(super) struct ExpressionNode {
     pub kind: Box<ExpressionKind>,
@@ -48,7 +47,7 @@ pub(super) struct ExpressionNode {
     pub depth: u16,
 }
 
-/// What an expression is.
+/// The kinds of expressions.
 #[derive(Debug)]
 pub(super) enum ExpressionKind {
     Constant(Constant),
@@ -100,18 +99,18 @@ pub(super) enum Constant {
     Text(String),
 }
 
-/// What is given to a filter or test.
+/// The arguments of a filter or test.
 #[derive(Debug, Default)]
 pub(super) struct Arguments {
     pub positional: Vec<ExpressionNode>,
     pub named: Vec<(&'static str, ExpressionNode)>,
-    /// For `map`: the filter that every item goes through.
+    /// For `map`: the filter for every item.
     pub filter: Option<Filter>,
-    /// For `select` and the like: what every item is tested for.
+    /// For `select` and similar filters: the test for every item.
     pub test: Option<Test>,
 }
 
-/// Two values to one.
+/// Operators of arithmetic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Arithmetic {
     Add,
@@ -124,7 +123,7 @@ pub(super) enum Arithmetic {
     Concatenate,
 }
 
-/// How two values are compared.
+/// Operators of comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Comparison {
     Equal,
@@ -137,7 +136,7 @@ pub(super) enum Comparison {
     NotIn,
 }
 
-/// A list of things with names, and how many arguments each takes.
+/// Declares names, and the arguments of each.
 macro_rules! named {
     ($(#[$meta:meta])* $kind:ident { $($variant:ident = $($name:literal)|+ ($from:literal..=$to:literal $(, $keyword:literal)*);)+ }) => {
         $(#[$meta])*
@@ -145,10 +144,10 @@ macro_rules! named {
         pub(super) enum $kind { $($variant),+ }
 
         impl $kind {
-            /// Every name, in the order of the alphabet or nearly so.
+            /// All names, nearly in alphabetical order.
             pub const NAMES: &[&str] = &[$($($name),+),+];
 
-            /// What has this name.
+            /// The value for a name; aliases count.
             pub fn named(name: &str) -> Option<Self> {
                 match name {
                     $($($name)|+ => Some(Self::$variant),)+
@@ -156,7 +155,7 @@ macro_rules! named {
                 }
             }
 
-            /// Its name, the usual one of several.
+            /// The name; the usual one if there are several.
             #[allow(dead_code, reason = "what a loop knows of itself is told by the name that was written")]
             pub fn name(self) -> &'static str {
                 match self {
@@ -167,7 +166,7 @@ macro_rules! named {
                 }
             }
 
-            /// How many arguments without a name it takes, and which with one.
+            /// The number of positional arguments, and the names of keyword arguments.
             #[allow(dead_code, reason = "what a loop knows of itself takes none")]
             pub fn signature(self) -> (std::ops::RangeInclusive<usize>, &'static [&'static str]) {
                 match self {
@@ -179,7 +178,7 @@ macro_rules! named {
 }
 
 named! {
-    /// The filters there are.
+    /// The filters of the language.
     Filter {
         Abs = "abs" (0..=0);
         Bool = "bool" (0..=0);
@@ -221,7 +220,7 @@ named! {
 }
 
 named! {
-    /// The tests there are.
+    /// The tests of the language.
     Test {
         Boolean = "boolean" (0..=0);
         Defined = "defined" (0..=0);
@@ -254,7 +253,7 @@ named! {
 }
 
 named! {
-    /// What a loop knows of itself.
+    /// The fields of `loop`.
     LoopField {
         Depth = "depth" (0..=0);
         Depth0 = "depth0" (0..=0);

@@ -1,18 +1,19 @@
-//! What rendering may cost. Every operation is priced by what it touches and makes, so that the bound is the same on
-//! every machine and at every time: whether a template renders depends on the template and its parameters alone.
+//! Limits the cost of rendering. The cost of an operation depends on the values that it reads and makes. So the limit
+//! is the same on every machine and at every time: whether a template renders depends on the template and its
+//! parameters alone.
 
 use super::RenderSteps;
 
 /// The most bytes that one rendering may make, in all texts, lists and maps together.
 const MOST_MADE: usize = 1 << 20;
-/// How deep lists and maps may be nested.
+/// The deepest nesting of lists and maps.
 pub(super) const DEEPEST: u16 = 128;
 
 /// Why rendering stops.
 #[derive(Debug)]
 pub(super) struct RenderError {
     pub kind: RenderErrorKind,
-    /// The template's line; 0 as long as nobody knows it.
+    /// The template's line; 0 while it is not known.
     pub line: u16,
 }
 
@@ -40,7 +41,7 @@ impl RenderError {
     }
 }
 
-/// Counts what is left.
+/// Counts the work that is left.
 #[derive(Debug)]
 pub(super) struct RenderMeter {
     left: u32,
@@ -57,7 +58,7 @@ impl RenderMeter {
         self.left
     }
 
-    /// So many steps, each about as much as looking at one small value.
+    /// Counts steps; one step is about as much work as looking at one small value.
     pub fn steps(&mut self, count: usize) -> Result<(), RenderError> {
         match u32::try_from(count).ok().and_then(|count| self.left.checked_sub(count)) {
             Some(left) => {
@@ -71,24 +72,24 @@ impl RenderMeter {
         }
     }
 
-    /// Bytes that are looked at one by one.
+    /// Counts bytes that are looked at one by one.
     pub fn look(&mut self, bytes: usize) -> Result<(), RenderError> {
         self.steps(bytes / 4 + 1)
     }
 
-    /// Bytes of a text that is made; asked before it is.
+    /// Counts the bytes of a new text, before it is made.
     pub fn text(&mut self, bytes: usize) -> Result<(), RenderError> {
         self.steps(bytes / 32 + 1)?;
         self.make(bytes)
     }
 
-    /// Places of a list or map that is made; asked before it is.
+    /// Counts the places of a new list or map, before it is made.
     pub fn places(&mut self, count: usize) -> Result<(), RenderError> {
         self.steps(count.saturating_add(1))?;
         self.make(count.saturating_mul(size_of::<super::value::Value<'_>>()))
     }
 
-    /// Going one level down into a value.
+    /// Goes one level down into a value.
     pub fn down(&mut self, depth: u16) -> Result<u16, RenderError> {
         self.steps(1)?;
         if depth >= DEEPEST {

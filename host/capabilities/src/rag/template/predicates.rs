@@ -70,7 +70,7 @@ fn divides(value: &Value<'_>, by: &Value<'_>, meter: &mut RenderMeter) -> Result
     }
 }
 
-/// Whether a text has letters with case, and all of them the wanted one.
+/// Whether a text has letters with case, and all of them have the wanted case.
 fn cased(
     value: &Value<'_>,
     wanted: fn(char) -> bool,

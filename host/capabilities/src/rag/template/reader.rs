@@ -1,6 +1,6 @@
-//! From text to statements. The tokens are minijinja's; its parser is not used, because chains of `-`, `not`, `elif` or
-//! parentheses take it as deep as the text is long. Names are resolved here, so that what is not there is told when a
-//! template is read.
+//! Parses a text into statements. The tokens come from minijinja. Its parser is not used, because chains of `-`, `not`,
+//! `elif` or parentheses make it recurse as deep as the text is long. Names are resolved here, so that unknown names
+//! are reported when a template is read.
 
 mod expression;
 mod operator;
@@ -15,23 +15,23 @@ use signalbox_diagnostics::nearest;
 use super::TemplateError;
 use super::language::{AssignmentTarget, Body, Name};
 
-/// How deep statements, parentheses, lists and maps may be nested.
+/// The deepest nesting of statements, parentheses, lists and maps.
 const DEEPEST: usize = 40;
-/// The most names that a template uses.
+/// The most names of a template.
 const MOST_NAMES: usize = 1_000;
 
-/// What cannot be in a name.
+/// Words that cannot be names.
 const WORDS: [&str; 8] = ["and", "else", "if", "in", "is", "not", "loop", "self"];
 const LITERALS: [&str; 6] = ["true", "True", "false", "False", "none", "None"];
 
-/// A template that was read.
+/// A parsed template.
 #[derive(Debug)]
 pub(super) struct Read {
     pub body: Body,
     pub names: Vec<String>,
 }
 
-/// Why reading goes no further.
+/// Why parsing stops.
 struct Stop(TemplateError);
 
 type Reading<T> = Result<T, Stop>;
@@ -41,7 +41,7 @@ struct Reader<'s> {
     /// The next token and the one after it, each with its line.
     next: Option<(Token<'s>, u16)>,
     after: Option<(Token<'s>, u16)>,
-    /// Why there are no more tokens, when it is not the end.
+    /// Why there are no more tokens, unless the text has ended.
     failure: Option<TemplateError>,
     /// The line of the next token.
     line: u16,
@@ -49,7 +49,7 @@ struct Reader<'s> {
     places: HashMap<&'s str, Name>,
     /// The names that are assigned, by scope.
     scopes: Vec<Vec<Name>>,
-    /// Those that were assigned in a scope that has ended.
+    /// Names that were assigned in a scope that has ended.
     ended: HashSet<Name>,
     parameters: HashSet<&'s str>,
     loops: usize,
@@ -57,7 +57,7 @@ struct Reader<'s> {
     problems: Vec<TemplateError>,
 }
 
-/// Reads a template that uses these parameters. Everything that is wrong is told, as far as the text can be followed.
+/// Parses a template with these parameters. Reports everything that is wrong, as far as the text can be parsed.
 pub(super) fn read<'s>(template: &'s str, parameters: &'s [String]) -> Result<Read, Vec<TemplateError>> {
     let tokens = Tokenizer::new(template, "template", false, minijinja::syntax::SyntaxConfig::default());
     let mut reader = Reader {
@@ -140,7 +140,7 @@ impl<'s> Reader<'s> {
         self.is(|token| matches!(token, Token::Ident(name) if *name == word))
     }
 
-    /// Takes the next token when it is this one.
+    /// Takes the next token if it is this one.
     fn skip(&mut self, wanted: impl Fn(&Token<'s>) -> bool) -> Reading<bool> {
         let found = self.is(wanted);
         if found {
@@ -165,7 +165,7 @@ impl<'s> Reader<'s> {
         self.require("the end of the block `%}`", |token| matches!(token, Token::BlockEnd))
     }
 
-    /// A name that is to come.
+    /// Takes a name, which has to come next.
     fn word(&mut self, wanted: &str) -> Reading<&'s str> {
         match self.next {
             Some((Token::Ident(name), _)) => {
@@ -176,7 +176,7 @@ impl<'s> Reader<'s> {
         }
     }
 
-    /// Goes one level down for as long as `inner` takes.
+    /// Goes one level down for the duration of `inner`.
     fn within<T>(&mut self, inner: impl FnOnce(&mut Self) -> Reading<T>) -> Reading<T> {
         if self.depth >= DEEPEST {
             return self.syntax(format!("the template is nested deeper than {DEEPEST} levels"));
@@ -187,7 +187,7 @@ impl<'s> Reader<'s> {
         given
     }
 
-    /// Notes a name that is not there, and goes on.
+    /// Reports an unknown name, and goes on.
     fn unknown(&mut self, what: &str, name: &str, known: &[&str], line: u16) {
         let name = excerpt(name);
         let way_out = match (nearest(&name, known.iter().copied()), known) {
@@ -216,7 +216,7 @@ impl<'s> Reader<'s> {
         let place = self.place(name)?;
         let assigned = self.scopes.iter().any(|scope| scope.contains(&place));
         if !assigned && !self.parameters.contains(name) {
-            // Told once, not wherever it stands.
+            // Reported once, and not wherever it is used.
             if let Some(root) = self.scopes.first_mut() {
                 root.push(place);
             }
@@ -244,7 +244,7 @@ impl<'s> Reader<'s> {
     }
 }
 
-/// Why nothing can be called so; nothing when something can.
+/// Why a text cannot be a name; none when it can.
 pub(super) fn name_problem(name: &str) -> Option<&'static str> {
     let letter = |character: char| character.is_ascii_alphabetic() || character == '_';
     let is_name = name.starts_with(letter) && name.chars().all(|next| letter(next) || next.is_ascii_digit());
@@ -255,7 +255,7 @@ pub(super) fn name_problem(name: &str) -> Option<&'static str> {
         .then_some("is a word of the templates' language, so that no template can use it; call it otherwise")
 }
 
-/// As much of a name as an error repeats.
+/// A name, shortened for an error.
 pub(super) fn excerpt(name: &str) -> String {
     name.chars().take(64).collect()
 }

@@ -1,4 +1,4 @@
-//! Rendering: statements write, and expressions give values. Everything that is done is paid for first.
+//! Rendering: statements write, and expressions return values. Every operation is paid for before it runs.
 
 pub(super) mod calculate;
 mod expression;
@@ -18,14 +18,14 @@ pub(super) struct TemplateRun<'a> {
     read: &'a Read,
     parameters: &'a JsonObject,
     meter: RenderMeter,
-    /// What is assigned, the latest at the end.
+    /// The assigned names, the latest at the end.
     variables: Vec<(Name, Value<'a>)>,
-    /// Where each scope begins among them.
+    /// The index at which each scope begins among them.
     scopes: Vec<usize>,
     loops: Vec<Loop<'a>>,
 }
 
-/// A loop that is being gone through.
+/// A running loop.
 struct Loop<'a> {
     items: Vec<Value<'a>>,
     at: usize,
@@ -36,7 +36,7 @@ impl<'a> TemplateRun<'a> {
         Self { read, parameters, meter, variables: Vec::new(), scopes: vec![0], loops: Vec::new() }
     }
 
-    /// The message.
+    /// Renders the message.
     pub fn message(mut self) -> Result<String, RenderError> {
         let mut out = String::new();
         self.body(&self.read.body, &mut out)?;
@@ -98,7 +98,7 @@ impl<'a> TemplateRun<'a> {
         written.map_err(|fault| fault.at(node.line))
     }
 
-    /// What a loop goes through.
+    /// The items of a loop.
     fn items(
         &mut self,
         target: &AssignmentTarget,
@@ -135,7 +135,7 @@ impl<'a> TemplateRun<'a> {
         self.scopes.push(begin);
         for at in 0..count {
             self.meter.steps(1)?;
-            // What one round sets, the next does not see.
+            // The next round does not see the names that this round has set.
             self.variables.truncate(begin);
             let item = self.loops.last_mut().and_then(|current| {
                 current.at = at;
@@ -208,7 +208,7 @@ impl<'a> TemplateRun<'a> {
         let number = |value: usize| Value::Integer(value as i128);
         let item = |at: Option<usize>| at.and_then(|at| items.get(at).cloned()).unwrap_or(Value::Undefined);
         match field {
-            // Jinja counts how often a recursive loop has called itself, and there are no recursive loops here.
+            // Jinja counts the nesting of recursive loops here, which this language does not have.
             LoopField::Depth => number(1),
             LoopField::Depth0 => number(0),
             LoopField::First => Value::Bool(at == 0),

@@ -1,4 +1,4 @@
-//! Values while a template renders. What was given as a parameter is borrowed and never copied.
+//! Values of a rendering. Parameters are borrowed and never copied.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -13,9 +13,9 @@ use super::meter::{DEEPEST, RenderError, RenderMeter};
 /// A value.
 #[derive(Clone, Debug)]
 pub(super) enum Value<'a> {
-    /// What is not there: an error wherever it is used.
+    /// A missing value, whose use is an error.
     Undefined,
-    /// What an `if` without an `else` gives: nothing, without an error.
+    /// The value of an `if` without an `else`: it is shown as nothing, without an error.
     Nothing,
     None,
     Bool(bool),
@@ -28,14 +28,14 @@ pub(super) enum Value<'a> {
     GivenMap(&'a JsonObject),
 }
 
-/// A text, of the template or a parameter, or made.
+/// A text: of the template, of a parameter, or made by an operation.
 #[derive(Clone, Debug)]
 pub(super) enum TemplateText<'a> {
     Given(&'a str),
     Made(Rc<str>),
 }
 
-/// A list that the template made.
+/// A list that the template has made.
 #[derive(Debug)]
 pub(super) struct List<'a> {
     pub items: Vec<Value<'a>>,
@@ -43,21 +43,21 @@ pub(super) struct List<'a> {
     depth: u16,
 }
 
-/// A map that the template made.
+/// A map that the template has made.
 #[derive(Debug)]
 pub(super) struct Map<'a> {
     pub entries: BTreeMap<String, Value<'a>>,
     depth: u16,
 }
 
-/// A list's items, given or made.
+/// The items of a list, of a parameter or made by the template.
 #[derive(Clone, Copy)]
 pub(super) enum Items<'v, 'a> {
     Given(&'a [Json]),
     Made(&'v [Value<'a>]),
 }
 
-/// A map's names and values.
+/// The names and values of a map.
 pub(super) type Pairs<'v, 'a> = Box<dyn Iterator<Item = (TemplateText<'a>, Value<'a>)> + 'v>;
 
 impl Deref for TemplateText<'_> {
@@ -104,18 +104,18 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// A text that is paid for.
+    /// A text whose cost was counted.
     pub fn made(text: impl Into<Rc<str>>) -> Self {
         Self::Text(TemplateText::Made(text.into()))
     }
 
-    /// A list whose places are paid for.
+    /// A list whose cost was counted.
     pub fn list(items: Vec<Value<'a>>, is_tuple: bool) -> Result<Self, RenderError> {
         let depth = deeper(items.iter())?;
         Ok(Self::List(Rc::new(List { items, is_tuple, depth })))
     }
 
-    /// A map whose places are paid for.
+    /// A map whose cost was counted.
     pub fn map(entries: BTreeMap<String, Value<'a>>) -> Result<Self, RenderError> {
         let depth = deeper(entries.values())?;
         Ok(Self::Map(Rc::new(Map { entries, depth })))
@@ -136,7 +136,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// Its items, when it is a list.
+    /// The items, when the value is a list.
     pub fn as_list(&self) -> Option<Items<'_, 'a>> {
         match self {
             Self::List(list) => Some(Items::Made(&list.items)),
@@ -149,7 +149,7 @@ impl<'a> Value<'a> {
         matches!(self, Self::List(list) if list.is_tuple)
     }
 
-    /// What stands in a map under this name.
+    /// The value of a map's entry.
     pub fn entry(&self, name: &str) -> Option<Value<'a>> {
         match self {
             Self::Map(map) => map.entries.get(name).cloned(),
@@ -182,7 +182,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// What kind of value it is, as messages call it.
+    /// The name of its kind in messages.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Undefined | Self::Nothing => "nothing",
@@ -196,7 +196,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// Fails for what is not there.
+    /// Fails for a missing value.
     pub fn there(&self) -> Result<(), RenderError> {
         match self {
             Self::Undefined => Err(RenderError::failed("it uses something that is not there")),
@@ -204,7 +204,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// Whether a condition holds.
+    /// The value as a condition.
     pub fn holds(&self) -> Result<bool, RenderError> {
         self.there()?;
         Ok(match self {
@@ -220,7 +220,7 @@ impl<'a> Value<'a> {
         })
     }
 
-    /// What a loop over it sees: a list's items, a map's names, a text's characters.
+    /// The items for a loop: a list's items, a map's names, a text's characters.
     pub fn iterate(&self, meter: &mut RenderMeter) -> Result<Vec<Value<'a>>, RenderError> {
         self.there()?;
         if let Some(items) = self.as_list() {
@@ -245,7 +245,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// Writes it as a message shows it.
+    /// Writes the value as it appears in a message.
     pub fn write(&self, out: &mut String, meter: &mut RenderMeter) -> Result<(), RenderError> {
         if let Self::Text(text) = self {
             meter.text(text.len())?;
@@ -255,7 +255,7 @@ impl<'a> Value<'a> {
         self.write_part(out, meter, false, 0)
     }
 
-    /// Its text, as a message shows it.
+    /// The value as text, as it appears in a message.
     pub fn to_text(&self, meter: &mut RenderMeter) -> Result<TemplateText<'a>, RenderError> {
         if let Self::Text(text) = self {
             return Ok(text.clone());
@@ -323,7 +323,7 @@ impl<'a> Value<'a> {
     }
 }
 
-/// One level more than the deepest of the parts; what was given is not gone through.
+/// One level more than the deepest of the parts. Parameters are not searched.
 fn deeper<'v, 'a: 'v>(parts: impl Iterator<Item = &'v Value<'a>>) -> Result<u16, RenderError> {
     let depth = |value: &Value<'_>| match value {
         Value::List(list) => list.depth,
@@ -352,7 +352,7 @@ fn write_float(value: f64, within: bool, out: &mut String) {
     }
 }
 
-/// A text within a list or map stands in quotes.
+/// A text within a list or map is written in quotes.
 fn write_quoted(text: &str, out: &mut String, meter: &mut RenderMeter) -> Result<(), RenderError> {
     meter.look(text.len())?;
     meter.text(text.len().saturating_mul(4).saturating_add(2))?;

@@ -1,14 +1,14 @@
-//! What may stand in the fields of a message model.
+//! Rules for the fields of a message model.
 
 /// The longest name, in bytes.
 const LONGEST_NAME: usize = 128;
 
-/// Whether a text is a language tag as BCP 47 has it.
+/// Whether a text is a language tag of BCP 47.
 pub fn is_locale(text: &str) -> bool {
     icu_locale_core::Locale::try_from_str(text).is_ok()
 }
 
-/// As much of a text as a problem repeats.
+/// A text, shortened for a message.
 pub(super) fn excerpt(text: &str) -> String {
     text.chars().take(64).collect()
 }

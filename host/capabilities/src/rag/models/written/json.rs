@@ -30,7 +30,7 @@ pub(super) fn drafts(text: &str) -> (Vec<Draft>, Vec<Unreadable>) {
     }
 }
 
-/// Knows where a part of the text stands in it.
+/// Finds the position of a part in the text.
 #[derive(Clone, Copy)]
 struct Place<'a> {
     text: &'a str,
@@ -38,7 +38,7 @@ struct Place<'a> {
 
 impl<'a> Place<'a> {
     fn of(self, part: &RawValue) -> usize {
-        // A raw value is a piece of the text itself.
+        // A raw value is a slice of the text itself.
         (part.get().as_ptr() as usize).saturating_sub(self.text.as_ptr() as usize)
     }
 
@@ -82,12 +82,12 @@ impl<'a> Place<'a> {
             Ok(Value::Number(_)) => Found::Other("a number"),
             Ok(Value::Bool(_)) => Found::Other("true or false"),
             Ok(Value::Object(_)) => Found::Other("an object"),
-            // Sound JSON that is no value, such as a number beyond all bounds.
+            // Valid JSON whose value cannot be represented, such as a number out of range.
             Err(_) => Found::Other("a value out of range"),
         }
     }
 
-    /// The texts of a list that has nothing else.
+    /// The texts of a list; none when it has other values.
     fn texts(self, list: &'a RawValue) -> Option<Vec<(usize, String)>> {
         let items: Vec<&RawValue> = serde_json::from_str(list.get()).ok()?;
         let text = |item: &RawValue| Some((self.of(item), serde_json::from_str(item.get()).ok()?));
@@ -95,7 +95,7 @@ impl<'a> Place<'a> {
     }
 }
 
-/// An object's fields in their order, the same name twice too.
+/// An object's fields in their order, including duplicates.
 struct Fields<'a>(Vec<(String, &'a RawValue)>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {

@@ -4,13 +4,13 @@ fn read(text: &str, format: ModelFormat) -> Result<Vec<WrittenModel>, Vec<ModelP
     read_model_text(text, format, SpeaksFor::Any(None), Timestamp::UNIX_EPOCH).map(|read| read.models)
 }
 
-/// What a text that can be used leaves to doubt, each as `line: warning: message`.
+/// The warnings of a text that can be used, each as `line: warning: message`.
 fn warned(text: &str, format: ModelFormat) -> Vec<String> {
     let read = read_model_text(text, format, SpeaksFor::Any(None), Timestamp::UNIX_EPOCH).unwrap();
     read.warnings.iter().map(ToString::to_string).collect()
 }
 
-/// Everything that is wrong, each as `line: message`.
+/// The problems of a text, each as `line: message`.
 fn told(text: &str, format: ModelFormat) -> Vec<String> {
     read(text, format).unwrap_err().iter().map(|problem| format!("{}: {}", problem.line, problem.message)).collect()
 }

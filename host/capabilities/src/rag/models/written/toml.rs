@@ -4,7 +4,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::{Draft, Field, Found, Unreadable, which};
 
-/// The largest text, in bytes; files are bounded before they are read.
+/// The largest text, in bytes. Files are limited before they are read.
 const LARGEST: usize = 4 << 20;
 
 /// The models of a text: the one at its top level, or those under `[[models]]`.

@@ -1,5 +1,5 @@
-//! Which names have a value where they are read: a name that is set in some branches only, or in a loop whose rounds do
-//! not see one another.
+//! Checks whether names have a value where they are read: a name may be set in some branches only, or in a loop whose
+//! rounds do not see each other's values.
 
 use std::collections::{HashMap, HashSet};
 
@@ -7,15 +7,15 @@ use super::super::TemplateError;
 use super::super::language::{AssignmentTarget, Body, ExpressionKind, ExpressionNode, Filter, Name, Statement, Test};
 use super::super::reader::Read;
 
-/// What stands for everything that a loop knows of itself.
+/// Stands for all fields of `loop`.
 const LOOP: Name = Name::MAX;
 
 /// A name that was set.
 #[derive(Clone, Debug)]
 enum Assigned {
-    /// Whatever happened.
+    /// It is set on every path.
     Surely,
-    /// When a condition held. Where one of these names is tested again, the author seems to know.
+    /// It is set when a condition holds. When the template tests one of these names again, the author probably knows.
     Perhaps { tested: HashSet<Name> },
 }
 
@@ -25,7 +25,7 @@ struct Walk<'r> {
     read: &'r Read,
     parameters: HashSet<&'r str>,
     scopes: Vec<CallScope>,
-    /// The names that are tested around the place that is looked at.
+    /// The names that the conditions around the current place test.
     tested: Vec<HashSet<Name>>,
     told: HashSet<Name>,
     doubts: Vec<TemplateError>,
@@ -52,7 +52,7 @@ pub(super) fn names_read(body: &Body) -> HashSet<Name> {
     names
 }
 
-/// Every expression that stands in a statement, not those within expressions; with what it is assigned to by a `set`.
+/// Calls `see` for every expression of a statement, without its inner expressions, and with the target of a `set`.
 fn for_each_node<'b>(body: &'b Body, see: &mut impl FnMut(&'b ExpressionNode, Option<&'b AssignmentTarget>)) {
     for statement in body {
         match statement {
@@ -81,7 +81,7 @@ fn for_each_node<'b>(body: &'b Body, see: &mut impl FnMut(&'b ExpressionNode, Op
     }
 }
 
-/// Whether a body reads a name for anything but its next value.
+/// Whether a body reads a name, except to compute the name's next value.
 fn uses(body: &Body, name: Name) -> bool {
     let mut names = HashSet::new();
     for_each_node(body, &mut |node, target| {
@@ -102,7 +102,7 @@ fn collect(node: &ExpressionNode, names: &mut HashSet<Name>) {
     parts(node).into_iter().for_each(|part| collect(part, names));
 }
 
-/// The expressions of which an expression consists.
+/// The direct operands of an expression.
 fn parts(node: &ExpressionNode) -> Vec<&ExpressionNode> {
     match &*node.kind {
         ExpressionKind::Constant(_) | ExpressionKind::Variable(_) | ExpressionKind::Loop(_) => Vec::new(),
@@ -132,7 +132,7 @@ fn parts(node: &ExpressionNode) -> Vec<&ExpressionNode> {
     }
 }
 
-/// Whether an expression asks no more than whether a value is there, or says what takes its place.
+/// Whether an expression only asks whether a value exists, or has a default for it.
 fn asks_first(node: &ExpressionNode) -> bool {
     match &*node.kind {
         ExpressionKind::Filter { filter: Filter::Default, of, .. }
@@ -195,7 +195,7 @@ impl Walk<'_> {
         }
     }
 
-    /// What is set in every branch is set surely, and what is set in some perhaps.
+    /// A name that is set in every branch is set surely; one that is set in some branches is set perhaps.
     fn condition(&mut self, branches: &[(ExpressionNode, Body)], otherwise: &Body) {
         let before = self.scopes.last().cloned().unwrap_or_default();
         let (mut tested, mut ends) = (HashSet::new(), Vec::with_capacity(branches.len() + 1));
@@ -203,7 +203,7 @@ impl Walk<'_> {
             collect(test, &mut tested);
         }
         for (at, (test, body)) in branches.iter().enumerate() {
-            // A later test is looked at only when the earlier ones did not hold.
+            // A later condition is evaluated only when the earlier ones did not hold.
             self.tested.push(if at == 0 { HashSet::new() } else { tested.clone() });
             self.expression(test);
             self.tested.pop();
@@ -232,7 +232,7 @@ impl Walk<'_> {
         }
     }
 
-    /// What is set at the end of a branch.
+    /// The names that are set at the end of a branch.
     fn branch(&mut self, before: &CallScope, tested: &HashSet<Name>, body: &Body) -> CallScope {
         if let Some(scope) = self.scopes.last_mut() {
             scope.clone_from(before);
@@ -246,7 +246,7 @@ impl Walk<'_> {
     fn expression(&mut self, node: &ExpressionNode) {
         match &*node.kind {
             ExpressionKind::Variable(name) => self.reads(*name, node.line),
-            // What is asked for stands in the first part.
+            // The tested value is the first operand.
             _ if asks_first(node) => parts(node).into_iter().skip(1).for_each(|part| self.expression(part)),
             ExpressionKind::Choice { test: asked, yes, no } => {
                 self.expression(asked);
@@ -260,7 +260,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Expressions whose turn it is only when another one has given the right answer.
+    /// Expressions that are evaluated only when another one holds.
     fn after<'n>(&mut self, asked: &ExpressionNode, then: impl IntoIterator<Item = &'n ExpressionNode>) {
         let mut names = HashSet::new();
         collect(asked, &mut names);
@@ -291,8 +291,8 @@ impl Walk<'_> {
         self.doubts.push(TemplateError::PerhapsUnset { name, line: line.into() });
     }
 
-    /// What a loop sets for nobody: its next round does not see it, and neither does what stands behind the loop,
-    /// though a name of the same spelling outside suggests it. Sums are written so in other languages.
+    /// Reports names that a loop sets without effect: neither the next round nor the text after the loop sees the
+    /// value, although a name with the same spelling outside suggests it. Other languages compute sums in this way.
     fn lost(&mut self, target: &AssignmentTarget, body: &Body) {
         let own = |name: &Name| match target {
             AssignmentTarget::One(one) => one == name,

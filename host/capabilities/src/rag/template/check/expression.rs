@@ -1,4 +1,4 @@
-//! What is known of an expression's value before there are parameters.
+//! What is known about an expression's value without parameters.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use super::Checker;
 use super::judge::KnownValue;
 use super::kinds::TemplateValueKinds;
 
-/// The items of a list or tuple that stands in the template.
+/// The items of a literal list or tuple.
 pub(super) fn items_of(node: &ExpressionNode) -> Option<&[ExpressionNode]> {
     match &*node.kind {
         ExpressionKind::List(items) | ExpressionKind::Tuple(items) => Some(items),
@@ -20,7 +20,7 @@ pub(super) fn items_of(node: &ExpressionNode) -> Option<&[ExpressionNode]> {
     }
 }
 
-/// The names of a map that stands in the template, when all of them are written out.
+/// The names of a literal map, when all of them are literals.
 fn names_of(node: &ExpressionNode) -> Option<Vec<&str>> {
     let ExpressionKind::Map(entries) = &*node.kind else { return None };
     entries.iter().map(|(name, _)| text_of(name)).collect()
@@ -33,7 +33,7 @@ fn text_of(node: &ExpressionNode) -> Option<&str> {
     }
 }
 
-/// The first of these names.
+/// The first of these names, for a message.
 fn shown(names: &[String]) -> String {
     const MOST: usize = 10;
     let first: Vec<String> = names.iter().take(MOST).map(|name| super::super::reader::excerpt(name)).collect();
@@ -41,7 +41,7 @@ fn shown(names: &[String]) -> String {
 }
 
 impl Checker {
-    /// What is known of the value of an expression; what can never work in it is told.
+    /// What is known about the value of an expression. Reports what can never work in it.
     pub(super) fn known<'a>(&mut self, node: &'a ExpressionNode) -> KnownValue<'a> {
         let line = node.line;
         match &*node.kind {
@@ -133,7 +133,7 @@ impl Checker {
         })
     }
 
-    /// Whether anything can be looked for in a value.
+    /// Reports an `in` on a value that cannot contain anything.
     fn membership(&mut self, whole: KnownValue<'_>, line: u16) {
         self.operation("`in`", line, &[whole], TemplateValueKinds::BOOL, &|values, meter| {
             let whole = values.first().unwrap_or(&Value::None);
@@ -168,7 +168,7 @@ impl Checker {
         if !known.kinds().meets(TemplateValueKinds::LIST.or(TemplateValueKinds::TEXT))
             || !place.kinds().meets(TemplateValueKinds::NUMBER.or(TemplateValueKinds::BOOL))
         {
-            // Names may be known by nothing but their kind.
+            // Only the kinds of the names may be known.
             if !known.kinds().meets(TemplateValueKinds::MAP) || !place.kinds().meets(TemplateValueKinds::TEXT) {
                 self.part(of, &known, None, line);
             }
@@ -188,7 +188,7 @@ impl Checker {
         KnownValue::ANY
     }
 
-    /// The part of a value that has this name, or none; that it never has it is told.
+    /// The part of a value with this name. Reports it when the value can never have the part.
     fn part<'a>(
         &mut self,
         of: &ExpressionNode,

@@ -1,4 +1,4 @@
-//! What is known of what filters give, and arguments that they never take.
+//! What is known about the results of filters, and arguments that they never accept.
 
 use super::super::filters::{self, Given};
 use super::super::language::{Arguments, ExpressionNode, Filter, Test};
@@ -9,7 +9,7 @@ use super::Checker;
 use super::judge::KnownValue;
 use super::kinds::TemplateValueKinds;
 
-/// Arguments on their way: by their place, and by their name.
+/// Arguments by their position and by their name.
 struct Taken<'a> {
     positional: Vec<KnownValue<'a>>,
     named: Vec<(&'static str, KnownValue<'a>)>,
@@ -23,7 +23,7 @@ impl<'a> Taken<'a> {
 }
 
 impl Filter {
-    /// The arguments that are either true or false: the place of each without a name, and its name.
+    /// The boolean arguments: the position of each, and its name.
     fn switches(self) -> &'static [(usize, &'static str)] {
         const NAMED: usize = usize::MAX;
         match self {
@@ -35,7 +35,7 @@ impl Filter {
         }
     }
 
-    /// The place that an argument with this name has without it.
+    /// The position of the argument with this name.
     fn place_of(self, name: &str) -> Option<usize> {
         let names: &[&str] = match self {
             Self::Float | Self::Int => &["default"],
@@ -48,7 +48,7 @@ impl Filter {
         names.iter().position(|known| *known == name)
     }
 
-    /// The kinds of what it gives.
+    /// The kinds of its result.
     fn gives(self, has_default: bool) -> TemplateValueKinds {
         match self {
             Self::Capitalize
@@ -112,7 +112,7 @@ impl Checker {
         self.applied(filter, of, taken, line)
     }
 
-    /// An argument that is given twice: only one of both would count.
+    /// Reports an argument that is given twice, because only one value would count.
     fn twice(&mut self, filter: Filter, taken: &Taken<'_>, line: u16) {
         let what = format!("the filter `{}`", filter.name());
         for (at, (name, _)) in taken.named.iter().enumerate() {
@@ -127,7 +127,7 @@ impl Checker {
         }
     }
 
-    /// Arguments that are true or false. A text such as `'false'` would count as true.
+    /// Checks boolean arguments. A text such as `'false'` would count as true.
     fn switches(&mut self, filter: Filter, taken: &Taken<'_>, line: u16) {
         for (place, name) in filter.switches() {
             let Some(KnownValue::Value(value)) = taken.at(*place, name) else { continue };
@@ -140,7 +140,7 @@ impl Checker {
         }
     }
 
-    /// Arguments of which only some values mean something, and others would be passed over.
+    /// Checks arguments that have a meaning for some values only; other values would be ignored.
     fn choices(&mut self, filter: Filter, taken: &Taken<'_>, line: u16) {
         let what = format!("the filter `{}`", filter.name());
         let value = |name: &str| taken.at(usize::MAX, name).and_then(KnownValue::value);
@@ -206,7 +206,7 @@ impl Checker {
         self.test(test, &operands, line);
     }
 
-    /// What a filter gives, tried out.
+    /// The result of a filter, found by trying it.
     fn applied<'a>(&mut self, filter: Filter, of: KnownValue<'a>, taken: Taken<'a>, line: u16) -> KnownValue<'a> {
         let count = taken.positional.len();
         let names: Vec<&'static str> = taken.named.iter().map(|(name, _)| *name).collect();
@@ -233,8 +233,8 @@ impl Checker {
     }
 }
 
-/// A number does for every field of `format`, so that not all combinations have to be tried. A pattern that is not
-/// known may have any fields: false.
+/// Replaces unknown numbers of `format` by 1, because one number represents all numbers in every field; so not all
+/// combinations have to be tried. False when the pattern is not known, because it may have any fields.
 fn simplified(operands: &mut [KnownValue<'_>]) -> bool {
     let Some((pattern, values)) = operands.split_first_mut() else { return false };
     if pattern.value().is_none() && pattern.kinds().meets(TemplateValueKinds::TEXT) {

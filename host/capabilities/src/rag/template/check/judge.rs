@@ -1,5 +1,5 @@
-//! Whether an operation works with any value at all: it is tried with examples of whatever is not known, by what does
-//! it when the template renders, so that both never differ.
+//! Finds out whether an operation works with any values at all. It is tried with examples of unknown values, by the
+//! same code that renders, so that check and rendering never differ.
 
 use super::super::RenderSteps;
 use super::super::meter::{RenderError, RenderErrorKind, RenderMeter};
@@ -7,28 +7,28 @@ use super::super::value::Value;
 use super::Checker;
 use super::kinds::{TemplateValueKinds, examples};
 
-/// What is known of a value before there are parameters.
+/// What is known about a value without parameters.
 #[derive(Clone, Debug)]
 pub(super) enum KnownValue<'a> {
-    /// All of it.
+    /// The value itself.
     Value(Value<'a>),
-    /// Of which kinds it may be.
+    /// Its possible kinds.
     Kinds(TemplateValueKinds),
 }
 
-/// What does an operation's work.
+/// The code of an operation.
 pub(super) type Operation<'r, 'a> = &'r dyn Fn(&[Value<'a>], &mut RenderMeter) -> Result<Value<'a>, RenderError>;
 
 /// The most combinations of examples that are tried.
 const MOST_TRIALS: usize = 500;
 
-/// How trying ended.
+/// The result of trying.
 enum Trial<'a> {
     /// It works with these values.
     Works(Vec<Value<'a>>),
-    /// It fails with all.
+    /// It fails with all values.
     Fails(RenderError),
-    /// There are too many combinations, or too little work is left.
+    /// Unknown, because there are too many combinations, or too little work is left.
     Unsure,
 }
 
@@ -60,7 +60,8 @@ impl<'a> KnownValue<'a> {
 }
 
 impl Checker {
-    /// What an operation gives. One that fails whatever its unknown operands are is told.
+    /// What is known about the result of an operation. Reports an operation that fails for all values of its unknown
+    /// operands.
     pub(super) fn operation<'a>(
         &mut self,
         what: &str,
@@ -86,7 +87,7 @@ impl Checker {
         }
     }
 
-    /// Runs it once; nothing when too little work is left.
+    /// Runs it once; none when too little work is left.
     fn run<'a>(&mut self, values: &[Value<'a>], run: Operation<'_, 'a>) -> Option<Result<Value<'a>, RenderError>> {
         self.left = self.left.checked_sub(1).filter(|left| *left >= RenderSteps::FULL.0)?;
         let mut meter = RenderMeter::new(RenderSteps::FULL);
@@ -119,7 +120,8 @@ impl Checker {
         last.map_or(Trial::Unsure, Trial::Fails)
     }
 
-    /// Why it fails, seen from the operand that is to blame: with another one in its place it would work.
+    /// The error from the view of the operand that causes it: with another value for this operand, the operation would
+    /// work.
     fn cause<'a>(&mut self, operands: &[KnownValue<'a>], run: Operation<'_, 'a>) -> Option<RenderError> {
         for (at, operand) in operands.iter().enumerate() {
             let mut others = operands.to_vec();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::value::{TemplateText, Value};
 
-/// The kinds that a value may be of.
+/// A set of kinds that a value may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct TemplateValueKinds(u16);
 
@@ -23,12 +23,12 @@ impl TemplateValueKinds {
         Self(self.0 | other.0)
     }
 
-    /// Whether some kind is among both.
+    /// Whether the two sets have a kind in common.
     pub const fn meets(self, other: Self) -> bool {
         self.0 & other.0 != 0
     }
 
-    /// Whether all of these kinds are among the others.
+    /// Whether the set is a subset of the other.
     pub const fn within(self, others: Self) -> bool {
         self.0 & !others.0 == 0
     }
@@ -45,16 +45,16 @@ impl TemplateValueKinds {
         }
     }
 
-    /// What messages call the first of them.
+    /// The name of the first kind in messages.
     pub fn name(self) -> &'static str {
         let first = examples().into_iter().find(|value| self.meets(Self::of(value)));
         first.map_or("nothing", |value| value.kind())
     }
 }
 
-/// Values of every kind, such that whatever works with some value of a kind works with one of these: numbers with and
-/// without a fraction, around 0; texts with and without a number, and one that an argument asks for; lists and maps
-/// with and without items. What works oftenest comes first.
+/// Examples of every kind, such that an operation that works with some value of a kind works with one of its examples:
+/// numbers with and without a fraction, around 0; texts with and without a number, and one that an argument names;
+/// lists and maps with and without items. Examples that work most often come first.
 pub(super) fn examples() -> Vec<Value<'static>> {
     let text = |text: &'static str| Value::Text(TemplateText::Given(text));
     let list = |items: Vec<Value<'static>>, is_tuple| Value::list(items, is_tuple).unwrap_or(Value::None);

@@ -18,7 +18,7 @@ pub(super) fn part<'a>(value: &Value<'a>, path: &str, meter: &mut RenderMeter) -
     Ok(value)
 }
 
-/// Each item with what it is compared by: itself, or the part that `attribute` names.
+/// Each item with its sort key: the item itself, or the part that `attribute` names.
 fn keyed<'a>(
     value: &Value<'a>,
     given: &Given<'a>,

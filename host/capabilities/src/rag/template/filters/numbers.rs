@@ -19,7 +19,7 @@ pub(super) fn absolute<'a>(value: &Value<'a>) -> Result<Value<'a>, RenderError> 
     }
 }
 
-/// What a text says as a number, or what takes its place.
+/// The number, or the default when the text is not a number.
 fn or_default<'a>(number: Option<Value<'a>>, value: &Value<'_>, given: &Given<'a>) -> Result<Value<'a>, RenderError> {
     let default = || given.at(0, "default").cloned();
     number.or_else(default).ok_or_else(|| RenderError::failed(format!("there is no number in {}", value.kind())))
@@ -57,7 +57,7 @@ pub(super) fn float<'a>(
     or_default(number, value, given)
 }
 
-/// To so many digits after the point: half to even, or with `ceil` and `floor` up and down.
+/// Rounds to so many digits after the point: half to even, or up with `ceil` and down with `floor`.
 pub(super) fn round<'a>(
     value: &Value<'a>,
     given: &Given<'a>,

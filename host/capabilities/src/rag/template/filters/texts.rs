@@ -8,11 +8,11 @@ use super::Given;
 /// The widest field, and the most digits, of `format`.
 const WIDEST: usize = 200;
 
-/// A value's text, whose characters are then looked at one by one.
+/// A value's text, with the cost of looking at its characters one by one.
 fn looked_at<'a>(value: &Value<'a>, meter: &mut RenderMeter) -> Result<TemplateText<'a>, RenderError> {
     let text = value.to_text(meter)?;
     meter.look(text.len())?;
-    // Letters may become longer when their case changes.
+    // A text may become longer when its case changes.
     meter.text(text.len().saturating_mul(3))?;
     Ok(text)
 }
@@ -25,7 +25,7 @@ pub(super) fn upper<'a>(value: &Value<'a>, meter: &mut RenderMeter) -> Result<Va
     Ok(Value::made(looked_at(value, meter)?.to_uppercase()))
 }
 
-/// The first letter large, the others small.
+/// The first letter in upper case, the others in lower case.
 pub(super) fn capitalize<'a>(value: &Value<'a>, meter: &mut RenderMeter) -> Result<Value<'a>, RenderError> {
     let text = looked_at(value, meter)?;
     let mut characters = text.chars();
@@ -37,7 +37,7 @@ pub(super) fn capitalize<'a>(value: &Value<'a>, meter: &mut RenderMeter) -> Resu
     Ok(Value::made(out))
 }
 
-/// The first letter of every word large, the others small.
+/// The first letter of every word in upper case, the others in lower case.
 pub(super) fn title<'a>(value: &Value<'a>, meter: &mut RenderMeter) -> Result<Value<'a>, RenderError> {
     let text = looked_at(value, meter)?;
     let separates = |character: char| matches!(character, '-' | '(' | '{' | '[' | '<') || character.is_whitespace();
@@ -56,7 +56,7 @@ pub(super) fn title<'a>(value: &Value<'a>, meter: &mut RenderMeter) -> Result<Va
     Ok(Value::made(out))
 }
 
-/// A word's letters from a place on. Whether a sigma is a final one depends on the whole word.
+/// The letters of a word from a position on, in lower case. The whole word decides whether a sigma is a final one.
 fn push_lower_case(word: &str, from: usize, out: &mut String) {
     let lowered = word.to_lowercase();
     let before: usize =
@@ -64,8 +64,7 @@ fn push_lower_case(word: &str, from: usize, out: &mut String) {
     out.push_str(lowered.get(before..).unwrap_or_default());
 }
 
-/// A letter as a word begins with it; only for ligatures and letters of two parts is that another one than the large
-/// one.
+/// The title case of a letter, which differs from its upper case only for ligatures and digraphs.
 fn push_title_case(first: char, out: &mut String) {
     let code = u32::from(first);
     match code {
@@ -181,7 +180,7 @@ pub(super) fn indent<'a>(
     Ok(Value::made(out))
 }
 
-/// `%s`, `%d`, `%i`, `%f` and `%%`, with the flags `-`, `0` and `+`, a width and a number of digits.
+/// The conversions `%s`, `%d`, `%i`, `%f` and `%%`, with the flags `-`, `0` and `+`, a width and a precision.
 pub(super) fn format<'a>(
     value: &Value<'a>,
     given: &Given<'a>,

@@ -1,4 +1,4 @@
-//! The language held to the engine that it comes from.
+//! Compares the language with the engine that it comes from.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// The engine whose language this is, without bounds.
+/// The original engine, without limits.
 fn engine(template: &str, data: &Json) -> Result<String, String> {
     let mut environment = minijinja::Environment::new();
     environment.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
@@ -25,8 +25,8 @@ fn same_as_the_engine(template: &str, data: &Json) {
     }
 }
 
-/// The same for templates that nobody has looked at: here what is not there fails wherever it is used, and the engine
-/// takes it for an empty text in some filters.
+/// Like [`same_as_the_engine`], for random templates: this language fails wherever a missing value is used, while the
+/// engine takes it for an empty text in some filters.
 fn same_as_the_engine_or_not_there(template: &str, data: &Json) {
     match render(template, data) {
         Err(TemplateError::Render { reason, .. }) if reason.ends_with("that is not there") => {}
@@ -72,7 +72,7 @@ fn every_template_of_the_example_bundles_renders_as_in_the_engine_it_was_written
     assert!(seen > 40, "{seen} models");
 }
 
-/// Something that may stand for a parameter of this name.
+/// A value that can be a parameter with this name.
 fn example(name: &str, variant: usize) -> Json {
     let lists = ["dishes", "week", "bookings", "appointments", "slots", "windows", "next_windows", "alternatives"];
     let full = variant.is_multiple_of(2);

@@ -1,4 +1,4 @@
-//! What can never work is told to whoever writes a model, and nothing else is.
+//! The check reports to the author of a model what can never work, and nothing else.
 
 use proptest::prelude::*;
 
@@ -59,7 +59,7 @@ fn what_can_never_work_is_told_with_its_line_and_the_way_out() {
         ("{{ a is in 5 }}", 1, "there is nothing to look for in a number"),
         ("{{ range('x') | join }}", 1, "a whole number is needed, not a text"),
         ("{{ range(a, b, 0) | join }}", 1, "the step of a range cannot be 0"),
-        // What filters are applied to.
+        // Values that filters do not accept.
         ("{{ 'a' | round }}", 1, "`round` takes a number, not a text"),
         ("{{ 'a' | abs }}", 1, "`abs` takes a number, not a text"),
         ("{{ -170141183460469231731687303715884105727 - 1 | abs }}", 0, ""),
@@ -105,7 +105,7 @@ fn what_can_never_work_is_told_with_its_line_and_the_way_out() {
         ("{{ -(a ~ b) }}", 1, "there is no negative of a text"),
         ("{{ a in 5 }}", 1, "there is nothing to look for in a number"),
         ("{{ 'x' * 1000000000 }}", 1, "more work or memory than a message may"),
-        // Statements, and what stands within something.
+        // Statements, and nested parts.
         ("{% for i in 5 %}{% endfor %}", 1, "there is nothing to go through in a number"),
         ("{% for k, v in {'a': 1} %}{% endfor %}", 1, "a text cannot be divided among names"),
         ("{% for k, v in [(1, 2, 3)] %}{% endfor %}", 1, "a list of 3 cannot be divided among 2 names"),
@@ -174,7 +174,7 @@ fn what_works_with_some_parameters_is_no_mistake() {
     }
 }
 
-/// Values of every kind, as parameters; the texts have as many fields for `format` as it is given values.
+/// Values of every kind, as parameters. The texts have as many fields for `format` as there are values for them.
 fn values() -> Vec<Json> {
     let mut values = vec![json!(true), json!(0), json!(1), json!(-3), json!(2.5), json!(""), json!("a"), json!("12")];
     values.extend([
@@ -298,7 +298,7 @@ fn a_stored_template_with_a_mistake_renders_as_far_as_it_can() {
 fn looking_for_mistakes_ends_however_much_a_template_asks_for() {
     for template in hostile() {
         let read = Template::read(&model(&template, &["word", "list", "map"])).unwrap();
-        // How many there are is not the point.
+        // The results do not matter here.
         let _ = (read.mistakes(), read.doubts(), read.unused());
     }
 }
@@ -312,7 +312,7 @@ proptest! {
         let data = super::engine::data();
         let names: Vec<&str> = data.as_object().unwrap().keys().map(String::as_str).collect();
         let read = read(&template, &names);
-        // A missing part may be asked for, and what stands behind a condition may never have its turn.
+        // A template may ask for a missing part, and a part after a condition may never be evaluated.
         let never = read.mistakes().into_iter().any(|error| !error.to_string().starts_with("the part"));
         let chooses = [" if ", " and ", " or ", " is ", "default"].iter().any(|word| template.contains(word));
         if never && !chooses {

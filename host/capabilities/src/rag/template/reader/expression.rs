@@ -1,5 +1,5 @@
-//! Expressions, with minijinja's precedence: choice, or, and, not, comparison, `+ -`, `~`, `* / // %`, `**`, then
-//! minus, parts, filters and tests.
+//! Parses expressions, with minijinja's precedence: choice, or, and, not, comparison, `+ -`, `~`, `* / // %`, `**`,
+//! then minus, parts, filters and tests.
 
 use minijinja::machinery::Token;
 
@@ -8,7 +8,7 @@ use super::super::language::{Arguments, Comparison, Constant, ExpressionKind, Ex
 use super::operator::{ADD, COMPARE, NOT, OR, Operator};
 use super::{Reader, Reading, WORDS};
 
-/// How deep an expression may be, chains such as `a ~ b ~ c` counted too.
+/// The greatest depth of an expression; chains such as `a ~ b ~ c` count too.
 const DEEPEST_NODE: u16 = 100;
 /// The most arguments of a call, and minus signs and negations in a row.
 pub(super) const MOST_IN_A_ROW: usize = 100;
@@ -37,7 +37,7 @@ impl<'s> Reader<'s> {
         })
     }
 
-    /// An expression that a following `if` is no part of.
+    /// An expression that does not include a following `if`.
     pub(super) fn without_choice(&mut self) -> Reading<ExpressionNode> {
         self.within(|reader| reader.binary(OR))
     }
@@ -129,7 +129,7 @@ impl<'s> Reader<'s> {
         Ok(value)
     }
 
-    /// A value and what is taken out of it.
+    /// A value with its parts.
     fn parts(&mut self) -> Reading<ExpressionNode> {
         let mut value = self.primary()?;
         loop {
@@ -163,7 +163,8 @@ impl<'s> Reader<'s> {
         }
     }
 
-    /// Values have no methods. The call is read over, so that what is wrong behind it is told too.
+    /// Reports a method call, because values have no methods. The call is parsed, so that errors after it are reported
+    /// too.
     fn no_method(&mut self, name: &'s str, line: u16) -> Reading<ExpressionNode> {
         self.arguments("", &[], line)?;
         let way_out = match Filter::named(name) {
@@ -209,7 +210,8 @@ impl<'s> Reader<'s> {
         self.node(ExpressionKind::Filter { filter, of: value, arguments }, line, &[depth])
     }
 
-    /// The name that `map`, `select` and the like are given: it has to stand there, so that it is known to be one.
+    /// Resolves the name in the first argument of `map`, `select` and similar filters. It has to be a literal, so that
+    /// it can be checked.
     fn resolve(&mut self, filter: Filter, name: &str, arguments: &mut Arguments, line: u16) {
         let place = match filter {
             Filter::Map if !arguments.named.is_empty() => return,
@@ -312,7 +314,7 @@ impl<'s> Reader<'s> {
         }
     }
 
-    /// `name` is none when what is called is unknown: then any named argument does.
+    /// `name` is none when the filter or test is unknown; then any keyword argument is accepted.
     fn optional_arguments(
         &mut self,
         name: Option<&str>,

@@ -1,11 +1,11 @@
-//! Operators, and how strongly each binds.
+//! Operators and their precedence.
 
 use minijinja::machinery::Token;
 
 use super::super::language::{Arithmetic, Comparison};
 use super::Reader;
 
-/// An operator between two values: how strongly it binds, and what it does.
+/// An operator between two values: its precedence and its operation.
 pub(super) enum Operator {
     Or,
     And,
@@ -23,7 +23,7 @@ pub(super) const MULTIPLY: u8 = 7;
 pub(super) const POWER: u8 = 8;
 
 impl Reader<'_> {
-    /// The operator that comes next.
+    /// The next operator.
     pub(super) fn operator(&self) -> Option<(u8, Operator)> {
         let compare = |comparison| Some((COMPARE, Operator::Compare(comparison)));
         let calculate = |strength, arithmetic| Some((strength, Operator::Arithmetic(arithmetic)));

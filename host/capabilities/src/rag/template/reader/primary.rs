@@ -1,4 +1,4 @@
-//! What expressions are made of: names, literals, calls, lists and maps.
+//! Parses the operands of expressions: names, literals, calls, lists and maps.
 
 use minijinja::machinery::Token;
 use signalbox_diagnostics::nearest;
@@ -9,7 +9,7 @@ use super::expression::{MOST_IN_A_ROW, deepest};
 use super::{Reader, Reading, WORDS};
 
 impl<'s> Reader<'s> {
-    /// The name of an argument that has one.
+    /// The name of a keyword argument.
     pub(super) fn keyword(&mut self) -> Reading<Option<&'s str>> {
         let (Some((Token::Ident(name), _)), Some((Token::Assign, _))) = (&self.next, &self.after) else {
             return Ok(None);
@@ -46,7 +46,7 @@ impl<'s> Reader<'s> {
         self.node(kind, line, &[])
     }
 
-    /// Texts that follow one another are one.
+    /// Joins adjacent texts.
     fn more_text(&mut self, mut text: String) -> Reading<String> {
         while self.is(|token| matches!(token, Token::Str(_) | Token::String(_))) {
             match self.advance()? {
@@ -82,7 +82,7 @@ impl<'s> Reader<'s> {
     }
 
     fn call(&mut self, name: &'s str, line: u16) -> Reading<ExpressionNode> {
-        // What is unknown may have any arguments.
+        // An unknown function may have any arguments.
         let arguments = self.arguments(if name == "range" { name } else { "" }, &[], line)?;
         if name != "range" {
             let name = super::excerpt(name);
@@ -144,7 +144,7 @@ impl<'s> Reader<'s> {
         self.node(ExpressionKind::Tuple(items), line, &depths)
     }
 
-    /// The rest of a tuple without parentheses, as `set` takes it.
+    /// The rest of a tuple without parentheses, in a `set`.
     pub(super) fn rest_of_tuple(&mut self, first: ExpressionNode) -> Reading<ExpressionNode> {
         let (line, mut items) = (first.line, vec![first]);
         while self.skip(|token| matches!(token, Token::Comma))? {
@@ -157,7 +157,7 @@ impl<'s> Reader<'s> {
         self.node(ExpressionKind::Tuple(items), line, &depths)
     }
 
-    /// Expressions divided by commas, up to a closing bracket.
+    /// Expressions separated by commas, up to a closing bracket.
     fn several(&mut self, close: fn(&Token<'_>) -> bool) -> Reading<Vec<ExpressionNode>> {
         let mut items = Vec::new();
         while !self.skip(close)? {

@@ -1,11 +1,11 @@
-//! Statements, and the bodies between them.
+//! Parses statements and their bodies.
 
 use minijinja::machinery::Token;
 
 use super::super::language::{AssignmentTarget, Body, Name, Statement};
 use super::{LITERALS, Reader, Reading, WORDS, excerpt};
 
-/// Jinja's statements that templates of messages do not have, and what to do instead.
+/// Statements of Jinja that this language does not have, and what to use instead.
 const FOREIGN: [(&str, &str); 13] = [
     ("autoescape", "nothing is escaped in messages"),
     ("block", "a message model is one template"),
@@ -23,7 +23,8 @@ const FOREIGN: [(&str, &str); 13] = [
 ];
 
 impl<'s> Reader<'s> {
-    /// Statements up to a block that begins with one of these words; which it was, and nothing at the template's end.
+    /// Statements up to a block that begins with one of these words. Returns the word; an empty text at the template's
+    /// end.
     pub(super) fn body(&mut self, ends: &[&str]) -> Reading<(Body, &'s str)> {
         let mut body = Vec::new();
         loop {
@@ -55,7 +56,7 @@ impl<'s> Reader<'s> {
         }
     }
 
-    /// A body in a scope of its own.
+    /// A body in its own scope.
     fn scoped(&mut self, assigned: &[&AssignmentTarget], ends: &[&str]) -> Reading<(Body, &'s str)> {
         self.scopes.push(Vec::new());
         for target in assigned {
@@ -174,7 +175,7 @@ impl<'s> Reader<'s> {
         Ok(Statement::With { assignments, body: body?.0 })
     }
 
-    /// One name, or some in parentheses.
+    /// One name, or several in parentheses.
     fn single_target(&mut self) -> Reading<AssignmentTarget> {
         if !self.skip(|token| matches!(token, Token::ParenOpen))? {
             return Ok(AssignmentTarget::One(self.assigned_name()?));
@@ -184,7 +185,7 @@ impl<'s> Reader<'s> {
         Ok(target)
     }
 
-    /// One name or several, divided by commas.
+    /// One name or several, separated by commas.
     fn target(&mut self) -> Reading<AssignmentTarget> {
         if self.is(|token| matches!(token, Token::ParenOpen)) {
             return self.single_target();

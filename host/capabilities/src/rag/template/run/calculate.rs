@@ -1,4 +1,4 @@
-//! Arithmetic, as Python and so Jinja does it: division rounds down, and `/` gives a number with a fraction.
+//! Arithmetic like Python's, and so Jinja's: division rounds down, and `/` gives a number with a fraction.
 
 use super::super::language::Arithmetic;
 use super::super::meter::{RenderError, RenderMeter};
@@ -32,7 +32,7 @@ fn pair(left: &Value<'_>, right: &Value<'_>) -> Option<Pair> {
     }
 }
 
-/// A number without a fraction, for a place or a count.
+/// A number without a fraction, for a position or a count.
 pub(in crate::rag::template) fn integer(value: &Value<'_>) -> Result<i128, RenderError> {
     let found = match value {
         Value::Float(value) if value.fract() == 0.0 && value.abs() < 9e15 => Some(*value as i128),
@@ -49,14 +49,14 @@ pub(in crate::rag::template) fn integer(value: &Value<'_>) -> Result<i128, Rende
     })
 }
 
-/// The place that a number means in something of this length; negative ones count from the end.
+/// The position of an index in a value of this length; negative indexes count from the end.
 pub(in crate::rag::template) fn place(at: &Value<'_>, length: usize) -> Option<usize> {
     let at = integer(at).ok()?;
     let at = if at < 0 { at + length as i128 } else { at };
     usize::try_from(at).ok().filter(|at| *at < length)
 }
 
-/// The places that a slice means.
+/// The positions of a slice.
 pub(in crate::rag::template) fn slice(
     length: usize,
     [start, stop, step]: [Option<i128>; 3],
@@ -102,7 +102,7 @@ pub(in crate::rag::template) fn negative<'a>(value: &Value<'a>) -> Result<Value<
     }
 }
 
-/// Everything but `~`.
+/// Every operator except `~`.
 pub(in crate::rag::template) fn arithmetic<'a>(
     arithmetic: Arithmetic,
     left: &Value<'a>,
@@ -154,7 +154,7 @@ pub(in crate::rag::template) fn arithmetic<'a>(
     })
 }
 
-/// A text or list so many times.
+/// A text or list, repeated.
 fn repeated<'a>(
     whole: &Value<'a>,
     times: &Value<'_>,
@@ -230,7 +230,7 @@ fn floor_division(left: f64, right: f64) -> (f64, f64) {
     (quotient, remainder)
 }
 
-/// How an operator is written.
+/// The spelling of an operator.
 pub(in crate::rag::template) fn sign(arithmetic: Arithmetic) -> &'static str {
     match arithmetic {
         Arithmetic::Add => "+",

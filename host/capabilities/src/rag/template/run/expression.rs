@@ -1,4 +1,4 @@
-//! Expressions: each gives one value.
+//! Evaluates expressions.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ impl<'a> TemplateRun<'a> {
         self.kind(&node.kind).map_err(|fault| fault.at(node.line))
     }
 
-    /// Whether it holds as a condition.
+    /// The value of an expression as a condition.
     pub(super) fn holds(&mut self, node: &'a ExpressionNode) -> Result<bool, RenderError> {
         self.value(node)?.holds().map_err(|fault| fault.at(node.line))
     }
@@ -129,7 +129,7 @@ impl<'a> TemplateRun<'a> {
         concatenated(&left, &right, &mut self.meter)
     }
 
-    /// As in mathematics: `a < b < c` is `a < b and b < c`.
+    /// Comparisons can be chained: `a < b < c` is `a < b and b < c`.
     fn comparison(
         &mut self,
         first: &'a ExpressionNode,
@@ -206,7 +206,7 @@ impl<'a> TemplateRun<'a> {
     }
 }
 
-/// A part in order; a bound that is none is not there.
+/// A slice of a value; a bound that is none does not restrict it.
 pub(in crate::rag::template) fn sliced<'a>(
     of: &Value<'a>,
     bounds: &[Value<'a>],
@@ -271,7 +271,7 @@ pub(in crate::rag::template) fn ranged<'a>(
     Value::list(numbers.collect(), false)
 }
 
-/// What a literal means.
+/// The value of a literal.
 pub(in crate::rag::template) fn literal(constant: &Constant) -> Value<'_> {
     match constant {
         Constant::None => Value::None,
