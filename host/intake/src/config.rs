@@ -64,7 +64,8 @@ impl Default for IntakeConfig {
             ack_after: HumanDuration::millis(50),
             recovery_interval: HumanDuration::secs(30),
             recover_after: HumanDuration::secs(120),
-            // More than restarts by hand or by a scheduler come to in a row, and fewer than anybody would watch.
+            // More than a few restarts in a row, by an operator or a scheduler, and few enough to notice a dead letter
+            // soon.
             recovery_attempts: const { NonZeroU32::new(5).unwrap() },
         }
     }

@@ -14,9 +14,9 @@ pub struct RagContext {
     pub message_model: Option<MessageModel>,
     /// Past decisions with the code, newest first.
     pub similar_decisions: Vec<DecisionModel>,
-    /// Facts of the business that bear on it.
+    /// Facts about the business that are relevant to it.
     pub business_context: JsonObject,
-    /// How much there is to go by, from 0 to 1.
+    /// How much information there is, from 0 to 1.
     pub confidence: f64,
 }
 
@@ -27,18 +27,18 @@ pub struct RagContext {
 pub struct AgentContext {
     /// The input.
     pub input: AgentInput,
-    /// The business as the directory knew it at the start.
+    /// The business as the directory had it at the start.
     pub business_info: BusinessInfo,
-    /// The place the input names.
+    /// The location that the input names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location_info: Option<Location>,
     /// What the sender may do in this business.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_permissions: Option<Vec<String>>,
-    /// What earlier messages of the conversation left.
+    /// The state that earlier messages of the conversation have left.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_data: Option<JsonObject>,
-    /// What was known about the decision.
+    /// What was known about the decision code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rag_context: Option<RagContext>,
 }

@@ -3,24 +3,24 @@ use serde_json::Value;
 
 use crate::{AgentContext, JsonObject, Timestamp, UnknownName};
 
-/// How a decision stands.
+/// The outcome of a decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
-    /// Made; its effects leave.
+    /// Made; its effects are delivered.
     Decided,
-    /// Made; its actions wait for a person.
+    /// Made; its actions wait for a review.
     ReviewPending,
-    /// A person let its actions leave.
+    /// A reviewer approved its actions.
     Approved,
-    /// A person changed it and let its actions leave.
+    /// A reviewer replaced its actions.
     Edited,
-    /// A person refused it.
+    /// A reviewer rejected it.
     Rejected,
-    /// No decision came out; the operator finds why.
+    /// No decision was made; the operator finds the reason in its record.
     Failed,
-    /// As a newer version calls it.
+    /// An outcome that only a newer version knows.
     #[serde(untagged)]
     #[cfg_attr(feature = "schema", schemars(skip))]
     Unknown(UnknownName),
@@ -31,11 +31,11 @@ pub enum Outcome {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum StepResult {
-    /// It gave a step.
+    /// It returned a step.
     Done,
-    /// It failed, and was run again or handed on to `on-error`.
+    /// It failed; another attempt or `on-error` may have followed.
     Failed(String),
-    /// As a newer version says it.
+    /// A result that only a newer version knows.
     #[serde(untagged)]
     #[cfg_attr(feature = "schema", schemars(skip))]
     Unknown(Value),
@@ -64,9 +64,9 @@ pub struct PathStep {
     pub step: u32,
     /// The attempt, from 1.
     pub attempt: u32,
-    /// How long it took, in microseconds, waiting included.
+    /// The duration in microseconds, including waiting.
     pub micros: u64,
-    /// How it ended.
+    /// The result.
     pub result: StepResult,
 }
 
@@ -89,26 +89,26 @@ pub struct DecisionModel {
     pub id: String,
     /// The business (sort key).
     pub business_id: String,
-    /// What was decided.
+    /// The decision code.
     pub decision_code: String,
     /// The kind of decision.
     pub decision_type: String,
-    /// What it was decided from.
+    /// The context that it was made from.
     pub context: AgentContext,
-    /// Why.
+    /// The reasoning.
     pub reasoning: String,
     /// From 0 to 1.
     pub confidence: f64,
-    /// How it stands.
+    /// The outcome.
     pub outcome: Outcome,
     /// The business's type.
     pub business_type: String,
-    /// The place it is about.
+    /// The location that it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location_id: Option<String>,
     /// When it was made.
     pub created_at: Timestamp,
-    /// Anything else worth keeping.
+    /// Further data to keep.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<JsonObject>,
 }

@@ -2,20 +2,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::{JsonObject, Timestamp};
 
-/// What kind of error a client is told of.
+/// The types of errors for clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorType {
-    /// Who are you, or may you do this?
+    /// The user is not known, or may not do this.
     AuthFailed,
-    /// What was sent is not right; sending it again will not help.
+    /// The request is not valid; sending it again does not help.
     ValidationError,
-    /// It was right, but no decision came out.
+    /// The request was valid, but no decision was made.
     ProcessingError,
-    /// Too much, too fast; `details.retryAfterMs` says when to come back.
+    /// The client sent too much in a short time; `details.retryAfterMs` says when it may send again.
     RateLimitExceeded,
-    /// Our fault.
+    /// A fault of the host.
     InternalError,
 }
 
@@ -38,16 +38,16 @@ impl ErrorType {
 #[cfg_attr(feature = "schema", schemars(rename = "WebSocketErrorResponse", transform = with_type))]
 #[serde(rename_all = "camelCase", tag = "type", rename = "error")]
 pub struct WebSocketErrorResponse {
-    /// What kind of error it is.
+    /// The type of the error.
     pub error_type: ErrorType,
-    /// What happened and what to do, for a person.
+    /// What happened and what to do, for people.
     pub message: String,
-    /// `code` (stable, for programs), `retryable`, and what else helps: `messageId`, `field`, `retryAfterMs`.
+    /// `code` (stable, for programs), `retryable`, and further details: `messageId`, `field`, `retryAfterMs`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub details: Option<JsonObject>,
     /// When it happened.
     pub timestamp: Timestamp,
-    /// Under which the host's logs tell more.
+    /// The correlation id in the host's logs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub correlation_id: Option<String>,
 }

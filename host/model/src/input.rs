@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{JsonObject, Timestamp, UnknownName, composed};
 
-/// Where an input entered.
+/// Where an input came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -15,30 +15,30 @@ pub enum Source {
     ExternalApi,
     /// A Kafka record.
     Kafka,
-    /// As a newer version calls it.
+    /// A source that only a newer version knows.
     #[serde(untagged)]
     #[cfg_attr(feature = "schema", schemars(skip))]
     Unknown(UnknownName),
 }
 
-/// What an input asks for.
+/// The type of an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum InputType {
-    /// A person wrote something.
+    /// A message of a person.
     UserMessage,
-    /// A schedule ticked.
+    /// A tick of a schedule.
     ScheduledTask,
-    /// An external service called a webhook.
+    /// A call of a webhook by an external service.
     Webhook,
-    /// A program called the API.
+    /// A request of a program to the API.
     ApiRequest,
-    /// A coordinator approved, edited or rejected an earlier decision.
+    /// A coordinator's verdict on an earlier decision.
     Review,
-    /// A record was read from a topic of a bundle. Inputs that versions before it have stored say `webhook`.
+    /// A record of a topic that the bundle reads. Versions before this type stored such inputs as `webhook`.
     KafkaRecord,
-    /// As a newer version calls it.
+    /// A type that only a newer version knows.
     #[serde(untagged)]
     #[cfg_attr(feature = "schema", schemars(skip))]
     Unknown(UnknownName),
@@ -68,31 +68,31 @@ impl Content {
     }
 }
 
-/// One thing to decide.
+/// An input to decide.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct AgentInput {
     /// Unique within the business: the same id is decided once, however often it arrives.
     pub id: String,
-    /// Where it entered.
+    /// Where it came from.
     pub source: Source,
-    /// Who sent it; none for schedules and services that act for nobody.
+    /// The user who sent it; none for schedules, and for services that send on behalf of no user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_id: Option<String>,
     /// The business it belongs to.
     pub business_id: String,
-    /// The place of the business it is about.
+    /// The location of the business that it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location_id: Option<String>,
-    /// What it asks for.
+    /// The type.
     #[serde(rename = "type")]
     pub input_type: InputType,
-    /// What it says.
+    /// The content.
     pub content: Content,
-    /// When it entered.
+    /// When the host received it.
     pub timestamp: Timestamp,
-    /// Ties together every log line, trace and message of this input.
+    /// The id that all log lines, traces and messages about this input share.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub correlation_id: Option<String>,
 }

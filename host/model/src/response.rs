@@ -2,29 +2,29 @@ use serde::{Deserialize, Serialize};
 
 use crate::{JsonObject, Timestamp, UnknownName};
 
-/// Which way a response leaves.
+/// How a response is delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ResponseTarget {
     /// To the recipient's connections.
     Websocket,
-    /// Into the answer of the API request.
+    /// In the answer to the API request.
     Api,
     /// To the recipient's connections as a notification.
     Notification,
-    /// As a newer version calls it.
+    /// A target that only a newer version knows.
     #[serde(untagged)]
     #[cfg_attr(feature = "schema", schemars(skip))]
     Unknown(UnknownName),
 }
 
-/// What a response says.
+/// The content of a response.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ResponseContent {
-    /// The words; rendered by the host when `template` is set.
+    /// The text; rendered by the host when `template` is set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
     /// Structured data, and the template's parameters.
@@ -35,19 +35,19 @@ pub struct ResponseContent {
     pub template: Option<String>,
 }
 
-/// Something said back.
+/// A response of a decision.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct AgentResponse {
-    /// Derived from decision and position: a client that gets it twice shows it once.
+    /// Derived from decision and position: a client that receives it twice shows it once.
     pub id: String,
-    /// Which way it leaves.
+    /// How it is delivered.
     pub target: ResponseTarget,
-    /// A user id, or `service` when nobody in particular asked.
+    /// A user id, or `service` when the input has no user.
     pub recipient: String,
-    /// What it says.
+    /// The content.
     pub content: ResponseContent,
-    /// When it was decided.
+    /// When the decision was made.
     pub timestamp: Timestamp,
 }

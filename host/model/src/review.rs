@@ -4,74 +4,74 @@ use crate::{
     ActionType, AgentAction, JsonObject, Outcome, Priority, RetryPolicy, Source, Timestamp, UnknownName, written,
 };
 
-/// What users need to see decisions that wait for a person, and to decide about them.
+/// The permission to see decisions that wait for a review, and to review them.
 pub const REVIEW_PERMISSION: &str = "review";
 
-/// What a person has to say, or has said, to a decision whose actions wait.
+/// The review of a decision whose actions wait, or have waited.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Review {
     /// Since when it waits.
     pub requested_at: Timestamp,
-    /// From this moment on nobody may approve it any more; none waits for ever.
+    /// The time at which the review expires; none if it never does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
-    /// How it ended; none while it waits.
+    /// The result; none while the decision waits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolution: Option<Resolution>,
 }
 
-/// How a review ended. There is only ever one: the first.
+/// The result of a review. A review has exactly one, which does not change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Resolution {
-    /// The user who decided, or [`Resolution::EXPIRY`].
+    /// The user id of the reviewer, or [`Resolution::EXPIRY`].
     pub by: String,
-    /// When.
+    /// When the review ended.
     pub at: Timestamp,
-    /// What was decided.
+    /// The verdict.
     pub verdict: ReviewVerdict,
-    /// The trigger by which it came; none for an expiry, and for what was decided before sources were kept.
+    /// The trigger by which it came; none for an expiry, and for reviews from before sources were stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<Source>,
-    /// Why, in the words of whoever decided.
+    /// The reviewer's reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-    /// The input that brought it.
+    /// The input that carried the verdict.
     pub input_id: String,
-    /// SHA-256 of what the input said, which tells the same id with other words apart.
+    /// SHA-256 of that input's content. It distinguishes a repetition from another input with the same id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<String>,
 }
 
 impl Resolution {
-    /// Stands in for a user when nobody took the review in time.
+    /// Stands for the user when the review has expired.
     pub const EXPIRY: &str = "expiry";
 }
 
-/// What is decided about a decision under review.
+/// The verdicts on a decision under review.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum ReviewVerdict {
-    /// Its actions leave as they are.
+    /// Its actions are delivered as they are.
     Approve,
-    /// Other actions leave in place of its own.
+    /// Other actions are delivered in place of its own.
     Edit,
-    /// Nothing leaves.
+    /// Nothing is delivered.
     Reject,
-    /// Nobody decided in time: nothing leaves.
+    /// The review has expired: nothing is delivered.
     Expire,
-    /// As a newer version calls it.
+    /// A verdict that only a newer version knows.
     #[serde(untagged)]
     #[cfg_attr(feature = "schema", schemars(skip))]
     Unknown(UnknownName),
 }
 
 impl ReviewVerdict {
-    /// How a decision stands after this verdict.
+    /// The outcome of the decision after this verdict.
     pub fn outcome(self) -> Outcome {
         match self {
             Self::Approve => Outcome::Approved,
@@ -82,16 +82,16 @@ impl ReviewVerdict {
     }
 }
 
-/// What a person may say to a decision under review.
+/// The verdicts that a person may give.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum ReviewChoice {
-    /// Its actions leave as they are.
+    /// The actions are delivered as they are.
     Approve,
-    /// The actions of the request leave in place of its own.
+    /// The actions of the request are delivered in place of the decision's own.
     Edit,
-    /// Nothing leaves.
+    /// Nothing is delivered.
     Reject,
 }
 
@@ -105,45 +105,45 @@ impl From<ReviewChoice> for ReviewVerdict {
     }
 }
 
-/// What a person says to a decision under review: `content.data` of an input of type `review`.
+/// A person's verdict on a decision under review: `content.data` of an input of type `review`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ReviewRequest {
     /// The decision.
     pub decision_id: String,
-    /// What is to become of it.
+    /// The verdict.
     pub verdict: ReviewChoice,
-    /// Why; kept in the decision's record.
+    /// The reason; kept in the decision's record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-    /// With `edit`, and only then: what leaves in place of the decision's own actions.
+    /// With `edit`, and only then: the actions that replace the decision's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub actions: Option<Vec<EditedAction>>,
 }
 
-/// An action as a reviewer wants it.
+/// An action from a reviewer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct EditedAction {
-    /// May stay as it was read and does not count: an action's id comes from its place.
+    /// Ignored, because the id of an action derives from its position. The client may send it as it was read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
-    /// What kind of thing it does.
+    /// The kind of action.
     #[serde(rename = "type", deserialize_with = "written")]
     pub action_type: ActionType,
     /// A resource type, an audience (`user:<id>` or `business`), or a URL.
     pub target: String,
-    /// What it says.
+    /// The content.
     pub payload: JsonObject,
-    /// Which of two waiting actions goes first.
+    /// Which of two waiting actions is delivered first.
     #[serde(default, deserialize_with = "written")]
     pub priority: Priority,
-    /// Not before this moment.
+    /// The earliest time of delivery.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub execute_at: Option<Timestamp>,
-    /// None takes the host's default.
+    /// None is the host's default.
     #[serde(default, deserialize_with = "written", skip_serializing_if = "Option::is_none")]
     pub retry_policy: Option<RetryPolicy>,
 }

@@ -7,14 +7,14 @@ use crate::UnknownName;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Overlap {
-    /// The new tick is left out.
+    /// The new tick is not fired.
     #[default]
     Skip,
     /// The new tick waits for the last one.
     Queue,
-    /// Both are decided side by side.
+    /// Both are decided in parallel.
     Allow,
-    /// As a newer version calls it.
+    /// A policy that only a newer version knows.
     #[serde(untagged)]
     Unknown(UnknownName),
 }
@@ -23,17 +23,17 @@ pub enum Overlap {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CatchUp {
-    /// They are left out.
+    /// They are not fired.
     None,
-    /// The newest of them is made up for.
+    /// Only the newest of them is fired.
     #[default]
     Last,
-    /// Each of them is made up for, up to a bound.
+    /// Each of them is fired, up to a limit.
     All {
-        /// How many at most; of more, the newest.
+        /// The limit; of more ticks, the newest are fired.
         limit: u32,
     },
-    /// As a newer version says it.
+    /// A policy that only a newer version knows.
     #[serde(untagged)]
     Unknown(Value),
 }

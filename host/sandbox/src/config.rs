@@ -26,9 +26,9 @@ pub struct SandboxConfig {
     pub breaker_window: HumanDuration,
     /// How long an open breaker refuses calls before it lets one through to see. Default 30 s.
     pub breaker_cool_down: HumanDuration,
-    /// How often a computing guest is looked at, and so how long it may keep others from a runtime thread. For who
-    /// embeds the sandbox where a millisecond is short: counted instruction by instruction, honest calls would count as
-    /// long.
+    /// How often a computing guest is checked, and so the longest time that it may keep a thread of the runtime. A
+    /// program that embeds the sandbox can set it for an environment in which a guest does little in a millisecond:
+    /// when instructions are counted one by one, for example, usual calls would otherwise count as long.
     #[serde(skip)]
     pub tick: Duration,
 }
@@ -44,7 +44,7 @@ impl Default for SandboxConfig {
             breaker_traps: 5,
             breaker_window: HumanDuration::secs(60),
             breaker_cool_down: HumanDuration::secs(30),
-            // A debug build does so much less in a millisecond that honest calls would count as long.
+            // A debug build does so little in a millisecond that usual calls would count as long.
             tick: Duration::from_millis(if cfg!(debug_assertions) { 10 } else { 1 }),
         }
     }

@@ -4,9 +4,9 @@ use std::fmt;
 /// Why the host closes a connection. 1xxx codes are those of RFC 6455, 4xxx are Signalbox's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CloseCode {
-    /// The client said goodbye.
+    /// The client has closed the connection.
     Normal,
-    /// A binary frame; the protocol is text.
+    /// The client sent a binary frame; the protocol is text.
     Binary,
     /// Text that is not UTF-8.
     InvalidText,
@@ -14,25 +14,25 @@ pub enum CloseCode {
     TooLarge,
     /// The frames on the wire break RFC 6455.
     ProtocolError,
-    /// The host is going away; another is there, or comes back.
+    /// The host is shutting down. Another host is there, or this one comes back.
     Restart,
-    /// The client reads slower than it is written to.
+    /// The client reads more slowly than the host writes to it.
     SlowConsumer,
     /// The client did not answer a ping.
     HeartbeatMissed,
-    /// A token that does not verify, or none where one is needed.
+    /// The token is not valid, or is missing where one is needed.
     AuthFailed,
-    /// The token's time is over.
+    /// The token has expired.
     TokenExpired,
-    /// A token of another user.
+    /// The token belongs to another user.
     Forbidden,
-    /// No token came in time.
+    /// The client sent no token in time.
     AuthTimeout,
     /// The user has too many connections.
     TooManyConnections,
-    /// Errors or floods that do not stop.
+    /// The client keeps sending errors or too many frames.
     Abuse,
-    /// Our fault.
+    /// A fault of the host.
     Internal,
 }
 
@@ -98,7 +98,8 @@ impl CloseCode {
         }
     }
 
-    /// When a client that changes nothing else may come back, in milliseconds; none is never.
+    /// How long a client that changes nothing has to wait before it connects again, in milliseconds; none if it must
+    /// not.
     pub fn reconnect_after_ms(self) -> Option<u64> {
         match self {
             Self::Normal
@@ -115,7 +116,7 @@ impl CloseCode {
         }
     }
 
-    /// Whether the client needs a new token before it comes back.
+    /// Whether the client needs a new token before it connects again.
     pub fn needs_new_token(self) -> bool {
         matches!(self, Self::AuthFailed | Self::TokenExpired | Self::Forbidden)
     }
@@ -141,7 +142,7 @@ impl CloseCode {
     }
 }
 
-/// A close with its advice.
+/// A close code with advice for the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Close {
     /// Why.
@@ -156,7 +157,7 @@ impl Close {
         Self { code, after_ms: code.reconnect_after_ms(), why: Cow::Borrowed(code.why()) }
     }
 
-    /// The same, but come back after this many milliseconds.
+    /// The same close, with the advice to connect again after this many milliseconds.
     pub fn after_ms(mut self, after_ms: u64) -> Self {
         self.after_ms = Some(after_ms);
         self

@@ -24,17 +24,17 @@ const LONGEST_MESSAGE: usize = 128;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "type", rename_all = "camelCase")]
 pub enum ClientFrame {
-    /// Who I am, as the first frame.
+    /// The client's token, as the first frame.
     Auth(AuthFrame),
-    /// My new token, before the old one expires.
+    /// A new token, before the old one expires.
     Refresh(AuthFrame),
-    /// Something to decide.
+    /// A message to decide.
     Message(MessageFrame),
-    /// What is to become of a decision that waits for a person.
+    /// A verdict on a decision that waits for a person.
     Review(ReviewFrame),
-    /// What did I miss?
+    /// Asks for what the client has missed.
     Resume(ResumeFrame),
-    /// Are you there?
+    /// Asks whether the host is still there.
     Ping(PingFrame),
 }
 
@@ -54,19 +54,19 @@ impl std::fmt::Debug for AuthFrame {
     }
 }
 
-/// Something to decide.
+/// A message to decide.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct MessageFrame {
     /// The client's own id, the same when it is sent again; 1 to 128 visible ASCII characters.
     pub id: String,
-    /// Whose affair it is.
+    /// The business that the message is for.
     pub business_id: String,
-    /// The place it is about.
+    /// The location that it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location_id: Option<String>,
-    /// What it says.
+    /// The content.
     #[serde(deserialize_with = "signalbox_model::written")]
     pub content: Content,
     /// Whether the client wants a progress frame per node; unset is yes.
@@ -74,35 +74,35 @@ pub struct MessageFrame {
     pub progress: Option<bool>,
 }
 
-/// What did I miss?
+/// Asks for what the client has missed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ResumeFrame {
-    /// In which business.
+    /// The business.
     pub business_id: String,
-    /// The `cursor` of the last frame that was seen; none starts at the beginning.
+    /// The `cursor` of the last frame that the client has seen; without one the host starts at the beginning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
 }
 
-/// Are you there?
+/// Asks whether the host is still there.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PingFrame {
-    /// Comes back in the pong.
+    /// The pong repeats it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
 }
 
-/// Why a text is no frame of the protocol.
+/// Why a text is not a frame of the protocol.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum FrameError {
-    /// Not JSON, or a key that stands in an object twice.
+    /// Not JSON, or an object with a duplicate key.
     #[error("the frame is not sound JSON: {0}")]
     NotJson(String),
-    /// JSON, but no object with a `type`.
+    /// JSON, but not an object with a `type`.
     #[error("a frame is a JSON object with a string `type`, one of {}", TYPES.join(", "))]
     NoType,
     /// A type that no client sends.
@@ -118,7 +118,7 @@ pub enum FrameError {
         frame: &'static str,
         /// Path to the field, its middle left out when it is long.
         field: String,
-        /// What is wrong with it, no longer than a person reads.
+        /// What is wrong with it, shortened for people.
         problem: String,
         /// The message's id when it could be read, so that the client knows which message is meant.
         message_id: Option<String>,
@@ -160,7 +160,7 @@ impl ClientFrame {
         Ok(frame)
     }
 
-    /// The client's own id of what the frame asks for, which errors about it repeat.
+    /// The client's own id of what the frame asks for; errors about the frame repeat it.
     pub fn message_id(&self) -> Option<&str> {
         match self {
             Self::Message(message) => Some(&message.id),

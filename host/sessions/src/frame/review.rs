@@ -1,29 +1,29 @@
 use serde::{Deserialize, Serialize};
 use signalbox_model::{AgentAction, AgentResponse, EditedAction, Resolution, ReviewChoice, ReviewRequest, Timestamp};
 
-/// What a person says to a decision under review.
+/// A person's verdict on a decision under review.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ReviewFrame {
     /// The client's own id, the same when it is sent again; 1 to 128 visible ASCII characters.
     pub id: String,
-    /// Whose affair it is.
+    /// The business of the decision.
     pub business_id: String,
     /// The decision.
     pub decision_id: String,
-    /// What is to become of it.
+    /// The verdict.
     pub verdict: ReviewChoice,
-    /// Why; kept in the decision's record.
+    /// The reason; kept in the decision's record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-    /// With `edit`, and only then: what leaves in place of the decision's own actions.
+    /// With `edit`, and only then: the actions that replace the decision's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub actions: Option<Vec<EditedAction>>,
 }
 
 impl ReviewFrame {
-    /// What it asks for, without how it came.
+    /// The verdict, without the id of the frame.
     pub fn into_request(self) -> ReviewRequest {
         let Self { decision_id, verdict, note, actions, .. } = self;
         ReviewRequest { decision_id, verdict, note, actions }
@@ -37,24 +37,24 @@ impl ReviewFrame {
 pub struct ReviewView {
     /// The decision.
     pub decision_id: String,
-    /// Whose affair it is.
+    /// The business of the decision.
     pub business_id: String,
-    /// The place it is about.
+    /// The location that it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location_id: Option<String>,
-    /// What was decided, in the bundle's vocabulary.
+    /// The decision code, in the bundle's vocabulary.
     pub code: String,
-    /// Why.
+    /// The reasoning.
     pub reasoning: String,
     /// From 0 to 1.
     pub confidence: f64,
-    /// What waits to leave; after an edit, what left instead.
+    /// The actions that wait; after an edit, the actions that replaced them.
     pub actions: Vec<AgentAction>,
-    /// What was said to people meanwhile.
+    /// The responses that people got already.
     pub responses: Vec<AgentResponse>,
     /// Since when it waits.
     pub requested_at: Timestamp,
-    /// From this moment on nobody may approve it any more; none waits for ever.
+    /// The time at which the review expires; none if it never does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
     /// Whether it still waits.
@@ -64,13 +64,13 @@ pub struct ReviewView {
     pub resolution: Option<Resolution>,
 }
 
-/// How far a review is.
+/// The state of a review.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum ReviewState {
     /// It waits for a person.
     Requested,
-    /// A person has decided, or its time was over.
+    /// A person has reviewed the decision, or the review has expired.
     Resolved,
 }

@@ -11,28 +11,28 @@ use super::ReviewView;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum ServerFrame {
-    /// You are in. Always the first frame.
+    /// The connection is accepted. Always the first frame.
     Welcome {
-        /// Names the connection in the host's logs.
+        /// The connection's id in the host's logs.
         connection_id: String,
-        /// Who the token says you are.
+        /// The user of the token.
         user_id: String,
-        /// The businesses the token names.
+        /// The businesses of the token.
         businesses: Vec<String>,
-        /// When the connection is closed unless a new token comes.
+        /// When the host closes the connection unless it gets a new token.
         expires_at: Timestamp,
         /// How the host finds out that a client is gone.
         heartbeat: Heartbeat,
-        /// What a client may send.
+        /// The limits of what a client may send.
         limits: ClientLimits,
         /// The host's clock.
         server_time: Timestamp,
     },
-    /// A message will be decided, or has been: it need not be sent again.
+    /// The host has decided a message or will decide it: the client need not send it again.
     Ack {
         /// The client's own id of the message.
         message_id: String,
-        /// The input it became.
+        /// The input that the message became.
         input_id: String,
         /// The decision on it, made or to come; none when there is nothing to decide.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -40,14 +40,14 @@ pub enum ServerFrame {
         /// The other inputs that the business's handler made of it.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         others: Vec<OtherInput>,
-        /// Under which the host's logs tell more.
+        /// The correlation id in the host's logs.
         correlation_id: String,
-        /// How far it is.
+        /// The state of the message.
         state: AckState,
-        /// What the business's handler says at once.
+        /// The immediate reply of the business's handler.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reply: Option<ResponseContent>,
-        /// How many answers to the sender follow, the error of a failed decision among them; none until it is decided.
+        /// How many answers to the sender follow, including the error of a failed decision; none until it is decided.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         answers: Option<u32>,
     },
@@ -57,7 +57,7 @@ pub enum ServerFrame {
         message_id: String,
         /// The decision that is being made.
         decision_id: String,
-        /// Which node.
+        /// The node.
         node: String,
         /// The step it runs in, from 1.
         step: u32,
@@ -66,75 +66,75 @@ pub enum ServerFrame {
         /// `started`, `done` or `failed`.
         phase: String,
     },
-    /// An answer.
+    /// An answer of a decision.
     Response {
         /// Unique and stable: an answer that comes twice carries the same id.
         id: String,
         /// The message that it answers; none when it answers another user or another trigger.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         message_id: Option<String>,
-        /// The decision it comes from.
+        /// The decision that it comes from.
         decision_id: String,
-        /// Whose affair it is.
+        /// The business of the decision.
         business_id: String,
-        /// What it says.
+        /// The content.
         content: ResponseContent,
-        /// What was decided.
+        /// The decision, in short.
         decision: DecisionSummary,
-        /// Where to resume after this frame.
+        /// The cursor to resume after this frame.
         cursor: String,
-        /// When it was decided.
+        /// When the decision was made.
         timestamp: Timestamp,
     },
-    /// News that nobody asked for.
+    /// News of a decision that the client did not ask for.
     Notification {
         /// Unique and stable: news that come twice carry the same id.
         id: String,
-        /// The decision they come from.
+        /// The decision that it comes from.
         decision_id: String,
-        /// Whose affair they are.
+        /// The business of the decision.
         business_id: String,
-        /// What they say.
+        /// The content.
         content: JsonObject,
-        /// Where to resume after this frame.
+        /// The cursor to resume after this frame.
         cursor: String,
-        /// When they were decided.
+        /// When the decision was made.
         timestamp: Timestamp,
     },
-    /// A decision waits for a person, or a person has decided about it.
+    /// A decision waits for a review, or a person has reviewed it.
     Review(Box<ReviewView>),
-    /// The new token holds.
+    /// The host has accepted the new token.
     Refreshed {
-        /// When the connection is closed unless another one comes.
+        /// When the host closes the connection unless it gets another one.
         expires_at: Timestamp,
     },
     /// The token is about to expire; send `refresh`.
     TokenExpiring {
-        /// When the connection is closed.
+        /// When the host closes the connection.
         expires_at: Timestamp,
     },
     /// The end of a resume.
     Resumed {
-        /// In which business.
+        /// The business.
         business_id: String,
-        /// True when everything that was missed has been sent; false when there was too much to send it all.
+        /// Whether every missed frame was sent; false when there were too many, or when the host cannot be sure.
         recovered: bool,
         /// How many frames were sent again.
         count: u64,
-        /// Where to resume next time; none when there is nothing yet.
+        /// The cursor for the next resume; none when there is nothing yet.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         cursor: Option<String>,
     },
-    /// The host goes away soon: open another connection after the time given, then leave this one.
+    /// The host shuts down soon: open another connection after the given time, then close this one.
     Reconnect {
-        /// Different for each connection, so that not all come at once.
+        /// Differs between connections, so that clients do not all connect at once.
         after_ms: u64,
-        /// Why.
+        /// The reason.
         reason: String,
     },
-    /// Still here.
+    /// The answer to a ping.
     Pong {
-        /// From the ping.
+        /// The id of the ping.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         id: Option<String>,
         /// The host's clock.
@@ -145,18 +145,18 @@ pub enum ServerFrame {
     Error(WebSocketErrorResponse),
 }
 
-/// How far an acknowledged message is.
+/// The state of an acknowledged message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum AckState {
-    /// Stored; its decision comes, whatever happens to the host.
+    /// It is stored and will be decided, even if the host ends.
     Accepted,
-    /// Decided and stored; the answer follows.
+    /// It is decided, and the decision is stored; the answer follows.
     Decided,
-    /// Decided before; the answer is sent again.
+    /// It was decided earlier; the answer is sent again.
     Duplicate,
-    /// The business's handler took it, and there is nothing to decide.
+    /// The business's handler accepted it, and there is nothing to decide.
     Handled,
 }
 
@@ -171,19 +171,19 @@ pub struct OtherInput {
     pub decision_id: String,
 }
 
-/// What was decided, in short.
+/// A decision, in short.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct DecisionSummary {
-    /// In the bundle's vocabulary.
+    /// The decision code, in the bundle's vocabulary.
     pub code: String,
     /// The kind of decision.
     #[serde(rename = "type")]
     pub decision_type: String,
     /// From 0 to 1.
     pub confidence: f64,
-    /// Its actions wait for a person.
+    /// Whether its actions wait for a review.
     pub requires_human_review: bool,
 }
 
@@ -198,7 +198,7 @@ pub struct Heartbeat {
     pub pong_timeout_ms: u64,
 }
 
-/// What a client may send.
+/// The limits of what a client may send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -217,8 +217,8 @@ pub struct ClientLimits {
     pub burst: u32,
 }
 
-/// What a decision says to people, in order, each with the user it is for: its responses, or, when no decision came
-/// out, the error for whoever asked.
+/// The frames of a decision, in order, each with the user it is for: its responses, or, when no decision was made, the
+/// error for the user who sent the input.
 pub fn response_frames(
     decision: &DecisionModel,
     output: &AgentOutput,
@@ -253,7 +253,7 @@ pub fn response_frames(
     responses.chain(failure).collect()
 }
 
-/// How many of [`response_frames`] are for the user who asked.
+/// How many of [`response_frames`] are for the user who sent the input.
 pub fn count_answers(decision: &DecisionModel, output: &AgentOutput, user_id: &str) -> u32 {
     let to_user = output.responses.iter().filter(|response| response.recipient == user_id);
     let responses = to_user.filter(|response| reaches_people(response.target)).count();
