@@ -94,7 +94,7 @@ impl<'t> TomlTable<'t> {
     }
 }
 
-/// One value with the key it stands under.
+/// A value and its key.
 pub struct Item<'t> {
     /// The key.
     pub key: &'t str,

@@ -43,7 +43,7 @@ pub struct Problem {
     pub message: String,
     /// The bytes of the file it is about.
     pub span: Range<usize>,
-    /// What stands under the caret.
+    /// The text under the caret.
     pub label: String,
     /// What to do about it.
     pub help: Option<String>,
@@ -153,7 +153,7 @@ impl Report {
         Self { source: NamedSource::new(&file, without_hidden(source)), file, problems }
     }
 
-    /// The same with more problems of the file.
+    /// The report with further problems of the file.
     #[must_use]
     pub fn with(self, more: Vec<Problem>) -> Self {
         let problems = self.problems.into_iter().chain(more).collect();

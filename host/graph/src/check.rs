@@ -21,7 +21,7 @@ use crate::graph::{Graph, NodeBody};
 /// How deep subgraphs may run subgraphs.
 const MAX_LEVELS: usize = 16;
 
-/// A graph with the definition it was made from; nodes and channels stand at the same positions in both.
+/// A graph with its definition; nodes and channels have the same positions in both.
 struct Draft<'d> {
     definition: &'d GraphDefinition,
     graph: Graph,

@@ -29,7 +29,7 @@ pub struct ReviewMessage {
     pub source: Source,
     /// The correlation id of its log lines; none makes a new one.
     pub correlation_id: Option<String>,
-    /// What is said.
+    /// The verdict.
     pub request: ReviewRequest,
 }
 

@@ -20,7 +20,7 @@ const STATUS: &str = "status";
 const CONTENT_TYPE: &str = "contentType";
 const REPLY: &str = "reply";
 
-/// A verified delivery that gives no inputs yet.
+/// A verified delivery whose inputs are not accepted yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
     /// The business of the webhook.

@@ -84,7 +84,7 @@ pub enum RunError {
         /// Why it does not fit.
         error: ReduceError,
     },
-    /// Two nodes wrote a channel in the same step, where only one value can stand.
+    /// Two nodes wrote a channel in the same step, although it takes only one value per step.
     #[error("nodes `{first}` and `{second}` both wrote channel `{channel}` in one step; give it another reducer")]
     ParallelWrite {
         /// The channel.

@@ -28,7 +28,7 @@ pub async fn http() -> Opened {
     Opened { store: Store::open(Config::new(serve().await)).await.unwrap(), _folder: None }
 }
 
-/// Starts Dynoxide behind HTTP; it ends with the test's runtime.
+/// Starts Dynoxide as an HTTP server; it ends with the test's runtime.
 pub async fn serve() -> Backend {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
