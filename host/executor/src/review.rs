@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use signalbox_model::{AgentAction, ErrorCode, Resolution, ReviewRequest, ReviewVerdict, Source, Timestamp};
-use signalbox_store::{DecisionRecord, Remedy, Resolved, ReviewDecision, Store, StoreError};
+use signalbox_store::{DecisionRecord, ReadDecision, Remedy, Resolved, ReviewDecision, Store, StoreError};
 use thiserror::Error;
 
 use crate::error::not_stored;
@@ -116,15 +116,11 @@ pub struct SubmittedReview {
     pub request: ReviewRequest,
 }
 
-/// Ends the review of a decision, whose record the caller has read as `before`. Of many reviews exactly one counts. The
-/// same review sent again gets the same answer; other reviewers are told which review ended it.
-pub async fn review(
-    store: &Store,
-    before: &DecisionRecord,
-    submitted: SubmittedReview,
-) -> Result<Reviewed, ReviewError> {
+/// Ends the review of a decision, which the caller has read as `before` and checked. Of many reviews exactly one
+/// counts. The same review sent again gets the same answer; other reviewers are told which review ended it.
+pub async fn review(store: &Store, before: ReadDecision, submitted: SubmittedReview) -> Result<Reviewed, ReviewError> {
     let SubmittedReview { input_id, by, at, source, fingerprint, request } = submitted;
-    let (id, business_id) = (before.decision.id.clone(), &before.decision.business_id);
+    let id = before.record.decision.id.clone();
     let wanted = ReviewDecision {
         by,
         at,
@@ -135,9 +131,9 @@ pub async fn review(
         fingerprint,
         actions: request.actions.map(|actions| actions.into_iter().map(AgentAction::from).collect()),
     };
-    let resolved = before.review.as_ref().and_then(|review| review.resolution.as_ref());
+    let resolved = before.record.review.as_ref().and_then(|review| review.resolution.as_ref());
     let duplicate = resolved.is_some_and(|first| first.input_id == wanted.input_id);
-    let result = match store.resolve_review(&id, business_id, &wanted).await? {
+    let result = match store.resolve_review_as_read(before, &wanted).await? {
         Resolved::NotUnderReview => Err(ReviewError::NotUnderReview(id)),
         Resolved::AlreadyResolved(record) => Err(taken(id, *record)),
         Resolved::Done(record) if !says(&record, &wanted) => Err(ReviewError::IdReused(id)),

@@ -131,10 +131,10 @@ impl Intake {
         }
         self.check_rate(Some(&access.user_id), &business_id)?;
         let _permit = self.admit(Requester::new(&business_id, Some(&access.user_id))).await?;
-        let found = shared.store.decision(&request.decision_id, &business_id).await.map_err(ReviewError::from)?;
+        let found = shared.store.read_decision(&request.decision_id, &business_id).await.map_err(ReviewError::from)?;
         let found = found.ok_or_else(|| ReviewError::NotFound(request.decision_id.clone()))?;
         // A user who may not see the location learns nothing about its decisions.
-        if !may_review(&found, access, &self.audience()) {
+        if !may_review(&found.record, access, &self.audience()) {
             return Err(ReviewError::NotFound(request.decision_id.clone()).into());
         }
         let (user_id, decision_id) = (&access.user_id, request.decision_id.clone());
@@ -148,7 +148,7 @@ impl Intake {
             fingerprint: serde_json::to_vec(&request).ok().map(|said| hex::encode(Sha256::digest(said))),
             request,
         };
-        let reviewed = signalbox_executor::review(&shared.store, &found, submitted).await?;
+        let reviewed = signalbox_executor::review(&shared.store, found, submitted).await?;
         if !reviewed.duplicate {
             shared.relay.reviewed(&reviewed.record);
         }

@@ -41,6 +41,15 @@ pub enum Committed {
     Duplicate(Box<DecisionRecord>),
 }
 
+/// A decision as it was read from the store, with its revision. A change that is based on it is written only while the
+/// stored decision still has that revision.
+#[derive(Clone, Debug)]
+pub struct ReadDecision {
+    /// The decision.
+    pub record: DecisionRecord,
+    item: AttributeMap,
+}
+
 /// The part of a record that does not change once it is written.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -100,10 +109,22 @@ impl Store {
 
     /// One decision, as of the last finished write.
     pub async fn decision(&self, id: &str, business_id: &str) -> Result<Option<DecisionRecord>, StoreError> {
+        Ok(self.read_decision(id, business_id).await?.map(|read| read.record))
+    }
+
+    /// Like [`Store::decision`], with the revision, for a caller that checks the decision before changing it.
+    pub async fn read_decision(&self, id: &str, business_id: &str) -> Result<Option<ReadDecision>, StoreError> {
         match self.item(&self.names().decisions, key((ID, id), (BUSINESS, business_id))).await? {
-            Some(item) => Ok(Some(self.decision_record(&item).await?)),
+            Some(item) => Ok(Some(ReadDecision { record: self.decision_record(&item).await?, item })),
             None => Ok(None),
         }
+    }
+
+    async fn existing_decision(&self, id: &str, business_id: &str) -> Result<ReadDecision, StoreError> {
+        self.read_decision(id, business_id).await?.ok_or_else(|| StoreError::NotFound {
+            what: format!("decision {id} of business {business_id}"),
+            table: self.names().decisions.clone(),
+        })
     }
 
     async fn put_decision(&self, item: AttributeMap) -> Result<Tried, StoreError> {

@@ -40,7 +40,7 @@ mod unreadable;
 
 pub use client::Store;
 pub use config::{Backend, Config, WallClock};
-pub use decisions::{Committed, DecisionQuery, EffectUpdate, Missed, Order, Page, Resolved, ReviewDecision};
+pub use decisions::{Committed, DecisionQuery, EffectUpdate, Missed, Order, Page, ReadDecision, Resolved, ReviewDecision};
 pub use deliveries::{Claim, Delivery, DeliveryAnswer, SignatureUse};
 pub use document::{compressed, decompressed};
 pub use error::{Remedy, StoreError};

@@ -16,8 +16,8 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
 /// No pause is longer.
 const LONGEST_PAUSE: Duration = Duration::from_millis(320);
 
-/// A change that is written on condition that no other writer has written in between. Each attempt reads the item anew,
-/// and calls [`Contention::again`] when another writer has written since.
+/// A change that is written on condition that no other writer has written in between. When another writer has, the
+/// caller calls [`Contention::again`] and reads the item anew for the next attempt.
 pub(crate) struct Contention<'a, W> {
     table: &'a str,
     what: W,

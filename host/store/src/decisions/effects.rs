@@ -2,7 +2,7 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemInput;
 use aws_sdk_dynamodb::types::AttributeValue;
 use signalbox_model::{DecisionModel, Timestamp};
 
-use super::{BODY, BUSINESS, EFFECTS, ID, REVIEW, REVISION};
+use super::{BODY, BUSINESS, EFFECTS, ID, REVIEW, REVISION, ReadDecision};
 use crate::client::{failure, key};
 use crate::document::{ITEM_LIMIT, pack, packed_size};
 use crate::item::{AttributeMap, Update, number, text};
@@ -94,10 +94,8 @@ impl Store {
         let table = &self.names().decisions;
         let mut contention = Contention::at(table, || format!("decision {id}"));
         loop {
-            let item = self.item(table, key((ID, id), (BUSINESS, business_id))).await?;
+            let ReadDecision { mut record, item } = self.existing_decision(id, business_id).await?;
             let not_found = |what: String| StoreError::NotFound { what, table: table.clone() };
-            let item = item.ok_or_else(|| not_found(format!("decision {id} of business {business_id}")))?;
-            let mut record = self.decision_record(&item).await?;
             let mut changed = false;
             for update in updates {
                 let effect = record.effects.iter_mut().find(|effect| effect.id == update.effect_id);

@@ -1,12 +1,11 @@
 //! Decisions whose actions wait for a person: lists of them, and their reviews.
 
 use signalbox_model::{
-    AgentAction, Outcome, Resolution, Review, ReviewVerdict, Source, Timestamp, action_id, input_id,
+    AgentAction, DecisionModel, Outcome, Resolution, Review, ReviewVerdict, Source, Timestamp, action_id, input_id,
 };
 
 use super::effects::Change;
-use super::{BUSINESS, ID};
-use crate::client::key;
+use super::{BUSINESS, ID, ReadDecision};
 use crate::key::{KeyRange, moment};
 use crate::listing::{Listing, PageSource, Queue, checked};
 use crate::optimistic::Contention;
@@ -96,15 +95,22 @@ impl Store {
         wanted: &ReviewDecision,
     ) -> Result<Resolved, StoreError> {
         wanted.check()?;
-        let table = &self.names().decisions;
-        let mut contention = Contention::at(table, || format!("decision {id}"));
+        self.resolve_review_as_read(self.existing_decision(id, business_id).await?, wanted).await
+    }
+
+    /// Like [`Store::resolve_review`], for a caller that has read the decision. The decision is read again only when
+    /// another writer has changed it since.
+    pub async fn resolve_review_as_read(
+        &self,
+        mut read: ReadDecision,
+        wanted: &ReviewDecision,
+    ) -> Result<Resolved, StoreError> {
+        wanted.check()?;
+        let DecisionModel { id, business_id, .. } = &read.record.decision;
+        let (id, business_id) = (id.clone(), business_id.clone());
+        let mut contention = Contention::at(&self.names().decisions, || format!("decision {id}"));
         loop {
-            let item = self.item(table, key((ID, id), (BUSINESS, business_id))).await?;
-            let item = item.ok_or_else(|| StoreError::NotFound {
-                what: format!("decision {id} of business {business_id}"),
-                table: table.clone(),
-            })?;
-            let mut record = self.decision_record(&item).await?;
+            let ReadDecision { mut record, item } = read;
             if let Some(first) = record.review.as_ref().and_then(|review| review.resolution.as_ref()) {
                 let own = first.input_id == wanted.input_id;
                 let record = Box::new(record);
@@ -120,7 +126,7 @@ impl Store {
                     return Err(StoreError::Invalid(format!("the review of decision {id} has not expired")));
                 }
                 (ReviewVerdict::Expire, true) | (_, false) => wanted.clone(),
-                (_, true) => ReviewDecision::expiry(id, wanted.at),
+                (_, true) => ReviewDecision::expiry(&id, wanted.at),
             };
             record.review = Some(Review { resolution: Some(decided.resolution()), ..review });
             record.decision.outcome = decided.verdict.outcome();
@@ -131,6 +137,7 @@ impl Store {
                 return Ok(if own { Resolved::Done(record) } else { Resolved::AlreadyResolved(record) });
             }
             contention.again().await?;
+            read = self.existing_decision(&id, &business_id).await?;
         }
     }
 

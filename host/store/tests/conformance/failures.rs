@@ -255,6 +255,33 @@ async fn a_review_whose_answer_was_lost_is_the_reviewers_own() {
 }
 
 #[tokio::test]
+async fn a_decision_is_read_once_for_its_review_and_again_only_when_it_has_changed() {
+    let faulty = faulty().await;
+    let approval = by("ana", ReviewVerdict::Approve);
+    for is_changed in [false, true] {
+        let effects = vec![Effect::pending("a", action("a", None)), Effect::withheld("b", action("b", None))];
+        let record = under_review("business", 1 + u32::from(is_changed), None, effects);
+        let (id, delivered) = (&record.decision.id, EffectState::Delivered { at: minute(2) });
+        faulty.store.commit_decision(&record).await.unwrap();
+        faulty.set(Mode::Pass);
+        let read = faulty.store.read_decision(id, "business").await.unwrap().unwrap();
+        if is_changed {
+            let updates = [EffectUpdate { effect_id: "a".to_owned(), state: delivered.clone() }];
+            faulty.store.update_effects(id, "business", &updates).await.unwrap();
+            faulty.set(Mode::Pass);
+        }
+        let resolved = faulty.store.resolve_review_as_read(read, &approval).await.unwrap();
+        let Resolved::Done(after) = resolved else { panic!("{resolved:?}") };
+        assert_eq!(after.effects[1].state, EffectState::Pending);
+        // Without a change the two requests are the reading and the writing. With one they are the refused writing,
+        // the second reading and the second writing.
+        assert_eq!(faulty.requests(), if is_changed { 3 } else { 2 });
+        assert_eq!(after.effects[0].state == delivered, is_changed, "a change in between is not lost");
+        assert_eq!(faulty.store.decision(id, "business").await.unwrap(), Some(*after));
+    }
+}
+
+#[tokio::test]
 async fn a_schedule_whose_answer_was_lost_is_created_and_cancelled_all_the_same() {
     let faulty = faulty().await;
     let definition = definition("business", "daily");
