@@ -33,8 +33,8 @@ fn setup(folder: &Path, types: usize) -> Result<Setup> {
     Ok(setup)
 }
 
-/// One message, from frame to reply: how long it took, and what the host's threads computed and waited for a core
-/// meanwhile, in microseconds.
+/// One message, from frame to reply: how long it took, and the host's processor time and wait for a core meanwhile, in
+/// microseconds.
 #[derive(Clone, Copy, Default)]
 struct Called {
     took: f64,
@@ -42,7 +42,7 @@ struct Called {
     waited: f64,
 }
 
-/// The first message of each business that nobody has talked to yet, and its second.
+/// The first message of each business, and its second.
 async fn first_calls(server: &Server, types: usize) -> Result<(Vec<Called>, Vec<Called>)> {
     let setup = server.setup.as_ref().context("the host has files")?;
     let (mut first, mut second) = (Vec::new(), Vec::new());
@@ -75,7 +75,7 @@ pub async fn measure(report: &mut Report, folder: &Path) -> Result<()> {
         let (mut first, mut second) = (Vec::new(), Vec::new());
         for turn in 0..=ROUNDS {
             let server = Server::host(setup(&folder, types)?)?;
-            // The first start compiles what was never compiled here, and its times say nothing.
+            // The first start compiles components that were never compiled on this machine, so its times are left out.
             if turn == 0 {
                 continue;
             }

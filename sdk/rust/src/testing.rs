@@ -20,7 +20,7 @@
 //! assert!(host.row("guests", "seen", "ana").is_some());
 //! assert_eq!(host.log_lines()[0].message, "remembered a guest");
 //!
-//! Every failure can be produced.
+//! // Every failure can be produced.
 //! let host = host.dynamodb_error(dynamodb::Error::Timeout);
 //! assert!(matches!(host.run(remember, &context, json!({})), Err(Failure::Retry(_))));
 //! ```

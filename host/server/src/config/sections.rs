@@ -177,7 +177,7 @@ pub enum MetricsAccess {
     Token,
     /// Everyone who reaches the address.
     Open,
-    /// Nobody.
+    /// No client.
     Off,
 }
 

@@ -20,7 +20,7 @@ pub fn hours(context: &Context) -> Result<Hours, Failure> {
     Ok(Hours { week: needed(context, "hours")?, special_days: context.setting("special-days")?.unwrap_or_default() })
 }
 
-/// How it gives appointments, from the setting `appointments`.
+/// The rules for its appointments, from the setting `appointments`.
 pub fn rules(context: &Context) -> Result<Rules, Failure> {
     Ok(context.setting("appointments")?.unwrap_or_default())
 }
@@ -35,15 +35,15 @@ pub fn phone(context: &Context) -> Result<String, Failure> {
     Ok(context.setting("phone")?.unwrap_or_default())
 }
 
-/// What the rows of this place are stored under.
+/// The partition of this place's rows.
 pub fn partition(context: &Context) -> &str {
     context.location.as_ref().map_or(MAIN, |location| &location.id)
 }
 
-/// What rows are stored under when an input names no place.
+/// The partition of rows when an input names no place.
 pub const MAIN: &str = "main";
 
-/// Every partition that the business may have rows under.
+/// Every partition that may hold rows of the business.
 pub fn partitions(context: &Context) -> Vec<&str> {
     let mut all = vec![MAIN];
     all.extend(context.business.locations.iter().map(|location| location.id.as_str()));
@@ -52,12 +52,12 @@ pub fn partitions(context: &Context) -> Vec<&str> {
     all
 }
 
-/// Who writes; an input without a user stands for itself.
+/// The sender's id; for an input without a user the input's.
 pub fn sender(context: &Context) -> &str {
     context.input.user_id.as_deref().unwrap_or(&context.input.id)
 }
 
-/// The code by which people name a decision, for example on the telephone.
+/// The code with which people name a decision, for example on the telephone.
 pub fn reference(decision: &str) -> String {
     let tail: String = decision.chars().rev().filter(char::is_ascii_alphanumeric).take(6).collect();
     tail.chars().rev().collect::<String>().to_ascii_uppercase()

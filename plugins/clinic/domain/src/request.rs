@@ -1,4 +1,4 @@
-//! The appointment that somebody asks for: in a message, or as data over the API.
+//! The appointment that a message or a request over the API asks for.
 
 use jiff::civil::{Date, DateTime, Time};
 use serde::{Deserialize, Serialize};
@@ -12,15 +12,15 @@ use crate::language::Language;
 use crate::symptoms::Speciality;
 use crate::text::{self, contains, words};
 
-/// Channel `request`: what is asked for.
+/// Channel `request`: the patient's request.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Request {
-    /// Who comes.
+    /// The patient's id.
     pub patient: String,
-    /// Under which name.
+    /// The name for the appointment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// With whom, by id.
+    /// The practitioner's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub practitioner: Option<String>,
     /// The wanted field.
@@ -60,7 +60,7 @@ fn whole_day() -> u32 {
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ApiRequest {
-    /// What to do.
+    /// The action.
     pub action: ApiAction,
     /// The patient's id; without it the sender.
     #[serde(default)]
