@@ -3,7 +3,7 @@ use serde::Serialize;
 use crate::bindings::decision_node::exports::signalbox::agent::node as wire;
 use crate::{Action, Failure, JsonError, Response, Verdict};
 
-/// What one run of a node gives back. Everything in it is optional; an empty step only moves the graph on.
+/// The result of one run of a node. Everything in it is optional; an empty step only moves the graph on.
 ///
 /// ```
 /// use signalbox_sdk::prelude::*;

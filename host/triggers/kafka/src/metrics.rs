@@ -4,7 +4,7 @@ use metrics::{Unit, describe_counter, describe_gauge};
 
 /// Kafka records by topic and result.
 pub(crate) const KAFKA_RECORDS: &str = "signalbox_kafka_records_total";
-/// Kafka records put aside, by reason.
+/// Kafka records that became dead letters, by reason.
 pub(crate) const KAFKA_DEAD_LETTERS: &str = "signalbox_kafka_dead_letters_total";
 /// Further tries of Kafka records, by reason.
 pub(crate) const KAFKA_RETRIES: &str = "signalbox_kafka_retries_total";
