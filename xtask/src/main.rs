@@ -5,6 +5,7 @@ mod bench;
 mod demo;
 mod fuzz;
 mod guests;
+mod services;
 mod soak;
 mod steps;
 mod test;
@@ -69,6 +70,11 @@ enum Task {
         #[arg(long, default_value_t = 60.0)]
         minutes: f64,
     },
+    /// Start Apache Kafka and DynamoDB Local on this machine for the tests, or end them; needs Java and Maven.
+    Services {
+        #[command(subcommand)]
+        action: services::Action,
+    },
     /// Check the rules of this repository that the compiler does not check.
     Tidy,
 }
@@ -97,6 +103,7 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Task::Containment => bench::containment(&workspace),
         Task::Fuzz { target, minutes } => fuzz::run(&workspace, &target, minutes),
         Task::Soak { minutes } => soak::run(&workspace, minutes),
+        Task::Services { action } => services::run(&workspace, action),
         Task::Tidy => tidy::run(&workspace),
     }
 }

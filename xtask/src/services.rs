@@ -1,0 +1,218 @@
+//! Real servers for the tests, fetched with Maven and started on this machine's loopback interface alone.
+
+mod dynamodb_local;
+mod kafka;
+mod maven;
+mod process;
+mod record;
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use clap::Subcommand;
+
+use crate::workspace::Workspace;
+use process::Launched;
+use record::{Record, Running};
+
+/// Both servers answer within 15 seconds on two idle cores.
+const START_DEADLINE: Duration = Duration::from_secs(120);
+
+#[derive(Clone, Copy, Subcommand)]
+pub enum Action {
+    /// Fetch what is missing, start what does not run, and print the variables that the tests take.
+    Up,
+    /// End the servers.
+    Down,
+    /// Say which servers run and answer; fails if one does not.
+    Status,
+}
+
+/// A server that the tests can use.
+struct Service {
+    /// Its folder in `xtask/services` and in `target/services`, and its table in `services.toml`.
+    name: &'static str,
+    title: &'static str,
+    /// Makes the folder ready and returns the command that starts the server. The command's arguments hold the token.
+    prepare: fn(&Installed, SocketAddr, &str) -> Result<Command>,
+    /// Asks the server something in its own protocol.
+    ask: fn(SocketAddr) -> Result<()>,
+    /// The variable that tells the tests about the server.
+    variable: &'static str,
+    /// The variable's value.
+    value: fn(SocketAddr) -> String,
+}
+
+const SERVICES: [&Service; 2] = [&dynamodb_local::SERVICE, &kafka::SERVICE];
+
+/// A service whose files are on this machine.
+struct Installed {
+    /// With `pom.xml` and what else the repository has for the service.
+    sources: PathBuf,
+    /// For all that the server needs and writes; the jars are in `libs`.
+    folder: PathBuf,
+}
+
+impl Installed {
+    /// All jars, as the Java launcher's class path.
+    fn class_path(&self) -> PathBuf {
+        self.folder.join("libs").join("*")
+    }
+}
+
+pub fn run(workspace: &Workspace, action: Action) -> Result<ExitCode> {
+    match action {
+        Action::Up => {
+            up(workspace)?;
+            // Only the variables are on the standard output, so that a shell can evaluate it.
+            for (name, value) in environment(workspace)? {
+                println!("export {name}={value}");
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Action::Down => {
+            down(workspace, None)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Action::Status => status(workspace),
+    }
+}
+
+/// The names of the services that a call of [`up`] started.
+pub type Started = Vec<&'static str>;
+
+/// Starts the services that do not run, and waits until every service answers. If one fails, those that this call
+/// started are ended.
+pub fn up(workspace: &Workspace) -> Result<Started> {
+    let folder = folder(workspace);
+    let mut record = Record::read(&folder)?;
+    let mut installed = Vec::new();
+    for service in SERVICES {
+        if let Some(running) = record.services.get(service.name).filter(|running| running.runs()) {
+            eprintln!("{} runs already at {}, process {}", service.title, running.address, running.pid);
+            continue;
+        }
+        installed.push((service, install(workspace, service)?));
+    }
+    let mut launched = Vec::new();
+    for (service, installed) in installed {
+        match launch(service, &installed, &mut record, &folder) {
+            Ok(process) => launched.push((service, process)),
+            Err(error) => return Err(undo(launched, &mut record, &folder, error)),
+        }
+    }
+    for (service, process) in &mut launched {
+        if let Err(error) = process.answers(service.ask, START_DEADLINE) {
+            let error = error.context(format!("{} did not start", service.title));
+            return Err(undo(launched, &mut record, &folder, error));
+        }
+        eprintln!("{} answers at {}, process {}", service.title, process.running.address, process.running.pid);
+    }
+    Ok(launched.iter().map(|(service, _)| service.name).collect())
+}
+
+fn install(workspace: &Workspace, service: &Service) -> Result<Installed> {
+    let sources = workspace.root.join("xtask/services").join(service.name);
+    let installed = Installed { sources, folder: folder(workspace).join(service.name) };
+    maven::fetch(&installed.sources.join("pom.xml"), &installed.folder)
+        .with_context(|| format!("{} cannot be fetched", service.title))?;
+    Ok(installed)
+}
+
+/// Starts a service and writes down its process at once, so that `down` finds it whatever happens next.
+fn launch(service: &Service, installed: &Installed, record: &mut Record, folder: &Path) -> Result<Launched> {
+    let address = free_address()?;
+    let token = process::token();
+    let command = (service.prepare)(installed, address, &token)
+        .with_context(|| format!("{} cannot be prepared", service.title))?;
+    eprintln!("{} is being started at {address}; its log is {}", service.title, process::log(installed).display());
+    let launched = Launched::start(command, Running { pid: 0, address, token }, process::log(installed))?;
+    record.services.insert(service.name.to_owned(), launched.running.clone());
+    record.write(folder)?;
+    Ok(launched)
+}
+
+fn undo(
+    launched: Vec<(&Service, Launched)>,
+    record: &mut Record,
+    folder: &Path,
+    error: anyhow::Error,
+) -> anyhow::Error {
+    for (service, process) in launched {
+        record.services.remove(service.name);
+        if let Err(other) = process.running.end() {
+            eprintln!("{} cannot be ended: {other:#}", service.title);
+        }
+    }
+    match record.write(folder) {
+        Ok(()) => error,
+        Err(other) => error.context(other),
+    }
+}
+
+/// Ends these services, or all of them.
+pub fn down(workspace: &Workspace, only: Option<&[&str]>) -> Result<()> {
+    let folder = folder(workspace);
+    let mut record = Record::read(&folder)?;
+    for service in SERVICES.iter().filter(|service| only.is_none_or(|only| only.contains(&service.name))) {
+        match record.services.get(service.name).filter(|running| running.runs()) {
+            Some(running) => {
+                running.end().with_context(|| format!("{} cannot be ended", service.title))?;
+                eprintln!("{} has ended", service.title);
+            }
+            None => eprintln!("{} does not run", service.title),
+        }
+        record.services.remove(service.name);
+        record.write(&folder)?;
+    }
+    Ok(())
+}
+
+fn status(workspace: &Workspace) -> Result<ExitCode> {
+    let record = Record::read(&folder(workspace))?;
+    let mut all = true;
+    for service in SERVICES {
+        let told = match record.services.get(service.name).filter(|running| running.runs()) {
+            None => Err("does not run".to_owned()),
+            Some(Running { pid, address, .. }) => match (service.ask)(*address) {
+                Ok(()) => Ok(format!("answers at {address}, process {pid}")),
+                Err(error) => Err(format!("runs as process {pid} and does not answer at {address}: {error:#}")),
+            },
+        };
+        all &= told.is_ok();
+        println!("{} {}", service.title, told.unwrap_or_else(|problem| problem));
+    }
+    Ok(if all { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The variables that tell the tests about the services.
+pub fn environment(workspace: &Workspace) -> Result<Vec<(&'static str, String)>> {
+    let record = Record::read(&folder(workspace))?;
+    let variable = |service: &Service| match record.services.get(service.name) {
+        Some(running) => Ok((service.variable, (service.value)(running.address))),
+        None => bail!("{} does not run; start it with `cargo xtask services up`", service.title),
+    };
+    SERVICES.iter().map(|service| variable(service)).collect()
+}
+
+fn folder(workspace: &Workspace) -> PathBuf {
+    workspace.target.join("services")
+}
+
+/// An address of the loopback interface whose port is free at this moment.
+fn free_address() -> Result<SocketAddr> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no port is free")?;
+    Ok(listener.local_addr()?)
+}
+
+/// Deletes and makes a folder.
+fn empty(folder: &Path) -> Result<()> {
+    if folder.exists() {
+        fs::remove_dir_all(folder).with_context(|| format!("{} cannot be deleted", folder.display()))?;
+    }
+    fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))
+}
