@@ -12,6 +12,7 @@ mod relay;
 mod review;
 mod schedule;
 mod target;
+mod targets;
 
 pub use config::RelayConfig;
 pub use metrics::describe_metrics;
@@ -19,3 +20,7 @@ pub use notice::{Audience, Notice, Recipient};
 pub use relay::{Relay, RelayTask};
 pub use review::{may_review, review_view};
 pub use target::{AttemptResult, DueEffect, EffectTarget};
+pub use targets::{
+    ActingDecision, DevelopmentSink, EFFECT_RECORD_HEADERS, EffectRecord, KafkaTarget, KafkaTopics,
+    ResourceActionRecord, SinkEntry, UnmappedTopic, UnsendableEffect,
+};

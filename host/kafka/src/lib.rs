@@ -4,7 +4,9 @@
 mod connection;
 mod log;
 mod producer;
+mod send_error;
 
 pub use connection::{KafkaConnection, KafkaConnectionError, KafkaMechanism, KafkaProtocol, KafkaSecurity};
 pub use log::KafkaLog;
-pub use producer::{KafkaProducer, OutgoingRecord, SendError};
+pub use producer::{KafkaProducer, OutgoingRecord};
+pub use send_error::SendError;

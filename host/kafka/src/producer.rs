@@ -2,16 +2,18 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::KafkaError;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _};
-use thiserror::Error;
 
-use crate::{KafkaConnection, KafkaConnectionError, KafkaLog};
+use crate::{KafkaConnection, KafkaConnectionError, KafkaLog, SendError};
 
 /// Added to the timeout of a delivery. librdkafka reports a timeout by itself earlier, so only a hang in librdkafka
 /// takes this long.
 const SLACK: Duration = Duration::from_secs(5);
+
+/// How often the brokers are asked what topics there are; until then librdkafka goes by their last answer.
+const METADATA: Duration = Duration::from_secs(15);
 
 /// The client has no limit of its own: the broker decides which record is too large.
 const LARGEST_MESSAGE: &str = "1000000000";
@@ -36,25 +38,6 @@ pub struct OutgoingRecord<'a> {
     pub headers: &'a [(String, Option<Vec<u8>>)],
 }
 
-/// Why the host cannot be sure that the brokers have a record.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-pub enum SendError {
-    /// The broker or topic does not take a record of this size.
-    #[error("topic {topic} takes no record of this size")]
-    TooLarge {
-        /// The topic.
-        topic: String,
-    },
-    /// Anything else, which may work later.
-    #[error("a record cannot be sent to topic {topic}: {reason}")]
-    Failed {
-        /// The topic.
-        topic: String,
-        /// Why.
-        reason: String,
-    },
-}
-
 impl KafkaProducer {
     /// A producer that gives up on a record after `timeout`.
     pub fn new(connection: &KafkaConnection, timeout: Duration) -> Result<Self, KafkaConnectionError> {
@@ -64,7 +47,13 @@ impl KafkaProducer {
             .set("enable.idempotence", "true")
             .set("acks", "all")
             .set("message.timeout.ms", timeout.as_millis().max(1).to_string())
-            .set("message.max.bytes", LARGEST_MESSAGE);
+            .set("message.max.bytes", LARGEST_MESSAGE)
+            // Brokers judge the size of a whole batch: no record may be refused for the size of its neighbours.
+            .set("batch.num.messages", "1")
+            // A topic that was unknown or forbidden is usable this long after the operator has mended it.
+            .set("topic.metadata.refresh.interval.ms", METADATA.as_millis().to_string())
+            // An unknown topic is reported as such before the record's time is up.
+            .set("topic.metadata.propagation.max.ms", (timeout / 2).as_millis().max(1).to_string());
         let current = Mutex::new(create(&config).map_err(|error| KafkaConnectionError::Refused(error.to_string()))?);
         Ok(Self { config, timeout, current })
     }
@@ -72,19 +61,9 @@ impl KafkaProducer {
     /// Sends a record, and returns once the brokers have confirmed it. After an error the record may have arrived
     /// nevertheless.
     pub async fn send(&self, record: OutgoingRecord<'_>) -> Result<(), SendError> {
-        let failed = |reason: String| SendError::Failed { topic: record.topic.to_owned(), reason };
-        let too_large = |error: &KafkaError| {
-            let code = error.rdkafka_error_code();
-            matches!(code, Some(RDKafkaErrorCode::MessageSizeTooLarge | RDKafkaErrorCode::InvalidMessageSize))
-        };
-        let refused = |error: KafkaError| {
-            if too_large(&error) {
-                SendError::TooLarge { topic: record.topic.to_owned() }
-            } else {
-                failed(error.to_string())
-            }
-        };
-        let producer = self.producer().map_err(|error| failed(error.to_string()))?;
+        let topic = record.topic;
+        let error_of = |error: &KafkaError| SendError::of(topic, error);
+        let producer = self.producer().map_err(|error| error_of(&error))?;
         let mut headers = OwnedHeaders::new_with_capacity(record.headers.len());
         for (key, value) in record.headers {
             headers = headers.insert(Header { key, value: value.as_ref() });
@@ -92,12 +71,14 @@ impl KafkaProducer {
         let mut outgoing = FutureRecord::<[u8], [u8]>::to(record.topic).headers(headers);
         outgoing.key = record.key;
         outgoing.payload = record.value;
-        let delivery = producer.send_result(outgoing).map_err(|(error, _)| refused(error))?;
+        let delivery = producer.send_result(outgoing).map_err(|(error, _)| error_of(&error))?;
         match tokio::time::timeout(self.timeout + SLACK, delivery).await {
             Ok(Ok(Ok(_))) => Ok(()),
-            Ok(Ok(Err((error, _)))) => Err(refused(error)),
-            Ok(Err(_)) => Err(failed("the producer has ended".to_owned())),
-            Err(_) => Err(failed("no confirmation came in time".to_owned())),
+            Ok(Ok(Err((error, _)))) => Err(error_of(&error)),
+            Ok(Err(_)) => {
+                Err(SendError::Failed { topic: topic.to_owned(), reason: "the producer has ended".to_owned() })
+            }
+            Err(_) => Err(SendError::silent(topic, self.timeout + SLACK)),
         }
     }
 

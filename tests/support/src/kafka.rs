@@ -89,6 +89,11 @@ impl Kafka {
         self.cluster().create_topic(name, partitions, 1).with_context(|| format!("topic {name} cannot be made"))
     }
 
+    /// Makes requests that concern a topic fail with this error.
+    pub fn topic_error(&self, name: &str, error: RDKafkaRespErr) -> Result<()> {
+        self.cluster().topic_error(name, error).with_context(|| format!("topic {name} cannot be made to fail"))
+    }
+
     /// Writes a record, and returns its place: partition and offset.
     pub async fn send(&self, topic: &str, record: Sent<'_>) -> Result<(i32, i64)> {
         let mut headers = OwnedHeaders::new();

@@ -1,0 +1,14 @@
+//! The targets that effects leave to, each an [`EffectTarget`](crate::EffectTarget).
+//!
+//! Resource actions and plugins' records leave as records of Kafka. [`effect_record`] says what such a record holds;
+//! [`kafka`] sends it to the brokers, and [`development_sink`] appends it to a file where no brokers are configured.
+
+mod development_sink;
+mod effect_record;
+mod kafka;
+mod resource_action;
+
+pub use development_sink::{DevelopmentSink, SinkEntry};
+pub use effect_record::{EffectRecord, HEADERS as EFFECT_RECORD_HEADERS, KafkaTopics, UnmappedTopic, UnsendableEffect};
+pub use kafka::KafkaTarget;
+pub use resource_action::{ActingDecision, ResourceActionRecord};
