@@ -4,9 +4,8 @@ mod models;
 mod template;
 
 pub use models::{
-    BundleModels, ModelFileError, ModelFormat, ModelProblem, ModelQuery, ReadText, SpeaksFor, WrittenModel,
-    canonical_version, compare_versions, is_locale, nearest, read_model_source, read_model_text, read_models,
-    same_version,
+    BundleModels, ModelFileError, ModelFormat, ModelQuery, ReadText, SpeaksFor, WrittenModel, canonical_version,
+    compare_versions, is_locale, nearest, read_model_source, read_model_text, read_models, same_version,
 };
 pub use template::{RenderSteps, Template, TemplateError};
 

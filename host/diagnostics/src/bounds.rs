@@ -73,14 +73,23 @@ pub fn check_toml(text: &str, limit: usize) -> Result<(), Unread> {
 
 /// A TOML text of at most `limit` bytes as a document, or every problem that prevents parsing it.
 pub fn parse_toml(text: &str, limit: usize) -> Result<Spanned<DeTable<'_>>, Vec<Problem>> {
-    check_toml(text, limit)
-        .map_err(|Unread { message, help, at }| vec![Problem::new(message, at, "here").with_help(help)])?;
-    let (document, errors) = DeTable::parse_recoverable(text);
-    if errors.is_empty() {
+    let (document, mut problems) = parse_toml_partly(text, limit);
+    if problems.is_empty() {
         return Ok(document);
     }
     // One problem more than a report shows makes the report say that there are more.
-    Err(errors.iter().take(MAX_PROBLEMS + 1).map(|error| syntax(error, text)).collect())
+    problems.truncate(MAX_PROBLEMS + 1);
+    Err(problems)
+}
+
+/// The part of a TOML text of at most `limit` bytes that can be parsed, for a caller that needs some key even when the
+/// text has mistakes; with every problem of the text. A value near a problem may be only a part of what was meant.
+pub fn parse_toml_partly(text: &str, limit: usize) -> (Spanned<DeTable<'_>>, Vec<Problem>) {
+    if let Err(Unread { message, help, at }) = check_toml(text, limit) {
+        return (Spanned::new(0..0, DeTable::new()), vec![Problem::new(message, at, "here").with_help(help)]);
+    }
+    let (document, errors) = DeTable::parse_recoverable(text);
+    (document, errors.iter().map(|error| syntax(error, text)).collect())
 }
 
 fn syntax(error: &toml::de::Error, text: &str) -> Problem {

@@ -35,7 +35,7 @@ mod problems;
 mod reader;
 mod report;
 
-pub use bounds::{Unread, check_toml, parse_toml};
+pub use bounds::{Unread, check_toml, parse_toml, parse_toml_partly};
 pub use lines::Lines;
 pub use names::{excerpt, listed, nearest, suggestion};
 pub use problems::Problems;

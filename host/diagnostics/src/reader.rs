@@ -191,8 +191,8 @@ impl<'t> Item<'t> {
         None
     }
 
-    /// A list of strings.
-    pub fn texts(&self, problems: &mut Problems) -> Vec<TomlString> {
+    /// A list of strings, in which the same string may stand more than once.
+    pub fn texts_with_duplicates(&self, problems: &mut Problems) -> Vec<TomlString> {
         let Some(array) = self.value.get_ref().as_array() else {
             self.wrong_type::<()>("a list of strings", problems);
             return Vec::new();
@@ -203,6 +203,12 @@ impl<'t> Item<'t> {
                 Item { key: self.key, key_span: self.key_span.clone(), place: Arc::clone(&self.place), value: element };
             texts.extend(element.text(problems));
         }
+        texts
+    }
+
+    /// A list of different strings.
+    pub fn texts(&self, problems: &mut Problems) -> Vec<TomlString> {
+        let texts = self.texts_with_duplicates(problems);
         let mut seen = HashSet::new();
         for text in &texts {
             if !seen.insert(text.value.as_str()) {

@@ -56,11 +56,13 @@ pub struct BusinessInfo {
     pub metadata: Option<JsonObject>,
 }
 
-pub(crate) fn default_locale() -> String {
+/// The locale of a business that names none.
+pub fn default_locale() -> String {
     "en".to_owned()
 }
 
-pub(crate) fn default_timezone() -> String {
+/// The time zone of a business that names none.
+pub fn default_timezone() -> String {
     "UTC".to_owned()
 }
 

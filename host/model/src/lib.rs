@@ -1,7 +1,7 @@
 //! The data model of Signalbox: plain serde types, camelCase on every wire, ISO-8601 times in UTC.
 //!
 //! Stored records are read leniently, because a newer version may have written them: unknown fields are ignored, and
-//! unknown variants are kept. Texts that people write are read through [`HandWritten`], which refuses both. This crate
+//! unknown variants are kept. JSON that people write is read through [`HandWritten`], which refuses both. This crate
 //! does no I/O; only [`Clock`] reads the time.
 
 mod access;
@@ -37,7 +37,7 @@ pub use access::{
     is_business_id, user_id_problem,
 };
 pub use action::{ActionType, AgentAction, Priority, RetryPolicy};
-pub use business::{BusinessInfo, Location, Role};
+pub use business::{BusinessInfo, Location, Role, default_locale, default_timezone};
 pub use clock::Clock;
 pub use context::{AgentContext, RagContext};
 pub use cron::{CronError, CronExpression};

@@ -1,15 +1,9 @@
 //! Reads what people write by hand more strictly than what is stored. Both have the same types, but a misspelt key of a
 //! person is an error, while an unknown key in a stored record comes from a newer version.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Deserializer};
 
-use crate::business::{default_locale, default_timezone};
-use crate::{
-    ActionType, AgentInput, BusinessInfo, Content, InputType, JsonObject, Location, Priority, RetryPolicy, Role,
-    Source, Timestamp,
-};
+use crate::{ActionType, AgentInput, Content, InputType, JsonObject, Priority, RetryPolicy, Source, Timestamp};
 
 /// A value that a person has written in a file, a request or a frame. Unknown fields and variants are errors.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,13 +25,6 @@ impl<'de> Deserialize<'de> for HandWritten<Option<RetryPolicy>> {
     }
 }
 
-impl<'de> Deserialize<'de> for HandWritten<Vec<Location>> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let values: Vec<HandWritten<Location>> = Vec::deserialize(deserializer)?;
-        Ok(Self(values.into_iter().map(|HandWritten(value)| value).collect()))
-    }
-}
-
 /// Reads each of these types by a strict copy of it, whose completeness the compiler checks.
 macro_rules! read_by {
     ($($double:ident => $read:ty),+ $(,)?) => {
@@ -54,8 +41,6 @@ read_by! {
     WrittenSource => Source,
     WrittenInputType => InputType,
     WrittenContent => Content,
-    WrittenLocation => Location,
-    WrittenBusiness => BusinessInfo,
     WrittenRetryPolicy => RetryPolicy,
     WrittenActionType => ActionType,
     WrittenPriority => Priority,
@@ -108,38 +93,6 @@ struct WrittenContent {
     text: Option<String>,
     #[serde(default)]
     data: Option<JsonObject>,
-    #[serde(default)]
-    metadata: Option<JsonObject>,
-}
-
-#[derive(Deserialize)]
-#[serde(remote = "Location", rename_all = "camelCase", deny_unknown_fields)]
-struct WrittenLocation {
-    id: String,
-    name: String,
-    #[serde(default)]
-    timezone: Option<String>,
-    #[serde(default)]
-    settings: JsonObject,
-}
-
-#[derive(Deserialize)]
-#[serde(remote = "BusinessInfo", rename_all = "camelCase", deny_unknown_fields)]
-struct WrittenBusiness {
-    business_id: String,
-    name: String,
-    #[serde(rename = "type")]
-    business_type: String,
-    #[serde(default = "default_locale")]
-    locale: String,
-    #[serde(default = "default_timezone")]
-    timezone: String,
-    #[serde(default)]
-    settings: JsonObject,
-    #[serde(default, deserialize_with = "written")]
-    locations: Vec<Location>,
-    #[serde(default)]
-    permissions: BTreeMap<String, Role>,
     #[serde(default)]
     metadata: Option<JsonObject>,
 }
@@ -212,11 +165,6 @@ mod tests {
             assert!(strict.unwrap_err().contains("`pigeon`"), "{key}");
             assert_eq!(lenient.unwrap().is_known(), !matches!(key, "source" | "type"), "{key}");
         }
-        let place = json!({"id": "north", "name": "North", "floor": 2});
-        let business = json!({"businessId": "b", "name": "B", "type": "clinic", "locations": [place]});
-        let (strict, lenient) = cases::<BusinessInfo>(business);
-        assert!(strict.unwrap_err().contains("unknown field `floor`"));
-        assert_eq!(lenient.unwrap().locations.len(), 1);
         let (strict, lenient) = cases::<ActionType>(json!("carrier_pigeon"));
         assert!(strict.unwrap_err().contains("unknown variant `carrier_pigeon`, expected one of `resource_action`"));
         assert_eq!(serde_json::to_value(lenient.unwrap()).unwrap(), "carrier_pigeon");

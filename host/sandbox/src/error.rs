@@ -54,13 +54,13 @@ pub struct Refusal {
 impl Refusal {
     /// How many errors there are.
     pub fn errors(&self) -> usize {
-        self.report.as_ref().map_or(0, Report::errors) + self.models.iter().filter(|model| model.is_error()).count()
+        self.report.as_ref().map_or(0, Report::errors) + self.models.iter().map(ModelFileError::errors).sum::<usize>()
     }
 
     /// How many warnings there are.
     pub fn warnings(&self) -> usize {
-        let models = self.models.iter().filter(|model| !model.is_error()).count();
-        self.report.as_ref().map_or(0, Report::warnings) + models
+        self.report.as_ref().map_or(0, Report::warnings)
+            + self.models.iter().map(ModelFileError::warnings).sum::<usize>()
     }
 
     /// The type of the businesses that the bundle is for, if it could be read.
@@ -72,7 +72,7 @@ impl Refusal {
     pub fn render(&self, colour: bool) -> String {
         let mut out = self.report.as_ref().map(|report| report.render(colour)).unwrap_or_default();
         for model in &self.models {
-            out.push_str(&format!("{}\n", signalbox_model::visible(&model.to_string())));
+            out.push_str(&model.render(colour));
         }
         out
     }

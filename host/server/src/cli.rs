@@ -134,6 +134,7 @@ fn explain(error: &anyhow::Error) -> String {
     let details = match error {
         StartError::Config(problems) => problems.render(std::io::stderr().is_terminal()),
         StartError::Bundles(report) => report.clone(),
+        StartError::Script { error, .. } => error.render(std::io::stderr().is_terminal()),
         StartError::Directory(problem) => problem.render(std::io::stderr().is_terminal()),
         _ => String::new(),
     };

@@ -1,16 +1,15 @@
 //! Reads one file of a business, and finds everything that is wrong with it.
 
-use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 use std::ops::Range;
 use std::path::Path;
 
-use serde::Deserialize as _;
-use signalbox_diagnostics::{Problem, suggestion};
-use signalbox_model::{BUSINESS_ID_RULE, BusinessInfo, HandWritten, is_business_id};
-use toml::Spanned;
-use toml::de::{DeArray, DeTable, DeValue};
+use signalbox_diagnostics::{Item, Problem, Problems, TomlString, TomlTable, parse_toml_partly};
+use signalbox_model::{
+    BUSINESS_ID_RULE, BusinessInfo, JsonObject, Location, Role, default_locale, default_timezone, is_business_id,
+};
+use toml::de::DeTable;
 
 use crate::folder::Folder;
 
@@ -46,30 +45,21 @@ impl BusinessFile {
 
     /// Reads a file's text.
     pub fn parse(text: String) -> Self {
-        if let Err(unread) = signalbox_diagnostics::check_toml(&text, LARGEST_FILE) {
-            let problem = Problem::new(unread.message, unread.at, "here").with_help(unread.help);
-            return Self::wrong(text, problem);
-        }
-        let (table, errors) = DeTable::parse_recoverable(&text);
-        let broken: Vec<Range<usize>> = errors.iter().map(|error| error.span().unwrap_or_default()).collect();
+        let (document, problems) = parse_toml_partly(&text, LARGEST_FILE);
         let said = |key: &str| {
-            let (at, value) = table.get_ref().get_key_value(key)?;
+            let (at, value) = document.get_ref().get_key_value(key)?;
             // At a value that is cut off, the part that was read may be the name of another business.
             let end = text
                 .get(value.span().end..)
                 .and_then(|rest| rest.find('\n'))
                 .map_or(text.len(), |line| value.span().end + line);
-            let is_whole = broken.iter().all(|error| error.end < at.span().start || error.start > end);
+            let is_whole = problems.iter().all(|Problem { span, .. }| span.end < at.span().start || span.start > end);
             is_whole.then(|| Some((value.get_ref().as_str()?.to_owned(), value.span()))).flatten()
         };
         let id = said("businessId").filter(|(id, _)| is_business_id(id));
         let business_type = said("type").map(|(business_type, _)| business_type);
         let (business_id, id_at) = id.map_or((None, 0..0), |(id, at)| (Some(id), at));
-        let business = if errors.is_empty() {
-            business(table)
-        } else {
-            Err(errors.iter().map(|error| problem(error.message(), error.span())).collect())
-        };
+        let business = if problems.is_empty() { business(document.get_ref()) } else { Err(problems) };
         Self { business_id, id_at, business_type, business, text }
     }
 }
@@ -94,129 +84,89 @@ fn text(folder: &Folder, file: &Path) -> Result<String, (String, Problem)> {
     })
 }
 
-/// The most errors of values that are looked for in one file, because each one means parsing the whole file again.
-const MOST_PROBLEMS: usize = 20;
+/// The business of a file's document, or everything that is wrong with it.
+fn business(document: &DeTable<'_>) -> Result<BusinessInfo, Vec<Problem>> {
+    let mut problems = Problems::default();
+    let business = read_business(TomlTable::new("the business", 0..0, document), &mut problems);
+    if problems.has_errors() { Err(problems.into_list()) } else { Ok(business) }
+}
 
-/// The business of a table.
-fn business(mut table: Spanned<DeTable<'_>>) -> Result<BusinessInfo, Vec<Problem>> {
-    let mut problems = meant(table.get_ref());
-    let mut stood_in = BTreeSet::new();
-    loop {
-        let error = match HandWritten::deserialize(toml::Deserializer::from(table.clone())) {
-            Ok(HandWritten(business)) if problems.is_empty() => return Ok(business),
-            Ok(_) => return Err(problems),
-            Err(error) => error,
-        };
-        // The deserialiser stops at the first error. Without the entry that has it, the next run finds the next error.
-        let span = error.span().unwrap_or_default();
-        let (message, missing) = (error.message(), quoted(error.message(), "missing field"));
-        if !missing.as_deref().is_some_and(|key| stood_in.contains(key)) {
-            problems.push(problem(message, Some(span.clone())));
-        }
-        let goes_on = match leave_out(table.get_mut(), &span) {
-            Some(key) => {
-                stood_in.extend(key);
-                true
-            }
-            None => missing.is_some_and(|key| stand_in(table.get_mut(), key)),
-        };
-        if !goes_on || problems.len() >= MOST_PROBLEMS {
-            return Err(problems);
-        }
+/// The business of a table. A value that has a problem is replaced by an empty one.
+fn read_business(mut table: TomlTable<'_>, problems: &mut Problems) -> BusinessInfo {
+    let business_id = required(&mut table, "businessId", problems);
+    if let Some(id) = business_id.as_ref().filter(|id| !is_business_id(&id.value)) {
+        let message = format!("businessId `{}` must have {BUSINESS_ID_RULE}", id.value);
+        problems.push(Problem::new(message, id.span.clone(), "here"));
+    }
+    let business = BusinessInfo {
+        business_id: business_id.map(|id| id.value).unwrap_or_default(),
+        name: required(&mut table, "name", problems).map(|name| name.value).unwrap_or_default(),
+        business_type: required(&mut table, "type", problems).map(|name| name.value).unwrap_or_default(),
+        locale: optional(&mut table, "locale", problems).unwrap_or_else(default_locale),
+        timezone: timezone(&mut table, problems).unwrap_or_else(default_timezone),
+        settings: object(&mut table, "settings", problems).unwrap_or_default(),
+        locations: locations(&mut table, problems),
+        permissions: permissions(&mut table, problems),
+        metadata: object(&mut table, "metadata", problems),
+    };
+    table.finish(problems);
+    business
+}
+
+fn required(table: &mut TomlTable<'_>, key: &'static str, problems: &mut Problems) -> Option<TomlString> {
+    table.require(key, &format!("add `{key}`"), problems)?.text(problems)
+}
+
+fn optional(table: &mut TomlTable<'_>, key: &'static str, problems: &mut Problems) -> Option<String> {
+    table.take(key)?.text(problems).map(|text| text.value)
+}
+
+fn timezone(table: &mut TomlTable<'_>, problems: &mut Problems) -> Option<String> {
+    let TomlString { value, span } = table.take("timezone")?.text(problems)?;
+    if signalbox_model::time_zone(&value).is_none() {
+        let message = format!("timezone `{value}` is no IANA time zone");
+        problems.add(&span, message, "write for example `Europe/Bucharest`");
+    }
+    Some(value)
+}
+
+fn object(table: &mut TomlTable<'_>, key: &'static str, problems: &mut Problems) -> Option<JsonObject> {
+    let item = table.take(key)?;
+    item.table(key, problems)?;
+    match item.json(problems)? {
+        serde_json::Value::Object(object) => Some(object),
+        _ => None,
     }
 }
 
-/// Removes the innermost entry that has an error from a table. Returns its key when the key may be required; none when
-/// there is no such entry. The span of a table with a header covers its header alone, so its entries are searched
-/// first.
-fn leave_out(table: &mut DeTable<'_>, span: &Range<usize>) -> Option<Option<String>> {
-    let is_below = table.iter_mut().any(|(_, value)| leave_out_below(value.get_mut(), span));
-    if is_below {
-        return Some(None);
-    }
-    let mut entries = table.iter();
-    let key = entries.find_map(|(key, value)| {
-        (is_in(span, &key.span()) || is_in(span, &value.span())).then(|| key.get_ref().clone())
-    })?;
-    table.remove(&*key);
-    Some(Some(key.into_owned()))
-}
-
-fn leave_out_below(value: &mut DeValue<'_>, span: &Range<usize>) -> bool {
-    match value {
-        DeValue::Table(inner) => leave_out(inner, span).is_some(),
-        DeValue::Array(items) => {
-            if items.iter_mut().any(|item| leave_out_below(item.get_mut(), span)) {
-                return true;
-            }
-            let Some(wrong) = items.iter().position(|item| is_in(span, &item.span())) else { return false };
-            let rest = std::mem::replace(items, DeArray::new()).into_iter().enumerate();
-            *items = rest.filter(|(index, _)| *index != wrong).map(|(_, item)| item).collect();
-            true
-        }
-        _ => false,
-    }
-}
-
-fn is_in(inner: &Range<usize>, outer: &Range<usize>) -> bool {
-    outer.start <= inner.start && inner.end <= outer.end && !inner.is_empty()
-}
-
-/// Inserts a text for a missing key, so that the deserialiser goes on; false when the key was inserted before.
-fn stand_in(table: &mut DeTable<'_>, key: String) -> bool {
-    let key = Spanned::new(0..0, Cow::Owned(key));
-    table.insert(key, Spanned::new(0..0, DeValue::String(Cow::Borrowed("")))).is_none()
-}
-
-/// Problems of values that have the right type.
-fn meant(table: &DeTable<'_>) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    if let Some((id, at)) = string(table, "businessId").filter(|(id, _)| !is_business_id(id)) {
-        problems.push(Problem::new(format!("businessId `{id}` must have {BUSINESS_ID_RULE}"), at, "here"));
-    }
-    let locations = table.get("locations").and_then(|value| value.get_ref().as_array());
-    let locations: Vec<&DeTable<'_>> =
-        locations.into_iter().flat_map(|items| items.iter()).filter_map(|item| item.get_ref().as_table()).collect();
-    for (zone, at) in [table].iter().chain(&locations).filter_map(|table| string(table, "timezone")) {
-        if signalbox_model::time_zone(zone).is_none() {
-            let problem = Problem::new(format!("timezone `{zone}` is no IANA time zone"), at, "here");
-            problems.push(problem.with_help("write for example `Europe/Bucharest`"));
-        }
-    }
-    let mut seen = BTreeSet::new();
-    for (id, at) in locations.iter().filter_map(|location| string(location, "id")) {
-        if !seen.insert(id) {
-            let problem = Problem::new(format!("location `{id}` is there twice"), at, "for the second time");
+fn locations(table: &mut TomlTable<'_>, problems: &mut Problems) -> Vec<Location> {
+    let Some(item) = table.take("locations") else { return Vec::new() };
+    let (mut locations, mut seen) = (Vec::new(), BTreeSet::new());
+    for mut table in item.tables("[[locations]]", problems) {
+        let id = required(&mut table, "id", problems);
+        if let Some(TomlString { value, span }) = id.as_ref().filter(|id| !seen.insert(id.value.clone())) {
+            let problem =
+                Problem::new(format!("location `{value}` is there twice"), span.clone(), "for the second time");
             problems.push(problem.with_help("give one of them another id"));
         }
+        locations.push(Location {
+            id: id.map(|id| id.value).unwrap_or_default(),
+            name: required(&mut table, "name", problems).map(|name| name.value).unwrap_or_default(),
+            timezone: timezone(&mut table, problems),
+            settings: object(&mut table, "settings", problems).unwrap_or_default(),
+        });
+        table.finish(problems);
     }
-    problems
+    locations
 }
 
-fn string<'a>(table: &'a DeTable<'_>, key: &str) -> Option<(&'a str, Range<usize>)> {
-    let value = table.get(key)?;
-    Some((value.get_ref().as_str()?, value.span()))
-}
-
-/// The deserialiser's message as a problem, with help where there is one.
-fn problem(message: &str, span: Option<Range<usize>>) -> Problem {
-    let at = span.unwrap_or_default();
-    if let Some(key) = quoted(message, "unknown field") {
-        let known: Vec<&str> = message.split('`').skip(3).step_by(2).collect();
-        return Problem::new(format!("unknown key `{key}`"), at, "here").with_help(suggestion(&key, "its keys", known));
-    }
-    if let Some(key) = quoted(message, "missing field") {
-        // The whole table lacks the key, so the problem is shown at the start of the table.
-        return Problem::new(format!("key `{key}` is missing"), at.start..at.start, "")
-            .with_help(format!("add `{key}`"));
-    }
-    Problem::new(message, at, "here")
-}
-
-/// The name that the deserialiser quotes first in a message of this kind.
-fn quoted(message: &str, kind: &str) -> Option<String> {
-    let name = message.strip_prefix(kind)?.split('`').nth(1)?;
-    Some(name.to_owned())
+fn permissions(table: &mut TomlTable<'_>, problems: &mut Problems) -> BTreeMap<String, Role> {
+    let roles = table.take("permissions").and_then(|item| item.table("[permissions]", problems));
+    let role = |item: Item<'_>| {
+        let permissions = item.texts_with_duplicates(problems).into_iter().map(|permission| permission.value);
+        (item.key.to_owned(), permissions.collect())
+    };
+    roles.map_or_else(Vec::new, |roles| roles.entries()).into_iter().map(role).collect()
 }
 
 #[cfg(test)]
@@ -249,14 +199,14 @@ mod tests {
         let told = told(text);
         for expected in [
             "1: businessId `ro ma` must have 1 to 64 letters",
-            "2: unknown key `nam` did you mean `name`?",
-            "key `name` is missing",
-            "3: invalid type: integer `7`",
+            "2: unknown key `nam` in the business did you mean `name`?",
+            "1: the business has no `name` add `name`",
+            "3: `type` in the business is a whole number write a string",
             "4: timezone `Europe/Atlantis` is no IANA time zone",
-            "8: unknown key `colour` its keys are",
+            "8: unknown key `colour` in [[locations]] keys here are",
             "10: location `a` is there twice",
             "12: timezone `Mars`",
-            "14: invalid type: string \"message\"",
+            "14: `owner` in [permissions] is a string write a list of strings",
         ] {
             assert!(told.iter().any(|told| told.contains(expected)), "{expected} is missing in {told:#?}");
         }
@@ -264,9 +214,40 @@ mod tests {
     }
 
     #[test]
+    fn every_key_of_a_business_is_read() {
+        let text = format!(
+            "{GOOD}locale = \"ro\"\nsettings = {{ tables = 12, opened = 2020-05-01 }}\nmetadata = {{ chain = \"A\" }}\n\
+             [[locations]]\nid = \"a\"\nname = \"A\"\ntimezone = \"Europe/Rome\"\nsettings = {{ tables = 3 }}\n\
+             [permissions]\nowner = [\"message\", \"message\"]\n"
+        );
+        let business = BusinessFile::parse(text).business.unwrap();
+        let expected = serde_json::json!({
+            "businessId": "roma", "name": "Roma", "type": "restaurant", "locale": "ro", "timezone": "Europe/Bucharest",
+            "settings": {"tables": 12, "opened": "2020-05-01"}, "metadata": {"chain": "A"},
+            "locations": [{"id": "a", "name": "A", "timezone": "Europe/Rome", "settings": {"tables": 3}}],
+            "permissions": {"owner": ["message", "message"]},
+        });
+        assert_eq!(serde_json::to_value(business).unwrap(), expected);
+        let least = BusinessFile::parse(GOOD.replace("timezone = \"Europe/Bucharest\"\n", "")).business.unwrap();
+        assert_eq!((least.locale.as_str(), least.timezone.as_str()), ("en", "UTC"));
+    }
+
+    #[test]
+    fn several_mistakes_of_a_file_are_told_at_once_each_with_its_line_and_a_caret() {
+        let text = GOOD.replace("name =", "nmae =").replace("\"restaurant\"", "7");
+        let problems = BusinessFile::parse(text.clone()).business.unwrap_err();
+        let told = signalbox_diagnostics::Report::new("roma.toml", &text, problems).render(false);
+        for part in ["roma.toml:2:1]", "2 │ nmae = \"Roma\"", "did you mean `name`?", "roma.toml:3:8]", "3 │ type = 7"]
+        {
+            assert!(told.contains(part), "{part} is missing in\n{told}");
+        }
+        assert_eq!(told.matches("── here").count(), 3, "{told}");
+    }
+
+    #[test]
     fn a_file_of_mistakes_without_end_is_told_of_in_bounded_time() {
         let text = format!("{GOOD}{}", (0..40_000).map(|key| format!("k{key} = 1\n")).collect::<String>());
-        assert_eq!(told(&text).len(), MOST_PROBLEMS);
+        assert_eq!(told(&text).len(), signalbox_diagnostics::MAX_PROBLEMS + 1);
     }
 
     #[test]

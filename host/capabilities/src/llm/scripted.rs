@@ -1,11 +1,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use regex::{Regex, RegexBuilder};
-use serde::Deserialize;
-use serde_json::Value;
 use signalbox_bindings::signalbox::llm::llm::{Completion, Error, FinishReason, Request, Role};
-use signalbox_model::{HumanDuration, composed};
+use signalbox_diagnostics::{Item, Problem, Problems, Report, TomlString, TomlTable, parse_toml, suggestion};
+use signalbox_model::composed;
 use thiserror::Error;
 
 use super::Provider;
@@ -21,7 +21,7 @@ pub struct Scripted {
 struct Rule {
     when: Option<When>,
     answer: Answer,
-    delay: Option<HumanDuration>,
+    delay: Option<Duration>,
 }
 
 #[derive(Debug)]
@@ -48,125 +48,156 @@ pub enum ScriptError {
         reason: String,
     },
     /// It is not a valid script.
-    #[error("{} is not a script of model answers: {reason}", .path.display())]
-    Malformed {
-        /// Which.
-        path: PathBuf,
-        /// Where and why.
-        reason: String,
-    },
+    #[error("{}", first_problem(.0))]
+    Malformed(Box<Report>),
     /// It has no answers for the model.
-    #[error("{} has no model {model} under [[models.…]]; it has {known}", .path.display())]
+    #[error("{} has no model {model} under [[models.…]]; {help}", .path.display())]
     NoModel {
         /// Which file.
         path: PathBuf,
         /// The requested model.
         model: String,
-        /// The models of the script.
-        known: String,
+        /// The model that was probably meant, or the models of the script.
+        help: String,
     },
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-struct WrittenScript {
-    models: BTreeMap<String, Vec<WrittenRule>>,
+impl ScriptError {
+    /// Everything that is wrong with the text, as a terminal shows it; empty when the message says it all.
+    pub fn render(&self, colour: bool) -> String {
+        match self {
+            Self::Malformed(report) => report.render(colour),
+            Self::Unreadable { .. } | Self::NoModel { .. } => String::new(),
+        }
+    }
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-struct WrittenRule {
-    when: Option<WrittenWhen>,
-    #[serde(default)]
-    otherwise: bool,
-    reply: Option<String>,
-    reply_json: Option<Value>,
-    error: Option<WrittenError>,
-    delay: Option<HumanDuration>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-struct WrittenWhen {
-    contains: Option<Vec<String>>,
-    matches: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum WrittenError {
-    Unavailable,
-    Timeout,
-    RateLimited,
-    QuotaExhausted,
-    Misconfigured,
-    Refused,
-    MalformedAnswer,
+fn first_problem(report: &Report) -> String {
+    let first = report.problems().next();
+    let first = first.map(|first| format!("{}:{}:{}: {}", first.file, first.line, first.column, first.message));
+    match report.count() {
+        0 | 1 => first.unwrap_or_default(),
+        count => format!("{}, and {} more", first.unwrap_or_default(), count - 1),
+    }
 }
 
 impl Scripted {
-    /// Reads the answers of one model.
+    /// Reads the answers of one model. A mistake in the rules of another model of the script is an error too.
     pub fn open(path: &Path, model: &str) -> Result<Self, ScriptError> {
         let text = std::fs::read_to_string(path)
             .map_err(|error| ScriptError::Unreadable { path: path.to_owned(), reason: error.to_string() })?;
-        let malformed = |reason: String| ScriptError::Malformed { path: path.to_owned(), reason };
-        let mut script: WrittenScript = toml::from_str(&text).map_err(|error| malformed(error.to_string()))?;
-        let known = script.models.keys().cloned().collect::<Vec<_>>().join(", ");
-        let own = signalbox_model::find_named(&script.models, model).map(|(name, _)| name.to_owned());
-        let written = own.and_then(|own| script.models.remove(&own)).ok_or_else(|| ScriptError::NoModel {
+        let mut models = read(&text).map_err(|problems| {
+            ScriptError::Malformed(Box::new(Report::new(&path.display().to_string(), &text, problems)))
+        })?;
+        let own = signalbox_model::find_named(&models, model).map(|(name, _)| name.to_owned());
+        let help = suggestion(model, "its models", models.keys().map(String::as_str));
+        let rules = own.and_then(|own| models.remove(&own)).ok_or_else(|| ScriptError::NoModel {
             path: path.to_owned(),
             model: model.to_owned(),
-            known,
+            help,
         })?;
-        let rules = written
-            .into_iter()
-            .enumerate()
-            .map(|(index, rule)| {
-                rule.check().map_err(|reason| malformed(format!("rule {} of {model}: {reason}", index + 1)))
-            })
-            .collect::<Result<_, _>>()?;
         Ok(Self { rules })
     }
 }
 
-impl WrittenRule {
-    fn check(self) -> Result<Rule, String> {
-        let when = match (self.when, self.otherwise) {
-            (None, true) => None,
-            (Some(WrittenWhen { contains: Some(words), matches: None }), false) => {
-                Some(When::Contains(words.iter().map(|word| composed(word.to_lowercase())).collect()))
+/// The rules of every model of a script, or everything that is wrong with it.
+fn read(text: &str) -> Result<BTreeMap<String, Vec<Rule>>, Vec<Problem>> {
+    let document = parse_toml(text, text.len())?;
+    let mut problems = Problems::default();
+    let mut script = TomlTable::new("the script", 0..0, document.get_ref());
+    let help = "write rules, each under [[models.default]] or another model's name";
+    let models = script.require("models", help, &mut problems);
+    let models = models.and_then(|item| item.table("[models]", &mut problems));
+    script.finish(&mut problems);
+    let mut read = BTreeMap::new();
+    for model in models.map_or_else(Vec::new, |models| models.entries()) {
+        let tables = model.tables(&format!("[[models.{}]]", model.key), &mut problems);
+        let rules = tables.into_iter().enumerate().filter_map(|(index, table)| {
+            let name = format!("rule {} of {}", index + 1, model.key);
+            rule(&name, table, &mut problems)
+        });
+        read.insert(model.key.to_owned(), rules.collect());
+    }
+    if problems.has_errors() { Err(problems.into_list()) } else { Ok(read) }
+}
+
+fn rule(name: &str, mut table: TomlTable<'_>, problems: &mut Problems) -> Option<Rule> {
+    let span = table.span();
+    let condition = table.take("when");
+    let otherwise = table.take("otherwise");
+    let is_always = otherwise.is_some_and(|item| item.flag(problems) != Some(false));
+    let when = match (&condition, is_always) {
+        (Some(item), false) => when(item, problems).map(Some),
+        (None, true) => Some(None),
+        _ => {
+            let help = "write `when = { contains = [..] }`, `when = { matches = \"..\" }` or `otherwise = true`";
+            problems.add(&span, format!("{name} needs exactly one condition"), help);
+            None
+        }
+    };
+    let written = [table.take("reply"), table.take("reply-json"), table.take("error")];
+    let answer = match &written {
+        [Some(text), None, None] => text.text(problems).map(|text| Answer::Text(text.value)),
+        [None, Some(json), None] => json.json(problems).map(|json| Answer::Text(json.to_string())),
+        [None, None, Some(error)] => error.text(problems).and_then(|name| error_named(&name, problems)),
+        _ => {
+            let message = format!("{name} needs exactly one of `reply`, `reply-json` and `error`");
+            problems.add(&span, message, "write the answer under one of them");
+            None
+        }
+    };
+    let delay = table.take("delay").and_then(|item| item.duration(Duration::ZERO..=Duration::MAX, problems));
+    table.finish(problems);
+    Some(Rule { when: when?, answer: answer?, delay })
+}
+
+fn when(item: &Item<'_>, problems: &mut Problems) -> Option<When> {
+    let mut table = item.table("`when`", problems)?;
+    let (contains, matches) = (table.take("contains"), table.take("matches"));
+    table.finish(problems);
+    match (contains, matches) {
+        (Some(words), None) => {
+            let words = words.texts_with_duplicates(problems);
+            Some(When::Contains(words.iter().map(|word| composed(word.value.to_lowercase())).collect()))
+        }
+        (None, Some(pattern)) => {
+            let TomlString { value, span } = pattern.text(problems)?;
+            match RegexBuilder::new(&value).case_insensitive(true).build() {
+                Ok(pattern) => Some(When::Matches(pattern)),
+                Err(error) => {
+                    let error = error.to_string();
+                    // The lines before the last one draw a caret of their own.
+                    let why = error.lines().last().unwrap_or_default().trim_start_matches("error: ");
+                    problems.add(&span, format!("`matches` is no regular expression: {why}"), "correct the expression");
+                    None
+                }
             }
-            (Some(WrittenWhen { contains: None, matches: Some(pattern) }), false) => Some(When::Matches(
-                RegexBuilder::new(&pattern).case_insensitive(true).build().map_err(|error| error.to_string())?,
-            )),
-            _ => {
-                return Err(
-                    "it needs `when = { contains = [..] }`, `when = { matches = \"..\" }` or `otherwise = true`".into(),
-                );
-            }
-        };
-        let answer = match (self.reply, self.reply_json, self.error) {
-            (Some(text), None, None) => Answer::Text(text),
-            (None, Some(json), None) => Answer::Text(json.to_string()),
-            (None, None, Some(error)) => Answer::Error(error.to_wit()),
-            _ => return Err("it needs exactly one of `reply`, `reply-json` and `error`".into()),
-        };
-        Ok(Rule { when, answer, delay: self.delay })
+        }
+        _ => {
+            problems.add(&item.span(), "`when` needs either `contains` or `matches`", "write exactly one of them");
+            None
+        }
     }
 }
 
-impl WrittenError {
-    fn to_wit(&self) -> Error {
-        match self {
-            Self::Unavailable => Error::Unavailable("the script says so".to_owned()),
-            Self::Timeout => Error::Timeout,
-            Self::RateLimited => Error::RateLimited(Some(1_000)),
-            Self::QuotaExhausted => Error::QuotaExhausted,
-            Self::Misconfigured => Error::Misconfigured("the script says so".to_owned()),
-            Self::Refused => Error::Refused("the script says so".to_owned()),
-            Self::MalformedAnswer => Error::MalformedAnswer("the script says so".to_owned()),
+const ERRORS: [&str; 7] =
+    ["unavailable", "timeout", "rate-limited", "quota-exhausted", "misconfigured", "refused", "malformed-answer"];
+
+fn error_named(name: &TomlString, problems: &mut Problems) -> Option<Answer> {
+    let said = || "the script says so".to_owned();
+    Some(Answer::Error(match name.value.as_str() {
+        "unavailable" => Error::Unavailable(said()),
+        "timeout" => Error::Timeout,
+        "rate-limited" => Error::RateLimited(Some(1_000)),
+        "quota-exhausted" => Error::QuotaExhausted,
+        "misconfigured" => Error::Misconfigured(said()),
+        "refused" => Error::Refused(said()),
+        "malformed-answer" => Error::MalformedAnswer(said()),
+        other => {
+            problems.add(&name.span, format!("there is no error `{other}`"), suggestion(other, "errors", ERRORS));
+            return None;
         }
-    }
+    }))
 }
 
 impl Rule {
@@ -191,7 +222,7 @@ impl Provider for Scripted {
             return Err(Error::Unavailable("no rule of the script matches".to_owned()));
         };
         if let Some(delay) = rule.delay {
-            tokio::time::sleep(delay.0).await;
+            tokio::time::sleep(delay).await;
         }
         match &rule.answer {
             Answer::Error(error) => Err(error.clone()),
@@ -252,9 +283,8 @@ mod tests {
         for word in ["contains", "matches", "otherwise", "reply", "reply-json", "error", "delay"] {
             assert!(GUIDE.contains(&format!("`{word}")) || GUIDE.contains(&format!("{{ {word} =")), "{word}");
         }
-        for error in ["unavailable", "timeout", "rate-limited", "quota-exhausted", "malformed-answer"] {
-            let script = format!("[[models.m]]\notherwise = true\nerror = \"{error}\"\n");
-            toml::from_str::<WrittenScript>(&script).unwrap();
+        for error in ERRORS {
+            read(&format!("[[models.m]]\notherwise = true\nerror = \"{error}\"\n")).unwrap();
             assert!(GUIDE.contains(&format!("`{error}`")), "{error}");
         }
     }

@@ -48,8 +48,42 @@ fn a_wrong_script_names_the_rule_and_a_missing_model_the_models_there_are() {
     assert!(error.contains("rule 1 of default") && error.contains("reply"), "{error}");
     let error = scripted("[[models.other]]\notherwise = true\nreply = 'x'\n").unwrap_err().to_string();
     assert!(error.contains("no model default") && error.contains("other"), "{error}");
-    let error = scripted("[[models.default]]\notherwise = true\nanswer = 'x'\n").unwrap_err().to_string();
+    let error = scripted("[[models.default]]\notherwise = true\nanswer = 'x'\n").unwrap_err().render(false);
     assert!(error.contains("answer"), "{error}");
+    let error = scripted("[[models.defualt]]\notherwise = true\nreply = 'x'\n").unwrap_err().to_string();
+    assert!(error.contains("did you mean `defualt`?"), "{error}");
+}
+
+#[test]
+fn several_mistakes_of_a_script_are_told_at_once_each_with_its_line_and_a_caret() {
+    let script = "[[models.default]]\nwhen = { matches = '(' }\nreply = 7\n\
+                  [[models.default]]\notherwize = true\nerror = 'time-out'\ndelay = 'soon'\n\
+                  [[models.other]]\nwhen = { contains = ['a'] }\notherwise = true\nreply = 'x'\nerror = 'timeout'\n";
+    let error = scripted(script).unwrap_err();
+    let told = error.render(false);
+    for part in [
+        "llm.toml:2:20]",
+        "`matches` is no regular expression: unclosed group",
+        "2 │ when = { matches = '(' }",
+        "llm.toml:3:9]",
+        "`reply` in [[models.default]] is a whole number",
+        "llm.toml:4:1]",
+        "rule 2 of default needs exactly one condition",
+        "llm.toml:5:1]",
+        "did you mean `otherwise`?",
+        "llm.toml:6:9]",
+        "there is no error `time-out`",
+        "did you mean `timeout`?",
+        "llm.toml:7:9]",
+        "llm.toml:8:1]",
+        "rule 1 of other needs exactly one condition",
+        "rule 1 of other needs exactly one of `reply`, `reply-json` and `error`",
+        "8 problems in",
+    ] {
+        assert!(told.contains(part), "{part} is missing in\n{told}");
+    }
+    assert_eq!(told.matches("── here").count(), 8, "{told}");
+    assert!(error.to_string().contains("llm.toml:2:20: ") && error.to_string().ends_with(", and 7 more"), "{error}");
 }
 
 #[test]

@@ -7,16 +7,17 @@ mod written;
 use std::collections::HashMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use signalbox_diagnostics::Severity;
-use signalbox_model::{MessageModel, Timestamp};
+use signalbox_diagnostics::{Problem, Report, Severity};
+use signalbox_model::{MessageModel, Timestamp, visible};
 use thiserror::Error;
 
 use crate::folder::Folder;
 
 pub use version::{canonical_version, compare_versions, same_version};
 pub use wanted::{ModelQuery, nearest};
-pub use written::{ModelFormat, ModelProblem, ReadText, SpeaksFor, WrittenModel, is_locale, read_model_text};
+pub use written::{ModelFormat, ReadText, SpeaksFor, WrittenModel, is_locale, read_model_text};
 
 /// The largest file of message models, in bytes.
 const LARGEST_FILE: u64 = 1 << 20;
@@ -41,24 +42,49 @@ pub enum ModelFileError {
         /// Why.
         reason: String,
     },
-    /// It has an error.
-    #[error("{}:{}", .path.display(), .problem)]
-    Wrong {
-        /// Which file.
-        path: PathBuf,
-        /// The problem and its place.
-        problem: ModelProblem,
-    },
+    /// Its text has errors or warnings.
+    #[error("{}", first_problem(.0))]
+    Text(Arc<Report>),
 }
 
 impl ModelFileError {
-    /// Whether the problem prevents the use of the models.
+    /// How many errors there are. Each of them prevents the use of the models.
+    pub fn errors(&self) -> usize {
+        self.report().map_or(1, Report::errors)
+    }
+
+    /// How many warnings there are.
+    pub fn warnings(&self) -> usize {
+        self.report().map_or(0, Report::warnings)
+    }
+
+    /// Whether an error prevents the use of the models.
     pub fn is_error(&self) -> bool {
+        self.errors() > 0
+    }
+
+    /// All problems of the text; none when the file cannot be read.
+    pub fn report(&self) -> Option<&Report> {
         match self {
-            Self::Unreadable { .. } => true,
-            Self::Wrong { problem, .. } => problem.is_error(),
+            Self::Unreadable { .. } => None,
+            Self::Text(report) => Some(report),
         }
     }
+
+    /// All problems, as a terminal shows them.
+    pub fn render(&self, colour: bool) -> String {
+        match self {
+            Self::Unreadable { .. } => format!("{}\n", visible(&self.to_string())),
+            Self::Text(report) => report.render(colour),
+        }
+    }
+}
+
+/// The first error with its place; the first warning when there is no error.
+fn first_problem(report: &Report) -> String {
+    let first = report.problems().find(|problem| problem.severity == Severity::Error);
+    let first = first.or_else(|| report.problems().next());
+    first.map_or_else(String::new, |first| format!("{}:{}:{}: {}", first.file, first.line, first.column, first.message))
 }
 
 /// The message models of a bundle.
@@ -106,14 +132,17 @@ pub fn read_models(
                 let mut problems = read.warnings;
                 for written in read.models {
                     let place = format!("{}:{}", file.display(), written.line);
-                    problems.extend(again(&mut seen, &written, place));
+                    problems.extend(repeated_in_files(&mut seen, &written, place));
                     models.push(written.model);
                 }
                 problems
             }
             Err(problems) => problems,
         };
-        errors.extend(problems.into_iter().map(|problem| ModelFileError::Wrong { path: path.clone(), problem }));
+        if !problems.is_empty() {
+            let report = Report::new(&path.display().to_string(), &text, problems);
+            errors.push(ModelFileError::Text(Arc::new(report)));
+        }
     }
     if models.len() > MOST_MODELS {
         let reason = format!("it has {} message models; a bundle brings at most {MOST_MODELS}", models.len());
@@ -129,13 +158,13 @@ pub fn read_models(
 type Key = (String, String, Option<String>, Option<String>, Option<String>);
 
 /// A problem if an earlier file has the same model, because the order of the file names would decide which one is used.
-fn again(seen: &mut HashMap<Key, String>, written: &WrittenModel, place: String) -> Option<ModelProblem> {
+fn repeated_in_files(seen: &mut HashMap<Key, String>, written: &WrittenModel, place: String) -> Option<Problem> {
     let MessageModel { decision_code, version, business_type, location_context, locale, .. } = written.model.clone();
     let message =
         format!("{decision_code} {version} stands here again for the same place and language; the first is in");
     let first = seen.insert((decision_code, version, business_type, location_context, locale), place)?;
-    let message = format!("{message} {first}; leave one out, or give it another version");
-    Some(ModelProblem { line: written.line, message, severity: Severity::Error })
+    let problem = Problem::new(format!("{message} {first}"), written.at.clone(), "here");
+    Some(problem.with_help("leave one out, or give it another version"))
 }
 
 /// Reads a text that is not longer than a file of message models may be.
@@ -167,11 +196,34 @@ mod tests {
         let errors =
             read_models(&Folder::open(bundle.path()).unwrap(), SpeaksFor::Only("restaurant"), Timestamp::UNIX_EPOCH)
                 .unwrap_err();
-        let told: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        let told: Vec<String> = errors.iter().map(|error| error.render(false)).collect();
         for (file, problem) in [("b.toml:4:", "syntax"), ("c.toml:1:", "decisionCode"), ("d.toml:4:", "nmae")] {
             assert!(told.iter().any(|told| told.contains(file) && told.contains(problem)), "{file} in {told:#?}");
         }
         assert!(!told.iter().any(|told| told.contains("a.toml")), "{told:#?}");
+    }
+
+    #[test]
+    fn several_mistakes_of_a_file_are_told_at_once_each_with_its_line_and_a_caret() {
+        let bundle = tempfile::tempdir().unwrap();
+        fs::create_dir(bundle.path().join("models")).unwrap();
+        let text = "decisionCode = \"a b\"\nverzion = \"1\"\nversion = \"1\"\nmessageTemplate = \"\"\"\nHi\n{{ nmae }}\"\"\"\n";
+        fs::write(bundle.path().join("models/a.toml"), text).unwrap();
+        let folder = Folder::open(bundle.path()).unwrap();
+        let errors = read_models(&folder, SpeaksFor::Only("restaurant"), Timestamp::UNIX_EPOCH).unwrap_err();
+        let told: String = errors.iter().map(|error| error.render(false)).collect();
+        for part in [
+            "a.toml:1:16]",
+            "1 │ decisionCode = \"a b\"",
+            "a.toml:2:1]",
+            "did you mean `version`?",
+            "a.toml:6:1]",
+            "6 │ {{ nmae }}",
+            "3 problems in",
+        ] {
+            assert!(told.contains(part), "{part} is missing in\n{told}");
+        }
+        assert_eq!(told.matches("╰── here").count(), 3, "{told}");
     }
 
     #[test]
@@ -187,6 +239,6 @@ mod tests {
         let errors = read_models(&folder, SpeaksFor::Only("restaurant"), Timestamp::UNIX_EPOCH).unwrap_err();
         let told: Vec<String> = errors.iter().map(ToString::to_string).collect();
         assert_eq!(told.len(), 1, "{told:?}");
-        assert!(told[0].contains("b.toml:1: a 1 stands here again") && told[0].contains("a.toml:1"), "{told:?}");
+        assert!(told[0].contains("b.toml:1:1: a 1 stands here again") && told[0].contains("a.toml:1"), "{told:?}");
     }
 }

@@ -172,7 +172,14 @@ impl Checked {
     }
 
     fn reports(&self) -> impl Iterator<Item = &Report> {
-        self.report.iter().chain(self.businesses.iter().map(Arc::as_ref))
+        let models = self.models.iter().filter_map(ModelFileError::report);
+        self.report.iter().chain(models).chain(self.businesses.iter().map(Arc::as_ref))
+    }
+
+    /// What could not be read, so that no report tells of it.
+    fn unreadable(&self) -> impl Iterator<Item = String> {
+        let models = self.models.iter().filter(|model| model.report().is_none()).map(ToString::to_string);
+        models.chain(self.directory_unreadable.clone())
     }
 
     fn errors(&self) -> usize {
@@ -180,7 +187,7 @@ impl Checked {
     }
 
     fn bundle_errors(&self) -> usize {
-        let models = self.models.iter().filter(|model| model.is_error()).count();
+        let models = self.models.iter().map(ModelFileError::errors).sum::<usize>();
         self.report.as_ref().map_or(0, Report::errors) + models
     }
 
@@ -190,8 +197,7 @@ impl Checked {
     }
 
     fn warnings(&self) -> usize {
-        let models = self.models.iter().filter(|model| !model.is_error()).count();
-        self.reports().map(Report::warnings).sum::<usize>() + models
+        self.reports().map(Report::warnings).sum()
     }
 
     fn json(&self, ok: bool) -> anyhow::Result<Value> {
@@ -201,13 +207,8 @@ impl Checked {
             problems.map(|problem| serde_json::to_value(&problem)).collect::<Result<Vec<Value>, _>>()
         };
         let mut problems = of(signalbox_diagnostics::Severity::Error)?;
-        problems
-            .extend(self.directory_unreadable.iter().map(|message| json!({ "severity": "error", "message": message })));
-        let mut warnings = of(signalbox_diagnostics::Severity::Warning)?;
-        for model in &self.models {
-            let (list, severity) = if model.is_error() { (&mut problems, "error") } else { (&mut warnings, "warning") };
-            list.push(json!({ "severity": severity, "message": model.to_string() }));
-        }
+        problems.extend(self.unreadable().map(|message| json!({ "severity": "error", "message": message })));
+        let warnings = of(signalbox_diagnostics::Severity::Warning)?;
         let mut value = json!({ "ok": ok, "problems": problems, "warnings": warnings });
         if let (Some(generation), Some(fields)) = (&self.generation, value.as_object_mut()) {
             fields.insert("businessType".to_owned(), json!(*generation.business_type));
@@ -223,8 +224,7 @@ impl Checked {
         for report in self.reports() {
             output::problem(&report.render(colour));
         }
-        let models = self.models.iter().map(ToString::to_string);
-        for problem in models.chain(self.directory_unreadable.clone()) {
+        for problem in self.unreadable() {
             output::problem(&output::printable(&format!("{problem}\n")));
         }
         let (errors, warnings) = (self.errors(), self.warnings());

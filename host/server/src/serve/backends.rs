@@ -58,7 +58,8 @@ fn models(config: &LlmConfig) -> Result<LanguageModels, StartError> {
         let refused = |reason: String| StartError::Model { name: name.clone(), reason };
         models = match model {
             ModelConfig::Scripted { file } => {
-                let scripted = Scripted::open(file, name).map_err(|error| refused(error.to_string()))?;
+                let scripted =
+                    Scripted::open(file, name).map_err(|error| StartError::Script { name: name.clone(), error })?;
                 models.with(name, Arc::new(scripted))
             }
             ModelConfig::Openai { base_url, model, api_key, api_key_header, max_tokens, max_tokens_parameter } => {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use signalbox_capabilities::business::BusinessDirectory;
+use signalbox_capabilities::rag::ModelFileError;
 use signalbox_executor::{AbsentBundle, Executor};
 use signalbox_model::folded_name;
 use signalbox_sandbox::{BundleError, Generation, LoadPriority, Sandbox};
@@ -139,7 +140,8 @@ impl Bundles {
                     0 | 1 => first,
                     errors => format!("{first}, and {} more", errors - 1),
                 };
-                log_problems(path, refusal.report.as_ref());
+                let models = refusal.models.iter().filter_map(ModelFileError::report);
+                refusal.report.iter().chain(models).for_each(log_problems);
                 return Err(Failed::new(path, refusal.business_type(), reason, Some(refusal.render(colour))));
             }
             Err(error) => return Err(Failed::new(path, None, error.to_string(), None)),
@@ -167,11 +169,9 @@ impl Bundles {
         let mut warnings = generation.written.warnings.clone();
         warnings.extend(fit::problems(&self.config, &generation.written));
         if !warnings.is_empty() {
-            log_problems(path, Some(&generation.written.report(warnings)));
+            log_problems(&generation.written.report(warnings));
         }
-        for warning in generation.written.model_warnings.iter().take(MOST_LOGGED) {
-            tracing::warn!("bundle: {warning}");
-        }
+        generation.written.model_warnings.iter().filter_map(ModelFileError::report).for_each(log_problems);
         permissions::warn(&self.directory, &generation);
         tracing::info!(
             business_type = %generation.business_type,
@@ -252,9 +252,9 @@ fn tell(failed: &Failed) {
     );
 }
 
-fn log_problems(path: &Path, report: Option<&signalbox_diagnostics::Report>) {
-    for problem in report.iter().flat_map(|report| report.problems()).take(MOST_LOGGED) {
-        let place = format!("{}:{}:{}", path.join("bundle.toml").display(), problem.line, problem.column);
+fn log_problems(report: &signalbox_diagnostics::Report) {
+    for problem in report.problems().take(MOST_LOGGED) {
+        let place = format!("{}:{}:{}", problem.file, problem.line, problem.column);
         let help = problem.help.unwrap_or_default();
         match problem.severity {
             signalbox_diagnostics::Severity::Error => tracing::error!(place, help, "bundle: {}", problem.message),

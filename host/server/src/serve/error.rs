@@ -1,6 +1,7 @@
 use std::net::SocketAddr;
 
 use signalbox_capabilities::business::DirectoryError;
+use signalbox_capabilities::llm::ScriptError;
 use signalbox_http::KeyError;
 use signalbox_sandbox::SandboxError;
 use signalbox_store::StoreError;
@@ -46,6 +47,14 @@ pub enum StartError {
         /// Why.
         reason: String,
     },
+    /// The script of a language model has mistakes or cannot be read.
+    #[error("language model `{name}`: {error}")]
+    Script {
+        /// The model's name in the configuration.
+        name: String,
+        /// What is wrong with the script.
+        error: ScriptError,
+    },
     /// The sandbox cannot be set up.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
@@ -78,7 +87,7 @@ impl StartError {
             Self::Bundles(_) => "bundle-invalid",
             Self::Hook(_) => "webhook-secret-missing",
             Self::Kafka(_) => "kafka-invalid",
-            Self::Model { .. } => "model-invalid",
+            Self::Model { .. } | Self::Script { .. } => "model-invalid",
             Self::Sandbox(_) => "sandbox-unavailable",
             Self::Listen { .. } => "listen-failed",
             Self::Internal(_) => "internal",

@@ -156,9 +156,12 @@ fn what_templates_do_not_have_is_told_by_check_with_file_and_line() {
         format!("decisionCode = \"reply\"\nversion = \"1\"\nparameters = [\"name\"]\nmessageTemplate = {template}\n");
     program.write("bundle/models/reply.toml", &model);
     program.run(&["check", "bundle"]).refused(&[
-        "reply.toml:6: the template: there is no filter `uper`; did you mean `upper`?",
-        "reply.toml:7: the template: there is no method `strip`",
-        "reply.toml:7: the template: syntax error: templates of messages have no `{% include %}`",
+        "reply.toml:6:1]",
+        "the template: there is no filter `uper`; did you mean `upper`?",
+        "{{ name | uper }}",
+        "reply.toml:7:1]",
+        "the template: there is no method `strip`",
+        "the template: syntax error: templates of messages have no `{% include %}`",
     ]);
 }
 
@@ -173,7 +176,8 @@ fn what_can_never_work_in_a_template_is_told_by_check_and_what_is_doubtful_is_a_
     };
     program.write("bundle/models/reply.toml", &model("{{ name | round(method='cel') }}"));
     program.run(&["check", "bundle"]).refused(&[
-        "reply.toml:4: the template: the filter `round` can never work here: `round` takes the method common, ceil or floor",
+        "reply.toml:4:19]",
+        "the template: the filter `round` can never work here: `round` takes the method",
         "(`reply` 1)",
     ]);
     program.write("bundle/models/reply.toml", &model("hi"));
@@ -185,7 +189,7 @@ fn what_can_never_work_in_a_template_is_told_by_check_and_what_is_doubtful_is_a_
             .count()
     };
     assert_eq!((doubt("problems"), doubt("warnings")), (0, 1), "{json}");
-    assert!(program.run(&["check", "bundle"]).err.contains("reply.toml:3: warning: the template does not use"));
+    program.run(&["check", "bundle"]).refused(&["reply.toml:3:15]", "⚠ the template does not use"]);
 }
 
 #[test]

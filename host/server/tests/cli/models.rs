@@ -127,11 +127,17 @@ fn everything_wrong_in_all_files_is_told_with_file_and_line_and_nothing_is_writt
     let files =
         ["good.toml", "bad.toml", "bad.json", "broken.json", "huge.toml", "again.toml", "words.txt", "none.toml"];
     import(&program, &files).refused(&[
-        "bad.toml:14: the template: syntax error",
-        "bad.toml:26: `version`",
-        "bad.json:3: `locale`",
-        "bad.json:4: the template: the template uses `who`",
-        "broken.json:3: expected value",
+        "bad.toml:14:",
+        "the template: syntax error",
+        "bad.toml:26:11]",
+        "`version` has to be numbers",
+        "version = \"new\"",
+        "bad.json:3:12]",
+        "`locale` `ro_RO` is no language tag",
+        "bad.json:4:21]",
+        "the template: the template uses `who`",
+        "broken.json:3:1]",
+        "this is not JSON: expected value",
         "huge.toml: it has more than 1048576 bytes",
         "again.toml:2: booking.confirmed 1 was read from good.toml:2 already",
         "words.txt: name it .toml or .json",
@@ -154,7 +160,7 @@ fn standard_input_is_read_as_json_or_toml_and_what_list_prints_comes_back_unchan
     let printed = program.run(&["models", "list", "--json"]).out;
     let ran = feed(&printed, &[]);
     assert!(ran.out.ends_with("0 new, 5 unchanged, 0 replaced\n"), "{}\n{}", ran.out, ran.err);
-    feed("{\n\"version\": 1}", &[]).refused(&["standard input:2: `version` has to be a text"]);
+    feed("{\n\"version\": 1}", &[]).refused(&["standard input:2:12]", "`version` has to be a text"]);
     feed("[]", &[]).refused(&["no message model"]);
 }
 
@@ -311,6 +317,7 @@ fn what_is_doubtful_is_warned_of_and_imported() {
     );
     let ran = import(&program, &["models.json"]);
     assert!(ran.out.ends_with("1 new, 0 unchanged, 0 replaced\n"), "{}{}", ran.out, ran.err);
-    assert!(ran.err.contains("models.json:1: warning: the template does not use the parameter `x`"), "{}", ran.err);
+    assert!(ran.err.contains("models.json:1:"), "{}", ran.err);
+    assert!(ran.err.contains("⚠ the template does not use the parameter `x`"), "{}", ran.err);
     assert!(ran.err.contains("(`a` 1)"), "{}", ran.err);
 }

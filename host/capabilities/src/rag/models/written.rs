@@ -1,4 +1,4 @@
-//! Reads message models as authors write them, in TOML or JSON, and reports every problem with its line.
+//! Reads message models as authors write them, in TOML or JSON, and reports every problem with its place.
 
 mod fields;
 mod json;
@@ -7,10 +7,10 @@ mod tests;
 mod toml;
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 
-use signalbox_diagnostics::{Lines, Severity, suggestion};
+use signalbox_diagnostics::{Lines, Problem, suggestion};
 use signalbox_model::{MessageModel, Timestamp};
-use thiserror::Error;
 
 use super::version::canonical_version;
 use crate::rag::template::{Template, TemplateError, parameter_problem};
@@ -27,40 +27,13 @@ pub enum ModelFormat {
     Json,
 }
 
-/// A problem of a text of message models.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{line}: {}{message}", prefix(*.severity))]
-pub struct ModelProblem {
-    /// The line, from 1.
-    pub line: usize,
-    /// What is wrong, what to do, and in which model.
-    pub message: String,
-    /// Whether the models can be used nevertheless.
-    pub severity: Severity,
-}
-
-/// The prefix of a problem that is not an error.
-fn prefix(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Error => "",
-        Severity::Warning => "warning: ",
-    }
-}
-
-impl ModelProblem {
-    /// Whether the problem prevents the use of the models.
-    pub fn is_error(&self) -> bool {
-        self.severity == Severity::Error
-    }
-}
-
 /// The content of a text of message models.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ReadText {
     /// Its models.
     pub models: Vec<WrittenModel>,
     /// Warnings: the models can be used, but their author may have meant something else.
-    pub warnings: Vec<ModelProblem>,
+    pub warnings: Vec<Problem>,
 }
 
 /// A message model and its place.
@@ -70,14 +43,16 @@ pub struct WrittenModel {
     pub model: MessageModel,
     /// Its first line, from 1.
     pub line: usize,
+    /// The bytes of the text at which its problems are reported.
+    pub at: Range<usize>,
     /// The model's number in the text, from 1.
     pub number: usize,
 }
 
 /// A model before its fields are checked.
 struct Draft {
-    /// The position of its start, in bytes.
-    at: usize,
+    /// The bytes of the text at which problems of the whole model are reported.
+    at: Range<usize>,
     /// Its number, from 1, and the number of models in the text.
     number: usize,
     count: usize,
@@ -86,26 +61,22 @@ struct Draft {
 
 struct Field {
     name: String,
-    /// The position of its value, in bytes.
-    at: usize,
+    /// The bytes of its name in the text.
+    name_at: Range<usize>,
+    /// The bytes of its value in the text.
+    at: Range<usize>,
     value: Found,
 }
 
 /// The value of a field.
 enum Found {
     Text(String),
-    /// Texts, each with the position of its start in bytes.
-    Texts(Vec<(usize, String)>),
+    /// Texts, each with its bytes in the text of the models.
+    Texts(Vec<(Range<usize>, String)>),
     /// JSON's null, which counts as a missing field.
     Nothing,
     /// A value of a type that no field of a model has; with the name of the type.
     Other(&'static str),
-}
-
-/// Where and why a part of a text cannot be a model.
-struct Unreadable {
-    at: usize,
-    message: String,
 }
 
 /// The fields that an author may write.
@@ -125,38 +96,36 @@ pub enum SpeaksFor<'a> {
     Only(&'a str),
 }
 
-/// Reads a text of message models. Reports everything that is wrong, and warnings.
+/// Reads a text of message models. Reports everything that is wrong, and warnings, in the text's order.
 pub fn read_model_text(
     text: &str,
     format: ModelFormat,
     speaks_for: SpeaksFor<'_>,
     now: Timestamp,
-) -> Result<ReadText, Vec<ModelProblem>> {
+) -> Result<ReadText, Vec<Problem>> {
     let lines = Lines::of(text);
-    let (drafts, unreadable) = match format {
+    let (drafts, mut problems) = match format {
         ModelFormat::Toml => toml::drafts(text),
         ModelFormat::Json => json::drafts(text),
     };
-    let problem = |Unreadable { at, message }| error(lines.at(at), message);
-    let mut problems: Vec<ModelProblem> = unreadable.into_iter().map(problem).collect();
     let mut models = Vec::with_capacity(drafts.len());
     for draft in drafts {
-        let (line, number) = (lines.at(draft.at), draft.number);
-        let mut reading = Reading { text, lines: &lines, format, which: draft.which(), problems: Vec::new() };
+        let (line, at, number) = (lines.at(draft.at.start), draft.at.clone(), draft.number);
+        let mut reading = Reading { text, format, which: draft.which(), problems: Vec::new() };
         let model = reading.model(draft, speaks_for, now);
         problems.append(&mut reading.problems);
-        models.extend(model.map(|model| WrittenModel { model, line, number }));
+        models.extend(model.map(|model| WrittenModel { model, line, at, number }));
     }
     problems.extend(repeated(&models));
-    problems.sort_by_key(|problem: &ModelProblem| problem.line);
-    if problems.iter().any(ModelProblem::is_error) {
+    problems.sort_by_key(|problem: &Problem| problem.span.start);
+    if problems.iter().any(Problem::is_error) {
         return Err(problems);
     }
     Ok(ReadText { models, warnings: problems })
 }
 
-fn error(line: usize, message: String) -> ModelProblem {
-    ModelProblem { line, message, severity: Severity::Error }
+fn error(at: &Range<usize>, message: String) -> Problem {
+    Problem::new(message, at.clone(), "here")
 }
 
 /// Which of the text's models it is, for problems.
@@ -185,10 +154,10 @@ impl Draft {
     }
 }
 
-fn repeated(models: &[WrittenModel]) -> Vec<ModelProblem> {
+fn repeated(models: &[WrittenModel]) -> Vec<Problem> {
     let mut seen = HashMap::new();
     let mut problems = Vec::new();
-    for WrittenModel { model, line, number } in models {
+    for WrittenModel { model, line, at, number } in models {
         let MessageModel { decision_code, version, business_type, location_context, locale, .. } = model;
         let name = (decision_code, version, business_type, location_context, locale);
         if let Some((first, first_line)) = seen.insert(name, (*number, *line)) {
@@ -196,7 +165,7 @@ fn repeated(models: &[WrittenModel]) -> Vec<ModelProblem> {
                 "model {number}, {decision_code} {version}, stands here again for the same type, place and language; the \
                  first is in line {first_line}, model {first}; leave one out, or give it another version"
             );
-            problems.push(error(*line, message));
+            problems.push(error(at, message));
         }
     }
     problems
@@ -205,11 +174,10 @@ fn repeated(models: &[WrittenModel]) -> Vec<ModelProblem> {
 /// Turns one draft into a model.
 struct Reading<'a> {
     text: &'a str,
-    lines: &'a Lines,
     format: ModelFormat,
     /// Which model it is, for the end of a problem's message.
     which: String,
-    problems: Vec<ModelProblem>,
+    problems: Vec<Problem>,
 }
 
 impl Reading<'_> {
@@ -217,11 +185,11 @@ impl Reading<'_> {
     fn model(&mut self, draft: Draft, speaks_for: SpeaksFor<'_>, now: Timestamp) -> Option<MessageModel> {
         let at = draft.at;
         let mut fields = self.known(draft.fields);
-        let decision_code = self.required(&mut fields, at, "decisionCode", name_problem);
-        let version = self.required(&mut fields, at, "version", version_problem);
+        let decision_code = self.required(&mut fields, &at, "decisionCode", name_problem);
+        let version = self.required(&mut fields, &at, "version", version_problem);
         let version = canonical_version(&version).into_owned();
-        let template_at = fields.get("messageTemplate").map_or(at, |field| field.at);
-        let message_template = self.required(&mut fields, at, "messageTemplate", |_| None);
+        let template_at = fields.get("messageTemplate").map_or(at.clone(), |field| field.at.clone());
+        let message_template = self.required(&mut fields, &at, "messageTemplate", |_| None);
         let parameters = self.parameters(&mut fields);
         let business_type = self.business_type(&mut fields, speaks_for);
         let model = MessageModel {
@@ -239,22 +207,22 @@ impl Reading<'_> {
         };
         // Without the parameters, their use in the template would be reported as an error.
         if let Some(parameters) = parameters {
-            self.template(&model, template_at, &parameters);
+            self.template(&model, &template_at, &parameters);
         }
-        (!self.problems.iter().any(ModelProblem::is_error)).then_some(model)
+        (!self.problems.iter().any(Problem::is_error)).then_some(model)
     }
 
-    fn template(&mut self, model: &MessageModel, at: usize, parameters: &[(usize, String)]) {
+    fn template(&mut self, model: &MessageModel, at: &Range<usize>, parameters: &[(Range<usize>, String)]) {
         let read = Template::read(model);
         let (mistakes, doubts) = match &read {
             Ok(template) => (template.mistakes(), template.doubts()),
             Err(errors) => (errors.clone(), Vec::new()),
         };
-        for (errors, severity) in [(mistakes, Severity::Error), (doubts, Severity::Warning)] {
-            for error in errors {
-                let line = self.template_line(at, &error);
-                self.tell_in(line, format!("the template: {error}"), severity);
-            }
+        for error in mistakes {
+            self.tell(&self.template_line(at, &error), format!("the template: {error}"));
+        }
+        for doubt in doubts {
+            self.warn(&self.template_line(at, &doubt), format!("the template: {doubt}"));
         }
         let Ok(template) = read else { return };
         let mut told = HashSet::new();
@@ -266,7 +234,7 @@ impl Reading<'_> {
                      out of `parameters`",
                     excerpt(name)
                 );
-                self.tell_in(self.lines.at(*at), message, Severity::Warning);
+                self.warn(at, message);
             }
         }
     }
@@ -280,12 +248,12 @@ impl Reading<'_> {
             if own || matches!(field.value, Found::Nothing) {
                 continue;
             }
-            let at = field.at;
+            let at = field.name_at.clone();
             if !FIELDS.contains(&name.as_str()) {
-                let help = suggestion(&name, "its fields", FIELDS);
-                self.tell(at, format!("a message model has no `{}`; {help}", excerpt(&name)));
+                let message = format!("a message model has no `{}`{}", excerpt(&name), self.which);
+                self.problems.push(error(&at, message).with_help(suggestion(&name, "its fields", FIELDS)));
             } else if fields.insert(name.clone(), field).is_some() {
-                self.tell(at, format!("`{name}` stands in this model twice"));
+                self.tell(&at, format!("`{name}` stands in this model twice"));
             }
         }
         fields
@@ -295,7 +263,7 @@ impl Reading<'_> {
     fn required(
         &mut self,
         fields: &mut HashMap<String, Field>,
-        at: usize,
+        at: &Range<usize>,
         name: &str,
         problem: fn(&str) -> Option<String>,
     ) -> String {
@@ -315,16 +283,16 @@ impl Reading<'_> {
         match value {
             Found::Text(text) => match problem(&text) {
                 None => return Some(text),
-                Some(problem) => self.tell(at, format!("`{name}` {problem}")),
+                Some(problem) => self.tell(&at, format!("`{name}` {problem}")),
             },
-            other => self.tell(at, format!("`{name}` has to be a text, not {}", other.kind())),
+            other => self.tell(&at, format!("`{name}` has to be a text, not {}", other.kind())),
         }
         None
     }
 
     /// The business type that a model is for.
     fn business_type(&mut self, fields: &mut HashMap<String, Field>, speaks_for: SpeaksFor<'_>) -> Option<String> {
-        let at = fields.get("businessType").map_or(0, |field| field.at);
+        let at = fields.get("businessType").map_or(0..0, |field| field.at.clone());
         let named = self.optional(fields, "businessType", name_problem);
         match speaks_for {
             SpeaksFor::Any(otherwise) => named.or_else(|| otherwise.map(str::to_owned)),
@@ -335,53 +303,58 @@ impl Reading<'_> {
                          leave `businessType` out, or let the operator import the model with `signalbox models import` \
                          (what an earlier version stored of it is taken away with `signalbox models remove`)"
                     );
-                    self.tell(at, message);
+                    self.tell(&at, message);
                 }
                 Some(own.to_owned())
             }
         }
     }
 
-    fn parameters(&mut self, fields: &mut HashMap<String, Field>) -> Option<Vec<(usize, String)>> {
+    fn parameters(&mut self, fields: &mut HashMap<String, Field>) -> Option<Vec<(Range<usize>, String)>> {
         let Some(Field { at, value, .. }) = fields.remove("parameters") else { return Some(Vec::new()) };
         let names = match value {
             Found::Texts(names) => names,
             other => {
-                self.tell(at, format!("`parameters` has to be a list of names, not {}", other.kind()));
+                self.tell(&at, format!("`parameters` has to be a list of names, not {}", other.kind()));
                 return None;
             }
         };
         let mut seen = HashSet::new();
         for (at, name) in &names {
             if let Some(problem) = parameter_problem(name) {
-                self.tell(*at, format!("the parameter `{}` {problem}", excerpt(name)));
+                self.tell(at, format!("the parameter `{}` {problem}", excerpt(name)));
             } else if !seen.insert(name) {
                 let message = format!("the parameter `{}` stands in `parameters` twice; leave one out", excerpt(name));
-                self.tell_in(self.lines.at(*at), message, Severity::Warning);
+                self.warn(at, message);
             }
         }
         Some(names)
     }
 
-    fn tell(&mut self, at: usize, message: String) {
-        self.tell_in(self.lines.at(at), message, Severity::Error);
+    fn tell(&mut self, at: &Range<usize>, message: String) {
+        self.problems.push(error(at, format!("{message}{}", self.which)));
     }
 
-    fn tell_in(&mut self, line: usize, message: String, severity: Severity) {
-        self.problems.push(ModelProblem { line, message: format!("{message}{}", self.which), severity });
+    fn warn(&mut self, at: &Range<usize>, message: String) {
+        self.problems.push(Problem::warning(format!("{message}{}", self.which), at.clone(), "here"));
     }
 
-    /// The line of the file at which a template has an error.
-    fn template_line(&self, at: usize, error: &TemplateError) -> usize {
-        let begins = self.lines.at(at);
-        let written = self.text.get(at..).unwrap_or_default();
+    /// The line of the file at which a template has an error; `at` is the place of the whole template.
+    fn template_line(&self, at: &Range<usize>, error: &TemplateError) -> Range<usize> {
+        let written = self.text.get(at.clone()).unwrap_or_default();
         let Some(rest) = written.strip_prefix("\"\"\"").or_else(|| written.strip_prefix("'''")) else {
             // The whole template is on one line of the file.
-            return begins;
+            return at.clone();
         };
-        let first = begins + usize::from(rest.starts_with('\n') || rest.starts_with("\r\n"));
-        let within = error.line().unwrap_or(1);
-        first + within - 1
+        // A line break after the opening quotes is no part of the template.
+        let rest = rest.strip_prefix("\r\n").or_else(|| rest.strip_prefix('\n')).unwrap_or(rest);
+        let mut begin = at.start + written.len() - rest.len();
+        let mut lines = rest.split_inclusive('\n');
+        for line in lines.by_ref().take(error.line().unwrap_or(1) - 1) {
+            begin += line.len();
+        }
+        let line = lines.next().unwrap_or_default().trim_end();
+        begin..begin + line.len()
     }
 }
 

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use signalbox_capabilities::business::BusinessDirectory;
 use signalbox_capabilities::rag::{ModelFormat, SpeaksFor, canonical_version, read_model_source, read_model_text};
+use signalbox_diagnostics::{Report, counted};
 use signalbox_model::MessageModel;
 use signalbox_store::{Put, Store};
 
@@ -49,15 +50,36 @@ struct Placed {
     place: String,
 }
 
+/// What prevents the import.
+#[derive(Default)]
+struct Obstacles {
+    /// As a terminal shows it.
+    text: String,
+    /// How many errors the text tells.
+    errors: usize,
+}
+
+impl Obstacles {
+    fn add(&mut self, error: &str) {
+        self.text.push_str(&output::printable(&format!("{error}\n")));
+        self.errors += 1;
+    }
+
+    fn add_report(&mut self, report: &Report) {
+        self.text.push_str(&report.render(std::io::stderr().is_terminal()));
+        self.errors += report.errors();
+    }
+}
+
 pub async fn run(config: &Config, options: &Options) -> anyhow::Result<ExitCode> {
-    let mut problems = Vec::new();
+    let mut problems = Obstacles::default();
     let models = read(options, &mut problems)?;
-    if !problems.is_empty() {
+    if problems.errors > 0 {
         return refuse(&problems);
     }
     let store = decisions::open(config).await?;
     let planned = plan(&store, &models, options.replace, &mut problems).await?;
-    if !problems.is_empty() {
+    if problems.errors > 0 {
         return refuse(&problems);
     }
     for note in unknown(config, &models) {
@@ -72,7 +94,7 @@ pub async fn run(config: &Config, options: &Options) -> anyhow::Result<ExitCode>
     Ok(shutdown::DONE)
 }
 
-fn read(options: &Options, problems: &mut Vec<String>) -> anyhow::Result<Vec<Placed>> {
+fn read(options: &Options, problems: &mut Obstacles) -> anyhow::Result<Vec<Placed>> {
     let now = Timestamp::now();
     let (mut models, mut first) = (Vec::new(), HashMap::new());
     for path in &options.paths {
@@ -80,7 +102,7 @@ fn read(options: &Options, problems: &mut Vec<String>) -> anyhow::Result<Vec<Pla
         let (text, format) = match source(path) {
             Ok(source) => source,
             Err(error) => {
-                problems.push(format!("{name}: {error:#}"));
+                problems.add(&format!("{name}: {error:#}"));
                 continue;
             }
         };
@@ -89,24 +111,24 @@ fn read(options: &Options, problems: &mut Vec<String>) -> anyhow::Result<Vec<Pla
             Ok(read) => (read.models, read.warnings),
             Err(found) => (Vec::new(), found),
         };
-        for problem in found {
-            let told = format!("{name}:{problem}");
-            if problem.is_error() {
-                problems.push(told);
+        if !found.is_empty() {
+            let report = Report::new(&name, &text, found);
+            if report.errors() > 0 {
+                problems.add_report(&report);
             } else {
-                output::problem(&output::printable(&format!("{told}\n")));
+                output::problem(&report.render(std::io::stderr().is_terminal()));
             }
         }
         for written in written {
             let placed = Placed { model: written.model, place: format!("{name}:{}", written.line) };
             if let Some(before) = first.insert(key(&placed.model), placed.place.clone()) {
                 let MessageModel { decision_code, version, .. } = &placed.model;
-                problems.push(format!("{}: {decision_code} {version} was read from {before} already", placed.place));
+                problems.add(&format!("{}: {decision_code} {version} was read from {before} already", placed.place));
             }
             models.push(placed);
         }
     }
-    if models.is_empty() && problems.is_empty() {
+    if models.is_empty() && problems.errors == 0 {
         bail!("there is no message model in what was read");
     }
     Ok(models)
@@ -150,7 +172,7 @@ fn key(model: &MessageModel) -> Key {
 }
 
 /// What importing would do with each model.
-async fn plan(store: &Store, models: &[Placed], replace: bool, problems: &mut Vec<String>) -> anyhow::Result<Vec<Put>> {
+async fn plan(store: &Store, models: &[Placed], replace: bool, problems: &mut Obstacles) -> anyhow::Result<Vec<Put>> {
     let mut stored: BTreeMap<&str, Vec<MessageModel>> = BTreeMap::new();
     let mut planned = Vec::with_capacity(models.len());
     for Placed { model, place } in models {
@@ -177,7 +199,7 @@ async fn plan(store: &Store, models: &[Placed], replace: bool, problems: &mut Ve
             Some(_) => Put::Replaced,
         });
         if !replace && planned.last() == Some(&Put::Replaced) {
-            problems.push(format!(
+            problems.add(&format!(
                 "{place}: {code} {}, {}, is stored with other words; give it a new version, or say --replace",
                 model.version,
                 super::variant(model)
@@ -187,12 +209,9 @@ async fn plan(store: &Store, models: &[Placed], replace: bool, problems: &mut Ve
     Ok(planned)
 }
 
-fn refuse(problems: &[String]) -> anyhow::Result<ExitCode> {
-    for problem in problems {
-        output::problem(&output::printable(&format!("{problem}\n")));
-    }
-    let plural = if problems.len() == 1 { "" } else { "s" };
-    bail!("nothing was imported, because of {} problem{plural}", problems.len())
+fn refuse(problems: &Obstacles) -> anyhow::Result<ExitCode> {
+    output::problem(&problems.text);
+    bail!("nothing was imported, because of {}", counted(problems.errors, 0))
 }
 
 /// Types and places that no business of the directory has. They are allowed, because a business may be added later, but

@@ -1,16 +1,18 @@
 use std::fmt;
+use std::ops::Range;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
+use signalbox_diagnostics::Problem;
 
-use super::{Draft, Field, Found, Unreadable, which};
+use super::{Draft, Field, Found, error, which};
 
 /// The models of a text: one object, a list of them, or an object with such a list under `models`.
-pub(super) fn drafts(text: &str) -> (Vec<Draft>, Vec<Unreadable>) {
+pub(super) fn drafts(text: &str) -> (Vec<Draft>, Vec<Problem>) {
     let whole: &RawValue = match serde_json::from_str(text) {
         Ok(whole) => whole,
-        Err(error) => return (Vec::new(), vec![unreadable(text, &error)]),
+        Err(problem) => return (Vec::new(), vec![syntax(text, &problem)]),
     };
     let place = Place { text };
     if whole.get().starts_with('[') {
@@ -18,13 +20,13 @@ pub(super) fn drafts(text: &str) -> (Vec<Draft>, Vec<Unreadable>) {
     }
     let fields = match place.object(whole) {
         Ok(fields) => fields,
-        Err(unreadable) => return (Vec::new(), vec![unreadable]),
+        Err(problem) => return (Vec::new(), vec![problem]),
     };
     match fields.iter().find(|(name, _)| name == "models") {
         Some((_, models)) if fields.len() == 1 => place.list(models),
         Some((_, models)) => {
             let message = "nothing may stand beside `models`; put each model into its list".to_owned();
-            (Vec::new(), vec![Unreadable { at: place.of(models), message }])
+            (Vec::new(), vec![error(&place.beginning(models), message)])
         }
         None => (vec![place.draft(whole, fields, 1, 1)], Vec::new()),
     }
@@ -37,15 +39,22 @@ struct Place<'a> {
 }
 
 impl<'a> Place<'a> {
-    fn of(self, part: &RawValue) -> usize {
+    fn of(self, part: &RawValue) -> Range<usize> {
         // A raw value is a slice of the text itself.
-        (part.get().as_ptr() as usize).saturating_sub(self.text.as_ptr() as usize)
+        let begin = (part.get().as_ptr() as usize).saturating_sub(self.text.as_ptr() as usize);
+        begin..begin + part.get().len()
     }
 
-    fn list(self, list: &'a RawValue) -> (Vec<Draft>, Vec<Unreadable>) {
+    /// The place of the opening bracket of an object or a list, because the whole may have very many lines.
+    fn beginning(self, part: &RawValue) -> Range<usize> {
+        let Range { start, .. } = self.of(part);
+        start..start + 1
+    }
+
+    fn list(self, list: &'a RawValue) -> (Vec<Draft>, Vec<Problem>) {
         let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(list.get()) else {
             let message = "`models` has to be a list".to_owned();
-            return (Vec::new(), vec![Unreadable { at: self.of(list), message }]);
+            return (Vec::new(), vec![error(&self.beginning(list), message)]);
         };
         let (mut drafts, mut wrong) = (Vec::with_capacity(items.len()), Vec::new());
         let count = items.len();
@@ -53,25 +62,28 @@ impl<'a> Place<'a> {
             let number = before + 1;
             match self.object(item) {
                 Ok(fields) => drafts.push(self.draft(item, fields, number, count)),
-                Err(Unreadable { at, message }) => {
+                Err(problem) => {
                     let which = which(number, count).map(|which| format!(" ({which})")).unwrap_or_default();
-                    wrong.push(Unreadable { at, message: format!("{message}{which}") });
+                    wrong.push(error(&problem.span, format!("{}{which}", problem.message)));
                 }
             }
         }
         (drafts, wrong)
     }
 
-    fn object(self, part: &'a RawValue) -> Result<Vec<(String, &'a RawValue)>, Unreadable> {
+    fn object(self, part: &'a RawValue) -> Result<Vec<(String, &'a RawValue)>, Problem> {
         let fields = serde_json::from_str::<Fields<'_>>(part.get());
-        let refuse = |_| Unreadable { at: self.of(part), message: "a message model has to be an object".to_owned() };
+        let refuse = |_| error(&self.beginning(part), "a message model has to be an object".to_owned());
         fields.map(|Fields(fields)| fields).map_err(refuse)
     }
 
     fn draft(self, object: &RawValue, fields: Vec<(String, &'a RawValue)>, number: usize, count: usize) -> Draft {
-        let field =
-            |(name, value): (String, &'a RawValue)| Field { name, at: self.of(value), value: self.found(value) };
-        Draft { at: self.of(object), number, count, fields: fields.into_iter().map(field).collect() }
+        // serde_json does not tell the place of a name, so problems of a name are reported at its value.
+        let field = |(name, value): (String, &'a RawValue)| {
+            let at = self.of(value);
+            Field { name, name_at: at.clone(), at, value: self.found(value) }
+        };
+        Draft { at: self.beginning(object), number, count, fields: fields.into_iter().map(field).collect() }
     }
 
     fn found(self, value: &'a RawValue) -> Found {
@@ -87,8 +99,8 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// The texts of a list; none when it has other values.
-    fn texts(self, list: &'a RawValue) -> Option<Vec<(usize, String)>> {
+    /// The texts of a list that has nothing else.
+    fn texts(self, list: &'a RawValue) -> Option<Vec<(Range<usize>, String)>> {
         let items: Vec<&RawValue> = serde_json::from_str(list.get()).ok()?;
         let text = |item: &RawValue| Some((self.of(item), serde_json::from_str(item.get()).ok()?));
         items.into_iter().map(text).collect()
@@ -122,8 +134,11 @@ impl<'de> Visitor<'de> for FieldsVisitor {
     }
 }
 
-fn unreadable(text: &str, error: &serde_json::Error) -> Unreadable {
-    let line = error.line().saturating_sub(1);
-    let at = text.split_inclusive('\n').take(line).map(str::len).sum();
-    Unreadable { at, message: error.to_string() }
+fn syntax(text: &str, problem: &serde_json::Error) -> Problem {
+    let before = problem.line().saturating_sub(1);
+    let line: usize = text.split_inclusive('\n').take(before).map(str::len).sum();
+    // At the end of a line or of the text, serde_json counts up to one byte more than there are.
+    let at = (line + problem.column().saturating_sub(1)).min(text.len());
+    error(&(at..at + 1), format!("this is not JSON: {problem}"))
+        .with_help("write one object, a list of objects, or an object with a list under `models`")
 }
