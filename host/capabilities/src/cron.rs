@@ -213,6 +213,6 @@ fn status(schedule: Schedule, now: Timestamp) -> ScheduleStatus {
 
 /// Leaves out the store's own message, which names real tables.
 fn unavailable(error: StoreError) -> Error {
-    tracing::warn!(code = error.code(), %error, "a plugin's look at its schedules failed");
+    tracing::warn!(code = error.code().as_str(), %error, "a plugin's look at its schedules failed");
     Error::Unavailable(format!("the store failed: {}", error.code()))
 }

@@ -148,7 +148,7 @@ fn to_wit_error(error: StoreError) -> Error {
         StoreError::Timeout { .. } => Error::Timeout,
         // Leaves out the store's own message, which names real tables.
         other => {
-            tracing::warn!(code = other.code(), error = %other, "a plugin's call to its rows failed");
+            tracing::warn!(code = other.code().as_str(), error = %other, "a plugin's call to its rows failed");
             Error::Unavailable(format!("the store failed: {}", other.code()))
         }
     }

@@ -199,7 +199,7 @@ fn to_wit_error(error: StoreError) -> Error {
     match error {
         StoreError::Invalid(reason) => Error::Invalid(reason),
         other => {
-            tracing::warn!(code = other.code(), error = %other, "a plugin's lookup failed");
+            tracing::warn!(code = other.code().as_str(), error = %other, "a plugin's lookup failed");
             Error::Unavailable(format!("the store failed: {}", other.code()))
         }
     }

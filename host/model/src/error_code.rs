@@ -1,4 +1,9 @@
-//! The one list of stable error codes, by which programs distinguish errors in every protocol.
+//! The one list of stable error codes, by which people look an error up and programs distinguish errors.
+//!
+//! The rule: every code is here, in `snake_case`, and has one meaning, wherever it is printed: in answers to clients,
+//! dead letters, metrics and logs, and in the errors of the command line. A code that a client may have received keeps
+//! its name. The code of an error that prevents the start has a page `docs/errors/<code>.md`; every other code has a
+//! line in `docs/errors/README.md` or in the guide of the protocol that sends it. A test checks this.
 
 use std::fmt;
 
@@ -6,8 +11,8 @@ use serde::{Serialize, Serializer};
 
 macro_rules! error_codes {
     ($($variant:ident = $name:literal,)*) => {
-        /// Why something was refused or failed, for programs: the same code in frames, problem details, dead letters,
-        /// metrics and logs. Each protocol chooses its own text for people.
+        /// Why something was refused or failed: the same code in frames, problem details, dead letters, metrics, logs
+        /// and on the command line. Each protocol chooses its own text for people.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum ErrorCode {
             $(#[doc = concat!("`", $name, "`")] $variant,)*
@@ -31,6 +36,7 @@ error_codes! {
     AlreadyAuthenticated = "already_authenticated",
     AlreadyReviewed = "already_reviewed",
     ApiNotOffered = "api_not_offered",
+    AuthKeysInvalid = "auth_keys_invalid",
     AuthTimeout = "auth_timeout",
     BinaryFrame = "binary_frame",
     BodyIncomplete = "body_incomplete",
@@ -38,12 +44,15 @@ error_codes! {
     BodyNoJsonObject = "body_no_json_object",
     BodyTimeout = "body_timeout",
     BodyTooLarge = "body_too_large",
+    BundleInvalid = "bundle_invalid",
     BundleNotLoaded = "bundle_not_loaded",
+    BusinessDirectoryInvalid = "business_directory_invalid",
     BusinessMissing = "business_missing",
     BusinessNotFound = "business_not_found",
     BusinessNotLoaded = "business_not_loaded",
     BusinessRateLimited = "business_rate_limited",
     Busy = "busy",
+    ConfigInvalid = "config_invalid",
     ContentEmpty = "content_empty",
     ContentEncoding = "content_encoding",
     ContentTooDeep = "content_too_deep",
@@ -76,11 +85,14 @@ error_codes! {
     InvalidRequest = "invalid_request",
     InvalidReview = "invalid_review",
     InvalidUtf8 = "invalid_utf8",
+    KafkaInvalid = "kafka_invalid",
     KeysUnavailable = "keys_unavailable",
+    ListenFailed = "listen_failed",
     LocationNotFound = "location_not_found",
     MessageIdReused = "message_id_reused",
     MessageTooLarge = "message_too_large",
     MethodNotAllowed = "method_not_allowed",
+    ModelInvalid = "model_invalid",
     NoBundle = "no_bundle",
     NoFrameType = "no_frame_type",
     NoWebsocket = "no_websocket",
@@ -94,8 +106,24 @@ error_codes! {
     RecordTooLarge = "record_too_large",
     ResumeRunning = "resume_running",
     ReviewExpired = "review_expired",
+    SandboxUnavailable = "sandbox_unavailable",
+    SecretMalformed = "secret_malformed",
     SecretMissing = "secret_missing",
     SignatureInvalid = "signature_invalid",
+    StoreCallInvalid = "store_call_invalid",
+    StoreCallRefused = "store_call_refused",
+    StoreConditionFailed = "store_condition_failed",
+    StoreConfigInvalid = "store_config_invalid",
+    StoreContended = "store_contended",
+    StoreDenied = "store_denied",
+    StoreNotOpened = "store_not_opened",
+    StoreRecordNotFound = "store_record_not_found",
+    StoreRecordTooLarge = "store_record_too_large",
+    StoreRecordUnreadable = "store_record_unreadable",
+    StoreTableWrong = "store_table_wrong",
+    StoreTablesMissing = "store_tables_missing",
+    StoreThrottled = "store_throttled",
+    StoreTimeout = "store_timeout",
     StoreUnavailable = "store_unavailable",
     SubprotocolRequired = "subprotocol_required",
     TextTooLong = "text_too_long",
@@ -127,11 +155,11 @@ error_codes! {
     ValueEmpty = "value_empty",
     ValueNoJsonObject = "value_no_json_object",
     WebhookNotFound = "webhook_not_found",
+    WebhookSecretMissing = "webhook_secret_missing",
     WebsocketKey = "websocket_key",
     WebsocketNotOffered = "websocket_not_offered",
     WebsocketVersion = "websocket_version",
     WebsocketViolation = "websocket_violation",
-    X = "x",
 }
 
 impl fmt::Display for ErrorCode {
@@ -155,6 +183,7 @@ impl PartialEq<&str> for ErrorCode {
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
+    use std::path::Path;
 
     use super::*;
 
@@ -168,5 +197,18 @@ mod tests {
                 "{name}"
             );
         }
+    }
+
+    #[test]
+    fn every_code_has_a_page_or_a_line_in_the_documentation() {
+        let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
+        let mut lines = std::fs::read_to_string(docs.join("errors/README.md")).unwrap();
+        for guide in std::fs::read_dir(docs.join("guide")).unwrap() {
+            lines.push_str(&std::fs::read_to_string(guide.unwrap().path()).unwrap());
+        }
+        let is_documented =
+            |code: &ErrorCode| docs.join(format!("errors/{code}.md")).exists() || lines.contains(&format!("`{code}`"));
+        let missing: Vec<&ErrorCode> = ErrorCode::ALL.iter().filter(|code| !is_documented(code)).collect();
+        assert!(missing.is_empty(), "{missing:?}");
     }
 }

@@ -1,3 +1,4 @@
+use signalbox_model::ErrorCode;
 use thiserror::Error;
 
 /// Why a call of the store failed.
@@ -164,24 +165,24 @@ impl StoreError {
         self.remedy() == Remedy::Time
     }
 
-    /// A stable name for metrics, logs and programs.
-    pub fn code(&self) -> &'static str {
+    /// A stable name for logs and for the texts that plugins get.
+    pub fn code(&self) -> ErrorCode {
         match self {
-            Self::MissingTables(_) => "missing-tables",
-            Self::WrongTable { .. } => "wrong-table",
-            Self::Open { .. } => "open",
-            Self::Config(_) => "config",
-            Self::Invalid(_) => "invalid",
-            Self::TooLarge { .. } => "too-large",
-            Self::ConditionFailed { .. } => "condition-failed",
-            Self::Contended { .. } => "contended",
-            Self::NotFound { .. } => "not-found",
-            Self::Throttled { .. } => "throttled",
-            Self::Unavailable { .. } => "unavailable",
-            Self::Timeout { .. } => "timeout",
-            Self::Denied { .. } => "denied",
-            Self::Refused { .. } => "refused",
-            Self::Unreadable { .. } => "unreadable",
+            Self::MissingTables(_) => ErrorCode::StoreTablesMissing,
+            Self::WrongTable { .. } => ErrorCode::StoreTableWrong,
+            Self::Open { .. } => ErrorCode::StoreNotOpened,
+            Self::Config(_) => ErrorCode::StoreConfigInvalid,
+            Self::Invalid(_) => ErrorCode::StoreCallInvalid,
+            Self::TooLarge { .. } => ErrorCode::StoreRecordTooLarge,
+            Self::ConditionFailed { .. } => ErrorCode::StoreConditionFailed,
+            Self::Contended { .. } => ErrorCode::StoreContended,
+            Self::NotFound { .. } => ErrorCode::StoreRecordNotFound,
+            Self::Throttled { .. } => ErrorCode::StoreThrottled,
+            Self::Unavailable { .. } => ErrorCode::StoreUnavailable,
+            Self::Timeout { .. } => ErrorCode::StoreTimeout,
+            Self::Denied { .. } => ErrorCode::StoreDenied,
+            Self::Refused { .. } => ErrorCode::StoreCallRefused,
+            Self::Unreadable { .. } => ErrorCode::StoreRecordUnreadable,
         }
     }
 }

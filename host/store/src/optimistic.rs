@@ -84,7 +84,7 @@ mod tests {
         let error = change(ATTEMPTS).await.unwrap_err();
         let (what, table) = ("schedule daily".to_owned(), "schedules".to_owned());
         assert_eq!(error, StoreError::Contended { what, table, attempts: ATTEMPTS });
-        assert!(error.retryable() && error.code() == "contended");
+        assert!(error.retryable() && error.code() == "store_contended");
         let said = error.to_string();
         assert!(said.contains("schedule daily") && said.contains("schedules") && said.contains("10 times"), "{said}");
     }

@@ -206,7 +206,7 @@ async fn a_host_that_is_told_to_stop_at_a_bad_bundle_does_not_start() -> Result<
     let setup = with_a_neighbour(setup, NEIGHBOURS)?;
     let output = setup.run(&["serve", "--set", "bundles.on-failure=stop"]).await?;
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.status.success() && said.contains("error[bundle-invalid]") && said.contains("nonsense"), "{said}");
+    assert!(!output.status.success() && said.contains("error[bundle_invalid]") && said.contains("nonsense"), "{said}");
     Ok(())
 }
 

@@ -232,15 +232,15 @@ impl Checked {
             let (bundle, business) = (self.bundle_errors(), self.business_errors());
             if bundle > 0 || business == 0 {
                 output::problem(&format!(
-                    "error[bundle-invalid]: the bundle has {}\n",
+                    "error[bundle_invalid]: the bundle has {}\n",
                     counted(errors - business, warnings)
                 ));
-                output::problem("  docs/errors/bundle-invalid.md says what to do\n");
+                output::problem("  docs/errors/bundle_invalid.md says what to do\n");
             }
             if business > 0 {
                 let counted = counted(business, 0);
-                output::problem(&format!("error[business-directory-invalid]: the business directory has {counted}\n"));
-                output::problem("  docs/errors/business-directory-invalid.md says what to do\n");
+                output::problem(&format!("error[business_directory_invalid]: the business directory has {counted}\n"));
+                output::problem("  docs/errors/business_directory_invalid.md says what to do\n");
             }
             return Ok(());
         }

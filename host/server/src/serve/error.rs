@@ -3,6 +3,7 @@ use std::net::SocketAddr;
 use signalbox_capabilities::business::DirectoryError;
 use signalbox_capabilities::llm::ScriptError;
 use signalbox_http::KeyError;
+use signalbox_model::ErrorCode;
 use signalbox_sandbox::SandboxError;
 use signalbox_store::StoreError;
 use signalbox_trigger_kafka::KafkaError;
@@ -74,23 +75,23 @@ pub enum StartError {
 }
 
 impl StartError {
-    /// A stable name, which is also the name of the error's page.
-    pub fn code(&self) -> &'static str {
+    /// The error's code, which is also the name of its page.
+    pub fn code(&self) -> ErrorCode {
         match self {
-            Self::Config(_) => "config-invalid",
-            Self::Secret(SecretError::Malformed { .. } | SecretError::Short { .. }) => "secret-malformed",
-            Self::Secret(_) => "secret-missing",
-            Self::Keys(_) => "auth-keys-invalid",
-            Self::Store(StoreError::MissingTables(_)) => "store-tables-missing",
-            Self::Store(_) => "store-unavailable",
-            Self::Directory(_) => "business-directory-invalid",
-            Self::Bundles(_) => "bundle-invalid",
-            Self::Hook(_) => "webhook-secret-missing",
-            Self::Kafka(_) => "kafka-invalid",
-            Self::Model { .. } | Self::Script { .. } => "model-invalid",
-            Self::Sandbox(_) => "sandbox-unavailable",
-            Self::Listen { .. } => "listen-failed",
-            Self::Internal(_) => "internal",
+            Self::Config(_) => ErrorCode::ConfigInvalid,
+            Self::Secret(SecretError::Malformed { .. } | SecretError::Short { .. }) => ErrorCode::SecretMalformed,
+            Self::Secret(_) => ErrorCode::SecretMissing,
+            Self::Keys(_) => ErrorCode::AuthKeysInvalid,
+            Self::Store(StoreError::MissingTables(_)) => ErrorCode::StoreTablesMissing,
+            Self::Store(_) => ErrorCode::StoreUnavailable,
+            Self::Directory(_) => ErrorCode::BusinessDirectoryInvalid,
+            Self::Bundles(_) => ErrorCode::BundleInvalid,
+            Self::Hook(_) => ErrorCode::WebhookSecretMissing,
+            Self::Kafka(_) => ErrorCode::KafkaInvalid,
+            Self::Model { .. } | Self::Script { .. } => ErrorCode::ModelInvalid,
+            Self::Sandbox(_) => ErrorCode::SandboxUnavailable,
+            Self::Listen { .. } => ErrorCode::ListenFailed,
+            Self::Internal(_) => ErrorCode::Internal,
         }
     }
 }
@@ -139,8 +140,10 @@ mod tests {
         ];
         let codes: BTreeSet<String> = all.iter().map(|error| format!("{}.md", error.code())).collect();
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/errors");
-        let pages: BTreeSet<String> =
+        let mut pages: BTreeSet<String> =
             std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        // The list of all codes.
+        assert!(pages.remove("README.md"));
         assert_eq!(codes, pages);
     }
 }

@@ -27,7 +27,7 @@ fn five_mistakes_are_reported_at_once_with_their_lines() {
     let (text, lines) = broken();
     program.write("bundle/bundle.toml", &text);
     let ran = program.run(&["check", "bundle"]);
-    ran.refused(&["error[bundle-invalid]"]);
+    ran.refused(&["error[bundle_invalid]"]);
     for (line, word) in lines {
         let place = format!("bundle.toml:{line}:");
         assert!(ran.err.contains(&place), "{place} ({word}) is missing in\n{}", ran.err);
@@ -50,7 +50,7 @@ fn a_bundle_that_would_keep_check_busy_is_refused_in_words() {
     ] {
         program.write("bundle/bundle.toml", &text);
         let ran = program.run(&["check", "bundle"]);
-        ran.refused(&["error[bundle-invalid]"]);
+        ran.refused(&["error[bundle_invalid]"]);
         assert!(ran.err.contains(why), "{why} is missing in\n{:.4000}", ran.err);
     }
 }
@@ -349,11 +349,11 @@ fn everything_that_is_wrong_with_the_business_directory_is_reported_and_no_clock
         "port.toml:2:",
         "folder.toml",
         "it is no file",
-        "error[business-directory-invalid]: the business directory has 4 problems",
+        "error[business_directory_invalid]: the business directory has 4 problems",
     ];
     ran.refused(&told);
     std::fs::remove_dir_all(program.path("business")).unwrap();
     program
         .run(&["check", "bundle"])
-        .refused(&["cannot read the business directory", "error[business-directory-invalid]"]);
+        .refused(&["cannot read the business directory", "error[business_directory_invalid]"]);
 }

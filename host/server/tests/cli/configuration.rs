@@ -10,8 +10,8 @@ fn a_mistake_in_the_file_is_shown_with_line_column_and_caret() {
         "did you mean `max-connections`?",
         "signalbox.toml:5:10",
         "`server.listen`: invalid type: integer",
-        "error[config-invalid]: the configuration has 2 problems",
-        "docs/errors/config-invalid.md",
+        "error[config_invalid]: the configuration has 2 problems",
+        "docs/errors/config_invalid.md",
     ]);
 }
 

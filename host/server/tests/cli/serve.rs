@@ -17,21 +17,21 @@ fn a_bad_bundle_keeps_the_host_from_starting_and_is_reported() {
     let program = Program::new(&format!("{SERVER}{AUTH}[bundles]\npaths = ['bundle']\n"));
     program.write("bundle/bundle.toml", &MANIFEST.replace("to = \"reply\"", "to = \"replay\""));
     let ran = program.run(&["serve"]);
-    ran.refused(&["replay", "bundle.toml:", "error[bundle-invalid]"]);
+    ran.refused(&["replay", "bundle.toml:", "error[bundle_invalid]"]);
     assert!(ran.out.is_empty(), "a host that is not ready says so: {}", ran.out);
 }
 
 #[test]
 fn a_host_that_could_verify_no_token_does_not_start() {
     let ran = Program::new(SERVER).run(&["serve"]);
-    ran.refused(&["error[auth-keys-invalid]", "neither `keys` nor `jwks`"]);
+    ran.refused(&["error[auth_keys_invalid]", "neither `keys` nor `jwks`"]);
 }
 
 #[test]
 fn a_host_does_not_start_without_a_single_business_that_is_right_or_when_it_is_told_to_stop_at_one_that_is_wrong() {
     let program = Program::new(&format!("{SERVER}{AUTH}[store]\nbackend = 'memory'\n"));
     program.write("business/roma.toml", "businessId = 'roma'\nnam = 'Roma'\n");
-    let told = ["error[business-directory-invalid]", "roma.toml:2:1", "unknown key `nam`", "did you mean `name`?"];
+    let told = ["error[business_directory_invalid]", "roma.toml:2:1", "unknown key `nam`", "did you mean `name`?"];
     program.run(&["serve"]).refused(&told);
     program.write("business/port.toml", "businessId = 'port'\nname = 'Port'\ntype = 'restaurant'\n");
     program.run(&["serve", "--set", "bundles.on-failure=stop"]).refused(&told);
@@ -60,12 +60,12 @@ fn an_invisible_character_in_a_secret_keeps_the_host_from_starting_and_is_named(
     let hook = "[webhooks.secrets]\nHOOK = [{ env = 'HOOK_SECRET' }]\n";
     let program = Program::new(&format!("{SERVER}{AUTH}[store]\nbackend = 'memory'\n{hook}"));
     let ran = program.command(&["serve"]).env("HOOK_SECRET", "whsec_\u{a0}C2FVsBQIhrscChlQIMV+b5sSYspob7oD").output();
-    let said = ["error[secret-malformed]", "webhooks.secrets.HOOK", "HOOK_SECRET", "no-break space U+00A0"];
+    let said = ["error[secret_malformed]", "webhooks.secrets.HOOK", "HOOK_SECRET", "no-break space U+00A0"];
     super::program::Ran::from(ran.unwrap()).refused(&said);
     let metrics = "[telemetry]\nmetrics-access = 'token'\nmetrics-token = { env = 'SCRAPE' }\n";
     let program = Program::new(&format!("{SERVER}{AUTH}[store]\nbackend = 'memory'\n{metrics}"));
     let ran = program.command(&["serve"]).env("SCRAPE", "short").output().unwrap();
-    super::program::Ran::from(ran).refused(&["error[secret-malformed]", "5 bytes", "at least 16"]);
+    super::program::Ran::from(ran).refused(&["error[secret_malformed]", "5 bytes", "at least 16"]);
 }
 
 #[test]
@@ -99,11 +99,11 @@ fn compiled_code_from_where_others_can_write_is_not_run() {
     let open = |mode| std::os::unix::fs::PermissionsExt::from_mode(mode);
     std::fs::create_dir(program.path("compiled")).unwrap();
     std::fs::set_permissions(program.path("compiled"), open(0o777)).unwrap();
-    program.run(&["serve"]).refused(&["error[sandbox-unavailable]", "others may write the folder", "compiled"]);
+    program.run(&["serve"]).refused(&["error[sandbox_unavailable]", "others may write the folder", "compiled"]);
     std::fs::set_permissions(program.path("compiled"), open(0o700)).unwrap();
     program.write("compiled/seal.key", "a key that somebody else has made");
     std::fs::set_permissions(program.path("compiled/seal.key"), open(0o666)).unwrap();
-    program.run(&["serve"]).refused(&["error[sandbox-unavailable]", "others may write seal.key"]);
+    program.run(&["serve"]).refused(&["error[sandbox_unavailable]", "others may write seal.key"]);
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn an_address_that_is_taken_is_named() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let ran = Program::new(AUTH).run(&["serve", "--listen", &address]);
-    ran.refused(&["error[listen-failed]", &address]);
+    ran.refused(&["error[listen_failed]", &address]);
 }
 
 #[test]
@@ -216,7 +216,7 @@ fn an_address_for_the_metrics_that_is_taken_is_named() {
     let program = Program::new(&format!(
         "{SERVER}{AUTH}[store]\nbackend = 'memory'\n[telemetry]\nmetrics-listen = '{address}'\n"
     ));
-    program.run(&["serve"]).refused(&["error[listen-failed]", &address, "telemetry.metrics-listen"]);
+    program.run(&["serve"]).refused(&["error[listen_failed]", &address, "telemetry.metrics-listen"]);
 }
 
 #[test]

@@ -326,7 +326,7 @@ async fn a_change_that_others_keep_from_being_written_is_given_up_by_name() {
     let paused = faulty.store.pause_schedule("business", "daily", minute(2)).await.unwrap_err();
     for (error, name) in [(effects, record.decision.id.as_str()), (paused, "daily")] {
         assert!(matches!(&error, StoreError::Contended { what, .. } if what.contains(name)), "{error:?}");
-        assert!(error.retryable() && error.code() == "contended");
+        assert!(error.retryable() && error.code() == "store_contended");
     }
 }
 

@@ -155,8 +155,12 @@ mod tests {
         for error in samples::of_store() {
             let again = Again::from(error.remedy());
             agrees(
-                ErrorFrame::new(ErrorType::InternalError, ErrorCode::X, not_read("what you missed", &error))
-                    .again(again),
+                ErrorFrame::new(
+                    ErrorType::InternalError,
+                    ErrorCode::StoreUnavailable,
+                    not_read("what you missed", &error),
+                )
+                .again(again),
             );
             agrees(ErrorFrame::from(&ReviewFailure::Review(ReviewError::Store(error))));
         }
