@@ -1,4 +1,4 @@
-//! Who is asking: verifies the JWT that a client presents, and reads from it what its user may see.
+//! Authentication: verifies the JWT that a client presents, and reads its user and the user's access from the claims.
 
 mod bearer;
 mod claims;
@@ -12,18 +12,17 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::errors::ErrorKind;
 use secrecy::SecretString;
-use signalbox_model::{SecretReference, UserAccess};
+use signalbox_model::{Clock, SecretReference, UserAccess};
 
 pub use bearer::{authorization, is_token_in_url};
 use claims::{Claims, Header};
 use jwks::Jwks;
 use keys::Key;
-use signalbox_model::Clock;
 
 pub use config::{AuthConfig, JwksConfig, KeyAlgorithm, KeyConfig};
 pub use error::{AuthError, KeyError};
 
-/// A token that takes more is no token of ours; reading it would only cost time.
+/// The longest token that is read. Tokens of real issuers are shorter, and a longer one only costs time.
 const MAX_TOKEN_BYTES: usize = 8 * 1024;
 
 /// Verifies tokens with the keys of the configuration.
@@ -37,20 +36,20 @@ pub struct Verifier {
     clock: Clock,
 }
 
-/// What a token proved.
+/// A token whose signature and claims have been verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verified {
-    /// Who it is, and what they may see.
+pub struct VerifiedToken {
+    /// The user, and the businesses and locations that the user may access.
     pub access: UserAccess,
-    /// The moment from which the token proves nothing any more, leeway included.
+    /// When the token expires, leeway included.
     pub expires_at: Timestamp,
-    /// The token's own id, from `jti`.
+    /// The token's id, from `jti`.
     pub token_id: Option<String>,
 }
 
 impl Verifier {
-    /// Reads the keys; `resolve` finds the secrets that the configuration names. With a JWKS address this starts the
-    /// task that fetches it, so call it inside the runtime.
+    /// Reads the keys; `resolve` returns the secrets that the configuration refers to. With a JWKS URL this spawns the
+    /// task that fetches it, so call it inside a tokio runtime.
     pub fn new(
         config: &AuthConfig,
         resolve: impl Fn(&SecretReference) -> Result<SecretString, String>,
@@ -69,8 +68,8 @@ impl Verifier {
         })
     }
 
-    /// Verifies a token: signature by a known key with that key's own algorithm, issuer, audience, time, claims.
-    pub async fn verify(&self, token: &str) -> Result<Verified, AuthError> {
+    /// Verifies a token: its signature by a known key with that key's algorithm, issuer, audience, times and claims.
+    pub async fn verify(&self, token: &str) -> Result<VerifiedToken, AuthError> {
         if token.is_empty() {
             return Err(AuthError::Missing);
         }
@@ -78,29 +77,34 @@ impl Verifier {
             return Err(AuthError::Malformed(format!("it is longer than {MAX_TOKEN_BYTES} bytes")));
         }
         let header = Header::read(token)?;
-        let Some(algorithm) = KeyAlgorithm::of_name(&header.algorithm) else {
+        let Some(algorithm) = KeyAlgorithm::from_name(&header.algorithm) else {
             return Err(AuthError::Algorithm(header.algorithm));
         };
         let kid = header.key_id.as_deref();
         let Some(jwks) = &self.jwks else { return self.verify_with(token, algorithm, kid, &[]) };
-        jwks.refresh_when_old();
-        let tried = self.verify_with(token, algorithm, kid, &jwks.known().keys);
-        if !self.may_be_published(&tried, kid, &jwks.known().keys) {
-            return tried;
+        jwks.refresh_if_stale();
+        let result = self.verify_with(token, algorithm, kid, &jwks.cached().keys);
+        if !self.may_have_new_key(&result, kid, &jwks.cached().keys) {
+            return result;
         }
-        // A key the issuer has rotated in since we last looked.
-        let fetched = jwks.refresh().await;
-        match self.verify_with(token, algorithm, kid, &jwks.known().keys) {
-            tried if !fetched && self.may_be_published(&tried, kid, &jwks.known().keys) => {
+        // The issuer may have published the key after the last fetch.
+        let is_fetched = jwks.refresh().await;
+        match self.verify_with(token, algorithm, kid, &jwks.cached().keys) {
+            result if !is_fetched && self.may_have_new_key(&result, kid, &jwks.cached().keys) => {
                 Err(AuthError::KeysUnavailable)
             }
-            tried => tried,
+            result => result,
         }
     }
 
-    /// Whether a token was refused for nothing but its key, which may be one that we have not seen yet.
-    fn may_be_published(&self, tried: &Result<Verified, AuthError>, kid: Option<&str>, published: &[Key]) -> bool {
-        match tried {
+    /// Whether a token was refused only for its key, which may have been published after the last fetch.
+    fn may_have_new_key(
+        &self,
+        result: &Result<VerifiedToken, AuthError>,
+        kid: Option<&str>,
+        published: &[Key],
+    ) -> bool {
+        match result {
             Err(AuthError::UnknownKey) => true,
             Err(AuthError::Signature | AuthError::Algorithm(_)) => {
                 kid.is_none_or(|kid| !self.keys.iter().chain(published).any(|key| key.id() == Some(kid)))
@@ -109,38 +113,38 @@ impl Verifier {
         }
     }
 
-    /// Tries every key that the token may be signed with: those with its `kid`, then those without any; without a `kid`
-    /// all.
+    /// Tries every key that the token may be signed with: first the keys with its `kid`, then the keys without one. For
+    /// a token without a `kid` these are all keys.
     fn verify_with(
         &self,
         token: &str,
         algorithm: KeyAlgorithm,
         kid: Option<&str>,
         published: &[Key],
-    ) -> Result<Verified, AuthError> {
+    ) -> Result<VerifiedToken, AuthError> {
         let all = || self.keys.iter().chain(published);
         let named = all().filter(|key| kid.is_some() && key.id() == kid);
         let others = all().filter(|key| kid.is_none() || key.id().is_none());
-        let mut fits = false;
-        // The algorithm is a property of the key; the header only has to agree with it.
-        for key in named.chain(others).filter(|key| key.signs_with(algorithm)) {
-            fits = true;
-            if is_signed(token, key, algorithm)? {
-                return self.check(&Claims::read(token)?);
+        let mut has_key = false;
+        // The key determines the algorithm; the header only has to name the same one.
+        for key in named.chain(others).filter(|key| key.supports(algorithm)) {
+            has_key = true;
+            if verify_signature(token, key, algorithm)? {
+                return self.check_claims(&Claims::read(token)?);
             }
         }
-        let names_none = kid.is_none_or(|kid| !all().any(|key| key.id() == Some(kid)));
-        let knows_names = self.jwks.is_some() || all().any(|key| key.id().is_some());
+        let is_unknown_kid = kid.is_none_or(|kid| !all().any(|key| key.id() == Some(kid)));
+        let has_kids = self.jwks.is_some() || all().any(|key| key.id().is_some());
         Err(match kid {
-            // Whoever names a key that nobody knows is told that, and not what the others made of it.
-            Some(_) if names_none && knows_names => AuthError::UnknownKey,
-            _ if fits => AuthError::Signature,
+            // An unknown `kid` explains the refusal better than the signature checks of the other keys.
+            Some(_) if is_unknown_kid && has_kids => AuthError::UnknownKey,
+            _ if has_key => AuthError::Signature,
             _ if all().next().is_none() => AuthError::UnknownKey,
             _ => AuthError::Algorithm(algorithm.name().to_owned()),
         })
     }
 
-    fn check(&self, claims: &Claims) -> Result<Verified, AuthError> {
+    fn check_claims(&self, claims: &Claims) -> Result<VerifiedToken, AuthError> {
         if !claims.is_from(&self.issuer) {
             return Err(AuthError::Issuer { expected: self.issuer.clone() });
         }
@@ -150,32 +154,32 @@ impl Verifier {
         self.check_times(claims)
     }
 
-    /// By our own clock, which tests set.
-    fn check_times(&self, claims: &Claims) -> Result<Verified, AuthError> {
+    /// Checks `exp` and `nbf` by the host's clock, which tests replace.
+    fn check_times(&self, claims: &Claims) -> Result<VerifiedToken, AuthError> {
         let now = self.clock.now();
         let leeway = SignedDuration::try_from(self.leeway).unwrap_or(SignedDuration::ZERO);
-        let until = claims.expires_at()?;
-        let expires_at = until.checked_add(leeway).unwrap_or(Timestamp::MAX);
+        let exp = claims.expires_at()?;
+        let expires_at = exp.checked_add(leeway).unwrap_or(Timestamp::MAX);
         if now >= expires_at {
-            return Err(AuthError::Expired { at: until });
+            return Err(AuthError::Expired { at: exp });
         }
         if let Some(from) = claims.not_before()?
             && now.checked_add(leeway).unwrap_or(Timestamp::MAX) < from
         {
             return Err(AuthError::NotYetValid { from });
         }
-        Ok(Verified { access: claims.access()?, expires_at, token_id: claims.token_id() })
+        Ok(VerifiedToken { access: claims.access()?, expires_at, token_id: claims.token_id() })
     }
 }
 
-/// Whether the token's last part is the key's signature of the others.
-fn is_signed(token: &str, key: &Key, algorithm: KeyAlgorithm) -> Result<bool, AuthError> {
+/// Whether the token's last part is the key's signature of the parts before it.
+fn verify_signature(token: &str, key: &Key, algorithm: KeyAlgorithm) -> Result<bool, AuthError> {
     let Some((signed, signature)) = token.rsplit_once('.') else { return Ok(false) };
     match jsonwebtoken::crypto::verify(signature, signed.as_bytes(), &key.decoding, algorithm.into()) {
-        Ok(holds) => Ok(holds),
+        Ok(is_valid) => Ok(is_valid),
         Err(error) => match error.into_kind() {
             ErrorKind::Base64(_) => Err(AuthError::Malformed("its signature is not base64url".to_owned())),
-            // A key that the library cannot verify with has signed nothing.
+            // A token cannot be signed by a key that the library cannot verify with.
             _ => Ok(false),
         },
     }

@@ -1,4 +1,4 @@
-//! Origins of web pages, as browsers send them.
+//! Origins of web pages, as browsers send them in the `Origin` header.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,41 +8,41 @@ use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
 use url::Url;
 
-/// The origin of a web page, spelled as a browser spells it in the `Origin` header (RFC 6454, 6.2), so that it is
-/// compared byte for byte. Another spelling of it would never match and is no value of this type.
+/// The origin of a web page, serialized as browsers serialize it in the `Origin` header (RFC 6454, 6.2), so that
+/// origins are compared byte by byte. Another form of the same origin would never match, so parsing refuses it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(transparent)]
 pub struct BrowserOrigin(String);
 
-/// Why a text is no origin that a browser sends.
+/// Why a text is not an origin that browsers send.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum OriginError {
-    /// Another spelling.
-    #[error("`{text}` can never match, because browsers send this origin as `{spelling}`; write it like that")]
-    Spelling {
-        /// As it was written.
+    /// The text means an origin, but browsers serialize it differently.
+    #[error("`{text}` can never match, because browsers send this origin as `{canonical}`; write it like that")]
+    NotCanonical {
+        /// The text as written.
         text: String,
-        /// As it has to be.
-        spelling: String,
+        /// The origin as browsers send it.
+        canonical: String,
     },
-    /// A pattern.
+    /// The text has a wildcard.
     #[error("`{0}` can never match: there are no wildcards; list every origin, such as `https://console.example.com`")]
     Wildcard(String),
-    /// What browsers send for pages without an origin.
+    /// `null`, which browsers send for pages without an origin.
     #[error(
         "`null` is what browsers send for files and sandboxed frames of anybody, so it cannot be allowed; serve the page \
          from an origin such as `https://console.example.com`"
     )]
     Null,
-    /// Nothing that pages come from.
+    /// The text is not an origin of web pages.
     #[error(
         "`{0}` is no origin of a web page; write a scheme, a host and perhaps a port, `https://console.example.com`"
     )]
-    NoOrigin(String),
+    NotAnOrigin(String),
 }
 
 impl BrowserOrigin {
-    /// As a browser sends it.
+    /// The origin as browsers send it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -58,35 +58,35 @@ impl FromStr for BrowserOrigin {
         if text.trim().eq_ignore_ascii_case("null") {
             return Err(OriginError::Null);
         }
-        let spelling = spelling(text.trim()).ok_or_else(|| OriginError::NoOrigin(text.to_owned()))?;
-        if spelling == text {
-            Ok(Self(spelling))
+        let canonical = canonical_origin(text.trim()).ok_or_else(|| OriginError::NotAnOrigin(text.to_owned()))?;
+        if canonical == text {
+            Ok(Self(canonical))
         } else {
-            Err(OriginError::Spelling { text: text.to_owned(), spelling })
+            Err(OriginError::NotCanonical { text: text.to_owned(), canonical })
         }
     }
 }
 
-/// How a browser spells the origin that is meant.
-fn spelling(text: &str) -> Option<String> {
+/// The origin that the text means, as browsers serialize it; none when it means no origin.
+fn canonical_origin(text: &str) -> Option<String> {
     if !text.contains("://") {
-        // A host without a scheme; what follows a `:` is a port, or the text is an address of another kind.
+        // A host without a scheme. The text after a `:` has to be a port; otherwise the text is another kind of URL.
         let host = Url::parse(&format!("https://{text}")).ok().filter(|url| url.host_str().is_some())?;
         let name = host.host_str().unwrap_or_default();
         let is_local = matches!(name, "localhost" | "127.0.0.1" | "[::1]");
         let scheme = if is_local { "http" } else { "https" };
-        return spelling(&format!("{scheme}://{text}"));
+        return canonical_origin(&format!("{scheme}://{text}"));
     }
     let url = Url::parse(text).ok()?;
     let host = url.host_str().filter(|host| !host.is_empty())?;
     let scheme = match url.scheme() {
-        // The page that opens the socket was loaded by the one or the other.
+        // The page that opens a WebSocket was loaded over HTTP.
         "wss" => "https",
         "ws" => "http",
         "ftp" | "file" => return None,
         scheme => scheme,
     };
-    // The parser drops the default ports of the schemes it knows, and browser extensions have no ports.
+    // The parser removes the default ports of the schemes that it knows, and browser extensions have no ports.
     let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
     Some(format!("{scheme}://{}{port}", host.to_ascii_lowercase()))
 }
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_origin_as_browsers_send_it_is_taken_as_it_is() {
+    fn an_origin_as_browsers_send_it_is_accepted_unchanged() {
         for text in [
             "https://console.example.com",
             "http://localhost:5173",
@@ -126,8 +126,8 @@ mod tests {
     }
 
     #[test]
-    fn an_origin_that_no_browser_sends_is_refused_with_the_spelling_that_would_match() {
-        for (text, spelling) in [
+    fn an_origin_in_another_form_is_refused_with_the_form_that_browsers_send() {
+        for (text, canonical) in [
             ("https://c.example.com/", "https://c.example.com"),
             ("https://c.example.com/console", "https://c.example.com"),
             ("https://c.example.com?x=1", "https://c.example.com"),
@@ -155,14 +155,14 @@ mod tests {
             ),
         ] {
             let error = text.parse::<BrowserOrigin>().unwrap_err();
-            assert_eq!(error, OriginError::Spelling { text: text.to_owned(), spelling: spelling.to_owned() });
-            assert!(error.to_string().contains(&format!("`{spelling}`")), "{error}");
-            spelling.parse::<BrowserOrigin>().unwrap();
+            assert_eq!(error, OriginError::NotCanonical { text: text.to_owned(), canonical: canonical.to_owned() });
+            assert!(error.to_string().contains(&format!("`{canonical}`")), "{error}");
+            canonical.parse::<BrowserOrigin>().unwrap();
         }
     }
 
     #[test]
-    fn what_is_no_origin_at_all_is_refused_in_words() {
+    fn text_that_is_not_an_origin_is_refused_with_the_reason() {
         for text in ["*", "https://*.example.com", "https://*"] {
             assert_eq!(text.parse::<BrowserOrigin>(), Err(OriginError::Wildcard(text.to_owned())));
         }
@@ -172,7 +172,7 @@ mod tests {
         for text in
             ["", " ", "https://", "file:///home/ana/page.html", "ftp://c.example.com", "https://a b", "mailto:a b"]
         {
-            assert_eq!(text.parse::<BrowserOrigin>(), Err(OriginError::NoOrigin(text.to_owned())));
+            assert_eq!(text.parse::<BrowserOrigin>(), Err(OriginError::NotAnOrigin(text.to_owned())));
         }
     }
 }

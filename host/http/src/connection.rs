@@ -1,4 +1,4 @@
-//! One connection, from its first byte until it ends or becomes something else than HTTP.
+//! One HTTP/1.1 connection, from its first byte until it is closed or upgraded.
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -19,71 +19,73 @@ use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-use crate::allowance::{Allowance, Allowed};
-use crate::body::{AnswerBody, Lent};
-use crate::message;
-use crate::progress::{ConnectionProgress, Overdue};
-use crate::stream::Observed;
+use crate::body::{RequestBody, ResponseBody};
+use crate::connection_inspector::ConnectionInspector;
+use crate::connection_state::{ConnectionState, TimeoutKind};
+use crate::inspected_stream::InspectedStream;
+use crate::read_budget::ReadBudget;
+use crate::request_validation::validate;
 
-/// What the requests of one connection have in common.
-struct Requests {
+/// Handles the requests of one connection.
+struct RequestService {
     router: Router,
     peer: SocketAddr,
-    allowance: Allowance,
-    progress: Arc<ConnectionProgress>,
-    /// Cancelled when clients should come back on other connections.
-    leaving: CancellationToken,
+    read_budget: ReadBudget,
+    state: Arc<ConnectionState>,
+    /// Cancelled when responses have to say `Connection: close`.
+    drain: CancellationToken,
 }
 
-/// Serves HTTP/1.1 until the client ends, the time of something is over, or the connection is told to end.
+/// Serves HTTP/1.1 until the client closes the connection, a timeout passes, or the connection is told to shut down.
 pub(super) async fn serve(
     builder: http1::Builder,
     stream: TimeoutStream<tokio::net::TcpStream>,
     router: Router,
     peer: SocketAddr,
-    progress: Arc<ConnectionProgress>,
-    leaving: CancellationToken,
+    state: Arc<ConnectionState>,
+    drain: CancellationToken,
 ) {
-    // Answers are small and waited for; holding them back to fill packets only delays them.
+    // Clients wait for each response, and Nagle's algorithm would delay the last packet of one.
     let _ = stream.get_ref().set_nodelay(true);
-    let allowance = Allowance::default();
-    let stream = Observed::new(Allowed::new(Box::pin(stream), allowance.clone()), progress.clone());
-    let requests = Arc::new(Requests { router, peer, allowance, progress: progress.clone(), leaving });
+    let read_budget = ReadBudget::default();
+    let stream = InspectedStream::new(Box::pin(stream), read_budget.clone());
+    let stream = InspectedStream::new(stream, ConnectionInspector::new(state.clone()));
+    let requests = Arc::new(RequestService { router, peer, read_budget, state: state.clone(), drain });
     let service = service_fn(move |request| {
-        requests.progress.asked();
+        requests.state.on_request_head();
         let requests = requests.clone();
-        async move { Ok::<_, Infallible>(requests.answer(request).await) }
+        async move { Ok::<_, Infallible>(requests.handle(request).await) }
     });
     let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
     let mut connection = std::pin::pin!(connection);
-    let mut end = std::pin::pin!(progress.end().cancelled());
-    let mut alarm = std::pin::pin!(tokio::time::sleep_until(Instant::now()));
-    let mut ending = false;
-    // None is a client that took too long.
+    let mut shutdown = std::pin::pin!(state.shutdown_token().cancelled());
+    let mut timer = std::pin::pin!(tokio::time::sleep_until(Instant::now()));
+    let mut is_shutting_down = false;
+    // None when a timeout passed.
     let result = poll_fn(|task| {
-        if !ending && end.as_mut().poll(task).is_ready() {
-            ending = true;
+        if !is_shutting_down && shutdown.as_mut().poll(task).is_ready() {
+            is_shutting_down = true;
             connection.as_mut().graceful_shutdown();
         }
         loop {
             if let Poll::Ready(result) = connection.as_mut().poll(task) {
                 return Poll::Ready(Some(result));
             }
-            let Some((deadline, overdue)) = progress.deadline() else { return Poll::Pending };
-            if alarm.deadline() != deadline {
-                alarm.as_mut().reset(deadline);
+            let Some((deadline, timeout)) = state.deadline() else { return Poll::Pending };
+            if timer.deadline() != deadline {
+                timer.as_mut().reset(deadline);
             }
-            std::task::ready!(alarm.as_mut().poll(task));
-            if ending || overdue == Overdue::Head {
+            std::task::ready!(timer.as_mut().poll(task));
+            if is_shutting_down || timeout == TimeoutKind::RequestHead {
                 return Poll::Ready(None);
             }
-            ending = true;
-            progress.ending();
+            is_shutting_down = true;
+            state.on_shutdown();
             connection.as_mut().graceful_shutdown();
         }
     })
     .await;
-    progress.over();
+    state.on_end();
     match result {
         Some(Ok(())) => {}
         Some(Err(error)) => tracing::debug!(%error, "a connection ended early"),
@@ -91,15 +93,15 @@ pub(super) async fn serve(
     }
 }
 
-impl Requests {
-    async fn answer(&self, request: Request<Incoming>) -> Response<AnswerBody> {
-        let waits_for_continue = request.headers().contains_key(EXPECT);
+impl RequestService {
+    async fn handle(&self, request: Request<Incoming>) -> Response<ResponseBody> {
+        let expects_continue = request.headers().contains_key(EXPECT);
         let (mut parts, body) = request.into_parts();
-        let (lent, rest) = Lent::new(body);
+        let (body, unread) = RequestBody::new(body);
         parts.extensions.insert(ConnectInfo(self.peer));
-        parts.extensions.insert(self.allowance.clone());
-        let request = Request::from_parts(parts, lent);
-        let mut response = match message::check(&request, self.progress.is_ambiguous()) {
+        parts.extensions.insert(self.read_budget.clone());
+        let request = Request::from_parts(parts, body);
+        let mut response = match validate(&request, self.state.is_ambiguous()) {
             Ok(()) => {
                 let Ok(response) = self.router.clone().oneshot(request).await;
                 response
@@ -107,34 +109,38 @@ impl Requests {
             Err(malformed) => {
                 drop(request);
                 let mut response = malformed.into_response();
-                close(response.headers_mut());
+                set_connection_close(response.headers_mut());
                 response
             }
         };
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            return response.map(|body| AnswerBody::new(body, None));
+            return response.map(|body| ResponseBody::new(body, None));
         }
-        if self.leaving.is_cancelled() {
-            close(response.headers_mut());
+        if self.drain.is_cancelled() {
+            set_connection_close(response.headers_mut());
         }
-        // Whoever closes the connection anyway has no use for the rest, except that the answer must not get lost.
-        let is_read = if closes(response.headers()) { rest.was_read() } else { rest.is_read(waits_for_continue).await };
+        // On a connection that closes after this response, the rest of the body is left to the lingering close.
+        let is_read = if has_connection_close(response.headers()) {
+            unread.was_read_by_handler()
+        } else {
+            unread.discard(expects_continue).await
+        };
         if !is_read {
-            close(response.headers_mut());
-            self.progress.answered_unread();
+            set_connection_close(response.headers_mut());
+            self.state.on_body_left_unread();
         }
-        response.map(|body| AnswerBody::new(body, Some(self.progress.clone())))
+        response.map(|body| ResponseBody::new(body, Some(self.state.clone())))
     }
 }
 
-fn closes(headers: &HeaderMap) -> bool {
+fn has_connection_close(headers: &HeaderMap) -> bool {
     let lines = headers.get_all(CONNECTION).iter().filter_map(|line| line.to_str().ok());
     lines.flat_map(|line| line.split(',')).any(|option| option.trim().eq_ignore_ascii_case("close"))
 }
 
-/// Says that this is the connection's last answer, beside what else it says of the connection.
-fn close(headers: &mut HeaderMap) {
-    if !closes(headers) {
+/// Adds `Connection: close`, and keeps other options of the header.
+fn set_connection_close(headers: &mut HeaderMap) {
+    if !has_connection_close(headers) {
         headers.append(CONNECTION, HeaderValue::from_static("close"));
     }
 }

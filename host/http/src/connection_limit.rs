@@ -1,4 +1,5 @@
-//! Who may have a connection: so many in all, so many of one client, and idle ones make room for new ones.
+//! Limits the connections in total and of each client. When a limit is reached, an idle connection is closed for a new
+//! one.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -9,21 +10,21 @@ use tokio_util::sync::CancellationToken;
 
 use crate::client_network::client_network;
 
-/// The limit of all connections. Cheap to clone.
+/// The limits of all connections. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct ConnectionLimit {
     permits: ConcurrencyLimit<IpAddr>,
     idle: Arc<Mutex<IdleConnections>>,
 }
 
-/// The right of one connection to be there, until it is dropped.
+/// Counts one connection against the limits until it is dropped.
 pub(super) type ConnectionPermit = ConcurrencyPermit<IpAddr>;
 
-/// Names a connection that is idle.
+/// Identifies an idle connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct IdleTicket(u64);
 
-/// Connections that wait for their next request, the longest idle one first.
+/// Connections that wait for their next request, by ticket: the longest idle one first.
 #[derive(Default)]
 struct IdleConnections {
     next: u64,
@@ -33,7 +34,7 @@ struct IdleConnections {
 struct IdleConnection {
     client: IpAddr,
     permit: ConnectionPermit,
-    end: CancellationToken,
+    shutdown: CancellationToken,
 }
 
 impl ConnectionLimit {
@@ -42,9 +43,9 @@ impl ConnectionLimit {
         Self { permits: ConcurrencyLimit::new(max_total, max_per_client), idle: Arc::default() }
     }
 
-    /// The permit for a new connection. When there is none left, the longest idle connection gives up its own and is
-    /// told to end: one of the newcomer's client when that has as many as it may, and any one when all permits are
-    /// taken.
+    /// The permit for a new connection. When a limit is reached, the longest idle connection is shut down and the new
+    /// one gets its permit: an idle connection of the same client when the client's limit is reached, of any client
+    /// when the total is.
     pub fn acquire(&self, address: IpAddr) -> Result<ConnectionPermit, LimitReached> {
         let client = client_network(address);
         let limit = match self.permits.try_acquire(client) {
@@ -57,26 +58,26 @@ impl ConnectionLimit {
         }
     }
 
-    /// Keeps the permit of a connection that is idle from now on; a new connection that needs it cancels `end`.
-    pub fn keep_idle(&self, address: IpAddr, permit: ConnectionPermit, end: CancellationToken) -> IdleTicket {
+    /// Keeps the permit of a connection that has become idle. `shutdown` is cancelled when a new connection gets it.
+    pub fn keep_idle(&self, address: IpAddr, permit: ConnectionPermit, shutdown: CancellationToken) -> IdleTicket {
         let mut idle = self.idle();
         let ticket = idle.next;
         idle.next += 1;
-        idle.connections.insert(ticket, IdleConnection { client: client_network(address), permit, end });
+        idle.connections.insert(ticket, IdleConnection { client: client_network(address), permit, shutdown });
         IdleTicket(ticket)
     }
 
-    /// The permit of a connection that is idle no more; none when it was given away meanwhile.
+    /// Returns the permit of a connection that is not idle any more; none when a new connection has it.
     pub fn resume(&self, ticket: IdleTicket) -> Option<ConnectionPermit> {
         self.idle().connections.remove(&ticket.0).map(|idle| idle.permit)
     }
 
-    fn close_idle(&self, fits: impl Fn(&IdleConnection) -> bool) -> Option<ConnectionPermit> {
+    fn close_idle(&self, matches: impl Fn(&IdleConnection) -> bool) -> Option<ConnectionPermit> {
         let mut idle = self.idle();
-        let oldest = idle.connections.iter().find(|(_, connection)| fits(connection)).map(|(ticket, _)| *ticket)?;
+        let oldest = idle.connections.iter().find(|(_, connection)| matches(connection)).map(|(ticket, _)| *ticket)?;
         let connection = idle.connections.remove(&oldest)?;
         drop(idle);
-        connection.end.cancel();
+        connection.shutdown.cancel();
         Some(connection.permit)
     }
 
@@ -102,22 +103,22 @@ mod tests {
     }
 
     #[test]
-    fn an_idle_connection_makes_room_and_a_busy_one_never_does() {
+    fn an_idle_connection_is_closed_for_a_new_one_and_a_busy_one_is_not() {
         let limit = ConnectionLimit::new(2, 2);
         let (first, _busy) = (acquire(&limit, ONE).unwrap(), acquire(&limit, ONE).unwrap());
         assert_eq!(acquire(&limit, OTHER).err(), Some(LimitReached::Total));
         let (ticket, end) = keep_idle(&limit, ONE, first);
-        let newcomer = acquire(&limit, OTHER).unwrap();
-        assert!(end.is_cancelled() && limit.resume(ticket).is_none(), "its permit is somebody else's now");
+        let new_permit = acquire(&limit, OTHER).unwrap();
+        assert!(end.is_cancelled() && limit.resume(ticket).is_none(), "the new connection has its permit");
         assert_eq!(acquire(&limit, OTHER).err(), Some(LimitReached::Total));
-        drop(newcomer);
+        drop(new_permit);
         let again = acquire(&limit, OTHER).unwrap();
         let (ticket, end) = keep_idle(&limit, OTHER, again);
         assert!(limit.resume(ticket).is_some() && !end.is_cancelled());
     }
 
     #[test]
-    fn a_client_with_all_its_connections_closes_its_own_idle_one_and_the_longest_idle_one_first() {
+    fn at_a_clients_limit_its_own_longest_idle_connection_is_closed_first() {
         let limit = ConnectionLimit::new(9, 2);
         let others = acquire(&limit, OTHER).unwrap();
         let (_, untouched) = keep_idle(&limit, OTHER, others);
@@ -132,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_network_of_ipv6_is_one_client() {
+    fn an_ipv6_network_is_one_client() {
         let limit = ConnectionLimit::new(9, 2);
         let _pair = (acquire(&limit, "2001:db8::1").unwrap(), acquire(&limit, "2001:db8::ffff:2").unwrap());
         assert_eq!(acquire(&limit, "2001:db8::3").err(), Some(LimitReached::Key));

@@ -2,14 +2,14 @@
 
 use metrics::{Unit, describe_counter, describe_gauge};
 
-/// HTTP connections.
+/// Open HTTP connections.
 pub(crate) const HTTP_CONNECTIONS: &str = "signalbox_http_connections";
-/// HTTP connections turned away.
+/// HTTP connections refused.
 pub(crate) const HTTP_REFUSED: &str = "signalbox_http_connections_refused_total";
-/// HTTP requests that were not looked at any further.
+/// HTTP requests refused before a handler saw them.
 pub(crate) const HTTP_MALFORMED: &str = "signalbox_http_requests_malformed_total";
 
-/// Tells the recorder what each metric means; call once at start.
+/// Describes each metric to the recorder; call once at start.
 pub fn describe_metrics() {
     describe_gauge!(HTTP_CONNECTIONS, Unit::Count, "HTTP connections that are open; a WebSocket is none any more");
     describe_counter!(

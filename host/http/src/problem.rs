@@ -1,4 +1,4 @@
-//! Errors as HTTP clients read them: problem details, RFC 9457.
+//! Error responses as problem details, RFC 9457.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use signalbox_model::{ErrorCode, JsonObject};
 /// The media type of problem details.
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
-/// Where a response says under which id the log tells more.
+/// The header of a response with the correlation id of its log lines.
 pub const CORRELATION_HEADER: HeaderName = HeaderName::from_static("x-correlation-id");
 
-/// An answer that says what went wrong: to a person in `detail`, to a program in `code`.
+/// An error response. `detail` is for people, `code` for programs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ProblemResponse {
     status: StatusCode,
@@ -24,15 +24,16 @@ pub struct ProblemResponse {
     detail: String,
     retry_after: Option<Duration>,
     correlation_id: Option<String>,
-    /// Boxed because few problems have any, and every answer that may be one carries its size.
-    more: Option<Box<JsonObject>>,
+    /// Extension members, RFC 9457, 3.2. Boxed, because few problems have them and many results have room for a
+    /// problem.
+    extensions: Option<Box<JsonObject>>,
 }
 
-/// The body, in the order in which people read it.
+/// The body; the order of its members is for people who read it.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Details<'a> {
-    /// `about:blank` says that the status tells the kind; `code` tells the rest without an address that may move.
+    /// Always `about:blank`: the status is the type, and `code` distinguishes further without a URI that may change.
     r#type: &'static str,
     title: &'static str,
     status: u16,
@@ -41,54 +42,54 @@ struct Details<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     correlation_id: Option<&'a str>,
     #[serde(flatten)]
-    more: Option<&'a JsonObject>,
+    extensions: Option<&'a JsonObject>,
 }
 
 impl ProblemResponse {
-    /// A problem with the title that its status has anyway.
+    /// A problem with the standard reason phrase of its status as title.
     pub fn new(status: StatusCode, code: ErrorCode, detail: impl Into<String>) -> Self {
         let title = status.canonical_reason().unwrap_or("Error");
-        Self { status, code, title, detail: detail.into(), retry_after: None, correlation_id: None, more: None }
+        Self { status, code, title, detail: detail.into(), retry_after: None, correlation_id: None, extensions: None }
     }
 
-    /// Says when the same request may succeed; whole seconds, at least one, because the header knows nothing finer.
+    /// Sets `Retry-After`, rounded up to whole seconds and at least one, because the header has no finer unit.
     #[must_use]
     pub fn retry_after(mut self, wait: Duration) -> Self {
         self.retry_after = Some(wait);
         self
     }
 
-    /// Says under which id the log tells more.
+    /// Sets the correlation id, in the body and in [`CORRELATION_HEADER`].
     #[must_use]
     pub fn correlated(mut self, correlation_id: &str) -> Self {
         self.correlation_id = Some(correlation_id.to_owned());
         self
     }
 
-    /// Says something that only this kind of problem knows, in a member of its own.
+    /// Adds an extension member, RFC 9457, 3.2.
     #[must_use]
     pub fn with(mut self, name: &str, value: serde_json::Value) -> Self {
-        self.more.get_or_insert_default().insert(name.to_owned(), value);
+        self.extensions.get_or_insert_default().insert(name.to_owned(), value);
         self
     }
 
-    /// Its status.
+    /// The HTTP status.
     pub fn status(&self) -> StatusCode {
         self.status
     }
 
-    /// A stable name for programs.
+    /// The stable code for programs.
     pub fn code(&self) -> ErrorCode {
         self.code
     }
 
-    /// What it says to a person.
+    /// The explanation for people.
     pub fn detail(&self) -> &str {
         &self.detail
     }
 
-    /// Whether it says when the same request may succeed.
-    pub fn says_when(&self) -> bool {
+    /// Whether it has `Retry-After`.
+    pub fn has_retry_after(&self) -> bool {
         self.retry_after.is_some()
     }
 }
@@ -102,7 +103,7 @@ impl IntoResponse for ProblemResponse {
             detail: &self.detail,
             code: self.code.as_str(),
             correlation_id: self.correlation_id.as_deref(),
-            more: self.more.as_deref(),
+            extensions: self.extensions.as_deref(),
         };
         let body = serde_json::to_vec(&details).unwrap_or_default();
         let mut headers = HeaderMap::new();
@@ -129,7 +130,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_problem_is_problem_details_that_a_program_and_a_person_can_read() {
+    async fn a_problem_is_written_as_problem_details_with_its_headers() {
         let problem =
             ProblemResponse::new(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Busy, "too much is being decided")
                 .retry_after(Duration::from_millis(1_200))
@@ -154,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sender_is_never_told_to_come_back_at_once() {
+    fn retry_after_is_rounded_up_and_never_zero() {
         for (wait, seconds) in [(0, 1), (1, 1), (1_000, 1), (1_001, 2), (90_000, 90)] {
             assert_eq!(whole_seconds(Duration::from_millis(wait)), seconds, "{wait} ms");
         }

@@ -1,6 +1,5 @@
-//! Accepts TCP connections and serves HTTP/1.1 on them, with the limits that `axum::serve` does not set: how long
-//! headers may take, how long a connection may be idle, how large headers may be, how many connections there may be,
-//! and how long nothing of an answer may be read.
+//! Accepts TCP connections and serves HTTP/1.1 on them, with limits that `axum::serve` does not have: timeouts for
+//! headers, idle connections and writes, the size of headers, and the number of connections.
 
 use std::time::Duration;
 
@@ -16,8 +15,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::connection;
 use crate::connection_limit::ConnectionLimit;
+use crate::connection_state::ConnectionState;
 use crate::metrics::{HTTP_CONNECTIONS, HTTP_REFUSED};
-use crate::progress::ConnectionProgress;
 
 /// `[http]`: connections until they become WebSockets; those have limits of their own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -33,7 +32,7 @@ pub struct HttpConfig {
     /// since its first byte.
     pub header_timeout: HumanDuration,
     /// How long a connection may wait for its next request. Longer than the idle timeout of a balancer before the host,
-    /// so that it is the balancer that ends idle connections, and never sends a request on one that is just ending.
+    /// so that it is the balancer that ends idle connections, and never sends a request on one that is just shutdown.
     pub idle_timeout: HumanDuration,
     /// The most headers of a request.
     pub max_headers: usize,
@@ -57,49 +56,51 @@ impl Default for HttpConfig {
     }
 }
 
-/// How long after a failed accept the next is tried: mostly there are no file descriptors left, and some come back.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// The pause after a failed accept. Accepting mostly fails because the process has no file descriptors left, and
+/// connections that close meanwhile release some.
+const ACCEPT_ERROR_BACKOFF: Duration = Duration::from_millis(50);
 
-/// When a listener is to end.
+/// The two steps of a listener's shutdown.
 #[derive(Clone, Debug, Default)]
-pub struct HttpEnding {
-    /// From then on every answer is the last of its connection, so that clients and balancers go elsewhere with the
-    /// next.
-    pub leaving: CancellationToken,
-    /// From then on no connection is accepted, and those that there are end with the request under way.
+pub struct HttpShutdown {
+    /// Once cancelled, every response says `Connection: close`, so that clients and balancers send their next request
+    /// to another host.
+    pub drain: CancellationToken,
+    /// Once cancelled, no connection is accepted, and each open one closes after the request that it is handling.
     pub stop: CancellationToken,
 }
 
-impl From<CancellationToken> for HttpEnding {
-    /// Without a time of leaving.
+impl From<CancellationToken> for HttpShutdown {
+    /// A shutdown without draining.
     fn from(stop: CancellationToken) -> Self {
-        Self { leaving: CancellationToken::new(), stop }
+        Self { drain: CancellationToken::new(), stop }
     }
 }
 
-/// Serves `router` until it is to stop, and then until the requests under way are answered; each request carries its
-/// peer as [`axum::extract::ConnectInfo`]. Upgraded connections go on: whoever upgraded them ends them.
-pub async fn serve_http(config: HttpConfig, listener: TcpListener, router: Router, ending: impl Into<HttpEnding>) {
-    let ending = ending.into();
-    // HTTP/1.1 only: the builder that also guesses HTTP/2 waits for its first bytes without a deadline. The library's
-    // limit on the time for headers also runs while a connection is idle, so that time is kept by ourselves.
+/// Serves `router` until `shutdown.stop` is cancelled and the requests in flight are answered. The extensions of each
+/// request have its peer as [`axum::extract::ConnectInfo`] and the [`ReadBudget`](crate::ReadBudget) of its connection.
+/// Upgraded connections stay open; the code that upgraded them closes them.
+pub async fn serve_http(config: HttpConfig, listener: TcpListener, router: Router, shutdown: impl Into<HttpShutdown>) {
+    let shutdown = shutdown.into();
+    // HTTP/1.1 only: hyper-util's builder that also detects HTTP/2 waits for the first bytes without a timeout. hyper's
+    // own header timeout also runs while a connection is idle, so `ConnectionState` keeps the header timeout.
     let mut builder = http1::Builder::new();
     builder
         .max_headers(config.max_headers)
-        // The library's least.
+        // hyper panics below 8 KiB.
         .max_buf_size(usize::try_from(config.header_size.0).unwrap_or(usize::MAX).max(8 * 1024));
     let limit = ConnectionLimit::new(config.max_connections, config.connections_per_address);
     let connections = TaskTracker::new();
     loop {
         let accepted = tokio::select! {
-            () = ending.stop.cancelled() => break,
+            () = shutdown.stop.cancelled() => break,
             accepted = listener.accept() => accepted,
         };
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection; trying again");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
+                tokio::time::sleep(ACCEPT_ERROR_BACKOFF).await;
                 continue;
             }
         };
@@ -114,19 +115,20 @@ pub async fn serve_http(config: HttpConfig, listener: TcpListener, router: Route
                 continue;
             }
         };
-        let (head, idle) = (config.header_timeout.0, config.idle_timeout.0);
-        let progress = ConnectionProgress::new(limit.clone(), permit, peer.ip(), head, idle, ending.stop.child_token());
+        let (header_timeout, idle_timeout) = (config.header_timeout.0, config.idle_timeout.0);
+        let stop = shutdown.stop.child_token();
+        let state = ConnectionState::new(limit.clone(), permit, peer.ip(), header_timeout, idle_timeout, stop);
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(config.write_timeout.0));
-        let leaving = ending.leaving.clone();
-        let serve = connection::serve(builder.clone(), stream, router.clone(), peer, progress, leaving);
+        let drain = shutdown.drain.clone();
+        let serve = connection::serve(builder.clone(), stream, router.clone(), peer, state, drain);
         connections.spawn(async move {
             ::metrics::gauge!(HTTP_CONNECTIONS).increment(1);
             serve.await;
             ::metrics::gauge!(HTTP_CONNECTIONS).decrement(1);
         });
     }
-    // Nobody is to wait in the backlog of a listener that accepts nothing.
+    // Clients must not wait in the backlog of a listener that accepts no more connections.
     drop(listener);
     connections.close();
     connections.wait().await;

@@ -1,4 +1,4 @@
-//! Requests that two readers might read differently, byte for byte.
+//! Request smuggling: requests that a proxy and the host could read differently, byte by byte.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,10 +14,10 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-/// A server whose only handler counts what reaches it.
+/// A server whose only handler counts the requests that reach it.
 struct Server {
     address: std::net::SocketAddr,
-    reached: Arc<AtomicUsize>,
+    handled: Arc<AtomicUsize>,
     stop: CancellationToken,
 }
 
@@ -25,25 +25,25 @@ impl Server {
     async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
-        let reached = Arc::new(AtomicUsize::new(0));
-        let counter = reached.clone();
+        let handled = Arc::new(AtomicUsize::new(0));
+        let counter = handled.clone();
         let take = move |body: Bytes| async move {
             counter.fetch_add(1, Ordering::SeqCst);
             format!("{} bytes", body.len())
         };
         tokio::spawn(serve_http(HttpConfig::default(), listener, Router::new().route("/", post(take)), stop.clone()));
-        Self { address, reached, stop }
+        Self { address, handled, stop }
     }
 
-    /// Everything that is said to these bytes until the connection ends.
-    async fn said_to(&self, bytes: &str) -> String {
+    /// Sends the bytes; returns the responses, in lower case, until the connection ends.
+    async fn send(&self, bytes: &str) -> String {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         stream.write_all(bytes.as_bytes()).await.unwrap();
-        let mut said = Vec::new();
-        let reading = stream.read_to_end(&mut said);
-        // A connection that is ended with unread bytes is reset, which loses nothing of what was read.
-        let _ = tokio::time::timeout(Duration::from_secs(30), reading).await.expect("the connection goes on");
-        String::from_utf8_lossy(&said).to_ascii_lowercase()
+        let mut responses = Vec::new();
+        let reading = stream.read_to_end(&mut responses);
+        // A connection that is closed with unread bytes is reset; the responses that were read before are kept.
+        let _ = tokio::time::timeout(Duration::from_secs(30), reading).await.expect("the connection stays open");
+        String::from_utf8_lossy(&responses).to_ascii_lowercase()
     }
 }
 
@@ -53,13 +53,13 @@ impl Drop for Server {
     }
 }
 
-/// A second request that must never be seen as one.
-const INNER: &str = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n";
+/// A smuggled request, which must never be handled.
+const SMUGGLED: &str = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n";
 
 #[tokio::test]
-async fn a_request_that_could_be_read_in_two_ways_is_refused_and_ends_its_connection() {
+async fn an_ambiguous_request_is_refused_and_its_connection_closed() {
     let server = Server::start().await;
-    let chunks = format!("0\r\n\r\n{INNER}");
+    let chunks = format!("0\r\n\r\n{SMUGGLED}");
     let long_extension = format!("5;{}\r\nhello\r\n0\r\n\r\n", "x".repeat(64 * 1024));
     let cases = [
         ("HTTP/1.1", "Content-Length: 5\r\nTransfer-Encoding: chunked", chunks.as_str()),
@@ -86,26 +86,31 @@ async fn a_request_that_could_be_read_in_two_ways_is_refused_and_ends_its_connec
         ("HTTP/1.1", "Transfer-Encoding: chunked", "0x5\r\nhello\r\n0\r\n\r\n"),
     ];
     for (version, headers, body) in cases {
-        let said = server.said_to(&format!("POST / {version}\r\nHost: a\r\n{headers}\r\n\r\n{body}")).await;
-        let begin = &body[..body.len().min(20)];
-        let is_refused = ["http/1.1 400", "http/1.1 501", "http/1.0 400"].iter().any(|line| said.starts_with(line));
-        assert!(is_refused, "{version}, {headers:?}, {begin:?}: {said}");
-        assert_eq!(said.matches("http/1.").count(), 1, "{version}, {headers:?}, {begin:?}: {said}");
-        assert_eq!(server.reached.load(Ordering::SeqCst), 0, "{version}, {headers:?}, {begin:?} reaches a handler");
+        let responses = server.send(&format!("POST / {version}\r\nHost: a\r\n{headers}\r\n\r\n{body}")).await;
+        let body_start = &body[..body.len().min(20)];
+        let is_refused =
+            ["http/1.1 400", "http/1.1 501", "http/1.0 400"].iter().any(|line| responses.starts_with(line));
+        assert!(is_refused, "{version}, {headers:?}, {body_start:?}: {responses}");
+        assert_eq!(responses.matches("http/1.").count(), 1, "{version}, {headers:?}, {body_start:?}: {responses}");
+        assert_eq!(
+            server.handled.load(Ordering::SeqCst),
+            0,
+            "{version}, {headers:?}, {body_start:?} reaches a handler"
+        );
     }
 }
 
 #[tokio::test]
-async fn two_ways_to_say_how_long_a_body_is_are_named() {
+async fn the_error_about_two_body_lengths_names_both_headers_and_the_rfc() {
     let server = Server::start().await;
     let head = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
-    let said = server.said_to(head).await;
-    assert!(said.starts_with("http/1.1 400") && said.contains("connection: close"), "{said}");
-    assert!(said.contains("body_length_ambiguous") && said.contains("rfc 9112, 6.1"), "{said}");
+    let responses = server.send(head).await;
+    assert!(responses.starts_with("http/1.1 400") && responses.contains("connection: close"), "{responses}");
+    assert!(responses.contains("body_length_ambiguous") && responses.contains("rfc 9112, 6.1"), "{responses}");
 }
 
 #[tokio::test]
-async fn what_can_be_read_in_one_way_only_is_taken_with_empty_lines_before_it() {
+async fn unambiguous_requests_are_handled_with_empty_lines_before_them() {
     let server = Server::start().await;
     let requests = [
         "\r\nPOST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello",
@@ -113,7 +118,7 @@ async fn what_can_be_read_in_one_way_only_is_taken_with_empty_lines_before_it() 
         "POST / HTTP/1.1\nHost: a\nContent-Length: 5\nContent-Length: 5\n\nhello",
         "POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello",
     ];
-    let said = server.said_to(&requests.concat()).await;
-    assert_eq!(said.matches("http/1.1 200").count(), 4, "{said}");
-    assert_eq!(said.matches("5 bytes").count(), 4, "{said}");
+    let responses = server.send(&requests.concat()).await;
+    assert_eq!(responses.matches("http/1.1 200").count(), 4, "{responses}");
+    assert_eq!(responses.matches("5 bytes").count(), 4, "{responses}");
 }

@@ -46,7 +46,7 @@ mod tests {
     const ONE: NonZeroU32 = NonZeroU32::MIN;
 
     #[test]
-    fn who_sends_too_much_waits_and_uses_up_nothing_of_others() {
+    fn a_sender_over_its_rate_is_refused_and_uses_nothing_of_other_rates() {
         let two = NonZeroU32::new(2).unwrap();
         let config = IntakeConfig {
             rate_per_user: ONE,

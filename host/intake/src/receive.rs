@@ -169,6 +169,9 @@ impl Intake {
             return Ok(Routed::Handler(Box::new(HandlerTask { handler, event_id, origin, event })));
         }
         let new = mapping(event)?;
+        // The API and the WebSocket have checked what their sender wrote before a handler may see it. The check is
+        // repeated here, because webhooks and schedules have no check of their own, and because composing a text, which
+        // follows the first check, can make it longer.
         check::limits(&new.content, self.config()).map_err(ReceiveError::from)?;
         let mut input = origin.input(0, new, self.shared.clock.now());
         if let Some(id) = mapped_input_id {

@@ -22,7 +22,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use signalbox_capabilities::business::BusinessDirectory;
 use signalbox_delivery::Relay;
 use signalbox_executor::{Executor, ExecutorParts, Generations};
-use signalbox_http::{HttpEnding, Verifier, serve_http};
+use signalbox_http::{HttpShutdown, Verifier, serve_http};
 use signalbox_intake::{Intake, PermissionAudience};
 use signalbox_model::Clock;
 use signalbox_sandbox::Sandbox;
@@ -140,12 +140,13 @@ pub async fn serve(
         .merge(api.router(crate::documents::routes()))
         .merge(webhooks.router())
         .merge(health::routes(health));
-    let ending = HttpEnding { leaving: unready.clone(), stop: gone.child_token() };
+    let shutdown = HttpShutdown { drain: unready.clone(), stop: gone.child_token() };
     let (router, metrics_listener) =
-        metrics_listener::open(&config, metrics_endpoint::metrics_route(door, metrics, usage), router, &ending).await?;
+        metrics_listener::open(&config, metrics_endpoint::metrics_route(door, metrics, usage), router, &shutdown)
+            .await?;
     let listener = listen("server.listen", config.server.listen).await?;
     let address = listener.local_addr()?;
-    let http = tokio::spawn(serve_http(config.http.clone(), listener, router, ending));
+    let http = tokio::spawn(serve_http(config.http.clone(), listener, router, shutdown));
     let recovery = tokio::spawn({
         let (intake, leaving) = (intake.clone(), leaving.clone());
         async move { intake.keep_recovering(leaving).await }

@@ -1,20 +1,20 @@
-//! Where in a request a token stands, and where it must not.
+//! Finds the token of a request in its headers, and tokens in the URL, where they must not be.
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, Uri};
 
 use super::AuthError;
 
-/// Names under which clients put tokens into URLs.
+/// The query parameters in which clients send tokens.
 const TOKEN_PARAMETERS: [&str; 5] = ["token", "access_token", "auth", "authorization", "jwt"];
 
-/// The token of the `Authorization` header, if there is such a header; of another scheme than `Bearer` it is an empty
-/// token, which is refused as missing, because whoever sends the header means it.
+/// The token of the `Authorization` header; none without the header. A header of another scheme than `Bearer` gives an
+/// empty token, which is refused as missing, because its client meant to authenticate.
 pub fn authorization(headers: &HeaderMap) -> Result<Option<String>, AuthError> {
     let mut lines = headers.get_all(AUTHORIZATION).iter();
     match (lines.next(), lines.next()) {
         (line, None) => Ok(line.map(bearer)),
-        // Two readers might take two different ones.
+        // A proxy before the host could use the one line and the host the other.
         (_, Some(_)) => Err(AuthError::Malformed("there is more than one `Authorization` header".to_owned())),
     }
 }
@@ -25,7 +25,7 @@ fn bearer(header: &HeaderValue) -> String {
     if scheme.eq_ignore_ascii_case("bearer") { token.trim().to_owned() } else { String::new() }
 }
 
-/// Whether the address carries a token, where logs and browser histories keep it.
+/// Whether the query has a token parameter. Logs and browser histories keep URLs.
 pub fn is_token_in_url(uri: &Uri) -> bool {
     let query = uri.query().unwrap_or_default();
     url::form_urlencoded::parse(query.as_bytes())

@@ -9,8 +9,8 @@ use signalbox_model::{BusinessAccess, UserAccess, user_id_problem};
 
 use super::AuthError;
 
-/// A token's header, as far as it chooses the key. Read by ourselves, because the library does not say which algorithm
-/// it does not know.
+/// The fields of a token's header that select the key. `jsonwebtoken` does not parse it, because its error about an
+/// unsupported algorithm does not name the algorithm.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Header {
     pub algorithm: String,
@@ -24,9 +24,9 @@ impl Header {
             alg: String,
             #[serde(default)]
             kid: Option<String>,
-            #[serde(default, deserialize_with = "present")]
+            #[serde(default, deserialize_with = "is_present")]
             crit: bool,
-            #[serde(default, deserialize_with = "present")]
+            #[serde(default, deserialize_with = "is_present")]
             zip: bool,
             #[serde(default)]
             typ: Option<Value>,
@@ -46,7 +46,7 @@ impl Header {
         if fields.zip {
             return Err(malformed("its header `zip` says that it is compressed, which a signed token never is"));
         }
-        if fields.typ.is_some_and(|typ| !TYPES.iter().any(|known| is_media_type(&typ, known))) {
+        if fields.typ.is_some_and(|typ| !ACCESS_TOKEN_TYPES.iter().any(|known| is_media_type(&typ, known))) {
             return Err(malformed(
                 "its header `typ` says that it is no access token; it is left out, `JWT` or `at+jwt`",
             ));
@@ -58,22 +58,22 @@ impl Header {
     }
 }
 
-/// What a token that gives access is called, RFC 7519, 5.1, and RFC 9068, 2.1. What an issuer signs for other ends,
-/// such as tokens that log out or that prove a key, is called otherwise, and must not pass for one.
-const TYPES: [&str; 2] = ["jwt", "at+jwt"];
+/// The types of access tokens, RFC 7519, 5.1, and RFC 9068, 2.1. Issuers sign tokens for other purposes too, such as
+/// logout tokens and proofs of possession; those have another type and must not be accepted.
+const ACCESS_TOKEN_TYPES: [&str; 2] = ["jwt", "at+jwt"];
 
-/// Whether a header names a media type, whose `application/` may be left out, RFC 7515, 4.1.9.
+/// Whether a header field is a media type. Its `application/` may be left out, RFC 7515, 4.1.9.
 fn is_media_type(value: &Value, name: &str) -> bool {
     let text = value.as_str().map(str::to_ascii_lowercase).unwrap_or_default();
     text.strip_prefix("application/").unwrap_or(&text) == name
 }
 
-/// Whatever value a member has, it is there.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+/// True for a member with any value.
+fn is_present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     serde::de::IgnoredAny::deserialize(deserializer).map(|_| true)
 }
 
-/// What a token says. What is missing is told apart from what is wrong by whoever needs it.
+/// The claims of a token. Each method decides whether its claim may be missing.
 #[derive(Debug, Deserialize)]
 pub(super) struct Claims {
     #[serde(default)]
@@ -93,7 +93,7 @@ pub(super) struct Claims {
 }
 
 impl Claims {
-    /// The claims of a token whose signature holds.
+    /// Reads the claims of a token whose signature is valid.
     pub fn read(token: &str) -> Result<Self, AuthError> {
         let malformed = |reason: &str| AuthError::Malformed(reason.to_owned());
         let body = token.split('.').nth(1).unwrap_or_default();
@@ -116,13 +116,13 @@ impl Claims {
 
     pub fn expires_at(&self) -> Result<Timestamp, AuthError> {
         match &self.exp {
-            Some(value) => moment("exp", value),
+            Some(value) => parse_numeric_date("exp", value),
             None => Err(AuthError::NoExpiry),
         }
     }
 
     pub fn not_before(&self) -> Result<Option<Timestamp>, AuthError> {
-        self.nbf.as_ref().map(|value| moment("nbf", value)).transpose()
+        self.nbf.as_ref().map(|value| parse_numeric_date("nbf", value)).transpose()
     }
 
     pub fn access(&self) -> Result<UserAccess, AuthError> {
@@ -138,9 +138,9 @@ impl Claims {
     }
 }
 
-/// Seconds since 1970, whole or with a fraction, as RFC 7519 has it.
-fn moment(claim: &str, value: &Value) -> Result<Timestamp, AuthError> {
+/// Parses a NumericDate: seconds since 1970, possibly with a fraction, RFC 7519, 2.
+fn parse_numeric_date(claim: &str, value: &Value) -> Result<Timestamp, AuthError> {
     let seconds = value.as_f64().ok_or_else(|| AuthError::Claims(format!("`{claim}` is not a number of seconds")))?;
-    // A date beyond what can be represented is as good as the last one, and one before as good as the first.
+    // A date out of range becomes the latest or the earliest one that can be represented.
     Ok(Timestamp::from_second(seconds as i64).unwrap_or(if seconds > 0.0 { Timestamp::MAX } else { Timestamp::MIN }))
 }

@@ -129,7 +129,7 @@ impl AuthConfig {
             return Err(KeyError::Empty("audience"));
         }
         if self.keys.is_empty() && self.jwks.is_none() {
-            return Err(KeyError::None);
+            return Err(KeyError::NoKeys);
         }
         Ok(())
     }
@@ -151,15 +151,15 @@ impl KeyAlgorithm {
         Self::EdDsa,
     ];
 
-    /// What an RSA key may sign with when nobody says more.
+    /// The algorithms of an RSA key without `alg`.
     pub(super) const RSA: [Self; 6] = [Self::Rs256, Self::Rs384, Self::Rs512, Self::Ps256, Self::Ps384, Self::Ps512];
 
-    /// Whether one secret both signs and verifies.
+    /// Whether the algorithm is an HMAC, whose one secret both signs and verifies.
     pub fn is_shared(self) -> bool {
         matches!(self, Self::Hs256 | Self::Hs384 | Self::Hs512)
     }
 
-    /// The name in a token's header.
+    /// The name in the `alg` field of a header.
     pub fn name(self) -> &'static str {
         match self {
             Self::Hs256 => "HS256",
@@ -177,9 +177,9 @@ impl KeyAlgorithm {
         }
     }
 
-    /// The algorithm of a name in a token's or key's header. `Ed25519` is what RFC 9864 calls the one curve that
-    /// `EdDSA` has been used with.
-    pub(super) fn of_name(name: &str) -> Option<Self> {
+    /// The algorithm of a name in an `alg` field. `Ed25519` is the name that RFC 9864 gives to `EdDSA` with its usual
+    /// curve.
+    pub(super) fn from_name(name: &str) -> Option<Self> {
         let name = if name == "Ed25519" { "EdDSA" } else { name };
         Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)
     }

@@ -2,67 +2,67 @@ use jiff::Timestamp;
 use signalbox_model::ErrorCode;
 use thiserror::Error;
 
-/// Why a token is not accepted.
+/// Why a token is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum AuthError {
-    /// None was presented.
+    /// No token was presented.
     #[error("no token was presented; send it as bearer header, as subprotocol or in an auth frame")]
     Missing,
-    /// A token in the URL, where logs and histories keep it.
+    /// The URL has a token, which logs and browser histories keep.
     #[error(
         "tokens do not belong into the URL, where logs and browser histories keep them; send it as bearer header, as \
          subprotocol or in an auth frame, and treat this one as leaked"
     )]
     InUrl,
-    /// Not a JWT.
+    /// The token is not a valid JWT.
     #[error("the token is no valid JWT: {0}")]
     Malformed(String),
-    /// Said to be signed with an algorithm that is not supported, or that none of the keys it may be signed with has.
+    /// The algorithm is not supported, or none of the keys that the token may be signed with has it.
     #[error("the token's algorithm `{0}` is not supported, or not the one of its key")]
     Algorithm(String),
-    /// Signed with a key that is neither configured nor published.
+    /// The token is signed with a key that is neither configured nor published.
     #[error("the token's key is not known here: no key with its `kid` is configured or published by the issuer")]
     UnknownKey,
-    /// The signature is not by the key.
+    /// The signature is not valid.
     #[error("the token's signature is wrong")]
     Signature,
-    /// From somebody else, or from nobody.
+    /// The issuer is another one or missing.
     #[error("the token's issuer is not {expected}")]
     Issuer {
-        /// Who it should be from.
+        /// The configured issuer.
         expected: String,
     },
-    /// For somebody else, or for nobody.
+    /// The audience is another one or missing.
     #[error("the token's audience is not {expected}")]
     Audience {
-        /// Whom it should be for.
+        /// The configured audience.
         expected: String,
     },
-    /// A token that would hold for ever.
+    /// The token has no `exp`, so it would never expire.
     #[error("the token has no expiry; `exp` is required")]
     NoExpiry,
-    /// Its time is over.
+    /// The token has expired.
     #[error("the token expired at {at}; get a new one")]
     Expired {
-        /// When.
+        /// When it expired, leeway not included.
         at: Timestamp,
     },
-    /// Its time has not come.
+    /// The token is not valid yet.
     #[error("the token is not valid before {from}")]
     NotYetValid {
-        /// From when.
+        /// When it becomes valid.
         from: Timestamp,
     },
-    /// What it says about its user cannot be read.
+    /// The claims cannot be read.
     #[error("the token's claims are not as documented: {0}")]
     Claims(String),
-    /// The issuer's keys could not be fetched; it may be a good token.
+    /// The issuer's keys could not be fetched, so the token may be valid.
     #[error("the issuer's keys cannot be fetched right now; try again in a moment")]
     KeysUnavailable,
 }
 
 impl AuthError {
-    /// A stable name for programs.
+    /// The stable code for programs.
     pub fn code(&self) -> ErrorCode {
         match self {
             Self::Missing => ErrorCode::TokenMissing,
@@ -81,7 +81,7 @@ impl AuthError {
         }
     }
 
-    /// Whether the same token may be accepted in a moment.
+    /// Whether the same token may be accepted later.
     pub fn retryable(&self) -> bool {
         matches!(self, Self::KeysUnavailable)
     }
@@ -90,51 +90,51 @@ impl AuthError {
 /// Why the configured keys cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum KeyError {
-    /// Nothing to verify tokens with.
+    /// Neither keys nor a JWKS URL are configured.
     #[error("[auth] has neither `keys` nor `jwks`; without one of them no token can be verified")]
-    None,
-    /// A required key of the configuration is empty.
+    NoKeys,
+    /// A required configuration key is empty.
     #[error("[auth] {0} is empty; tokens are accepted only when it matches")]
     Empty(&'static str),
-    /// The secret is not where the configuration says.
+    /// The secret reference cannot be resolved.
     #[error("[auth] key {key}: {reason}")]
     Unresolved {
-        /// Its reference.
+        /// The secret reference.
         key: String,
-        /// Why.
+        /// Why it cannot be resolved.
         reason: String,
     },
-    /// Too short to be safe.
+    /// The shared secret is too short to be safe.
     #[error("[auth] key {key}: a secret for {algorithm} needs at least 32 bytes and this one has {bytes}")]
     Short {
-        /// Its reference.
+        /// The secret reference.
         key: String,
         /// The algorithm.
         algorithm: &'static str,
-        /// Its length.
+        /// The length of the secret, in bytes.
         bytes: usize,
     },
-    /// A public key where a secret belongs: everybody could sign with it.
+    /// A public key is configured as a shared secret, so anyone with the public key could sign tokens.
     #[error(
         "[auth] key {key}: a PEM key cannot be a secret for {algorithm}, because everybody who has the public key could sign"
     )]
     PemAsSecret {
-        /// Its reference.
+        /// The secret reference.
         key: String,
         /// The algorithm.
         algorithm: &'static str,
     },
-    /// Not a public key of the algorithm.
+    /// The key is not a public key for the algorithm.
     #[error("[auth] key {key}: not a PEM public key for {algorithm}: {reason}")]
     Unreadable {
-        /// Its reference.
+        /// The secret reference.
         key: String,
         /// The algorithm.
         algorithm: &'static str,
-        /// What the library says.
+        /// The message of `jsonwebtoken`.
         reason: String,
     },
-    /// Keys fetched in the clear could be anybody's.
+    /// The JWKS URL is not https, so the fetched keys could be replaced on the way.
     #[error("[auth.jwks] url `{0}` is no https address; plain http is allowed for loopback addresses only")]
     InsecureJwks(String),
     /// The HTTP client cannot be built.

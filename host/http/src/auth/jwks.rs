@@ -11,67 +11,70 @@ use url::{Host, Url};
 use super::keys::Key;
 use super::{JwksConfig, KeyError};
 
-/// A key set with hundreds of keys is a mistake or an attack: a token without a `kid` is tried with every one.
-const MAX_BYTES: usize = 256 * 1024;
+/// The largest key set that is read.
+const MAX_KEY_SET_BYTES: usize = 256 * 1024;
+
+/// The most keys that are used of a set, because a token without a `kid` is tried with every key.
 const MAX_KEYS: usize = 64;
 
-/// The keys an issuer publishes. One task fetches them; everybody reads what it found last.
+/// The keys that an issuer publishes. One task fetches them into a cache that all verifications read.
 #[derive(Debug)]
 pub(super) struct Jwks {
-    known: Arc<ArcSwap<KnownKeys>>,
-    asks: mpsc::Sender<oneshot::Sender<()>>,
+    cache: Arc<ArcSwap<CachedKeys>>,
+    refresh_requests: mpsc::Sender<oneshot::Sender<()>>,
     max_age: Duration,
 }
 
 #[derive(Debug, Default)]
-pub(super) struct KnownKeys {
+pub(super) struct CachedKeys {
     pub keys: Vec<Key>,
-    looked_at: Option<Instant>,
-    /// Whether the latest look succeeded.
-    fetched: bool,
+    /// When the latest fetch ended, whether it succeeded or not.
+    attempted_at: Option<Instant>,
+    /// Whether the latest fetch succeeded.
+    is_fetched: bool,
 }
 
 impl Jwks {
     pub fn start(config: &JwksConfig) -> Result<Self, KeyError> {
         let insecure = || KeyError::InsecureJwks(config.url.clone());
-        let url = Url::parse(&config.url).ok().filter(is_safe).ok_or_else(insecure)?;
+        let url = Url::parse(&config.url).ok().filter(is_https_or_loopback).ok_or_else(insecure)?;
         let client = reqwest::Client::builder()
             .timeout(config.timeout.0)
             .redirect(redirect::Policy::none())
             .build()
             .map_err(|error| KeyError::Client(error.to_string()))?;
-        let known = Arc::new(ArcSwap::from_pointee(KnownKeys::default()));
-        let (asks, inbox) = mpsc::channel(64);
-        tokio::spawn(keep(client, url, config.min_interval.0, known.clone(), inbox));
-        Ok(Self { known, asks, max_age: config.max_age.0 })
+        let cache = Arc::new(ArcSwap::from_pointee(CachedKeys::default()));
+        let (refresh_requests, receiver) = mpsc::channel(64);
+        tokio::spawn(run_refresh(client, url, config.min_interval.0, cache.clone(), receiver));
+        Ok(Self { cache, refresh_requests, max_age: config.max_age.0 })
     }
 
-    /// What was found at the latest look that succeeded.
-    pub fn known(&self) -> Arc<KnownKeys> {
-        self.known.load_full()
+    /// The keys of the latest fetch that succeeded.
+    pub fn cached(&self) -> Arc<CachedKeys> {
+        self.cache.load_full()
     }
 
-    /// Has the keys fetched in the background when the last look is long ago.
-    pub fn refresh_when_old(&self) {
-        let old = self.known.load().looked_at.is_some_and(|at| at.elapsed() >= self.max_age);
-        if old {
-            // When the queue is full, somebody else has asked already.
-            let _ = self.asks.try_send(oneshot::channel().0);
+    /// Requests a fetch in the background when the latest fetch is older than `max-age`.
+    pub fn refresh_if_stale(&self) {
+        let is_stale = self.cache.load().attempted_at.is_some_and(|at| at.elapsed() >= self.max_age);
+        if is_stale {
+            // When the queue is full, a fetch has been requested already.
+            let _ = self.refresh_requests.try_send(oneshot::channel().0);
         }
     }
 
-    /// Looks again, unless somebody just did; says whether the latest look succeeded. Any number of callers share one
-    /// fetch.
+    /// Waits for a fetch, unless the latest is younger than `min-interval`; returns whether the latest fetch succeeded.
+    /// Concurrent callers share one fetch.
     pub async fn refresh(&self) -> bool {
         let (done, wait) = oneshot::channel();
-        if self.asks.send(done).await.is_err() || wait.await.is_err() {
+        if self.refresh_requests.send(done).await.is_err() || wait.await.is_err() {
             return false;
         }
-        self.known.load().fetched
+        self.cache.load().is_fetched
     }
 }
 
-fn is_safe(url: &Url) -> bool {
+fn is_https_or_loopback(url: &Url) -> bool {
     let loopback = match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(ip)) => ip.is_loopback(),
@@ -81,20 +84,21 @@ fn is_safe(url: &Url) -> bool {
     url.scheme() == "https" || (url.scheme() == "http" && loopback)
 }
 
-/// Answers each ask after a look that is recent enough. Ends with the verifier.
-async fn keep(
+/// Answers each refresh request once the latest fetch is young enough. Ends when the verifier is dropped.
+async fn run_refresh(
     client: reqwest::Client,
     url: Url,
     min_interval: Duration,
-    known: Arc<ArcSwap<KnownKeys>>,
-    mut inbox: mpsc::Receiver<oneshot::Sender<()>>,
+    cache: Arc<ArcSwap<CachedKeys>>,
+    mut requests: mpsc::Receiver<oneshot::Sender<()>>,
 ) {
-    while let Some(first) = inbox.recv().await {
-        let before = known.load_full();
-        // After a failure the keys are needed sooner, but an issuer in trouble is not to be flooded either.
-        let pause = if before.fetched { min_interval } else { min_interval / 10 };
-        if before.looked_at.is_none_or(|at| at.elapsed() >= pause) {
-            let (keys, fetched) = match fetch(&client, &url).await {
+    while let Some(first) = requests.recv().await {
+        let before = cache.load_full();
+        // After a failed fetch the keys are needed sooner, but an issuer with problems must not be flooded with
+        // requests.
+        let interval = if before.is_fetched { min_interval } else { min_interval / 10 };
+        if before.attempted_at.is_none_or(|at| at.elapsed() >= interval) {
+            let (keys, is_fetched) = match fetch(&client, &url).await {
                 Ok(keys) => {
                     tracing::info!(keys = keys.len(), %url, "fetched the issuer's keys");
                     (keys, true)
@@ -104,11 +108,11 @@ async fn keep(
                     (before.keys.clone(), false)
                 }
             };
-            known.store(Arc::new(KnownKeys { keys, looked_at: Some(Instant::now()), fetched }));
+            cache.store(Arc::new(CachedKeys { keys, attempted_at: Some(Instant::now()), is_fetched }));
         }
-        // Whoever asked meanwhile is answered by the same look.
+        // Requests that came during the fetch are answered by it too.
         let _ = first.send(());
-        while let Ok(other) = inbox.try_recv() {
+        while let Ok(other) = requests.try_recv() {
             let _ = other.send(());
         }
     }
@@ -126,18 +130,18 @@ async fn fetch(client: &reqwest::Client, url: &Url) -> Result<Vec<Key>, String> 
     }
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(describe)? {
-        if body.len() + chunk.len() > MAX_BYTES {
-            return Err(format!("the key set is larger than {MAX_BYTES} bytes"));
+        if body.len() + chunk.len() > MAX_KEY_SET_BYTES {
+            return Err(format!("the key set is larger than {MAX_KEY_SET_BYTES} bytes"));
         }
         body.extend_from_slice(&chunk);
     }
     let set: Set = serde_json::from_slice(&body).map_err(|error| format!("the answer is no key set: {error}"))?;
-    Ok(usable(set.keys))
+    Ok(verification_keys(set.keys))
 }
 
-/// The keys that can verify tokens. Sets hold keys for other purposes too, and one that nobody can read concerns no
-/// other.
-fn usable(published: Vec<serde_json::Value>) -> Vec<Key> {
+/// The keys that can verify tokens. Sets have keys for other purposes too, and one that cannot be read must not make
+/// the other keys unusable.
+fn verification_keys(published: Vec<serde_json::Value>) -> Vec<Key> {
     let mut keys = Vec::new();
     for (index, jwk) in published.into_iter().enumerate() {
         let kid =

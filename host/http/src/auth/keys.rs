@@ -9,14 +9,14 @@ use signalbox_model::SecretReference;
 
 use super::{KeyAlgorithm, KeyConfig, KeyError};
 
-/// The least that makes guessing a shared secret as hard as forging its signature.
+/// The shortest shared secret. With it, guessing the secret is as hard as forging an HS256 signature.
 const MIN_SECRET_BYTES: usize = 32;
 
 /// A key with the algorithms that it may be used with.
 #[derive(Clone)]
 pub(super) struct Key {
-    /// A configured key has one. A published one that names none has those of its kind: they all verify with the public
-    /// half, so that no token can turn it into a secret.
+    /// A configured key has one. A published key without `alg` has those of its key type. All of them verify with a
+    /// public key, so no token can have it used as a shared secret.
     algorithms: Vec<KeyAlgorithm>,
     id: Option<String>,
     pub decoding: DecodingKey,
@@ -41,8 +41,8 @@ impl Key {
                 }
                 Ok(DecodingKey::from_secret(bytes))
             }
-            KeyAlgorithm::Es256 => DecodingKey::from_ec_pem(bytes).and_then(|key| of_curve(key, 32)),
-            KeyAlgorithm::Es384 => DecodingKey::from_ec_pem(bytes).and_then(|key| of_curve(key, 48)),
+            KeyAlgorithm::Es256 => DecodingKey::from_ec_pem(bytes).and_then(|key| check_curve(key, 32)),
+            KeyAlgorithm::Es384 => DecodingKey::from_ec_pem(bytes).and_then(|key| check_curve(key, 48)),
             KeyAlgorithm::EdDsa => DecodingKey::from_ed_pem(bytes),
             KeyAlgorithm::Rs256
             | KeyAlgorithm::Rs384
@@ -59,10 +59,11 @@ impl Key {
         Ok(Self { algorithms: vec![algorithm], id: config.kid.clone(), decoding })
     }
 
-    /// A published key, if it is for verifying and of a kind that is accepted here; else why it is passed over. Shared
-    /// secrets are not: whoever publishes one has none.
+    /// A published key, if it is for verifying and of an accepted key type; otherwise why it is passed over. Shared
+    /// secrets are not accepted, because a published one is not secret.
     pub fn from_jwk(mut published: Value) -> Result<Self, &'static str> {
-        // The library knows neither the newer names of algorithms nor that an unknown one concerns nobody else.
+        // `jsonwebtoken` fails on names of algorithms that it does not know, among them the newer ones, so `alg` is
+        // read here.
         let algorithm = published.as_object_mut().and_then(|members| members.remove("alg"));
         if published.get("use").is_some_and(|purpose| purpose != "sig") {
             return Err("it is not for signatures");
@@ -74,7 +75,7 @@ impl Key {
             return Err("it is not for verifying");
         }
         let jwk: Jwk = serde_json::from_value(published).map_err(|_| "it cannot be read")?;
-        let by_kind: &[KeyAlgorithm] = match &jwk.algorithm {
+        let by_key_type: &[KeyAlgorithm] = match &jwk.algorithm {
             AlgorithmParameters::RSA(_) => &KeyAlgorithm::RSA,
             AlgorithmParameters::EllipticCurve(curve) if curve.curve == EllipticCurve::P256 => &[KeyAlgorithm::Es256],
             AlgorithmParameters::EllipticCurve(curve) if curve.curve == EllipticCurve::P384 => &[KeyAlgorithm::Es384],
@@ -82,9 +83,10 @@ impl Key {
             _ => return Err("its kind is not accepted here"),
         };
         let algorithms = match algorithm {
-            None => by_kind.to_vec(),
+            None => by_key_type.to_vec(),
             Some(named) => {
-                let named = named.as_str().and_then(KeyAlgorithm::of_name).filter(|named| by_kind.contains(named));
+                let named =
+                    named.as_str().and_then(KeyAlgorithm::from_name).filter(|named| by_key_type.contains(named));
                 vec![named.ok_or("its algorithm is not accepted here, or not one of its kind")?]
             }
         };
@@ -92,21 +94,22 @@ impl Key {
         Ok(Self { algorithms, id: jwk.common.key_id, decoding })
     }
 
-    /// Its name, if it has one.
+    /// Its `kid`, if it has one.
     pub fn id(&self) -> Option<&str> {
         self.id.as_deref()
     }
 
-    /// Whether it may be used so.
-    pub fn signs_with(&self, algorithm: KeyAlgorithm) -> bool {
+    /// Whether it verifies signatures of the algorithm.
+    pub fn supports(&self, algorithm: KeyAlgorithm) -> bool {
         self.algorithms.contains(&algorithm)
     }
 }
 
-/// The library looks at the curve only when it verifies, and then every signature is wrong.
-fn of_curve(key: DecodingKey, coordinate_bytes: usize) -> Result<DecodingKey, jsonwebtoken::errors::Error> {
+/// Checks the curve by the length of the key. `jsonwebtoken` compares the curve only when it verifies a signature, and
+/// then reports every signature as wrong.
+fn check_curve(key: DecodingKey, coordinate_bytes: usize) -> Result<DecodingKey, jsonwebtoken::errors::Error> {
     let point = key.try_get_as_bytes()?.len();
-    // Both coordinates, or one and the sign of the other.
+    // An uncompressed point has both coordinates, a compressed one has one coordinate; a tag byte comes first.
     if [1 + 2 * coordinate_bytes, 1 + coordinate_bytes].contains(&point) {
         Ok(key)
     } else {
@@ -115,7 +118,7 @@ fn of_curve(key: DecodingKey, coordinate_bytes: usize) -> Result<DecodingKey, js
 }
 
 impl fmt::Debug for Key {
-    /// Leaves the key itself out.
+    /// Omits the key material.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Key").field("algorithms", &self.algorithms).field("id", &self.id).finish_non_exhaustive()
     }

@@ -87,7 +87,7 @@ fn encoded(part: &Value) -> String {
 }
 
 #[tokio::test]
-async fn a_good_token_says_who_it_is_and_until_when() {
+async fn a_valid_token_gives_its_user_and_its_expiry() {
     let verified = hs256().verify(&signed(&claims())).await.unwrap();
     assert_eq!(verified.access.user_id, "ana");
     let business = &verified.access.businesses["trattoria"];
@@ -99,7 +99,7 @@ async fn a_good_token_says_who_it_is_and_until_when() {
 }
 
 #[tokio::test]
-async fn every_claim_that_is_wrong_has_its_own_code() {
+async fn every_invalid_claim_has_its_error_code() {
     let cases = [
         (json!({"iss": "https://evil.example.com"}), "token_issuer"),
         (json!({"iss": null}), "token_issuer"),
@@ -131,7 +131,7 @@ async fn every_claim_that_is_wrong_has_its_own_code() {
 }
 
 #[tokio::test]
-async fn the_leeway_bridges_clocks_that_are_apart() {
+async fn the_leeway_allows_for_clock_skew() {
     let verifier = hs256();
     for changes in [json!({"exp": NOW - 29}), json!({"nbf": NOW + 30}), json!({"exp": NOW as f64 + 0.5})] {
         verifier.verify(&signed(&with(changes))).await.unwrap();
@@ -139,7 +139,7 @@ async fn the_leeway_bridges_clocks_that_are_apart() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_no_token_is_refused() {
+async fn a_malformed_or_wrongly_signed_token_is_refused() {
     let good = signed(&claims());
     let (head, signature) = good.rsplit_once('.').unwrap();
     let with_crit =
@@ -173,7 +173,7 @@ async fn a_token_that_is_no_token_is_refused() {
 }
 
 #[tokio::test]
-async fn a_token_never_chooses_its_algorithm() {
+async fn the_key_and_never_the_token_decides_the_algorithm() {
     let rsa = KeyPair::generate_for(&PKCS_RSA_SHA256).unwrap();
     let public = rsa.public_key_pem();
     let by_rsa = verifier(vec![(KeyAlgorithm::Rs256, None, &public)]).unwrap();
@@ -194,7 +194,7 @@ async fn a_token_never_chooses_its_algorithm() {
 }
 
 #[tokio::test]
-async fn every_configured_algorithm_verifies_its_own_tokens_and_no_others() {
+async fn each_algorithm_verifies_tokens_signed_with_it_and_no_others() {
     let pairs = [
         (KeyAlgorithm::Rs256, KeyPair::generate_for(&PKCS_RSA_SHA256).unwrap()),
         (KeyAlgorithm::Es256, KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap()),
@@ -211,7 +211,7 @@ async fn every_configured_algorithm_verifies_its_own_tokens_and_no_others() {
 }
 
 #[tokio::test]
-async fn a_key_id_narrows_the_keys_and_two_keys_bridge_a_rotation() {
+async fn a_kid_selects_the_key_and_two_keys_allow_a_rotation() {
     let (old, new) = ("old secret of at least thirty-two bytes", "new secret of at least thirty-two bytes");
     let token = |secret: &str, kid: Option<&str>| {
         let header = JwtHeader { kid: kid.map(str::to_owned), ..JwtHeader::default() };
@@ -226,7 +226,7 @@ async fn a_key_id_narrows_the_keys_and_two_keys_bridge_a_rotation() {
 }
 
 #[test]
-fn keys_that_would_be_unsafe_are_refused_at_start() {
+fn unsafe_keys_are_refused_at_start() {
     let rsa = KeyPair::generate_for(&PKCS_RSA_SHA256).unwrap().public_key_pem();
     let refused = |keys: Vec<(KeyAlgorithm, Option<&str>, &str)>| verifier(keys).unwrap_err().to_string();
     assert!(refused(vec![]).contains("neither `keys` nor `jwks`"));
@@ -345,7 +345,7 @@ fn published(algorithm: KeyAlgorithm, pair: &KeyPair, kid: &str) -> Value {
 }
 
 #[tokio::test]
-async fn published_keys_are_fetched_once_for_many_and_again_for_a_new_key() {
+async fn published_keys_are_fetched_once_for_concurrent_requests_and_again_for_a_new_key() {
     let first = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
     let second = KeyPair::generate_for(&PKCS_RSA_SHA256).unwrap();
     let one = published(KeyAlgorithm::Es256, &first, "one");
@@ -362,7 +362,7 @@ async fn published_keys_are_fetched_once_for_many_and_again_for_a_new_key() {
 }
 
 #[tokio::test]
-async fn an_issuer_that_is_down_is_no_fault_of_the_token() {
+async fn an_unreachable_issuer_gives_a_retryable_error_and_keeps_the_cached_keys() {
     let pair = KeyPair::generate_for(&PKCS_ED25519).unwrap();
     let issuer = issuer(None).await;
     let verifier = issuer.verifier(HumanDuration::millis(0));
@@ -376,7 +376,7 @@ async fn an_issuer_that_is_down_is_no_fault_of_the_token() {
 }
 
 #[tokio::test]
-async fn keys_are_never_fetched_in_the_clear_from_elsewhere() {
+async fn keys_are_fetched_over_plain_http_from_loopback_addresses_only() {
     for url in ["http://id.example.com/keys", "ftp://127.0.0.1/keys", "not a url", "http://127.0.0.1.evil.example/keys"]
     {
         let jwks = JwksConfig {

@@ -22,7 +22,7 @@ fn room(admission: &Arc<Admission>) -> Option<AdmissionPermit> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_waits_too_long_is_told_when_to_come_back() {
+async fn a_waiter_that_waits_too_long_is_told_when_to_retry() {
     let admission = admission(|config| config.admission_wait = HumanDuration::secs(1));
     let _held = room(&admission).unwrap();
     let asked = Instant::now();
@@ -33,7 +33,7 @@ async fn who_waits_too_long_is_told_when_to_come_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_stored_waits_as_long_as_it_takes() {
+async fn stored_inputs_wait_without_a_time_limit() {
     let admission = admission(|_| {});
     let held = room(&admission).unwrap();
     let stored = admission.enter(Requester::new("b", None), MaxWait::Unlimited).unwrap();
@@ -45,7 +45,7 @@ async fn what_is_stored_waits_as_long_as_it_takes() {
 }
 
 #[tokio::test]
-async fn room_that_somebody_got_who_is_gone_is_handed_on() {
+async fn a_permit_granted_to_a_cancelled_waiter_goes_to_the_next() {
     let admission = admission(|_| {});
     let held = room(&admission).unwrap();
     let (gone, next) = (enter(&admission, "a"), enter(&admission, "b"));
@@ -59,7 +59,7 @@ async fn room_that_somebody_got_who_is_gone_is_handed_on() {
 }
 
 #[tokio::test]
-async fn who_stops_waiting_leaves_the_queue() {
+async fn a_cancelled_waiter_leaves_the_queue() {
     let admission = admission(|config| config.waiting = 1);
     let held = room(&admission).unwrap();
     let mut waiting = Box::pin(enter(&admission, "a").permit());
@@ -72,7 +72,7 @@ async fn who_stops_waiting_leaves_the_queue() {
 }
 
 #[tokio::test]
-async fn when_the_host_leaves_everybody_in_the_queue_is_told_and_nobody_gets_in() {
+async fn closing_refuses_every_waiter_and_every_new_input() {
     let admission = admission(|_| {});
     let held = room(&admission).unwrap();
     let short = enter(&admission, "a");
@@ -86,7 +86,7 @@ async fn when_the_host_leaves_everybody_in_the_queue_is_told_and_nobody_gets_in(
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_time_to_come_back_grows_with_the_queue_and_has_bounds() {
+async fn the_retry_delay_grows_with_the_queue_within_bounds() {
     let admission = admission(|config| {
         config.waiting = 4;
         config.waiting_per_business = 4;
@@ -125,7 +125,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 proptest! {
     #[test]
-    fn no_permit_is_lost_however_those_who_wait_come_and_go(
+    fn no_permit_is_lost_when_waiters_are_cancelled_concurrently(
         in_flight in 1_usize..4,
         steps in prop::collection::vec(step(), 1..60),
     ) {

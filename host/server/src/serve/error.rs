@@ -118,7 +118,7 @@ mod tests {
                 reference: String::new(),
                 problem: signalbox_model::SecretTextError::Utf16,
             }),
-            StartError::Keys(KeyError::None),
+            StartError::Keys(KeyError::NoKeys),
             StartError::Store(StoreError::MissingTables(Vec::new())),
             StartError::Store(StoreError::Config(String::new())),
             StartError::Directory(DirectoryError::Unreadable { path: "x".into(), reason: String::new() }),

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use axum::Router;
-use signalbox_http::{HttpEnding, serve_http};
+use signalbox_http::{HttpShutdown, serve_http};
 use tokio::task::JoinHandle;
 
 use crate::config::Config;
@@ -21,11 +21,11 @@ pub async fn open(
     config: &Config,
     metrics: Router,
     others: Router,
-    ending: &HttpEnding,
+    shutdown: &HttpShutdown,
 ) -> anyhow::Result<(Router, Option<MetricsListener>)> {
     let Some(address) = config.telemetry.metrics_listen else { return Ok((others.merge(metrics), None)) };
     let listener = super::listen("telemetry.metrics-listen", address).await?;
     let address = listener.local_addr()?;
-    let task = tokio::spawn(serve_http(config.http.clone(), listener, metrics, ending.clone()));
+    let task = tokio::spawn(serve_http(config.http.clone(), listener, metrics, shutdown.clone()));
     Ok((others, Some(MetricsListener { address, task })))
 }

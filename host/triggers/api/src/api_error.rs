@@ -219,7 +219,7 @@ mod tests {
     use signalbox_intake::samples;
 
     #[test]
-    fn an_answer_asks_in_words_to_send_something_again_exactly_when_it_says_when() {
+    fn a_refusal_asks_to_send_a_request_again_exactly_when_it_has_retry_after() {
         let mut refusals: Vec<ApiError> = samples::of_intake().into_iter().map(ApiError::from).collect();
         refusals.extend(samples::of_store().into_iter().map(ApiError::from));
         let of_reviews = samples::of_store().into_iter().map(|error| ReviewFailure::Review(ReviewError::Store(error)));
@@ -227,11 +227,14 @@ mod tests {
         let of_handlers = samples::of_store().into_iter().map(|error| HandleError::Decide(error.into()));
         refusals.extend(of_handlers.map(ApiError::from));
         for ApiError(problem) in refusals {
-            let says_when = problem.says_when();
-            assert_eq!(samples::ask_to_try_again(problem.detail()), says_when, "{problem:?}");
+            let has_retry_after = problem.has_retry_after();
+            assert_eq!(samples::ask_to_try_again(problem.detail()), has_retry_after, "{problem:?}");
             let may_pass = [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS];
             // An input that is stored already is decided without being sent again.
-            assert!(may_pass.contains(&problem.status()) == says_when || problem.code() == "delayed", "{problem:?}");
+            assert!(
+                may_pass.contains(&problem.status()) == has_retry_after || problem.code() == "delayed",
+                "{problem:?}"
+            );
         }
     }
 }

@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn methods_that_strangers_make_up_are_one_label() {
+    fn unknown_methods_share_one_metric_label() {
         for name in ["GET", "POST", "OPTIONS"] {
             assert_eq!(label(&name.parse().unwrap()), name);
         }

@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wish_to_wait_is_read_from_parameter_and_preference() {
+    fn the_wait_time_is_read_from_the_parameter_and_the_prefer_header() {
         let parameter = |text: &str| wait(Some(text), &HeaderMap::new()).map_err(|refusal| refusal.0.code().as_str());
         assert_eq!(parameter("10"), Ok(Some(Duration::from_secs(10))));
         assert_eq!(parameter("500ms"), Ok(Some(Duration::from_millis(500))));

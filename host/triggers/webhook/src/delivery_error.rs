@@ -208,7 +208,7 @@ mod tests {
     use signalbox_intake::samples;
 
     #[test]
-    fn an_answer_asks_in_words_to_send_a_delivery_again_exactly_when_it_says_when() {
+    fn a_refusal_asks_to_send_a_delivery_again_exactly_when_it_has_retry_after() {
         let mut refusals: Vec<DeliveryError> = samples::of_store().into_iter().map(DeliveryError::from).collect();
         // An input that is accepted before it is decided is never delayed.
         let of_intake = samples::of_intake().into_iter().filter(|error| !matches!(error, IntakeError::Delayed(_)));
@@ -222,10 +222,10 @@ mod tests {
         ]);
         for refusal in refusals {
             let problem = refusal.problem(Duration::from_secs(5));
-            let says_when = problem.says_when();
-            assert_eq!(samples::ask_to_try_again(problem.detail()), says_when, "{refusal:?}: {problem:?}");
+            let has_retry_after = problem.has_retry_after();
+            assert_eq!(samples::ask_to_try_again(problem.detail()), has_retry_after, "{refusal:?}: {problem:?}");
             let may_pass = [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS];
-            assert_eq!(may_pass.contains(&problem.status()), says_when, "{problem:?}");
+            assert_eq!(may_pass.contains(&problem.status()), has_retry_after, "{problem:?}");
         }
     }
 }

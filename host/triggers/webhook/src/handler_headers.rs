@@ -21,7 +21,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_proves_who_somebody_is_reaches_no_handler() {
+    fn headers_with_credentials_reach_no_handler() {
         let secret = [
             "authorization",
             "proxy-authorization",

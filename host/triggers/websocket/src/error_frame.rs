@@ -20,7 +20,7 @@ pub(super) struct ErrorFrame {
 impl ErrorFrame {
     /// The client broke a rule of the WebSocket protocol, which ends the connection; a message has at most `limit`
     /// bytes.
-    pub fn broken(code: CloseCode, limit: u64) -> Self {
+    pub fn protocol_violation(code: CloseCode, limit: u64) -> Self {
         let (name, message) = match code {
             CloseCode::Binary => {
                 (ErrorCode::BinaryFrame, "binary frames are not part of the protocol; send JSON as text".to_owned())
@@ -76,7 +76,7 @@ impl ErrorFrame {
     }
 
     /// Whether the client caused the error; errors of the host do not count as abuse.
-    pub fn blames_client(&self) -> bool {
+    pub fn is_client_error(&self) -> bool {
         match self.error_type {
             ErrorType::ValidationError | ErrorType::AuthFailed => true,
             // Other users may have used up the limit.

@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_browser_page_of_somebody_else_is_refused() {
+    fn a_browser_page_of_another_origin_is_refused() {
         let from = |origin| request("/ws", &[PROTOCOL, ("origin", origin)]);
         assert_eq!(from("https://console.example.com"), Ok(None));
         for origin in ["https://evil.example.com", "http://console.example.com", "null", ""] {

@@ -1,18 +1,18 @@
 //! The protocol `signalbox.v1` over WebSocket: `docs/guide/websocket.md` is its description for clients.
 //!
-//! The way of a socket: [`upgrade`] and [`handshake`] check the request and [`frames`] the bytes. [`connection`] owns
-//! the socket and asks [`protocol`] what to do about each event. [`message`] has messages decided, [`watch`] returns
-//! what becomes of them, and [`resume`] replays what a client has missed.
+//! The path of a connection: [`upgrade`] and [`handshake`] check the request, and [`frame_validator`] checks the bytes.
+//! [`connection`] owns the socket and asks [`protocol`] what to do about each event. [`message`] has messages decided,
+//! [`watch`] returns the results to the client, and [`resume`] replays what a client has missed.
 
 mod config;
 mod connection;
 mod error_frame;
-mod frames;
+mod frame_validator;
 mod handshake;
+mod incoming_message;
 mod message;
 mod metrics;
 mod protocol;
-mod received;
 mod resume;
 mod review;
 mod upgrade;
@@ -30,7 +30,7 @@ use axum::routing::get;
 use axum::{Extension, Router};
 use http::request::Parts;
 use signalbox_delivery::Audience;
-use signalbox_http::{Allowance, Verifier, client_network};
+use signalbox_http::{ReadBudget, Verifier, client_network};
 use signalbox_intake::Intake;
 use signalbox_limits::{ConcurrencyLimit, ConcurrencyPermit, RateLimiter};
 use signalbox_model::Clock;
@@ -56,7 +56,7 @@ pub const PATH: &str = "/ws";
 pub const SUBPROTOCOL: &str = "signalbox.v1";
 
 /// The average time between the closes of a drain, when the deadline allows it.
-const DRAIN_PACE: Duration = Duration::from_millis(10);
+const DRAIN_CLOSE_INTERVAL: Duration = Duration::from_millis(10);
 
 /// The WebSocket endpoint. Cheap to clone.
 #[derive(Clone)]
@@ -165,7 +165,8 @@ impl Drop for Socket {
 impl Shared {
     /// The shorter of the two, because few connections need not be spread over the whole time.
     fn drain_spread(&self) -> Duration {
-        let needed = DRAIN_PACE.saturating_mul(u32::try_from(self.sockets.load(Ordering::Relaxed)).unwrap_or(u32::MAX));
+        let needed = DRAIN_CLOSE_INTERVAL
+            .saturating_mul(u32::try_from(self.sockets.load(Ordering::Relaxed)).unwrap_or(u32::MAX));
         self.config.drain_spread.0.min(needed)
     }
 
@@ -179,13 +180,13 @@ async fn enter(
     State(shared): State<Arc<Shared>>,
     OriginalUri(uri): OriginalUri,
     peer: Option<Extension<ConnectInfo<SocketAddr>>>,
-    allowance: Option<Extension<Allowance>>,
+    read_budget: Option<Extension<ReadBudget>>,
     request: Request,
 ) -> Response {
-    let allowance = allowance.map(|Extension(allowance)| allowance).unwrap_or_default();
+    let read_budget = read_budget.map(|Extension(read_budget)| read_budget).unwrap_or_default();
     let peer = peer.map(|Extension(ConnectInfo(peer))| peer);
     match admit(&shared, &uri, &mut request.into_parts().0, peer) {
-        Ok((upgrade, presented, permits)) => accept(shared, upgrade, presented, permits, allowance),
+        Ok((upgrade, presented, permits)) => accept(shared, upgrade, presented, permits, read_budget),
         Err(refusal) => refuse(refusal),
     }
 }
@@ -224,7 +225,7 @@ fn accept(
     upgrade: Upgrade,
     presented: PresentedToken,
     permits: SocketPermits,
-    allowance: Allowance,
+    read_budget: ReadBudget,
 ) -> Response {
     let message_size = usize::try_from(shared.config.message_size.0).unwrap_or(usize::MAX);
     let outbox_size = usize::try_from(shared.config.outbox_size.0).unwrap_or(usize::MAX);
@@ -241,7 +242,7 @@ fn accept(
     tokio::spawn(async move {
         let SocketPermits { socket, unauthenticated } = permits;
         let Some(mut stream) = upgrade.stream(config).await else { return };
-        let mut connection = ConnectionTask::new(shared, unauthenticated, allowance);
+        let mut connection = ConnectionTask::new(shared, unauthenticated, read_budget);
         connection.run(&mut stream, presented.token).await;
         drop(connection);
         drop((socket, counted));

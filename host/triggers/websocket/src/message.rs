@@ -11,13 +11,13 @@ use tracing::Instrument as _;
 
 use crate::Shared;
 use crate::error_frame::ErrorFrame;
-use crate::watch::{MessageInputs, Sender};
+use crate::watch::{MessageInputs, MessageSender};
 
 /// When a client is told to send a message again that its handler could not take.
-const HANDLER_PAUSE: Duration = Duration::from_secs(1);
+const HANDLER_RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// Has a message decided; its sender gets the result.
-pub(super) fn decide(shared: &Arc<Shared>, access: &UserAccess, message: Message, sender: Sender) {
+pub(super) fn decide(shared: &Arc<Shared>, access: &UserAccess, message: Message, sender: MessageSender) {
     let arrival = match shared.intake.check_message(access, message) {
         Ok(arrival) => arrival,
         Err(error) => return sender.refused(ErrorFrame::from(&error)),
@@ -39,7 +39,13 @@ pub(super) fn decide(shared: &Arc<Shared>, access: &UserAccess, message: Message
     shared.tasks.spawn(handling.in_current_span());
 }
 
-async fn handle(shared: &Shared, task: Box<HandlerTask>, event_id: String, correlation_id: String, sender: Sender) {
+async fn handle(
+    shared: &Shared,
+    task: Box<HandlerTask>,
+    event_id: String,
+    correlation_id: String,
+    sender: MessageSender,
+) {
     let Received { inputs, reply } = match shared.intake.run_handler(task).await {
         Ok(received) => received,
         Err(error) => {
@@ -64,7 +70,7 @@ fn mapping(event: HandlerEvent) -> Result<NewInput, ReceiveError> {
     Ok(NewInput { id: None, input_type: InputType::UserMessage, user_id: Some(user_id), location_id, content })
 }
 
-fn submit(shared: &Shared, inputs: Vec<AcceptedInput>, sender: Sender, reply: Option<ResponseContent>) {
+fn submit(shared: &Shared, inputs: Vec<AcceptedInput>, sender: MessageSender, reply: Option<ResponseContent>) {
     let watchers = MessageInputs::watchers(sender, reply, inputs.len());
     for (input, watcher) in inputs.into_iter().zip(watchers) {
         if let Err(error) = shared.intake.submit(input, watcher.clone()) {
@@ -115,6 +121,6 @@ impl From<&HandleError> for ErrorFrame {
             error => error.to_string(),
         };
         let frame = Self::new(error_type, error.code(), message);
-        if error.retryable() { frame.retry_after(HANDLER_PAUSE) } else { frame }
+        if error.retryable() { frame.retry_after(HANDLER_RETRY_AFTER) } else { frame }
     }
 }

@@ -8,18 +8,19 @@ mod pings;
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-use signalbox_http::{AuthError, Verified};
+use signalbox_http::{AuthError, VerifiedToken};
 use signalbox_model::{ErrorCode, ErrorType};
 use signalbox_sessions::{ClientFrame, ClientLimits, Close, CloseCode, Heartbeat, MessageFrame, ServerFrame};
 
 use crate::error_frame::{ErrorFrame, close_code};
 
 pub(super) use event::{Action, ConnectionTime, Event, Rules};
+use event::{RequestResult, VerifyResult};
 use phase::{ConnectionPhase, Drain};
 use pings::Pings;
 
 /// How long a client with too many messages in flight is told to wait.
-const IN_FLIGHT_PAUSE: Duration = Duration::from_millis(250);
+const IN_FLIGHT_RETRY_AFTER: Duration = Duration::from_millis(250);
 
 #[derive(Debug)]
 pub(super) struct Protocol {
@@ -27,30 +28,30 @@ pub(super) struct Protocol {
     connection_id: String,
     phase: ConnectionPhase,
     /// Each business with a message that is being decided, and the messages that wait for it.
-    lanes: HashMap<String, VecDeque<MessageFrame>>,
+    business_queues: HashMap<String, VecDeque<MessageFrame>>,
     in_flight: usize,
     resuming: bool,
     errors: VecDeque<Duration>,
     pings: Pings,
-    next_ping: Duration,
-    pong_due: Option<Duration>,
+    next_ping_at: Duration,
+    pong_deadline: Option<Duration>,
     drain: Option<Drain>,
 }
 
 impl Protocol {
     pub fn new(rules: Rules, connection_id: String) -> Self {
-        let next_ping = rules.ping_interval;
+        let next_ping_at = rules.ping_interval;
         Self {
             rules,
             connection_id,
-            phase: ConnectionPhase::Joining,
-            lanes: HashMap::new(),
+            phase: ConnectionPhase::Authenticating,
+            business_queues: HashMap::new(),
             in_flight: 0,
             resuming: false,
             errors: VecDeque::new(),
             pings: Pings::default(),
-            next_ping,
-            pong_due: None,
+            next_ping_at,
+            pong_deadline: None,
             drain: None,
         }
     }
@@ -64,14 +65,14 @@ impl Protocol {
         }
         match event {
             Event::Tick => {}
-            Event::Heard => self.pong_due = None,
-            Event::Control => self.on_control(now, &mut actions),
+            Event::DataReceived => self.pong_deadline = None,
+            Event::ControlFrame => self.on_control(now, &mut actions),
             Event::Frame { frame, throttled } => self.on_frame(frame, throttled, now, &mut actions),
-            Event::NoFrame(error) => self.refuse(ErrorFrame::from(&error), now, &mut actions),
-            Event::Broken(code) => self.on_broken(code, now, &mut actions),
+            Event::InvalidFrame(error) => self.refuse(ErrorFrame::from(&error), now, &mut actions),
+            Event::ProtocolViolation(code) => self.on_violation(code, now, &mut actions),
             Event::Verified(result) => self.on_verified(result, now, &mut actions),
             Event::Joined(verified) => self.on_joined(verified, now, &mut actions),
-            Event::NoRoom { limit } => {
+            Event::TooManyConnections { limit } => {
                 let message = format!("you have {limit} connections, which is the limit; close one of them first");
                 let error = ErrorFrame::new(ErrorType::RateLimitExceeded, ErrorCode::TooManyConnections, message);
                 let after = CloseCode::TooManyConnections.reconnect_after_ms().unwrap_or_default();
@@ -82,17 +83,17 @@ impl Protocol {
                 if let Some(error) = error {
                     self.refuse(*error, now, &mut actions);
                 }
-                self.on_finished(business_id, &mut actions);
+                self.on_decided(business_id, &mut actions);
             }
             // A client may send its next request as soon as it reads the end of this one, so the slot is free before
             // that.
-            Event::Reviewed(ended) => {
+            Event::Reviewed(result) => {
                 self.in_flight = self.in_flight.saturating_sub(1);
-                self.tell(ended.map(Some), now, &mut actions);
+                self.finish_request(result.map(Some), now, &mut actions);
             }
-            Event::Resumed(ended) => {
+            Event::Resumed(result) => {
                 self.resuming = false;
-                self.tell(ended, now, &mut actions);
+                self.finish_request(result, now, &mut actions);
             }
             Event::Drain { reconnect_in, close_in, give_up_in } => {
                 self.on_drain(reconnect_in, now.elapsed + close_in, now.elapsed + give_up_in, &mut actions);
@@ -107,11 +108,11 @@ impl Protocol {
         let until = |at: Duration| at.saturating_sub(now.elapsed);
         let timers = match &self.phase {
             ConnectionPhase::Closed => return None,
-            ConnectionPhase::Joining => [Some(until(self.rules.auth_timeout)), None, None],
-            ConnectionPhase::Open { expires_at, reminded, .. } => {
+            ConnectionPhase::Authenticating => [Some(until(self.rules.auth_timeout)), None, None],
+            ConnectionPhase::Open { expires_at, expiry_notice_sent, .. } => {
                 let left = Duration::try_from(expires_at.duration_since(now.wall)).unwrap_or_default();
-                let notice = if *reminded { left } else { left.saturating_sub(self.rules.expiry_notice) };
-                [Some(notice), Some(until(self.next_ping)), self.pong_due.map(until)]
+                let notice = if *expiry_notice_sent { left } else { left.saturating_sub(self.rules.expiry_notice) };
+                [Some(notice), Some(until(self.next_ping_at)), self.pong_deadline.map(until)]
             }
         };
         let drained = self.drain.map(|drain| {
@@ -124,7 +125,7 @@ impl Protocol {
     fn check_time(&mut self, now: ConnectionTime, actions: &mut Vec<Action>) {
         match &mut self.phase {
             ConnectionPhase::Closed => {}
-            ConnectionPhase::Joining => {
+            ConnectionPhase::Authenticating => {
                 if now.elapsed >= self.rules.auth_timeout {
                     let seconds = self.rules.auth_timeout.as_secs_f64();
                     let message = format!("no token came within {seconds} s; send an auth frame first");
@@ -133,7 +134,7 @@ impl Protocol {
                     self.close(CloseCode::AuthTimeout.into(), actions);
                 }
             }
-            ConnectionPhase::Open { expires_at, reminded, .. } => {
+            ConnectionPhase::Open { expires_at, expiry_notice_sent, .. } => {
                 let expires_at = *expires_at;
                 let left = Duration::try_from(expires_at.duration_since(now.wall)).unwrap_or_default();
                 if left.is_zero() {
@@ -142,8 +143,8 @@ impl Protocol {
                     self.close(CloseCode::TokenExpired.into(), actions);
                     return;
                 }
-                if left <= self.rules.expiry_notice && !*reminded {
-                    *reminded = true;
+                if left <= self.rules.expiry_notice && !*expiry_notice_sent {
+                    *expiry_notice_sent = true;
                     actions.push(Action::Send(ServerFrame::TokenExpiring { expires_at }));
                 }
                 self.check_heartbeat(now, actions);
@@ -152,18 +153,18 @@ impl Protocol {
     }
 
     fn check_heartbeat(&mut self, now: ConnectionTime, actions: &mut Vec<Action>) {
-        if self.pong_due.is_some_and(|due| now.elapsed >= due) {
+        if self.pong_deadline.is_some_and(|due| now.elapsed >= due) {
             self.close(CloseCode::HeartbeatMissed.into(), actions);
-        } else if now.elapsed >= self.next_ping {
+        } else if now.elapsed >= self.next_ping_at {
             actions.push(Action::Ping);
-            self.next_ping = now.elapsed + self.rules.ping_interval;
-            self.pong_due.get_or_insert(now.elapsed + self.rules.pong_timeout);
+            self.next_ping_at = now.elapsed + self.rules.ping_interval;
+            self.pong_deadline.get_or_insert(now.elapsed + self.rules.pong_timeout);
         }
     }
 
     /// A pong is an answer and a ping is a sign of life, unless the client sends too many of them.
     fn on_control(&mut self, now: ConnectionTime, actions: &mut Vec<Action>) {
-        self.pong_due = None;
+        self.pong_deadline = None;
         let (most, window) = (self.rules.max_pings, self.rules.error_window);
         if self.pings.is_flood(now.elapsed, most, window) {
             let message = format!("more than {most} WebSocket pings and pongs within {} s", window.as_secs_f64());
@@ -228,7 +229,7 @@ impl Protocol {
             ClientFrame::Message(message) => self.on_message(message, now, actions),
             // Reviews of different decisions need no order, and of one decision only one counts.
             ClientFrame::Review(review) => {
-                if self.has_room(&review.id, now, actions) {
+                if self.admit_request(&review.id, now, actions) {
                     self.in_flight += 1;
                     actions.push(Action::Review(review));
                 }
@@ -237,21 +238,21 @@ impl Protocol {
     }
 
     fn on_message(&mut self, message: MessageFrame, now: ConnectionTime, actions: &mut Vec<Action>) {
-        if !self.has_room(&message.id, now, actions) {
+        if !self.admit_request(&message.id, now, actions) {
             return;
         }
         self.in_flight += 1;
-        match self.lanes.get_mut(&message.business_id) {
-            Some(lane) => lane.push_back(message),
+        match self.business_queues.get_mut(&message.business_id) {
+            Some(queue) => queue.push_back(message),
             None => {
-                self.lanes.insert(message.business_id.clone(), VecDeque::new());
+                self.business_queues.insert(message.business_id.clone(), VecDeque::new());
                 actions.push(Action::Decide(message));
             }
         }
     }
 
     /// Whether one more message or review may be taken; if not, the client is told so.
-    fn has_room(&mut self, id: &str, now: ConnectionTime, actions: &mut Vec<Action>) -> bool {
+    fn admit_request(&mut self, id: &str, now: ConnectionTime, actions: &mut Vec<Action>) -> bool {
         if self.drain.is_some() {
             let error = ErrorFrame::from(&signalbox_intake::IntakeError::Draining);
             self.refuse(error.for_message(Some(id)), now, actions);
@@ -260,37 +261,37 @@ impl Protocol {
         if self.in_flight >= self.rules.in_flight {
             let text = format!("{} messages of this connection are in flight; wait for an answer", self.in_flight);
             let error = ErrorFrame::new(ErrorType::RateLimitExceeded, ErrorCode::TooManyInFlight, text);
-            self.refuse(error.for_message(Some(id)).retry_after(IN_FLIGHT_PAUSE), now, actions);
+            self.refuse(error.for_message(Some(id)).retry_after(IN_FLIGHT_RETRY_AFTER), now, actions);
             return false;
         }
         true
     }
 
-    fn on_finished(&mut self, business_id: String, actions: &mut Vec<Action>) {
-        let Some(lane) = self.lanes.get_mut(&business_id) else { return };
+    fn on_decided(&mut self, business_id: String, actions: &mut Vec<Action>) {
+        let Some(queue) = self.business_queues.get_mut(&business_id) else { return };
         self.in_flight = self.in_flight.saturating_sub(1);
         if matches!(self.phase, ConnectionPhase::Closed) {
             return;
         }
-        match lane.pop_front() {
+        match queue.pop_front() {
             Some(next) => actions.push(Action::Decide(next)),
             None => {
-                self.lanes.remove(&business_id);
+                self.business_queues.remove(&business_id);
             }
         }
     }
 
-    fn on_verified(&mut self, result: Result<Verified, AuthError>, now: ConnectionTime, actions: &mut Vec<Action>) {
+    fn on_verified(&mut self, result: VerifyResult, now: ConnectionTime, actions: &mut Vec<Action>) {
         match (&mut self.phase, result) {
             (ConnectionPhase::Closed, _) => {}
-            (ConnectionPhase::Joining, Ok(verified)) => actions.push(Action::Join(verified)),
-            (ConnectionPhase::Joining, Err(error)) => {
+            (ConnectionPhase::Authenticating, Ok(verified)) => actions.push(Action::Join(verified)),
+            (ConnectionPhase::Authenticating, Err(error)) => {
                 actions.push(Action::Send(ErrorFrame::from(&error).into_frame(now.wall)));
                 self.close(close_code(&error).into(), actions);
             }
             // A refresh that fails takes nothing away: the old token stays valid until it expires.
             (ConnectionPhase::Open { .. }, Err(error)) => self.refuse(ErrorFrame::from(&error), now, actions),
-            (ConnectionPhase::Open { user_id, expires_at, reminded }, Ok(verified)) => {
+            (ConnectionPhase::Open { user_id, expires_at, expiry_notice_sent }, Ok(verified)) => {
                 if *user_id != verified.access.user_id {
                     let message = "the new token is of another user; open another connection for another user";
                     let error = ErrorFrame::new(ErrorType::AuthFailed, ErrorCode::TokenOtherUser, message);
@@ -299,18 +300,18 @@ impl Protocol {
                     return;
                 }
                 let until = verified.expires_at;
-                (*expires_at, *reminded) = (until, false);
+                (*expires_at, *expiry_notice_sent) = (until, false);
                 actions.push(Action::Refresh(verified));
                 actions.push(Action::Send(ServerFrame::Refreshed { expires_at: until }));
             }
         }
     }
 
-    fn on_joined(&mut self, verified: Verified, now: ConnectionTime, actions: &mut Vec<Action>) {
-        if !matches!(self.phase, ConnectionPhase::Joining) {
+    fn on_joined(&mut self, verified: VerifiedToken, now: ConnectionTime, actions: &mut Vec<Action>) {
+        if !matches!(self.phase, ConnectionPhase::Authenticating) {
             return;
         }
-        let Verified { access, expires_at, .. } = verified;
+        let VerifiedToken { access, expires_at, .. } = verified;
         let millis = |duration: Duration| duration.as_millis() as u64;
         actions.push(Action::Send(ServerFrame::Welcome {
             connection_id: self.connection_id.clone(),
@@ -324,12 +325,12 @@ impl Protocol {
             limits: self.rules.limits,
             server_time: now.wall,
         }));
-        self.phase = ConnectionPhase::Open { user_id: access.user_id, expires_at, reminded: false };
-        self.next_ping = now.elapsed + self.rules.ping_interval;
+        self.phase = ConnectionPhase::Open { user_id: access.user_id, expires_at, expiry_notice_sent: false };
+        self.next_ping_at = now.elapsed + self.rules.ping_interval;
     }
 
-    fn on_broken(&mut self, code: CloseCode, now: ConnectionTime, actions: &mut Vec<Action>) {
-        let error = ErrorFrame::broken(code, self.rules.limits.message_bytes).into_frame(now.wall);
+    fn on_violation(&mut self, code: CloseCode, now: ConnectionTime, actions: &mut Vec<Action>) {
+        let error = ErrorFrame::protocol_violation(code, self.rules.limits.message_bytes).into_frame(now.wall);
         actions.push(Action::Send(error));
         self.close(code.into(), actions);
     }
@@ -360,13 +361,8 @@ impl Protocol {
     }
 
     /// Tells the client how a message, review or resume ended.
-    fn tell(
-        &mut self,
-        ended: Result<Option<Box<ServerFrame>>, Box<ErrorFrame>>,
-        now: ConnectionTime,
-        actions: &mut Vec<Action>,
-    ) {
-        match ended {
+    fn finish_request(&mut self, result: RequestResult, now: ConnectionTime, actions: &mut Vec<Action>) {
+        match result {
             Ok(frame) => actions.extend(frame.map(|frame| Action::Send(*frame))),
             Err(error) => self.refuse(*error, now, actions),
         }
@@ -375,7 +371,7 @@ impl Protocol {
     /// Tells the client about a mistake in its frame. A client with too many mistakes in the error window is
     /// disconnected.
     fn refuse(&mut self, error: ErrorFrame, now: ConnectionTime, actions: &mut Vec<Action>) {
-        let counts = error.blames_client();
+        let counts = error.is_client_error();
         actions.push(Action::Send(error.into_frame(now.wall)));
         if !counts {
             return;

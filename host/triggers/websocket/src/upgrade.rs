@@ -13,16 +13,17 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
+use signalbox_http::InspectedStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use crate::SUBPROTOCOL;
-use crate::frames::Frames;
+use crate::frame_validator::FrameValidator;
 use crate::handshake::HandshakeError;
 
 /// A WebSocket on the server's side.
-pub(super) type Stream = WebSocketStream<Frames<TokioIo<hyper::upgrade::Upgraded>>>;
+pub(super) type SocketStream = WebSocketStream<InspectedStream<TokioIo<hyper::upgrade::Upgraded>, FrameValidator>>;
 
 /// The only version of the WebSocket protocol.
 const VERSION: &str = "13";
@@ -98,10 +99,10 @@ impl Upgrade {
     }
 
     /// The WebSocket, once the answer has been written; none when the client has gone meanwhile.
-    pub async fn stream(self, config: WebSocketConfig) -> Option<Stream> {
+    pub async fn stream(self, config: WebSocketConfig) -> Option<SocketStream> {
         let upgraded = self.pending.await.ok()?;
-        let frames = Frames::new(TokioIo::new(upgraded));
-        Some(WebSocketStream::from_raw_socket(frames, Role::Server, Some(config)).await)
+        let stream = InspectedStream::new(TokioIo::new(upgraded), FrameValidator::new());
+        Some(WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await)
     }
 }
 

@@ -14,16 +14,16 @@ use crate::error_frame::ErrorFrame;
 use crate::protocol::Event;
 
 /// A message, and the connection that it came from.
-pub(super) struct Sender {
+pub(super) struct MessageSender {
     pub outbox: Arc<Outbox>,
-    pub notes: mpsc::Sender<Box<Event>>,
+    pub events: mpsc::Sender<Box<Event>>,
     pub user_id: String,
     pub business_id: String,
     pub message_id: String,
     pub progress: bool,
 }
 
-impl Sender {
+impl MessageSender {
     /// The handler took the message, and there is nothing to decide.
     pub fn handled(&self, input_id: String, correlation_id: String, reply: Option<ResponseContent>) {
         let ack = ServerFrame::Ack {
@@ -52,7 +52,7 @@ impl Sender {
 
     fn end(&self, error: Option<Box<ErrorFrame>>) {
         // The channel has room for every message in flight, so this fails only when the connection is gone.
-        let _ = self.notes.try_send(Box::new(Event::Finished { business_id: self.business_id.clone(), error }));
+        let _ = self.events.try_send(Box::new(Event::Finished { business_id: self.business_id.clone(), error }));
     }
 
     /// Ends the message with these frames. The connection is told before the client can have read the frames, so that
@@ -65,10 +65,10 @@ impl Sender {
 /// The inputs that a message became: one, or those that its handler made. They are acknowledged together, because a
 /// client that got an acknowledgement does not send the message again.
 pub(super) struct MessageInputs {
-    sender: Sender,
+    sender: MessageSender,
     /// Sent with the first acknowledgement.
     reply: Option<ResponseContent>,
-    so_far: Mutex<MessageProgress>,
+    progress: Mutex<MessageProgress>,
 }
 
 #[derive(Default)]
@@ -94,47 +94,47 @@ pub(super) struct InputWatcher {
 
 impl MessageInputs {
     /// A watcher for each of `count` inputs, of which there is at least one.
-    pub fn watchers(sender: Sender, reply: Option<ResponseContent>, count: usize) -> Vec<Arc<InputWatcher>> {
-        let so_far = MessageProgress { receipts: vec![None; count], ..MessageProgress::default() };
-        let inputs = Arc::new(Self { sender, reply, so_far: Mutex::new(so_far) });
+    pub fn watchers(sender: MessageSender, reply: Option<ResponseContent>, count: usize) -> Vec<Arc<InputWatcher>> {
+        let progress = MessageProgress { receipts: vec![None; count], ..MessageProgress::default() };
+        let inputs = Arc::new(Self { sender, reply, progress: Mutex::new(progress) });
         let watcher = |index| Arc::new(InputWatcher { inputs: inputs.clone(), index, stored: AtomicBool::new(false) });
         (0..count).map(watcher).collect()
     }
 
     fn change(&self, change: impl FnOnce(&mut MessageProgress)) {
-        let mut so_far = self.so_far.lock().unwrap_or_else(PoisonError::into_inner);
-        change(&mut so_far);
-        let count = so_far.receipts.len();
-        let is_decided = so_far.finished == count && so_far.error.is_none();
+        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut progress);
+        let count = progress.receipts.len();
+        let is_decided = progress.finished == count && progress.error.is_none();
         let ack = if is_decided {
-            let state = if so_far.duplicates == count { AckState::Duplicate } else { AckState::Decided };
-            let answers = so_far.answers;
-            self.acknowledgement(&mut so_far, state, Some(answers))
-        } else if so_far.stored == count && !so_far.acknowledged {
-            self.acknowledgement(&mut so_far, AckState::Accepted, None)
+            let state = if progress.duplicates == count { AckState::Duplicate } else { AckState::Decided };
+            let answers = progress.answers;
+            self.acknowledgement(&mut progress, state, Some(answers))
+        } else if progress.stored == count && !progress.acknowledged {
+            self.acknowledgement(&mut progress, AckState::Accepted, None)
         } else {
             None
         };
-        if so_far.finished < count {
+        if progress.finished < count {
             if let Some(ack) = ack {
                 self.sender.outbox.push(Encoded::json(&ack));
             }
             return;
         }
-        let again = std::mem::take(&mut so_far.again);
+        let again = std::mem::take(&mut progress.again);
         let again = again.iter().flat_map(|record| self.answers_again(record));
-        self.sender.end_with(ack.into_iter().chain(again).collect(), so_far.error.take());
+        self.sender.end_with(ack.into_iter().chain(again).collect(), progress.error.take());
     }
 
     fn acknowledgement(
         &self,
-        so_far: &mut MessageProgress,
+        progress: &mut MessageProgress,
         state: AckState,
         answers: Option<u32>,
     ) -> Option<ServerFrame> {
-        let reply = self.reply.clone().filter(|_| !so_far.acknowledged);
-        so_far.acknowledged = true;
-        let mut receipts = so_far.receipts.iter().flatten();
+        let reply = self.reply.clone().filter(|_| !progress.acknowledged);
+        progress.acknowledged = true;
+        let mut receipts = progress.receipts.iter().flatten();
         let first = receipts.next()?;
         let other = |receipt: &Receipt| OtherInput {
             input_id: receipt.input_id.clone(),
@@ -163,9 +163,9 @@ impl InputWatcher {
     /// The input is refused without a try to decide it.
     pub fn refused(&self, error: &IntakeError) {
         let frame = self.inputs.sender.rejected(ErrorFrame::from(error));
-        self.inputs.change(|so_far| {
-            so_far.finished += 1;
-            so_far.error.get_or_insert(frame);
+        self.inputs.change(|progress| {
+            progress.finished += 1;
+            progress.error.get_or_insert(frame);
         });
     }
 
@@ -201,9 +201,9 @@ impl Watcher for InputWatcher {
 
     fn accepted(&self, receipt: &Receipt) {
         let stored = self.newly_stored();
-        self.inputs.change(|so_far| {
-            so_far.receipt(self.index, receipt.clone());
-            so_far.stored += stored;
+        self.inputs.change(|progress| {
+            progress.receipt(self.index, receipt.clone());
+            progress.stored += stored;
         });
     }
 
@@ -216,14 +216,14 @@ impl Watcher for InputWatcher {
                 let first = record.decision.context.input.correlation_id.clone();
                 let correlation_id = first.unwrap_or_else(|| receipt.correlation_id.clone());
                 let answers = count_answers(&record.decision, &record.output, &sender.user_id);
-                self.inputs.change(|so_far| {
-                    so_far.receipt(self.index, Receipt { correlation_id, ..receipt.clone() });
-                    so_far.stored += stored;
-                    so_far.finished += 1;
-                    so_far.answers += answers;
+                self.inputs.change(|progress| {
+                    progress.receipt(self.index, Receipt { correlation_id, ..receipt.clone() });
+                    progress.stored += stored;
+                    progress.finished += 1;
+                    progress.answers += answers;
                     if decided.duplicate {
-                        so_far.duplicates += 1;
-                        so_far.again.push(record.clone());
+                        progress.duplicates += 1;
+                        progress.again.push(record.clone());
                     }
                 });
             }
@@ -231,9 +231,9 @@ impl Watcher for InputWatcher {
                 let frame = ErrorFrame::from(error).for_message(Some(&sender.message_id));
                 let frame = frame.with("decisionId", receipt.decision_id.as_str());
                 let frame = frame.correlated(&receipt.correlation_id);
-                self.inputs.change(|so_far| {
-                    so_far.finished += 1;
-                    so_far.error.get_or_insert_with(|| Box::new(frame));
+                self.inputs.change(|progress| {
+                    progress.finished += 1;
+                    progress.error.get_or_insert_with(|| Box::new(frame));
                 });
             }
         }

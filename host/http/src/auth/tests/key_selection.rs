@@ -15,7 +15,7 @@ async fn code(verifier: &Verifier, token: &str) -> &'static str {
 }
 
 #[tokio::test]
-async fn a_key_without_a_name_beside_published_ones_keeps_none_of_them_from_being_tried() {
+async fn a_configured_key_without_a_kid_does_not_keep_published_keys_from_being_tried() {
     let (own, theirs) = (es256(), es256());
     let issuer = issuer(Some(json!({"keys": [published(KeyAlgorithm::Es256, &theirs, "one")]}))).await;
     let secret = key(KeyAlgorithm::Hs256, None, SECRET);
@@ -41,7 +41,7 @@ async fn a_key_without_a_name_beside_published_ones_keeps_none_of_them_from_bein
 }
 
 #[tokio::test]
-async fn a_name_that_nobody_knows_is_called_unknown_and_a_known_one_is_looked_up_no_more() {
+async fn an_unknown_kid_is_reported_as_unknown_and_a_known_one_causes_no_fetch() {
     let (first, second) = (es256(), es256());
     let issuer = issuer(Some(json!({"keys": [published(KeyAlgorithm::Es256, &first, "one")]}))).await;
     let own = vec![key(KeyAlgorithm::Es256, None, &es256().public_key_pem()), key(KeyAlgorithm::Hs256, None, SECRET)];
@@ -67,7 +67,7 @@ async fn a_name_that_nobody_knows_is_called_unknown_and_a_known_one_is_looked_up
 }
 
 #[tokio::test]
-async fn a_key_of_the_configuration_alone_says_what_is_wrong_with_its_tokens() {
+async fn with_configured_keys_only_the_error_names_signature_algorithm_or_kid() {
     let (own, other) = (es256(), es256());
     let one = verifier(vec![(KeyAlgorithm::Es256, None, &own.public_key_pem())]).unwrap();
     assert_eq!(code(&one, &sign(KeyAlgorithm::Es256, &own, Some("any"))).await, "good");
@@ -80,7 +80,7 @@ async fn a_key_of_the_configuration_alone_says_what_is_wrong_with_its_tokens() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_in_a_token_is_said_by_the_key_that_signed_it() {
+async fn of_two_keys_with_the_same_kid_the_one_that_signed_the_token_verifies_it() {
     let (first, second) = (es256(), es256());
     let keys = vec![published(KeyAlgorithm::Es256, &first, "same"), published(KeyAlgorithm::Es256, &second, "same")];
     let issuer = issuer(Some(json!({ "keys": keys }))).await;
@@ -95,7 +95,7 @@ async fn what_is_wrong_in_a_token_is_said_by_the_key_that_signed_it() {
 }
 
 #[tokio::test]
-async fn a_published_key_that_is_of_no_use_spoils_no_other() {
+async fn an_unusable_published_key_does_not_affect_the_others() {
     let pair = es256();
     let with = |changes: Value| {
         let mut jwk = published(KeyAlgorithm::Es256, &pair, "k");
@@ -150,7 +150,7 @@ async fn a_published_key_that_is_of_no_use_spoils_no_other() {
 }
 
 #[tokio::test]
-async fn a_published_key_verifies_with_every_algorithm_of_its_kind_or_the_one_that_it_names() {
+async fn a_published_key_verifies_with_its_alg_or_else_with_every_algorithm_of_its_key_type() {
     let rsa = KeyPair::generate_for(&PKCS_RSA_SHA256).unwrap();
     let larger = KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384).unwrap();
     let mut any = published(KeyAlgorithm::Rs256, &rsa, "any");
@@ -175,7 +175,7 @@ async fn a_published_key_verifies_with_every_algorithm_of_its_kind_or_the_one_th
 }
 
 #[tokio::test]
-async fn ed25519_is_known_by_both_its_names() {
+async fn ed25519_is_accepted_under_both_of_its_alg_names() {
     let pair = KeyPair::generate_for(&PKCS_ED25519).unwrap();
     let token = |name: &str| {
         let signed = format!("{}.{}", encoded(&json!({"alg": name, "kid": "k"})), encoded(&claims()));
@@ -202,7 +202,7 @@ async fn ed25519_is_known_by_both_its_names() {
 }
 
 #[tokio::test]
-async fn a_key_that_the_issuer_withdraws_stops_working_also_when_it_was_the_last() {
+async fn a_withdrawn_key_stops_working_even_if_it_was_the_last_one() {
     let pair = es256();
     let issuer = issuer(Some(json!({"keys": [published(KeyAlgorithm::Es256, &pair, "one")]}))).await;
     let verifier = issuer.verifier(HumanDuration::millis(0));
@@ -214,7 +214,7 @@ async fn a_key_that_the_issuer_withdraws_stops_working_also_when_it_was_the_last
 }
 
 #[tokio::test]
-async fn unknown_keys_do_not_make_us_flood_the_issuer() {
+async fn unknown_kids_do_not_cause_more_fetches_than_the_interval_allows() {
     let pair = KeyPair::generate_for(&PKCS_ED25519).unwrap();
     let issuer = issuer(Some(json!({"keys": [published(KeyAlgorithm::EdDsa, &pair, "one")]}))).await;
     let verifier = issuer.verifier(HumanDuration::secs(3_600));

@@ -43,7 +43,7 @@ fn served(state: &mut AdmissionState<String>, business: &str) -> Vec<String> {
 }
 
 #[test]
-fn no_business_or_user_takes_the_room_of_another() {
+fn no_business_or_user_takes_the_permits_of_another() {
     let mut state = AdmissionState::<()>::new(LIMITS);
     let (ana, dan) = (requester("loud", Some("ana")), requester("loud", Some("dan")));
     assert!(state.try_admit(&ana) && state.try_admit(&ana));
@@ -78,7 +78,7 @@ const LIMITS_OF_ONE: AdmissionLimits = AdmissionLimits {
 };
 
 #[test]
-fn a_user_who_has_the_users_share_holds_nobody_up() {
+fn a_user_at_its_limit_does_not_delay_other_users() {
     let mut state = AdmissionState::<&str>::new(AdmissionLimits { in_flight: 3, ..LIMITS });
     let (ana, dan) = (requester("b", Some("ana")), requester("b", Some("dan")));
     assert!(state.try_admit(&ana) && state.try_admit(&ana) && state.try_admit(&dan));
@@ -92,7 +92,7 @@ fn a_user_who_has_the_users_share_holds_nobody_up() {
 }
 
 #[test]
-fn what_is_stored_has_its_turn_like_a_business_and_is_never_sent_away() {
+fn stored_inputs_take_turns_like_a_business_and_are_never_refused() {
     let mut state = flooded(LIMITS_OF_ONE, 5);
     for number in 0..20 {
         state.enqueue(requester("flood", None), true, format!("stored {number}")).unwrap();
@@ -179,7 +179,7 @@ impl Known {
 
 proptest! {
     #[test]
-    fn no_room_is_lost_in_any_order_of_coming_going_giving_up_and_closing(
+    fn no_permit_is_lost_in_any_order_of_arrivals_releases_cancellations_and_closing(
         steps in prop::collection::vec(step(), 1..120),
     ) {
         let mut state = AdmissionState::<u64>::new(LIMITS);

@@ -5,7 +5,7 @@ use signalbox_tests_decider::api::{Host, PATIENCE, ana, read, token};
 const INPUTS: &str = "/v1/businesses/trattoria/inputs";
 
 #[tokio::test]
-async fn who_waits_gets_the_decision_in_the_answer() {
+async fn a_request_that_waits_gets_the_decision_in_its_response() {
     let host = Host::start().await;
     let body = json!({"locationId": "bar", "type": "user_message", "content": {"text": "a table"}});
     let (status, decision) = host.ask(&ana(), "trattoria", &body).await;
@@ -19,7 +19,7 @@ async fn who_waits_gets_the_decision_in_the_answer() {
 }
 
 #[tokio::test]
-async fn a_preference_is_as_good_as_the_parameter_and_is_confirmed() {
+async fn the_prefer_header_works_like_the_parameter_and_is_acknowledged() {
     let host = Host::start().await;
     let body = json!({"content": {"data": {"n": 1}}});
     let request = host.ana(Method::POST, INPUTS).header("prefer", "respond-async, wait=5").json(&body);
@@ -29,7 +29,7 @@ async fn a_preference_is_as_good_as_the_parameter_and_is_confirmed() {
 }
 
 #[tokio::test]
-async fn who_does_not_wait_is_told_where_to_look_after_it_is_stored() {
+async fn a_request_that_does_not_wait_gets_a_location_once_its_input_is_stored() {
     let host = Host::start().await;
     let body = json!({"content": {"text": "wait:gate"}});
     let response = host.ana(Method::POST, INPUTS).json(&body).send().await.unwrap();
@@ -167,7 +167,7 @@ async fn the_callers_correlation_id_stays_with_the_decision() {
 }
 
 #[tokio::test]
-async fn when_there_is_no_room_the_caller_is_told_when_to_come_back_and_nothing_is_stored() {
+async fn a_full_host_answers_with_retry_after_and_stores_nothing() {
     let host = Host::with(|settings| {
         settings.intake.in_flight = 1;
         settings.intake.waiting = 0;

@@ -54,7 +54,7 @@ async fn the_link_leads_to_the_next_page() {
 }
 
 #[tokio::test]
-async fn who_may_only_send_sees_own_decisions_and_no_others() {
+async fn a_user_who_may_only_send_sees_own_decisions_and_no_others() {
     let host = Host::start().await;
     let (_, decision) = host.ask(&ana(), "trattoria", &json!({"content": {"text": "mine"}})).await;
     let dan = token("dan", &[("trattoria", "coordinator")]);

@@ -78,7 +78,7 @@ async fn a_body_that_is_not_plain_json_or_too_large_is_refused() {
 }
 
 #[tokio::test]
-async fn a_body_without_end_is_given_up() {
+async fn a_body_without_an_end_is_timed_out() {
     let host = Host::with(|settings| settings.api.body_timeout = HumanDuration::millis(50)).await;
     let mut stream = TcpStream::connect(host.address).await.unwrap();
     let head = format!(
@@ -159,7 +159,7 @@ async fn an_address_or_method_that_is_not_there_is_a_problem_like_any_other() {
 }
 
 #[tokio::test]
-async fn who_asks_too_much_is_told_when_to_come_back_and_others_are_served() {
+async fn a_caller_over_its_rate_gets_retry_after_and_others_are_served() {
     let one = NonZeroU32::new(1).unwrap();
     let host = Host::with(|settings| {
         settings.api.requests_per_second = one;
@@ -184,7 +184,7 @@ async fn who_asks_too_much_is_told_when_to_come_back_and_others_are_served() {
 }
 
 #[tokio::test]
-async fn one_business_that_is_asked_too_much_costs_no_other() {
+async fn a_business_over_its_rate_does_not_affect_the_requests_of_others() {
     let host = Host::with(|settings| {
         settings.intake.rate_per_business = NonZeroU32::MIN;
         settings.intake.burst_per_business = NonZeroU32::MIN;
@@ -196,7 +196,7 @@ async fn one_business_that_is_asked_too_much_costs_no_other() {
 }
 
 #[tokio::test]
-async fn who_gives_in_too_much_is_told_when_to_come_back_and_may_still_look() {
+async fn a_caller_over_its_input_rate_gets_retry_after_and_may_still_read() {
     let host = Host::with(|settings| {
         settings.intake.rate_per_user = NonZeroU32::MIN;
         settings.intake.burst_per_user = NonZeroU32::MIN;

@@ -186,7 +186,7 @@ async fn edited_actions_leave_in_place_of_the_decisions_own() {
 }
 
 #[tokio::test]
-async fn of_reviews_at_once_exactly_one_counts_and_the_others_are_told_who_was_first() {
+async fn of_concurrent_reviews_exactly_one_counts_and_the_others_name_the_first_reviewer() {
     let host = Host::start().await;
     let id = asked(&host, "review").await;
     let requests: Vec<_> = (0..8)
@@ -253,7 +253,7 @@ async fn the_same_key_is_answered_alike_and_with_another_body_refused() {
 }
 
 #[tokio::test]
-async fn what_is_no_review_is_refused_with_its_place_and_changes_nothing() {
+async fn an_invalid_review_is_refused_with_the_invalid_field_and_changes_nothing() {
     let host = Host::start().await;
     let id = asked(&host, "review").await;
     let path = format!("{REVIEWS}/{id}");

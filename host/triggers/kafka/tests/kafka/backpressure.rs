@@ -1,7 +1,7 @@
 use super::host::{Host, INPUTS, cluster, committed, send_input, until};
 
 #[tokio::test]
-async fn when_admission_is_full_records_wait_their_turn_and_none_is_lost() {
+async fn records_wait_while_admission_is_full_and_none_is_lost() {
     let kafka = cluster();
     let host = Host::with(&kafka, |settings| {
         settings.intake.in_flight = 1;

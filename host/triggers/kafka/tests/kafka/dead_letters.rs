@@ -47,7 +47,7 @@ async fn a_dead_letter_has_all_of_the_record_and_says_why_and_where_it_was() {
 }
 
 #[tokio::test]
-async fn what_is_no_input_is_put_aside_with_its_reason() {
+async fn a_record_that_is_not_an_input_becomes_a_dead_letter_with_its_reason() {
     let deep = format!("{}1{}", r#"{"a":"#.repeat(40), "}".repeat(40));
     let cases: Vec<(&str, Option<String>)> = vec![
         ("value_empty", None),
@@ -90,7 +90,7 @@ async fn what_is_no_input_is_put_aside_with_its_reason() {
 }
 
 #[tokio::test]
-async fn a_record_that_is_for_nobody_is_put_aside_with_its_reason() {
+async fn a_record_without_a_business_becomes_a_dead_letter_with_its_reason() {
     let kafka = cluster();
     let host = Host::start(&kafka).await;
     host.decider.undeploy("clinic");

@@ -48,7 +48,7 @@ fn standard_headers(time: i64, signature: String) -> Headers<'static> {
 }
 
 #[test]
-fn what_the_published_library_of_standard_webhooks_signs_is_believed() {
+fn signatures_of_the_published_library_of_standard_webhooks_are_verified() {
     for time in [NOW - 300, NOW, NOW + 300] {
         let headers = standard_headers(time, standard(SECRET, "msg_1", time, BODY));
         let found = check(VerifyScheme::StandardWebhooks, &[SECRET], &headers, BODY.as_bytes());
@@ -57,7 +57,7 @@ fn what_the_published_library_of_standard_webhooks_signs_is_believed() {
 }
 
 #[test]
-fn the_example_of_the_standard_is_believed() {
+fn the_example_of_standard_webhooks_is_verified() {
     let body = r#"{"email":"test@example.com","username":"test_user"}"#;
     let headers = [
         ("webhook-id", "msg_27UH4WbU6Z5A5EzD8u03UvzRbpk".to_owned()),
@@ -98,7 +98,7 @@ fn a_body_that_is_no_text_is_verified_as_the_bytes_it_is() {
 }
 
 #[test]
-fn no_delivery_of_standard_webhooks_is_believed_that_is_not_signed_right_now_as_it_is() {
+fn a_delivery_of_standard_webhooks_with_another_body_id_or_time_is_refused() {
     let good = standard(SECRET, "msg_1", NOW, BODY);
     let at = |time| standard_headers(time, standard(SECRET, "msg_1", time, BODY));
     let with = |signature: &str| standard_headers(NOW, signature.to_owned());
@@ -204,7 +204,7 @@ impl Signed {
 }
 
 #[test]
-fn what_the_published_libraries_of_github_and_stripe_sign_is_believed_and_nothing_else() {
+fn signatures_of_the_published_libraries_of_github_and_stripe_are_verified_and_no_others() {
     for one in signed() {
         let (secret, good, body, now) = (one.secret.as_str(), one.signature.as_str(), one.body.as_str(), one.timestamp);
         let id = one.verify(&["another", secret], good, body, now).unwrap();
@@ -228,7 +228,7 @@ fn what_the_published_libraries_of_github_and_stripe_sign_is_believed_and_nothin
 }
 
 #[test]
-fn a_delivery_of_stripe_is_believed_only_at_its_time_and_with_an_id() {
+fn a_delivery_of_stripe_is_verified_only_within_its_time_and_with_an_id() {
     let all = signed();
     let one = all.iter().find(|one| one.scheme == "stripe").unwrap();
     let (secret, good, body, signed_at) =

@@ -37,7 +37,7 @@ async fn a_repeated_delivery_is_answered_the_same_and_decided_once() {
 }
 
 #[tokio::test]
-async fn a_delivery_is_known_again_after_a_restart() {
+async fn a_repeated_delivery_is_recognised_after_a_restart() {
     let store = Store::open(Config::memory()).await.unwrap();
     let first = Host::on(store.clone(), |_| {}).await.deliver("plain", "msg_1", BODY).await;
     let host = Host::on(store, |_| {}).await;
@@ -99,7 +99,7 @@ async fn a_businesss_own_secret_is_changed_without_a_gap() {
 }
 
 #[tokio::test]
-async fn what_a_shared_secret_signed_is_taken_in_at_one_address_only() {
+async fn a_delivery_signed_with_a_shared_secret_is_accepted_at_one_address_only() {
     let store = Store::open(Config::memory()).await.unwrap();
     let host = Host::on(store.clone(), |_| {}).await;
     let headers = signed(SECRET, "msg_1", now(), BODY);

@@ -54,7 +54,7 @@ async fn what_a_handler_refuses_for_good_is_4xx_and_what_may_work_later_is_503()
 }
 
 #[tokio::test]
-async fn a_delivery_that_could_not_be_handled_is_taken_in_when_it_comes_again() {
+async fn a_delivery_whose_handler_was_unavailable_is_accepted_when_it_is_sent_again() {
     let host = Host::start().await;
     for what in ["unavailable", "broken"] {
         assert_eq!(host.deliver("read", what, &format!(r#"{{"do":"{what}"}}"#)).await.status, 503, "{what}");

@@ -57,7 +57,7 @@ async fn a_chunked_body_without_an_end_is_given_up_and_its_connection_closed() {
 }
 
 #[tokio::test]
-async fn a_hook_has_its_own_rate_that_strangers_cannot_use_up() {
+async fn deliveries_without_a_valid_signature_do_not_count_against_the_rate_of_a_hook() {
     let one = NonZeroU32::MIN;
     let host = Host::with(|settings| {
         settings.webhooks.deliveries_per_second = one;
@@ -79,7 +79,7 @@ async fn a_hook_has_its_own_rate_that_strangers_cannot_use_up() {
 }
 
 #[tokio::test]
-async fn a_business_that_is_sent_too_much_sends_its_deliveries_back_and_no_others() {
+async fn deliveries_over_the_rate_of_a_business_are_refused_and_those_of_others_are_not() {
     let host = Host::with(|settings| {
         settings.intake.rate_per_business = NonZeroU32::MIN;
         settings.intake.burst_per_business = NonZeroU32::MIN;
@@ -94,7 +94,7 @@ async fn a_business_that_is_sent_too_much_sends_its_deliveries_back_and_no_other
 }
 
 #[tokio::test]
-async fn a_delivery_that_finds_no_room_is_taken_in_when_it_comes_again() {
+async fn a_delivery_refused_as_busy_is_accepted_when_it_is_sent_again() {
     let store = Store::open(Config::memory()).await.unwrap();
     let full = Host::on(store.clone(), |settings| {
         settings.intake.in_flight = 0;
@@ -113,7 +113,7 @@ async fn a_delivery_that_finds_no_room_is_taken_in_when_it_comes_again() {
 }
 
 #[tokio::test]
-async fn a_host_that_goes_away_sends_deliveries_back() {
+async fn a_draining_host_refuses_deliveries() {
     let host = Host::start().await;
     host.intake.drain(Duration::from_secs(5)).await;
     let answer = host.deliver("plain", "msg_1", "{}").await;

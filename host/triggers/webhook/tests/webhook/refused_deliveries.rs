@@ -18,7 +18,7 @@ fn without_correlation(answer: &Answer) -> Value {
 }
 
 #[tokio::test]
-async fn whatever_is_wrong_with_a_signature_is_one_and_the_same_401_outside_and_a_reason_inside() {
+async fn every_signature_error_is_the_same_401_with_its_reason_in_the_log_only() {
     let recorder = PrometheusBuilder::new().build_recorder();
     let metrics = recorder.handle();
     let _counting = metrics::set_default_local_recorder(&recorder);
@@ -141,7 +141,7 @@ async fn a_secret_that_could_be_tried_out_is_refused_at_start() {
 }
 
 #[tokio::test]
-async fn who_shares_a_secret_is_said_at_start_and_who_has_none_is_named() {
+async fn businesses_that_share_a_secret_or_have_none_are_named_at_start() {
     let hooks = BTreeMap::from([("test".to_owned(), Arc::new(inputs()))]);
     let host = Host::start().await;
     let said = host.webhooks.remarks(&hooks).join("\n");

@@ -3,12 +3,18 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use signalbox_http::{AuthError, Verified};
+use signalbox_http::{AuthError, VerifiedToken};
 use signalbox_sessions::{
     ClientFrame, ClientLimits, Close, CloseCode, FrameError, MessageFrame, ResumeFrame, ReviewFrame, ServerFrame,
 };
 
 use super::super::error_frame::ErrorFrame;
+
+/// A verified token, or why it is refused.
+pub(crate) type VerifyResult = Result<VerifiedToken, AuthError>;
+
+/// The last frame of a review or resume, or the error frame in place of it.
+pub(crate) type RequestResult = Result<Option<Box<ServerFrame>>, Box<ErrorFrame>>;
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,26 +22,26 @@ pub(crate) enum Event {
     /// A frame came; `throttled` says how long its user has to wait when the user's rate is used up.
     Frame { frame: ClientFrame, throttled: Option<Duration> },
     /// Text came that is not a frame.
-    NoFrame(FrameError),
+    InvalidFrame(FrameError),
     /// The client broke a rule of the WebSocket protocol that ends the connection.
-    Broken(CloseCode),
+    ProtocolViolation(CloseCode),
     /// Any bytes came.
-    Heard,
+    DataReceived,
     /// A ping or pong of the WebSocket protocol came.
-    Control,
+    ControlFrame,
     /// The answer to [`Action::Verify`].
-    Verified(Result<Verified, AuthError>),
+    Verified(VerifyResult),
     /// The answer to [`Action::Join`]: the connection is registered.
-    Joined(Verified),
+    Joined(VerifiedToken),
     /// The answer to [`Action::Join`]: the user has too many connections.
-    NoRoom { limit: usize },
+    TooManyConnections { limit: usize },
     /// The end of [`Action::Decide`]; the error, if any, is still to be sent.
     Finished { business_id: String, error: Option<Box<ErrorFrame>> },
     /// The end of [`Action::Review`]; its acknowledgement or error is still to be sent.
     Reviewed(Result<Box<ServerFrame>, Box<ErrorFrame>>),
     /// The end of [`Action::Resume`]; its last frame or error is still to be sent. None when the connection is being
     /// closed.
-    Resumed(Result<Option<Box<ServerFrame>>, Box<ErrorFrame>>),
+    Resumed(RequestResult),
     /// The host shuts down.
     Drain { reconnect_in: Duration, close_in: Duration, give_up_in: Duration },
     /// Time has passed.
@@ -47,10 +53,10 @@ pub(crate) enum Event {
 pub(crate) enum Action {
     /// Verify a token and come back with [`Event::Verified`].
     Verify(String),
-    /// Register the connection and come back with [`Event::Joined`] or [`Event::NoRoom`].
-    Join(Verified),
+    /// Register the connection and come back with [`Event::Joined`] or [`Event::TooManyConnections`].
+    Join(VerifiedToken),
     /// Take over the rights of the new token.
-    Refresh(Verified),
+    Refresh(VerifiedToken),
     /// Queue a frame.
     Send(ServerFrame),
     /// Have a message decided and come back with [`Event::Finished`].

@@ -6,11 +6,11 @@ use jiff::Timestamp;
 #[derive(Debug)]
 pub(super) enum ConnectionPhase {
     /// The client has not authenticated yet.
-    Joining,
+    Authenticating,
     Open {
         user_id: String,
         expires_at: Timestamp,
-        reminded: bool,
+        expiry_notice_sent: bool,
     },
     Closed,
 }

@@ -37,9 +37,9 @@ fn at(millis: u64) -> ConnectionTime {
     ConnectionTime { elapsed, wall: Timestamp::from_second(START).unwrap().checked_add(elapsed).unwrap() }
 }
 
-fn verified(user: &str, seconds: i64) -> Verified {
+fn verified(user: &str, seconds: i64) -> VerifiedToken {
     let businesses = BTreeMap::from([("b0".to_owned(), BusinessAccess::default())]);
-    Verified {
+    VerifiedToken {
         access: UserAccess { user_id: user.to_owned(), businesses },
         expires_at: Timestamp::from_second(START + seconds).unwrap(),
         token_id: None,
@@ -97,7 +97,7 @@ fn closed_with(actions: &[Action]) -> Option<CloseCode> {
 }
 
 #[test]
-fn nothing_is_done_for_somebody_unknown() {
+fn nothing_is_done_before_authentication() {
     let strangers = [
         message("m", "b0"),
         frame(ClientFrame::Ping(PingFrame::default())),
@@ -113,7 +113,7 @@ fn nothing_is_done_for_somebody_unknown() {
 }
 
 #[test]
-fn who_does_not_authenticate_in_time_is_closed() {
+fn a_connection_that_does_not_authenticate_in_time_is_closed() {
     let mut protocol = Protocol::new(rules(), "con_1".to_owned());
     assert_eq!(protocol.wake_in(at(1_000)), Some(Duration::from_secs(4)));
     assert!(protocol.on(Event::Tick, at(4_999)).is_empty());
@@ -122,7 +122,7 @@ fn who_does_not_authenticate_in_time_is_closed() {
 }
 
 #[test]
-fn a_bad_token_closes_with_the_code_of_its_fault() {
+fn an_invalid_token_closes_with_the_close_code_of_its_error() {
     let expired = AuthError::Expired { at: Timestamp::UNIX_EPOCH };
     for (error, code) in [
         (AuthError::Signature, CloseCode::AuthFailed),
@@ -137,11 +137,11 @@ fn a_bad_token_closes_with_the_code_of_its_fault() {
 }
 
 #[test]
-fn a_token_is_reminded_of_once_and_then_closes() {
+fn an_expiring_token_gets_one_notice_and_then_closes() {
     let mut protocol = open(100);
-    assert!(protocol.on(Event::Heard, at(24_000)).is_empty());
+    assert!(protocol.on(Event::DataReceived, at(24_000)).is_empty());
     protocol.on(Event::Tick, at(39_000));
-    protocol.on(Event::Heard, at(39_500));
+    protocol.on(Event::DataReceived, at(39_500));
     assert_eq!(protocol.wake_in(at(39_900)), Some(Duration::from_millis(100)));
     let actions = protocol.on(Event::Tick, at(40_000));
     assert!(matches!(actions[..], [Action::Send(ServerFrame::TokenExpiring { .. })]));
@@ -152,7 +152,7 @@ fn a_token_is_reminded_of_once_and_then_closes() {
 }
 
 #[test]
-fn a_refresh_prolongs_and_a_failed_one_takes_nothing_away() {
+fn a_refresh_extends_the_session_and_a_failed_one_leaves_it_unchanged() {
     let mut protocol = open(100);
     let refresh = protocol.on(frame(ClientFrame::Refresh(AuthFrame { token: "new".to_owned() })), at(1));
     assert_eq!(refresh, [Action::Verify("new".to_owned())]);
@@ -162,8 +162,8 @@ fn a_refresh_prolongs_and_a_failed_one_takes_nothing_away() {
     let actions = protocol.on(Event::Verified(Ok(longer.clone())), at(3));
     assert_eq!(actions[0], Action::Refresh(longer));
     assert!(matches!(actions[1], Action::Send(ServerFrame::Refreshed { .. })));
-    protocol.on(Event::Heard, at(100_001));
-    assert_eq!(closed_with(&protocol.on(Event::Heard, at(100_001))), None);
+    protocol.on(Event::DataReceived, at(100_001));
+    assert_eq!(closed_with(&protocol.on(Event::DataReceived, at(100_001))), None);
 }
 
 #[test]
@@ -175,25 +175,25 @@ fn a_refresh_with_the_token_of_another_user_closes() {
 }
 
 #[test]
-fn a_client_that_does_not_answer_pings_is_gone() {
+fn a_client_that_does_not_answer_pings_is_disconnected() {
     let mut protocol = open(10_000);
     assert_eq!(protocol.on(Event::Tick, at(25_000)), [Action::Ping]);
     assert!(protocol.on(Event::Tick, at(34_999)).is_empty());
     assert_eq!(closed_with(&protocol.on(Event::Tick, at(35_000))), Some(CloseCode::HeartbeatMissed));
     let mut protocol = open(10_000);
     protocol.on(Event::Tick, at(25_000));
-    protocol.on(Event::Heard, at(30_000));
+    protocol.on(Event::DataReceived, at(30_000));
     assert_eq!(protocol.on(Event::Tick, at(50_000)), [Action::Ping]);
 }
 
 #[test]
-fn errors_are_borne_until_they_do_not_stop() {
+fn errors_are_tolerated_up_to_a_limit_per_window() {
     let mut protocol = open(10_000);
-    let garbage = || Event::NoFrame(FrameError::NoType);
+    let garbage = || Event::InvalidFrame(FrameError::NoType);
     for second in 0..30 {
         // Five mistakes in ten seconds are tolerated for ever.
         assert_eq!(closed_with(&protocol.on(garbage(), at(second * 2_100))), None, "{second}");
-        protocol.on(Event::Heard, at(second * 2_100));
+        protocol.on(Event::DataReceived, at(second * 2_100));
     }
     let mut protocol = open(10_000);
     for _ in 0..5 {
@@ -203,7 +203,7 @@ fn errors_are_borne_until_they_do_not_stop() {
 }
 
 #[test]
-fn faults_of_ours_are_not_counted_as_abuse() {
+fn errors_of_the_host_do_not_count_as_abuse() {
     let mut protocol = open(10_000);
     for attempt in 0..50 {
         protocol.on(message(&format!("m{attempt}"), "b0"), at(attempt));
@@ -215,7 +215,7 @@ fn faults_of_ours_are_not_counted_as_abuse() {
 }
 
 #[test]
-fn whoever_hears_of_the_end_of_a_resume_may_send_the_next() {
+fn a_client_that_receives_the_end_of_a_resume_may_send_the_next() {
     let resume = || frame(ClientFrame::Resume(ResumeFrame { business_id: "b0".to_owned(), cursor: None }));
     let ended = || ServerFrame::Resumed { business_id: "b0".to_owned(), recovered: true, count: 0, cursor: None };
     let refused = || Box::new(ErrorFrame::new(ErrorType::ValidationError, ErrorCode::InvalidCursor, "no"));
@@ -230,7 +230,7 @@ fn whoever_hears_of_the_end_of_a_resume_may_send_the_next() {
 }
 
 #[test]
-fn whoever_hears_of_the_end_of_a_review_may_send_the_next() {
+fn a_client_that_receives_the_end_of_a_review_may_send_the_next() {
     let mut protocol = open(10_000);
     let review = |number: usize| {
         frame(ClientFrame::Review(signalbox_sessions::ReviewFrame {
@@ -252,20 +252,20 @@ fn whoever_hears_of_the_end_of_a_review_may_send_the_next() {
 }
 
 #[test]
-fn what_breaks_the_wire_closes_with_its_standard_code() {
+fn a_protocol_violation_closes_with_its_standard_code() {
     for (code, name) in [
         (CloseCode::Binary, "binary_frame"),
         (CloseCode::InvalidText, "invalid_utf8"),
         (CloseCode::TooLarge, "message_too_large"),
         (CloseCode::ProtocolError, "websocket_violation"),
     ] {
-        let actions = open(100).on(Event::Broken(code), at(0));
+        let actions = open(100).on(Event::ProtocolViolation(code), at(0));
         assert_eq!((code_of(&actions).as_deref(), closed_with(&actions)), (Some(name), Some(code)));
     }
 }
 
 #[test]
-fn a_drain_waits_for_what_is_in_flight_and_gives_up_in_the_end() {
+fn a_drain_waits_for_messages_in_flight_until_its_deadline() {
     let drain = || Event::Drain {
         reconnect_in: Duration::from_secs(1),
         close_in: Duration::from_secs(2),
@@ -293,21 +293,21 @@ fn a_drain_waits_for_what_is_in_flight_and_gives_up_in_the_end() {
 }
 
 #[test]
-fn pings_are_borne_at_a_usual_pace_and_close_as_a_flood() {
+fn pings_are_accepted_at_a_normal_rate_and_a_flood_closes() {
     let mut protocol = open(10_000);
     for second in 0..100 {
-        assert_eq!(closed_with(&protocol.on(Event::Control, at(second * 1_000))), None, "{second}");
+        assert_eq!(closed_with(&protocol.on(Event::ControlFrame, at(second * 1_000))), None, "{second}");
     }
     let mut protocol = open(10_000);
     for _ in 0..20 {
-        assert_eq!(protocol.on(Event::Control, at(5)), []);
+        assert_eq!(protocol.on(Event::ControlFrame, at(5)), []);
     }
-    let actions = protocol.on(Event::Control, at(6));
+    let actions = protocol.on(Event::ControlFrame, at(6));
     assert_eq!((code_of(&actions).as_deref(), closed_with(&actions)), (Some("too_many_pings"), Some(CloseCode::Abuse)));
 }
 
 #[test]
-fn a_token_that_is_not_accepted_closes_with_the_code_of_its_reason() {
+fn a_refused_token_closes_with_the_close_code_of_its_reason() {
     let cases = [
         (AuthError::Expired { at: Timestamp::UNIX_EPOCH }, CloseCode::TokenExpired),
         (AuthError::KeysUnavailable, CloseCode::Internal),

@@ -92,7 +92,7 @@ async fn an_upgrade_that_cannot_work_is_refused_with_its_reason() {
 }
 
 #[tokio::test]
-async fn who_says_nothing_or_something_else_before_authenticating_is_closed() {
+async fn a_connection_whose_first_frame_is_missing_or_not_auth_is_closed() {
     let host = Host::with(|settings| settings.websocket.auth_timeout = HumanDuration::millis(100)).await;
     let mut silent = Client::open(host.address, &[]).await.unwrap();
     silent.expect_error("auth_timeout").await;

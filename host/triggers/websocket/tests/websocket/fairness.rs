@@ -119,7 +119,7 @@ async fn a_message_in_line_holds_up_nothing_on_its_connection_and_its_duplicate_
 }
 
 #[tokio::test]
-async fn who_waits_too_long_is_told_to_come_back_and_is_decided_then() {
+async fn an_input_that_waits_too_long_is_refused_as_busy_and_decided_when_sent_again() {
     let host = Host::with(|settings| {
         narrow(settings, 8);
         settings.intake.admission_wait = HumanDuration::millis(1);
@@ -138,7 +138,7 @@ async fn who_waits_too_long_is_told_to_come_back_and_is_decided_then() {
 }
 
 #[tokio::test]
-async fn a_drain_sends_away_who_waits_and_finishes_who_does_not() {
+async fn a_drain_refuses_queued_inputs_and_finishes_running_ones() {
     let host = Host::with(|settings| narrow(settings, 8)).await;
     let (mut ana, mut dan) = (coordinator(&host, "ana").await, coordinator(&host, "dan").await);
     say_to(&mut ana, "trattoria", "m1", "wait:gate").await;
@@ -154,7 +154,7 @@ async fn a_drain_sends_away_who_waits_and_finishes_who_does_not() {
 }
 
 #[tokio::test]
-async fn what_is_stored_waits_its_turn_among_live_messages_and_survives_a_drain() {
+async fn stored_inputs_take_turns_with_live_messages_and_survive_a_drain() {
     let store = Store::open(Config::memory()).await.unwrap();
     let first = Host::on(store.clone(), |settings| settings.intake.ack_after = HumanDuration::millis(0)).await;
     let mut eva = coordinator(&first, "eva").await;
@@ -213,7 +213,7 @@ async fn a_user_who_sends_too_much_over_time_waits_and_others_do_not() {
 }
 
 #[tokio::test]
-async fn a_business_that_is_sent_too_much_over_time_costs_no_other() {
+async fn a_business_over_its_rate_does_not_affect_others() {
     let host = Host::with(|settings| {
         settings.intake.rate_per_business = NonZeroU32::MIN;
         settings.intake.burst_per_business = NonZeroU32::MIN;

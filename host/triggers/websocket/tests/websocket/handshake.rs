@@ -72,7 +72,7 @@ async fn another_method_than_get_is_not_allowed_whatever_else_the_request_asks_f
 }
 
 #[tokio::test]
-async fn what_is_no_upgrade_is_told_which_one_there_is() {
+async fn a_request_without_an_upgrade_gets_the_offered_protocol() {
     let host = Host::start().await;
     let cases: [&[&str]; 5] = [
         &[GET, HOST],
@@ -236,7 +236,7 @@ async fn a_close_is_answered_with_its_code_when_that_may_be_sent_and_with_1002_w
 }
 
 #[tokio::test]
-async fn an_idle_connection_gives_up_its_place_to_a_new_one_and_a_busy_one_does_not() {
+async fn an_idle_connection_is_closed_for_a_new_one_over_the_limit_and_a_busy_one_is_not() {
     let host = Host::with(|settings| settings.http.max_connections = 1).await;
     let mut idle = TcpStream::connect(host.address).await.unwrap();
     idle.write_all(b"GET /elsewhere HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();

@@ -13,7 +13,7 @@ use super::client::{Client, PATIENCE};
 use super::host::{Host, token};
 
 #[tokio::test]
-async fn a_client_that_says_goodbye_is_answered_with_a_close() {
+async fn a_close_of_the_client_is_answered_with_a_close() {
     let host = Host::with(|_| {}).await;
     let mut client = host.ana().await;
     client.socket.send(Message::Close(Some(CloseFrame { code: 1000.into(), reason: "bye".into() }))).await.unwrap();

@@ -13,7 +13,7 @@ use super::client::{Client, PATIENCE};
 use super::host::Host;
 
 #[tokio::test]
-async fn what_is_no_frame_gets_its_error_and_the_connection_goes_on() {
+async fn text_that_is_not_a_frame_gets_an_error_and_the_connection_goes_on() {
     let host = Host::start().await;
     let mut client = host.ana().await;
     let long = "x".repeat(16 * 1024 + 1);
@@ -53,7 +53,7 @@ async fn what_is_no_frame_gets_its_error_and_the_connection_goes_on() {
 }
 
 #[tokio::test]
-async fn what_breaks_the_wire_closes_with_its_code_and_a_neighbour_goes_on() {
+async fn a_protocol_violation_closes_with_its_code_and_other_connections_go_on() {
     let host = Host::with(|settings| settings.websocket.message_size = HumanSize(1024)).await;
     let mut neighbour = host.ana().await;
     let invalid = Frame::message(vec![0xC3, 0x28], OpCode::Data(Data::Text), true);
@@ -99,7 +99,7 @@ async fn a_fragmented_message_is_one_message() {
 }
 
 #[tokio::test]
-async fn a_socket_that_dies_without_a_word_leaves_nothing_behind() {
+async fn a_socket_that_is_lost_without_a_close_releases_everything() {
     let host = Host::start().await;
     let mut client = host.ana().await;
     client.say("m1", "wait:gate").await;
@@ -115,7 +115,7 @@ async fn a_socket_that_dies_without_a_word_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn headers_that_never_end_are_given_up_on() {
+async fn headers_without_an_end_are_timed_out() {
     let host = Host::with(|settings| settings.http.header_timeout = signalbox_model::HumanDuration::millis(100)).await;
     for start in ["", "G", "GET /ws HTTP/1.1\r\nhost: x\r\nx-slow: "] {
         let mut stream = TcpStream::connect(host.address).await.unwrap();

@@ -132,7 +132,7 @@ async fn messages_of_one_business_are_answered_in_order_and_another_business_doe
 }
 
 #[tokio::test]
-async fn progress_is_left_out_for_who_does_not_want_it() {
+async fn progress_frames_are_not_sent_when_the_message_declines_them() {
     let host = Host::with(|settings| settings.intake.ack_after = LATE).await;
     let mut client = host.ana().await;
     let quiet = json!({

@@ -104,7 +104,7 @@ async fn whatever_goes_wrong_is_in_the_log_under_the_client_s_correlation_id_and
 }
 
 #[tokio::test]
-async fn what_clients_make_up_for_ids_is_not_logged() {
+async fn invalid_ids_of_clients_are_not_logged() {
     log();
     let host = Host::start().await;
     let mut client = host.ana().await;

@@ -179,7 +179,7 @@ async fn suspects_are_decided_alone_and_before_the_others() {
 }
 
 #[tokio::test]
-async fn a_host_that_leaves_is_not_blamed_on_what_it_was_deciding() {
+async fn a_shutdown_does_not_count_as_an_attempt_that_ended_the_host() {
     let store = interrupted(&[("wait:slow", 1)]).await;
     let host = Host::on(store, |_| {}).await;
     let recovering = tokio::spawn({

@@ -135,7 +135,7 @@ async fn a_resume_is_refused_where_messages_would_be() {
 }
 
 #[tokio::test]
-async fn a_cursor_that_is_none_is_an_error_and_never_a_part() {
+async fn an_invalid_cursor_is_an_error_and_never_an_incomplete_result() {
     let host = Host::start().await;
     let mut client =
         host.connect(&token("ana", &[("trattoria", "coordinator"), ("clinic", "coordinator")], 3_600)).await;
@@ -150,7 +150,7 @@ async fn a_cursor_that_is_none_is_an_error_and_never_a_part() {
 }
 
 #[tokio::test]
-async fn who_missed_too_much_is_told_so() {
+async fn a_resume_of_too_many_frames_is_refused() {
     let host = Host::with(|settings| settings.websocket.resume_limit = 50).await;
     let mut client = host.ana().await;
     for number in 0..120 {

@@ -82,7 +82,7 @@ async fn an_edit_changes_what_leaves() {
 }
 
 #[tokio::test]
-async fn what_is_rejected_never_leaves_and_the_record_says_who_and_why() {
+async fn the_actions_of_a_rejected_decision_never_leave_and_the_record_has_reviewer_and_reason() {
     let host = Host::start().await;
     let (mut ana, mut mara) = (host.ana().await, manager(&host, "mara").await);
     let id = asked(&mut ana, "review").await;
@@ -100,7 +100,7 @@ async fn what_is_rejected_never_leaves_and_the_record_says_who_and_why() {
 }
 
 #[tokio::test]
-async fn of_reviews_at_the_same_time_exactly_one_counts_and_the_others_learn_whose() {
+async fn of_concurrent_reviews_over_http_exactly_one_counts_and_the_others_name_its_reviewer() {
     let host = Host::start().await;
     let mut ana = host.ana().await;
     let id = asked(&mut ana, "review").await;
@@ -131,7 +131,7 @@ async fn of_reviews_at_the_same_time_exactly_one_counts_and_the_others_learn_who
 }
 
 #[tokio::test]
-async fn who_may_not_review_is_refused_and_nothing_changes() {
+async fn a_user_without_the_review_permission_is_refused_and_nothing_changes() {
     let host = Host::start().await;
     let mut ana = host.ana().await;
     let id = asked(&mut ana, "review").await;
@@ -158,7 +158,7 @@ async fn who_may_not_review_is_refused_and_nothing_changes() {
 }
 
 #[tokio::test]
-async fn a_review_that_nobody_took_expires_and_comes_too_late() {
+async fn an_expired_review_is_refused() {
     let host = Host::start().await;
     let (mut ana, mut mara) = (host.ana().await, manager(&host, "mara").await);
     let id = asked(&mut ana, "review:expired").await;
@@ -215,7 +215,7 @@ async fn a_review_of_what_can_be_no_decision_is_the_clients_mistake_and_counts_a
 }
 
 #[tokio::test]
-async fn a_cursor_that_somebody_made_up_is_the_clients_mistake() {
+async fn an_invented_cursor_is_a_client_error() {
     use base64::Engine as _;
     let host = Host::start().await;
     let mut ana = host.ana().await;

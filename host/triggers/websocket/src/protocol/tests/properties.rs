@@ -20,7 +20,7 @@ enum Step {
     Ping,
     Garbage,
     Control,
-    Broken(CloseCode),
+    ProtocolViolation(CloseCode),
     Finish { business: u8, with_error: bool },
     Reviewed,
     Resumed,
@@ -31,14 +31,14 @@ enum Step {
 /// The host's answer when the state machine asks about a token.
 #[derive(Clone, Debug)]
 enum Answer {
-    Ana,
-    SomebodyElse,
-    Nobody,
-    NoRoom,
+    SameUser,
+    OtherUser,
+    InvalidToken,
+    TooManyConnections,
 }
 
 fn steps() -> impl Strategy<Value = Vec<(Step, Answer)>> {
-    let broken = [CloseCode::Binary, CloseCode::InvalidText, CloseCode::TooLarge, CloseCode::ProtocolError];
+    let violations = [CloseCode::Binary, CloseCode::InvalidText, CloseCode::TooLarge, CloseCode::ProtocolError];
     let step = prop_oneof![
         2 => Just(Step::Auth),
         2 => Just(Step::Refresh),
@@ -49,7 +49,7 @@ fn steps() -> impl Strategy<Value = Vec<(Step, Answer)>> {
         2 => Just(Step::Ping),
         2 => Just(Step::Garbage),
         3 => Just(Step::Control),
-        1 => prop::sample::select(broken.to_vec()).prop_map(Step::Broken),
+        1 => prop::sample::select(violations.to_vec()).prop_map(Step::ProtocolViolation),
         16 => (0..3_u8, prop::bool::weighted(0.2))
             .prop_map(|(business, with_error)| Step::Finish { business, with_error }),
         4 => Just(Step::Reviewed),
@@ -58,10 +58,13 @@ fn steps() -> impl Strategy<Value = Vec<(Step, Answer)>> {
         8 => (0..8_000_u32).prop_map(Step::Wait),
     ];
     let answer = prop_oneof![
-        20 => Just(Answer::Ana), 1 => Just(Answer::SomebodyElse), 1 => Just(Answer::Nobody), 1 => Just(Answer::NoRoom),
+        20 => Just(Answer::SameUser),
+        1 => Just(Answer::OtherUser),
+        1 => Just(Answer::InvalidToken),
+        1 => Just(Answer::TooManyConnections),
     ];
     // Most sequences begin as clients do, because a client that does not is closed at once.
-    let begin = prop_oneof![9 => Just(vec![(Step::Auth, Answer::Ana)]), 1 => Just(Vec::new())];
+    let begin = prop_oneof![9 => Just(vec![(Step::Auth, Answer::SameUser)]), 1 => Just(Vec::new())];
     let rest = prop::collection::vec((step, answer), 0..150);
     (begin, rest).prop_map(|(mut begin, rest)| {
         begin.extend(rest);
@@ -70,7 +73,7 @@ fn steps() -> impl Strategy<Value = Vec<(Step, Answer)>> {
 }
 
 /// The state machine with the events that it was given and the work that it has asked for.
-struct World {
+struct ProtocolDriver {
     protocol: Protocol,
     now: u64,
     sent: usize,
@@ -88,7 +91,7 @@ struct World {
     errors: VecDeque<u64>,
 }
 
-impl World {
+impl ProtocolDriver {
     fn new() -> Self {
         Self {
             protocol: Protocol::new(rules(), "con_1".to_owned()),
@@ -131,9 +134,9 @@ impl World {
             })),
             Step::Resume => frame(ClientFrame::Resume(ResumeFrame { business_id: "b0".to_owned(), cursor: None })),
             Step::Ping => frame(ClientFrame::Ping(PingFrame { id: Some(next("p")) })),
-            Step::Garbage => Event::NoFrame(FrameError::NoType),
-            Step::Control => Event::Control,
-            Step::Broken(code) => Event::Broken(code),
+            Step::Garbage => Event::InvalidFrame(FrameError::NoType),
+            Step::Control => Event::ControlFrame,
+            Step::ProtocolViolation(code) => Event::ProtocolViolation(code),
             Step::Finish { business, with_error } => {
                 let business_id = format!("b{business}");
                 self.running.remove(&business_id)?;
@@ -161,7 +164,7 @@ impl World {
     }
 
     /// Gives the state machine an event and performs its actions as a connection does: questions are answered first.
-    fn tell(&mut self, event: Event, answer: &Answer) {
+    fn apply(&mut self, event: Event, answer: &Answer) {
         let pinged = match &event {
             Event::Frame { frame: ClientFrame::Ping(ping), .. } => ping.id.clone(),
             _ => None,
@@ -179,14 +182,14 @@ impl World {
             match action {
                 Action::Close(_) => self.closed = true,
                 Action::Verify(_) => follow_up.push(Event::Verified(match answer {
-                    Answer::SomebodyElse if self.joined => Ok(verified("dan", 1_000)),
-                    Answer::Nobody => Err(AuthError::Signature),
+                    Answer::OtherUser if self.joined => Ok(verified("dan", 1_000)),
+                    Answer::InvalidToken => Err(AuthError::Signature),
                     _ => Ok(verified("ana", 400 + self.now as i64 / 1_000)),
                 })),
                 Action::Join(verified) => {
                     assert!(!self.joined, "joined twice");
                     follow_up.push(match answer {
-                        Answer::NoRoom => Event::NoRoom { limit: 1 },
+                        Answer::TooManyConnections => Event::TooManyConnections { limit: 1 },
                         _ => Event::Joined(verified),
                     });
                 }
@@ -216,7 +219,7 @@ impl World {
         }
         assert!(pongs <= 1, "{pongs} pongs for a ping");
         for event in follow_up {
-            self.tell(event, answer);
+            self.apply(event, answer);
         }
     }
 
@@ -225,7 +228,7 @@ impl World {
         assert!(self.settled.insert(id.to_owned()), "{id} is begun or refused twice");
     }
 
-    fn holds(&self) {
+    fn check_invariants(&self) {
         if self.closed {
             assert_eq!(self.protocol.wake_in(at(self.now)), None, "a closed connection wakes");
             return;
@@ -246,26 +249,26 @@ proptest! {
     /// are decided one at a time and in order; never are more in flight than allowed; every message and review is begun
     /// or refused by name, exactly once; a close is the last action; and the machine always says when to wake.
     #[test]
-    fn order_bounds_and_ends_hold_whatever_happens(steps in steps()) {
-        let mut world = World::new();
+    fn messages_of_a_business_stay_in_order_and_within_limits_for_all_event_sequences(steps in steps()) {
+        let mut driver = ProtocolDriver::new();
         for (step, answer) in steps {
-            let Some(event) = world.event(step) else { continue };
-            world.tell(event, &answer);
-            world.holds();
+            let Some(event) = driver.event(step) else { continue };
+            driver.apply(event, &answer);
+            driver.check_invariants();
         }
         // All begun work ends, and then every waiting message has its turn.
-        while !world.closed && let Some(business_id) = world.running.keys().next().cloned() {
-            world.running.remove(&business_id);
-            world.tell(Event::Finished { business_id, error: None }, &Answer::Ana);
-            world.holds();
+        while !driver.closed && let Some(business_id) = driver.running.keys().next().cloned() {
+            driver.running.remove(&business_id);
+            driver.apply(Event::Finished { business_id, error: None }, &Answer::SameUser);
+            driver.check_invariants();
         }
-        prop_assert!(world.closed || world.waiting.values().all(VecDeque::is_empty), "{:?}", world.waiting);
+        prop_assert!(driver.closed || driver.waiting.values().all(VecDeque::is_empty), "{:?}", driver.waiting);
     }
 
     /// A client that is silent is pinged, and closed when it stays silent; a client that answers is not closed, however
     /// long it takes.
     #[test]
-    fn silence_ends_and_answers_keep_a_connection_alive(waits in prop::collection::vec(1..12_000_u64, 1..200), answers in any::<bool>()) {
+    fn a_silent_connection_is_closed_and_pongs_keep_it_open(waits in prop::collection::vec(1..12_000_u64, 1..200), answers in any::<bool>()) {
         let mut protocol = open(1_000_000);
         let (mut now, mut pinged_at) = (0, None);
         for wait in waits {
@@ -283,7 +286,7 @@ proptest! {
                 }
             }
             if answers && pinged_at.take().is_some() {
-                prop_assert_eq!(protocol.on(Event::Control, at(now)), []);
+                prop_assert_eq!(protocol.on(Event::ControlFrame, at(now)), []);
             }
             // The check runs at each step only, so a close may come later by the longest step.
             prop_assert!(answers || now < 25_000 + 10_000 + 2 * 12_000, "silent for {} ms", now);
