@@ -104,8 +104,9 @@ impl Intake {
         };
         let is_suspect = stored.await.map_err(|error: StoreError| IntakeError::Decide(error.into()))?;
         let (waiter, pending) = waiter();
-        let (again, decided) = tokio::join!(self.decide_again(accepted, is_suspect, Some(waiter)), pending.decided());
-        again?;
+        let (recovered, decided) =
+            tokio::join!(self.decide_again(accepted, is_suspect, Some(waiter)), pending.decided());
+        recovered?;
         decided
     }
 }
@@ -124,8 +125,8 @@ impl PendingDecision {
 }
 
 fn waiter() -> (Arc<dyn Watcher>, PendingDecision) {
-    let (tell, told) = oneshot::channel();
-    (Arc::new(Waiter(std::sync::Mutex::new(Some(tell)))), PendingDecision(told))
+    let (sender, receiver) = oneshot::channel();
+    (Arc::new(Waiter(std::sync::Mutex::new(Some(sender)))), PendingDecision(receiver))
 }
 
 /// A watcher that waits until the input is decided.
@@ -137,9 +138,9 @@ impl Watcher for Waiter {
     fn accepted(&self, _receipt: &Receipt) {}
 
     fn finished(&self, _receipt: &Receipt, result: Result<&Decided, &IntakeError>) {
-        let tell = self.0.lock().ok().and_then(|mut tell| tell.take());
-        if let Some(tell) = tell {
-            let _ = tell.send(result.cloned().map_err(IntakeError::clone));
+        let sender = self.0.lock().ok().and_then(|mut sender| sender.take());
+        if let Some(sender) = sender {
+            let _ = sender.send(result.cloned().map_err(IntakeError::clone));
         }
     }
 }

@@ -17,7 +17,7 @@ pub(crate) use state::Requester;
 use state::{AdmissionLimits, AdmissionState, NotQueued, QueueKey};
 
 /// The longest time that a refused sender is told to wait before it sends again.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(30);
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(30);
 
 /// The part of that time that is random, so that senders that were refused together do not return together.
 const JITTER: f64 = 0.25;
@@ -25,13 +25,13 @@ const JITTER: f64 = 0.25;
 /// How many decisions may be in flight, in all, for each business and for each user, and which inputs wait for room.
 #[derive(Debug)]
 pub(super) struct Admission {
-    state: Mutex<AdmissionState<Tell>>,
+    state: Mutex<AdmissionState<ResultSender>>,
     wait: Duration,
     retry_after: Duration,
-    began: Instant,
+    started_at: Instant,
 }
 
-type Tell = oneshot::Sender<Result<AdmissionPermit, IntakeError>>;
+type ResultSender = oneshot::Sender<Result<AdmissionPermit, IntakeError>>;
 
 /// How long an input waits for room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +62,7 @@ pub(super) struct QueuedAdmission {
     admission: Arc<Admission>,
     ticket: QueueTicket<QueueKey>,
     max_wait: MaxWait,
-    told: oneshot::Receiver<Result<AdmissionPermit, IntakeError>>,
+    result_receiver: oneshot::Receiver<Result<AdmissionPermit, IntakeError>>,
     since: Instant,
 }
 
@@ -89,7 +89,7 @@ impl Admission {
             state: Mutex::new(AdmissionState::new(limits)),
             wait: config.admission_wait.0,
             retry_after: config.retry_after.0,
-            began: Instant::now(),
+            started_at: Instant::now(),
         }
     }
 
@@ -100,37 +100,44 @@ impl Admission {
             drop(state);
             return Ok(AdmissionEntry::Admitted(self.permit(requester)));
         }
-        let (tell, told) = oneshot::channel();
-        let queued = state.enqueue(requester, max_wait == MaxWait::Unlimited, tell).map_err(|reason| match reason {
-            NotQueued::BusinessFull => self.shed(&state, "business_queue_full"),
-            NotQueued::AllFull => self.shed(&state, "queue_full"),
-            NotQueued::Closed => draining(),
-        })?;
-        let evicted = queued.evicted.map(|tell| (tell, self.shed(&state, "evicted")));
+        let (result_sender, receiver) = oneshot::channel();
+        let queued =
+            state.enqueue(requester, max_wait == MaxWait::Unlimited, result_sender).map_err(|reason| match reason {
+                NotQueued::BusinessFull => self.shed(&state, "business_queue_full"),
+                NotQueued::AllFull => self.shed(&state, "queue_full"),
+                NotQueued::Closed => draining(),
+            })?;
+        let evicted = queued.evicted.map(|result_sender| (result_sender, self.shed(&state, "evicted")));
         drop(state);
-        if let Some((tell, error)) = evicted {
+        if let Some((result_sender, error)) = evicted {
             // When the receiver is gone, the sender of the evicted input has gone too.
-            let _ = tell.send(Err(error));
+            let _ = result_sender.send(Err(error));
         }
         ::metrics::gauge!(WAITING).increment(1);
         let (admission, ticket) = (self.clone(), queued.ticket);
-        Ok(AdmissionEntry::Queued(QueuedAdmission { admission, ticket, max_wait, told, since: Instant::now() }))
+        Ok(AdmissionEntry::Queued(QueuedAdmission {
+            admission,
+            ticket,
+            max_wait,
+            result_receiver: receiver,
+            since: Instant::now(),
+        }))
     }
 
     /// Admits no further input, and refuses every input that waits.
     pub fn close(&self) {
         let waiting = self.lock().close();
-        for tell in waiting {
-            let _ = tell.send(Err(draining()));
+        for result_sender in waiting {
+            let _ = result_sender.send(Err(draining()));
         }
     }
 
     fn release(self: &Arc<Self>, requester: &Requester) {
-        let admitted = self.lock().release(requester, self.began.elapsed());
-        for (requester, tell) in admitted {
+        let admitted = self.lock().release(requester, self.started_at.elapsed());
+        for (requester, result_sender) in admitted {
             // When the waiter is gone, `send` gives the permit back, and dropping the permit passes it to the next
             // waiter.
-            let _ = tell.send(Ok(self.permit(requester)));
+            let _ = result_sender.send(Ok(self.permit(requester)));
         }
     }
 
@@ -141,13 +148,13 @@ impl Admission {
 
     /// The error for a refused input. It tells the sender to return when the queue should be empty at its current rate,
     /// within bounds, plus a random part.
-    fn shed(&self, state: &AdmissionState<Tell>, reason: &'static str) -> IntakeError {
+    fn shed(&self, state: &AdmissionState<ResultSender>, reason: &'static str) -> IntakeError {
         ::metrics::counter!(SHED, "reason" => reason).increment(1);
-        let after = state.drain_time().unwrap_or_default().max(self.retry_after).min(LONGEST_RETRY_AFTER);
+        let after = state.drain_time().unwrap_or_default().max(self.retry_after).min(MAX_RETRY_AFTER);
         IntakeError::Busy { retry_after: after.mul_f64(1.0 + JITTER * rand::random::<f64>()) }
     }
 
-    fn lock(&self) -> MutexGuard<'_, AdmissionState<Tell>> {
+    fn lock(&self) -> MutexGuard<'_, AdmissionState<ResultSender>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -169,32 +176,32 @@ impl AdmissionEntry {
 
 impl QueuedAdmission {
     async fn permit(mut self) -> Result<AdmissionPermit, IntakeError> {
-        let told = match self.max_wait {
-            MaxWait::Unlimited => (&mut self.told).await,
-            MaxWait::Configured => match timeout(self.admission.wait, &mut self.told).await {
-                Ok(told) => told,
+        let result = match self.max_wait {
+            MaxWait::Unlimited => (&mut self.result_receiver).await,
+            MaxWait::Configured => match timeout(self.admission.wait, &mut self.result_receiver).await {
+                Ok(result) => result,
                 Err(_) => match self.give_up() {
                     Some(error) => Ok(Err(error)),
                     // The input has left the queue already, so its result is being sent at this moment.
-                    None => (&mut self.told).await,
+                    None => (&mut self.result_receiver).await,
                 },
             },
         };
         // Admission sends a result to every input that leaves the queue, and lives as long as this value.
-        let permit = told.unwrap_or(Err(IntakeError::Draining))?;
+        let permit = result.unwrap_or(Err(IntakeError::Draining))?;
         ::metrics::histogram!(WAIT_SECONDS).record(self.since.elapsed().as_secs_f64());
         Ok(permit)
     }
 
     fn give_up(&self) -> Option<IntakeError> {
         let mut state = self.admission.lock();
-        state.leave(&self.ticket).then(|| self.admission.shed(&state, "waited_too_long"))
+        state.remove_waiter(&self.ticket).then(|| self.admission.shed(&state, "waited_too_long"))
     }
 }
 
 impl Drop for QueuedAdmission {
     fn drop(&mut self) {
-        self.admission.lock().leave(&self.ticket);
+        self.admission.lock().remove_waiter(&self.ticket);
         ::metrics::gauge!(WAITING).decrement(1);
     }
 }

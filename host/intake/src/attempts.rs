@@ -14,13 +14,13 @@ use crate::{Intake, IntakeError, Receipt, Watcher};
 /// The attempts under way that this process has counted in the store, by decision.
 #[derive(Debug)]
 pub(super) struct Attempts {
-    counted: Mutex<HashMap<String, Counted>>,
+    counted: Mutex<HashMap<String, CountedAttempt>>,
     /// Only one suspect is decided at a time, so that no other suspect is blamed if it ends the host.
-    alone: Semaphore,
+    suspect_permit: Semaphore,
 }
 
 #[derive(Clone, Debug)]
-struct Counted {
+struct CountedAttempt {
     input_id: String,
     business_id: String,
     /// Set by the first attempt; others wait for it, because no attempt may begin before it is counted.
@@ -29,14 +29,14 @@ struct Counted {
 
 impl Default for Attempts {
     fn default() -> Self {
-        Self { counted: Mutex::default(), alone: Semaphore::new(1) }
+        Self { counted: Mutex::default(), suspect_permit: Semaphore::new(1) }
     }
 }
 
 impl Attempts {
-    fn counted(&self, receipt: &Receipt, accepted: &AcceptedInput) -> Counted {
+    fn counted(&self, receipt: &Receipt, accepted: &AcceptedInput) -> CountedAttempt {
         let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
-        let entry = counted.entry(receipt.decision_id.clone()).or_insert_with(|| Counted {
+        let entry = counted.entry(receipt.decision_id.clone()).or_insert_with(|| CountedAttempt {
             input_id: accepted.input.id.clone(),
             business_id: accepted.input.business_id.clone(),
             attempts: Arc::default(),
@@ -44,11 +44,11 @@ impl Attempts {
         entry.clone()
     }
 
-    fn forget(&self, decision_id: &str) -> Option<Counted> {
+    fn remove(&self, decision_id: &str) -> Option<CountedAttempt> {
         self.counted.lock().unwrap_or_else(PoisonError::into_inner).remove(decision_id)
     }
 
-    fn take(&self) -> Vec<Counted> {
+    fn take_all(&self) -> Vec<CountedAttempt> {
         let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
         counted.drain().map(|(_, counted)| counted).collect()
     }
@@ -64,9 +64,9 @@ impl Intake {
         watcher: Option<Arc<dyn Watcher>>,
     ) -> Result<bool, IntakeError> {
         let shared = &self.shared;
-        let _alone = match is_suspect {
+        let _suspect_permit = match is_suspect {
             // The semaphore is never closed.
-            true => shared.attempts.alone.acquire().await.ok(),
+            true => shared.attempts.suspect_permit.acquire().await.ok(),
             false => None,
         };
         if shared.stopping.is_cancelled() {
@@ -74,7 +74,7 @@ impl Intake {
         }
         let receipt = Receipt::of(&accepted);
         let ended = self.count_and_decide(accepted, &receipt, watcher).await;
-        if let Some(counted) = shared.attempts.forget(&receipt.decision_id)
+        if let Some(counted) = shared.attempts.remove(&receipt.decision_id)
             && !matches!(ended, Ok(true))
         {
             self.end(&counted).await;
@@ -94,9 +94,9 @@ impl Intake {
         let attempts = counted.attempts.get_or_try_init(count).await;
         let attempts = attempts.copied().map_err(|error: StoreError| IntakeError::Decide(error.into()))?;
         let ended = attempts.map_or(0, |attempts| attempts.saturating_sub(1));
-        let most = shared.config.recovery_attempts.get();
+        let max_attempts = shared.config.recovery_attempts.get();
         let (business_id, input_id) = (&accepted.input.business_id, &accepted.input.id);
-        let given_up = (ended >= most).then_some(ended);
+        let given_up = (ended >= max_attempts).then_some(ended);
         match given_up {
             Some(attempts) => tracing::error!(
                 business_id,
@@ -123,12 +123,12 @@ impl Intake {
     /// At a regular end of the host: takes back the counted attempts of the inputs that are still under way, because
     /// these inputs did not end the host.
     pub(super) async fn end_attempts(&self) {
-        for counted in self.shared.attempts.take() {
+        for counted in self.shared.attempts.take_all() {
             self.end(&counted).await;
         }
     }
 
-    async fn end(&self, counted: &Counted) {
+    async fn end(&self, counted: &CountedAttempt) {
         // An attempt that was not counted or has finished needs no change; an input that was given up stays so.
         let Some(Some(attempts)) = counted.attempts.get() else { return };
         if attempts.saturating_sub(1) >= self.shared.config.recovery_attempts.get() {

@@ -67,11 +67,11 @@ pub(super) fn arrival(access: &UserAccess, message: Message, permissions: Vec<St
 }
 
 /// The longest id of a message, in bytes.
-pub const LONGEST_MESSAGE_ID: usize = 128;
+pub const MAX_MESSAGE_ID_BYTES: usize = 128;
 
 /// Whether a text can be the id of a message. The meaning of the id is the client's.
 pub fn is_message_id(id: &str) -> bool {
-    (1..=LONGEST_MESSAGE_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())
+    (1..=MAX_MESSAGE_ID_BYTES).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 pub(super) fn fits_object(object: &JsonObject, levels: u32) -> bool {

@@ -7,23 +7,23 @@ use thiserror::Error;
 
 /// How long a sender is told to wait when an operator has to mend something first, for example a bundle that could not
 /// be loaded.
-pub const UNTIL_MENDED: Duration = Duration::from_secs(30);
+pub const OPERATOR_RETRY_AFTER: Duration = Duration::from_secs(30);
 /// How long a sender is told to wait for a condition that passes by itself.
-const IN_A_MOMENT: Duration = Duration::from_secs(1);
+const SHORT_RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// Whether and when a sender may send the same thing again. Everything that senders are told about this follows from
 /// this type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Again {
+pub enum RetryAdvice {
     /// No, because the host would refuse it again.
     Never,
     /// Yes, at once, on another connection.
-    Elsewhere,
+    OnAnotherConnection,
     /// Yes, after this time at the earliest.
     After(Duration),
 }
 
-impl Again {
+impl RetryAdvice {
     /// Whether it may be sent again at all.
     pub fn retryable(self) -> bool {
         self != Self::Never
@@ -33,23 +33,23 @@ impl Again {
     pub fn after(self) -> Option<Duration> {
         match self {
             Self::After(pause) => Some(pause),
-            Self::Never | Self::Elsewhere => None,
+            Self::Never | Self::OnAnotherConnection => None,
         }
     }
 }
 
-impl From<Remedy> for Again {
+impl From<Remedy> for RetryAdvice {
     fn from(remedy: Remedy) -> Self {
         match remedy {
-            Remedy::Time => Self::After(IN_A_MOMENT),
-            Remedy::Operator => Self::After(UNTIL_MENDED),
+            Remedy::Time => Self::After(SHORT_RETRY_AFTER),
+            Remedy::Operator => Self::After(OPERATOR_RETRY_AFTER),
             Remedy::Nothing => Self::Never,
         }
     }
 }
 
 /// What a client is told when something cannot be read from the store.
-pub fn not_read(what: &str, error: &StoreError) -> String {
+pub fn read_failure_message(what: &str, error: &StoreError) -> String {
     match error.remedy() {
         Remedy::Time => format!("{what} cannot be read right now; ask again in a moment"),
         Remedy::Operator => {
@@ -191,12 +191,12 @@ impl IntakeError {
     }
 
     /// Whether and when the same message may be sent again with a chance to be decided.
-    pub fn again(&self) -> Again {
+    pub fn retry_advice(&self) -> RetryAdvice {
         match self {
             Self::Busy { retry_after }
             | Self::RateLimited { retry_after, .. }
-            | Self::Decide(DecideError::Busy { retry_after }) => Again::After(*retry_after),
-            Self::Draining => Again::Elsewhere,
+            | Self::Decide(DecideError::Busy { retry_after }) => RetryAdvice::After(*retry_after),
+            Self::Draining => RetryAdvice::OnAnotherConnection,
             Self::Decide(error) => error.remedy().into(),
             Self::Access(AccessError::NotLoaded(_)) => Remedy::Operator.into(),
             Self::MessageId
@@ -205,20 +205,20 @@ impl IntakeError {
             | Self::TooDeep { .. }
             | Self::Access(_)
             | Self::IdReused
-            | Self::Delayed(_) => Again::Never,
+            | Self::Delayed(_) => RetryAdvice::Never,
         }
     }
 }
 
 /// What a sender is told when the operator has to mend something before inputs of its business are decided.
-const NOT_SERVED: &str =
+const NOT_SERVED_MESSAGE: &str =
     "this business cannot be served right now, because of an error on the operator's side; send it again later";
 
 /// The same words for every case but a missing permission, so that a client cannot find out which businesses exist.
 fn access_message(error: &AccessError) -> String {
     match error {
         AccessError::MissingPermission { .. } => error.to_string(),
-        AccessError::NotLoaded(_) => NOT_SERVED.to_owned(),
+        AccessError::NotLoaded(_) => NOT_SERVED_MESSAGE.to_owned(),
         AccessError::UnknownBusiness(_) | AccessError::NoAccess(_) | AccessError::NoLocation { .. } => {
             "there is no such business or location for you; check `businessId` and `locationId` against your token"
                 .to_owned()
@@ -238,7 +238,7 @@ fn decide_message(error: &DecideError) -> String {
                 "nothing is deployed for businesses of type {business_type}; ask the operator, and send it again later"
             )
         }
-        DecideError::NotLoaded { .. } | DecideError::BusinessNotLoaded(_) => NOT_SERVED.to_owned(),
+        DecideError::NotLoaded { .. } | DecideError::BusinessNotLoaded(_) => NOT_SERVED_MESSAGE.to_owned(),
         DecideError::Busy { .. } => error.to_string(),
         DecideError::Store(error) => not_stored("message", "id", error),
         DecideError::Internal(_) => "the message could not be decided because of an error in the host".to_owned(),

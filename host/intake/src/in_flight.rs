@@ -11,7 +11,7 @@ use crate::metrics::{MESSAGE_SECONDS, MESSAGES};
 use crate::{IntakeError, Shared};
 
 /// The delays after which an acknowledged input that cannot be decided is tried again before it is left to recovery.
-const RETRIES: [Duration; 4] =
+const RETRY_DELAYS: [Duration; 4] =
     [Duration::from_millis(100), Duration::from_millis(500), Duration::from_secs(2), Duration::from_secs(5)];
 
 /// The ids of an input.
@@ -43,10 +43,10 @@ pub(super) struct InFlightInput {
     pub accepted: AcceptedInput,
     /// After this many attempts that ended the host, the input is recorded as failed instead of being decided.
     given_up: Option<u32>,
-    waiting: Mutex<Waiting>,
+    waiting: Mutex<InFlightWaiters>,
 }
 
-struct Waiting {
+struct InFlightWaiters {
     watchers: Vec<Arc<dyn Watcher>>,
     done: Vec<oneshot::Sender<bool>>,
     durable: bool,
@@ -65,12 +65,12 @@ impl Receipt {
 
 impl InFlightInput {
     pub fn new(receipt: Receipt, accepted: AcceptedInput, durable: bool, given_up: Option<u32>) -> Self {
-        let waiting = Waiting { watchers: Vec::new(), done: Vec::new(), durable };
+        let waiting = InFlightWaiters { watchers: Vec::new(), done: Vec::new(), durable };
         Self { receipt, accepted, given_up, waiting: Mutex::new(waiting) }
     }
 
     pub fn is_same(&self, other: &AcceptedInput) -> bool {
-        says_the_same(&self.accepted.input, &other.input)
+        has_same_content(&self.accepted.input, &other.input)
     }
 
     /// Adds a watcher. The caller holds the lock of the inputs in flight, so that no watcher joins an input that is
@@ -109,7 +109,7 @@ impl InFlightInput {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
+    fn lock(&self) -> MutexGuard<'_, InFlightWaiters> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -123,7 +123,7 @@ impl Progress for InFlightInput {
 }
 
 /// Whether two inputs with the same id are the same message, sent twice.
-fn says_the_same(one: &AgentInput, other: &AgentInput) -> bool {
+fn has_same_content(one: &AgentInput, other: &AgentInput) -> bool {
     one.business_id == other.business_id && one.location_id == other.location_id && one.content == other.content
 }
 
@@ -150,7 +150,7 @@ pub(super) async fn run(shared: Arc<Shared>, in_flight: Arc<InFlightInput>, entr
     let result = match result {
         Ok(decided)
             if decided.duplicate
-                && !says_the_same(&decided.record.decision.context.input, &in_flight.accepted.input) =>
+                && !has_same_content(&decided.record.decision.context.input, &in_flight.accepted.input) =>
         {
             Err(IntakeError::IdReused)
         }
@@ -219,7 +219,7 @@ async fn decide_durably(shared: &Shared, in_flight: &Arc<InFlightInput>) -> Resu
         Err(_) if in_flight.lock().durable => decision.await,
         Err(_) => tokio::join!(accept(shared, in_flight), decision).1,
     };
-    for pause in RETRIES {
+    for pause in RETRY_DELAYS {
         let Err(error) = &result else { break };
         // An input that waits for the operator to mend a bundle or file gives its room back; recovery takes it up
         // later.
@@ -245,8 +245,8 @@ async fn accept(shared: &Shared, in_flight: &InFlightInput) {
     }
 }
 
-/// Counts the result. `took` is none when the input got no room.
-fn count(in_flight: &InFlightInput, result: &Result<Decided, IntakeError>, took: Option<Duration>) {
+/// Counts the result. `elapsed` is none when the input got no permit.
+fn count(in_flight: &InFlightInput, result: &Result<Decided, IntakeError>, elapsed: Option<Duration>) {
     let label = match result {
         Ok(decided) if decided.duplicate => "duplicate",
         Ok(decided) if decided.record.decision.outcome == Outcome::Failed => "failed",
@@ -262,15 +262,15 @@ fn count(in_flight: &InFlightInput, result: &Result<Decided, IntakeError>, took:
         signalbox_model::Source::Unknown(_) => "unknown",
     };
     ::metrics::counter!(MESSAGES, "source" => source, "result" => label).increment(1);
-    if let Some(took) = took {
-        ::metrics::histogram!(MESSAGE_SECONDS, "source" => source).record(took.as_secs_f64());
+    if let Some(elapsed) = elapsed {
+        ::metrics::histogram!(MESSAGE_SECONDS, "source" => source).record(elapsed.as_secs_f64());
     }
     match result {
         Ok(decided) => tracing::info!(
             result = label,
             decision_id = in_flight.receipt.decision_id,
             decision_code = decided.record.decision.decision_code,
-            micros = took.unwrap_or_default().as_micros() as u64,
+            micros = elapsed.unwrap_or_default().as_micros() as u64,
             "input decided"
         ),
         Err(IntakeError::Decide(error) | IntakeError::Delayed(error)) => {

@@ -39,10 +39,10 @@ use in_flight::InFlightInput;
 use rate_limits::RateLimits;
 
 pub use accept::{Acceptance, PendingDecision};
-pub use check::{LONGEST_MESSAGE_ID, is_message_id};
+pub use check::{MAX_MESSAGE_ID_BYTES, is_message_id};
 pub use config::IntakeConfig;
 pub use decide::{Decide, PermissionAudience};
-pub use error::{Again, IntakeError, RateScope, UNTIL_MENDED, not_read};
+pub use error::{IntakeError, OPERATOR_RETRY_AFTER, RateScope, RetryAdvice, read_failure_message};
 pub use in_flight::{Receipt, Watcher};
 pub use metrics::{MESSAGES, describe_metrics};
 pub use receive::{Arrival, HandlerTask, InputEntry, InputOrigin, ReceiveError, Received, Routed};
@@ -50,10 +50,10 @@ pub use review::MAX_ACTIONS;
 pub use review::{ReviewFailure, ReviewMessage, ReviewOutcome};
 
 /// The most accepted inputs that recovery reads from the store in one page.
-const PAGE: u32 = 100;
+const PAGE_SIZE: u32 = 100;
 
 /// How many inputs recovery has in flight or waiting at the same time.
-const RECOVERING: usize = 16;
+const MAX_CONCURRENT_RECOVERIES: usize = 16;
 
 /// Admits inputs and has them decided. Cheap to clone.
 #[derive(Clone)]
@@ -197,12 +197,12 @@ impl Intake {
         let (mut seen, mut cursor) = (HashSet::new(), None);
         let (mut waiting, mut left) = (0_usize, 0_usize);
         loop {
-            let page = self.shared.store.pending_inputs_after(cursor.as_deref(), PAGE).await?;
+            let page = self.shared.store.pending_inputs_after(cursor.as_deref(), PAGE_SIZE).await?;
             let now = self.shared.clock.now();
             let (mut suspects, mut fresh) = (Vec::new(), Vec::new());
             // An acceptance time far in the future comes from another clock and says nothing about the input's age.
             let is_young = |pending: &PendingInput| now.duration_since(pending.accepted.accepted_at).abs() < limit;
-            let ends_young = page.items.last().is_some_and(is_young);
+            let last_is_young = page.items.last().is_some_and(is_young);
             for pending in page.items {
                 let key = (pending.accepted.input.business_id.clone(), pending.accepted.input.id.clone());
                 if is_young(&pending) || !seen.insert(key) {
@@ -228,9 +228,11 @@ impl Intake {
             for accepted in suspects {
                 self.recover_one(accepted, true).await;
             }
-            stream::iter(fresh).for_each_concurrent(RECOVERING, |accepted| self.recover_one(accepted, false)).await;
+            stream::iter(fresh)
+                .for_each_concurrent(MAX_CONCURRENT_RECOVERIES, |accepted| self.recover_one(accepted, false))
+                .await;
             // The oldest inputs come first, so all that follow are younger still.
-            cursor = page.cursor.filter(|_| !ends_young);
+            cursor = page.cursor.filter(|_| !last_is_young);
             if cursor.is_none() || self.shared.stopping.is_cancelled() {
                 break;
             }
@@ -314,9 +316,9 @@ impl Intake {
         &self,
         accepted: AcceptedInput,
         watcher: Option<Arc<dyn Watcher>>,
-        way: SubmitOptions,
+        options: SubmitOptions,
     ) -> Result<oneshot::Receiver<bool>, IntakeError> {
-        let SubmitOptions { durable, permit, given_up } = way;
+        let SubmitOptions { durable, permit, given_up } = options;
         let receipt = Receipt::of(&accepted);
         let (done, wait) = oneshot::channel();
         let mut in_flight_inputs = self.shared.in_flight_inputs.lock().unwrap_or_else(PoisonError::into_inner);

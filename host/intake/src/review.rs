@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admission::Requester;
 use crate::metrics::REVIEWS_REFUSED;
-use crate::{Again, Intake, IntakeError, PAGE, Receipt, check};
+use crate::{Intake, IntakeError, PAGE_SIZE, Receipt, RetryAdvice, check};
 
 /// The most actions an edit may bring.
 pub const MAX_ACTIONS: usize = 100;
@@ -78,9 +78,9 @@ impl ReviewFailure {
     }
 
     /// Whether and when the same review may be sent again with a chance to count.
-    pub fn again(&self) -> Again {
+    pub fn retry_advice(&self) -> RetryAdvice {
         match self {
-            Self::Intake(error) => error.again(),
+            Self::Intake(error) => error.retry_advice(),
             Self::Review(error) => error.remedy().into(),
         }
     }
@@ -103,7 +103,7 @@ impl Intake {
                 duplicate = outcome.duplicate,
                 "decision reviewed"
             ),
-            Err(error) => refused(access, &business_id, &decision_id, error),
+            Err(error) => log_refusal(access, &business_id, &decision_id, error),
         }
         result
     }
@@ -114,7 +114,7 @@ impl Intake {
         let authorized = self.shared.decide.authorize(access, business_id, None, REVIEW_PERMISSION);
         authorized.map(|_| ()).map_err(|error| {
             let failure = IntakeError::Access(error).into();
-            refused(access, business_id, decision_id, &failure);
+            log_refusal(access, business_id, decision_id, &failure);
             failure
         })
     }
@@ -189,7 +189,7 @@ impl Intake {
         let (shared, now) = (&self.shared, self.shared.clock.now());
         let (mut cursor, mut expired) = (None, 0);
         loop {
-            let page = shared.store.expired_reviews_after(now, cursor.as_deref(), PAGE).await?;
+            let page = shared.store.expired_reviews_after(now, cursor.as_deref(), PAGE_SIZE).await?;
             for record in page.items {
                 match signalbox_executor::expire_review(&shared.store, &record, now).await {
                     Ok(Some(record)) => {
@@ -215,21 +215,21 @@ impl Intake {
     }
 
     /// Runs [`Intake::expire_reviews`] at an interval, until `stop`.
-    pub async fn keep_expiring_reviews(&self, every: Duration, stop: CancellationToken) {
-        let every = every.max(Duration::from_millis(10));
+    pub async fn keep_expiring_reviews(&self, interval: Duration, stop: CancellationToken) {
+        let interval = interval.max(Duration::from_millis(10));
         loop {
             if let Err(error) = self.expire_reviews().await {
                 tracing::warn!(%error, "cannot look for reviews whose time is over; trying again later");
             }
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = tokio::time::sleep(every) => {}
+                () = tokio::time::sleep(interval) => {}
             }
         }
     }
 }
 
-fn refused(access: &UserAccess, business_id: &str, decision_id: &str, failure: &ReviewFailure) {
+fn log_refusal(access: &UserAccess, business_id: &str, decision_id: &str, failure: &ReviewFailure) {
     let (user_id, code) = (&access.user_id, failure.code().as_str());
     ::metrics::counter!(REVIEWS_REFUSED, "code" => code).increment(1);
     // The log omits invalid ids and the problems of a review, because these repeat the sender's words.

@@ -58,7 +58,7 @@ pub fn of_intake() -> Vec<IntakeError> {
 }
 
 /// Whether the words of an error ask the reader to try again.
-pub fn ask_to_try_again(words: &str) -> bool {
+pub fn asks_to_retry(words: &str) -> bool {
     words.contains("come back")
         || words.split(|character: char| !character.is_alphanumeric()).any(|word| ["again", "later"].contains(&word))
 }

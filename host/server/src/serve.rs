@@ -120,7 +120,7 @@ pub async fn serve(
     let changes = scheduler.changes();
     let relay_task = relay_task
         .limit_schedules(config.cron.schedules_per_business)
-        .when_schedules_change(move |business_id| changes.tell(business_id));
+        .when_schedules_change(move |business_id| changes.notify(business_id));
     let relay_task = tokio::spawn(relay_task.run(gone.clone()));
     let api = Api::new(config.api.clone(), verifier.clone(), intake.clone(), store.clone());
     let websocket = WebSocket::new(config.websocket.clone(), verifier, intake.clone(), sessions, store.clone(), clock);

@@ -21,7 +21,7 @@ use crate::{Script, ScriptedDecider, roles, verifier};
 pub use crate::token_with;
 
 /// The longest wait of a test; only a test that fails reaches it.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const TEST_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A host with the API and everything but an executor.
 pub struct Host {
@@ -60,7 +60,7 @@ impl Host {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(serve_http(HttpConfig::default(), listener, api.router(settings.documents), stop.clone()));
-        let client = Client::builder().timeout(PATIENCE).no_proxy().build().unwrap();
+        let client = Client::builder().timeout(TEST_TIMEOUT).no_proxy().build().unwrap();
         Self { address, decider, store, intake, client, stop }
     }
 
@@ -102,7 +102,7 @@ impl Host {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
         };
-        tokio::time::timeout(PATIENCE, asking).await.expect("it is never decided")
+        tokio::time::timeout(TEST_TIMEOUT, asking).await.expect("it is never decided")
     }
 }
 

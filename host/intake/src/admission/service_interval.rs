@@ -51,7 +51,7 @@ mod tests {
         for now in 1_001..1_100 {
             interval.record(second(now));
         }
-        let lately = interval.average().unwrap();
-        assert!(lately >= second(1) && lately < Duration::from_millis(1_010), "{lately:?}");
+        let recent = interval.average().unwrap();
+        assert!(recent >= second(1) && recent < Duration::from_millis(1_010), "{recent:?}");
     }
 }

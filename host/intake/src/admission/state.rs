@@ -52,7 +52,7 @@ pub(super) struct AdmissionState<T> {
 #[derive(Debug)]
 struct AdmissionWaiter<T> {
     requester: Requester,
-    tell: T,
+    result_sender: T,
 }
 
 /// Why an input cannot wait.
@@ -87,13 +87,13 @@ impl<T> AdmissionState<T> {
         &mut self,
         requester: Requester,
         is_stored: bool,
-        tell: T,
+        result_sender: T,
     ) -> Result<PushedItem<QueueKey, T>, NotQueued> {
         if self.is_closed {
             return Err(NotQueued::Closed);
         }
         let business = requester.business.clone();
-        let waiter = AdmissionWaiter { requester, tell };
+        let waiter = AdmissionWaiter { requester, result_sender };
         if is_stored {
             let ticket = self.waiters.push_exempt(QueueKey::Stored, waiter);
             return Ok(PushedItem { ticket, evicted: None });
@@ -102,16 +102,16 @@ impl<T> AdmissionState<T> {
             QueueFull::Key => NotQueued::BusinessFull,
             QueueFull::Total => NotQueued::AllFull,
         })?;
-        Ok(PushedItem { ticket: pushed.ticket, evicted: pushed.evicted.map(|evicted| evicted.tell) })
+        Ok(PushedItem { ticket: pushed.ticket, evicted: pushed.evicted.map(|evicted| evicted.result_sender) })
     }
 
     /// Takes an input out of the queue; false when it has left the queue already.
-    pub fn leave(&mut self, ticket: &QueueTicket<QueueKey>) -> bool {
-        let has_left = self.waiters.remove(ticket).is_some();
-        if has_left && self.waiters.is_empty() {
+    pub fn remove_waiter(&mut self, ticket: &QueueTicket<QueueKey>) -> bool {
+        let is_removed = self.waiters.remove(ticket).is_some();
+        if is_removed && self.waiters.is_empty() {
             self.interval.pause();
         }
-        has_left
+        is_removed
     }
 
     /// Gives room back, and returns the waiters that get room now. There may be several, for example one that lacked
@@ -128,7 +128,7 @@ impl<T> AdmissionState<T> {
                 self.interval.pause();
             }
             self.add(&waiter.requester);
-            admitted.push((waiter.requester, waiter.tell));
+            admitted.push((waiter.requester, waiter.result_sender));
         }
         admitted
     }
@@ -136,7 +136,7 @@ impl<T> AdmissionState<T> {
     /// Admits no further input, and returns the inputs that waited.
     pub fn close(&mut self) -> Vec<T> {
         self.is_closed = true;
-        self.waiters.drain().map(|(_, waiter)| waiter.tell).collect()
+        self.waiters.drain().map(|(_, waiter)| waiter.result_sender).collect()
     }
 
     /// The time in which the queue empties at its recent rate; none when no waiter has been served yet.

@@ -14,7 +14,7 @@ fn enter(admission: &Arc<Admission>, business: &str) -> AdmissionEntry {
     admission.enter(Requester::new(business, None), MaxWait::Configured).unwrap()
 }
 
-fn room(admission: &Arc<Admission>) -> Option<AdmissionPermit> {
+fn try_admit(admission: &Arc<Admission>) -> Option<AdmissionPermit> {
     match enter(admission, "probe") {
         AdmissionEntry::Admitted(permit) => Some(permit),
         AdmissionEntry::Queued(_) => None,
@@ -24,10 +24,10 @@ fn room(admission: &Arc<Admission>) -> Option<AdmissionPermit> {
 #[tokio::test(start_paused = true)]
 async fn a_waiter_that_waits_too_long_is_told_when_to_retry() {
     let admission = admission(|config| config.admission_wait = HumanDuration::secs(1));
-    let _held = room(&admission).unwrap();
-    let asked = Instant::now();
+    let _held = try_admit(&admission).unwrap();
+    let waiting = Instant::now();
     let Err(IntakeError::Busy { retry_after }) = enter(&admission, "b").permit().await else { panic!("there is none") };
-    assert_eq!(asked.elapsed().as_secs(), 1);
+    assert_eq!(waiting.elapsed().as_secs(), 1);
     let (least, most) = (Duration::from_millis(500), Duration::from_millis(625));
     assert!(retry_after >= least && retry_after <= most, "{retry_after:?}");
 }
@@ -35,7 +35,7 @@ async fn a_waiter_that_waits_too_long_is_told_when_to_retry() {
 #[tokio::test(start_paused = true)]
 async fn stored_inputs_wait_without_a_time_limit() {
     let admission = admission(|_| {});
-    let held = room(&admission).unwrap();
+    let held = try_admit(&admission).unwrap();
     let stored = admission.enter(Requester::new("b", None), MaxWait::Unlimited).unwrap();
     let waiting = tokio::spawn(stored.permit());
     tokio::time::sleep(Duration::from_secs(24 * 60 * 60)).await;
@@ -47,21 +47,21 @@ async fn stored_inputs_wait_without_a_time_limit() {
 #[tokio::test]
 async fn a_permit_granted_to_a_cancelled_waiter_goes_to_the_next() {
     let admission = admission(|_| {});
-    let held = room(&admission).unwrap();
+    let held = try_admit(&admission).unwrap();
     let (gone, next) = (enter(&admission, "a"), enter(&admission, "b"));
     // The permit is sent to the first waiter, whose future has not been polled since.
     drop(held);
-    assert!(room(&admission).is_none(), "it is taken");
+    assert!(try_admit(&admission).is_none(), "it is taken");
     drop(gone);
     let permit = next.permit().now_or_never().expect("it is handed on at once").unwrap();
     drop(permit);
-    assert!(room(&admission).is_some());
+    assert!(try_admit(&admission).is_some());
 }
 
 #[tokio::test]
 async fn a_cancelled_waiter_leaves_the_queue() {
     let admission = admission(|config| config.waiting = 1);
-    let held = room(&admission).unwrap();
+    let held = try_admit(&admission).unwrap();
     let mut waiting = Box::pin(enter(&admission, "a").permit());
     assert!((&mut waiting).now_or_never().is_none());
     assert!(admission.enter(Requester::new("b", None), MaxWait::Configured).is_err(), "the queue is full");
@@ -74,7 +74,7 @@ async fn a_cancelled_waiter_leaves_the_queue() {
 #[tokio::test]
 async fn closing_refuses_every_waiter_and_every_new_input() {
     let admission = admission(|_| {});
-    let held = room(&admission).unwrap();
+    let held = try_admit(&admission).unwrap();
     let short = enter(&admission, "a");
     let stored = admission.enter(Requester::new("b", None), MaxWait::Unlimited).unwrap();
     admission.close();
@@ -91,7 +91,7 @@ async fn the_retry_delay_grows_with_the_queue_within_bounds() {
         config.waiting = 4;
         config.waiting_per_business = 4;
     });
-    let mut held = room(&admission).unwrap();
+    let mut held = try_admit(&admission).unwrap();
     let [first, second, third] = [(); 3].map(|()| enter(&admission, "a"));
     for next in [first, second] {
         tokio::time::sleep(Duration::from_secs(2)).await;
@@ -110,15 +110,15 @@ async fn the_retry_delay_grows_with_the_queue_within_bounds() {
 /// The steps of a random run.
 #[derive(Clone, Debug)]
 enum Step {
-    Enter { business: usize, endless: bool },
-    Look(prop::sample::Index),
+    Enter { business: usize, unlimited: bool },
+    Poll(prop::sample::Index),
     Drop(prop::sample::Index),
 }
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        3 => (0..3_usize, any::<bool>()).prop_map(|(business, endless)| Step::Enter { business, endless }),
-        2 => any::<prop::sample::Index>().prop_map(Step::Look),
+        3 => (0..3_usize, any::<bool>()).prop_map(|(business, unlimited)| Step::Enter { business, unlimited }),
+        2 => any::<prop::sample::Index>().prop_map(Step::Poll),
         2 => any::<prop::sample::Index>().prop_map(Step::Drop),
     ]
 }
@@ -137,38 +137,38 @@ proptest! {
             config.waiting = 4;
             config.waiting_per_business = 3;
         });
-        type Asked = std::pin::Pin<Box<dyn Future<Output = Result<AdmissionPermit, IntakeError>>>>;
-        let mut asked: Vec<Asked> = Vec::new();
+        type PermitFuture = std::pin::Pin<Box<dyn Future<Output = Result<AdmissionPermit, IntakeError>>>>;
+        let mut waiting: Vec<PermitFuture> = Vec::new();
         let mut held: Vec<AdmissionPermit> = Vec::new();
         for step in steps {
             match step {
-                Step::Enter { business, endless } => {
-                    let max_wait = if endless { MaxWait::Unlimited } else { MaxWait::Configured };
+                Step::Enter { business, unlimited } => {
+                    let max_wait = if unlimited { MaxWait::Unlimited } else { MaxWait::Configured };
                     if let Ok(entry) = admission.enter(Requester::new(&format!("b{business}"), None), max_wait) {
-                        asked.push(Box::pin(entry.permit()));
+                        waiting.push(Box::pin(entry.permit()));
                     }
                 }
-                Step::Look(index) if !asked.is_empty() => {
-                    let index = index.index(asked.len());
-                    if let Some(told) = asked[index].as_mut().now_or_never() {
-                        drop(asked.swap_remove(index));
-                        held.extend(told.ok());
+                Step::Poll(index) if !waiting.is_empty() => {
+                    let index = index.index(waiting.len());
+                    if let Some(result) = waiting[index].as_mut().now_or_never() {
+                        drop(waiting.swap_remove(index));
+                        held.extend(result.ok());
                     }
                 }
                 // Drops a permit or a place in the queue.
-                Step::Drop(index) if asked.len() + held.len() > 0 => {
-                    let index = index.index(asked.len() + held.len());
-                    if index < asked.len() {
-                        drop(asked.swap_remove(index));
+                Step::Drop(index) if waiting.len() + held.len() > 0 => {
+                    let index = index.index(waiting.len() + held.len());
+                    if index < waiting.len() {
+                        drop(waiting.swap_remove(index));
                     } else {
-                        drop(held.swap_remove(index - asked.len()));
+                        drop(held.swap_remove(index - waiting.len()));
                     }
                 }
-                Step::Look(_) | Step::Drop(_) => {}
+                Step::Poll(_) | Step::Drop(_) => {}
             }
             prop_assert!(held.len() <= in_flight);
         }
-        drop((asked, held));
+        drop((waiting, held));
         let all: Vec<_> = (0..in_flight).map(|number| admission.enter(Requester::new(&format!("c{number}"), None), MaxWait::Configured)).collect();
         prop_assert!(all.iter().all(|entry| matches!(entry, Ok(AdmissionEntry::Admitted(_)))), "{:?}", all);
     }

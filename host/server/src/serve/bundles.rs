@@ -150,7 +150,7 @@ impl Bundles {
         let bundle = format!("the bundle for {business_type} businesses");
         if let Err(error) = self.webhooks.check(&business_type, &generation.inputs) {
             let missing = match &error {
-                HookError::UnknownSecret { secret, .. } | HookError::BusinessWithout { secret, .. } => {
+                HookError::UnknownSecret { secret, .. } | HookError::BusinessSecretMissing { secret, .. } => {
                     self.missing_secrets.get(&folded_name(secret)).cloned()
                 }
                 _ => None,

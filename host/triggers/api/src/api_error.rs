@@ -8,12 +8,12 @@ use http::header::WWW_AUTHENTICATE;
 use http::{HeaderValue, StatusCode};
 use signalbox_executor::{AccessError, DecideError, HandleError, Rejection, ReviewError, not_stored};
 use signalbox_http::{AuthError, ProblemResponse};
-use signalbox_intake::{Again, IntakeError, ReceiveError, ReviewFailure, UNTIL_MENDED};
+use signalbox_intake::{IntakeError, OPERATOR_RETRY_AFTER, ReceiveError, RetryAdvice, ReviewFailure};
 use signalbox_model::{ErrorCode, ErrorType};
 use signalbox_store::{Remedy, StoreError};
 
 /// After how long a sender that met a fault of the host is told to try again.
-const FAULT_PAUSE: Duration = Duration::from_secs(2);
+const FAULT_RETRY_AFTER: Duration = Duration::from_secs(2);
 
 /// A problem on its way out; the middleware writes the correlation id into it.
 #[derive(Clone, Debug)]
@@ -37,11 +37,11 @@ impl ApiError {
     }
 
     /// Adds when the request may be sent again, if it may.
-    fn again(problem: ProblemResponse, again: Again) -> Self {
-        Self(match again {
-            Again::Never => problem,
-            Again::Elsewhere => problem.retry_after(FAULT_PAUSE),
-            Again::After(pause) => problem.retry_after(pause),
+    fn with_retry_advice(problem: ProblemResponse, advice: RetryAdvice) -> Self {
+        Self(match advice {
+            RetryAdvice::Never => problem,
+            RetryAdvice::OnAnotherConnection => problem.retry_after(FAULT_RETRY_AFTER),
+            RetryAdvice::After(pause) => problem.retry_after(pause),
         })
     }
 
@@ -66,7 +66,7 @@ impl From<AuthError> for ApiError {
     fn from(error: AuthError) -> Self {
         if error.retryable() {
             let problem = ProblemResponse::new(StatusCode::SERVICE_UNAVAILABLE, error.code(), error.to_string());
-            return Self(problem.retry_after(FAULT_PAUSE));
+            return Self(problem.retry_after(FAULT_RETRY_AFTER));
         }
         let detail = match error {
             // The error's own text is for clients of the WebSocket.
@@ -91,7 +91,7 @@ impl From<AccessError> for ApiError {
             error @ AccessError::NotLoaded(_) => {
                 let error = IntakeError::Access(error);
                 let problem = ProblemResponse::new(StatusCode::SERVICE_UNAVAILABLE, error.code(), error.to_string());
-                Self(problem.retry_after(error.again().after().unwrap_or(UNTIL_MENDED)))
+                Self(problem.retry_after(error.retry_advice().after().unwrap_or(OPERATOR_RETRY_AFTER)))
             }
             AccessError::UnknownBusiness(_) | AccessError::NoAccess(_) | AccessError::NoLocation { .. } => {
                 Self::not_found("business or location")
@@ -112,7 +112,7 @@ impl From<IntakeError> for ApiError {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             (ErrorType::RateLimitExceeded, _) => StatusCode::TOO_MANY_REQUESTS,
-            (ErrorType::InternalError, _) if error.again().retryable() => StatusCode::SERVICE_UNAVAILABLE,
+            (ErrorType::InternalError, _) if error.retry_advice().retryable() => StatusCode::SERVICE_UNAVAILABLE,
             (ErrorType::InternalError, _) => StatusCode::INTERNAL_SERVER_ERROR,
         };
         let detail = match &error {
@@ -121,7 +121,7 @@ impl From<IntakeError> for ApiError {
             IntakeError::Decide(DecideError::Store(error)) => not_stored("input", "idempotency key", error),
             error => error.to_string(),
         };
-        Self::again(ProblemResponse::new(status, error.code(), detail), error.again())
+        Self::with_retry_advice(ProblemResponse::new(status, error.code(), detail), error.retry_advice())
     }
 }
 
@@ -155,7 +155,7 @@ impl From<HandleError> for ApiError {
             HandleError::Rejected(Rejection::Forbidden(reason)) => (StatusCode::FORBIDDEN, reason),
             HandleError::Rejected(Rejection::Unavailable(reason)) => {
                 return Self(
-                    ProblemResponse::new(StatusCode::SERVICE_UNAVAILABLE, code, reason).retry_after(FAULT_PAUSE),
+                    ProblemResponse::new(StatusCode::SERVICE_UNAVAILABLE, code, reason).retry_after(FAULT_RETRY_AFTER),
                 );
             }
             HandleError::Rejected(Rejection::Broken(failure)) => {
@@ -163,7 +163,7 @@ impl From<HandleError> for ApiError {
                 let detail = "the business's handler failed; the operator can see why in the log";
                 // A broken plugin may be repaired, and the request then be served.
                 return Self(
-                    ProblemResponse::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).retry_after(FAULT_PAUSE),
+                    ProblemResponse::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).retry_after(FAULT_RETRY_AFTER),
                 );
             }
         };
@@ -209,7 +209,10 @@ impl From<StoreError> for ApiError {
             ),
             Remedy::Nothing => (StatusCode::INTERNAL_SERVER_ERROR, "the store cannot do what the request asks for"),
         };
-        Self::again(ProblemResponse::new(status, ErrorCode::StoreUnavailable, detail), error.remedy().into())
+        Self::with_retry_advice(
+            ProblemResponse::new(status, ErrorCode::StoreUnavailable, detail),
+            error.remedy().into(),
+        )
     }
 }
 
@@ -228,7 +231,7 @@ mod tests {
         refusals.extend(of_handlers.map(ApiError::from));
         for ApiError(problem) in refusals {
             let has_retry_after = problem.has_retry_after();
-            assert_eq!(samples::ask_to_try_again(problem.detail()), has_retry_after, "{problem:?}");
+            assert_eq!(samples::asks_to_retry(problem.detail()), has_retry_after, "{problem:?}");
             let may_pass = [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS];
             // An input that is stored already is decided without being sent again.
             assert!(

@@ -206,7 +206,7 @@ pub struct ReviewInput {
 
 impl ReviewInput {
     /// The review as a request about this decision.
-    pub fn about(self, decision_id: String) -> ReviewRequest {
+    pub fn into_request(self, decision_id: String) -> ReviewRequest {
         let Self { verdict, note, actions } = self;
         ReviewRequest { decision_id, verdict, note, actions }
     }

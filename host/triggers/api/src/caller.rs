@@ -42,7 +42,7 @@ impl Caller {
 
     /// How much the caller may see of what a business has decided: all of it, or the results of the caller's own
     /// inputs.
-    pub fn look(&self, api: &Api, business_id: &str, what: &str) -> Result<Visibility, ApiError> {
+    pub fn visibility(&self, api: &Api, business_id: &str, what: &str) -> Result<Visibility, ApiError> {
         let staff = api.shared.intake.authorize(&self.access, business_id, None, DECISIONS_PERMISSION);
         if let Err(error @ AccessError::NotLoaded(_)) = staff {
             return Err(error.into());
@@ -57,26 +57,26 @@ impl Caller {
     }
 
     /// Whether the caller may see this input.
-    pub fn sees(&self, api: &Api, sight: Visibility, input: &AgentInput) -> bool {
-        (sight == Visibility::All && self.sees_as_staff(api, input)) || self.sees_as_sender(api, input)
+    pub fn can_see(&self, api: &Api, visibility: Visibility, input: &AgentInput) -> bool {
+        (visibility == Visibility::All && self.can_see_as_staff(api, input)) || self.can_see_as_sender(api, input)
     }
 
     /// A decision as this caller may see it; the caller may at least know that it exists.
-    pub fn view(&self, api: &Api, record: DecisionRecord) -> Decision {
-        if self.sees_as_staff(api, &record.decision.context.input) {
+    pub fn decision_view(&self, api: &Api, record: DecisionRecord) -> Decision {
+        if self.can_see_as_staff(api, &record.decision.context.input) {
             Decision::from(record)
         } else {
             Decision::for_sender(record, &self.access.user_id)
         }
     }
 
-    fn sees_as_staff(&self, api: &Api, input: &AgentInput) -> bool {
+    fn can_see_as_staff(&self, api: &Api, input: &AgentInput) -> bool {
         let reach = Reach::of(input.location_id.as_deref());
         let audience = api.shared.intake.audience();
         audience.may_see(&self.access, &input.business_id, reach, Some(DECISIONS_PERMISSION))
     }
 
-    fn sees_as_sender(&self, api: &Api, input: &AgentInput) -> bool {
+    fn can_see_as_sender(&self, api: &Api, input: &AgentInput) -> bool {
         let own = input.user_id.as_deref() == Some(&self.access.user_id);
         let reach = input.location_id.as_deref().map_or(Reach::AnyPlace, Reach::Place);
         let audience = api.shared.intake.audience();

@@ -15,7 +15,7 @@ use crate::caller::{Caller, Visibility};
 use crate::request::{Parameters, PathNames};
 
 /// How many decisions a page has when the caller does not say.
-const PAGE: u32 = 20;
+const DEFAULT_PAGE_SIZE: u32 = 20;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -71,7 +71,7 @@ pub(super) async fn list_decisions(
 ) -> Result<Response, ApiError> {
     caller.authorize(&api, &business_id, None, DECISIONS_PERMISSION)?;
     let DecisionListParameters { cursor, limit, order } = parameters;
-    let limit = limit.unwrap_or(PAGE);
+    let limit = limit.unwrap_or(DEFAULT_PAGE_SIZE);
     let (before, after, order) = match order {
         ListOrder::Newest => (cursor, None, Order::NewestFirst),
         ListOrder::Oldest => (None, cursor, Order::OldestFirst),
@@ -81,8 +81,8 @@ pub(super) async fn list_decisions(
         StoreError::Invalid(reason) => ApiError::new(StatusCode::BAD_REQUEST, ErrorCode::InvalidQuery, reason),
         other => other.into(),
     })?;
-    let visible = |record: &DecisionRecord| caller.sees(&api, Visibility::All, &record.decision.context.input);
-    let items = page.items.into_iter().filter(visible).map(|record| caller.view(&api, record)).collect();
+    let visible = |record: &DecisionRecord| caller.can_see(&api, Visibility::All, &record.decision.context.input);
+    let items = page.items.into_iter().filter(visible).map(|record| caller.decision_view(&api, record)).collect();
     let order = match order {
         Order::NewestFirst => "newest",
         Order::OldestFirst => "oldest",
@@ -121,13 +121,13 @@ pub(super) async fn get_decision(
     PathNames((business_id, decision_id)): PathNames<(String, String)>,
 ) -> Result<Response, ApiError> {
     let missing = || ApiError::not_found("decision");
-    let sight = caller.look(&api, &business_id, "decision")?;
+    let visibility = caller.visibility(&api, &business_id, "decision")?;
     if !signalbox_model::is_record_id(&decision_id) {
         return Err(missing());
     }
     let record = api.shared.store.decision(&decision_id, &business_id).await?.ok_or_else(missing)?;
-    if !caller.sees(&api, sight, &record.decision.context.input) {
+    if !caller.can_see(&api, visibility, &record.decision.context.input) {
         return Err(missing());
     }
-    Ok(Json(caller.view(&api, record)).into_response())
+    Ok(Json(caller.decision_view(&api, record)).into_response())
 }

@@ -100,8 +100,8 @@ pub(super) async fn create_input(
     let wait = request::wait(parameters.wait.as_deref(), &parts.headers)?;
     let key = request::idempotency_key(&parts.headers)?;
     let bytes = request::body(&parts.headers, body, &api.shared.config).await?;
-    let asked: InputRequest = request::json(&bytes, &["", "/content"])?;
-    if let Some(location) = &asked.location_id
+    let input_request: InputRequest = request::json(&bytes, &["", "/content"])?;
+    if let Some(location) = &input_request.location_id
         && !caller.may(&api, &business_id, Some(location), MESSAGE_PERMISSION)
     {
         return Err(ApiError::not_found("business or location"));
@@ -118,7 +118,7 @@ pub(super) async fn create_input(
         reply: ReplySlot::None,
     };
     let wait = wait.map(|wait| wait.min(api.shared.config.max_wait.0));
-    InputCreation { api: &api, caller: &caller, origin, is_keyed: key.is_some(), wait }.enter(asked).await
+    InputCreation { api: &api, caller: &caller, origin, is_keyed: key.is_some(), wait }.create(input_request).await
 }
 
 /// A request to create an input.
@@ -138,11 +138,11 @@ struct CreatedInput {
 }
 
 impl InputCreation<'_> {
-    async fn enter(&self, asked: InputRequest) -> Result<Response, ApiError> {
+    async fn create(&self, input_request: InputRequest) -> Result<Response, ApiError> {
         let shared = &self.api.shared;
-        shared.intake.check_content(&asked.content)?;
+        shared.intake.check_content(&input_request.content)?;
         let origin = &self.origin;
-        let InputRequest { location_id, content, input_type } = asked;
+        let InputRequest { location_id, content, input_type } = input_request;
         let arrival = Arrival {
             origin: origin.clone(),
             entry: InputEntry::Api,
@@ -189,37 +189,37 @@ impl InputCreation<'_> {
 
     async fn accept(&self, inputs: Vec<AcceptedInput>, reply: Option<Reply>) -> Result<Response, ApiError> {
         let intake = &self.api.shared.intake;
-        let mut entered = Vec::with_capacity(inputs.len());
+        let mut created = Vec::with_capacity(inputs.len());
         for accepted in inputs {
             let (acceptance, pending) = intake.accept_and_wait(accepted.clone()).await?;
-            entered.push(match acceptance {
+            created.push(match acceptance {
                 Acceptance::New(_) => CreatedInput { accepted, is_new: true, pending: Some(pending) },
                 Acceptance::Duplicate(_) => CreatedInput { accepted, is_new: false, pending: None },
                 Acceptance::Conflict(_) => return Err(ApiError::key_reused()),
             });
         }
-        let is_replay = entered.iter().all(|entered| !entered.is_new);
-        let mut response = self.answer(entered, reply).await?;
+        let is_replay = created.iter().all(|created| !created.is_new);
+        let mut response = self.answer(created, reply).await?;
         if is_replay {
             response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
         }
         Ok(response)
     }
 
-    async fn answer(&self, mut entered: Vec<CreatedInput>, reply: Option<Reply>) -> Result<Response, ApiError> {
+    async fn answer(&self, mut created: Vec<CreatedInput>, reply: Option<Reply>) -> Result<Response, ApiError> {
         // One decision can be the answer; of several, none could be chosen.
-        if let (Some(wait), [only]) = (self.wait, entered.as_mut_slice())
+        if let (Some(wait), [only]) = (self.wait, created.as_mut_slice())
             && let Some(record) = self.wait_for(only, wait).await?
         {
-            let decision = self.caller.view(self.api, DecisionRecord::clone(&record));
+            let decision = self.caller.decision_view(self.api, DecisionRecord::clone(&record));
             let mut response = Json(decision).into_response();
             self.applied(&mut response, wait);
             return Ok(response);
         }
-        let mut statuses = Vec::with_capacity(entered.len());
-        for CreatedInput { accepted, is_new, .. } in entered {
-            let known = if is_new { Some(status(accepted, None)) } else { self.api.status(&accepted).await? };
-            statuses.extend(known);
+        let mut statuses = Vec::with_capacity(created.len());
+        for CreatedInput { accepted, is_new, .. } in created {
+            let found = if is_new { Some(status(accepted, None)) } else { self.api.status(&accepted).await? };
+            statuses.extend(found);
         }
         let mut rest = statuses.into_iter();
         let Some(mut first) = rest.next() else {
@@ -247,15 +247,15 @@ impl InputCreation<'_> {
     /// The decision, if it is made in time. In every other case the input is stored and gets decided later.
     async fn wait_for(
         &self,
-        entered: &mut CreatedInput,
+        created: &mut CreatedInput,
         wait: Duration,
     ) -> Result<Option<Arc<DecisionRecord>>, ApiError> {
         let shared = &self.api.shared;
         let deciding = async {
-            match entered.pending.take() {
+            match created.pending.take() {
                 Some(pending) => pending.decided().await,
                 // The input is decided already, or being decided: then this call waits together with the others.
-                None => shared.intake.decide_now(entered.accepted.clone()).await,
+                None => shared.intake.decide_now(created.accepted.clone()).await,
             }
         };
         match tokio::time::timeout(wait, deciding).await {

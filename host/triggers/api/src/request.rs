@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_taken_quoted_or_bare_and_only_once() {
+    fn an_idempotency_key_is_accepted_quoted_or_bare_and_only_once() {
         let key = |values: &[&str]| {
             idempotency_key(&headers(IDEMPOTENCY_KEY, values)).map_err(|refusal| refusal.0.code().as_str())
         };

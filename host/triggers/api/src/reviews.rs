@@ -19,7 +19,7 @@ use crate::inputs::REPLAYED;
 use crate::request::{self, Parameters, PathNames};
 
 /// How many decisions a page has when the caller does not say.
-const PAGE: u32 = 20;
+const DEFAULT_PAGE_SIZE: u32 = 20;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -63,7 +63,7 @@ pub(super) async fn list_reviews(
 ) -> Result<Response, ApiError> {
     caller.authorize(&api, &business_id, None, REVIEW_PERMISSION)?;
     let ReviewListParameters { cursor, limit } = parameters;
-    let limit = limit.unwrap_or(PAGE);
+    let limit = limit.unwrap_or(DEFAULT_PAGE_SIZE);
     let page = api.shared.store.pending_reviews(&business_id, cursor.as_deref(), limit).await;
     let page = page.map_err(|error| match error {
         StoreError::Invalid(reason) => ApiError::new(StatusCode::BAD_REQUEST, ErrorCode::InvalidQuery, reason),
@@ -138,13 +138,13 @@ pub(super) async fn review_decision(
     api.shared.intake.may_review(&caller.access, &business_id, &decision_id)?;
     let key = request::idempotency_key(&parts.headers)?;
     let bytes = request::body(&parts.headers, body, &api.shared.config).await?;
-    let said: ReviewInput = request::json(&bytes, &objects())?;
+    let review: ReviewInput = request::json(&bytes, &objects())?;
     let message = ReviewMessage {
         id: key.unwrap_or_else(|| Ulid::new().to_string()),
         business_id,
         source: Source::ExternalApi,
         correlation_id: Some(caller.correlation_id.clone()),
-        request: said.about(decision_id),
+        request: review.into_request(decision_id),
     };
     let outcome = api.shared.intake.review(&caller.access, message).await?;
     let mut response = Json(Decision::from(DecisionRecord::clone(&outcome.record))).into_response();

@@ -45,12 +45,12 @@ pub(super) async fn get_input(
     PathNames((business_id, input_id)): PathNames<(String, String)>,
 ) -> Result<Response, ApiError> {
     let missing = || ApiError::not_found("input");
-    let sight = caller.look(&api, &business_id, "input")?;
+    let visibility = caller.visibility(&api, &business_id, "input")?;
     if !signalbox_model::is_record_id(&input_id) {
         return Err(missing());
     }
-    let (accepted, record) = api.known(&business_id, &input_id).await?.ok_or_else(missing)?;
-    if !caller.sees(&api, sight, &accepted.input) {
+    let (accepted, record) = api.find_input(&business_id, &input_id).await?.ok_or_else(missing)?;
+    if !caller.can_see(&api, visibility, &accepted.input) {
         return Err(missing());
     }
     Ok(Json(status(accepted, record.as_ref())).into_response())
@@ -58,7 +58,7 @@ pub(super) async fn get_input(
 
 impl Api {
     /// An input with its decision, if it is made. Of inputs that were decided at once only the decision is stored.
-    async fn known(
+    async fn find_input(
         &self,
         business_id: &str,
         input_id: &str,
@@ -69,18 +69,18 @@ impl Api {
             tokio::try_join!(store.input_state(business_id, input_id), store.decision(&decision_id, business_id))?;
         Ok(match (input, record) {
             (Some(input), record) => Some((input.accepted, record)),
-            (None, Some(record)) => Some((of_record(&record), Some(record))),
+            (None, Some(record)) => Some((accepted_input_of(&record), Some(record))),
             (None, None) => None,
         })
     }
 
     pub(super) async fn status(&self, accepted: &AcceptedInput) -> Result<Option<InputStatus>, ApiError> {
-        let known = self.known(&accepted.input.business_id, &accepted.input.id).await?;
-        Ok(known.map(|(accepted, record)| status(accepted, record.as_ref())))
+        let found = self.find_input(&accepted.input.business_id, &accepted.input.id).await?;
+        Ok(found.map(|(accepted, record)| status(accepted, record.as_ref())))
     }
 }
 
-fn of_record(record: &DecisionRecord) -> AcceptedInput {
+fn accepted_input_of(record: &DecisionRecord) -> AcceptedInput {
     let input = record.decision.context.input.clone();
     AcceptedInput {
         permissions: record.decision.context.user_permissions.clone().unwrap_or_default(),

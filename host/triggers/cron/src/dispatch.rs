@@ -13,12 +13,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::metrics::{CRON_LATENESS, CRON_TICKS};
 use crate::timetable::{DueTick, TickAction, duration};
-use crate::{CronConfig, PAGE};
+use crate::{CronConfig, PAGE_SIZE};
 
 /// How often a tick that waits for the previous tick's decision checks again.
-const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
+const OVERLAP_POLL_INTERVAL: std::time::Duration = std::time::Duration::from_secs(1);
 /// How often the intake is asked for room for an input before the tick is left to the next scan.
-const TRIES: u32 = 5;
+const MAX_ACCEPT_RETRIES: u32 = 5;
 
 /// The parts that every task that fires ticks needs.
 pub(super) struct TickDispatcher {
@@ -34,7 +34,7 @@ pub(super) struct TickDispatcher {
 #[derive(Debug, Default)]
 pub(super) struct ScheduleProgress {
     /// The ticks that are left, in order.
-    pub left: VecDeque<DueTick>,
+    pub remaining: VecDeque<DueTick>,
     /// The earliest moment at which another try makes sense.
     pub not_before: Option<Timestamp>,
     /// The newest tick that any host has claimed.
@@ -47,9 +47,9 @@ pub(super) struct ScheduleProgress {
 enum TickOutcome {
     Done,
     /// The previous tick's input is still being decided.
-    Waits,
+    WaitsForPrevious,
     /// The business has used up its rate; the tick may be fired after this time.
-    Paced(std::time::Duration),
+    RateLimitedFor(std::time::Duration),
     Stale,
 }
 
@@ -70,21 +70,21 @@ impl TickDispatcher {
         due: VecDeque<DueTick>,
         claimed: Option<Timestamp>,
     ) -> ScheduleProgress {
-        let mut progress = ScheduleProgress { left: due, claimed, ..ScheduleProgress::default() };
-        while let Some(tick) = progress.left.front().copied() {
+        let mut progress = ScheduleProgress { remaining: due, claimed, ..ScheduleProgress::default() };
+        while let Some(tick) = progress.remaining.front().copied() {
             match self.tick(schedule, tick, progress.claimed).await {
                 Ok(TickOutcome::Done) => {
-                    progress.left.pop_front();
+                    progress.remaining.pop_front();
                     progress.claimed = progress.claimed.max(Some(tick.nominal));
                     if once {
-                        self.forget(schedule).await;
+                        self.remove_schedule(schedule).await;
                     }
                 }
-                Ok(TickOutcome::Waits) => {
-                    progress.not_before = self.clock.now().checked_add(duration(LOOK_AGAIN)).ok();
+                Ok(TickOutcome::WaitsForPrevious) => {
+                    progress.not_before = self.clock.now().checked_add(duration(OVERLAP_POLL_INTERVAL)).ok();
                     return progress;
                 }
-                Ok(TickOutcome::Paced(wait)) => {
+                Ok(TickOutcome::RateLimitedFor(wait)) => {
                     progress.not_before = self.clock.now().checked_add(duration(wait)).ok();
                     return progress;
                 }
@@ -110,19 +110,19 @@ impl TickDispatcher {
         claimed: Option<Timestamp>,
     ) -> Result<TickOutcome, StoreError> {
         let definition = &schedule.definition;
-        let waits_for_the_last = definition.overlap != Overlap::Allow && !matches!(due.what, TickAction::LeaveOut(_));
+        let waits_for_previous = definition.overlap != Overlap::Allow && !matches!(due.action, TickAction::Skip(_));
         let mut overlaps = false;
-        if waits_for_the_last {
-            match self.last_is_running(definition, claimed).await? {
+        if waits_for_previous {
+            match self.is_previous_running(definition, claimed).await? {
                 None => return Ok(TickOutcome::Stale),
-                Some(true) if definition.overlap == Overlap::Queue || due.what == TickAction::MakeUp => {
-                    return Ok(TickOutcome::Waits);
+                Some(true) if definition.overlap == Overlap::Queue || due.action == TickAction::CatchUpTick => {
+                    return Ok(TickOutcome::WaitsForPrevious);
                 }
                 Some(running) => overlaps = running,
             }
         }
-        if !overlaps && let Some(wait) = self.paced(definition, due.what) {
-            return Ok(TickOutcome::Paced(wait));
+        if !overlaps && let Some(wait) = self.rate_limit_wait(definition, due.action) {
+            return Ok(TickOutcome::RateLimitedFor(wait));
         }
         let now = self.clock.now();
         let fire = Fire {
@@ -138,8 +138,8 @@ impl TickDispatcher {
             FireClaim::Lost => return Ok(TickOutcome::Done),
             FireClaim::Stale => return Ok(TickOutcome::Stale),
         }
-        match due.what {
-            TickAction::LeaveOut(count) => {
+        match due.action {
+            TickAction::Skip(count) => {
                 self.store.finish_fire(&fire, FireEnd::Skipped).await?;
                 count_ticks("missed", count);
                 tracing::warn!(
@@ -160,8 +160,8 @@ impl TickDispatcher {
                     "left out a tick, because the last one is still being decided"
                 );
             }
-            TickAction::Fire | TickAction::MakeUp => {
-                self.dispatch(&fire, definition, due.what == TickAction::MakeUp).await?
+            TickAction::Fire | TickAction::CatchUpTick => {
+                self.dispatch(&fire, definition, due.action == TickAction::CatchUpTick).await?
             }
         }
         Ok(TickOutcome::Done)
@@ -169,9 +169,9 @@ impl TickDispatcher {
 
     /// How long the tick of a plugin's schedule has to wait for its business's rate, which it counts against like
     /// people's messages. A tick that waits is not claimed, so that any host may fire it.
-    fn paced(&self, definition: &ScheduleDefinition, what: TickAction) -> Option<std::time::Duration> {
+    fn rate_limit_wait(&self, definition: &ScheduleDefinition, action: TickAction) -> Option<std::time::Duration> {
         let counts =
-            matches!(definition.source, ScheduleSource::Plugin { .. }) && !matches!(what, TickAction::LeaveOut(_));
+            matches!(definition.source, ScheduleSource::Plugin { .. }) && !matches!(action, TickAction::Skip(_));
         match counts.then(|| self.intake.check_rate(None, &definition.business_id)) {
             Some(Err(IntakeError::RateLimited { retry_after, .. })) => Some(retry_after),
             _ => None,
@@ -179,17 +179,17 @@ impl TickDispatcher {
     }
 
     /// Takes up every tick that a host claimed and did not finish. Ticks that only other hosts can handle hide none.
-    pub async fn take_up_all(&self, now: Timestamp, stop: &CancellationToken) -> Result<(), StoreError> {
+    pub async fn reclaim_all(&self, now: Timestamp, stop: &CancellationToken) -> Result<(), StoreError> {
         let mut cursor = None;
         loop {
-            let page = self.store.unfinished_fires_after(now, cursor.as_deref(), PAGE).await?;
-            let taking_up = page.items.iter().map(async |fire| {
-                if let Err(error) = self.take_up(fire).await {
+            let page = self.store.unfinished_fires_after(now, cursor.as_deref(), PAGE_SIZE).await?;
+            let reclaiming = page.items.iter().map(async |fire| {
+                if let Err(error) = self.reclaim(fire).await {
                     let Fire { business_id, name, nominal, .. } = fire;
                     tracing::warn!(business_id, schedule = name, %nominal, %error, "cannot take up a tick");
                 }
             });
-            futures_util::future::join_all(taking_up).await;
+            futures_util::future::join_all(reclaiming).await;
             cursor = page.cursor.filter(|_| !stop.is_cancelled());
             if cursor.is_none() {
                 return Ok(());
@@ -198,12 +198,12 @@ impl TickDispatcher {
     }
 
     /// Takes up a tick that another host, or this one before, claimed and did not finish.
-    async fn take_up(&self, fire: &Fire) -> Result<(), StoreError> {
+    async fn reclaim(&self, fire: &Fire) -> Result<(), StoreError> {
         let now = self.clock.now();
         let schedule = self.store.schedule(&fire.business_id, &fire.name).await?;
-        let too_old = now.duration_since(fire.nominal) > duration(self.config.catch_up_age.0);
-        let served = self.intake.inputs(&fire.business_id).is_ok();
-        if schedule.as_ref().is_some_and(|schedule| !schedule.definition.is_known() || (!too_old && !served)) {
+        let is_too_old = now.duration_since(fire.nominal) > duration(self.config.catch_up_age.0);
+        let is_served = self.intake.inputs(&fire.business_id).is_ok();
+        if schedule.as_ref().is_some_and(|schedule| !schedule.definition.is_known() || (!is_too_old && !is_served)) {
             // Another host may serve this business, or have the handler that the schedule names.
             return Ok(());
         }
@@ -212,11 +212,11 @@ impl TickDispatcher {
         if claim != FireClaim::Won {
             return Ok(());
         }
-        match schedule.filter(|_| !too_old) {
+        match schedule.filter(|_| !is_too_old) {
             Some(schedule) => {
                 self.dispatch(&fire, &schedule.definition, false).await?;
                 if matches!(schedule.definition.timing, signalbox_store::ScheduleTiming::At(at) if at == fire.nominal) {
-                    self.forget(&schedule).await;
+                    self.remove_schedule(&schedule).await;
                 }
                 Ok(())
             }
@@ -233,7 +233,7 @@ impl TickDispatcher {
     async fn dispatch(&self, fire: &Fire, definition: &ScheduleDefinition, made_up: bool) -> Result<(), StoreError> {
         let inputs = match self.inputs(fire, definition).await {
             Ok(inputs) => inputs,
-            Err(NoInput::Later(reason)) => return self.leave(fire, &reason).await,
+            Err(NoInput::Later(reason)) => return self.release_claim(fire, &reason).await,
             Err(NoInput::Refused(reason)) => return self.refused(fire, &reason).await,
         };
         let count = inputs.len();
@@ -244,7 +244,7 @@ impl TickDispatcher {
                 Err(error) if error.error_type() == ErrorType::ValidationError => {
                     return self.refused(fire, &error.to_string()).await;
                 }
-                Err(error) => return self.leave(fire, &error.to_string()).await,
+                Err(error) => return self.release_claim(fire, &error.to_string()).await,
             }
         }
         let at = self.clock.now();
@@ -309,13 +309,13 @@ impl TickDispatcher {
     }
 
     async fn accept(&self, input: AcceptedInput) -> Result<(), IntakeError> {
-        let mut tries = 0;
+        let mut retries = 0;
         loop {
             match self.intake.accept(input.clone()).await {
                 // The input of an earlier run of this tick stands, even when its handler now returns another one.
                 Ok(Acceptance::New(_) | Acceptance::Duplicate(_) | Acceptance::Conflict(_)) => return Ok(()),
-                Err(IntakeError::Busy { retry_after }) if tries < TRIES => {
-                    tries += 1;
+                Err(IntakeError::Busy { retry_after }) if retries < MAX_ACCEPT_RETRIES => {
+                    retries += 1;
                     let again = self.clock.now().checked_add(duration(retry_after)).unwrap_or(Timestamp::MAX);
                     self.clock.sleep_until(again).await;
                 }
@@ -325,7 +325,7 @@ impl TickDispatcher {
     }
 
     /// Leaves a claimed tick to the next scan, by this process or another.
-    async fn leave(&self, fire: &Fire, reason: &str) -> Result<(), StoreError> {
+    async fn release_claim(&self, fire: &Fire, reason: &str) -> Result<(), StoreError> {
         count_ticks("delayed", 1);
         let Fire { business_id, name, nominal, .. } = fire;
         tracing::warn!(business_id, schedule = name, %nominal, reason, "a tick could not be fired; it is taken up again");
@@ -333,7 +333,7 @@ impl TickDispatcher {
     }
 
     /// Whether the schedule's newest input is still undecided; none when the schedule is gone.
-    async fn last_is_running(
+    async fn is_previous_running(
         &self,
         definition: &ScheduleDefinition,
         claimed: Option<Timestamp>,
@@ -349,7 +349,7 @@ impl TickDispatcher {
     }
 
     /// Removes a schedule that ticks once after its tick, unless it was replaced meanwhile.
-    async fn forget(&self, schedule: &Schedule) {
+    async fn remove_schedule(&self, schedule: &Schedule) {
         let definition = &schedule.definition;
         let (business_id, name) = (&definition.business_id, &definition.name);
         match self.store.schedule(business_id, name).await {

@@ -28,12 +28,12 @@ pub use config::CronConfig;
 pub use metrics::describe_metrics;
 
 /// The most schedules that one query reads, and the most unfinished ticks that are taken up at the same time.
-const PAGE: u32 = 100;
+const PAGE_SIZE: u32 = 100;
 /// The most schedules that fire at the same time in one process.
-const FIRING: usize = 32;
+const MAX_CONCURRENT_SCHEDULES: usize = 32;
 /// The most schedules of one business that fire at the same time, so that one business with many schedules does not
 /// keep the others' from firing.
-const FIRING_OF_ONE: usize = 8;
+const MAX_CONCURRENT_SCHEDULES_PER_BUSINESS: usize = 8;
 
 /// Business and name.
 type ScheduleKey = (String, String);
@@ -52,7 +52,7 @@ struct Changes {
 
 impl ScheduleChanges {
     /// Says that schedules of this business were made, replaced or cancelled.
-    pub fn tell(&self, business_id: &str) {
+    pub fn notify(&self, business_id: &str) {
         self.lock().insert(business_id.to_owned());
         self.inner.wake.notify_one();
     }
@@ -77,7 +77,7 @@ pub struct CronScheduler {
     scan_at: Timestamp,
     running: JoinSet<Option<(ScheduleKey, ScheduleProgress)>>,
     /// The task that takes up unfinished ticks.
-    taking_up: Option<AbortHandle>,
+    reclaiming: Option<AbortHandle>,
     /// Cancelled when no more ticks are to be claimed.
     stop: CancellationToken,
 }
@@ -94,7 +94,7 @@ impl CronScheduler {
             refresh_at: Timestamp::MIN,
             scan_at: Timestamp::MIN,
             running: JoinSet::new(),
-            taking_up: None,
+            reclaiming: None,
             stop: CancellationToken::new(),
         }
     }
@@ -135,9 +135,9 @@ impl CronScheduler {
     fn wakes_at(&self) -> Timestamp {
         // A schedule that waits for others of its business is looked at again when one of them has ended.
         let firing = self.firing_by_business();
-        let free = self.entries.iter().filter(|((business, _), _)| has_room(&firing, business));
+        let free = self.entries.iter().filter(|((business, _), _)| is_below_limit(&firing, business));
         let entries = free.filter_map(|(_, entry)| entry.wakes_at()).min();
-        let idle = self.running.len() < FIRING;
+        let idle = self.running.len() < MAX_CONCURRENT_SCHEDULES;
         let next = self.refresh_at.min(self.scan_at);
         entries.filter(|_| idle).map_or(next, |entries| entries.min(next))
     }
@@ -161,11 +161,11 @@ impl CronScheduler {
         }
         if now >= self.scan_at {
             self.scan_at = now.checked_add(duration(self.firing.config.scan_interval.0)).unwrap_or(Timestamp::MAX);
-            self.start_taking_up(now);
+            self.start_reclaiming(now);
         }
         let mut busy = self.firing_by_business();
         for (key, entry) in &mut self.entries {
-            let full = self.running.len() >= FIRING || !has_room(&busy, &key.0);
+            let full = self.running.len() >= MAX_CONCURRENT_SCHEDULES || !is_below_limit(&busy, &key.0);
             if entry.busy || full || entry.wakes_at().is_none_or(|at| at > now) {
                 continue;
             }
@@ -192,13 +192,13 @@ impl CronScheduler {
     }
 
     /// Takes up unfinished ticks of this and other hosts, unless an earlier scan's task still runs.
-    fn start_taking_up(&mut self, now: Timestamp) {
-        if self.taking_up.as_ref().is_some_and(|task| !task.is_finished()) {
+    fn start_reclaiming(&mut self, now: Timestamp) {
+        if self.reclaiming.as_ref().is_some_and(|task| !task.is_finished()) {
             return;
         }
         let (firing, stop) = (self.firing.clone(), self.stop.clone());
-        self.taking_up = Some(self.running.spawn(async move {
-            if let Err(error) = firing.take_up_all(now, &stop).await {
+        self.reclaiming = Some(self.running.spawn(async move {
+            if let Err(error) = firing.reclaim_all(now, &stop).await {
                 tracing::warn!(%error, "cannot look for unfinished ticks; trying again");
             }
             None
@@ -219,12 +219,12 @@ impl CronScheduler {
         };
         let Some(entry) = self.entries.get_mut(&key) else { return };
         (entry.busy, entry.not_before, entry.claimed) = (false, progress.not_before, progress.claimed);
-        let later = std::mem::replace(&mut entry.due, progress.left);
+        let later = std::mem::replace(&mut entry.due, progress.remaining);
         entry.due.extend(later);
         if progress.stale {
             let business_id = key.0.clone();
             self.entries.remove(&key);
-            self.changes.tell(&business_id);
+            self.changes.notify(&business_id);
         }
     }
 
@@ -244,7 +244,7 @@ impl CronScheduler {
         let mut cursor = None;
         let mut found = HashSet::new();
         loop {
-            let page = self.firing.store.all_schedules(cursor.as_deref(), PAGE).await?;
+            let page = self.firing.store.all_schedules(cursor.as_deref(), PAGE_SIZE).await?;
             for schedule in page.items {
                 found.insert(key(&schedule));
                 self.enter(schedule, now);
@@ -256,8 +256,8 @@ impl CronScheduler {
         }
         // The query for all schedules may lag behind the ones that just read each business; a missing schedule is
         // dropped only after a while, and until then its claim shows whether it is gone.
-        let settled = now.checked_sub(duration(self.firing.config.refresh_interval.0)).unwrap_or(Timestamp::MIN);
-        self.entries.retain(|key, entry| entry.busy || found.contains(key) || entry.read_at > settled);
+        let stale_before = now.checked_sub(duration(self.firing.config.refresh_interval.0)).unwrap_or(Timestamp::MIN);
+        self.entries.retain(|key, entry| entry.busy || found.contains(key) || entry.read_at > stale_before);
         for business_id in written {
             self.refresh_business(&business_id, now).await?;
         }
@@ -300,8 +300,8 @@ impl CronScheduler {
     }
 }
 
-fn has_room(firing: &HashMap<String, usize>, business_id: &str) -> bool {
-    firing.get(business_id).is_none_or(|count| *count < FIRING_OF_ONE)
+fn is_below_limit(firing: &HashMap<String, usize>, business_id: &str) -> bool {
+    firing.get(business_id).is_none_or(|count| *count < MAX_CONCURRENT_SCHEDULES_PER_BUSINESS)
 }
 
 fn key(schedule: &Schedule) -> ScheduleKey {

@@ -10,7 +10,7 @@ use signalbox_store::{Schedule, ScheduleTiming};
 use crate::CronConfig;
 
 /// The most due ticks of one schedule that wait; when there are more, the oldest are left out.
-const WAITING: usize = 100;
+const MAX_DUE_TICKS: usize = 100;
 
 /// A schedule that ticks.
 pub(super) struct TimetableEntry {
@@ -41,7 +41,7 @@ enum Timing {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct DueTick {
     pub nominal: Timestamp,
-    pub what: TickAction,
+    pub action: TickAction,
 }
 
 /// What to do with a tick.
@@ -50,9 +50,9 @@ pub(super) enum TickAction {
     /// The tick's time has come.
     Fire,
     /// The tick was missed and is made up for.
-    MakeUp,
+    CatchUpTick,
     /// This tick and those before it, so many in all, are left out.
-    LeaveOut(u64),
+    Skip(u64),
 }
 
 impl TimetableEntry {
@@ -100,8 +100,8 @@ impl TimetableEntry {
         match &self.timing {
             Timing::Once(at) => {
                 let over = self.schedule.handled_until.is_some_and(|handled| handled >= *at);
-                let looked_at = self.claimed.is_some_and(|claimed| claimed >= *at) || !self.due.is_empty();
-                (!over && !looked_at).then_some(*at)
+                let is_examined = self.claimed.is_some_and(|claimed| claimed >= *at) || !self.due.is_empty();
+                (!over && !is_examined).then_some(*at)
             }
             Timing::Cron(expression, zone) => expression.next_after(self.cursor, zone),
         }
@@ -120,10 +120,10 @@ impl TimetableEntry {
             }
         };
         self.due.extend(due);
-        while self.due.len() > WAITING {
-            let count = self.due.pop_front().map_or(0, |oldest| oldest.left_out());
+        while self.due.len() > MAX_DUE_TICKS {
+            let count = self.due.pop_front().map_or(0, |oldest| oldest.tick_count());
             if let Some(next) = self.due.front_mut() {
-                next.what = TickAction::LeaveOut(count + next.left_out());
+                next.action = TickAction::Skip(count + next.tick_count());
             }
         }
     }
@@ -131,23 +131,23 @@ impl TimetableEntry {
     /// A schedule that was made with a moment in the past is not late: it ticks at once.
     fn once(&self, at: Timestamp, latest: Timestamp, config: &CronConfig) -> DueTick {
         let definition = &self.schedule.definition;
-        let asked_late = at <= self.schedule.updated_at;
+        let was_past_when_scheduled = at <= self.schedule.updated_at;
         let late = is_over(at, latest, config.late_after.0);
         let too_old = is_over(at.max(self.schedule.updated_at), latest, config.catch_up_age.0);
-        let what = match (late && !asked_late, too_old || definition.catch_up == CatchUp::None) {
-            (true, true) => TickAction::LeaveOut(1),
-            (true, false) => TickAction::MakeUp,
+        let action = match (late && !was_past_when_scheduled, too_old || definition.catch_up == CatchUp::None) {
+            (true, true) => TickAction::Skip(1),
+            (true, false) => TickAction::CatchUpTick,
             (false, _) => TickAction::Fire,
         };
-        DueTick { nominal: at, what }
+        DueTick { nominal: at, action }
     }
 }
 
 impl DueTick {
-    fn left_out(&self) -> u64 {
-        match self.what {
-            TickAction::LeaveOut(count) => count,
-            TickAction::Fire | TickAction::MakeUp => 1,
+    fn tick_count(&self) -> u64 {
+        match self.action {
+            TickAction::Skip(count) => count,
+            TickAction::Fire | TickAction::CatchUpTick => 1,
         }
     }
 }
@@ -168,39 +168,39 @@ fn missed(
     let keep = match schedule.definition.catch_up {
         CatchUp::None | CatchUp::Unknown(_) => 0,
         CatchUp::Last => 1,
-        CatchUp::All { limit } => usize::try_from(limit).unwrap_or(usize::MAX).min(WAITING),
+        CatchUp::All { limit } => usize::try_from(limit).unwrap_or(usize::MAX).min(MAX_DUE_TICKS),
     };
-    let (mut left_out, mut last_left_out) = (0, None);
+    let (mut skipped, mut last_skipped) = (0, None);
     let (mut made_up, mut on_time) = (VecDeque::new(), Vec::new());
-    let mut looked_until;
+    let mut examined_until;
     loop {
-        looked_until = tick;
+        examined_until = tick;
         if !is_over(tick, latest, config.late_after.0) {
-            on_time.push(DueTick { nominal: tick, what: TickAction::Fire });
+            on_time.push(DueTick { nominal: tick, action: TickAction::Fire });
         } else if tick < horizon {
             // Ticks before the horizon are not counted one by one, because their number does not matter.
-            (left_out, last_left_out) = (left_out + 1, Some(tick));
-            looked_until = horizon;
+            (skipped, last_skipped) = (skipped + 1, Some(tick));
+            examined_until = horizon;
         } else {
             made_up.push_back(tick);
             if made_up.len() > keep {
-                (left_out, last_left_out) = (left_out + 1, made_up.pop_front());
+                (skipped, last_skipped) = (skipped + 1, made_up.pop_front());
             }
         }
-        match expression.next_after(looked_until, zone).filter(|tick| *tick <= latest) {
+        match expression.next_after(examined_until, zone).filter(|tick| *tick <= latest) {
             Some(next) => tick = next,
             None => break,
         }
     }
     if schedule.definition.catch_up == CatchUp::Last && !on_time.is_empty() {
         // The newest tick is on time, which makes up for the missed ones.
-        left_out += made_up.len() as u64;
-        last_left_out = made_up.pop_back().or(last_left_out);
+        skipped += made_up.len() as u64;
+        last_skipped = made_up.pop_back().or(last_skipped);
         made_up.clear();
     }
-    let left_out = last_left_out.map(|nominal| DueTick { nominal, what: TickAction::LeaveOut(left_out) });
-    let made_up = made_up.into_iter().map(|nominal| DueTick { nominal, what: TickAction::MakeUp });
-    (left_out.into_iter().chain(made_up).chain(on_time).collect(), looked_until)
+    let skipped = last_skipped.map(|nominal| DueTick { nominal, action: TickAction::Skip(skipped) });
+    let made_up = made_up.into_iter().map(|nominal| DueTick { nominal, action: TickAction::CatchUpTick });
+    (skipped.into_iter().chain(made_up).chain(on_time).collect(), examined_until)
 }
 
 fn is_over(tick: Timestamp, latest: Timestamp, age: std::time::Duration) -> bool {
@@ -220,6 +220,6 @@ fn jitter(schedule: &Schedule) -> SignedDuration {
     }
     let id = fire_input_id(&definition.business_id, &definition.name, Timestamp::UNIX_EPOCH);
     let digits = id.rsplit('_').next().and_then(|digits| digits.get(..12)).unwrap_or_default();
-    let chance = i128::from_str_radix(digits, 16).unwrap_or_default();
-    SignedDuration::from_millis(i64::try_from(chance % (span + 1)).unwrap_or_default())
+    let hash = i128::from_str_radix(digits, 16).unwrap_or_default();
+    SignedDuration::from_millis(i64::try_from(hash % (span + 1)).unwrap_or_default())
 }

@@ -20,7 +20,7 @@ pub(super) fn of(record: &Record, intake: &Intake) -> Result<String, RecordError
     match (named.next(), named.next()) {
         (None, _) => {}
         (Some(id), None) => {
-            return reader(std::str::from_utf8(id).map_err(|_| RecordError::BusinessHeader)?, record, intake);
+            return check_business(std::str::from_utf8(id).map_err(|_| RecordError::BusinessHeader)?, record, intake);
         }
         (Some(_), Some(_)) => return Err(RecordError::BusinessHeader),
     }
@@ -29,37 +29,40 @@ pub(super) fn of(record: &Record, intake: &Intake) -> Result<String, RecordError
         .iter()
         .filter_map(|business| {
             let (_, inputs) = intake.inputs(&business.business_id).ok()?;
-            reads(&inputs, &record.topic).then(|| business.business_id.clone())
+            reads_topic(&inputs, &record.topic).then(|| business.business_id.clone())
         })
         .collect();
     let by_key = readers.iter().find(|reader| record.key.as_deref() == Some(reader.as_bytes()));
     match (by_key, readers.as_slice()) {
         (Some(reader), _) => Ok(reader.clone()),
         // The only business that is loaded may not be the only one that exists, and must not get another's record.
-        (None, _) if is_of_one_not_loaded(record, intake) => Err(RecordError::BusinessNotLoaded),
+        (None, _) if may_belong_to_unloaded_business(record, intake) => Err(RecordError::BusinessNotLoaded),
         (None, [reader]) => Ok(reader.clone()),
         (None, readers) => Err(RecordError::NoBusiness { topic: record.topic.to_string(), readers: readers.len() }),
     }
 }
 
 /// Whether a record that names no loaded business may belong to one that cannot be served right now.
-fn is_of_one_not_loaded(record: &Record, intake: &Intake) -> bool {
+fn may_belong_to_unloaded_business(record: &Record, intake: &Intake) -> bool {
     let key = record.key.as_deref().and_then(|key| std::str::from_utf8(key).ok());
     // An unreadable file that names no business does not make every key a business.
     let waits = |key: &str| matches!(intake.inputs(key), Err(DecideError::NotLoaded { .. }));
     key.is_some_and(waits) || intake.may_lack_a_reader(&record.topic)
 }
 
-fn reader(business_id: &str, record: &Record, intake: &Intake) -> Result<String, RecordError> {
-    let (_, inputs) = served(business_id, intake)?;
-    if !reads(&inputs, &record.topic) {
+fn check_business(business_id: &str, record: &Record, intake: &Intake) -> Result<String, RecordError> {
+    let (_, inputs) = business_inputs(business_id, intake)?;
+    if !reads_topic(&inputs, &record.topic) {
         return Err(RecordError::OtherBusiness { business: business_id.to_owned(), topic: record.topic.to_string() });
     }
     Ok(business_id.to_owned())
 }
 
 /// A business and its bundle's inputs; the refusal says whether the business or a bundle for it is missing.
-pub(super) fn served(business_id: &str, intake: &Intake) -> Result<(Arc<BusinessInfo>, Arc<Inputs>), RecordError> {
+pub(super) fn business_inputs(
+    business_id: &str,
+    intake: &Intake,
+) -> Result<(Arc<BusinessInfo>, Arc<Inputs>), RecordError> {
     intake.inputs(business_id).map_err(|error| match error {
         DecideError::NotLoaded { business_type } => RecordError::NotLoaded(business_type),
         DecideError::BusinessNotLoaded(_) => RecordError::BusinessNotLoaded,
@@ -68,6 +71,6 @@ pub(super) fn served(business_id: &str, intake: &Intake) -> Result<(Arc<Business
     })
 }
 
-fn reads(inputs: &Inputs, topic: &str) -> bool {
+fn reads_topic(inputs: &Inputs, topic: &str) -> bool {
     inputs.kafka.values().any(|input| input.topic == topic)
 }

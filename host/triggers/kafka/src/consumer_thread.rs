@@ -17,35 +17,35 @@ use tokio::sync::watch;
 
 use crate::in_flight::InFlightRecords;
 use crate::metrics::KAFKA_UP;
-use crate::rebalance::Group;
+use crate::rebalance::GroupContext;
 use crate::record::{Record, TopicPartition};
 use crate::start_position::StartPosition;
 use crate::work::Worker;
 
 /// The longest that one poll waits: every other duty of the thread is done this late at most.
-const POLL: Duration = Duration::from_millis(50);
+const POLL_TIMEOUT: Duration = Duration::from_millis(50);
 
 /// How often the list of topics to read is refreshed.
-const LOOK_AGAIN: Duration = Duration::from_secs(2);
+const TOPIC_REFRESH_INTERVAL: Duration = Duration::from_secs(2);
 
 /// How long after an error that ends a consumer another one is made.
-const BEGIN_AGAIN: Duration = Duration::from_secs(5);
+const RECONNECT_DELAY: Duration = Duration::from_secs(5);
 
 /// How the reader is to end.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum ShutdownPhase {
     /// The reader goes on.
-    NotYet,
+    Running,
     /// Until this moment running records are finished and committed; then the reader leaves the group.
-    Orderly(Instant),
+    Graceful(Instant),
     /// The reader ends at once, without a commit.
-    AtOnce,
+    Immediate,
 }
 
 /// Reads records and hands them to the worker.
 pub(super) struct ConsumerThread {
     pub config: ClientConfig,
-    pub flow: Arc<InFlightRecords>,
+    pub in_flight_records: Arc<InFlightRecords>,
     pub worker: Arc<Worker>,
     /// The topics to read now.
     pub topics: Box<dyn Fn() -> BTreeSet<String> + Send>,
@@ -53,15 +53,15 @@ pub(super) struct ConsumerThread {
     pub revoke_timeout: Duration,
     pub start: StartPosition,
     pub runtime: Handle,
-    pub ending: watch::Receiver<ShutdownPhase>,
+    pub shutdown: watch::Receiver<ShutdownPhase>,
 }
 
 /// A consumer and its current subscription.
 pub(super) struct ConsumerSession {
-    consumer: BaseConsumer<Group>,
+    consumer: BaseConsumer<GroupContext>,
     subscribed: BTreeSet<String>,
-    look_at: Instant,
-    commit_at: Instant,
+    next_topic_refresh: Instant,
+    next_commit: Instant,
 }
 
 impl ConsumerThread {
@@ -74,11 +74,13 @@ impl ConsumerThread {
                 Ok(session) => match std::panic::catch_unwind(AssertUnwindSafe(|| self.read(session))) {
                     Ok(Some(unfinished)) => return unfinished,
                     Ok(None) => {}
-                    Err(_) => drop(self.flow.release(&self.flow.places(), Duration::ZERO)),
+                    Err(_) => {
+                        drop(self.in_flight_records.release(&self.in_flight_records.topic_partitions(), Duration::ZERO))
+                    }
                 },
                 Err(error) => tracing::error!(%error, "cannot make a Kafka consumer; trying again"),
             }
-            if self.ends_within(BEGIN_AGAIN) {
+            if self.is_shutdown_within(RECONNECT_DELAY) {
                 return 0;
             }
             session = self.connect();
@@ -87,8 +89,8 @@ impl ConsumerThread {
 
     /// Creates a consumer; this makes no connection yet.
     pub fn connect(&self) -> KafkaResult<ConsumerSession> {
-        let group = Group {
-            flow: self.flow.clone(),
+        let group = GroupContext {
+            in_flight_records: self.in_flight_records.clone(),
             log: KafkaLog::default(),
             revoke_timeout: self.revoke_timeout,
             closing: AtomicBool::new(false),
@@ -100,24 +102,24 @@ impl ConsumerThread {
         Ok(ConsumerSession {
             consumer,
             subscribed: BTreeSet::new(),
-            look_at: now,
-            commit_at: now + self.commit_interval,
+            next_topic_refresh: now,
+            next_commit: now + self.commit_interval,
         })
     }
 
     /// None when this consumer cannot go on and another one has to be made.
     fn read(&self, mut session: ConsumerSession) -> Option<usize> {
         loop {
-            let ending = *self.ending.borrow();
-            match ending {
-                ShutdownPhase::NotYet => {}
-                ShutdownPhase::Orderly(until) => return Some(self.leave(&session, Some(until))),
-                ShutdownPhase::AtOnce => return Some(self.leave(&session, None)),
+            let shutdown = *self.shutdown.borrow();
+            match shutdown {
+                ShutdownPhase::Running => {}
+                ShutdownPhase::Graceful(until) => return Some(self.leave(&session, Some(until))),
+                ShutdownPhase::Immediate => return Some(self.leave(&session, None)),
             }
             self.subscribe(&mut session);
-            self.turn(&session.consumer);
+            self.apply_pause_changes(&session.consumer);
             self.commit(&mut session);
-            let polled = session.consumer.poll(POLL);
+            let polled = session.consumer.poll(POLL_TIMEOUT);
             if session.consumer.context().unresolved.load(Ordering::SeqCst) {
                 tracing::error!(
                     "where partitions are begun could not be settled; another consumer takes this one's place"
@@ -128,7 +130,7 @@ impl ConsumerThread {
             let Some(polled) = polled else { continue };
             match polled {
                 Ok(message) => {
-                    if let Some(running) = self.flow.begin(Record::of(&message)) {
+                    if let Some(running) = self.in_flight_records.begin(Record::of(&message)) {
                         self.runtime.spawn(self.worker.clone().run(running));
                     }
                 }
@@ -145,22 +147,22 @@ impl ConsumerThread {
 
     /// Tells the group which topics are to be read, when that has changed.
     fn subscribe(&self, session: &mut ConsumerSession) {
-        if Instant::now() < session.look_at {
+        if Instant::now() < session.next_topic_refresh {
             return;
         }
-        session.look_at = Instant::now() + LOOK_AGAIN;
+        session.next_topic_refresh = Instant::now() + TOPIC_REFRESH_INTERVAL;
         let topics = (self.topics)();
         if topics == session.subscribed {
             return;
         }
         let names: Vec<&str> = topics.iter().map(String::as_str).collect();
-        let told = if names.is_empty() {
+        let result = if names.is_empty() {
             session.consumer.unsubscribe();
             Ok(())
         } else {
             session.consumer.subscribe(&names)
         };
-        match told {
+        match result {
             Ok(()) => {
                 tracing::info!(topics = ?names, "reading Kafka topics");
                 session.subscribed = topics;
@@ -170,18 +172,18 @@ impl ConsumerThread {
     }
 
     /// Pauses and resumes partitions. The consumer is polled all the while, so that the group does not drop it.
-    fn turn(&self, consumer: &BaseConsumer<Group>) {
-        let turn = self.flow.turn();
-        for (places, pause) in [(turn.pause, true), (turn.resume, false)] {
-            if places.is_empty() {
+    fn apply_pause_changes(&self, consumer: &BaseConsumer<GroupContext>) {
+        let changes = self.in_flight_records.take_pause_changes();
+        for (topic_partitions, pause) in [(changes.pause, true), (changes.resume, false)] {
+            if topic_partitions.is_empty() {
                 continue;
             }
-            let list = partitions(&places);
-            let turned = if pause { consumer.pause(&list) } else { consumer.resume(&list) };
-            match turned {
-                Ok(()) => tracing::debug!(?places, pause, "paused or resumed partitions"),
+            let list = partitions(&topic_partitions);
+            let changed = if pause { consumer.pause(&list) } else { consumer.resume(&list) };
+            match changed {
+                Ok(()) => tracing::debug!(?topic_partitions, pause, "paused or resumed partitions"),
                 Err(error) => {
-                    self.flow.not_turned(&places);
+                    self.in_flight_records.revert_pause_changes(&topic_partitions);
                     consumer.context().log.error(&error, &format!("cannot pause or resume partitions: {error}"));
                 }
             }
@@ -189,23 +191,23 @@ impl ConsumerThread {
     }
 
     fn commit(&self, session: &mut ConsumerSession) {
-        if Instant::now() < session.commit_at {
+        if Instant::now() < session.next_commit {
             return;
         }
-        session.commit_at = Instant::now() + self.commit_interval;
-        let commits = self.flow.commits();
+        session.next_commit = Instant::now() + self.commit_interval;
+        let commits = self.in_flight_records.commits();
         if !session.consumer.context().commit(&session.consumer, &commits) {
-            self.flow.not_committed(commits.iter().map(|(place, _)| place));
+            self.in_flight_records.not_committed(commits.iter().map(|(topic_partition, _)| topic_partition));
         }
     }
 
     /// Gives every partition away; the consumer leaves the group when it is dropped.
     fn leave(&self, session: &ConsumerSession, until: Option<Instant>) -> usize {
         let context = session.consumer.context();
-        let places = self.flow.places();
+        let topic_partitions = self.in_flight_records.topic_partitions();
         // Records that were read and wait are left to the next host; running ones may end.
         let wait = until.map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now()));
-        let (commits, running) = self.flow.release(&places, wait);
+        let (commits, running) = self.in_flight_records.release(&topic_partitions, wait);
         if until.is_some() {
             context.commit(&session.consumer, &commits);
         }
@@ -215,16 +217,16 @@ impl ConsumerThread {
     }
 
     /// Waits; true when the reader was told to end meanwhile.
-    fn ends_within(&self, wait: Duration) -> bool {
-        let mut ending = self.ending.clone();
-        let ended = async { ending.wait_for(|ending| !matches!(ending, ShutdownPhase::NotYet)).await.is_ok() };
+    fn is_shutdown_within(&self, wait: Duration) -> bool {
+        let mut shutdown = self.shutdown.clone();
+        let ended = async { shutdown.wait_for(|shutdown| !matches!(shutdown, ShutdownPhase::Running)).await.is_ok() };
         self.runtime.block_on(async { tokio::time::timeout(wait, ended).await.unwrap_or(false) })
     }
 }
 
-fn partitions(places: &[TopicPartition]) -> TopicPartitionList {
-    let mut list = TopicPartitionList::with_capacity(places.len());
-    for (topic, partition) in places {
+fn partitions(topic_partitions: &[TopicPartition]) -> TopicPartitionList {
+    let mut list = TopicPartitionList::with_capacity(topic_partitions.len());
+    for (topic, partition) in topic_partitions {
         list.add_partition(topic, *partition);
     }
     list

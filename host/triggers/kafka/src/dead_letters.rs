@@ -30,7 +30,7 @@ pub(super) struct DeadLetters {
 
 impl DeadLetters {
     /// Sends a record to the topic, and returns once the brokers have confirmed it.
-    pub async fn put(&self, record: &Record, refusal: &RecordError, correlation_id: &str) -> Result<(), SendError> {
+    pub async fn produce(&self, record: &Record, refusal: &RecordError, correlation_id: &str) -> Result<(), SendError> {
         let mut headers = headers(record, refusal, correlation_id);
         match self.send(record, record.value.as_deref(), &headers).await {
             // A record that no topic accepts would block its partition for ever. It stays on the topic where it was
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_dead_letter_keeps_the_records_own_headers_and_says_anew_why_it_is_here() {
+    fn a_dead_letter_keeps_the_headers_of_the_record_and_replaces_those_about_the_reason() {
         let header = |name: &str, value: &str| (name.to_owned(), Some(value.as_bytes().to_vec()));
         let record = Record {
             headers: vec![

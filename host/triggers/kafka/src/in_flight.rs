@@ -20,13 +20,13 @@ pub(super) type CommitOffset = (TopicPartition, i64);
 pub(super) struct InFlightRecords {
     most_records: usize,
     most_bytes: u64,
-    state: Mutex<FlowState>,
+    state: Mutex<InFlightState>,
     /// Notified whenever a record has ended.
     ended: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct FlowState {
+struct InFlightState {
     partitions: HashMap<TopicPartition, AssignedPartition>,
     /// A counter that tells an assignment from an earlier one of the same partition.
     assignments: u64,
@@ -39,17 +39,17 @@ struct FlowState {
 struct AssignedPartition {
     assignment: u64,
     progress: PartitionProgress,
-    lanes: KeyQueues,
+    key_queues: KeyQueues,
     running: usize,
     /// The offset of the first record that was read.
     first: Option<i64>,
     /// Another host may have worked on at most this many records, counted from the first.
     most_records: i64,
     /// How many records wait for another try; while there are any, the partition is not read on.
-    held: usize,
+    retrying: usize,
     paused: bool,
     /// Cancelled when the partition is revoked: a task that waits for another try stops.
-    gone: CancellationToken,
+    revoked: CancellationToken,
 }
 
 /// A record that is being worked on.
@@ -64,7 +64,7 @@ pub(super) struct RunningRecord {
 pub(super) struct RunningKey {
     assignment: u64,
     /// Cancelled when the record's partition goes to another host.
-    pub gone: CancellationToken,
+    pub revoked: CancellationToken,
     /// The host that had the partition before may have worked on the record when it ended.
     pub may_be_redelivered: bool,
 }
@@ -78,8 +78,8 @@ pub(super) struct PauseChanges {
 
 /// Keeps a partition paused for as long as it lives.
 pub(super) struct PartitionPause<'a> {
-    flow: &'a InFlightRecords,
-    place: TopicPartition,
+    in_flight_records: &'a InFlightRecords,
+    partition: TopicPartition,
     assignment: u64,
 }
 
@@ -89,29 +89,29 @@ impl InFlightRecords {
     }
 
     /// These partitions are assigned to this host from now on.
-    pub fn assign(&self, places: impl IntoIterator<Item = TopicPartition>) {
+    pub fn assign(&self, partitions: impl IntoIterator<Item = TopicPartition>) {
         let mut state = self.lock();
-        for place in places {
+        for partition in partitions {
             state.assignments += 1;
             let assigned = AssignedPartition {
                 assignment: state.assignments,
                 progress: PartitionProgress::default(),
-                lanes: KeyQueues::default(),
+                key_queues: KeyQueues::default(),
                 running: 0,
                 first: None,
                 most_records: i64::try_from(self.most_records).unwrap_or(i64::MAX),
-                held: 0,
+                retrying: 0,
                 paused: false,
-                gone: CancellationToken::new(),
+                revoked: CancellationToken::new(),
             };
-            state.partitions.insert(place, assigned);
+            state.partitions.insert(partition, assigned);
         }
         ::metrics::gauge!(KAFKA_ASSIGNED).set(state.partitions.len() as f64);
     }
 
     /// A partition begins at this offset, and the brokers have stored that.
-    pub fn begin_at(&self, place: &TopicPartition, offset: i64) {
-        if let Some(assigned) = self.lock().partitions.get_mut(place) {
+    pub fn begin_at(&self, partition: &TopicPartition, offset: i64) {
+        if let Some(assigned) = self.lock().partitions.get_mut(partition) {
             assigned.progress.begin_at(offset);
         }
     }
@@ -120,13 +120,14 @@ impl InFlightRecords {
     /// meanwhile is left to the partition's new host.
     pub fn begin(&self, record: Record) -> Option<RunningRecord> {
         let mut state = self.lock();
-        let assigned = state.partitions.get_mut(&record.place()).filter(|assigned| !assigned.gone.is_cancelled())?;
+        let assigned =
+            state.partitions.get_mut(&record.topic_partition()).filter(|assigned| !assigned.revoked.is_cancelled())?;
         if !assigned.progress.begin(record.offset) {
             return None;
         }
         assigned.first.get_or_insert(record.offset);
         let size = record.size();
-        let running = assigned.lanes.enter(record).map(|record| assigned.run(record));
+        let running = assigned.key_queues.enter(record).map(|record| assigned.run(record));
         state.records += 1;
         state.bytes += size;
         state.measure();
@@ -134,34 +135,34 @@ impl InFlightRecords {
     }
 
     /// Ends a record. With `finished` it is done for good, else the partition's next reader gets it again. Returns the
-    /// next record of its lane.
+    /// next record of its key queue.
     pub fn end(&self, ended: &RunningRecord, finished: bool) -> Option<RunningRecord> {
         let mut state = self.lock();
         state.records = state.records.saturating_sub(1);
         state.bytes = state.bytes.saturating_sub(ended.record.size());
         state.measure();
-        let place = ended.record.place();
-        let assigned = state.partitions.get_mut(&place);
+        let partition = ended.record.topic_partition();
+        let assigned = state.partitions.get_mut(&partition);
         let next = assigned.filter(|assigned| assigned.assignment == ended.ticket.assignment).and_then(|assigned| {
             assigned.running = assigned.running.saturating_sub(1);
             if finished {
                 assigned.progress.finish(ended.record.offset);
             }
-            assigned.lanes.next(&ended.record.key).map(|record| assigned.run(record))
+            assigned.key_queues.next(&ended.record.key).map(|record| assigned.run(record))
         });
         self.ended.notify_all();
         next
     }
 
     /// Pauses the record's partition, because the record has to be tried again.
-    pub fn hold(&self, running: &RunningRecord) -> PartitionPause<'_> {
-        let (place, assignment) = (running.record.place(), running.ticket.assignment);
-        self.lock().with(&place, assignment, |assigned| assigned.held += 1);
-        PartitionPause { flow: self, place, assignment }
+    pub fn pause_partition(&self, running: &RunningRecord) -> PartitionPause<'_> {
+        let (partition, assignment) = (running.record.topic_partition(), running.ticket.assignment);
+        self.lock().with(&partition, assignment, |assigned| assigned.retrying += 1);
+        PartitionPause { in_flight_records: self, partition, assignment }
     }
 
     /// Which partitions to pause and which to resume, since the last call.
-    pub fn turn(&self) -> PauseChanges {
+    pub fn take_pause_changes(&self) -> PauseChanges {
         let mut state = self.lock();
         let state = &mut *state;
         let (most_records, most_bytes) = (self.most_records, self.most_bytes);
@@ -171,25 +172,25 @@ impl InFlightRecords {
         } else {
             state.records >= most_records || state.bytes >= most_bytes
         };
-        let mut turn = PauseChanges::default();
+        let mut changes = PauseChanges::default();
         let mut paused = 0_u32;
-        for (place, assigned) in &mut state.partitions {
-            let pause = state.full || assigned.held > 0;
+        for (partition, assigned) in &mut state.partitions {
+            let pause = state.full || assigned.retrying > 0;
             paused += u32::from(pause);
             if pause != assigned.paused {
                 assigned.paused = pause;
-                if pause { turn.pause.push(place.clone()) } else { turn.resume.push(place.clone()) }
+                if pause { changes.pause.push(partition.clone()) } else { changes.resume.push(partition.clone()) }
             }
         }
         ::metrics::gauge!(KAFKA_PAUSED).set(f64::from(paused));
-        turn
+        changes
     }
 
-    /// A pause or resume failed: the next [`Self::turn`] asks for it again.
-    pub fn not_turned(&self, places: &[TopicPartition]) {
+    /// A pause or resume failed: the next [`Self::take_pause_changes`] asks for it again.
+    pub fn revert_pause_changes(&self, partitions: &[TopicPartition]) {
         let mut state = self.lock();
-        for place in places {
-            if let Some(assigned) = state.partitions.get_mut(place) {
+        for partition in partitions {
+            if let Some(assigned) = state.partitions.get_mut(partition) {
                 assigned.paused = !assigned.paused;
             }
         }
@@ -199,14 +200,14 @@ impl InFlightRecords {
     pub fn commits(&self) -> Vec<CommitOffset> {
         let mut state = self.lock();
         let partitions = state.partitions.iter_mut();
-        partitions.filter_map(|(place, assigned)| Some((place.clone(), assigned.progress.commit()?))).collect()
+        partitions.filter_map(|(partition, assigned)| Some((partition.clone(), assigned.progress.commit()?))).collect()
     }
 
     /// A commit of these partitions did not reach the brokers.
-    pub fn not_committed<'a>(&self, places: impl IntoIterator<Item = &'a TopicPartition>) {
+    pub fn not_committed<'a>(&self, partitions: impl IntoIterator<Item = &'a TopicPartition>) {
         let mut state = self.lock();
-        for place in places {
-            if let Some(assigned) = state.partitions.get_mut(place) {
+        for partition in partitions {
+            if let Some(assigned) = state.partitions.get_mut(partition) {
                 assigned.progress.not_committed();
             }
         }
@@ -215,61 +216,66 @@ impl InFlightRecords {
     /// Every assigned partition with the offset of its first unfinished record, where that is known.
     pub fn low_waters(&self) -> Vec<(TopicPartition, Option<i64>)> {
         let state = self.lock();
-        state.partitions.iter().map(|(place, assigned)| (place.clone(), assigned.progress.low_water())).collect()
+        state
+            .partitions
+            .iter()
+            .map(|(partition, assigned)| (partition.clone(), assigned.progress.low_water()))
+            .collect()
     }
 
     /// Every assigned partition.
-    pub fn places(&self) -> Vec<TopicPartition> {
+    pub fn topic_partitions(&self) -> Vec<TopicPartition> {
         self.lock().partitions.keys().cloned().collect()
     }
 
     /// Gives partitions away: none of their records is started any more, and running ones may end within `wait`.
     /// Returns the offsets to commit, and how many records still run.
-    pub fn release(&self, places: &[TopicPartition], wait: Duration) -> (Vec<CommitOffset>, usize) {
+    pub fn release(&self, partitions: &[TopicPartition], wait: Duration) -> (Vec<CommitOffset>, usize) {
         let until = Instant::now() + wait;
         let mut state = self.lock();
-        for place in places {
-            let Some(assigned) = state.partitions.get_mut(place) else { continue };
-            assigned.gone.cancel();
-            let waiting = assigned.lanes.clear();
+        for partition in partitions {
+            let Some(assigned) = state.partitions.get_mut(partition) else { continue };
+            assigned.revoked.cancel();
+            let waiting = assigned.key_queues.clear();
             state.records = state.records.saturating_sub(waiting.len());
             state.bytes = state.bytes.saturating_sub(waiting.iter().map(Record::size).sum());
         }
-        while state.running(places) > 0 {
+        while state.running(partitions) > 0 {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 break;
             }
             state = self.ended.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
-        let running = state.running(places);
+        let running = state.running(partitions);
         let mut commits = Vec::new();
-        for place in places {
-            let Some(mut assigned) = state.partitions.remove(place) else { continue };
-            commits.extend(assigned.progress.commit().map(|offset| (place.clone(), offset)));
+        for partition in partitions {
+            let Some(mut assigned) = state.partitions.remove(partition) else { continue };
+            commits.extend(assigned.progress.commit().map(|offset| (partition.clone(), offset)));
             // Another host reports this partition's lag now.
-            ::metrics::gauge!(KAFKA_LAG, "topic" => place.0.to_string(), "partition" => place.1.to_string()).set(0.0);
+            ::metrics::gauge!(KAFKA_LAG, "topic" => partition.0.to_string(), "partition" => partition.1.to_string())
+                .set(0.0);
         }
         state.measure();
         ::metrics::gauge!(KAFKA_ASSIGNED).set(state.partitions.len() as f64);
         (commits, running)
     }
 
-    fn lock(&self) -> MutexGuard<'_, FlowState> {
+    fn lock(&self) -> MutexGuard<'_, InFlightState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl FlowState {
-    fn with(&mut self, place: &TopicPartition, assignment: u64, change: impl FnOnce(&mut AssignedPartition)) {
-        let assigned = self.partitions.get_mut(place);
+impl InFlightState {
+    fn with(&mut self, partition: &TopicPartition, assignment: u64, change: impl FnOnce(&mut AssignedPartition)) {
+        let assigned = self.partitions.get_mut(partition);
         if let Some(assigned) = assigned.filter(|assigned| assigned.assignment == assignment) {
             change(assigned);
         }
     }
 
-    fn running(&self, places: &[TopicPartition]) -> usize {
-        places.iter().filter_map(|place| self.partitions.get(place)).map(|assigned| assigned.running).sum()
+    fn running(&self, partitions: &[TopicPartition]) -> usize {
+        partitions.iter().filter_map(|partition| self.partitions.get(partition)).map(|assigned| assigned.running).sum()
     }
 
     fn measure(&self) {
@@ -282,15 +288,17 @@ impl AssignedPartition {
         self.running += 1;
         let first = self.first.unwrap_or(record.offset);
         let may_be_redelivered = record.offset.saturating_sub(first) < self.most_records;
-        let ticket = RunningKey { assignment: self.assignment, gone: self.gone.clone(), may_be_redelivered };
+        let ticket = RunningKey { assignment: self.assignment, revoked: self.revoked.clone(), may_be_redelivered };
         RunningRecord { record, ticket }
     }
 }
 
 impl Drop for PartitionPause<'_> {
     fn drop(&mut self) {
-        let Self { flow, place, assignment } = self;
-        flow.lock().with(place, *assignment, |assigned| assigned.held = assigned.held.saturating_sub(1));
+        let Self { in_flight_records, partition, assignment } = self;
+        in_flight_records
+            .lock()
+            .with(partition, *assignment, |assigned| assigned.retrying = assigned.retrying.saturating_sub(1));
     }
 }
 
@@ -302,89 +310,89 @@ mod tests {
         Record { key: Some(key.as_bytes().to_vec()), value: Some(vec![0; 9]), ..Record::at("t", 0, offset) }
     }
 
-    fn place() -> TopicPartition {
+    fn partition() -> TopicPartition {
         ("t".into(), 0)
     }
 
-    fn flow(most_records: usize) -> InFlightRecords {
-        let flow = InFlightRecords::new(most_records, 1_000);
-        flow.assign([place()]);
-        flow
+    fn in_flight(most_records: usize) -> InFlightRecords {
+        let in_flight = InFlightRecords::new(most_records, 1_000);
+        in_flight.assign([partition()]);
+        in_flight
     }
 
     #[test]
-    fn what_is_committed_waits_for_the_slowest_and_a_failed_commit_is_made_again() {
-        let flow = flow(10);
-        let slow = flow.begin(record(1, "a")).unwrap();
-        let quick = flow.begin(record(2, "b")).unwrap();
-        flow.end(&quick, true);
-        assert_eq!(flow.commits(), [(place(), 1)]);
-        flow.end(&slow, true);
-        assert_eq!(flow.commits(), [(place(), 3)]);
-        assert_eq!(flow.commits(), []);
-        flow.not_committed(&[place()]);
-        assert_eq!(flow.commits(), [(place(), 3)]);
+    fn the_committed_offset_follows_the_slowest_record_and_a_failed_commit_is_repeated() {
+        let in_flight = in_flight(10);
+        let slow = in_flight.begin(record(1, "a")).unwrap();
+        let quick = in_flight.begin(record(2, "b")).unwrap();
+        in_flight.end(&quick, true);
+        assert_eq!(in_flight.commits(), [(partition(), 1)]);
+        in_flight.end(&slow, true);
+        assert_eq!(in_flight.commits(), [(partition(), 3)]);
+        assert_eq!(in_flight.commits(), []);
+        in_flight.not_committed(&[partition()]);
+        assert_eq!(in_flight.commits(), [(partition(), 3)]);
     }
 
     #[test]
     fn reading_pauses_at_the_limit_and_goes_on_well_below_it() {
-        let flow = flow(4);
+        let in_flight = in_flight(4);
         let mut running: Vec<_> =
-            (0..4).map(|offset| flow.begin(record(offset, &offset.to_string())).unwrap()).collect();
-        assert_eq!(flow.turn(), PauseChanges { pause: vec![place()], resume: vec![] });
-        flow.end(&running.pop().unwrap(), true);
-        assert_eq!(flow.turn(), PauseChanges::default());
-        flow.end(&running.pop().unwrap(), true);
-        assert_eq!(flow.turn(), PauseChanges { pause: vec![], resume: vec![place()] });
+            (0..4).map(|offset| in_flight.begin(record(offset, &offset.to_string())).unwrap()).collect();
+        assert_eq!(in_flight.take_pause_changes(), PauseChanges { pause: vec![partition()], resume: vec![] });
+        in_flight.end(&running.pop().unwrap(), true);
+        assert_eq!(in_flight.take_pause_changes(), PauseChanges::default());
+        in_flight.end(&running.pop().unwrap(), true);
+        assert_eq!(in_flight.take_pause_changes(), PauseChanges { pause: vec![], resume: vec![partition()] });
         let bytes = InFlightRecords::new(10, 10);
-        bytes.assign([place()]);
+        bytes.assign([partition()]);
         bytes.begin(record(1, "a")).unwrap();
-        assert_eq!(bytes.turn().pause, [place()], "its bytes count too");
+        assert_eq!(bytes.take_pause_changes().pause, [partition()], "its bytes count too");
     }
 
     #[test]
-    fn a_record_that_is_tried_again_holds_its_partition_and_no_other() {
-        let flow = flow(10);
+    fn a_record_that_is_tried_again_pauses_its_partition_and_no_other() {
+        let in_flight = in_flight(10);
         let other: TopicPartition = ("t".into(), 1);
-        flow.assign([other]);
-        let running = flow.begin(record(1, "a")).unwrap();
-        let hold = flow.hold(&running);
-        assert_eq!(flow.turn(), PauseChanges { pause: vec![place()], resume: vec![] });
+        in_flight.assign([other]);
+        let running = in_flight.begin(record(1, "a")).unwrap();
+        let hold = in_flight.pause_partition(&running);
+        assert_eq!(in_flight.take_pause_changes(), PauseChanges { pause: vec![partition()], resume: vec![] });
         drop(hold);
-        assert_eq!(flow.turn(), PauseChanges { pause: vec![], resume: vec![place()] });
+        assert_eq!(in_flight.take_pause_changes(), PauseChanges { pause: vec![], resume: vec![partition()] });
     }
 
     #[test]
-    fn a_partition_that_goes_starts_nothing_more_and_keeps_what_is_unfinished() {
-        let flow = flow(10);
-        let first = flow.begin(record(1, "a")).unwrap();
-        assert!(flow.begin(record(2, "a")).is_none(), "it waits behind the first");
-        let second = flow.begin(record(3, "b")).unwrap();
-        let next = flow.end(&first, true).unwrap();
-        assert!(flow.begin(record(4, "a")).is_none(), "it waits behind the second");
+    fn a_revoked_partition_starts_no_more_records_and_keeps_the_unfinished_ones() {
+        let in_flight = in_flight(10);
+        let first = in_flight.begin(record(1, "a")).unwrap();
+        assert!(in_flight.begin(record(2, "a")).is_none(), "it waits behind the first");
+        let second = in_flight.begin(record(3, "b")).unwrap();
+        let next = in_flight.end(&first, true).unwrap();
+        assert!(in_flight.begin(record(4, "a")).is_none(), "it waits behind the second");
         let (commits, running) = std::thread::scope(|scope| {
-            let released = scope.spawn(|| flow.release(&[place()], Duration::from_secs(30)));
-            while !next.ticket.gone.is_cancelled() {
+            let released = scope.spawn(|| in_flight.release(&[partition()], Duration::from_secs(30)));
+            while !next.ticket.revoked.is_cancelled() {
                 std::thread::yield_now();
             }
-            flow.end(&second, true);
-            assert!(flow.end(&next, false).is_none(), "nothing more is started");
+            in_flight.end(&second, true);
+            assert!(in_flight.end(&next, false).is_none(), "nothing more is started");
             released.join().unwrap()
         });
-        assert_eq!((commits, running), (vec![(place(), 2)], 0));
-        assert!(flow.begin(record(4, "a")).is_none(), "it is somebody else's");
+        assert_eq!((commits, running), (vec![(partition(), 2)], 0));
+        assert!(in_flight.begin(record(4, "a")).is_none(), "it is somebody else's");
     }
 
     #[test]
     fn a_record_of_an_earlier_assignment_changes_nothing_of_the_next() {
-        let flow = flow(10);
-        let old = flow.begin(record(1, "a")).unwrap();
-        flow.release(&[place()], Duration::ZERO);
-        flow.assign([place()]);
-        let new = flow.begin(record(1, "a")).unwrap();
-        assert!(flow.end(&old, true).is_none());
-        assert_eq!(flow.commits(), [(place(), 1)], "the new one is not finished");
-        flow.end(&new, true);
-        assert_eq!(flow.commits(), [(place(), 2)]);
+        let in_flight = in_flight(10);
+        let old = in_flight.begin(record(1, "a")).unwrap();
+        in_flight.release(&[partition()], Duration::ZERO);
+        in_flight.assign([partition()]);
+        let new = in_flight.begin(record(1, "a")).unwrap();
+        assert!(in_flight.end(&old, true).is_none());
+        assert_eq!(in_flight.commits(), [(partition(), 1)], "the new one is not finished");
+        in_flight.end(&new, true);
+        assert_eq!(in_flight.commits(), [(partition(), 2)]);
     }
 }

@@ -2,8 +2,8 @@ use std::collections::{HashMap, VecDeque};
 
 use crate::record::Record;
 
-/// The records of a partition, a lane for each key: one record of a lane runs, the others wait in order. Records
-/// without a key share a lane, because only the partition's order says how they belong together.
+/// The records of a partition, a queue for each key: one record of a queue runs, the others wait in order. Records
+/// without a key share a queue, because only the partition's order says how they belong together.
 #[derive(Debug, Default)]
 pub(super) struct KeyQueues {
     waiting: HashMap<Option<Vec<u8>>, VecDeque<Record>>,
@@ -13,8 +13,8 @@ impl KeyQueues {
     /// Enters a record; returns it when it may run now, else it waits.
     pub fn enter(&mut self, record: Record) -> Option<Record> {
         match self.waiting.get_mut(&record.key) {
-            Some(lane) => {
-                lane.push_back(record);
+            Some(queue) => {
+                queue.push_back(record);
                 None
             }
             None => {
@@ -24,7 +24,7 @@ impl KeyQueues {
         }
     }
 
-    /// The next record of a lane whose record has ended.
+    /// The next record of a queue whose record has ended.
     pub fn next(&mut self, key: &Option<Vec<u8>>) -> Option<Record> {
         let next = self.waiting.get_mut(key)?.pop_front();
         if next.is_none() {
@@ -35,7 +35,7 @@ impl KeyQueues {
 
     /// Removes and returns the waiting records; running ones go on.
     pub fn clear(&mut self) -> Vec<Record> {
-        self.waiting.values_mut().flat_map(|lane| lane.drain(..)).collect()
+        self.waiting.values_mut().flat_map(|queue| queue.drain(..)).collect()
     }
 }
 
@@ -50,11 +50,11 @@ mod tests {
     }
 
     #[test]
-    fn an_idle_lane_costs_nothing() {
-        let mut lanes = KeyQueues::default();
-        assert!(lanes.enter(record(1, Some(1))).is_some());
-        assert!(lanes.next(&Some(vec![1])).is_none());
-        assert!(lanes.waiting.is_empty());
+    fn an_idle_key_takes_no_memory() {
+        let mut key_queues = KeyQueues::default();
+        assert!(key_queues.enter(record(1, Some(1))).is_some());
+        assert!(key_queues.next(&Some(vec![1])).is_none());
+        assert!(key_queues.waiting.is_empty());
     }
 
     proptest! {
@@ -63,17 +63,17 @@ mod tests {
             keys in proptest::collection::vec(proptest::option::of(0..4_u8), 1..60),
             picks in proptest::collection::vec(any::<prop::sample::Index>(), 120),
         ) {
-            let mut lanes = KeyQueues::default();
+            let mut key_queues = KeyQueues::default();
             let (mut running, mut ended): (Vec<Record>, Vec<Record>) = (Vec::new(), Vec::new());
             let mut coming = keys.iter().enumerate().map(|(offset, key)| record(offset as i64, *key));
             for pick in picks {
-                running.extend(coming.next().and_then(|record| lanes.enter(record)));
+                running.extend(coming.next().and_then(|record| key_queues.enter(record)));
                 let mut busy: Vec<_> = running.iter().map(|record| record.key.clone()).collect();
                 busy.sort();
                 prop_assert!(busy.windows(2).all(|pair| pair[0] != pair[1]), "two of a key run at once");
                 if !running.is_empty() {
                     let record = running.swap_remove(pick.index(running.len()));
-                    running.extend(lanes.next(&record.key));
+                    running.extend(key_queues.next(&record.key));
                     ended.push(record);
                 }
             }

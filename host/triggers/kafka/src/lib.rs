@@ -55,11 +55,11 @@ const STATISTICS: Duration = Duration::from_secs(5);
 const METADATA: Duration = Duration::from_secs(15);
 
 /// The part of a deadline that is kept for committing and leaving the group.
-const FAREWELL: Duration = Duration::from_secs(2);
+const CLOSE_MARGIN: Duration = Duration::from_secs(2);
 
 /// Reads Kafka for this host. Dropping it ends the reading as a crash would: nothing more is committed.
 pub struct KafkaConsumer {
-    ending: watch::Sender<ShutdownPhase>,
+    shutdown: watch::Sender<ShutdownPhase>,
     ended: Option<oneshot::Receiver<usize>>,
 }
 
@@ -155,7 +155,7 @@ impl KafkaConsumer {
         intake: Intake,
         clock: Clock,
     ) -> Result<Self, KafkaError> {
-        let flow = Arc::new(InFlightRecords::new(config.in_flight, config.in_flight_size.0));
+        let in_flight_records = Arc::new(InFlightRecords::new(config.in_flight, config.in_flight_size.0));
         let producer = KafkaProducer::new(connection, config.send_timeout.0)?;
         let worker = Worker {
             record_intake: RecordIntake {
@@ -165,42 +165,42 @@ impl KafkaConsumer {
                 limit: config.record_size.0,
             },
             dead_letters: DeadLetters { producer, topic: config.dead_letter_topic.clone() },
-            flow: flow.clone(),
+            in_flight_records: in_flight_records.clone(),
             retry_limits: RetryLimits {
                 attempts: config.handler_attempts,
                 first: config.retry_after.0,
-                longest: config.longest_retry_after.0,
+                max_delay: config.longest_retry_after.0,
             },
         };
-        let (ending, told) = watch::channel(ShutdownPhase::NotYet);
+        let (shutdown, shutdown_receiver) = watch::channel(ShutdownPhase::Running);
         let own = config.clone();
         let reader = ConsumerThread {
             config: config.consumer(connection),
-            flow,
+            in_flight_records,
             worker: Arc::new(worker),
             topics: Box::new(move || own.topics(&intake)),
             commit_interval: config.commit_interval.0,
             revoke_timeout: config.revoke_timeout.0,
-            start: StartPosition { at: config.start_at, retry_limits: config.session_timeout.0 / 2 },
+            start: StartPosition { at: config.start_at, timeout: config.session_timeout.0 / 2 },
             runtime: Handle::current(),
-            ending: told,
+            shutdown: shutdown_receiver,
         };
         // A configuration that librdkafka refuses is reported now.
         let session = reader.connect().map_err(|error| KafkaConnectionError::Refused(error.to_string()))?;
-        let (tell, ended) = oneshot::channel();
+        let (ended_sender, ended) = oneshot::channel();
         let run = move || {
-            let _ = tell.send(reader.run(session));
+            let _ = ended_sender.send(reader.run(session));
         };
         let thread = std::thread::Builder::new().name("kafka-reader".to_owned()).spawn(run);
         thread.map_err(|error| KafkaError::Thread(error.to_string()))?;
-        Ok(Self { ending, ended: Some(ended) })
+        Ok(Self { shutdown, ended: Some(ended) })
     }
 
     /// Stops reading, lets running records end, commits and leaves the group, all within the deadline; returns how many
     /// records were left unfinished. The next host of their partitions reads them again.
     pub async fn leave(mut self, deadline: Duration) -> usize {
         let until = tokio::time::Instant::now() + deadline;
-        self.ending.send_replace(ShutdownPhase::Orderly(Instant::now() + deadline.saturating_sub(FAREWELL)));
+        self.shutdown.send_replace(ShutdownPhase::Graceful(Instant::now() + deadline.saturating_sub(CLOSE_MARGIN)));
         let Some(ended) = self.ended.take() else { return 0 };
         match tokio::time::timeout_at(until, ended).await {
             Ok(unfinished) => unfinished.unwrap_or_default(),
@@ -217,7 +217,7 @@ impl KafkaConsumer {
 impl Drop for KafkaConsumer {
     fn drop(&mut self) {
         if self.ended.is_some() {
-            self.ending.send_replace(ShutdownPhase::AtOnce);
+            self.shutdown.send_replace(ShutdownPhase::Immediate);
         }
     }
 }
@@ -235,7 +235,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_topic_that_the_host_has_another_use_for_is_refused_with_both() {
+    fn a_topic_with_two_uses_is_refused_and_both_are_named() {
         let config = KafkaConfig { inputs_topic: Some("inputs".to_owned()), ..KafkaConfig::default() };
         let check = |topic: &str| {
             let input = KafkaInput { topic: topic.to_owned(), handler: None };

@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_is_committed_before_anything_was_read_and_nothing_twice() {
+    fn an_offset_is_committed_only_after_a_read_and_only_once() {
         let mut progress = PartitionProgress::default();
         assert_eq!(progress.commit(), None);
         progress.begin(7);

@@ -10,7 +10,7 @@ use crate::record::{Record, is_correlation_id};
 use crate::record_error::RecordError;
 
 /// The longest id of a user or place.
-const LONGEST_NAME: usize = 256;
+const MAX_NAME_BYTES: usize = 256;
 
 /// Without a handler the value is the data of one input, and the metadata say where the record was.
 pub(super) fn default_mapping(record: &Record, intake: &Intake) -> Result<NewInput, RecordError> {
@@ -45,19 +45,19 @@ pub(super) fn input(record: &Record, intake: &Intake) -> Result<AgentInput, Reco
         BodyError::Syntax(reason) => RecordError::NotJson(reason),
         BodyError::Shape(reason) => RecordError::NoInput(reason),
     })?;
-    let wrong = |reason: &str| Err(RecordError::NoInput(reason.to_owned()));
+    let invalid = |reason: &str| Err(RecordError::NoInput(reason.to_owned()));
     if !(1..=128).contains(&input.id.len()) || !input.id.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return wrong("`id` has to be 1 to 128 visible ASCII characters");
+        return invalid("`id` has to be 1 to 128 visible ASCII characters");
     }
     if input.input_type == InputType::Review {
-        return wrong("a `type` of `review` is a person's word on a decision, which no record can speak");
+        return invalid("a `type` of `review` is a person's word on a decision, which no record can speak");
     }
     if input.correlation_id.as_ref().is_some_and(|id| !is_correlation_id(id.as_bytes())) {
-        return wrong("`correlationId` has to be 1 to 128 visible ASCII characters");
+        return invalid("`correlationId` has to be 1 to 128 visible ASCII characters");
     }
     for (field, name) in [("userId", &input.user_id), ("locationId", &input.location_id)] {
-        if name.as_ref().is_some_and(|name| name.is_empty() || name.len() > LONGEST_NAME) {
-            return wrong(&format!("`{field}` has to be 1 to {LONGEST_NAME} bytes"));
+        if name.as_ref().is_some_and(|name| name.is_empty() || name.len() > MAX_NAME_BYTES) {
+            return invalid(&format!("`{field}` has to be 1 to {MAX_NAME_BYTES} bytes"));
         }
     }
     intake.check_content(&input.content).map_err(RecordError::Content)?;

@@ -17,8 +17,8 @@ use crate::record::TopicPartition;
 use crate::start_position::{StartPosition, StartedPartition};
 
 /// Receives librdkafka's callbacks, on the reader's thread.
-pub(super) struct Group {
-    pub flow: Arc<InFlightRecords>,
+pub(super) struct GroupContext {
+    pub in_flight_records: Arc<InFlightRecords>,
     pub log: KafkaLog,
     /// How long running records may take to end when their partition is revoked.
     pub revoke_timeout: Duration,
@@ -31,7 +31,7 @@ pub(super) struct Group {
     pub unresolved: AtomicBool,
 }
 
-impl ClientContext for Group {
+impl ClientContext for GroupContext {
     fn log(&self, level: RDKafkaLogLevel, kind: &str, text: &str) {
         self.log.line(level, kind, text);
     }
@@ -43,15 +43,15 @@ impl ClientContext for Group {
     fn stats(&self, statistics: Statistics) {
         let up = statistics.brokers.values().any(|broker| broker.state == "UP");
         ::metrics::gauge!(KAFKA_UP).set(f64::from(u8::from(up)));
-        for ((topic, partition), low_water) in self.flow.low_waters() {
+        for ((topic, partition), low_water) in self.in_flight_records.low_waters() {
             let of_topic = statistics.topics.get(&*topic);
             let Some(found) = of_topic.and_then(|topic| topic.partitions.get(&partition)) else { continue };
             // A negative lag means that it is unknown yet.
-            let told = Some(found.consumer_lag).filter(|lag| *lag >= 0);
+            let reported = Some(found.consumer_lag).filter(|lag| *lag >= 0);
             let end = Some(found.hi_offset).filter(|end| *end >= 0);
             // librdkafka counts its lag from the committed offset and reports none where nothing is committed.
-            let own = end.zip(low_water).map(|(end, low_water)| end.saturating_sub(low_water).max(0));
-            if let Some(lag) = told.or(own) {
+            let computed = end.zip(low_water).map(|(end, low_water)| end.saturating_sub(low_water).max(0));
+            if let Some(lag) = reported.or(computed) {
                 lag_of(&topic, partition, lag);
             }
         }
@@ -63,7 +63,7 @@ fn lag_of(topic: &str, partition: i32, lag: i64) {
     ::metrics::gauge!(KAFKA_LAG, &labels).set(lag as f64);
 }
 
-impl ConsumerContext for Group {
+impl ConsumerContext for GroupContext {
     /// Does what the crate's default does, but with the offsets at which partitions begin.
     fn rebalance(&self, consumer: &BaseConsumer<Self>, kind: RDKafkaRespErr, list: &mut TopicPartitionList) {
         let cooperative = matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative);
@@ -74,7 +74,7 @@ impl ConsumerContext for Group {
             }
             other => {
                 if other == RDKafkaRespErr::RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS {
-                    self.revoke(consumer, &places(list));
+                    self.revoke(consumer, &topic_partitions(list));
                 } else {
                     ::metrics::counter!(KAFKA_REBALANCES, "kind" => "failed").increment(1);
                     let error = KafkaError::Rebalance(RDKafkaErrorCode::from(other));
@@ -89,19 +89,24 @@ impl ConsumerContext for Group {
     }
 }
 
-impl Group {
+impl GroupContext {
     /// Partitions are assigned: those of which the group has read nothing begin at the configured start.
     fn assign(&self, consumer: &BaseConsumer<Self>, list: &mut TopicPartitionList) {
-        let places = places(list);
+        let topic_partitions = topic_partitions(list);
         ::metrics::counter!(KAFKA_REBALANCES, "kind" => "assigned").increment(1);
-        tracing::info!(partitions = ?names(&places), "partitions were assigned");
-        self.flow.assign(places);
+        tracing::info!(partitions = ?names(&topic_partitions), "partitions were assigned");
+        self.in_flight_records.assign(topic_partitions);
         match self.start.resolve(consumer, list) {
-            Ok(begun) => {
-                for StartedPartition { place, offset, lag } in begun {
-                    tracing::info!(topic = &*place.0, partition = place.1, offset, "begins a partition");
-                    lag_of(&place.0, place.1, lag);
-                    self.flow.begin_at(&place, offset);
+            Ok(started) => {
+                for StartedPartition { topic_partition, offset, lag } in started {
+                    tracing::info!(
+                        topic = &*topic_partition.0,
+                        partition = topic_partition.1,
+                        offset,
+                        "begins a partition"
+                    );
+                    lag_of(&topic_partition.0, topic_partition.1, lag);
+                    self.in_flight_records.begin_at(&topic_partition, offset);
                 }
             }
             Err(error) => {
@@ -112,14 +117,14 @@ impl Group {
     }
 
     /// Partitions are revoked: finished records are committed before another host gets them.
-    fn revoke(&self, consumer: &BaseConsumer<Self>, places: &[TopicPartition]) {
+    fn revoke(&self, consumer: &BaseConsumer<Self>, topic_partitions: &[TopicPartition]) {
         // The group does not wait for a member that it has thrown out, and refuses its commits.
         let lost = consumer.assignment_lost();
         let closing = self.closing.load(Ordering::SeqCst);
         let wait = if lost || closing { Duration::ZERO } else { self.revoke_timeout };
         ::metrics::counter!(KAFKA_REBALANCES, "kind" => if lost { "lost" } else { "revoked" }).increment(1);
-        let (commits, running) = self.flow.release(places, wait);
-        tracing::info!(partitions = ?names(places), lost, running, "gave partitions away");
+        let (commits, running) = self.in_flight_records.release(topic_partitions, wait);
+        tracing::info!(partitions = ?names(topic_partitions), lost, running, "gave partitions away");
         if !lost && !closing {
             // If the commit fails, the next host reads the records again and finds them decided.
             self.commit(consumer, &commits);
@@ -151,10 +156,10 @@ fn list(commits: &[CommitOffset]) -> KafkaResult<TopicPartitionList> {
     Ok(list)
 }
 
-fn places(list: &TopicPartitionList) -> Vec<TopicPartition> {
+fn topic_partitions(list: &TopicPartitionList) -> Vec<TopicPartition> {
     list.elements().iter().map(|element| (element.topic().into(), element.partition())).collect()
 }
 
-fn names(places: &[TopicPartition]) -> Vec<String> {
-    places.iter().map(|(topic, partition)| format!("{topic}/{partition}")).collect()
+fn names(topic_partitions: &[TopicPartition]) -> Vec<String> {
+    topic_partitions.iter().map(|(topic, partition)| format!("{topic}/{partition}")).collect()
 }

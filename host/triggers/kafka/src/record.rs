@@ -10,7 +10,7 @@ use signalbox_executor::HandlerEvent;
 pub(super) const CORRELATION_HEADER: &str = "correlation-id";
 
 /// The longest correlation id that is taken from a record.
-const LONGEST_CORRELATION: usize = 128;
+const MAX_CORRELATION_ID_BYTES: usize = 128;
 
 /// A partition of a topic.
 pub(super) type TopicPartition = (Arc<str>, i32);
@@ -63,7 +63,7 @@ impl Record {
         Self { topic: topic.into(), partition, offset, ..Self::default() }
     }
 
-    pub fn place(&self) -> TopicPartition {
+    pub fn topic_partition(&self) -> TopicPartition {
         (self.topic.clone(), self.partition)
     }
 
@@ -113,7 +113,7 @@ impl Record {
 }
 
 pub(super) fn is_correlation_id(id: &[u8]) -> bool {
-    (1..=LONGEST_CORRELATION).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic)
+    (1..=MAX_CORRELATION_ID_BYTES).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic)
 }
 
 #[cfg(test)]

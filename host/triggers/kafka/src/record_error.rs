@@ -7,7 +7,7 @@ use signalbox_store::{DecisionRecord, StoreError};
 use thiserror::Error;
 
 /// The longest message of a dead letter, in characters.
-const LONGEST_MESSAGE: usize = 500;
+const MAX_MESSAGE_BYTES: usize = 500;
 
 /// Why a record is not decided.
 #[derive(Clone, Debug, Error)]
@@ -91,7 +91,7 @@ pub(super) enum RecordError {
     Failed(FailedDecision),
     /// A fault of the host.
     #[error("the record could not be decided because of an error in the host")]
-    Lost,
+    Internal,
 }
 
 /// A decision that is recorded as failed. Its nodes were tried again as their graph says before it was recorded, and a
@@ -108,7 +108,7 @@ impl From<ReceiveError> for RecordError {
     fn from(error: ReceiveError) -> Self {
         match error {
             // The bundle was found together with the business, so a bundle without this topic was published since.
-            ReceiveError::NotOffered(_) => Self::Lost,
+            ReceiveError::NotOffered(_) => Self::Internal,
             ReceiveError::Handle(error) => error.into(),
             ReceiveError::Intake(error) => Self::Content(error),
         }
@@ -119,7 +119,7 @@ impl FailedDecision {
     /// The failure that a record of the store holds.
     pub fn of(record: &DecisionRecord) -> Self {
         let decision = &record.decision;
-        Self { id: decision.id.clone(), reason: decision.reasoning.chars().take(LONGEST_MESSAGE / 2).collect() }
+        Self { id: decision.id.clone(), reason: decision.reasoning.chars().take(MAX_MESSAGE_BYTES / 2).collect() }
     }
 }
 
@@ -127,12 +127,12 @@ impl FailedDecision {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Disposition {
     /// Every further try would fail as well: the record becomes a dead letter.
-    Never,
+    DeadLetter,
     /// The cause may be the record, or a fault that passes soon: after a few more tries the record becomes a dead
     /// letter.
-    Doubtful,
+    RetryLimited,
     /// The cause is not the record: it is tried until it works, at the earliest after this time.
-    Later(Option<Duration>),
+    Retry(Option<Duration>),
 }
 
 impl RecordError {
@@ -157,24 +157,24 @@ impl RecordError {
             Self::Handle(error) => error.code(),
             Self::Intake(error) => error.code(),
             Self::Failed(_) => ErrorCode::DecisionFailed,
-            Self::Lost => ErrorCode::Internal,
+            Self::Internal => ErrorCode::Internal,
         }
     }
 
     /// What happens to the record.
-    pub fn fate(&self) -> Disposition {
+    pub fn disposition(&self) -> Disposition {
         match self {
             Self::Handle(HandleError::Rejected(rejection)) => match rejection {
-                Rejection::Invalid(_) | Rejection::Forbidden(_) => Disposition::Never,
-                Rejection::Unavailable(_) => Disposition::Later(None),
-                Rejection::Broken(_) => Disposition::Doubtful,
+                Rejection::Invalid(_) | Rejection::Forbidden(_) => Disposition::DeadLetter,
+                Rejection::Unavailable(_) => Disposition::Retry(None),
+                Rejection::Broken(_) => Disposition::RetryLimited,
             },
-            Self::Handle(HandleError::Decide(error)) => fate_of(error),
-            Self::Intake(IntakeError::Decide(error) | IntakeError::Delayed(error)) => fate_of(error),
-            Self::Intake(error) if error.again().retryable() => Disposition::Later(error.again().after()),
-            Self::NotLoaded(_) | Self::BusinessNotLoaded => Disposition::Later(None),
-            Self::Lost => Disposition::Doubtful,
-            _ => Disposition::Never,
+            Self::Handle(HandleError::Decide(error)) => disposition_of(error),
+            Self::Intake(IntakeError::Decide(error) | IntakeError::Delayed(error)) => disposition_of(error),
+            Self::Intake(error) if error.retry_advice().retryable() => Disposition::Retry(error.retry_advice().after()),
+            Self::NotLoaded(_) | Self::BusinessNotLoaded => Disposition::Retry(None),
+            Self::Internal => Disposition::RetryLimited,
+            _ => Disposition::DeadLetter,
         }
     }
 
@@ -212,14 +212,14 @@ impl RecordError {
             Self::Handle(HandleError::Decide(DecideError::Internal(_)))
             | Self::Intake(
                 IntakeError::Decide(DecideError::Internal(_)) | IntakeError::Delayed(DecideError::Internal(_)),
-            ) => Self::Lost.to_string(),
+            ) => Self::Internal.to_string(),
             // The reason is for users who may read decisions.
             Self::Failed(FailedDecision { id, .. }) => {
                 format!("decision {id} failed; `signalbox decisions show {id}` tells why: mend the cause")
             }
             other => other.reason(),
         };
-        text.chars().take(LONGEST_MESSAGE).collect()
+        text.chars().take(MAX_MESSAGE_BYTES).collect()
     }
 }
 
@@ -232,16 +232,16 @@ fn decide_code(error: &DecideError) -> ErrorCode {
     }
 }
 
-fn fate_of(error: &DecideError) -> Disposition {
+fn disposition_of(error: &DecideError) -> Disposition {
     match error {
-        DecideError::UnknownBusiness(_) | DecideError::NoBundle { .. } => Disposition::Never,
-        DecideError::Busy { retry_after } => Disposition::Later(Some(*retry_after)),
+        DecideError::UnknownBusiness(_) | DecideError::NoBundle { .. } => Disposition::DeadLetter,
+        DecideError::Busy { retry_after } => Disposition::Retry(Some(*retry_after)),
         // The operator corrects the bundle or the business's file; until then the record is not the cause.
-        DecideError::NotLoaded { .. } | DecideError::BusinessNotLoaded(_) => Disposition::Later(None),
-        DecideError::Store(StoreError::TooLarge { .. } | StoreError::Invalid(_)) => Disposition::Never,
+        DecideError::NotLoaded { .. } | DecideError::BusinessNotLoaded(_) => Disposition::Retry(None),
+        DecideError::Store(StoreError::TooLarge { .. } | StoreError::Invalid(_)) => Disposition::DeadLetter,
         // The operator corrects credentials and tables; until then the record is not the cause.
-        DecideError::Store(_) => Disposition::Later(None),
-        DecideError::Internal(_) => Disposition::Doubtful,
+        DecideError::Store(_) => Disposition::Retry(None),
+        DecideError::Internal(_) => Disposition::RetryLimited,
     }
 }
 
@@ -250,7 +250,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_can_never_work_is_given_up() {
+    fn only_errors_that_can_never_pass_end_in_a_dead_letter() {
         let timeout = || StoreError::Timeout { table: "t".to_owned(), operation: "PutItem" };
         let too_large =
             || StoreError::TooLarge { what: "a decision".to_owned(), table: "t".to_owned(), size: 2, limit: 1 };
@@ -259,32 +259,32 @@ mod tests {
         let busy = Duration::from_millis(7);
         let reason = || "400 guests".to_owned();
         let cases: Vec<(RecordError, Disposition)> = vec![
-            (RecordError::Empty, Disposition::Never),
-            (HandleError::from(Rejection::Invalid(reason())).into(), Disposition::Never),
-            (HandleError::from(Rejection::Forbidden(reason())).into(), Disposition::Never),
-            (HandleError::from(Rejection::Unavailable(reason())).into(), Disposition::Later(None)),
-            (HandleError::from(DecideError::Internal(reason())).into(), Disposition::Doubtful),
-            (IntakeError::Busy { retry_after: busy }.into(), Disposition::Later(Some(busy))),
-            (IntakeError::Decide(timeout().into()).into(), Disposition::Later(None)),
-            (IntakeError::Delayed(timeout().into()).into(), Disposition::Later(None)),
-            (IntakeError::Decide(denied().into()).into(), Disposition::Later(None)),
-            (IntakeError::Decide(too_large().into()).into(), Disposition::Never),
-            (IntakeError::Decide(DecideError::NoBundle { business_type: reason() }).into(), Disposition::Never),
-            (IntakeError::Decide(DecideError::NotLoaded { business_type: reason() }).into(), Disposition::Later(None)),
-            (RecordError::NotLoaded(reason()), Disposition::Later(None)),
-            (IntakeError::Decide(DecideError::BusinessNotLoaded(reason())).into(), Disposition::Later(None)),
-            (RecordError::BusinessNotLoaded, Disposition::Later(None)),
-            (IntakeError::Decide(DecideError::Internal(reason())).into(), Disposition::Doubtful),
-            (RecordError::Lost, Disposition::Doubtful),
+            (RecordError::Empty, Disposition::DeadLetter),
+            (HandleError::from(Rejection::Invalid(reason())).into(), Disposition::DeadLetter),
+            (HandleError::from(Rejection::Forbidden(reason())).into(), Disposition::DeadLetter),
+            (HandleError::from(Rejection::Unavailable(reason())).into(), Disposition::Retry(None)),
+            (HandleError::from(DecideError::Internal(reason())).into(), Disposition::RetryLimited),
+            (IntakeError::Busy { retry_after: busy }.into(), Disposition::Retry(Some(busy))),
+            (IntakeError::Decide(timeout().into()).into(), Disposition::Retry(None)),
+            (IntakeError::Delayed(timeout().into()).into(), Disposition::Retry(None)),
+            (IntakeError::Decide(denied().into()).into(), Disposition::Retry(None)),
+            (IntakeError::Decide(too_large().into()).into(), Disposition::DeadLetter),
+            (IntakeError::Decide(DecideError::NoBundle { business_type: reason() }).into(), Disposition::DeadLetter),
+            (IntakeError::Decide(DecideError::NotLoaded { business_type: reason() }).into(), Disposition::Retry(None)),
+            (RecordError::NotLoaded(reason()), Disposition::Retry(None)),
+            (IntakeError::Decide(DecideError::BusinessNotLoaded(reason())).into(), Disposition::Retry(None)),
+            (RecordError::BusinessNotLoaded, Disposition::Retry(None)),
+            (IntakeError::Decide(DecideError::Internal(reason())).into(), Disposition::RetryLimited),
+            (RecordError::Internal, Disposition::RetryLimited),
         ];
-        for (refusal, fate) in cases {
-            assert_eq!(refusal.fate(), fate, "{refusal}");
+        for (refusal, disposition) in cases {
+            assert_eq!(refusal.disposition(), disposition, "{refusal}");
         }
-        assert!(matches!(RecordError::from(IntakeError::Draining).fate(), Disposition::Later(_)));
+        assert!(matches!(RecordError::from(IntakeError::Draining).disposition(), Disposition::Retry(_)));
     }
 
     #[test]
-    fn a_dead_letter_tells_nothing_of_a_plugins_or_the_hosts_inside() {
+    fn a_dead_letter_has_no_internal_errors_of_plugins_or_the_host() {
         let inside = || "panicked at nodes/triage/src/lib.rs:7:5".to_owned();
         let failure = signalbox_executor::NodeFailure { kind: signalbox_graph::FailureKind::Trap, message: inside() };
         let refusals: [RecordError; 4] = [
@@ -301,6 +301,6 @@ mod tests {
     #[test]
     fn a_message_fits_a_header() {
         let refusal: RecordError = HandleError::from(Rejection::Invalid("ă".repeat(10_000))).into();
-        assert_eq!(refusal.message().chars().count(), LONGEST_MESSAGE);
+        assert_eq!(refusal.message().chars().count(), MAX_MESSAGE_BYTES);
     }
 }

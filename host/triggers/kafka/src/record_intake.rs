@@ -45,7 +45,7 @@ pub(super) enum RecordResult {
 
 impl RecordIntake {
     /// The inputs of the record: the record's own, or those that its handler makes.
-    pub async fn make(&self, record: &Record, correlation_id: &str) -> Result<PreparedRecord, RecordError> {
+    pub async fn prepare(&self, record: &Record, correlation_id: &str) -> Result<PreparedRecord, RecordError> {
         let size = record.size();
         if size > self.limit {
             return Err(RecordError::TooLarge { size, limit: self.limit });
@@ -84,12 +84,14 @@ impl RecordIntake {
             return Err(RecordError::Empty);
         }
         let mut input = read::input(record, &self.intake)?;
-        let (business, _) = business::served(&input.business_id, &self.intake)?;
+        let (business, _) = business::business_inputs(&input.business_id, &self.intake)?;
         // A place that does not exist is visible to no user, so no user could see or review a decision about it.
-        if let Some(place) = input.location_id.as_deref().filter(|place| business.location(place).is_none()) {
+        if let Some(location_id) =
+            input.location_id.as_deref().filter(|location_id| business.location(location_id).is_none())
+        {
             return Err(RecordError::UnknownLocation {
                 business: input.business_id.clone(),
-                location: place.chars().take(128).collect(),
+                location: location_id.chars().take(128).collect(),
             });
         }
         input.correlation_id.get_or_insert_with(|| correlation_id.to_owned());
@@ -108,38 +110,38 @@ impl RecordIntake {
     /// goes on with the first undecided input.
     pub async fn decide(
         &self,
-        made: &mut PreparedRecord,
+        prepared: &mut PreparedRecord,
         may_be_redelivered: bool,
     ) -> Result<RecordResult, RecordError> {
-        while let Some(accepted) = made.inputs.get(made.done) {
+        while let Some(accepted) = prepared.inputs.get(prepared.done) {
             let decided = match may_be_redelivered {
                 true => self.intake.decide_redelivered(accepted.clone()).await,
                 false => self.intake.decide_now(accepted.clone()).await,
             };
             match decided {
                 Ok(Decided { duplicate, record }) => {
-                    made.fresh |= !duplicate;
+                    prepared.fresh |= !duplicate;
                     // Also a decision that was recorded before: the host may have crashed before it wrote the dead
                     // letter.
                     if record.decision.outcome == Outcome::Failed {
-                        made.failed.get_or_insert_with(|| FailedDecision::of(&record));
+                        prepared.failed.get_or_insert_with(|| FailedDecision::of(&record));
                     }
                 }
                 // At an earlier try the handler returned another input for the same record; the decision on that one
                 // stands.
-                Err(IntakeError::IdReused) if made.ids_are_ours => {}
+                Err(IntakeError::IdReused) if prepared.ids_are_ours => {}
                 Err(IntakeError::IdReused) => return Err(RecordError::IdReused(accepted.input.id.clone())),
                 Err(IntakeError::Delayed(error)) if !error.retryable() => {
                     tracing::warn!(%error, input_id = accepted.input.id, "an input is stored and waits to be decided");
                 }
                 Err(error) => return Err(error.into()),
             }
-            made.done += 1;
+            prepared.done += 1;
         }
-        if let Some(failed) = &made.failed {
+        if let Some(failed) = &prepared.failed {
             return Err(RecordError::Failed(failed.clone()));
         }
-        Ok(match made {
+        Ok(match prepared {
             PreparedRecord { inputs, .. } if inputs.is_empty() => RecordResult::Nothing,
             PreparedRecord { fresh: true, .. } => RecordResult::Decided,
             _ => RecordResult::Duplicate,

@@ -21,13 +21,13 @@ pub(super) struct StartPosition {
     /// The operator's choice for a topic that the group has never read.
     pub at: StartAt,
     /// How long one request to the brokers may take. A rebalance waits for it.
-    pub retry_limits: Duration,
+    pub timeout: Duration,
 }
 
 /// A partition with its first offset, and how much there is to read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct StartedPartition {
-    pub place: TopicPartition,
+    pub topic_partition: TopicPartition,
     /// The first record that is read.
     pub offset: i64,
     /// How many records there are to read already.
@@ -41,19 +41,19 @@ impl StartPosition {
         consumer: &BaseConsumer<C>,
         list: &mut TopicPartitionList,
     ) -> KafkaResult<Vec<StartedPartition>> {
-        let mut begun = Vec::new();
+        let mut started = Vec::new();
         for topic in self.without_commit(consumer, list.clone())? {
-            begun.extend(self.begin(consumer, &topic, list)?);
+            started.extend(self.begin(consumer, &topic, list)?);
         }
-        let mut commits = TopicPartitionList::with_capacity(begun.len());
-        for StartedPartition { place: (topic, partition), offset, .. } in &begun {
+        let mut commits = TopicPartitionList::with_capacity(started.len());
+        for StartedPartition { topic_partition: (topic, partition), offset, .. } in &started {
             commits.add_partition_offset(topic, *partition, Offset::Offset(*offset))?;
         }
-        if !begun.is_empty() {
+        if !started.is_empty() {
             commit(consumer, &commits)?;
         }
-        begun.retain(|begun| list.find_partition(&begun.place.0, begun.place.1).is_some());
-        Ok(begun)
+        started.retain(|started| list.find_partition(&started.topic_partition.0, started.topic_partition.1).is_some());
+        Ok(started)
     }
 
     /// The topics of the partitions in the list of which the group has committed nothing.
@@ -65,7 +65,7 @@ impl StartPosition {
         if list.count() == 0 {
             return Ok(BTreeSet::new());
         }
-        let committed = consumer.committed_offsets(list, self.retry_limits)?;
+        let committed = consumer.committed_offsets(list, self.timeout)?;
         let fresh = committed.elements().into_iter().filter(|element| !is_position(element.offset()));
         Ok(fresh.map(|element| element.topic().to_owned()).collect())
     }
@@ -79,14 +79,14 @@ impl StartPosition {
         topic: &str,
         list: &mut TopicPartitionList,
     ) -> KafkaResult<Vec<StartedPartition>> {
-        let metadata = consumer.fetch_metadata(Some(topic), self.retry_limits)?;
+        let metadata = consumer.fetch_metadata(Some(topic), self.timeout)?;
         let mut all = TopicPartitionList::new();
         for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
             all.add_partition(topic, partition.id());
         }
-        let committed = consumer.committed_offsets(all, self.retry_limits)?;
+        let committed = consumer.committed_offsets(all, self.timeout)?;
         let is_new = !committed.elements().iter().any(|element| is_position(element.offset()));
-        let mut begun = Vec::new();
+        let mut started = Vec::new();
         for element in committed.elements() {
             let partition = element.partition();
             let ours = list.find_partition(topic, partition).is_some();
@@ -94,7 +94,7 @@ impl StartPosition {
             if is_position(element.offset()) || !(ours || is_new && at == StartAt::Latest) {
                 continue;
             }
-            let (low, high) = consumer.fetch_watermarks(topic, partition, self.retry_limits)?;
+            let (low, high) = consumer.fetch_watermarks(topic, partition, self.timeout)?;
             let offset = match at {
                 StartAt::Earliest => low,
                 StartAt::Latest => high,
@@ -102,13 +102,13 @@ impl StartPosition {
             if ours {
                 list.set_partition_offset(topic, partition, Offset::Offset(offset))?;
             }
-            begun.push(StartedPartition {
-                place: (topic.into(), partition),
+            started.push(StartedPartition {
+                topic_partition: (topic.into(), partition),
                 offset,
                 lag: high.saturating_sub(offset).max(0),
             });
         }
-        Ok(begun)
+        Ok(started)
     }
 }
 

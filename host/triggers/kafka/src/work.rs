@@ -18,7 +18,7 @@ use crate::record_intake::{PreparedRecord, RecordIntake, RecordResult};
 pub(super) struct Worker {
     pub record_intake: RecordIntake,
     pub dead_letters: DeadLetters,
-    pub flow: Arc<InFlightRecords>,
+    pub in_flight_records: Arc<InFlightRecords>,
     pub retry_limits: RetryLimits,
 }
 
@@ -27,22 +27,22 @@ pub(super) struct Worker {
 pub(super) struct RetryLimits {
     pub attempts: u32,
     pub first: Duration,
-    pub longest: Duration,
+    pub max_delay: Duration,
 }
 
 /// The pauses of one record. From the first pause on its partition is not read on.
 struct Backoff<'a> {
     next: Duration,
-    longest: Duration,
-    hold: Option<PartitionPause<'a>>,
+    max_delay: Duration,
+    partition_pause: Option<PartitionPause<'a>>,
 }
 
 impl Worker {
-    /// Works on a record, and then on the following records of its lane.
+    /// Works on a record, and then on the following records of its key queue.
     pub async fn run(self: Arc<Self>, mut running: RunningRecord) {
         loop {
             let finished = self.record(&running).await;
-            match self.flow.end(&running, finished) {
+            match self.in_flight_records.end(&running, finished) {
                 Some(next) => running = next,
                 None => return,
             }
@@ -65,28 +65,29 @@ impl Worker {
 
     async fn work(&self, running: &RunningRecord, mut correlation_id: String) -> bool {
         let record = &running.record;
-        let mut backoff = Backoff { next: self.retry_limits.first, longest: self.retry_limits.longest, hold: None };
-        let (mut made, mut attempts) = (None, 0);
+        let mut backoff =
+            Backoff { next: self.retry_limits.first, max_delay: self.retry_limits.max_delay, partition_pause: None };
+        let (mut prepared, mut attempts) = (None, 0);
         let refusal = loop {
-            if running.ticket.gone.is_cancelled() {
+            if running.ticket.revoked.is_cancelled() {
                 return false;
             }
-            let refusal = match self.attempt(running, &correlation_id, &mut made).await {
+            let refusal = match self.attempt(running, &correlation_id, &mut prepared).await {
                 Ok(taken) => {
                     count(record, taken);
                     return true;
                 }
                 Err(refusal) => refusal,
             };
-            if let Some(id) = made.as_ref().and_then(PreparedRecord::correlation_id) {
+            if let Some(id) = prepared.as_ref().and_then(PreparedRecord::correlation_id) {
                 id.clone_into(&mut correlation_id);
             }
             attempts += 1;
-            let wait = match refusal.fate() {
-                Disposition::Never => break refusal,
-                Disposition::Doubtful if attempts >= self.retry_limits.attempts => break refusal,
-                Disposition::Doubtful => None,
-                Disposition::Later(wait) => wait,
+            let wait = match refusal.disposition() {
+                Disposition::DeadLetter => break refusal,
+                Disposition::RetryLimited if attempts >= self.retry_limits.attempts => break refusal,
+                Disposition::RetryLimited => None,
+                Disposition::Retry(wait) => wait,
             };
             tracing::warn!(
                 code = refusal.code().as_str(),
@@ -98,7 +99,7 @@ impl Worker {
                 return false;
             }
         };
-        self.to_dead_letters(running, &refusal, &correlation_id, backoff).await
+        self.send_to_dead_letters(running, &refusal, &correlation_id, backoff).await
     }
 
     /// One try. A panic counts as a failed try of this record.
@@ -106,21 +107,21 @@ impl Worker {
         &self,
         running: &RunningRecord,
         correlation_id: &str,
-        made: &mut Option<PreparedRecord>,
+        prepared: &mut Option<PreparedRecord>,
     ) -> Result<RecordResult, RecordError> {
         let RunningRecord { record, ticket } = running;
         let trying = async {
-            let made = match made {
-                Some(made) => made,
-                None => made.insert(self.record_intake.make(record, correlation_id).await?),
+            let prepared = match prepared {
+                Some(prepared) => prepared,
+                None => prepared.insert(self.record_intake.prepare(record, correlation_id).await?),
             };
-            self.record_intake.decide(made, ticket.may_be_redelivered).await
+            self.record_intake.decide(prepared, ticket.may_be_redelivered).await
         };
-        AssertUnwindSafe(trying).catch_unwind().await.unwrap_or(Err(RecordError::Lost))
+        AssertUnwindSafe(trying).catch_unwind().await.unwrap_or(Err(RecordError::Internal))
     }
 
     /// Tries until the brokers have the dead letter: a record that is stored nowhere else must not be lost.
-    async fn to_dead_letters<'a>(
+    async fn send_to_dead_letters<'a>(
         &'a self,
         running: &RunningRecord,
         refusal: &RecordError,
@@ -129,7 +130,7 @@ impl Worker {
     ) -> bool {
         let (record, code) = (&running.record, refusal.code().as_str());
         backoff.next = self.retry_limits.first;
-        while let Err(error) = self.dead_letters.put(record, refusal, correlation_id).await {
+        while let Err(error) = self.dead_letters.produce(record, refusal, correlation_id).await {
             tracing::error!(code, %error, "cannot put a record aside; it is kept and tried again");
             if !self.pause(running, &mut backoff, "dead_letters_unavailable", None).await {
                 return false;
@@ -151,14 +152,14 @@ impl Worker {
         wait: Option<Duration>,
     ) -> bool {
         ::metrics::counter!(KAFKA_RETRIES, "reason" => reason).increment(1);
-        backoff.hold.get_or_insert_with(|| self.flow.hold(running));
-        let pause = wait.unwrap_or(backoff.next).min(backoff.longest);
+        backoff.partition_pause.get_or_insert_with(|| self.in_flight_records.pause_partition(running));
+        let pause = wait.unwrap_or(backoff.next).min(backoff.max_delay);
         // A wait that the error itself names is better than the growing backoff.
         if wait.is_none() {
-            backoff.next = backoff.next.saturating_mul(2).min(backoff.longest);
+            backoff.next = backoff.next.saturating_mul(2).min(backoff.max_delay);
         }
         tokio::select! {
-            () = running.ticket.gone.cancelled() => false,
+            () = running.ticket.revoked.cancelled() => false,
             () = tokio::time::sleep(pause) => true,
         }
     }

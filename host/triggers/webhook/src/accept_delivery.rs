@@ -38,19 +38,19 @@ pub(super) struct VerifiedDelivery {
 pub(super) async fn accept_delivery(
     intake: &Intake,
     store: &Store,
-    proven: VerifiedDelivery,
+    verified: VerifiedDelivery,
 ) -> Result<DeliveryAnswer, DeliveryError> {
-    if let Some(Signature { id, address }) = &proven.signature {
-        let used = SignatureUse { id: id.clone(), address: address.clone(), received_at: proven.received_at };
+    if let Some(Signature { id, address }) = &verified.signature {
+        let used = SignatureUse { id: id.clone(), address: address.clone(), received_at: verified.received_at };
         if !store.claim_signature(&used).await? {
-            return Err(DeliveryError::UsedElsewhere);
+            return Err(DeliveryError::UsedAtAnotherHook);
         }
     }
     let delivery = Delivery {
-        id: signalbox_model::delivery_id(&proven.business_id, &proven.hook, &proven.sender_id),
-        business_id: proven.business_id.clone(),
-        fingerprint: hex::encode(Sha256::digest(&proven.body)),
-        received_at: proven.received_at,
+        id: signalbox_model::delivery_id(&verified.business_id, &verified.hook, &verified.sender_id),
+        business_id: verified.business_id.clone(),
+        fingerprint: hex::encode(Sha256::digest(&verified.body)),
+        received_at: verified.received_at,
     };
     match store.claim_delivery(&delivery).await? {
         Claim::Open => {}
@@ -60,7 +60,7 @@ pub(super) async fn accept_delivery(
         }
         Claim::Conflict => return Err(DeliveryError::IdReused),
     }
-    let VerifiedDelivery { business_id, hook, sender_id, headers, body, correlation_id, .. } = proven;
+    let VerifiedDelivery { business_id, hook, sender_id, headers, body, correlation_id, .. } = verified;
     let arrival = Arrival {
         origin: InputOrigin {
             source: Source::ExternalApi,
@@ -104,7 +104,7 @@ pub(super) async fn accept_delivery(
 
 /// Without a handler the body is the data of one input, and the metadata name its hook.
 fn default_mapping(event: HandlerEvent) -> Result<NewInput, DeliveryError> {
-    let HandlerEvent::Webhook { hook, delivery_id, body, .. } = event else { return Err(DeliveryError::Lost) };
+    let HandlerEvent::Webhook { hook, delivery_id, body, .. } = event else { return Err(DeliveryError::Internal) };
     let data: JsonObject = strict_json::read(&body, &[""]).map_err(|error| {
         let (BodyError::Syntax(reason) | BodyError::Shape(reason)) = error;
         DeliveryError::NoObject(reason)

@@ -3,7 +3,7 @@ use std::time::Duration;
 use http::StatusCode;
 use signalbox_executor::{DecideError, HandleError, Rejection, not_stored};
 use signalbox_http::{BodyReadError, ProblemResponse};
-use signalbox_intake::{IntakeError, ReceiveError, UNTIL_MENDED};
+use signalbox_intake::{IntakeError, OPERATOR_RETRY_AFTER, ReceiveError};
 use signalbox_model::{ErrorCode, ErrorType};
 use signalbox_store::{Remedy, StoreError};
 use thiserror::Error;
@@ -11,7 +11,7 @@ use thiserror::Error;
 use crate::verify::SignatureError;
 
 /// The longest reason of a handler that the sender is told, in characters.
-const LONGEST_REASON: usize = 500;
+const MAX_REASON_CHARS: usize = 500;
 
 /// Why a delivery is not taken in.
 #[derive(Clone, Debug, Error)]
@@ -30,7 +30,7 @@ pub(super) enum DeliveryError {
     Body(#[from] BodyReadError),
     /// The signature is not valid. The sender is told this and no more.
     #[error("the delivery's signature could not be verified")]
-    Unproven(#[source] SignatureError),
+    InvalidSignature(#[source] SignatureError),
     /// The hook's secret is not configured.
     #[error("the hook is not set up completely; the operator finds the reason in the log")]
     NoSecret {
@@ -51,7 +51,7 @@ pub(super) enum DeliveryError {
     IdReused,
     /// The delivery was signed for another business or hook, which has the same secret.
     #[error("this delivery came to another webhook before, which has the same secret; a new event needs a new id")]
-    UsedElsewhere,
+    UsedAtAnotherHook,
     /// There is no handler, and the body is not a JSON object.
     #[error("the body has to be a JSON object: {0}")]
     NoObject(String),
@@ -66,7 +66,7 @@ pub(super) enum DeliveryError {
     Store(#[from] StoreError),
     /// A fault of the host.
     #[error("the delivery could not be taken in because of an error in the host; send it again")]
-    Lost,
+    Internal,
 }
 
 impl From<ReceiveError> for DeliveryError {
@@ -93,18 +93,18 @@ impl DeliveryError {
             Self::Body(BodyReadError::TooLarge { .. }) => ErrorCode::BodyTooLarge,
             Self::Body(BodyReadError::TooSlow { .. }) => ErrorCode::BodyTimeout,
             Self::Body(BodyReadError::Incomplete) => ErrorCode::BodyIncomplete,
-            Self::Unproven(_) => ErrorCode::SignatureInvalid,
+            Self::InvalidSignature(_) => ErrorCode::SignatureInvalid,
             Self::NoSecret { .. } => ErrorCode::SecretMissing,
             Self::NotLoaded(error) => error.code(),
             Self::Rate { .. } => ErrorCode::RateLimited,
             Self::IdReused | Self::Intake(IntakeError::IdReused) => ErrorCode::DeliveryIdReused,
-            Self::UsedElsewhere => ErrorCode::DeliveryUsedElsewhere,
+            Self::UsedAtAnotherHook => ErrorCode::DeliveryUsedElsewhere,
             Self::NoObject(_) => ErrorCode::BodyNoJsonObject,
             Self::Handle(error) => error.code(),
             Self::Intake(error) => error.code(),
             Self::Store(StoreError::TooLarge { .. }) => ErrorCode::ContentTooLarge,
             Self::Store(_) => ErrorCode::StoreUnavailable,
-            Self::Lost => ErrorCode::Internal,
+            Self::Internal => ErrorCode::Internal,
         }
     }
 
@@ -117,9 +117,9 @@ impl DeliveryError {
             Self::Body(BodyReadError::TooLarge { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Body(BodyReadError::TooSlow { .. }) => StatusCode::REQUEST_TIMEOUT,
             Self::Body(BodyReadError::Incomplete) | Self::NoObject(_) => StatusCode::BAD_REQUEST,
-            Self::Unproven(_) => StatusCode::UNAUTHORIZED,
+            Self::InvalidSignature(_) => StatusCode::UNAUTHORIZED,
             Self::Rate { .. } | Self::Intake(IntakeError::RateLimited { .. }) => StatusCode::TOO_MANY_REQUESTS,
-            Self::IdReused | Self::UsedElsewhere | Self::Intake(IntakeError::IdReused) => StatusCode::CONFLICT,
+            Self::IdReused | Self::UsedAtAnotherHook | Self::Intake(IntakeError::IdReused) => StatusCode::CONFLICT,
             Self::Handle(HandleError::Rejected(Rejection::Invalid(_))) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Handle(HandleError::Rejected(Rejection::Forbidden(_))) => StatusCode::FORBIDDEN,
             Self::Handle(HandleError::Decide(DecideError::UnknownBusiness(_))) => StatusCode::NOT_FOUND,
@@ -139,7 +139,7 @@ impl DeliveryError {
             | Self::Handle(_)
             | Self::Intake(_)
             | Self::Store(_)
-            | Self::Lost => StatusCode::SERVICE_UNAVAILABLE,
+            | Self::Internal => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -147,7 +147,7 @@ impl DeliveryError {
     fn detail(&self) -> String {
         match self {
             Self::Handle(HandleError::Rejected(Rejection::Invalid(reason) | Rejection::Forbidden(reason))) => {
-                reason.chars().take(LONGEST_REASON).collect()
+                reason.chars().take(MAX_REASON_CHARS).collect()
             }
             Self::Handle(HandleError::Decide(DecideError::UnknownBusiness(_)))
             | Self::Intake(IntakeError::Decide(DecideError::UnknownBusiness(_))) => Self::Unknown.to_string(),
@@ -176,7 +176,7 @@ impl DeliveryError {
     }
 
     /// Whether the operator has to look after the error.
-    pub fn is_ours(&self) -> bool {
+    pub fn is_host_error(&self) -> bool {
         // A bundle or business that is not loaded was reported once, when loading failed.
         let crowded = matches!(
             self,
@@ -194,7 +194,7 @@ impl DeliveryError {
                 problem.retry_after(*retry_after)
             }
             _ if self.store_error().is_some_and(|error| error.remedy() == Remedy::Operator) => {
-                problem.retry_after(UNTIL_MENDED.max(later))
+                problem.retry_after(OPERATOR_RETRY_AFTER.max(later))
             }
             _ if self.status() == StatusCode::SERVICE_UNAVAILABLE => problem.retry_after(later),
             _ => problem,
@@ -217,13 +217,13 @@ mod tests {
         refusals.extend([
             DeliveryError::Full,
             DeliveryError::NotLoaded(DecideError::BusinessNotLoaded(String::new())),
-            DeliveryError::Lost,
+            DeliveryError::Internal,
             DeliveryError::Rate { wait: Duration::from_secs(1) },
         ]);
         for refusal in refusals {
             let problem = refusal.problem(Duration::from_secs(5));
             let has_retry_after = problem.has_retry_after();
-            assert_eq!(samples::ask_to_try_again(problem.detail()), has_retry_after, "{refusal:?}: {problem:?}");
+            assert_eq!(samples::asks_to_retry(problem.detail()), has_retry_after, "{refusal:?}: {problem:?}");
             let may_pass = [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS];
             assert_eq!(may_pass.contains(&problem.status()), has_retry_after, "{problem:?}");
         }

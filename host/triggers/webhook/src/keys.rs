@@ -8,7 +8,7 @@ use signalbox_graph::{Inputs, VerifyScheme};
 use signalbox_model::{BusinessInfo, find_named};
 
 use crate::HookError;
-use crate::verify::{SHORTEST_KEY, SigningKey};
+use crate::verify::{MIN_KEY_BYTES, SigningKey};
 
 /// The secrets of the configuration, opened. When a name has several, all of them are valid.
 #[derive(Default)]
@@ -66,16 +66,16 @@ impl Keys {
     pub fn check(&self, bundle: &str, inputs: &Inputs, businesses: &[Arc<BusinessInfo>]) -> Result<(), HookError> {
         for (hook, input) in &inputs.webhook {
             let (bundle, hook, secret) = (bundle.to_owned(), hook.clone(), input.verify.secret.clone());
-            if businesses.is_empty() && self.of("", &secret).is_none() && !self.is_own_of_any(&secret) {
+            if businesses.is_empty() && self.of("", &secret).is_none() && !self.is_secret_of_any_business(&secret) {
                 return Err(HookError::UnknownSecret { bundle, hook, secret });
             }
             for business in businesses {
                 let Some(chosen) = self.of(&business.business_id, &secret) else {
-                    if find_named(&self.shared, &secret).is_none() && !self.is_own_of_any(&secret) {
+                    if find_named(&self.shared, &secret).is_none() && !self.is_secret_of_any_business(&secret) {
                         return Err(HookError::UnknownSecret { bundle, hook, secret });
                     }
                     let business = business.business_id.clone();
-                    return Err(HookError::BusinessWithout { bundle, hook, secret, business });
+                    return Err(HookError::BusinessSecretMissing { bundle, hook, secret, business });
                 };
                 check_keys(&chosen, input.verify.scheme, &bundle, &hook)?;
             }
@@ -87,7 +87,7 @@ impl Keys {
         Ok(())
     }
 
-    fn is_own_of_any(&self, secret: &str) -> bool {
+    fn is_secret_of_any_business(&self, secret: &str) -> bool {
         self.own.values().any(|own| find_named(own, secret).is_some())
     }
 
@@ -108,7 +108,7 @@ impl Keys {
                         "webhook `{hook}` of {business_type} businesses: {} have no secret `{secret}` of their own and share \
                          the one under [webhooks.secrets], so that whoever can sign for one of them can sign for all; give \
                          each its own, for example under [webhooks.business-secrets.{first}]",
-                        listed(&sharing)
+                        join_names(&sharing)
                     ));
                 }
             }
@@ -132,12 +132,12 @@ impl Keys {
                 ));
             }
         }
-        remarks.extend(self.doubles());
+        remarks.extend(self.duplicate_secrets());
         remarks
     }
 
     /// Places of the configuration that hold the same secret; a signature with it does not show which place is meant.
-    fn doubles(&self) -> Vec<String> {
+    fn duplicate_secrets(&self) -> Vec<String> {
         let shared = self.shared.iter().map(|(name, keys)| (format!("webhooks.secrets.{name}"), keys));
         let own = self.own.iter().flat_map(|(business, own)| {
             own.iter().map(move |(name, keys)| (format!("webhooks.business-secrets.{business}.{name}"), keys))
@@ -148,11 +148,14 @@ impl Keys {
                 places.entry(key.text().expose_secret()).or_default().insert(place.clone());
             }
         }
-        let twice = places.into_values().filter(|places| places.len() > 1);
-        twice
+        let duplicates = places.into_values().filter(|places| places.len() > 1);
+        duplicates
             .map(|places| {
                 let places: Vec<&str> = places.iter().map(String::as_str).collect();
-                format!("{} hold the same secret: what is signed with it is believed for all of them", listed(&places))
+                format!(
+                    "{} hold the same secret: what is signed with it is believed for all of them",
+                    join_names(&places)
+                )
             })
             .collect()
     }
@@ -163,7 +166,7 @@ fn check_keys(chosen: &HookKeys<'_>, scheme: VerifyScheme, bundle: &str, hook: &
         let (bundle, hook, secret) = (bundle.to_owned(), hook.to_owned(), chosen.name.clone());
         match key.key(scheme) {
             None => return Err(HookError::NoKey { bundle, hook, secret }),
-            Some(key) if key.len() < SHORTEST_KEY => {
+            Some(key) if key.len() < MIN_KEY_BYTES => {
                 return Err(HookError::Short { bundle, hook, secret, bytes: key.len() });
             }
             Some(_) => {}
@@ -173,7 +176,7 @@ fn check_keys(chosen: &HookKeys<'_>, scheme: VerifyScheme, bundle: &str, hook: &
 }
 
 /// The first names, and how many more there are.
-fn listed(names: &[&str]) -> String {
+fn join_names(names: &[&str]) -> String {
     const SHOWN: usize = 5;
     let shown = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     match names.len().saturating_sub(SHOWN) {

@@ -46,7 +46,7 @@ pub use verify::{SignatureError, SigningKey, verify};
 pub const PATH: &str = "/webhooks/{business}/{hook}";
 
 /// The metrics' label for a delivery to no existing hook: bundles cannot give a hook this name.
-const NO_HOOK: &str = "-";
+const UNKNOWN_HOOK_LABEL: &str = "-";
 
 /// The webhook endpoint. Cheap to clone.
 #[derive(Clone)]
@@ -62,14 +62,14 @@ struct Shared {
     clock: Clock,
     /// By business and hook, which both exist, so that requests to invented addresses do not make it grow.
     rate_limiter: RateLimiter<(String, String)>,
-    room: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
 }
 
 /// A hook that exists.
 struct Hook {
     input: WebhookInput,
     /// Whether no other hook of the bundle uses its secret.
-    is_alone: bool,
+    is_secret_unique: bool,
 }
 
 /// Why a bundle's hooks could not be verified.
@@ -94,7 +94,7 @@ pub enum HookError {
         "webhook `{hook}` of {bundle} is verified with the secret `{secret}`, which business `{business}` does not have; add \
          it as `{secret} = [{{ env = \"NAME\" }}]` under [webhooks.business-secrets.{business}]"
     )]
-    BusinessWithout {
+    BusinessSecretMissing {
         /// The bundle.
         bundle: String,
         /// The hook.
@@ -108,7 +108,7 @@ pub enum HookError {
     #[error(
         "webhook `{hook}` of {bundle}: its secret `{secret}` is a key of {bytes} bytes, and {least} are the least; let the \
          sender make a new one, or take what `openssl rand -base64 32` prints after `whsec_`",
-        least = verify::SHORTEST_KEY
+        least = verify::MIN_KEY_BYTES
     )]
     Short {
         /// The bundle.
@@ -140,7 +140,7 @@ impl Webhooks {
     pub fn new(config: WebhookConfig, secrets: WebhookSecrets, intake: Intake, store: Store, clock: Clock) -> Self {
         let shared = Shared {
             keys: Keys::new(secrets),
-            room: Arc::new(Semaphore::new(config.in_flight.min(Semaphore::MAX_PERMITS))),
+            permits: Arc::new(Semaphore::new(config.in_flight.min(Semaphore::MAX_PERMITS))),
             rate_limiter: RateLimiter::new(config.deliveries_per_second, config.burst),
             config,
             intake,
@@ -180,7 +180,7 @@ async fn deliver(
     let (business_id, hook) = path.map(|Path(path)| path).unwrap_or_default();
     let found = shared.hook(&business_id, &hook);
     // Only hooks that exist become labels, so that requests to invented addresses add no time series.
-    let label = if found.is_ok() { hook.clone() } else { NO_HOOK.to_owned() };
+    let label = if found.is_ok() { hook.clone() } else { UNKNOWN_HOOK_LABEL.to_owned() };
     // Only businesses that exist are logged, because an invented address may hold any text.
     let known = shared.intake.business(&business_id).map(|business| business.business_id.clone());
     let span = tracing::info_span!("webhook", correlation_id, business_id = known, hook = label);
@@ -214,29 +214,30 @@ impl Shared {
         })?;
         let input = inputs.webhook.get(hook).cloned().ok_or(DeliveryError::Unknown)?;
         let same_secret = |other: &&WebhookInput| other.verify.secret == input.verify.secret;
-        let is_alone = inputs.webhook.values().filter(same_secret).count() == 1;
-        Ok(Hook { input, is_alone })
+        let is_secret_unique = inputs.webhook.values().filter(same_secret).count() == 1;
+        Ok(Hook { input, is_secret_unique })
     }
 
     async fn receive(
         self: Arc<Self>,
         business_id: String,
         hook: String,
-        Hook { input, is_alone }: Hook,
+        Hook { input, is_secret_unique }: Hook,
         headers: HeaderMap,
         body: Body,
         correlation_id: &str,
     ) -> Result<DeliveryAnswer, DeliveryError> {
         // Held until the end, so that bodies and handlers together take a bounded amount of memory.
-        let room = self.room.clone().try_acquire_owned().map_err(|_| DeliveryError::Full)?;
+        let permit = self.permits.clone().try_acquire_owned().map_err(|_| DeliveryError::Full)?;
         let body = read_body(&headers, body, self.config.body_size, self.config.body_timeout).await?;
         let secret = &input.verify.secret;
         let keys =
             self.keys.of(&business_id, secret).ok_or_else(|| DeliveryError::NoSecret { secret: secret.clone() })?;
         let (scheme, now) = (input.verify.scheme, self.clock.now());
-        let sender_id = verify::verify(scheme, keys.keys, &headers, &body, now).map_err(DeliveryError::Unproven)?;
+        let sender_id =
+            verify::verify(scheme, keys.keys, &headers, &body, now).map_err(DeliveryError::InvalidSignature)?;
         // The signature does not cover the address: where several addresses would accept it, only the first use counts.
-        let signature = (keys.shared || !is_alone).then(|| Signature {
+        let signature = (keys.shared || !is_secret_unique).then(|| Signature {
             id: signalbox_model::signature_id(&keys.name, &verify::signed_identity(scheme, &sender_id, &body)),
             address: format!("{business_id}/{hook}"),
         });
@@ -254,12 +255,12 @@ impl Shared {
             received_at: now,
         };
         // A separate task, so that a sender that disconnects does not stop it half-way.
-        let taking = async move {
+        let accepting = async move {
             let answer = accept_delivery::accept_delivery(&self.intake, &self.store, delivery).await;
-            drop(room);
+            drop(permit);
             answer
         };
-        tokio::spawn(taking.in_current_span()).await.unwrap_or(Err(DeliveryError::Lost))
+        tokio::spawn(accepting.in_current_span()).await.unwrap_or(Err(DeliveryError::Internal))
     }
 
     fn throttle(&self, business_id: &str, hook: &str) -> Result<(), DeliveryError> {
@@ -269,15 +270,17 @@ impl Shared {
 
     fn refuse(&self, refusal: &DeliveryError, correlation_id: &str) -> Response {
         match refusal {
-            DeliveryError::Unproven(reason) => {
+            DeliveryError::InvalidSignature(reason) => {
                 ::metrics::counter!(SIGNATURES_REFUSED, "reason" => reason.reason()).increment(1);
                 tracing::warn!(reason = reason.reason(), "refused a delivery: {reason}");
             }
             DeliveryError::NoSecret { secret } => {
                 tracing::error!(secret, "the hook's secret is not configured; add it under [webhooks.secrets]");
             }
-            DeliveryError::IdReused | DeliveryError::UsedElsewhere => tracing::warn!("refused a delivery: {refusal}"),
-            refusal if refusal.is_ours() => {
+            DeliveryError::IdReused | DeliveryError::UsedAtAnotherHook => {
+                tracing::warn!("refused a delivery: {refusal}")
+            }
+            refusal if refusal.is_host_error() => {
                 tracing::error!(code = refusal.code().as_str(), "cannot take in a delivery: {refusal}")
             }
             // The texts of these errors repeat parts of the delivery, and are for its sender only.
@@ -298,7 +301,7 @@ impl Shared {
 async fn refuse_method(State(shared): State<Arc<Shared>>) -> Response {
     let correlation_id = signalbox_model::correlation_id();
     let refusal = DeliveryError::Method;
-    ::metrics::counter!(WEBHOOKS, "hook" => NO_HOOK, "result" => refusal.code().as_str()).increment(1);
+    ::metrics::counter!(WEBHOOKS, "hook" => UNKNOWN_HOOK_LABEL, "result" => refusal.code().as_str()).increment(1);
     let span = tracing::info_span!("webhook", correlation_id);
     let mut response = span.in_scope(|| shared.refuse(&refusal, &correlation_id));
     response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));

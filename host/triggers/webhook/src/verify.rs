@@ -19,13 +19,13 @@ use thiserror::Error;
 const TOLERANCE_SECONDS: u64 = 5 * 60;
 
 /// The most signatures of one delivery that are checked: a sender in the middle of a rotation sends two.
-const MOST_SIGNATURES: usize = 16;
+const MAX_SIGNATURES: usize = 16;
 
 /// The longest id of a delivery.
-const LONGEST_ID: usize = 256;
+const MAX_ID_BYTES: usize = 256;
 
 /// The shortest key, in bytes, as Standard Webhooks requires; shorter ones could be guessed.
-pub(super) const SHORTEST_KEY: usize = 24;
+pub(super) const MIN_KEY_BYTES: usize = 24;
 
 /// The prefix of symmetric secrets in Standard Webhooks.
 const PREFIX: &str = "whsec_";

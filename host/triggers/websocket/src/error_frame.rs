@@ -3,7 +3,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 use signalbox_http::AuthError;
-use signalbox_intake::{Again, IntakeError, LONGEST_MESSAGE_ID};
+use signalbox_intake::{IntakeError, MAX_MESSAGE_ID_BYTES, RetryAdvice};
 use signalbox_model::{ErrorCode, ErrorType, JsonObject, LONGEST_PLACE, WebSocketErrorResponse, excerpt};
 use signalbox_sessions::{CloseCode, FrameError, ServerFrame};
 
@@ -45,26 +45,26 @@ impl ErrorFrame {
     }
 
     /// Adds a name that the client sent, cut to a readable length.
-    pub fn naming(self, name: &str, named: &str) -> Self {
+    pub fn with_excerpt(self, name: &str, named: &str) -> Self {
         self.with(name, excerpt(named, LONGEST_PLACE).into_owned())
     }
 
     /// Adds the id of the message that the error is about, if it is a valid id.
     pub fn for_message(self, message_id: Option<&str>) -> Self {
         match message_id {
-            Some(id) if id.len() <= LONGEST_MESSAGE_ID => self.with("messageId", id),
+            Some(id) if id.len() <= MAX_MESSAGE_ID_BYTES => self.with("messageId", id),
             _ => self,
         }
     }
 
     pub fn retry_after(self, after: Duration) -> Self {
-        self.again(Again::After(after))
+        self.with_retry_advice(RetryAdvice::After(after))
     }
 
     /// Adds whether and when the same frame may be sent again.
-    pub fn again(self, again: Again) -> Self {
-        let frame = self.with("retryable", again.retryable());
-        let Some(after) = again.after() else { return frame };
+    pub fn with_retry_advice(self, advice: RetryAdvice) -> Self {
+        let frame = self.with("retryable", advice.retryable());
+        let Some(after) = advice.after() else { return frame };
         // Rounded up: a client that comes back a fraction too early would be refused again.
         let millis = after.as_nanos().div_ceil(1_000_000) as u64;
         frame.with("retryAfterMs", millis.max(1))
@@ -121,7 +121,7 @@ impl From<&FrameError> for ErrorFrame {
 
 impl From<&IntakeError> for ErrorFrame {
     fn from(error: &IntakeError) -> Self {
-        Self::new(error.error_type(), error.code(), error.to_string()).again(error.again())
+        Self::new(error.error_type(), error.code(), error.to_string()).with_retry_advice(error.retry_advice())
     }
 }
 
@@ -139,35 +139,35 @@ mod tests {
     use signalbox_executor::ReviewError;
 
     use super::*;
-    use signalbox_intake::{ReviewFailure, not_read, samples};
+    use signalbox_intake::{ReviewFailure, read_failure_message, samples};
 
-    fn agrees(frame: ErrorFrame) {
+    fn assert_text_matches_retryable(frame: ErrorFrame) {
         let WebSocketErrorResponse { message, details, .. } = frame.into_response(Timestamp::UNIX_EPOCH);
         let details = details.unwrap();
         let retryable = details["retryable"] == true;
-        assert_eq!(samples::ask_to_try_again(&message), retryable, "{message}: {details:?}");
+        assert_eq!(samples::asks_to_retry(&message), retryable, "{message}: {details:?}");
         assert!(retryable || !details.contains_key("retryAfterMs"), "{message}: {details:?}");
     }
 
     #[test]
     fn an_error_asks_in_words_to_send_something_again_exactly_when_it_is_retryable() {
-        samples::of_intake().iter().for_each(|error| agrees(error.into()));
+        samples::of_intake().iter().for_each(|error| assert_text_matches_retryable(error.into()));
         for error in samples::of_store() {
-            let again = Again::from(error.remedy());
-            agrees(
+            let advice = RetryAdvice::from(error.remedy());
+            assert_text_matches_retryable(
                 ErrorFrame::new(
                     ErrorType::InternalError,
                     ErrorCode::StoreUnavailable,
-                    not_read("what you missed", &error),
+                    read_failure_message("what you missed", &error),
                 )
-                .again(again),
+                .with_retry_advice(advice),
             );
-            agrees(ErrorFrame::from(&ReviewFailure::Review(ReviewError::Store(error))));
+            assert_text_matches_retryable(ErrorFrame::from(&ReviewFailure::Review(ReviewError::Store(error))));
         }
     }
 
     #[test]
-    fn what_an_operator_has_to_mend_was_not_accepted_and_may_be_sent_again_later() {
+    fn a_store_that_the_operator_has_to_repair_gives_a_retryable_error() {
         let gone = signalbox_store::StoreError::MissingTables(vec!["inputs".to_owned()]);
         let error = IntakeError::Decide(gone.into());
         let response = ErrorFrame::from(&error).into_response(Timestamp::UNIX_EPOCH);

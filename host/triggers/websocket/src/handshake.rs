@@ -167,7 +167,7 @@ impl HandshakeError {
             .correlated(correlation_id);
         let mut response = (self.status(), Json(frame.into_response(Timestamp::now()))).into_response();
         match response.status() {
-            StatusCode::UPGRADE_REQUIRED => upgrade::offer(response.headers_mut()),
+            StatusCode::UPGRADE_REQUIRED => upgrade::set_upgrade_headers(response.headers_mut()),
             StatusCode::METHOD_NOT_ALLOWED => {
                 response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
             }

@@ -112,7 +112,7 @@ impl WebSocket {
 
     /// The route of the endpoint.
     pub fn router(&self) -> Router {
-        Router::new().route(PATH, get(enter).fallback(no_get)).with_state(self.shared.clone())
+        Router::new().route(PATH, get(handle_upgrade).fallback(refuse_method)).with_state(self.shared.clone())
     }
 
     /// How many sockets are open, authenticated or not.
@@ -176,7 +176,7 @@ impl Shared {
     }
 }
 
-async fn enter(
+async fn handle_upgrade(
     State(shared): State<Arc<Shared>>,
     OriginalUri(uri): OriginalUri,
     peer: Option<Extension<ConnectInfo<SocketAddr>>>,
@@ -192,7 +192,7 @@ async fn enter(
 }
 
 /// With another method than GET no upgrade is possible, so the answer is 405 and not 426, before any other check.
-async fn no_get() -> Response {
+async fn refuse_method() -> Response {
     refuse(HandshakeError::Method)
 }
 

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use signalbox_delivery::{Notice, may_review, review_view};
-use signalbox_intake::{Again, IntakeError, not_read};
+use signalbox_intake::{IntakeError, RetryAdvice, read_failure_message};
 use signalbox_model::{ErrorCode, ErrorType, MESSAGE_PERMISSION, UserAccess};
 use signalbox_sessions::{Encoded, Outbox, Pushed, ResumeFrame, ServerFrame, response_frames};
 use signalbox_store::{DecisionRecord, EffectState, StoreError};
@@ -12,7 +12,7 @@ use crate::error_frame::ErrorFrame;
 use crate::metrics::RESUMES;
 
 /// How many decisions one query of the store reads.
-const PAGE: u32 = 50;
+const PAGE_SIZE: u32 = 50;
 
 /// Sends again the frames that a user has missed in one business, in order and no faster than the client reads. Returns
 /// the frame `resumed`, which the protocol sends when it can accept the next resume. None when the connection is being
@@ -42,10 +42,10 @@ async fn send_missed(
     let ResumeFrame { business_id, cursor: from } = resume;
     // The permission is checked again: the user may have lost it since the messages were sent.
     let allowed = shared.intake.authorize(access, &business_id, None, MESSAGE_PERMISSION);
-    allowed.map_err(|error| ErrorFrame::from(&IntakeError::Access(error)).naming("businessId", &business_id))?;
+    allowed.map_err(|error| ErrorFrame::from(&IntakeError::Access(error)).with_excerpt("businessId", &business_id))?;
     let failed = |error: StoreError| store_error(&error).with("businessId", business_id.as_str());
     let overlap = shared.config.resume_overlap.0;
-    let missed = shared.store.missed_since(&business_id, from.as_deref(), overlap, PAGE).await.map_err(failed)?;
+    let missed = shared.store.missed_since(&business_id, from.as_deref(), overlap, PAGE_SIZE).await.map_err(failed)?;
     let (mut page, mut seen_until) = (missed.page, missed.position);
     let (mut looked_at, mut left_out, mut sent) = (0, 0, 0);
     let recovered = loop {
@@ -63,7 +63,7 @@ async fn send_missed(
             None => break missed.complete && left_out == 0,
             Some(_) if looked_at >= shared.config.resume_limit => break false,
             Some(next) => {
-                let rest = shared.store.decisions_since(&business_id, Some(&next), Duration::ZERO, PAGE).await;
+                let rest = shared.store.decisions_since(&business_id, Some(&next), Duration::ZERO, PAGE_SIZE).await;
                 page = rest.map_err(failed)?;
             }
         }
@@ -97,9 +97,13 @@ fn store_error(error: &StoreError) -> ErrorFrame {
         }
         error => {
             tracing::warn!(%error, "cannot read decisions for a resume");
-            let again = Again::from(error.remedy());
-            ErrorFrame::new(ErrorType::InternalError, ErrorCode::StoreUnavailable, not_read("what you missed", error))
-                .again(again)
+            let advice = RetryAdvice::from(error.remedy());
+            ErrorFrame::new(
+                ErrorType::InternalError,
+                ErrorCode::StoreUnavailable,
+                read_failure_message("what you missed", error),
+            )
+            .with_retry_advice(advice)
         }
     }
 }

@@ -19,7 +19,7 @@ pub(super) async fn count(shared: &Shared, access: &UserAccess, frame: ReviewFra
     let decision_id = message.request.decision_id.clone();
     let reviewed = shared.intake.review(access, message).await.map_err(|error| {
         let frame = ErrorFrame::from(&error).for_message(Some(&id));
-        frame.naming("businessId", &business_id).naming("decisionId", &decision_id)
+        frame.with_excerpt("businessId", &business_id).with_excerpt("decisionId", &decision_id)
     })?;
     Ok(ServerFrame::Ack {
         message_id: id,
@@ -42,6 +42,6 @@ impl From<&ReviewFailure> for ErrorFrame {
             let verdict = serde_json::to_value(first.verdict).unwrap_or_default();
             frame = frame.with("by", first.by.as_str()).with("at", first.at.to_string()).with("verdict", verdict);
         }
-        frame.again(failure.again())
+        frame.with_retry_advice(failure.retry_advice())
     }
 }

@@ -32,7 +32,7 @@ const VERSION: &str = "13";
 const KEY_BYTES: usize = 16;
 
 /// Accepts the RFC's own example, whose last character has unused bits that are not zero.
-const KEY: GeneralPurpose = GeneralPurpose::new(
+const KEY_ENCODING: GeneralPurpose = GeneralPurpose::new(
     &base64::alphabet::STANDARD,
     GeneralPurposeConfig::new()
         .with_decode_allow_trailing_bits(true)
@@ -62,7 +62,7 @@ pub(super) fn read(parts: &mut Parts) -> Result<Upgrade, HandshakeError> {
         return Err(HandshakeError::Version);
     }
     let key = value(SEC_WEBSOCKET_KEY).ok_or(HandshakeError::Key)?;
-    if KEY.decode(key).ok().is_none_or(|nonce| nonce.len() != KEY_BYTES) {
+    if KEY_ENCODING.decode(key).ok().is_none_or(|nonce| nonce.len() != KEY_BYTES) {
         return Err(HandshakeError::Key);
     }
     // Frames follow the request's head, not a body.
@@ -77,7 +77,7 @@ pub(super) fn read(parts: &mut Parts) -> Result<Upgrade, HandshakeError> {
 }
 
 /// Adds to a refusal the headers that say what to ask for, RFC 9110, 15.5.22, and RFC 6455, 4.4.
-pub(super) fn offer(headers: &mut HeaderMap) {
+pub(super) fn set_upgrade_headers(headers: &mut HeaderMap) {
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static(VERSION));

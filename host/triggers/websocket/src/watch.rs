@@ -47,7 +47,7 @@ impl MessageSender {
     /// Counts a message that is refused, and names it in the error.
     fn rejected(&self, error: ErrorFrame) -> Box<ErrorFrame> {
         ::metrics::counter!(signalbox_intake::MESSAGES, "source" => "websocket", "result" => "rejected").increment(1);
-        Box::new(error.for_message(Some(&self.message_id)).naming("businessId", &self.business_id))
+        Box::new(error.for_message(Some(&self.message_id)).with_excerpt("businessId", &self.business_id))
     }
 
     fn end(&self, error: Option<Box<ErrorFrame>>) {
@@ -80,7 +80,7 @@ struct MessageProgress {
     duplicates: usize,
     answers: u32,
     /// Answers that were given before, for a connection that sends the message again.
-    again: Vec<Arc<DecisionRecord>>,
+    duplicate_records: Vec<Arc<DecisionRecord>>,
     acknowledged: bool,
     error: Option<Box<ErrorFrame>>,
 }
@@ -121,9 +121,9 @@ impl MessageInputs {
             }
             return;
         }
-        let again = std::mem::take(&mut progress.again);
-        let again = again.iter().flat_map(|record| self.answers_again(record));
-        self.sender.end_with(ack.into_iter().chain(again).collect(), progress.error.take());
+        let duplicate_records = std::mem::take(&mut progress.duplicate_records);
+        let answers = duplicate_records.iter().flat_map(|record| self.repeated_answers(record));
+        self.sender.end_with(ack.into_iter().chain(answers).collect(), progress.error.take());
     }
 
     fn acknowledgement(
@@ -153,7 +153,7 @@ impl MessageInputs {
     }
 
     /// The replies to the sender that a decision made.
-    fn answers_again(&self, record: &DecisionRecord) -> Vec<ServerFrame> {
+    fn repeated_answers(&self, record: &DecisionRecord) -> Vec<ServerFrame> {
         let frames = response_frames(&record.decision, &record.output, &record.reply, &record.cursor()).into_iter();
         frames.filter(|(recipient, _)| *recipient == self.sender.user_id).map(|(_, frame)| frame).collect()
     }
@@ -223,7 +223,7 @@ impl Watcher for InputWatcher {
                     progress.answers += answers;
                     if decided.duplicate {
                         progress.duplicates += 1;
-                        progress.again.push(record.clone());
+                        progress.duplicate_records.push(record.clone());
                     }
                 });
             }

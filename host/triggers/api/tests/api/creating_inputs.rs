@@ -1,6 +1,6 @@
 use reqwest::Method;
 use serde_json::json;
-use signalbox_tests_decider::api::{Host, PATIENCE, ana, read, token};
+use signalbox_tests_decider::api::{Host, TEST_TIMEOUT, ana, read, token};
 
 const INPUTS: &str = "/v1/businesses/trattoria/inputs";
 
@@ -60,7 +60,7 @@ async fn a_wait_that_ends_before_the_decision_does_is_answered_with_where_to_loo
 }
 
 #[tokio::test]
-async fn no_one_waits_longer_than_the_operator_allows() {
+async fn no_request_waits_longer_than_the_operator_allows() {
     let host = Host::with(|settings| settings.api.max_wait = signalbox_model::HumanDuration::millis(20)).await;
     let (status, _) = host.ask(&ana(), "trattoria", &json!({"content": {"text": "wait:gate"}})).await;
     assert_eq!(status, 202);
@@ -68,7 +68,7 @@ async fn no_one_waits_longer_than_the_operator_allows() {
 }
 
 #[tokio::test]
-async fn a_run_without_a_decision_says_under_which_id_the_operator_finds_why() {
+async fn a_run_without_a_decision_gives_its_correlation_id() {
     let host = Host::start().await;
     let (status, decision) = host.ask(&ana(), "trattoria", &json!({"content": {"text": "fail"}})).await;
     assert_eq!(status, 200);
@@ -146,7 +146,7 @@ async fn the_same_request_many_times_at_once_is_one_decision() {
     host.decider.open("gate");
     let mut ids = Vec::new();
     for request in requests {
-        let response = tokio::time::timeout(PATIENCE, request).await.unwrap().unwrap().unwrap();
+        let response = tokio::time::timeout(TEST_TIMEOUT, request).await.unwrap().unwrap().unwrap();
         let (status, decision) = read(response).await;
         assert_eq!(status, 200, "{decision}");
         ids.push(decision["id"].as_str().unwrap().to_owned());

@@ -87,7 +87,7 @@ async fn a_place_that_a_user_may_not_see_is_left_out() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_and_what_is_not_yours_look_alike() {
+async fn missing_decisions_and_decisions_of_other_users_look_alike() {
     let host = Host::start().await;
     let (_, decision) = host.ask(&ana(), "trattoria", &json!({"content": {"text": "mine"}})).await;
     let id = decision["id"].as_str().unwrap();
@@ -118,7 +118,7 @@ async fn what_is_not_there_and_what_is_not_yours_look_alike() {
 }
 
 #[tokio::test]
-async fn what_belongs_to_no_place_is_for_those_who_see_all_places_and_for_its_sender() {
+async fn decisions_without_a_place_are_for_users_of_all_places_and_their_sender() {
     let host = Host::start().await;
     let (_, placeless) = host.ask(&ana(), "trattoria", &json!({"content": {"text": "whole"}})).await;
     let href = placeless["href"].as_str().unwrap();

@@ -4,7 +4,7 @@ use metrics_exporter_prometheus::PrometheusBuilder;
 use reqwest::Method;
 use serde_json::{Value, json};
 use signalbox_model::{HumanDuration, Timestamp};
-use signalbox_tests_decider::api::{Host, PATIENCE, ana, read, token, token_with};
+use signalbox_tests_decider::api::{Host, TEST_TIMEOUT, ana, read, token, token_with};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -88,7 +88,7 @@ async fn a_body_without_an_end_is_timed_out() {
     );
     stream.write_all(head.as_bytes()).await.unwrap();
     let mut answer = String::new();
-    tokio::time::timeout(PATIENCE, stream.read_to_string(&mut answer)).await.unwrap().unwrap();
+    tokio::time::timeout(TEST_TIMEOUT, stream.read_to_string(&mut answer)).await.unwrap().unwrap();
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
     assert!(answer.contains("body_timeout"), "{answer}");
 }
@@ -176,7 +176,7 @@ async fn a_caller_over_its_rate_gets_retry_after_and_others_are_served() {
             }
         }
     };
-    let response = tokio::time::timeout(PATIENCE, refused).await.unwrap();
+    let response = tokio::time::timeout(TEST_TIMEOUT, refused).await.unwrap();
     assert_eq!(response.headers()["retry-after"], "1");
     assert_eq!(read(response).await.1["code"], "too_many_requests");
     let dan = token("dan", &[("trattoria", "coordinator")]);
@@ -221,11 +221,11 @@ async fn limited(host: &Host, token: &str) -> Value {
             }
         }
     };
-    tokio::time::timeout(PATIENCE, refused).await.unwrap()
+    tokio::time::timeout(TEST_TIMEOUT, refused).await.unwrap()
 }
 
 #[tokio::test]
-async fn pages_of_allowed_origins_may_call_and_others_may_not() {
+async fn pages_of_allowed_origins_only_may_call() {
     let console = "https://console.example.com";
     let host = Host::with(|settings| settings.api.allowed_origins = vec![console.parse().unwrap()]).await;
     let ask = async |origin: &str| {
@@ -251,7 +251,7 @@ async fn pages_of_allowed_origins_may_call_and_others_may_not() {
 }
 
 #[tokio::test]
-async fn whatever_is_asked_the_answer_is_a_problem_with_a_correlation_id_and_is_counted() {
+async fn every_error_response_is_a_problem_with_a_correlation_id_and_is_counted() {
     let recorder = PrometheusBuilder::new().build_recorder();
     let metrics = recorder.handle();
     let _counting = metrics::set_default_local_recorder(&recorder);

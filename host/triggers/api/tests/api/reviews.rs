@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use signalbox_model::{Outcome, ReviewVerdict, Source, Timestamp};
 use signalbox_store::{DecisionRecord, EffectKind, EffectState};
-use signalbox_tests_decider::api::{Host, PATIENCE, ana, read, token, token_with};
+use signalbox_tests_decider::api::{Host, TEST_TIMEOUT, ana, read, token, token_with};
 
 const REVIEWS: &str = "/v1/businesses/trattoria/reviews";
 
@@ -68,7 +68,7 @@ async fn left(host: &Host, id: &str) -> DecisionRecord {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, leaving).await.expect("it never leaves")
+    tokio::time::timeout(TEST_TIMEOUT, leaving).await.expect("it never leaves")
 }
 
 fn ids(page: &Value) -> Vec<&str> {
@@ -76,7 +76,7 @@ fn ids(page: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn what_waits_is_listed_oldest_first_page_by_page_with_what_a_reviewer_needs() {
+async fn pending_reviews_are_listed_oldest_first_in_pages() {
     let host = Host::start().await;
     let mut made = Vec::new();
     for index in 0..5 {
@@ -199,7 +199,7 @@ async fn of_concurrent_reviews_exactly_one_counts_and_the_others_name_the_first_
         .collect();
     let (mut won, mut lost) = (Vec::new(), Vec::new());
     for request in requests {
-        let (status, answer) = tokio::time::timeout(PATIENCE, request).await.unwrap().unwrap();
+        let (status, answer) = tokio::time::timeout(TEST_TIMEOUT, request).await.unwrap().unwrap();
         match status {
             200 => won.push(answer["review"]["resolution"].clone()),
             409 => {
@@ -214,7 +214,7 @@ async fn of_concurrent_reviews_exactly_one_counts_and_the_others_name_the_first_
 }
 
 #[tokio::test]
-async fn after_its_time_a_review_comes_too_late_and_is_told_so() {
+async fn a_review_after_its_expiry_is_refused_as_expired() {
     let host = Host::start().await;
     let (noticed, unnoticed) = (asked(&host, "review:expired").await, asked(&host, "review:expired").await);
     host.intake.expire_reviews().await.unwrap();

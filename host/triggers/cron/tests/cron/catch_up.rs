@@ -28,7 +28,7 @@ async fn after_downtime(catch_up: CatchUp) -> (Cluster, Vec<String>) {
 }
 
 #[tokio::test]
-async fn after_downtime_none_last_or_all_missed_ticks_are_made_up_for() {
+async fn after_downtime_none_the_last_or_all_missed_ticks_are_caught_up() {
     let (cluster, ticks) = after_downtime(CatchUp::None).await;
     assert!(ticks.is_empty());
     assert_eq!(cluster.schedule("hourly").await.unwrap().handled_until, Some(at("2026-06-01T15:00:00Z")));
@@ -42,7 +42,7 @@ async fn after_downtime_none_last_or_all_missed_ticks_are_made_up_for() {
 }
 
 #[tokio::test]
-async fn what_was_missed_is_made_up_for_by_one_host_of_many() {
+async fn missed_ticks_are_caught_up_by_one_host_of_many() {
     let cluster = Cluster::at("2026-06-01T09:30:00Z").await;
     cluster.hourly(|schedule| schedule.catch_up = CatchUp::All { limit: 10 }).await;
     cluster.move_to("2026-06-01T14:30:00Z");
@@ -58,7 +58,7 @@ async fn what_was_missed_is_made_up_for_by_one_host_of_many() {
 }
 
 #[tokio::test]
-async fn ticks_missed_longer_ago_than_the_bound_are_not_made_up_for() {
+async fn ticks_missed_longer_ago_than_the_limit_are_not_caught_up() {
     let cluster = Cluster::at("2026-06-01T09:30:00Z").await;
     cluster.put("yearly", ScheduleTiming::Expression("0 10 1 6 *".to_owned()), |_| {}).await;
     cluster.put("once", ScheduleTiming::At(at("2026-06-01T10:00:00Z")), |_| {}).await;

@@ -51,7 +51,7 @@ async fn a_handler_makes_the_inputs_of_a_tick() {
 }
 
 #[tokio::test]
-async fn a_tick_that_its_handler_refuses_is_over_and_one_that_it_cannot_take_now_comes_again() {
+async fn a_tick_that_its_handler_refuses_ends_and_one_that_it_cannot_handle_now_is_retried() {
     let cluster = Cluster::at("2026-06-01T09:30:00Z").await;
     let mut host = host_with_handler(&cluster).await;
     host.decider.set_handler(|_| Err(Rejection::Unavailable("later".to_owned()).into()));
@@ -74,7 +74,7 @@ async fn a_tick_that_its_handler_refuses_is_over_and_one_that_it_cannot_take_now
 }
 
 #[tokio::test]
-async fn a_host_that_takes_no_inputs_any_more_hands_the_tick_over_at_once() {
+async fn a_draining_host_releases_the_claim_of_a_tick_at_once() {
     let cluster = Cluster::at("2026-06-01T09:30:00Z").await;
     cluster.hourly(|_| {}).await;
     let mut leaving = cluster.host_with(IntakeConfig::default());

@@ -17,7 +17,7 @@ async fn a_paused_schedule_does_not_tick_and_its_resumption_makes_up_for_nothing
     }
     cluster.move_to("2026-06-01T12:30:00Z");
     cluster.store.resume_schedule("roma", "hourly", cluster.now()).await.unwrap();
-    host.scheduler.changes().tell("roma");
+    host.scheduler.changes().notify("roma");
     host.scheduler.run_due().await;
     cluster.move_to("2026-06-01T13:00:00Z");
     host.scheduler.run_due().await;
@@ -25,7 +25,7 @@ async fn a_paused_schedule_does_not_tick_and_its_resumption_makes_up_for_nothing
 }
 
 #[tokio::test]
-async fn a_cancelled_or_replaced_schedule_does_not_tick_as_it_was() {
+async fn a_cancelled_or_replaced_schedule_does_not_tick_by_its_old_definition() {
     let cluster = Cluster::at("2026-06-01T09:30:00Z").await;
     cluster.hourly(|_| {}).await;
     let mut host = cluster.host();
@@ -45,7 +45,7 @@ async fn a_cancelled_or_replaced_schedule_does_not_tick_as_it_was() {
 }
 
 #[tokio::test]
-async fn what_a_bundle_declares_is_in_force_until_it_no_longer_declares_it() {
+async fn schedules_of_a_bundle_exist_as_long_as_it_declares_them() {
     let cluster = Cluster::at("2026-06-01T04:00:00Z").await;
     let mut host = cluster.host();
     let bucharest = declared("0 8 * * *");

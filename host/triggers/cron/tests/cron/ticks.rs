@@ -118,7 +118,7 @@ async fn a_tick_whose_claimer_died_after_its_input_was_accepted_is_not_decided_a
 }
 
 #[tokio::test]
-async fn one_that_ticks_once_is_forgotten_afterwards_and_one_in_the_past_ticks_at_once() {
+async fn a_one_time_schedule_is_removed_after_its_tick_and_one_in_the_past_ticks_at_once() {
     let cluster = Cluster::at("2026-06-01T09:30:00Z").await;
     cluster.put("soon", ScheduleTiming::At(at("2026-06-01T09:31:00Z")), |_| {}).await;
     cluster.put("past", ScheduleTiming::At(at("2026-05-01T00:00:00Z")), |_| {}).await;

@@ -23,7 +23,7 @@ fn changed(change: impl FnOnce(&mut serde_json::Map<String, Value>)) -> String {
 }
 
 #[tokio::test]
-async fn a_dead_letter_has_all_of_the_record_and_says_why_and_where_it_was() {
+async fn a_dead_letter_has_the_whole_record_its_position_and_the_reason() {
     let kafka = cluster();
     let host = Host::start(&kafka).await;
     let headers = [("trace", "1"), ("correlation-id", "cor-9"), ("trace", "2")];
@@ -139,7 +139,7 @@ async fn without_a_handler_a_value_has_to_be_a_json_object() {
 }
 
 #[tokio::test]
-async fn a_record_that_is_too_large_is_put_aside_as_it_is() {
+async fn a_record_that_is_too_large_becomes_a_dead_letter_unchanged() {
     let kafka = cluster();
     let host = Host::with(&kafka, |settings| settings.kafka.record_size = HumanSize(1_000)).await;
     let large = changed(|input| drop(input.insert("content".to_owned(), json!({"text": "x".repeat(1_000)}))));
@@ -149,7 +149,7 @@ async fn a_record_that_is_too_large_is_put_aside_as_it_is() {
 }
 
 #[tokio::test]
-async fn what_a_handler_refuses_for_good_is_put_aside_and_a_broken_one_is_tried_a_few_times() {
+async fn a_refused_record_becomes_a_dead_letter_and_a_broken_handler_is_retried_a_few_times() {
     let kafka = cluster();
     let host = Host::start(&kafka).await;
     let cases = [
@@ -191,7 +191,7 @@ async fn a_handler_that_is_not_available_is_asked_until_it_is() {
 }
 
 #[tokio::test]
-async fn a_record_that_may_be_of_a_business_whose_file_is_wrong_waits_and_goes_to_no_other() {
+async fn a_record_that_may_belong_to_an_unloaded_business_waits_and_goes_to_no_other() {
     let kafka = cluster();
     let host = Host::start(&kafka).await;
     host.decider.set_lacks_a_business(true);
@@ -210,7 +210,7 @@ async fn a_record_that_may_be_of_a_business_whose_file_is_wrong_waits_and_goes_t
 }
 
 #[tokio::test]
-async fn the_same_id_with_other_content_is_put_aside() {
+async fn the_same_id_with_other_content_becomes_a_dead_letter() {
     let kafka = cluster();
     let host = Host::start(&kafka).await;
     send_input(&kafka, "i-1", "a table").await;
@@ -222,7 +222,7 @@ async fn the_same_id_with_other_content_is_put_aside() {
 }
 
 #[tokio::test]
-async fn a_record_is_kept_until_the_topic_of_dead_letters_takes_it() {
+async fn a_record_is_kept_until_the_dead_letter_topic_has_it() {
     let (kafka, store) = (cluster(), memory().await);
     kafka
         .send(INPUTS, Sent { key: Some("k"), value: Some("[]"), partition: Some(0), ..Sent::default() })
@@ -245,7 +245,7 @@ async fn a_record_is_kept_until_the_topic_of_dead_letters_takes_it() {
 }
 
 #[tokio::test]
-async fn a_record_whose_decision_failed_is_put_aside_with_the_reason_and_the_next_one_is_decided() {
+async fn a_record_whose_decision_failed_becomes_a_dead_letter_and_the_next_one_is_decided() {
     let kafka = cluster();
     let host = Host::start(&kafka).await;
     send_input(&kafka, "i-1", "fail").await;
@@ -266,7 +266,7 @@ async fn a_record_whose_decision_failed_is_put_aside_with_the_reason_and_the_nex
 }
 
 #[tokio::test]
-async fn a_record_of_several_inputs_is_put_aside_once_and_only_after_all_of_them_are_decided() {
+async fn a_record_of_several_inputs_becomes_one_dead_letter_after_all_of_them_are_decided() {
     let kafka = cluster();
     let host = Host::start(&kafka).await;
     let value = json!({"texts": ["one", "fail", "three"]}).to_string();
@@ -281,7 +281,7 @@ async fn a_record_of_several_inputs_is_put_aside_once_and_only_after_all_of_them
 }
 
 #[tokio::test]
-async fn a_failed_decision_whose_host_died_before_its_record_was_put_aside_is_put_aside_by_the_next() {
+async fn a_failed_decision_without_its_dead_letter_gets_one_from_the_next_host() {
     let (kafka, store) = (cluster(), memory().await);
     let refused = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED; 1_000];
     send_input(&kafka, "i-1", "fail").await;

@@ -13,7 +13,7 @@ use signalbox_tests_support::{Kafka, Sent};
 use signalbox_trigger_kafka::{KafkaConfig, KafkaConsumer};
 
 /// Far longer than anything here takes, so that only a hang reaches it.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TEST_TIMEOUT: Duration = Duration::from_secs(60);
 
 pub const GROUP: &str = "signalbox";
 pub const INPUTS: &str = "inputs";
@@ -90,7 +90,7 @@ pub async fn until(what: &str, mut happened: impl AsyncFnMut() -> bool) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("it never happened: {what}"));
+    tokio::time::timeout(TEST_TIMEOUT, wait).await.unwrap_or_else(|_| panic!("it never happened: {what}"));
 }
 
 /// Waits until the group has committed this offset of the topic's first partition.
@@ -139,7 +139,7 @@ impl Host {
 
     /// Leaves in order; says how many records were left unfinished.
     pub async fn leave(&mut self) -> usize {
-        self.leave_within(PATIENCE).await
+        self.leave_within(TEST_TIMEOUT).await
     }
 
     pub async fn leave_within(&mut self, deadline: Duration) -> usize {

@@ -43,7 +43,7 @@ async fn records_without_a_key_keep_the_order_of_their_partition() {
 }
 
 #[tokio::test]
-async fn a_slow_record_keeps_those_behind_it_from_being_committed() {
+async fn a_slow_record_keeps_later_records_from_being_committed() {
     let kafka = cluster();
     let mut host = Host::start(&kafka).await;
     send_keyed(&kafka, "table-1", "i-1", "quick").await;

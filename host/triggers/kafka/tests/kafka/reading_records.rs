@@ -80,7 +80,7 @@ async fn a_handler_makes_no_input_one_or_many_and_sees_the_whole_record() {
 }
 
 #[tokio::test]
-async fn the_same_input_twice_is_decided_once_and_both_records_are_done_with() {
+async fn the_same_input_twice_is_decided_once_and_both_records_are_committed() {
     let kafka = cluster();
     let host = Host::start(&kafka).await;
     for _ in 0..2 {
@@ -92,7 +92,7 @@ async fn the_same_input_twice_is_decided_once_and_both_records_are_done_with() {
 }
 
 #[tokio::test]
-async fn an_input_waits_for_a_store_that_is_down_and_those_behind_it_keep_their_order() {
+async fn an_input_waits_for_an_unavailable_store_and_later_ones_keep_their_order() {
     let kafka = cluster();
     let host = Host::start(&kafka).await;
     send_keyed(&kafka, "k", "i-1", "outage").await;

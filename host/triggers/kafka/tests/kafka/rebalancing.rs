@@ -48,7 +48,7 @@ async fn hosts_that_come_and_go_share_the_partitions_and_every_record_is_decided
 }
 
 #[tokio::test]
-async fn a_partition_that_goes_to_another_host_is_committed_before_it_goes() {
+async fn a_partition_is_committed_before_it_is_revoked() {
     // The mock cluster lets its members wait for each other until one second before it throws them out. On a machine
     // that stalls for that second, the first host loses its partitions instead of handing them over, and may not
     // commit.
@@ -81,7 +81,7 @@ async fn gave_a_committed_partition() -> bool {
 }
 
 #[tokio::test]
-async fn a_host_that_leaves_finishes_what_runs_commits_it_and_takes_no_more() {
+async fn a_host_that_shuts_down_finishes_and_commits_running_records_and_reads_no_more() {
     let (kafka, store) = (cluster(), memory().await);
     let mut first = Host::on(&kafka, store.clone(), never_commits).await;
     send_input(&kafka, "i-1", "wait:gate").await;
@@ -101,7 +101,7 @@ async fn a_host_that_leaves_finishes_what_runs_commits_it_and_takes_no_more() {
 }
 
 #[tokio::test]
-async fn what_does_not_end_in_time_is_left_to_the_next_host() {
+async fn records_that_do_not_end_in_time_are_left_to_the_next_host() {
     let (kafka, store) = (cluster(), memory().await);
     let mut first = Host::on(&kafka, store.clone(), |_| {}).await;
     send_input(&kafka, "i-1", "wait:gate").await;

@@ -10,7 +10,7 @@ fn never_commits(settings: &mut Settings) {
 }
 
 #[tokio::test]
-async fn what_was_decided_and_not_committed_is_read_again_and_not_decided_again() {
+async fn records_decided_and_not_committed_are_read_again_and_not_decided_again() {
     let (kafka, store) = (cluster(), memory().await);
     let mut first = Host::on(&kafka, store.clone(), never_commits).await;
     for number in 0..5 {
@@ -28,7 +28,7 @@ async fn what_was_decided_and_not_committed_is_read_again_and_not_decided_again(
 }
 
 #[tokio::test]
-async fn a_group_that_begins_at_the_end_skips_nothing_of_what_comes_while_its_host_is_dead() {
+async fn a_group_that_starts_at_the_end_reads_every_record_that_came_while_its_host_was_down() {
     let (kafka, store) = (cluster(), memory().await);
     send_input(&kafka, "i-1", "before the group").await;
     let latest = |settings: &mut Settings| {
@@ -64,7 +64,7 @@ async fn a_partition_that_a_topic_of_the_group_gets_later_is_read_from_its_first
 }
 
 #[tokio::test]
-async fn what_is_committed_and_no_longer_there_is_read_on_from_what_is() {
+async fn a_committed_offset_that_was_deleted_continues_at_the_oldest_record() {
     let kafka = cluster();
     // As after a long absence: the brokers have no record at the committed offset.
     kafka.commit(GROUP, INPUTS, 0, 1_000).unwrap();
@@ -86,7 +86,7 @@ async fn nothing_is_read_before_the_brokers_keep_where_a_group_begins() {
 }
 
 #[tokio::test]
-async fn what_was_read_and_not_decided_is_decided_by_the_next_host() {
+async fn records_read_and_not_decided_are_decided_by_the_next_host() {
     let (kafka, store) = (cluster(), memory().await);
     let mut first = Host::on(&kafka, store.clone(), |_| {}).await;
     send_input(&kafka, "i-1", "wait:gate").await;
@@ -101,7 +101,7 @@ async fn what_was_read_and_not_decided_is_decided_by_the_next_host() {
 }
 
 #[tokio::test]
-async fn a_record_that_ends_every_host_that_decides_it_is_given_up_and_the_next_one_is_decided() {
+async fn a_record_that_ends_every_host_is_given_up_and_the_next_one_is_decided() {
     let (kafka, store) = (cluster(), memory().await);
     send_input(&kafka, "i-1", "wait:never").await;
     let twice = |settings: &mut Settings| settings.intake.recovery_attempts = 2.try_into().unwrap();

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
 use serde::Deserialize;
 
-use super::{LONGEST_ID, MOST_SIGNATURES, SignatureError};
+use super::{MAX_ID_BYTES, MAX_SIGNATURES, SignatureError};
 
 /// Standard Webhooks: the sender's id of the message.
 pub(super) const WEBHOOK_ID: &str = "webhook-id";
@@ -33,17 +33,18 @@ pub(super) struct SignatureClaim<'a> {
 
 pub(super) fn standard_webhooks(headers: &HeaderMap) -> Result<SignatureClaim<'_>, SignatureError> {
     let id = id(headers, WEBHOOK_ID)?;
-    let time = only(headers, WEBHOOK_TIMESTAMP)?;
+    let time = single_header(headers, WEBHOOK_TIMESTAMP)?;
     let signed_at = seconds(time).ok_or(SignatureError::Malformed(WEBHOOK_TIMESTAMP))?;
-    let all = only(headers, WEBHOOK_SIGNATURE)?;
+    let all = single_header(headers, WEBHOOK_SIGNATURE)?;
     // Signatures of other versions are meant for other readers.
     let own = all.split(' ').filter_map(|one| one.strip_prefix("v1,")).filter_map(|one| STANDARD.decode(one).ok());
-    let signatures = some(own, WEBHOOK_SIGNATURE)?;
+    let signatures = bounded_signatures(own, WEBHOOK_SIGNATURE)?;
     Ok(SignatureClaim { id: Some(id), signed_at: Some(signed_at), prefix: format!("{id}.{time}."), signatures })
 }
 
 pub(super) fn github(headers: &HeaderMap) -> Result<SignatureClaim<'_>, SignatureError> {
-    let signature = only(headers, GITHUB_SIGNATURE)?.strip_prefix("sha256=").and_then(|hex| hex::decode(hex).ok());
+    let signature =
+        single_header(headers, GITHUB_SIGNATURE)?.strip_prefix("sha256=").and_then(|hex| hex::decode(hex).ok());
     let signature = signature.ok_or(SignatureError::Malformed(GITHUB_SIGNATURE))?;
     let id = id(headers, GITHUB_DELIVERY)?;
     Ok(SignatureClaim { id: Some(id), signed_at: None, prefix: String::new(), signatures: vec![signature] })
@@ -52,7 +53,7 @@ pub(super) fn github(headers: &HeaderMap) -> Result<SignatureClaim<'_>, Signatur
 pub(super) fn stripe(headers: &HeaderMap) -> Result<SignatureClaim<'_>, SignatureError> {
     let malformed = SignatureError::Malformed(STRIPE_SIGNATURE);
     let (mut times, mut own) = (Vec::new(), Vec::new());
-    for item in only(headers, STRIPE_SIGNATURE)?.split(',') {
+    for item in single_header(headers, STRIPE_SIGNATURE)?.split(',') {
         match item.split_once('=').ok_or(malformed)? {
             ("t", time) => times.push(time),
             ("v1", signature) => own.extend(hex::decode(signature).ok()),
@@ -61,7 +62,7 @@ pub(super) fn stripe(headers: &HeaderMap) -> Result<SignatureClaim<'_>, Signatur
     }
     let [time] = times.as_slice() else { return Err(malformed) };
     let signed_at = seconds(time).ok_or(malformed)?;
-    let signatures = some(own.into_iter(), STRIPE_SIGNATURE)?;
+    let signatures = bounded_signatures(own.into_iter(), STRIPE_SIGNATURE)?;
     Ok(SignatureClaim { id: None, signed_at: Some(signed_at), prefix: format!("{time}."), signatures })
 }
 
@@ -76,7 +77,7 @@ pub(super) fn stripe_event_id(body: &[u8]) -> Result<String, SignatureError> {
 }
 
 /// The value of a header that must appear exactly once.
-fn only<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<&'a str, SignatureError> {
+fn single_header<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<&'a str, SignatureError> {
     let mut values = headers.get_all(name).iter();
     let value = values.next().ok_or(SignatureError::Missing(name))?;
     if values.next().is_some() {
@@ -86,12 +87,12 @@ fn only<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<&'a str, Signa
 }
 
 fn id<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<&'a str, SignatureError> {
-    let id = only(headers, name)?;
+    let id = single_header(headers, name)?;
     if is_id(id) { Ok(id) } else { Err(SignatureError::Malformed(name)) }
 }
 
 fn is_id(id: &str) -> bool {
-    (1..=LONGEST_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())
+    (1..=MAX_ID_BYTES).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// Digits only: a sign or a space would be signed too, and two readers might read it differently.
@@ -100,9 +101,12 @@ fn seconds(text: &str) -> Option<i64> {
 }
 
 /// The signatures, at least one and not too many.
-fn some(signatures: impl Iterator<Item = Vec<u8>>, name: &'static str) -> Result<Vec<Vec<u8>>, SignatureError> {
-    let signatures: Vec<Vec<u8>> = signatures.take(MOST_SIGNATURES + 1).collect();
-    if signatures.is_empty() || signatures.len() > MOST_SIGNATURES {
+fn bounded_signatures(
+    signatures: impl Iterator<Item = Vec<u8>>,
+    name: &'static str,
+) -> Result<Vec<Vec<u8>>, SignatureError> {
+    let signatures: Vec<Vec<u8>> = signatures.take(MAX_SIGNATURES + 1).collect();
+    if signatures.is_empty() || signatures.len() > MAX_SIGNATURES {
         return Err(SignatureError::Malformed(name));
     }
     Ok(signatures)

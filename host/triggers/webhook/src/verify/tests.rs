@@ -103,7 +103,7 @@ fn a_delivery_of_standard_webhooks_with_another_body_id_or_time_is_refused() {
     let at = |time| standard_headers(time, standard(SECRET, "msg_1", time, BODY));
     let with = |signature: &str| standard_headers(NOW, signature.to_owned());
     let without = |name| at(NOW).into_iter().filter(|(header, _)| *header != name).collect::<Headers<'_>>();
-    let twice = |name| {
+    let duplicates = |name| {
         let again = at(NOW).into_iter().find(|(header, _)| *header == name).unwrap();
         at(NOW).into_iter().chain([again]).collect::<Headers<'_>>()
     };
@@ -112,7 +112,7 @@ fn a_delivery_of_standard_webhooks_with_another_body_id_or_time_is_refused() {
         headers.chain([(name, value.to_owned())]).collect::<Headers<'_>>()
     };
     let (id, time, signature) = ("webhook-id", "webhook-timestamp", "webhook-signature");
-    let many = vec![good.as_str(); MOST_SIGNATURES + 1].join(" ");
+    let many = vec![good.as_str(); MAX_SIGNATURES + 1].join(" ");
     let cases: Vec<(&str, Headers<'_>, &str, SignatureError)> = vec![
         ("wrong secret", with(&standard(OTHER, "msg_1", NOW, BODY)), BODY, SignatureError::Mismatch),
         ("wrong id", with(&standard(SECRET, "msg_2", NOW, BODY)), BODY, SignatureError::Mismatch),
@@ -132,9 +132,9 @@ fn a_delivery_of_standard_webhooks_with_another_body_id_or_time_is_refused() {
         ("no id", without(id), BODY, SignatureError::Missing(id)),
         ("no time", without(time), BODY, SignatureError::Missing(time)),
         ("no signature", without(signature), BODY, SignatureError::Missing(signature)),
-        ("two ids", twice(id), BODY, SignatureError::Repeated(id)),
-        ("two times", twice(time), BODY, SignatureError::Repeated(time)),
-        ("two signature headers", twice(signature), BODY, SignatureError::Repeated(signature)),
+        ("two ids", duplicates(id), BODY, SignatureError::Repeated(id)),
+        ("two times", duplicates(time), BODY, SignatureError::Repeated(time)),
+        ("two signature headers", duplicates(signature), BODY, SignatureError::Repeated(signature)),
         ("empty id", replaced(id, ""), BODY, SignatureError::Malformed(id)),
         ("long id", replaced(id, &"m".repeat(257)), BODY, SignatureError::Malformed(id)),
         ("id with a space", replaced(id, "msg 1"), BODY, SignatureError::Malformed(id)),
@@ -157,7 +157,7 @@ fn a_delivery_of_standard_webhooks_with_another_body_id_or_time_is_refused() {
 }
 
 #[test]
-fn a_retired_secret_is_of_no_use_any_more() {
+fn a_retired_secret_is_not_accepted_any_more() {
     let headers = standard_headers(NOW, standard(SECRET, "msg_1", NOW, BODY));
     let scheme = VerifyScheme::StandardWebhooks;
     assert_eq!(check(scheme, &[OTHER, SECRET], &headers, BODY.as_bytes()).as_deref(), Ok("msg_1"));
@@ -261,8 +261,8 @@ fn a_delivery_of_github_needs_its_headers_exactly_once() {
     assert_eq!(check(&[id.clone(), signature.clone()]).as_deref(), Ok("72d3162e"));
     assert_eq!(check(std::slice::from_ref(&id)), Err(SignatureError::Missing("x-hub-signature-256")));
     assert_eq!(check(std::slice::from_ref(&signature)), Err(SignatureError::Missing("x-github-delivery")));
-    let twice = [id.clone(), signature.clone(), signature.clone()];
-    assert_eq!(check(&twice), Err(SignatureError::Repeated("x-hub-signature-256")));
+    let duplicates = [id.clone(), signature.clone(), signature.clone()];
+    assert_eq!(check(&duplicates), Err(SignatureError::Repeated("x-hub-signature-256")));
     assert_eq!(check(&[id.clone(), id, signature]), Err(SignatureError::Repeated("x-github-delivery")));
 }
 

@@ -9,7 +9,7 @@ use super::host::{CLINICS_SECRET, Host, NEXT_SECRET, SECRET, now, signed};
 const BODY: &str = r#"{"type":"table.booked","data":{"guests":4}}"#;
 
 #[tokio::test]
-async fn an_accepted_delivery_is_stored_before_its_sender_hears_and_decided() {
+async fn an_accepted_delivery_is_stored_before_it_is_acknowledged_and_then_decided() {
     let host = Host::start().await;
     let answer = host.deliver("plain", "msg_1", BODY).await;
     assert_eq!((answer.status, &answer.headers["content-type"]), (202, &"application/json".parse().unwrap()));
@@ -117,7 +117,7 @@ async fn a_delivery_signed_with_a_shared_secret_is_accepted_at_one_address_only(
 }
 
 #[tokio::test]
-async fn a_delivery_whose_id_is_not_signed_is_known_elsewhere_by_its_body() {
+async fn a_delivery_whose_id_is_not_signed_is_recognised_at_other_addresses_by_its_body() {
     let host = Host::start().await;
     let body = r#"{"zen":"Design for failure."}"#;
     let headers = |id: &str| {

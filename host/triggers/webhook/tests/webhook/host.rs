@@ -25,7 +25,7 @@ pub const CLINICS_SECRET: &str = "whsec_c2lnbmFsYm94LWNsaW5pYy1zZWNyZXQtMzItYnl0
 pub const RETIRED_SECRET: &str = "whsec_plJ3nmyCDGBKInavdOK15jsl";
 
 /// Far longer than anything here takes, so that only a hang reaches it.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A host with everything but an executor.
 pub struct Host {
@@ -128,7 +128,7 @@ impl Host {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(serve_http(HttpConfig::default(), listener, webhooks.router(), stop.clone()));
-        let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
+        let client = reqwest::Client::builder().no_proxy().timeout(TEST_TIMEOUT).build().unwrap();
         Self { address, decider, store, intake, webhooks, client, stop }
     }
 
@@ -152,7 +152,7 @@ impl Host {
         let mut socket = TcpStream::connect(self.address).await.unwrap();
         socket.write_all(request).await.unwrap();
         let mut answer = Vec::new();
-        tokio::time::timeout(PATIENCE, socket.read_to_end(&mut answer)).await.expect("it stays open").unwrap();
+        tokio::time::timeout(TEST_TIMEOUT, socket.read_to_end(&mut answer)).await.expect("it stays open").unwrap();
         String::from_utf8(answer).unwrap()
     }
 
@@ -164,7 +164,7 @@ impl Host {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
         };
-        tokio::time::timeout(PATIENCE, wait).await.expect("it is never decided");
+        tokio::time::timeout(TEST_TIMEOUT, wait).await.expect("it is never decided");
         assert_eq!(self.decider.started_texts().len(), count);
     }
 }

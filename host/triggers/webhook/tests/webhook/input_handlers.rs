@@ -34,7 +34,7 @@ async fn a_delivery_that_asks_for_nothing_is_answered_and_not_handled_again() {
 }
 
 #[tokio::test]
-async fn what_a_handler_refuses_for_good_is_4xx_and_what_may_work_later_is_503() {
+async fn a_permanent_refusal_of_a_handler_is_4xx_and_a_temporary_one_503() {
     let host = Host::start().await;
     let cases = [
         ("invalid", 422, "handler_invalid"),
@@ -67,7 +67,7 @@ async fn a_delivery_whose_handler_was_unavailable_is_accepted_when_it_is_sent_ag
 }
 
 #[tokio::test]
-async fn a_handler_sees_the_event_without_anybody_s_secrets() {
+async fn a_handler_sees_the_event_without_secrets() {
     let host = Host::start().await;
     let mut headers = signed(SECRET, "msg_1", now(), "{}");
     headers.push(("authorization", "Bearer secret".to_owned()));

@@ -108,7 +108,7 @@ async fn only_post_delivers() {
 }
 
 #[tokio::test]
-async fn a_hook_whose_secret_is_not_there_is_named_at_start_and_closed() {
+async fn a_hook_without_its_secret_is_named_at_start_and_refuses_deliveries() {
     let host = Host::start().await;
     let answer = host.post("/webhooks/trattoria/lost", &[], BODY).await;
     assert_eq!((answer.status, answer.code().as_str()), (503, "secret_missing"));
@@ -126,7 +126,7 @@ async fn a_hook_whose_secret_is_not_there_is_named_at_start_and_closed() {
 }
 
 #[tokio::test]
-async fn a_secret_that_could_be_tried_out_is_refused_at_start() {
+async fn a_secret_that_could_be_guessed_is_refused_at_start() {
     // One byte, and one less than the least.
     for (short, bytes) in [("whsec_AA==", 1), ("whsec_c2lnbmFsYm94LTIzLWJ5dGVzLWtleSE=", 23)] {
         let host = Host::with(|settings| settings.own.push(("clinic", vec![CLINICS_SECRET, short]))).await;
@@ -156,7 +156,7 @@ async fn businesses_that_share_a_secret_or_have_none_are_named_at_start() {
     let mut known = inputs();
     known.webhook.retain(|hook, _| hook == "plain");
     let error = host.webhooks.check("test", &known).unwrap_err();
-    assert!(matches!(&error, HookError::BusinessWithout { business, .. } if business == "clinic"), "{error}");
+    assert!(matches!(&error, HookError::BusinessSecretMissing { business, .. } if business == "clinic"), "{error}");
     let answer = host.post("/webhooks/clinic/plain", &signed(SECRET, "msg_1", now(), BODY), BODY).await;
     assert_eq!((answer.status, answer.code().as_str()), (503, "secret_missing"));
 }

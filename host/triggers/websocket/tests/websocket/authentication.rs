@@ -34,7 +34,7 @@ async fn a_token_is_taken_from_header_subprotocol_and_first_frame() {
 }
 
 #[tokio::test]
-async fn every_bad_token_gets_its_error_and_its_close_and_disturbs_nobody() {
+async fn every_invalid_token_gets_its_error_and_close_and_other_connections_go_on() {
     let host = Host::with(|settings| settings.intake.ack_after = LATE).await;
     let mut neighbour = host.ana().await;
     let soon = Timestamp::now().as_second() + 3_600;
@@ -59,7 +59,7 @@ async fn every_bad_token_gets_its_error_and_its_close_and_disturbs_nobody() {
         let closed = client.expect_close().await;
         assert_eq!((closed.code, &closed.advice["newToken"]), (close, &json!(true)), "{code}");
         assert_eq!(closed.advice["reconnect"], close == 4402, "{code}");
-        neighbour.say(code, "still here?").await;
+        neighbour.send_message(code, "still here?").await;
         neighbour.expect("ack").await;
         neighbour.expect("response").await;
     }
@@ -99,7 +99,7 @@ async fn a_connection_whose_first_frame_is_missing_or_not_auth_is_closed() {
     assert_eq!(silent.expect_close().await.code, 4408);
     let host = Host::start().await;
     let mut eager = Client::open(host.address, &[]).await.unwrap();
-    eager.say("m1", "let me in").await;
+    eager.send_message("m1", "let me in").await;
     eager.expect_error("not_authenticated").await;
     assert_eq!(eager.expect_close().await.code, 4401);
     assert!(host.decider.started_texts().is_empty());
@@ -119,14 +119,14 @@ async fn an_expired_token_closes_after_a_reminder_and_a_refresh_prevents_it() {
     let closed = forgetful.expect_close().await;
     assert_eq!((closed.code, &closed.advice["reconnect"]), (4402, &json!(true)));
     // The careful client is still connected, and has exactly the rights of its new token.
-    careful.say("m1", "hi").await;
+    careful.send_message("m1", "hi").await;
     careful.expect_error("business_not_found").await;
     careful.send(json!({"type": "message", "id": "m2", "businessId": "clinic", "content": {"text": "hi"}})).await;
     careful.expect("ack").await;
 }
 
 #[tokio::test]
-async fn a_refresh_by_somebody_else_closes_and_a_bad_one_does_not() {
+async fn a_refresh_by_another_user_closes_and_an_invalid_one_does_not() {
     let host = Host::start().await;
     let mut client = host.ana().await;
     client.send(json!({"type": "refresh", "token": "rubbish"})).await;

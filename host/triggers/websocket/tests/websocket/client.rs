@@ -10,7 +10,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 /// How long a test waits for a frame; far longer than any takes, so that only a missing frame fails.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const TEST_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A coordinator's client, as simple as possible.
 pub struct Client {
@@ -38,7 +38,8 @@ impl Client {
             let name: HeaderName = name.parse().unwrap();
             request.headers_mut().insert(name, HeaderValue::from_str(value).unwrap());
         }
-        let (socket, response) = tokio::time::timeout(PATIENCE, connect_async(request)).await.expect("no answer")?;
+        let (socket, response) =
+            tokio::time::timeout(TEST_TIMEOUT, connect_async(request)).await.expect("no answer")?;
         let chosen = response.headers().get("sec-websocket-protocol").unwrap();
         assert_eq!(chosen, "signalbox.v1", "only the protocol is echoed, never the token");
         Ok(Self { socket })
@@ -53,7 +54,7 @@ impl Client {
     }
 
     /// Sends a message to trattoria.
-    pub async fn say(&mut self, id: &str, text: &str) {
+    pub async fn send_message(&mut self, id: &str, text: &str) {
         self.send(json!({"type": "message", "id": id, "businessId": "trattoria", "content": {"text": text}})).await;
     }
 
@@ -127,7 +128,7 @@ impl Client {
 
     async fn receive(&mut self) -> Result<Value, Option<Closed>> {
         loop {
-            let received = tokio::time::timeout(PATIENCE, self.socket.next()).await.expect("nothing came");
+            let received = tokio::time::timeout(TEST_TIMEOUT, self.socket.next()).await.expect("nothing came");
             match received {
                 Some(Ok(Message::Text(text))) => return Ok(serde_json::from_str(&text).unwrap()),
                 Some(Ok(Message::Close(Some(close)))) => {

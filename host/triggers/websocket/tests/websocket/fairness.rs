@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use signalbox_model::HumanDuration;
 use signalbox_store::{Config, Store};
 
-use super::client::{Client, PATIENCE};
+use super::client::{Client, TEST_TIMEOUT};
 use super::host::{Host, Settings, token};
 
 /// Room for one decision, and a queue of this length in which no client counts as slow.
@@ -23,13 +23,14 @@ async fn coordinator(host: &Host, user: &str) -> Client {
     host.connect(&token(user, &[("trattoria", "coordinator"), ("clinic", "coordinator")], 3_600)).await
 }
 
-async fn say_to(client: &mut Client, business: &str, id: &str, text: &str) {
+async fn send_to(client: &mut Client, business: &str, id: &str, text: &str) {
     client.send(json!({"type": "message", "id": id, "businessId": business, "content": {"text": text}})).await;
 }
 
-/// Says something, and returns once the host has taken it up or refused it; it reads one frame after the other.
-async fn say_and_be_heard(client: &mut Client, business: &str, id: &str, text: &str) {
-    say_to(client, business, id, text).await;
+/// Sends a message, and returns once the host has taken it up or refused it: the pong shows it, because the host reads
+/// one frame after the other.
+async fn send_and_await_progress(client: &mut Client, business: &str, id: &str, text: &str) {
+    send_to(client, business, id, text).await;
     client.send(json!({"type": "ping", "id": id})).await;
     loop {
         let frame = client.next().await;
@@ -50,20 +51,20 @@ async fn decided(client: &mut Client) {
 async fn a_flooding_business_does_not_starve_another() {
     let host = Host::with(|settings| narrow(settings, 6)).await;
     let mut first = coordinator(&host, "flood-0").await;
-    say_to(&mut first, "trattoria", "m1", "wait:gate").await;
+    send_to(&mut first, "trattoria", "m1", "wait:gate").await;
     first.expect("ack").await;
     let mut flood = Vec::new();
     for number in 1..=6 {
         let mut client = coordinator(&host, &format!("flood-{number}")).await;
-        say_and_be_heard(&mut client, "trattoria", "m1", "wait:gate").await;
+        send_and_await_progress(&mut client, "trattoria", "m1", "wait:gate").await;
         flood.push(client);
     }
     let mut one_more = coordinator(&host, "flood-7").await;
-    say_to(&mut one_more, "trattoria", "m1", "wait:gate").await;
+    send_to(&mut one_more, "trattoria", "m1", "wait:gate").await;
     one_more.expect_error("busy").await;
 
     let mut dan = coordinator(&host, "dan").await;
-    say_and_be_heard(&mut dan, "clinic", "m1", "hi").await;
+    send_and_await_progress(&mut dan, "clinic", "m1", "hi").await;
     let error = flood.pop().unwrap().expect_error("busy").await;
     assert_eq!(error["errorType"], "rate_limit_exceeded");
     assert!(error["details"]["retryAfterMs"].as_u64().unwrap() >= 500, "{error}");
@@ -89,28 +90,28 @@ async fn a_user_has_no_more_in_flight_than_a_users_share() {
     })
     .await;
     let (mut ana, mut dan) = (coordinator(&host, "ana").await, coordinator(&host, "dan").await);
-    say_to(&mut ana, "trattoria", "m1", "wait:gate").await;
+    send_to(&mut ana, "trattoria", "m1", "wait:gate").await;
     ana.expect("ack").await;
-    say_to(&mut ana, "clinic", "m2", "hi").await;
+    send_to(&mut ana, "clinic", "m2", "hi").await;
     assert_eq!(ana.expect_error("busy").await["details"]["messageId"], "m2");
-    say_to(&mut dan, "trattoria", "m1", "hi").await;
+    send_to(&mut dan, "trattoria", "m1", "hi").await;
     decided(&mut dan).await;
     host.decider.open("gate");
     decided(&mut ana).await;
-    say_to(&mut ana, "clinic", "m2", "hi").await;
+    send_to(&mut ana, "clinic", "m2", "hi").await;
     decided(&mut ana).await;
 }
 
 #[tokio::test]
-async fn a_message_in_line_holds_up_nothing_on_its_connection_and_its_duplicate_joins_it() {
+async fn a_queued_message_does_not_block_its_connection_and_its_duplicate_joins_it() {
     let host = Host::with(|settings| narrow(settings, 1)).await;
     let (mut ana, mut dan) = (coordinator(&host, "ana").await, coordinator(&host, "dan").await);
     let mut dan_elsewhere = coordinator(&host, "dan").await;
-    say_to(&mut ana, "trattoria", "m1", "wait:gate").await;
+    send_to(&mut ana, "trattoria", "m1", "wait:gate").await;
     ana.expect("ack").await;
-    say_and_be_heard(&mut dan, "trattoria", "m1", "first").await;
-    say_and_be_heard(&mut dan, "trattoria", "m2", "second").await;
-    say_and_be_heard(&mut dan_elsewhere, "trattoria", "m1", "first").await;
+    send_and_await_progress(&mut dan, "trattoria", "m1", "first").await;
+    send_and_await_progress(&mut dan, "trattoria", "m2", "second").await;
+    send_and_await_progress(&mut dan_elsewhere, "trattoria", "m1", "first").await;
     host.decider.open("gate");
     decided(&mut dan).await;
     decided(&mut dan).await;
@@ -126,14 +127,14 @@ async fn an_input_that_waits_too_long_is_refused_as_busy_and_decided_when_sent_a
     })
     .await;
     let (mut ana, mut dan) = (coordinator(&host, "ana").await, coordinator(&host, "dan").await);
-    say_to(&mut ana, "trattoria", "m1", "wait:gate").await;
+    send_to(&mut ana, "trattoria", "m1", "wait:gate").await;
     ana.expect("ack").await;
-    say_to(&mut dan, "trattoria", "m1", "hi").await;
+    send_to(&mut dan, "trattoria", "m1", "hi").await;
     let error = dan.expect_error("busy").await;
     assert_eq!((&error["details"]["retryable"], &error["details"]["messageId"]), (&json!(true), &json!("m1")));
     host.decider.open("gate");
     decided(&mut ana).await;
-    say_to(&mut dan, "trattoria", "m1", "hi").await;
+    send_to(&mut dan, "trattoria", "m1", "hi").await;
     decided(&mut dan).await;
 }
 
@@ -141,11 +142,11 @@ async fn an_input_that_waits_too_long_is_refused_as_busy_and_decided_when_sent_a
 async fn a_drain_refuses_queued_inputs_and_finishes_running_ones() {
     let host = Host::with(|settings| narrow(settings, 8)).await;
     let (mut ana, mut dan) = (coordinator(&host, "ana").await, coordinator(&host, "dan").await);
-    say_to(&mut ana, "trattoria", "m1", "wait:gate").await;
+    send_to(&mut ana, "trattoria", "m1", "wait:gate").await;
     ana.expect("ack").await;
-    say_and_be_heard(&mut dan, "trattoria", "m1", "hi").await;
+    send_and_await_progress(&mut dan, "trattoria", "m1", "hi").await;
     let intake = host.intake.clone();
-    let drain = tokio::spawn(async move { intake.drain(PATIENCE).await });
+    let drain = tokio::spawn(async move { intake.drain(TEST_TIMEOUT).await });
     assert_eq!(dan.expect_error("draining").await["details"]["retryable"], true);
     host.decider.open("gate");
     decided(&mut ana).await;
@@ -158,15 +159,15 @@ async fn stored_inputs_take_turns_with_live_messages_and_survive_a_drain() {
     let store = Store::open(Config::memory()).await.unwrap();
     let first = Host::on(store.clone(), |settings| settings.intake.ack_after = HumanDuration::millis(0)).await;
     let mut eva = coordinator(&first, "eva").await;
-    say_to(&mut eva, "trattoria", "m1", "wait:never").await;
+    send_to(&mut eva, "trattoria", "m1", "wait:never").await;
     eva.expect("ack").await;
     drop((eva, first));
 
     let host = Host::on(store, |settings| narrow(settings, 1)).await;
     let (mut ana, mut dan) = (coordinator(&host, "ana").await, coordinator(&host, "dan").await);
-    say_to(&mut ana, "trattoria", "m1", "wait:gate").await;
+    send_to(&mut ana, "trattoria", "m1", "wait:gate").await;
     ana.expect("ack").await;
-    say_and_be_heard(&mut dan, "trattoria", "m1", "hi").await;
+    send_and_await_progress(&mut dan, "trattoria", "m1", "hi").await;
     // Finds the messages that the first host accepted, and the one that is being decided; the queue is full, and stored
     // messages wait all the same.
     let intake = host.intake.clone();
@@ -175,7 +176,7 @@ async fn stored_inputs_take_turns_with_live_messages_and_survive_a_drain() {
     decided(&mut dan).await;
     host.until(|host| host.decider.started_texts().len() == 3).await;
     assert_eq!(host.decider.started_texts(), ["wait:gate", "hi", "wait:never"]);
-    say_and_be_heard(&mut ana, "trattoria", "m2", "hi").await;
+    send_and_await_progress(&mut ana, "trattoria", "m2", "hi").await;
     assert_eq!(host.intake.drain(Duration::from_millis(10)).await, 1, "one is still being decided");
     assert_eq!(host.store.pending_inputs(10).await.unwrap().len(), 1, "the next host decides it");
     recovery.abort();
@@ -186,7 +187,7 @@ async fn limited(client: &mut Client, code: &str) -> Value {
     let mut number = 0;
     loop {
         number += 1;
-        client.say(&format!("m{number}"), "hi").await;
+        client.send_message(&format!("m{number}"), "hi").await;
         let frame = client.expect_either("ack", "error").await;
         if frame["type"] == "error" {
             assert_eq!(frame["details"]["code"], code, "{frame}");
@@ -208,7 +209,7 @@ async fn a_user_who_sends_too_much_over_time_waits_and_others_do_not() {
     let error = limited(&mut ana, "user_rate_limited").await;
     let wait = error["details"]["retryAfterMs"].as_u64().unwrap();
     assert!((1..=1_000).contains(&wait), "{wait}");
-    dan.say("m1", "hi").await;
+    dan.send_message("m1", "hi").await;
     decided(&mut dan).await;
 }
 
@@ -223,6 +224,6 @@ async fn a_business_over_its_rate_does_not_affect_others() {
     let error = limited(&mut ana, "business_rate_limited").await;
     assert_eq!(error["details"]["retryable"], true);
     assert!(error["details"]["retryAfterMs"].is_u64(), "{error}");
-    say_to(&mut ana, "clinic", "m1", "hi").await;
+    send_to(&mut ana, "clinic", "m1", "hi").await;
     decided(&mut ana).await;
 }

@@ -8,7 +8,7 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
-use super::client::{Client, PATIENCE};
+use super::client::{Client, TEST_TIMEOUT};
 use super::host::{Host, ana, token};
 
 /// Sends the head of a request and returns the head of the answer in lower case.
@@ -21,7 +21,7 @@ async fn answer(host: &Host, lines: &[&str]) -> String {
             answer.push(stream.read_u8().await.unwrap());
         }
     };
-    tokio::time::timeout(PATIENCE, reading).await.expect("no answer");
+    tokio::time::timeout(TEST_TIMEOUT, reading).await.expect("no answer");
     String::from_utf8(answer).unwrap().to_ascii_lowercase()
 }
 
@@ -169,7 +169,7 @@ async fn raw(host: &Host) -> TcpStream {
 /// The code of the close in what the host sends; its other frames have one byte or more of text.
 async fn closed_with(mut stream: TcpStream) -> Option<u16> {
     let mut all = Vec::new();
-    tokio::time::timeout(PATIENCE, stream.read_to_end(&mut all)).await.expect("it stays open").unwrap();
+    tokio::time::timeout(TEST_TIMEOUT, stream.read_to_end(&mut all)).await.expect("it stays open").unwrap();
     let end = all.windows(4).position(|bytes| bytes == b"\r\n\r\n").unwrap() + 4;
     let mut rest = &all[end..];
     loop {
@@ -201,7 +201,7 @@ async fn a_length_in_more_bytes_than_it_needs_breaks_the_protocol() {
         stream.write_all(&[frame(1, &[ping.len() as u8], ping), bytes.clone()].concat()).await.unwrap();
         assert_eq!(closed_with(stream).await, Some(1002), "{bytes:?}");
     }
-    neighbour.say("m1", "still here?").await;
+    neighbour.send_message("m1", "still here?").await;
     neighbour.expect("ack").await;
 }
 
@@ -246,10 +246,10 @@ async fn an_idle_connection_is_closed_for_a_new_one_over_the_limit_and_a_busy_on
     let mut busy = TcpStream::connect(host.address).await.unwrap();
     busy.write_all(b"GET /elsewhere HTTP/1.1\r\n").await.unwrap();
     let mut rest = Vec::new();
-    tokio::time::timeout(PATIENCE, idle.read_to_end(&mut rest)).await.expect("it stays").unwrap();
+    tokio::time::timeout(TEST_TIMEOUT, idle.read_to_end(&mut rest)).await.expect("it stays").unwrap();
     let mut third = TcpStream::connect(host.address).await.unwrap();
     let mut nothing = Vec::new();
-    let read = tokio::time::timeout(PATIENCE, third.read_to_end(&mut nothing)).await.unwrap();
+    let read = tokio::time::timeout(TEST_TIMEOUT, third.read_to_end(&mut nothing)).await.unwrap();
     assert!(read.is_err() || nothing.is_empty());
     busy.write_all(b"host: x\r\n\r\n").await.unwrap();
     busy.read_exact(&mut answer).await.unwrap();

@@ -91,7 +91,7 @@ impl Host {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
         };
-        tokio::time::timeout(super::client::PATIENCE, wait).await.expect("something is never delivered");
+        tokio::time::timeout(super::client::TEST_TIMEOUT, wait).await.expect("something is never delivered");
     }
 
     /// Waits until other tasks have made the condition true.
@@ -101,7 +101,7 @@ impl Host {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
         };
-        tokio::time::timeout(super::client::PATIENCE, wait).await.expect("it never happened");
+        tokio::time::timeout(super::client::TEST_TIMEOUT, wait).await.expect("it never happened");
     }
 }
 

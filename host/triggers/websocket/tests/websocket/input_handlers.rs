@@ -9,7 +9,7 @@ async fn dan(host: &Host) -> Client {
     host.connect(&token("dan", &[("handled", "coordinator"), ("silent", "coordinator")], 3_600)).await
 }
 
-async fn say(client: &mut Client, id: &str, text: &str) {
+async fn send_message(client: &mut Client, id: &str, text: &str) {
     client.send(json!({"type": "message", "id": id, "businessId": "handled", "content": {"text": text}})).await;
 }
 
@@ -33,7 +33,7 @@ async fn answers(client: &mut Client, id: &str, count: usize) -> (Vec<String>, V
 async fn a_handler_makes_inputs_of_a_message_and_each_is_answered() {
     let host = Host::start().await;
     let mut client = dan(&host).await;
-    say(&mut client, "m1", "one two three").await;
+    send_message(&mut client, "m1", "one two three").await;
     let (texts, ack) = answers(&mut client, "m1", 3).await;
     assert_eq!(texts, ["re: one", "re: three", "re: two"]);
     assert_eq!((&ack["state"], &ack["answers"]), (&json!("decided"), &json!(3)));
@@ -53,7 +53,7 @@ async fn a_handler_makes_inputs_of_a_message_and_each_is_answered() {
 async fn a_message_of_several_inputs_is_acknowledged_only_once_all_of_them_are_safe() {
     let host = Host::with(|settings| settings.intake.ack_after = signalbox_model::HumanDuration::millis(1)).await;
     let mut client = dan(&host).await;
-    say(&mut client, "m1", "wait:a wait:b").await;
+    send_message(&mut client, "m1", "wait:a wait:b").await;
     let ack = client.expect("ack").await;
     assert_eq!((&ack["state"], ack["others"].as_array().map(Vec::len)), (&json!("accepted"), Some(1)));
     assert_eq!(host.store.pending_inputs(10).await.unwrap().len(), 2, "whoever hears the ack may forget the message");
@@ -67,9 +67,9 @@ async fn a_message_of_several_inputs_is_acknowledged_only_once_all_of_them_are_s
 async fn a_message_sent_again_is_handled_to_the_same_inputs_and_answered_from_the_record() {
     let host = Host::start().await;
     let mut client = dan(&host).await;
-    say(&mut client, "m1", "one two").await;
+    send_message(&mut client, "m1", "one two").await;
     let (first, ack) = answers(&mut client, "m1", 2).await;
-    say(&mut client, "m1", "one two").await;
+    send_message(&mut client, "m1", "one two").await;
     let (again, duplicate) = answers(&mut client, "m1", 2).await;
     assert_eq!(first, again);
     assert_eq!((&duplicate["state"], &duplicate["decisionId"]), (&json!("duplicate"), &ack["decisionId"]));
@@ -82,19 +82,19 @@ async fn a_message_sent_again_is_handled_to_the_same_inputs_and_answered_from_th
 async fn a_message_that_asks_for_no_decision_is_acknowledged_as_handled() {
     let host = Host::start().await;
     let mut client = dan(&host).await;
-    say(&mut client, "m1", "nothing").await;
+    send_message(&mut client, "m1", "nothing").await;
     let ack = client.expect("ack").await;
     assert_eq!((&ack["state"], &ack["answers"]), (&json!("handled"), &json!(0)));
     assert!(ack.get("decisionId").is_none() && ack.get("reply").is_none(), "{ack}");
-    say(&mut client, "m2", "one").await;
+    send_message(&mut client, "m2", "one").await;
     answers(&mut client, "m2", 1).await;
 }
 
 #[tokio::test]
-async fn what_a_handler_says_at_once_comes_with_the_acknowledgement() {
+async fn the_reply_of_a_handler_comes_with_the_acknowledgement() {
     let host = Host::start().await;
     let mut client = dan(&host).await;
-    say(&mut client, "m1", "thanks").await;
+    send_message(&mut client, "m1", "thanks").await;
     let ack = client.expect("ack").await;
     assert_eq!(ack["reply"], json!({"data": {"welcome": true}}));
 }
@@ -109,7 +109,7 @@ async fn a_handlers_refusal_becomes_an_error_that_says_what_to_do_and_the_connec
         ("later", "handler_unavailable", "processing_error", true),
         ("broken", "handler_broken", "internal_error", false),
     ] {
-        say(&mut client, text, text).await;
+        send_message(&mut client, text, text).await;
         let error = client.expect_error(code).await;
         assert_eq!(
             (&error["errorType"], &error["details"]["messageId"]),
@@ -120,7 +120,7 @@ async fn a_handlers_refusal_becomes_an_error_that_says_what_to_do_and_the_connec
         assert_eq!(error["details"].get("retryAfterMs").is_some(), retryable);
         assert!(!error["message"].as_str().unwrap().contains("wasm"), "what a plugin did is for the log: {error}");
     }
-    say(&mut client, "m1", "still here").await;
+    send_message(&mut client, "m1", "still here").await;
     answers(&mut client, "m1", 2).await;
 }
 

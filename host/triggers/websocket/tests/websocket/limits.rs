@@ -9,7 +9,7 @@ use signalbox_sessions::Encoded;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
-use super::client::{Client, PATIENCE};
+use super::client::{Client, TEST_TIMEOUT};
 use super::host::{Host, token};
 
 #[tokio::test]
@@ -18,7 +18,7 @@ async fn a_close_of_the_client_is_answered_with_a_close() {
     let mut client = host.ana().await;
     client.socket.send(Message::Close(Some(CloseFrame { code: 1000.into(), reason: "bye".into() }))).await.unwrap();
     let answer = loop {
-        match tokio::time::timeout(PATIENCE, client.socket.next()).await.expect("nothing came") {
+        match tokio::time::timeout(TEST_TIMEOUT, client.socket.next()).await.expect("nothing came") {
             Some(Ok(Message::Close(answer))) => break answer,
             Some(Ok(_)) => {}
             gone => panic!("the connection broke off without a close: {gone:?}"),
@@ -28,7 +28,7 @@ async fn a_close_of_the_client_is_answered_with_a_close() {
 }
 
 #[tokio::test]
-async fn a_user_who_sends_too_fast_is_told_when_to_go_on() {
+async fn a_user_over_the_frame_rate_gets_a_retry_delay() {
     let host = Host::with(|settings| {
         settings.websocket.frames_per_second = NonZeroU32::new(1).unwrap();
         settings.websocket.burst = NonZeroU32::new(2).unwrap();
@@ -37,7 +37,7 @@ async fn a_user_who_sends_too_fast_is_told_when_to_go_on() {
     let mut client = host.ana().await;
     let mut other = host.connect(&token("dan", &[("trattoria", "coordinator")], 3_600)).await;
     for id in ["m1", "m2", "m3"] {
-        client.say(id, "hi").await;
+        client.send_message(id, "hi").await;
     }
     let mut refused = Value::Null;
     let mut answered = 0;
@@ -55,11 +55,21 @@ async fn a_user_who_sends_too_fast_is_told_when_to_go_on() {
     );
     let wait = refused["details"]["retryAfterMs"].as_u64().unwrap();
     assert!((1..=1_000).contains(&wait), "{wait}");
-    other.say("m1", "hi").await;
+    other.send_message("m1", "hi").await;
     other.expect("ack").await;
     tokio::time::sleep(std::time::Duration::from_millis(wait)).await;
-    client.say("m3", "hi").await;
+    client.send_message("m3", "hi").await;
     client.expect("ack").await;
+}
+
+#[tokio::test]
+async fn a_text_that_composing_makes_longer_than_the_limit_is_refused() {
+    let host = Host::with(|_| {}).await;
+    let mut client = host.ana().await;
+    // The letter has 3 bytes, and its composed form (NFC) is two characters of 3 bytes each.
+    client.send_message("m1", &"\u{958}".repeat(16 * 1024 / 3)).await;
+    let error = client.expect_error("text_too_long").await;
+    assert_eq!(error["details"]["messageId"], "m1");
 }
 
 #[tokio::test]
@@ -67,7 +77,7 @@ async fn a_connection_has_a_bounded_number_of_messages_in_flight() {
     let host = Host::with(|settings| settings.websocket.in_flight = 2).await;
     let mut client = host.ana().await;
     for id in ["m1", "m2", "m3"] {
-        client.say(id, "wait:gate").await;
+        client.send_message(id, "wait:gate").await;
     }
     let error = loop {
         let frame = client.expect_either("ack", "error").await;
@@ -86,12 +96,12 @@ async fn a_connection_has_a_bounded_number_of_messages_in_flight() {
     while answered < 2 {
         answered += usize::from(client.next().await["type"] == "response");
     }
-    client.say("m3", "hi").await;
+    client.send_message("m3", "hi").await;
     client.expect("ack").await;
 }
 
 #[tokio::test]
-async fn what_the_host_cannot_take_is_refused_and_other_businesses_go_on() {
+async fn messages_over_the_capacity_are_refused_and_other_businesses_go_on() {
     let host = Host::with(|settings| {
         settings.intake.in_flight_per_business = 1;
         settings.intake.waiting = 0;
@@ -100,9 +110,9 @@ async fn what_the_host_cannot_take_is_refused_and_other_businesses_go_on() {
     let mut busy = host.ana().await;
     let mut same = host.connect(&token("dan", &[("trattoria", "coordinator")], 3_600)).await;
     let mut other = host.connect(&token("eva", &[("clinic", "coordinator")], 3_600)).await;
-    busy.say("m1", "wait:gate").await;
+    busy.send_message("m1", "wait:gate").await;
     busy.expect("ack").await;
-    same.say("m1", "hi").await;
+    same.send_message("m1", "hi").await;
     let error = same.expect_error("busy").await;
     assert_eq!(error["errorType"], "rate_limit_exceeded");
     let wait = error["details"]["retryAfterMs"].as_u64().unwrap();
@@ -111,7 +121,7 @@ async fn what_the_host_cannot_take_is_refused_and_other_businesses_go_on() {
     other.expect("ack").await;
     host.decider.open("gate");
     busy.expect("ack").await;
-    same.say("m1", "hi").await;
+    same.send_message("m1", "hi").await;
     same.expect("ack").await;
 }
 
@@ -128,7 +138,7 @@ async fn errors_that_do_not_stop_end_the_connection_and_no_other() {
     }
     let closed = client.expect_close().await;
     assert_eq!((closed.code, &closed.advice["afterMs"]), (4429, &json!(60_000)));
-    neighbour.say("m1", "hi").await;
+    neighbour.send_message("m1", "hi").await;
     neighbour.expect("ack").await;
 }
 
@@ -150,7 +160,7 @@ async fn a_client_that_does_not_read_is_cut_off_and_its_neighbours_miss_nothing(
         assert_eq!(reads.expect("notification").await["content"]["news"].as_str().unwrap().len(), 16 * 1024);
         assert!(sent < 10_000, "the host holds more than it should");
     }
-    reads.say("m1", "hi").await;
+    reads.send_message("m1", "hi").await;
     reads.expect("ack").await;
     drop(stuck);
     host.until(|host| host.websocket.sockets() == 1).await;
@@ -173,7 +183,7 @@ async fn a_write_that_makes_no_progress_ends_the_connection_too() {
 }
 
 #[tokio::test]
-async fn a_flood_gets_answers_in_proportion_and_a_neighbour_is_served_meanwhile() {
+async fn a_flooding_client_gets_as_many_answers_as_frames_and_others_are_served() {
     let host = Host::start().await;
     let mut neighbour = host.connect(&token("dan", &[("trattoria", "coordinator")], 3_600)).await;
     let address = host.address;
@@ -193,10 +203,10 @@ async fn a_flood_gets_answers_in_proportion_and_a_neighbour_is_served_meanwhile(
         (client.expect_close().await, sent)
     });
     for number in 0..5 {
-        neighbour.say(&format!("n{number}"), "hi").await;
+        neighbour.send_message(&format!("n{number}"), "hi").await;
         neighbour.expect_answer().await;
     }
-    let (closed, _) = tokio::time::timeout(PATIENCE, flood).await.unwrap().unwrap();
+    let (closed, _) = tokio::time::timeout(TEST_TIMEOUT, flood).await.unwrap().unwrap();
     assert_eq!(closed.code, 4429);
     assert!(host.decider.started_texts().len() < 200, "{} were decided", host.decider.started_texts().len());
 }

@@ -9,7 +9,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
-use super::client::{Client, PATIENCE};
+use super::client::{Client, TEST_TIMEOUT};
 use super::host::Host;
 
 #[tokio::test]
@@ -47,7 +47,7 @@ async fn text_that_is_not_a_frame_gets_an_error_and_the_connection_goes_on() {
             assert_eq!(error["details"]["messageId"], "m", "{error}");
         }
     }
-    client.say("m", "and now a good one").await;
+    client.send_message("m", "and now a good one").await;
     client.expect("ack").await;
     assert_eq!(host.decider.started_texts(), ["and now a good one"]);
 }
@@ -73,7 +73,7 @@ async fn a_protocol_violation_closes_with_its_code_and_other_connections_go_on()
         client.expect_error(code).await;
         let closed = client.expect_close().await;
         assert_eq!((closed.code, &closed.advice["reconnect"]), (close, &json!(false)));
-        neighbour.say(code, "still here?").await;
+        neighbour.send_message(code, "still here?").await;
         neighbour.expect("ack").await;
         neighbour.expect("response").await;
     }
@@ -102,13 +102,13 @@ async fn a_fragmented_message_is_one_message() {
 async fn a_socket_that_is_lost_without_a_close_releases_everything() {
     let host = Host::start().await;
     let mut client = host.ana().await;
-    client.say("m1", "wait:gate").await;
+    client.send_message("m1", "wait:gate").await;
     client.expect("ack").await;
     drop(client);
     host.until(|host| host.sessions.count() == 0 && host.websocket.sockets() == 0).await;
     host.decider.open("gate");
     let mut again = host.ana().await;
-    again.say("m1", "wait:gate").await;
+    again.send_message("m1", "wait:gate").await;
     // The answer to the first message may come on this connection too, before or after.
     while again.next().await["type"] != "ack" {}
     assert_eq!(host.decider.started_texts(), ["wait:gate"]);
@@ -121,7 +121,8 @@ async fn headers_without_an_end_are_timed_out() {
         let mut stream = TcpStream::connect(host.address).await.unwrap();
         stream.write_all(start.as_bytes()).await.unwrap();
         let mut answer = Vec::new();
-        let read = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer)).await.expect("it was not closed");
+        let read =
+            tokio::time::timeout(TEST_TIMEOUT, stream.read_to_end(&mut answer)).await.expect("it was not closed");
         let answer = String::from_utf8_lossy(&answer).into_owned();
         assert!(read.is_err() || answer.is_empty() || answer.starts_with("HTTP/1.1 408"), "{start:?}: {answer}");
     }
@@ -138,7 +139,7 @@ async fn headers_that_are_too_large_or_too_many_are_refused() {
         // The answer may come before the whole request is written.
         let _ = stream.write_all(request.as_bytes()).await;
         let mut answer = [0; 12];
-        let read = tokio::time::timeout(PATIENCE, stream.read_exact(&mut answer)).await.unwrap();
+        let read = tokio::time::timeout(TEST_TIMEOUT, stream.read_exact(&mut answer)).await.unwrap();
         assert!(read.is_err() || &answer == b"HTTP/1.1 431", "{}", String::from_utf8_lossy(&answer));
     }
 }
@@ -150,7 +151,7 @@ async fn connections_beyond_the_limit_are_closed_at_once() {
     first.write_all(b"GET /elsewhere HTTP/1.1\r\n").await.unwrap();
     let mut second = TcpStream::connect(host.address).await.unwrap();
     let mut nothing = Vec::new();
-    let read = tokio::time::timeout(PATIENCE, second.read_to_end(&mut nothing)).await.unwrap();
+    let read = tokio::time::timeout(TEST_TIMEOUT, second.read_to_end(&mut nothing)).await.unwrap();
     assert!(read.is_err() || nothing.is_empty());
     drop(first);
     // The connection's slot is free again once the host has noticed.

@@ -13,7 +13,7 @@ const LATE: signalbox_model::HumanDuration = signalbox_model::HumanDuration::sec
 async fn a_message_is_acknowledged_then_answered_and_can_be_found() {
     let host = Host::start().await;
     let mut client = host.ana().await;
-    client.say("m1", "o masă pentru doi").await;
+    client.send_message("m1", "o masă pentru doi").await;
     let started = client.next().await;
     assert_eq!(
         (&started["type"], &started["phase"], &started["node"]),
@@ -38,12 +38,12 @@ async fn a_message_is_acknowledged_then_answered_and_can_be_found() {
 }
 
 #[tokio::test]
-async fn every_connection_of_the_user_hears_the_answer_and_nobody_else_does() {
+async fn every_connection_of_the_user_gets_the_answer_and_no_other_does() {
     let host = Host::start().await;
     let mut asks = host.ana().await;
     let mut listens = host.ana().await;
     let mut other = host.connect(&token("dan", &[("trattoria", "coordinator")], 3_600)).await;
-    asks.say("m1", "hi").await;
+    asks.send_message("m1", "hi").await;
     asks.expect("ack").await;
     let heard = listens.expect("response").await;
     assert_eq!(asks.expect("response").await, heard);
@@ -55,12 +55,12 @@ async fn every_connection_of_the_user_hears_the_answer_and_nobody_else_does() {
 async fn a_message_sent_again_is_decided_once_and_answered_from_the_record() {
     let host = Host::start().await;
     let mut client = host.ana().await;
-    client.say("m1", "hi").await;
+    client.send_message("m1", "hi").await;
     let ack = client.expect("ack").await;
     let response = client.expect("response").await;
     drop(client);
     let mut again = host.ana().await;
-    again.say("m1", "hi").await;
+    again.send_message("m1", "hi").await;
     let repeated = again.expect("ack").await;
     assert_eq!(repeated["state"], "duplicate");
     for field in ["inputId", "decisionId", "correlationId"] {
@@ -75,9 +75,9 @@ async fn a_message_sent_again_while_it_is_decided_joins_the_first() {
     let host = Host::start().await;
     let mut first = host.ana().await;
     let mut second = host.ana().await;
-    first.say("m1", "wait:gate").await;
+    first.send_message("m1", "wait:gate").await;
     assert_eq!(first.expect("ack").await["state"], "accepted");
-    second.say("m1", "wait:gate").await;
+    second.send_message("m1", "wait:gate").await;
     assert_eq!(second.expect("ack").await["state"], "accepted");
     host.decider.open("gate");
     for client in [&mut first, &mut second] {
@@ -91,21 +91,21 @@ async fn a_message_sent_again_while_it_is_decided_joins_the_first() {
 async fn an_id_used_again_with_other_content_is_refused() {
     let host = Host::start().await;
     let mut client = host.ana().await;
-    client.say("m1", "one").await;
+    client.send_message("m1", "one").await;
     client.expect_answer().await;
-    client.say("m1", "two").await;
+    client.send_message("m1", "two").await;
     let error = client.expect_error("message_id_reused").await;
     assert_eq!((&error["errorType"], &error["details"]["messageId"]), (&json!("validation_error"), &json!("m1")));
     let mut other = host.ana().await;
-    client.say("m2", "wait:gate").await;
+    client.send_message("m2", "wait:gate").await;
     client.expect("ack").await;
-    other.say("m2", "something else").await;
+    other.send_message("m2", "something else").await;
     other.expect_error("message_id_reused").await;
     host.decider.open("gate");
     client.expect("ack").await;
     let other_user = token("dan", &[("trattoria", "coordinator")], 3_600);
     let mut dan = host.connect(&other_user).await;
-    dan.say("m1", "my own m1").await;
+    dan.send_message("m1", "my own m1").await;
     assert_eq!(dan.expect_answer().await["messageId"], "m1", "ids of users are apart");
 }
 
@@ -114,8 +114,8 @@ async fn messages_of_one_business_are_answered_in_order_and_another_business_doe
     let host = Host::start().await;
     let both = token("ana", &[("trattoria", "coordinator"), ("clinic", "coordinator")], 3_600);
     let mut client = host.connect(&both).await;
-    client.say("m1", "wait:gate").await;
-    client.say("m2", "second").await;
+    client.send_message("m1", "wait:gate").await;
+    client.send_message("m2", "second").await;
     let elsewhere = json!({"type": "message", "id": "m3", "businessId": "clinic", "content": {"text": "elsewhere"}});
     client.send(elsewhere).await;
     let mut answered = Vec::new();
@@ -144,11 +144,11 @@ async fn progress_frames_are_not_sent_when_the_message_declines_them() {
 }
 
 #[tokio::test]
-async fn a_graph_that_fails_is_told_and_recorded() {
+async fn a_failed_graph_is_reported_to_the_client_and_recorded() {
     // On a busy machine an early acknowledgement would be a second one.
     let host = Host::with(|settings| settings.intake.ack_after = HumanDuration::secs(60)).await;
     let mut client = host.ana().await;
-    client.say("m1", "fail").await;
+    client.send_message("m1", "fail").await;
     let ack = client.expect("ack").await;
     assert_eq!(ack["answers"], 1, "the error is the answer");
     let error = client.expect_error("decision_failed").await;
@@ -157,7 +157,7 @@ async fn a_graph_that_fails_is_told_and_recorded() {
     assert_eq!(error["correlationId"], ack["correlationId"]);
     let (said, correlation_id) = (error["message"].as_str().unwrap(), ack["correlationId"].as_str().unwrap());
     assert!(said.contains(correlation_id) && !said.contains("`echo`"), "why is for the operator: {said}");
-    client.say("m1", "fail").await;
+    client.send_message("m1", "fail").await;
     assert_eq!(client.expect("ack").await["state"], "duplicate");
     client.expect_error("decision_failed").await;
 }
@@ -166,30 +166,30 @@ async fn a_graph_that_fails_is_told_and_recorded() {
 async fn a_store_that_fails_gives_no_acknowledgement_but_a_reason_to_send_again() {
     let host = Host::start().await;
     let mut client = host.ana().await;
-    client.say("m1", "outage").await;
+    client.send_message("m1", "outage").await;
     let error = client.expect_error("store_unavailable").await;
     assert_eq!(error["errorType"], "internal_error");
     assert_eq!(error["details"]["retryable"], true);
     assert!(error["details"]["retryAfterMs"].as_u64().unwrap() > 0);
     host.decider.end_outage();
-    client.say("m1", "outage").await;
+    client.send_message("m1", "outage").await;
     assert_eq!(client.expect("ack").await["state"], "decided");
     client.expect("response").await;
 }
 
 #[tokio::test]
-async fn a_decision_that_panics_costs_its_sender_an_error_and_nobody_else_anything() {
+async fn a_decision_that_panics_is_an_error_for_its_sender_only() {
     let host = Host::start().await;
     let mut client = host.ana().await;
-    client.say("m1", "panic").await;
+    client.send_message("m1", "panic").await;
     client.expect_error("internal").await;
-    client.say("m2", "hi").await;
+    client.send_message("m2", "hi").await;
     client.expect("ack").await;
     client.expect("response").await;
 }
 
 #[tokio::test]
-async fn what_the_user_may_not_see_looks_like_what_is_not_there() {
+async fn records_that_the_user_may_not_see_look_like_missing_ones() {
     let host = Host::start().await;
     let businesses = json!({
         "trattoria": {"roles": ["coordinator"], "locations": ["bar"]},
@@ -227,12 +227,12 @@ async fn notifications_reach_their_audience_after_the_decision_is_stored() {
     let mut ana = host.ana().await;
     let mut manager = host.connect(&token("dan", &[("trattoria", "manager")], 3_600)).await;
     let mut elsewhere = host.connect(&token("eva", &[("clinic", "manager")], 3_600)).await;
-    ana.say("m1", "notify:dan").await;
+    ana.send_message("m1", "notify:dan").await;
     let news = manager.expect("notification").await;
     assert_eq!(news["content"], json!({"news": "notify:dan"}));
-    ana.say("m2", "broadcast:review").await;
+    ana.send_message("m2", "broadcast:review").await;
     assert_eq!(manager.expect("notification").await["content"]["news"], "broadcast:review");
-    ana.say("m3", "broadcast").await;
+    ana.send_message("m3", "broadcast").await;
     assert_eq!(manager.expect("notification").await["content"]["news"], "broadcast");
     // Ana got her answers, and nothing that is for the staff.
     host.until_delivered().await;
@@ -267,7 +267,7 @@ async fn notifications_reach_their_audience_after_the_decision_is_stored() {
 async fn a_slow_decision_is_acknowledged_before_it_is_made() {
     let host = Host::with(|settings| settings.intake.ack_after = HumanDuration::millis(20)).await;
     let mut client = host.ana().await;
-    client.say("m1", "wait:gate").await;
+    client.send_message("m1", "wait:gate").await;
     let accepted = client.expect("ack").await;
     assert_eq!(accepted["state"], "accepted");
     let stored = host.store.pending_inputs(10).await.unwrap();

@@ -48,7 +48,7 @@ fn lines() -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn whatever_goes_wrong_is_in_the_log_under_the_client_s_correlation_id_and_is_counted() {
+async fn every_error_is_logged_with_its_correlation_id_and_counted() {
     log();
     let recorder = PrometheusBuilder::new().build_recorder();
     let metrics = recorder.handle();
@@ -141,7 +141,7 @@ async fn a_message_carries_its_correlation_id_from_frame_to_reply() {
     log();
     let host = Host::with(|settings| settings.intake.ack_after = LATE).await;
     let mut client = host.ana().await;
-    client.say("m1", "hi").await;
+    client.send_message("m1", "hi").await;
     let ack = client.expect("ack").await;
     client.expect("response").await;
     let decided = lines().into_iter().find(|line| line["fields"]["message"] == "input decided").unwrap();

@@ -13,7 +13,7 @@ async fn an_acknowledged_message_is_decided_by_the_next_host_and_answered_when_a
     let store = Store::open(Config::memory()).await.unwrap();
     let first = Host::on(store.clone(), |settings| settings.intake.ack_after = HumanDuration::millis(10)).await;
     let mut client = first.ana().await;
-    client.say("m1", "wait:gate").await;
+    client.send_message("m1", "wait:gate").await;
     assert_eq!(client.expect("ack").await["state"], "accepted");
     // The first host ends before it decides the message.
     drop((client, first));
@@ -22,7 +22,7 @@ async fn an_acknowledged_message_is_decided_by_the_next_host_and_answered_when_a
     assert_eq!(second.intake.recover(Duration::ZERO).await.unwrap(), 1);
     assert!(second.store.pending_inputs(10).await.unwrap().is_empty());
     let mut client = second.ana().await;
-    client.say("m1", "wait:gate").await;
+    client.send_message("m1", "wait:gate").await;
     assert_eq!(client.expect("ack").await["state"], "duplicate");
     client.expect("response").await;
     assert_eq!(second.decider.started_texts(), ["wait:gate"], "decided once by this host, not again for the resend");
@@ -34,7 +34,7 @@ async fn an_input_of_a_newer_version_waits_for_it_and_others_are_decided() {
     let store = Store::open(Config::memory()).await.unwrap();
     let first = Host::on(store.clone(), |settings| settings.intake.ack_after = HumanDuration::millis(10)).await;
     let mut client = first.ana().await;
-    client.say("m1", "wait:gate").await;
+    client.send_message("m1", "wait:gate").await;
     assert_eq!(client.expect("ack").await["state"], "accepted");
     drop((client, first));
     let known = store.pending_inputs(10).await.unwrap().remove(0);
@@ -57,7 +57,7 @@ async fn an_input_of_a_newer_version_waits_for_it_and_others_are_decided() {
 async fn an_input_that_is_being_decided_is_not_taken_up_a_second_time() {
     let host = Host::with(|settings| settings.intake.ack_after = HumanDuration::millis(10)).await;
     let mut client = host.ana().await;
-    client.say("m1", "wait:gate").await;
+    client.send_message("m1", "wait:gate").await;
     client.expect("ack").await;
     // Recovery finds the message, and waits for the decision that is under way.
     let found = tokio::time::timeout(Duration::from_millis(300), host.intake.recover(Duration::ZERO)).await;
@@ -74,7 +74,7 @@ async fn recovery_leaves_alone_what_another_host_may_be_deciding() {
     let one = Host::on(store.clone(), |settings| settings.intake.ack_after = HumanDuration::millis(10)).await;
     let other = Host::on(store, |_| {}).await;
     let mut client = one.ana().await;
-    client.say("m1", "wait:gate").await;
+    client.send_message("m1", "wait:gate").await;
     client.expect("ack").await;
     assert_eq!(other.intake.recover(Duration::from_secs(60)).await.unwrap(), 0);
     assert!(other.decider.started_texts().is_empty());
@@ -87,7 +87,7 @@ async fn an_accepted_input_is_tried_again_until_the_store_is_back() {
     let store = Store::open(Config::memory()).await.unwrap();
     let first = Host::on(store.clone(), |settings| settings.intake.ack_after = HumanDuration::millis(0)).await;
     let mut client = first.ana().await;
-    client.say("m1", "wait:outage").await;
+    client.send_message("m1", "wait:outage").await;
     let ack = client.expect("ack").await;
     assert_eq!(ack["state"], "accepted");
     for _ in 0..4 {
@@ -105,7 +105,7 @@ async fn recovery_goes_on_while_the_host_runs() {
     let store = Store::open(Config::memory()).await.unwrap();
     let first = Host::on(store.clone(), |settings| settings.intake.ack_after = HumanDuration::millis(0)).await;
     let mut client = first.ana().await;
-    client.say("m1", "wait:never").await;
+    client.send_message("m1", "wait:never").await;
     client.expect("ack").await;
     let second = Host::on(store, |settings| {
         settings.intake.recovery_interval = HumanDuration::millis(20);
@@ -130,7 +130,7 @@ async fn interrupted(messages: &[(&str, u32)]) -> Store {
     for (number, (text, attempts)) in messages.iter().enumerate() {
         // Messages of one connection are decided one after the other.
         let mut client = first.ana().await;
-        client.say(&format!("m{number}"), text).await;
+        client.send_message(&format!("m{number}"), text).await;
         assert_eq!(client.expect("ack").await["state"], "accepted");
         let pending = store.pending_inputs(10).await.unwrap();
         let input = pending.iter().find(|pending| pending.input.content.text.as_deref() == Some(text)).unwrap();
@@ -157,7 +157,7 @@ async fn an_input_that_keeps_ending_the_host_is_given_up_and_its_neighbours_are_
 }
 
 #[tokio::test]
-async fn suspects_are_decided_alone_and_before_the_others() {
+async fn suspects_are_decided_one_at_a_time_before_other_inputs() {
     let store = interrupted(&[("wait:one", 1), ("wait:other", 1), ("wait:new", 0)]).await;
     let host = Host::on(store, |_| {}).await;
     let recovering = tokio::spawn({

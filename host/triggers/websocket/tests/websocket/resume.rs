@@ -28,7 +28,7 @@ impl Client {
     }
 
     async fn ask(&mut self, id: &str, text: &str) -> Value {
-        self.say(id, text).await;
+        self.send_message(id, text).await;
         loop {
             let frame = self.next().await;
             if frame["type"] == "response" || frame["type"] == "error" {
@@ -97,7 +97,7 @@ async fn without_a_cursor_everything_comes_and_without_a_decision_nothing() {
 }
 
 #[tokio::test]
-async fn notifications_are_resumed_by_those_they_are_for() {
+async fn notifications_are_resumed_by_their_recipients_only() {
     let host = Host::start().await;
     let mut ana = host.ana().await;
     for (id, text) in [("m1", "notify:dan"), ("m2", "broadcast:review"), ("m3", "broadcast"), ("m4", "notify:ana")] {
@@ -185,7 +185,7 @@ async fn a_long_resume_waits_for_the_reader_instead_of_cutting_it_off() {
 
 /// Resumes in every order of its business's replays: the client asks as soon as it may.
 #[tokio::test]
-async fn the_next_resume_is_taken_right_after_the_last_ones_end() {
+async fn the_next_resume_is_accepted_right_after_the_end_of_the_previous() {
     let host = Host::with(|settings| {
         settings.websocket.frames_per_second = std::num::NonZeroU32::new(10_000).unwrap();
         settings.websocket.burst = std::num::NonZeroU32::new(10_000).unwrap();
@@ -203,7 +203,7 @@ async fn the_next_resume_is_taken_right_after_the_last_ones_end() {
 }
 
 #[tokio::test]
-async fn the_next_message_is_taken_right_after_the_acknowledgement_of_the_last() {
+async fn the_next_message_is_accepted_right_after_the_acknowledgement_of_the_previous() {
     let host = Host::with(|settings| {
         settings.websocket.in_flight = 1;
         settings.websocket.frames_per_second = std::num::NonZeroU32::new(10_000).unwrap();
@@ -217,7 +217,7 @@ async fn the_next_message_is_taken_right_after_the_acknowledgement_of_the_last()
     })
     .await;
     let mut client = host.ana().await;
-    client.say("m0", "hi").await;
+    client.send_message("m0", "hi").await;
     for number in 1..300 {
         loop {
             let frame = client.next().await;
@@ -227,16 +227,16 @@ async fn the_next_message_is_taken_right_after_the_acknowledgement_of_the_last()
             }
         }
         // Some messages are sent twice: one that is decided already is acknowledged and answered at once.
-        client.say(&format!("m{}", if number % 3 == 0 { number - 1 } else { number }), "hi").await;
+        client.send_message(&format!("m{}", if number % 3 == 0 { number - 1 } else { number }), "hi").await;
         if number % 3 == 0 {
             client.expect_past_answers("ack").await;
-            client.say(&format!("m{number}"), "hi").await;
+            client.send_message(&format!("m{number}"), "hi").await;
         }
     }
 }
 
 #[tokio::test]
-async fn what_belongs_to_a_place_is_resumed_by_those_who_see_it_and_the_rest_by_those_who_see_all() {
+async fn decisions_of_a_place_are_resumed_by_users_of_the_place_and_others_by_users_of_all_places() {
     let host = Host::start().await;
     let mut ana = host.ana().await;
     for (id, place) in [("m1", Some("bar")), ("m2", Some("terrace")), ("m3", None)] {

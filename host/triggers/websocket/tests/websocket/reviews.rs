@@ -18,7 +18,7 @@ fn review(id: &str, decision_id: &Value, verdict: &str) -> Value {
 
 /// Sends a message of ana whose decision waits for a person; returns the decision's id once she has her answer.
 async fn asked(ana: &mut Client, text: &str) -> Value {
-    ana.say("m1", text).await;
+    ana.send_message("m1", text).await;
     ana.expect("ack").await;
     ana.expect("response").await["decisionId"].clone()
 }
@@ -28,7 +28,7 @@ async fn stored(host: &Host, id: &Value) -> DecisionRecord {
 }
 
 #[tokio::test]
-async fn an_approved_decision_lets_its_actions_leave_once_and_everyone_who_may_review_is_told() {
+async fn the_actions_of_an_approved_decision_leave_once_and_every_reviewer_is_notified() {
     let host = Host::start().await;
     let (mut ana, mut mara, mut dan) = (host.ana().await, manager(&host, "mara").await, manager(&host, "dan").await);
     let id = asked(&mut ana, "review").await;
@@ -149,7 +149,7 @@ async fn a_user_without_the_review_permission_is_refused_and_nothing_changes() {
     mara.expect_error("decision_not_found").await;
     mara.send(review("with space", &id, "approve")).await;
     mara.expect_error("invalid_message_id").await;
-    mara.say("m1", "hello").await;
+    mara.send_message("m1", "hello").await;
     mara.expect("ack").await;
     let decided = mara.expect("response").await["decisionId"].clone();
     mara.send(review("r2", &decided, "approve")).await;
