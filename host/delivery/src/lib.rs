@@ -7,14 +7,14 @@
 mod config;
 mod metrics;
 mod notice;
-mod outcome;
 mod relay;
+mod retry;
 mod review;
-mod schedule;
+mod route;
 mod target;
 mod targets;
 
-pub use config::RelayConfig;
+pub use config::{RelayConfig, RetryConfig, TargetConfig};
 pub use metrics::describe_metrics;
 pub use notice::{Audience, Notice, Recipient};
 pub use relay::{Relay, RelayTask};

@@ -1,28 +1,36 @@
-use std::collections::{BTreeSet, HashSet};
-use std::sync::Arc;
-use std::time::Duration;
+//! The relay: has the effects of decisions attempted, on this host and after a crash on another one.
+//!
+//! A decision is committed with a lease of the host that made it, which attempts its effects first. Each effect goes to
+//! the dispatcher of its target, which shares the target's attempts fairly by priority and business. How the attempts
+//! ended is reported in one write, which ends the lease. The search finds what is due later, what a host that died has
+//! left, and what a target holds back.
 
-use signalbox_model::{DecisionModel, Timestamp};
+mod delivery;
+mod dispatcher;
+mod search;
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{Arc, Mutex};
+
+use signalbox_model::HumanDuration;
 use signalbox_sessions::{Encoded, Sessions, response_frames};
 use signalbox_store::{DecisionRecord, Store};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::metrics::{EFFECTS, QUEUE_FULL, RESPONSES};
-use crate::{Audience, RelayConfig, outcome, review, schedule};
+use crate::config::TargetConfig;
+use crate::metrics::{DECISIONS_IN_DELIVERY, QUEUE_FULL, RESPONSES};
+use crate::route::Route;
+use crate::targets::schedules::{ScheduleListener, ScheduleTarget};
+use crate::targets::websocket::WebSocketTarget;
+use crate::{Audience, EffectTarget, RelayConfig, review};
+use delivery::{Alarms, DeliveryContext};
+use dispatcher::{Dispatcher, DispatcherTask};
+use search::Search;
 
-/// The most decisions a search takes from the store at once.
-const PAGE: u32 = 100;
-
-/// The most moments kept at which an effect falls due; later ones are found by the search.
-const MAX_ALARMS: usize = 1_024;
-
-/// The most effects remembered that were left to a newer host.
-const MAX_LEFT: usize = 10_000;
-
-/// Hears of businesses whose schedules were changed.
-type TellSchedules = Box<dyn Fn(&str) + Send>;
+/// Decisions that were found and leased, and wait for room.
+const FOUND: usize = 16;
 
 /// Where a decision is handed over once it is stored. Cheap to clone.
 #[derive(Clone)]
@@ -32,26 +40,17 @@ pub struct Relay {
     queue: mpsc::Sender<Arc<DecisionRecord>>,
 }
 
-/// The relay's own task: delivers effects from the queue, and from the store those the queue never saw.
+/// The relay's own task: has effects attempted, from the queue, and from the store those the queue never saw.
 pub struct RelayTask {
     config: RelayConfig,
     store: Store,
     sessions: Sessions,
     audience: Arc<dyn Audience>,
     queue: mpsc::Receiver<Arc<DecisionRecord>>,
-    alarms: BTreeSet<Timestamp>,
-    found: Found,
-    /// Effects that are left to a newer host, each counted once.
-    left: HashSet<String>,
-    tell_schedules: Option<TellSchedules>,
+    schedule_listener: Option<ScheduleListener>,
     schedules_per_business: usize,
-}
-
-/// Decisions that a recent search found: a copy of one that comes through the queue is older than what was delivered.
-#[derive(Default)]
-struct Found {
-    lately: HashSet<String>,
-    before: HashSet<String>,
+    kafka: Option<Arc<dyn EffectTarget>>,
+    http: Option<Arc<dyn EffectTarget>>,
 }
 
 impl Relay {
@@ -64,31 +63,28 @@ impl Relay {
     ) -> (Self, RelayTask) {
         let (sender, receiver) = mpsc::channel(config.queue.max(1));
         let relay = Self { sessions: sessions.clone(), audience: audience.clone(), queue: sender };
-        (
-            relay,
-            RelayTask {
-                config,
-                store,
-                sessions,
-                audience,
-                queue: receiver,
-                alarms: BTreeSet::new(),
-                found: Found::default(),
-                left: HashSet::new(),
-                tell_schedules: None,
-                schedules_per_business: usize::MAX,
-            },
-        )
+        let task = RelayTask {
+            config,
+            store,
+            sessions,
+            audience,
+            queue: receiver,
+            schedule_listener: None,
+            schedules_per_business: usize::MAX,
+            kafka: None,
+            http: None,
+        };
+        (relay, task)
     }
 
-    /// Sends a stored decision's answers to connected users, and has its effects delivered. Never waits: what does
-    /// not fit into the queue is in the store and found there.
+    /// Sends a stored decision's answers to connected users, and has its effects attempted. Never waits: a decision
+    /// that does not fit into the queue is in the store, and the search finds it there.
     pub fn committed(&self, record: &Arc<DecisionRecord>) {
         self.respond(record);
         self.reviewed(record);
     }
 
-    /// Tells reviewers how a decision's review stands, and has what it lets leave delivered. Never waits.
+    /// Tells reviewers how a decision's review stands, and has the effects attempted that it released. Never waits.
     pub fn reviewed(&self, record: &Arc<DecisionRecord>) {
         let connections = review::announce(record, &self.sessions, self.audience.as_ref());
         if record.review.is_some() {
@@ -114,155 +110,133 @@ impl Relay {
 }
 
 impl RelayTask {
-    /// Has `tell` called with the business whenever its schedules were changed in the store.
-    pub fn when_schedules_change(mut self, tell: impl Fn(&str) + Send + 'static) -> Self {
-        self.tell_schedules = Some(Box::new(tell));
+    /// Has `listener` called with the business whenever its schedules were changed in the store.
+    pub fn when_schedules_change(mut self, listener: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        self.schedule_listener = Some(Box::new(listener));
         self
     }
 
-    /// Makes no schedule for a business that has as many of its plugins' making already.
+    /// Makes no schedule for a business whose plugins have as many already.
     pub fn limit_schedules(mut self, per_business: usize) -> Self {
         self.schedules_per_business = per_business;
         self
     }
 
-    /// Delivers until `stop`, and then what is still in the queue.
+    /// Sends resource actions and Kafka records there. Without it, they wait until there is such a target.
+    pub fn with_kafka(mut self, target: Arc<dyn EffectTarget>) -> Self {
+        self.kafka = Some(target);
+        self
+    }
+
+    /// Makes external calls through it. Without it, they wait until there is such a target.
+    pub fn with_http(mut self, target: Arc<dyn EffectTarget>) -> Self {
+        self.http = Some(target);
+        self
+    }
+
+    /// Has effects attempted until `stop`, then those that are in the queue, and returns when all attempts have ended.
     pub async fn run(mut self, stop: CancellationToken) {
-        self.retry_waiting().await;
-        self.search().await;
-        let period = self.config.scan_interval.0.max(Duration::from_millis(10));
-        let mut search = interval_at(Instant::now() + period, period);
-        search.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut dispatcher_tasks = JoinSet::new();
+        let mut dispatchers = BTreeMap::new();
+        for (route, dispatcher, task) in self.dispatchers() {
+            dispatchers.insert(route, dispatcher);
+            dispatcher_tasks.spawn(task.run());
+        }
+        let delivery = Arc::new(DeliveryContext {
+            store: self.store.clone(),
+            dispatchers,
+            default_policy: self.config.retry.policy(),
+            alarms: Alarms::default(),
+            left: Mutex::new(HashSet::new()),
+        });
+        let (found_sender, mut found) = mpsc::channel(FOUND);
+        let mut searches = self.searches(&delivery, found_sender);
+        let concurrency = self.config.concurrency.max(1);
+        let mut deliveries = JoinSet::new();
         loop {
-            let alarm = self.next_alarm();
-            tokio::select! {
+            ::metrics::gauge!(DECISIONS_IN_DELIVERY).set(deliveries.len() as f64);
+            let has_room = deliveries.len() < concurrency;
+            let record = tokio::select! {
                 () = stop.cancelled() => break,
-                received = self.queue.recv() => match received {
-                    Some(record) => self.take_from_queue(&record).await,
+                Some(_) = deliveries.join_next() => continue,
+                received = self.queue.recv(), if has_room => match received {
+                    Some(record) => record,
                     None => break,
                 },
-                _ = search.tick() => {
-                    self.found.before = std::mem::take(&mut self.found.lately);
-                    self.search().await;
-                }
-                () = sleep(alarm.unwrap_or(period)), if alarm.is_some() => self.search().await,
-            }
+                Some(record) = found.recv(), if has_room => record,
+            };
+            let delivery = delivery.clone();
+            deliveries.spawn(async move { delivery.deliver(record).await });
         }
+        searches.abort_all();
         self.queue.close();
-        while let Some(record) = self.queue.recv().await {
-            self.take_from_queue(&record).await;
+        found.close();
+        while let Some(record) = next_left(&mut self.queue, &mut found).await {
+            while deliveries.len() >= concurrency {
+                deliveries.join_next().await;
+            }
+            let delivery = delivery.clone();
+            deliveries.spawn(async move { delivery.deliver(record).await });
+        }
+        while deliveries.join_next().await.is_some() {}
+        while searches.join_next().await.is_some() {}
+        drop(delivery);
+        while dispatcher_tasks.join_next().await.is_some() {}
+    }
+
+    fn dispatchers(&mut self) -> Vec<(Route, Dispatcher, DispatcherTask)> {
+        let websocket = WebSocketTarget { sessions: self.sessions.clone(), audience: self.audience.clone() };
+        let schedules = ScheduleTarget {
+            store: self.store.clone(),
+            per_business: self.schedules_per_business,
+            listener: self.schedule_listener.take(),
+        };
+        let targets: [(Route, Option<Arc<dyn EffectTarget>>); 4] = [
+            (Route::Websocket, Some(Arc::new(websocket))),
+            (Route::Schedules, Some(Arc::new(schedules))),
+            (Route::Kafka, self.kafka.take()),
+            (Route::Http, self.http.take()),
+        ];
+        let made = targets.into_iter().filter_map(|(route, target)| {
+            let (dispatcher, task) = Dispatcher::new(route, target?, self.target_config(route));
+            Some((route, dispatcher, task))
+        });
+        made.collect()
+    }
+
+    /// A target's configuration, with a deadline that leaves a lease enough time for the report.
+    fn target_config(&self, route: Route) -> TargetConfig {
+        let TargetConfig { concurrency, deadline } = match route {
+            Route::Websocket => self.config.websocket.clone(),
+            Route::Schedules => self.config.schedules.clone(),
+            Route::Kafka => self.config.kafka.clone(),
+            Route::Http => self.config.http.clone(),
+        };
+        TargetConfig {
+            concurrency: concurrency.max(1),
+            deadline: HumanDuration(deadline.0.min(self.config.lease.0 / 2)),
         }
     }
 
-    /// What a search has delivered meanwhile is confirmed, and what is confirmed is never sent again.
-    async fn take_from_queue(&mut self, record: &DecisionRecord) {
-        let DecisionModel { id, business_id, .. } = &record.decision;
-        if !self.found.lately.contains(id) && !self.found.before.contains(id) {
-            return self.deliver(record).await;
+    fn searches(&self, delivery: &Arc<DeliveryContext>, found: mpsc::Sender<Arc<DecisionRecord>>) -> JoinSet<()> {
+        let search = Search { delivery: delivery.clone(), found, interval: self.config.scan_interval.0 };
+        let mut searches = JoinSet::new();
+        searches.spawn(search.clone().waiting());
+        for (route, dispatcher) in &delivery.dispatchers {
+            searches.spawn(search.clone().held_back(*route, dispatcher.clone()));
         }
-        match self.store.decision(id, business_id).await {
-            Ok(Some(now)) => self.deliver(&now).await,
-            Ok(None) => {}
-            Err(error) => tracing::warn!(decision_id = id, %error, "cannot read a decision again; the search finds it"),
-        }
+        searches.spawn(search.due());
+        searches
     }
+}
 
-    fn next_alarm(&mut self) -> Option<Duration> {
-        let now = Timestamp::now();
-        let next = *self.alarms.first()?;
-        // An alarm that has gone off is answered by one search, which finds all that is due by then.
-        self.alarms.retain(|at| *at > now || *at == next);
-        if next <= now {
-            self.alarms.remove(&next);
-            return Some(Duration::ZERO);
-        }
-        Duration::try_from(next.duration_since(now)).ok()
-    }
-
-    /// Effects wait when something is not configured; a start is when that may have changed.
-    async fn retry_waiting(&mut self) {
-        let mut cursor = None;
-        loop {
-            let page = match self.store.waiting_decisions_after(cursor.as_deref(), PAGE).await {
-                Ok(page) => page,
-                Err(error) => {
-                    tracing::warn!(%error, "cannot look for waiting effects");
-                    return;
-                }
-            };
-            if !page.items.is_empty() {
-                tracing::info!(decisions = page.items.len(), "trying effects again that wait for a backend");
-            }
-            for record in page.items {
-                self.deliver(&record).await;
-            }
-            cursor = page.cursor;
-            if cursor.is_none() {
-                return;
-            }
-        }
-    }
-
-    /// Delivers everything that is due, page by page: what stays where it is hides nothing behind it.
-    async fn search(&mut self) {
-        // One moment for all pages, so that the search ends however much falls due meanwhile.
-        let (now, mut cursor) = (Timestamp::now(), None);
-        loop {
-            let page = match self.store.pending_decisions_after(now, cursor.as_deref(), PAGE).await {
-                Ok(page) => page,
-                Err(error) => {
-                    tracing::warn!(%error, "cannot look for effects that are due; trying again later");
-                    return;
-                }
-            };
-            for record in page.items {
-                self.found.lately.insert(record.decision.id.clone());
-                self.deliver(&record).await;
-            }
-            cursor = page.cursor;
-            if cursor.is_none() {
-                return;
-            }
-        }
-    }
-
-    async fn deliver(&mut self, record: &DecisionRecord) {
-        let now = Timestamp::now();
-        let due_later = record.effects.iter().filter_map(|effect| outcome::due_at(effect, now));
-        self.alarms.extend(due_later);
-        while self.alarms.len() > MAX_ALARMS {
-            self.alarms.pop_last();
-        }
-        self.leave(record, now);
-        let mut updates = outcome::deliver(record, now, &self.sessions, self.audience.as_ref());
-        let schedules = schedule::deliver(record, now, &self.store, self.schedules_per_business).await;
-        if let Some(tell) = self.tell_schedules.as_ref().filter(|_| !schedules.is_empty()) {
-            tell(&record.decision.business_id);
-        }
-        updates.extend(schedules);
-        if updates.is_empty() {
-            return;
-        }
-        let (id, business_id) = (&record.decision.id, &record.decision.business_id);
-        if let Err(error) = self.store.update_effects(id, business_id, &updates).await {
-            // They stay pending and are found by the next search; a notification that comes twice has the same id.
-            ::metrics::counter!(EFFECTS, "kind" => "any", "result" => "failed").increment(updates.len() as u64);
-            tracing::warn!(decision_id = id, %business_id, %error, "cannot note what was delivered");
-        }
-    }
-
-    /// Counts what only a newer version of the host knows how to deliver. It stays as it is, and so a newer host that
-    /// runs beside this one finds it at once.
-    fn leave(&mut self, record: &DecisionRecord, now: Timestamp) {
-        for effect in record.effects.iter().filter(|effect| outcome::is_left(effect, now)) {
-            if self.left.len() >= MAX_LEFT {
-                self.left.clear();
-            }
-            if self.left.insert(effect.id.clone()) {
-                ::metrics::counter!(EFFECTS, "kind" => "unknown", "result" => "left").increment(1);
-                let decision_id = &record.decision.id;
-                tracing::warn!(decision_id, effect_id = effect.id, "an effect is left to a newer version of the host");
-            }
-        }
+/// The next decision of two queues that take no more.
+async fn next_left(
+    queue: &mut mpsc::Receiver<Arc<DecisionRecord>>,
+    found: &mut mpsc::Receiver<Arc<DecisionRecord>>,
+) -> Option<Arc<DecisionRecord>> {
+    match queue.recv().await {
+        Some(record) => Some(record),
+        None => found.recv().await,
     }
 }

@@ -7,6 +7,8 @@ mod development_sink;
 mod effect_record;
 mod kafka;
 mod resource_action;
+pub(crate) mod schedules;
+pub(crate) mod websocket;
 
 pub use development_sink::{DevelopmentSink, SinkEntry};
 pub use effect_record::{EffectRecord, HEADERS as EFFECT_RECORD_HEADERS, KafkaTopics, UnmappedTopic, UnsendableEffect};

@@ -182,6 +182,8 @@ impl Executor {
         // The moment comes from the store's order, which all hosts share, because cursors refer to it; the clocks of
         // hosts may differ.
         written.record.decision.created_at = parts.store.moment().await?;
+        // This host attempts the effects first: no other host looks for them as long as it may be at it.
+        parts.store.lease_due_effects(&mut written.record);
         drop(scope);
         let committed = match parts.store.commit_decision(&written.record).await {
             // The decision would be too large again next time, so the record says only that it was too large.

@@ -129,7 +129,7 @@ impl RecordDraft<'_> {
             resolution: None,
         });
         let reply = self.accepted.reply.clone();
-        let record = DecisionRecord { decision, output, reply, session, review, effects };
+        let record = DecisionRecord { decision, output, reply, session, review, effects, lease: None };
         WrittenRecord { record, models }
     }
 

@@ -114,7 +114,8 @@ mod tests {
     #[test]
     fn an_error_says_whether_the_record_the_topic_or_the_brokers_are_the_cause() {
         let of = |code| SendError::of("orders", &KafkaError::MessageProduction(code));
-        let cases: [(RDKafkaErrorCode, fn(&SendError) -> bool); 7] = [
+        type Fits = fn(&SendError) -> bool;
+        let cases: [(RDKafkaErrorCode, Fits); 7] = [
             (RDKafkaErrorCode::MessageSizeTooLarge, |error| matches!(error, SendError::TooLarge { .. })),
             (RDKafkaErrorCode::UnknownTopic, |error| matches!(error, SendError::UnknownTopic { .. })),
             (RDKafkaErrorCode::TopicAuthorizationFailed, |error| matches!(error, SendError::Forbidden { .. })),

@@ -6,6 +6,7 @@ mod config;
 mod connection;
 mod cron;
 mod decisions;
+mod effects;
 mod graph;
 mod models;
 mod output;
@@ -64,6 +65,7 @@ enum Command {
     Check(check::Options),
     Graph(graph::Options),
     Decisions(decisions::Options),
+    Effects(effects::Options),
     Review(review::Options),
     Models(models::Options),
     Cron(cron::Options),
@@ -85,6 +87,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Check(options) => check::run(configured, &options),
         Command::Graph(options) => graph::run(&options),
         Command::Decisions(options) => decisions::run(configured, &options),
+        Command::Effects(options) => effects::run(configured, &options),
         Command::Review(options) => review::run(configured, &options),
         Command::Models(options) => models::run(configured, &options),
         Command::Cron(options) => cron::run(configured, &options),

@@ -82,7 +82,7 @@ pub async fn serve(
     let directory = businesses::open(&config)?;
     let webhooks::Opened { secrets: webhook_secrets, missing: missing_secrets } =
         webhooks::secrets(&config.webhooks, &directory)?;
-    let store = backends::open_store(&config.store).await?;
+    let store = backends::open_store(&config.store, config.delivery.lease.0).await?;
     let services = backends::services(&config, store.clone(), directory.clone())?;
     let compilation = crate::compiler::compilation()?;
     let sandbox = Sandbox::new(&config.sandbox, Arc::new(services), compilation).map_err(StartError::from)?;

@@ -8,6 +8,7 @@ mod cli {
     mod configuration;
     mod cron;
     mod decisions;
+    mod effects;
     mod help;
     mod models;
     mod program;

@@ -47,6 +47,9 @@ struct Inner {
     names: TableNames,
     journal_retention: Duration,
     timeline: Timeline,
+    /// The name of this process, by which it holds leases.
+    instance: String,
+    effect_lease: Duration,
     outcomes: Outcomes,
     named: Named,
 }
@@ -59,8 +62,21 @@ impl Store {
         provision::provision(&client, &tables(&config.table_prefix), config.create_tables).await?;
         let names = TableNames::new(&config.table_prefix);
         let (journal_retention, timeline) = (config.journal_retention, Timeline::new(config.wall));
+        let instance = ulid::Ulid::new().to_string();
         let (outcomes, named) = (Outcomes::default(), Named::default());
-        Ok(Self { inner: Arc::new(Inner { client, embedded, names, journal_retention, timeline, outcomes, named }) })
+        let effect_lease = config.effect_lease;
+        let inner =
+            Inner { client, embedded, names, journal_retention, timeline, instance, effect_lease, outcomes, named };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// The name of this process, by which it holds leases; each run of a process has its own.
+    pub fn instance(&self) -> &str {
+        &self.inner.instance
+    }
+
+    pub(crate) fn effect_lease(&self) -> Duration {
+        self.inner.effect_lease
     }
 
     pub(crate) fn timeline(&self) -> &Timeline {

@@ -73,6 +73,9 @@ impl fmt::Debug for WallClock {
     }
 }
 
+/// How long a host that has died delays the effects that it was to attempt.
+const EFFECT_LEASE: Duration = Duration::from_secs(30);
+
 /// How to open a [`Store`](crate::Store).
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -84,18 +87,23 @@ pub struct Config {
     pub create_tables: bool,
     /// How long journals are kept.
     pub journal_retention: Duration,
+    /// How long a host may attempt the effects of a decision before another host takes them over; longer than any
+    /// attempt takes.
+    pub effect_lease: Duration,
     /// The clock.
     pub wall: WallClock,
 }
 
 impl Config {
-    /// This backend with the defaults: prefix `signalbox-`, missing tables are created, journals are kept for 30 days.
+    /// This backend with the defaults: prefix `signalbox-`, missing tables are created, journals are kept for 30 days,
+    /// and a host attempts effects for 30 seconds before another host takes them over.
     pub fn new(backend: Backend) -> Self {
         Self {
             backend,
             table_prefix: "signalbox-".to_owned(),
             create_tables: true,
             journal_retention: Duration::from_secs(30 * 24 * 60 * 60),
+            effect_lease: EFFECT_LEASE,
             wall: WallClock::system(),
         }
     }

@@ -9,7 +9,7 @@ use ulid::Ulid;
 use crate::client::{Part, Transacted, failure, key};
 use crate::document::{ITEM_LIMIT, pack, packed_size, unpack};
 use crate::item::{AttributeMap, ItemBuilder, text};
-use crate::key::{compose, moment};
+use crate::key::{compose, instant, moment};
 use crate::optimistic::Contention;
 use crate::tables::{BY_BUSINESS, BY_CODE, BY_DUE};
 use crate::{DecisionRecord, SessionUpdate, Store, StoreError};
@@ -18,7 +18,7 @@ mod effects;
 mod queries;
 mod reviews;
 
-pub use effects::EffectUpdate;
+pub use effects::{EffectCommand, EffectCommanded, EffectUpdate, QueuedEffects};
 pub use queries::{DecisionQuery, Missed, Order, Page};
 pub use reviews::{Resolved, ReviewDecision};
 
@@ -30,6 +30,8 @@ const EFFECTS: &str = "effects";
 /// Stored beside the body, which never changes. The state of the review follows from its resolution.
 const REVIEW: &str = "review";
 const REVISION: &str = "revision";
+const LEASE_HOLDER: &str = "leaseHolder";
+const LEASE_UNTIL: &str = "leaseUntil";
 const WRITER: &str = "writer";
 
 /// The result of a commit.
@@ -203,7 +205,7 @@ impl Store {
     }
 
     async fn decision_item(&self, record: &DecisionRecord, writer: &str) -> Result<AttributeMap, StoreError> {
-        let DecisionRecord { decision, output, reply, session, review, effects } = record;
+        let DecisionRecord { decision, output, reply, session, review, effects, lease } = record;
         let body = pack(&Body { decision, output, reply, session }).await?;
         let packed = pack(effects).await?;
         let review = match review {
@@ -221,8 +223,11 @@ impl Store {
             .attribute(BODY, body)
             .attribute(EFFECTS, packed)
             .number(REVISION, 1);
-        if let Some(due) = effects::due(decision, effects, self.timeline().wall()) {
+        if let Some(due) = effects::due(record, self.timeline().wall()) {
             item = due.write(item, BY_DUE);
+        }
+        if let Some(lease) = lease {
+            item = item.text(LEASE_HOLDER, &lease.holder).text(LEASE_UNTIL, instant(lease.until));
         }
         if let Some(review) = review {
             item = item.attribute(REVIEW, review);
@@ -252,7 +257,7 @@ impl Store {
         if let Some(resolution) = review.as_ref().and_then(|review| review.resolution.as_ref()) {
             decision.outcome = resolution.verdict.outcome();
         }
-        Ok(DecisionRecord { decision, output, reply, session, review, effects })
+        Ok(DecisionRecord { decision, output, reply, session, review, effects, lease: effects::lease_of(item) })
     }
 
     fn unreadable_decision(&self, item: &AttributeMap, reason: String) -> StoreError {

@@ -26,7 +26,7 @@ pub(crate) struct Listing<'a> {
 pub(crate) struct Queue<'a> {
     pub(crate) table: &'a str,
     pub(crate) index: IndexSpec,
-    pub(crate) lane: Lane,
+    pub(crate) lane: Lane<'a>,
     /// Only items that are due at this time; none is all items.
     pub(crate) now: Option<Timestamp>,
     /// The key attributes of the table.

@@ -14,11 +14,15 @@ const SHARDS: [&str; 4] = ["0", "1", "2", "3"];
 
 /// The kind of work left for an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Lane {
+pub(crate) enum Lane<'a> {
     /// Work that can be done as soon as it is due.
     Pending,
     /// Work that waits until an operator has mended something.
     Waiting,
+    /// Work that waits until this target of effects works again.
+    HeldBack(&'a str),
+    /// Work that was given up and that an operator may have done again.
+    DeadLetter,
 }
 
 /// The place of an item in the queue.
@@ -29,7 +33,7 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    pub(crate) fn new(lane: Lane, due: Timestamp, id: &str) -> Self {
+    pub(crate) fn new(lane: Lane<'_>, due: Timestamp, id: &str) -> Self {
         let mixed = id.bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(byte)));
         let shard = SHARDS.get(mixed % SHARDS.len()).copied().unwrap_or_default();
         Self { partition: partition(lane, shard), sort: moment(due, id) }
@@ -40,10 +44,12 @@ impl Place {
     }
 }
 
-fn partition(lane: Lane, shard: &str) -> String {
+fn partition(lane: Lane<'_>, shard: &str) -> String {
     let lane = match lane {
         Lane::Pending => "pending",
         Lane::Waiting => "waiting",
+        Lane::HeldBack(target) => return format!("held-back/{target}/{shard}"),
+        Lane::DeadLetter => "dead-letter",
     };
     format!("{lane}/{shard}")
 }
@@ -54,7 +60,7 @@ impl Store {
         &self,
         table: &str,
         index: IndexSpec,
-        lane: Lane,
+        lane: Lane<'_>,
         range: KeyRange,
         limit: usize,
     ) -> Result<Vec<AttributeMap>, StoreError> {

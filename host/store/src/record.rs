@@ -22,6 +22,9 @@ pub struct DecisionRecord {
     pub review: Option<Review>,
     /// The effects to deliver. Responses are not among them, because clients read these from the record.
     pub effects: Vec<Effect>,
+    /// The host that attempts the effects that are due; none leaves them to any host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease: Option<EffectLease>,
 }
 
 /// A conversation's state after a decision.
@@ -34,6 +37,16 @@ pub struct SessionUpdate {
     pub data: JsonObject,
     /// When the state expires.
     pub expires_at: Timestamp,
+}
+
+/// The right of one host to attempt the effects of a decision. No other host attempts them until it ends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EffectLease {
+    /// The process that has the lease, by a name that each run of a process makes for itself.
+    pub holder: String,
+    /// The end of the lease, by the clocks of the hosts.
+    pub until: Timestamp,
 }
 
 /// An effect of a decision.
@@ -194,7 +207,25 @@ pub enum EffectState {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         until: Option<Timestamp>,
     },
-    /// Not to be delivered: rejected by a reviewer, or given up; final.
+    /// Held back, because its target as a whole cannot be reached or has more to deliver than it can. The effect is
+    /// attempted when the target works again. Holding it back is no attempt.
+    #[serde(rename_all = "camelCase")]
+    HeldBack {
+        /// The name of the target, for example `kafka`.
+        target: String,
+        /// Why, for people.
+        reason: String,
+    },
+    /// Given up: the target refused it, or its last attempt failed. It stays until an operator has it attempted again
+    /// or cancels it.
+    #[serde(rename_all = "camelCase")]
+    DeadLetter {
+        /// When it was given up.
+        at: Timestamp,
+        /// Why, for people.
+        reason: String,
+    },
+    /// Not to be delivered: rejected by a reviewer, or cancelled by an operator; final.
     #[serde(rename_all = "camelCase")]
     Dropped {
         /// Why, for people.
@@ -206,9 +237,9 @@ pub enum EffectState {
 }
 
 impl EffectState {
-    /// Whether the state is final.
+    /// Whether the host does nothing more about the effect by itself.
     pub fn is_final(&self) -> bool {
-        matches!(self, Self::Delivered { .. } | Self::Dropped { .. })
+        matches!(self, Self::Delivered { .. } | Self::Dropped { .. } | Self::DeadLetter { .. })
     }
 }
 

@@ -28,6 +28,8 @@ mod fires;
 mod inputs;
 #[path = "conformance/journals.rs"]
 mod journals;
+#[path = "conformance/leases.rs"]
+mod leases;
 #[path = "conformance/message_models.rs"]
 mod message_models;
 #[path = "conformance/newer.rs"]
@@ -147,6 +149,14 @@ guarantees! {
     effects::concurrent_updates_of_different_effects_all_hold,
     effects::an_update_of_what_is_not_there_names_it,
     effects::pending_decisions_come_longest_due_first,
+    leases::a_leased_decision_is_found_by_no_other_host_until_the_lease_ends,
+    leases::of_many_hosts_exactly_one_gets_a_lease,
+    leases::a_host_that_has_lost_its_lease_can_say_only_what_is_final,
+    leases::a_report_ends_the_lease_when_it_is_the_last_one,
+    leases::what_is_held_back_is_listed_for_its_target_and_its_attempts_are_not_counted,
+    leases::held_back_effects_are_looked_at_before_a_later_effect_of_their_decision,
+    leases::a_dead_letter_is_listed_until_an_operator_has_it_attempted_again_or_cancels_it,
+    leases::no_command_changes_an_effect_that_a_host_is_attempting,
     reviews::a_decision_under_review_is_read_back_and_listed_for_its_business,
     reviews::an_approval_lets_what_was_withheld_leave,
     reviews::a_rejection_drops_what_was_withheld_and_says_why,

@@ -87,6 +87,7 @@ pub(crate) fn record(id: &str, accepted: AcceptedInput, text: &str, business: Bu
         session: None,
         review,
         effects: effect.into_iter().collect(),
+        lease: None,
     }
 }
 

@@ -11,6 +11,7 @@
 mod audiences;
 mod newer;
 mod schedules;
+mod targets;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -148,6 +149,7 @@ fn decision(id: &str, kinds: Vec<EffectKind>) -> DecisionRecord {
         session: None,
         review: None,
         effects: kinds.into_iter().enumerate().map(|(n, kind)| Effect::pending(format!("{id}-{n}"), kind)).collect(),
+        lease: None,
     }
 }
 
@@ -231,7 +233,7 @@ async fn what_was_committed_and_never_handed_over_is_found_at_the_next_start() {
 async fn what_finds_the_queue_full_is_found_by_the_search() {
     let store = memory().await;
     let records: Vec<_> = (0..20).map(|n| decision(&format!("d{n}"), vec![to_user("dan")])).collect();
-    let config = RelayConfig { scan_interval: HumanDuration::millis(20), queue: 1 };
+    let config = RelayConfig { scan_interval: HumanDuration::millis(20), queue: 1, ..RelayConfig::default() };
     let world = World::start(&store, config).await;
     let dan = world.connect("dan", "manager");
     for record in &records {
@@ -282,7 +284,6 @@ async fn what_has_no_backend_waits_with_its_reason_and_is_tried_at_every_start()
         kafka,
         action("resource_action", "table", json!({})),
         action("external_call", "https://pos.example.com", json!({})),
-        action("notification", "nobody", json!({})),
     ];
     let record = decision("d1", kinds);
     store.commit_decision(&record).await.unwrap();
@@ -296,7 +297,7 @@ async fn what_has_no_backend_waits_with_its_reason_and_is_tried_at_every_start()
             other => panic!("{other:?}"),
         })
         .collect();
-    let expected = ["topic `orders`", "`table`", "pos.example.com", "`nobody`"];
+    let expected = ["topic `orders`", "`table`", "pos.example.com"];
     for (reason, part) in reasons.iter().zip(expected) {
         assert!(reason.contains(part), "{reason}");
     }
@@ -310,6 +311,19 @@ async fn what_has_no_backend_waits_with_its_reason_and_is_tried_at_every_start()
     again.settled(&marker, delivered).await;
     assert_eq!(store.decision("d1", "trattoria").await.unwrap().unwrap().effects, after.effects);
     again.end().await;
+}
+
+#[tokio::test]
+async fn a_notification_to_nobody_is_a_dead_letter_that_names_its_target() {
+    let store = memory().await;
+    let world = World::start(&store, only_queue()).await;
+    let record = decision("d1", vec![action("notification", "nobody", json!({}))]);
+    store.commit_decision(&record).await.unwrap();
+    world.relay.committed(&Arc::new(record.clone()));
+    let after = world.settled(&record, EffectState::is_final).await;
+    let EffectState::DeadLetter { reason, .. } = &after.effects[0].state else { panic!("{:?}", after.effects) };
+    assert!(reason.contains("`nobody`"), "{reason}");
+    world.end().await;
 }
 
 #[tokio::test]

@@ -75,7 +75,7 @@ async fn a_business_gets_no_more_schedules_than_it_may_have_and_keeps_those_that
     store.commit_decision(&record).await.unwrap();
     world.relay.committed(&Arc::new(record.clone()));
     let after = world.settled(&record, EffectState::is_final).await;
-    let EffectState::Dropped { reason } = &after.effects[2].state else { panic!("{:?}", after.effects) };
+    let EffectState::DeadLetter { reason, .. } = &after.effects[2].state else { panic!("{:?}", after.effects) };
     assert!(reason.contains("cron.schedules-per-business") && reason.contains("`c`"), "{reason}");
     assert!([0, 1, 3].iter().all(|index| delivered(&after.effects[*index].state)), "{:?}", after.effects);
     let names: Vec<_> = store.schedules("trattoria").await.unwrap().into_iter().map(|s| s.definition.name).collect();

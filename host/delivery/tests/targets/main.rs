@@ -56,6 +56,7 @@ fn due(kind: EffectKind) -> DueEffect {
         session: None,
         review: None,
         effects: vec![effect.clone()],
+        lease: None,
     };
     DueEffect { record: Arc::new(record), effect }
 }

@@ -3,6 +3,8 @@ mod list;
 mod show;
 mod tail;
 
+pub(super) use show::{effect_kind, effect_state, named_decision};
+
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};

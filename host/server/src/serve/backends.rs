@@ -1,6 +1,7 @@
 //! Builds the backends of the capabilities from the configuration.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use signalbox_capabilities::business::BusinessDirectory;
 use signalbox_capabilities::cron::ScheduleLimits;
@@ -14,7 +15,7 @@ use super::{StartError, webhooks};
 use crate::config::{Config, ConfigError, EgressConfig, LlmConfig, ModelConfig, StoreBackend, StoreConfig, secrets};
 
 /// Opens the store, and warns when it is not meant for production.
-pub async fn open_store(config: &StoreConfig) -> Result<Store, StartError> {
+pub async fn open_store(config: &StoreConfig, effect_lease: Duration) -> Result<Store, StartError> {
     match config.backend {
         StoreBackend::Embedded => {
             tracing::warn!(
@@ -26,7 +27,7 @@ pub async fn open_store(config: &StoreConfig) -> Result<Store, StartError> {
         StoreBackend::Memory => tracing::warn!("the store is in memory: everything is lost when the host ends"),
         StoreBackend::Dynamodb => {}
     }
-    Ok(Store::open(config.resolve()?).await?)
+    Ok(Store::open(signalbox_store::Config { effect_lease, ..config.resolve()? }).await?)
 }
 
 /// The backends of all capabilities that plugins may call.

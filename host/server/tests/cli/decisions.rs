@@ -3,7 +3,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 use signalbox_model::{MessageModel, Timestamp};
-use signalbox_store::{Backend, Committed, Config, DecisionRecord, Store};
+use signalbox_store::{Backend, Committed, Config, DecisionRecord, EffectState, EffectUpdate, Store};
 
 use super::program::Program;
 
@@ -149,6 +149,13 @@ impl Open {
 
     pub fn commit(&self, record: &DecisionRecord) {
         assert_eq!(self.runtime.block_on(self.store.commit_decision(record)).unwrap(), Committed::New);
+    }
+
+    /// Gives the decision's first effect a state.
+    pub fn update(&self, record: &DecisionRecord, state: EffectState) {
+        let update = EffectUpdate { effect_id: record.effects[0].id.clone(), state };
+        let decision = &record.decision;
+        self.runtime.block_on(self.store.update_effects(&decision.id, &decision.business_id, &[update])).unwrap();
     }
 
     pub fn store_model(&self, model: &MessageModel) {

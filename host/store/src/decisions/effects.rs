@@ -1,16 +1,25 @@
+mod command;
+mod lease;
+mod queued;
+
+pub use command::{EffectCommand, EffectCommanded};
+pub(super) use lease::lease_of;
+pub use queued::QueuedEffects;
+
 use aws_sdk_dynamodb::operation::update_item::UpdateItemInput;
 use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::SignedDuration;
 use signalbox_model::{DecisionModel, Timestamp};
 
-use super::{BODY, BUSINESS, EFFECTS, ID, REVIEW, REVISION, ReadDecision};
+use super::{BODY, BUSINESS, EFFECTS, ID, LEASE_HOLDER, LEASE_UNTIL, REVIEW, REVISION, ReadDecision};
 use crate::client::{failure, key};
 use crate::document::{ITEM_LIMIT, pack, packed_size};
 use crate::item::{AttributeMap, Update, number, text};
-use crate::listing::{PageSource, Queue, checked};
+use crate::key::instant;
 use crate::optimistic::Contention;
 use crate::queue::{Lane, Place};
 use crate::tables::{BY_DUE, BY_REVIEW, BY_REVIEW_EXPIRY};
-use crate::{DecisionRecord, Effect, EffectKind, EffectState, Page, Store, StoreError, unknown};
+use crate::{DecisionRecord, Effect, EffectKind, EffectState, Store, StoreError, unknown};
 
 /// The largest item of a rewrite. States of effects and the review make a decision's item grow, so even the largest
 /// item that a commit accepts must leave room for them.
@@ -35,54 +44,6 @@ pub(super) enum Change {
 }
 
 impl Store {
-    /// Decisions with effects that are due at `now`, the longest due first; `limit` is from 1 to 100.
-    pub async fn pending_decisions(&self, now: Timestamp, limit: u32) -> Result<Vec<DecisionRecord>, StoreError> {
-        Ok(self.pending_decisions_after(now, None, limit).await?.items)
-    }
-
-    /// Like [`Store::pending_decisions`], page by page. A caller that skips some decisions passes the page's cursor to
-    /// get the following ones.
-    pub async fn pending_decisions_after(
-        &self,
-        now: Timestamp,
-        cursor: Option<&str>,
-        limit: u32,
-    ) -> Result<Page<DecisionRecord>, StoreError> {
-        // The index is updated a little later than the table: an effect that was just delivered may still be in it.
-        let is_wanted = |record: &DecisionRecord| {
-            record.effects.iter().any(|effect| due_at(&record.decision, effect, now).is_some())
-        };
-        self.in_queue(Lane::Pending, Some(now), cursor, limit, is_wanted).await
-    }
-
-    /// Decisions with effects that wait until an operator has mended or configured something, and without pending
-    /// effects; `limit` is from 1 to 100.
-    pub async fn waiting_decisions(&self, limit: u32) -> Result<Vec<DecisionRecord>, StoreError> {
-        Ok(self.waiting_decisions_after(None, limit).await?.items)
-    }
-
-    /// Like [`Store::waiting_decisions`], page by page.
-    pub async fn waiting_decisions_after(
-        &self,
-        cursor: Option<&str>,
-        limit: u32,
-    ) -> Result<Page<DecisionRecord>, StoreError> {
-        self.in_queue(Lane::Waiting, None, cursor, limit, |record| record.effects.iter().any(waits)).await
-    }
-
-    async fn in_queue(
-        &self,
-        lane: Lane,
-        now: Option<Timestamp>,
-        cursor: Option<&str>,
-        limit: u32,
-        is_wanted: impl Fn(&DecisionRecord) -> bool,
-    ) -> Result<Page<DecisionRecord>, StoreError> {
-        let (table, limit) = (self.names().decisions.as_str(), checked(limit)?);
-        let queue = Queue { table, index: BY_DUE, lane, now, keys: [ID, BUSINESS] };
-        self.decisions_in(PageSource::Queue(queue), cursor.map(str::to_owned), limit, is_wanted).await
-    }
-
     /// Stores new states of a decision's effects, and returns the record with them. A final state does not change any
     /// more. Each change from the pending state counts as an attempt.
     pub async fn update_effects(
@@ -91,18 +52,31 @@ impl Store {
         business_id: &str,
         updates: &[EffectUpdate],
     ) -> Result<DecisionRecord, StoreError> {
+        self.change_effects(id, business_id, |record| {
+            let mut changed = false;
+            for update in updates {
+                changed |= apply(effect_of(record, &update.effect_id)?, &update.state);
+            }
+            Ok(changed)
+        })
+        .await
+    }
+
+    /// Changes a decision's effects and its lease, and returns the record with them. `change` says whether there is
+    /// anything to write; none when the decision has no such effect.
+    async fn change_effects(
+        &self,
+        id: &str,
+        business_id: &str,
+        mut change: impl FnMut(&mut DecisionRecord) -> Result<bool, UnknownEffect>,
+    ) -> Result<DecisionRecord, StoreError> {
         let table = &self.names().decisions;
         let mut contention = Contention::at(table, || format!("decision {id}"));
         loop {
             let ReadDecision { mut record, item } = self.existing_decision(id, business_id).await?;
             let not_found = |what: String| StoreError::NotFound { what, table: table.clone() };
-            let mut changed = false;
-            for update in updates {
-                let effect = record.effects.iter_mut().find(|effect| effect.id == update.effect_id);
-                let effect =
-                    effect.ok_or_else(|| not_found(format!("effect {} of decision {id}", update.effect_id)))?;
-                changed |= apply(effect, &update.state);
-            }
+            let changed = change(&mut record)
+                .map_err(|UnknownEffect(name)| not_found(format!("effect {name} of decision {id}")))?;
             if !changed || self.rewrite(&record, &item, Change::Effects).await? {
                 return Ok(record);
             }
@@ -127,7 +101,13 @@ impl Store {
         self.check_size(&decision.id, body + packed_size(&effects), REWRITE_LIMIT)?;
         let mut update =
             Update::default().set(EFFECTS, effects).set(REVISION, AttributeValue::N((read + 1).to_string()));
-        let place = due(decision, &record.effects, self.timeline().wall());
+        update = match &record.lease {
+            Some(lease) => update
+                .set(LEASE_HOLDER, AttributeValue::S(lease.holder.clone()))
+                .set(LEASE_UNTIL, AttributeValue::S(instant(lease.until))),
+            None => update.remove(LEASE_HOLDER).remove(LEASE_UNTIL),
+        };
+        let place = due(record, self.timeline().wall());
         // A newer version that stored an unknown state has also stored when the effect is due.
         let is_unknown = |effect: &Effect| matches!(effect.state, EffectState::Unknown(_));
         let stands = text(item, BY_DUE.partition).zip(text(item, BY_DUE.sort));
@@ -166,37 +146,68 @@ impl Store {
     }
 }
 
+/// The id of an effect that the decision does not have.
+struct UnknownEffect(String);
+
+fn effect_of<'r>(record: &'r mut DecisionRecord, effect_id: &str) -> Result<&'r mut Effect, UnknownEffect> {
+    let effect = record.effects.iter_mut().find(|effect| effect.id == effect_id);
+    effect.ok_or_else(|| UnknownEffect(effect_id.to_owned()))
+}
+
 /// Sets the state of an effect; false when the effect has that state, has a final one, or has one that only a newer
 /// version may change.
 fn apply(effect: &mut Effect, state: &EffectState) -> bool {
     if effect.state == *state || effect.state.is_final() || matches!(effect.state, EffectState::Unknown(_)) {
         return false;
     }
-    let tried = match effect.state {
-        EffectState::Pending => true,
-        // A waiting effect whose time had come was attempted again.
-        EffectState::Waiting { until: Some(_), .. } => !matches!(state, EffectState::Pending),
-        _ => false,
-    };
-    if tried && !matches!(state, EffectState::Withheld) {
+    if is_attempt(&effect.state, state) {
         effect.attempts = effect.attempts.saturating_add(1);
     }
     effect.state = state.clone();
     true
 }
 
-/// The place of a decision in the queue; none when none of its effects is left to deliver. The queue is read by the
-/// machine's clock, `wall`, which may have been set to a time before the decision's moment.
-pub(super) fn due(decision: &DecisionModel, effects: &[Effect], wall: Timestamp) -> Option<Place> {
-    let first = effects.iter().filter_map(|effect| due_at(decision, effect, wall)).min();
-    match first {
-        Some(at) => Some(Place::new(Lane::Pending, at, &decision.id)),
-        None if effects.iter().any(waits) => Some(Place::new(Lane::Waiting, decision.created_at, &decision.id)),
-        None => None,
+/// Whether an effect was attempted between two states: it left the host, failed, or was refused. An effect that is only
+/// held back, or for which something is not configured, was not.
+fn is_attempt(before: &EffectState, after: &EffectState) -> bool {
+    match (before, after) {
+        (_, EffectState::Pending | EffectState::Withheld | EffectState::HeldBack { .. }) => false,
+        (_, EffectState::Waiting { until: None, .. }) => false,
+        (EffectState::Pending | EffectState::HeldBack { .. }, _) => true,
+        (EffectState::Waiting { until, .. }, _) => until.is_some(),
+        _ => false,
     }
 }
 
-/// When the next attempt of an effect is due; none when its state is final or an operator has to act first.
+/// How soon a held back effect is looked at again when its decision has other effects that are due later: the decision
+/// has one place in the queue, and it is the later effects'.
+const HELD_BACK_CHECK: SignedDuration = SignedDuration::from_mins(1);
+
+/// The place of a decision in the queue; none when none of its effects is left to deliver. The queue is read by the
+/// machine's clock, `wall`, which may have been set to a time before the decision's moment.
+pub(super) fn due(record: &DecisionRecord, wall: Timestamp) -> Option<Place> {
+    let DecisionRecord { decision, effects, lease, .. } = record;
+    let place = |lane, at| Some(Place::new(lane, at, &decision.id));
+    let held_back = effects.iter().find_map(|effect| match &effect.state {
+        EffectState::HeldBack { target, .. } => Some(target),
+        _ => None,
+    });
+    if let Some(first) = effects.iter().filter_map(|effect| due_at(decision, effect, wall)).min() {
+        let at = held_back.map_or(first, |_| first.min(wall.saturating_add(HELD_BACK_CHECK).unwrap_or(first)));
+        return place(Lane::Pending, lease.as_ref().map_or(at, |lease| at.max(lease.until)));
+    }
+    if let Some(target) = held_back {
+        return place(Lane::HeldBack(target), decision.created_at);
+    }
+    if effects.iter().any(waits) {
+        return place(Lane::Waiting, decision.created_at);
+    }
+    let is_dead = |effect: &Effect| matches!(effect.state, EffectState::DeadLetter { .. });
+    if effects.iter().any(is_dead) { place(Lane::DeadLetter, decision.created_at) } else { None }
+}
+
+/// When the next attempt of an effect is due; none when its state is final, its target holds it back, or an operator
+/// has to act first.
 fn due_at(decision: &DecisionModel, effect: &Effect, wall: Timestamp) -> Option<Timestamp> {
     let created_at = decision.created_at.min(wall);
     match (&effect.state, &effect.kind) {

@@ -132,6 +132,7 @@ impl Store {
             record.decision.outcome = decided.verdict.outcome();
             let own = decided.input_id == wanted.input_id;
             settle(&mut record, decided);
+            self.lease_due_effects(&mut record);
             if self.rewrite(&record, &item, Change::Review).await? {
                 let record = Box::new(record);
                 return Ok(if own { Resolved::Done(record) } else { Resolved::AlreadyResolved(record) });

@@ -86,7 +86,7 @@ pub fn record(business_id: &str, input_id: &str, created_at: Timestamp) -> Decis
     }))
     .unwrap();
     let reply = ReplySlot::Websocket { user_id: "user-1".to_owned(), message_id: input_id.to_owned() };
-    DecisionRecord { decision, output, reply, session: None, review: None, effects: Vec::new() }
+    DecisionRecord { decision, output, reply, session: None, review: None, effects: Vec::new(), lease: None }
 }
 
 pub fn action(id: &str, execute_at: Option<Timestamp>) -> EffectKind {

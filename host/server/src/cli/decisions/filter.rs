@@ -44,6 +44,10 @@ enum ByEffects {
     Delivered,
     /// Tried without success, and tried again; the decision's record says why it failed.
     Waiting,
+    /// Held back until its target works again.
+    HeldBack,
+    /// Given up, until an operator has it attempted again; the decision's record says why.
+    DeadLetter,
     /// Never delivered; the decision's record says why.
     Dropped,
 }
@@ -98,6 +102,8 @@ fn by_effects(state: &EffectState) -> Option<ByEffects> {
         EffectState::Withheld => ByEffects::Withheld,
         EffectState::Delivered { .. } => ByEffects::Delivered,
         EffectState::Waiting { .. } => ByEffects::Waiting,
+        EffectState::HeldBack { .. } => ByEffects::HeldBack,
+        EffectState::DeadLetter { .. } => ByEffects::DeadLetter,
         EffectState::Dropped { .. } => ByEffects::Dropped,
         EffectState::Unknown(_) => return None,
     })

@@ -35,17 +35,7 @@ pub struct Options {
 }
 
 pub async fn run(config: &Config, store: &Store, options: &Options) -> anyhow::Result<ExitCode> {
-    if !is_record_id(&options.id) {
-        let id = excerpt(&options.id, LONGEST_PLACE);
-        bail!(
-            "`{}` is no decision's id; `signalbox decisions list` shows those that there are",
-            output::printable(&id)
-        );
-    }
-    let businesses = super::businesses(config, &options.business)?;
-    let Some(record) = find(store, &options.id, &businesses).await? else {
-        bail!("there is no decision {} in {}", options.id, businesses.join(", "));
-    };
+    let record = named_decision(config, store, &options.id, &options.business).await?;
     let journal = if options.journal { Some(journal(store, &record).await?) } else { None };
     if options.json {
         let mut value = serde_json::to_value(&record)?;
@@ -59,13 +49,27 @@ pub async fn run(config: &Config, store: &Store, options: &Options) -> anyhow::R
     Ok(shutdown::DONE)
 }
 
-async fn find(store: &Store, id: &str, businesses: &[String]) -> anyhow::Result<Option<DecisionRecord>> {
-    for business in businesses {
+/// The decision that a person has named; `named` are the businesses to look in, all of the directory when it is empty.
+pub async fn named_decision(
+    config: &Config,
+    store: &Store,
+    id: &str,
+    named: &[String],
+) -> anyhow::Result<DecisionRecord> {
+    if !is_record_id(id) {
+        let id = excerpt(id, LONGEST_PLACE);
+        bail!(
+            "`{}` is no decision's id; `signalbox decisions list` shows those that there are",
+            output::printable(&id)
+        );
+    }
+    let businesses = super::businesses(config, named)?;
+    for business in &businesses {
         if let Some(record) = store.decision(id, business).await? {
-            return Ok(Some(record));
+            return Ok(record);
         }
     }
-    Ok(None)
+    bail!("there is no decision {id} in {}", businesses.join(", "));
 }
 
 /// Null when the store has no journal of the decision any more.
@@ -132,7 +136,7 @@ fn story(record: &DecisionRecord, journal: Option<&Value>) -> anyhow::Result<Str
     }
     writeln!(out, "\neffects{}", if record.effects.is_empty() { "     none" } else { "" })?;
     for effect in &record.effects {
-        writeln!(out, "  {}  {}  {}", effect.id, describe(effect), state(&effect.state))?;
+        writeln!(out, "  {}  {}  {}", effect.id, effect_kind(effect), effect_state(&effect.state))?;
     }
     match journal {
         None => {}
@@ -170,7 +174,8 @@ fn reviewed(review: &Review) -> String {
     )
 }
 
-fn describe(effect: &Effect) -> String {
+/// What an effect is, for a person.
+pub fn effect_kind(effect: &Effect) -> String {
     match &effect.kind {
         EffectKind::Action(action) => match serde_json::to_value(action.action_type) {
             Ok(Value::String(kind)) => format!("{kind} on {}", action.target),
@@ -197,12 +202,17 @@ fn describe(effect: &Effect) -> String {
     }
 }
 
-fn state(state: &EffectState) -> String {
+/// How an effect stands, for a person.
+pub fn effect_state(state: &EffectState) -> String {
     match state {
         EffectState::Pending => "pending".to_owned(),
         EffectState::Withheld => "withheld until a person has reviewed the decision".to_owned(),
         EffectState::Delivered { at } => format!("delivered at {}", moment_utc(*at)),
         EffectState::Waiting { reason, .. } => format!("waiting: {reason}"),
+        EffectState::HeldBack { target, reason } => {
+            format!("held back until the target {target} works again: {reason}")
+        }
+        EffectState::DeadLetter { at, reason } => format!("dead letter since {}: {reason}", moment_utc(*at)),
         EffectState::Dropped { reason } => format!("dropped: {reason}"),
         EffectState::Unknown(state) => format!("as a newer version says: {state}"),
     }

@@ -1,0 +1,260 @@
+//! The delivery of one decision's effects, from the lease to the report.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use signalbox_model::{RetryPolicy, Timestamp};
+use signalbox_store::{DecisionRecord, Effect, EffectKind, EffectLease, EffectState, EffectUpdate, Store, StoreError};
+use tokio::sync::{Notify, mpsc};
+use tokio::time::sleep;
+
+use super::dispatcher::{Dispatched, Dispatcher};
+use crate::metrics::EFFECTS;
+use crate::route::{Route, kind, priority};
+use crate::{AttemptResult, DueEffect, retry};
+
+/// How long a finished attempt may go unreported while others of its decision go on.
+const REPORT_WITHIN: Duration = Duration::from_secs(1);
+
+/// The most moments kept at which an effect falls due; the search finds effects that fall due later.
+const MAX_ALARMS: usize = 1_024;
+
+/// The most effects remembered that were left to a newer host.
+const MAX_LEFT: usize = 10_000;
+
+/// What the deliveries of all decisions share.
+pub(super) struct DeliveryContext {
+    pub store: Store,
+    pub dispatchers: BTreeMap<Route, Dispatcher>,
+    pub default_policy: RetryPolicy,
+    pub alarms: Alarms,
+    /// Effects that are left to a newer host, each counted once.
+    pub left: Mutex<HashSet<String>>,
+}
+
+/// The next moments at which effects fall due, so that the search need not find them a scan later.
+#[derive(Default)]
+pub(super) struct Alarms {
+    moments: Mutex<BTreeSet<Timestamp>>,
+    changed: Notify,
+}
+
+impl DeliveryContext {
+    /// Attempts the effects of a decision that are due, and reports how they stand.
+    pub async fn deliver(&self, record: Arc<DecisionRecord>) {
+        let (id, business_id) = (&record.decision.id, &record.decision.business_id);
+        let record = match self.leased(&record).await {
+            Ok(Some(record)) => record,
+            // Another host has the lease, or everything was delivered meanwhile.
+            Ok(None) => return,
+            Err(error) => {
+                tracing::warn!(decision_id = id, %business_id, %error, "cannot lease a decision's effects; trying again later");
+                return;
+            }
+        };
+        let Some(lease) = record.lease.clone() else { return };
+        let now = Timestamp::now();
+        self.count_left(&record, now);
+        let mut due: BTreeMap<Route, Vec<&Effect>> = BTreeMap::new();
+        for effect in record.effects.iter().filter(|effect| is_due(effect, now)) {
+            if let Some(route) = Route::of(effect) {
+                due.entry(route).or_default().push(effect);
+            }
+        }
+        let count = due.values().map(Vec::len).sum::<usize>();
+        let (sender, mut receiver) = mpsc::channel(count.max(1));
+        let ways = due.into_iter().map(|(route, mut effects)| {
+            // The sort is stable: effects of the same priority keep their order.
+            effects.sort_by_key(|effect| std::cmp::Reverse(priority(effect)));
+            self.attempt_in_order(&record, route, effects, sender.clone())
+        });
+        let ways = futures_util::future::join_all(ways);
+        drop(sender);
+        let reports = async {
+            let mut updates = Vec::new();
+            while let Some(update) = receiver.recv().await {
+                updates.push(update);
+                let rest = async {
+                    while let Some(update) = receiver.recv().await {
+                        updates.push(update);
+                    }
+                };
+                let is_over = tokio::select! {
+                    () = rest => true,
+                    () = sleep(REPORT_WITHIN) => false,
+                };
+                if is_over {
+                    break;
+                }
+                self.report(&record, &lease, &std::mem::take(&mut updates), false).await;
+            }
+            self.report(&record, &lease, &updates, true).await;
+        };
+        tokio::join!(ways, reports);
+    }
+
+    /// Whether this version of the host can attempt an effect of the decision now.
+    pub fn can_attempt(&self, record: &DecisionRecord, now: Timestamp) -> bool {
+        record.effects.iter().any(|effect| Route::of(effect).is_some() && is_due(effect, now))
+    }
+
+    /// The decision with a lease of this host; none when another host has it.
+    async fn leased(&self, record: &Arc<DecisionRecord>) -> Result<Option<Arc<DecisionRecord>>, StoreError> {
+        let now = Timestamp::now();
+        let is_own = |holder: &str| holder == self.store.instance();
+        if record.lease.as_ref().is_some_and(|lease| is_own(&lease.holder) && lease.until > now) {
+            return Ok(Some(record.clone()));
+        }
+        let decision = &record.decision;
+        Ok(self.store.claim_effects(&decision.id, &decision.business_id, now).await?.map(Arc::new))
+    }
+
+    /// Attempts effects of one target one after the other, so that records of one decision keep their order.
+    async fn attempt_in_order(
+        &self,
+        record: &Arc<DecisionRecord>,
+        route: Route,
+        effects: Vec<&Effect>,
+        updates: mpsc::Sender<EffectUpdate>,
+    ) {
+        let Some(lease) = &record.lease else { return };
+        for effect in effects {
+            let state = match self.dispatchers.get(&route) {
+                None => EffectState::Waiting { reason: route.missing(effect), until: None },
+                Some(dispatcher) => {
+                    let due = DueEffect { record: record.clone(), effect: effect.clone() };
+                    let result = match dispatcher.dispatch(due, lease.until).await {
+                        Dispatched::Attempted(result) => result,
+                        Dispatched::Overloaded => AttemptResult::Unavailable {
+                            reason: "more is to be delivered than the target takes".to_owned(),
+                        },
+                        Dispatched::LeaseEnds => return,
+                    };
+                    let (now, jitter) = (Timestamp::now(), rand::random());
+                    retry::state_after(effect, result, route.name(), &self.default_policy, now, jitter)
+                }
+            };
+            // The receiver lives as long as this.
+            let _ = updates.send(EffectUpdate { effect_id: effect.id.clone(), state }).await;
+        }
+    }
+
+    async fn report(&self, record: &DecisionRecord, lease: &EffectLease, updates: &[EffectUpdate], done: bool) {
+        let (id, business_id) = (&record.decision.id, &record.decision.business_id);
+        let reported = self.store.report_effects(id, business_id, lease, updates, done).await;
+        for update in updates {
+            let effect = record.effects.iter().find(|effect| effect.id == update.effect_id);
+            let result = if reported.is_ok() { state_name(&update.state) } else { "unreported" };
+            ::metrics::counter!(EFFECTS, "kind" => effect.map_or("unknown", kind), "result" => result).increment(1);
+            if let (EffectState::DeadLetter { reason, .. }, Some(effect)) = (&update.state, effect) {
+                let effect_id = &effect.id;
+                tracing::error!(decision_id = id, business_id, effect_id, reason, "an effect is a dead letter");
+            }
+        }
+        match reported {
+            Ok(record) => {
+                for effect in &record.effects {
+                    if let (EffectState::HeldBack { .. }, Some(route)) = (&effect.state, Route::of(effect))
+                        && let Some(dispatcher) = self.dispatchers.get(&route)
+                    {
+                        dispatcher.note_held_back();
+                    }
+                }
+                // Also moments that have passed while this was written.
+                let known = record.effects.iter().filter(|effect| Route::of(effect).is_some());
+                self.alarms.set(known.filter_map(due_at));
+            }
+            // The effects keep their states. When the lease has ended, a host attempts them again, under the same keys.
+            Err(error) => {
+                tracing::warn!(decision_id = id, %business_id, %error, "cannot note how a decision's effects stand");
+            }
+        }
+    }
+
+    /// Counts what only a newer version of the host knows how to deliver. It stays as it is, so that a newer host that
+    /// runs beside this one finds it.
+    pub fn count_left(&self, record: &DecisionRecord, now: Timestamp) {
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        for effect in record.effects.iter().filter(|effect| is_left(effect, now)) {
+            if left.len() >= MAX_LEFT {
+                left.clear();
+            }
+            if left.insert(effect.id.clone()) {
+                ::metrics::counter!(EFFECTS, "kind" => "unknown", "result" => "left").increment(1);
+                let decision_id = &record.decision.id;
+                tracing::warn!(decision_id, effect_id = effect.id, "an effect is left to a newer version of the host");
+            }
+        }
+    }
+}
+
+impl Alarms {
+    /// Adds moments at which effects fall due.
+    pub fn set(&self, moments: impl Iterator<Item = Timestamp>) {
+        let mut alarms = self.moments.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = alarms.first().copied();
+        alarms.extend(moments);
+        while alarms.len() > MAX_ALARMS {
+            alarms.pop_last();
+        }
+        if alarms.first().copied() != before {
+            self.changed.notify_one();
+        }
+    }
+
+    /// Waits until an effect falls due.
+    pub async fn next(&self) {
+        loop {
+            let first = self.moments.lock().unwrap_or_else(PoisonError::into_inner).first().copied();
+            let Some(first) = first else {
+                self.changed.notified().await;
+                continue;
+            };
+            let now = Timestamp::now();
+            if first <= now {
+                self.moments.lock().unwrap_or_else(PoisonError::into_inner).retain(|at| *at > now);
+                return;
+            }
+            let left = Duration::try_from(first.duration_since(now)).unwrap_or_default();
+            tokio::select! {
+                () = sleep(left) => {}
+                () = self.changed.notified() => {}
+            }
+        }
+    }
+}
+
+/// The moment of the next attempt, when it is known.
+fn due_at(effect: &Effect) -> Option<Timestamp> {
+    match (&effect.state, &effect.kind) {
+        (EffectState::Pending, EffectKind::Action(action)) => action.execute_at,
+        (EffectState::Waiting { until, .. }, _) => *until,
+        _ => None,
+    }
+}
+
+/// Whether an effect is to be attempted now.
+fn is_due(effect: &Effect, now: Timestamp) -> bool {
+    let is_open =
+        matches!(effect.state, EffectState::Pending | EffectState::Waiting { .. } | EffectState::HeldBack { .. });
+    is_open && due_at(effect).is_none_or(|at| at <= now)
+}
+
+/// Whether an effect is for a newer version to deliver: it is due, and this one does not know its kind, or its state.
+fn is_left(effect: &Effect, now: Timestamp) -> bool {
+    matches!(effect.state, EffectState::Unknown(_)) || (!effect.kind.is_known() && is_due(effect, now))
+}
+
+fn state_name(state: &EffectState) -> &'static str {
+    match state {
+        EffectState::Pending => "pending",
+        EffectState::Withheld => "withheld",
+        EffectState::Delivered { .. } => "delivered",
+        EffectState::Waiting { .. } => "waiting",
+        EffectState::HeldBack { .. } => "held_back",
+        EffectState::DeadLetter { .. } => "dead_letter",
+        EffectState::Dropped { .. } => "dropped",
+        EffectState::Unknown(_) => "unknown",
+    }
+}

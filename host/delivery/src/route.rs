@@ -1,0 +1,92 @@
+//! Which target an effect is for.
+
+use signalbox_model::{ActionType, Priority};
+use signalbox_store::{Effect, EffectKind};
+
+/// The targets that there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Route {
+    /// People who are connected.
+    Websocket,
+    /// The schedules in the store.
+    Schedules,
+    /// A Kafka cluster, or what stands for it.
+    Kafka,
+    /// External services.
+    Http,
+}
+
+impl Route {
+    /// The route of an effect; none for what only a newer version of the host knows.
+    pub fn of(effect: &Effect) -> Option<Self> {
+        match &effect.kind {
+            EffectKind::Action(action) => match action.action_type {
+                ActionType::ResourceAction => Some(Self::Kafka),
+                ActionType::Notification => Some(Self::Websocket),
+                ActionType::ExternalCall => Some(Self::Http),
+                ActionType::Unknown(_) => None,
+            },
+            EffectKind::Notification { .. } => Some(Self::Websocket),
+            EffectKind::KafkaRecord { .. } => Some(Self::Kafka),
+            EffectKind::Schedule { .. } | EffectKind::CancelSchedule { .. } if effect.kind.is_known() => {
+                Some(Self::Schedules)
+            }
+            EffectKind::Schedule { .. } | EffectKind::CancelSchedule { .. } | EffectKind::Unknown(_) => None,
+        }
+    }
+
+    /// The name of the target in the store, in metrics and in logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Websocket => "websocket",
+            Self::Schedules => "schedules",
+            Self::Kafka => "kafka",
+            Self::Http => "http",
+        }
+    }
+
+    /// What has to be configured before effects can leave this way, for the operator who finds them waiting.
+    pub fn missing(self, effect: &Effect) -> String {
+        let what = match &effect.kind {
+            EffectKind::KafkaRecord { topic, .. } => format!("the record for topic `{topic}` cannot be sent"),
+            EffectKind::Action(action) if self == Self::Kafka => {
+                format!("the action on resource `{}` cannot be sent", action.target)
+            }
+            EffectKind::Action(action) => format!("`{}` cannot be called", action.target),
+            _ => "it cannot leave".to_owned(),
+        };
+        let configured = match self {
+            Self::Kafka => "no Kafka cluster is configured",
+            Self::Http => "no delivery of external calls is configured",
+            Self::Websocket | Self::Schedules => "the target is not there",
+        };
+        format!("{configured}, so {what}")
+    }
+}
+
+/// The kind of an effect, for metrics.
+pub(crate) fn kind(effect: &Effect) -> &'static str {
+    match &effect.kind {
+        EffectKind::Action(action) => match action.action_type {
+            ActionType::ResourceAction => "resource_action",
+            ActionType::Notification => "notification",
+            ActionType::ExternalCall => "external_call",
+            ActionType::Unknown(_) => "unknown",
+        },
+        EffectKind::Notification { .. } => "notification",
+        EffectKind::KafkaRecord { .. } => "kafka_record",
+        EffectKind::Schedule { .. } | EffectKind::CancelSchedule { .. } => "schedule",
+        EffectKind::Unknown(_) => "unknown",
+    }
+}
+
+/// The priority of an effect. One that only a newer version knows counts as the usual one.
+pub(crate) fn priority(effect: &Effect) -> Priority {
+    match &effect.kind {
+        EffectKind::Action(action) => match action.priority {
+            Priority::Unknown(_) => Priority::default(),
+            known => known,
+        },
+        _ => Priority::default(),
+    }
+}

@@ -1,0 +1,202 @@
+//! What the relay does with what targets answer: retries, dead letters, outages, and several hosts on one store.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::json;
+use signalbox_delivery::{AttemptResult, DueEffect, EffectTarget, Relay, RelayConfig};
+use signalbox_model::HumanDuration;
+use signalbox_sessions::Sessions;
+use signalbox_store::{Backend, Config, EffectState, QueuedEffects, Store};
+use tokio_util::sync::CancellationToken;
+
+use super::{Reviewers, World, action, decision, delivered, memory, only_queue, to_user};
+
+/// A target that answers as the test says, and notes each attempt by the effect's id.
+struct ScriptedTarget {
+    attempts: Mutex<Vec<String>>,
+    answer: Box<dyn Fn(usize) -> AttemptResult + Send + Sync>,
+}
+
+impl ScriptedTarget {
+    /// `answer` is given how many attempts came before.
+    fn new(answer: impl Fn(usize) -> AttemptResult + Send + Sync + 'static) -> Arc<Self> {
+        Arc::new(Self { attempts: Mutex::default(), answer: Box::new(answer) })
+    }
+
+    fn attempts(&self) -> Vec<String> {
+        self.attempts.lock().unwrap().clone()
+    }
+
+    fn attempts_by_effect(&self) -> HashMap<String, usize> {
+        let mut counts = HashMap::new();
+        for id in self.attempts() {
+            *counts.entry(id).or_default() += 1;
+        }
+        counts
+    }
+}
+
+#[async_trait]
+impl EffectTarget for ScriptedTarget {
+    fn name(&self) -> &'static str {
+        "scripted"
+    }
+
+    async fn attempt(&self, due: &DueEffect) -> AttemptResult {
+        let before = {
+            let mut attempts = self.attempts.lock().unwrap();
+            attempts.push(due.effect.id.clone());
+            attempts.len() - 1
+        };
+        // Another host that attempts the same effect has its chance meanwhile.
+        tokio::task::yield_now().await;
+        (self.answer)(before)
+    }
+}
+
+fn failed() -> AttemptResult {
+    AttemptResult::Failed { reason: "503 Service Unavailable".to_owned(), retry_after: None }
+}
+
+fn away() -> AttemptResult {
+    AttemptResult::Unavailable { reason: "connection refused".to_owned() }
+}
+
+/// A search that comes often.
+fn eager() -> RelayConfig {
+    RelayConfig { scan_interval: HumanDuration::millis(20), ..RelayConfig::default() }
+}
+
+fn world(store: &Store, config: RelayConfig, target: &Arc<ScriptedTarget>) -> World {
+    let sessions = Sessions::new(10);
+    let (relay, task) = Relay::new(config, store.clone(), sessions.clone(), Arc::new(Reviewers));
+    let stop = CancellationToken::new();
+    let task = task.with_kafka(target.clone()).with_http(target.clone());
+    let task = tokio::spawn(task.run(stop.clone()));
+    World { store: store.clone(), sessions, relay, stop, task }
+}
+
+fn call(policy: serde_json::Value) -> signalbox_store::EffectKind {
+    action("external_call", "https://crm.example", json!({"retryPolicy": policy}))
+}
+
+#[tokio::test]
+async fn a_failed_attempt_is_followed_by_others_until_one_is_confirmed_and_by_none_then() {
+    let store = memory().await;
+    let target = ScriptedTarget::new(|before| if before < 2 { failed() } else { AttemptResult::Delivered });
+    let world = world(&store, only_queue(), &target);
+    let policy = json!({"maxAttempts": 5, "initialInterval": 5, "backoffFactor": 2.0, "maxInterval": 50});
+    let record = decision("d1", vec![call(policy)]);
+    store.commit_decision(&record).await.unwrap();
+    world.relay.committed(&Arc::new(record.clone()));
+    let after = world.settled(&record, EffectState::is_final).await;
+    assert!(delivered(&after.effects[0].state), "{:?}", after.effects);
+    assert_eq!(after.effects[0].attempts, 3);
+    assert_eq!(target.attempts(), ["d1-0", "d1-0", "d1-0"], "each under the same key");
+    assert_eq!(after.lease, None);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn after_its_last_attempt_an_effect_is_a_dead_letter_with_the_last_reason() {
+    let store = memory().await;
+    let target = ScriptedTarget::new(|_| failed());
+    let world = world(&store, only_queue(), &target);
+    let policy = json!({"maxAttempts": 3, "initialInterval": 1, "backoffFactor": 1.0, "maxInterval": 1});
+    let record = decision("d1", vec![call(policy)]);
+    store.commit_decision(&record).await.unwrap();
+    world.relay.committed(&Arc::new(record.clone()));
+    let after = world.settled(&record, EffectState::is_final).await;
+    let EffectState::DeadLetter { reason, .. } = &after.effects[0].state else { panic!("{:?}", after.effects) };
+    assert_eq!(reason, "attempt 3 of 3 failed: 503 Service Unavailable");
+    assert_eq!(target.attempts().len(), 3);
+    let letters = store.queued_effects(&QueuedEffects::DeadLetters, None, 10).await.unwrap();
+    assert_eq!(letters.items.len(), 1);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_a_target_refuses_is_a_dead_letter_at_once_and_others_of_the_decision_leave() {
+    let store = memory().await;
+    let target = ScriptedTarget::new(|_| AttemptResult::Refused { reason: "410 Gone".to_owned() });
+    let world = world(&store, only_queue(), &target);
+    let record = decision("d1", vec![call(json!(null)), to_user("dan")]);
+    store.commit_decision(&record).await.unwrap();
+    world.relay.committed(&Arc::new(record.clone()));
+    let after = world.settled(&record, EffectState::is_final).await;
+    assert!(matches!(&after.effects[0].state, EffectState::DeadLetter { reason, .. } if reason == "410 Gone"));
+    assert!(delivered(&after.effects[1].state));
+    assert_eq!(target.attempts().len(), 1);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_is_held_back_for_a_target_that_is_away_leaves_without_a_restart_when_it_is_back() {
+    let store = memory().await;
+    // The first attempt finds it away. The breaker is not open yet, so the next one is the next search's.
+    let target = ScriptedTarget::new(|before| if before < 1 { away() } else { AttemptResult::Delivered });
+    let world = world(&store, eager(), &target);
+    let records: Vec<_> =
+        (0..150).map(|n| decision(&format!("d{n:03}"), vec![action("resource_action", "table", json!({}))])).collect();
+    for record in &records {
+        store.commit_decision(record).await.unwrap();
+        world.relay.committed(&Arc::new(record.clone()));
+    }
+    for record in &records {
+        let after = world.settled(record, delivered).await;
+        assert_eq!(after.effects[0].attempts, 1, "an attempt that found the target away does not count");
+    }
+    let attempts = target.attempts_by_effect();
+    assert_eq!(attempts.values().sum::<usize>(), 151, "{attempts:?}");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn several_hosts_on_one_store_never_attempt_the_same_effect_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = ScriptedTarget::new(|_| AttemptResult::Delivered);
+    let stores =
+        [open(folder.path(), 30_000).await, open(folder.path(), 30_000).await, open(folder.path(), 30_000).await];
+    let records: Vec<_> =
+        (0..60).map(|n| decision(&format!("d{n}"), vec![action("resource_action", "table", json!({}))])).collect();
+    for record in &records {
+        stores[0].commit_decision(record).await.unwrap();
+    }
+    let worlds = stores.each_ref().map(|store| world(store, eager(), &target));
+    for record in &records {
+        worlds[0].settled(record, delivered).await;
+    }
+    let counts: BTreeMap<_, _> = target.attempts_by_effect().into_iter().collect();
+    assert_eq!(counts.len(), 60);
+    assert!(counts.values().all(|count| *count == 1), "{counts:?}");
+    for world in worlds {
+        world.end().await;
+    }
+}
+
+#[tokio::test]
+async fn what_a_host_that_died_was_to_attempt_is_attempted_by_another_when_the_lease_has_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = ScriptedTarget::new(|_| AttemptResult::Delivered);
+    let died = open(folder.path(), 16_000).await;
+    let mut record = decision("d1", vec![action("resource_action", "table", json!({}))]);
+    died.lease_due_effects(&mut record);
+    // A lease that ends in a moment: the host that committed it has died almost as long ago as leases last.
+    record.lease.as_mut().unwrap().until = signalbox_model::Timestamp::now() + Duration::from_millis(200);
+    died.commit_decision(&record).await.unwrap();
+    let other = open(folder.path(), 30_000).await;
+    let world = world(&other, eager(), &target);
+    let after = world.settled(&record, delivered).await;
+    assert!(matches!(after.effects[0].state, EffectState::Delivered { at } if at >= record.lease.unwrap().until));
+    assert_eq!(target.attempts(), ["d1-0"]);
+    world.end().await;
+}
+
+async fn open(folder: &Path, lease: u64) -> Store {
+    let config = Config::new(Backend::Embedded { path: Some(folder.join("store.db")) });
+    Store::open(Config { effect_lease: Duration::from_millis(lease), ..config }).await.unwrap()
+}

@@ -1,0 +1,174 @@
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use serde_json::json;
+use signalbox_model::Timestamp;
+use signalbox_store::{DecisionRecord, Effect, EffectState, Page, QueuedEffects, Store, StoreError};
+
+use crate::cli::decisions::{effect_kind, effect_state};
+use crate::cli::output;
+use crate::cli::table::TextTable;
+use crate::shutdown;
+
+const PAGE: u32 = 100;
+
+/// The targets that effects can be held back for.
+const TARGETS: [&str; 4] = ["kafka", "http", "websocket", "schedules"];
+
+/// Lists effects that are due or were given up, the oldest first: a line each, with the reason.
+///
+/// Effects for later, of decisions under review, and those that have left are shown by `signalbox decisions show`.
+///
+/// Examples:
+///
+///   signalbox effects list --state dead-letter
+///   signalbox effects list --state held-back --target kafka --json
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub struct Options {
+    /// Only effects in this state; may be repeated. Without it all of them.
+    #[arg(long, value_enum)]
+    state: Vec<ListedState>,
+    /// Only effects that this target holds back: kafka, http, websocket or schedules.
+    #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(TARGETS))]
+    target: Option<String>,
+    /// Only effects of this business.
+    #[arg(long, value_name = "ID")]
+    business: Option<String>,
+    /// How many at most.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    limit: u32,
+    /// Prints JSON for programs: a list of effects, each with its decision.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum ListedState {
+    /// Due, and not delivered yet.
+    Due,
+    /// Waiting until an operator has configured something.
+    Waiting,
+    /// Held back until a target works again.
+    HeldBack,
+    /// Given up: refused by the target, or out of attempts.
+    DeadLetter,
+}
+
+/// An effect, with what it needs to be told.
+struct Listed {
+    record: DecisionRecord,
+    effect: Effect,
+}
+
+/// One of the lists in which the store keeps decisions with open effects.
+enum List {
+    Due(Timestamp),
+    Queued(QueuedEffects),
+}
+
+pub async fn run(store: &Store, options: &Options) -> anyhow::Result<ExitCode> {
+    let limit = usize::try_from(options.limit)?;
+    let mut listed = Vec::new();
+    for list in lists(options) {
+        collect(store, &list, options, limit, &mut listed).await?;
+    }
+    if options.json {
+        let effects = listed.iter().map(|Listed { record, effect }| {
+            let decision = &record.decision;
+            json!({
+                "decisionId": decision.id, "businessId": decision.business_id, "decisionCode": decision.decision_code,
+                "createdAt": decision.created_at, "effect": effect,
+            })
+        });
+        output::json(&effects.collect::<Vec<_>>())?;
+    } else if listed.is_empty() {
+        output::line("no effect waits")?;
+    } else {
+        let mut table = TextTable::new(&["DECIDED (UTC)", "BUSINESS", "DECISION", "EFFECT", "TRIES", "WHAT", "STATE"]);
+        for Listed { record, effect } in &listed {
+            let decision = &record.decision;
+            table.add([
+                output::moment(decision.created_at),
+                decision.business_id.clone(),
+                decision.id.clone(),
+                effect.id.clone(),
+                effect.attempts.to_string(),
+                effect_kind(effect),
+                effect_state(&effect.state),
+            ]);
+        }
+        table.print()?;
+    }
+    Ok(shutdown::DONE)
+}
+
+fn lists(options: &Options) -> Vec<List> {
+    let is_wanted = |state| match options.target {
+        Some(_) => state == ListedState::HeldBack,
+        None => options.state.is_empty() || options.state.contains(&state),
+    };
+    let mut lists = Vec::new();
+    if is_wanted(ListedState::Due) {
+        lists.push(List::Due(Timestamp::now()));
+    }
+    if is_wanted(ListedState::Waiting) {
+        lists.push(List::Queued(QueuedEffects::Waiting));
+    }
+    if is_wanted(ListedState::HeldBack) {
+        let is_target = |name: &&str| options.target.as_deref().is_none_or(|target| target == *name);
+        let held_back = |name: &str| List::Queued(QueuedEffects::HeldBack { target: name.to_owned() });
+        lists.extend(TARGETS.iter().copied().filter(is_target).map(held_back));
+    }
+    if is_wanted(ListedState::DeadLetter) {
+        lists.push(List::Queued(QueuedEffects::DeadLetters));
+    }
+    lists
+}
+
+async fn collect(
+    store: &Store,
+    list: &List,
+    options: &Options,
+    limit: usize,
+    listed: &mut Vec<Listed>,
+) -> anyhow::Result<()> {
+    let mut cursor: Option<String> = None;
+    loop {
+        let page = page(store, list, cursor.as_deref()).await?;
+        for record in page.items {
+            if options.business.as_ref().is_some_and(|business| *business != record.decision.business_id) {
+                continue;
+            }
+            for effect in record.effects.iter().filter(|effect| belongs(list, &effect.state)) {
+                if listed.len() >= limit {
+                    return Ok(());
+                }
+                listed.push(Listed { record: record.clone(), effect: effect.clone() });
+            }
+        }
+        cursor = page.cursor;
+        if cursor.is_none() {
+            return Ok(());
+        }
+    }
+}
+
+async fn page(store: &Store, list: &List, cursor: Option<&str>) -> Result<Page<DecisionRecord>, StoreError> {
+    match list {
+        List::Due(now) => store.pending_decisions_after(*now, cursor, PAGE).await,
+        List::Queued(list) => store.queued_effects(list, cursor, PAGE).await,
+    }
+}
+
+/// Whether an effect of a decision in a list is what the list is about.
+fn belongs(list: &List, state: &EffectState) -> bool {
+    match list {
+        List::Due(_) => matches!(state, EffectState::Pending | EffectState::Waiting { until: Some(_), .. }),
+        List::Queued(QueuedEffects::Waiting) => matches!(state, EffectState::Waiting { until: None, .. }),
+        List::Queued(QueuedEffects::HeldBack { target }) => {
+            matches!(state, EffectState::HeldBack { target: own, .. } if own == target)
+        }
+        List::Queued(QueuedEffects::DeadLetters) => matches!(state, EffectState::DeadLetter { .. }),
+    }
+}
