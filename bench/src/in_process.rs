@@ -46,6 +46,7 @@ impl InProcessHost {
             models: Arc::new(LanguageModels::none()),
             egress: None,
             schedules: Default::default(),
+            topics: Default::default(),
             answers: Arc::default(),
         };
         let directory = services.directory.clone();

@@ -30,6 +30,7 @@ pub use answers::{AnswerLedger, AnswerLimits, Answers, NoRoom, weight as json_we
 pub use calls::{CallRecord, CallScope, Calls, LimitExceeded, PluginPolicy};
 pub use grants::{Capability, GrantError, Grants};
 pub use journal::{Answer, JournalEntry};
+pub use kafka::PublishableTopics;
 pub use link::add_to_linker;
 pub use log::guest_output;
 pub use metrics::describe as describe_metrics;

@@ -2,11 +2,11 @@ use std::sync::Arc;
 
 use signalbox_store::Store;
 
-use crate::AnswerLedger;
 use crate::business::BusinessDirectory;
 use crate::cron::ScheduleLimits;
 use crate::http::Egress;
 use crate::llm::LanguageModels;
+use crate::{AnswerLedger, PublishableTopics};
 
 /// The backends of all capabilities, created once. A backend that is not configured is none, and calls of its
 /// capability fail with `not-configured`.
@@ -22,6 +22,8 @@ pub struct Services {
     pub egress: Option<Arc<Egress>>,
     /// Limits of schedules that plugins create.
     pub schedules: ScheduleLimits,
+    /// The topics that plugins can publish to.
+    pub topics: PublishableTopics,
     /// The bytes of answers that the host holds.
     pub answers: Arc<AnswerLedger>,
 }

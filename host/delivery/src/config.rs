@@ -1,3 +1,5 @@
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 use signalbox_model::{HumanDuration, RetryPolicy};
 
@@ -25,6 +27,10 @@ pub struct RelayConfig {
     pub websocket: TargetConfig,
     /// Changes of schedules.
     pub schedules: TargetConfig,
+    /// The file that stands in for Kafka where no brokers are configured and the store is embedded; without it
+    /// `effects.jsonl` beside the store's file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub development_sink: Option<PathBuf>,
 }
 
 impl Default for RelayConfig {
@@ -33,6 +39,7 @@ impl Default for RelayConfig {
             scan_interval: HumanDuration::secs(5),
             lease: HumanDuration::secs(30),
             queue: 1_024,
+            development_sink: None,
             concurrency: 256,
             retry: RetryConfig::default(),
             kafka: TargetConfig::default(),

@@ -38,6 +38,9 @@ pub use sections::{
     TelemetryConfig,
 };
 
+/// The name of the development sink beside the store's file.
+const SINK: &str = "effects.jsonl";
+
 /// Everything that can be configured, a section a field.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
@@ -93,6 +96,21 @@ impl Config {
         names
     }
 
+    /// The file that stands in for Kafka: only where no brokers are configured, and only with an embedded store,
+    /// because a store that hosts share says that this is no development. A store in memory has no file to put it
+    /// beside.
+    pub fn development_sink(&self) -> Option<PathBuf> {
+        if !self.kafka.brokers.is_empty() {
+            return None;
+        }
+        let configured = self.delivery.development_sink.clone();
+        match self.store.backend {
+            StoreBackend::Embedded => Some(configured.unwrap_or_else(|| self.store.path.with_file_name(SINK))),
+            StoreBackend::Memory => configured,
+            StoreBackend::Dynamodb => None,
+        }
+    }
+
     /// Every path of the configuration with its key.
     fn each_path(&mut self, visit: &mut dyn FnMut(&[&str], &mut PathBuf)) {
         visit(&["store", "path"], &mut self.store.path);
@@ -102,6 +120,9 @@ impl Config {
         }
         if let Some(cache) = &mut self.sandbox.cache {
             visit(&["sandbox", "cache"], cache);
+        }
+        if let Some(sink) = &mut self.delivery.development_sink {
+            visit(&["delivery", "development-sink"], sink);
         }
         if let Some(authorities) = &mut self.kafka.security.ca_file {
             visit(&["kafka", "security", "ca-file"], authorities);

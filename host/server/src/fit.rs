@@ -49,8 +49,10 @@ pub fn problems(config: &Config, written: &Written) -> Vec<Problem> {
             warn(span, "is granted `resources`, which have no backend".to_owned(), help.to_owned());
         }
         for (topic, span) in granted(plugin, Capability::Kafka) {
-            let help = "records of plugins wait in the store: this version delivers none to Kafka";
-            warn(span, format!("is granted topic `{topic}`, and nothing delivers to it"), help.to_owned());
+            if config.kafka.brokers.is_empty() && config.development_sink().is_none() {
+                let help = "add kafka.brokers and kafka.topics; until then the plugin is told `not-configured`";
+                warn(span, format!("is granted topic `{topic}`, and no broker is configured"), help.to_owned());
+            }
         }
     }
     if config.kafka.brokers.is_empty() {
@@ -65,8 +67,8 @@ pub fn problems(config: &Config, written: &Written) -> Vec<Problem> {
     problems
 }
 
-/// Errors that keep `serve` from loading the bundle: a webhook that cannot be verified, or a topic that the host uses
-/// otherwise.
+/// Errors that keep `serve` from loading the bundle: a webhook that cannot be verified, a topic that the host uses
+/// otherwise, or one that plugins may publish to and that is not mapped.
 pub fn errors(config: &Config, written: &Written) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (name, hook) in &written.inputs.webhook {
@@ -96,7 +98,35 @@ pub fn errors(config: &Config, written: &Written) -> Vec<Problem> {
                 .push(Problem::new(error.to_string(), span, "here").with_help("choose another topic for one of them"));
         }
     }
+    problems.extend(unmapped_topics(config, written));
     problems
+}
+
+/// An error for each topic that a plugin may publish to and that is mapped to no topic of the cluster. Without a
+/// cluster there is nothing to map it to.
+pub fn unmapped_topics(config: &Config, written: &Written) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (name, plugin) in &written.plugins {
+        for (topic, span) in granted(plugin, Capability::Kafka) {
+            let mapped = &config.kafka.topics;
+            if config.kafka.brokers.is_empty() || find_named(mapped, topic).is_some() {
+                continue;
+            }
+            let message = format!("plugin `{name}` is granted topic `{topic}`, which is mapped to no topic of Kafka");
+            let add = format!("add `{} = \"TOPIC\"` under [kafka.topics] of the configuration", toml_key(topic));
+            let help = match signalbox_diagnostics::nearest(topic, mapped.keys().map(String::as_str)) {
+                Some(near) => format!("{add}; or did you mean `{near}`?"),
+                None => add,
+            };
+            problems.push(Problem::new(message, span, "here").with_help(help));
+        }
+    }
+    problems
+}
+
+/// A name as a key of TOML: only one with a `.` takes quotes, because names of topics have no other such characters.
+fn toml_key(name: &str) -> String {
+    if name.contains('.') { format!("\"{name}\"") } else { name.to_owned() }
 }
 
 /// The arguments of a capability's grants to a plugin, each with its place in the manifest.

@@ -236,3 +236,22 @@ async fn a_record_whose_decision_fails_is_a_dead_letter_and_counts_as_failed() -
     assert_eq!((of_inputs("failed").await?, of_inputs("decided").await?), (Some(1.0), None));
     Ok(())
 }
+
+#[tokio::test]
+async fn a_bundle_that_may_publish_to_a_topic_that_is_not_mapped_is_not_loaded_and_the_key_to_add_is_named()
+-> Result<()> {
+    let kafka = Kafka::start()?;
+    let setup = |topics: &str| -> Result<Setup> {
+        let keys = format!("[kafka]\nbrokers = [{}]\n{topics}", json!(kafka.brokers()));
+        let businesses = Setup::new()?.business("alpha", "probe-kafka")?.business("beta", "probe-failures")?;
+        Ok(businesses.bundle(bundle("probes/kafka")?).bundle(bundle("probes/failures")?).config(&keys))
+    };
+    let host = setup("")?.start().await?;
+    let (_, ready) = host.get("/readyz").await?;
+    for part in ["bundle.toml:9:", "add `orders = ", "under [kafka.topics]"] {
+        assert!(ready.contains(part), "{part} is missing in {ready}");
+    }
+    let host = setup("[kafka.topics]\norders = \"prod.orders\"\n")?.start().await?;
+    assert!(host.get("/readyz").await?.1.contains("\"degraded\":false"));
+    Ok(())
+}

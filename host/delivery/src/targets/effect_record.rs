@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use signalbox_model::ActionType;
+use signalbox_model::{ActionType, find_named};
 use signalbox_store::{DecisionRecord, Effect, EffectKind};
 use thiserror::Error;
 
@@ -40,7 +40,8 @@ pub const HEADERS: [(&str, &str); 9] = [
 pub struct KafkaTopics {
     /// Where resource actions go.
     pub resource_actions: String,
-    /// Where plugins' records go: the real topic by the logical name that plugins use.
+    /// Where plugins' records go: the real topic by the logical name that plugins use. A name is also found in the
+    /// spelling of an environment variable.
     pub published: BTreeMap<String, String>,
 }
 
@@ -106,8 +107,8 @@ impl EffectRecord {
                 })
             }
             EffectKind::KafkaRecord { topic, key, value, headers: own } => {
-                let real = match (topics.published.get(topic), unmapped) {
-                    (Some(real), _) => real,
+                let real = match (find_named(&topics.published, topic), unmapped) {
+                    (Some((_, real)), _) => real,
                     (None, UnmappedTopic::KeepsItsName) => topic,
                     (None, UnmappedTopic::IsRefused) => {
                         return Err(UnsendableEffect::UnmappedTopic { topic: topic.clone() });

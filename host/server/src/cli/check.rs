@@ -111,6 +111,7 @@ async fn load(folder: &Path, config: &SandboxConfig) -> anyhow::Result<Result<Ge
         models: Arc::new(LanguageModels::none()),
         egress: None,
         schedules: Default::default(),
+        topics: Default::default(),
         answers: Arc::default(),
     };
     let services = Arc::new(services);

@@ -38,10 +38,14 @@ hosts = ["crm.example"]
 payments = [{ env = "G" }]
 [webhooks.business-secrets.roma]
 payments = [{ env = "I" }]
+[kafka.topics]
+orders = "prod.orders"
 [kafka.security]
 username = "u"
 password = { env = "H" }
 ca-file = "ca.pem"
+[delivery]
+development-sink = "effects.jsonl"
 [telemetry]
 metrics-token = { env = "F" }
 "#;

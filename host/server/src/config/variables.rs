@@ -15,11 +15,12 @@ const PREFIX: &str = "SIGNALBOX_";
 /// Between a table and its key.
 const SEPARATOR: &str = "__";
 /// Tables whose keys the operator chooses; `*` is any key.
-pub(super) const CHOSEN: [&[&str]; 7] = [
+pub(super) const CHOSEN: [&[&str]; 8] = [
     &["llm", "models"],
     &["egress", "secrets"],
     &["egress", "business-secrets"],
     &["egress", "business-secrets", "*"],
+    &["kafka", "topics"],
     &["webhooks", "secrets"],
     &["webhooks", "business-secrets"],
     &["webhooks", "business-secrets", "*"],

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
+use signalbox_delivery::{EFFECT_RECORD_HEADERS, ResourceActionRecord};
 use signalbox_model::AgentInput;
 use signalbox_sessions::{ClientFrame, ServerFrame};
 use signalbox_trigger_kafka::{DEAD_LETTER_HEADERS, DEAD_LETTER_VALUE_SIZE, KafkaConfig};
@@ -12,7 +13,10 @@ use super::portable::flattened;
 use super::schemas::{self, refer};
 
 pub(super) fn document() -> Value {
-    let mut schemas = schemas::components(&[refer::<AgentInput>, refer::<ClientFrame>], &[refer::<ServerFrame>]);
+    let mut schemas = schemas::components(
+        &[refer::<AgentInput>, refer::<ClientFrame>],
+        &[refer::<ServerFrame>, refer::<ResourceActionRecord>],
+    );
     let mut messages = Map::new();
     let received = frames(&mut schemas, "ClientFrame", "client", &mut messages);
     let sent = frames(&mut schemas, "ServerFrame", "server", &mut messages);
@@ -23,6 +27,8 @@ pub(super) fn document() -> Value {
     };
     messages.insert("kafka.input".to_owned(), input());
     messages.insert("kafka.deadLetter".to_owned(), dead_letter());
+    messages.insert("kafka.resourceAction".to_owned(), resource_action());
+    messages.insert("kafka.publishedRecord".to_owned(), published_record());
     remove_unused(&mut schemas, &messages);
     json!({
         "asyncapi": "3.0.0",
@@ -33,7 +39,7 @@ pub(super) fn document() -> Value {
                 "Coordinators send what is to be decided and hear decisions, over one WebSocket with the subprotocol \
                  `{SUBPROTOCOL}`. The token goes into the `Authorization` header, a second subprotocol \
                  `bearer.<token>`, or the first frame. Records of Kafka topics are decided too; what never can be is put \
-                 with the dead letters."
+                 with the dead letters. What decisions have other services do leaves as records of Kafka as well."
             ),
             "license": {"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
         },
@@ -65,6 +71,27 @@ pub(super) fn document() -> Value {
                 },
                 "messages": {"kafka.deadLetter": {"$ref": "#/components/messages/kafka.deadLetter"}},
             },
+            "kafkaResourceActions": {
+                "address": "{resourceActionsTopic}",
+                "title": "Actions on resources that other services own",
+                "description": "Records of one business are on the same partition. A record may come more than once, each \
+                    time with the same signalbox-idempotency-key.",
+                "parameters": {
+                    "resourceActionsTopic": {
+                        "description": "kafka.resource-actions-topic of the host.",
+                        "default": KafkaConfig::default().resource_actions_topic,
+                    },
+                },
+                "messages": {"kafka.resourceAction": {"$ref": "#/components/messages/kafka.resourceAction"}},
+            },
+            "kafkaPublishedRecords": {
+                "address": "{publishedTopic}",
+                "title": "Records of plugins",
+                "description": "Each topic that the operator has mapped a logical name to, under kafka.topics. A record may come \
+                    more than once, each time with the same signalbox-idempotency-key.",
+                "parameters": {"publishedTopic": {"description": "A topic of kafka.topics of the host."}},
+                "messages": {"kafka.publishedRecord": {"$ref": "#/components/messages/kafka.publishedRecord"}},
+            },
         },
         "operations": {
             "receiveFrame": {
@@ -90,6 +117,18 @@ pub(super) fn document() -> Value {
                 "channel": {"$ref": "#/channels/kafkaDeadLetters"},
                 "summary": "What the host puts aside.",
                 "messages": [{"$ref": "#/channels/kafkaDeadLetters/messages/kafka.deadLetter"}],
+            },
+            "sendResourceAction": {
+                "action": "send",
+                "channel": {"$ref": "#/channels/kafkaResourceActions"},
+                "summary": "What a decision has another service do.",
+                "messages": [{"$ref": "#/channels/kafkaResourceActions/messages/kafka.resourceAction"}],
+            },
+            "sendPublishedRecord": {
+                "action": "send",
+                "channel": {"$ref": "#/channels/kafkaPublishedRecords"},
+                "summary": "What a plugin publishes.",
+                "messages": [{"$ref": "#/channels/kafkaPublishedRecords/messages/kafka.publishedRecord"}],
             },
         },
         "components": {"messages": messages, "schemas": schemas},
@@ -139,6 +178,44 @@ fn dead_letter() -> Value {
         "contentType": "application/octet-stream",
         "payload": {"title": "DeadLetterValue", "description": "The value of the record, whatever it was."},
     })
+}
+
+/// A resource action: the host's headers, and a value of the host's own shape.
+fn resource_action() -> Value {
+    json!({
+        "name": "resourceAction",
+        "title": "A resource action",
+        "summary": "What the service that owns a resource is to do.",
+        "headers": effect_headers("ResourceActionHeaders", true),
+        "contentType": "application/json",
+        "payload": {"$ref": "#/components/schemas/ResourceActionRecord"},
+        "bindings": {"kafka": {"key": {"type": "string", "description": "The business's id."}}},
+    })
+}
+
+/// A plugin's record: the host's headers besides its own, and a value of any shape.
+fn published_record() -> Value {
+    let key = "The plugin's key, else the business's id. Records with the same key are on the same partition.";
+    json!({
+        "name": "publishedRecord",
+        "title": "A plugin's record",
+        "summary": "Headers of the plugin's own come after those of the host.",
+        "headers": effect_headers("PublishedRecordHeaders", false),
+        "contentType": "application/octet-stream",
+        "payload": {"title": "PublishedValue", "description": "What the plugin wrote, whatever it is."},
+        "bindings": {"kafka": {"key": {"type": "string", "description": key}}},
+    })
+}
+
+/// The schema of the headers that the host gives to an effect's record.
+fn effect_headers(title: &str, of_action: bool) -> Value {
+    let on_both = |name: &str| !matches!(name, "signalbox-priority" | "signalbox-execute-at" | "content-type");
+    let optional = |name: &str| matches!(name, "signalbox-correlation-id" | "signalbox-execute-at");
+    let headers = EFFECT_RECORD_HEADERS.iter().filter(|(name, _)| of_action || on_both(name));
+    let required: Vec<&str> = headers.clone().map(|(name, _)| *name).filter(|name| !optional(name)).collect();
+    let properties: Map<String, Value> =
+        headers.map(|(name, says)| ((*name).to_owned(), json!({"type": "string", "description": says}))).collect();
+    json!({"title": title, "type": "object", "properties": properties, "required": required})
 }
 
 /// Replaces a frame's schema with a message and a schema for each of its variants; returns the messages' names.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value};
+use signalbox_delivery::ResourceActionRecord;
 use signalbox_model::{
     AgentAction, AgentContext, AgentInput, AgentOutput, AgentResponse, BusinessInfo, Content, DecisionModel,
     MessageModel, RagContext, Review, WebSocketErrorResponse,
@@ -43,6 +44,7 @@ fn leaving(visit: Visit<'_>) {
     visit("PendingReview", subschema::<PendingReview>);
     visit("Problem", subschema::<ProblemDetails>);
     visit("RagContext", subschema::<RagContext>);
+    visit("ResourceActionRecord", subschema::<ResourceActionRecord>);
     visit("Review", subschema::<Review>);
     visit("ReviewPage", subschema::<ReviewPage>);
     visit("ServerFrame", subschema::<ServerFrame>);
@@ -110,7 +112,7 @@ mod tests {
     #[test]
     fn every_schema_is_a_valid_schema_under_its_own_name() {
         let all = all();
-        assert_eq!(all.len(), 22);
+        assert_eq!(all.len(), 23);
         for (name, schema) in all {
             jsonschema::draft202012::meta::validate(&schema).unwrap_or_else(|error| panic!("{name}: {error}"));
             assert_eq!(schema["title"], name);

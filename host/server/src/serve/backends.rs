@@ -7,7 +7,7 @@ use signalbox_capabilities::business::BusinessDirectory;
 use signalbox_capabilities::cron::ScheduleLimits;
 use signalbox_capabilities::http::{Egress, SystemLookup};
 use signalbox_capabilities::llm::{LanguageModels, OpenAi, OpenAiSettings, Scripted};
-use signalbox_capabilities::{AnswerLedger, Services};
+use signalbox_capabilities::{AnswerLedger, PublishableTopics, Services};
 use signalbox_store::Store;
 use signalbox_trigger_cron::CronConfig;
 
@@ -40,8 +40,20 @@ pub fn services(config: &Config, store: Store, directory: Arc<BusinessDirectory>
         models,
         egress,
         schedules: schedules(&config.cron),
+        topics: topics(config),
         answers: AnswerLedger::new(limits),
     })
+}
+
+/// The topics that plugins can publish to.
+fn topics(config: &Config) -> PublishableTopics {
+    if !config.kafka.brokers.is_empty() {
+        return PublishableTopics::Mapped(config.kafka.topics.clone());
+    }
+    match config.development_sink() {
+        Some(_) => PublishableTopics::All,
+        None => PublishableTopics::None,
+    }
 }
 
 /// The limits for schedules that plugins make.

@@ -159,10 +159,34 @@ impl Bundles {
             let failed = Failed::new(path, Some(&business_type), cause.to_string(), None);
             return Err(Failed { cause: Some(cause), ..failed });
         }
-        match self.config.kafka.check(&bundle, &generation.inputs) {
-            Ok(()) => Ok((path.to_owned(), generation)),
-            Err(error) => Err(Failed::new(path, Some(&business_type), error.to_string(), None)),
+        if let Err(error) = self.config.kafka.check(&bundle, &generation.inputs) {
+            return Err(Failed::new(path, Some(&business_type), error.to_string(), None));
         }
+        match self.unmapped_topics(path, &generation) {
+            Some(failed) => Err(failed),
+            None => Ok((path.to_owned(), generation)),
+        }
+    }
+
+    /// Refuses a bundle whose plugins may publish to topics that are mapped to none of the cluster's.
+    fn unmapped_topics(&self, path: &Path, generation: &Generation) -> Option<Failed> {
+        let problems = fit::unmapped_topics(&self.config, &generation.written);
+        if problems.is_empty() {
+            return None;
+        }
+        let count = problems.len();
+        let report = generation.written.report(problems);
+        let first = report.problems().next().map(|first| {
+            let help = first.help.unwrap_or_default();
+            format!("bundle.toml:{}:{}: {}; {help}", first.line, first.column, first.message)
+        });
+        let reason = match (first.unwrap_or_default(), count) {
+            (first, 1) => first,
+            (first, count) => format!("{first}, and {} more", count - 1),
+        };
+        log_problems(&report);
+        let report = report.render(std::io::stderr().is_terminal());
+        Some(Failed::new(path, Some(&generation.business_type), reason, Some(report)))
     }
 
     async fn publish(&self, path: &Path, generation: Generation) -> Result<(), StartError> {

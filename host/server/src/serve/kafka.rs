@@ -1,16 +1,20 @@
-//! Starts the Kafka consumer when brokers are configured.
+//! Starts the Kafka consumer when brokers are configured, and makes the target of effects that leave by Kafka.
 
-use signalbox_graph::Inputs;
+use std::sync::Arc;
+
+use signalbox_delivery::{DevelopmentSink, EffectTarget, KafkaTarget, KafkaTopics};
 use signalbox_intake::Intake;
-use signalbox_kafka::KafkaConnection;
+use signalbox_kafka::{KafkaConnection, KafkaProducer};
 use signalbox_model::Clock;
 use signalbox_trigger_kafka::{KafkaConfig, KafkaConsumer, KafkaError};
 
 use super::StartError;
-use crate::config::secrets;
+use crate::config::{Config, secrets};
 
 /// How to connect to the brokers, with the password opened; none when there are no brokers.
 pub fn connection(config: &KafkaConfig) -> Result<Option<KafkaConnection>, StartError> {
+    // A topic of the host's own configuration that is used twice is not the fault of a bundle.
+    config.check_own_topics()?;
     let KafkaConfig { brokers, client_id, security, .. } = config;
     if brokers.is_empty() {
         return Ok(None);
@@ -23,6 +27,35 @@ pub fn connection(config: &KafkaConfig) -> Result<Option<KafkaConnection>, Start
     Ok(Some(connection.map_err(KafkaError::from)?))
 }
 
+/// Where resource actions and plugins' records go: to the brokers, or to the development sink, which is told. Without
+/// either there is no target, and such effects wait.
+#[expect(dead_code, reason = "the relay does not take targets yet")]
+pub fn target(
+    config: &Config,
+    connection: Option<&KafkaConnection>,
+) -> Result<Option<Arc<dyn EffectTarget>>, StartError> {
+    let topics = KafkaTopics {
+        resource_actions: config.kafka.resource_actions_topic.clone(),
+        published: config.kafka.topics.clone(),
+    };
+    if let Some(connection) = connection {
+        let producer = KafkaProducer::new(connection, config.kafka.send_timeout.0).map_err(KafkaError::from)?;
+        return Ok(Some(Arc::new(KafkaTarget::new(producer, topics))));
+    }
+    let Some(path) = config.development_sink() else { return Ok(None) };
+    let file = path.display().to_string();
+    let sink = DevelopmentSink::open(path, topics).map_err(|error| {
+        let key = "delivery.development-sink";
+        StartError::Internal(format!("the development sink {file} cannot be opened: {error}; name another with {key}"))
+    })?;
+    tracing::warn!(
+        file,
+        "no Kafka cluster is configured: what would leave by Kafka is appended to the development sink, and no other \
+         system sees it; `signalbox effects tail` shows it"
+    );
+    Ok(Some(Arc::new(sink)))
+}
+
 /// Begins to read. Without brokers nothing is read, and a warning names each bundle that declares topics.
 pub fn start(
     config: &KafkaConfig,
@@ -30,8 +63,6 @@ pub fn start(
     intake: &Intake,
     clock: &Clock,
 ) -> Result<Option<KafkaConsumer>, StartError> {
-    // A topic of the host's own configuration that is used twice is not the fault of a bundle.
-    config.check("no bundle", &Inputs::default())?;
     let Some(connection) = connection else { return Ok(None) };
     Ok(Some(KafkaConsumer::start(config, connection, intake.clone(), clock.clone())?))
 }

@@ -279,7 +279,8 @@ fn a_second_check_compiles_nothing() {
 #[test]
 fn a_bundle_is_held_against_the_configuration_with_a_place_and_a_way_out_for_each() {
     let program = Program::new(
-        "[webhooks.secrets]\nEVENTS = [{ env = 'E' }]\n[llm.models.large]\nprovider = 'scripted'\nfile = 'l.toml'\n",
+        "[webhooks.secrets]\nEVENTS = [{ env = 'E' }]\n[llm.models.large]\nprovider = 'scripted'\nfile = 'l.toml'\n\
+         [store]\nbackend = 'dynamodb'\n",
     );
     let text = MANIFEST
         .replace(
@@ -318,7 +319,7 @@ fn a_bundle_is_held_against_the_configuration_with_a_place_and_a_way_out_for_eac
         "the private address 10.0.0.1",
         "egress.private-networks",
         "`resources`, which have no backend",
-        "topic `orders`",
+        "topic `orders`, and no broker is configured",
         "topic `pos.events`, and no broker is configured",
         "permission `mesage`",
         "did you mean `message`?",
@@ -329,6 +330,23 @@ fn a_bundle_is_held_against_the_configuration_with_a_place_and_a_way_out_for_eac
     std::fs::remove_file(program.path("signalbox.toml")).unwrap();
     let ran = program.run(&["check", "bundle", "--json"]);
     assert!(!ran.out.contains("lage") && !ran.out.contains("mesage"), "{}", ran.out);
+}
+
+#[test]
+fn a_topic_to_publish_to_that_is_mapped_to_none_is_an_error_that_names_the_key_to_add() {
+    let program = Program::new("[kafka]\nbrokers = ['b:9092']\n[kafka.topics]\norders = 'prod.orders'\n");
+    let grant = "component = \"answer.wasm\"\ngrants = { kafka = [\"orders\", \"order\", \"pos.events\"] }";
+    program.write("bundle/bundle.toml", &MANIFEST.replace("component = \"answer.wasm\"", grant));
+    std::fs::write(program.path("bundle/answer.wasm"), NOTHING).unwrap();
+    let ran = program.run(&["check", "bundle"]);
+    ran.refused(&[
+        "granted topic `order`, which is mapped to no topic",
+        "bundle.toml:9:",
+        "add `order = \"TOPIC\"` under [kafka.topics]",
+        "did you mean `orders`?",
+        "add `\"pos.events\" = \"TOPIC\"`",
+    ]);
+    assert!(!ran.err.contains("topic `orders`,"), "{}", ran.err);
 }
 
 #[test]

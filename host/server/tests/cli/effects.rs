@@ -1,3 +1,7 @@
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::Stdio;
+
+use serde_json::json;
 use signalbox_model::Timestamp;
 use signalbox_store::{DecisionRecord, EffectState};
 
@@ -55,4 +59,59 @@ fn an_operator_has_a_dead_letter_attempted_again_and_cancels_what_is_not_wanted_
     run("cancel", &held_back, &[]).refused(&["cannot be cancelled"]);
     let unknown = ["effects", "retry", "dec_2", "act_none", "--business", "roma"];
     program.run(&unknown).refused(&["has no effect `act_none`", "signalbox decisions show dec_2"]);
+}
+
+fn line(id: &str, extra: &serde_json::Value) -> String {
+    let mut line = json!({
+        "writtenAt": "2026-12-01T11:00:00.123456Z", "topic": "signalbox.resource-actions", "key": "roma",
+        "headers": [["signalbox-idempotency-key", id]],
+    });
+    line.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+    format!("{line}\n")
+}
+
+#[test]
+fn the_sinks_records_are_shown_readably_and_to_programs_as_they_are() {
+    let program = Program::new("");
+    let json = line("act_1", &json!({"value": {"id": "act_1", "note": "\u{202e}mirrored"}}));
+    let raw = line("act_2", &json!({"valueBase64": "/wA=", "ofANewerVersion": 1}));
+    program.write(".signalbox/effects.jsonl", &format!("{json}{{\"writtenAt\":\n{raw}{{\"cut off"));
+    let shown = program.run(&["effects", "tail"]);
+    assert_eq!(shown.code, 0, "{}", shown.err);
+    for part in [
+        "2026-12-01 11:00:00 UTC  signalbox.resource-actions  key roma",
+        "  signalbox-idempotency-key: act_1",
+        "\"note\": \"\\u202emirrored\"",
+        "base64: /wA=",
+    ] {
+        assert!(shown.out.contains(part), "{part} is missing in\n{}", shown.out);
+    }
+    assert!(shown.err.contains("no record"), "a line that is none is told: {}", shown.err);
+    let told = program.run(&["effects", "tail", "--json"]);
+    assert_eq!(told.out.lines().count(), 2, "{}", told.out);
+}
+
+#[test]
+fn records_are_followed_as_they_are_written() {
+    let program = Program::new("");
+    let mut command = program.command(&["effects", "tail", "--follow", "--json"]);
+    let mut tail = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(tail.stdout.take().unwrap()).lines();
+    program.write(".signalbox/effects.jsonl", &line("act_1", &json!({"value": 1})));
+    assert!(lines.next().unwrap().unwrap().contains("act_1"));
+    let path = program.path(".signalbox/effects.jsonl");
+    let mut file = std::fs::OpenOptions::new().append(true).open(path).unwrap();
+    file.write_all(line("act_2", &json!({"value": 2})).as_bytes()).unwrap();
+    assert!(lines.next().unwrap().unwrap().contains("act_2"));
+    tail.kill().unwrap();
+    tail.wait().unwrap();
+}
+
+#[test]
+fn without_a_sink_the_command_says_where_effects_go() {
+    let program = Program::new("");
+    program.run(&["effects", "tail"]).refused(&["there is no development sink", ".signalbox/effects.jsonl"]);
+    program.run(&["effects", "tail", "--set", "kafka.brokers=[\"b:1\"]"]).refused(&["leave by Kafka"]);
+    program.run(&["effects", "tail", "--set", "store.backend=dynamodb"]).refused(&["effects wait for [kafka] brokers"]);
+    program.run(&["effects", "tail", "--set", "store.backend=memory"]).refused(&["development-sink"]);
 }

@@ -10,6 +10,7 @@ fn every_command_teaches_with_an_example() {
         "check",
         "graph",
         "decisions",
+        "effects",
         "review",
         "models",
         "cron",
@@ -26,6 +27,8 @@ fn every_command_teaches_with_an_example() {
         let help = program.run(&["cron", command, "--help"]);
         assert!(help.out.contains(&format!("Example: signalbox cron {command}")), "{}", help.out);
     }
+    let help = program.run(&["effects", "tail", "--help"]);
+    assert!(help.out.contains("Example: signalbox effects tail"), "{}", help.out);
     let help = program.run(&["review", "list", "--help"]);
     assert!(help.out.contains("Example: signalbox review list"), "{}", help.out);
     for command in ["import", "list", "show", "render"] {

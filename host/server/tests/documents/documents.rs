@@ -162,6 +162,8 @@ async fn the_asyncapi_document_has_a_message_for_every_frame() {
         "server.welcome",
         "kafka.deadLetter",
         "kafka.input",
+        "kafka.publishedRecord",
+        "kafka.resourceAction",
     ] {
         assert!(names.iter().any(|known| *known == name), "{name} is not in {names:?}");
     }
@@ -204,7 +206,7 @@ async fn client_generators_find_enums_titles_and_nothing_that_they_stumble_over(
 }
 
 #[tokio::test]
-async fn the_asyncapi_document_describes_records_that_go_in_and_dead_letters() {
+async fn the_asyncapi_document_describes_records_that_go_in_dead_letters_and_what_leaves() {
     let host = start().await;
     let asyncapi = document(&host, "/asyncapi.json").await;
     let input = json!({
@@ -215,12 +217,26 @@ async fn the_asyncapi_document_describes_records_that_go_in_and_dead_letters() {
     let validator = component(&asyncapi, payload.rsplit('/').next().unwrap());
     assert_valid(&validator, &input, "an input");
     assert!(!validator.is_valid(&json!({"id": "i-1"})));
-    let headers = &asyncapi["components"]["messages"]["kafka.deadLetter"]["headers"];
-    for name in headers["required"].as_array().unwrap() {
-        assert!(headers["properties"][name.as_str().unwrap()]["description"].is_string(), "{name} is described");
+    for message in ["deadLetter", "publishedRecord", "resourceAction"] {
+        let headers = &asyncapi["components"]["messages"][format!("kafka.{message}")]["headers"];
+        for name in headers["required"].as_array().unwrap() {
+            assert!(headers["properties"][name.as_str().unwrap()]["description"].is_string(), "{name} is described");
+        }
     }
+    let mut action = json!({
+        "id": "act_1", "type": "resource_action", "target": "table", "payload": {"table": 7}, "priority": "high",
+        "decision": {"id": "dec_1", "code": "BOOK", "type": "booking", "confidence": 0.75}, "businessId": "trattoria",
+        "businessType": "restaurant", "createdAt": "2026-11-23T08:00:00Z"
+    });
+    let payload = asyncapi["components"]["messages"]["kafka.resourceAction"]["payload"]["$ref"].as_str().unwrap();
+    let validator = component(&asyncapi, payload.rsplit('/').next().unwrap());
+    assert_valid(&validator, &action, "a resource action");
+    action.as_object_mut().unwrap().remove("decision");
+    assert!(!validator.is_valid(&action));
+    const CHANNELS: [&str; 5] =
+        ["kafkaDeadLetters", "kafkaInputs", "kafkaPublishedRecords", "kafkaResourceActions", "websocket"];
     let channels = asyncapi["channels"].as_object().unwrap();
-    assert_eq!(channels.keys().collect::<Vec<_>>(), ["kafkaDeadLetters", "kafkaInputs", "websocket"]);
+    assert_eq!(channels.keys().collect::<Vec<_>>(), CHANNELS);
 }
 
 #[tokio::test]

@@ -1,4 +1,6 @@
-use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Deserializer, Serialize, de};
 use signalbox_kafka::KafkaSecurity;
 use signalbox_model::{HumanDuration, HumanSize};
 
@@ -18,6 +20,12 @@ pub struct KafkaConfig {
     pub inputs_topic: Option<String>,
     /// Where records go that can never be decided.
     pub dead_letter_topic: String,
+    /// Where resource actions go.
+    #[serde(deserialize_with = "topic")]
+    pub resource_actions_topic: String,
+    /// The topics that plugins may publish to: the topic by the logical name that grants and plugins use.
+    #[serde(deserialize_with = "topics")]
+    pub topics: BTreeMap<String, String>,
     /// Where a group begins that has read nothing yet: `earliest` or `latest`.
     pub start_at: StartAt,
     /// The largest record, with its key and headers.
@@ -34,7 +42,8 @@ pub struct KafkaConfig {
     pub retry_after: HumanDuration,
     /// The longest such pause.
     pub longest_retry_after: HumanDuration,
-    /// How long a dead letter may take to be confirmed before it is sent again.
+    /// How long a record that the host sends may take to be confirmed before it is sent again: a dead letter, a
+    /// resource action or a plugin's record.
     pub send_timeout: HumanDuration,
     /// How long the brokers wait for a host that says nothing before others take its partitions.
     pub session_timeout: HumanDuration,
@@ -62,6 +71,8 @@ impl Default for KafkaConfig {
             group_id: "signalbox".to_owned(),
             inputs_topic: None,
             dead_letter_topic: "signalbox.dead-letters".to_owned(),
+            resource_actions_topic: "signalbox.resource-actions".to_owned(),
+            topics: BTreeMap::new(),
             start_at: StartAt::default(),
             record_size: HumanSize(256 * 1024),
             in_flight: 32,
@@ -75,4 +86,27 @@ impl Default for KafkaConfig {
             revoke_timeout: HumanDuration::secs(10),
         }
     }
+}
+
+fn topic<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let topic = String::deserialize(deserializer)?;
+    check_name(&topic).map_err(de::Error::custom)?;
+    Ok(topic)
+}
+
+fn topics<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
+    let topics = BTreeMap::<String, String>::deserialize(deserializer)?;
+    for (name, topic) in &topics {
+        check_name(topic).map_err(|problem| de::Error::custom(format!("`{name}`: {problem}")))?;
+    }
+    Ok(topics)
+}
+
+/// The brokers' own rule; a record for any other name would only be refused when it leaves.
+fn check_name(topic: &str) -> Result<(), String> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    if topic.is_empty() || topic.len() > 249 || !topic.chars().all(allowed) {
+        return Err(format!("`{topic}` is no name of a Kafka topic; use 1 to 249 letters, digits, `.`, `-` and `_`"));
+    }
+    Ok(())
 }

@@ -85,23 +85,40 @@ pub enum KafkaError {
 }
 
 impl KafkaConfig {
+    /// Checks that each topic of the configuration has one use. Plugins must not publish to a topic of the host itself:
+    /// records on the topic of inputs speak for every user and business.
+    pub fn check_own_topics(&self) -> Result<(), KafkaError> {
+        let own = self.own_topics();
+        for (index, (key, topic)) in own.iter().enumerate() {
+            let before = own.iter().take(index).find(|(_, other)| other == topic);
+            if let Some((other, _)) = before {
+                return Err(KafkaError::Topic { topic: (*topic).to_owned(), one: (*key).to_owned(), other });
+            }
+        }
+        self.topics.iter().try_for_each(|(name, topic)| self.check_use(topic, || format!("kafka.topics.{name}")))
+    }
+
     /// Checks that the host itself uses none of a bundle's topics.
     pub fn check(&self, bundle: &str, inputs: &Inputs) -> Result<(), KafkaError> {
-        let taken = |topic: &str, one: String| {
-            let other = match topic {
-                _ if topic == self.dead_letter_topic => "kafka.dead-letter-topic",
-                _ if self.inputs_topic.as_deref() == Some(topic) => "kafka.inputs-topic",
-                _ => return Ok(()),
-            };
-            Err(KafkaError::Topic { topic: topic.to_owned(), one, other })
-        };
-        if self.inputs_topic.as_ref() == Some(&self.dead_letter_topic) {
-            taken(&self.dead_letter_topic, "kafka.inputs-topic".to_owned())?;
+        let place = |name: &str| format!("[inputs.kafka.{name}] of {bundle}");
+        inputs.kafka.iter().try_for_each(|(name, input)| self.check_use(&input.topic, || place(name)))
+    }
+
+    fn check_use(&self, topic: &str, place: impl FnOnce() -> String) -> Result<(), KafkaError> {
+        match self.own_topics().into_iter().find(|(_, own)| *own == topic) {
+            Some((other, _)) => Err(KafkaError::Topic { topic: topic.to_owned(), one: place(), other }),
+            None => Ok(()),
         }
-        inputs
-            .kafka
-            .iter()
-            .try_for_each(|(name, input)| taken(&input.topic, format!("[inputs.kafka.{name}] of {bundle}")))
+    }
+
+    /// The topics of the host itself, with their keys.
+    fn own_topics(&self) -> Vec<(&'static str, &str)> {
+        let mut own = vec![
+            ("kafka.dead-letter-topic", self.dead_letter_topic.as_str()),
+            ("kafka.resource-actions-topic", self.resource_actions_topic.as_str()),
+        ];
+        own.extend(self.inputs_topic.as_deref().map(|topic| ("kafka.inputs-topic", topic)));
+        own
     }
 
     /// The topics to subscribe to at this moment: the host's own, and those of every business's bundle.
@@ -242,13 +259,27 @@ mod tests {
             config.check("the bundle", &Inputs { kafka: [("k".to_owned(), input)].into(), ..Inputs::default() })
         };
         check("orders").unwrap();
-        for (topic, other) in [("inputs", "kafka.inputs-topic"), ("signalbox.dead-letters", "kafka.dead-letter-topic")]
-        {
+        for (topic, other) in [
+            ("inputs", "kafka.inputs-topic"),
+            ("signalbox.dead-letters", "kafka.dead-letter-topic"),
+            ("signalbox.resource-actions", "kafka.resource-actions-topic"),
+        ] {
             let error = check(topic).unwrap_err().to_string();
             assert!(error.contains("[inputs.kafka.k] of the bundle") && error.contains(other), "{error}");
         }
+    }
+
+    #[test]
+    fn topics_of_the_configuration_are_used_once_and_plugins_publish_to_none_of_the_hosts() {
+        let default = KafkaConfig::default;
+        default().check_own_topics().unwrap();
         let dead = Some("signalbox.dead-letters".to_owned());
-        let config = KafkaConfig { inputs_topic: dead, ..KafkaConfig::default() };
-        assert!(config.check("the bundle", &Inputs::default()).is_err());
+        let error = KafkaConfig { inputs_topic: dead, ..default() }.check_own_topics().unwrap_err().to_string();
+        assert!(error.contains("kafka.inputs-topic and kafka.dead-letter-topic"), "{error}");
+        let topics = |topic: &str| [("orders".to_owned(), topic.to_owned())].into();
+        KafkaConfig { topics: topics("prod.orders"), ..default() }.check_own_topics().unwrap();
+        let config = KafkaConfig { topics: topics("inputs"), inputs_topic: Some("inputs".to_owned()), ..default() };
+        let error = config.check_own_topics().unwrap_err().to_string();
+        assert!(error.contains("kafka.topics.orders and kafka.inputs-topic"), "{error}");
     }
 }

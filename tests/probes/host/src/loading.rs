@@ -70,6 +70,7 @@ pub async fn sandbox(compilation: Compilation, choose: impl FnOnce(&mut SandboxC
         models: Arc::new(LanguageModels::none()),
         egress: None,
         schedules: Default::default(),
+        topics: Default::default(),
         answers: Arc::default(),
     };
     Ok(Sandbox::new(&config, Arc::new(services), compilation)?)

@@ -14,7 +14,7 @@ use signalbox_capabilities::business::BusinessDirectory;
 use signalbox_capabilities::cron::ScheduleLimits;
 use signalbox_capabilities::http::{Egress, EgressRules, Lookup, SystemLookup};
 use signalbox_capabilities::llm::{LanguageModels, Scripted};
-use signalbox_capabilities::{AnswerLedger, AnswerLimits, Services};
+use signalbox_capabilities::{AnswerLedger, AnswerLimits, PublishableTopics, Services};
 use signalbox_executor::{
     EventCall, Executor, ExecutorConfig, ExecutorParts, Generations, HandleError, Handled, HandlerEvent, Progress,
     Silent,
@@ -45,6 +45,8 @@ pub struct Options {
     pub script: Option<String>,
     /// The limits for schedules that plugins make.
     pub schedules: ScheduleLimits,
+    /// The topics that plugins can publish to.
+    pub topics: PublishableTopics,
     /// The limits for answers to plugins.
     pub answers: AnswerLimits,
 }
@@ -92,6 +94,7 @@ impl World {
             models: Arc::new(models),
             egress: egress.transpose().map_err(anyhow::Error::msg)?.map(Arc::new),
             schedules: options.schedules,
+            topics: options.topics.clone(),
             answers: answers.clone(),
         };
         let directory = services.directory.clone();
