@@ -6,7 +6,7 @@ mod grant;
 mod journaled;
 
 pub use address::{Network, is_public};
-pub use egress::{Egress, EgressRules, EgressSecret, Lookup, SystemLookup};
+pub use egress::{Egress, EgressRules, EgressSecret, Lookup, PostAnswer, PostError, SystemLookup};
 pub use grant::{HttpGrant, forbidden_grant};
 
 use std::time::Duration;

@@ -21,6 +21,7 @@ pub use relay::{Relay, RelayTask};
 pub use review::{may_review, review_view};
 pub use target::{AttemptResult, DueEffect, EffectTarget};
 pub use targets::{
-    ActingDecision, DevelopmentSink, EFFECT_RECORD_HEADERS, EffectRecord, KafkaTarget, KafkaTopics,
-    ResourceActionRecord, SinkEntry, UnmappedTopic, UnsendableEffect,
+    ActingDecision, DevelopmentSink, EFFECT_RECORD_HEADERS, EffectRecord, ExternalCallConfig, ExternalCallReceivers,
+    HostPattern, HttpTarget, KafkaTarget, KafkaTopics, ReceiverConfig, ReceiverError, ResourceActionRecord, SinkEntry,
+    UnmappedTopic, UnsendableEffect,
 };

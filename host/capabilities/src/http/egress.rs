@@ -1,9 +1,11 @@
 //! The only way for plugins to send requests to other services: checks the grant, the operator's rules, private
-//! addresses and limits.
+//! addresses and limits. The host sends the external calls of decisions through it too, by [`Egress::post`].
 //!
 //! Every name is resolved here, and the connection is made to an address that was checked here. The client resolves
 //! names with [`GuardedDns`] only, so a DNS answer that changes after the check has no effect. An address in a URL is
 //! checked before the request, because it is not resolved.
+
+mod post;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -20,6 +22,8 @@ use url::{Host, Url};
 
 use super::address::{Network, is_public};
 use super::grant::HttpGrant;
+
+pub use post::{PostAnswer, PostError};
 
 /// The largest body in either direction, in bytes.
 const LARGEST_BODY: usize = 1024 * 1024;
@@ -174,7 +178,7 @@ impl Egress {
         request: Request,
         idempotency_key: &str,
     ) -> Result<Response, Error> {
-        let url = self.check_url(&request)?;
+        let url = self.check_url(&request.url)?;
         if !grants.iter().any(|grant| grant.allows(request.method, &url)) {
             let origin = url.origin().ascii_serialization();
             return Err(Error::Denied(format!("plugin {plugin} has no grant for {:?} {origin}", request.method)));
@@ -207,14 +211,11 @@ impl Egress {
         self.requests.try_acquire(business.to_owned()).map_err(|limit| Error::Unavailable(in_words(limit)))
     }
 
-    fn check_url(&self, request: &Request) -> Result<Url, Error> {
-        if request.url.len() > LONGEST_URL {
-            return Err(Error::Invalid(format!(
-                "the URL has {} bytes; at most {LONGEST_URL} are taken",
-                request.url.len()
-            )));
+    fn check_url(&self, url: &str) -> Result<Url, Error> {
+        if url.len() > LONGEST_URL {
+            return Err(Error::Invalid(format!("the URL has {} bytes; at most {LONGEST_URL} are taken", url.len())));
         }
-        let url = Url::parse(&request.url).map_err(|error| Error::Invalid(format!("the URL is malformed: {error}")))?;
+        let url = Url::parse(url).map_err(|error| Error::Invalid(format!("the URL is malformed: {error}")))?;
         match url.scheme() {
             "https" => {}
             "http" if self.config.allow_plain_http => {}
@@ -328,14 +329,21 @@ fn broken(error: reqwest::Error) -> Error {
     if error.is_timeout() {
         return Error::Timeout;
     }
-    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(&error);
-    while let Some(inner) = source {
-        if let Some(private) = inner.downcast_ref::<PrivateAddress>() {
-            return Error::Denied(private.to_string());
-        }
-        source = inner.source();
+    match private_address(&error) {
+        Some(private) => Error::Denied(private.to_string()),
+        None => Error::Unavailable(error.without_url().to_string()),
     }
-    Error::Unavailable(error.without_url().to_string())
+}
+
+fn private_address(error: &reqwest::Error) -> Option<&PrivateAddress> {
+    causes(error).find_map(|cause| cause.downcast_ref::<PrivateAddress>())
+}
+
+/// An error and what caused it, the outermost first.
+fn causes<'e>(
+    error: &'e (dyn std::error::Error + 'static),
+) -> impl Iterator<Item = &'e (dyn std::error::Error + 'static)> {
+    std::iter::successors(Some(error), |error| error.source())
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@
 )]
 
 mod development_sink;
+mod http;
 mod kafka;
 
 use std::sync::Arc;

@@ -29,7 +29,6 @@ pub fn connection(config: &KafkaConfig) -> Result<Option<KafkaConnection>, Start
 
 /// Where resource actions and plugins' records go: to the brokers, or to the development sink, which is told. Without
 /// either there is no target, and such effects wait.
-#[expect(dead_code, reason = "the relay does not take targets yet")]
 pub fn target(
     config: &Config,
     connection: Option<&KafkaConnection>,
