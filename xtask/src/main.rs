@@ -38,7 +38,12 @@ enum Task {
         once: bool,
     },
     /// Build what the tests need and run all of them: guests, format, tidy, lints, tests.
-    Test,
+    Test {
+        /// Run the tests of the store and of Kafka against DynamoDB Local and Apache Kafka, and nothing else; starts
+        /// both if they do not run, and ends those that it started.
+        #[arg(long)]
+        real: bool,
+    },
     /// Build the plugins to WebAssembly and put each bundle together under `target/plugins`.
     BuildPlugins {
         /// Build the probes of `tests/probes` as well, to `target/probes`.
@@ -93,7 +98,8 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let workspace = Workspace::locate()?;
     match arguments.task {
         Task::Demo { once } => demo::run(&workspace, once),
-        Task::Test => test::run(&workspace),
+        Task::Test { real: false } => test::run(&workspace),
+        Task::Test { real: true } => test::run_real(&workspace),
         Task::BuildPlugins { probes } => guests::run(&workspace, probes),
         Task::Bench { only } => {
             let arguments: Vec<String> = only.iter().map(|part| format!("--only={part}")).collect();

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Subcommand;
 
 use crate::workspace::Workspace;
@@ -67,9 +67,8 @@ impl Installed {
 pub fn run(workspace: &Workspace, action: Action) -> Result<ExitCode> {
     match action {
         Action::Up => {
-            up(workspace)?;
             // Only the variables are on the standard output, so that a shell can evaluate it.
-            for (name, value) in environment(workspace)? {
+            for (name, value) in up(workspace)?.variables {
                 println!("export {name}={value}");
             }
             Ok(ExitCode::SUCCESS)
@@ -82,18 +81,31 @@ pub fn run(workspace: &Workspace, action: Action) -> Result<ExitCode> {
     }
 }
 
-/// The names of the services that a call of [`up`] started.
-pub type Started = Vec<&'static str>;
+/// The services, once all of them answer.
+pub struct Up {
+    /// The names of those that this call started.
+    pub started: Vec<&'static str>,
+    /// The variables that tell the tests about the services.
+    pub variables: Vec<(&'static str, String)>,
+}
 
-/// Starts the services that do not run, and waits until every service answers. If one fails, those that this call
+/// Starts the services that do not run, and waits until every service answers. If one does not, those that this call
 /// started are ended.
-pub fn up(workspace: &Workspace) -> Result<Started> {
+pub fn up(workspace: &Workspace) -> Result<Up> {
     let folder = folder(workspace);
     let mut record = Record::read(&folder)?;
     let mut installed = Vec::new();
     for service in SERVICES {
         if let Some(running) = record.services.get(service.name).filter(|running| running.runs()) {
-            eprintln!("{} runs already at {}, process {}", service.title, running.address, running.pid);
+            let Running { pid, address, .. } = running;
+            (service.ask)(*address).with_context(|| {
+                format!(
+                    "{} runs already as process {pid} and does not answer at {address}; end it with `cargo xtask \
+                     services down`",
+                    service.title
+                )
+            })?;
+            eprintln!("{} runs already at {address}, process {pid}", service.title);
             continue;
         }
         installed.push((service, install(workspace, service)?));
@@ -112,7 +124,14 @@ pub fn up(workspace: &Workspace) -> Result<Started> {
         }
         eprintln!("{} answers at {}, process {}", service.title, process.running.address, process.running.pid);
     }
-    Ok(launched.iter().map(|(service, _)| service.name).collect())
+    let variable = |service: &&Service| {
+        let running = record.services.get(service.name)?;
+        Some((service.variable, (service.value)(running.address)))
+    };
+    Ok(Up {
+        started: launched.iter().map(|(service, _)| service.name).collect(),
+        variables: SERVICES.iter().filter_map(variable).collect(),
+    })
 }
 
 fn install(workspace: &Workspace, service: &Service) -> Result<Installed> {
@@ -132,7 +151,11 @@ fn launch(service: &Service, installed: &Installed, record: &mut Record, folder:
     eprintln!("{} is being started at {address}; its log is {}", service.title, process::log(installed).display());
     let launched = Launched::start(command, Running { pid: 0, address, token }, process::log(installed))?;
     record.services.insert(service.name.to_owned(), launched.running.clone());
-    record.write(folder)?;
+    if let Err(error) = record.write(folder) {
+        // Without a record `down` would never find the process.
+        launched.running.end()?;
+        return Err(error);
+    }
     Ok(launched)
 }
 
@@ -187,16 +210,6 @@ fn status(workspace: &Workspace) -> Result<ExitCode> {
         println!("{} {}", service.title, told.unwrap_or_else(|problem| problem));
     }
     Ok(if all { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// The variables that tell the tests about the services.
-pub fn environment(workspace: &Workspace) -> Result<Vec<(&'static str, String)>> {
-    let record = Record::read(&folder(workspace))?;
-    let variable = |service: &Service| match record.services.get(service.name) {
-        Some(running) => Ok((service.variable, (service.value)(running.address))),
-        None => bail!("{} does not run; start it with `cargo xtask services up`", service.title),
-    };
-    SERVICES.iter().map(|service| variable(service)).collect()
 }
 
 fn folder(workspace: &Workspace) -> PathBuf {

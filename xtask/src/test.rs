@@ -1,6 +1,7 @@
 //! Every check before a change lands. All steps run, also after one has failed.
 
 mod counts;
+mod real;
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, ExitCode, Stdio};
@@ -11,6 +12,7 @@ use crate::steps::Steps;
 use crate::workspace::{Workspace, shown, succeed};
 use crate::{fuzz, guests, soak, tidy, tools};
 use counts::Counts;
+pub use real::run as run_real;
 
 /// Long enough to show memory that grows with every round.
 const SOAK_MINUTES: f64 = 3.0;
@@ -34,22 +36,24 @@ pub fn run(workspace: &Workspace) -> Result<ExitCode> {
     steps.attempt("build of the probes", || guests::build_probes(workspace));
     steps.attempt("lints of the plugins", || lint(workspace.guest_cargo(&plugins)));
     steps.attempt("lints of the probes", || lint(workspace.guest_cargo(&probes)));
-    steps.attempt("tests of the plugins", || test(workspace.guest_cargo(&plugins), &mut counts));
+    steps.attempt("tests of the plugins", || test(workspace.guest_cargo(&plugins), ALL, &mut counts));
     steps.attempt("lints", || lint(workspace.cargo()));
-    steps.attempt("tests", || test(workspace.cargo(), &mut counts));
+    steps.attempt("tests", || test(workspace.cargo(), ALL, &mut counts));
     steps.attempt("soak", || soak::soak(workspace, SOAK_MINUTES));
 
-    println!("\n{}", closing_line(&steps, &counts));
-    Ok(if steps.failed.is_empty() && counts.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(close("cargo xtask test", &steps, &counts))
 }
 
 fn lint(mut cargo: Command) -> Result<()> {
     succeed(cargo.args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
 }
 
-/// Runs the tests of a workspace, shows their output as it comes, and sums up their counts.
-fn test(mut cargo: Command, counts: &mut Counts) -> Result<()> {
-    cargo.args(["test", "--workspace", "--no-fail-fast"]).stdout(Stdio::piped());
+/// Every test of a workspace.
+const ALL: &[&str] = &["--workspace", "--no-fail-fast"];
+
+/// Runs tests, shows their output as it comes, and sums up their counts.
+fn test(mut cargo: Command, arguments: &[&str], counts: &mut Counts) -> Result<()> {
+    cargo.arg("test").args(arguments).stdout(Stdio::piped());
     let mut child = cargo.spawn().with_context(|| format!("`{}` cannot be started", shown(&cargo)))?;
     if let Some(output) = child.stdout.take() {
         // A test may print invalid UTF-8, at which the counting must not stop.
@@ -67,9 +71,15 @@ fn test(mut cargo: Command, counts: &mut Counts) -> Result<()> {
     Ok(())
 }
 
-fn closing_line(steps: &Steps, counts: &Counts) -> String {
+/// Prints what came of the task.
+fn close(task: &str, steps: &Steps, counts: &Counts) -> ExitCode {
+    println!("\n{}", closing_line(task, steps, counts));
+    if steps.failed.is_empty() && counts.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn closing_line(task: &str, steps: &Steps, counts: &Counts) -> String {
     let mut line = format!(
-        "cargo xtask test: {} tests passed, {} failed, {} ignored; {} steps passed, {} failed",
+        "{task}: {} tests passed, {} failed, {} ignored; {} steps passed, {} failed",
         counts.passed,
         counts.failed,
         counts.ignored,

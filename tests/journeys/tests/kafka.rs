@@ -5,22 +5,26 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use serde_json::json;
-use signalbox_tests_support::{DEADLINE, Host, Kafka, Sent, Setup, bundle};
+use signalbox_tests_support::{DEADLINE, Host, Kafka, MockKafka, Sent, Setup, bundle};
 use tempfile::TempDir;
 
 use super::decisions;
 
+/// Short names; in the cluster every test has its own.
 const TOPIC: &str = "orders";
+const INPUTS: &str = "inputs";
+const DEAD: &str = "dead-letters";
+const GROUP: &str = "signalbox";
 
 /// The bundle `probes/failures` with a topic; the folder is deleted with the returned value.
-fn with_a_topic() -> Result<(TempDir, PathBuf)> {
+fn with_a_topic(topic: &str) -> Result<(TempDir, PathBuf)> {
     let folder = TempDir::new()?;
     for entry in fs::read_dir(bundle("probes/failures")?)? {
         let entry = entry?;
         fs::copy(entry.path(), folder.path().join(entry.file_name()))?;
     }
     let manifest = folder.path().join("bundle.toml");
-    let input = format!("[inputs.websocket]\n[inputs.kafka.orders]\ntopic = \"{TOPIC}\"\n");
+    let input = format!("[inputs.websocket]\n[inputs.kafka.orders]\ntopic = \"{topic}\"\n");
     let text = fs::read_to_string(&manifest)?.replace("[inputs.websocket]\n", &input);
     fs::write(&manifest, text)?;
     let path = folder.path().to_owned();
@@ -29,14 +33,23 @@ fn with_a_topic() -> Result<(TempDir, PathBuf)> {
 
 fn reading(kafka: &Kafka, bundle: PathBuf) -> Result<Setup> {
     let keys = format!(
-        "[kafka]\nbrokers = [{}]\ninputs-topic = \"inputs\"\ncommit-interval = \"50ms\"\nsession-timeout = \"6s\"",
-        json!(kafka.brokers())
+        "[kafka]\nbrokers = [{}]\ngroup-id = {}\ninputs-topic = {}\ndead-letter-topic = {}\n\
+         commit-interval = \"50ms\"\nsession-timeout = \"6s\"",
+        json!(kafka.brokers()),
+        json!(kafka.name(GROUP)),
+        json!(kafka.name(INPUTS)),
+        json!(kafka.name(DEAD))
     );
     Ok(Setup::new()?
         .business("alpha", "probe-failures")?
         .business("beta", "probe-failures")?
         .bundle(bundle)
         .config(&keys))
+}
+
+/// The label of a topic's metrics.
+fn topic_label(kafka: &Kafka, topic: &str) -> String {
+    format!("topic=\"{}\"", kafka.name(topic))
 }
 
 async fn send_order(kafka: &Kafka, number: usize) -> Result<()> {
@@ -63,7 +76,7 @@ async fn decided(host: &Host, business: &str, count: usize) -> Result<()> {
 async fn committed(kafka: &Kafka, records: usize) -> Result<()> {
     let waiting = async {
         loop {
-            let offsets = kafka.committed("signalbox", TOPIC, 2)?;
+            let offsets = kafka.committed(GROUP, TOPIC, 2)?;
             if offsets.values().sum::<i64>() == i64::try_from(records)? {
                 return anyhow::Ok(());
             }
@@ -75,10 +88,10 @@ async fn committed(kafka: &Kafka, records: usize) -> Result<()> {
 
 #[tokio::test]
 async fn records_are_decided_and_what_never_can_be_is_put_aside() -> Result<()> {
-    let (_folder, bundle) = with_a_topic()?;
     let kafka = Kafka::start()?;
-    kafka.topic(TOPIC, 2)?;
-    kafka.topic("inputs", 1)?;
+    let (_folder, bundle) = with_a_topic(&kafka.name(TOPIC))?;
+    kafka.topic(TOPIC, 2).await?;
+    kafka.topic(INPUTS, 1).await?;
     let host = reading(&kafka, bundle)?.start().await?;
     send_order(&kafka, 1).await?;
     let input = json!({
@@ -86,14 +99,14 @@ async fn records_are_decided_and_what_never_can_be_is_put_aside() -> Result<()> 
         "content": {"text": "bună ziua"}, "timestamp": "2026-11-23T08:00:00Z", "correlationId": "cor-i-1"
     });
     let value = input.to_string();
-    kafka.send("inputs", Sent { key: Some("k"), value: Some(&value), ..Sent::default() }).await?;
-    kafka.send("inputs", Sent { key: Some("k"), value: Some("poison"), ..Sent::default() }).await?;
+    kafka.send(INPUTS, Sent { key: Some("k"), value: Some(&value), ..Sent::default() }).await?;
+    kafka.send(INPUTS, Sent { key: Some("k"), value: Some("poison"), ..Sent::default() }).await?;
 
     decided(&host, "alpha", 1).await?;
     decided(&host, "beta", 1).await?;
     // The order has no text, for which the bundle has no decision: it is recorded as failed, and becomes a dead letter
     // too.
-    let dead = kafka.read("signalbox.dead-letters", 2).await?;
+    let dead = kafka.read(DEAD, 2).await?;
     let of = |reason: &str| dead.iter().find(|letter| letter.header("dead-letter-reason") == Some(reason));
     assert!(of("decision_failed").is_some(), "{dead:?}");
     let poison = of("value_no_json_object").context("the poison is put aside")?;
@@ -104,7 +117,7 @@ async fn records_are_decided_and_what_never_can_be_is_put_aside() -> Result<()> 
         line.contains("cor-i-1") && line.contains("input decided")
     });
     line.await?;
-    let label = ["topic=\"inputs\"", "result=\"dead_letter\""];
+    let label = [&topic_label(&kafka, INPUTS), "result=\"dead_letter\""];
     assert_eq!(host.metric("signalbox_kafka_records_total", &label).await?, Some(1.0));
     let label = ["reason=\"value_no_json_object\""];
     assert_eq!(host.metric("signalbox_kafka_dead_letters_total", &label).await?, Some(1.0));
@@ -113,9 +126,9 @@ async fn records_are_decided_and_what_never_can_be_is_put_aside() -> Result<()> 
 
 #[tokio::test]
 async fn kill_9_in_the_middle_of_many_records_loses_none_and_decides_each_once() -> Result<()> {
-    let (_folder, bundle) = with_a_topic()?;
     let kafka = Kafka::start()?;
-    kafka.topic(TOPIC, 2)?;
+    let (_folder, bundle) = with_a_topic(&kafka.name(TOPIC))?;
+    kafka.topic(TOPIC, 2).await?;
     let mut host = reading(&kafka, bundle)?.start().await?;
     for number in 0..60 {
         send_order(&kafka, number).await?;
@@ -138,9 +151,9 @@ async fn kill_9_in_the_middle_of_many_records_loses_none_and_decides_each_once()
 
 #[tokio::test]
 async fn sigterm_commits_what_is_decided_and_leaves_the_group() -> Result<()> {
-    let (_folder, bundle) = with_a_topic()?;
     let kafka = Kafka::start()?;
-    kafka.topic(TOPIC, 2)?;
+    let (_folder, bundle) = with_a_topic(&kafka.name(TOPIC))?;
+    kafka.topic(TOPIC, 2).await?;
     let mut host = reading(&kafka, bundle)?.start().await?;
     for number in 0..10 {
         send_order(&kafka, number).await?;
@@ -158,7 +171,7 @@ async fn sigterm_commits_what_is_decided_and_leaves_the_group() -> Result<()> {
 
 #[tokio::test]
 async fn without_brokers_a_host_starts_and_names_the_topics_that_are_not_read() -> Result<()> {
-    let (_folder, bundle) = with_a_topic()?;
+    let (_folder, bundle) = with_a_topic(TOPIC)?;
     let host = Setup::new()?.business("alpha", "probe-failures")?.bundle(bundle).start().await?;
     let line = host.log().wait_for("about the topic", |line| line.to_string().contains("no broker is configured"));
     assert!(line.await?.to_string().contains(TOPIC));
@@ -166,11 +179,12 @@ async fn without_brokers_a_host_starts_and_names_the_topics_that_are_not_read() 
     Ok(())
 }
 
+/// With the mock cluster even where the environment has a real one, which does not stop when a test tells it to.
 #[tokio::test]
 async fn a_host_whose_brokers_are_away_is_ready_all_the_same_and_says_so() -> Result<()> {
-    let (_folder, bundle) = with_a_topic()?;
-    let kafka = Kafka::start()?;
-    kafka.topic(TOPIC, 2)?;
+    let kafka = MockKafka::start()?;
+    let (_folder, bundle) = with_a_topic(&kafka.name(TOPIC))?;
+    kafka.topic(TOPIC, 2).await?;
     kafka.down()?;
     let host = reading(&kafka, bundle)?.start().await?;
     host.log().wait_for("about the brokers", |line| line.to_string().contains("Kafka: ")).await?;
@@ -180,16 +194,16 @@ async fn a_host_whose_brokers_are_away_is_ready_all_the_same_and_says_so() -> Re
 
 #[tokio::test]
 async fn a_group_that_begins_at_the_end_misses_nothing_through_a_kill_9_and_its_lag_is_seen() -> Result<()> {
-    let (_folder, bundle) = with_a_topic()?;
     let kafka = Kafka::start()?;
-    kafka.topic(TOPIC, 2)?;
+    let (_folder, bundle) = with_a_topic(&kafka.name(TOPIC))?;
+    kafka.topic(TOPIC, 2).await?;
     for number in 0..5 {
         send_order(&kafka, number).await?;
     }
     let mut host = reading(&kafka, bundle)?.config("start-at = \"latest\"").start().await?;
     for partition in ["partition=\"0\"", "partition=\"1\""] {
         let seen = async {
-            while host.metric("signalbox_kafka_lag", &["topic=\"orders\"", partition]).await?.is_none() {
+            while host.metric("signalbox_kafka_lag", &[&topic_label(&kafka, TOPIC), partition]).await?.is_none() {
                 tokio::time::sleep(std::time::Duration::from_millis(50)).await;
             }
             anyhow::Ok(())
@@ -207,10 +221,10 @@ async fn a_group_that_begins_at_the_end_misses_nothing_through_a_kill_9_and_its_
 
 #[tokio::test]
 async fn a_record_whose_decision_fails_is_a_dead_letter_and_counts_as_failed() -> Result<()> {
-    let (_folder, bundle) = with_a_topic()?;
     let kafka = Kafka::start()?;
-    for topic in [TOPIC, "inputs", "signalbox.dead-letters"] {
-        kafka.topic(topic, 1)?;
+    let (_folder, bundle) = with_a_topic(&kafka.name(TOPIC))?;
+    for topic in [TOPIC, INPUTS, DEAD] {
+        kafka.topic(topic, 1).await?;
     }
     let host = reading(&kafka, bundle)?.start().await?;
     let input = json!({
@@ -218,13 +232,14 @@ async fn a_record_whose_decision_fails_is_a_dead_letter_and_counts_as_failed() -
         "content": {"text": "panic"}, "timestamp": "2026-11-23T08:00:00Z"
     });
     let value = input.to_string();
-    kafka.send("inputs", Sent { key: Some("k"), value: Some(&value), ..Sent::default() }).await?;
-    let dead = kafka.read("signalbox.dead-letters", 1).await?;
+    kafka.send(INPUTS, Sent { key: Some("k"), value: Some(&value), ..Sent::default() }).await?;
+    let dead = kafka.read(DEAD, 1).await?;
     assert_eq!(dead[0].header("dead-letter-reason"), Some("decision_failed"));
     assert_eq!(dead[0].value.as_deref(), Some(value.as_bytes()));
     decided(&host, "beta", 1).await?;
     let of_inputs = async |result: &str| {
-        host.metric("signalbox_kafka_records_total", &["topic=\"inputs\"", &format!("result=\"{result}\"")]).await
+        host.metric("signalbox_kafka_records_total", &[&topic_label(&kafka, INPUTS), &format!("result=\"{result}\"")])
+            .await
     };
     let counted = async {
         while of_inputs("failed").await?.is_none() {

@@ -1,22 +1,38 @@
+mod mock;
+
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::env;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
-use rdkafka::bindings::{rd_kafka_handle_mock_cluster, rd_kafka_mock_group_initial_rebalance_delay_ms};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::message::{Header, Headers as _, OwnedHeaders};
-use rdkafka::mocking::MockCluster;
-use rdkafka::producer::{BaseProducer, DefaultProducerContext, FutureProducer, FutureRecord, Producer as _};
-use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::{ClientConfig, Message as _, Offset, TopicPartitionList};
+use tokio::time::Instant;
 
 use crate::DEADLINE;
+use mock::Cluster;
+pub use mock::MockKafka;
 
-/// One broker of librdkafka's mock cluster, in this process: topics, groups and offsets as a client sees them.
+/// Holds the address of a real cluster, for example `127.0.0.1:9092`; `cargo xtask services up` prints it.
+const VARIABLE: &str = "SIGNALBOX_TEST_KAFKA";
+
+/// A cluster as a client sees it: topics, groups and offsets. It is the real one whose address `SIGNALBOX_TEST_KAFKA`
+/// holds, else one broker of librdkafka's mock cluster in this process.
+///
+/// Tests share a real cluster. Each value of this type therefore has topics and groups of its own: the methods take the
+/// short name of a topic or group, and [`Kafka::name`] says what it is called in the cluster.
 pub struct Kafka {
-    /// The client that owns the cluster; it sends nothing.
-    owner: BaseProducer,
+    brokers: String,
+    /// What the names in the cluster end with.
+    suffix: String,
     producer: FutureProducer,
+    /// None for a real cluster.
+    mock: Option<Arc<Cluster>>,
 }
 
 /// A record to send.
@@ -57,82 +73,81 @@ impl std::fmt::Debug for Kafka {
 }
 
 impl Kafka {
-    /// A cluster without topics.
+    /// The cluster, without topics under the names of this value.
     pub fn start() -> Result<Self> {
-        let owner: BaseProducer = ClientConfig::new()
-            .set("test.mock.num.brokers", "1")
-            .create()
-            .context("a mock cluster cannot be started")?;
-        let cluster = owner.client().mock_cluster().context("the client has no cluster")?;
-        gather_at_once(&owner);
+        match env::var(VARIABLE).ok().filter(|brokers| !brokers.is_empty()) {
+            Some(brokers) => Self::at(brokers, None),
+            None => Self::mock(),
+        }
+    }
+
+    fn mock() -> Result<Self> {
+        let cluster = Cluster::start()?;
+        Self::at(cluster.brokers(), Some(Arc::new(cluster)))
+    }
+
+    fn at(brokers: String, mock: Option<Arc<Cluster>>) -> Result<Self> {
         let producer = ClientConfig::new()
-            .set("bootstrap.servers", cluster.bootstrap_servers())
+            .set("bootstrap.servers", &brokers)
             .set("message.max.bytes", "10000000")
             .create()
             .context("a producer cannot be made")?;
-        drop(cluster);
-        Ok(Self { owner, producer })
+        Ok(Self { brokers, suffix: suffix(), producer, mock })
     }
 
     /// The address, `host:port`.
     pub fn brokers(&self) -> String {
-        self.cluster().bootstrap_servers()
+        self.brokers.clone()
     }
 
-    #[allow(clippy::expect_used, reason = "it was there when this value was made, and lives as long as its client")]
-    fn cluster(&self) -> MockCluster<'_, DefaultProducerContext> {
-        self.owner.client().mock_cluster().expect("the client has a cluster")
+    /// What a topic or group with this short name is called in the cluster.
+    pub fn name(&self, short: &str) -> String {
+        format!("{short}-{}", self.suffix)
     }
 
     /// Makes a topic.
-    pub fn topic(&self, name: &str, partitions: i32) -> Result<()> {
-        self.cluster().create_topic(name, partitions, 1).with_context(|| format!("topic {name} cannot be made"))
+    pub async fn topic(&self, topic: &str, partitions: i32) -> Result<()> {
+        self.topics(&[topic], partitions).await
     }
 
-    /// Makes requests that concern a topic fail with this error.
-    pub fn topic_error(&self, name: &str, error: RDKafkaRespErr) -> Result<()> {
-        self.cluster().topic_error(name, error).with_context(|| format!("topic {name} cannot be made to fail"))
+    /// Makes topics with this number of partitions each.
+    pub async fn topics(&self, topics: &[&str], partitions: i32) -> Result<()> {
+        let names: Vec<_> = topics.iter().map(|topic| self.name(topic)).collect();
+        if let Some(cluster) = &self.mock {
+            return names.iter().try_for_each(|name| cluster.make(name, partitions));
+        }
+        let admin: AdminClient<_> = self.client().create().context("a client cannot be made")?;
+        let new: Vec<_> =
+            names.iter().map(|name| NewTopic::new(name, partitions, TopicReplication::Fixed(1))).collect();
+        // The answer comes once the brokers know the topics.
+        let options = AdminOptions::new().operation_timeout(Some(DEADLINE));
+        for made in admin.create_topics(&new, &options).await.context("topics cannot be made")? {
+            made.map_err(|(name, error)| anyhow::Error::new(error).context(format!("topic {name} cannot be made")))?;
+        }
+        Ok(())
     }
 
     /// Writes a record, and returns its place: partition and offset.
     pub async fn send(&self, topic: &str, record: Sent<'_>) -> Result<(i32, i64)> {
+        let topic = self.name(topic);
         let mut headers = OwnedHeaders::new();
         for (key, value) in record.headers {
             headers = headers.insert(Header { key, value: Some(*value) });
         }
-        let mut outgoing = FutureRecord::<str, str>::to(topic).headers(headers);
+        let mut outgoing = FutureRecord::<str, str>::to(&topic).headers(headers);
         (outgoing.key, outgoing.payload, outgoing.partition) = (record.key, record.value, record.partition);
         let sent = self.producer.send_result(outgoing).map_err(|(error, _)| error)?.await?;
         let delivery = sent.map_err(|(error, _)| error).context("the brokers did not take a record")?;
         Ok((delivery.partition, delivery.offset))
     }
 
-    /// Makes the brokers unreachable.
-    pub fn down(&self) -> Result<()> {
-        self.cluster().broker_down(-1).context("the brokers do not stop")
-    }
-
-    /// Makes the brokers reachable again.
-    pub fn up(&self) -> Result<()> {
-        self.cluster().broker_up(-1).context("the brokers do not come back")
-    }
-
-    /// Makes the next requests of this kind fail with these errors, one each.
-    pub fn fail(&self, request: RDKafkaApiKey, errors: &[RDKafkaRespErr]) {
-        self.cluster().request_errors(request, errors);
-    }
-
-    /// Lets requests of this kind succeed again.
-    pub fn mend(&self, request: RDKafkaApiKey) {
-        self.cluster().clear_request_errors(request);
-    }
-
     /// The offsets that a group has committed, by partition.
     pub fn committed(&self, group: &str, topic: &str, partitions: i32) -> Result<BTreeMap<i32, i64>> {
-        let consumer: BaseConsumer = self.client().set("group.id", group).create()?;
+        let consumer: BaseConsumer = self.client().set("group.id", self.name(group)).create()?;
+        let topic = self.name(topic);
         let mut list = TopicPartitionList::new();
         for partition in 0..partitions {
-            list.add_partition(topic, partition);
+            list.add_partition(&topic, partition);
         }
         let list = consumer.committed_offsets(list, DEADLINE).context("the offsets cannot be read")?;
         let offset = |offset| if let Offset::Offset(offset) = offset { Some(offset) } else { None };
@@ -141,26 +156,35 @@ impl Kafka {
 
     /// Commits for a group, as a host in the group would.
     pub fn commit(&self, group: &str, topic: &str, partition: i32, offset: i64) -> Result<()> {
-        let consumer: BaseConsumer = self.client().set("group.id", group).create()?;
+        let consumer: BaseConsumer = self.client().set("group.id", self.name(group)).create()?;
+        let topic = self.name(topic);
         let mut list = TopicPartitionList::new();
-        list.add_partition_offset(topic, partition, Offset::Offset(offset))?;
+        list.add_partition_offset(&topic, partition, Offset::Offset(offset))?;
         consumer.commit(&list, CommitMode::Sync).context("the brokers keep no commit")
     }
 
     /// The first records of a topic, once there are `count` of them; in the order of their partitions.
     pub async fn read(&self, topic: &str, count: usize) -> Result<Vec<Read>> {
+        let topic = self.name(topic);
         // Reading joins no group, but librdkafka requires a name.
-        let consumer: BaseConsumer = self.client().set("group.id", "a test that reads").create()?;
-        let metadata = consumer.fetch_metadata(Some(topic), DEADLINE).context("the topic cannot be looked at")?;
+        let consumer: BaseConsumer = self.client().set("group.id", self.name("reading")).create()?;
+        let until = Instant::now() + DEADLINE;
         let mut list = TopicPartitionList::new();
-        for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
-            list.add_partition_offset(topic, partition.id(), Offset::Beginning)?;
+        // A topic that brokers make with its first record is not there before.
+        while list.count() == 0 {
+            if Instant::now() > until {
+                bail!("there is no topic {topic}");
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            let metadata = consumer.fetch_metadata(Some(&topic), DEADLINE).context("the topic cannot be looked at")?;
+            for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
+                list.add_partition_offset(&topic, partition.id(), Offset::Beginning)?;
+            }
         }
         consumer.assign(&list)?;
-        let until = tokio::time::Instant::now() + DEADLINE;
         let mut found = Vec::new();
         while found.len() < count {
-            if tokio::time::Instant::now() > until {
+            if Instant::now() > until {
                 bail!("topic {topic} has {} records instead of {count}: {found:?}", found.len());
             }
             match consumer.poll(Duration::ZERO) {
@@ -179,13 +203,11 @@ impl Kafka {
     }
 }
 
-/// Lets a group's first members start without waiting for others, which would take three seconds in each test.
-#[allow(unsafe_code, reason = "the crate has no safe name for this setting of the mock cluster")]
-fn gather_at_once(owner: &BaseProducer) {
-    // SAFETY: the cluster belongs to the client, and the client lives.
-    unsafe {
-        rd_kafka_mock_group_initial_rebalance_delay_ms(rd_kafka_handle_mock_cluster(owner.client().native_ptr()), 50);
-    }
+/// A suffix that no other test has, in this process or another.
+fn suffix() -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    format!("{now:x}-{:x}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
 fn read(message: &rdkafka::message::BorrowedMessage<'_>) -> Read {

@@ -23,7 +23,7 @@ pub use api::Caller;
 pub use artefacts::{bundle, compiled, signalbox};
 pub use client::{Client, Closed};
 pub use host::Host;
-pub use kafka::{Kafka, Read, Sent};
+pub use kafka::{Kafka, MockKafka, Read, Sent};
 pub use log::Log;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub use machine::Machine;

@@ -2,7 +2,7 @@ use super::host::{Host, INPUTS, cluster, committed, send_input, until};
 
 #[tokio::test]
 async fn records_wait_while_admission_is_full_and_none_is_lost() {
-    let kafka = cluster();
+    let kafka = cluster().await;
     let host = Host::with(&kafka, |settings| {
         settings.intake.in_flight = 1;
         settings.intake.retry_after = signalbox_model::HumanDuration::millis(10);
@@ -20,7 +20,7 @@ async fn records_wait_while_admission_is_full_and_none_is_lost() {
 
 #[tokio::test]
 async fn no_more_records_are_in_work_than_the_limit_and_reading_goes_on_below_it() {
-    let kafka = cluster();
+    let kafka = cluster().await;
     for number in 0..12 {
         send_input(&kafka, &format!("i-{number}"), "wait:gate").await;
     }
@@ -38,7 +38,7 @@ async fn no_more_records_are_in_work_than_the_limit_and_reading_goes_on_below_it
 
 #[tokio::test]
 async fn records_that_are_large_together_are_read_one_after_the_other() {
-    let kafka = cluster();
+    let kafka = cluster().await;
     for number in 0..4 {
         send_input(&kafka, &format!("i-{number}"), "wait:gate").await;
     }

@@ -1,9 +1,9 @@
 use serde_json::{Value, json};
 use signalbox_model::HumanSize;
 use signalbox_tests_decider::handlers;
-use signalbox_tests_support::{Kafka, RDKafkaApiKey, RDKafkaRespErr, Read, Sent};
+use signalbox_tests_support::{Kafka, Read, Sent};
 
-use super::host::{DEAD, GROUP, Host, INPUTS, cluster, committed, input, inputs, memory, send_input, until};
+use super::host::{DEAD, Host, INPUTS, cluster, committed, input, inputs, send_input, until};
 
 /// Sends a record, and then a valid one; returns the dead letter that the first became.
 async fn poison(kafka: &Kafka, host: &Host, topic: &str, record: Sent<'_>) -> Read {
@@ -24,7 +24,7 @@ fn changed(change: impl FnOnce(&mut serde_json::Map<String, Value>)) -> String {
 
 #[tokio::test]
 async fn a_dead_letter_has_the_whole_record_its_position_and_the_reason() {
-    let kafka = cluster();
+    let kafka = cluster().await;
     let host = Host::start(&kafka).await;
     let headers = [("trace", "1"), ("correlation-id", "cor-9"), ("trace", "2")];
     let record = Sent { key: Some("k"), value: Some("no JSON"), headers: &headers, ..Sent::default() };
@@ -32,9 +32,10 @@ async fn a_dead_letter_has_the_whole_record_its_position_and_the_reason() {
     assert_eq!((dead.key.as_deref(), dead.value.as_deref()), (Some(&b"k"[..]), Some(&b"no JSON"[..])));
     let traces: Vec<_> = dead.headers.iter().filter(|(name, _)| name == "trace").map(|(_, value)| value).collect();
     assert_eq!(traces, ["1", "2"]);
+    let topic = kafka.name(INPUTS);
     let expected = [
         ("dead-letter-reason", "value_no_json_object"),
-        ("dead-letter-topic", INPUTS),
+        ("dead-letter-topic", &topic),
         ("dead-letter-partition", "0"),
         ("dead-letter-offset", "0"),
         ("correlation-id", "cor-9"),
@@ -72,7 +73,7 @@ async fn a_record_that_is_not_an_input_becomes_a_dead_letter_with_its_reason() {
         ("business_not_found", Some(changed(|input| drop(input.insert("businessId".to_owned(), json!("nowhere")))))),
         ("location_not_found", Some(changed(|input| drop(input.insert("locationId".to_owned(), json!("nowhere")))))),
     ];
-    let kafka = cluster();
+    let kafka = cluster().await;
     let host = Host::start(&kafka).await;
     for (_, value) in &cases {
         let record = Sent { key: Some("k"), value: value.as_deref(), partition: Some(0), ..Sent::default() };
@@ -91,7 +92,7 @@ async fn a_record_that_is_not_an_input_becomes_a_dead_letter_with_its_reason() {
 
 #[tokio::test]
 async fn a_record_without_a_business_becomes_a_dead_letter_with_its_reason() {
-    let kafka = cluster();
+    let kafka = cluster().await;
     let host = Host::start(&kafka).await;
     host.decider.undeploy("clinic");
     let of = |id| [("business-id", id)];
@@ -108,7 +109,7 @@ async fn a_record_without_a_business_becomes_a_dead_letter_with_its_reason() {
     committed(&kafka, "orders", 3).await;
     assert!(host.decisions("trattoria").await.is_empty());
 
-    host.decider.deploy("clinic", inputs("clinic"));
+    host.decider.deploy("clinic", inputs(&kafka, "clinic"));
     kafka.send("orders", Sent { key: Some("k"), value: Some("{}"), ..Sent::default() }).await.unwrap();
     let record = Sent { key: Some("k"), value: Some("{}"), headers: &clinic, ..Sent::default() };
     kafka.send("till", record).await.unwrap();
@@ -124,7 +125,7 @@ async fn a_record_without_a_business_becomes_a_dead_letter_with_its_reason() {
 
 #[tokio::test]
 async fn without_a_handler_a_value_has_to_be_a_json_object() {
-    let kafka = cluster();
+    let kafka = cluster().await;
     let host = Host::start(&kafka).await;
     let values = [None, Some(""), Some("7"), Some("[{}]"), Some(r#"{"a":NaN}"#), Some("{} {}")];
     for value in values {
@@ -140,7 +141,7 @@ async fn without_a_handler_a_value_has_to_be_a_json_object() {
 
 #[tokio::test]
 async fn a_record_that_is_too_large_becomes_a_dead_letter_unchanged() {
-    let kafka = cluster();
+    let kafka = cluster().await;
     let host = Host::with(&kafka, |settings| settings.kafka.record_size = HumanSize(1_000)).await;
     let large = changed(|input| drop(input.insert("content".to_owned(), json!({"text": "x".repeat(1_000)}))));
     let dead = poison(&kafka, &host, INPUTS, Sent { value: Some(&large), ..Sent::default() }).await;
@@ -150,7 +151,7 @@ async fn a_record_that_is_too_large_becomes_a_dead_letter_unchanged() {
 
 #[tokio::test]
 async fn a_refused_record_becomes_a_dead_letter_and_a_broken_handler_is_retried_a_few_times() {
-    let kafka = cluster();
+    let kafka = cluster().await;
     let host = Host::start(&kafka).await;
     let cases = [
         ("invalid", "handler_invalid", 1),
@@ -176,7 +177,7 @@ async fn a_refused_record_becomes_a_dead_letter_and_a_broken_handler_is_retried_
 
 #[tokio::test]
 async fn a_handler_that_is_not_available_is_asked_until_it_is() {
-    let kafka = cluster();
+    let kafka = cluster().await;
     let host = Host::start(&kafka).await;
     let value = json!({"do": "unavailable", "text": "at last"}).to_string();
     kafka
@@ -192,7 +193,7 @@ async fn a_handler_that_is_not_available_is_asked_until_it_is() {
 
 #[tokio::test]
 async fn a_record_that_may_belong_to_an_unloaded_business_waits_and_goes_to_no_other() {
-    let kafka = cluster();
+    let kafka = cluster().await;
     let host = Host::start(&kafka).await;
     host.decider.set_lacks_a_business(true);
     let value = json!({"text": "whose?"}).to_string();
@@ -211,7 +212,7 @@ async fn a_record_that_may_belong_to_an_unloaded_business_waits_and_goes_to_no_o
 
 #[tokio::test]
 async fn the_same_id_with_other_content_becomes_a_dead_letter() {
-    let kafka = cluster();
+    let kafka = cluster().await;
     let host = Host::start(&kafka).await;
     send_input(&kafka, "i-1", "a table").await;
     send_input(&kafka, "i-1", "another table").await;
@@ -222,31 +223,8 @@ async fn the_same_id_with_other_content_becomes_a_dead_letter() {
 }
 
 #[tokio::test]
-async fn a_record_is_kept_until_the_dead_letter_topic_has_it() {
-    let (kafka, store) = (cluster(), memory().await);
-    kafka
-        .send(INPUTS, Sent { key: Some("k"), value: Some("[]"), partition: Some(0), ..Sent::default() })
-        .await
-        .unwrap();
-    send_input(&kafka, "fine", "fine").await;
-    let refused = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED; 1_000];
-    kafka.fail(RDKafkaApiKey::Produce, &refused);
-    let mut first = Host::on(&kafka, store.clone(), |_| {}).await;
-    first.decided("trattoria", 1).await;
-    assert_eq!(first.leave().await, 0, "nobody waits for a record that waits itself");
-    assert_eq!(kafka.committed(GROUP, INPUTS, 1).unwrap().get(&0), Some(&0), "it is not done with");
-
-    let second = Host::on(&kafka, store, |_| {}).await;
-    kafka.mend(RDKafkaApiKey::Produce);
-    let dead = kafka.read(DEAD, 1).await.unwrap();
-    assert_eq!(dead[0].header("dead-letter-reason"), Some("value_no_json_object"));
-    committed(&kafka, INPUTS, 2).await;
-    second.decided("trattoria", 1).await;
-}
-
-#[tokio::test]
 async fn a_record_whose_decision_failed_becomes_a_dead_letter_and_the_next_one_is_decided() {
-    let kafka = cluster();
+    let kafka = cluster().await;
     let host = Host::start(&kafka).await;
     send_input(&kafka, "i-1", "fail").await;
     send_input(&kafka, "i-2", "fine").await;
@@ -267,7 +245,7 @@ async fn a_record_whose_decision_failed_becomes_a_dead_letter_and_the_next_one_i
 
 #[tokio::test]
 async fn a_record_of_several_inputs_becomes_one_dead_letter_after_all_of_them_are_decided() {
-    let kafka = cluster();
+    let kafka = cluster().await;
     let host = Host::start(&kafka).await;
     let value = json!({"texts": ["one", "fail", "three"]}).to_string();
     kafka
@@ -278,22 +256,4 @@ async fn a_record_of_several_inputs_becomes_one_dead_letter_after_all_of_them_ar
     let dead = kafka.read(DEAD, 1).await.unwrap();
     assert_eq!(dead[0].header("dead-letter-reason"), Some("decision_failed"));
     host.decided("trattoria", 3).await;
-}
-
-#[tokio::test]
-async fn a_failed_decision_without_its_dead_letter_gets_one_from_the_next_host() {
-    let (kafka, store) = (cluster(), memory().await);
-    let refused = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED; 1_000];
-    send_input(&kafka, "i-1", "fail").await;
-    kafka.fail(RDKafkaApiKey::Produce, &refused);
-    let mut first = Host::on(&kafka, store.clone(), |_| {}).await;
-    first.decided("trattoria", 1).await;
-    first.crash();
-    kafka.mend(RDKafkaApiKey::Produce);
-
-    let second = Host::on(&kafka, store, |_| {}).await;
-    let dead = kafka.read(DEAD, 1).await.unwrap();
-    assert_eq!(dead[0].header("dead-letter-reason"), Some("decision_failed"));
-    committed(&kafka, INPUTS, 1).await;
-    assert!(second.decider.started_texts().is_empty(), "it is not decided again");
 }

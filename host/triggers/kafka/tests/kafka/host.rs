@@ -9,7 +9,7 @@ use signalbox_model::{Clock, HumanDuration};
 use signalbox_sessions::Sessions;
 use signalbox_store::{Config, DecisionQuery, DecisionRecord, Order, Store};
 use signalbox_tests_decider::{Script, ScriptedDecider, businesses, handlers};
-use signalbox_tests_support::{Kafka, Sent};
+use signalbox_tests_support::{Kafka, MockKafka, Sent};
 use signalbox_trigger_kafka::{KafkaConfig, KafkaConsumer};
 
 /// Far longer than anything here takes, so that only a hang reaches it.
@@ -18,6 +18,8 @@ const TEST_TIMEOUT: Duration = Duration::from_secs(60);
 pub const GROUP: &str = "signalbox";
 pub const INPUTS: &str = "inputs";
 pub const DEAD: &str = "dead";
+
+const TOPICS: [&str; 5] = [INPUTS, "orders", "events", "till", DEAD];
 
 /// A host with everything but an executor.
 pub struct Host {
@@ -33,18 +35,23 @@ pub struct Settings {
 }
 
 /// A cluster with the topics of the tests, two partitions each.
-pub fn cluster() -> Kafka {
+pub async fn cluster() -> Kafka {
     let kafka = Kafka::start().unwrap();
-    for topic in [INPUTS, "orders", "events", "till", DEAD] {
-        kafka.topic(topic, 2).unwrap();
-    }
+    kafka.topics(&TOPICS, 2).await.unwrap();
+    kafka
+}
+
+/// The same in a cluster that fails when it is told to.
+pub async fn mock_cluster() -> MockKafka {
+    let kafka = MockKafka::start().unwrap();
+    kafka.topics(&TOPICS, 2).await.unwrap();
     kafka
 }
 
 /// Every bundle reads `orders` (without a handler) and `events` (with one); only the trattoria's reads `till`.
-pub fn inputs(business_id: &str) -> Inputs {
+pub fn inputs(cluster: &Kafka, business_id: &str) -> Inputs {
     let input = |topic: &str, handler: Option<&str>| KafkaInput {
-        topic: topic.to_owned(),
+        topic: cluster.name(topic),
         handler: handler.map(str::to_owned),
     };
     let mut kafka = vec![("plain", input("orders", None)), ("read", input("events", Some("reader")))];
@@ -114,9 +121,9 @@ impl Host {
     pub async fn on(kafka: &Kafka, store: Store, change: impl FnOnce(&mut Settings)) -> Self {
         let quick = KafkaConfig {
             brokers: vec![kafka.brokers()],
-            group_id: GROUP.to_owned(),
-            inputs_topic: Some(INPUTS.to_owned()),
-            dead_letter_topic: DEAD.to_owned(),
+            group_id: kafka.name(GROUP),
+            inputs_topic: Some(kafka.name(INPUTS)),
+            dead_letter_topic: kafka.name(DEAD),
             commit_interval: HumanDuration::millis(20),
             retry_after: HumanDuration::millis(5),
             longest_retry_after: HumanDuration::millis(50),
@@ -128,7 +135,7 @@ impl Host {
         change(&mut settings);
         let Settings { kafka: config, intake } = settings;
         let script = businesses().iter().fold(Script::of(businesses()), |script, business| {
-            script.deploy(&business.business_id, inputs(&business.business_id))
+            script.deploy(&business.business_id, inputs(kafka, &business.business_id))
         });
         let decider = ScriptedDecider::new(store.clone(), script.handler(handlers::instructions));
         let (intake, _) = decider.intake(intake, Sessions::new(1), Clock::system());

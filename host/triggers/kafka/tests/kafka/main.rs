@@ -1,8 +1,9 @@
-//! Kafka against librdkafka's mock cluster, with a real store: the guarantees that `docs/guide/kafka.md` gives to
-//! senders and operators. Only deciding and handling are scripted.
+//! Kafka, with a real store: the guarantees that `docs/guide/kafka.md` gives to senders and operators. Only deciding
+//! and handling are scripted.
 //!
-//! The mock cluster knows groups, commits, idempotent producers and errors on demand. It does not refuse a record for
-//! its size and has no access rules; both were tried with Apache Kafka, as the guide says.
+//! The brokers are librdkafka's mock cluster, which knows groups, commits, idempotent producers and errors on demand,
+//! or the real cluster whose address `SIGNALBOX_TEST_KAFKA` holds (`cargo xtask test --real`). The mock cluster does
+//! not refuse a record for its size and has no access rules; both were tried with Apache Kafka, as the guide says.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -13,6 +14,7 @@
 
 mod backpressure;
 mod dead_letters;
+mod faults;
 mod host;
 mod ordering;
 mod reading_records;

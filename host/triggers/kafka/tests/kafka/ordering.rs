@@ -23,7 +23,7 @@ async fn second_waits_for_the_gate(host: &Host) {
 
 #[tokio::test]
 async fn records_with_the_same_key_are_decided_in_order_and_others_beside_them() {
-    let kafka = cluster();
+    let kafka = cluster().await;
     let host = Host::start(&kafka).await;
     send_keyed(&kafka, "table-1", "i-1", "wait:gate").await;
     send_keyed(&kafka, "table-1", "i-2", "second").await;
@@ -34,7 +34,7 @@ async fn records_with_the_same_key_are_decided_in_order_and_others_beside_them()
 
 #[tokio::test]
 async fn records_without_a_key_keep_the_order_of_their_partition() {
-    let kafka = cluster();
+    let kafka = cluster().await;
     let host = Host::start(&kafka).await;
     send_keyless(&kafka, "i-1", "wait:gate").await;
     send_keyless(&kafka, "i-2", "second").await;
@@ -44,7 +44,7 @@ async fn records_without_a_key_keep_the_order_of_their_partition() {
 
 #[tokio::test]
 async fn a_slow_record_keeps_later_records_from_being_committed() {
-    let kafka = cluster();
+    let kafka = cluster().await;
     let mut host = Host::start(&kafka).await;
     send_keyed(&kafka, "table-1", "i-1", "quick").await;
     send_keyed(&kafka, "table-2", "i-2", "wait:gate").await;

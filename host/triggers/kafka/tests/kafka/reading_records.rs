@@ -12,7 +12,7 @@ fn data(decision: &DecisionRecord) -> Value {
 
 #[tokio::test]
 async fn an_input_is_decided_as_it_stands_and_then_committed() {
-    let kafka = cluster();
+    let kafka = cluster().await;
     let host = Host::start(&kafka).await;
     send_input(&kafka, "i-1", "a table").await;
     let decisions = host.decided("trattoria", 1).await;
@@ -23,7 +23,7 @@ async fn an_input_is_decided_as_it_stands_and_then_committed() {
 
 #[tokio::test]
 async fn a_record_of_a_bundles_topic_is_the_data_of_an_input_that_says_where_it_stood() {
-    let kafka = cluster();
+    let kafka = cluster().await;
     let host = Host::start(&kafka).await;
     let headers = [("business-id", "clinic"), ("correlation-id", "cor-7")];
     let record = Sent { key: Some("o-1"), value: Some(r#"{"order":7}"#), headers: &headers, partition: Some(1) };
@@ -35,13 +35,13 @@ async fn a_record_of_a_bundles_topic_is_the_data_of_an_input_that_says_where_it_
     assert_eq!((input.user_id.as_deref(), input.correlation_id.as_deref()), (None, Some("cor-7")));
     let mut metadata = input.content.metadata.clone().unwrap();
     assert!(metadata.remove("timestamp").unwrap().is_string());
-    let expected = json!({"topic": "orders", "partition": partition, "offset": offset, "key": "o-1"});
+    let expected = json!({"topic": kafka.name("orders"), "partition": partition, "offset": offset, "key": "o-1"});
     assert_eq!(Value::Object(metadata), expected);
 }
 
 #[tokio::test]
 async fn the_business_is_the_one_the_header_names_else_the_key_else_the_only_one() {
-    let kafka = cluster();
+    let kafka = cluster().await;
     let host = Host::start(&kafka).await;
     let header = [("business-id", "clinic")];
     let told = |text| json!({"text": text}).to_string();
@@ -57,7 +57,7 @@ async fn the_business_is_the_one_the_header_names_else_the_key_else_the_only_one
 
 #[tokio::test]
 async fn a_handler_makes_no_input_one_or_many_and_sees_the_whole_record() {
-    let kafka = cluster();
+    let kafka = cluster().await;
     let host = Host::start(&kafka).await;
     let headers = [("business-id", "trattoria"), ("trace", "1"), ("trace", "2")];
     let values = [Some(r#"{"do":"nothing"}"#), None, Some(r#"{"texts":["one","two","three"]}"#)];
@@ -73,7 +73,7 @@ async fn a_handler_makes_no_input_one_or_many_and_sees_the_whole_record() {
     let HandlerEvent::Kafka { topic, partition, offset, key, headers, value, timestamp } = &events[1].event else {
         panic!("{events:?}")
     };
-    assert_eq!((topic.as_str(), *partition, *offset, value), ("events", 0, 1, &None));
+    assert_eq!((topic, *partition, *offset, value), (&kafka.name("events"), 0, 1, &None));
     assert_eq!((key.as_deref(), timestamp.is_some()), (Some(b"k".as_slice()), true));
     let traces: Vec<_> = headers.iter().filter(|(name, _)| name == "trace").map(|(_, value)| value.clone()).collect();
     assert_eq!(traces, [b"1", b"2"]);
@@ -81,7 +81,7 @@ async fn a_handler_makes_no_input_one_or_many_and_sees_the_whole_record() {
 
 #[tokio::test]
 async fn the_same_input_twice_is_decided_once_and_both_records_are_committed() {
-    let kafka = cluster();
+    let kafka = cluster().await;
     let host = Host::start(&kafka).await;
     for _ in 0..2 {
         send_input(&kafka, "i-1", "a table").await;
@@ -93,7 +93,7 @@ async fn the_same_input_twice_is_decided_once_and_both_records_are_committed() {
 
 #[tokio::test]
 async fn an_input_waits_for_an_unavailable_store_and_later_ones_keep_their_order() {
-    let kafka = cluster();
+    let kafka = cluster().await;
     let host = Host::start(&kafka).await;
     send_keyed(&kafka, "k", "i-1", "outage").await;
     send_keyed(&kafka, "k", "i-2", "behind").await;

@@ -17,7 +17,7 @@ async fn send_to(kafka: &Kafka, partition: i32, id: &str) {
 
 #[tokio::test]
 async fn hosts_that_come_and_go_share_the_partitions_and_every_record_is_decided_once() {
-    let (kafka, store) = (cluster(), memory().await);
+    let (kafka, store) = (cluster().await, memory().await);
     let mut first = Host::on(&kafka, store.clone(), |_| {}).await;
     let mut sent = Vec::new();
     let mut send = async || {
@@ -63,7 +63,7 @@ async fn a_partition_is_committed_before_it_is_revoked() {
 /// One host decides two records and another one takes a partition from it; true if the moved partition is committed.
 /// Neither host commits by itself.
 async fn gave_a_committed_partition() -> bool {
-    let (kafka, store) = (cluster(), memory().await);
+    let (kafka, store) = (cluster().await, memory().await);
     let first = Host::on(&kafka, store.clone(), never_commits).await;
     for partition in 0..2 {
         send_to(&kafka, partition, &format!("i-{partition}")).await;
@@ -82,7 +82,7 @@ async fn gave_a_committed_partition() -> bool {
 
 #[tokio::test]
 async fn a_host_that_shuts_down_finishes_and_commits_running_records_and_reads_no_more() {
-    let (kafka, store) = (cluster(), memory().await);
+    let (kafka, store) = (cluster().await, memory().await);
     let mut first = Host::on(&kafka, store.clone(), never_commits).await;
     send_input(&kafka, "i-1", "wait:gate").await;
     send_input(&kafka, "i-1", "wait:gate").await;
@@ -102,7 +102,7 @@ async fn a_host_that_shuts_down_finishes_and_commits_running_records_and_reads_n
 
 #[tokio::test]
 async fn records_that_do_not_end_in_time_are_left_to_the_next_host() {
-    let (kafka, store) = (cluster(), memory().await);
+    let (kafka, store) = (cluster().await, memory().await);
     let mut first = Host::on(&kafka, store.clone(), |_| {}).await;
     send_input(&kafka, "i-1", "wait:gate").await;
     first.started(1).await;

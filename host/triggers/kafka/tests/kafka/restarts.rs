@@ -1,5 +1,5 @@
 use signalbox_model::HumanDuration;
-use signalbox_tests_support::{RDKafkaApiKey, RDKafkaRespErr, Sent};
+use signalbox_tests_support::Sent;
 use signalbox_trigger_kafka::StartAt;
 
 use super::host::{GROUP, Host, INPUTS, Settings, cluster, committed, input, memory, send_input};
@@ -11,7 +11,7 @@ fn never_commits(settings: &mut Settings) {
 
 #[tokio::test]
 async fn records_decided_and_not_committed_are_read_again_and_not_decided_again() {
-    let (kafka, store) = (cluster(), memory().await);
+    let (kafka, store) = (cluster().await, memory().await);
     let mut first = Host::on(&kafka, store.clone(), never_commits).await;
     for number in 0..5 {
         send_input(&kafka, &format!("i-{number}"), "once").await;
@@ -29,7 +29,7 @@ async fn records_decided_and_not_committed_are_read_again_and_not_decided_again(
 
 #[tokio::test]
 async fn a_group_that_starts_at_the_end_reads_every_record_that_came_while_its_host_was_down() {
-    let (kafka, store) = (cluster(), memory().await);
+    let (kafka, store) = (cluster().await, memory().await);
     send_input(&kafka, "i-1", "before the group").await;
     let latest = |settings: &mut Settings| {
         never_commits(settings);
@@ -53,7 +53,7 @@ async fn a_group_that_starts_at_the_end_reads_every_record_that_came_while_its_h
 
 #[tokio::test]
 async fn a_partition_that_a_topic_of_the_group_gets_later_is_read_from_its_first_record() {
-    let kafka = cluster();
+    let kafka = cluster().await;
     // The group knows the topic by its first partition; the other was added, and got records before any host saw it.
     kafka.commit(GROUP, INPUTS, 0, 0).unwrap();
     let value = input("i-1", "early").to_string();
@@ -65,7 +65,7 @@ async fn a_partition_that_a_topic_of_the_group_gets_later_is_read_from_its_first
 
 #[tokio::test]
 async fn a_committed_offset_that_was_deleted_continues_at_the_oldest_record() {
-    let kafka = cluster();
+    let kafka = cluster().await;
     // As after a long absence: the brokers have no record at the committed offset.
     kafka.commit(GROUP, INPUTS, 0, 1_000).unwrap();
     send_input(&kafka, "i-1", "still there").await;
@@ -74,20 +74,8 @@ async fn a_committed_offset_that_was_deleted_continues_at_the_oldest_record() {
 }
 
 #[tokio::test]
-async fn nothing_is_read_before_the_brokers_keep_where_a_group_begins() {
-    let kafka = cluster();
-    send_input(&kafka, "i-1", "before the group").await;
-    kafka.fail(RDKafkaApiKey::OffsetCommit, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED; 3]);
-    let host = Host::with(&kafka, |settings| settings.kafka.start_at = StartAt::Latest).await;
-    committed(&kafka, INPUTS, 1).await;
-    send_input(&kafka, "i-2", "after it").await;
-    host.decided("trattoria", 1).await;
-    assert_eq!(host.texts().await, ["after it"]);
-}
-
-#[tokio::test]
 async fn records_read_and_not_decided_are_decided_by_the_next_host() {
-    let (kafka, store) = (cluster(), memory().await);
+    let (kafka, store) = (cluster().await, memory().await);
     let mut first = Host::on(&kafka, store.clone(), |_| {}).await;
     send_input(&kafka, "i-1", "wait:gate").await;
     first.started(1).await;
@@ -102,7 +90,7 @@ async fn records_read_and_not_decided_are_decided_by_the_next_host() {
 
 #[tokio::test]
 async fn a_record_that_ends_every_host_is_given_up_and_the_next_one_is_decided() {
-    let (kafka, store) = (cluster(), memory().await);
+    let (kafka, store) = (cluster().await, memory().await);
     send_input(&kafka, "i-1", "wait:never").await;
     let twice = |settings: &mut Settings| settings.intake.recovery_attempts = 2.try_into().unwrap();
     for _ in 0..2 {
@@ -116,46 +104,4 @@ async fn a_record_that_ends_every_host_is_given_up_and_the_next_one_is_decided()
     assert_eq!(last.decider.given_up(), [("wait:never".to_owned(), 2)]);
     assert_eq!(last.decider.started_texts(), ["after"]);
     last.decided("trattoria", 2).await;
-}
-
-#[tokio::test]
-async fn a_commit_that_got_lost_is_made_again() {
-    let kafka = cluster();
-    kafka.fail(RDKafkaApiKey::OffsetCommit, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED; 3]);
-    let host = Host::start(&kafka).await;
-    send_input(&kafka, "i-1", "once").await;
-    host.decided("trattoria", 1).await;
-    committed(&kafka, INPUTS, 1).await;
-}
-
-#[tokio::test]
-async fn brokers_that_go_away_and_come_back_lose_nothing() {
-    let kafka = cluster();
-    let host = Host::start(&kafka).await;
-    send_input(&kafka, "i-1", "before").await;
-    send_input(&kafka, "i-2", "wait:gate").await;
-    host.started(2).await;
-    kafka.down().unwrap();
-    // The input is decided while the brokers are away.
-    host.decider.open("gate");
-    host.decided("trattoria", 2).await;
-    kafka.up().unwrap();
-    send_input(&kafka, "i-3", "after").await;
-    host.decided("trattoria", 3).await;
-    committed(&kafka, INPUTS, 3).await;
-    let mut started = host.decider.started_texts();
-    assert_eq!(started.last().map(String::as_str), Some("after"));
-    // Records with different keys have no order among each other.
-    started.sort_unstable();
-    assert_eq!(started, ["after", "before", "wait:gate"], "none is decided twice");
-}
-
-#[tokio::test]
-async fn a_host_that_starts_without_brokers_reads_once_they_are_there() {
-    let kafka = cluster();
-    send_input(&kafka, "i-1", "early").await;
-    kafka.down().unwrap();
-    let host = Host::start(&kafka).await;
-    kafka.up().unwrap();
-    host.decided("trattoria", 1).await;
 }
