@@ -31,7 +31,7 @@ pub fn run(workspace: &Workspace, once: bool) -> Result<ExitCode> {
         Ok((folder, host))
     })?;
     let token = host::token(&folder, story::COORDINATOR, &story::COORDINATES)?;
-    let told = steps.run("five stories", || story::tell(&folder, &host, &token));
+    let told = steps.run("six stories", || story::tell(&folder, &host, &token));
 
     if once || told.is_err() {
         host.stop()?;

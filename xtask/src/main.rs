@@ -29,7 +29,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Build everything, start the host with the example bundles, and tell five stories on it.
+    /// Build everything, start the host with the example bundles, and tell six stories on it.
     ///
     /// Keeps serving afterwards and prints how to send the next message by hand; Ctrl-C stops it.
     Demo {

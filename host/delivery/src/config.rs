@@ -3,6 +3,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use signalbox_model::{HumanDuration, RetryPolicy};
 
+use crate::ExternalCallConfig;
+
 /// `[delivery]`: how effects leave.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
@@ -23,6 +25,8 @@ pub struct RelayConfig {
     pub kafka: TargetConfig,
     /// External calls.
     pub http: TargetConfig,
+    /// Where external calls of decisions may go.
+    pub external_calls: ExternalCallConfig,
     /// Notifications to people who are connected.
     pub websocket: TargetConfig,
     /// Changes of schedules.
@@ -44,6 +48,7 @@ impl Default for RelayConfig {
             retry: RetryConfig::default(),
             kafka: TargetConfig::default(),
             http: TargetConfig::default(),
+            external_calls: ExternalCallConfig::default(),
             websocket: TargetConfig::default(),
             schedules: TargetConfig::default(),
         }

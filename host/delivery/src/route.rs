@@ -57,7 +57,7 @@ impl Route {
         };
         let configured = match self {
             Self::Kafka => "no Kafka cluster is configured",
-            Self::Http => "no delivery of external calls is configured",
+            Self::Http => "no receiver of external calls is configured ([delivery.external-calls])",
             Self::Websocket | Self::Schedules => "the target is not there",
         };
         format!("{configured}, so {what}")

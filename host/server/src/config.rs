@@ -165,6 +165,15 @@ impl Config {
         if let Some(reference) = &mut self.kafka.security.password {
             visit(&["kafka", "security", "password"], reference);
         }
+        for (name, receiver) in &mut self.delivery.external_calls.receivers {
+            for (key, reference) in
+                [("signing-secret", &mut receiver.signing_secret), ("authorization", &mut receiver.authorization)]
+            {
+                if let Some(reference) = reference {
+                    visit(&["delivery", "external-calls", "receivers", name, key], reference);
+                }
+            }
+        }
         for (name, model) in &mut self.llm.models {
             if let ModelConfig::Openai { api_key: Some(reference), .. } = model {
                 visit(&["llm", "models", name, "api-key"], reference);

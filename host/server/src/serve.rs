@@ -85,6 +85,7 @@ pub async fn serve(
     let store = backends::open_store(&config.store, config.delivery.lease.0).await?;
     let services = backends::services(&config, store.clone(), directory.clone())?;
     let compilation = crate::compiler::compilation()?;
+    let external_calls = backends::external_calls(&config, services.egress.as_ref())?;
     let sandbox = Sandbox::new(&config.sandbox, Arc::new(services), compilation).map_err(StartError::from)?;
     let usage = Usage::of(sandbox.clone());
     let executor = Executor::new(ExecutorParts {
@@ -121,6 +122,14 @@ pub async fn serve(
     let relay_task = relay_task
         .limit_schedules(config.cron.schedules_per_business)
         .when_schedules_change(move |business_id| changes.notify(business_id));
+    let relay_task = match kafka::target(&config, brokers.as_ref())? {
+        Some(target) => relay_task.with_kafka(target),
+        None => relay_task,
+    };
+    let relay_task = match external_calls {
+        Some(target) => relay_task.with_http(target),
+        None => relay_task,
+    };
     let relay_task = tokio::spawn(relay_task.run(gone.clone()));
     let api = Api::new(config.api.clone(), verifier.clone(), intake.clone(), store.clone());
     let websocket = WebSocket::new(config.websocket.clone(), verifier, intake.clone(), sessions, store.clone(), clock);

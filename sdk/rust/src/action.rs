@@ -37,8 +37,8 @@ impl Action {
     }
 
     /// A `POST` of the payload to an external service, if the operator allows its host. It is sent again, under the
-    /// same `idempotency-key`, until the service answers with 2xx, refuses it with another 4xx than 408, 425 and 429, or the
-    /// attempts are used up. Write no secret into the URL or the payload: the operator's configuration adds it.
+    /// same `idempotency-key`, until the service answers with 2xx, refuses it with another 4xx than 408, 425 and 429,
+    /// or the attempts are used up. Write no secret into the URL or the payload: the operator's configuration adds it.
     pub fn call(url: impl Into<String>, payload: Value) -> Self {
         Self::new(ActionType::ExternalCall, url, payload)
     }

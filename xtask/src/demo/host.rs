@@ -151,10 +151,30 @@ pub fn decision(folder: &DemoFolder, id: &str) -> Result<Value> {
     answer(Command::new(&folder.signalbox).args(["decisions", "show", id, "--json", "--config"]).arg(&folder.config))
 }
 
+/// The effects that have not left, read with the host's own command.
+pub fn waiting_effects(folder: &DemoFolder) -> Result<Vec<Value>> {
+    let mut command = Command::new(&folder.signalbox);
+    let listed = answer(command.args(["effects", "list", "--json", "--config"]).arg(&folder.config))?;
+    Ok(listed.as_array().cloned().unwrap_or_default())
+}
+
+/// The records in the file that stands in for Kafka, read with the host's own command.
+pub fn sink_records(folder: &DemoFolder) -> Result<Vec<Value>> {
+    let mut command = Command::new(&folder.signalbox);
+    let printed = printed(command.args(["effects", "tail", "--json", "--config"]).arg(&folder.config))?;
+    let records = printed.lines().map(serde_json::from_str).collect::<Result<_, _>>();
+    records.with_context(|| format!("`{}` printed no JSON", shown(&command)))
+}
+
 fn answer(command: &mut Command) -> Result<Value> {
+    let printed = printed(command)?;
+    serde_json::from_str(&printed).with_context(|| format!("`{}` printed no JSON", shown(command)))
+}
+
+fn printed(command: &mut Command) -> Result<String> {
     let output = command.output().with_context(|| format!("`{}` cannot be started", shown(command)))?;
     if !output.status.success() {
         bail!("`{}` failed: {}", shown(command), String::from_utf8_lossy(&output.stderr).trim());
     }
-    serde_json::from_slice(&output.stdout).with_context(|| format!("`{}` printed no JSON", shown(command)))
+    String::from_utf8(output.stdout).with_context(|| format!("`{}` printed no text", shown(command)))
 }

@@ -1,8 +1,9 @@
-//! The five stories: all kinds of input over both business types, each checked while it is shown.
+//! The stories: all kinds of input over both business types, and what they cause, each checked while it is shown.
 
 mod api;
 mod chat;
 mod cron;
+mod effects;
 mod expected;
 mod review;
 mod webhook;
@@ -44,6 +45,8 @@ struct Stage<'a> {
     program: Program,
     /// The program's token.
     token: String,
+    /// The decisions that were made.
+    decisions: Vec<String>,
     /// How many checks have failed.
     unexpected: usize,
 }
@@ -61,6 +64,7 @@ pub fn tell(folder: &DemoFolder, host: &Host, token: &str) -> Result<()> {
         doctor: enter("dr-ionescu", &[(CLINIC, "doctor")])?,
         program: Program::new(&host.url),
         token: host::token(folder, "front-desk", &[(PRACTICE, "coordinator")])?,
+        decisions: Vec::new(),
         unexpected: 0,
     };
     title("1. A chat: coordinators write, each business answers by its own graph");
@@ -73,6 +77,8 @@ pub fn tell(folder: &DemoFolder, host: &Host, token: &str) -> Result<()> {
     cron::tell(&mut stage)?;
     title("5. A review: a doctor approves what story 2 left waiting");
     review::tell(&mut stage, &waiting)?;
+    title("6. Effects: what the decisions of the other stories caused has left");
+    effects::tell(&mut stage)?;
     println!();
     if stage.unexpected > 0 {
         bail!("{} things are not as expected; the host's log is {}", stage.unexpected, folder.log.display());
@@ -84,6 +90,9 @@ impl Stage<'_> {
     /// Reads a decision back from the store, prints it, and compares it with the expected one.
     fn decision(&mut self, id: &str, expected: &Expected) -> Result<Value> {
         let stored = host::decision(self.folder, id)?;
+        if !self.decisions.iter().any(|known| known == id) {
+            self.decisions.push(id.to_owned());
+        }
         line("path", expected::path(&stored));
         line("decision", expected::decision(&stored));
         for problem in expected.problems(id, &stored) {

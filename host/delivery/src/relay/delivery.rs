@@ -147,9 +147,15 @@ impl DeliveryContext {
             let effect = record.effects.iter().find(|effect| effect.id == update.effect_id);
             let result = if reported.is_ok() { state_name(&update.state) } else { "unreported" };
             ::metrics::counter!(EFFECTS, "kind" => effect.map_or("unknown", kind), "result" => result).increment(1);
-            if let (EffectState::DeadLetter { reason, .. }, Some(effect)) = (&update.state, effect) {
-                let effect_id = &effect.id;
-                tracing::error!(decision_id = id, business_id, effect_id, reason, "an effect is a dead letter");
+            if let EffectState::DeadLetter { .. } = &update.state {
+                // The reason may quote what a target answered, and with it what a person wrote.
+                let effect_id = &update.effect_id;
+                tracing::error!(
+                    decision_id = id,
+                    business_id,
+                    effect_id,
+                    "an effect is a dead letter; its record says why"
+                );
             }
         }
         match reported {

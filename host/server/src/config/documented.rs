@@ -40,6 +40,10 @@ payments = [{ env = "G" }]
 payments = [{ env = "I" }]
 [kafka.topics]
 orders = "prod.orders"
+[delivery.external-calls.receivers.crm]
+hosts = ["crm.example"]
+signing-secret = { env = "K" }
+authorization = { env = "L" }
 [kafka.security]
 username = "u"
 password = { env = "H" }

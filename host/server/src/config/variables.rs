@@ -15,7 +15,8 @@ const PREFIX: &str = "SIGNALBOX_";
 /// Between a table and its key.
 const SEPARATOR: &str = "__";
 /// Tables whose keys the operator chooses; `*` is any key.
-pub(super) const CHOSEN: [&[&str]; 8] = [
+pub(super) const CHOSEN: [&[&str]; 9] = [
+    &["delivery", "external-calls", "receivers"],
     &["llm", "models"],
     &["egress", "secrets"],
     &["egress", "business-secrets"],

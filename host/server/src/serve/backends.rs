@@ -8,6 +8,7 @@ use signalbox_capabilities::cron::ScheduleLimits;
 use signalbox_capabilities::http::{Egress, SystemLookup};
 use signalbox_capabilities::llm::{LanguageModels, OpenAi, OpenAiSettings, Scripted};
 use signalbox_capabilities::{AnswerLedger, PublishableTopics, Services};
+use signalbox_delivery::{EffectTarget, ExternalCallReceivers, HttpTarget};
 use signalbox_store::Store;
 use signalbox_trigger_cron::CronConfig;
 
@@ -105,4 +106,18 @@ fn egress(config: &EgressConfig, directory: &BusinessDirectory) -> Result<Option
     let egress = Egress::new(rules, Arc::new(SystemLookup))
         .map_err(|reason| StartError::Internal(format!("outgoing requests cannot be set up: {reason}")))?;
     Ok(Some(Arc::new(egress)))
+}
+
+/// The target of external calls; none when no service is configured or outgoing requests are switched off. Beside a
+/// configured service, a call to any other is refused by the target, which names the key to set.
+pub fn external_calls(
+    config: &Config,
+    egress: Option<&Arc<Egress>>,
+) -> Result<Option<Arc<dyn EffectTarget>>, StartError> {
+    let receivers = ExternalCallReceivers::open::<StartError>(&config.delivery.external_calls, |key, reference| {
+        Ok(secrets::open(key, reference)?)
+    })?;
+    Ok(egress
+        .filter(|_| !receivers.is_empty())
+        .map(|egress| Arc::new(HttpTarget::new(egress.clone(), receivers)) as Arc<dyn EffectTarget>))
 }
