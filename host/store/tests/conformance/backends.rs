@@ -96,6 +96,8 @@ impl Endpoint {
                 if !there && described.table_status() == Some(&TableStatus::Active) {
                     return;
                 }
+                // Without a pause the questions keep DynamoDB Local from removing the index.
+                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
             }
         };
         tokio::time::timeout(std::time::Duration::from_secs(60), removing).await.expect("the index never goes");
