@@ -96,9 +96,12 @@ impl Store {
             .text(ID, &input.id)
             .text(WRITER, &writer)
             .attribute(BODY, body);
+        // With the business's id, because two businesses may have inputs with the same id and time, and a cursor
+        // between two equal sort keys would skip the second.
+        let place = Place::new(Lane::Pending, accepted.accepted_at, &format!("{}#{}", input.id, input.business_id));
         let call = PutItemInput::builder()
             .table_name(table)
-            .set_item(Some(Place::new(Lane::Pending, accepted.accepted_at, &input.id).write(item, BY_DUE).build()))
+            .set_item(Some(place.write(item, BY_DUE).build()))
             .condition_expression("attribute_not_exists(id)")
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         match self.send(call).await {

@@ -178,6 +178,7 @@ guarantees! {
     inputs::a_finished_input_is_no_longer_pending_and_still_known,
     inputs::pending_inputs_come_oldest_first,
     inputs::pending_inputs_that_are_left_alone_hide_no_others,
+    inputs::pending_inputs_with_the_same_id_and_time_hide_none_of_another_business,
     inputs::finishing_what_was_never_accepted_names_it,
     inputs::the_same_input_id_of_two_businesses_is_two_inputs,
     inputs::the_same_body_again_is_a_duplicate_and_another_is_a_conflict,

@@ -64,6 +64,25 @@ pub async fn pending_inputs_that_are_left_alone_hide_no_others(store: &Store) {
     assert_eq!(ids, ["in-1", "in-2", "in-3", "in-4", "in-5"]);
 }
 
+pub async fn pending_inputs_with_the_same_id_and_time_hide_none_of_another_business(store: &Store) {
+    let businesses: Vec<_> = (0..5).map(|_| unique("business")).collect();
+    for business in &businesses {
+        store.accept_input(&accepted(business, "in-1", minute(1))).await.unwrap();
+    }
+    let (mut found, mut cursor) = (Vec::new(), None);
+    loop {
+        let page = store.pending_inputs_after(cursor.as_deref(), 1).await.unwrap();
+        found.extend(page.items.into_iter().map(|pending| pending.accepted.input.business_id));
+        cursor = page.cursor;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    for business in businesses {
+        assert_eq!(found.iter().filter(|other| **other == business).count(), 1, "{business} in {found:?}");
+    }
+}
+
 pub async fn finishing_what_was_never_accepted_names_it(store: &Store) {
     let business = unique("business");
     let error = store.finish_input("in-9", &business).await.unwrap_err();
