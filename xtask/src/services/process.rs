@@ -146,6 +146,11 @@ mod tests {
         let token = token();
         let launched = shell("read line < /dev/fd/0; while :; do sleep 1; done", &token);
         let pid = launched.running.pid;
+        // The system shows the command line of a program a moment after it was started.
+        let until = Instant::now() + Duration::from_secs(60);
+        while !launched.running.runs() && Instant::now() < until {
+            thread::sleep(POLL_INTERVAL);
+        }
         let another = running(pid, "another token");
         assert!(launched.running.runs() && !another.runs());
         another.end().unwrap();
