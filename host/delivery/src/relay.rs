@@ -5,6 +5,7 @@
 //! ended is reported in one write, which ends the lease. The search finds what is due later, what a host that died has
 //! left, and what a target holds back.
 
+mod begun;
 mod delivery;
 mod dispatcher;
 mod search;
@@ -25,6 +26,7 @@ use crate::route::Route;
 use crate::targets::schedules::{ScheduleListener, ScheduleTarget};
 use crate::targets::websocket::WebSocketTarget;
 use crate::{Audience, EffectTarget, RelayConfig, review};
+use begun::BegunLeases;
 use delivery::{Alarms, DeliveryContext};
 use dispatcher::{Dispatcher, DispatcherTask};
 use search::Search;
@@ -147,6 +149,7 @@ impl RelayTask {
             dispatchers,
             default_policy: self.config.retry.policy(),
             alarms: Alarms::default(),
+            begun: BegunLeases::default(),
             left: Mutex::new(HashSet::new()),
         });
         let (found_sender, mut found) = mpsc::channel(FOUND);

@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_policy_that_makes_no_sense_ends_and_panics_not() {
+    fn a_policy_that_makes_no_sense_ends_all_the_same() {
         let policy = |factor: f64| json!({"maxAttempts": 0, "initialInterval": u64::MAX, "backoffFactor": factor, "maxInterval": u64::MAX});
         for factor in [-1.0, 0.0, 1e308] {
             assert_eq!(pause_after(&effect(policy(factor), 0), failed(None)), None);

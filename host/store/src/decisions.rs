@@ -45,7 +45,7 @@ pub enum Committed {
 
 /// A decision as it was read from the store, with its revision. A change that is based on it is written only while the
 /// stored decision still has that revision.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ReadDecision {
     /// The decision.
     pub record: DecisionRecord,

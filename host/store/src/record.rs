@@ -70,6 +70,15 @@ impl Effect {
         Self { id: id.into(), kind, state: EffectState::Pending, attempts: 0 }
     }
 
+    /// The moment that is set for its next attempt; none when none is set, or when there is none.
+    pub fn next_attempt(&self) -> Option<Timestamp> {
+        match (&self.state, &self.kind) {
+            (EffectState::Pending, EffectKind::Action(action)) => action.execute_at,
+            (EffectState::Waiting { until, .. }, _) => *until,
+            _ => None,
+        }
+    }
+
     /// A new effect that waits for a person's review.
     pub fn withheld(id: impl Into<String>, kind: EffectKind) -> Self {
         Self { id: id.into(), kind, state: EffectState::Withheld, attempts: 0 }

@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use signalbox_model::{RetryPolicy, Timestamp};
-use signalbox_store::{DecisionRecord, Effect, EffectKind, EffectLease, EffectState, EffectUpdate, Store, StoreError};
+use signalbox_store::{DecisionRecord, Effect, EffectLease, EffectState, EffectUpdate, Store, StoreError};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::sleep;
 
+use super::begun::BegunLeases;
 use super::dispatcher::{Dispatched, Dispatcher};
 use crate::metrics::EFFECTS;
 use crate::route::{Route, kind, priority};
@@ -29,6 +30,7 @@ pub(super) struct DeliveryContext {
     pub dispatchers: BTreeMap<Route, Dispatcher>,
     pub default_policy: RetryPolicy,
     pub alarms: Alarms,
+    pub begun: BegunLeases,
     /// Effects that are left to a newer host, each counted once.
     pub left: Mutex<HashSet<String>>,
 }
@@ -44,9 +46,15 @@ impl DeliveryContext {
     /// Attempts the effects of a decision that are due, and reports how they stand.
     pub async fn deliver(&self, record: Arc<DecisionRecord>) {
         let (id, business_id) = (&record.decision.id, &record.decision.business_id);
-        let record = match self.leased(&record).await {
+        let now = Timestamp::now();
+        self.count_left(&record, now);
+        if !self.can_attempt(&record, now) {
+            // Effects for later, and those that wait for a review: no lease is written for them.
+            return self.set_alarms(&record);
+        }
+        let record = match self.leased(&record, now).await {
             Ok(Some(record)) => record,
-            // Another host has the lease, or everything was delivered meanwhile.
+            // Another host has the lease, or this one has begun it with another copy of the decision.
             Ok(None) => return,
             Err(error) => {
                 tracing::warn!(decision_id = id, %business_id, %error, "cannot lease a decision's effects; trying again later");
@@ -54,8 +62,6 @@ impl DeliveryContext {
             }
         };
         let Some(lease) = record.lease.clone() else { return };
-        let now = Timestamp::now();
-        self.count_left(&record, now);
         let mut due: BTreeMap<Route, Vec<&Effect>> = BTreeMap::new();
         for effect in record.effects.iter().filter(|effect| is_due(effect, now)) {
             if let Some(route) = Route::of(effect) {
@@ -99,15 +105,27 @@ impl DeliveryContext {
         record.effects.iter().any(|effect| Route::of(effect).is_some() && is_due(effect, now))
     }
 
-    /// The decision with a lease of this host; none when another host has it.
-    async fn leased(&self, record: &Arc<DecisionRecord>) -> Result<Option<Arc<DecisionRecord>>, StoreError> {
-        let now = Timestamp::now();
-        let is_own = |holder: &str| holder == self.store.instance();
-        if record.lease.as_ref().is_some_and(|lease| is_own(&lease.holder) && lease.until > now) {
-            return Ok(Some(record.clone()));
-        }
+    /// The decision with a lease of this host that begins here; none when another host has it, or this one has begun
+    /// it before.
+    async fn leased(
+        &self,
+        record: &Arc<DecisionRecord>,
+        now: Timestamp,
+    ) -> Result<Option<Arc<DecisionRecord>>, StoreError> {
         let decision = &record.decision;
-        Ok(self.store.claim_effects(&decision.id, &decision.business_id, now).await?.map(Arc::new))
+        let is_own = |lease: &&EffectLease| lease.holder == self.store.instance() && lease.until > now;
+        let record = match record.lease.as_ref().filter(is_own) {
+            Some(_) => Some(record.clone()),
+            None => self.store.claim_effects(&decision.id, &decision.business_id, now).await?.map(Arc::new),
+        };
+        let begins = |lease: &EffectLease| self.begun.begin(&decision.id, lease.until, now);
+        Ok(record.filter(|record| record.lease.as_ref().is_some_and(begins)))
+    }
+
+    /// Also moments that have passed meanwhile.
+    fn set_alarms(&self, record: &DecisionRecord) {
+        let known = record.effects.iter().filter(|effect| Route::of(effect).is_some());
+        self.alarms.set(known.filter_map(Effect::next_attempt));
     }
 
     /// Attempts effects of one target one after the other, so that records of one decision keep their order.
@@ -167,9 +185,7 @@ impl DeliveryContext {
                         dispatcher.note_held_back();
                     }
                 }
-                // Also moments that have passed while this was written.
-                let known = record.effects.iter().filter(|effect| Route::of(effect).is_some());
-                self.alarms.set(known.filter_map(due_at));
+                self.set_alarms(&record);
             }
             // The effects keep their states. When the lease has ended, a host attempts them again, under the same keys.
             Err(error) => {
@@ -231,20 +247,11 @@ impl Alarms {
     }
 }
 
-/// The moment of the next attempt, when it is known.
-fn due_at(effect: &Effect) -> Option<Timestamp> {
-    match (&effect.state, &effect.kind) {
-        (EffectState::Pending, EffectKind::Action(action)) => action.execute_at,
-        (EffectState::Waiting { until, .. }, _) => *until,
-        _ => None,
-    }
-}
-
 /// Whether an effect is to be attempted now.
 fn is_due(effect: &Effect, now: Timestamp) -> bool {
     let is_open =
         matches!(effect.state, EffectState::Pending | EffectState::Waiting { .. } | EffectState::HeldBack { .. });
-    is_open && due_at(effect).is_none_or(|at| at <= now)
+    is_open && effect.next_attempt().is_none_or(|at| at <= now)
 }
 
 /// Whether an effect is for a newer version to deliver: it is due, and this one does not know its kind, or its state.

@@ -23,7 +23,9 @@ use signalbox_model::{
     BusinessAccess, BusinessInfo, HumanDuration, JsonObject, Reach, ReplySlot, Timestamp, UserAccess,
 };
 use signalbox_sessions::{Outbox, Session, Sessions};
-use signalbox_store::{Config, DecisionRecord, Effect, EffectKind, EffectState, EffectUpdate, Store, Wider};
+use signalbox_store::{
+    Config, DecisionRecord, Effect, EffectKind, EffectState, EffectUpdate, QueuedEffects, Store, Wider,
+};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -302,7 +304,8 @@ async fn what_has_no_backend_waits_with_its_reason_and_is_tried_at_every_start()
         assert!(reason.contains(part), "{reason}");
     }
     world.end().await;
-    assert_eq!(store.waiting_decisions(10).await.unwrap().len(), 1, "nothing is dropped");
+    let waiting = store.queued_effects(&QueuedEffects::Waiting, None, 10).await.unwrap();
+    assert_eq!(waiting.items.len(), 1, "nothing is dropped");
     // A start that finds the same missing changes nothing, not even the number of attempts.
     let again = World::start(&store, only_queue()).await;
     let marker = decision("d2", vec![to_user("dan")]);

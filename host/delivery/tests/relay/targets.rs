@@ -156,6 +156,50 @@ async fn what_is_held_back_for_a_target_that_is_away_leaves_without_a_restart_wh
 }
 
 #[tokio::test]
+async fn a_decision_that_is_handed_over_again_is_not_attempted_again_under_the_same_lease() {
+    let store = memory().await;
+    let target = ScriptedTarget::new(|_| AttemptResult::Delivered);
+    let world = world(&store, only_queue(), &target);
+    let mut record = decision("d1", vec![action("resource_action", "table", json!({}))]);
+    store.lease_due_effects(&mut record);
+    store.commit_decision(&record).await.unwrap();
+    let copy = Arc::new(record.clone());
+    world.relay.committed(&copy);
+    world.relay.reviewed(&copy);
+    world.settled(&record, delivered).await;
+    // Late, when everything was delivered and the copy's lease is still valid.
+    world.relay.reviewed(&copy);
+    world.end().await;
+    assert_eq!(target.attempts(), ["d1-0"]);
+}
+
+#[tokio::test]
+async fn no_lease_is_written_for_effects_that_are_for_later_or_wait_for_a_review() {
+    let store = memory().await;
+    let target = ScriptedTarget::new(|_| AttemptResult::Delivered);
+    let world = world(&store, only_queue(), &target);
+    let tomorrow = signalbox_model::Timestamp::now() + Duration::from_secs(86_400);
+    let mut later =
+        decision("d1", vec![action("external_call", "https://crm.example", json!({"executeAt": tomorrow}))]);
+    let mut withheld = decision("d2", vec![to_user("dan")]);
+    withheld.effects[0].state = EffectState::Withheld;
+    let before = async |record: &mut signalbox_store::DecisionRecord| {
+        store.lease_due_effects(record);
+        store.commit_decision(record).await.unwrap();
+        store.read_decision(&record.decision.id, "trattoria").await.unwrap().unwrap()
+    };
+    let read = [before(&mut later).await, before(&mut withheld).await];
+    for record in [&later, &withheld] {
+        world.relay.committed(&Arc::new(record.clone()));
+    }
+    world.end().await;
+    for (record, read) in [&later, &withheld].into_iter().zip(read) {
+        let now = store.read_decision(&record.decision.id, "trattoria").await.unwrap().unwrap();
+        assert_eq!(now, read, "not even the revision has changed");
+    }
+}
+
+#[tokio::test]
 async fn several_hosts_on_one_store_never_attempt_the_same_effect_twice() {
     let folder = tempfile::tempdir().unwrap();
     let target = ScriptedTarget::new(|_| AttemptResult::Delivered);

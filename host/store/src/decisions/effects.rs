@@ -19,7 +19,7 @@ use crate::key::instant;
 use crate::optimistic::Contention;
 use crate::queue::{Lane, Place};
 use crate::tables::{BY_DUE, BY_REVIEW, BY_REVIEW_EXPIRY};
-use crate::{DecisionRecord, Effect, EffectKind, EffectState, Store, StoreError, unknown};
+use crate::{DecisionRecord, Effect, EffectState, Store, StoreError, unknown};
 
 /// The largest item of a rewrite. States of effects and the review make a decision's item grow, so even the largest
 /// item that a commit accepts must leave room for them.
@@ -210,13 +210,9 @@ pub(super) fn due(record: &DecisionRecord, wall: Timestamp) -> Option<Place> {
 /// has to act first.
 fn due_at(decision: &DecisionModel, effect: &Effect, wall: Timestamp) -> Option<Timestamp> {
     let created_at = decision.created_at.min(wall);
-    match (&effect.state, &effect.kind) {
-        (EffectState::Pending, EffectKind::Action(action)) => {
-            Some(action.execute_at.unwrap_or(created_at).max(created_at))
-        }
-        (EffectState::Pending, _) => Some(created_at),
-        (EffectState::Waiting { until, .. }, _) => *until,
-        _ => None,
+    match effect.state {
+        EffectState::Pending => Some(effect.next_attempt().map_or(created_at, |at| at.max(created_at))),
+        _ => effect.next_attempt(),
     }
 }
 

@@ -1,5 +1,5 @@
 use signalbox_model::Timestamp;
-use signalbox_store::{DecisionRecord, Effect, EffectState, EffectUpdate, Store, StoreError};
+use signalbox_store::{DecisionRecord, Effect, EffectState, EffectUpdate, QueuedEffects, Store, StoreError};
 
 use crate::samples::{action, kafka_record, minute, record, unique, with_effects};
 
@@ -149,7 +149,7 @@ async fn pending(store: &Store, business_id: &str, now: Timestamp) -> Vec<String
 }
 
 async fn waiting(store: &Store, business_id: &str) -> Vec<String> {
-    of(business_id, store.waiting_decisions(100).await.unwrap())
+    of(business_id, store.queued_effects(&QueuedEffects::Waiting, None, 100).await.unwrap().items)
 }
 
 fn of(business_id: &str, records: Vec<DecisionRecord>) -> Vec<String> {

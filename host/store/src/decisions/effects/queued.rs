@@ -46,21 +46,6 @@ impl Store {
         self.in_queue(Lane::Pending, Some(now), cursor, limit, is_wanted).await
     }
 
-    /// Decisions with effects that wait until an operator has mended or configured something, and without pending
-    /// effects; `limit` is from 1 to 100.
-    pub async fn waiting_decisions(&self, limit: u32) -> Result<Vec<DecisionRecord>, StoreError> {
-        Ok(self.waiting_decisions_after(None, limit).await?.items)
-    }
-
-    /// Like [`Store::waiting_decisions`], page by page.
-    pub async fn waiting_decisions_after(
-        &self,
-        cursor: Option<&str>,
-        limit: u32,
-    ) -> Result<Page<DecisionRecord>, StoreError> {
-        self.in_queue(Lane::Waiting, None, cursor, limit, |record| record.effects.iter().any(waits)).await
-    }
-
     async fn in_queue(
         &self,
         lane: Lane<'_>,
