@@ -60,6 +60,7 @@ impl InProcessHost {
             review: ReviewConfig::default(),
             config: ExecutorConfig::default(),
             clock: Timestamp::now,
+            responses_are_effects: false,
         });
         Ok(Self { store, sandbox, executor })
     }

@@ -22,6 +22,6 @@ pub use review::{may_review, review_view};
 pub use target::{AttemptResult, DueEffect, EffectTarget};
 pub use targets::{
     ActingDecision, DevelopmentSink, EFFECT_RECORD_HEADERS, EffectRecord, ExternalCallConfig, ExternalCallReceivers,
-    HostPattern, HttpTarget, KafkaTarget, KafkaTopics, ReceiverConfig, ReceiverError, ResourceActionRecord, SinkEntry,
-    UnmappedTopic, UnsendableEffect,
+    FallbackAudience, FallbackMessageType, FallbackRecord, HostPattern, HttpTarget, KafkaTarget, KafkaTopics,
+    ReceiverConfig, ReceiverError, ResourceActionRecord, SinkEntry, UnmappedTopic, UnsendableEffect,
 };

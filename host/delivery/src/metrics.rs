@@ -1,9 +1,12 @@
 //! The names of this crate's metrics.
 
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+use signalbox_store::DeliveredTo;
 
 /// Effects by kind and what became of them.
 pub(crate) const EFFECTS: &str = "signalbox_effects_total";
+/// Messages to people by kind, and by who or what has them.
+pub(crate) const MESSAGES_DELIVERED: &str = "signalbox_messages_delivered_total";
 /// Attempts by target and how they ended.
 pub(crate) const ATTEMPTS: &str = "signalbox_effect_attempts_total";
 /// How long attempts took, by target.
@@ -22,13 +25,18 @@ pub fn describe_metrics() {
     describe_counter!(
         EFFECTS,
         Unit::Count,
-        "Effects by kind and new state (delivered, waiting, held_back, dead_letter), or left to a newer version of the host, \
+        "Effects by kind and new state (delivered, kept, waiting, held_back, dead_letter), or left to a newer version of the host, \
          or unreported because the store did not take the state"
     );
     describe_counter!(
         ATTEMPTS,
         Unit::Count,
-        "Attempts to deliver an effect by target and result (delivered, refused, failed, unavailable)"
+        "Attempts to deliver an effect by target and result (delivered, kept, refused, failed, unavailable)"
+    );
+    describe_counter!(
+        MESSAGES_DELIVERED,
+        Unit::Count,
+        "Messages to people that were delivered, by kind and by who or what has them (connection, mailbox, fallback_topic)"
     );
     describe_histogram!(ATTEMPT_SECONDS, Unit::Seconds, "How long one attempt to deliver an effect took, by target");
     describe_gauge!(TARGET_AVAILABLE, Unit::Count, "1 while a target of effects answers, 0 while it does not");
@@ -43,4 +51,14 @@ pub fn describe_metrics() {
         Unit::Count,
         "Responses by result: sent to a connection, or missed and left for a resume"
     );
+}
+
+/// Who or what has a message, for metrics.
+pub(crate) fn name_of(to: DeliveredTo) -> &'static str {
+    match to {
+        DeliveredTo::Connection => "connection",
+        DeliveredTo::Mailbox => "mailbox",
+        DeliveredTo::FallbackTopic => "fallback_topic",
+        DeliveredTo::Unknown(_) => "unknown",
+    }
 }

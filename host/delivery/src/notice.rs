@@ -1,5 +1,5 @@
 use signalbox_model::{ActionType, AgentAction, DECISIONS_PERMISSION, JsonObject, Reach, UserAccess};
-use signalbox_sessions::{Encoded, ServerFrame, Sessions};
+use signalbox_sessions::{Encoded, ServerFrame, Sessions, response_frames};
 use signalbox_store::{DecisionRecord, Effect, EffectKind, Wider};
 
 /// Says who may see what: the same for what is pushed now and for what is read or resumed later.
@@ -54,6 +54,15 @@ impl Notice {
             _ => return None,
         };
         Some(Self { business_id: record.decision.business_id.clone(), to, frame: frame(record, effect, content) })
+    }
+
+    /// Like [`Notice::of`], and reads the effect of a response too. Responses are resumed without their effects.
+    pub(crate) fn of_message(record: &DecisionRecord, effect: &Effect) -> Option<Self> {
+        let EffectKind::Response { .. } = &effect.kind else { return Self::of(record, effect) };
+        let frames = response_frames(&record.decision, &record.output, &record.reply, &record.cursor());
+        let is_own = |frame: &ServerFrame| matches!(frame, ServerFrame::Response { id, .. } if *id == effect.id);
+        let (user_id, frame) = frames.into_iter().find(|(_, frame)| is_own(frame))?;
+        Some(Self { business_id: record.decision.business_id.clone(), to: Recipient::User(user_id), frame })
     }
 
     /// Whether the notice is for this user.

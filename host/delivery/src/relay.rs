@@ -8,14 +8,16 @@
 mod begun;
 mod delivery;
 mod dispatcher;
+mod handovers;
 mod search;
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use signalbox_model::HumanDuration;
-use signalbox_sessions::{Encoded, Sessions, response_frames};
-use signalbox_store::{DecisionRecord, Store};
+use signalbox_sessions::{Encoded, ServerFrame, Sessions, response_frames};
+use signalbox_store::{DecisionRecord, Handover, Store};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -24,31 +26,36 @@ use crate::config::TargetConfig;
 use crate::metrics::{DECISIONS_IN_DELIVERY, QUEUE_FULL, RESPONSES};
 use crate::route::Route;
 use crate::targets::schedules::{ScheduleListener, ScheduleTarget};
-use crate::targets::websocket::WebSocketTarget;
+use crate::targets::websocket::{Connections, FallbackTarget, TakenResponses, WebSocketTarget};
 use crate::{Audience, EffectTarget, RelayConfig, review};
 use begun::BegunLeases;
 use delivery::{Alarms, DeliveryContext};
 use dispatcher::{Dispatcher, DispatcherTask};
+use handovers::note_handovers;
 use search::Search;
 
 /// Decisions that were found and leased, and wait for room.
 const FOUND: usize = 16;
 
+/// Handovers that wait to be noted in the store.
+const HANDOVERS: usize = 1_024;
+
 /// Where a decision is handed over once it is stored. Cheap to clone.
 #[derive(Clone)]
 pub struct Relay {
-    sessions: Sessions,
-    audience: Arc<dyn Audience>,
+    connections: Connections,
     queue: mpsc::Sender<Arc<DecisionRecord>>,
+    handovers: mpsc::Sender<Handover>,
 }
 
 /// The relay's own task: has effects attempted, from the queue, and from the store those the queue never saw.
 pub struct RelayTask {
     config: RelayConfig,
     store: Store,
-    sessions: Sessions,
-    audience: Arc<dyn Audience>,
+    connections: Connections,
     queue: mpsc::Receiver<Arc<DecisionRecord>>,
+    handovers: mpsc::Receiver<Handover>,
+    fallback_after: Option<Duration>,
     schedule_listener: Option<ScheduleListener>,
     schedules_per_business: usize,
     kafka: Option<Arc<dyn EffectTarget>>,
@@ -64,13 +71,16 @@ impl Relay {
         audience: Arc<dyn Audience>,
     ) -> (Self, RelayTask) {
         let (sender, receiver) = mpsc::channel(config.queue.max(1));
-        let relay = Self { sessions: sessions.clone(), audience: audience.clone(), queue: sender };
+        let (handovers, told) = mpsc::channel(HANDOVERS);
+        let connections = Connections { sessions, audience, taken: TakenResponses::default() };
+        let relay = Self { connections: connections.clone(), queue: sender, handovers };
         let task = RelayTask {
             config,
             store,
-            sessions,
-            audience,
+            connections,
             queue: receiver,
+            handovers: told,
+            fallback_after: None,
             schedule_listener: None,
             schedules_per_business: usize::MAX,
             kafka: None,
@@ -86,9 +96,18 @@ impl Relay {
         self.reviewed(record);
     }
 
+    /// Notes that connections took messages that were in the mailbox, so that they do not go to the fallback topic. The
+    /// connections may be on another host. Never waits: what finds no room is not noted, and such a message goes to the
+    /// fallback topic as well.
+    pub fn handed_over(&self, handover: Handover) {
+        if let Err(error) = self.handovers.try_send(handover) {
+            tracing::debug!(%error, "a handover is not noted");
+        }
+    }
+
     /// Tells reviewers how a decision's review stands, and has the effects attempted that it released. Never waits.
     pub fn reviewed(&self, record: &Arc<DecisionRecord>) {
-        let connections = review::announce(record, &self.sessions, self.audience.as_ref());
+        let connections = review::announce(record, &self.connections.sessions, self.connections.audience.as_ref());
         if record.review.is_some() {
             tracing::debug!(decision_id = record.decision.id, connections, "told reviewers how a review stands");
         }
@@ -102,9 +121,16 @@ impl Relay {
 
     fn respond(&self, record: &DecisionRecord) {
         let cursor = record.cursor();
+        let has_effect = |id: &str| record.effects.iter().any(|effect| effect.id == id);
         for (user_id, frame) in response_frames(&record.decision, &record.output, &record.reply, &cursor) {
             let business_id = &record.decision.business_id;
-            let connections = self.sessions.send_to_user(business_id, &user_id, &Encoded::json(&frame));
+            let connections = self.connections.sessions.send_to_user(business_id, &user_id, &Encoded::json(&frame));
+            if let ServerFrame::Response { id, .. } = &frame
+                && connections > 0
+                && has_effect(id)
+            {
+                self.connections.taken.note(id);
+            }
             let result = if connections > 0 { "sent" } else { "missed" };
             ::metrics::counter!(RESPONSES, "result" => result).increment(1);
         }
@@ -127,6 +153,13 @@ impl RelayTask {
     /// Sends resource actions and Kafka records there. Without it, they wait until there is such a target.
     pub fn with_kafka(mut self, target: Arc<dyn EffectTarget>) -> Self {
         self.kafka = Some(target);
+        self
+    }
+
+    /// Sends messages to people that no connection has taken after this time to the fallback topic, through the target
+    /// for Kafka. Without it, or without that target, they stay in the mailbox.
+    pub fn with_fallback(mut self, after: Duration) -> Self {
+        self.fallback_after = Some(after);
         self
     }
 
@@ -154,6 +187,7 @@ impl RelayTask {
         });
         let (found_sender, mut found) = mpsc::channel(FOUND);
         let mut searches = self.searches(&delivery, found_sender);
+        let handovers = tokio::spawn(note_handovers(self.store.clone(), self.handovers, stop.clone()));
         let concurrency = self.config.concurrency.max(1);
         let mut deliveries = JoinSet::new();
         loop {
@@ -185,19 +219,27 @@ impl RelayTask {
         while searches.join_next().await.is_some() {}
         drop(delivery);
         while dispatcher_tasks.join_next().await.is_some() {}
+        let _ = handovers.await;
     }
 
     fn dispatchers(&mut self) -> Vec<(Route, Dispatcher, DispatcherTask)> {
-        let websocket = WebSocketTarget { sessions: self.sessions.clone(), audience: self.audience.clone() };
+        let kafka = self.kafka.take();
+        let fallback_after = self.fallback_after.filter(|_| kafka.is_some());
+        let websocket = WebSocketTarget { connections: self.connections.clone(), fallback_after };
+        let fallback = FallbackTarget {
+            connections: self.connections.clone(),
+            kafka: kafka.clone().filter(|_| fallback_after.is_some()),
+        };
         let schedules = ScheduleTarget {
             store: self.store.clone(),
             per_business: self.schedules_per_business,
             listener: self.schedule_listener.take(),
         };
-        let targets: [(Route, Option<Arc<dyn EffectTarget>>); 4] = [
+        let targets: [(Route, Option<Arc<dyn EffectTarget>>); 5] = [
             (Route::Websocket, Some(Arc::new(websocket))),
             (Route::Schedules, Some(Arc::new(schedules))),
-            (Route::Kafka, self.kafka.take()),
+            (Route::Fallback, Some(Arc::new(fallback))),
+            (Route::Kafka, kafka),
             (Route::Http, self.http.take()),
         ];
         let made = targets.into_iter().filter_map(|(route, target)| {
@@ -212,7 +254,7 @@ impl RelayTask {
         let TargetConfig { concurrency, deadline } = match route {
             Route::Websocket => self.config.websocket.clone(),
             Route::Schedules => self.config.schedules.clone(),
-            Route::Kafka => self.config.kafka.clone(),
+            Route::Kafka | Route::Fallback => self.config.kafka.clone(),
             Route::Http => self.config.http.clone(),
         };
         TargetConfig {

@@ -21,7 +21,9 @@ pub(crate) fn state_after(
     jitter: f64,
 ) -> EffectState {
     match result {
-        AttemptResult::Delivered => EffectState::Delivered { at: now },
+        AttemptResult::Delivered => EffectState::delivered(now),
+        AttemptResult::DeliveredTo(to) => EffectState::Delivered { at: now, to: Some(to) },
+        AttemptResult::Kept { until } => EffectState::Kept { at: now, until },
         AttemptResult::Refused { reason } => EffectState::DeadLetter { at: now, reason },
         AttemptResult::Unavailable { reason } => EffectState::HeldBack { target: target.to_owned(), reason },
         AttemptResult::Failed { reason, retry_after } => {

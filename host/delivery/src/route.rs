@@ -14,6 +14,8 @@ pub(crate) enum Route {
     Kafka,
     /// External services.
     Http,
+    /// The fallback topic, for messages to people that are in the mailbox.
+    Fallback,
 }
 
 impl Route {
@@ -22,17 +24,21 @@ impl Route {
         match &effect.kind {
             EffectKind::Action(action) => match action.action_type {
                 ActionType::ResourceAction => Some(Self::Kafka),
-                ActionType::Notification => Some(Self::Websocket),
+                ActionType::Notification => Some(Self::to_people(effect)),
                 ActionType::ExternalCall => Some(Self::Http),
                 ActionType::Unknown(_) => None,
             },
-            EffectKind::Notification { .. } => Some(Self::Websocket),
+            EffectKind::Notification { .. } | EffectKind::Response { .. } => Some(Self::to_people(effect)),
             EffectKind::KafkaRecord { .. } => Some(Self::Kafka),
             EffectKind::Schedule { .. } | EffectKind::CancelSchedule { .. } if effect.kind.is_known() => {
                 Some(Self::Schedules)
             }
             EffectKind::Schedule { .. } | EffectKind::CancelSchedule { .. } | EffectKind::Unknown(_) => None,
         }
+    }
+
+    fn to_people(effect: &Effect) -> Self {
+        if effect.kept_since.is_some() { Self::Fallback } else { Self::Websocket }
     }
 
     /// The name of the target in the store, in metrics and in logs.
@@ -42,6 +48,7 @@ impl Route {
             Self::Schedules => "schedules",
             Self::Kafka => "kafka",
             Self::Http => "http",
+            Self::Fallback => "fallback",
         }
     }
 
@@ -58,7 +65,7 @@ impl Route {
         let configured = match self {
             Self::Kafka => "no Kafka cluster is configured",
             Self::Http => "no receiver of external calls is configured ([delivery.external-calls])",
-            Self::Websocket | Self::Schedules => "the target is not there",
+            Self::Websocket | Self::Schedules | Self::Fallback => "the target is not there",
         };
         format!("{configured}, so {what}")
     }
@@ -74,6 +81,7 @@ pub(crate) fn kind(effect: &Effect) -> &'static str {
             ActionType::Unknown(_) => "unknown",
         },
         EffectKind::Notification { .. } => "notification",
+        EffectKind::Response { .. } => "response",
         EffectKind::KafkaRecord { .. } => "kafka_record",
         EffectKind::Schedule { .. } | EffectKind::CancelSchedule { .. } => "schedule",
         EffectKind::Unknown(_) => "unknown",

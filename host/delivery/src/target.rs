@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use signalbox_store::{DecisionRecord, Effect};
+use signalbox_model::Timestamp;
+use signalbox_store::{DecisionRecord, DeliveredTo, Effect};
 
 /// Where effects go: a Kafka cluster, an HTTP endpoint, the people of a business.
 ///
@@ -33,6 +34,13 @@ pub struct DueEffect {
 pub enum AttemptResult {
     /// The target has confirmed the effect. It is never sent again.
     Delivered,
+    /// A message to people has arrived, and this says where. It is never sent again.
+    DeliveredTo(DeliveredTo),
+    /// No connection took a message to people. It is in the mailbox now.
+    Kept {
+        /// When it goes to the fallback topic, unless a connection takes it before.
+        until: Timestamp,
+    },
     /// The target will never take this effect: further attempts are useless, and the effect becomes a dead letter.
     Refused {
         /// Why, for the operator.

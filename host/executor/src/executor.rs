@@ -31,6 +31,8 @@ pub struct ExecutorParts {
     pub review: ReviewConfig,
     /// The host's clock.
     pub clock: fn() -> Timestamp,
+    /// Whether responses to people are effects too, because they may go to a fallback topic.
+    pub responses_are_effects: bool,
 }
 
 /// Turns inputs into decisions. Cheap to clone.
@@ -274,6 +276,7 @@ impl Executor {
             review_expires_after: parts.review.expires_after.0,
             processing_time: began.elapsed(),
             now: (parts.clock)(),
+            responses_are_effects: parts.responses_are_effects,
         };
         DraftedDecision { written: draft.write(ran), journal, scope: None }
     }

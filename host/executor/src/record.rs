@@ -28,6 +28,8 @@ pub(crate) struct RecordDraft<'a> {
     pub review_expires_after: Duration,
     pub processing_time: Duration,
     pub now: Timestamp,
+    /// Whether responses to people are effects too, which may go to the fallback topic.
+    pub responses_are_effects: bool,
 }
 
 /// A record, and the message models whose use is counted once it is stored.
@@ -79,8 +81,14 @@ impl RecordDraft<'_> {
             (None, false) => Outcome::Decided,
         };
         let actions = self.actions(actions);
-        let effects = self.effects(&actions, effects, outcome);
+        let mut effects = self.effects(&actions, effects, outcome);
         let responses = self.responses(responses);
+        if self.responses_are_effects {
+            let to_people = responses.iter().filter(|response| response.target.reaches_people());
+            effects.extend(to_people.map(|response| {
+                Effect::pending(&response.id, EffectKind::Response { recipient: response.recipient.clone() })
+            }));
+        }
         let metadata = OutputMetadata {
             generation: self.generation.digest.to_string(),
             bundle_version: self.generation.version.clone(),

@@ -55,7 +55,7 @@ impl Contribution {
                 EACH + 2 * value.len() + headers.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>()
             }
             EffectKind::Schedule { payload, .. } => EACH + object(payload.as_ref()),
-            EffectKind::CancelSchedule { .. } | EffectKind::Unknown(_) => EACH,
+            EffectKind::CancelSchedule { .. } | EffectKind::Response { .. } | EffectKind::Unknown(_) => EACH,
         });
         let verdict =
             self.verdict.as_ref().map_or(0, |verdict| verdict.reasoning.len() + object(verdict.metadata.as_ref()));

@@ -26,7 +26,7 @@ use signalbox_delivery::Relay;
 use signalbox_executor::{AccessError, Authorized, DecideError};
 use signalbox_graph::Inputs;
 use signalbox_model::{BusinessInfo, Clock, Content, MESSAGE_PERMISSION, UserAccess};
-use signalbox_store::{AcceptedInput, PendingInput, Store, StoreError};
+use signalbox_store::{AcceptedInput, Handover, PendingInput, Store, StoreError};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -116,6 +116,11 @@ impl Intake {
             stopping: CancellationToken::new(),
         };
         Self { shared: Arc::new(shared) }
+    }
+
+    /// Notes that connections took messages of a decision that were in the mailbox. Never waits.
+    pub fn handed_over(&self, handover: Handover) {
+        self.shared.relay.handed_over(handover);
     }
 
     /// The limits that apply.

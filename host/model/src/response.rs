@@ -19,6 +19,13 @@ pub enum ResponseTarget {
     Unknown(UnknownName),
 }
 
+impl ResponseTarget {
+    /// Whether the response goes to the connections of its recipient.
+    pub fn reaches_people(self) -> bool {
+        matches!(self, Self::Websocket | Self::Notification)
+    }
+}
+
 /// The content of a response.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -88,6 +88,8 @@ pub async fn serve(
     let external_calls = backends::external_calls(&config, services.egress.as_ref())?;
     let sandbox = Sandbox::new(&config.sandbox, Arc::new(services), compilation).map_err(StartError::from)?;
     let usage = Usage::of(sandbox.clone());
+    let kafka_target = kafka::target(&config, brokers.as_ref())?;
+    let fallback_after = kafka::fallback_after(&config, kafka_target.as_ref());
     let executor = Executor::new(ExecutorParts {
         sandbox: sandbox.clone(),
         store: store.clone(),
@@ -96,6 +98,7 @@ pub async fn serve(
         config: config.executor.clone(),
         review: config.review.clone(),
         clock: jiff::Timestamp::now,
+        responses_are_effects: fallback_after.is_some(),
     });
     let generations = executor.generations().clone();
 
@@ -122,8 +125,12 @@ pub async fn serve(
     let relay_task = relay_task
         .limit_schedules(config.cron.schedules_per_business)
         .when_schedules_change(move |business_id| changes.notify(business_id));
-    let relay_task = match kafka::target(&config, brokers.as_ref())? {
+    let relay_task = match kafka_target {
         Some(target) => relay_task.with_kafka(target),
+        None => relay_task,
+    };
+    let relay_task = match fallback_after {
+        Some(after) => relay_task.with_fallback(after),
         None => relay_task,
     };
     let relay_task = match external_calls {

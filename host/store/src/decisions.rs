@@ -18,7 +18,7 @@ mod effects;
 mod queries;
 mod reviews;
 
-pub use effects::{EffectCommand, EffectCommanded, EffectUpdate, QueuedEffects};
+pub use effects::{EffectCommand, EffectCommanded, EffectUpdate, Handover, QueuedEffects};
 pub use queries::{DecisionQuery, Missed, Order, Page};
 pub use reviews::{Resolved, ReviewDecision};
 

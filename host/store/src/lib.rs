@@ -41,15 +41,17 @@ mod unreadable;
 pub use client::Store;
 pub use config::{Backend, Config, WallClock};
 pub use decisions::{
-    Committed, DecisionQuery, EffectCommand, EffectCommanded, EffectUpdate, Missed, Order, Page, QueuedEffects,
-    ReadDecision, Resolved, ReviewDecision,
+    Committed, DecisionQuery, EffectCommand, EffectCommanded, EffectUpdate, Handover, Missed, Order, Page,
+    QueuedEffects, ReadDecision, Resolved, ReviewDecision,
 };
 pub use deliveries::{Claim, Delivery, DeliveryAnswer, SignatureUse};
 pub use document::{compressed, decompressed};
 pub use error::{Remedy, StoreError};
 pub use inputs::{Accepted, AcceptedInput, AcceptedInputState, PendingInput};
 pub use message_models::{ModelName, Put};
-pub use record::{DecisionRecord, Effect, EffectKind, EffectLease, EffectState, ScheduleTiming, SessionUpdate, Wider};
+pub use record::{
+    DecisionRecord, DeliveredTo, Effect, EffectKind, EffectLease, EffectState, ScheduleTiming, SessionUpdate, Wider,
+};
 pub use rows::{Row, RowCondition, RowKey, RowPage, RowRange, RowScope};
 pub use schedules::{Fire, FireClaim, FireEnd, FireRecord, Schedule, ScheduleDefinition, ScheduleSource};
 pub use tables::{IndexSpec, TableSpec, tables};

@@ -2,7 +2,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::Value;
-use signalbox_model::{ActionType, AgentAction, AgentOutput, DecisionModel, JsonObject, ReplySlot, Review, Timestamp};
+use signalbox_model::{
+    ActionType, AgentAction, AgentOutput, DecisionModel, JsonObject, ReplySlot, Review, Timestamp, UnknownName,
+};
 
 /// A decision with its effects, written as one item.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -62,12 +64,16 @@ pub struct Effect {
     /// The number of delivery attempts.
     #[serde(default)]
     pub attempts: u32,
+    /// Since when a message to people is in the mailbox, because no connection took it: a client that resumes gets it,
+    /// whatever becomes of the effect. None for every other effect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept_since: Option<Timestamp>,
 }
 
 impl Effect {
     /// A new effect, to be delivered as soon as it is stored.
     pub fn pending(id: impl Into<String>, kind: EffectKind) -> Self {
-        Self { id: id.into(), kind, state: EffectState::Pending, attempts: 0 }
+        Self { id: id.into(), kind, state: EffectState::Pending, attempts: 0, kept_since: None }
     }
 
     /// The moment that is set for its next attempt; none when none is set, or when there is none.
@@ -75,13 +81,30 @@ impl Effect {
         match (&self.state, &self.kind) {
             (EffectState::Pending, EffectKind::Action(action)) => action.execute_at,
             (EffectState::Waiting { until, .. }, _) => *until,
+            (EffectState::Kept { until, .. }, _) => Some(*until),
             _ => None,
         }
     }
 
+    /// Whether a client that resumes gets the effect, if it is a message to people: a connection took it, or it is in
+    /// the mailbox.
+    pub fn is_resumable(&self) -> bool {
+        match self.state {
+            EffectState::Delivered { .. } => true,
+            EffectState::Withheld | EffectState::Dropped { .. } | EffectState::Unknown(_) => false,
+            _ => self.kept_since.is_some(),
+        }
+    }
+
+    /// Whether it is a message in the mailbox that is to go to the fallback topic unless a connection takes it.
+    pub fn awaits_fallback(&self) -> bool {
+        let is_open = !self.state.is_final() && !matches!(self.state, EffectState::Withheld | EffectState::Unknown(_));
+        is_open && self.kept_since.is_some()
+    }
+
     /// A new effect that waits for a person's review.
     pub fn withheld(id: impl Into<String>, kind: EffectKind) -> Self {
-        Self { id: id.into(), kind, state: EffectState::Withheld, attempts: 0 }
+        Self { id: id.into(), kind, state: EffectState::Withheld, attempts: 0, kept_since: None }
     }
 }
 
@@ -144,6 +167,13 @@ pub enum EffectKind {
         /// Its name within the business.
         name: String,
     },
+    /// The response of the decision whose id is the effect's id. Responses are pushed and resumed without an effect;
+    /// one that has an effect goes to the fallback topic when no connection takes it in time.
+    #[serde(rename_all = "camelCase")]
+    Response {
+        /// The user whom it is for.
+        recipient: String,
+    },
     /// A kind that only a newer version knows, as it was stored. This version does not deliver it.
     #[serde(untagged)]
     Unknown(Value),
@@ -155,7 +185,10 @@ impl EffectKind {
         match self {
             Self::Action(action) => !matches!(action.action_type, ActionType::Unknown(_)),
             Self::Schedule { timing, .. } => !matches!(timing, ScheduleTiming::Unknown(_)),
-            Self::Notification { .. } | Self::KafkaRecord { .. } | Self::CancelSchedule { .. } => true,
+            Self::Notification { .. }
+            | Self::KafkaRecord { .. }
+            | Self::CancelSchedule { .. }
+            | Self::Response { .. } => true,
             Self::Unknown(_) => false,
         }
     }
@@ -206,6 +239,19 @@ pub enum EffectState {
     Delivered {
         /// When.
         at: Timestamp,
+        /// For a message to people, who or what has it. None for every other effect, and in records of versions that
+        /// did not note it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        to: Option<DeliveredTo>,
+    },
+    /// A message to people that no connection took. It is in the mailbox, and goes to the fallback topic unless a
+    /// connection takes it before.
+    #[serde(rename_all = "camelCase")]
+    Kept {
+        /// Since when it is in the mailbox.
+        at: Timestamp,
+        /// When it goes to the fallback topic.
+        until: Timestamp,
     },
     /// Attempted, and to be attempted again.
     #[serde(rename_all = "camelCase")]
@@ -245,7 +291,27 @@ pub enum EffectState {
     Unknown(Value),
 }
 
+/// Who or what has a message to people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum DeliveredTo {
+    /// At least one connection of a person whom it is for.
+    Connection,
+    /// The business's timeline, which a client reads when it resumes.
+    Mailbox,
+    /// The Kafka topic from which the original system takes what no connection took. It is in the mailbox too.
+    FallbackTopic,
+    /// A way that only a newer version knows.
+    #[serde(untagged)]
+    Unknown(UnknownName),
+}
+
 impl EffectState {
+    /// Delivered to a target that confirms what it takes.
+    pub fn delivered(at: Timestamp) -> Self {
+        Self::Delivered { at, to: None }
+    }
+
     /// Whether the host does nothing more about the effect by itself.
     pub fn is_final(&self) -> bool {
         matches!(self, Self::Delivered { .. } | Self::Dropped { .. } | Self::DeadLetter { .. })

@@ -145,6 +145,7 @@ guarantees! {
     effects::withheld_effects_are_pending_once_they_are_released,
     effects::an_effect_is_pending_when_its_time_has_come,
     effects::effects_waiting_for_a_person_are_listed_apart,
+    effects::a_message_in_the_mailbox_is_due_at_its_time_and_stays_resumable_whatever_becomes_of_it,
     effects::a_final_state_is_never_undone,
     effects::concurrent_updates_of_different_effects_all_hold,
     effects::an_update_of_what_is_not_there_names_it,

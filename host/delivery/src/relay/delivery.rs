@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use super::begun::BegunLeases;
 use super::dispatcher::{Dispatched, Dispatcher};
-use crate::metrics::EFFECTS;
+use crate::metrics::{self, EFFECTS, MESSAGES_DELIVERED};
 use crate::route::{Route, kind, priority};
 use crate::{AttemptResult, DueEffect, retry};
 
@@ -165,6 +165,10 @@ impl DeliveryContext {
             let effect = record.effects.iter().find(|effect| effect.id == update.effect_id);
             let result = if reported.is_ok() { state_name(&update.state) } else { "unreported" };
             ::metrics::counter!(EFFECTS, "kind" => effect.map_or("unknown", kind), "result" => result).increment(1);
+            if let (EffectState::Delivered { to: Some(to), .. }, true) = (&update.state, reported.is_ok()) {
+                let kind = effect.map_or("unknown", kind);
+                ::metrics::counter!(MESSAGES_DELIVERED, "kind" => kind, "to" => metrics::name_of(*to)).increment(1);
+            }
             if let EffectState::DeadLetter { .. } = &update.state {
                 // The reason may quote what a target answered, and with it what a person wrote.
                 let effect_id = &update.effect_id;
@@ -249,8 +253,10 @@ impl Alarms {
 
 /// Whether an effect is to be attempted now.
 fn is_due(effect: &Effect, now: Timestamp) -> bool {
-    let is_open =
-        matches!(effect.state, EffectState::Pending | EffectState::Waiting { .. } | EffectState::HeldBack { .. });
+    let is_open = matches!(
+        effect.state,
+        EffectState::Pending | EffectState::Waiting { .. } | EffectState::HeldBack { .. } | EffectState::Kept { .. }
+    );
     is_open && effect.next_attempt().is_none_or(|at| at <= now)
 }
 
@@ -264,6 +270,7 @@ fn state_name(state: &EffectState) -> &'static str {
         EffectState::Pending => "pending",
         EffectState::Withheld => "withheld",
         EffectState::Delivered { .. } => "delivered",
+        EffectState::Kept { .. } => "kept",
         EffectState::Waiting { .. } => "waiting",
         EffectState::HeldBack { .. } => "held_back",
         EffectState::DeadLetter { .. } => "dead_letter",

@@ -266,7 +266,8 @@ fn unanswered(deadline: Duration) -> AttemptResult {
 
 fn result_name(result: &AttemptResult) -> &'static str {
     match result {
-        AttemptResult::Delivered => "delivered",
+        AttemptResult::Delivered | AttemptResult::DeliveredTo(_) => "delivered",
+        AttemptResult::Kept { .. } => "kept",
         AttemptResult::Refused { .. } => "refused",
         AttemptResult::Failed { .. } => "failed",
         AttemptResult::Unavailable { .. } => "unavailable",

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
 use signalbox_model::{ActionType, find_named};
 use signalbox_store::{DecisionRecord, Effect, EffectKind};
 use thiserror::Error;
 
+use super::fallback_record::FallbackRecord;
 use super::resource_action::ResourceActionRecord;
 use crate::DueEffect;
 
@@ -32,7 +34,7 @@ pub const HEADERS: [(&str, &str); 9] = [
     (CORRELATION_ID, "Under which the host's log tells more; missing when the input had none."),
     (PRIORITY, "Resource actions only: low, medium or high."),
     (EXECUTE_AT, "Resource actions only: not before this moment, in ISO 8601; missing when it may be done at once."),
-    (CONTENT_TYPE, "Resource actions only: application/json. For other records the plugin may say it."),
+    (CONTENT_TYPE, "application/json; missing in plugins' records, unless the plugin has set it."),
 ];
 
 /// The real topics that effects go to.
@@ -43,6 +45,8 @@ pub struct KafkaTopics {
     /// Where plugins' records go: the real topic by the logical name that plugins use. A name is also found in the
     /// spelling of an environment variable.
     pub published: BTreeMap<String, String>,
+    /// Where messages to people go that no connection took in time; none leaves them in the mailbox.
+    pub fallback: Option<String>,
 }
 
 /// What becomes of a plugin's record whose logical topic is not mapped to a real one.
@@ -67,10 +71,13 @@ pub enum UnsendableEffect {
         topic: String,
     },
     /// Effects of this kind leave by another target.
-    #[error("only resource actions and plugins' records leave by Kafka")]
+    #[error("only resource actions, plugins' records and messages to people leave by Kafka")]
     NotForKafka,
+    /// A message to people, where it could go only to a topic that is not configured.
+    #[error("no fallback topic is configured: set kafka.fallback-topic, and have the effect delivered again")]
+    NoFallbackTopic,
     /// The value cannot be written as JSON.
-    #[error("the action cannot be written as JSON: {0}")]
+    #[error("the record cannot be written as JSON: {0}")]
     NotJson(String),
 }
 
@@ -84,7 +91,8 @@ pub struct EffectRecord {
     pub key: String,
     /// The host's [`HEADERS`], then the plugin's own.
     pub headers: Vec<(String, String)>,
-    /// For a resource action a [`ResourceActionRecord`] as JSON, else the plugin's own bytes.
+    /// For a resource action a [`ResourceActionRecord`] and for a message to people a [`FallbackRecord`], both as JSON,
+    /// else the plugin's own bytes.
     pub value: Vec<u8>,
 }
 
@@ -98,13 +106,7 @@ impl EffectRecord {
                 let mut headers = headers(record, effect);
                 headers.push((PRIORITY.to_owned(), text(&action.priority)));
                 headers.extend(action.execute_at.map(|at| (EXECUTE_AT.to_owned(), at.to_string())));
-                headers.push((CONTENT_TYPE.to_owned(), "application/json".to_owned()));
-                Ok(Self {
-                    topic: topics.resource_actions.clone(),
-                    key: record.decision.business_id.clone(),
-                    headers,
-                    value: serde_json::to_vec(&value).map_err(|error| UnsendableEffect::NotJson(error.to_string()))?,
-                })
+                Self::of_json(topics.resource_actions.clone(), record, headers, &value)
             }
             EffectKind::KafkaRecord { topic, key, value, headers: own } => {
                 let real = match (find_named(&topics.published, topic), unmapped) {
@@ -123,8 +125,24 @@ impl EffectRecord {
                     value: value.clone(),
                 })
             }
-            _ => Err(UnsendableEffect::NotForKafka),
+            _ => {
+                let value = FallbackRecord::of(record, effect).ok_or(UnsendableEffect::NotForKafka)?;
+                let topic = topics.fallback.clone().ok_or(UnsendableEffect::NoFallbackTopic)?;
+                Self::of_json(topic, record, headers(record, effect), &value)
+            }
         }
+    }
+
+    /// A record of the host's own, with the business's id as its key.
+    fn of_json(
+        topic: String,
+        record: &DecisionRecord,
+        mut headers: Vec<(String, String)>,
+        value: &impl Serialize,
+    ) -> Result<Self, UnsendableEffect> {
+        headers.push((CONTENT_TYPE.to_owned(), "application/json".to_owned()));
+        let value = serde_json::to_vec(value).map_err(|error| UnsendableEffect::NotJson(error.to_string()))?;
+        Ok(Self { topic, key: record.decision.business_id.clone(), headers, value })
     }
 }
 

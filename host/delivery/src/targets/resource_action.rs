@@ -1,6 +1,6 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use signalbox_model::{ActionType, AgentAction, JsonObject, Priority, Timestamp};
+use signalbox_model::{ActionType, AgentAction, DecisionModel, JsonObject, Priority, Timestamp};
 use signalbox_store::{DecisionRecord, Effect};
 
 /// A resource action on its way to the service that owns the resource: the value of a record on the topic
@@ -38,7 +38,7 @@ pub struct ResourceActionRecord {
     pub created_at: Timestamp,
 }
 
-/// What a consumer of a resource action is told about the decision.
+/// What a consumer of a record is told about the decision that caused it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ActingDecision {
@@ -63,17 +63,23 @@ impl ResourceActionRecord {
             payload: action.payload.clone(),
             priority: action.priority,
             execute_at: action.execute_at,
-            decision: ActingDecision {
-                id: decision.id.clone(),
-                code: decision.decision_code.clone(),
-                decision_type: decision.decision_type.clone(),
-                confidence: decision.confidence,
-            },
+            decision: ActingDecision::of(decision),
             business_id: decision.business_id.clone(),
             business_type: decision.business_type.clone(),
             location_id: decision.location_id.clone(),
             correlation_id: decision.context.input.correlation_id.clone(),
             created_at: decision.created_at,
+        }
+    }
+}
+
+impl ActingDecision {
+    pub(super) fn of(decision: &DecisionModel) -> Self {
+        Self {
+            id: decision.id.clone(),
+            code: decision.decision_code.clone(),
+            decision_type: decision.decision_type.clone(),
+            confidence: decision.confidence,
         }
     }
 }

@@ -9,6 +9,7 @@
 )]
 
 mod audiences;
+mod fallback;
 mod newer;
 mod schedules;
 mod targets;
@@ -269,7 +270,7 @@ async fn what_is_for_later_leaves_when_its_time_comes_and_not_before() {
         world.relay.committed(&Arc::new(record.clone()));
     }
     let after = world.settled(&record, delivered).await;
-    let EffectState::Delivered { at } = after.effects[0].state else { unreachable!("it was delivered") };
+    let EffectState::Delivered { at, .. } = after.effects[0].state else { unreachable!("it was delivered") };
     assert!(at >= soon, "{at} is before {soon}");
     assert_eq!(dan.heard().len(), 1);
     let untouched = store.decision("d2", "trattoria").await.unwrap().unwrap();

@@ -16,18 +16,18 @@ use tokio_util::sync::CancellationToken;
 use super::{Reviewers, World, action, decision, delivered, memory, only_queue, to_user};
 
 /// A target that answers as the test says, and notes each attempt by the effect's id.
-struct ScriptedTarget {
+pub(super) struct ScriptedTarget {
     attempts: Mutex<Vec<String>>,
     answer: Box<dyn Fn(usize) -> AttemptResult + Send + Sync>,
 }
 
 impl ScriptedTarget {
     /// `answer` is given how many attempts came before.
-    fn new(answer: impl Fn(usize) -> AttemptResult + Send + Sync + 'static) -> Arc<Self> {
+    pub(super) fn new(answer: impl Fn(usize) -> AttemptResult + Send + Sync + 'static) -> Arc<Self> {
         Arc::new(Self { attempts: Mutex::default(), answer: Box::new(answer) })
     }
 
-    fn attempts(&self) -> Vec<String> {
+    pub(super) fn attempts(&self) -> Vec<String> {
         self.attempts.lock().unwrap().clone()
     }
 
@@ -62,12 +62,12 @@ fn failed() -> AttemptResult {
     AttemptResult::Failed { reason: "503 Service Unavailable".to_owned(), retry_after: None }
 }
 
-fn away() -> AttemptResult {
+pub(super) fn away() -> AttemptResult {
     AttemptResult::Unavailable { reason: "connection refused".to_owned() }
 }
 
 /// A search that comes often.
-fn eager() -> RelayConfig {
+pub(super) fn eager() -> RelayConfig {
     RelayConfig { scan_interval: HumanDuration::millis(20), ..RelayConfig::default() }
 }
 
@@ -235,7 +235,7 @@ async fn what_a_host_that_died_was_to_attempt_is_attempted_by_another_when_the_l
     let other = open(folder.path(), 30_000).await;
     let world = world(&other, eager(), &target);
     let after = world.settled(&record, delivered).await;
-    assert!(matches!(after.effects[0].state, EffectState::Delivered { at } if at >= record.lease.unwrap().until));
+    assert!(matches!(after.effects[0].state, EffectState::Delivered { at, .. } if at >= record.lease.unwrap().until));
     assert_eq!(target.attempts(), ["d1-0"]);
     world.end().await;
 }

@@ -6,14 +6,17 @@ use signalbox_delivery::{AttemptResult, EFFECT_RECORD_HEADERS, EffectTarget as _
 use signalbox_kafka::{KafkaConnection, KafkaProducer, KafkaSecurity};
 use signalbox_tests_support::Kafka;
 
-use super::{ACTION, ACTIONS, ORDERS, due, published, resource_action, resource_action_value, topics, usual_and};
+use super::{
+    ACTION, ACTIONS, FALLBACK, ORDERS, due, messages_to_people, published, resource_action, resource_action_value,
+    topics, usual_and,
+};
 
 /// Far longer than a record takes, so that only a hang reaches it.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 async fn cluster() -> Kafka {
     let kafka = Kafka::start().unwrap();
-    kafka.topics(&[ACTIONS, ORDERS], 1).await.unwrap();
+    kafka.topics(&[ACTIONS, ORDERS, FALLBACK], 1).await.unwrap();
     kafka
 }
 
@@ -22,6 +25,7 @@ fn target(kafka: &Kafka, timeout: Duration) -> KafkaTarget {
     let connection = KafkaConnection::new(&[kafka.brokers()], "test", &KafkaSecurity::default(), None).unwrap();
     let mut topics = topics();
     topics.resource_actions = kafka.name(&topics.resource_actions);
+    topics.fallback = topics.fallback.map(|topic| kafka.name(&topic));
     topics.published.values_mut().for_each(|topic| *topic = kafka.name(topic));
     KafkaTarget::new(KafkaProducer::new(&connection, timeout).unwrap(), topics)
 }
@@ -61,6 +65,22 @@ async fn a_plugins_record_goes_to_the_topic_that_its_logical_name_is_mapped_to()
     for read in &read {
         assert_eq!(read.value.as_deref(), Some(&b"\x00raw"[..]));
         assert_eq!(read.headers, usual_and(&[("trace", "1")]), "no plugin's header passes for one of the host's");
+    }
+}
+
+#[tokio::test]
+async fn a_message_to_people_arrives_on_the_fallback_topic_as_documented() {
+    let kafka = cluster().await;
+    let target = target(&kafka, PATIENCE);
+    let messages = messages_to_people();
+    for (due, _) in &messages {
+        assert_eq!(target.attempt(due).await, AttemptResult::Delivered);
+    }
+    let read = kafka.read(FALLBACK, messages.len()).await.unwrap();
+    for (read, (_, expected)) in read.into_iter().zip(messages) {
+        assert_eq!(read.key.as_deref(), Some(&b"trattoria"[..]));
+        assert_eq!(read.headers, usual_and(&[("content-type", "application/json")]));
+        assert_eq!(serde_json::from_slice::<serde_json::Value>(&read.value.unwrap()).unwrap(), expected);
     }
 }
 

@@ -24,11 +24,12 @@ use signalbox_store::{DecisionRecord, Effect, EffectKind};
 
 const ACTIONS: &str = "resource-actions";
 const ORDERS: &str = "prod.orders";
+const FALLBACK: &str = "fallback";
 
 /// Plugins know one topic, `orders`.
 fn topics() -> KafkaTopics {
     let published = [("orders".to_owned(), ORDERS.to_owned())].into();
-    KafkaTopics { resource_actions: ACTIONS.to_owned(), published }
+    KafkaTopics { resource_actions: ACTIONS.to_owned(), published, fallback: Some(FALLBACK.to_owned()) }
 }
 
 /// An effect of a decision of the trattoria, under the id `act_1`.
@@ -80,6 +81,41 @@ fn resource_action_value() -> Value {
         "businessId": "trattoria", "businessType": "restaurant", "locationId": "bar", "correlationId": "cor_1",
         "createdAt": "2026-01-01T00:00:01Z"
     })
+}
+
+/// A response, a notification to one user, and one to the staff of a place; each with its value on the fallback topic.
+fn messages_to_people() -> [(DueEffect, Value); 3] {
+    let value = |own: Value| {
+        let mut value = json!({
+            "id": "act_1", "decision": {"id": "dec_1", "code": "BOOK", "type": "booking", "confidence": 0.75},
+            "businessId": "trattoria", "businessType": "restaurant", "locationId": "bar", "correlationId": "cor_1",
+            "createdAt": "2026-01-01T00:00:01Z"
+        });
+        value.as_object_mut().unwrap().extend(own.as_object().unwrap().clone());
+        value
+    };
+    let mut answered = due(EffectKind::Response { recipient: "ana".to_owned() });
+    let mut record = (*answered.record).clone();
+    record.output.responses = serde_json::from_value(json!([{
+        "id": "act_1", "target": "websocket", "recipient": "ana", "content": {"text": "done", "data": {"table": 7}},
+        "timestamp": "2026-01-01T00:00:01Z"
+    }]))
+    .unwrap();
+    answered.record = Arc::new(record);
+    let response = json!({"type": "response", "userId": "ana", "content": {"text": "done", "data": {"table": 7}}});
+    let notice = |to: Value| {
+        let mut notice = json!({"content": {"news": "a table is free"}});
+        notice.as_object_mut().unwrap().extend(to.as_object().unwrap().clone());
+        due(serde_json::from_value(json!({"notification": notice})).unwrap())
+    };
+    let to_dan = json!({"type": "notification", "userId": "dan", "content": {"news": "a table is free"}});
+    let audience = json!({"locationId": "bar", "permission": "review", "everyLocation": false, "everyone": false});
+    let to_staff = json!({"type": "notification", "audience": audience, "content": {"news": "a table is free"}});
+    [
+        (answered, value(response)),
+        (notice(json!({"userId": "dan"})), value(to_dan)),
+        (notice(json!({"permission": "review"})), value(to_staff)),
+    ]
 }
 
 /// A plugin's record with two headers of its own, one of them under a name of the host's.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
-use signalbox_delivery::{EFFECT_RECORD_HEADERS, ResourceActionRecord};
+use signalbox_delivery::{EFFECT_RECORD_HEADERS, FallbackRecord, ResourceActionRecord};
 use signalbox_model::AgentInput;
 use signalbox_sessions::{ClientFrame, ServerFrame};
 use signalbox_trigger_kafka::{DEAD_LETTER_HEADERS, DEAD_LETTER_VALUE_SIZE, KafkaConfig};
@@ -15,7 +15,7 @@ use super::schemas::{self, refer};
 pub(super) fn document() -> Value {
     let mut schemas = schemas::components(
         &[refer::<AgentInput>, refer::<ClientFrame>],
-        &[refer::<ServerFrame>, refer::<ResourceActionRecord>],
+        &[refer::<ServerFrame>, refer::<ResourceActionRecord>, refer::<FallbackRecord>],
     );
     let mut messages = Map::new();
     let received = frames(&mut schemas, "ClientFrame", "client", &mut messages);
@@ -29,6 +29,7 @@ pub(super) fn document() -> Value {
     messages.insert("kafka.deadLetter".to_owned(), dead_letter());
     messages.insert("kafka.resourceAction".to_owned(), resource_action());
     messages.insert("kafka.publishedRecord".to_owned(), published_record());
+    messages.insert("kafka.fallback".to_owned(), fallback());
     remove_unused(&mut schemas, &messages);
     json!({
         "asyncapi": "3.0.0",
@@ -92,6 +93,15 @@ pub(super) fn document() -> Value {
                 "parameters": {"publishedTopic": {"description": "A topic of kafka.topics of the host."}},
                 "messages": {"kafka.publishedRecord": {"$ref": "#/components/messages/kafka.publishedRecord"}},
             },
+            "kafkaFallback": {
+                "address": "{fallbackTopic}",
+                "title": "Messages to people that no connection took",
+                "description": "The topic that the operator configured as kafka.fallback-topic, for the original system to \
+                    bring to people in its own way. A record may come more than once, each time with the same \
+                    signalbox-idempotency-key, and a client that resumes gets the message too.",
+                "parameters": {"fallbackTopic": {"description": "kafka.fallback-topic of the host."}},
+                "messages": {"kafka.fallback": {"$ref": "#/components/messages/kafka.fallback"}},
+            },
         },
         "operations": {
             "receiveFrame": {
@@ -129,6 +139,12 @@ pub(super) fn document() -> Value {
                 "channel": {"$ref": "#/channels/kafkaPublishedRecords"},
                 "summary": "What a plugin publishes.",
                 "messages": [{"$ref": "#/channels/kafkaPublishedRecords/messages/kafka.publishedRecord"}],
+            },
+            "sendFallback": {
+                "action": "send",
+                "channel": {"$ref": "#/channels/kafkaFallback"},
+                "summary": "A message that no connection took in kafka.fallback-after.",
+                "messages": [{"$ref": "#/channels/kafkaFallback/messages/kafka.fallback"}],
             },
         },
         "components": {"messages": messages, "schemas": schemas},
@@ -186,7 +202,7 @@ fn resource_action() -> Value {
         "name": "resourceAction",
         "title": "A resource action",
         "summary": "What the service that owns a resource is to do.",
-        "headers": effect_headers("ResourceActionHeaders", true),
+        "headers": effect_headers("ResourceActionHeaders", &[]),
         "contentType": "application/json",
         "payload": {"$ref": "#/components/schemas/ResourceActionRecord"},
         "bindings": {"kafka": {"key": {"type": "string", "description": "The business's id."}}},
@@ -200,18 +216,30 @@ fn published_record() -> Value {
         "name": "publishedRecord",
         "title": "A plugin's record",
         "summary": "Headers of the plugin's own come after those of the host.",
-        "headers": effect_headers("PublishedRecordHeaders", false),
+        "headers": effect_headers("PublishedRecordHeaders", &["signalbox-priority", "signalbox-execute-at", "content-type"]),
         "contentType": "application/octet-stream",
         "payload": {"title": "PublishedValue", "description": "What the plugin wrote, whatever it is."},
         "bindings": {"kafka": {"key": {"type": "string", "description": key}}},
     })
 }
 
-/// The schema of the headers that the host gives to an effect's record.
-fn effect_headers(title: &str, of_action: bool) -> Value {
-    let on_both = |name: &str| !matches!(name, "signalbox-priority" | "signalbox-execute-at" | "content-type");
+/// A message to people: the host's headers, and a value of the host's own shape.
+fn fallback() -> Value {
+    json!({
+        "name": "fallback",
+        "title": "A message to people that no connection took",
+        "summary": "For the original system to bring to people in its own way.",
+        "headers": effect_headers("FallbackHeaders", &["signalbox-priority", "signalbox-execute-at"]),
+        "contentType": "application/json",
+        "payload": {"$ref": "#/components/schemas/FallbackRecord"},
+        "bindings": {"kafka": {"key": {"type": "string", "description": "The business's id."}}},
+    })
+}
+
+/// The schema of the headers that the host gives to an effect's record, without those that such records never have.
+fn effect_headers(title: &str, never: &[&str]) -> Value {
     let optional = |name: &str| matches!(name, "signalbox-correlation-id" | "signalbox-execute-at");
-    let headers = EFFECT_RECORD_HEADERS.iter().filter(|(name, _)| of_action || on_both(name));
+    let headers = EFFECT_RECORD_HEADERS.iter().filter(|(name, _)| !never.contains(name));
     let required: Vec<&str> = headers.clone().map(|(name, _)| *name).filter(|name| !optional(name)).collect();
     let properties: Map<String, Value> =
         headers.map(|(name, says)| ((*name).to_owned(), json!({"type": "string", "description": says}))).collect();

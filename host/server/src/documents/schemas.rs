@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value};
-use signalbox_delivery::ResourceActionRecord;
+use signalbox_delivery::{FallbackRecord, ResourceActionRecord};
 use signalbox_model::{
     AgentAction, AgentContext, AgentInput, AgentOutput, AgentResponse, BusinessInfo, Content, DecisionModel,
     MessageModel, RagContext, Review, WebSocketErrorResponse,
@@ -40,6 +40,7 @@ fn leaving(visit: Visit<'_>) {
     visit("Decision", subschema::<Decision>);
     visit("DecisionModel", subschema::<DecisionModel>);
     visit("DecisionPage", subschema::<DecisionPage>);
+    visit("FallbackRecord", subschema::<FallbackRecord>);
     visit("InputStatus", subschema::<InputStatus>);
     visit("PendingReview", subschema::<PendingReview>);
     visit("Problem", subschema::<ProblemDetails>);
@@ -112,7 +113,7 @@ mod tests {
     #[test]
     fn every_schema_is_a_valid_schema_under_its_own_name() {
         let all = all();
-        assert_eq!(all.len(), 23);
+        assert_eq!(all.len(), 24);
         for (name, schema) in all {
             jsonschema::draft202012::meta::validate(&schema).unwrap_or_else(|error| panic!("{name}: {error}"));
             assert_eq!(schema["title"], name);

@@ -1,6 +1,7 @@
 //! Starts the Kafka consumer when brokers are configured, and makes the target of effects that leave by Kafka.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use signalbox_delivery::{DevelopmentSink, EffectTarget, KafkaTarget, KafkaTopics};
 use signalbox_intake::Intake;
@@ -36,6 +37,7 @@ pub fn target(
     let topics = KafkaTopics {
         resource_actions: config.kafka.resource_actions_topic.clone(),
         published: config.kafka.topics.clone(),
+        fallback: config.kafka.fallback_topic.clone(),
     };
     if let Some(connection) = connection {
         let producer = KafkaProducer::new(connection, config.kafka.send_timeout.0).map_err(KafkaError::from)?;
@@ -53,6 +55,21 @@ pub fn target(
          system sees it; `signalbox effects tail` shows it"
     );
     Ok(Some(Arc::new(sink)))
+}
+
+/// How long messages to people wait for a connection before they go to the fallback topic; none leaves them in the
+/// mailbox, which is told where the operator has asked for more.
+pub fn fallback_after(config: &Config, target: Option<&Arc<dyn EffectTarget>>) -> Option<Duration> {
+    let topic = config.kafka.fallback_topic.as_deref()?;
+    if target.is_none() {
+        tracing::warn!(
+            topic,
+            "no Kafka cluster is configured: messages to people that no connection takes stay in the mailbox, and none \
+             goes to the fallback topic"
+        );
+        return None;
+    }
+    Some(config.kafka.fallback_after.0)
 }
 
 /// Begins to read. Without brokers nothing is read, and a warning names each bundle that declares topics.

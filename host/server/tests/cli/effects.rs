@@ -3,7 +3,7 @@ use std::process::Stdio;
 
 use serde_json::json;
 use signalbox_model::Timestamp;
-use signalbox_store::{DecisionRecord, EffectState};
+use signalbox_store::{DecisionRecord, DeliveredTo, EffectState};
 
 use super::decisions::{Open, record};
 use super::program::Program;
@@ -39,6 +39,31 @@ fn effects_that_do_not_leave_are_listed_by_state_and_target_with_their_reasons()
     assert_eq!(ids(&["--target", "kafka"]), [held_back.effects[0].id.clone()]);
     assert!(ids(&["--target", "http"]).is_empty() && ids(&["--business", "napoli"]).is_empty());
     assert!(ids(&["--state", "due"]).is_empty());
+}
+
+#[test]
+fn an_operator_sees_which_messages_are_in_the_mailbox_and_who_or_what_has_those_that_were_delivered() {
+    let program = Program::new("");
+    let open = Open::new(&program);
+    let records = [record("dec_1", 1, "kept"), record("dec_2", 2, "connection"), record("dec_3", 3, "topic")];
+    let at = Timestamp::UNIX_EPOCH;
+    let delivered = |to| EffectState::Delivered { at, to: Some(to) };
+    let states = [
+        EffectState::Kept { at, until: Timestamp::MAX },
+        delivered(DeliveredTo::Connection),
+        delivered(DeliveredTo::FallbackTopic),
+    ];
+    let shown = ["in the mailbox since 1970-01-01", "handed to a connection at", "sent to the fallback topic"];
+    for ((record, state), shown) in records.iter().zip(states).zip(shown) {
+        open.commit(record);
+        open.update(record, state);
+        let out = program.run(&["decisions", "show", &record.decision.id, "--business", "roma"]).out;
+        assert!(out.contains(shown), "{shown} is missing in {out}");
+    }
+    let all = program.run(&["effects", "list"]).out;
+    assert!(all.contains("no effect waits"), "{all}");
+    let kept = program.run(&["effects", "list", "--state", "kept"]).out;
+    assert!(kept.contains("dec_1") && !kept.contains("dec_2"), "{kept}");
 }
 
 #[test]

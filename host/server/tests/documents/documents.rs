@@ -161,6 +161,7 @@ async fn the_asyncapi_document_has_a_message_for_every_frame() {
         "server.tokenExpiring",
         "server.welcome",
         "kafka.deadLetter",
+        "kafka.fallback",
         "kafka.input",
         "kafka.publishedRecord",
         "kafka.resourceAction",
@@ -217,7 +218,7 @@ async fn the_asyncapi_document_describes_records_that_go_in_dead_letters_and_wha
     let validator = component(&asyncapi, payload.rsplit('/').next().unwrap());
     assert_valid(&validator, &input, "an input");
     assert!(!validator.is_valid(&json!({"id": "i-1"})));
-    for message in ["deadLetter", "publishedRecord", "resourceAction"] {
+    for message in ["deadLetter", "fallback", "publishedRecord", "resourceAction"] {
         let headers = &asyncapi["components"]["messages"][format!("kafka.{message}")]["headers"];
         for name in headers["required"].as_array().unwrap() {
             assert!(headers["properties"][name.as_str().unwrap()]["description"].is_string(), "{name} is described");
@@ -233,8 +234,20 @@ async fn the_asyncapi_document_describes_records_that_go_in_dead_letters_and_wha
     assert_valid(&validator, &action, "a resource action");
     action.as_object_mut().unwrap().remove("decision");
     assert!(!validator.is_valid(&action));
-    const CHANNELS: [&str; 5] =
-        ["kafkaDeadLetters", "kafkaInputs", "kafkaPublishedRecords", "kafkaResourceActions", "websocket"];
+    let response = json!({
+        "id": "rsp_1", "type": "response", "userId": "ana", "content": {"text": "done"},
+        "decision": {"id": "dec_1", "code": "BOOK", "type": "booking", "confidence": 0.75}, "businessId": "trattoria",
+        "businessType": "restaurant", "createdAt": "2026-11-23T08:00:00Z"
+    });
+    assert_valid(&component(&asyncapi, "FallbackRecord"), &response, "a message to people");
+    const CHANNELS: [&str; 6] = [
+        "kafkaDeadLetters",
+        "kafkaFallback",
+        "kafkaInputs",
+        "kafkaPublishedRecords",
+        "kafkaResourceActions",
+        "websocket",
+    ];
     let channels = asyncapi["channels"].as_object().unwrap();
     assert_eq!(channels.keys().collect::<Vec<_>>(), CHANNELS);
 }

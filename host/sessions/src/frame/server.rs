@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 use signalbox_model::{
-    AgentOutput, DecisionModel, ErrorType, JsonObject, Outcome, ReplySlot, ResponseContent, ResponseTarget, Timestamp,
+    AgentOutput, DecisionModel, ErrorType, JsonObject, Outcome, ReplySlot, ResponseContent, Timestamp,
     WebSocketErrorResponse,
 };
 
@@ -231,7 +231,7 @@ pub fn response_frames(
     };
     let failed = asked.filter(|_| decision.outcome == Outcome::Failed);
     let failure = failed.map(|(user_id, message_id)| (user_id.clone(), failure_frame(decision, message_id, cursor)));
-    let responses = output.responses.iter().filter(|response| reaches_people(response.target)).map(|response| {
+    let responses = output.responses.iter().filter(|response| response.target.reaches_people()).map(|response| {
         let message_id = asked.filter(|(user_id, _)| **user_id == response.recipient).map(|(_, id)| id.clone());
         let frame = ServerFrame::Response {
             id: response.id.clone(),
@@ -256,12 +256,8 @@ pub fn response_frames(
 /// How many of [`response_frames`] are for the user who sent the input.
 pub fn count_answers(decision: &DecisionModel, output: &AgentOutput, user_id: &str) -> u32 {
     let to_user = output.responses.iter().filter(|response| response.recipient == user_id);
-    let responses = to_user.filter(|response| reaches_people(response.target)).count();
+    let responses = to_user.filter(|response| response.target.reaches_people()).count();
     u32::try_from(responses).unwrap_or(u32::MAX) + u32::from(decision.outcome == Outcome::Failed)
-}
-
-fn reaches_people(target: ResponseTarget) -> bool {
-    matches!(target, ResponseTarget::Websocket | ResponseTarget::Notification)
 }
 
 fn failure_frame(decision: &DecisionModel, message_id: &str, cursor: &str) -> ServerFrame {

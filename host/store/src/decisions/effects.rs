@@ -1,8 +1,10 @@
 mod command;
+mod handover;
 mod lease;
 mod queued;
 
 pub use command::{EffectCommand, EffectCommanded};
+pub use handover::Handover;
 pub(super) use lease::lease_of;
 pub use queued::QueuedEffects;
 
@@ -163,17 +165,22 @@ fn apply(effect: &mut Effect, state: &EffectState) -> bool {
     if is_attempt(&effect.state, state) {
         effect.attempts = effect.attempts.saturating_add(1);
     }
+    if let EffectState::Kept { at, .. } = state {
+        effect.kept_since = effect.kept_since.or(Some(*at));
+    }
     effect.state = state.clone();
     true
 }
 
 /// Whether an effect was attempted between two states: it left the host, failed, or was refused. An effect that is only
-/// held back, or for which something is not configured, was not.
+/// held back, that is put into the mailbox, or for which something is not configured, was not.
 fn is_attempt(before: &EffectState, after: &EffectState) -> bool {
     match (before, after) {
-        (_, EffectState::Pending | EffectState::Withheld | EffectState::HeldBack { .. }) => false,
+        (_, EffectState::Pending | EffectState::Withheld | EffectState::HeldBack { .. } | EffectState::Kept { .. }) => {
+            false
+        }
         (_, EffectState::Waiting { until: None, .. }) => false,
-        (EffectState::Pending | EffectState::HeldBack { .. }, _) => true,
+        (EffectState::Pending | EffectState::HeldBack { .. } | EffectState::Kept { .. }, _) => true,
         (EffectState::Waiting { until, .. }, _) => until.is_some(),
         _ => false,
     }

@@ -1,5 +1,7 @@
 use signalbox_model::Timestamp;
-use signalbox_store::{DecisionRecord, Effect, EffectState, EffectUpdate, QueuedEffects, Store, StoreError};
+use signalbox_store::{
+    DecisionRecord, DeliveredTo, Effect, EffectState, EffectUpdate, Handover, QueuedEffects, Store, StoreError,
+};
 
 use crate::samples::{action, kafka_record, minute, record, unique, with_effects};
 
@@ -77,12 +79,37 @@ pub async fn a_final_state_is_never_undone(store: &Store) {
     let first = update(store, &record, "a", delivered()).await;
     for state in [
         EffectState::Pending,
-        EffectState::Delivered { at: minute(59) },
+        EffectState::delivered(minute(59)),
         EffectState::Waiting { reason: "late".to_owned(), until: Some(minute(2)) },
         EffectState::Dropped { reason: "late".to_owned() },
     ] {
         assert_eq!(update(store, &record, "a", state).await, first);
     }
+    assert!(pending(store, &business, Timestamp::MAX).await.is_empty());
+}
+
+pub async fn a_message_in_the_mailbox_is_due_at_its_time_and_stays_resumable_whatever_becomes_of_it(store: &Store) {
+    let business = unique("business");
+    let record = committed(store, &business, &["a", "b"]).await;
+    let kept = EffectState::Kept { at: minute(2), until: minute(50) };
+    for name in ["a", "b"] {
+        update(store, &record, name, kept.clone()).await;
+    }
+    assert!(pending(store, &business, minute(49)).await.is_empty());
+    assert_eq!(pending(store, &business, minute(50)).await, [record.decision.id.as_str()]);
+    let refused = EffectState::DeadLetter { at: minute(51), reason: "no such topic".to_owned() };
+    let after = update(store, &record, "a", refused).await;
+    assert!(after.effects.iter().all(|effect| effect.is_resumable() && effect.kept_since == Some(minute(2))));
+    assert_eq!((after.effects[0].attempts, after.effects[1].attempts), (1, 0), "to be kept is no attempt");
+    // A connection took both; only that of the second is news.
+    let effect_ids = ["a", "b", "unknown"].map(str::to_owned).to_vec();
+    let (decision_id, business_id) = (record.decision.id.clone(), business.clone());
+    let handover = Handover { business_id, decision_id, effect_ids, at: minute(52) };
+    let taken = store.note_handover(&handover).await.unwrap();
+    assert_eq!(taken.effects[0], after.effects[0]);
+    let to = Some(DeliveredTo::Connection);
+    assert_eq!(taken.effects[1].state, EffectState::Delivered { at: minute(52), to });
+    assert_eq!(store.note_handover(&handover).await.unwrap(), taken);
     assert!(pending(store, &business, Timestamp::MAX).await.is_empty());
 }
 
@@ -128,7 +155,7 @@ pub async fn pending_decisions_come_longest_due_first(store: &Store) {
 }
 
 fn delivered() -> EffectState {
-    EffectState::Delivered { at: minute(40) }
+    EffectState::delivered(minute(40))
 }
 
 async fn committed(store: &Store, business_id: &str, effects: &[&str]) -> DecisionRecord {

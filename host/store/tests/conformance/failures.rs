@@ -233,7 +233,7 @@ async fn an_update_of_effects_whose_answer_was_lost_counts_once() {
     faulty.store.commit_decision(&record).await.unwrap();
     // The first request reads the decision, the second writes its effects.
     faulty.set(Mode::LoseAnswer(2));
-    let state = EffectState::Delivered { at: minute(2) };
+    let state = EffectState::delivered(minute(2));
     let updates = [EffectUpdate { effect_id: "a".to_owned(), state: state.clone() }];
     let after = faulty.store.update_effects(&record.decision.id, "business", &updates).await.unwrap();
     assert_eq!((&after.effects[0].state, after.effects[0].attempts), (&state, 1));
@@ -261,7 +261,7 @@ async fn a_decision_is_read_once_for_its_review_and_again_only_when_it_has_chang
     for is_changed in [false, true] {
         let effects = vec![Effect::pending("a", action("a", None)), Effect::withheld("b", action("b", None))];
         let record = under_review("business", 1 + u32::from(is_changed), None, effects);
-        let (id, delivered) = (&record.decision.id, EffectState::Delivered { at: minute(2) });
+        let (id, delivered) = (&record.decision.id, EffectState::delivered(minute(2)));
         faulty.store.commit_decision(&record).await.unwrap();
         faulty.set(Mode::Pass);
         let read = faulty.store.read_decision(id, "business").await.unwrap().unwrap();

@@ -46,7 +46,7 @@ fn held_back(target: &str) -> EffectState {
 }
 
 fn delivered() -> EffectState {
-    EffectState::Delivered { at: minute(2) }
+    EffectState::delivered(minute(2))
 }
 
 fn dead() -> EffectState {

@@ -77,7 +77,7 @@ async fn a_decision_with_fields_of_a_newer_version_is_served_and_keeps_them() {
         // It can be reviewed, and its effects can be delivered.
         let resolved = store.resolve_review(id, &business, &by("ana", ReviewVerdict::Approve)).await.unwrap();
         assert!(matches!(resolved, Resolved::Done(_)), "{resolved:?}");
-        let delivered = EffectState::Delivered { at: minute(40) };
+        let delivered = EffectState::delivered(minute(40));
         let update = EffectUpdate { effect_id: "a".to_owned(), state: delivered.clone() };
         let after = store.update_effects(id, &business, &[update]).await.unwrap();
         assert_eq!(after.effects[0].state, delivered);

@@ -57,7 +57,7 @@ pub async fn what_leaves_at_once_is_not_held_up_by_a_review(store: &Store) {
     let effects = vec![Effect::pending("news", news), Effect::withheld("a", action("a", None))];
     let record = commit(store, under_review(&business, 1, None, effects)).await;
     assert_eq!(pending(store, &business).await, [record.decision.id.as_str()]);
-    let delivered = EffectState::Delivered { at: minute(2) };
+    let delivered = EffectState::delivered(minute(2));
     let updates = [EffectUpdate { effect_id: "news".to_owned(), state: delivered.clone() }];
     store.update_effects(&record.decision.id, &business, &updates).await.unwrap();
     assert_eq!(listed(store, &business).await.len(), 1, "a delivery ends no review");
@@ -121,7 +121,7 @@ pub async fn the_same_input_again_is_answered_as_the_first_time_and_others_learn
     for late in [by("bob", ReviewVerdict::Reject), by("cai", ReviewVerdict::Approve)] {
         assert_eq!(resolve(store, &record, &late).await, Resolved::AlreadyResolved(Box::new(first.clone())));
     }
-    let delivered = EffectState::Delivered { at: minute(3) };
+    let delivered = EffectState::delivered(minute(3));
     let updates = [EffectUpdate { effect_id: first.effects[0].id.clone(), state: delivered }];
     let later = store.update_effects(&record.decision.id, &business, &updates).await.unwrap();
     assert_eq!(later.review, first.review);
@@ -260,7 +260,7 @@ pub async fn a_decision_as_large_as_one_may_be_can_be_reviewed_and_delivered(sto
     let updates = [EffectUpdate { effect_id: "a".to_owned(), state: state.clone() }];
     let after = store.update_effects(&approved.decision.id, &business, &updates).await.unwrap();
     assert_eq!(after.effects[0].state, state);
-    let state = EffectState::Delivered { at: minute(41) };
+    let state = EffectState::delivered(minute(41));
     let updates = [EffectUpdate { effect_id: "a".to_owned(), state }];
     store.update_effects(&approved.decision.id, &business, &updates).await.unwrap();
 }

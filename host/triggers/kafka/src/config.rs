@@ -23,6 +23,11 @@ pub struct KafkaConfig {
     /// Where resource actions go.
     #[serde(deserialize_with = "topic")]
     pub resource_actions_topic: String,
+    /// Where messages to people go that no connection took in time; without it they stay in the mailbox.
+    #[serde(deserialize_with = "topic_if_any")]
+    pub fallback_topic: Option<String>,
+    /// How long a message to people waits for a connection before it goes there.
+    pub fallback_after: HumanDuration,
     /// The topics that plugins may publish to: the topic by the logical name that grants and plugins use.
     #[serde(deserialize_with = "topics")]
     pub topics: BTreeMap<String, String>,
@@ -42,8 +47,8 @@ pub struct KafkaConfig {
     pub retry_after: HumanDuration,
     /// The longest such pause.
     pub longest_retry_after: HumanDuration,
-    /// How long a record that the host sends may take to be confirmed before it is sent again: a dead letter, a
-    /// resource action or a plugin's record.
+    /// How long a record that the host sends may take to be confirmed before it is sent again: a dead letter, or an
+    /// effect.
     pub send_timeout: HumanDuration,
     /// How long the brokers wait for a host that says nothing before others take its partitions.
     pub session_timeout: HumanDuration,
@@ -72,6 +77,8 @@ impl Default for KafkaConfig {
             inputs_topic: None,
             dead_letter_topic: "signalbox.dead-letters".to_owned(),
             resource_actions_topic: "signalbox.resource-actions".to_owned(),
+            fallback_topic: None,
+            fallback_after: HumanDuration::secs(300),
             topics: BTreeMap::new(),
             start_at: StartAt::default(),
             record_size: HumanSize(256 * 1024),
@@ -91,6 +98,12 @@ impl Default for KafkaConfig {
 fn topic<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let topic = String::deserialize(deserializer)?;
     check_name(&topic).map_err(de::Error::custom)?;
+    Ok(topic)
+}
+
+fn topic_if_any<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let topic = Option::<String>::deserialize(deserializer)?;
+    topic.iter().try_for_each(|topic| check_name(topic)).map_err(de::Error::custom)?;
     Ok(topic)
 }
 

@@ -118,6 +118,7 @@ impl KafkaConfig {
             ("kafka.resource-actions-topic", self.resource_actions_topic.as_str()),
         ];
         own.extend(self.inputs_topic.as_deref().map(|topic| ("kafka.inputs-topic", topic)));
+        own.extend(self.fallback_topic.as_deref().map(|topic| ("kafka.fallback-topic", topic)));
         own
     }
 
@@ -278,6 +279,9 @@ mod tests {
         assert!(error.contains("kafka.inputs-topic and kafka.dead-letter-topic"), "{error}");
         let topics = |topic: &str| [("orders".to_owned(), topic.to_owned())].into();
         KafkaConfig { topics: topics("prod.orders"), ..default() }.check_own_topics().unwrap();
+        let fallback = Some("orders".to_owned());
+        let error = KafkaConfig { topics: topics("orders"), fallback_topic: fallback, ..default() }.check_own_topics();
+        assert!(error.unwrap_err().to_string().contains("kafka.topics.orders and kafka.fallback-topic"));
         let config = KafkaConfig { topics: topics("inputs"), inputs_topic: Some("inputs".to_owned()), ..default() };
         let error = config.check_own_topics().unwrap_err().to_string();
         assert!(error.contains("kafka.topics.orders and kafka.inputs-topic"), "{error}");

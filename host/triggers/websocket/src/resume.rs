@@ -3,9 +3,9 @@ use std::time::Duration;
 
 use signalbox_delivery::{Notice, may_review, review_view};
 use signalbox_intake::{IntakeError, RetryAdvice, read_failure_message};
-use signalbox_model::{ErrorCode, ErrorType, MESSAGE_PERMISSION, UserAccess};
+use signalbox_model::{ErrorCode, ErrorType, MESSAGE_PERMISSION, Timestamp, UserAccess};
 use signalbox_sessions::{Encoded, Outbox, Pushed, ResumeFrame, ServerFrame, response_frames};
-use signalbox_store::{DecisionRecord, EffectState, StoreError};
+use signalbox_store::{DecisionRecord, Handover, StoreError};
 
 use crate::Shared;
 use crate::error_frame::ErrorFrame;
@@ -77,16 +77,38 @@ fn send(shared: &Shared, access: &UserAccess, outbox: &Outbox, record: &Decision
         .filter(|(recipient, _)| *recipient == access.user_id)
         .map(|(_, frame)| frame);
     // An effect that is still to be delivered reaches the client by itself later.
-    let delivered = record.effects.iter().filter(|effect| matches!(effect.state, EffectState::Delivered { .. }));
-    let notices = delivered
+    let resumable = record.effects.iter().filter(|effect| effect.is_resumable());
+    let notices = resumable
         .filter_map(|effect| Notice::of(record, effect))
         .filter(|notice| notice.is_for(access, shared.audience.as_ref()))
         .map(|notice| notice.frame);
     // The review's present state: a review that the client missed may be over.
     let review = review_view(record).filter(|_| may_review(record, access, shared.audience.as_ref()));
     let review = review.map(|view| ServerFrame::Review(Box::new(view)));
-    let pushed = responses.chain(notices).chain(review).map(|frame| outbox.push(Encoded::json(&frame)));
-    pushed.filter(|pushed| *pushed == Pushed::Queued).count() as u64
+    let (mut sent, mut taken) = (0, Vec::new());
+    for frame in responses.chain(notices).chain(review) {
+        if outbox.push(Encoded::json(&frame)) != Pushed::Queued {
+            continue;
+        }
+        sent += 1;
+        if let ServerFrame::Response { id, .. } | ServerFrame::Notification { id, .. } = frame {
+            taken.push(id);
+        }
+    }
+    note_handover(shared, record, taken);
+    sent
+}
+
+/// Notes that this connection took messages that would go to the fallback topic otherwise.
+fn note_handover(shared: &Shared, record: &DecisionRecord, taken: Vec<String>) {
+    let awaits = |id: &String| record.effects.iter().any(|effect| effect.id == *id && effect.awaits_fallback());
+    let effect_ids: Vec<_> = taken.into_iter().filter(awaits).collect();
+    if effect_ids.is_empty() {
+        return;
+    }
+    let decision = &record.decision;
+    let (business_id, decision_id) = (decision.business_id.clone(), decision.id.clone());
+    shared.intake.handed_over(Handover { business_id, decision_id, effect_ids, at: Timestamp::now() });
 }
 
 fn store_error(error: &StoreError) -> ErrorFrame {

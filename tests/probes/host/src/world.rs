@@ -112,6 +112,7 @@ impl World {
             review: signalbox_executor::ReviewConfig::default(),
             config: ExecutorConfig::default(),
             clock: Timestamp::now,
+            responses_are_effects: false,
         });
         executor.publish(generation).await?;
         let instances = loader.free_instances();

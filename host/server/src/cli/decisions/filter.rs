@@ -42,6 +42,8 @@ enum ByEffects {
     Withheld,
     /// Handed over.
     Delivered,
+    /// In the mailbox, until a connection takes it or it goes to the fallback topic.
+    Kept,
     /// Tried without success, and tried again; the decision's record says why it failed.
     Waiting,
     /// Held back until its target works again.
@@ -101,6 +103,7 @@ fn by_effects(state: &EffectState) -> Option<ByEffects> {
         EffectState::Pending => ByEffects::Pending,
         EffectState::Withheld => ByEffects::Withheld,
         EffectState::Delivered { .. } => ByEffects::Delivered,
+        EffectState::Kept { .. } => ByEffects::Kept,
         EffectState::Waiting { .. } => ByEffects::Waiting,
         EffectState::HeldBack { .. } => ByEffects::HeldBack,
         EffectState::DeadLetter { .. } => ByEffects::DeadLetter,

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use signalbox_model::{
     DECISIONS_PERMISSION, LONGEST_PLACE, Review, ReviewVerdict, Source, StepResult, excerpt, is_record_id,
 };
-use signalbox_store::{DecisionRecord, Effect, EffectKind, EffectState, Store};
+use signalbox_store::{DecisionRecord, DeliveredTo, Effect, EffectKind, EffectState, Store};
 
 use super::list;
 use crate::cli::output::{self, moment_utc};
@@ -195,6 +195,7 @@ pub fn effect_kind(effect: &Effect) -> String {
             };
             format!("notification to `{people}` {place}")
         }
+        EffectKind::Response { recipient } => format!("response to {recipient}"),
         EffectKind::KafkaRecord { topic, .. } => format!("record for topic {topic}"),
         EffectKind::Schedule { name, .. } => format!("schedule {name}"),
         EffectKind::CancelSchedule { name } => format!("cancel schedule {name}"),
@@ -207,7 +208,12 @@ pub fn effect_state(state: &EffectState) -> String {
     match state {
         EffectState::Pending => "pending".to_owned(),
         EffectState::Withheld => "withheld until a person has reviewed the decision".to_owned(),
-        EffectState::Delivered { at } => format!("delivered at {}", moment_utc(*at)),
+        EffectState::Delivered { at, to } => format!("{} at {}", delivered_to(*to), moment_utc(*at)),
+        EffectState::Kept { at, until } => format!(
+            "in the mailbox since {}; goes to the fallback topic at {} unless a connection takes it",
+            moment_utc(*at),
+            moment_utc(*until)
+        ),
         EffectState::Waiting { reason, .. } => format!("waiting: {reason}"),
         EffectState::HeldBack { target, reason } => {
             format!("held back until the target {target} works again: {reason}")
@@ -215,5 +221,15 @@ pub fn effect_state(state: &EffectState) -> String {
         EffectState::DeadLetter { at, reason } => format!("dead letter since {}: {reason}", moment_utc(*at)),
         EffectState::Dropped { reason } => format!("dropped: {reason}"),
         EffectState::Unknown(state) => format!("as a newer version says: {state}"),
+    }
+}
+
+fn delivered_to(to: Option<DeliveredTo>) -> String {
+    match to {
+        None => "delivered".to_owned(),
+        Some(DeliveredTo::Connection) => "handed to a connection".to_owned(),
+        Some(DeliveredTo::Mailbox) => "put into the mailbox, where a client that resumes finds it,".to_owned(),
+        Some(DeliveredTo::FallbackTopic) => "sent to the fallback topic, and in the mailbox too,".to_owned(),
+        Some(DeliveredTo::Unknown(name)) => format!("delivered by way of `{name}`"),
     }
 }

@@ -75,7 +75,7 @@ async fn carry_out(config: &Config, store: &Store, name: &EffectName, command: E
         EffectCommanded::NotPossible(state) => {
             let what = match command {
                 EffectCommand::Retry => {
-                    "only a dead letter, or an effect that waits or is held back, is attempted again"
+                    "only a dead letter, or an effect that waits, is held back or is in the mailbox, is attempted again"
                 }
                 EffectCommand::Cancel { .. } => "what has left, or never leaves, cannot be cancelled",
             };

@@ -13,7 +13,7 @@ use crate::shutdown;
 const PAGE: u32 = 100;
 
 /// The targets that effects can be held back for.
-const TARGETS: [&str; 4] = ["kafka", "http", "websocket", "schedules"];
+const TARGETS: [&str; 5] = ["kafka", "fallback", "http", "websocket", "schedules"];
 
 /// Lists effects that are due or were given up, the oldest first: a line each, with the reason.
 ///
@@ -26,10 +26,10 @@ const TARGETS: [&str; 4] = ["kafka", "http", "websocket", "schedules"];
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub struct Options {
-    /// Only effects in this state; may be repeated. Without it all of them.
+    /// Only effects in this state; may be repeated. Without it all of them but `kept`.
     #[arg(long, value_enum)]
     state: Vec<ListedState>,
-    /// Only effects that this target holds back: kafka, http, websocket or schedules.
+    /// Only effects that this target holds back: kafka, fallback, http, websocket or schedules.
     #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(TARGETS))]
     target: Option<String>,
     /// Only effects of this business.
@@ -53,6 +53,8 @@ enum ListedState {
     HeldBack,
     /// Given up: refused by the target, or out of attempts.
     DeadLetter,
+    /// Messages to people in the mailbox, until a connection takes them or they go to the fallback topic.
+    Kept,
 }
 
 /// An effect, with what it needs to be told.
@@ -64,6 +66,7 @@ struct Listed {
 /// One of the lists in which the store keeps decisions with open effects.
 enum List {
     Due(Timestamp),
+    Kept,
     Queued(QueuedEffects),
 }
 
@@ -106,11 +109,14 @@ pub async fn run(store: &Store, options: &Options) -> anyhow::Result<ExitCode> {
 fn lists(options: &Options) -> Vec<List> {
     let is_wanted = |state| match options.target {
         Some(_) => state == ListedState::HeldBack,
-        None => options.state.is_empty() || options.state.contains(&state),
+        None => (options.state.is_empty() && state != ListedState::Kept) || options.state.contains(&state),
     };
     let mut lists = Vec::new();
     if is_wanted(ListedState::Due) {
         lists.push(List::Due(Timestamp::now()));
+    }
+    if is_wanted(ListedState::Kept) {
+        lists.push(List::Kept);
     }
     if is_wanted(ListedState::Waiting) {
         lists.push(List::Queued(QueuedEffects::Waiting));
@@ -157,6 +163,8 @@ async fn collect(
 async fn page(store: &Store, list: &List, cursor: Option<&str>) -> Result<Page<DecisionRecord>, StoreError> {
     match list {
         List::Due(now) => store.pending_decisions_after(*now, cursor, PAGE).await,
+        // They are due when they go to the fallback topic.
+        List::Kept => store.pending_decisions_after(Timestamp::MAX, cursor, PAGE).await,
         List::Queued(list) => store.queued_effects(list, cursor, PAGE).await,
     }
 }
@@ -164,7 +172,12 @@ async fn page(store: &Store, list: &List, cursor: Option<&str>) -> Result<Page<D
 /// Whether an effect of a decision in a list is what the list is about.
 fn belongs(list: &List, state: &EffectState) -> bool {
     match list {
-        List::Due(_) => matches!(state, EffectState::Pending | EffectState::Waiting { until: Some(_), .. }),
+        List::Due(now) => match state {
+            EffectState::Pending | EffectState::Waiting { until: Some(_), .. } => true,
+            EffectState::Kept { until, .. } => until <= now,
+            _ => false,
+        },
+        List::Kept => matches!(state, EffectState::Kept { .. }),
         List::Queued(QueuedEffects::Waiting) => matches!(state, EffectState::Waiting { until: None, .. }),
         List::Queued(QueuedEffects::HeldBack { target }) => {
             matches!(state, EffectState::HeldBack { target: own, .. } if own == target)

@@ -32,7 +32,8 @@ pub enum EffectCommanded {
 }
 
 impl Store {
-    /// Carries out an operator's command at `now`. Dead letters, waiting and held back effects are attempted again;
+    /// Carries out an operator's command at `now`. Dead letters, waiting and held back effects are attempted again, and
+    /// messages in the mailbox go to the fallback topic;
     /// those and pending ones can be cancelled, also while they wait for a review.
     pub async fn command_effect(
         &self,
@@ -66,14 +67,14 @@ impl Store {
 
 /// Changes the effect's state; false when the command makes no sense in that state.
 fn carry_out(effect: &mut Effect, command: &EffectCommand) -> bool {
-    use EffectState::{DeadLetter, HeldBack, Pending, Waiting, Withheld};
+    use EffectState::{DeadLetter, HeldBack, Kept, Pending, Waiting, Withheld};
     match (command, &effect.state) {
-        (EffectCommand::Retry, DeadLetter { .. } | Waiting { .. } | HeldBack { .. }) => {
+        (EffectCommand::Retry, DeadLetter { .. } | Waiting { .. } | HeldBack { .. } | Kept { .. }) => {
             (effect.state, effect.attempts) = (Pending, 0);
         }
         (
             EffectCommand::Cancel { reason },
-            Pending | Withheld | Waiting { .. } | HeldBack { .. } | DeadLetter { .. },
+            Pending | Withheld | Waiting { .. } | HeldBack { .. } | Kept { .. } | DeadLetter { .. },
         ) => {
             effect.state = EffectState::Dropped { reason: reason.clone() };
         }

@@ -1,7 +1,10 @@
 //! A client gets again what it missed: all of it, in order, and nothing that is for others.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
-use signalbox_model::HumanSize;
+use signalbox_model::{HumanSize, Timestamp};
+use signalbox_store::{DeliveredTo, EffectState};
 
 use super::client::Client;
 use super::host::{Host, token};
@@ -273,4 +276,31 @@ async fn decisions_of_a_place_are_resumed_by_users_of_the_place_and_others_by_us
     assert_eq!(resumed("manager", Some(json!(["bar"]))).await, (1, 1));
     assert_eq!(resumed("manager", Some(json!([]))).await, (0, 0));
     assert_eq!(resumed("coordinator", None).await, (0, 0));
+}
+
+#[tokio::test]
+async fn a_client_that_resumes_takes_messages_out_of_the_mailbox_so_that_they_do_not_leave_otherwise() {
+    let host = Host::start().await;
+    let mut ana = host.ana().await;
+    let first = ana.ask("m1", "one").await;
+    let notified = ana.ask("m2", "notify:eva").await;
+    host.until_delivered().await;
+    // Another decision whose notification no connection took.
+    let id = notified["decisionId"].as_str().unwrap();
+    let mut record = host.store.decision(id, "trattoria").await.unwrap().unwrap();
+    record.decision.id = "dec_kept".to_owned();
+    let (now, effect) = (Timestamp::now(), &mut record.effects[0]);
+    effect.id = "act_kept".to_owned();
+    effect.state = EffectState::Kept { at: now, until: now + Duration::from_secs(3_600) };
+    effect.kept_since = Some(now);
+    host.store.commit_decision(&record).await.unwrap();
+    let mut eva = host.connect(&token("eva", &[("trattoria", "coordinator")], 3_600)).await;
+    eva.resume(first["cursor"].as_str()).await;
+    let (frames, _) = eva.resumed().await;
+    assert!(frames.iter().any(|frame| frame["id"] == "act_kept"), "{frames:?}");
+    // The store says that a connection has it, and the effect is not attempted any more.
+    host.until_delivered().await;
+    let after = host.store.decision("dec_kept", "trattoria").await.unwrap().unwrap();
+    let to = Some(DeliveredTo::Connection);
+    assert!(matches!(after.effects[0].state, EffectState::Delivered { to: own, .. } if own == to), "{after:?}");
 }
