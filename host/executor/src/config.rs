@@ -1,13 +1,13 @@
 use serde::{Deserialize, Serialize};
 use signalbox_model::HumanDuration;
 
-/// `[executor]`: how decisions are made.
+/// `[executor]`: how long the host remembers conversations and caches message models.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct ExecutorConfig {
-    /// How long a conversation is remembered after its last message. Default 12h.
+    /// How long the host remembers a conversation after its last message.
     pub session_lifetime: HumanDuration,
-    /// How long a message model is used before the store is asked again. Default 5s.
+    /// How long the host caches a message model before it reads the model from the store again.
     pub message_model_lifetime: HumanDuration,
 }
 
@@ -17,13 +17,14 @@ impl Default for ExecutorConfig {
     }
 }
 
-/// `[review]`: decisions that wait for a person.
+/// `[review]`: how long decisions wait for a review by a person.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct ReviewConfig {
-    /// How long a decision waits for a person before it is rejected. Default 72h.
+    /// How long a decision waits for a review before the host rejects it. A changed value applies only to decisions
+    /// that are made afterwards.
     pub expires_after: HumanDuration,
-    /// How often the host looks for those whose time is over. Default 30s.
+    /// How often the host searches for decisions that have waited for a review too long.
     pub expiry_interval: HumanDuration,
 }
 

@@ -18,27 +18,31 @@ use crate::connection_limit::ConnectionLimit;
 use crate::connection_state::ConnectionState;
 use crate::metrics::{HTTP_CONNECTIONS, HTTP_REFUSED};
 
-/// `[http]`: connections until they become WebSockets; those have limits of their own.
+/// `[http]`: limits of HTTP connections. A connection that has become a WebSocket is limited by `[websocket]` instead.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
 pub struct HttpConfig {
-    /// Connections at a time that are no WebSockets. When there are as many, a new one takes the place of the longest
-    /// idle one; without an idle one it is closed at once.
+    /// The most HTTP connections at the same time, WebSockets not counted. At the limit, the host closes the connection
+    /// that has been idle longest to accept a new one. If no connection is idle, the host closes the new one at once.
     pub max_connections: usize,
-    /// Those of them that come from one address, or one /64 of IPv6; further ones are treated alike. Everybody behind a
-    /// proxy has the proxy's address.
+    /// The most HTTP connections at the same time from one IPv4 address or one IPv6 /64 network, WebSockets not
+    /// counted. At the limit, the host closes the connection of this address that has been idle longest to accept a new
+    /// one. If none of them is idle, the host closes the new one at once. All clients that connect through one proxy
+    /// have the address of the proxy.
     pub connections_per_address: usize,
-    /// How long a client may take to send the headers of a request: of the first since it connected, of every other
-    /// since its first byte.
+    /// How long a client may take to send the headers of a request. For the first request of a connection the time
+    /// begins when the client connects, for every further request with its first byte.
     pub header_timeout: HumanDuration,
-    /// How long a connection may wait for its next request. Longer than the idle timeout of a balancer before the host,
-    /// so that it is the balancer that ends idle connections, and never sends a request on one that is just shutdown.
+    /// How long the host keeps a connection open that waits for its next request. It must be longer than the idle
+    /// timeout of a load balancer in front of the host: then the balancer closes idle connections, and never sends a
+    /// request on a connection that the host is closing.
     pub idle_timeout: HumanDuration,
-    /// The most headers of a request.
+    /// The most headers of one request.
     pub max_headers: usize,
-    /// The most bytes that all headers of a request may have.
+    /// The most bytes of all headers of one request together. A size below 8 KiB counts as 8 KiB.
     pub header_size: HumanSize,
-    /// How long a client may read nothing of what it is sent, WebSockets included, before its connection is cut.
+    /// How long a client may read none of the data that the host sends before the host closes the connection. The
+    /// timeout applies to WebSockets too.
     pub write_timeout: HumanDuration,
 }
 

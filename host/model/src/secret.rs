@@ -6,14 +6,15 @@ use thiserror::Error;
 
 use crate::visible::{is_hidden, name_of_hidden};
 
-/// Where a secret is found. Configuration never holds a secret's value: `{ env = "NAME" }` or `{ file = "path" }`.
+/// Where the host reads a secret: `{ env = "NAME" }` or `{ file = "path" }`. The configuration never holds the secret
+/// itself.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum SecretReference {
-    /// In an environment variable of the host.
+    /// The environment variable of the host with this name.
     Env(String),
-    /// In a file; white space around it is no part of the secret.
+    /// The file at this path. White space around the text of the file is not part of the secret.
     File(PathBuf),
 }
 

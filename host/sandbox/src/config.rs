@@ -4,27 +4,30 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use signalbox_model::{HumanDuration, HumanSize};
 
-/// `[sandbox]`: how much of the machine plugins may have together.
+/// `[sandbox]`: the resources of the machine that all plugins share.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct SandboxConfig {
-    /// Guest calls that may run at the same time; more wait for their turn, and one business may have half of them.
-    /// Default 128, from 1 to 1000.
+    /// The most guest calls that may run at the same time, from 1 to 1000. Further calls wait for their turn. One
+    /// business may have half of them.
     pub instances: u32,
-    /// Where compiled components are kept between starts; none compiles again at every start. Default
-    /// `.signalbox/compiled`.
+    /// The folder in which the host keeps compiled components between starts, so that it compiles each component once.
     pub cache: Option<PathBuf>,
-    /// The largest component that is taken. Default 16 MiB.
+    /// The largest component that the host loads.
     pub component_size: HumanSize,
-    /// How long one component may take to compile. Default 1 minute.
+    /// How long the compilation of one component may take. If it takes longer, the host refuses the component and its
+    /// bundle.
     pub compile_time: HumanDuration,
-    /// How much memory the process may take that compiles one component. Default 1 GiB.
+    /// The most memory that the process that compiles one component may use.
     pub compile_memory: HumanSize,
-    /// So many traps of a plugin for one business open its breaker for that business; 0 never does. Default 5.
+    /// How many traps of a plugin for one business, within `breaker-window`, open the circuit breaker of this plugin
+    /// for this business. While it is open, calls of the plugin for this business fail at once. With 0, no circuit
+    /// breaker opens.
     pub breaker_traps: u32,
-    /// Within this time. Default 1 minute.
+    /// The time within which `breaker-traps` traps of a plugin for one business open its circuit breaker.
     pub breaker_window: HumanDuration,
-    /// How long an open breaker refuses calls before it lets one through to see. Default 30 s.
+    /// How long an open circuit breaker refuses calls before it admits one call as a trial. When the plugin answers the
+    /// trial call, the circuit breaker closes.
     pub breaker_cool_down: HumanDuration,
     /// How often a computing guest is checked, and so the longest time that it may keep a thread of the runtime. A
     /// program that embeds the sandbox can set it for an environment in which a guest does little in a millisecond:

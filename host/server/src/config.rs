@@ -41,47 +41,47 @@ pub use sections::{
 /// The name of the development sink beside the store's file.
 const SINK: &str = "effects.jsonl";
 
-/// Everything that can be configured, a section a field.
+/// The whole configuration, with one field for each section of `signalbox.toml`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Config {
-    /// Where the host listens, and how it leaves.
+    /// Where the host listens, and how it shuts down.
     pub server: ServerConfig,
-    /// Where decisions are kept.
+    /// Where the host stores decisions and everything else that must outlive the process.
     pub store: StoreConfig,
-    /// Who the businesses are.
+    /// The businesses that the host serves.
     pub business: BusinessConfig,
-    /// What decides.
+    /// The bundles that the host loads.
     pub bundles: BundlesConfig,
-    /// Whose tokens are accepted.
+    /// The tokens that clients may connect with, and the keys that verify them.
     pub auth: AuthConfig,
-    /// How connections are accepted.
+    /// Limits of HTTP connections.
     pub http: HttpConfig,
-    /// What a WebSocket client may do.
+    /// Limits of WebSocket connections.
     pub websocket: WebSocketConfig,
-    /// What senders of webhooks may do, and their secrets.
+    /// Limits of webhook deliveries, and the secrets with which senders sign them.
     pub webhooks: WebhookConfig,
-    /// What a program may ask over HTTP.
+    /// Limits of requests to the HTTP API.
     pub api: ApiConfig,
-    /// What is admitted.
+    /// Which inputs the host admits, and when it refuses them.
     pub intake: IntakeConfig,
-    /// How schedules tick.
+    /// When hosts fire the ticks of schedules, and how many schedules plugins may create.
     pub cron: CronConfig,
-    /// The brokers, and how records are taken in.
+    /// The Kafka brokers, and how the host reads records from them.
     pub kafka: KafkaConfig,
-    /// How decisions are made.
+    /// How long the host remembers conversations and caches message models.
     pub executor: ExecutorConfig,
-    /// How long decisions wait for a person.
+    /// How long decisions wait for a review by a person.
     pub review: ReviewConfig,
-    /// How effects leave.
+    /// How the host delivers the effects of decisions.
     pub delivery: RelayConfig,
-    /// The language models that plugins may be granted.
+    /// The language models that plugins may use.
     pub llm: LlmConfig,
-    /// What plugins with an `http` grant may reach.
+    /// Which HTTP requests plugins with an `http` grant may send.
     pub egress: EgressConfig,
-    /// How much of what plugins ask for is held in memory.
+    /// How much memory the host uses for the requests of plugins and the answers to them.
     pub answers: AnswersConfig,
-    /// How much of the machine plugins may have together.
+    /// The resources of the machine that all plugins share.
     pub sandbox: SandboxConfig,
     /// Logs and metrics.
     pub telemetry: TelemetryConfig,

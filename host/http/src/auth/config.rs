@@ -4,93 +4,99 @@ use signalbox_model::{HumanDuration, SecretReference};
 
 use super::KeyError;
 
-/// `[auth]`: whose tokens are accepted.
+/// `[auth]`: the tokens that clients may connect with, and the keys that verify them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
 pub struct AuthConfig {
-    /// The `iss` that every token must have.
+    /// The value that the claim `iss` of every token must have.
     pub issuer: String,
-    /// The `aud` that every token must have, alone or among others.
+    /// The value that the claim `aud` of every token must contain, alone or among others.
     pub audience: String,
-    /// How far the clocks of issuer and host may be apart: a token holds this much longer, and this much earlier.
+    /// How far the clocks of the issuer and the host may differ: the host accepts a token this long before its validity
+    /// begins and this long after it ends.
     pub leeway: HumanDuration,
-    /// Keys that tokens may be signed with; during a rotation there are two.
+    /// The keys with which the host verifies tokens. During the rotation of a key, list the old key and the new one.
     pub keys: Vec<KeyConfig>,
-    /// Where the issuer publishes its keys, if it does.
+    /// The key set that the issuer publishes (JWKS), as a table `[auth.jwks]`. If it is not set, only `keys` are used.
     pub jwks: Option<JwksConfig>,
-    /// Lets `signalbox token` mint tokens with the HS256 key. Never in production.
+    /// Whether `signalbox token` may create tokens with the `HS256` key. Never enable it in production.
     pub development: bool,
 }
 
-/// One key.
+/// `[[auth.keys]]`: one key with which the host verifies tokens.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct KeyConfig {
-    /// `HS256`, `HS384`, `HS512`, `RS256`, `RS384`, `RS512`, `PS256`, `PS384`, `PS512`, `ES256`, `ES384` or `EdDSA`,
-    /// which may be called `Ed25519` too; a token signed with the key in any other way is refused.
+    /// The algorithm with which tokens are signed: `HS256`, `HS384`, `HS512`, `RS256`, `RS384`, `RS512`, `PS256`,
+    /// `PS384`, `PS512`, `ES256`, `ES384` or `EdDSA`, which RFC 9864 calls `Ed25519`. The key verifies no token that
+    /// names another algorithm.
     pub algorithm: KeyAlgorithm,
-    /// Only for tokens with this `kid`, or with none; unset is for tokens with any `kid` that no other key has, or
-    /// none.
+    /// If it is set, the key verifies only tokens with this `kid` in their header, and tokens without a `kid`. If it is
+    /// not set, the key verifies tokens with any `kid` or none.
     #[serde(default)]
     pub kid: Option<String>,
-    /// Where the key is: for HS256 and its kind the secret, at least 32 bytes; else the public key in PEM.
+    /// Reference to the key: for `HS256`, `HS384` and `HS512` a shared secret of at least 32 bytes, for every other
+    /// algorithm the public key in PEM.
     pub key: SecretReference,
 }
 
-/// How a key signs.
+/// The algorithm with which tokens are signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub enum KeyAlgorithm {
     /// HMAC with a shared secret and SHA-256.
     #[serde(rename = "HS256")]
     Hs256,
-    /// HMAC with SHA-384.
+    /// HMAC with a shared secret and SHA-384.
     #[serde(rename = "HS384")]
     Hs384,
-    /// HMAC with SHA-512.
+    /// HMAC with a shared secret and SHA-512.
     #[serde(rename = "HS512")]
     Hs512,
-    /// RSA, PKCS #1 v1.5, with SHA-256.
+    /// RSA with PKCS #1 v1.5 and SHA-256.
     #[serde(rename = "RS256")]
     Rs256,
-    /// The same with SHA-384.
+    /// RSA with PKCS #1 v1.5 and SHA-384.
     #[serde(rename = "RS384")]
     Rs384,
-    /// The same with SHA-512.
+    /// RSA with PKCS #1 v1.5 and SHA-512.
     #[serde(rename = "RS512")]
     Rs512,
-    /// RSA, PSS, with SHA-256.
+    /// RSA with PSS and SHA-256.
     #[serde(rename = "PS256")]
     Ps256,
-    /// The same with SHA-384.
+    /// RSA with PSS and SHA-384.
     #[serde(rename = "PS384")]
     Ps384,
-    /// The same with SHA-512.
+    /// RSA with PSS and SHA-512.
     #[serde(rename = "PS512")]
     Ps512,
-    /// Elliptic curve P-256 with SHA-256.
+    /// ECDSA with the curve P-256 and SHA-256.
     #[serde(rename = "ES256")]
     Es256,
-    /// Elliptic curve P-384 with SHA-384.
+    /// ECDSA with the curve P-384 and SHA-384.
     #[serde(rename = "ES384")]
     Es384,
-    /// Ed25519, by its name of RFC 8037 or of RFC 9864.
+    /// EdDSA with the curve Ed25519. RFC 8037 names it `EdDSA`, and RFC 9864 `Ed25519`.
     #[serde(rename = "EdDSA", alias = "Ed25519")]
     EdDsa,
 }
 
-/// `[auth.jwks]`: keys that the issuer publishes.
+/// `[auth.jwks]`: the key set that the issuer publishes (JWKS).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct JwksConfig {
-    /// An https address.
+    /// The URL of the key set. It must begin with `https://`; only for a server on the same machine it may begin with
+    /// `http://`.
     pub url: String,
-    /// How long a fetch may take.
+    /// How long one fetch of the key set may take.
     #[serde(default = "default_timeout")]
     pub timeout: HumanDuration,
-    /// A token with an unknown key makes the host look again, but not more often than this.
+    /// The shortest time between two fetches of the key set. A token that no known key has signed makes the host fetch
+    /// the set again, but not earlier than this. After a failed fetch, a tenth of this time is enough.
     #[serde(default = "default_min_interval")]
     pub min_interval: HumanDuration,
-    /// Looked at again after this time even when every key is known, so that withdrawn keys stop working.
+    /// The age at which the host fetches the key set again even when it knows the keys of all tokens, so that keys that
+    /// the issuer has withdrawn stop working.
     #[serde(default = "default_max_age")]
     pub max_age: HumanDuration,
 }

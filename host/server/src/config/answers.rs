@@ -8,17 +8,21 @@ const LEAST: u64 = 512 << 10;
 /// The most that the journal of one decision may have: what is stored of it can still be read.
 const MOST: u64 = 48 << 20;
 
-/// `[answers]`: how much of what plugins ask for the host holds in memory.
+/// `[answers]`: how much memory the host uses for the requests of plugins and the answers to them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct AnswersConfig {
-    /// The largest answer that a plugin is given; a page of rows ends there.
+    /// The largest answer to one call of a plugin, at least 512 KiB. The host ends a page of rows before it grows
+    /// larger.
     pub per_call: HumanSize,
-    /// All that the plugins of one decision ask and are answered, which is its journal.
+    /// The most bytes of the journal of one decision, which holds all requests of its plugins and the answers to them.
+    /// It may be at most 48 MiB.
     pub per_decision: HumanSize,
-    /// The same for all decisions of one business that are under way.
+    /// The most bytes of the journals of all decisions of one business that are under way. For further calls, plugins
+    /// get the error `unavailable`.
     pub per_business: HumanSize,
-    /// The same for all decisions that are under way.
+    /// The most bytes of the journals of all decisions that are under way. For further calls, plugins get the error
+    /// `unavailable`.
     pub per_host: HumanSize,
 }
 

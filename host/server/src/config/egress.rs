@@ -6,33 +6,40 @@ use signalbox_model::SecretReference;
 
 use super::secrets::{self, SecretError};
 
-/// `[egress]`: what plugins with an `http` grant may reach.
+/// `[egress]`: which HTTP requests plugins with an `http` grant may send.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct EgressConfig {
-    /// Whether plugins may send requests at all; without it `http` answers `not-configured`.
+    /// Whether plugins may send HTTP requests. If `false`, plugins get the error `not-configured`.
     pub enabled: bool,
-    /// Private networks that plugins may reach after all, for example `10.1.0.0/16`.
+    /// The private networks to which plugins may send requests, for example `10.1.0.0/16`. The host refuses requests to
+    /// every other private address.
     pub private_networks: Vec<Network>,
-    /// Allows `http` URLs besides `https`.
+    /// Whether plugins may send requests to `http` URLs, in addition to `https` URLs.
     pub allow_plain_http: bool,
-    /// Secrets that requests may carry, by the name plugins write in `{{secret:NAME}}`.
+    /// The secrets that requests of plugins may carry for every business, each a table `[egress.secrets.<name>]`. A
+    /// plugin writes `{{secret:NAME}}` and never sees the value.
     pub secrets: BTreeMap<String, EgressSecretConfig>,
-    /// The same of single businesses, by business and name, in place of those that all share.
+    /// The secrets that requests of plugins may carry for a single business, each a table
+    /// `[egress.business-secrets.<business>.<name>]`. For this business, the secret replaces the secret of the same
+    /// name in `secrets`.
     pub business_secrets: BTreeMap<String, BTreeMap<String, EgressSecretConfig>>,
-    /// Requests of plugins that may be under way at the same time; more are answered `unavailable`.
+    /// The most requests of plugins that may be under way at the same time. For further ones, plugins get the error
+    /// `unavailable` at once.
     pub requests: usize,
-    /// The same for one business, so that none takes all of them.
+    /// The most requests of the plugins of one business that may be under way at the same time, so that one business
+    /// cannot use up `requests`. For further ones, plugins get the error `unavailable` at once.
     pub requests_per_business: usize,
 }
 
-/// `[egress.secrets.<name>]`: one secret that leaves with requests.
+/// `[egress.secrets.<name>]`: one secret that requests of plugins may carry.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct EgressSecretConfig {
     /// Reference to the secret.
     pub value: SecretReference,
-    /// The hosts it may go to; requests to others that name it are refused.
+    /// The host names to which requests may carry the secret. A request that names the secret and goes to any other
+    /// host name is refused.
     pub hosts: Vec<String>,
 }
 

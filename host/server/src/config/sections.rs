@@ -12,16 +12,19 @@ use tracing_subscriber::filter::Targets;
 
 use super::secrets::{self, SecretError};
 
-/// `[server]`: where the host listens, and how it leaves.
+/// `[server]`: where the host listens, and how it shuts down.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct ServerConfig {
-    /// Address and port; port 0 takes a free one and the ready line names it.
+    /// The address and port on which the host listens. With port 0 the operating system chooses a free port, and the
+    /// ready line names it.
     pub listen: SocketAddr,
-    /// How long after SIGTERM the host goes on as ever while `/readyz` says 503, so that balancers have stopped sending
-    /// before it takes no more. An interrupt (Ctrl-C) and a second signal skip it.
+    /// How long the host continues to accept and serve requests after SIGTERM, while `/readyz` answers 503, so that
+    /// load balancers stop sending requests before the host stops accepting them. An interrupt (Ctrl-C) and a second
+    /// signal skip this delay.
     pub shutdown_delay: HumanDuration,
-    /// How long running decisions and open connections have to end after that.
+    /// How long, after the shutdown delay, the host waits for running decisions and open connections to end before it
+    /// exits.
     pub shutdown_deadline: HumanDuration,
 }
 
@@ -36,40 +39,43 @@ impl Default for ServerConfig {
     }
 }
 
-/// What holds the tables.
+/// Where the host stores its tables.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum StoreBackend {
-    /// A SQLite file of this process: for the first run, development and small trials.
+    /// A SQLite file that only this process uses, for a first run, development and small trials.
     #[default]
     Embedded,
-    /// Nothing outlives the process: for experiments.
+    /// The memory of the process, at most 2 GiB, which is lost when the process ends, for experiments.
     Memory,
-    /// DynamoDB in AWS, or any server that speaks it when `endpoint` is set.
+    /// DynamoDB in AWS, or the server at `endpoint`.
     Dynamodb,
 }
 
-/// `[store]`: where decisions are kept.
+/// `[store]`: where the host stores decisions and everything else that must outlive the process.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct StoreConfig {
-    /// `embedded`, `memory` or `dynamodb`.
+    /// Where the host stores its tables: `embedded`, `memory` or `dynamodb`.
     pub backend: StoreBackend,
     /// The file of the embedded store.
     pub path: PathBuf,
-    /// A server that speaks DynamoDB; without it AWS is meant.
+    /// The URL of a server with the API of DynamoDB. If it is not set, the backend `dynamodb` uses DynamoDB in AWS.
     pub endpoint: Option<String>,
-    /// The AWS region; without it the environment decides.
+    /// The AWS region. If it is not set, the host takes the region from the environment, as AWS tools do.
     pub region: Option<String>,
-    /// Reference to the access key for `endpoint`; without it a made-up one, for servers that do not check.
+    /// Reference to the access key that the host presents to the server at `endpoint`. If it is not set, the host
+    /// presents an invented key, which is enough for servers that do not check it.
     pub access_key: Option<SecretReference>,
     /// Reference to the secret key that belongs to `access-key`.
     pub secret_key: Option<SecretReference>,
-    /// Before every table's name, so that several installations share one account.
+    /// The text with which the name of every table begins, so that several installations can share one AWS account.
     pub table_prefix: String,
-    /// Creates tables that are missing; without it the start fails and says which.
+    /// Whether the host creates missing tables at start. If `false`, the start fails when tables are missing, and the
+    /// error names them.
     pub create_tables: bool,
-    /// How long the journals of decisions are kept.
+    /// How long the store keeps the journal of a decision, which holds what its plugins asked the host and what they
+    /// were answered.
     pub journal_retention: HumanDuration,
 }
 
@@ -117,11 +123,11 @@ impl StoreConfig {
     }
 }
 
-/// `[business]`: who the businesses are.
+/// `[business]`: the businesses that the host serves.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct BusinessConfig {
-    /// The folder with one TOML file per business; read again on SIGHUP.
+    /// The folder that holds one TOML file for each business. The host reads it again on SIGHUP.
     pub directory: PathBuf,
 }
 
@@ -131,51 +137,53 @@ impl Default for BusinessConfig {
     }
 }
 
-/// `[bundles]`: what decides.
+/// `[bundles]`: the bundles that the host loads.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct BundlesConfig {
-    /// The bundle folders, one per business type.
+    /// The folders of the bundles, one bundle for each business type.
     pub paths: Vec<PathBuf>,
-    /// What happens at start when a bundle or a business file cannot be loaded: `serve-others` or `stop`.
+    /// What the host does at start when it cannot load a bundle or a business file: `serve-others` or `stop`.
     pub on_failure: OnFailure,
 }
 
-/// What happens at start when a bundle or a business file cannot be loaded.
+/// What the host does at start when it cannot load a bundle or a business file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnFailure {
-    /// Businesses that it does not concern are served; the others are told to come back.
+    /// The host serves the businesses that the failure does not affect, and asks clients of the affected ones to try
+    /// again later.
     #[default]
     ServeOthers,
     /// The host does not start.
     Stop,
 }
 
-/// How log lines are written.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum LogFormat {
-    /// `pretty` when standard error is a terminal, else `json`.
+    /// `pretty` when standard error is a terminal, otherwise `json`.
     #[default]
     Auto,
-    /// One JSON object a line.
+    /// One JSON object on each line.
     Json,
-    /// For people.
+    /// Text for people.
     Pretty,
 }
 
-/// Who may read `/metrics`.
+/// Which clients may read `/metrics`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum MetricsAccess {
-    /// Requests from this machine, to this machine by a name of its own, with no header but those that scrapers,
-    /// command-line clients and browsers send, so that none is admitted that a proxy has forwarded.
+    /// Requests from this machine that name it `localhost` or by a loopback address, and whose only headers are those
+    /// that scrapers, command-line clients and browsers send, so that the host admits no request that a proxy has
+    /// forwarded.
     #[default]
     Loopback,
-    /// Requests that carry `metrics-token` as a bearer token.
+    /// Clients that send `metrics-token` as a bearer token.
     Token,
-    /// Everyone who reaches the address.
+    /// Every client.
     Open,
     /// No client.
     Off,
@@ -185,21 +193,22 @@ pub enum MetricsAccess {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct TelemetryConfig {
-    /// What is logged: a level, or levels per part such as `info,signalbox_executor=debug`.
+    /// What the host logs: one level, or a level for each part of the host, such as `info,signalbox_executor=debug`.
     #[serde(deserialize_with = "log_filter")]
     pub log: String,
-    /// What libraries below the host may log at most, whatever `log` says: a level, or levels per library. From `debug`
-    /// on they print tokens and what people write.
+    /// The most that the libraries of the host may log, whatever `log` says: one level, or a level for each library,
+    /// such as `info,hyper=debug`. From `debug` on, libraries log headers with tokens, and what people write.
     #[serde(deserialize_with = "library_filter")]
     pub library_log: String,
-    /// `auto`, `json` or `pretty`.
+    /// The format of log lines: `auto`, `json` or `pretty`.
     pub log_format: LogFormat,
-    /// An address of their own for the metrics, which are nowhere else then; port 0 takes a free one and the ready line
-    /// names it. Without it they are at `server.listen`.
+    /// The address and port of a separate listener for the metrics, such as `127.0.0.1:9464`; the host then serves the
+    /// metrics only there. With port 0 the operating system chooses a free port, and the ready line names it. If it is
+    /// not set, the host serves the metrics at `server.listen`.
     pub metrics_listen: Option<SocketAddr>,
-    /// `loopback`, `token`, `open` or `off`.
+    /// Which clients may read `/metrics`, at either address: `loopback`, `token`, `open` or `off`.
     pub metrics_access: MetricsAccess,
-    /// Reference to the token that `metrics-access = "token"` asks for.
+    /// Reference to the token, of at least 16 bytes, that clients must send when `metrics-access` is `token`.
     pub metrics_token: Option<SecretReference>,
 }
 

@@ -4,22 +4,24 @@ use serde::{Deserialize, Serialize};
 use signalbox_http::BrowserOrigin;
 use signalbox_model::{HumanDuration, HumanSize};
 
-/// `[api]`: requests of programs.
+/// `[api]`: limits of requests to the HTTP API.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
 pub struct ApiConfig {
-    /// Origins whose pages may call the API from a browser, for example `https://console.example.com`: written as a
-    /// browser sends them.
+    /// The origins of the web pages that may call the API from a browser, for example `https://console.example.com`,
+    /// written as a browser sends them.
     pub allowed_origins: Vec<BrowserOrigin>,
-    /// The largest body; larger ones are answered 413.
+    /// The largest body of a request. The host answers a larger one with 413.
     pub body_size: HumanSize,
-    /// How long a body may take to arrive.
+    /// How long a client may take to send the body of a request.
     pub body_timeout: HumanDuration,
-    /// The longest that a request may wait for its decision; one that asks for more waits so long.
+    /// The longest time that a request may wait for its decision. A request that asks for a longer time waits for this
+    /// time.
     pub max_wait: HumanDuration,
-    /// Requests of any kind of one user each second, over time; more are answered 429.
+    /// The most requests of any kind that one user may send to the API each second, on average. The host answers
+    /// further ones with 429.
     pub requests_per_second: NonZeroU32,
-    /// Requests of one user at once.
+    /// The most requests that one user may send to the API at once, after a time without requests.
     pub burst: NonZeroU32,
 }
 

@@ -4,51 +4,61 @@ use serde::{Deserialize, Serialize};
 use signalbox_http::BrowserOrigin;
 use signalbox_model::{HumanDuration, HumanSize};
 
-/// `[websocket]`: connections of coordinators.
+/// `[websocket]`: limits of WebSocket connections.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
 pub struct WebSocketConfig {
-    /// Origins that browsers may connect from, for example `https://console.example.com`: written as a browser sends
-    /// them. A connection without an `Origin` header comes from no browser and passes.
+    /// The origins of the web pages that may connect from a browser, for example `https://console.example.com`, written
+    /// as a browser sends them. A connection without an `Origin` header does not come from a browser, and the host
+    /// accepts it.
     pub allowed_origins: Vec<BrowserOrigin>,
-    /// WebSocket connections at a time; more are answered 503.
+    /// The most WebSocket connections at the same time. The host answers further ones with 503.
     pub max_connections: usize,
-    /// Those of them that have not authenticated, of which one address may have half; more are answered 503.
+    /// The most WebSocket connections at the same time that have not authenticated. One address may have half of them.
+    /// The host answers further ones with 503.
     pub max_unauthenticated: usize,
-    /// Connections of one user at a time; more are closed with 4409.
+    /// The most WebSocket connections of one user at the same time. The host closes further ones with code 4409.
     pub connections_per_user: usize,
-    /// The largest message; larger ones close the connection with 1009, and so does one of so many pieces that it takes
-    /// twice that on the wire.
+    /// The largest WebSocket message that a client may send. The host closes a connection that sends a larger one with
+    /// code 1009. It does the same when a message comes in so many fragments that it takes twice this size on the wire.
     pub message_size: HumanSize,
-    /// How long a new connection may take to authenticate.
+    /// How long a client may take to authenticate after it has connected.
     pub auth_timeout: HumanDuration,
-    /// How long before its token expires a client is reminded.
+    /// How long before its token expires a client gets the frame `tokenExpiring`.
     pub expiry_notice: HumanDuration,
-    /// How often the host pings.
+    /// How often the host sends a WebSocket ping to each client.
     pub ping_interval: HumanDuration,
-    /// How long a client may take to answer a ping.
+    /// How long a client may take to answer a WebSocket ping before the host closes the connection with code 4010.
     pub pong_timeout: HumanDuration,
-    /// What may wait to be written to one connection; a client that reads too slowly for it is closed with 4008.
+    /// The most bytes that may wait to be written to one connection. The host closes the connection with code 4008 when
+    /// the client reads so slowly that more would wait.
     pub outbox_size: HumanSize,
-    /// How long one write may make no progress before the client counts as too slow.
+    /// How long one write to a connection may make no progress before the host closes the connection with code 4008.
     pub write_timeout: HumanDuration,
-    /// Messages of one connection that are being decided or wait for it.
+    /// The most messages and reviews of one connection that the host may be deciding or have in its queue at the same
+    /// time. The host refuses further ones with `too_many_in_flight`.
     pub in_flight: usize,
-    /// Frames of one user each second, over time.
+    /// The most frames that one user may send each second, on average. The host refuses further ones with
+    /// `too_many_frames`.
     pub frames_per_second: NonZeroU32,
-    /// Frames of one user at once.
+    /// The most frames that one user may send at once, after a time without frames.
     pub burst: NonZeroU32,
-    /// Errors within `error-window` that a client may cause before it is closed with 4429.
+    /// The most errors that a client may cause within `error-window` before the host closes the connection with code
+    /// 4429.
     pub max_errors: usize,
-    /// See `max-errors`.
+    /// The time within which the host counts errors for `max-errors`, and WebSocket pings and pongs for `max-pings`.
     pub error_window: HumanDuration,
-    /// WebSocket pings and pongs of one connection within `error-window`; a client that sends more is closed with 4429.
+    /// The most WebSocket pings and pongs that one connection may send within `error-window`. The host closes a
+    /// connection that sends more with code 4429.
     pub max_pings: u32,
-    /// Decisions that one resume looks through; a client that missed more is told so.
+    /// The most decisions that the host reads for one `resume`. If a client has missed more, the host tells it with
+    /// `recovered: false`.
     pub resume_limit: usize,
-    /// How far a resume looks back before its cursor, because decisions become visible a little out of order.
+    /// How far before its cursor a `resume` begins, because decisions may become visible slightly out of order. A time
+    /// below 5 s counts as 5 s. The host always adds 20 s, because the clocks of hosts may differ.
     pub resume_overlap: HumanDuration,
-    /// Over which time the closes of a drain are spread at most; a hundred connections need a second.
+    /// The longest time over which the host spreads the closing of its WebSocket connections when it shuts down. For
+    /// every 100 connections the host uses at most 1 s.
     pub drain_spread: HumanDuration,
 }
 

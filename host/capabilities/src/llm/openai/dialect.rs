@@ -8,16 +8,18 @@ use signalbox_model::JsonObject;
 use super::refusal::Told;
 use super::strict::strict;
 
-/// What a provider calls the bound of an answer.
+/// The name of the request parameter that carries `max-tokens`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum TokenParameter {
-    /// `max_completion_tokens`, and the other one after the provider refused it by name.
+    /// `max_completion_tokens`, which newer models expect, or `max_tokens` after the endpoint has refused the newer
+    /// name.
     #[default]
     Auto,
-    /// `max_completion_tokens`, as newer models want it.
+    /// Always `max_completion_tokens`.
     MaxCompletionTokens,
-    /// `max_tokens`, for servers that pass over the newer name without a word.
+    /// Always `max_tokens`, for a server that ignores the newer name without an error and so would not limit its
+    /// answers.
     MaxTokens,
 }
 
