@@ -36,6 +36,9 @@ enum Task {
         /// Stop after the stories; exit 0 only if every decision was made, stored, read back and answered as expected.
         #[arg(long)]
         once: bool,
+        /// Send resource actions to a real Apache Kafka, which is started if it does not run; needs Java and Maven.
+        #[arg(long)]
+        kafka: bool,
     },
     /// Build what the tests need and run all of them: guests, format, tidy, lints, tests.
     Test {
@@ -97,7 +100,7 @@ fn main() -> ExitCode {
 fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let workspace = Workspace::locate()?;
     match arguments.task {
-        Task::Demo { once } => demo::run(&workspace, once),
+        Task::Demo { once, kafka } => demo::run(&workspace, once, kafka),
         Task::Test { real: false } => test::run(&workspace),
         Task::Test { real: true } => test::run_real(&workspace),
         Task::BuildPlugins { probes } => guests::run(&workspace, probes),

@@ -4,12 +4,15 @@ mod dynamodb_local;
 mod kafka;
 mod maven;
 mod process;
+pub mod python;
 mod record;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -68,7 +71,7 @@ pub fn run(workspace: &Workspace, action: Action) -> Result<ExitCode> {
     match action {
         Action::Up => {
             // Only the variables are on the standard output, so that a shell can evaluate it.
-            for (name, value) in up(workspace)?.variables {
+            for (name, value) in up(workspace, None)?.variables {
                 println!("export {name}={value}");
             }
             Ok(ExitCode::SUCCESS)
@@ -89,13 +92,21 @@ pub struct Up {
     pub variables: Vec<(&'static str, String)>,
 }
 
-/// Starts the services that do not run, and waits until every service answers. If one does not, those that this call
-/// started are ended.
-pub fn up(workspace: &Workspace) -> Result<Up> {
+impl Up {
+    /// The value of a service's variable.
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        self.variables.iter().find(|(own, _)| *own == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// Starts these services, or all of them, where they do not run, and waits until every one answers. If one does not,
+/// those that this call started are ended.
+pub fn up(workspace: &Workspace, only: Option<&[&str]>) -> Result<Up> {
+    let wanted = || SERVICES.into_iter().filter(|service| only.is_none_or(|only| only.contains(&service.name)));
     let folder = folder(workspace);
     let mut record = Record::read(&folder)?;
     let mut installed = Vec::new();
-    for service in SERVICES {
+    for service in wanted() {
         if let Some(running) = record.services.get(service.name).filter(|running| running.runs()) {
             let Running { pid, address, .. } = running;
             (service.ask)(*address).with_context(|| {
@@ -113,25 +124,54 @@ pub fn up(workspace: &Workspace) -> Result<Up> {
     let mut launched = Vec::new();
     for (service, installed) in installed {
         match launch(service, &installed, &mut record, &folder) {
-            Ok(process) => launched.push((service, process)),
+            Ok(process) => launched.push(Starting { service, installed, process }),
             Err(error) => return Err(undo(launched, &mut record, &folder, error)),
         }
     }
-    for (service, process) in &mut launched {
-        if let Err(error) = process.answers(service.ask, START_DEADLINE) {
-            let error = error.context(format!("{} did not start", service.title));
+    for starting in &mut launched {
+        if let Err(error) = starting.answers(&mut record, &folder) {
+            let error = error.context(format!("{} did not start", starting.service.title));
             return Err(undo(launched, &mut record, &folder, error));
         }
-        eprintln!("{} answers at {}, process {}", service.title, process.running.address, process.running.pid);
+        let (title, running) = (starting.service.title, &starting.process.running);
+        eprintln!("{title} answers at {}, process {}", running.address, running.pid);
     }
-    let variable = |service: &&Service| {
+    let variable = |service: &Service| {
         let running = record.services.get(service.name)?;
         Some((service.variable, (service.value)(running.address)))
     };
     Ok(Up {
-        started: launched.iter().map(|(service, _)| service.name).collect(),
-        variables: SERVICES.iter().filter_map(variable).collect(),
+        started: launched.iter().map(|starting| starting.service.name).collect(),
+        variables: wanted().filter_map(variable).collect(),
     })
+}
+
+/// A service that was launched and does not answer yet.
+struct Starting {
+    service: &'static Service,
+    installed: Installed,
+    process: Launched,
+}
+
+impl Starting {
+    /// Waits until the service answers. A process that ends is started once more, on another port: another program may
+    /// have taken the port between its choice and the server's start.
+    fn answers(&mut self, record: &mut Record, folder: &Path) -> Result<()> {
+        let Err(error) = self.process.answers(self.service.ask, START_DEADLINE) else { return Ok(()) };
+        if !self.process.has_ended() {
+            return Err(error);
+        }
+        eprintln!("{} ended at its start and is started once more: {error:#}", self.service.title);
+        self.process = launch(self.service, &self.installed, record, folder)?;
+        self.process.answers(self.service.ask, START_DEADLINE)
+    }
+}
+
+/// A program of Kafka's own, with the jars of the installed service.
+pub fn kafka_tool(workspace: &Workspace, class: &str) -> Result<Command> {
+    let mut java = kafka::java(&install(workspace, &kafka::SERVICE)?);
+    java.arg(class);
+    Ok(java)
 }
 
 fn install(workspace: &Workspace, service: &Service) -> Result<Installed> {
@@ -159,13 +199,8 @@ fn launch(service: &Service, installed: &Installed, record: &mut Record, folder:
     Ok(launched)
 }
 
-fn undo(
-    launched: Vec<(&Service, Launched)>,
-    record: &mut Record,
-    folder: &Path,
-    error: anyhow::Error,
-) -> anyhow::Error {
-    for (service, process) in launched {
+fn undo(launched: Vec<Starting>, record: &mut Record, folder: &Path, error: anyhow::Error) -> anyhow::Error {
+    for Starting { service, process, .. } in launched {
         record.services.remove(service.name);
         if let Err(other) = process.running.end() {
             eprintln!("{} cannot be ended: {other:#}", service.title);
@@ -216,10 +251,17 @@ fn folder(workspace: &Workspace) -> PathBuf {
     workspace.target.join("services")
 }
 
-/// An address of the loopback interface whose port is free at this moment.
+/// An address of the loopback interface whose port is free at this moment, and that was not given before: a server
+/// takes some seconds until it listens at the port that it was given.
 fn free_address() -> Result<SocketAddr> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no port is free")?;
-    Ok(listener.local_addr()?)
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
+    loop {
+        let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no port is free")?.local_addr()?;
+        if given.insert(address.port()) {
+            return Ok(address);
+        }
+    }
 }
 
 /// Deletes and makes a folder.
@@ -228,4 +270,46 @@ fn empty(folder: &Path) -> Result<()> {
         fs::remove_dir_all(folder).with_context(|| format!("{} cannot be deleted", folder.display()))?;
     }
     fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    static PREPARED: AtomicUsize = AtomicUsize::new(0);
+
+    /// Ends at its first start, and runs at its second one.
+    const UNLUCKY: Service = Service {
+        name: "unlucky",
+        title: "Unlucky",
+        prepare: |_, _, token| {
+            let script =
+                if PREPARED.fetch_add(1, Ordering::SeqCst) == 0 { "exit 1" } else { "while :; do sleep 1; done" };
+            let mut command = Command::new("sh");
+            command.args(["-c", script, token]);
+            Ok(command)
+        },
+        ask: |_| if PREPARED.load(Ordering::SeqCst) < 2 { anyhow::bail!("no answer") } else { Ok(()) },
+        variable: "UNLUCKY",
+        value: |address| address.to_string(),
+    };
+
+    #[test]
+    fn a_server_that_ends_at_its_start_is_started_once_more_on_another_port() {
+        let folder = std::env::temp_dir().join(format!("signalbox-xtask-unlucky-{}", std::process::id()));
+        empty(&folder).unwrap();
+        let (mut record, installed) =
+            (Record::default(), Installed { sources: folder.clone(), folder: folder.clone() });
+        let process = launch(&UNLUCKY, &installed, &mut record, &folder).unwrap();
+        let first = process.running.address;
+        let mut starting = Starting { service: &UNLUCKY, installed, process };
+        starting.answers(&mut record, &folder).unwrap();
+        let second = &starting.process.running;
+        assert_ne!(second.address, first);
+        assert_eq!(record.services["unlucky"], *second, "`down` ends the second process");
+        second.end().unwrap();
+        fs::remove_dir_all(&folder).unwrap();
+    }
 }

@@ -1,5 +1,7 @@
 //! Kafka from outside the process: records in, decisions out, through `kill -9` and SIGTERM.
 
+mod outgoing;
+
 use std::fs;
 use std::path::PathBuf;
 

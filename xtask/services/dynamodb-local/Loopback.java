@@ -17,7 +17,13 @@ public class Loopback {
         for (Connector connector : ((Server) server.get(local)).getConnectors()) {
             ((ServerConnector) connector).setHost(InetAddress.getLoopbackAddress().getHostAddress());
         }
-        local.start();
+        try {
+            local.start();
+        } catch (Exception failure) {
+            // Threads of the HTTP server would keep a process alive that listens nowhere.
+            failure.printStackTrace();
+            System.exit(1);
+        }
         local.join();
     }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 
+use super::outgoing::Outgoing;
 use crate::workspace::Workspace;
 
 /// Relative paths start at the file's own folder, `target/demo`.
@@ -62,7 +63,7 @@ pub struct DemoFolder {
 const EXAMPLES: [&str; 2] = ["restaurant", "clinic"];
 
 impl DemoFolder {
-    pub fn fresh(workspace: &Workspace) -> Result<Self> {
+    pub fn fresh(workspace: &Workspace, outgoing: &Outgoing<'_>) -> Result<Self> {
         let folder = workspace.target.join("demo");
         if folder.exists() {
             fs::remove_dir_all(&folder).with_context(|| format!("{} cannot be emptied", folder.display()))?;
@@ -90,7 +91,7 @@ impl DemoFolder {
         fs::write(folder.join("reservations-secret"), format!("whsec_{}", random_secret()?))?;
 
         let config = folder.join("signalbox.toml");
-        fs::write(&config, CONFIGURATION)?;
+        fs::write(&config, format!("{CONFIGURATION}{}", outgoing.configuration()))?;
         Ok(Self { signalbox, config, log: folder.join("signalbox.log"), laboratory_secret })
     }
 }

@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use super::folder::DemoFolder;
 use super::host::{self, Host};
+use super::outgoing::Outgoing;
 use super::person::Person;
 use super::program::Program;
 use expected::Expected;
@@ -39,6 +40,7 @@ pub const COORDINATES: [(&str, &str); 4] =
 /// All participants of the stories.
 struct Stage<'a> {
     folder: &'a DemoFolder,
+    outgoing: &'a Outgoing<'a>,
     coordinator: Person,
     patient: Person,
     doctor: Person,
@@ -52,13 +54,14 @@ struct Stage<'a> {
 }
 
 /// Shows all stories; fails when a check fails.
-pub fn tell(folder: &DemoFolder, host: &Host, token: &str) -> Result<()> {
+pub fn tell(folder: &DemoFolder, host: &Host, outgoing: &Outgoing<'_>, token: &str) -> Result<()> {
     let enter = |name, roles: &[(&str, &str)]| {
         let token = host::token(folder, name, roles)?;
         Person::connect(name, &host.websocket, &token)
     };
     let mut stage = Stage {
         folder,
+        outgoing,
         coordinator: Person::connect(COORDINATOR, &host.websocket, token)?,
         patient: enter("ion", &[(CLINIC, "patient")])?,
         doctor: enter("dr-ionescu", &[(CLINIC, "doctor")])?,

@@ -51,7 +51,8 @@ fn prepare(installed: &Installed, address: SocketAddr, token: &str) -> Result<Co
     Ok(serve)
 }
 
-fn java(installed: &Installed) -> Command {
+/// A Java program with the jars of the service.
+pub(super) fn java(installed: &Installed) -> Command {
     let mut java = Command::new("java");
     // Compiling for the start alone: the tests are over before more would pay.
     java.args(["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp"]).arg(installed.class_path());

@@ -78,6 +78,11 @@ impl Launched {
         }
     }
 
+    /// Whether the process has ended.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().is_ok_and(|status| status.is_some())
+    }
+
     fn printed(&self) -> String {
         last_lines(&fs::read_to_string(&self.log).unwrap_or_default(), SHOWN_LINES)
     }

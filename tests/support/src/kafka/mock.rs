@@ -1,9 +1,15 @@
 use std::ops::Deref;
+use std::slice;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use rdkafka::ClientConfig;
-use rdkafka::bindings::{rd_kafka_handle_mock_cluster, rd_kafka_mock_group_initial_rebalance_delay_ms};
+use rdkafka::bindings::{
+    rd_kafka_handle_mock_cluster, rd_kafka_mock_cluster_t, rd_kafka_mock_get_requests,
+    rd_kafka_mock_group_initial_rebalance_delay_ms, rd_kafka_mock_request_api_key, rd_kafka_mock_request_destroy_array,
+    rd_kafka_mock_start_request_tracking,
+};
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{BaseProducer, DefaultProducerContext, Producer as _};
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
@@ -55,6 +61,21 @@ impl MockKafka {
         self.cluster.handle().topic_error(&name, error).with_context(|| format!("topic {name} cannot be made to fail"))
     }
 
+    /// Has the brokers do at once what they are asked, and answer this much later.
+    pub fn delay_answers(&self, delay: Duration) -> Result<()> {
+        self.cluster.handle().broker_round_trip_time(-1, delay).context("the brokers do not slow down")
+    }
+
+    /// Counts what the brokers are asked from now on.
+    pub fn count_requests(&self) {
+        self.cluster.count_requests();
+    }
+
+    /// How many requests to store records have come since [`MockKafka::count_requests`].
+    pub fn produced(&self) -> usize {
+        self.cluster.requests(RDKafkaApiKey::Produce)
+    }
+
     /// Lets requests of this kind succeed again.
     pub fn mend(&self, request: RDKafkaApiKey) {
         self.cluster.handle().clear_request_errors(request);
@@ -90,6 +111,35 @@ impl Cluster {
 
     pub(super) fn make(&self, topic: &str, partitions: i32) -> Result<()> {
         self.handle().create_topic(topic, partitions, 1).with_context(|| format!("topic {topic} cannot be made"))
+    }
+
+    #[allow(unsafe_code, reason = "the crate has no safe name for counting requests")]
+    fn count_requests(&self) {
+        // SAFETY: the cluster lives as long as this value.
+        unsafe { rd_kafka_mock_start_request_tracking(self.native()) }
+    }
+
+    #[allow(unsafe_code, reason = "the crate has no safe name for counting requests")]
+    fn requests(&self, kind: RDKafkaApiKey) -> usize {
+        let mut count = 0;
+        // SAFETY: the cluster lives as long as this value; librdkafka returns an array of `count` requests, which is
+        // read before it is given back.
+        unsafe {
+            let requests = rd_kafka_mock_get_requests(self.native(), &raw mut count);
+            if requests.is_null() {
+                return 0;
+            }
+            let of_kind = |request: &&_| rd_kafka_mock_request_api_key(**request) == kind as i16;
+            let found = slice::from_raw_parts(requests, count).iter().filter(of_kind).count();
+            rd_kafka_mock_request_destroy_array(requests, count);
+            found
+        }
+    }
+
+    #[allow(unsafe_code, reason = "the crate has no safe name for the cluster of a client")]
+    fn native(&self) -> *mut rd_kafka_mock_cluster_t {
+        // SAFETY: the client lives.
+        unsafe { rd_kafka_handle_mock_cluster(self.owner.client().native_ptr()) }
     }
 
     #[allow(clippy::expect_used, reason = "it was there when this value was made, and lives as long as its client")]

@@ -21,7 +21,7 @@ pub fn tell(stage: &mut Stage<'_>) -> Result<()> {
         waiting = host::waiting_effects(stage.folder)?;
     }
     stage.check(waiting.is_empty(), format!("effects have not left: {waiting:?}"));
-    let records = host::sink_records(stage.folder)?;
+    let records = stage.outgoing.records(stage.folder)?;
     let mut left = 0;
     for id in stage.decisions.clone() {
         let stored = host::decision(stage.folder, &id)?;
@@ -35,7 +35,8 @@ pub fn tell(stage: &mut Stage<'_>) -> Result<()> {
         }
     }
     stage.check(left > 0, "no resource action has left");
-    line("left", format!("{left} resource actions, each once under its own key, to the file that stands in for Kafka"));
+    let place = stage.outgoing.place();
+    line("left", format!("{left} resource actions, each once under its own key; they are {place}"));
     if let Some(record) = records.first() {
         line(
             "first",
