@@ -1,6 +1,7 @@
 //! The rules of this repository that the compiler does not check. One run finds all problems, and each says how to fix
 //! it.
 
+mod claims;
 mod files;
 mod floors;
 mod links;
@@ -54,6 +55,7 @@ pub fn run(workspace: &Workspace) -> Result<ExitCode> {
 
 fn check(workspace: &Workspace, sources: &[Source]) -> Vec<Problem> {
     let mut problems = floors::check(workspace, sources);
+    problems.extend(claims::check(sources));
     problems.extend(files::check(sources));
     problems.extend(links::check(sources));
     problems.extend(names::check(sources));

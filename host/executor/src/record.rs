@@ -84,10 +84,7 @@ impl RecordDraft<'_> {
         let mut effects = self.effects(&actions, effects, outcome);
         let responses = self.responses(responses);
         if self.responses_are_effects {
-            let to_people = responses.iter().filter(|response| response.target.reaches_people());
-            effects.extend(to_people.map(|response| {
-                Effect::pending(&response.id, EffectKind::Response { recipient: response.recipient.clone() })
-            }));
+            effects.extend(response_effects(&responses));
         }
         let metadata = OutputMetadata {
             generation: self.generation.digest.to_string(),
@@ -156,20 +153,11 @@ impl RecordDraft<'_> {
             .collect()
     }
 
-    /// The effects, numbered: first those of the actions, then those that capabilities queued. A review withholds all
-    /// but notifications, because those tell reviewers that there is something to review.
+    /// The effects, numbered: first those of the actions, then those that capabilities queued.
     fn effects(&self, actions: &[AgentAction], asked: Vec<EffectKind>, outcome: Outcome) -> Vec<Effect> {
         let actions = actions.iter().cloned().map(EffectKind::Action);
         let numbered = actions.chain(asked).enumerate();
-        numbered
-            .map(|(index, kind)| {
-                let id = action_id(self.decision_id, index);
-                match (&kind, outcome) {
-                    (EffectKind::Notification { .. }, _) | (_, Outcome::Decided) => Effect::pending(id, kind),
-                    _ => Effect::withheld(id, kind),
-                }
-            })
-            .collect()
+        numbered.map(|(index, kind)| new_effect(action_id(self.decision_id, index), kind, outcome)).collect()
     }
 
     fn responses(&self, responses: Vec<crate::render::Rendered>) -> Vec<AgentResponse> {
@@ -184,6 +172,22 @@ impl RecordDraft<'_> {
             })
             .collect()
     }
+}
+
+/// An effect as it is stored at first. A review withholds all but notifications, because those tell reviewers that
+/// there is something to review.
+fn new_effect(id: String, kind: EffectKind, outcome: Outcome) -> Effect {
+    match (&kind, outcome) {
+        (EffectKind::Notification { .. }, _) | (_, Outcome::Decided) => Effect::pending(id, kind),
+        _ => Effect::withheld(id, kind),
+    }
+}
+
+/// The responses to people as effects under their own ids. No review withholds them.
+fn response_effects(responses: &[AgentResponse]) -> impl Iterator<Item = Effect> {
+    let to_people = responses.iter().filter(|response| response.target.reaches_people());
+    to_people
+        .map(|response| Effect::pending(&response.id, EffectKind::Response { recipient: response.recipient.clone() }))
 }
 
 /// The mark of an input that the host has given up: it is not decided again, and an operator has to look at it.
@@ -238,5 +242,52 @@ fn failed(reasoning: String) -> Verdict {
         reasoning,
         requires_human_review: false,
         metadata: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use signalbox_store::{EffectState, Wider};
+
+    use super::*;
+
+    #[test]
+    fn a_review_withholds_actions_records_and_schedules_and_no_message_of_a_plugin_to_people() {
+        let action = json!({
+            "id": "act_1", "type": "notification", "target": "user:ana", "payload": {}, "priority": "low"
+        });
+        let state = |kind: &EffectKind, outcome| new_effect("act_1".to_owned(), kind.clone(), outcome).state;
+        for kind in [
+            EffectKind::Action(serde_json::from_value(action).unwrap()),
+            EffectKind::KafkaRecord { topic: "orders".to_owned(), key: None, value: vec![1], headers: vec![] },
+            EffectKind::CancelSchedule { name: "daily".to_owned() },
+        ] {
+            assert_eq!(state(&kind, Outcome::ReviewPending), EffectState::Withheld, "{kind:?}");
+            assert_eq!(state(&kind, Outcome::Decided), EffectState::Pending, "{kind:?}");
+        }
+        let message = EffectKind::Notification {
+            user_id: Some("ana".to_owned()),
+            location_id: None,
+            permission: None,
+            wider: Wider::default(),
+            content: JsonObject::new(),
+        };
+        assert_eq!(state(&message, Outcome::ReviewPending), EffectState::Pending);
+    }
+
+    #[test]
+    fn a_response_to_a_person_is_an_effect_under_its_own_id_and_one_to_a_program_is_none() {
+        let responses = ["websocket", "api", "notification"].map(|target| {
+            let response = json!({
+                "id": format!("rsp_{target}"), "target": target, "recipient": "ana", "content": {"text": "done"},
+                "timestamp": "2026-01-01T00:00:00Z"
+            });
+            serde_json::from_value::<AgentResponse>(response).unwrap()
+        });
+        let effects: Vec<_> = response_effects(&responses).collect();
+        let expected = ["rsp_websocket", "rsp_notification"]
+            .map(|id| Effect::pending(id, EffectKind::Response { recipient: "ana".to_owned() }));
+        assert_eq!(effects, expected);
     }
 }

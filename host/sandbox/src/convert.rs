@@ -258,4 +258,33 @@ mod tests {
             Step { updates: vec![], decision: None, actions: vec![action; 101], responses: vec![], goto: vec![] };
         assert!(step(given).unwrap_err().contains("101 actions"));
     }
+
+    #[test]
+    fn an_actions_payload_moment_and_retry_policy_are_bounded() {
+        let given = |payload: &str, execute_at: Option<&str>, max_attempts: u32| {
+            let retry_policy = wit::RetryPolicy {
+                max_attempts,
+                initial_interval: 100,
+                backoff_factor: 2.0,
+                max_interval: 1_000,
+                jitter: true,
+            };
+            action(wit::Action {
+                action_type: wit::ActionType::ExternalCall,
+                target: "https://crm.example".to_owned(),
+                payload: payload.to_owned(),
+                priority: wit::Priority::High,
+                execute_at: execute_at.map(str::to_owned),
+                retry_policy: Some(retry_policy),
+            })
+        };
+        let largest = format!("{{\"a\":\"{}\"}}", "x".repeat(LARGEST_PAYLOAD - 8));
+        assert!(given(&largest, Some("2026-01-01T12:00:00Z"), 100).is_ok());
+        assert!(given(&format!("{largest} "), None, 1).is_err_and(|error| error.contains("65537 bytes")));
+        assert!(given("[1]", None, 1).is_err_and(|error| error.contains("no JSON object")));
+        assert!(given("{}", Some("tomorrow"), 1).is_err_and(|error| error.contains("execute-at `tomorrow`")));
+        for attempts in [0, 101] {
+            assert!(given("{}", None, attempts).is_err_and(|error| error.contains("retry policy")));
+        }
+    }
 }

@@ -45,12 +45,12 @@ pub(super) fn check(sources: &[Source]) -> Vec<Problem> {
     problems
 }
 
-fn with_extension<'a>(sources: &'a [Source], wanted: &str) -> impl Iterator<Item = &'a Source> {
+pub(super) fn with_extension<'a>(sources: &'a [Source], wanted: &str) -> impl Iterator<Item = &'a Source> {
     sources.iter().filter(move |source| source.path.extension().is_some_and(|extension| extension == wanted))
 }
 
 /// Every function that a file defines.
-fn functions(source: &Source) -> impl Iterator<Item = &str> {
+pub(super) fn functions(source: &Source) -> impl Iterator<Item = &str> {
     source.text.as_deref().unwrap_or_default().split("fn ").skip(1).map(|rest| {
         let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
         rest.get(..end).unwrap_or_default()

@@ -7,7 +7,9 @@ use serde_json::json;
 use signalbox_delivery::{AttemptResult, Relay, RelayConfig};
 use signalbox_model::{HumanDuration, Timestamp};
 use signalbox_sessions::Sessions;
-use signalbox_store::{DecisionRecord, DeliveredTo, Effect, EffectKind, EffectState, Handover, Store};
+use signalbox_store::{
+    DecisionRecord, DeliveredTo, Effect, EffectCommand, EffectCommanded, EffectKind, EffectState, Handover, Store,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::targets::{ScriptedTarget, away, eager};
@@ -19,7 +21,16 @@ const SHORT: Duration = Duration::from_millis(50);
 
 /// A host whose messages go to the fallback topic, which is the scripted target, after this time.
 fn world(store: &Store, config: RelayConfig, topic: &Arc<ScriptedTarget>, after: Duration) -> World {
-    let sessions = Sessions::new(10);
+    with_sessions(store, Sessions::new(10), config, topic, after)
+}
+
+fn with_sessions(
+    store: &Store,
+    sessions: Sessions,
+    config: RelayConfig,
+    topic: &Arc<ScriptedTarget>,
+    after: Duration,
+) -> World {
     let (relay, task) = Relay::new(config, store.clone(), sessions.clone(), Arc::new(Reviewers));
     let stop = CancellationToken::new();
     let task = tokio::spawn(task.with_kafka(topic.clone()).with_fallback(after).run(stop.clone()));
@@ -178,4 +189,46 @@ async fn a_host_without_a_fallback_topic_leaves_in_the_mailbox_what_another_woul
     assert_eq!(delivered_to(&after), [Some(DeliveredTo::Mailbox)]);
     assert!(topic.attempts().is_empty());
     now.end().await;
+}
+
+#[tokio::test]
+async fn an_answer_that_a_host_could_not_note_is_pushed_again_by_the_next_one_under_the_same_id() {
+    let (store, topic) = (memory().await, confirming());
+    let record = with_response("d1", vec![]);
+    store.commit_decision(&record).await.unwrap();
+    // The host that pushed the answer died before it noted that. The next one starts with ana connected again.
+    let sessions = Sessions::new(10);
+    let ana = connect(&sessions, "ana", "coordinator");
+    let next = with_sessions(&store, sessions, only_queue(), &topic, LONG);
+    let after = next.settled(&record, EffectState::is_final).await;
+    assert_eq!(delivered_to(&after), [Some(DeliveredTo::Connection)]);
+    let ids: Vec<_> = ana.heard().iter().map(|frame| frame["id"].clone()).collect();
+    assert_eq!(ids, ["rsp_d1"]);
+    assert!(topic.attempts().is_empty());
+    next.end().await;
+}
+
+#[tokio::test]
+async fn an_operator_has_a_message_in_the_mailbox_sent_to_the_fallback_topic_before_its_time() {
+    let (store, topic) = (memory().await, confirming());
+    let world = world(&store, eager(), &topic, LONG);
+    let record = decision("d1", vec![to_user("eva")]);
+    commit(&world, &record).await;
+    world.settled(&record, kept).await;
+    let command = async {
+        loop {
+            let retry = EffectCommand::Retry;
+            match store.command_effect("d1", "trattoria", "d1-0", &retry, Timestamp::now()).await.unwrap() {
+                EffectCommanded::Done(_) => break,
+                // The host that has put it into the mailbox has its lease for a moment more.
+                EffectCommanded::InDelivery { .. } => tokio::time::sleep(Duration::from_millis(2)).await,
+                other @ EffectCommanded::NotPossible(_) => panic!("{other:?}"),
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), command).await.expect("the lease never ended");
+    let after = world.settled(&record, EffectState::is_final).await;
+    assert_eq!(delivered_to(&after), [Some(DeliveredTo::FallbackTopic)]);
+    assert_eq!(topic.attempts(), ["d1-0"]);
+    world.end().await;
 }

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::json;
-use signalbox_delivery::{AttemptResult, DueEffect, EffectTarget, Relay, RelayConfig};
+use signalbox_delivery::{AttemptResult, DueEffect, EffectTarget, Relay, RelayConfig, TargetConfig};
 use signalbox_model::HumanDuration;
 use signalbox_sessions::Sessions;
 use signalbox_store::{Backend, Config, EffectState, QueuedEffects, Store};
 use tokio_util::sync::CancellationToken;
 
-use super::{Reviewers, World, action, decision, delivered, memory, only_queue, to_user};
+use super::{Reviewers, World, action, decision, delivered, memory, only_queue, to_user, waiting};
 
 /// A target that answers as the test says, and notes each attempt by the effect's id.
 pub(super) struct ScriptedTarget {
@@ -197,6 +197,35 @@ async fn no_lease_is_written_for_effects_that_are_for_later_or_wait_for_a_review
         let now = store.read_decision(&record.decision.id, "trattoria").await.unwrap().unwrap();
         assert_eq!(now, read, "not even the revision has changed");
     }
+}
+
+#[tokio::test]
+async fn an_attempt_takes_at_most_half_of_the_lease_whatever_its_deadline() {
+    struct Silent;
+    #[async_trait]
+    impl EffectTarget for Silent {
+        fn name(&self) -> &'static str {
+            "silent"
+        }
+
+        async fn attempt(&self, _due: &DueEffect) -> AttemptResult {
+            std::future::pending().await
+        }
+    }
+    let store = memory().await;
+    let http = TargetConfig { deadline: HumanDuration::secs(3_600), ..TargetConfig::default() };
+    let config = RelayConfig { lease: HumanDuration::millis(100), http, ..only_queue() };
+    let (relay, task) = Relay::new(config, store.clone(), Sessions::new(10), Arc::new(Reviewers));
+    let stop = CancellationToken::new();
+    let task = tokio::spawn(task.with_http(Arc::new(Silent)).run(stop.clone()));
+    let world = World { store: store.clone(), sessions: Sessions::new(10), relay, stop, task };
+    let record = decision("d1", vec![call(json!(null))]);
+    store.commit_decision(&record).await.unwrap();
+    world.relay.committed(&Arc::new(record.clone()));
+    let after = world.settled(&record, waiting).await;
+    let EffectState::Waiting { reason, .. } = &after.effects[0].state else { panic!("{:?}", after.effects) };
+    assert!(reason.contains("no answer within"), "{reason}");
+    world.end().await;
 }
 
 #[tokio::test]

@@ -1,13 +1,15 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use signalbox_delivery::{AttemptResult, DevelopmentSink, EffectTarget as _, SinkEntry};
+use signalbox_store::EffectKind;
 
-use super::{ACTION, ACTIONS, ORDERS, published, resource_action, resource_action_value, topics, usual_and};
+use super::{ACTION, ACTIONS, ORDERS, due, published, resource_action, resource_action_value, topics, usual_and};
 
 fn entries(path: &Path) -> Vec<SinkEntry> {
     fs::read_to_string(path).unwrap().lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
@@ -32,6 +34,27 @@ async fn the_sink_holds_what_kafka_would_have_been_given() {
     assert_eq!(entries[0].value, Some(resource_action_value()));
     assert_eq!(entries[1].value, Some(json!({"a": 1})));
     assert_eq!((&entries[2].value, &entries[2].value_base64), (&None, &Some(STANDARD.encode(raw))));
+}
+
+#[tokio::test]
+async fn a_record_leaves_out_the_fields_and_headers_that_have_nothing_to_say() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("effects.jsonl");
+    let sink = DevelopmentSink::open(&path, topics()).unwrap();
+    let action = json!({"id": "act_1", "type": "resource_action", "target": "table", "payload": {}, "priority": "low"});
+    let mut effect = due(EffectKind::Action(serde_json::from_value(action).unwrap()));
+    let mut record = (*effect.record).clone();
+    record.decision.location_id = None;
+    record.decision.context.input.correlation_id = None;
+    effect.record = Arc::new(record);
+    assert_eq!(sink.attempt(&effect).await, AttemptResult::Delivered);
+    let entry = entries(&path).remove(0);
+    let value = entry.value.unwrap();
+    for field in ["executeAt", "locationId", "correlationId"] {
+        assert_eq!(value.get(field), None, "{field}");
+    }
+    let names: Vec<_> = entry.headers.iter().map(|(name, _)| name.as_str()).collect();
+    assert!(!names.contains(&"signalbox-execute-at") && !names.contains(&"signalbox-correlation-id"), "{names:?}");
 }
 
 #[tokio::test]

@@ -121,3 +121,20 @@ pub fn external_calls(
         .filter(|_| !receivers.is_empty())
         .map(|egress| Arc::new(HttpTarget::new(egress.clone(), receivers)) as Arc<dyn EffectTarget>))
 }
+
+#[cfg(test)]
+mod tests {
+    use signalbox_capabilities::http::EgressRules;
+
+    use super::*;
+
+    #[test]
+    fn external_calls_wait_without_a_receiver_and_while_outgoing_requests_are_switched_off() {
+        let egress = Arc::new(Egress::new(EgressRules::default(), Arc::new(SystemLookup)).unwrap());
+        let mut config = Config::default();
+        assert!(external_calls(&config, Some(&egress)).unwrap().is_none());
+        config.delivery.external_calls = toml::from_str("[receivers.crm]\nhosts = [\"crm.example\"]\n").unwrap();
+        assert!(external_calls(&config, None).unwrap().is_none());
+        assert!(external_calls(&config, Some(&egress)).unwrap().is_some());
+    }
+}

@@ -82,3 +82,20 @@ pub fn start(
     let Some(connection) = connection else { return Ok(None) };
     Ok(Some(KafkaConsumer::start(config, connection, intake.clone(), clock.clone())?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_go_to_a_fallback_topic_only_where_it_is_set_and_kafka_or_its_file_is_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let sink = DevelopmentSink::open(folder.path().join("effects.jsonl"), KafkaTopics::default()).unwrap();
+        let target: Arc<dyn EffectTarget> = Arc::new(sink);
+        let mut config = Config::default();
+        assert_eq!(fallback_after(&config, Some(&target)), None);
+        config.kafka.fallback_topic = Some("messages".to_owned());
+        assert_eq!(fallback_after(&config, None), None);
+        assert_eq!(fallback_after(&config, Some(&target)), Some(config.kafka.fallback_after.0));
+    }
+}

@@ -13,12 +13,13 @@ pub async fn the_probe_is_answered() -> Result<()> {
         {"call": "send", "user": "ion", "content": {"hello": "ion"}},
         {"call": "broadcast", "permission": "review", "content": {"hello": "all"}},
         {"call": "send", "user": "ion", "content": "no object"},
+        {"call": "send", "user": "ion", "content": {"long": "x".repeat(64 * 1024)}},
     ]);
     let record = world.decide_calls("alpha", None, calls).await?;
     let results = World::results(&record)?;
     assert_eq!(results[0], json!({"ok": null}));
     assert_eq!(results[1], json!({"ok": null}));
-    assert_eq!(results[2]["error"], "Invalid");
+    assert_eq!((&results[2]["error"], &results[3]["error"]), (&json!("Invalid"), &json!("Invalid")));
 
     // Accepted notifications are stored with the decision, in order; refused ones are not.
     let [first, second] = record.effects.as_slice() else { panic!("two effects: {:?}", record.effects) };
