@@ -1,7 +1,7 @@
 //! Finds claims about effects that no document makes any more, or that no test guards.
 //!
 //! `docs/claims.md` has a section for each document and a row for each claim: the document's own words, and the tests
-//! that fail when the claim is broken. The words are compared without Markdown and line breaks, and `…` leaves some out.
+//! that fail when the claim is broken. The words are compared without Markdown and line breaks; `…` leaves some out.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
