@@ -62,7 +62,10 @@ fn derive(parts: &[&str]) -> String {
         hash.update(part.as_bytes());
     }
     let hash: [u8; 32] = hash.finalize().into();
-    hash.first_chunk::<16>().map(hex::encode).unwrap_or_default()
+    // Written into an array, because `hex::encode` collects character by character.
+    let mut digits = [0; 32];
+    let encoded = hash.first_chunk::<16>().and_then(|half| hex::encode_to_slice(half, &mut digits).ok());
+    encoded.and_then(|()| std::str::from_utf8(&digits).ok()).unwrap_or_default().to_owned()
 }
 
 /// Whether a text is valid as the id of an input or a decision. No record has any other id.

@@ -7,6 +7,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use crate::limits::MemoryLimit;
 use crate::scheduler::CallState;
+use crate::wasi::GuestRandom;
 
 /// The data of one guest call in its store.
 pub(crate) struct Guest {
@@ -16,6 +17,7 @@ pub(crate) struct Guest {
     pub budget: Duration,
     pub tick: Duration,
     pub state: Arc<CallState>,
+    pub random: GuestRandom,
     wasi: WasiCtx,
     table: ResourceTable,
 }
@@ -30,11 +32,12 @@ impl Guest {
         budget: Duration,
         tick: Duration,
         state: Arc<CallState>,
+        random: GuestRandom,
         wasi: WasiCtx,
     ) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MOST_RESOURCES);
-        Self { calls, memory, budget, tick, state, wasi, table }
+        Self { calls, memory, budget, tick, state, random, wasi, table }
     }
 }
 

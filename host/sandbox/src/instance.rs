@@ -18,6 +18,7 @@ use crate::guest::Guest;
 use crate::limits::MemoryLimit;
 use crate::sandbox::SandboxInner;
 use crate::scheduler::{ActiveGuest, BusinessPlugin, CallState, ScheduledCall, Scheduler};
+use crate::wasi::GuestRandom;
 use crate::{metrics, wasi};
 
 /// The most bytes of lifted values that a guest may pass to the host in one call.
@@ -111,9 +112,11 @@ impl SandboxInner {
         };
         let limits = plugin.limits;
         let calls = Calls::new(self.services.clone(), plugin.policy.clone(), scope.clone(), label.clone(), attempt);
-        let (wasi, output) = wasi::context(scope.started_at, &[&scope.decision_id, label]);
+        let (wasi, output) = wasi::context(scope.started_at);
+        let random = GuestRandom::new(scope.clone(), label.clone());
         let state = Arc::new(CallState::default());
-        let guest = Guest::new(calls, MemoryLimit::new(limits.memory), limits.cpu, self.tick, state.clone(), wasi);
+        let memory = MemoryLimit::new(limits.memory);
+        let guest = Guest::new(calls, memory, limits.cpu, self.tick, state.clone(), random, wasi);
         let mut store = Store::new(&self.engine, guest);
         store.limiter(|guest| &mut guest.memory);
         store.set_hostcall_fuel(HOSTCALL_FUEL);

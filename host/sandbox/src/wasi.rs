@@ -1,31 +1,31 @@
 //! The minimal WASI for guests: no files, sockets, environment or arguments. The time is the decision's start, random
 //! numbers derive from the decision, and output becomes log lines.
 
+mod random;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use rand::SeedableRng as _;
-use rand::rngs::StdRng;
-use sha2::{Digest as _, Sha256};
 use signalbox_model::Timestamp;
 use wasmtime::component::{HasData, Linker, ResourceTable};
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream, WasiCli, WasiCliView as _};
 use wasmtime_wasi::clocks::{HostMonotonicClock, HostWallClock, WasiClocks, WasiClocksView as _};
 use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemView as _};
-use wasmtime_wasi::p2::bindings::{cli, clocks, filesystem, random};
+use wasmtime_wasi::p2::bindings::random::{insecure, insecure_seed, random as secure};
+use wasmtime_wasi::p2::bindings::{cli, clocks, filesystem};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
-use wasmtime_wasi::random::WasiRandom;
 use wasmtime_wasi::{WasiCtx, WasiView};
 use wasmtime_wasi_io::bindings::wasi::io;
 
 use crate::guest::Guest;
+use random::HasRandom;
+
+pub(crate) use random::GuestRandom;
 
 /// The most bytes that a guest may print in one call; further output is dropped.
 const MOST_OUTPUT: usize = 64 * 1024;
-/// The most random bytes of one request.
-const MOST_RANDOM: u64 = 64 * 1024;
 
 /// WASI interfaces that guests may import, without versions. Sockets and HTTP are not among them.
 pub(crate) const OFFERED: [&str; 18] = [
@@ -64,9 +64,9 @@ pub(crate) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> 
     io::streams::add_to_linker::<Guest, Resources>(l, |guest| guest.ctx().table)?;
     clocks::wall_clock::add_to_linker::<Guest, WasiClocks>(l, Guest::clocks)?;
     clocks::monotonic_clock::add_to_linker::<Guest, WasiClocks>(l, Guest::clocks)?;
-    random::random::add_to_linker::<Guest, WasiRandom>(l, |guest| guest.ctx().ctx.random())?;
-    random::insecure::add_to_linker::<Guest, WasiRandom>(l, |guest| guest.ctx().ctx.random())?;
-    random::insecure_seed::add_to_linker::<Guest, WasiRandom>(l, |guest| guest.ctx().ctx.random())?;
+    secure::add_to_linker::<Guest, HasRandom>(l, |guest| &mut guest.random)?;
+    insecure::add_to_linker::<Guest, HasRandom>(l, |guest| &mut guest.random)?;
+    insecure_seed::add_to_linker::<Guest, HasRandom>(l, |guest| &mut guest.random)?;
     cli::exit::add_to_linker::<Guest, WasiCli>(l, Guest::cli)?;
     cli::environment::add_to_linker::<Guest, WasiCli>(l, Guest::cli)?;
     cli::stdin::add_to_linker::<Guest, WasiCli>(l, Guest::cli)?;
@@ -84,23 +84,12 @@ pub(crate) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> 
 }
 
 /// The WASI context of one call, and the output of the guest.
-pub(crate) fn context(started_at: Timestamp, seed: &[&str]) -> (WasiCtx, Output) {
-    let mut hash = Sha256::new();
-    for part in seed {
-        hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part.as_bytes());
-    }
-    let seed: [u8; 32] = hash.finalize().into();
-    let half = seed.first_chunk::<16>().copied().unwrap_or_default();
+pub(crate) fn context(started_at: Timestamp) -> (WasiCtx, Output) {
     let output = Output::default();
     let mut builder = WasiCtx::builder();
     builder
         .wall_clock(Frozen(started_at))
         .monotonic_clock(Counting(AtomicU64::new(0)))
-        .secure_random(StdRng::from_seed(seed))
-        .insecure_random(StdRng::from_seed(seed))
-        .insecure_random_seed(u128::from_le_bytes(half))
-        .max_random_size(MOST_RANDOM)
         .stdout(output.clone())
         .stderr(output.clone())
         .allow_tcp(false)
