@@ -12,11 +12,11 @@ pub trait Audience: Send + Sync {
 /// An effect that is a message to people.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Notice {
-    /// Whose affair it is.
+    /// The business whose decision caused it.
     pub business_id: String,
-    /// For whom it is.
+    /// The people who receive it.
     pub to: Recipient,
-    /// As it goes over the wire.
+    /// The frame that is sent to a connection.
     pub frame: ServerFrame,
 }
 

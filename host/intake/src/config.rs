@@ -3,43 +3,46 @@ use std::num::NonZeroU32;
 use serde::{Deserialize, Serialize};
 use signalbox_model::{HumanDuration, HumanSize};
 
-/// `[intake]`: what is admitted, from whatever trigger.
+/// `[intake]`: the limits of inputs, whichever trigger they come from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
 pub struct IntakeConfig {
-    /// Inputs that are decided at the same time; more wait in line.
+    /// The number of inputs that the host decides at the same time; further inputs wait in a queue.
     pub in_flight: usize,
-    /// The same for one business, so that none takes all the room.
+    /// The number of inputs of one business that the host decides at the same time.
     pub in_flight_per_business: usize,
-    /// The same for one user, where an input has one.
+    /// The number of inputs of one user that the host decides at the same time, where an input has a user.
     pub in_flight_per_user: usize,
-    /// Inputs that wait in line; beyond it the newest of the business with the most is refused with `busy`.
+    /// The number of inputs that may wait in the queue. When it is full, the newest input of the business with the most
+    /// waiting inputs is refused with `busy`.
     pub waiting: usize,
-    /// The same for one business; more are refused with `busy`.
+    /// The number of inputs of one business that may wait in the queue; further ones are refused with `busy`.
     pub waiting_per_business: usize,
-    /// How long an input waits in line before it is refused with `busy`.
+    /// How long an input waits in the queue before it is refused with `busy`.
     pub admission_wait: HumanDuration,
-    /// Inputs that one user may send each second, over time and all triggers.
+    /// The number of inputs per second that one user may send to this host, on average and over all triggers.
     pub rate_per_user: NonZeroU32,
-    /// The same at once.
+    /// The number of inputs that one user may send at once.
     pub burst_per_user: NonZeroU32,
-    /// Inputs that may be sent to one business each second, over time and all triggers.
+    /// The number of inputs per second that this host takes for one business, on average and over all triggers.
     pub rate_per_business: NonZeroU32,
-    /// The same at once.
+    /// The number of inputs that this host takes for one business at once.
     pub burst_per_business: NonZeroU32,
-    /// When a sender that was refused with `busy` is told to come back at the earliest.
+    /// How long a sender that was refused with `busy` is told to wait before it sends again.
     pub retry_after: HumanDuration,
-    /// The longest `content.text`.
+    /// The largest `content.text`.
     pub text_size: HumanSize,
-    /// The deepest nesting in `content.data` and `content.metadata`.
+    /// The deepest nesting of `content.data` and `content.metadata`.
     pub json_depth: u32,
-    /// A decision that takes longer is acknowledged before it is made; its input is stored first.
+    /// When a decision takes longer than this, the host stores its input and acknowledges the input before the decision is
+    /// made.
     pub ack_after: HumanDuration,
     /// How often the store is searched for inputs that were acknowledged and not decided.
     pub recovery_interval: HumanDuration,
-    /// Only inputs acknowledged longer ago are taken up while the host runs, because another host may be at them.
+    /// The host decides an acknowledged input that it finds in the store only when the input is older than this, because
+    /// another host may be deciding a newer one.
     pub recover_after: HumanDuration,
-    /// How often an input is taken up again while a host ends each time; then it is recorded as failed, as a dead
+    /// How many times hosts may crash while they decide an input. After that the input is recorded as failed, as a dead
     /// letter.
     pub recovery_attempts: NonZeroU32,
 }

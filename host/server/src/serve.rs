@@ -55,11 +55,11 @@ const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 /// The metrics token's least length, in bytes: a client that reaches the port can try tokens one after another.
 const SHORTEST_METRICS_TOKEN: usize = 16;
 
-/// Runs the host until it is told to stop; the exit code says whether all work was finished. `remarks` are messages for
+/// Runs the host until it is told to stop; the exit code says whether all work was finished. `warnings` are messages for
 /// the operator about how the configuration was read.
 pub async fn serve(
     config: Config,
-    remarks: &[String],
+    warnings: &[String],
     read_again: Reread,
     ready_json: bool,
 ) -> anyhow::Result<ExitCode> {
@@ -67,8 +67,8 @@ pub async fn serve(
     let log_filter = telemetry::start_logs(&config.telemetry)?;
     let metrics = telemetry::start_metrics()?;
     files::allow(&config);
-    for remark in remarks {
-        tracing::warn!("{remark}");
+    for warning in warnings {
+        tracing::warn!("{warning}");
     }
     let mut signals = Signals::listen()?;
     let gone = CancellationToken::new();

@@ -22,8 +22,8 @@ pub struct Options {
 /// Prints the configuration; the exit code says whether it is valid.
 pub fn run(configured: &Configured, options: &Options) -> anyhow::Result<ExitCode> {
     let loaded = configured.load()?;
-    for remark in &loaded.remarks {
-        output::problem(&format!("note: {remark}\n"));
+    for warning in &loaded.warnings {
+        output::problem(&format!("note: {warning}\n"));
     }
     print(&loaded, options.json)
 }

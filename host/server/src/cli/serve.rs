@@ -41,7 +41,7 @@ pub fn run(configured: &Configured, options: &Options) -> anyhow::Result<ExitCod
         return super::config::print(&loaded, false);
     }
     let read_again = move || Ok(read()?.config);
-    super::wait_for(serve::serve(loaded.config, &loaded.remarks, Box::new(read_again), options.ready_json))
+    super::wait_for(serve::serve(loaded.config, &loaded.warnings, Box::new(read_again), options.ready_json))
 }
 
 impl Options {

@@ -39,7 +39,7 @@ pub struct Loaded {
     pub file: Option<PathBuf>,
     source: String,
     /// Variables that look like configuration but set nothing, a sentence each.
-    pub remarks: Vec<String>,
+    pub warnings: Vec<String>,
 }
 
 /// Everything that is wrong with a configuration.
@@ -84,7 +84,7 @@ impl Sources {
         })?;
         let mut elsewhere = Vec::new();
         let sections = Config::sections();
-        let mut remarks = variables::lay_over(&mut tree, self.variables, &sections, &mut elsewhere);
+        let mut warnings = variables::lay_over(&mut tree, self.variables, &sections, &mut elsewhere);
         for (flag, option) in self.options {
             match option.split_once('=') {
                 Some((key, value)) if !key.trim().is_empty() => {
@@ -99,14 +99,14 @@ impl Sources {
         }
         match (read(&tree, &name, &source, &mut elsewhere), elsewhere.is_empty()) {
             (Ok(config), true) => {
-                let mut loaded = Loaded { config, tree, file, source, remarks: Vec::new() };
+                let mut loaded = Loaded { config, tree, file, source, warnings: Vec::new() };
                 // A variable that a secret refers to is in use, whatever its name.
                 loaded.config.each_secret(&mut |_, reference| {
                     if let SecretReference::Env(name) = reference {
-                        remarks.retain(|remark| !remark.contains(&format!(" {name} ")));
+                        warnings.retain(|warning| !warning.contains(&format!(" {name} ")));
                     }
                 });
-                loaded.remarks = remarks;
+                loaded.warnings = warnings;
                 loaded.anchor_paths();
                 Ok(loaded)
             }

@@ -37,7 +37,7 @@ pub(super) fn lay_over(
 ) -> Vec<String> {
     // A fixed order, whatever order the system gives.
     variables.sort();
-    let (mut set, mut remarks) = (BTreeMap::<Vec<String>, String>::new(), Vec::new());
+    let (mut set, mut warnings) = (BTreeMap::<Vec<String>, String>::new(), Vec::new());
     for (name, value) in variables {
         match path(tree, &name) {
             Some(Ok(path)) => {
@@ -50,10 +50,10 @@ pub(super) fn lay_over(
                 tree.set(&path, ConfigNode::text(value, ConfigOrigin::Variable(name)));
             }
             Some(Err(problem)) => problems.push(problem),
-            None => remarks.extend(without_effect(&name, sections)),
+            None => warnings.extend(without_effect(&name, sections)),
         }
     }
-    remarks
+    warnings
 }
 
 /// The key that a variable sets; none when the variable is no configuration.
@@ -130,8 +130,8 @@ mod tests {
         let variables = variables.iter().map(|name| ((*name).to_owned(), "x".to_owned())).collect();
         let sections = ["server", "webhooks"].map(str::to_owned);
         let mut problems = Vec::new();
-        let remarks = lay_over(&mut tree, variables, &sections, &mut problems);
-        (problems, remarks, tree)
+        let warnings = lay_over(&mut tree, variables, &sections, &mut problems);
+        (problems, warnings, tree)
     }
 
     fn keys(node: &ConfigNode, path: &[&str]) -> Vec<String> {
@@ -184,10 +184,10 @@ mod tests {
 
     #[test]
     fn a_variable_that_sets_nothing_is_told_with_the_one_that_would() {
-        let (problems, remarks, _) =
+        let (problems, warnings, _) =
             laid("", &["SIGNALBOX_SERVER_LISTEN", "SIGNALBOX_CONFIG", "SERVER_LISTEN", "PATH"]);
         assert!(problems.is_empty());
-        assert_eq!(remarks.len(), 1, "{remarks:?}");
-        assert!(remarks[0].contains("as in SIGNALBOX_SERVER__LISTEN"), "{remarks:?}");
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        assert!(warnings[0].contains("as in SIGNALBOX_SERVER__LISTEN"), "{warnings:?}");
     }
 }

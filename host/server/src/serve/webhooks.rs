@@ -69,8 +69,8 @@ pub fn tell_what_is_shared(webhooks: &Webhooks, generations: &Generations) {
         let generation = generation.clone();
         (generation.business_type.to_string(), generation.inputs.clone())
     });
-    for remark in webhooks.remarks(&hooks.collect()) {
-        tracing::warn!("{remark}");
+    for warning in webhooks.warnings(&hooks.collect()) {
+        tracing::warn!("{warning}");
     }
 }
 

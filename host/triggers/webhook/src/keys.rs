@@ -92,8 +92,8 @@ impl Keys {
     }
 
     /// A sentence for the operator about each secret that businesses share: `hooks` are those of every type.
-    pub fn remarks(&self, businesses: &[Arc<BusinessInfo>], hooks: &BTreeMap<String, Arc<Inputs>>) -> Vec<String> {
-        let mut remarks = Vec::new();
+    pub fn warnings(&self, businesses: &[Arc<BusinessInfo>], hooks: &BTreeMap<String, Arc<Inputs>>) -> Vec<String> {
+        let mut warnings = Vec::new();
         for (business_type, inputs) in hooks {
             for (hook, input) in &inputs.webhook {
                 let secret = &input.verify.secret;
@@ -104,7 +104,7 @@ impl Keys {
                     .filter(|business| self.of(business, secret).is_some_and(|chosen| chosen.shared))
                     .collect();
                 if let [first, _, ..] = sharing.as_slice() {
-                    remarks.push(format!(
+                    warnings.push(format!(
                         "webhook `{hook}` of {business_type} businesses: {} have no secret `{secret}` of their own and share \
                          the one under [webhooks.secrets], so that whoever can sign for one of them can sign for all; give \
                          each its own, for example under [webhooks.business-secrets.{first}]",
@@ -115,7 +115,7 @@ impl Keys {
         }
         for (business, own) in &self.own {
             let Some(known) = businesses.iter().find(|known| known.business_id == *business) else {
-                remarks.push(format!(
+                warnings.push(format!(
                     "[webhooks.business-secrets.{business}] is for a business that is not in the directory; its secrets are \
                      not used"
                 ));
@@ -127,13 +127,13 @@ impl Keys {
                 asked.any(|input| find_named(own, &input.verify.secret).is_some_and(|(found, _)| found == name))
             };
             for name in own.keys().filter(|name| !used(name)) {
-                remarks.push(format!(
+                warnings.push(format!(
                     "no webhook of {business} uses the secret `{name}` of its [webhooks.business-secrets]"
                 ));
             }
         }
-        remarks.extend(self.duplicate_secrets());
-        remarks
+        warnings.extend(self.duplicate_secrets());
+        warnings
     }
 
     /// Places of the configuration that hold the same secret; a signature with it does not show which place is meant.

@@ -159,8 +159,8 @@ impl Webhooks {
 
     /// A sentence for the operator about each secret that businesses share; `hooks` are the inputs of every business
     /// type's bundle.
-    pub fn remarks(&self, hooks: &BTreeMap<String, Arc<Inputs>>) -> Vec<String> {
-        self.shared.keys.remarks(&self.shared.intake.businesses(), hooks)
+    pub fn warnings(&self, hooks: &BTreeMap<String, Arc<Inputs>>) -> Vec<String> {
+        self.shared.keys.warnings(&self.shared.intake.businesses(), hooks)
     }
 
     /// The route of the endpoint.

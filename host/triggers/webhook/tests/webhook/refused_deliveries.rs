@@ -144,11 +144,11 @@ async fn a_secret_that_could_be_guessed_is_refused_at_start() {
 async fn businesses_that_share_a_secret_or_have_none_are_named_at_start() {
     let hooks = BTreeMap::from([("test".to_owned(), Arc::new(inputs()))]);
     let host = Host::start().await;
-    let said = host.webhooks.remarks(&hooks).join("\n");
+    let said = host.webhooks.warnings(&hooks).join("\n");
     assert!(said.contains("webhook `plain`") && said.contains("share"), "{said}");
 
     let host = Host::with(|settings| settings.own.push(("nobody", vec![SECRET]))).await;
-    let said = host.webhooks.remarks(&hooks).join("\n");
+    let said = host.webhooks.warnings(&hooks).join("\n");
     assert!(said.contains("business-secrets.nobody") && said.contains("not in the directory"), "{said}");
     assert!(said.contains("hold the same secret") && !said.contains(SECRET), "{said}");
 
