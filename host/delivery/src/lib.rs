@@ -19,6 +19,7 @@ pub use metrics::describe_metrics;
 pub use notice::{Audience, Notice, Recipient};
 pub use relay::{Relay, RelayTask};
 pub use review::{may_review, review_view};
+pub use route::TARGETS;
 pub use target::{AttemptResult, DueEffect, EffectTarget};
 pub use targets::{
     ActingDecision, DevelopmentSink, EFFECT_RECORD_HEADERS, EffectRecord, ExternalCallConfig, ExternalCallReceivers,

@@ -17,6 +17,10 @@ pub(crate) const TARGET_AVAILABLE: &str = "signalbox_effect_target_available";
 pub(crate) const DECISIONS_IN_DELIVERY: &str = "signalbox_relay_decisions_in_delivery";
 /// Decisions that found the relay's queue full.
 pub(crate) const QUEUE_FULL: &str = "signalbox_relay_queue_full_total";
+/// Decisions with open effects, by what is left to do for them.
+pub(crate) const BACKLOG: &str = "signalbox_effect_backlog_decisions";
+/// How old the oldest of them is.
+pub(crate) const BACKLOG_OLDEST: &str = "signalbox_effect_backlog_oldest_seconds";
 /// Responses by whether their recipient was connected.
 pub(crate) const RESPONSES: &str = "signalbox_responses_total";
 
@@ -45,6 +49,18 @@ pub fn describe_metrics() {
         QUEUE_FULL,
         Unit::Count,
         "Decisions whose effects found the relay's queue full and are left to the search of the store"
+    );
+    describe_gauge!(
+        BACKLOG,
+        Unit::Count,
+        "Decisions in the store, of all hosts, with effects that have not left, by state (due, later, waiting, held_back, \
+         dead_letter) and, for held_back, by target; counted once a minute and up to 10,000"
+    );
+    describe_gauge!(
+        BACKLOG_OLDEST,
+        Unit::Seconds,
+        "How long the oldest of these decisions has been due, or since when it is decided where nothing is due; 0 when \
+         there is none"
     );
     describe_counter!(
         RESPONSES,

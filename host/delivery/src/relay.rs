@@ -5,6 +5,7 @@
 //! ended is reported in one write, which ends the lease. The search finds what is due later, what a host that died has
 //! left, and what a target holds back.
 
+mod backlog;
 mod begun;
 mod delivery;
 mod dispatcher;
@@ -188,6 +189,7 @@ impl RelayTask {
         let (found_sender, mut found) = mpsc::channel(FOUND);
         let mut searches = self.searches(&delivery, found_sender);
         let handovers = tokio::spawn(note_handovers(self.store.clone(), self.handovers, stop.clone()));
+        searches.spawn(backlog::count(self.store.clone()));
         let concurrency = self.config.concurrency.max(1);
         let mut deliveries = JoinSet::new();
         loop {

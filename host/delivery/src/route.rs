@@ -18,6 +18,10 @@ pub(crate) enum Route {
     Fallback,
 }
 
+/// The names of the targets, by which effects are held back.
+pub const TARGETS: [&str; 5] =
+    [Route::Websocket.name(), Route::Schedules.name(), Route::Kafka.name(), Route::Http.name(), Route::Fallback.name()];
+
 impl Route {
     /// The route of an effect; none for what only a newer version of the host knows.
     pub fn of(effect: &Effect) -> Option<Self> {
@@ -42,7 +46,7 @@ impl Route {
     }
 
     /// The name of the target in the store, in metrics and in logs.
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Websocket => "websocket",
             Self::Schedules => "schedules",

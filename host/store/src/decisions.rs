@@ -18,7 +18,9 @@ mod effects;
 mod queries;
 mod reviews;
 
-pub use effects::{EffectCommand, EffectCommanded, EffectUpdate, Handover, QueuedEffects};
+pub use effects::{
+    EffectBacklog, EffectBacklogs, EffectCommand, EffectCommanded, EffectUpdate, Handover, OpenEffects, QueuedEffects,
+};
 pub use queries::{DecisionQuery, Missed, Order, Page};
 pub use reviews::{Resolved, ReviewDecision};
 

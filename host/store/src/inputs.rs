@@ -175,7 +175,7 @@ impl Store {
         limit: u32,
     ) -> Result<Page<PendingInput>, StoreError> {
         let (table, limit) = (&self.names().inputs, checked(limit)?);
-        let queue = Queue { table, index: BY_DUE, lane: Lane::Pending, now: None, keys: [ID, BUSINESS] };
+        let queue = Queue { table, index: BY_DUE, lane: Lane::Pending, now: None, filter: None, keys: [ID, BUSINESS] };
         let mut pages = Pages::of(PageSource::Queue(queue), cursor.map(str::to_owned), limit);
         while let Some(found) = pages.next(self).await? {
             // The index is updated a little later than the table: an input that was just finished may still be in it.

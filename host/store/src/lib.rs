@@ -41,8 +41,8 @@ mod unreadable;
 pub use client::Store;
 pub use config::{Backend, Config, WallClock};
 pub use decisions::{
-    Committed, DecisionQuery, EffectCommand, EffectCommanded, EffectUpdate, Handover, Missed, Order, Page,
-    QueuedEffects, ReadDecision, Resolved, ReviewDecision,
+    Committed, DecisionQuery, EffectBacklog, EffectBacklogs, EffectCommand, EffectCommanded, EffectUpdate, Handover,
+    Missed, OpenEffects, Order, Page, QueuedEffects, ReadDecision, Resolved, ReviewDecision,
 };
 pub use deliveries::{Claim, Delivery, DeliveryAnswer, SignatureUse};
 pub use document::{compressed, decompressed};

@@ -29,6 +29,8 @@ pub(crate) struct Queue<'a> {
     pub(crate) lane: Lane<'a>,
     /// Only items that are due at this time; none is all items.
     pub(crate) now: Option<Timestamp>,
+    /// Only items whose attribute of this name has this value.
+    pub(crate) filter: Option<(&'a str, &'a str)>,
     /// The key attributes of the table.
     pub(crate) keys: [&'a str; 2],
 }
@@ -137,7 +139,7 @@ impl Store {
         after: Option<String>,
         limit: usize,
     ) -> Result<ListedItems, StoreError> {
-        let Queue { table, index, lane, now, keys } = *queue;
+        let Queue { table, index, lane, now, filter, keys } = *queue;
         let mut range = KeyRange::default();
         if let Some(now) = now {
             range = range.until(after_prefix(&moment(now, "")));
@@ -145,7 +147,7 @@ impl Store {
         if let Some(after) = after {
             range = range.after(&after);
         }
-        let found = self.in_lane(table, index, lane, range, limit).await?;
+        let found = self.in_lane(table, index, lane, range, filter, limit).await?;
         let last = found.last().filter(|_| found.len() == limit).and_then(|item| text(item, index.sort));
         let last = last.map(str::to_owned);
         Ok((self.items_of(table, keys, found).await?, last))

@@ -55,18 +55,20 @@ fn partition(lane: Lane<'_>, shard: &str) -> String {
 }
 
 impl Store {
-    /// The items of a lane within a range of sort keys, in the order in which they are due.
+    /// The items of a lane within a range of sort keys, in the order in which they are due; with a filter only those
+    /// whose attribute has the value.
     pub(crate) async fn in_lane(
         &self,
         table: &str,
         index: IndexSpec,
         lane: Lane<'_>,
         range: KeyRange,
+        filter: Option<(&str, &str)>,
         limit: usize,
     ) -> Result<Vec<AttributeMap>, StoreError> {
         let read = async |shard| {
             let partition = partition(lane, shard);
-            let query = Query::of_index(table, index, &partition, range.clone(), false, limit);
+            let query = Query { filter, ..Query::of_index(table, index, &partition, range.clone(), false, limit) };
             self.query(&query, |_| true).await
         };
         let [a, b, c, d] = SHARDS;

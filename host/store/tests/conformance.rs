@@ -150,6 +150,8 @@ guarantees! {
     effects::concurrent_updates_of_different_effects_all_hold,
     effects::an_update_of_what_is_not_there_names_it,
     effects::pending_decisions_come_longest_due_first,
+    effects::open_effects_of_a_business_are_listed_page_by_page_whatever_their_state,
+    effects::backlogs_are_counted_by_what_is_left_to_do,
     leases::a_leased_decision_is_found_by_no_other_host_until_the_lease_ends,
     leases::of_many_hosts_exactly_one_gets_a_lease,
     leases::a_host_that_has_lost_its_lease_can_say_only_what_is_final,

@@ -5,10 +5,12 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::print_stdout,
     reason = "tests fail by panicking, and clippy knows only functions marked as tests"
 )]
 
 mod audiences;
+mod backlog;
 mod fallback;
 mod newer;
 mod schedules;

@@ -31,7 +31,7 @@ impl ScriptedTarget {
         self.attempts.lock().unwrap().clone()
     }
 
-    fn attempts_by_effect(&self) -> HashMap<String, usize> {
+    pub(super) fn attempts_by_effect(&self) -> HashMap<String, usize> {
         let mut counts = HashMap::new();
         for id in self.attempts() {
             *counts.entry(id).or_default() += 1;
@@ -71,7 +71,7 @@ pub(super) fn eager() -> RelayConfig {
     RelayConfig { scan_interval: HumanDuration::millis(20), ..RelayConfig::default() }
 }
 
-fn world(store: &Store, config: RelayConfig, target: &Arc<ScriptedTarget>) -> World {
+pub(super) fn world(store: &Store, config: RelayConfig, target: &Arc<ScriptedTarget>) -> World {
     let sessions = Sessions::new(10);
     let (relay, task) = Relay::new(config, store.clone(), sessions.clone(), Arc::new(Reviewers));
     let stop = CancellationToken::new();

@@ -1,5 +1,6 @@
 mod command;
 mod list;
+mod show;
 mod tail;
 
 use std::process::ExitCode;
@@ -15,6 +16,7 @@ use crate::config::Config;
 ///
 ///   signalbox effects list
 ///   signalbox effects list --state dead-letter --business trattoria-roma
+///   signalbox effects show dec_0123456789abcdef0123456789abcdef act_0123456789abcdef0123456789abcdef
 ///   signalbox effects retry dec_0123456789abcdef0123456789abcdef act_0123456789abcdef0123456789abcdef
 ///   signalbox effects tail --follow
 #[derive(Debug, Args)]
@@ -27,6 +29,7 @@ pub struct Options {
 #[derive(Debug, Subcommand)]
 enum Command {
     List(list::Options),
+    Show(show::Options),
     Retry(command::RetryOptions),
     Cancel(command::CancelOptions),
     Tail(tail::Options),
@@ -41,6 +44,7 @@ pub fn run(configured: &Configured, options: &Options) -> anyhow::Result<ExitCod
 async fn carry_out(config: &Config, command: &Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::List(options) => list::run(&decisions::open(config).await?, options).await,
+        Command::Show(options) => show::run(config, &decisions::open(config).await?, options).await,
         Command::Retry(options) => command::retry(config, &decisions::open(config).await?, options).await,
         Command::Cancel(options) => command::cancel(config, &decisions::open(config).await?, options).await,
         Command::Tail(options) => tail::run(config, options).await,

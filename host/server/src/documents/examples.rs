@@ -69,6 +69,24 @@ pub(super) fn decision() -> Value {
     })
 }
 
+/// An effect that was given up.
+pub(super) fn effect() -> Value {
+    json!({
+        "id": "act_01KB2Z8Y0000000000000000",
+        "decisionId": "dec_0f1e2d3c4b5a69788796a5b4c3d2e1f0",
+        "decisionCode": "RESERVATION_CONFIRMED",
+        "kind": "resource_action",
+        "target": "table-4",
+        "priority": "high",
+        "state": "deadLetter",
+        "reason": "the record is larger than the brokers allow",
+        "attempts": 1,
+        "endedAt": "2026-11-23T08:00:02Z",
+        "createdAt": "2026-11-23T08:00:01Z",
+        "decisionHref": "/v1/businesses/trattoria-roma/decisions/dec_0f1e2d3c4b5a69788796a5b4c3d2e1f0",
+    })
+}
+
 /// A decision after a person has approved it.
 pub(super) fn reviewed_decision() -> Value {
     let mut reviewed = decision();

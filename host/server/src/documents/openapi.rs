@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use signalbox_http::PROBLEM_JSON;
 use signalbox_trigger_api::{
-    Decision, DecisionPage, InputRequest, InputStatus, ProblemDetails, ReviewInput, ReviewPage,
+    Decision, DecisionPage, EffectPage, InputRequest, InputStatus, ProblemDetails, ReviewInput, ReviewPage,
 };
 use utoipa::openapi::OpenApi;
 
@@ -44,6 +44,7 @@ pub(super) fn document(described: OpenApi) -> Value {
         "tags": [
             {"name": "inputs", "description": "What is to be decided."},
             {"name": "decisions", "description": "What was decided."},
+            {"name": "effects", "description": "What decisions cause outside of the host."},
             {"name": "reviews", "description": "What waits for a person."},
         ],
         "paths": paths,
@@ -54,6 +55,7 @@ pub(super) fn document(described: OpenApi) -> Value {
                     refer::<InputStatus>,
                     refer::<Decision>,
                     refer::<DecisionPage>,
+                    refer::<EffectPage>,
                     refer::<ReviewPage>,
                     refer::<ProblemDetails>,
                 ],
@@ -97,6 +99,9 @@ fn complete(operation: &mut Value) {
             (_, Some("#/components/schemas/Decision")) => set_example(response, examples::decision()),
             (_, Some("#/components/schemas/DecisionPage")) => {
                 set_example(response, json!({"items": [examples::decision()], "nextCursor": "AX9k2mPqQ0u7"}));
+            }
+            (_, Some("#/components/schemas/EffectPage")) => {
+                set_example(response, json!({"items": [examples::effect()], "nextCursor": "AX9k2mPqQ0u7"}));
             }
             (_, Some("#/components/schemas/ReviewPage")) => {
                 set_example(response, json!({"items": [examples::pending_review()], "nextCursor": "AX9k2mPqQ0u7"}));

@@ -12,7 +12,8 @@ use signalbox_model::{
 };
 use signalbox_sessions::{ClientFrame, ServerFrame};
 use signalbox_trigger_api::{
-    Decision, DecisionPage, InputRequest, InputStatus, PendingReview, ProblemDetails, ReviewInput, ReviewPage,
+    Decision, DecisionPage, EffectPage, InputRequest, InputStatus, PendingReview, ProblemDetails, ReviewInput,
+    ReviewPage,
 };
 
 use super::portable::{never_null, portable};
@@ -41,6 +42,7 @@ fn leaving(visit: Visit<'_>) {
     visit("DecisionModel", subschema::<DecisionModel>);
     visit("DecisionPage", subschema::<DecisionPage>);
     visit("FallbackRecord", subschema::<FallbackRecord>);
+    visit("EffectPage", subschema::<EffectPage>);
     visit("InputStatus", subschema::<InputStatus>);
     visit("PendingReview", subschema::<PendingReview>);
     visit("Problem", subschema::<ProblemDetails>);

@@ -39,6 +39,24 @@ fn effects_that_do_not_leave_are_listed_by_state_and_target_with_their_reasons()
     assert_eq!(ids(&["--target", "kafka"]), [held_back.effects[0].id.clone()]);
     assert!(ids(&["--target", "http"]).is_empty() && ids(&["--business", "napoli"]).is_empty());
     assert!(ids(&["--state", "due"]).is_empty());
+    assert_eq!(ids(&["--business", "roma", "--state", "dead-letter"]), [dead.effects[0].id.clone()]);
+    assert_eq!(ids(&["--business", "roma"]).len(), 2);
+    assert_eq!(ids(&["--business", "roma", "--limit", "1"]).len(), 1);
+}
+
+#[test]
+fn one_effect_is_shown_with_its_target_state_attempts_and_content() {
+    let program = Program::new("");
+    let (_open, [dead, _]) = open_effects(&program);
+    let arguments = ["effects", "show", &dead.decision.id, &dead.effects[0].id, "--business", "roma"];
+    let shown = program.run(&arguments).out;
+    for part in
+        [dead.effects[0].id.as_str(), "booking", "dead letter since", "410 Gone\\u{1b}", "attempts    0", "content"]
+    {
+        assert!(shown.contains(part), "{part} is missing in {shown}");
+    }
+    let json = program.run(&[arguments.as_slice(), &["--json"]].concat()).json();
+    assert_eq!(json["effect"]["id"], dead.effects[0].id.as_str());
 }
 
 #[test]

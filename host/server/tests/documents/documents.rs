@@ -121,6 +121,8 @@ async fn answers_are_as_the_document_says() {
     assert_valid(&component(&openapi, "InputStatus"), &decided, "a decided input");
     let (_, page) = host.get(&manager, "/v1/businesses/trattoria/decisions?limit=2").await;
     assert_valid(&component(&openapi, "DecisionPage"), &page, "a page");
+    let (_, page) = host.get(&manager, "/v1/businesses/trattoria/effects").await;
+    assert_valid(&component(&openapi, "EffectPage"), &page, "a page of effects");
     let (_, problem) = host.get(&manager, "/v1/businesses/nowhere/decisions").await;
     assert_valid(&component(&openapi, "Problem"), &problem, "a problem");
     let reviewer = token("rex", &[("trattoria", "reviewer")]);

@@ -57,12 +57,23 @@ pub(crate) struct Query<'a> {
     pub(crate) descending: bool,
     /// None is no limit.
     pub(crate) limit: Option<usize>,
+    /// Only items whose attribute of this name has this value. The store reads, and charges for, the others too.
+    pub(crate) filter: Option<(&'a str, &'a str)>,
 }
 
 impl<'a> Query<'a> {
     /// All items of a partition of a table.
     pub(crate) fn all(table: &'a str, partition: (&'a str, &'a str), sort: &'a str) -> Self {
-        Self { table, index: None, partition, sort, range: KeyRange::default(), descending: false, limit: None }
+        Self {
+            table,
+            index: None,
+            partition,
+            sort,
+            range: KeyRange::default(),
+            descending: false,
+            limit: None,
+            filter: None,
+        }
     }
 
     /// The first items of a partition of an index.
@@ -75,7 +86,8 @@ impl<'a> Query<'a> {
         limit: usize,
     ) -> Self {
         let (name, sort) = (index.partition, index.sort);
-        Self { table, index: Some(index), partition: (name, partition), sort, range, descending, limit: Some(limit) }
+        let partition = (name, partition);
+        Self { table, index: Some(index), partition, sort, range, descending, limit: Some(limit), filter: None }
     }
 }
 
@@ -111,15 +123,22 @@ impl Store {
         if !bounds.is_empty() {
             names.insert("#sort".to_owned(), query.sort.to_owned());
         }
+        if let Some((name, value)) = query.filter {
+            names.insert("#filter".to_owned(), name.to_owned());
+            values.insert(":filter".to_owned(), AttributeValue::S(value.to_owned()));
+        }
         let mut start = None;
         loop {
-            // One item more than wanted, because the condition may include the upper bound itself.
-            let page = query.limit.map(|limit| i32::try_from(limit + 1 - found.len()).unwrap_or(i32::MAX));
+            // One item more than wanted, because the condition may include the upper bound itself. The store counts
+            // the items that a filter leaves out too, so a filtered page is as large as the store makes it.
+            let limit = query.limit.filter(|_| query.filter.is_none());
+            let page = limit.map(|limit| i32::try_from(limit + 1 - found.len()).unwrap_or(i32::MAX));
             let call = QueryInput::builder()
                 .table_name(query.table)
                 .set_index_name(query.index.map(|index| index.name.to_owned()))
                 .consistent_read(query.index.is_none())
                 .key_condition_expression(format!("#partition = :partition{bounds}"))
+                .set_filter_expression(query.filter.map(|_| "#filter = :filter".to_owned()))
                 .set_expression_attribute_names(Some(names.clone()))
                 .set_expression_attribute_values(Some(values.clone()))
                 .scan_index_forward(!query.descending)

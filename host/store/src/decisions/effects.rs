@@ -1,11 +1,13 @@
 mod command;
 mod handover;
 mod lease;
+mod open;
 mod queued;
 
 pub use command::{EffectCommand, EffectCommanded};
 pub use handover::Handover;
 pub(super) use lease::lease_of;
+pub use open::{EffectBacklog, EffectBacklogs, OpenEffects};
 pub use queued::QueuedEffects;
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemInput;

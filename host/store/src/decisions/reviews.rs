@@ -177,7 +177,7 @@ impl Store {
     ) -> Result<Page<DecisionRecord>, StoreError> {
         let (table, limit) = (self.names().decisions.as_str(), checked(limit)?);
         let keys = [ID, BUSINESS];
-        let queue = Queue { table, index: BY_REVIEW_EXPIRY, lane: Lane::Pending, now: Some(now), keys };
+        let queue = Queue { table, index: BY_REVIEW_EXPIRY, lane: Lane::Pending, now: Some(now), filter: None, keys };
         let over = |record: &DecisionRecord| {
             let expires_at = record.review.as_ref().and_then(|review| review.expires_at);
             waits(record) && expires_at.is_some_and(|at| at <= now)

@@ -233,7 +233,14 @@ impl Store {
         limit: u32,
     ) -> Result<Page<Fire>, StoreError> {
         let (table, limit) = (self.names().fires.as_str(), checked(limit)?);
-        let queue = Queue { table, index: BY_DUE, lane: Lane::Pending, now: Some(now), keys: [SCHEDULE, NOMINAL] };
+        let queue = Queue {
+            table,
+            index: BY_DUE,
+            lane: Lane::Pending,
+            now: Some(now),
+            filter: None,
+            keys: [SCHEDULE, NOMINAL],
+        };
         let mut pages = Pages::of(listing::PageSource::Queue(queue), cursor.map(str::to_owned), limit);
         while let Some(found) = pages.next(self).await? {
             // The index is updated a little later than the table: a tick that was just finished or taken over may still

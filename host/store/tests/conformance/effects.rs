@@ -1,6 +1,7 @@
 use signalbox_model::Timestamp;
 use signalbox_store::{
-    DecisionRecord, DeliveredTo, Effect, EffectState, EffectUpdate, Handover, QueuedEffects, Store, StoreError,
+    DecisionRecord, DeliveredTo, Effect, EffectState, EffectUpdate, Handover, OpenEffects, QueuedEffects, Store,
+    StoreError,
 };
 
 use crate::samples::{action, kafka_record, minute, record, unique, with_effects};
@@ -156,6 +157,90 @@ pub async fn pending_decisions_come_longest_due_first(store: &Store) {
 
 fn delivered() -> EffectState {
     EffectState::delivered(minute(40))
+}
+
+pub async fn open_effects_of_a_business_are_listed_page_by_page_whatever_their_state(store: &Store) {
+    let (business, other) = (unique("business"), unique("business"));
+    let states = [
+        EffectState::Pending,
+        EffectState::Waiting { reason: "no answer".to_owned(), until: Some(minute(50)) },
+        EffectState::HeldBack { target: "kafka".to_owned(), reason: "the brokers are away".to_owned() },
+        EffectState::Waiting { reason: "no Kafka is configured".to_owned(), until: None },
+        EffectState::DeadLetter { at: minute(9), reason: "too large".to_owned() },
+        EffectState::DeadLetter { at: minute(9), reason: "refused".to_owned() },
+        EffectState::Delivered { at: minute(9), to: None },
+        EffectState::Dropped { reason: "cancelled".to_owned() },
+    ];
+    let mut expected = Vec::new();
+    for (n, state) in states.iter().enumerate() {
+        for business in [&business, &other] {
+            let effects = vec![Effect::pending("a", action("a", None))];
+            let record =
+                with_effects(record(business, &format!("in-{n}"), minute(u32::try_from(n).unwrap() + 1)), effects);
+            store.commit_decision(&record).await.unwrap();
+            update(store, &record, "a", state.clone()).await;
+            if *business == other || n >= 6 {
+                continue;
+            }
+            expected.push(record.decision.id);
+        }
+    }
+    let open = OpenEffects { business_id: &business, targets: &["http", "kafka"] };
+    for limit in [1, 2, 3, 100] {
+        let (mut found, mut cursor, mut pages) = (Vec::new(), None::<String>, 0);
+        loop {
+            let page = store.open_effects(&open, cursor.as_deref(), limit).await.unwrap();
+            assert!(page.items.len() <= limit as usize);
+            assert!(!page.items.is_empty() || page.cursor.is_none(), "only the last page may be empty");
+            found.extend(page.items.into_iter().map(|record| record.decision.id));
+            pages += 1;
+            assert!(pages < 20);
+            cursor = page.cursor;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        assert_eq!(found, expected, "{limit} a page");
+    }
+    let first = store.open_effects(&open, None, 1).await.unwrap().cursor.unwrap();
+    let elsewhere = OpenEffects { business_id: &other, ..open };
+    let refused = store.open_effects(&elsewhere, Some(&first), 1).await;
+    assert!(matches!(refused, Err(StoreError::Invalid(_))), "{refused:?}");
+}
+
+pub async fn backlogs_are_counted_by_what_is_left_to_do(store: &Store) {
+    let before = store.effect_backlogs(&["kafka"], minute(30), 1_000).await.unwrap();
+    for (n, state) in [
+        EffectState::Pending,
+        EffectState::Waiting { reason: "no answer".to_owned(), until: Some(minute(40)) },
+        EffectState::Waiting { reason: "not configured".to_owned(), until: None },
+        EffectState::HeldBack { target: "kafka".to_owned(), reason: "away".to_owned() },
+        EffectState::DeadLetter { at: minute(9), reason: "refused".to_owned() },
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let business = unique("business");
+        let effects = vec![Effect::pending("a", action("a", None))];
+        let record = with_effects(record(&business, &format!("in-{n}"), minute(1)), effects);
+        store.commit_decision(&record).await.unwrap();
+        update(store, &record, "a", state).await;
+    }
+    let after = store.effect_backlogs(&["kafka"], minute(30), 1_000).await.unwrap();
+    // Other tests may use the same tables at the same time, so each list has at least what this one has added.
+    for (before, after) in [
+        (before.due, after.due),
+        (before.later, after.later),
+        (before.waiting, after.waiting),
+        (before.held_back[0], after.held_back[0]),
+        (before.dead_letters, after.dead_letters),
+    ] {
+        assert!(after.decisions > before.decisions, "{before:?} {after:?}");
+        assert!(after.oldest.is_some());
+    }
+    assert!(after.due.oldest.unwrap() <= minute(1), "{after:?}");
+    let bounded = store.effect_backlogs(&["kafka"], minute(30), 1).await.unwrap();
+    assert_eq!((bounded.waiting.decisions, bounded.dead_letters.decisions), (1, 1));
 }
 
 async fn committed(store: &Store, business_id: &str, effects: &[&str]) -> DecisionRecord {

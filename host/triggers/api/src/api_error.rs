@@ -30,6 +30,14 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, ErrorCode::NotFound, format!("there is no such {what} for you"))
     }
 
+    /// A list that cannot be read; what the caller asked for wrongly is a wrong query.
+    pub fn of_query(error: StoreError) -> Self {
+        match error {
+            StoreError::Invalid(reason) => Self::new(StatusCode::BAD_REQUEST, ErrorCode::InvalidQuery, reason),
+            other => other.into(),
+        }
+    }
+
     /// The key was used for another request before.
     pub fn key_reused() -> Self {
         let detail = "this idempotency key was used before with another body; a new request needs a new key";

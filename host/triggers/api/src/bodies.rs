@@ -1,5 +1,7 @@
 //! The bodies of the API's requests and answers.
 
+mod effect;
+
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::HeaderValue;
@@ -11,6 +13,8 @@ use signalbox_model::{
     Resolution, ResponseTarget, Review, ReviewChoice, ReviewRequest, Timestamp,
 };
 use signalbox_store::{DecisionRecord, EffectKind, EffectState};
+
+pub use effect::{DecisionEffect, DeliveredKind, DeliveryState, EffectPage, MessageHolder};
 
 /// Something to decide.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]

@@ -3,10 +3,9 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
 use serde::Deserialize;
-use signalbox_model::{DECISIONS_PERMISSION, ErrorCode};
-use signalbox_store::{DecisionQuery, DecisionRecord, Order, StoreError};
+use signalbox_model::DECISIONS_PERMISSION;
+use signalbox_store::{DecisionQuery, DecisionRecord, Order};
 
 use crate::Api;
 use crate::api_error::ApiError;
@@ -77,10 +76,7 @@ pub(super) async fn list_decisions(
         ListOrder::Oldest => (None, cursor, Order::OldestFirst),
     };
     let query = DecisionQuery { business_id: business_id.clone(), before, after, limit, order };
-    let page = api.shared.store.decisions(&query).await.map_err(|error| match error {
-        StoreError::Invalid(reason) => ApiError::new(StatusCode::BAD_REQUEST, ErrorCode::InvalidQuery, reason),
-        other => other.into(),
-    })?;
+    let page = api.shared.store.decisions(&query).await.map_err(ApiError::of_query)?;
     let visible = |record: &DecisionRecord| caller.can_see(&api, Visibility::All, &record.decision.context.input);
     let items = page.items.into_iter().filter(visible).map(|record| caller.decision_view(&api, record)).collect();
     let order = match order {

@@ -7,6 +7,7 @@ mod bodies;
 mod caller;
 mod config;
 mod decisions;
+mod effects;
 mod inputs;
 mod metrics;
 mod middleware;
@@ -35,7 +36,8 @@ use utoipa_axum::routes;
 
 pub use api_error::ApiError;
 pub use bodies::{
-    Decision, DecisionPage, InputRequest, InputStatus, PendingReview, ProblemDetails, ReviewInput, ReviewPage,
+    Decision, DecisionEffect, DecisionPage, DeliveredKind, DeliveryState, EffectPage, InputRequest, InputStatus,
+    MessageHolder, PendingReview, ProblemDetails, ReviewInput, ReviewPage,
 };
 pub use config::ApiConfig;
 pub use metrics::describe_metrics;
@@ -128,6 +130,7 @@ fn operations() -> OpenApiRouter<Api> {
         .routes(routes!(states::get_input))
         .routes(routes!(decisions::list_decisions))
         .routes(routes!(decisions::get_decision))
+        .routes(routes!(effects::list_effects))
         .routes(routes!(reviews::list_reviews))
         .routes(routes!(reviews::review_decision))
 }

@@ -3,12 +3,12 @@
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, StatusCode};
+use http::HeaderValue;
 use serde::Deserialize;
 use signalbox_delivery::may_review;
 use signalbox_intake::{MAX_ACTIONS, ReviewMessage};
-use signalbox_model::{ErrorCode, REVIEW_PERMISSION, Source};
-use signalbox_store::{DecisionRecord, StoreError};
+use signalbox_model::{REVIEW_PERMISSION, Source};
+use signalbox_store::DecisionRecord;
 use ulid::Ulid;
 
 use crate::Api;
@@ -65,10 +65,7 @@ pub(super) async fn list_reviews(
     let ReviewListParameters { cursor, limit } = parameters;
     let limit = limit.unwrap_or(DEFAULT_PAGE_SIZE);
     let page = api.shared.store.pending_reviews(&business_id, cursor.as_deref(), limit).await;
-    let page = page.map_err(|error| match error {
-        StoreError::Invalid(reason) => ApiError::new(StatusCode::BAD_REQUEST, ErrorCode::InvalidQuery, reason),
-        other => other.into(),
-    })?;
+    let page = page.map_err(ApiError::of_query)?;
     let audience = api.shared.intake.audience();
     let visible = |record: &DecisionRecord| may_review(record, &caller.access, &audience);
     let items = page.items.into_iter().filter(visible).map(PendingReview::from).collect();

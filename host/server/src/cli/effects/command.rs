@@ -1,9 +1,9 @@
 use std::process::ExitCode;
 
-use anyhow::bail;
+use anyhow::{anyhow, bail};
 use clap::Args;
 use signalbox_model::{LONGEST_PLACE, Timestamp, excerpt};
-use signalbox_store::{EffectCommand, EffectCommanded, Store};
+use signalbox_store::{DecisionRecord, Effect, EffectCommand, EffectCommanded, Store};
 
 use crate::cli::decisions::{effect_state, named_decision};
 use crate::cli::output;
@@ -31,8 +31,9 @@ pub struct CancelOptions {
     reason: Option<String>,
 }
 
+/// Names one effect.
 #[derive(Debug, Args)]
-struct EffectName {
+pub struct EffectName {
     /// The id of the decision.
     decision: String,
     /// The id of the effect, as `signalbox effects list` shows it.
@@ -40,6 +41,26 @@ struct EffectName {
     /// The business that the decision belongs to; without it every business of the directory is tried.
     #[arg(long, value_name = "ID")]
     business: Vec<String>,
+}
+
+impl EffectName {
+    /// The decision that the effect belongs to.
+    pub async fn decision(&self, config: &Config, store: &Store) -> anyhow::Result<DecisionRecord> {
+        named_decision(config, store, &self.decision, &self.business).await
+    }
+
+    /// The effect in its decision.
+    pub fn of<'r>(&self, record: &'r DecisionRecord) -> anyhow::Result<&'r Effect> {
+        let decision = &record.decision;
+        record.effects.iter().find(|effect| effect.id == self.effect).ok_or_else(|| {
+            anyhow!(
+                "decision {} has no effect `{}`; `signalbox decisions show {}` lists those that it has",
+                decision.id,
+                output::printable(&excerpt(&self.effect, LONGEST_PLACE)),
+                decision.id
+            )
+        })
+    }
 }
 
 pub async fn retry(config: &Config, store: &Store, options: &RetryOptions) -> anyhow::Result<ExitCode> {
@@ -59,16 +80,9 @@ pub async fn cancel(config: &Config, store: &Store, options: &CancelOptions) -> 
 }
 
 async fn carry_out(config: &Config, store: &Store, name: &EffectName, command: EffectCommand) -> anyhow::Result<()> {
-    let record = named_decision(config, store, &name.decision, &name.business).await?;
+    let record = name.decision(config, store).await?;
+    name.of(&record)?;
     let decision = &record.decision;
-    if !record.effects.iter().any(|effect| effect.id == name.effect) {
-        bail!(
-            "decision {} has no effect `{}`; `signalbox decisions show {}` lists those that it has",
-            decision.id,
-            output::printable(&excerpt(&name.effect, LONGEST_PLACE)),
-            decision.id
-        );
-    }
     let now = Timestamp::now();
     match store.command_effect(&decision.id, &decision.business_id, &name.effect, &command, now).await? {
         EffectCommanded::Done(_) => Ok(()),

@@ -2,8 +2,9 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use serde_json::json;
+use signalbox_delivery::TARGETS;
 use signalbox_model::Timestamp;
-use signalbox_store::{DecisionRecord, Effect, EffectState, Page, QueuedEffects, Store, StoreError};
+use signalbox_store::{DecisionRecord, Effect, EffectState, OpenEffects, Page, QueuedEffects, Store, StoreError};
 
 use crate::cli::decisions::{effect_kind, effect_state};
 use crate::cli::output;
@@ -12,12 +13,10 @@ use crate::shutdown;
 
 const PAGE: u32 = 100;
 
-/// The targets that effects can be held back for.
-const TARGETS: [&str; 5] = ["kafka", "fallback", "http", "websocket", "schedules"];
-
 /// Lists effects that are due or were given up, the oldest first: a line each, with the reason.
 ///
-/// Effects for later, of decisions under review, and those that have left are shown by `signalbox decisions show`.
+/// Effects of decisions under review, and those that have left, are shown by `signalbox decisions show` and
+/// `signalbox effects show`.
 ///
 /// Examples:
 ///
@@ -29,7 +28,7 @@ pub struct Options {
     /// Only effects in this state; may be repeated. Without it all of them but `kept`.
     #[arg(long, value_enum)]
     state: Vec<ListedState>,
-    /// Only effects that this target holds back: kafka, fallback, http, websocket or schedules.
+    /// Only effects that this target holds back.
     #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(TARGETS))]
     target: Option<String>,
     /// Only effects of this business.
@@ -72,9 +71,14 @@ enum List {
 
 pub async fn run(store: &Store, options: &Options) -> anyhow::Result<ExitCode> {
     let limit = usize::try_from(options.limit)?;
-    let mut listed = Vec::new();
-    for list in lists(options) {
-        collect(store, &list, options, limit, &mut listed).await?;
+    let (lists, mut listed) = (lists(options), Vec::new());
+    match &options.business {
+        Some(business_id) => collect_of(business_id, store, &lists, limit, &mut listed).await?,
+        None => {
+            for list in &lists {
+                collect(store, list, limit, &mut listed).await?;
+            }
+        }
     }
     if options.json {
         let effects = listed.iter().map(|Listed { record, effect }| {
@@ -132,31 +136,46 @@ fn lists(options: &Options) -> Vec<List> {
     lists
 }
 
-async fn collect(
+async fn collect(store: &Store, list: &List, limit: usize, listed: &mut Vec<Listed>) -> anyhow::Result<()> {
+    let mut cursor: Option<String> = None;
+    while listed.len() < limit {
+        let page = page(store, list, cursor.as_deref()).await?;
+        add(page.items, std::slice::from_ref(list), limit, listed);
+        cursor = page.cursor;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Like [`collect`], for one business: the store leaves the others out.
+async fn collect_of(
+    business_id: &str,
     store: &Store,
-    list: &List,
-    options: &Options,
+    lists: &[List],
     limit: usize,
     listed: &mut Vec<Listed>,
 ) -> anyhow::Result<()> {
+    let open = OpenEffects { business_id, targets: &TARGETS };
     let mut cursor: Option<String> = None;
-    loop {
-        let page = page(store, list, cursor.as_deref()).await?;
-        for record in page.items {
-            if options.business.as_ref().is_some_and(|business| *business != record.decision.business_id) {
-                continue;
-            }
-            for effect in record.effects.iter().filter(|effect| belongs(list, &effect.state)) {
-                if listed.len() >= limit {
-                    return Ok(());
-                }
-                listed.push(Listed { record: record.clone(), effect: effect.clone() });
-            }
-        }
+    while listed.len() < limit {
+        let page = store.open_effects(&open, cursor.as_deref(), PAGE).await?;
+        add(page.items, lists, limit, listed);
         cursor = page.cursor;
         if cursor.is_none() {
-            return Ok(());
+            break;
         }
+    }
+    Ok(())
+}
+
+/// Adds the effects that belong into one of the lists.
+fn add(records: Vec<DecisionRecord>, lists: &[List], limit: usize, listed: &mut Vec<Listed>) {
+    for record in records {
+        let wanted = record.effects.iter().filter(|effect| lists.iter().any(|list| belongs(list, effect)));
+        let room = limit.saturating_sub(listed.len());
+        listed.extend(wanted.take(room).map(|effect| Listed { record: record.clone(), effect: effect.clone() }));
     }
 }
 
@@ -170,11 +189,13 @@ async fn page(store: &Store, list: &List, cursor: Option<&str>) -> Result<Page<D
 }
 
 /// Whether an effect of a decision in a list is what the list is about.
-fn belongs(list: &List, state: &EffectState) -> bool {
+fn belongs(list: &List, effect: &Effect) -> bool {
+    let state = &effect.state;
     match list {
         List::Due(now) => match state {
-            EffectState::Pending | EffectState::Waiting { until: Some(_), .. } => true,
-            EffectState::Kept { until, .. } => until <= now,
+            EffectState::Pending | EffectState::Waiting { until: Some(_), .. } | EffectState::Kept { .. } => {
+                effect.next_attempt().is_none_or(|at| at <= *now)
+            }
             _ => false,
         },
         List::Kept => matches!(state, EffectState::Kept { .. }),

@@ -55,7 +55,7 @@ impl Store {
         is_wanted: impl Fn(&DecisionRecord) -> bool,
     ) -> Result<Page<DecisionRecord>, StoreError> {
         let (table, limit) = (self.names().decisions.as_str(), checked(limit)?);
-        let queue = Queue { table, index: BY_DUE, lane, now, keys: [ID, BUSINESS] };
+        let queue = Queue { table, index: BY_DUE, lane, now, filter: None, keys: [ID, BUSINESS] };
         self.decisions_in(PageSource::Queue(queue), cursor.map(str::to_owned), limit, is_wanted).await
     }
 

@@ -11,5 +11,6 @@
 mod creating_inputs;
 mod input_handlers;
 mod reading_decisions;
+mod reading_effects;
 mod refused_requests;
 mod reviews;
