@@ -34,13 +34,13 @@ pub struct IntakeConfig {
     pub text_size: HumanSize,
     /// The deepest nesting of `content.data` and `content.metadata`.
     pub json_depth: u32,
-    /// When a decision takes longer than this, the host stores its input and acknowledges the input before the decision is
-    /// made.
+    /// When a decision takes longer than this, the host stores its input and acknowledges the input before the decision
+    /// is made.
     pub ack_after: HumanDuration,
     /// How often the store is searched for inputs that were acknowledged and not decided.
     pub recovery_interval: HumanDuration,
-    /// The host decides an acknowledged input that it finds in the store only when the input is older than this, because
-    /// another host may be deciding a newer one.
+    /// The host decides an acknowledged input that it finds in the store only when the input is older than this,
+    /// because another host may be deciding a newer one.
     pub recover_after: HumanDuration,
     /// How many times hosts may crash while they decide an input. After that the input is recorded as failed, as a dead
     /// letter.

@@ -55,8 +55,8 @@ const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 /// The metrics token's least length, in bytes: a client that reaches the port can try tokens one after another.
 const SHORTEST_METRICS_TOKEN: usize = 16;
 
-/// Runs the host until it is told to stop; the exit code says whether all work was finished. `warnings` are messages for
-/// the operator about how the configuration was read.
+/// Runs the host until it is told to stop; the exit code says whether all work was finished. `warnings` are messages
+/// for the operator about how the configuration was read.
 pub async fn serve(
     config: Config,
     warnings: &[String],

@@ -320,19 +320,6 @@ async fn what_has_no_backend_waits_with_its_reason_and_is_tried_at_every_start()
 }
 
 #[tokio::test]
-async fn a_notification_to_nobody_is_a_dead_letter_that_names_its_target() {
-    let store = memory().await;
-    let world = World::start(&store, only_queue()).await;
-    let record = decision("d1", vec![action("notification", "nobody", json!({}))]);
-    store.commit_decision(&record).await.unwrap();
-    world.relay.committed(&Arc::new(record.clone()));
-    let after = world.settled(&record, EffectState::is_final).await;
-    let EffectState::DeadLetter { reason, .. } = &after.effects[0].state else { panic!("{:?}", after.effects) };
-    assert!(reason.contains("`nobody`"), "{reason}");
-    world.end().await;
-}
-
-#[tokio::test]
 async fn effects_that_go_on_waiting_hide_none_that_can_leave_after_a_start() {
     let store = memory().await;
     let kafka = || EffectKind::KafkaRecord { topic: "orders".to_owned(), key: None, value: vec![1], headers: vec![] };

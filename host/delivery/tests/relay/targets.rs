@@ -135,6 +135,19 @@ async fn what_a_target_refuses_is_a_dead_letter_at_once_and_others_of_the_decisi
 }
 
 #[tokio::test]
+async fn a_notification_to_nobody_is_a_dead_letter_that_names_its_target() {
+    let store = memory().await;
+    let world = World::start(&store, only_queue()).await;
+    let record = decision("d1", vec![action("notification", "nobody", json!({}))]);
+    store.commit_decision(&record).await.unwrap();
+    world.relay.committed(&Arc::new(record.clone()));
+    let after = world.settled(&record, EffectState::is_final).await;
+    let EffectState::DeadLetter { reason, .. } = &after.effects[0].state else { panic!("{:?}", after.effects) };
+    assert!(reason.contains("`nobody`"), "{reason}");
+    world.end().await;
+}
+
+#[tokio::test]
 async fn what_is_held_back_for_a_target_that_is_away_leaves_without_a_restart_when_it_is_back() {
     let store = memory().await;
     // The first attempt finds it away. The breaker is not open yet, so the next one is the next search's.

@@ -13,7 +13,8 @@ use wasmtime_wasi::p2::bindings::random::{insecure, insecure_seed, random};
 /// The most random bytes of one request.
 const MOST_BYTES: u64 = 64 * 1024;
 
-/// The random numbers of one call. Most guests ask for none, so the generators are made when the first one is asked for.
+/// The random numbers of one call. Most guests ask for none, so the generators are made when the first one is asked
+/// for.
 pub(crate) struct GuestRandom {
     scope: Arc<CallScope>,
     /// The node's path or the handler's name.
