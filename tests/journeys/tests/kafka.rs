@@ -1,5 +1,6 @@
 //! Kafka from outside the process: records in, decisions out, through `kill -9` and SIGTERM.
 
+mod fallback;
 mod outgoing;
 
 use std::fs;
