@@ -3,6 +3,7 @@
 
 mod bench;
 mod demo;
+mod faults;
 mod fuzz;
 mod guests;
 mod services;
@@ -63,6 +64,16 @@ enum Task {
     Instructions,
     /// Run every hostile guest beside a neighbour and measure both; writes `tests/containment/CONTAINMENT.md`.
     Containment,
+    /// Kill hosts at every stage of an input's way, cause every other fault, and count what is lost or doubled; writes
+    /// `bench/FAULTS.md`.
+    Faults {
+        /// How often hosts are killed.
+        #[arg(long, default_value_t = 50)]
+        rounds: usize,
+        /// What chance begins with; a run with the same seed makes the same choices. Without it any.
+        #[arg(long)]
+        seed: Option<u64>,
+    },
     /// Run one of the targets in `fuzz` under libFuzzer for some time; needs `cargo install cargo-fuzz`.
     Fuzz {
         /// The target.
@@ -110,6 +121,7 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         }
         Task::Instructions => bench::run(&workspace, "instructions", &[]),
         Task::Containment => bench::containment(&workspace),
+        Task::Faults { rounds, seed } => faults::run(&workspace, rounds, seed),
         Task::Fuzz { target, minutes } => fuzz::run(&workspace, &target, minutes),
         Task::Soak { minutes } => soak::run(&workspace, minutes),
         Task::Services { action } => services::run(&workspace, action),

@@ -4,6 +4,7 @@ use std::time::Instant;
 use signalbox_capabilities::business::BusinessDirectory;
 use signalbox_capabilities::cron::ScheduleRoom;
 use signalbox_capabilities::{CallScope, JournalEntry};
+use signalbox_crash_points::{CrashPoint, pass};
 use signalbox_graph::{Inputs, Scope as EdgeScope, Stepper};
 use signalbox_model::{BusinessInfo, Outcome, Source, Timestamp, UserAccess, correlation_id, decision_id};
 use signalbox_sandbox::{Generation, Sandbox};
@@ -187,6 +188,7 @@ impl Executor {
         // This host attempts the effects first: no other host looks for them as long as it may be at it.
         parts.store.lease_due_effects(&mut written.record);
         drop(scope);
+        pass(CrashPoint::BeforeCommit);
         let committed = match parts.store.commit_decision(&written.record).await {
             // The decision would be too large again next time, so the record says only that it was too large.
             Err(error @ StoreError::TooLarge { .. }) => {
@@ -196,7 +198,7 @@ impl Executor {
             committed => committed?,
         };
         match committed {
-            Committed::New => {}
+            Committed::New => pass(CrashPoint::AfterCommit),
             Committed::Duplicate(record) => {
                 metrics::duplicate();
                 return Ok(Decided { record: Arc::new(*record), duplicate: true });

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use signalbox_crash_points::{CrashPoint, pass};
 use signalbox_executor::{DecideError, Decided, NodeEvent};
 use signalbox_model::Content;
 use signalbox_store::{Accepted, AcceptedInput, StoreError};
@@ -66,7 +67,9 @@ impl Intake {
         permit: AdmissionPermit,
     ) -> Result<Acceptance, IntakeError> {
         let receipt = Receipt::of(&accepted);
+        pass(CrashPoint::InputReceived);
         let stored = self.shared.store.accept_input(&accepted).await;
+        pass(CrashPoint::InputStored);
         match stored.map_err(|error| IntakeError::Decide(error.into()))? {
             Accepted::New => {
                 self.start(accepted, watcher, SubmitOptions { durable: true, permit: Some(permit), given_up: None })?;

@@ -1,6 +1,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use signalbox_crash_points::{CrashPoint, pass};
 use signalbox_executor::{DecideError, Decided, NodeEvent, Progress};
 use signalbox_model::{AgentInput, Outcome};
 use signalbox_store::AcceptedInput;
@@ -146,6 +147,7 @@ pub(super) async fn run(shared: Arc<Shared>, in_flight: Arc<InFlightInput>, entr
             // Recovery finds the input again, sees its decision and notes it then.
             tracing::warn!(%error, "cannot note that an accepted input is decided");
         }
+        pass(CrashPoint::InputFinished);
     }
     let result = match result {
         Ok(decided)
@@ -239,7 +241,10 @@ async fn decide_durably(shared: &Shared, in_flight: &Arc<InFlightInput>) -> Resu
 
 async fn accept(shared: &Shared, in_flight: &InFlightInput) {
     match shared.store.accept_input(&in_flight.accepted).await {
-        Ok(_) => in_flight.accepted(),
+        Ok(_) => {
+            pass(CrashPoint::InputStored);
+            in_flight.accepted();
+        }
         // Without an acknowledgement the client sends the message again if the decision fails too.
         Err(error) => tracing::warn!(%error, "cannot store an input to acknowledge it early"),
     }

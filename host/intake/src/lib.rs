@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
 use jiff::SignedDuration;
+use signalbox_crash_points::{CrashPoint, pass};
 use signalbox_delivery::Relay;
 use signalbox_executor::{AccessError, Authorized, DecideError};
 use signalbox_graph::Inputs;
@@ -192,6 +193,7 @@ impl Intake {
         if self.shared.stopping.is_cancelled() {
             return Err(IntakeError::Draining);
         }
+        pass(CrashPoint::InputReceived);
         self.start(accepted, Some(watcher), SubmitOptions::default()).map(|_| ())
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
+use signalbox_crash_points::{CrashPoint, pass};
 use signalbox_delivery::may_review;
 use signalbox_executor::{ReviewError, SubmittedReview};
 use signalbox_model::{DecisionModel, ErrorCode, ErrorType, REVIEW_PERMISSION, ReviewRequest, Source, UserAccess};
@@ -148,7 +149,9 @@ impl Intake {
             fingerprint: serde_json::to_vec(&request).ok().map(|said| hex::encode(Sha256::digest(said))),
             request,
         };
+        pass(CrashPoint::BeforeReview);
         let reviewed = signalbox_executor::review(&shared.store, found, submitted).await?;
+        pass(CrashPoint::AfterReview);
         if !reviewed.duplicate {
             shared.relay.reviewed(&reviewed.record);
         }

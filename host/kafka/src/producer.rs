@@ -5,6 +5,7 @@ use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _};
+use signalbox_crash_points::{CrashPoint, pass};
 
 use crate::{KafkaConnection, KafkaConnectionError, KafkaLog, SendError};
 
@@ -72,6 +73,7 @@ impl KafkaProducer {
         outgoing.key = record.key;
         outgoing.payload = record.value;
         let delivery = producer.send_result(outgoing).map_err(|(error, _)| error_of(&error))?;
+        pass(CrashPoint::RecordUnconfirmed);
         match tokio::time::timeout(self.timeout + SLACK, delivery).await {
             Ok(Ok(Ok(_))) => Ok(()),
             Ok(Ok(Err((error, _)))) => Err(error_of(&error)),

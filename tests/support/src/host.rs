@@ -1,9 +1,11 @@
 use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use serde::Deserialize;
 use serde_json::Value;
+use signalbox_crash_points::{CRASH_VARIABLE, CrashPoint};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
@@ -13,7 +15,7 @@ use crate::{Client, DEADLINE, LOADING, Log, Process, Setup, Usage, artefacts};
 /// A running `signalbox serve`; it is killed when this value is dropped.
 #[derive(Debug)]
 pub struct Host {
-    setup: Setup,
+    setup: Arc<Setup>,
     process: Child,
     ready: Ready,
     log: Log,
@@ -26,10 +28,27 @@ struct Ready {
     websocket: String,
 }
 
+/// The host ended before it was ready.
+#[derive(Debug, thiserror::Error)]
+#[error("the host ended with {status}; its log ends with\n{log}")]
+pub struct EndedEarly {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// The last lines of its log.
+    pub log: String,
+}
+
 impl Host {
-    pub(crate) async fn start(setup: Setup) -> Result<Self> {
+    /// Starts a host on these files, beside others that run on them.
+    pub async fn start(setup: Arc<Setup>) -> Result<Self> {
+        Self::start_to_crash(setup, None).await
+    }
+
+    /// Starts a host that ends itself when it passes a stage for the given time. The error is a [`EndedEarly`] when the
+    /// host ended before it was ready.
+    pub async fn start_to_crash(setup: Arc<Setup>, crash: Option<(CrashPoint, u32)>) -> Result<Self> {
         let log = Log::new();
-        let (process, ready) = spawn(&setup, &log).await?;
+        let (process, ready) = spawn(&setup, crash, &log).await?;
         Ok(Self { setup, process, ready, log })
     }
 
@@ -86,6 +105,11 @@ impl Host {
         kill_process(pid.context("the host has ended already")?, signal).context("the signal cannot be sent")
     }
 
+    /// Whether the process has ended, and how.
+    pub fn has_ended(&mut self) -> Result<Option<ExitStatus>> {
+        self.process.try_wait().context("the host cannot be waited for")
+    }
+
     /// Waits until it has ended by itself.
     pub async fn ended(&mut self) -> Result<ExitStatus> {
         let ended = timeout(DEADLINE, self.process.wait()).await;
@@ -97,7 +121,7 @@ impl Host {
         if self.process.try_wait()?.is_none() {
             bail!("the old process still runs; kill or terminate it first");
         }
-        (self.process, self.ready) = spawn(&self.setup, &self.log).await?;
+        (self.process, self.ready) = spawn(&self.setup, None, &self.log).await?;
         Ok(())
     }
 
@@ -134,12 +158,13 @@ impl Host {
     }
 }
 
-async fn spawn(setup: &Setup, log: &Log) -> Result<(Child, Ready)> {
+async fn spawn(setup: &Setup, crash: Option<(CrashPoint, u32)>, log: &Log) -> Result<(Child, Ready)> {
     let _loading = LOADING.lock().await;
     let mut process = Command::new(artefacts::signalbox()?)
         .args(["serve", "--config"])
         .arg(setup.config_file()?)
         .envs(setup.environment().iter().cloned())
+        .envs(crash.map(|(point, passing)| (CRASH_VARIABLE, format!("{}:{passing}", point.name()))))
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .kill_on_drop(true)
@@ -154,7 +179,7 @@ async fn spawn(setup: &Setup, log: &Log) -> Result<(Child, Ready)> {
         let status = timeout(DEADLINE, process.wait()).await??;
         // The last log lines may still be on their way.
         timeout(DEADLINE, following).await??;
-        bail!("the host ended with {status}; its log ends with\n{}", log.tail());
+        return Err(EndedEarly { status, log: log.tail() }.into());
     };
     let ready = serde_json::from_str(&first).with_context(|| format!("the ready line is `{first}`"))?;
     // Read on, so that the host never blocks on a full pipe.

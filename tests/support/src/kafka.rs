@@ -77,12 +77,12 @@ impl Kafka {
     pub fn start() -> Result<Self> {
         match env::var(VARIABLE).ok().filter(|brokers| !brokers.is_empty()) {
             Some(brokers) => Self::at(brokers, None),
-            None => Self::mock(),
+            None => Self::mock(1),
         }
     }
 
-    fn mock() -> Result<Self> {
-        let cluster = Cluster::start()?;
+    fn mock(brokers: i32) -> Result<Self> {
+        let cluster = Cluster::start(brokers)?;
         Self::at(cluster.brokers(), Some(Arc::new(cluster)))
     }
 
@@ -194,6 +194,19 @@ impl Kafka {
             }
         }
         Ok(found)
+    }
+
+    /// All records that a topic has now.
+    pub async fn all(&self, topic: &str) -> Result<Vec<Read>> {
+        let consumer: BaseConsumer = self.client().set("group.id", self.name("reading")).create()?;
+        let name = self.name(topic);
+        let metadata = consumer.fetch_metadata(Some(&name), DEADLINE).context("the topic cannot be looked at")?;
+        let mut count = 0;
+        for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
+            let (first, next) = consumer.fetch_watermarks(&name, partition.id(), DEADLINE)?;
+            count += usize::try_from(next - first)?;
+        }
+        self.read(topic, count).await
     }
 
     fn client(&self) -> ClientConfig {

@@ -12,8 +12,11 @@ mod log;
 mod machine;
 mod process;
 pub mod provenance;
+mod receiver;
 mod server;
 mod setup;
+mod store_proxy;
+mod store_server;
 mod token;
 mod usage;
 
@@ -22,15 +25,19 @@ use std::time::Duration;
 pub use api::Caller;
 pub use artefacts::{bundle, compiled, signalbox};
 pub use client::{Client, Closed};
-pub use host::Host;
+pub use host::{EndedEarly, Host};
 pub use kafka::{Kafka, MockKafka, Read, Sent};
 pub use log::Log;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub use machine::Machine;
 pub use process::Process;
 pub use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+pub use receiver::{Received, Receiver, Reception};
 pub use server::Server;
 pub use setup::Setup;
+pub use signalbox_crash_points::CrashPoint;
+pub use store_proxy::{StoreCalls, StoreFaults, StoreProxy};
+pub use store_server::StoreServer;
 pub use token::{BadToken, Token, bad_tokens};
 pub use usage::Usage;
 

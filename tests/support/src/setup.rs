@@ -1,6 +1,7 @@
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use serde_json::json;
@@ -17,7 +18,7 @@ pub struct Setup {
     folder: TempDir,
     bundles: Vec<PathBuf>,
     llm: Option<String>,
-    store: &'static str,
+    store: String,
     shutdown_delay: &'static str,
     instances: u32,
     extra: String,
@@ -30,7 +31,7 @@ impl Setup {
         let folder = TempDir::new().context("a folder for the host cannot be made")?;
         fs::create_dir(folder.path().join("business"))?;
         fs::write(folder.path().join("secret"), SECRET)?;
-        let (store, extra) = ("path = \"store.db\"", String::new());
+        let (store, extra) = ("path = \"store.db\"".to_owned(), String::new());
         let environment = Vec::new();
         // Hosts under test have no load balancer.
         let shutdown_delay = "0s";
@@ -77,8 +78,13 @@ impl Setup {
     }
 
     /// Uses a store in memory instead of one in a file.
-    pub fn store_in_memory(mut self) -> Self {
-        self.store = "backend = \"memory\"";
+    pub fn store_in_memory(self) -> Self {
+        self.store("backend = \"memory\"")
+    }
+
+    /// Uses the store that these keys of `[store]` describe.
+    pub fn store(mut self, toml: impl Into<String>) -> Self {
+        self.store = toml.into();
         self
     }
 
@@ -98,6 +104,12 @@ impl Setup {
     pub fn config(mut self, toml: &str) -> Self {
         self.extra.push_str(toml);
         self.extra.push('\n');
+        self
+    }
+
+    /// Sets an environment variable of the host's process.
+    pub fn environment_variable(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+        self.environment.push((name.into(), value.into()));
         self
     }
 
@@ -144,7 +156,7 @@ impl Setup {
 
     /// Starts a host on these files and waits until it is ready.
     pub async fn start(self) -> Result<Host> {
-        Host::start(self).await
+        Host::start(Arc::new(self)).await
     }
 
     /// Runs `signalbox` with these arguments and the configuration, to its end.

@@ -10,6 +10,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("signalbox-model", 0),
     ("signalbox-bindings", 0),
     ("signalbox-limits", 0),
+    ("signalbox-crash-points", 0),
     ("signalbox-diagnostics", 1),
     ("signalbox-store", 1),
     ("signalbox-sessions", 1),
@@ -43,7 +44,7 @@ const FENCES: &[Fence] = &[
     },
     Fence { library: "rdkafka*", crates: &["signalbox-kafka", "signalbox-trigger-kafka", "signalbox-tests-support"] },
     Fence { library: "aws-*", crates: &["signalbox-store"] },
-    Fence { library: "dynoxide*", crates: &["signalbox-store"] },
+    Fence { library: "dynoxide*", crates: &["signalbox-store", "signalbox-tests-support"] },
     Fence { library: "rusqlite*", crates: &["signalbox-store"] },
     Fence {
         library: "axum*",
@@ -58,13 +59,17 @@ const FENCES: &[Fence] = &[
             "signalbox-bench",
         ],
     },
-    Fence { library: "hyper*", crates: &["signalbox-http", "signalbox-trigger-websocket", "signalbox-server"] },
+    Fence {
+        library: "hyper*",
+        crates: &["signalbox-http", "signalbox-trigger-websocket", "signalbox-server", "signalbox-tests-support"],
+    },
     Fence { library: "governor", crates: &["signalbox-limits"] },
     Fence {
         library: "clap*",
         crates: &[
             "signalbox-server",
             "signalbox-tests-containment",
+            "signalbox-tests-faults",
             "signalbox-tests-soak",
             "signalbox-bench",
             "xtask",

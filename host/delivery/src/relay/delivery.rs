@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use signalbox_crash_points::{CrashPoint, pass};
 use signalbox_model::{RetryPolicy, Timestamp};
 use signalbox_store::{DecisionRecord, Effect, EffectLease, EffectState, EffectUpdate, Store, StoreError};
 use tokio::sync::{Notify, mpsc};
@@ -62,6 +63,7 @@ impl DeliveryContext {
             }
         };
         let Some(lease) = record.lease.clone() else { return };
+        pass(CrashPoint::EffectsLeased);
         let mut due: BTreeMap<Route, Vec<&Effect>> = BTreeMap::new();
         for effect in record.effects.iter().filter(|effect| is_due(effect, now)) {
             if let Some(route) = Route::of(effect) {
@@ -161,6 +163,7 @@ impl DeliveryContext {
     async fn report(&self, record: &DecisionRecord, lease: &EffectLease, updates: &[EffectUpdate], done: bool) {
         let (id, business_id) = (&record.decision.id, &record.decision.business_id);
         let reported = self.store.report_effects(id, business_id, lease, updates, done).await;
+        pass(CrashPoint::EffectsReported);
         for update in updates {
             let effect = record.effects.iter().find(|effect| effect.id == update.effect_id);
             let result = if reported.is_ok() { state_name(&update.state) } else { "unreported" };

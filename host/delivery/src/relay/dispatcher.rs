@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use recloser::{AsyncRecloser, Error as BreakerError, Recloser};
+use signalbox_crash_points::{CrashPoint, pass};
 use signalbox_limits::FairQueue;
 use signalbox_model::{Priority, Timestamp};
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -207,7 +208,9 @@ impl DispatcherTask {
         attempts.spawn(async move {
             let began = Instant::now();
             let attempt = async {
+                pass(CrashPoint::BeforeAttempt);
                 let result = tokio::time::timeout(deadline, target.attempt(&order.due)).await;
+                pass(CrashPoint::AfterAttempt);
                 match result.unwrap_or_else(|_| unanswered(deadline)) {
                     AttemptResult::Unavailable { reason } => Err(reason),
                     result => Ok(result),

@@ -13,6 +13,7 @@ mod chain;
 mod config;
 mod cron;
 mod dynamodb;
+mod effects;
 mod failures;
 mod handler;
 mod http;

@@ -35,7 +35,12 @@ impl Deref for MockKafka {
 impl MockKafka {
     /// A cluster without topics.
     pub fn start() -> Result<Self> {
-        let kafka = Kafka::mock()?;
+        Self::with_brokers(1)
+    }
+
+    /// A cluster of several brokers, without topics.
+    pub fn with_brokers(count: i32) -> Result<Self> {
+        let kafka = Kafka::mock(count)?;
         let cluster = kafka.mock.clone().context("the cluster is no mock")?;
         Ok(Self { kafka, cluster })
     }
@@ -48,6 +53,18 @@ impl MockKafka {
     /// Makes the brokers reachable again.
     pub fn up(&self) -> Result<()> {
         self.cluster.handle().broker_up(-1).context("the brokers do not come back")
+    }
+
+    /// Delays every answer of the brokers.
+    pub fn slow(&self, delay: Duration) -> Result<()> {
+        self.cluster.handle().broker_round_trip_time(-1, delay).context("the brokers do not slow down")
+    }
+
+    /// Makes a broker the leader of a partition; the brokers are numbered from 1.
+    pub fn lead(&self, topic: &str, partition: i32, broker: i32) -> Result<()> {
+        let name = self.name(topic);
+        let moved = self.cluster.handle().partition_leader(&name, partition, Some(broker));
+        moved.with_context(|| format!("partition {partition} of {name} does not move to broker {broker}"))
     }
 
     /// Makes the next requests of this kind fail with these errors, one each.
@@ -82,7 +99,7 @@ impl MockKafka {
     }
 }
 
-/// One broker of the mock cluster, in this process.
+/// The mock cluster, in this process.
 pub(super) struct Cluster {
     /// The client that owns the cluster; it sends nothing.
     owner: BaseProducer,
@@ -95,9 +112,9 @@ impl std::fmt::Debug for Cluster {
 }
 
 impl Cluster {
-    pub(super) fn start() -> Result<Self> {
+    pub(super) fn start(brokers: i32) -> Result<Self> {
         let owner: BaseProducer = ClientConfig::new()
-            .set("test.mock.num.brokers", "1")
+            .set("test.mock.num.brokers", brokers.to_string())
             .create()
             .context("a mock cluster cannot be started")?;
         owner.client().mock_cluster().context("the client has no cluster")?;
