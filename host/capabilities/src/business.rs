@@ -2,8 +2,10 @@
 
 mod directory;
 mod file;
+mod notifications;
 
 pub use directory::{BusinessDirectory, BusinessNotLoaded, DirectoryError};
+pub use notifications::NotificationReceivers;
 
 use serde_json::Value;
 use signalbox_bindings::signalbox::agent::types as wit;

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use signalbox_model::{HumanDuration, RetryPolicy};
 
-use crate::ExternalCallConfig;
+use crate::{AdminConfig, EmailConfig, ExternalCallConfig, NotificationWebhookConfig};
 
 /// `[delivery]`: how effects leave.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -27,6 +27,12 @@ pub struct RelayConfig {
     pub http: TargetConfig,
     /// Where external calls of decisions may go.
     pub external_calls: ExternalCallConfig,
+    /// The server that takes e-mails of notifications.
+    pub email: EmailConfig,
+    /// The receivers of notifications by webhook.
+    pub notification_webhooks: NotificationWebhookConfig,
+    /// Who gets the host's own notices.
+    pub admin: AdminConfig,
     /// Notifications to people who are connected.
     pub websocket: TargetConfig,
     /// Changes of schedules.
@@ -49,6 +55,9 @@ impl Default for RelayConfig {
             kafka: TargetConfig::default(),
             http: TargetConfig::default(),
             external_calls: ExternalCallConfig::default(),
+            email: EmailConfig::default(),
+            admin: AdminConfig::default(),
+            notification_webhooks: NotificationWebhookConfig::default(),
             websocket: TargetConfig::default(),
             schedules: TargetConfig::default(),
         }

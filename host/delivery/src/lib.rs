@@ -4,6 +4,7 @@
 //! Effects are stored with their decision before anything here hears of it, so a crash loses none: the [`Relay`] finds
 //! them again in the store. Answers are no effects; they are served from the record, now or when a client resumes.
 
+mod admin;
 mod config;
 mod metrics;
 mod notice;
@@ -14,6 +15,7 @@ mod route;
 mod target;
 mod targets;
 
+pub use admin::{AdminConfig, AdminEvent, AdminNoticeTask, AdminNotices};
 pub use config::{RelayConfig, RetryConfig, TargetConfig};
 pub use metrics::describe_metrics;
 pub use notice::{Audience, Notice, Recipient};
@@ -22,7 +24,9 @@ pub use review::{may_review, review_view};
 pub use route::TARGETS;
 pub use target::{AttemptResult, DueEffect, EffectTarget};
 pub use targets::{
-    ActingDecision, DevelopmentSink, EFFECT_RECORD_HEADERS, EffectRecord, ExternalCallConfig, ExternalCallReceivers,
-    FallbackAudience, FallbackMessageType, FallbackRecord, HostPattern, HttpTarget, KafkaTarget, KafkaTopics,
-    ReceiverConfig, ReceiverError, ResourceActionRecord, SinkEntry, UnmappedTopic, UnsendableEffect,
+    ActingDecision, DevelopmentSink, EFFECT_RECORD_HEADERS, EffectRecord, EmailConfig, EmailConfigError,
+    EmailEncryption, EmailServer, EmailTarget, ExternalCallConfig, ExternalCallReceivers, FallbackAudience,
+    FallbackMessageType, FallbackRecord, HostPattern, HttpTarget, KafkaTarget, KafkaTopics, NotificationReceiverConfig,
+    NotificationWebhookConfig, NotificationWebhookTarget, NotificationWebhooks, ReceiverConfig, ReceiverError,
+    ResourceActionRecord, SinkEntry, UnmappedTopic, UnsendableEffect, WebhookFormat,
 };

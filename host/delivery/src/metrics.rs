@@ -21,6 +21,8 @@ pub(crate) const QUEUE_FULL: &str = "signalbox_relay_queue_full_total";
 pub(crate) const BACKLOG: &str = "signalbox_effect_backlog_decisions";
 /// How old the oldest of them is.
 pub(crate) const BACKLOG_OLDEST: &str = "signalbox_effect_backlog_oldest_seconds";
+/// Notices to operators by what became of them.
+pub(crate) const ADMIN_NOTICES: &str = "signalbox_admin_notices_total";
 /// Responses by whether their recipient was connected.
 pub(crate) const RESPONSES: &str = "signalbox_responses_total";
 
@@ -61,6 +63,11 @@ pub fn describe_metrics() {
         Unit::Seconds,
         "How long the oldest of these decisions has been due, or since when it is decided where nothing is due; 0 when \
          there is none"
+    );
+    describe_counter!(
+        ADMIN_NOTICES,
+        Unit::Count,
+        "Notices to operators by result: sent or failed for each receiver, or an event that was not gathered"
     );
     describe_counter!(
         RESPONSES,

@@ -11,12 +11,14 @@ mod delivery;
 mod dispatcher;
 mod handovers;
 mod search;
+mod watch;
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use signalbox_model::HumanDuration;
+use signalbox_capabilities::business::BusinessDirectory;
+use signalbox_model::{DEAD_LETTER, HumanDuration};
 use signalbox_sessions::{Encoded, ServerFrame, Sessions, response_frames};
 use signalbox_store::{DecisionRecord, Handover, Store};
 use tokio::sync::mpsc;
@@ -28,7 +30,7 @@ use crate::metrics::{DECISIONS_IN_DELIVERY, QUEUE_FULL, RESPONSES};
 use crate::route::Route;
 use crate::targets::schedules::{ScheduleListener, ScheduleTarget};
 use crate::targets::websocket::{Connections, FallbackTarget, TakenResponses, WebSocketTarget};
-use crate::{Audience, EffectTarget, RelayConfig, review};
+use crate::{AdminEvent, AdminNotices, Audience, EffectTarget, RelayConfig, review};
 use begun::BegunLeases;
 use delivery::{Alarms, DeliveryContext};
 use dispatcher::{Dispatcher, DispatcherTask};
@@ -47,6 +49,7 @@ pub struct Relay {
     connections: Connections,
     queue: mpsc::Sender<Arc<DecisionRecord>>,
     handovers: mpsc::Sender<Handover>,
+    admin: AdminNotices,
 }
 
 /// The relay's own task: has effects attempted, from the queue, and from the store those the queue never saw.
@@ -61,6 +64,10 @@ pub struct RelayTask {
     schedules_per_business: usize,
     kafka: Option<Arc<dyn EffectTarget>>,
     http: Option<Arc<dyn EffectTarget>>,
+    email: Option<Arc<dyn EffectTarget>>,
+    notification_webhooks: Option<Arc<dyn EffectTarget>>,
+    directory: Option<Arc<BusinessDirectory>>,
+    admin: AdminNotices,
 }
 
 impl Relay {
@@ -74,7 +81,7 @@ impl Relay {
         let (sender, receiver) = mpsc::channel(config.queue.max(1));
         let (handovers, told) = mpsc::channel(HANDOVERS);
         let connections = Connections { sessions, audience, taken: TakenResponses::default() };
-        let relay = Self { connections: connections.clone(), queue: sender, handovers };
+        let relay = Self { connections: connections.clone(), queue: sender, handovers, admin: AdminNotices::default() };
         let task = RelayTask {
             config,
             store,
@@ -86,13 +93,28 @@ impl Relay {
             schedules_per_business: usize::MAX,
             kafka: None,
             http: None,
+            email: None,
+            notification_webhooks: None,
+            directory: None,
+            admin: AdminNotices::default(),
         };
         (relay, task)
+    }
+
+    /// Tells operators of inputs that were given up.
+    pub fn with_admin_notices(mut self, admin: AdminNotices) -> Self {
+        self.admin = admin;
+        self
     }
 
     /// Sends a stored decision's answers to connected users, and has its effects attempted. Never waits: a decision
     /// that does not fit into the queue is in the store, and the search finds it there.
     pub fn committed(&self, record: &Arc<DecisionRecord>) {
+        let decision = &record.decision;
+        if decision.metadata.as_ref().is_some_and(|metadata| metadata.contains_key(DEAD_LETTER)) {
+            let (business_id, decision_id) = (decision.business_id.clone(), decision.id.clone());
+            self.admin.tell(AdminEvent::InputGivenUp { business_id, decision_id });
+        }
         self.respond(record);
         self.reviewed(record);
     }
@@ -170,6 +192,30 @@ impl RelayTask {
         self
     }
 
+    /// Sends notifications by the channels of their business besides the WebSocket. Without it, they have none.
+    pub fn with_channels_of(mut self, directory: Arc<BusinessDirectory>) -> Self {
+        self.directory = Some(directory);
+        self
+    }
+
+    /// Sends e-mails of notifications through it. Without it, they wait until there is such a target.
+    pub fn with_email(mut self, target: Arc<dyn EffectTarget>) -> Self {
+        self.email = Some(target);
+        self
+    }
+
+    /// Sends webhooks of notifications through it. Without it, they wait until there is such a target.
+    pub fn with_notification_webhooks(mut self, target: Arc<dyn EffectTarget>) -> Self {
+        self.notification_webhooks = Some(target);
+        self
+    }
+
+    /// Tells operators of dead letters, and of targets that stay away.
+    pub fn with_admin_notices(mut self, admin: AdminNotices) -> Self {
+        self.admin = admin;
+        self
+    }
+
     /// Has effects attempted until `stop`, then those that are in the queue, and returns when all attempts have ended.
     pub async fn run(mut self, stop: CancellationToken) {
         let mut dispatcher_tasks = JoinSet::new();
@@ -185,6 +231,8 @@ impl RelayTask {
             alarms: Alarms::default(),
             begun: BegunLeases::default(),
             left: Mutex::new(HashSet::new()),
+            directory: self.directory.take(),
+            admin: self.admin.clone(),
         });
         let (found_sender, mut found) = mpsc::channel(FOUND);
         let mut searches = self.searches(&delivery, found_sender);
@@ -237,12 +285,14 @@ impl RelayTask {
             per_business: self.schedules_per_business,
             listener: self.schedule_listener.take(),
         };
-        let targets: [(Route, Option<Arc<dyn EffectTarget>>); 5] = [
+        let targets: [(Route, Option<Arc<dyn EffectTarget>>); 7] = [
             (Route::Websocket, Some(Arc::new(websocket))),
             (Route::Schedules, Some(Arc::new(schedules))),
             (Route::Fallback, Some(Arc::new(fallback))),
             (Route::Kafka, kafka),
             (Route::Http, self.http.take()),
+            (Route::Email, self.email.take()),
+            (Route::NotificationWebhooks, self.notification_webhooks.take()),
         ];
         let made = targets.into_iter().filter_map(|(route, target)| {
             let (dispatcher, task) = Dispatcher::new(route, target?, self.target_config(route));
@@ -258,6 +308,8 @@ impl RelayTask {
             Route::Schedules => self.config.schedules.clone(),
             Route::Kafka | Route::Fallback => self.config.kafka.clone(),
             Route::Http => self.config.http.clone(),
+            Route::Email => self.config.email.target(),
+            Route::NotificationWebhooks => self.config.notification_webhooks.target(),
         };
         TargetConfig {
             concurrency: concurrency.max(1),
@@ -272,6 +324,8 @@ impl RelayTask {
         for (route, dispatcher) in &delivery.dispatchers {
             searches.spawn(search.clone().held_back(*route, dispatcher.clone()));
         }
+        let after = self.config.admin.unavailable_after.0;
+        searches.spawn(watch::targets(delivery.dispatchers.clone(), self.admin.clone(), after));
         searches.spawn(search.due());
         searches
     }

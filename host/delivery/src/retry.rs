@@ -42,6 +42,7 @@ pub(crate) fn state_after(
 fn policy<'p>(effect: &'p Effect, default_policy: &'p RetryPolicy) -> &'p RetryPolicy {
     match &effect.kind {
         EffectKind::Action(action) => action.retry_policy.as_ref().unwrap_or(default_policy),
+        EffectKind::ChannelNotification { retry_policy, .. } => retry_policy.as_ref().unwrap_or(default_policy),
         _ => default_policy,
     }
 }

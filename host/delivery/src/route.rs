@@ -1,6 +1,6 @@
 //! Which target an effect is for.
 
-use signalbox_model::{ActionType, Priority};
+use signalbox_model::{ActionType, NotificationMedium, Priority};
 use signalbox_store::{Effect, EffectKind};
 
 /// The targets that there are.
@@ -16,11 +16,22 @@ pub(crate) enum Route {
     Http,
     /// The fallback topic, for messages to people that are in the mailbox.
     Fallback,
+    /// A server of e-mail.
+    Email,
+    /// Receivers of notifications.
+    NotificationWebhooks,
 }
 
 /// The names of the targets, by which effects are held back.
-pub const TARGETS: [&str; 5] =
-    [Route::Websocket.name(), Route::Schedules.name(), Route::Kafka.name(), Route::Http.name(), Route::Fallback.name()];
+pub const TARGETS: [&str; 7] = [
+    Route::Websocket.name(),
+    Route::Schedules.name(),
+    Route::Kafka.name(),
+    Route::Http.name(),
+    Route::Fallback.name(),
+    Route::Email.name(),
+    Route::NotificationWebhooks.name(),
+];
 
 impl Route {
     /// The route of an effect; none for what only a newer version of the host knows.
@@ -34,6 +45,11 @@ impl Route {
             },
             EffectKind::Notification { .. } | EffectKind::Response { .. } => Some(Self::to_people(effect)),
             EffectKind::KafkaRecord { .. } => Some(Self::Kafka),
+            EffectKind::ChannelNotification { medium, .. } => match medium {
+                NotificationMedium::Email => Some(Self::Email),
+                NotificationMedium::Webhook => Some(Self::NotificationWebhooks),
+                NotificationMedium::Unknown(_) => None,
+            },
             EffectKind::Schedule { .. } | EffectKind::CancelSchedule { .. } if effect.kind.is_known() => {
                 Some(Self::Schedules)
             }
@@ -53,6 +69,8 @@ impl Route {
             Self::Kafka => "kafka",
             Self::Http => "http",
             Self::Fallback => "fallback",
+            Self::Email => "email",
+            Self::NotificationWebhooks => "notification-webhooks",
         }
     }
 
@@ -64,11 +82,18 @@ impl Route {
                 format!("the action on resource `{}` cannot be sent", action.target)
             }
             EffectKind::Action(action) => format!("`{}` cannot be called", action.target),
+            EffectKind::ChannelNotification { channel, .. } => {
+                format!("the notification cannot leave by channel `{channel}`")
+            }
             _ => "it cannot leave".to_owned(),
         };
         let configured = match self {
             Self::Kafka => "no Kafka cluster is configured",
             Self::Http => "no receiver of external calls is configured ([delivery.external-calls])",
+            Self::Email => "no server of e-mail is configured ([delivery.email])",
+            Self::NotificationWebhooks => {
+                "no receiver of notifications is configured ([delivery.notification-webhooks]), or [egress] is switched off"
+            }
             Self::Websocket | Self::Schedules | Self::Fallback => "the target is not there",
         };
         format!("{configured}, so {what}")
@@ -86,6 +111,7 @@ pub(crate) fn kind(effect: &Effect) -> &'static str {
         },
         EffectKind::Notification { .. } => "notification",
         EffectKind::Response { .. } => "response",
+        EffectKind::ChannelNotification { .. } => "channel_notification",
         EffectKind::KafkaRecord { .. } => "kafka_record",
         EffectKind::Schedule { .. } | EffectKind::CancelSchedule { .. } => "schedule",
         EffectKind::Unknown(_) => "unknown",
@@ -94,11 +120,13 @@ pub(crate) fn kind(effect: &Effect) -> &'static str {
 
 /// The priority of an effect. One that only a newer version knows counts as the usual one.
 pub(crate) fn priority(effect: &Effect) -> Priority {
-    match &effect.kind {
-        EffectKind::Action(action) => match action.priority {
-            Priority::Unknown(_) => Priority::default(),
-            known => known,
-        },
+    let written = match &effect.kind {
+        EffectKind::Action(action) => action.priority,
+        EffectKind::ChannelNotification { priority, .. } => *priority,
         _ => Priority::default(),
+    };
+    match written {
+        Priority::Unknown(_) => Priority::default(),
+        known => known,
     }
 }

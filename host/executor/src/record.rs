@@ -215,14 +215,16 @@ impl Contributions {
     /// The last verdict in merge order wins; the other contributions are concatenated.
     fn from_run(finished: FinishedRun) -> Result<Self, RunFailure> {
         let (mut verdict, mut actions, mut responses, mut effects) = (None, Vec::new(), Vec::new(), Vec::new());
+        let mut models = Vec::new();
         for (_, mut contribution) in finished.contributions {
+            models.append(&mut contribution.models);
             verdict = contribution.verdict.take().or(verdict);
             actions.append(&mut contribution.actions);
             responses.append(&mut contribution.responses);
             effects.append(&mut contribution.effects);
         }
         let verdict = verdict.ok_or(RunFailure::NoVerdict)?;
-        let models = responses.iter().filter_map(|response| response.model.clone()).collect();
+        models.extend(responses.iter().filter_map(|response| response.model.clone()));
         Ok(Self { verdict, actions, responses, effects, models, session: Some(finished.session) })
     }
 

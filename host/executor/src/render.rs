@@ -1,12 +1,13 @@
-//! Renders the text of responses from the nearest message model and the response's data.
+//! Renders the text of responses from the nearest message model and the response's data, and that of notifications.
 
+mod notification;
 mod template;
 
 use std::sync::Arc;
 
 use moka::future::Cache;
 use signalbox_capabilities::rag::{ModelQuery, nearest};
-use signalbox_model::{AgentInput, BusinessInfo, MessageModel, ResponseContent, ResponseTarget, Timestamp};
+use signalbox_model::{AgentInput, BusinessInfo, JsonObject, MessageModel, ResponseContent, ResponseTarget, Timestamp};
 use signalbox_sandbox::NewResponse;
 use signalbox_store::{Store, StoreError};
 use tokio::sync::mpsc;
@@ -61,17 +62,37 @@ impl Renderer {
             let content = ResponseContent { text: response.text, data: response.data, template: None };
             return Ok(Rendered { target: response.target, recipient, content, model: None });
         };
-        let models = self.models(&code).await.map_err(|error| format!("message model {code}: {error}"))?;
         let locale = response.locale.as_deref();
-        let wanted = ModelQuery::of(business, input.location_id.as_deref(), None, locale);
-        let prepared = nearest(&models, &wanted).cloned().ok_or_else(|| {
-            format!("there is no message model {code} for {} in {}", business.business_type, wanted.locale)
-        })?;
-        let model = prepared.model().clone();
-        let (text, data) = self.rendering.words(prepared, response.data).await;
-        let text = text.map_err(|error| format!("message model {code} {}: {error}", model.version))?;
+        let prepared = self.nearest(&code, locale, input, business).await?;
+        let prepared = prepared.ok_or_else(|| missing(&code, locale, business))?;
+        let (text, data, model) = self.words(&code, prepared, response.data).await?;
         let content = ResponseContent { text: Some(text), data, template: Some(code) };
         Ok(Rendered { target: response.target, recipient, content, model: Some(model) })
+    }
+
+    /// The message model of a code that is the nearest to the business, the input's place and the language.
+    async fn nearest(
+        &self,
+        code: &str,
+        locale: Option<&str>,
+        input: &AgentInput,
+        business: &BusinessInfo,
+    ) -> Result<Option<Prepared>, String> {
+        let models = self.models(code).await.map_err(|error| format!("message model {code}: {error}"))?;
+        Ok(nearest(&models, &ModelQuery::of(business, input.location_id.as_deref(), None, locale)).cloned())
+    }
+
+    /// A text by a message model, the parameters again, and the model.
+    async fn words(
+        &self,
+        code: &str,
+        prepared: Prepared,
+        data: Option<JsonObject>,
+    ) -> Result<(String, Option<JsonObject>, Arc<MessageModel>), String> {
+        let model = prepared.model().clone();
+        let (text, data) = self.rendering.words(prepared, data).await;
+        let text = text.map_err(|error| format!("message model {code} {}: {error}", model.version))?;
+        Ok((text, data, model))
     }
 
     async fn models(&self, code: &str) -> Result<Arc<Vec<Prepared>>, StoreError> {
@@ -91,6 +112,11 @@ impl Renderer {
         // When the queue is full the use is not counted: the count is statistics for people and need not be exact.
         drop(self.uses.try_send(model));
     }
+}
+
+fn missing(code: &str, locale: Option<&str>, business: &BusinessInfo) -> String {
+    let locale = locale.unwrap_or(&business.locale);
+    format!("there is no message model {code} for {} in {locale}", business.business_type)
 }
 
 /// The task that counts: it takes the queued uses, and adds each model's uses with one write.

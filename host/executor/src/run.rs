@@ -7,7 +7,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use signalbox_capabilities::{CallRecord, CallScope, JournalEntry, json_weight};
 use signalbox_graph::{FailureKind, GraphResult, Next, Payloads, RunError, StepOutput, Stepper, Task, TaskResult};
-use signalbox_model::{JsonObject, PathStep, StepResult, Tokens};
+use signalbox_model::{ActionType, JsonObject, MessageModel, PathStep, StepResult, Tokens};
 use signalbox_sandbox::{Generation, NewAction, NodeCall, NodeFailure, NodeRun, NodeStep, Plugin, Sandbox, Verdict};
 use signalbox_store::EffectKind;
 use thiserror::Error;
@@ -19,7 +19,7 @@ use crate::{NodeEvent, Phase, Progress, metrics};
 /// How many characters of an unknown template's name an error repeats.
 const LONGEST_TEMPLATE: usize = 64;
 
-/// How many responses are rendered before the task yields to others.
+/// How many responses or notifications are rendered before the task yields to others.
 const AT_A_TIME: usize = 4;
 
 /// What one node contributed to the decision.
@@ -29,6 +29,8 @@ pub(crate) struct Contribution {
     pub actions: Vec<NewAction>,
     pub responses: Vec<Rendered>,
     pub effects: Vec<EffectKind>,
+    /// The message models that the actions' words are from.
+    pub models: Vec<Arc<MessageModel>>,
 }
 
 /// The most bytes that the actions, answers and effects of one decision may have together. The record is one item of
@@ -55,7 +57,10 @@ impl Contribution {
                 EACH + 2 * value.len() + headers.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>()
             }
             EffectKind::Schedule { payload, .. } => EACH + object(payload.as_ref()),
-            EffectKind::CancelSchedule { .. } | EffectKind::Response { .. } | EffectKind::Unknown(_) => EACH,
+            EffectKind::CancelSchedule { .. }
+            | EffectKind::Response { .. }
+            | EffectKind::ChannelNotification { .. }
+            | EffectKind::Unknown(_) => EACH,
         });
         let verdict =
             self.verdict.as_ref().map_or(0, |verdict| verdict.reasoning.len() + object(verdict.metadata.as_ref()));
@@ -230,20 +235,30 @@ impl Runner<'_> {
         (given, record)
     }
 
-    /// Renders a step's responses as part of the node's work, so that the node's `on-error` can handle a template that
-    /// fails.
+    /// Renders a step's responses and notifications as part of the node's work, so that the node's `on-error` can
+    /// handle a template that fails.
     async fn words(&self, step: NodeStep) -> Result<NodeResult, NodeFailure> {
-        let NodeStep { updates, goto, verdict, actions, responses } = step;
+        let NodeStep { updates, goto, verdict, mut actions, responses } = step;
+        let fatal = |message| NodeFailure { kind: FailureKind::Fatal, message };
+        let (input, business) = (&self.start.model.input, &self.start.business);
+        let mut models = Vec::new();
+        let notifications = actions.iter_mut().filter(|action| action.action_type == ActionType::Notification);
+        for (index, action) in notifications.enumerate() {
+            if index % AT_A_TIME == AT_A_TIME - 1 {
+                tokio::task::yield_now().await;
+            }
+            let used = self.renderer.render_notification(&mut action.payload, input, business).await;
+            models.extend(used.map_err(fatal)?);
+        }
         let mut rendered = Vec::with_capacity(responses.len());
         for (index, response) in responses.into_iter().enumerate() {
             if index % AT_A_TIME == AT_A_TIME - 1 {
                 // One node may give many responses, whose rendering together would keep the thread too long.
                 tokio::task::yield_now().await;
             }
-            let words = self.renderer.render(response, &self.start.model.input, &self.start.business).await;
-            rendered.push(words.map_err(|message| NodeFailure { kind: FailureKind::Fatal, message })?);
+            rendered.push(self.renderer.render(response, input, business).await.map_err(fatal)?);
         }
-        let contribution = Contribution { verdict, actions, responses: rendered, effects: Vec::new() };
+        let contribution = Contribution { verdict, actions, responses: rendered, effects: Vec::new(), models };
         Ok((updates, goto, contribution))
     }
 
@@ -262,11 +277,13 @@ impl Runner<'_> {
 /// Fails a step that uses a template which its plugin's list in the bundle does not have: only listed templates were
 /// checked at load. A plugin without a list may use any template.
 fn unlisted(plugin: &Plugin, step: &NodeStep) -> Option<NodeFailure> {
-    let named = step.responses.iter().filter_map(|response| response.template.as_deref());
-    let template = named.into_iter().find(|template| !plugin.may_say(template))?;
+    let named = step.responses.iter().filter_map(|response| Some(("response", response.template.as_deref()?)));
+    let notifications = step.actions.iter().filter(|action| action.action_type == ActionType::Notification);
+    let notified = notifications.filter_map(|action| Some(("notification", action.payload.get("template")?.as_str()?)));
+    let (what, template) = named.chain(notified).find(|(_, template)| !plugin.may_say(template))?;
     let template: String = template.chars().take(LONGEST_TEMPLATE).collect();
     let message =
-        format!("a response names template `{template}`, which is not among the plugin's `templates` in bundle.toml");
+        format!("a {what} names template `{template}`, which is not among the plugin's `templates` in bundle.toml");
     Some(NodeFailure { kind: FailureKind::Fatal, message })
 }
 

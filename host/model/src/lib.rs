@@ -18,6 +18,7 @@ mod id;
 mod input;
 mod message_model;
 mod name;
+mod notification;
 mod output;
 mod reply;
 mod response;
@@ -52,6 +53,10 @@ pub use id::{
 pub use input::{AgentInput, Content, InputType, Source};
 pub use message_model::MessageModel;
 pub use name::{find_named, folded_name};
+pub use notification::{
+    NotificationChannel, NotificationMedium, NotificationRoute, NotificationSettings, RoutedNotification,
+    is_channel_name,
+};
 pub use output::{AgentOutput, OutputMetadata, Tokens};
 pub use reply::ReplySlot;
 pub use response::{AgentResponse, ResponseContent, ResponseTarget};

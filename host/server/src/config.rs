@@ -16,6 +16,7 @@ mod variables;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use signalbox_capabilities::business::NotificationReceivers;
 use signalbox_delivery::RelayConfig;
 use signalbox_executor::{ExecutorConfig, ReviewConfig};
 use signalbox_http::{AuthConfig, HttpConfig};
@@ -111,6 +112,11 @@ impl Config {
         }
     }
 
+    /// The receivers that the files of businesses may name.
+    pub fn notification_receivers(&self) -> NotificationReceivers {
+        NotificationReceivers { webhooks: self.delivery.notification_webhooks.receivers.keys().cloned().collect() }
+    }
+
     /// Every path of the configuration with its key.
     fn each_path(&mut self, visit: &mut dyn FnMut(&[&str], &mut PathBuf)) {
         visit(&["store", "path"], &mut self.store.path);
@@ -123,6 +129,9 @@ impl Config {
         }
         if let Some(sink) = &mut self.delivery.development_sink {
             visit(&["delivery", "development-sink"], sink);
+        }
+        if let Some(authorities) = &mut self.delivery.email.ca_file {
+            visit(&["delivery", "email", "ca-file"], authorities);
         }
         if let Some(authorities) = &mut self.kafka.security.ca_file {
             visit(&["kafka", "security", "ca-file"], authorities);
@@ -172,6 +181,16 @@ impl Config {
                 if let Some(reference) = reference {
                     visit(&["delivery", "external-calls", "receivers", name, key], reference);
                 }
+            }
+        }
+        if let Some(reference) = &mut self.delivery.email.password {
+            visit(&["delivery", "email", "password"], reference);
+        }
+        for (name, receiver) in &mut self.delivery.notification_webhooks.receivers {
+            let place = ["delivery", "notification-webhooks", "receivers", name];
+            visit(&[place.as_slice(), &["url"]].concat(), &mut receiver.url);
+            if let Some(reference) = &mut receiver.signing_secret {
+                visit(&[place.as_slice(), &["signing-secret"]].concat(), reference);
             }
         }
         for (name, model) in &mut self.llm.models {

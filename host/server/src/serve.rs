@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusHandle;
 use signalbox_capabilities::business::BusinessDirectory;
-use signalbox_delivery::Relay;
+use signalbox_delivery::{AdminEvent, AdminNotices, EmailTarget, NotificationWebhookTarget, Relay};
 use signalbox_executor::{Executor, ExecutorParts, Generations};
 use signalbox_http::{HttpShutdown, Verifier, serve_http};
 use signalbox_intake::{Intake, PermissionAudience};
@@ -86,6 +86,8 @@ pub async fn serve(
     let services = backends::services(&config, store.clone(), directory.clone())?;
     let compilation = crate::compiler::compilation()?;
     let external_calls = backends::external_calls(&config, services.egress.as_ref())?;
+    let email = backends::email_server(&config)?;
+    let notification_webhooks = backends::notification_webhooks(&config, services.egress.as_ref())?;
     let sandbox = Sandbox::new(&config.sandbox, Arc::new(services), compilation).map_err(StartError::from)?;
     let usage = Usage::of(sandbox.clone());
     let kafka_target = kafka::target(&config, brokers.as_ref())?;
@@ -105,7 +107,9 @@ pub async fn serve(
     let sessions = Sessions::new(config.websocket.connections_per_user);
     let decide = Arc::new(executor);
     let audience = Arc::new(PermissionAudience(decide.clone()));
+    let (admin, admin_task) = backends::admin_notices(&config, email.as_ref(), notification_webhooks.as_ref())?;
     let (relay, relay_task) = Relay::new(config.delivery.clone(), store.clone(), sessions.clone(), audience);
+    let relay = relay.with_admin_notices(admin.clone());
     let intake = Intake::new(config.intake.clone(), decide.clone(), store.clone(), relay, clock.clone());
     let webhooks =
         Webhooks::new(config.webhooks.clone(), webhook_secrets, intake.clone(), store.clone(), clock.clone());
@@ -118,6 +122,7 @@ pub async fn serve(
         directory: directory.clone(),
     };
     bundles.load_all().await?;
+    tell_what_is_not_loaded(&admin, &generations, &directory);
     webhooks::tell_what_is_shared(&webhooks, &generations);
     let kafka = kafka::start(&config.kafka, brokers.as_ref(), &intake, &clock)?;
     let scheduler = CronScheduler::new(config.cron.clone(), intake.clone(), store.clone(), clock.clone());
@@ -135,6 +140,19 @@ pub async fn serve(
     };
     let relay_task = match external_calls {
         Some(target) => relay_task.with_http(target),
+        None => relay_task,
+    };
+    let relay_task = relay_task.with_channels_of(directory.clone()).with_admin_notices(admin);
+    let admin_task = admin_task.map(|task| tokio::spawn(task.run(gone.clone())));
+    let relay_task = match email {
+        Some(server) => relay_task.with_email(Arc::new(EmailTarget::new(server, directory.clone()))),
+        None => relay_task,
+    };
+    let relay_task = match notification_webhooks {
+        Some(webhooks) => {
+            let target = NotificationWebhookTarget::new(webhooks, directory.clone());
+            relay_task.with_notification_webhooks(Arc::new(target))
+        }
         None => relay_task,
     };
     let relay_task = tokio::spawn(relay_task.run(gone.clone()));
@@ -202,6 +220,7 @@ pub async fn serve(
             gone,
             tasks: [recovery, expiry, http, trying, relay_task]
                 .into_iter()
+                .chain(admin_task)
                 .chain(metrics_listener.map(|listener| listener.task))
                 .collect(),
         },
@@ -242,6 +261,17 @@ fn metrics_door(config: &Config) -> Result<MetricsDoor, StartError> {
 
 async fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
     TcpListener::bind(address).await.map_err(|reason| StartError::Listen { key, address, reason })
+}
+
+/// Tells the operators of bundles and businesses that are missing since the start.
+fn tell_what_is_not_loaded(admin: &AdminNotices, generations: &Generations, directory: &BusinessDirectory) {
+    let bundles = generations.absent();
+    let bundles = bundles.iter().map(|absent| format!("bundle {}", absent.folder.display()));
+    let businesses = directory.not_loaded();
+    let businesses = businesses.iter().map(|file| format!("business file {}", file.file.display()));
+    for what in bundles.chain(businesses) {
+        admin.tell(AdminEvent::NotLoaded { what });
+    }
 }
 
 fn bundle_states(generations: &Generations) -> BundleStates {

@@ -3,7 +3,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::Value;
 use signalbox_model::{
-    ActionType, AgentAction, AgentOutput, DecisionModel, JsonObject, ReplySlot, Review, Timestamp, UnknownName,
+    ActionType, AgentAction, AgentOutput, DecisionModel, JsonObject, NotificationMedium, Priority, ReplySlot,
+    RetryPolicy, Review, Timestamp, UnknownName,
 };
 
 /// A decision with its effects, written as one item.
@@ -174,6 +175,22 @@ pub enum EffectKind {
         /// The user whom it is for.
         recipient: String,
     },
+    /// A notification that leaves by a channel of its business besides the WebSocket. It has a state of its own, so
+    /// that a channel that fails neither holds up nor repeats the others.
+    #[serde(rename_all = "camelCase")]
+    ChannelNotification {
+        /// The id of the effect that is the notification.
+        of: String,
+        /// The channel's name in the business's file, which also says where it leads.
+        channel: String,
+        /// What carries it.
+        medium: NotificationMedium,
+        /// That of the notification.
+        priority: Priority,
+        /// That of the notification.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        retry_policy: Option<RetryPolicy>,
+    },
     /// A kind that only a newer version knows, as it was stored. This version does not deliver it.
     #[serde(untagged)]
     Unknown(Value),
@@ -185,6 +202,7 @@ impl EffectKind {
         match self {
             Self::Action(action) => !matches!(action.action_type, ActionType::Unknown(_)),
             Self::Schedule { timing, .. } => !matches!(timing, ScheduleTiming::Unknown(_)),
+            Self::ChannelNotification { medium, .. } => !matches!(medium, NotificationMedium::Unknown(_)),
             Self::Notification { .. }
             | Self::KafkaRecord { .. }
             | Self::CancelSchedule { .. }

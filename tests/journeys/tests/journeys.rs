@@ -13,6 +13,7 @@ mod flooding;
 mod hostile;
 mod kafka;
 mod models;
+mod notifications;
 mod operation;
 mod places;
 mod refusals;

@@ -28,7 +28,7 @@ id = "titan"
 name = "Titan"
 "#;
 
-const BISTRO: &str = r#"
+pub const BISTRO: &str = r#"
 businessId = "bistro"
 name = "Bistro"
 type = "restaurant"

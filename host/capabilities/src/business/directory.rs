@@ -4,16 +4,19 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use signalbox_diagnostics::{Problem, Report};
-use signalbox_model::BusinessInfo;
+use signalbox_model::{BusinessInfo, NotificationSettings};
 use thiserror::Error;
 
-use super::file::BusinessFile;
+use super::file::{BusinessFile, ReadBusiness};
+use super::notifications::NotificationReceivers;
 use crate::folder::Folder;
 
 /// The businesses, from a folder with one TOML file each. A file with errors affects its own business only.
 #[derive(Debug)]
 pub struct BusinessDirectory {
     folder: PathBuf,
+    /// The receivers of notifications that the files may name; none leaves the names unchecked.
+    receivers: Option<NotificationReceivers>,
     businesses: ArcSwap<Businesses>,
 }
 
@@ -29,6 +32,7 @@ struct Businesses {
 struct Known {
     file: PathBuf,
     business: Arc<BusinessInfo>,
+    notifications: Arc<NotificationSettings>,
 }
 
 /// A file of the folder that was not loaded. Inputs for its business wait, and are not given up.
@@ -84,9 +88,17 @@ fn first_problems(files: &[BusinessNotLoaded]) -> String {
 impl BusinessDirectory {
     /// Reads every `*.toml` in a folder. Files with errors are left out; [`Self::not_loaded`] returns them.
     pub fn open(folder: impl Into<PathBuf>) -> Result<Self, DirectoryError> {
-        let folder = folder.into();
-        let businesses = read(&folder, &Businesses::default())?;
-        Ok(Self { folder, businesses: ArcSwap::from_pointee(businesses) })
+        Self::read_first(folder.into(), None)
+    }
+
+    /// Like [`Self::open`], and a file that names another receiver of notifications has an error.
+    pub fn open_with(folder: impl Into<PathBuf>, receivers: NotificationReceivers) -> Result<Self, DirectoryError> {
+        Self::read_first(folder.into(), Some(receivers))
+    }
+
+    fn read_first(folder: PathBuf, receivers: Option<NotificationReceivers>) -> Result<Self, DirectoryError> {
+        let businesses = read(&folder, receivers.as_ref(), &Businesses::default())?;
+        Ok(Self { folder, receivers, businesses: ArcSwap::from_pointee(businesses) })
     }
 
     /// The directory if every file was loaded; otherwise everything that is wrong.
@@ -97,17 +109,26 @@ impl BusinessDirectory {
 
     /// A directory of these businesses, without a folder: reloading it changes nothing.
     pub fn of(businesses: impl IntoIterator<Item = BusinessInfo>) -> Self {
-        let known = |business: BusinessInfo| Known { file: PathBuf::new(), business: Arc::new(business) };
-        let by_id = businesses.into_iter().map(|business| (business.business_id.clone(), known(business))).collect();
+        Self::of_notified(businesses.into_iter().map(|business| (business, NotificationSettings::default())))
+    }
+
+    /// Like [`Self::of`], with where the notifications of each business go.
+    pub fn of_notified(businesses: impl IntoIterator<Item = (BusinessInfo, NotificationSettings)>) -> Self {
+        let known = |(business, notifications): (BusinessInfo, NotificationSettings)| Known {
+            file: PathBuf::new(),
+            business: Arc::new(business),
+            notifications: Arc::new(notifications),
+        };
+        let by_id = businesses.into_iter().map(|business| (business.0.business_id.clone(), known(business))).collect();
         let businesses = Businesses { by_id, not_loaded: Arc::default() };
-        Self { folder: PathBuf::new(), businesses: ArcSwap::from_pointee(businesses) }
+        Self { folder: PathBuf::new(), receivers: None, businesses: ArcSwap::from_pointee(businesses) }
     }
 
     /// Reads the folder again. A business whose file has errors now stays as it was; when the folder cannot be read,
     /// all businesses do.
     pub fn reload(&self) -> Result<usize, DirectoryError> {
         if !self.folder.as_os_str().is_empty() {
-            let businesses = read(&self.folder, &self.businesses.load())?;
+            let businesses = read(&self.folder, self.receivers.as_ref(), &self.businesses.load())?;
             self.businesses.store(Arc::new(businesses));
         }
         Ok(self.len())
@@ -116,6 +137,11 @@ impl BusinessDirectory {
     /// One business.
     pub fn get(&self, id: &str) -> Option<Arc<BusinessInfo>> {
         self.businesses.load().by_id.get(id).map(|known| known.business.clone())
+    }
+
+    /// Where the notifications of a business go besides the WebSocket.
+    pub fn notifications(&self, id: &str) -> Option<Arc<NotificationSettings>> {
+        self.businesses.load().by_id.get(id).map(|known| known.notifications.clone())
     }
 
     /// Every business, by id.
@@ -163,21 +189,25 @@ impl BusinessNotLoaded {
 }
 
 /// Reads the folder. A business whose file has errors stays as it was `before`.
-fn read(folder: &Path, before: &Businesses) -> Result<Businesses, DirectoryError> {
+fn read(
+    folder: &Path,
+    receivers: Option<&NotificationReceivers>,
+    before: &Businesses,
+) -> Result<Businesses, DirectoryError> {
     let unreadable =
         |error: std::io::Error| DirectoryError::Unreadable { path: folder.to_owned(), reason: error.to_string() };
     let opened = Folder::open(folder).map_err(unreadable)?;
     let mut files = opened.list(Path::new("")).map_err(unreadable)?;
     files.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
     let mut read: Vec<(PathBuf, BusinessFile)> =
-        files.into_iter().map(|file| (folder.join(&file), BusinessFile::read(&opened, &file))).collect();
+        files.into_iter().map(|file| (folder.join(&file), BusinessFile::read(&opened, &file, receivers))).collect();
     refuse_several(&mut read);
     let mut by_id = BTreeMap::new();
     let mut wrong = Vec::new();
     for (path, file) in read {
         match file.business {
-            Ok(business) => {
-                by_id.insert(business.business_id.clone(), Known { file: path, business: Arc::new(business) });
+            Ok(ReadBusiness { info: business, notifications }) => {
+                by_id.insert(business.business_id.clone(), Known { file: path, business, notifications });
             }
             Err(problems) => wrong.push(BusinessNotLoaded {
                 report: Arc::new(Report::new(&path.display().to_string(), &file.text, problems)),
@@ -206,12 +236,12 @@ fn refuse_several(read: &mut [(PathBuf, BusinessFile)]) {
     let mut paths: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
     for (path, file) in &*read {
         if let Ok(business) = &file.business {
-            paths.entry(business.business_id.clone()).or_default().push(path.clone());
+            paths.entry(business.info.business_id.clone()).or_default().push(path.clone());
         }
     }
     paths.retain(|_, paths| paths.len() > 1);
     for (path, file) in read {
-        let Some(id) = file.business.as_ref().ok().map(|business| business.business_id.clone()) else { continue };
+        let Some(id) = file.business.as_ref().ok().map(|business| business.info.business_id.clone()) else { continue };
         let Some(other) = paths.get(&id).and_then(|paths| paths.iter().find(|other| *other != path)) else { continue };
         let message = format!("{} too says that it is business `{id}`", other.display());
         let problem = Problem::new(message, file.id_at.clone(), "here");

@@ -4,13 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 
 use signalbox_diagnostics::{Item, Problem, Problems, TomlString, TomlTable, parse_toml_partly};
 use signalbox_model::{
-    BUSINESS_ID_RULE, BusinessInfo, JsonObject, Location, Role, default_locale, default_timezone, is_business_id,
+    BUSINESS_ID_RULE, BusinessInfo, JsonObject, Location, NotificationSettings, Role, default_locale, default_timezone,
+    is_business_id,
 };
 use toml::de::DeTable;
 
+use super::notifications::{self, NotificationReceivers};
 use crate::folder::Folder;
 
 /// The largest file of a business, in bytes.
@@ -27,14 +30,21 @@ pub(super) struct BusinessFile {
     /// The type of the business, if the file says it without errors.
     pub business_type: Option<String>,
     /// The business, or what is wrong.
-    pub business: Result<BusinessInfo, Vec<Problem>>,
+    pub business: Result<ReadBusiness, Vec<Problem>>,
+}
+
+/// A business, and where its notifications go, which plugins and records of decisions do not see.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct ReadBusiness {
+    pub info: Arc<BusinessInfo>,
+    pub notifications: Arc<NotificationSettings>,
 }
 
 impl BusinessFile {
     /// Reads a file of the folder.
-    pub fn read(folder: &Folder, file: &Path) -> Self {
+    pub fn read(folder: &Folder, file: &Path, receivers: Option<&NotificationReceivers>) -> Self {
         match text(folder, file) {
-            Ok(text) => Self::parse(text),
+            Ok(text) => Self::parse(text, receivers),
             Err((text, problem)) => Self::wrong(text, problem),
         }
     }
@@ -43,8 +53,8 @@ impl BusinessFile {
         Self { text, business_id: None, id_at: 0..0, business_type: None, business: Err(vec![problem]) }
     }
 
-    /// Reads a file's text.
-    pub fn parse(text: String) -> Self {
+    /// Reads a file's text. Receivers of notifications are checked when it is known which ones there are.
+    pub fn parse(text: String, receivers: Option<&NotificationReceivers>) -> Self {
         let (document, problems) = parse_toml_partly(&text, LARGEST_FILE);
         let said = |key: &str| {
             let (at, value) = document.get_ref().get_key_value(key)?;
@@ -59,7 +69,10 @@ impl BusinessFile {
         let id = said("businessId").filter(|(id, _)| is_business_id(id));
         let business_type = said("type").map(|(business_type, _)| business_type);
         let (business_id, id_at) = id.map_or((None, 0..0), |(id, at)| (Some(id), at));
-        let business = if problems.is_empty() { business(document.get_ref()) } else { Err(problems) };
+        let business = match problems.is_empty() {
+            true => business(document.get_ref(), receivers),
+            false => Err(problems),
+        };
         Self { business_id, id_at, business_type, business, text }
     }
 }
@@ -85,20 +98,24 @@ fn text(folder: &Folder, file: &Path) -> Result<String, (String, Problem)> {
 }
 
 /// The business of a file's document, or everything that is wrong with it.
-fn business(document: &DeTable<'_>) -> Result<BusinessInfo, Vec<Problem>> {
+fn business(document: &DeTable<'_>, receivers: Option<&NotificationReceivers>) -> Result<ReadBusiness, Vec<Problem>> {
     let mut problems = Problems::default();
-    let business = read_business(TomlTable::new("the business", 0..0, document), &mut problems);
+    let business = read_business(TomlTable::new("the business", 0..0, document), receivers, &mut problems);
     if problems.has_errors() { Err(problems.into_list()) } else { Ok(business) }
 }
 
 /// The business of a table. A value that has a problem is replaced by an empty one.
-fn read_business(mut table: TomlTable<'_>, problems: &mut Problems) -> BusinessInfo {
+fn read_business(
+    mut table: TomlTable<'_>,
+    receivers: Option<&NotificationReceivers>,
+    problems: &mut Problems,
+) -> ReadBusiness {
     let business_id = required(&mut table, "businessId", problems);
     if let Some(id) = business_id.as_ref().filter(|id| !is_business_id(&id.value)) {
         let message = format!("businessId `{}` must have {BUSINESS_ID_RULE}", id.value);
         problems.push(Problem::new(message, id.span.clone(), "here"));
     }
-    let business = BusinessInfo {
+    let info = BusinessInfo {
         business_id: business_id.map(|id| id.value).unwrap_or_default(),
         name: required(&mut table, "name", problems).map(|name| name.value).unwrap_or_default(),
         business_type: required(&mut table, "type", problems).map(|name| name.value).unwrap_or_default(),
@@ -109,8 +126,10 @@ fn read_business(mut table: TomlTable<'_>, problems: &mut Problems) -> BusinessI
         permissions: permissions(&mut table, problems),
         metadata: object(&mut table, "metadata", problems),
     };
+    let notifications = table.take("notifications").and_then(|item| item.table("[notifications]", problems));
+    let notifications = notifications.map(|table| notifications::read(table, &info, receivers, problems));
     table.finish(problems);
-    business
+    ReadBusiness { info: Arc::new(info), notifications: Arc::new(notifications.unwrap_or_default()) }
 }
 
 fn required(table: &mut TomlTable<'_>, key: &'static str, problems: &mut Problems) -> Option<TomlString> {
@@ -177,7 +196,7 @@ mod tests {
         "businessId = \"roma\"\nname = \"Roma\"\ntype = \"restaurant\"\ntimezone = \"Europe/Bucharest\"\n";
 
     fn told(text: &str) -> Vec<String> {
-        let problems = BusinessFile::parse(text.to_owned()).business.unwrap_err();
+        let problems = BusinessFile::parse(text.to_owned(), None).business.unwrap_err();
         let report = signalbox_diagnostics::Report::new("roma.toml", text, problems);
         let line = |problem: signalbox_diagnostics::PlacedProblem<'_>| {
             format!("{}: {} {}", problem.line, problem.message, problem.help.unwrap_or_default())
@@ -220,22 +239,23 @@ mod tests {
              [[locations]]\nid = \"a\"\nname = \"A\"\ntimezone = \"Europe/Rome\"\nsettings = {{ tables = 3 }}\n\
              [permissions]\nowner = [\"message\", \"message\"]\n"
         );
-        let business = BusinessFile::parse(text).business.unwrap();
+        let business = BusinessFile::parse(text, None).business.unwrap().info;
         let expected = serde_json::json!({
             "businessId": "roma", "name": "Roma", "type": "restaurant", "locale": "ro", "timezone": "Europe/Bucharest",
             "settings": {"tables": 12, "opened": "2020-05-01"}, "metadata": {"chain": "A"},
             "locations": [{"id": "a", "name": "A", "timezone": "Europe/Rome", "settings": {"tables": 3}}],
             "permissions": {"owner": ["message", "message"]},
         });
-        assert_eq!(serde_json::to_value(business).unwrap(), expected);
-        let least = BusinessFile::parse(GOOD.replace("timezone = \"Europe/Bucharest\"\n", "")).business.unwrap();
+        assert_eq!(serde_json::to_value(&*business).unwrap(), expected);
+        let least = GOOD.replace("timezone = \"Europe/Bucharest\"\n", "");
+        let least = BusinessFile::parse(least, None).business.unwrap().info;
         assert_eq!((least.locale.as_str(), least.timezone.as_str()), ("en", "UTC"));
     }
 
     #[test]
     fn several_mistakes_of_a_file_are_told_at_once_each_with_its_line_and_a_caret() {
         let text = GOOD.replace("name =", "nmae =").replace("\"restaurant\"", "7");
-        let problems = BusinessFile::parse(text.clone()).business.unwrap_err();
+        let problems = BusinessFile::parse(text.clone(), None).business.unwrap_err();
         let told = signalbox_diagnostics::Report::new("roma.toml", &text, problems).render(false);
         for part in ["roma.toml:2:1]", "2 │ nmae = \"Roma\"", "did you mean `name`?", "roma.toml:3:8]", "3 │ type = 7"]
         {
@@ -252,11 +272,11 @@ mod tests {
 
     #[test]
     fn every_syntax_error_is_told_and_an_id_is_believed_only_where_it_is_whole() {
-        let file = BusinessFile::parse(GOOD.replace("\"Roma\"", "Roma") + "[permissions\n");
+        let file = BusinessFile::parse(GOOD.replace("\"Roma\"", "Roma") + "[permissions\n", None);
         assert_eq!((file.business_id.as_deref(), file.business_type.as_deref()), (Some("roma"), Some("restaurant")));
         assert_eq!(file.business.unwrap_err().len(), 2);
         for broken in ["\"roma", "\"roma\" \"port\"", "roma", "\"ro\\qma\""] {
-            let file = BusinessFile::parse(GOOD.replace("\"roma\"", broken));
+            let file = BusinessFile::parse(GOOD.replace("\"roma\"", broken), None);
             assert_eq!(file.business_id, None, "{broken}");
             assert!(file.business.is_err(), "{broken}");
         }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use signalbox_capabilities::business::BusinessDirectory;
 use signalbox_crash_points::{CrashPoint, pass};
 use signalbox_model::{RetryPolicy, Timestamp};
 use signalbox_store::{DecisionRecord, Effect, EffectLease, EffectState, EffectUpdate, Store, StoreError};
@@ -14,7 +15,8 @@ use super::begun::BegunLeases;
 use super::dispatcher::{Dispatched, Dispatcher};
 use crate::metrics::{self, EFFECTS, MESSAGES_DELIVERED};
 use crate::route::{Route, kind, priority};
-use crate::{AttemptResult, DueEffect, retry};
+use crate::targets::channels::{missing_channel_effects, waits_for_business};
+use crate::{AdminEvent, AdminNotices, AttemptResult, DueEffect, retry};
 
 /// How long a finished attempt may go unreported while others of its decision go on.
 const REPORT_WITHIN: Duration = Duration::from_secs(1);
@@ -34,6 +36,10 @@ pub(super) struct DeliveryContext {
     pub begun: BegunLeases,
     /// Effects that are left to a newer host, each counted once.
     pub left: Mutex<HashSet<String>>,
+    /// Has the channels of businesses, by which notifications leave besides the WebSocket.
+    pub directory: Option<Arc<BusinessDirectory>>,
+    /// Where operators are told of dead letters.
+    pub admin: AdminNotices,
 }
 
 /// The next moments at which effects fall due, so that the search need not find them a scan later.
@@ -64,6 +70,7 @@ impl DeliveryContext {
         };
         let Some(lease) = record.lease.clone() else { return };
         pass(CrashPoint::EffectsLeased);
+        let Some(record) = self.with_channel_effects(record, &lease, now).await else { return };
         let mut due: BTreeMap<Route, Vec<&Effect>> = BTreeMap::new();
         for effect in record.effects.iter().filter(|effect| is_due(effect, now)) {
             if let Some(route) = Route::of(effect) {
@@ -124,6 +131,43 @@ impl DeliveryContext {
         Ok(record.filter(|record| record.lease.as_ref().is_some_and(begins)))
     }
 
+    /// The decision with an effect for each channel by which its notifications leave besides the WebSocket. They are
+    /// stored before any notification is attempted, so that none is reported as delivered whose channels could be
+    /// forgotten. None when the host has lost the lease or could not store them.
+    async fn with_channel_effects(
+        &self,
+        record: Arc<DecisionRecord>,
+        lease: &EffectLease,
+        now: Timestamp,
+    ) -> Option<Arc<DecisionRecord>> {
+        let Some(directory) = &self.directory else { return Some(record) };
+        // A notification that is kept in the mailbox has left by its channels before.
+        let leaves = |effect: &Effect| is_due(effect, now) && !matches!(effect.state, EffectState::Kept { .. });
+        let missing = missing_channel_effects(directory, &record, leaves);
+        if missing.is_empty() {
+            return Some(record);
+        }
+        let (id, business_id) = (&record.decision.id, &record.decision.business_id);
+        match self.store.add_effects(id, business_id, lease, &missing).await {
+            Ok(record) => Some(Arc::new(record)).filter(|record| record.lease.as_ref() == Some(lease)),
+            Err(StoreError::TooLarge { .. }) => {
+                let channels = missing.len();
+                tracing::error!(
+                    decision_id = id,
+                    business_id,
+                    channels,
+                    "a decision has no room for the effects of its notifications' channels; only those who are \
+                     connected or resume get them"
+                );
+                Some(record)
+            }
+            Err(error) => {
+                tracing::warn!(decision_id = id, %business_id, %error, "cannot store the effects of channels; trying again later");
+                None
+            }
+        }
+    }
+
     /// Also moments that have passed meanwhile.
     fn set_alarms(&self, record: &DecisionRecord) {
         let known = record.effects.iter().filter(|effect| Route::of(effect).is_some());
@@ -140,9 +184,12 @@ impl DeliveryContext {
     ) {
         let Some(lease) = &record.lease else { return };
         for effect in effects {
-            let state = match self.dispatchers.get(&route) {
-                None => EffectState::Waiting { reason: route.missing(effect), until: None },
-                Some(dispatcher) => {
+            let directory = self.directory.as_deref();
+            let waits = directory.and_then(|directory| waits_for_business(directory, record, effect, Timestamp::now()));
+            let state = match (waits, self.dispatchers.get(&route)) {
+                (Some(waits), _) => waits,
+                (None, None) => EffectState::Waiting { reason: route.missing(effect), until: None },
+                (None, Some(dispatcher)) => {
                     let due = DueEffect { record: record.clone(), effect: effect.clone() };
                     let result = match dispatcher.dispatch(due, lease.until).await {
                         Dispatched::Attempted(result) => result,
@@ -181,6 +228,11 @@ impl DeliveryContext {
                     effect_id,
                     "an effect is a dead letter; its record says why"
                 );
+                self.admin.tell(AdminEvent::DeadLetter {
+                    business_id: business_id.clone(),
+                    decision_id: id.clone(),
+                    effect_id: effect_id.clone(),
+                });
             }
         }
         match reported {

@@ -124,6 +124,11 @@ impl Dispatcher {
         self.health.answers.load(Ordering::Relaxed)
     }
 
+    /// Why the target did not answer when it did not last.
+    pub fn reason(&self) -> String {
+        self.health.last_reason()
+    }
+
     /// Waits until the target answers again after it did not.
     pub async fn recovered(&self) {
         self.health.recovered.notified().await;

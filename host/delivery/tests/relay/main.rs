@@ -9,8 +9,10 @@
     reason = "tests fail by panicking, and clippy knows only functions marked as tests"
 )]
 
+mod admin;
 mod audiences;
 mod backlog;
+mod channels;
 mod fallback;
 mod newer;
 mod schedules;

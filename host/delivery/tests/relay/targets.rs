@@ -58,7 +58,7 @@ impl EffectTarget for ScriptedTarget {
     }
 }
 
-fn failed() -> AttemptResult {
+pub(super) fn failed() -> AttemptResult {
     AttemptResult::Failed { reason: "503 Service Unavailable".to_owned(), retry_after: None }
 }
 

@@ -4,7 +4,7 @@ mod allowed;
 mod answers;
 mod failures;
 mod requests;
-mod service;
+pub mod service;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -24,11 +24,11 @@ use signalbox_store::EffectKind;
 use super::due;
 
 const TOKEN: &str = "t0ken-of-the-crm";
-const KEY: &[u8] = b"a key of thirty-two bytes, really";
+pub const KEY: &[u8] = b"a key of thirty-two bytes, really";
 /// A part of the payload that no reason may hold.
 const PRIVATE: &str = "Ana Popescu";
 
-fn signing_secret() -> String {
+pub fn signing_secret() -> String {
     format!("whsec_{}", STANDARD.encode(KEY))
 }
 
@@ -42,13 +42,13 @@ fn call(url: &str) -> DueEffect {
 }
 
 /// Every name leads to one address; counts the questions.
-struct Names {
+pub struct Names {
     address: IpAddr,
     questions: AtomicUsize,
 }
 
 impl Names {
-    fn of(address: impl Into<IpAddr>) -> Arc<Self> {
+    pub fn of(address: impl Into<IpAddr>) -> Arc<Self> {
         Arc::new(Self { address: address.into(), questions: AtomicUsize::new(0) })
     }
 

@@ -14,6 +14,7 @@
 mod development_sink;
 mod http;
 mod kafka;
+mod notifications;
 
 use std::sync::Arc;
 

@@ -142,7 +142,7 @@ impl Checked {
     /// Adds the problems that show when the bundle is compared with the configuration.
     fn hold_against(&mut self, loaded: &Loaded) {
         let folder = &loaded.config.business.directory;
-        let directory = match BusinessDirectory::open(folder) {
+        let directory = match BusinessDirectory::open_with(folder, loaded.config.notification_receivers()) {
             Ok(directory) => Some(directory),
             Err(error) => {
                 self.directory_unreadable = Some(error.to_string());

@@ -2,7 +2,7 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use schemars::generate::SchemaSettings;
-use signalbox_model::BusinessInfo;
+use signalbox_model::{BusinessInfo, NotificationSettings};
 
 use super::output;
 use crate::config::Config;
@@ -40,11 +40,19 @@ pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
 
 /// The schema as text. It is of draft 7, which the editors' validators support.
 fn schema(of: SchemaFile) -> anyhow::Result<String> {
-    let generator = || SchemaSettings::draft07().into_generator();
+    let mut generator = SchemaSettings::draft07().into_generator();
     let (title, schema) = match of {
         SchemaFile::Bundle => return Ok(signalbox_graph::BUNDLE_SCHEMA.to_owned()),
-        SchemaFile::Configuration => ("Signalbox configuration", generator().into_root_schema_for::<Config>()),
-        SchemaFile::Business => ("Signalbox business", generator().into_root_schema_for::<BusinessInfo>()),
+        SchemaFile::Configuration => ("Signalbox configuration", generator.into_root_schema_for::<Config>()),
+        SchemaFile::Business => {
+            // Not a part of what plugins and records know of a business.
+            let notifications = generator.subschema_for::<NotificationSettings>();
+            let mut schema = generator.into_root_schema_for::<BusinessInfo>();
+            if let Some(properties) = schema.get_mut("properties").and_then(serde_json::Value::as_object_mut) {
+                properties.insert("notifications".to_owned(), notifications.to_value());
+            }
+            ("Signalbox business", schema)
+        }
     };
     let mut value = schema.to_value();
     if let Some(fields) = value.as_object_mut() {

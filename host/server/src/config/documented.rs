@@ -44,6 +44,17 @@ orders = "prod.orders"
 hosts = ["crm.example"]
 signing-secret = { env = "K" }
 authorization = { env = "L" }
+[delivery.email]
+server = "smtp.example"
+port = 587
+ca-file = "smtp-ca.pem"
+username = "u"
+password = { env = "M" }
+from = "Signalbox <signalbox@roma.example>"
+[delivery.notification-webhooks.receivers.kitchen]
+format = "slack"
+url = { env = "N" }
+signing-secret = { env = "O" }
 [kafka.security]
 username = "u"
 password = { env = "H" }

@@ -15,8 +15,9 @@ const PREFIX: &str = "SIGNALBOX_";
 /// Between a table and its key.
 const SEPARATOR: &str = "__";
 /// Tables whose keys the operator chooses; `*` is any key.
-pub(super) const CHOSEN: [&[&str]; 9] = [
+pub(super) const CHOSEN: [&[&str]; 10] = [
     &["delivery", "external-calls", "receivers"],
+    &["delivery", "notification-webhooks", "receivers"],
     &["llm", "models"],
     &["egress", "secrets"],
     &["egress", "business-secrets"],

@@ -8,7 +8,10 @@ use signalbox_capabilities::cron::ScheduleLimits;
 use signalbox_capabilities::http::{Egress, SystemLookup};
 use signalbox_capabilities::llm::{LanguageModels, OpenAi, OpenAiSettings, Scripted};
 use signalbox_capabilities::{AnswerLedger, PublishableTopics, Services};
-use signalbox_delivery::{EffectTarget, ExternalCallReceivers, HttpTarget};
+use signalbox_delivery::{
+    AdminNoticeTask, AdminNotices, EffectTarget, EmailServer, ExternalCallReceivers, HttpTarget, NotificationWebhooks,
+};
+use signalbox_diagnostics::suggestion;
 use signalbox_store::Store;
 use signalbox_trigger_cron::CronConfig;
 
@@ -120,6 +123,46 @@ pub fn external_calls(
     Ok(egress
         .filter(|_| !receivers.is_empty())
         .map(|egress| Arc::new(HttpTarget::new(egress.clone(), receivers)) as Arc<dyn EffectTarget>))
+}
+
+/// The server of e-mails; none when none is configured.
+pub fn email_server(config: &Config) -> Result<Option<EmailServer>, StartError> {
+    let open = |key: &str, reference: &_| Ok(secrets::open(key, reference)?);
+    EmailServer::open::<StartError>(&config.delivery.email, open, |path| std::fs::read(path))
+}
+
+/// The receivers of notifications; none when there are none, or outgoing requests are switched off.
+pub fn notification_webhooks(
+    config: &Config,
+    egress: Option<&Arc<Egress>>,
+) -> Result<Option<NotificationWebhooks>, StartError> {
+    let Some(egress) = egress else { return Ok(None) };
+    let open = |key: &str, reference: &_| Ok(secrets::open(key, reference)?);
+    NotificationWebhooks::open::<StartError>(&config.delivery.notification_webhooks, egress.clone(), open)
+}
+
+/// The host's own notices to its operators, and the task that sends them; none when nobody gets any.
+pub fn admin_notices(
+    config: &Config,
+    email: Option<&EmailServer>,
+    webhooks: Option<&NotificationWebhooks>,
+) -> Result<(AdminNotices, Option<AdminNoticeTask>), StartError> {
+    let admin = &config.delivery.admin;
+    let receivers = &config.delivery.notification_webhooks.receivers;
+    if let Some(unknown) = admin.webhooks.iter().find(|name| !receivers.contains_key(*name)) {
+        let names = receivers.keys().map(String::as_str);
+        let help = suggestion(unknown, "the receivers there", names);
+        let problem = format!("`delivery.admin.webhooks` names `{unknown}`, which is no receiver: {help}");
+        return Err(ConfigError::elsewhere(problem).into());
+    }
+    if !admin.email.is_empty() && email.is_none() {
+        let problem = "`delivery.admin.email` needs a server of e-mail; set `delivery.email.server`";
+        return Err(ConfigError::elsewhere(problem.to_owned()).into());
+    }
+    // A name that tells hosts apart; addresses are often the same on all of them.
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host = if name.trim().is_empty() { config.server.listen.to_string() } else { name.trim().to_owned() };
+    Ok(AdminNotices::new(admin, &host, email.cloned(), webhooks.cloned()))
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ pub const BUSINESS_FILES_NOT_LOADED: &str = "signalbox_business_files_not_loaded
 /// Opens the directory. Fails when it cannot be read, when it has files and none of them is a valid business, or when
 /// one is not and the operator wants all or none.
 pub fn open(config: &Config) -> Result<Arc<BusinessDirectory>, StartError> {
-    let directory = BusinessDirectory::open(&config.business.directory)?;
+    let directory = BusinessDirectory::open_with(&config.business.directory, config.notification_receivers())?;
     let not_loaded = directory.not_loaded();
     let stop = config.bundles.on_failure == OnFailure::Stop || directory.is_empty();
     if stop && !not_loaded.is_empty() {

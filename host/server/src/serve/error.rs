@@ -2,7 +2,7 @@ use std::net::SocketAddr;
 
 use signalbox_capabilities::business::DirectoryError;
 use signalbox_capabilities::llm::ScriptError;
-use signalbox_delivery::ReceiverError;
+use signalbox_delivery::{EmailConfigError, ReceiverError};
 use signalbox_http::KeyError;
 use signalbox_model::ErrorCode;
 use signalbox_sandbox::SandboxError;
@@ -41,9 +41,12 @@ pub enum StartError {
     /// Kafka cannot be read as it is configured.
     #[error(transparent)]
     Kafka(#[from] KafkaError),
-    /// External calls cannot be made as they are configured.
+    /// External calls or notifications cannot be sent as they are configured.
     #[error(transparent)]
     ExternalCalls(#[from] ReceiverError),
+    /// E-mails cannot be sent as it is configured.
+    #[error(transparent)]
+    Email(#[from] EmailConfigError),
     /// A language model cannot be set up.
     #[error("language model `{name}`: {reason}")]
     Model {
@@ -82,7 +85,7 @@ impl StartError {
     /// The error's code, which is also the name of its page.
     pub fn code(&self) -> ErrorCode {
         match self {
-            Self::Config(_) | Self::ExternalCalls(_) => ErrorCode::ConfigInvalid,
+            Self::Config(_) | Self::ExternalCalls(_) | Self::Email(_) => ErrorCode::ConfigInvalid,
             Self::Secret(SecretError::Malformed { .. } | SecretError::Short { .. }) => ErrorCode::SecretMalformed,
             Self::Secret(_) => ErrorCode::SecretMissing,
             Self::Keys(_) => ErrorCode::AuthKeysInvalid,

@@ -9,7 +9,7 @@ use standardwebhooks::Webhook;
 use thiserror::Error;
 use url::Url;
 
-use super::config::{ExternalCallConfig, HostPattern, ReceiverConfig};
+use super::config::{ExternalCallConfig, HostPattern};
 
 /// The least bytes of a key, as Standard Webhooks asks for.
 const SHORTEST_KEY: usize = 24;
@@ -18,7 +18,7 @@ const KEY_PREFIX: &str = "whsec_";
 /// What replaces a secret that a receiver's answer quotes.
 const HIDDEN: &str = "[secret]";
 
-/// Why `[delivery.external-calls]` cannot be used. No text holds a secret.
+/// Why `[delivery.external-calls]` or `[delivery.notification-webhooks]` cannot be used. No text holds a secret.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum ReceiverError {
     /// A call could have either receiver's secrets.
@@ -33,29 +33,34 @@ pub enum ReceiverError {
     },
     /// The secret is no key.
     #[error(
-        "`delivery.external-calls.receivers.{receiver}.signing-secret` is no key of Standard Webhooks: it is `whsec_` and \
-         the Base64 of at least {SHORTEST_KEY} bytes, for example what `openssl rand -base64 32` prints"
+        "`{place}.signing-secret` is no key of Standard Webhooks: it is `whsec_` and the Base64 of at least \
+         {SHORTEST_KEY} bytes, for example what `openssl rand -base64 32` prints"
     )]
     NoKey {
-        /// The receiver's name.
-        receiver: String,
+        /// The receiver's table in the configuration.
+        place: String,
     },
     /// No header can hold the secret.
     #[error(
-        "`delivery.external-calls.receivers.{receiver}.authorization` cannot be the value of a header; write for \
-         example `Bearer` and a token, on one line"
+        "`{place}.authorization` cannot be the value of a header; write for example `Bearer` and a token, on one line"
     )]
     NoHeader {
-        /// The receiver's name.
-        receiver: String,
+        /// The receiver's table in the configuration.
+        place: String,
+    },
+    /// Nothing can be sent to the secret.
+    #[error("`{place}.url` is no URL with a host; write the whole address that the service has given, with https://")]
+    NoUrl {
+        /// The receiver's table in the configuration.
+        place: String,
     },
 }
 
 /// The services that decisions may call.
 pub struct ExternalCallReceivers(Vec<Receiver>);
 
-/// A service that decisions may call.
-pub(super) struct Receiver {
+/// A service that the host calls.
+pub(in crate::targets) struct Receiver {
     hosts: Vec<HostPattern>,
     pub signing: Option<Webhook>,
     pub authorization: Option<HeaderValue>,
@@ -79,13 +84,13 @@ impl ExternalCallReceivers {
                 }
                 hosts.push((host, name));
             }
+            let place = format!("delivery.external-calls.receivers.{name}");
             let opened = |key: &str, reference: &Option<SecretReference>| {
-                let key = format!("delivery.external-calls.receivers.{name}.{key}");
-                reference.as_ref().map(|reference| open(&key, reference)).transpose()
+                reference.as_ref().map(|reference| open(&format!("{place}.{key}"), reference)).transpose()
             };
             let signing = opened("signing-secret", &receiver.signing_secret)?;
             let authorization = opened("authorization", &receiver.authorization)?;
-            receivers.push(Receiver::new(name, receiver, signing, authorization)?);
+            receivers.push(Receiver::new(&place, &receiver.hosts, signing, authorization)?);
         }
         Ok(Self(receivers))
     }
@@ -105,14 +110,14 @@ impl ExternalCallReceivers {
 
 impl Receiver {
     fn new(
-        name: &str,
-        config: &ReceiverConfig,
+        place: &str,
+        hosts: &[HostPattern],
         signing: Option<SecretString>,
         authorization: Option<SecretString>,
     ) -> Result<Self, ReceiverError> {
         let mut secrets = Vec::new();
         let signing_key = match &signing {
-            Some(secret) => Some(key(secret).ok_or_else(|| ReceiverError::NoKey { receiver: name.to_owned() })?),
+            Some(secret) => Some(key(secret).ok_or_else(|| ReceiverError::NoKey { place: place.to_owned() })?),
             None => None,
         };
         if let Some(secret) = &signing {
@@ -122,7 +127,7 @@ impl Receiver {
         let header = match &authorization {
             Some(secret) => {
                 let mut value = HeaderValue::from_str(secret.expose_secret())
-                    .map_err(|_| ReceiverError::NoHeader { receiver: name.to_owned() })?;
+                    .map_err(|_| ReceiverError::NoHeader { place: place.to_owned() })?;
                 value.set_sensitive(true);
                 Some(value)
             }
@@ -134,7 +139,24 @@ impl Receiver {
             secrets.push(SecretString::from(token));
             secrets.insert(0, secret);
         }
-        Ok(Self { hosts: config.hosts.clone(), signing: signing_key, authorization: header, secrets })
+        Ok(Self { hosts: hosts.to_vec(), signing: signing_key, authorization: header, secrets })
+    }
+
+    /// A receiver whose URL is a secret, as those of chat services are.
+    pub fn at(place: &str, url: &SecretString, signing: Option<SecretString>) -> Result<Self, ReceiverError> {
+        let mut receiver = Self::new(place, &[], signing, None)?;
+        let text = url.expose_secret();
+        let parsed = Url::parse(text).ok().filter(Url::has_host);
+        let parsed = parsed.ok_or_else(|| ReceiverError::NoUrl { place: place.to_owned() })?;
+        receiver.secrets.push(url.clone());
+        // Receivers quote the path rather than the whole URL.
+        if parsed.path().len() > 1 {
+            receiver.secrets.push(SecretString::from(parsed.path()));
+        }
+        if let Some(query) = parsed.query().filter(|query| !query.is_empty()) {
+            receiver.secrets.push(SecretString::from(query));
+        }
+        Ok(receiver)
     }
 
     /// A receiver's text without the secrets that it quotes.

@@ -199,6 +199,9 @@ pub fn effect_kind(effect: &Effect) -> String {
         EffectKind::KafkaRecord { topic, .. } => format!("record for topic {topic}"),
         EffectKind::Schedule { name, .. } => format!("schedule {name}"),
         EffectKind::CancelSchedule { name } => format!("cancel schedule {name}"),
+        EffectKind::ChannelNotification { of, channel, medium, .. } => {
+            format!("notification {of} by channel {channel} ({medium})")
+        }
         EffectKind::Unknown(kind) => format!("of a newer version: {kind}"),
     }
 }

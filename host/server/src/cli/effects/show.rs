@@ -64,6 +64,7 @@ fn story(record: &DecisionRecord, effect: &Effect) -> anyhow::Result<String> {
         EffectKind::Notification { content, .. } => serde_json::to_string_pretty(content)?,
         EffectKind::KafkaRecord { value, .. } => String::from_utf8_lossy(value).into_owned(),
         EffectKind::Schedule { payload, .. } => serde_json::to_string_pretty(payload)?,
+        EffectKind::ChannelNotification { of, .. } => format!("the notification {of} of the same decision"),
         EffectKind::Response { .. } | EffectKind::CancelSchedule { .. } => return Ok(out),
         EffectKind::Unknown(kind) => serde_json::to_string_pretty(kind)?,
     };

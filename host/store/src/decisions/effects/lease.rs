@@ -12,7 +12,7 @@ use crate::item::AttributeMap;
 use crate::key::instant;
 use crate::queue::{Lane, Place};
 use crate::tables::BY_DUE;
-use crate::{DecisionRecord, EffectLease, Store, StoreError};
+use crate::{DecisionRecord, Effect, EffectLease, Store, StoreError};
 
 impl Store {
     /// A lease of this process that begins at `now`. A decision that is committed with it is attempted by this host
@@ -74,6 +74,30 @@ impl Store {
             Some(item) => Ok(Some(self.decision_record(&item).await?)),
             None => Ok(None),
         }
+    }
+
+    /// Adds effects to a decision, except those whose ids it has already, and returns the record with them. Nothing is
+    /// added when this host has lost its lease; the record then has another lease or none.
+    pub async fn add_effects(
+        &self,
+        id: &str,
+        business_id: &str,
+        lease: &EffectLease,
+        added: &[Effect],
+    ) -> Result<DecisionRecord, StoreError> {
+        self.change_effects(id, business_id, |record| {
+            if record.lease.as_ref() != Some(lease) {
+                return Ok(false);
+            }
+            let before = record.effects.len();
+            for effect in added {
+                if record.effects.iter().all(|other| other.id != effect.id) {
+                    record.effects.push(effect.clone());
+                }
+            }
+            Ok(record.effects.len() > before)
+        })
+        .await
     }
 
     /// Notes how the attempts under a lease ended, and ends the lease when `done`: other hosts find then what is left

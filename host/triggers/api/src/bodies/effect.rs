@@ -20,8 +20,8 @@ pub struct DecisionEffect {
     pub location_id: Option<String>,
     /// What is delivered.
     pub kind: DeliveredKind,
-    /// Where it goes: an action's target, the topic of a Kafka record, the name of a schedule, or the user of a
-    /// message; none for a notification to several people.
+    /// Where it goes: an action's target, the topic of a Kafka record, the name of a schedule, the user of a
+    /// message, or the channel of a notification; none for a notification to several people.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
     /// Actions only: which leave first when several wait for the same target.
@@ -59,6 +59,8 @@ pub enum DeliveredKind {
     Notification,
     /// An answer that no connection took, on its way to the fallback topic.
     Response,
+    /// A notification on its way by one channel, for example as an e-mail.
+    ChannelNotification,
     /// A request to an external service.
     ExternalCall,
     /// A record for a Kafka topic.
@@ -163,6 +165,9 @@ impl DecisionEffect {
             }
             EffectKind::Notification { user_id, .. } => (DeliveredKind::Notification, user_id.clone(), None),
             EffectKind::Response { recipient } => (DeliveredKind::Response, Some(recipient.clone()), None),
+            EffectKind::ChannelNotification { channel, .. } => {
+                (DeliveredKind::ChannelNotification, Some(channel.clone()), None)
+            }
             EffectKind::KafkaRecord { topic, .. } => (DeliveredKind::KafkaRecord, Some(topic.clone()), None),
             EffectKind::Schedule { name, .. } | EffectKind::CancelSchedule { name } => {
                 (DeliveredKind::Schedule, Some(name.clone()), None)
