@@ -13,7 +13,7 @@ use anyhow::{Context, Result, ensure};
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
-use signalbox_tests_support::{CrashPoint, Host};
+use signalbox_tests_support::{CrashPoint, DEADLINE, Host};
 use tokio::task::JoinSet;
 
 use crate::ledger::{Counts, Order, Way};
@@ -172,7 +172,9 @@ impl Chain {
             Some(host) => host,
             None => self.world.start(None).await?.context("a host without a plan starts")?,
         };
+        let until = Instant::now() + DEADLINE;
         while !self.world.is_done() {
+            ensure!(Instant::now() < until, "not acknowledged or not approved: {:?}", self.world.ledger.unfinished());
             let (address, open) = (Address::of(&self.world, &host)?, self.world.ledger.open());
             send(&self.world, address, open, Reviewer::Approves).await?;
         }

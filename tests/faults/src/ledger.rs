@@ -83,6 +83,11 @@ impl Ledger {
         self.lock().values().filter(|order| order.input.is_none()).cloned().collect()
     }
 
+    /// Orders that are not acknowledged, or whose approval is not.
+    pub fn unfinished(&self) -> Vec<Order> {
+        self.lock().values().filter(|order| order.input.is_none() || order.is_to_be_approved()).cloned().collect()
+    }
+
     /// Whether acknowledged orders wait for the reviewer.
     pub fn has_reviews(&self) -> bool {
         self.lock().values().any(|order| order.input.is_some() && order.is_to_be_approved())

@@ -1,8 +1,8 @@
 //! Senders of orders, which go on until a host has acknowledged each of them or is gone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
@@ -15,6 +15,9 @@ use crate::world::{BUSINESS, INPUTS, Places, WEBHOOK_SECRET, World, text};
 
 /// How long a sender waits after a refusal.
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// Messages of one connection that are under way.
+const IN_FLIGHT: usize = 16;
 
 /// Where a host is, and who may talk to it.
 #[derive(Clone)]
@@ -82,42 +85,47 @@ pub async fn send(world: &World, address: Address, orders: Vec<Order>, reviewer:
     Ok(())
 }
 
-/// Whether the answer says that the same may be sent again.
-fn ensure_retryable(frame: &Value) -> Result<()> {
-    ensure!(frame.pointer("/details/retryable") == Some(&Value::Bool(true)), "an order is refused: {frame}");
-    Ok(())
-}
-
+/// Sends the orders again over another connection when the host has closed one.
 async fn by_websocket(address: Address, orders: Vec<Order>) -> Result<()> {
-    // A host that is gone already takes no connection.
-    let Ok(mut client) = Client::connect(&address.websocket, &address.token).await else { return Ok(()) };
     let frame = |order: &Order| {
         let content = json!({ "text": order.name, "data": order.data(&address.receiver) });
         json!({ "type": "message", "id": order.name, "businessId": BUSINESS, "content": content })
     };
     let mut open: BTreeMap<String, Value> = orders.iter().map(|order| (order.name.clone(), frame(order))).collect();
-    for message in open.values() {
-        if client.send(message).await.is_err() {
-            return Ok(());
-        }
-    }
     while !open.is_empty() {
+        // A host that is gone takes no connection.
+        let Ok(client) = Client::connect(&address.websocket, &address.token).await else { return Ok(()) };
+        on_connection(client, &address.ledger, &mut open).await?;
+        tokio::time::sleep(PAUSE).await;
+    }
+    Ok(())
+}
+
+/// Sends what is open, a few at a time, until nothing is or the connection has ended.
+async fn on_connection(mut client: Client, ledger: &Ledger, open: &mut BTreeMap<String, Value>) -> Result<()> {
+    let mut under_way: BTreeSet<String> = BTreeSet::new();
+    while !open.is_empty() {
+        for (name, message) in open.iter() {
+            if under_way.len() < IN_FLIGHT && !under_way.contains(name) {
+                if client.send(message).await.is_err() {
+                    return Ok(());
+                }
+                under_way.insert(name.clone());
+            }
+        }
         let Ok(frame) = client.next_or_closed().await? else { return Ok(()) };
         match text(&frame, "/type") {
             "ack" => {
                 let name = text(&frame, "/messageId");
-                address.ledger.acknowledge(name, text(&frame, "/inputId"));
+                ledger.acknowledge(name, text(&frame, "/inputId"));
                 open.remove(name);
+                under_way.remove(name);
             }
             "error" => {
-                ensure_retryable(&frame)?;
+                let is_retryable = frame.pointer("/details/retryable") == Some(&Value::Bool(true));
+                ensure!(is_retryable, "an order is refused: {frame}");
                 tokio::time::sleep(PAUSE).await;
-                let again = open.get(text(&frame, "/details/messageId"));
-                if let Some(message) = again
-                    && client.send(message).await.is_err()
-                {
-                    return Ok(());
-                }
+                under_way.remove(text(&frame, "/details/messageId"));
             }
             _ => {}
         }
@@ -193,8 +201,8 @@ async fn by_kafka(kafka: &MockKafka, address: &Address, orders: Vec<Order>) -> R
 /// Approves what waits for a review, until nothing does any more or the host is gone.
 async fn approve(address: Address) -> Result<()> {
     let client = client()?;
-    let ledger = &address.ledger;
-    while !ledger.open().is_empty() || ledger.has_reviews() {
+    let (ledger, until) = (&address.ledger, Instant::now() + DEADLINE);
+    while (!ledger.open().is_empty() || ledger.has_reviews()) && Instant::now() < until {
         tokio::time::sleep(PAUSE).await;
         let list = || {
             let list = format!("{}/v1/businesses/{BUSINESS}/reviews?limit=100", address.url);

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
-use signalbox_tests_support::{RDKafkaApiKey, RDKafkaRespErr};
+use anyhow::{Result, ensure};
+use signalbox_tests_support::{DEADLINE, RDKafkaApiKey, RDKafkaRespErr};
+use tokio::time::Instant;
 
 use crate::trial::{FaultReport, Trial};
 use crate::world::{ACTIONS, ORDERS, World, WorldOptions};
@@ -94,7 +95,8 @@ pub(super) async fn message_too_large(_seed: u64) -> Result<FaultReport> {
     let kafka = &trial.world.shared_places()?.kafka;
     kafka.fail(RDKafkaApiKey::Produce, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE]);
     trial.orders(6).await?;
-    refused(&mut trial, "raise the topic's max.message.bytes").await?;
+    are_dead_letters(&mut trial, "raise the topic's max.message.bytes").await?;
+    are_sent_again(&mut trial).await?;
     let done = "The brokers refuse one record as too large. The operator raises their limit and has it sent again.";
     trial.end(done).await
 }
@@ -104,9 +106,9 @@ pub(super) async fn topic_unknown(_seed: u64) -> Result<FaultReport> {
     let error = RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
     trial.world.shared_places()?.kafka.topic_error(ORDERS, error)?;
     trial.orders(3).await?;
-    trial.sees_effects(&["--state", "dead-letter"], "create it, or correct [kafka]").await?;
+    are_dead_letters(&mut trial, "create it, or correct [kafka]").await?;
     trial.world.shared_places()?.kafka.topic_error(ORDERS, RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR)?;
-    refused(&mut trial, "create it, or correct [kafka]").await?;
+    are_sent_again(&mut trial).await?;
     trial.end("A topic is not there. The operator creates it and has the records sent again.").await
 }
 
@@ -115,22 +117,27 @@ pub(super) async fn topic_forbidden(_seed: u64) -> Result<FaultReport> {
     let kafka = &trial.world.shared_places()?.kafka;
     kafka.fail(RDKafkaApiKey::Produce, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED]);
     trial.orders(6).await?;
-    refused(&mut trial, "grant the host WRITE and DESCRIBE").await?;
+    are_dead_letters(&mut trial, "grant the host WRITE and DESCRIBE").await?;
+    are_sent_again(&mut trial).await?;
     trial
         .end("The brokers do not let the host write to a topic. The operator grants it and has the records sent again.")
         .await
 }
 
-/// What is refused is a dead letter with this reason; the operator has removed the cause and has it sent again.
-async fn refused(trial: &mut Trial, reason: &str) -> Result<()> {
+/// What was refused is a dead letter with this reason, and the host is ready all the same.
+async fn are_dead_letters(trial: &mut Trial, reason: &str) -> Result<()> {
     trial.sees_effects(&["--state", "dead-letter"], reason).await?;
     trial.sees_log(&["ERROR an effect is a dead letter"]).await?;
     trial.sees_metric(EFFECTS, &["result=\"dead_letter\""], |value| value >= 1.0).await?;
-    trial.sees_ready(200).await?;
+    trial.sees_ready(200).await
+}
+
+/// The operator has removed the cause, and has every dead letter sent again until there is none.
+async fn are_sent_again(trial: &mut Trial) -> Result<()> {
     // librdkafka goes by what it last heard of a topic for up to 15 seconds.
-    let until = tokio::time::Instant::now() + signalbox_tests_support::DEADLINE;
+    let until = Instant::now() + DEADLINE;
     while trial.retry_dead_letters().await? > 0 {
-        anyhow::ensure!(tokio::time::Instant::now() < until, "the records are refused again and again");
+        ensure!(Instant::now() < until, "the records are refused again and again");
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
     Ok(())
