@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use signalbox_model::{HumanDuration, RetryPolicy};
 
-use crate::{AdminConfig, EmailConfig, ExternalCallConfig, NotificationWebhookConfig};
+use crate::{AdminConfig, EmailConfig, ExternalCallConfig, HostsConfig, NotificationWebhookConfig};
 
 /// `[delivery]`: how effects leave.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -37,6 +37,8 @@ pub struct RelayConfig {
     pub websocket: TargetConfig,
     /// Changes of schedules.
     pub schedules: TargetConfig,
+    /// How people are reached who are connected to another host.
+    pub hosts: HostsConfig,
     /// The file that stands in for Kafka where no brokers are configured and the store is embedded; without it
     /// `effects.jsonl` beside the store's file.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -60,6 +62,7 @@ impl Default for RelayConfig {
             notification_webhooks: NotificationWebhookConfig::default(),
             websocket: TargetConfig::default(),
             schedules: TargetConfig::default(),
+            hosts: HostsConfig::default(),
         }
     }
 }

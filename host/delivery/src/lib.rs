@@ -6,6 +6,7 @@
 
 mod admin;
 mod config;
+mod hosts;
 mod metrics;
 mod notice;
 mod relay;
@@ -17,6 +18,7 @@ mod targets;
 
 pub use admin::{AdminConfig, AdminEvent, AdminNoticeTask, AdminNotices};
 pub use config::{RelayConfig, RetryConfig, TargetConfig};
+pub use hosts::{FanOut, FanOutReader, FanOutSender, FanOutState, Follower, HostsConfig, Neighbours, Presence};
 pub use metrics::describe_metrics;
 pub use notice::{Audience, Notice, Recipient};
 pub use relay::{Relay, RelayTask};

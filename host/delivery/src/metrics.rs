@@ -25,6 +25,16 @@ pub(crate) const BACKLOG_OLDEST: &str = "signalbox_effect_backlog_oldest_seconds
 pub(crate) const ADMIN_NOTICES: &str = "signalbox_admin_notices_total";
 /// Responses by whether their recipient was connected.
 pub(crate) const RESPONSES: &str = "signalbox_responses_total";
+/// Hosts on the store.
+pub(crate) const HOSTS: &str = "signalbox_hosts";
+/// Reads of the change feed.
+pub(crate) const FEED_READS: &str = "signalbox_change_feed_reads_total";
+/// Frames about what other hosts have decided.
+pub(crate) const FEED_FRAMES: &str = "signalbox_change_feed_frames_total";
+/// Records that tell other hosts of a change.
+pub(crate) const FAN_OUT_RECORDS: &str = "signalbox_fan_out_records_total";
+/// Whether records of other hosts arrive.
+pub(crate) const FAN_OUT_READING: &str = "signalbox_fan_out_reading";
 
 /// Tells the recorder what each metric means; call once at start.
 pub fn describe_metrics() {
@@ -73,6 +83,28 @@ pub fn describe_metrics() {
         RESPONSES,
         Unit::Count,
         "Responses by result: sent to a connection, or missed and left for a resume"
+    );
+    describe_gauge!(HOSTS, Unit::Count, "Hosts that live on the store, this one included, as this one sees it");
+    describe_counter!(
+        FEED_READS,
+        Unit::Count,
+        "Looks at the change feed for what other hosts have decided, by result: read, or failed"
+    );
+    describe_counter!(
+        FEED_FRAMES,
+        Unit::Count,
+        "Frames to connections of this host about what other hosts have decided, by the path on which it was found: \
+         fan_out, feed, or business"
+    );
+    describe_gauge!(
+        FAN_OUT_READING,
+        Unit::Count,
+        "1 while records of other hosts can arrive over Kafka, 0 while the host looks for changes in the store only"
+    );
+    describe_counter!(
+        FAN_OUT_RECORDS,
+        Unit::Count,
+        "Records that tell the other hosts of a change, by result: sent, or lost because there was no room for it"
     );
 }
 

@@ -81,7 +81,7 @@ impl Notice {
 
     /// Queues it for everyone it is for who is connected; says how many connections took it.
     pub(crate) fn send(&self, sessions: &Sessions, audience: &dyn Audience) -> usize {
-        let frame = Encoded::json(&self.frame);
+        let frame = Encoded::of(&self.frame);
         match &self.to {
             Recipient::User(user_id) => sessions.send_to_user(&self.business_id, user_id, &frame),
             Recipient::Everyone { .. } => {

@@ -22,15 +22,19 @@ use signalbox_model::{DEAD_LETTER, HumanDuration};
 use signalbox_sessions::{Encoded, ServerFrame, Sessions, response_frames};
 use signalbox_store::{DecisionRecord, Handover, Store};
 use tokio::sync::mpsc;
+use tokio::sync::watch::Receiver;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::TargetConfig;
+use crate::hosts::HandledChanges;
 use crate::metrics::{DECISIONS_IN_DELIVERY, QUEUE_FULL, RESPONSES};
 use crate::route::Route;
 use crate::targets::schedules::{ScheduleListener, ScheduleTarget};
 use crate::targets::websocket::{Connections, FallbackTarget, TakenResponses, WebSocketTarget};
-use crate::{AdminEvent, AdminNotices, Audience, EffectTarget, RelayConfig, review};
+use crate::{
+    AdminEvent, AdminNotices, Audience, EffectTarget, FanOut, Follower, HostsConfig, Neighbours, RelayConfig, review,
+};
 use begun::BegunLeases;
 use delivery::{Alarms, DeliveryContext};
 use dispatcher::{Dispatcher, DispatcherTask};
@@ -50,6 +54,9 @@ pub struct Relay {
     queue: mpsc::Sender<Arc<DecisionRecord>>,
     handovers: mpsc::Sender<Handover>,
     admin: AdminNotices,
+    store: Store,
+    handled: Arc<HandledChanges>,
+    fan_out: Option<FanOut>,
 }
 
 /// The relay's own task: has effects attempted, from the queue, and from the store those the queue never saw.
@@ -68,6 +75,7 @@ pub struct RelayTask {
     notification_webhooks: Option<Arc<dyn EffectTarget>>,
     directory: Option<Arc<BusinessDirectory>>,
     admin: AdminNotices,
+    fan_out: Option<FanOut>,
 }
 
 impl Relay {
@@ -81,7 +89,15 @@ impl Relay {
         let (sender, receiver) = mpsc::channel(config.queue.max(1));
         let (handovers, told) = mpsc::channel(HANDOVERS);
         let connections = Connections { sessions, audience, taken: TakenResponses::default() };
-        let relay = Self { connections: connections.clone(), queue: sender, handovers, admin: AdminNotices::default() };
+        let relay = Self {
+            connections: connections.clone(),
+            queue: sender,
+            handovers,
+            admin: AdminNotices::default(),
+            store: store.clone(),
+            handled: Arc::default(),
+            fan_out: None,
+        };
         let task = RelayTask {
             config,
             store,
@@ -97,6 +113,7 @@ impl Relay {
             notification_webhooks: None,
             directory: None,
             admin: AdminNotices::default(),
+            fan_out: None,
         };
         (relay, task)
     }
@@ -105,6 +122,19 @@ impl Relay {
     pub fn with_admin_notices(mut self, admin: AdminNotices) -> Self {
         self.admin = admin;
         self
+    }
+
+    /// Also tells other hosts of each decision at once.
+    pub fn with_fan_out(mut self, fan_out: FanOut) -> Self {
+        self.fan_out = Some(fan_out);
+        self
+    }
+
+    /// The task that sends what other hosts decide to the people who are connected to this one.
+    pub fn follower(&self, config: HostsConfig, neighbours: Receiver<Neighbours>) -> Follower {
+        let Connections { sessions, audience, .. } = self.connections.clone();
+        let handovers = self.handovers.clone();
+        Follower::new(config, self.store.clone(), sessions, audience, self.handled.clone(), handovers, neighbours)
     }
 
     /// Sends a stored decision's answers to connected users, and has its effects attempted. Never waits: a decision
@@ -116,7 +146,10 @@ impl Relay {
             self.admin.tell(AdminEvent::InputGivenUp { business_id, decision_id });
         }
         self.respond(record);
-        self.reviewed(record);
+        if self.store.announces_changes() {
+            self.handled.note(record.decision.created_at, &record.decision.id);
+        }
+        self.tell_and_queue(record, record.announces_answers());
     }
 
     /// Notes that connections took messages that were in the mailbox, so that they do not go to the fallback topic. The
@@ -130,6 +163,13 @@ impl Relay {
 
     /// Tells reviewers how a decision's review stands, and has the effects attempted that it released. Never waits.
     pub fn reviewed(&self, record: &Arc<DecisionRecord>) {
+        self.tell_and_queue(record, record.review.is_some());
+    }
+
+    fn tell_and_queue(&self, record: &Arc<DecisionRecord>, concerns_people: bool) {
+        if let Some(fan_out) = self.fan_out.as_ref().filter(|_| concerns_people) {
+            fan_out.changed(&record.decision.business_id, &record.decision.id);
+        }
         let connections = review::announce(record, &self.connections.sessions, self.connections.audience.as_ref());
         if record.review.is_some() {
             tracing::debug!(decision_id = record.decision.id, connections, "told reviewers how a review stands");
@@ -147,7 +187,7 @@ impl Relay {
         let has_effect = |id: &str| record.effects.iter().any(|effect| effect.id == id);
         for (user_id, frame) in response_frames(&record.decision, &record.output, &record.reply, &cursor) {
             let business_id = &record.decision.business_id;
-            let connections = self.connections.sessions.send_to_user(business_id, &user_id, &Encoded::json(&frame));
+            let connections = self.connections.sessions.send_to_user(business_id, &user_id, &Encoded::of(&frame));
             if let ServerFrame::Response { id, .. } = &frame
                 && connections > 0
                 && has_effect(id)
@@ -183,6 +223,12 @@ impl RelayTask {
     /// for Kafka. Without it, or without that target, they stay in the mailbox.
     pub fn with_fallback(mut self, after: Duration) -> Self {
         self.fallback_after = Some(after);
+        self
+    }
+
+    /// Also tells other hosts of each notification that was delivered, at once.
+    pub fn with_fan_out(mut self, fan_out: FanOut) -> Self {
+        self.fan_out = Some(fan_out);
         self
     }
 
@@ -233,6 +279,7 @@ impl RelayTask {
             left: Mutex::new(HashSet::new()),
             directory: self.directory.take(),
             admin: self.admin.clone(),
+            fan_out: self.fan_out.take(),
         });
         let (found_sender, mut found) = mpsc::channel(FOUND);
         let mut searches = self.searches(&delivery, found_sender);

@@ -41,6 +41,6 @@ pub fn may_review(record: &DecisionRecord, access: &UserAccess, audience: &dyn A
 pub(crate) fn announce(record: &DecisionRecord, sessions: &Sessions, audience: &dyn Audience) -> usize {
     let Some(view) = review_view(record) else { return 0 };
     let business_id = view.business_id.clone();
-    let frame = Encoded::json(&ServerFrame::Review(Box::new(view)));
+    let frame = Encoded::of(&ServerFrame::Review(Box::new(view)));
     sessions.broadcast(&business_id, &frame, |access| may_review(record, access, audience))
 }

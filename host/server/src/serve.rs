@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusHandle;
 use signalbox_capabilities::business::BusinessDirectory;
-use signalbox_delivery::{AdminEvent, AdminNotices, EmailTarget, NotificationWebhookTarget, Relay};
+use signalbox_delivery::{AdminEvent, AdminNotices, EmailTarget, NotificationWebhookTarget, Presence, Relay};
 use signalbox_executor::{Executor, ExecutorParts, Generations};
 use signalbox_http::{HttpShutdown, Verifier, serve_http};
 use signalbox_intake::{Intake, PermissionAudience};
@@ -108,8 +108,15 @@ pub async fn serve(
     let decide = Arc::new(executor);
     let audience = Arc::new(PermissionAudience(decide.clone()));
     let (admin, admin_task) = backends::admin_notices(&config, email.as_ref(), notification_webhooks.as_ref())?;
-    let (relay, relay_task) = Relay::new(config.delivery.clone(), store.clone(), sessions.clone(), audience);
-    let relay = relay.with_admin_notices(admin.clone());
+    let (mut relay, mut relay_task) = Relay::new(config.delivery.clone(), store.clone(), sessions.clone(), audience);
+    relay = relay.with_admin_notices(admin.clone());
+    let (mut presence, neighbours) = Presence::new(store.clone(), config.delivery.hosts.heartbeat.0);
+    let mut follower = relay.follower(config.delivery.hosts.clone(), neighbours);
+    if let Some((fan_out, reader)) = kafka::fan_out(&config.kafka, brokers.as_ref(), &store)? {
+        relay = relay.with_fan_out(fan_out.clone());
+        relay_task = relay_task.with_fan_out(fan_out);
+        follower = follower.with_fan_out(reader);
+    }
     let intake = Intake::new(config.intake.clone(), decide.clone(), store.clone(), relay, clock.clone());
     let webhooks =
         Webhooks::new(config.webhooks.clone(), webhook_secrets, intake.clone(), store.clone(), clock.clone());
@@ -155,6 +162,9 @@ pub async fn serve(
         }
         None => relay_task,
     };
+    presence.first().await;
+    let presence = tokio::spawn(presence.run(gone.clone()));
+    let follower = tokio::spawn(follower.run(gone.clone()));
     let relay_task = tokio::spawn(relay_task.run(gone.clone()));
     let api = Api::new(config.api.clone(), verifier.clone(), intake.clone(), store.clone());
     let websocket = WebSocket::new(config.websocket.clone(), verifier, intake.clone(), sessions, store.clone(), clock);
@@ -218,7 +228,7 @@ pub async fn serve(
             intake,
             leaving,
             gone,
-            tasks: [recovery, expiry, http, trying, relay_task]
+            tasks: [recovery, expiry, http, trying, relay_task, presence, follower]
                 .into_iter()
                 .chain(admin_task)
                 .chain(metrics_listener.map(|listener| listener.task))

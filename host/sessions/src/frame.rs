@@ -5,6 +5,7 @@ mod review;
 mod server;
 
 use std::fmt;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -17,38 +18,64 @@ pub use server::{
 
 /// A frame as it is sent; clones share the bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Encoded(Bytes);
+pub struct Encoded {
+    bytes: Bytes,
+    key: Option<FrameKey>,
+}
+
+/// Tells whether two frames are the same answer, notification or state of a review, sent twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct FrameKey(u64);
+
+impl FrameKey {
+    /// The key of what these texts identify.
+    pub(crate) fn of(parts: &[&str]) -> Self {
+        let mut hasher = DefaultHasher::new();
+        parts.hash(&mut hasher);
+        Self(hasher.finish())
+    }
+}
 
 impl Encoded {
     /// A frame of this text.
     pub fn text(text: impl Into<String>) -> Self {
-        Self(Bytes::from(text.into()))
+        Self { bytes: Bytes::from(text.into()), key: None }
     }
 
     /// A frame of this value as JSON.
     pub fn json(frame: &impl Serialize) -> Self {
         // A frame consists of strings, numbers and JSON objects, whose serialisation cannot fail.
-        Self(Bytes::from(serde_json::to_vec(frame).unwrap_or_default()))
+        Self { bytes: Bytes::from(serde_json::to_vec(frame).unwrap_or_default()), key: None }
+    }
+
+    /// A frame to a client, with its key.
+    pub fn of(frame: &ServerFrame) -> Self {
+        Self { key: frame.key(), ..Self::json(frame) }
+    }
+
+    /// What identifies its content; none for frames that are never sent twice.
+    pub fn key(&self) -> Option<FrameKey> {
+        self.key
     }
 
     /// Its length in bytes.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.bytes.len()
     }
 
     /// Whether there is nothing in it.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.bytes.is_empty()
     }
 
     /// The bytes, which are UTF-8.
     pub fn into_bytes(self) -> Bytes {
-        self.0
+        self.bytes
     }
 }
 
 impl fmt::Display for Encoded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&String::from_utf8_lossy(&self.0))
+        f.write_str(&String::from_utf8_lossy(&self.bytes))
     }
 }

@@ -3,10 +3,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use crate::{Close, CloseCode, Encoded};
+use crate::{Close, CloseCode, Encoded, FrameKey};
 
 /// The bytes that one queued frame counts in addition to its own, so that the number of tiny frames is bounded too.
 const FRAME_OVERHEAD: usize = 64;
+
+/// How many frames an outbox remembers, so that it takes none of them a second time from [`Outbox::push_once`].
+const REMEMBERED: usize = 64;
 
 /// The frames that wait to be written to one connection, bounded in bytes. Many tasks put frames in; the connection's
 /// own task takes them out.
@@ -23,6 +26,8 @@ pub struct Outbox {
 struct Waiting {
     frames: VecDeque<Encoded>,
     bytes: usize,
+    /// The keys of the last frames, the oldest first.
+    recent: VecDeque<FrameKey>,
     close: Option<Close>,
 }
 
@@ -33,6 +38,8 @@ pub enum Pushed {
     Queued,
     /// It was left out, because it was unimportant and more than half of the room was taken.
     Dropped,
+    /// It was left out, because the connection has been sent the same content before.
+    Repeated,
     /// The connection is being closed.
     Closed,
 }
@@ -46,8 +53,22 @@ impl Outbox {
     /// Queues a frame. When the outbox is full, the client is too slow and the connection is closed for that reason,
     /// because a client could not tell a frame that was left out from one that was never sent.
     pub fn push(&self, frame: Encoded) -> Pushed {
+        let mut waiting = self.lock();
+        waiting.remember(&frame);
         let cost = frame.len() + FRAME_OVERHEAD;
-        self.queue(self.lock(), cost, |frames| frames.push_back(frame))
+        self.queue(waiting, cost, |frames| frames.push_back(frame))
+    }
+
+    /// Like [`Outbox::push`], but leaves out a frame whose key one of the last frames had. Several paths may find the
+    /// same answer: this host's own decision, a record of another host, and a client's resume.
+    pub fn push_once(&self, frame: Encoded) -> Pushed {
+        let mut waiting = self.lock();
+        if frame.key().is_some_and(|key| waiting.recent.contains(&key)) {
+            return Pushed::Repeated;
+        }
+        waiting.remember(&frame);
+        let cost = frame.len() + FRAME_OVERHEAD;
+        self.queue(waiting, cost, |frames| frames.push_back(frame))
     }
 
     /// Queues a frame before all frames that wait.
@@ -62,8 +83,11 @@ impl Outbox {
         // Collected before the lock is taken, because the iterator may encode frames.
         let frames: Vec<Encoded> = frames.into_iter().collect();
         let cost: usize = frames.iter().map(|frame| frame.len() + FRAME_OVERHEAD).sum();
-        let waiting = self.lock();
+        let mut waiting = self.lock();
         first();
+        for frame in &frames {
+            waiting.remember(frame);
+        }
         self.queue(waiting, cost, |queue| queue.extend(frames))
     }
 
@@ -170,6 +194,16 @@ impl Outbox {
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         // No code under the lock can panic in the middle of a change.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiting {
+    fn remember(&mut self, frame: &Encoded) {
+        let Some(key) = frame.key() else { return };
+        if self.recent.len() >= REMEMBERED {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(key);
     }
 }
 

@@ -1,24 +1,39 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use signalbox_model::UserAccess;
 use thiserror::Error;
 
 use crate::metrics::CONNECTIONS;
-use crate::{Encoded, Outbox, Pushed};
+use crate::{Encoded, FrameKey, Outbox, Pushed};
+
+/// After how many frames the registry begins to forget which ones it has sent.
+const REMEMBERED: usize = 16_384;
 
 /// The connections that are open and authenticated. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Sessions {
     shared: Arc<Shared>,
+    /// Frames go to connections that have been open for so long, and only if they have not been sent; none for frames
+    /// of this moment.
+    least_age: Option<Duration>,
 }
 
 #[derive(Debug)]
 struct Shared {
     index: Mutex<Index>,
+    sent: Mutex<SentFrames>,
     next: AtomicU64,
     per_user: usize,
+}
+
+/// The frames that were sent last: at least [`REMEMBERED`] of them, and at most twice as many.
+#[derive(Debug, Default)]
+struct SentFrames {
+    present: HashSet<FrameKey>,
+    before: HashSet<FrameKey>,
 }
 
 #[derive(Debug, Default)]
@@ -34,6 +49,7 @@ struct Connection {
     user: Arc<str>,
     access: Mutex<Arc<UserAccess>>,
     outbox: Arc<Outbox>,
+    opened: Instant,
 }
 
 /// The user has as many connections as allowed.
@@ -54,7 +70,15 @@ pub struct Session {
 impl Sessions {
     /// An empty registry in which each user may have `per_user` connections at a time.
     pub fn new(per_user: usize) -> Self {
-        Self { shared: Arc::new(Shared { index: Mutex::default(), next: AtomicU64::new(1), per_user }) }
+        let shared = Shared { index: Mutex::default(), sent: Mutex::default(), next: AtomicU64::new(1), per_user };
+        Self { shared: Arc::new(shared), least_age: None }
+    }
+
+    /// The same registry for frames about something that happened this long ago, maybe on another host: they reach only
+    /// connections that were open by then, and a frame that was sent before is not sent again. A client that has
+    /// connected since asks for earlier frames by a resume.
+    pub fn open_for(&self, age: Duration) -> Self {
+        Self { shared: self.shared.clone(), least_age: Some(age) }
     }
 
     /// Adds a connection whose user has been verified.
@@ -65,6 +89,7 @@ impl Sessions {
             user: user.clone(),
             access: Mutex::new(Arc::new(access)),
             outbox,
+            opened: Instant::now(),
         });
         let mut index = self.lock();
         let of_user = index.users.entry(user).or_default();
@@ -82,14 +107,24 @@ impl Sessions {
     /// Queues a frame for every connection of a user that may see the business. Returns how many connections took it.
     pub fn send_to_user(&self, business_id: &str, user_id: &str, frame: &Encoded) -> usize {
         let connections = self.lock().users.get(user_id).cloned().unwrap_or_default();
-        deliver(&connections, frame, |access| access.businesses.contains_key(business_id))
+        self.deliver(&connections, frame, |access| access.businesses.contains_key(business_id))
     }
 
     /// Queues a frame for every connection whose token names the business and for which `hears` returns true; `hears`
     /// checks locations and permissions. Returns how many connections took it. All of them share one encoded frame.
     pub fn broadcast(&self, business_id: &str, frame: &Encoded, hears: impl Fn(&UserAccess) -> bool) -> usize {
         let connections = self.lock().businesses.get(business_id).cloned().unwrap_or_default();
-        deliver(&connections, frame, |access| access.businesses.contains_key(business_id) && hears(access))
+        self.deliver(&connections, frame, |access| access.businesses.contains_key(business_id) && hears(access))
+    }
+
+    /// Whether a connection's token names the business.
+    pub fn is_connected(&self, business_id: &str) -> bool {
+        self.lock().businesses.contains_key(business_id)
+    }
+
+    /// The businesses that the tokens of all connections name, in no order.
+    pub fn businesses(&self) -> Vec<String> {
+        self.lock().businesses.keys().cloned().collect()
     }
 
     /// How many connections there are.
@@ -102,9 +137,49 @@ impl Sessions {
         self.lock().users.get(user_id).map_or(0, Vec::len)
     }
 
+    fn deliver(&self, connections: &[Arc<Connection>], frame: &Encoded, hears: impl Fn(&UserAccess) -> bool) -> usize {
+        if let (Some(_), Some(key)) = (self.least_age, frame.key())
+            && self.sent().contains(key)
+        {
+            return 0;
+        }
+        let count = connections
+            .iter()
+            .filter(|connection| self.least_age.is_none_or(|age| connection.opened.elapsed() >= age))
+            .filter(|connection| hears(&connection.access()))
+            .filter(|connection| has_taken(connection.outbox.push_once(frame.clone())))
+            .count();
+        if let Some(key) = frame.key().filter(|_| count > 0) {
+            self.sent().add(key);
+        }
+        count
+    }
+
+    fn sent(&self) -> MutexGuard<'_, SentFrames> {
+        self.shared.sent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Index> {
         // No code under the lock can panic, so the index is never left half changed.
         self.shared.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether a connection has the frame, now or from before.
+fn has_taken(pushed: Pushed) -> bool {
+    matches!(pushed, Pushed::Queued | Pushed::Repeated)
+}
+
+impl SentFrames {
+    fn contains(&self, key: FrameKey) -> bool {
+        self.present.contains(&key) || self.before.contains(&key)
+    }
+
+    fn add(&mut self, key: FrameKey) {
+        if self.present.len() >= REMEMBERED {
+            self.before = std::mem::take(&mut self.present);
+        }
+        self.present.insert(key);
     }
 }
 
@@ -164,14 +239,6 @@ impl Index {
     }
 }
 
-fn deliver(connections: &[Arc<Connection>], frame: &Encoded, hears: impl Fn(&UserAccess) -> bool) -> usize {
-    connections
-        .iter()
-        .filter(|connection| hears(&connection.access()))
-        .filter(|connection| connection.outbox.push(frame.clone()) == Pushed::Queued)
-        .count()
-}
-
 #[cfg(test)]
 mod tests {
     use signalbox_model::BusinessAccess;
@@ -218,6 +285,40 @@ mod tests {
         assert_eq!(read(&everywhere), ["1", "2"]);
         assert_eq!(read(&other), ["1", "3"]);
         assert!(read(&elsewhere).is_empty());
+    }
+
+    fn answer(id: &str) -> Encoded {
+        Encoded::of(&crate::ServerFrame::Notification {
+            id: id.to_owned(),
+            decision_id: "dec".to_owned(),
+            business_id: "b1".to_owned(),
+            content: signalbox_model::JsonObject::new(),
+            cursor: "cursor".to_owned(),
+            timestamp: signalbox_model::Timestamp::UNIX_EPOCH,
+        })
+    }
+
+    #[test]
+    fn what_is_found_on_several_paths_is_sent_once() {
+        let sessions = Sessions::new(5);
+        let (_ana, outbox) = connect(&sessions, access("ana", &[("b1", None)]));
+        let found = sessions.open_for(Duration::ZERO);
+        assert_eq!(sessions.send_to_user("b1", "ana", &answer("1")), 1, "this host's own");
+        assert_eq!(found.send_to_user("b1", "ana", &answer("1")), 0);
+        assert_eq!(found.broadcast("b1", &answer("2"), |_| true), 1, "another host's");
+        assert_eq!(found.broadcast("b1", &answer("2"), |_| true), 0);
+        assert_eq!(outbox.push(answer("3")), Pushed::Queued, "by a resume");
+        assert_eq!(found.send_to_user("b1", "ana", &answer("3")), 1, "it has taken the answer already");
+        assert_eq!(outbox.push(answer("3")), Pushed::Queued, "a resume that is asked for again");
+        assert_eq!(std::iter::from_fn(|| outbox.pop()).count(), 4);
+    }
+
+    #[test]
+    fn what_happened_before_a_client_connected_is_not_sent_to_it() {
+        let sessions = Sessions::new(5);
+        let (_ana, outbox) = connect(&sessions, access("ana", &[("b1", None)]));
+        assert_eq!(sessions.open_for(Duration::from_secs(3_600)).send_to_user("b1", "ana", &answer("1")), 0);
+        assert!(outbox.pop().is_none());
     }
 
     #[test]

@@ -87,7 +87,7 @@ proptest! {
             };
             match pushed {
                 Pushed::Queued => { prop_assert!(closed.is_none()); held.push_back(text); }
-                Pushed::Dropped => prop_assert!(matches!(step, Step::PushUnimportant(_))),
+                Pushed::Dropped | Pushed::Repeated => prop_assert!(matches!(step, Step::PushUnimportant(_))),
                 Pushed::Closed => if closed.is_none() { closed = Some(CloseCode::SlowConsumer); held.clear(); },
             }
             prop_assert!(outbox.bytes() <= LIMIT);

@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
@@ -52,6 +53,7 @@ struct Inner {
     effect_lease: Duration,
     outcomes: Outcomes,
     named: Named,
+    announces_changes: AtomicBool,
 }
 
 impl Store {
@@ -65,14 +67,36 @@ impl Store {
         let instance = ulid::Ulid::new().to_string();
         let (outcomes, named) = (Outcomes::default(), Named::default());
         let effect_lease = config.effect_lease;
-        let inner =
-            Inner { client, embedded, names, journal_retention, timeline, instance, effect_lease, outcomes, named };
+        let inner = Inner {
+            client,
+            embedded,
+            names,
+            journal_retention,
+            timeline,
+            instance,
+            effect_lease,
+            outcomes,
+            named,
+            announces_changes: AtomicBool::new(false),
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 
     /// The name of this process, by which it holds leases; each run of a process has its own.
     pub fn instance(&self) -> &str {
         &self.inner.instance
+    }
+
+    /// Whether decisions that are written from now on are announced to other hosts, which read
+    /// [`Store::changes_since`]. An announcement costs a write unit, so a host that is alone makes none; a new store
+    /// makes none either.
+    pub fn announce_changes(&self, announce: bool) {
+        self.inner.announces_changes.store(announce, Ordering::SeqCst);
+    }
+
+    /// Whether this host announces its changes.
+    pub fn announces_changes(&self) -> bool {
+        self.inner.announces_changes.load(Ordering::SeqCst)
     }
 
     pub(crate) fn effect_lease(&self) -> Duration {

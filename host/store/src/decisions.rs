@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use signalbox_model::{AgentOutput, DecisionModel, ReplySlot, Review};
 use ulid::Ulid;
 
+use crate::change_feed::change_keys;
 use crate::client::{Part, Transacted, failure, key};
 use crate::document::{ITEM_LIMIT, pack, packed_size, unpack};
 use crate::item::{AttributeMap, ItemBuilder, text};
@@ -237,6 +238,11 @@ impl Store {
         for (name, value) in reviews::places(record) {
             item = item.text(name, value);
         }
+        if self.announces_changes() && record.announces_answers() {
+            for (name, value) in change_keys(decision.created_at, &decision.id) {
+                item = item.text(name, value);
+            }
+        }
         Ok(item.build())
     }
 
@@ -248,7 +254,7 @@ impl Store {
         Err(StoreError::TooLarge { what: format!("decision {id} with its effects"), table, size, limit })
     }
 
-    async fn decision_record(&self, item: &AttributeMap) -> Result<DecisionRecord, StoreError> {
+    pub(crate) async fn decision_record(&self, item: &AttributeMap) -> Result<DecisionRecord, StoreError> {
         let unreadable = |reason| self.unreadable_decision(item, reason);
         let StoredBody { mut decision, output, reply, session } = unpack(item, BODY).await.map_err(unreadable)?;
         let effects = unpack(item, EFFECTS).await.map_err(unreadable)?;

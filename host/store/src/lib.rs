@@ -12,6 +12,7 @@
 //! write to SQLite's write-ahead log and syncs the log before it answers, so the write survives `kill -9`, and a power
 //! loss if the disk keeps what it reports as written. The embedded store without a path keeps nothing.
 
+mod change_feed;
 mod client;
 mod config;
 mod cursor;
@@ -28,6 +29,7 @@ mod key;
 mod listing;
 mod message_models;
 mod optimistic;
+mod presence;
 mod queue;
 mod record;
 mod rows;
@@ -38,6 +40,7 @@ mod timeline;
 mod unknown;
 mod unreadable;
 
+pub use change_feed::{ChangedDecision, Changes};
 pub use client::Store;
 pub use config::{Backend, Config, WallClock};
 pub use decisions::{
@@ -49,6 +52,7 @@ pub use document::{compressed, decompressed};
 pub use error::{Remedy, StoreError};
 pub use inputs::{Accepted, AcceptedInput, AcceptedInputState, PendingInput};
 pub use message_models::{ModelName, Put};
+pub use presence::HostRecord;
 pub use record::{
     DecisionRecord, DeliveredTo, Effect, EffectKind, EffectLease, EffectState, ScheduleTiming, SessionUpdate, Wider,
 };

@@ -42,6 +42,8 @@ pub(crate) const BY_REVIEW: IndexSpec = IndexSpec { name: "by-review", partition
 /// Sparse: only decisions whose review can expire have its keys.
 pub(crate) const BY_REVIEW_EXPIRY: IndexSpec =
     IndexSpec { name: "by-review-expiry", partition: "reviewQueue", sort: "reviewExpiryMoment" };
+/// Sparse: only decisions that people on other hosts may have to see have its keys.
+pub(crate) const BY_CHANGE: IndexSpec = IndexSpec { name: "by-change", partition: "changeShard", sort: "changeMoment" };
 /// Sparse: cancelled schedules are not in it, nor are message models that only earlier versions have stored.
 pub(crate) const BY_LIST: IndexSpec = IndexSpec { name: "by-list", partition: "list", sort: "listKey" };
 
@@ -84,8 +86,9 @@ pub fn tables(prefix: &str) -> Vec<TableSpec> {
         indexes: indexes.to_vec(),
         expires,
     };
+    let of_decisions = [BY_BUSINESS, BY_CODE, BY_DUE, BY_REVIEW, BY_REVIEW_EXPIRY, BY_CHANGE];
     vec![
-        table(names.decisions, "id", "businessId", &[BY_BUSINESS, BY_CODE, BY_DUE, BY_REVIEW, BY_REVIEW_EXPIRY], None),
+        table(names.decisions, "id", "businessId", &of_decisions, None),
         table(names.inputs, "businessId", "id", &[BY_DUE], Some(EXPIRES_AT)),
         table(names.journals, "decisionId", "part", &[], Some(EXPIRES_AT)),
         table(names.sessions, "businessId", "userId", &[], Some(EXPIRES_AT)),

@@ -30,6 +30,8 @@ mod inputs;
 mod journals;
 #[path = "conformance/leases.rs"]
 mod leases;
+#[path = "conformance/many_hosts.rs"]
+mod many_hosts;
 #[path = "conformance/message_models.rs"]
 mod message_models;
 #[path = "conformance/newer.rs"]

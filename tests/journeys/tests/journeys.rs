@@ -12,6 +12,7 @@ mod flooding;
 #[cfg(target_os = "linux")]
 mod hostile;
 mod kafka;
+mod many_hosts;
 mod models;
 mod notifications;
 mod operation;

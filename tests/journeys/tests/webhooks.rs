@@ -20,11 +20,16 @@ pub const SECRETS: &str = "[webhooks.secrets]\nEVENTS = [{ file = \"events\" }]\
 
 /// Delivers an event, and returns the answer to its sender.
 pub async fn deliver(host: &Host, id: &str, body: &str, secret: &str) -> Result<(u16, Value)> {
+    deliver_to("alpha", host, id, body, secret).await
+}
+
+/// The same for a business.
+pub async fn deliver_to(business: &str, host: &Host, id: &str, body: &str, secret: &str) -> Result<(u16, Value)> {
     let now = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs())?;
     let signature = Webhook::new(secret)?.sign(id, now, body.as_bytes())?;
     let client = reqwest::Client::builder().no_proxy().timeout(DEADLINE).build()?;
     let request = client
-        .post(format!("{}/webhooks/alpha/events", host.url()))
+        .post(format!("{}/webhooks/{business}/events", host.url()))
         .header("webhook-id", id)
         .header("webhook-timestamp", now)
         .header("webhook-signature", signature)

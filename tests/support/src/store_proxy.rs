@@ -85,9 +85,14 @@ impl StoreProxy {
         Ok(Self { address, shared, serving })
     }
 
+    /// Its address, `http://127.0.0.1:…`.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
     /// The keys of `[store]` for hosts that use the store through the proxy.
     pub fn config(&self) -> String {
-        config(&format!("http://{}", self.address))
+        config(&self.url())
     }
 
     /// Makes the store fail in this way from now on.

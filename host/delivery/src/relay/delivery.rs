@@ -16,7 +16,7 @@ use super::dispatcher::{Dispatched, Dispatcher};
 use crate::metrics::{self, EFFECTS, MESSAGES_DELIVERED};
 use crate::route::{Route, kind, priority};
 use crate::targets::channels::{missing_channel_effects, waits_for_business};
-use crate::{AdminEvent, AdminNotices, AttemptResult, DueEffect, retry};
+use crate::{AdminEvent, AdminNotices, AttemptResult, DueEffect, FanOut, Notice, retry};
 
 /// How long a finished attempt may go unreported while others of its decision go on.
 const REPORT_WITHIN: Duration = Duration::from_secs(1);
@@ -40,6 +40,7 @@ pub(super) struct DeliveryContext {
     pub directory: Option<Arc<BusinessDirectory>>,
     /// Where operators are told of dead letters.
     pub admin: AdminNotices,
+    pub fan_out: Option<FanOut>,
 }
 
 /// The next moments at which effects fall due, so that the search need not find them a scan later.
@@ -245,6 +246,14 @@ impl DeliveryContext {
                     }
                 }
                 self.set_alarms(&record);
+                let updated = updates.iter().map(|update| &update.effect_id);
+                let updated = updated.filter_map(|id| record.effects.iter().find(|effect| effect.id == *id));
+                let mut sent = updated.filter(|effect| effect.is_resumable());
+                if let Some(fan_out) = &self.fan_out
+                    && sent.any(|effect| Notice::of(&record, effect).is_some())
+                {
+                    fan_out.changed(business_id, id);
+                }
             }
             // The effects keep their states. When the lease has ended, a host attempts them again, under the same keys.
             Err(error) => {

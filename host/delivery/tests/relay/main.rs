@@ -14,6 +14,7 @@ mod audiences;
 mod backlog;
 mod channels;
 mod fallback;
+mod hosts;
 mod newer;
 mod schedules;
 mod targets;
@@ -165,14 +166,8 @@ fn content() -> JsonObject {
 }
 
 fn to_user(user: &str) -> EffectKind {
-    let user_id = Some(user.to_owned());
-    EffectKind::Notification {
-        user_id,
-        location_id: None,
-        permission: None,
-        wider: Wider::default(),
-        content: content(),
-    }
+    let (user_id, wider) = (Some(user.to_owned()), Wider::default());
+    EffectKind::Notification { user_id, location_id: None, permission: None, wider, content: content() }
 }
 
 fn broadcast(place: Option<&str>, permission: Option<&str>, wider: Wider) -> EffectKind {

@@ -12,6 +12,7 @@
 )]
 
 mod development_sink;
+mod hints;
 mod http;
 mod kafka;
 mod notifications;

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use signalbox_delivery::{DevelopmentSink, EffectTarget, KafkaTarget, KafkaTopics};
+use signalbox_delivery::{DevelopmentSink, EffectTarget, FanOut, FanOutReader, KafkaTarget, KafkaTopics};
 use signalbox_intake::Intake;
-use signalbox_kafka::{KafkaConnection, KafkaProducer};
+use signalbox_kafka::{KafkaConnection, KafkaHints, KafkaProducer, KafkaTail};
 use signalbox_model::Clock;
+use signalbox_store::Store;
 use signalbox_trigger_kafka::{KafkaConfig, KafkaConsumer, KafkaError};
 
 use super::StartError;
@@ -70,6 +71,18 @@ pub fn fallback_after(config: &Config, target: Option<&Arc<dyn EffectTarget>>) -
         return None;
     }
     Some(config.kafka.fallback_after.0)
+}
+
+/// How hosts tell each other of what they decide: none without brokers or without a topic for it.
+pub fn fan_out(
+    config: &KafkaConfig,
+    connection: Option<&KafkaConnection>,
+    store: &Store,
+) -> Result<Option<(FanOut, FanOutReader)>, StartError> {
+    let (Some(connection), Some(topic)) = (connection, &config.fan_out_topic) else { return Ok(None) };
+    let hints = KafkaHints::new(connection, topic).map_err(KafkaError::from)?;
+    let tail = KafkaTail::start(connection, topic).map_err(KafkaError::from)?;
+    Ok(Some((FanOut::new(Arc::new(hints), store.clone()), FanOutReader::new(tail, store))))
 }
 
 /// Begins to read. Without brokers nothing is read, and a warning names each bundle that declares topics.

@@ -4,7 +4,10 @@ use signalbox_model::{
     WebSocketErrorResponse,
 };
 
-use super::ReviewView;
+use super::{FrameKey, ReviewState, ReviewView};
+
+/// The code of an error that tells a user that the decision on a message failed.
+const DECISION_FAILED: &str = "decision_failed";
 
 /// A frame to a client.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -145,6 +148,28 @@ pub enum ServerFrame {
     Error(WebSocketErrorResponse),
 }
 
+impl ServerFrame {
+    /// What identifies the frame's content, for frames that several hosts or paths may send: an answer, a notification,
+    /// a state of a review, and the failure of a decision.
+    pub(super) fn key(&self) -> Option<FrameKey> {
+        match self {
+            Self::Response { id, decision_id, .. } => Some(FrameKey::of(&["response", decision_id, id])),
+            Self::Notification { id, decision_id, .. } => Some(FrameKey::of(&["notification", decision_id, id])),
+            Self::Review(view) => {
+                let state = if view.state == ReviewState::Resolved { "resolved" } else { "requested" };
+                Some(FrameKey::of(&["review", &view.decision_id, state]))
+            }
+            Self::Error(error) => {
+                let details = error.details.as_ref()?;
+                let text = |name: &str| details.get(name).and_then(serde_json::Value::as_str);
+                let failed = text("code") == Some(DECISION_FAILED);
+                text("decisionId").filter(|_| failed).map(|id| FrameKey::of(&["failure", id]))
+            }
+            _ => None,
+        }
+    }
+}
+
 /// The state of an acknowledged message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -263,7 +288,7 @@ pub fn count_answers(decision: &DecisionModel, output: &AgentOutput, user_id: &s
 fn failure_frame(decision: &DecisionModel, message_id: &str, cursor: &str) -> ServerFrame {
     let mut details = JsonObject::new();
     let facts = [
-        ("code", "decision_failed"),
+        ("code", DECISION_FAILED),
         ("messageId", message_id),
         ("decisionId", &decision.id),
         ("businessId", &decision.business_id),

@@ -16,6 +16,7 @@ use jiff::SignedDuration;
 use signalbox_model::{DecisionModel, Timestamp};
 
 use super::{BODY, BUSINESS, EFFECTS, ID, LEASE_HOLDER, LEASE_UNTIL, REVIEW, REVISION, ReadDecision};
+use crate::change_feed::{change_keys, count_notified};
 use crate::client::{failure, key};
 use crate::document::{ITEM_LIMIT, pack, packed_size};
 use crate::item::{AttributeMap, Update, number, text};
@@ -43,6 +44,8 @@ pub struct EffectUpdate {
 pub(super) enum Change {
     /// The effects.
     Effects,
+    /// The effects, of which one has reached people, who may be connected to another host.
+    Notification,
     /// The effects, and the review, which has ended.
     Review,
 }
@@ -78,10 +81,12 @@ impl Store {
         let mut contention = Contention::at(table, || format!("decision {id}"));
         loop {
             let ReadDecision { mut record, item } = self.existing_decision(id, business_id).await?;
+            let notified = count_notified(&record);
             let not_found = |what: String| StoreError::NotFound { what, table: table.clone() };
             let changed = change(&mut record)
                 .map_err(|UnknownEffect(name)| not_found(format!("effect {name} of decision {id}")))?;
-            if !changed || self.rewrite(&record, &item, Change::Effects).await? {
+            let kind = if count_notified(&record) > notified { Change::Notification } else { Change::Effects };
+            if !changed || self.rewrite(&record, &item, kind).await? {
                 return Ok(record);
             }
             contention.again().await?;
@@ -131,6 +136,11 @@ impl Store {
             update = update.set(REVIEW, pack(&review).await?);
             for name in [BY_REVIEW.sort, BY_REVIEW_EXPIRY.partition, BY_REVIEW_EXPIRY.sort] {
                 update = update.remove(name);
+            }
+        }
+        if change != Change::Effects && self.announces_changes() {
+            for (name, value) in change_keys(self.moment().await?, &decision.id) {
+                update = update.set(name, AttributeValue::S(value));
             }
         }
         let call = UpdateItemInput::builder()

@@ -113,6 +113,17 @@ async fn a_time_to_live_that_aws_refuses_for_good_ends_the_start_with_its_words(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn hosts_that_start_together_on_empty_tables_all_start() {
+    for _ in 0..5 {
+        let backend = backends::serve().await;
+        let opening: Vec<_> = (0..3).map(|_| tokio::spawn(Store::open(Config::new(backend.clone())))).collect();
+        for opened in opening {
+            opened.await.unwrap().unwrap().check().await.unwrap();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn hosts_that_start_on_the_same_empty_file_all_start() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("signalbox.db");

@@ -15,13 +15,16 @@ use crate::backends::Endpoint;
 use crate::reviews::by;
 use crate::samples::{accepted, message_model, minute, record};
 
+/// The key attributes of the indexes that were added since.
+const NEW_ATTRIBUTES: [&str; 5] = ["reviewMoment", "reviewQueue", "reviewExpiryMoment", "changeShard", "changeMoment"];
+
 /// The table of decisions before the version that added reviews.
 fn old_table() -> Value {
     let table = tables("signalbox-").into_iter().find(|table| table.name == "signalbox-decisions").unwrap();
     let mut created = serde_json::to_value(table).unwrap()["CreateTable"].take();
     for (list, name, new, left) in [
-        ("GlobalSecondaryIndexes", "IndexName", ["by-review", "by-review-expiry", ""], 3),
-        ("AttributeDefinitions", "AttributeName", ["reviewMoment", "reviewQueue", "reviewExpiryMoment"], 6),
+        ("GlobalSecondaryIndexes", "IndexName", ["by-review", "by-review-expiry", "by-change", "", ""], 3),
+        ("AttributeDefinitions", "AttributeName", NEW_ATTRIBUTES, 6),
     ] {
         let entries = created[list].as_array_mut().unwrap();
         entries.retain(|entry| !new.contains(&entry[name].as_str().unwrap()));

@@ -28,6 +28,10 @@ pub struct KafkaConfig {
     pub fallback_topic: Option<String>,
     /// How long a message to people waits for a connection before it goes there.
     pub fallback_after: HumanDuration,
+    /// Where hosts tell each other of decisions whose people may be connected to another host; without it they find
+    /// them in the store, a second or two later.
+    #[serde(deserialize_with = "topic_if_any")]
+    pub fan_out_topic: Option<String>,
     /// The topics that plugins may publish to: the topic by the logical name that grants and plugins use.
     #[serde(deserialize_with = "topics")]
     pub topics: BTreeMap<String, String>,
@@ -79,6 +83,7 @@ impl Default for KafkaConfig {
             resource_actions_topic: "signalbox.resource-actions".to_owned(),
             fallback_topic: None,
             fallback_after: HumanDuration::secs(300),
+            fan_out_topic: None,
             topics: BTreeMap::new(),
             start_at: StartAt::default(),
             record_size: HumanSize(256 * 1024),

@@ -119,6 +119,7 @@ impl KafkaConfig {
         ];
         own.extend(self.inputs_topic.as_deref().map(|topic| ("kafka.inputs-topic", topic)));
         own.extend(self.fallback_topic.as_deref().map(|topic| ("kafka.fallback-topic", topic)));
+        own.extend(self.fan_out_topic.as_deref().map(|topic| ("kafka.fan-out-topic", topic)));
         own
     }
 

@@ -87,7 +87,7 @@ fn send(shared: &Shared, access: &UserAccess, outbox: &Outbox, record: &Decision
     let review = review.map(|view| ServerFrame::Review(Box::new(view)));
     let (mut sent, mut taken) = (0, Vec::new());
     for frame in responses.chain(notices).chain(review) {
-        if outbox.push(Encoded::json(&frame)) != Pushed::Queued {
+        if outbox.push(Encoded::of(&frame)) != Pushed::Queued {
             continue;
         }
         sent += 1;

@@ -58,7 +58,7 @@ impl MessageSender {
     /// Ends the message with these frames. The connection is told before the client can have read the frames, so that
     /// it accepts the client's next message.
     fn end_with(&self, frames: Vec<ServerFrame>, error: Option<Box<ErrorFrame>>) {
-        self.outbox.push_after(frames.iter().map(Encoded::json), || self.end(error));
+        self.outbox.push_after(frames.iter().map(Encoded::of), || self.end(error));
     }
 }
 
