@@ -16,6 +16,7 @@ use signalbox_model::SecretReference;
 use signalbox_store::{DecisionRecord, Effect, EffectKind};
 use signalbox_tests_support::{SmtpFault, SmtpPoint, SmtpServer};
 use standardwebhooks::Webhook;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
@@ -190,8 +191,9 @@ async fn a_server_that_offers_no_tls_is_told_neither_password_nor_email() {
     assert!(server.commands().iter().all(|command| command.starts_with("EHLO") || command == "QUIT"));
 }
 
-/// A port at which a server of e-mail is reached by TLS, and its certificate in PEM.
-async fn behind_tls(server: &SmtpServer) -> (u16, String) {
+/// A port at which a server of e-mail is reached by TLS, and its certificate in PEM. With `starttls`, the conversation
+/// begins in the clear.
+async fn behind_tls(server: &SmtpServer, starttls: bool) -> (u16, String) {
     let identity = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     let (pem, certificate) = (identity.cert.pem(), identity.cert.der().clone());
     let key = PrivatePkcs8KeyDer::from(identity.signing_key.serialize_der());
@@ -205,12 +207,24 @@ async fn behind_tls(server: &SmtpServer) -> (u16, String) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
+        while let Ok((mut stream, _)) = listener.accept().await {
             let acceptor = acceptor.clone();
             tokio::spawn(async move {
+                if starttls {
+                    stream.write_all(b"220 ready\r\n").await.unwrap();
+                    for (command, answer) in [("EHLO ", "250-here\r\n250 STARTTLS\r\n"), ("STARTTLS", "220 go on\r\n")]
+                    {
+                        assert!(line(&mut stream).await.starts_with(command));
+                        stream.write_all(answer.as_bytes()).await.unwrap();
+                    }
+                }
                 // A client that does not trust the certificate leaves in the middle of the handshake.
                 if let Ok(mut client) = acceptor.accept(stream).await {
                     let mut server = TcpStream::connect(("127.0.0.1", behind)).await.unwrap();
+                    if starttls {
+                        // The client has had a greeting.
+                        line(&mut server).await;
+                    }
                     let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
                 }
             });
@@ -219,26 +233,38 @@ async fn behind_tls(server: &SmtpServer) -> (u16, String) {
     (port, pem)
 }
 
+/// The next line, read byte by byte, so that nothing after it is taken.
+async fn line(stream: &mut TcpStream) -> String {
+    let mut line = String::new();
+    while !line.ends_with('\n') {
+        line.push(char::from(stream.read_u8().await.unwrap()));
+    }
+    line
+}
+
 #[tokio::test]
 async fn a_server_whose_certificate_is_not_trusted_is_told_nothing_and_one_of_a_given_authority_is() {
     let server = SmtpServer::start(&[]).await.unwrap();
-    let (port, pem) = behind_tls(&server).await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("ca.pem");
-    std::fs::write(&file, pem).unwrap();
-    let target = |more: &str| {
-        let toml = format!(
-            "server = \"localhost\"\nport = {port}\nencryption = \"tls\"\nfrom = \"signalbox@roma.example\"\n\
-             {CREDENTIALS}{more}"
-        );
-        EmailTarget::new(email_server(&toml).unwrap().unwrap(), directory())
-    };
-    let result = target("").attempt(&by_channel("owner", "email")).await;
-    assert!(matches!(result, AttemptResult::Unavailable { .. }), "{result:?}");
-    assert!(server.commands().is_empty(), "{:?}", server.commands());
-    let trusting = target(&format!("ca-file = {}\n", json!(file.to_string_lossy())));
-    assert_eq!(trusting.attempt(&by_channel("owner", "email")).await, AttemptResult::Delivered);
-    assert_eq!(server.received().len(), 1);
+    for (encryption, delivered) in [("tls", 1), ("starttls", 2)] {
+        let (port, pem) = behind_tls(&server, encryption == "starttls").await;
+        std::fs::write(&file, pem).unwrap();
+        let target = |more: &str| {
+            let toml = format!(
+                "server = \"localhost\"\nport = {port}\nencryption = \"{encryption}\"\n\
+                 from = \"signalbox@roma.example\"\n{CREDENTIALS}{more}"
+            );
+            EmailTarget::new(email_server(&toml).unwrap().unwrap(), directory())
+        };
+        let before = server.commands().len();
+        let result = target("").attempt(&by_channel("owner", "email")).await;
+        assert!(matches!(result, AttemptResult::Unavailable { .. }), "{encryption}: {result:?}");
+        assert_eq!(server.commands().len(), before, "{encryption}: {:?}", server.commands());
+        let trusting = target(&format!("ca-file = {}\n", json!(file.to_string_lossy())));
+        let result = trusting.attempt(&by_channel("owner", "email")).await;
+        assert_eq!((result, server.received().len()), (AttemptResult::Delivered, delivered), "{encryption}");
+    }
 }
 
 #[tokio::test]

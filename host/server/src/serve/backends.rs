@@ -180,4 +180,23 @@ mod tests {
         assert!(external_calls(&config, None).unwrap().is_none());
         assert!(external_calls(&config, Some(&egress)).unwrap().is_some());
     }
+
+    #[test]
+    fn notices_to_a_receiver_that_does_not_exist_keep_the_host_from_starting_and_the_one_that_was_meant_is_named() {
+        let error = |toml: &str| {
+            let config = Config { delivery: toml::from_str(toml).unwrap(), ..Config::default() };
+            match admin_notices(&config, None, None) {
+                Err(StartError::Config(error)) => error.render(false),
+                Err(other) => panic!("{other}"),
+                Ok(_) => panic!("{toml} is taken"),
+            }
+        };
+        let told = error(
+            "[admin]\nwebhooks = [\"ops-caht\"]\n[notification-webhooks.receivers.ops-chat]\nformat = \"slack\"\n\
+             url = { env = \"X\" }\n",
+        );
+        assert!(told.contains("`ops-caht`") && told.contains("did you mean `ops-chat`?"), "{told}");
+        let told = error("[admin]\nemail = [\"ops@roma.example\"]\n");
+        assert!(told.contains("delivery.email.server"), "{told}");
+    }
 }
