@@ -157,6 +157,7 @@ guarantees! {
     leases::a_leased_decision_is_found_by_no_other_host_until_the_lease_ends,
     leases::of_many_hosts_exactly_one_gets_a_lease,
     leases::a_host_that_has_lost_its_lease_can_say_only_what_is_final,
+    leases::effects_are_added_under_a_lease_each_once_and_by_no_host_that_has_lost_it,
     leases::a_report_ends_the_lease_when_it_is_the_last_one,
     leases::what_is_held_back_is_listed_for_its_target_and_its_attempts_are_not_counted,
     leases::held_back_effects_are_looked_at_before_a_later_effect_of_their_decision,

@@ -163,3 +163,24 @@ pub async fn no_command_changes_an_effect_that_a_host_is_attempting(store: &Stor
     let after = report(store, &claimed, &[update("a", delivered())], true).await;
     assert_eq!(after.effects[0].state, delivered());
 }
+
+pub async fn effects_are_added_under_a_lease_each_once_and_by_no_host_that_has_lost_it(store: &Store) {
+    let record = committed(store, &unique("business"), &["a"]).await;
+    let (id, business_id) = (&record.decision.id, &record.decision.business_id);
+    let lost = claim(store, &record, minute(2)).await.unwrap().lease.unwrap();
+    let held = claim(store, &record, minute(3)).await.unwrap().lease.unwrap();
+    let added = |id: &str| Effect::pending(id, action(id, None));
+    let ids = |record: &DecisionRecord| record.effects.iter().map(|effect| effect.id.clone()).collect::<Vec<_>>();
+    let unchanged = store.add_effects(id, business_id, &lost, &[added("late")]).await.unwrap();
+    assert_eq!((ids(&unchanged), unchanged.lease.as_ref()), (vec!["a".to_owned()], Some(&held)));
+    let both = [added("a.owner"), added("a.kitchen"), added("a.owner")];
+    let after = store.add_effects(id, business_id, &held, &both).await.unwrap();
+    assert_eq!(ids(&after), ["a", "a.owner", "a.kitchen"]);
+    store.add_effects(id, business_id, &held, &both).await.unwrap();
+    let stored = store.decision(id, business_id).await.unwrap().unwrap();
+    assert_eq!((ids(&stored), stored.lease.as_ref()), (ids(&after), Some(&held)), "the lease goes on");
+    // The host reports what it attempted, and what it did not attempt is found by the next one.
+    let reports = [update("a", delivered()), update("a.owner", delivered())];
+    store.report_effects(id, business_id, &held, &reports, true).await.unwrap();
+    assert!(is_pending(store, &record, minute(4)).await);
+}
