@@ -41,8 +41,8 @@ fn leaving(visit: Visit<'_>) {
     visit("Decision", subschema::<Decision>);
     visit("DecisionModel", subschema::<DecisionModel>);
     visit("DecisionPage", subschema::<DecisionPage>);
-    visit("FallbackRecord", subschema::<FallbackRecord>);
     visit("EffectPage", subschema::<EffectPage>);
+    visit("FallbackRecord", subschema::<FallbackRecord>);
     visit("InputStatus", subschema::<InputStatus>);
     visit("PendingReview", subschema::<PendingReview>);
     visit("Problem", subschema::<ProblemDetails>);

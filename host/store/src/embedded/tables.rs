@@ -129,7 +129,7 @@ mod tests {
             }
             assert_eq!(index.get("ItemCount"), None);
         }
-        assert_eq!(indexes(&told).len(), 5);
+        assert_eq!(indexes(&told).len(), 6);
         assert_eq!(told["Table"].get("ItemCount"), None);
 
         let asked = json!({ "TableName": "t-nothing" }).to_string();
