@@ -1,162 +1,17 @@
 use std::fmt;
-use std::path::PathBuf;
 
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::{Deserialize, Serialize};
-use signalbox_model::SecretReference;
-use thiserror::Error;
 
-/// `[kafka.security]`: how brokers and host know each other.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
-pub struct KafkaSecurity {
-    /// `plaintext`, `tls`, `sasl-plaintext` or `sasl-tls`.
-    pub protocol: KafkaProtocol,
-    /// How the password is shown to the brokers: `scram-sha-512` or `plain`.
-    pub mechanism: KafkaMechanism,
-    /// Who the host is; for `sasl-plaintext` and `sasl-tls`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub username: Option<String>,
-    /// Reference to the password.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub password: Option<SecretReference>,
-    /// The certificate authorities that brokers may be signed by, in PEM; without it those of the system.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ca_file: Option<PathBuf>,
-}
-
-/// What lies between host and broker.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum KafkaProtocol {
-    /// No protection: every program that reaches the broker's network can read the records.
-    #[default]
-    Plaintext,
-    /// TLS without authentication: every program that reaches the broker may use it.
-    Tls,
-    /// A password without TLS.
-    SaslPlaintext,
-    /// A password over TLS.
-    SaslTls,
-}
-
-/// How a password is shown to the brokers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum KafkaMechanism {
-    /// The password itself never travels.
-    #[default]
-    #[serde(rename = "scram-sha-512")]
-    ScramSha512,
-    /// The password as it is.
-    Plain,
-}
-
-/// Why no connection to the brokers can be configured.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-pub enum KafkaConnectionError {
-    /// The build lacks OpenSSL.
-    #[error(
-        "kafka.security asks for {what}, which this build of signalbox cannot speak; build it with \
-         `cargo build --package signalbox-server --features kafka-tls`"
-    )]
-    NoTls {
-        /// `TLS` or `SCRAM-SHA-512`.
-        what: &'static str,
-    },
-    /// A key that the protocol needs is not there.
-    #[error("kafka.security.protocol = \"{protocol}\" needs `kafka.security.{key}`")]
-    Missing {
-        /// The protocol.
-        protocol: &'static str,
-        /// The key.
-        key: &'static str,
-    },
-    /// A key that the protocol does not use.
-    #[error(
-        "`kafka.security.{key}` is of no use with kafka.security.protocol = \"{protocol}\"; remove it, or choose a \
-         protocol that uses it"
-    )]
-    Unused {
-        /// The protocol.
-        protocol: &'static str,
-        /// The key.
-        key: &'static str,
-    },
-    /// The file of authorities cannot be read.
-    #[error("`kafka.security.ca-file` refers to {path}, which cannot be read: {reason}")]
-    Authorities {
-        /// The file.
-        path: String,
-        /// Why.
-        reason: String,
-    },
-    /// librdkafka does not take the configuration.
-    #[error("the configuration of Kafka is refused: {0}")]
-    Refused(String),
-}
+use crate::context::TokenSource;
+use crate::{KafkaConnectionError, KafkaContext, KafkaMechanism, KafkaSecurity};
 
 /// The settings for connecting to the brokers. Creating it connects to nothing.
 #[derive(Clone)]
 pub struct KafkaConnection {
     config: ClientConfig,
-}
-
-impl KafkaProtocol {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Plaintext => "plaintext",
-            Self::Tls => "tls",
-            Self::SaslPlaintext => "sasl-plaintext",
-            Self::SaslTls => "sasl-tls",
-        }
-    }
-
-    fn native(self) -> &'static str {
-        match self {
-            Self::Plaintext => "plaintext",
-            Self::Tls => "ssl",
-            Self::SaslPlaintext => "sasl_plaintext",
-            Self::SaslTls => "sasl_ssl",
-        }
-    }
-
-    fn encrypts(self) -> bool {
-        matches!(self, Self::Tls | Self::SaslTls)
-    }
-
-    fn authenticates(self) -> bool {
-        matches!(self, Self::SaslPlaintext | Self::SaslTls)
-    }
-}
-
-impl KafkaSecurity {
-    /// Checks that the keys fit each other and this build.
-    fn check(&self) -> Result<(), KafkaConnectionError> {
-        let protocol = self.protocol.name();
-        let given = [("username", self.username.is_some()), ("password", self.password.is_some())];
-        for (key, given) in given {
-            match (self.protocol.authenticates(), given) {
-                (true, false) => return Err(KafkaConnectionError::Missing { protocol, key }),
-                (false, true) => return Err(KafkaConnectionError::Unused { protocol, key }),
-                _ => {}
-            }
-        }
-        if self.ca_file.is_some() && !self.protocol.encrypts() {
-            return Err(KafkaConnectionError::Unused { protocol, key: "ca-file" });
-        }
-        if !cfg!(feature = "kafka-tls") {
-            if self.protocol.encrypts() {
-                return Err(KafkaConnectionError::NoTls { what: "TLS" });
-            }
-            if self.protocol.authenticates() && self.mechanism == KafkaMechanism::ScramSha512 {
-                return Err(KafkaConnectionError::NoTls { what: "SCRAM-SHA-512" });
-            }
-        }
-        Ok(())
-    }
+    tokens: Option<TokenSource>,
 }
 
 impl KafkaConnection {
@@ -178,12 +33,11 @@ impl KafkaConnection {
             // Brokers close idle connections regularly, so that is not worth a log line.
             .set("log.connection.close", "false")
             .set_log_level(RDKafkaLogLevel::Notice);
-        if security.protocol.authenticates() {
-            let mechanism = match security.mechanism {
-                KafkaMechanism::ScramSha512 => "SCRAM-SHA-512",
-                KafkaMechanism::Plain => "PLAIN",
-            };
-            config.set("sasl.mechanism", mechanism);
+        if security.uses_iam() {
+            config.set("sasl.mechanism", "OAUTHBEARER");
+        } else if security.protocol.authenticates() {
+            let is_plain = security.mechanism == KafkaMechanism::Plain;
+            config.set("sasl.mechanism", if is_plain { "PLAIN" } else { "SCRAM-SHA-512" });
             config.set("sasl.username", security.username.as_deref().unwrap_or_default());
             config.set("sasl.password", password.map(SecretString::expose_secret).unwrap_or_default());
         }
@@ -202,7 +56,25 @@ impl KafkaConnection {
             };
             config.set("ssl.ca.location", authorities);
         }
-        Ok(Self { config })
+        #[cfg(feature = "kafka-tls")]
+        let tokens = security.aws_region.as_deref().map(crate::msk::tokens);
+        #[cfg(not(feature = "kafka-tls"))]
+        let tokens = None;
+        Ok(Self { config, tokens })
+    }
+
+    /// A connection to brokers that take the tokens of this source, whether or not they come over TLS.
+    #[cfg(all(test, feature = "kafka-tls"))]
+    pub(crate) fn with_tokens(brokers: &[String], protocol: crate::KafkaProtocol, tokens: TokenSource) -> Self {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", brokers.join(",")).set("security.protocol", protocol.native());
+        config.set("sasl.mechanism", "OAUTHBEARER");
+        Self { config, tokens: Some(tokens) }
+    }
+
+    /// The context of a new client of these brokers.
+    pub fn context(&self) -> KafkaContext {
+        KafkaContext::new(self.tokens.clone())
     }
 
     /// The configuration of every client of these brokers.
@@ -233,7 +105,10 @@ impl fmt::Debug for KafkaConnection {
 
 #[cfg(test)]
 mod tests {
+    use signalbox_model::SecretReference;
+
     use super::*;
+    use crate::KafkaProtocol;
 
     fn connect(security: &KafkaSecurity) -> Result<KafkaConnection, KafkaConnectionError> {
         let password = SecretString::from("s3cret");
@@ -246,7 +121,55 @@ mod tests {
             mechanism,
             username: Some("ana".to_owned()),
             password: Some(SecretReference::Env("P".to_owned())),
-            ca_file: None,
+            ..KafkaSecurity::default()
+        }
+    }
+
+    fn with_iam() -> KafkaSecurity {
+        KafkaSecurity {
+            protocol: KafkaProtocol::SaslTls,
+            mechanism: KafkaMechanism::AwsMskIam,
+            aws_region: Some("eu-central-1".to_owned()),
+            ..KafkaSecurity::default()
+        }
+    }
+
+    #[test]
+    fn keys_that_do_not_fit_iam_are_named() {
+        let password = Some(SecretReference::Env("P".to_owned()));
+        let plain = with_password(KafkaProtocol::SaslPlaintext, KafkaMechanism::Plain);
+        let cases = [
+            (KafkaSecurity { protocol: KafkaProtocol::SaslPlaintext, ..with_iam() }, "protocol = \"sasl-tls\""),
+            (KafkaSecurity { aws_region: None, ..with_iam() }, "needs `kafka.security.aws-region`"),
+            (KafkaSecurity { username: Some("a".to_owned()), ..with_iam() }, "`kafka.security.username` is of no use"),
+            (KafkaSecurity { password, ..with_iam() }, "`kafka.security.password` is of no use"),
+            (KafkaSecurity { aws_region: Some("r".to_owned()), ..plain }, "`kafka.security.aws-region` is of no use"),
+        ];
+        for (security, expected) in cases {
+            let error = connect(&security).unwrap_err().to_string();
+            assert!(error.contains(expected), "{expected} is missing in {error}");
+        }
+    }
+
+    #[cfg(feature = "kafka-tls")]
+    #[test]
+    fn each_way_to_log_in_over_tls_is_what_librdkafka_is_told() {
+        let scram = with_password(KafkaProtocol::SaslTls, KafkaMechanism::ScramSha512);
+        let cases = [
+            (KafkaSecurity { protocol: KafkaProtocol::Tls, ..KafkaSecurity::default() }, "ssl", None),
+            (scram, "sasl_ssl", Some("SCRAM-SHA-512")),
+            (with_password(KafkaProtocol::SaslTls, KafkaMechanism::Plain), "sasl_ssl", Some("PLAIN")),
+            (with_iam(), "sasl_ssl", Some("OAUTHBEARER")),
+        ];
+        for (security, protocol, mechanism) in cases {
+            let connection = connect(&security).unwrap();
+            let config = connection.client_config();
+            assert_eq!((config.get("security.protocol"), config.get("sasl.mechanism")), (Some(protocol), mechanism));
+            assert_eq!(config.get("ssl.ca.location"), Some("probe"));
+            assert_eq!(config.get("sasl.username").is_some(), security.username.is_some());
+            // librdkafka was built with what these settings need.
+            let client: Result<rdkafka::producer::BaseProducer, _> = config.create();
+            assert!(client.is_ok(), "{security:?}: {:?}", client.err());
         }
     }
 
@@ -291,6 +214,7 @@ mod tests {
             (KafkaSecurity { protocol: KafkaProtocol::Tls, ..KafkaSecurity::default() }, "TLS"),
             (with_password(KafkaProtocol::SaslTls, KafkaMechanism::Plain), "TLS"),
             (scram, "SCRAM-SHA-512"),
+            (with_iam(), "IAM of Amazon MSK"),
         ] {
             let error = connect(&security).unwrap_err();
             assert_eq!(error, KafkaConnectionError::NoTls { what });

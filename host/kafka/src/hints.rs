@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use rdkafka::producer::{FutureProducer, FutureRecord};
 
-use crate::{KafkaConnection, KafkaConnectionError, KafkaLog};
+use crate::{KafkaConnection, KafkaConnectionError, KafkaContext};
 
 /// How long a record may take to be sent; it is lost then.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -12,7 +12,7 @@ const WAITING: &str = "10000";
 
 /// Sends records without waiting for the brokers' confirmation, for records that may be lost. It never blocks.
 pub struct KafkaHints {
-    producer: FutureProducer<KafkaLog>,
+    producer: FutureProducer<KafkaContext>,
     topic: String,
 }
 
@@ -28,7 +28,7 @@ impl KafkaHints {
             .set("message.timeout.ms", TIMEOUT.as_millis().to_string())
             .set("queue.buffering.max.messages", WAITING)
             .set("reconnect.backoff.max.ms", "1000");
-        let producer = config.create_with_context(KafkaLog::default());
+        let producer = config.create_with_context(connection.context());
         let producer = producer.map_err(|error| KafkaConnectionError::Refused(error.to_string()))?;
         Ok(Self { producer, topic: topic.to_owned() })
     }

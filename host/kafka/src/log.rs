@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
-use rdkafka::{ClientContext, Statistics};
 
 /// The shortest time between two log lines of the same kind, so that an unreachable broker is not logged at every
 /// attempt.
@@ -68,18 +67,6 @@ impl KafkaLog {
         if let Some(left_out) = self.admit(&kind, Instant::now()) {
             tracing::warn!(kind, left_out, "Kafka: {reason}");
         }
-    }
-}
-
-impl ClientContext for KafkaLog {
-    fn log(&self, level: RDKafkaLogLevel, kind: &str, text: &str) {
-        self.line(level, kind, text);
-    }
-
-    fn stats(&self, _statistics: Statistics) {}
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        Self::error(self, &error, reason);
     }
 }
 

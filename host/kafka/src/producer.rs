@@ -7,7 +7,7 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _};
 use signalbox_crash_points::{CrashPoint, pass};
 
-use crate::{KafkaConnection, KafkaConnectionError, KafkaLog, SendError};
+use crate::{KafkaConnection, KafkaConnectionError, KafkaContext, SendError};
 
 /// Added to the timeout of a delivery. librdkafka reports a timeout by itself earlier, so only a hang in librdkafka
 /// takes this long.
@@ -22,8 +22,9 @@ const LARGEST_MESSAGE: &str = "1000000000";
 /// Sends records, and reports for each when the brokers have confirmed it.
 pub struct KafkaProducer {
     config: ClientConfig,
+    connection: KafkaConnection,
     timeout: Duration,
-    current: Mutex<FutureProducer<KafkaLog>>,
+    current: Mutex<FutureProducer<KafkaContext>>,
 }
 
 /// A record to be sent.
@@ -55,8 +56,9 @@ impl KafkaProducer {
             .set("topic.metadata.refresh.interval.ms", METADATA.as_millis().to_string())
             // An unknown topic is reported as such before the record's time is up.
             .set("topic.metadata.propagation.max.ms", (timeout / 2).as_millis().max(1).to_string());
-        let current = Mutex::new(create(&config).map_err(|error| KafkaConnectionError::Refused(error.to_string()))?);
-        Ok(Self { config, timeout, current })
+        let refused = |error: KafkaError| KafkaConnectionError::Refused(error.to_string());
+        let current = config.create_with_context(connection.context()).map_err(refused)?;
+        Ok(Self { config, connection: connection.clone(), timeout, current: Mutex::new(current) })
     }
 
     /// Sends a record, and returns once the brokers have confirmed it. After an error the record may have arrived
@@ -85,16 +87,12 @@ impl KafkaProducer {
     }
 
     /// The current producer. A producer that has met a fatal error is replaced.
-    fn producer(&self) -> Result<FutureProducer<KafkaLog>, KafkaError> {
+    fn producer(&self) -> Result<FutureProducer<KafkaContext>, KafkaError> {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, reason)) = current.client().fatal_error() {
             tracing::error!(reason, "the producer cannot go on and is replaced");
-            *current = create(&self.config)?;
+            *current = self.config.create_with_context(self.connection.context())?;
         }
         Ok(current.clone())
     }
-}
-
-fn create(config: &ClientConfig) -> Result<FutureProducer<KafkaLog>, KafkaError> {
-    config.create_with_context(KafkaLog::default())
 }

@@ -10,7 +10,7 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::{ClientConfig, Message as _, Offset, TopicPartitionList};
 use tokio::sync::{Notify, mpsc, watch};
 
-use crate::{KafkaConnection, KafkaConnectionError, KafkaLog};
+use crate::{KafkaConnection, KafkaConnectionError, KafkaContext};
 
 /// The longest that one poll waits.
 const POLL_TIMEOUT: Duration = Duration::from_millis(100);
@@ -48,7 +48,7 @@ pub struct KafkaTail {
     pub gaps: Arc<Notify>,
 }
 
-impl ConsumerContext for KafkaLog {}
+impl ConsumerContext for KafkaContext {}
 
 impl KafkaTail {
     /// Starts to read, on a thread of its own.
@@ -63,7 +63,8 @@ impl KafkaTail {
             .set("fetch.wait.max.ms", "100")
             .set("fetch.error.backoff.ms", "100")
             .set("reconnect.backoff.max.ms", "1000");
-        let consumer = create(&config).map_err(|error| KafkaConnectionError::Refused(error.to_string()))?;
+        let consumer =
+            create(&config, connection.context()).map_err(|error| KafkaConnectionError::Refused(error.to_string()))?;
         let (sender, records) = mpsc::channel(WAITING);
         let (told, state) = watch::channel(TailState::Lost);
         let gaps = Arc::new(Notify::new());
@@ -77,7 +78,7 @@ impl KafkaTail {
 }
 
 struct TailThread {
-    consumer: BaseConsumer<KafkaLog>,
+    consumer: BaseConsumer<KafkaContext>,
     topic: String,
     sender: mpsc::Sender<Vec<u8>>,
     state: watch::Sender<TailState>,
@@ -161,6 +162,6 @@ impl TailThread {
     }
 }
 
-fn create(config: &ClientConfig) -> KafkaResult<BaseConsumer<KafkaLog>> {
-    config.create_with_context(KafkaLog::default())
+fn create(config: &ClientConfig, context: KafkaContext) -> KafkaResult<BaseConsumer<KafkaContext>> {
+    config.create_with_context(context)
 }

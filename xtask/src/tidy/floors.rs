@@ -43,7 +43,8 @@ const FENCES: &[Fence] = &[
         crates: &["signalbox-bindings", "signalbox-capabilities", "signalbox-sandbox", "signalbox-bench"],
     },
     Fence { library: "rdkafka*", crates: &["signalbox-kafka", "signalbox-trigger-kafka", "signalbox-tests-support"] },
-    Fence { library: "aws-*", crates: &["signalbox-store"] },
+    Fence { library: "aws-sdk-*", crates: &["signalbox-store"] },
+    Fence { library: "aws-*", crates: &["signalbox-store", "signalbox-kafka"] },
     Fence { library: "dynoxide*", crates: &["signalbox-store", "signalbox-tests-support"] },
     Fence { library: "rusqlite*", crates: &["signalbox-store"] },
     Fence {

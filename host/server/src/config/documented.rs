@@ -58,6 +58,7 @@ signing-secret = { env = "O" }
 [kafka.security]
 username = "u"
 password = { env = "H" }
+aws-region = "eu-central-1"
 ca-file = "ca.pem"
 [delivery]
 development-sink = "effects.jsonl"

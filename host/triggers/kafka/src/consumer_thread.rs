@@ -11,7 +11,7 @@ use rdkafka::TopicPartitionList;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, KafkaResult};
-use signalbox_kafka::KafkaLog;
+use signalbox_kafka::KafkaConnection;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
@@ -45,6 +45,7 @@ pub(super) enum ShutdownPhase {
 /// Reads records and hands them to the worker.
 pub(super) struct ConsumerThread {
     pub config: ClientConfig,
+    pub connection: KafkaConnection,
     pub in_flight_records: Arc<InFlightRecords>,
     pub worker: Arc<Worker>,
     /// The topics to read now.
@@ -91,7 +92,7 @@ impl ConsumerThread {
     pub fn connect(&self) -> KafkaResult<ConsumerSession> {
         let group = GroupContext {
             in_flight_records: self.in_flight_records.clone(),
-            log: KafkaLog::default(),
+            kafka: self.connection.context(),
             revoke_timeout: self.revoke_timeout,
             closing: AtomicBool::new(false),
             start: self.start,
@@ -140,7 +141,7 @@ impl ConsumerThread {
                     return None;
                 }
                 // For example a topic that does not exist yet; librdkafka goes on by itself.
-                Err(error) => session.consumer.context().log.error(&error, &error.to_string()),
+                Err(error) => session.consumer.context().kafka.log().error(&error, &error.to_string()),
             }
         }
     }
@@ -167,7 +168,7 @@ impl ConsumerThread {
                 tracing::info!(topics = ?names, "reading Kafka topics");
                 session.subscribed = topics;
             }
-            Err(error) => session.consumer.context().log.error(&error, &format!("cannot subscribe: {error}")),
+            Err(error) => session.consumer.context().kafka.log().error(&error, &format!("cannot subscribe: {error}")),
         }
     }
 
@@ -184,7 +185,11 @@ impl ConsumerThread {
                 Ok(()) => tracing::debug!(?topic_partitions, pause, "paused or resumed partitions"),
                 Err(error) => {
                     self.in_flight_records.revert_pause_changes(&topic_partitions);
-                    consumer.context().log.error(&error, &format!("cannot pause or resume partitions: {error}"));
+                    consumer
+                        .context()
+                        .kafka
+                        .log()
+                        .error(&error, &format!("cannot pause or resume partitions: {error}"));
                 }
             }
         }

@@ -195,6 +195,7 @@ impl KafkaConsumer {
         let own = config.clone();
         let reader = ConsumerThread {
             config: config.consumer(connection),
+            connection: connection.clone(),
             in_flight_records,
             worker: Arc::new(worker),
             topics: Box::new(move || own.topics(&intake)),

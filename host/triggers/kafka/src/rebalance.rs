@@ -1,15 +1,17 @@
 //! Handles librdkafka's callbacks: partitions are assigned and revoked, offsets are committed, statistics arrive.
 
+use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use rdkafka::client::OAuthToken;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext, RebalanceProtocol};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, Offset, Statistics, TopicPartitionList};
-use signalbox_kafka::KafkaLog;
+use signalbox_kafka::KafkaContext;
 
 use crate::in_flight::{CommitOffset, InFlightRecords};
 use crate::metrics::{KAFKA_COMMITS_FAILED, KAFKA_LAG, KAFKA_REBALANCES, KAFKA_UP};
@@ -19,7 +21,7 @@ use crate::start_position::{StartPosition, StartedPartition};
 /// Receives librdkafka's callbacks, on the reader's thread.
 pub(super) struct GroupContext {
     pub in_flight_records: Arc<InFlightRecords>,
-    pub log: KafkaLog,
+    pub kafka: KafkaContext,
     /// How long running records may take to end when their partition is revoked.
     pub revoke_timeout: Duration,
     /// Set when the reader has made its last commit.
@@ -32,12 +34,18 @@ pub(super) struct GroupContext {
 }
 
 impl ClientContext for GroupContext {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = KafkaContext::ENABLE_REFRESH_OAUTH_TOKEN;
+
+    fn generate_oauth_token(&self, config: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        self.kafka.generate_oauth_token(config)
+    }
+
     fn log(&self, level: RDKafkaLogLevel, kind: &str, text: &str) {
-        self.log.line(level, kind, text);
+        self.kafka.log().line(level, kind, text);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        self.log.error(&error, reason);
+        self.kafka.log().error(&error, reason);
     }
 
     fn stats(&self, statistics: Statistics) {
@@ -84,7 +92,7 @@ impl ConsumerContext for GroupContext {
             }
         };
         if let Err(error) = done {
-            self.log.error(&error, &format!("cannot take or give partitions: {error}"));
+            self.kafka.log().error(&error, &format!("cannot take or give partitions: {error}"));
         }
     }
 }
@@ -111,7 +119,7 @@ impl GroupContext {
             }
             Err(error) => {
                 self.unresolved.store(true, Ordering::SeqCst);
-                self.log.error(&error, &format!("the brokers do not keep where partitions are begun: {error}"));
+                self.kafka.log().error(&error, &format!("the brokers do not keep where partitions are begun: {error}"));
             }
         }
     }
@@ -141,7 +149,11 @@ impl GroupContext {
         let committed = list(commits).and_then(|list| consumer.commit(&list, CommitMode::Sync));
         if let Err(error) = &committed {
             ::metrics::counter!(KAFKA_COMMITS_FAILED).increment(1);
-            self.log.line(RDKafkaLogLevel::Warning, "COMMIT", &format!("cannot commit what is finished: {error}"));
+            self.kafka.log().line(
+                RDKafkaLogLevel::Warning,
+                "COMMIT",
+                &format!("cannot commit what is finished: {error}"),
+            );
         }
         committed.is_ok()
     }
