@@ -60,8 +60,7 @@ async fn every_invalid_token_gets_its_error_and_close_and_other_connections_go_o
         assert_eq!((closed.code, &closed.advice["newToken"]), (close, &json!(true)), "{code}");
         assert_eq!(closed.advice["reconnect"], close == 4402, "{code}");
         neighbour.send_message(code, "still here?").await;
-        neighbour.expect("ack").await;
-        neighbour.expect("response").await;
+        neighbour.expect_answer().await;
     }
     assert_eq!(host.sessions.count(), 1);
 }

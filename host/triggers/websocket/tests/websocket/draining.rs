@@ -32,8 +32,7 @@ async fn a_drain_announces_itself_lets_messages_finish_and_closes_everyone() {
     assert_eq!(refused.status().as_u16(), 503);
     assert!(!drain.is_finished(), "a message is being decided");
     host.decider.open("gate");
-    busy.expect("ack").await;
-    busy.expect("response").await;
+    busy.expect_answer().await;
     assert_eq!(busy.expect_close().await.code, 1012);
     assert_eq!(drain.await.unwrap(), 0);
     assert_eq!(host.intake.drain(TEST_TIMEOUT).await, 0);

@@ -74,8 +74,7 @@ async fn a_protocol_violation_closes_with_its_code_and_other_connections_go_on()
         let closed = client.expect_close().await;
         assert_eq!((closed.code, &closed.advice["reconnect"]), (close, &json!(false)));
         neighbour.send_message(code, "still here?").await;
-        neighbour.expect("ack").await;
-        neighbour.expect("response").await;
+        neighbour.expect_answer().await;
     }
     host.until(|host| host.sessions.count() == 1).await;
 }
@@ -94,8 +93,7 @@ async fn a_fragmented_message_is_one_message() {
         let frame = Frame::message(vec![byte], OpCode::Data(opcode), index == last);
         client.socket.send(Message::Frame(frame)).await.unwrap();
     }
-    client.expect("ack").await;
-    assert_eq!(client.expect("response").await["content"]["text"], "re: în bucăți");
+    assert_eq!(client.expect_answer().await["content"]["text"], "re: în bucăți");
 }
 
 #[tokio::test]

@@ -184,8 +184,7 @@ async fn a_decision_that_panics_is_an_error_for_its_sender_only() {
     client.send_message("m1", "panic").await;
     client.expect_error("internal").await;
     client.send_message("m2", "hi").await;
-    client.expect("ack").await;
-    client.expect("response").await;
+    client.expect_answer().await;
 }
 
 #[tokio::test]

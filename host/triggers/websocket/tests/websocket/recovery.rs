@@ -63,8 +63,7 @@ async fn an_input_that_is_being_decided_is_not_taken_up_a_second_time() {
     let found = tokio::time::timeout(Duration::from_millis(300), host.intake.recover(Duration::ZERO)).await;
     assert!(found.is_err(), "nothing can be decided while the gate is closed");
     host.decider.open("gate");
-    client.expect("ack").await;
-    client.expect("response").await;
+    client.expect_answer().await;
     assert_eq!(host.decider.started_texts(), ["wait:gate"]);
 }
 

@@ -19,8 +19,7 @@ fn review(id: &str, decision_id: &Value, verdict: &str) -> Value {
 /// Sends a message of ana whose decision waits for a person; returns the decision's id once she has her answer.
 async fn asked(ana: &mut Client, text: &str) -> Value {
     ana.send_message("m1", text).await;
-    ana.expect("ack").await;
-    ana.expect("response").await["decisionId"].clone()
+    ana.expect_answer().await["decisionId"].clone()
 }
 
 async fn stored(host: &Host, id: &Value) -> DecisionRecord {
@@ -150,8 +149,7 @@ async fn a_user_without_the_review_permission_is_refused_and_nothing_changes() {
     mara.send(review("with space", &id, "approve")).await;
     mara.expect_error("invalid_message_id").await;
     mara.send_message("m1", "hello").await;
-    mara.expect("ack").await;
-    let decided = mara.expect("response").await["decisionId"].clone();
+    let decided = mara.expect_answer().await["decisionId"].clone();
     mara.send(review("r2", &decided, "approve")).await;
     mara.expect_error("not_under_review").await;
     assert_eq!(stored(&host, &id).await.decision.outcome, Outcome::ReviewPending);
