@@ -60,7 +60,7 @@ impl Store {
             }
             changes.extend(read);
         }
-        changes.sort_by(|(a, _), (b, _)| a.cmp(b));
+        changes.sort_by_key(|(at, _)| *at);
         if let Some(from) = more_from {
             // What is later than the end of a partition that was not read to its end comes with the next part.
             changes.retain(|(at, _)| *at <= from);

@@ -1,5 +1,6 @@
 //! Every fault once, on real hosts. Needs the host's binary and the bundles that `cargo xtask build-plugins --probes`
 //! assembles; `cargo xtask test` builds both.
+#![allow(clippy::print_stdout, reason = "a test that fails shows what the run has counted")]
 
 use anyhow::{Context, Result, ensure};
 use signalbox_tests_faults::faults::{FAULTS, named};

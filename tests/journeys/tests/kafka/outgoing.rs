@@ -109,7 +109,7 @@ async fn read(kafka: &Kafka, count: usize) -> Result<Vec<Record>> {
         let read: Value = serde_json::from_str(line)?;
         Ok(Record {
             key: text_at(&read, "/key").to_owned(),
-            headers: serde_json::from_value(read["headers"].clone())?,
+            headers: serde_json::from_value(read.get("headers").cloned().unwrap_or_default())?,
             value: serde_json::from_str(text_at(&read, "/value"))?,
         })
     };

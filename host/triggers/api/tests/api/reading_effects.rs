@@ -45,7 +45,7 @@ async fn open_effects_are_read_with_state_and_reason_page_by_page() {
     assert_eq!((shown["state"].as_str(), shown["reason"].as_str()), (Some("deadLetter"), Some("410 Gone")));
     assert_eq!((shown["kind"].as_str(), shown["target"].as_str()), (Some("notification"), Some("user:ana")));
     let (_, page) = host.get(&manager(), &format!("{EFFECTS}?state=deadLetter")).await;
-    assert_eq!(decisions(&page), [dead.clone()]);
+    assert_eq!(decisions(&page), std::slice::from_ref(&dead));
     let (_, first) = host.get(&manager(), &format!("{EFFECTS}?limit=1")).await;
     assert_eq!(decisions(&first), [waiting]);
     let next = first["nextCursor"].as_str().unwrap();
