@@ -66,7 +66,7 @@ pub fn describe_metrics() {
         BACKLOG,
         Unit::Count,
         "Decisions in the store, of all hosts, with effects that have not left, by state (due, later, waiting, held_back, \
-         dead_letter) and, for held_back, by target; counted once a minute and up to 10,000"
+         dead_letter) and, for held_back, by target; counted every five minutes and up to 10,000"
     );
     describe_gauge!(
         BACKLOG_OLDEST,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use signalbox_store::{EffectKind, EffectState, Wider};
+use signalbox_store::{EffectKind, Wider};
 
 use super::{Person, World, action, broadcast, connect_at, content, decision, delivered, memory, only_queue};
 
@@ -56,18 +56,5 @@ async fn a_broadcast_reaches_nobody_outside_its_place_and_without_its_permission
     assert_eq!((here_heard, elsewhere_heard), (vec!["6".to_owned()], vec!["4".to_owned(), "6".to_owned()]));
     assert_eq!(both_heard, ["0", "1", "2", "3", "4", "5", "6"]);
     assert_eq!(guest_heard, ["5"]);
-    world.end().await;
-}
-
-#[tokio::test]
-async fn a_notification_to_nobody_is_a_dead_letter_that_names_its_target() {
-    let store = memory().await;
-    let world = World::start(&store, only_queue()).await;
-    let record = decision("d1", vec![action("notification", "nobody", json!({}))]);
-    store.commit_decision(&record).await.unwrap();
-    world.relay.committed(&Arc::new(record.clone()));
-    let after = world.settled(&record, EffectState::is_final).await;
-    let EffectState::DeadLetter { reason, .. } = &after.effects[0].state else { panic!("{:?}", after.effects) };
-    assert!(reason.contains("`nobody`"), "{reason}");
     world.end().await;
 }
